@@ -1,0 +1,26 @@
+//! The decision core of a Kubernetes node autoscaler.
+//!
+//! Given pods, scheduling rules, running nodes and priced instance offerings, `plimsoll` says which
+//! nodes to launch, what goes on them, what can't be placed and exactly why, and how far the answer
+//! is from the cheapest one possible. It is a pure function: no I/O, no clock, no global state, and
+//! the same input gives the same output, byte for byte.
+
+pub mod error;
+pub mod explain;
+pub mod model;
+pub mod plan;
+pub mod verify;
+
+mod bound;
+mod compile;
+mod pack;
+mod solver;
+
+pub use error::Error;
+pub use model::{
+    InstanceType, Node, NodePool, Offering, Pod, Price, Problem, ProblemBuilder, Quantity,
+    Requirement, Resources,
+};
+pub use plan::LaunchPlan;
+pub use solver::{Effort, MinValuesPolicy, Objective, Options, Solver, provision};
+pub use verify::{Verified, Violations, verify};

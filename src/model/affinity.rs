@@ -1,0 +1,86 @@
+//! Kubernetes' `Affinity`: rules that tie a pod to nodes, or to and from other pods.
+//!
+//! Source: <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/>.
+
+use super::{LabelSelector, Requirement};
+use std::sync::Arc;
+
+/// A pod's affinity rules, Kubernetes' `Affinity`.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct Affinity {
+    /// Rules about the labels of nodes.
+    pub node_affinity: NodeAffinity,
+    /// Rules that draw the pod to where other pods run.
+    pub pod_affinity: PodAffinity,
+    /// Rules that keep the pod away from where other pods run.
+    pub pod_anti_affinity: PodAffinity,
+}
+
+/// Rules about the labels of the node, Kubernetes' `NodeAffinity`.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct NodeAffinity {
+    /// Alternatives, one of which the node must meet; `None` asks for nothing.
+    pub required: Option<Vec<NodeSelectorTerm>>,
+    /// Weighted wishes.
+    pub preferred: Vec<PreferredSchedulingTerm>,
+}
+
+/// One alternative: every expression must hold. A term with none matches no node.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct NodeSelectorTerm {
+    /// What must hold of the node's labels.
+    pub match_expressions: Vec<Requirement>,
+    /// What must hold of the node's fields (`metadata.name` alone is possible).
+    pub match_fields: Vec<Requirement>,
+}
+
+/// A weighted wish about the node's labels.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct PreferredSchedulingTerm {
+    /// 1 to 100.
+    pub weight: u8,
+    /// What the node should meet.
+    pub preference: NodeSelectorTerm,
+}
+
+/// Rules about other pods, Kubernetes' `PodAffinity` and `PodAntiAffinity`.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct PodAffinity {
+    /// Terms that must hold, all of them.
+    pub required: Vec<PodAffinityTerm>,
+    /// Weighted wishes.
+    pub preferred: Vec<WeightedPodAffinityTerm>,
+}
+
+/// A set of pods and the kind of domain in which they count.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct PodAffinityTerm {
+    /// Which pods; `None` matches no pod.
+    pub label_selector: Option<LabelSelector>,
+    /// The node label whose values are the domains.
+    pub topology_key: Arc<str>,
+    /// Namespaces by name; with no selector either, the pod's own.
+    pub namespaces: Vec<Arc<str>>,
+    /// Namespaces by label; an empty selector means all.
+    pub namespace_selector: Option<LabelSelector>,
+    /// Pod label keys whose value must equal the incoming pod's.
+    pub match_label_keys: Vec<Arc<str>>,
+    /// Pod label keys whose value must differ from the incoming pod's.
+    pub mismatch_label_keys: Vec<Arc<str>>,
+}
+
+/// A weighted wish about other pods.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct WeightedPodAffinityTerm {
+    /// 1 to 100.
+    pub weight: u8,
+    /// The wish.
+    pub term: PodAffinityTerm,
+}

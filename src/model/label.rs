@@ -1,0 +1,98 @@
+//! Labels and the keys that have a meaning of their own.
+
+use std::sync::Arc;
+
+/// Keys and values, sorted by key, each key once.
+#[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Labels(Vec<(Arc<str>, Arc<str>)>);
+
+impl Labels {
+    /// No labels.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Arc<str>> {
+        let at = self.0.binary_search_by(|(k, _)| (**k).cmp(key)).ok()?;
+        self.0.get(at).map(|(_, value)| value)
+    }
+
+    /// Sets a key's value and returns the former one.
+    pub fn insert(
+        &mut self,
+        key: impl Into<Arc<str>>,
+        value: impl Into<Arc<str>>,
+    ) -> Option<Arc<str>> {
+        let (key, value) = (key.into(), value.into());
+        match self.0.binary_search_by(|(k, _)| k.cmp(&key)) {
+            Ok(at) => Some(std::mem::replace(&mut self.0[at].1, value)),
+            Err(at) => {
+                self.0.insert(at, (key, value));
+                None
+            }
+        }
+    }
+
+    /// Keys and values by key.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &Arc<str>)> {
+        self.0.iter().map(|(key, value)| (key, value))
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl<K: Into<Arc<str>>, V: Into<Arc<str>>> FromIterator<(K, V)> for Labels {
+    fn from_iter<T: IntoIterator<Item = (K, V)>>(pairs: T) -> Self {
+        let mut labels = Self::new();
+        for (key, value) in pairs {
+            let _former = labels.insert(key, value);
+        }
+        labels
+    }
+}
+
+/// Label keys that Kubernetes or Karpenter give a meaning.
+pub mod well_known {
+    /// The node's own name.
+    pub const HOSTNAME: &str = "kubernetes.io/hostname";
+    /// The zone a node runs in.
+    pub const ZONE: &str = "topology.kubernetes.io/zone";
+    /// The region a node runs in.
+    pub const REGION: &str = "topology.kubernetes.io/region";
+    /// The instance type of a node.
+    pub const INSTANCE_TYPE: &str = "node.kubernetes.io/instance-type";
+    /// The processor architecture of a node.
+    pub const ARCH: &str = "kubernetes.io/arch";
+    /// The operating system of a node.
+    pub const OS: &str = "kubernetes.io/os";
+    /// How a node is paid for: "on-demand", "spot" or "reserved".
+    pub const CAPACITY_TYPE: &str = "karpenter.sh/capacity-type";
+    /// The node pool a node belongs to.
+    pub const NODE_POOL: &str = "karpenter.sh/nodepool";
+
+    /// The key that an outdated name stands for, or the key itself.
+    #[must_use]
+    pub fn normalized(key: &str) -> &str {
+        match key {
+            "failure-domain.beta.kubernetes.io/zone" => ZONE,
+            "failure-domain.beta.kubernetes.io/region" => REGION,
+            "beta.kubernetes.io/arch" => ARCH,
+            "beta.kubernetes.io/os" => OS,
+            "beta.kubernetes.io/instance-type" => INSTANCE_TYPE,
+            other => other,
+        }
+    }
+}

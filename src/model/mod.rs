@@ -1,0 +1,34 @@
+//! The problem: pods, rules, what runs and what can be bought.
+
+mod affinity;
+mod instance;
+mod label;
+mod node;
+mod pod;
+mod pool;
+mod price;
+mod problem;
+mod quantity;
+mod requirement;
+mod resource;
+mod selector;
+mod spread;
+mod taint;
+
+pub use affinity::{
+    Affinity, NodeAffinity, NodeSelectorTerm, PodAffinity, PodAffinityTerm,
+    PreferredSchedulingTerm, WeightedPodAffinityTerm,
+};
+pub use instance::{InstanceType, Offering, Reservation};
+pub use label::{Labels, well_known};
+pub use node::Node;
+pub use pod::{HostPort, Pod, Volume};
+pub use pool::{Budget, ConsolidationPolicy, Disruption, NodePool};
+pub use price::{ParsePriceError, Price};
+pub use problem::{Namespace, PodDisruptionBudget, Problem, ProblemBuilder};
+pub use quantity::{ParseQuantityError, Quantity};
+pub use requirement::{Operator, Requirement, Requirements, ValueSet};
+pub use resource::Resources;
+pub use selector::{LabelSelector, LabelSelectorRequirement, SelectorOperator};
+pub use spread::{NodeInclusionPolicy, TopologySpreadConstraint, WhenUnsatisfiable};
+pub use taint::{Effect, Taint, Toleration, TolerationOperator};

@@ -1,0 +1,73 @@
+//! Amounts of named resources.
+
+use super::{ParseQuantityError, Quantity};
+use std::sync::Arc;
+
+/// Amounts by resource name, sorted by name, each name once.
+#[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Resources(Vec<(Arc<str>, Quantity)>);
+
+/// The resource counted in thousandths; all others count in whole units.
+pub(crate) const CPU: &str = "cpu";
+/// The resource of which every pod takes one.
+pub(crate) const PODS: &str = "pods";
+/// The resource of which every node is one, in limits.
+pub(crate) const NODES: &str = "nodes";
+
+impl Resources {
+    /// Nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Amounts from texts, such as `[("cpu", "250m"), ("memory", "1Gi")]`; of a name that occurs
+    /// twice the last amount counts.
+    ///
+    /// # Errors
+    /// The first text that isn't a quantity.
+    pub fn parse<'a>(
+        amounts: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, ParseQuantityError> {
+        let mut resources = Self::new();
+        for (name, amount) in amounts {
+            let _former = resources.insert(name, amount.parse()?);
+        }
+        Ok(resources)
+    }
+
+    /// The amount of a name, `None` where it isn't named.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Quantity> {
+        let at = self.0.binary_search_by(|(n, _)| (**n).cmp(name)).ok()?;
+        self.0.get(at).map(|(_, amount)| *amount)
+    }
+
+    /// Sets a name's amount and returns the former one.
+    pub fn insert(&mut self, name: impl Into<Arc<str>>, amount: Quantity) -> Option<Quantity> {
+        let name = name.into();
+        match self.0.binary_search_by(|(n, _)| n.cmp(&name)) {
+            Ok(at) => Some(std::mem::replace(&mut self.0[at].1, amount)),
+            Err(at) => {
+                self.0.insert(at, (name, amount));
+                None
+            }
+        }
+    }
+
+    /// Names and amounts by name.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, Quantity)> {
+        self.0.iter().map(|(name, amount)| (name, *amount))
+    }
+
+    /// Whether nothing is named.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// How many of a resource's counting units make one of its units: 1,000 for cpu, else 1.
+pub(crate) fn per_unit(name: &str) -> i64 {
+    if name == CPU { 1000 } else { 1 }
+}

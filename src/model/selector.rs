@@ -1,0 +1,39 @@
+//! Kubernetes' `LabelSelector`: which pods or namespaces a rule means.
+
+use super::Labels;
+use std::sync::Arc;
+
+/// A query over labels: every entry of both lists must hold; an empty selector matches everything.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct LabelSelector {
+    /// Labels that must have exactly these values.
+    pub match_labels: Labels,
+    /// Further conditions.
+    pub match_expressions: Vec<LabelSelectorRequirement>,
+}
+
+/// One condition of a [`LabelSelector`].
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct LabelSelectorRequirement {
+    /// The label.
+    pub key: Arc<str>,
+    /// How it is tested.
+    pub operator: SelectorOperator,
+    /// The values of `In` and `NotIn`.
+    pub values: Vec<Arc<str>>,
+}
+
+/// The operators of a [`LabelSelectorRequirement`].
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum SelectorOperator {
+    /// The label has one of the values.
+    In,
+    /// The label has none of the values, or is absent.
+    NotIn,
+    /// The label is there.
+    Exists,
+    /// The label is absent.
+    DoesNotExist,
+}

@@ -1,0 +1,44 @@
+//! Kubernetes' `TopologySpreadConstraint`: how evenly pods spread over domains.
+
+use super::LabelSelector;
+use std::sync::Arc;
+
+/// How evenly the selected pods spread over the values of a node label.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct TopologySpreadConstraint {
+    /// How far a domain's count may exceed the lowest; at least 1.
+    pub max_skew: u32,
+    /// The node label whose values are the domains.
+    pub topology_key: Arc<str>,
+    /// Whether the rule is hard.
+    pub when_unsatisfiable: WhenUnsatisfiable,
+    /// Which pods count; `None` matches no pod.
+    pub label_selector: Option<LabelSelector>,
+    /// With fewer domains than this, the lowest count is taken as 0.
+    pub min_domains: Option<u32>,
+    /// Whether nodes outside the pod's node affinity count as domains.
+    pub node_affinity_policy: NodeInclusionPolicy,
+    /// Whether nodes with taints that the pod doesn't tolerate count as domains.
+    pub node_taints_policy: NodeInclusionPolicy,
+    /// Pod label keys whose value must equal the incoming pod's.
+    pub match_label_keys: Vec<Arc<str>>,
+}
+
+/// What happens when a spread can't be kept.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum WhenUnsatisfiable {
+    /// The pod stays pending.
+    DoNotSchedule,
+    /// The spread is a wish.
+    ScheduleAnyway,
+}
+
+/// Whether a node policy is honoured when domains are counted.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum NodeInclusionPolicy {
+    /// Only nodes that the pod's own rule admits count.
+    Honor,
+    /// All nodes count.
+    Ignore,
+}

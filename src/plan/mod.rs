@@ -1,0 +1,155 @@
+//! The answer of a launch: what to create, what goes where, what has no place, what it costs.
+
+use crate::explain::Reason;
+use crate::model::{Labels, Price, Requirement, Resources, Taint};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What to launch for the pending pods, and at what cost.
+///
+/// Launches are sorted by node pool, instance type, zone, capacity type, reservation and first pod;
+/// bindings and unschedulable pods by pod.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use]
+pub struct LaunchPlan {
+    pub(crate) launches: Vec<Launch>,
+    pub(crate) bindings: Vec<Binding>,
+    pub(crate) unschedulable: Vec<Unschedulable>,
+    pub(crate) cost: Cost,
+    pub(crate) stats: BTreeMap<Arc<str>, u64>,
+}
+
+/// One node to create. Launches alike but for their pods share one [`LaunchSpec`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Launch {
+    pub(crate) spec: Arc<LaunchSpec>,
+    /// "namespace/name" of the pods that go there, sorted.
+    pub(crate) pods: Vec<Arc<str>>,
+}
+
+/// What a node to create is like.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct LaunchSpec {
+    /// The pool that buys it.
+    pub node_pool: Arc<str>,
+    /// The choice that the plan's cost counts.
+    pub offering: Choice,
+    /// What else holds the node's pods (the choice itself is first), cheapest first.
+    pub alternatives: Vec<Choice>,
+    /// The node's labels with the choice; its hostname isn't known yet.
+    pub labels: Labels,
+    /// The pool's taints.
+    pub taints: Vec<Taint>,
+    /// What the node must satisfy, for a cloud interface that chooses among the alternatives.
+    pub requirements: Vec<Requirement>,
+    /// The sum of the requests of its pods and of the daemons it runs, `pods` included.
+    pub requests: Resources,
+}
+
+/// One way to buy a node.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub struct Choice {
+    /// Its price per hour, fees not included.
+    pub price: Price,
+    /// The instance type's name.
+    pub instance_type: Arc<str>,
+    /// The zone.
+    pub zone: Arc<str>,
+    /// "on-demand", "spot" or "reserved".
+    pub capacity_type: Arc<str>,
+    /// The reservation it draws on.
+    pub reservation: Option<Arc<str>>,
+}
+
+/// A pod placed on a node of the problem.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub struct Binding {
+    /// "namespace/name".
+    pub pod: Arc<str>,
+    /// The node's name.
+    pub node: Arc<str>,
+}
+
+/// A pod with no place, and why.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Unschedulable {
+    /// "namespace/name".
+    pub pod: Arc<str>,
+    /// Why, shared by all pods of the same kind; never empty.
+    pub reasons: Arc<[Reason]>,
+}
+
+/// What the launches cost per hour, and how far that can be from the cheapest.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Cost {
+    /// The sum of the launches' prices, plus fees.
+    pub total: Price,
+    /// The fee per node and hour times the number of launches.
+    pub fees: Price,
+    /// No plan that places the same pods, on pools of the same weights, costs less; fees included.
+    pub lower_bound: Price,
+    /// What is proved.
+    pub proof: Proof,
+}
+
+/// What is proved of a plan's cost.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Proof {
+    /// The total equals the lower bound.
+    Optimal,
+    /// The lower bound is positive.
+    Within,
+    /// Nothing.
+    None,
+}
+
+impl LaunchPlan {
+    /// The nodes to create.
+    #[must_use]
+    pub fn launches(&self) -> &[Launch] {
+        &self.launches
+    }
+
+    /// The pods placed on nodes of the problem.
+    #[must_use]
+    pub fn bindings(&self) -> &[Binding] {
+        &self.bindings
+    }
+
+    /// The pods with no place.
+    #[must_use]
+    pub fn unschedulable(&self) -> &[Unschedulable] {
+        &self.unschedulable
+    }
+
+    /// What the launches cost per hour.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        self.cost
+    }
+
+    /// Counts that describe the solve, by name.
+    #[must_use]
+    pub fn stats(&self) -> &BTreeMap<Arc<str>, u64> {
+        &self.stats
+    }
+}
+
+impl Launch {
+    /// What the node is like.
+    #[must_use]
+    pub fn spec(&self) -> &LaunchSpec {
+        &self.spec
+    }
+
+    /// "namespace/name" of the pods that go there, sorted.
+    #[must_use]
+    pub fn pods(&self) -> &[Arc<str>] {
+        &self.pods
+    }
+}
