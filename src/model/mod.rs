@@ -1,9 +1,11 @@
 //! The problem: pods, rules, what runs and what can be bought.
 
 mod affinity;
+mod fault;
 mod instance;
 mod label;
 mod node;
+mod normal;
 mod pod;
 mod pool;
 mod price;
@@ -14,6 +16,7 @@ mod resource;
 mod selector;
 mod spread;
 mod taint;
+mod validate;
 
 pub use affinity::{
     Affinity, NodeAffinity, NodeSelectorTerm, PodAffinity, PodAffinityTerm,
