@@ -1,6 +1,7 @@
 //! The problem: pods, rules, what runs and what can be bought.
 
 mod affinity;
+mod decimal;
 mod instance;
 mod label;
 mod node;
