@@ -1,7 +1,10 @@
 //! The problem: pods, rules, what runs and what can be bought.
 
 mod affinity;
-mod fault;
+mod decimal;
+#[cfg(feature = "serde")]
+pub(crate) mod document;
+pub(crate) mod fault;
 mod instance;
 mod label;
 mod node;
@@ -17,6 +20,7 @@ mod selector;
 mod spread;
 mod taint;
 mod validate;
+mod value_set;
 
 pub use affinity::{
     Affinity, NodeAffinity, NodeSelectorTerm, PodAffinity, PodAffinityTerm,
@@ -30,8 +34,10 @@ pub use pool::{Budget, ConsolidationPolicy, Disruption, NodePool};
 pub use price::{ParsePriceError, Price};
 pub use problem::{Namespace, PodDisruptionBudget, Problem, ProblemBuilder};
 pub use quantity::{ParseQuantityError, Quantity};
-pub use requirement::{Operator, Requirement, Requirements, ValueSet};
+pub use requirement::{Operator, Requirement, Requirements};
 pub use resource::Resources;
+pub(crate) use resource::{CPU, NODES, PODS, per_unit};
 pub use selector::{LabelSelector, LabelSelectorRequirement, SelectorOperator};
 pub use spread::{NodeInclusionPolicy, TopologySpreadConstraint, WhenUnsatisfiable};
 pub use taint::{Effect, Taint, Toleration, TolerationOperator};
+pub use value_set::ValueSet;
