@@ -2,9 +2,11 @@
 
 mod affinity;
 mod decimal;
+mod fault;
 mod instance;
 mod label;
 mod node;
+mod normal;
 mod pod;
 mod pool;
 mod price;
@@ -15,6 +17,7 @@ mod resource;
 mod selector;
 mod spread;
 mod taint;
+mod validate;
 mod value_set;
 
 pub use affinity::{
