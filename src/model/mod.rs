@@ -1,9 +1,12 @@
 //! The problem: pods, rules, what runs and what can be bought.
 
 mod affinity;
+mod decimal;
+mod fault;
 mod instance;
 mod label;
 mod node;
+mod normal;
 mod pod;
 mod pool;
 mod price;
@@ -14,6 +17,7 @@ mod resource;
 mod selector;
 mod spread;
 mod taint;
+mod validate;
 mod value_set;
 
 pub use affinity::{
@@ -30,6 +34,7 @@ pub use problem::{Namespace, PodDisruptionBudget, Problem, ProblemBuilder};
 pub use quantity::{ParseQuantityError, Quantity};
 pub use requirement::{Operator, Requirement, Requirements};
 pub use resource::Resources;
+pub(crate) use resource::{CPU, NODES, PODS, per_unit};
 pub use selector::{LabelSelector, LabelSelectorRequirement, SelectorOperator};
 pub use spread::{NodeInclusionPolicy, TopologySpreadConstraint, WhenUnsatisfiable};
 pub use taint::{Effect, Taint, Toleration, TolerationOperator};
