@@ -14,6 +14,7 @@ mod resource;
 mod selector;
 mod spread;
 mod taint;
+mod value_set;
 
 pub use affinity::{
     Affinity, NodeAffinity, NodeSelectorTerm, PodAffinity, PodAffinityTerm,
@@ -27,8 +28,9 @@ pub use pool::{Budget, ConsolidationPolicy, Disruption, NodePool};
 pub use price::{ParsePriceError, Price};
 pub use problem::{Namespace, PodDisruptionBudget, Problem, ProblemBuilder};
 pub use quantity::{ParseQuantityError, Quantity};
-pub use requirement::{Operator, Requirement, Requirements, ValueSet};
+pub use requirement::{Operator, Requirement, Requirements};
 pub use resource::Resources;
 pub use selector::{LabelSelector, LabelSelectorRequirement, SelectorOperator};
 pub use spread::{NodeInclusionPolicy, TopologySpreadConstraint, WhenUnsatisfiable};
 pub use taint::{Effect, Taint, Toleration, TolerationOperator};
+pub use value_set::ValueSet;

@@ -1,9 +1,27 @@
-//! What a label may be: requirements as written, and the sets of states they stand for.
+//! What a label must be: requirements as they are written, and sets of them by label.
 
+use super::value_set::integer;
+use super::{Labels, ValueSet, well_known};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 /// One condition on a label, as it is written in documents.
+///
+/// It is a node selector requirement of Kubernetes, with Karpenter's `Gte`, `Lte` and `minValues`
+/// added for node pools and instance types.
+///
+/// Sources: <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#operators> and
+/// <https://karpenter.sh/docs/concepts/nodepools/#spectemplatespecrequirements>.
+///
+/// # Examples
+/// ```
+/// use plimsoll::Requirement;
+/// use plimsoll::model::Operator;
+///
+/// let zones = Requirement::new("topology.kubernetes.io/zone", Operator::In, ["a", "b"]);
+/// assert_eq!(zones.to_string(), "topology.kubernetes.io/zone In [a, b]");
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct Requirement {
@@ -38,51 +56,231 @@ pub enum Operator {
     Lte,
 }
 
-/// The set of states a label may be in: absent, or one of a set of values; canonical.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct ValueSet {
-    absent: bool,
-    values: Values,
-}
+/// The most values that [`Requirement::min_values`] may ask for, as in Karpenter's `NodePool`.
+pub(crate) const MOST_MIN_VALUES: u32 = 50;
 
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-enum Values {
-    /// Exactly these.
-    Only(BTreeSet<Arc<str>>),
-    /// All but these; with a bound, integers within the bounds alone.
-    AllBut { excluded: BTreeSet<Arc<str>>, at_least: Option<i64>, at_most: Option<i64> },
-}
-
-impl ValueSet {
-    /// Every state, absence included.
+impl Requirement {
+    /// A condition on a label, as written: it is checked when a problem is built.
     #[must_use]
-    pub fn any() -> Self {
-        Self {
-            absent: true,
-            values: Values::AllBut { excluded: BTreeSet::new(), at_least: None, at_most: None },
+    pub fn new<V: Into<Arc<str>>>(
+        key: impl Into<Arc<str>>,
+        operator: Operator,
+        values: impl IntoIterator<Item = V>,
+    ) -> Self {
+        let values = values.into_iter().map(Into::into).collect();
+        Self { key: key.into(), operator, values, min_values: None }
+    }
+
+    /// The same condition, with at least this many different values left to choose from.
+    #[must_use]
+    pub fn with_min_values(mut self, min_values: u32) -> Self {
+        self.min_values = Some(min_values);
+        self
+    }
+
+    /// What is wrong with the operator's values or with `min_values`, and what would be right.
+    ///
+    /// Sources: `ValidateNodeSelectorRequirement` of
+    /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/validation/validation.go>
+    /// for the number of values, `NewRequirement` of
+    /// <https://pkg.go.dev/k8s.io/apimachinery/pkg/labels> for integers, and
+    /// <https://karpenter.sh/docs/concepts/nodepools/#min-values> for `minValues`.
+    pub(crate) fn fault(&self) -> Option<(String, String)> {
+        let operator = self.operator;
+        let count = self.values.len();
+        match operator {
+            Operator::In | Operator::NotIn if count == 0 => {
+                return Some((format!("{operator} has no values"), "at least one value".into()));
+            }
+            Operator::Exists | Operator::DoesNotExist if count > 0 => {
+                return Some((format!("{operator} has {count} values"), "no values".into()));
+            }
+            Operator::Gt | Operator::Lt | Operator::Gte | Operator::Lte => {
+                let expected = || "exactly one integer of 64 bits".into();
+                match self.values.as_slice() {
+                    [value] if integer(value).is_some() => {}
+                    [value] => return Some((format!("{operator} has {value:?}"), expected())),
+                    _ => return Some((format!("{operator} has {count} values"), expected())),
+                }
+            }
+            _ => {}
+        }
+        let min_values = self.min_values?;
+        if !(1..=MOST_MIN_VALUES).contains(&min_values) {
+            let expected = format!("a whole number from 1 to {MOST_MIN_VALUES}");
+            return Some((format!("minValues is {min_values}"), expected));
+        }
+        let different = self.values.iter().collect::<BTreeSet<_>>().len();
+        if operator == Operator::In && usize::try_from(min_values).is_ok_and(|n| n > different) {
+            let expected = "at least as many different values as minValues".into();
+            return Some((format!("minValues is {min_values} of {different} values"), expected));
+        }
+        None
+    }
+}
+
+impl Operator {
+    /// The operator's name in documents.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::In => "In",
+            Self::NotIn => "NotIn",
+            Self::Exists => "Exists",
+            Self::DoesNotExist => "DoesNotExist",
+            Self::Gt => "Gt",
+            Self::Lt => "Lt",
+            Self::Gte => "Gte",
+            Self::Lte => "Lte",
         }
     }
+}
 
-    /// Absence alone.
-    #[must_use]
-    pub fn absent() -> Self {
-        Self { absent: true, values: Values::Only(BTreeSet::new()) }
+impl fmt::Display for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
+}
 
-    /// One value.
-    #[must_use]
-    pub fn one(value: impl Into<Arc<str>>) -> Self {
-        Self { absent: false, values: Values::Only(BTreeSet::from([value.into()])) }
-    }
-
-    /// Whether the label may be in this state (`None`: absent).
-    #[must_use]
-    pub fn admits(&self, state: Option<&str>) -> bool {
-        let _ = (state, &self.values, self.absent);
-        false
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.key, self.operator)?;
+        if !self.values.is_empty() {
+            write!(f, " [{}]", self.values.join(", "))?;
+        }
+        self.min_values.map_or(Ok(()), |n| write!(f, " (at least {n} values)"))
     }
 }
 
 /// Value sets by label key; a key not named may be in any state.
+///
+/// It stands for a set of label maps, in canonical form: two are `==` exactly when they ask the same
+/// of every label. Outdated names of keys are read as the names that replaced them.
+///
+/// # Examples
+/// ```
+/// use plimsoll::Requirement;
+/// use plimsoll::model::{Operator, Requirements, ValueSet};
+///
+/// let mut requirements = Requirements::new();
+/// requirements.add(&Requirement::new("arch", Operator::In, ["amd64", "arm64"]));
+/// requirements.add(&Requirement::new("arch", Operator::NotIn, ["arm64"]));
+/// assert_eq!(*requirements.get("arch"), ValueSet::one("amd64"));
+/// assert!(requirements.get("os").is_any());
+/// ```
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Requirements(BTreeMap<Arc<str>, ValueSet>);
+
+static ANY: ValueSet = ValueSet::any();
+
+impl Requirements {
+    /// No condition: every label may be in any state.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Adds a condition to those that are there (its `min_values` aside).
+    pub fn add(&mut self, requirement: &Requirement) {
+        self.restrict(&requirement.key, &ValueSet::from_requirement(requirement));
+    }
+
+    /// Restricts a label to states that are in `states` too.
+    pub fn restrict(&mut self, key: &str, states: &ValueSet) {
+        let key = well_known::normalized(key);
+        if let Some(present) = self.0.get_mut(key) {
+            *present = present.intersect(states);
+        } else if !states.is_any() {
+            self.0.insert(key.into(), states.clone());
+        }
+    }
+
+    /// The states that a label may be in.
+    #[must_use]
+    pub fn get(&self, key: &str) -> &ValueSet {
+        self.0.get(well_known::normalized(key)).unwrap_or(&ANY)
+    }
+
+    /// The labels that are restricted at all, by key.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &ValueSet)> {
+        self.0.iter()
+    }
+
+    /// The conditions of both.
+    #[must_use]
+    pub fn intersect(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        for (key, states) in &other.0 {
+            both.restrict(key, states);
+        }
+        both
+    }
+
+    /// Whether some labels satisfy both: exactly when [`Requirements::intersect`] isn't empty.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        !self.is_empty()
+            && !other.is_empty()
+            && self.0.iter().all(|(key, states)| states.overlaps(other.get(key)))
+    }
+
+    /// Whether a node with exactly these labels satisfies every condition.
+    #[must_use]
+    pub fn admits(&self, labels: &Labels) -> bool {
+        self.0.iter().all(|(key, states)| states.admits(labels.get(key).map(|value| &**value)))
+    }
+
+    /// Whether no labels can satisfy the conditions; [`Requirements::contradiction`] names why.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.contradiction().is_some()
+    }
+
+    /// The first label of which the conditions leave no state.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<&Arc<str>> {
+        self.0.iter().find(|(_, states)| states.is_empty()).map(|(key, _)| key)
+    }
+
+    /// Whether there is no condition at all.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a> FromIterator<&'a Requirement> for Requirements {
+    fn from_iter<T: IntoIterator<Item = &'a Requirement>>(conditions: T) -> Self {
+        let mut requirements = Self::new();
+        conditions.into_iter().for_each(|condition| requirements.add(condition));
+        requirements
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(operator: Operator, values: &[&str], min_values: Option<u32>) -> Option<String> {
+        let mut requirement = Requirement::new("k", operator, values.iter().copied());
+        requirement.min_values = min_values;
+        requirement.fault().map(|(problem, _)| problem)
+    }
+
+    #[test]
+    fn faults_name_what_is_wrong() {
+        assert_eq!(problem(Operator::In, &["a"], None), None);
+        assert_eq!(problem(Operator::Gt, &["-05"], None), None);
+        assert_eq!(problem(Operator::In, &[], None).as_deref(), Some("In has no values"));
+        assert_eq!(problem(Operator::Exists, &["a"], None).as_deref(), Some("Exists has 1 values"));
+        assert_eq!(problem(Operator::Lte, &["a"], None).as_deref(), Some("Lte has \"a\""));
+        assert_eq!(problem(Operator::Lt, &["1", "2"], None).as_deref(), Some("Lt has 2 values"));
+        assert_eq!(problem(Operator::Exists, &[], Some(50)), None);
+        assert_eq!(problem(Operator::Exists, &[], Some(51)).as_deref(), Some("minValues is 51"));
+        assert_eq!(problem(Operator::Exists, &[], Some(0)).as_deref(), Some("minValues is 0"));
+        assert_eq!(
+            problem(Operator::In, &["a", "a"], Some(2)).as_deref(),
+            Some("minValues is 2 of 1 values")
+        );
+    }
+}

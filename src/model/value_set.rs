@@ -1,0 +1,390 @@
+//! The set of states that a label may be in.
+//!
+//! A label of a node is in one of infinitely many states: it is absent, or it has some text as its
+//! value. Every requirement on a label stands for a set of such states, several requirements for
+//! the intersection of their sets, and two parties (a pod and a pool, say) are compatible when
+//! their sets have a state in common:
+//!
+//! | operator | set |
+//! |---|---|
+//! | `In` a, b | the values a and b |
+//! | `NotIn` a, b | absence, and every value but a and b |
+//! | `Exists` | every value |
+//! | `DoesNotExist` | absence |
+//! | `Gt`, `Lt`, `Gte`, `Lte` n | the values that are integers in the range |
+//!
+//! Four shapes are closed under intersection, and each set has exactly one form in them, so `==`,
+//! `Hash` and `Ord` speak of the sets: absence; finitely many values (none of them: the empty set);
+//! all values but finitely many, with or without absence; and the integers of a non-empty range but
+//! for finitely many values, all of which are integers of that range.
+//!
+//! Integers are read as Kubernetes reads them, with Go's `ParseInt` in base ten and 64 bits: `5`,
+//! `05` and `+5` are different values of the same integer. An integer thus has endlessly many
+//! values, so a range of integers is never a finite set of values, and no finite number of
+//! exclusions empties it: `Gte 5`, `Lte 5`, `NotIn 5` together admit a node labelled `05`.
+//!
+//! Sources: <https://pkg.go.dev/k8s.io/apimachinery/pkg/labels#Requirement.Matches> and
+//! <https://karpenter.sh/docs/concepts/scheduling/>.
+
+use super::{Operator, Requirement};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The set of states that a label may be in: absent, or one of a set of values.
+///
+/// Sets are canonical: two are `==` exactly when the same states are in them. The empty set (no
+/// state at all, a contradiction) is not the same as [`ValueSet::absent`].
+///
+/// # Examples
+/// ```
+/// use plimsoll::model::{Operator, Requirement, ValueSet};
+///
+/// let few = ValueSet::from_requirement(&Requirement::new("size", Operator::In, ["4", "8"]));
+/// let large = ValueSet::from_requirement(&Requirement::new("size", Operator::Gt, ["4"]));
+/// assert_eq!(few.intersect(&large), ValueSet::one("8"));
+/// assert!(!large.overlaps(&ValueSet::absent()));
+/// ```
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ValueSet(States);
+
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+enum States {
+    Absent,
+    Only(BTreeSet<Arc<str>>),
+    AllBut {
+        excluded: BTreeSet<Arc<str>>,
+        or_absent: bool,
+    },
+    /// `least <= most`, and each excluded value is an integer between them.
+    Integers {
+        least: i64,
+        most: i64,
+        excluded: BTreeSet<Arc<str>>,
+    },
+}
+
+static NO_VALUES: BTreeSet<Arc<str>> = BTreeSet::new();
+
+/// The integer that a label's value stands for, if it does.
+pub(crate) fn integer(value: &str) -> Option<i64> {
+    // Both this and Go's ParseInt take an optional sign and ASCII digits, nothing else.
+    value.parse().ok()
+}
+
+impl ValueSet {
+    /// Every state, absence included.
+    #[must_use]
+    pub const fn any() -> Self {
+        Self(States::AllBut { excluded: BTreeSet::new(), or_absent: true })
+    }
+
+    /// Absence alone.
+    #[must_use]
+    pub const fn absent() -> Self {
+        Self(States::Absent)
+    }
+
+    /// The empty set: no state at all.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(States::Only(BTreeSet::new()))
+    }
+
+    /// One value.
+    #[must_use]
+    pub fn one(value: impl Into<Arc<str>>) -> Self {
+        Self(States::Only(BTreeSet::from([value.into()])))
+    }
+
+    /// Any of these values.
+    #[must_use]
+    pub fn only<V: Into<Arc<str>>>(values: impl IntoIterator<Item = V>) -> Self {
+        Self(States::Only(values.into_iter().map(Into::into).collect()))
+    }
+
+    /// The states that a requirement admits.
+    ///
+    /// A requirement that isn't valid admits what its words say: `In` without values and a bound
+    /// that isn't one integer admit nothing.
+    #[must_use]
+    pub fn from_requirement(requirement: &Requirement) -> Self {
+        let values = || requirement.values.iter().cloned().collect();
+        let bound = match requirement.values.as_slice() {
+            [value] => integer(value),
+            _ => None,
+        };
+        let range = |least: Option<i64>, most: Option<i64>| match (least, most) {
+            (Some(least), Some(most)) => Self::integers(least, most, BTreeSet::new()),
+            _ => Self::none(),
+        };
+        match requirement.operator {
+            Operator::In => Self(States::Only(values())),
+            Operator::NotIn => Self(States::AllBut { excluded: values(), or_absent: true }),
+            Operator::Exists => {
+                Self(States::AllBut { excluded: BTreeSet::new(), or_absent: false })
+            }
+            Operator::DoesNotExist => Self::absent(),
+            Operator::Gt => range(bound.and_then(|n| n.checked_add(1)), Some(i64::MAX)),
+            Operator::Lt => range(Some(i64::MIN), bound.and_then(|n| n.checked_sub(1))),
+            Operator::Gte => range(bound, Some(i64::MAX)),
+            Operator::Lte => range(Some(i64::MIN), bound),
+        }
+    }
+
+    /// The integers from `least` to `most` but for some values: the one place that makes ranges.
+    fn integers(least: i64, most: i64, mut excluded: BTreeSet<Arc<str>>) -> Self {
+        if least > most {
+            return Self::none();
+        }
+        excluded.retain(|value| integer(value).is_some_and(|n| (least..=most).contains(&n)));
+        Self(States::Integers { least, most, excluded })
+    }
+
+    /// The states that are in both sets.
+    #[must_use]
+    pub fn intersect(&self, other: &Self) -> Self {
+        use States::{Absent, AllBut, Integers, Only};
+        let union = |a: &BTreeSet<Arc<str>>, b: &BTreeSet<Arc<str>>| a.union(b).cloned().collect();
+        match (&self.0, &other.0) {
+            (Absent, _) if other.admits_absent() => Self::absent(),
+            (_, Absent) if self.admits_absent() => Self::absent(),
+            (Absent, _) | (_, Absent) => Self::none(),
+            (Only(values), _) => {
+                Self::only(values.iter().filter(|value| other.admits(Some(value))).cloned())
+            }
+            (_, Only(values)) => {
+                Self::only(values.iter().filter(|value| self.admits(Some(value))).cloned())
+            }
+            (AllBut { excluded: a, or_absent: x }, AllBut { excluded: b, or_absent: y }) => {
+                Self(AllBut { excluded: union(a, b), or_absent: *x && *y })
+            }
+            (AllBut { excluded: a, .. }, Integers { least, most, excluded: b })
+            | (Integers { least, most, excluded: a }, AllBut { excluded: b, .. }) => {
+                Self::integers(*least, *most, union(a, b))
+            }
+            (
+                Integers { least: l, most: m, excluded: a },
+                Integers { least, most, excluded: b },
+            ) => Self::integers(*l.max(least), *m.min(most), union(a, b)),
+        }
+    }
+
+    /// Whether the set has no state, so that nothing satisfies it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        matches!(&self.0, States::Only(values) if values.is_empty())
+    }
+
+    /// Whether some state is in both sets: exactly when [`ValueSet::intersect`] isn't empty.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        use States::{Absent, AllBut, Integers, Only};
+        match (&self.0, &other.0) {
+            (Absent, _) => other.admits_absent(),
+            (_, Absent) => self.admits_absent(),
+            (Only(values), _) => values.iter().any(|value| other.admits(Some(value))),
+            (_, Only(values)) => values.iter().any(|value| self.admits(Some(value))),
+            (Integers { least: l, most: m, .. }, Integers { least, most, .. }) => {
+                l.max(least) <= m.min(most)
+            }
+            // Both have infinitely many values, and only finitely many are taken out.
+            (AllBut { .. }, AllBut { .. } | Integers { .. }) | (Integers { .. }, AllBut { .. }) => {
+                true
+            }
+        }
+    }
+
+    /// Whether a label may be in this state (`None`: absent).
+    #[must_use]
+    pub fn admits(&self, state: Option<&str>) -> bool {
+        match (&self.0, state) {
+            (States::Absent, state) => state.is_none(),
+            (States::AllBut { or_absent, .. }, None) => *or_absent,
+            (States::Only(_) | States::Integers { .. }, None) => false,
+            (States::Only(values), Some(value)) => values.contains(value),
+            (States::AllBut { excluded, .. }, Some(value)) => !excluded.contains(value),
+            (States::Integers { least, most, excluded }, Some(value)) => {
+                integer(value).is_some_and(|n| (least..=most).contains(&&n))
+                    && !excluded.contains(value)
+            }
+        }
+    }
+
+    /// Whether the label may be absent.
+    #[must_use]
+    pub fn admits_absent(&self) -> bool {
+        self.admits(None)
+    }
+
+    /// Whether every state is in the set, so that it asks for nothing.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        matches!(&self.0, States::AllBut { excluded, or_absent: true } if excluded.is_empty())
+    }
+
+    /// The values in the set, absence aside, where they are finitely many.
+    #[must_use]
+    pub fn finite_values(&self) -> Option<&BTreeSet<Arc<str>>> {
+        match &self.0 {
+            States::Absent => Some(&NO_VALUES),
+            States::Only(values) => Some(values),
+            States::AllBut { .. } | States::Integers { .. } => None,
+        }
+    }
+
+    /// The values taken out of a set of infinitely many.
+    #[must_use]
+    pub fn excluded(&self) -> &BTreeSet<Arc<str>> {
+        match &self.0 {
+            States::AllBut { excluded, .. } | States::Integers { excluded, .. } => excluded,
+            States::Absent | States::Only(_) => &NO_VALUES,
+        }
+    }
+
+    /// The least and the greatest integer that a value may stand for, where it must be an integer.
+    #[must_use]
+    pub fn range(&self) -> Option<(i64, i64)> {
+        match self.0 {
+            States::Integers { least, most, .. } => Some((least, most)),
+            _ => None,
+        }
+    }
+
+    /// The value, where the set is exactly one value (and not absence).
+    #[must_use]
+    pub fn single(&self) -> Option<&Arc<str>> {
+        match &self.0 {
+            States::Only(values) if values.len() == 1 => values.first(),
+            _ => None,
+        }
+    }
+
+    /// Every value that the set's description names, sorted: those listed or excluded, and each
+    /// bound with the integers next to it.
+    pub fn mentioned(&self) -> impl Iterator<Item = Arc<str>> {
+        let named = match &self.0 {
+            States::Absent => &NO_VALUES,
+            States::Only(values) => values,
+            States::AllBut { excluded, .. } | States::Integers { excluded, .. } => excluded,
+        };
+        let mut named = named.clone();
+        if let States::Integers { least, most, .. } = self.0 {
+            // The ends of 64 bits aren't bounds that anyone wrote.
+            for bound in [least, most].into_iter().filter(|n| ![i64::MIN, i64::MAX].contains(n)) {
+                named.extend([bound - 1, bound, bound + 1].map(|n| Arc::from(n.to_string())));
+            }
+        }
+        named.into_iter()
+    }
+
+    /// Some value in the set, always the same one for the same set; `None` when there is none.
+    ///
+    /// Of a finite set it is the first value. Of integers it is the one nearest to zero that isn't
+    /// excluded, with zeros in front where every integer of a small range is.
+    #[must_use]
+    pub fn sample(&self) -> Option<Arc<str>> {
+        match &self.0 {
+            States::Absent => None,
+            States::Only(values) => values.first().cloned(),
+            States::AllBut { excluded, .. } => {
+                let numbered = (1..=excluded.len()).map(|n| format!("other-{n}"));
+                let named = std::iter::once("other".into()).chain(numbered);
+                named.map(Arc::from).find(|value: &Arc<str>| !excluded.contains(value))
+            }
+            States::Integers { least, most, excluded } => {
+                let nearest = 0.clamp(*least, *most);
+                let step = if nearest < 0 { -1 } else { 1 };
+                let integers = std::iter::successors(Some(nearest), |n: &i64| n.checked_add(step))
+                    .take_while(|n| (least..=most).contains(&n))
+                    .take(excluded.len() + 1)
+                    .map(|n| n.to_string());
+                let sign = if nearest < 0 { "-" } else { "" };
+                let padded = (1..=excluded.len() + 1)
+                    .map(|zeros| format!("{sign}{}{}", "0".repeat(zeros), nearest.unsigned_abs()));
+                integers.chain(padded).map(Arc::from).find(|value| !excluded.contains(value))
+            }
+        }
+    }
+
+    /// The set as requirements on `key`, which together admit exactly its states.
+    ///
+    /// Every state asks for no requirement; the empty set is `Exists` with `DoesNotExist`; integers
+    /// are `Gte` and `Lte`, where they have a bound. None has `min_values`.
+    #[must_use]
+    pub fn to_requirements(&self, key: &str) -> Vec<Requirement> {
+        let key: Arc<str> = key.into();
+        let plain = |operator| Requirement::new(key.clone(), operator, [] as [Arc<str>; 0]);
+        let bound =
+            |operator, n: i64| Requirement::new(key.clone(), operator, [n.to_string().as_str()]);
+        let mut requirements = Vec::new();
+        match &self.0 {
+            States::Absent => requirements.push(plain(Operator::DoesNotExist)),
+            States::Only(values) if values.is_empty() => {
+                requirements.extend([plain(Operator::Exists), plain(Operator::DoesNotExist)]);
+            }
+            States::Only(values) => requirements.push(Requirement::new(
+                key.clone(),
+                Operator::In,
+                values.iter().cloned(),
+            )),
+            States::AllBut { or_absent: true, .. } => {}
+            States::AllBut { or_absent: false, .. } => requirements.push(plain(Operator::Exists)),
+            States::Integers { least, most, .. } => {
+                if *least > i64::MIN || *most == i64::MAX {
+                    requirements.push(bound(Operator::Gte, *least));
+                }
+                if *most < i64::MAX {
+                    requirements.push(bound(Operator::Lte, *most));
+                }
+            }
+        }
+        if !self.excluded().is_empty() {
+            let excluded = self.excluded().iter().cloned();
+            requirements.push(Requirement::new(key, Operator::NotIn, excluded));
+        }
+        requirements
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Operator::{DoesNotExist, Exists, Gt, Gte, In, Lt, Lte, NotIn};
+
+    fn set(conditions: &[(Operator, &[&str])]) -> ValueSet {
+        conditions.iter().fold(ValueSet::any(), |set, (operator, values)| {
+            let requirement = Requirement::new("k", *operator, values.iter().copied());
+            set.intersect(&ValueSet::from_requirement(&requirement))
+        })
+    }
+
+    #[test]
+    fn equal_sets_have_one_form() {
+        assert_eq!(set(&[(Gt, &["4"])]), set(&[(Gte, &["5"]), (NotIn, &["4", "x"])]));
+        assert_eq!(set(&[(Gt, &["4"]), (Lt, &["5"])]), ValueSet::none());
+        assert_eq!(set(&[(Exists, &[]), (DoesNotExist, &[])]), ValueSet::none());
+        assert_eq!(set(&[(NotIn, &["a"]), (DoesNotExist, &[])]), ValueSet::absent());
+        assert_eq!(set(&[(In, &["x", "05", "+5", "5.0"]), (Lte, &["5"])]).mentioned().count(), 2);
+        assert_eq!(set(&[(Gt, &["9223372036854775807"])]), ValueSet::none());
+        assert_eq!(set(&[(Lt, &["-9223372036854775808"])]), ValueSet::none());
+        assert_ne!(set(&[(Gte, &["-9223372036854775808"])]), set(&[(Exists, &[])]));
+        assert_ne!(ValueSet::none(), ValueSet::absent());
+        assert!(ValueSet::any().is_any() && !set(&[(Exists, &[])]).is_any());
+    }
+
+    #[test]
+    fn samples_are_in_the_set() {
+        let of =
+            |conditions: &[(Operator, &[&str])]| set(conditions).sample().map(|v| v.to_string());
+        assert_eq!(of(&[(NotIn, &["other", "a"])]).as_deref(), Some("other-1"));
+        assert_eq!(of(&[(Gte, &["-3"]), (NotIn, &["0"])]).as_deref(), Some("1"));
+        assert_eq!(of(&[(Gte, &["5"]), (Lte, &["6"]), (NotIn, &["5"])]).as_deref(), Some("6"));
+        assert_eq!(
+            of(&[(Gte, &["5"]), (Lte, &["5"]), (NotIn, &["5", "05"])]).as_deref(),
+            Some("005")
+        );
+        assert_eq!(of(&[(Lt, &["-1"])]).as_deref(), Some("-2"));
+        assert_eq!(of(&[(In, &["b", "a"])]).as_deref(), Some("a"));
+        assert_eq!(of(&[(DoesNotExist, &[])]), None);
+    }
+}
