@@ -84,3 +84,83 @@ pub struct WeightedPodAffinityTerm {
     /// The wish.
     pub term: PodAffinityTerm,
 }
+
+impl Affinity {
+    /// No rules.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an alternative to the required node affinity: one of them must hold.
+    #[must_use]
+    pub fn with_required_node_term(mut self, term: NodeSelectorTerm) -> Self {
+        self.node_affinity.required.get_or_insert_default().push(term);
+        self
+    }
+
+    /// Adds a wish about the node, of weight 1 to 100.
+    #[must_use]
+    pub fn with_preferred_node_term(mut self, weight: u8, preference: NodeSelectorTerm) -> Self {
+        self.node_affinity.preferred.push(PreferredSchedulingTerm { weight, preference });
+        self
+    }
+
+    /// Adds a term of required pod affinity.
+    #[must_use]
+    pub fn with_required_pod_affinity(mut self, term: PodAffinityTerm) -> Self {
+        self.pod_affinity.required.push(term);
+        self
+    }
+
+    /// Adds a wish for pod affinity, of weight 1 to 100.
+    #[must_use]
+    pub fn with_preferred_pod_affinity(mut self, weight: u8, term: PodAffinityTerm) -> Self {
+        self.pod_affinity.preferred.push(WeightedPodAffinityTerm { weight, term });
+        self
+    }
+
+    /// Adds a term of required pod anti-affinity.
+    #[must_use]
+    pub fn with_required_pod_anti_affinity(mut self, term: PodAffinityTerm) -> Self {
+        self.pod_anti_affinity.required.push(term);
+        self
+    }
+
+    /// Adds a wish for pod anti-affinity, of weight 1 to 100.
+    #[must_use]
+    pub fn with_preferred_pod_anti_affinity(mut self, weight: u8, term: PodAffinityTerm) -> Self {
+        self.pod_anti_affinity.preferred.push(WeightedPodAffinityTerm { weight, term });
+        self
+    }
+}
+
+impl NodeSelectorTerm {
+    /// A term of these expressions, all of which must hold.
+    #[must_use]
+    pub fn new(match_expressions: impl IntoIterator<Item = Requirement>) -> Self {
+        Self {
+            match_expressions: match_expressions.into_iter().collect(),
+            match_fields: Vec::new(),
+        }
+    }
+
+    /// Adds a condition on a field of the node.
+    #[must_use]
+    pub fn with_match_field(mut self, field: Requirement) -> Self {
+        self.match_fields.push(field);
+        self
+    }
+}
+
+impl PodAffinityTerm {
+    /// The selected pods of the pod's own namespace, by the values of a node label.
+    #[must_use]
+    pub fn new(topology_key: impl Into<Arc<str>>, selector: LabelSelector) -> Self {
+        Self {
+            label_selector: Some(selector),
+            topology_key: topology_key.into(),
+            ..Self::default()
+        }
+    }
+}

@@ -15,7 +15,9 @@ pub struct InstanceType {
 }
 
 /// One way to buy an instance type: a zone, a capacity type, and a price per hour.
-#[derive(Clone, Debug, Eq, PartialEq)]
+///
+/// Offerings are ordered by zone, capacity type, price and then the rest.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Offering {
     pub(crate) zone: Arc<str>,
     /// "on-demand", "spot" or "reserved" (validated).
@@ -36,4 +38,173 @@ pub struct Reservation {
     pub id: Arc<str>,
     /// How many more nodes it holds; the smallest figure stated for an id counts.
     pub remaining: u32,
+}
+
+impl InstanceType {
+    /// A type with this capacity (`pods` included) and, so far, nothing on sale.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>, capacity: Resources) -> Self {
+        Self {
+            name: name.into(),
+            labels: Labels::new(),
+            requirements: Vec::new(),
+            capacity,
+            overhead: Resources::new(),
+            offerings: Vec::new(),
+        }
+    }
+
+    /// States what the system keeps for itself; allocatable is capacity less overhead.
+    #[must_use]
+    pub fn with_overhead(mut self, overhead: Resources) -> Self {
+        self.overhead = overhead;
+        self
+    }
+
+    /// Sets a label that every node of the type has.
+    #[must_use]
+    pub fn with_label(mut self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
+        let _former = self.labels.insert(key, value);
+        self
+    }
+
+    /// Adds a label with more than one possible value.
+    #[must_use]
+    pub fn with_requirement(mut self, requirement: Requirement) -> Self {
+        self.requirements.push(requirement);
+        self
+    }
+
+    /// Adds a way to buy it.
+    #[must_use]
+    pub fn with_offering(mut self, offering: Offering) -> Self {
+        self.offerings.push(offering);
+        self
+    }
+
+    /// The name, and the value of the label `node.kubernetes.io/instance-type`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The labels that every node of the type has, one value each.
+    #[must_use]
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// The labels with more than one possible value.
+    #[must_use]
+    pub fn requirements(&self) -> &[Requirement] {
+        &self.requirements
+    }
+
+    /// What a node has in all.
+    #[must_use]
+    pub fn capacity(&self) -> &Resources {
+        &self.capacity
+    }
+
+    /// What the system keeps for itself.
+    #[must_use]
+    pub fn overhead(&self) -> &Resources {
+        &self.overhead
+    }
+
+    /// The ways to buy it, by zone, capacity type and price.
+    #[must_use]
+    pub fn offerings(&self) -> &[Offering] {
+        &self.offerings
+    }
+}
+
+impl Offering {
+    /// An available offering; the capacity type is "on-demand", "spot" or "reserved".
+    #[must_use]
+    pub fn new(
+        zone: impl Into<Arc<str>>,
+        capacity_type: impl Into<Arc<str>>,
+        price: Price,
+    ) -> Self {
+        Self {
+            zone: zone.into(),
+            capacity_type: capacity_type.into(),
+            price,
+            available: true,
+            labels: Labels::new(),
+            reservation: None,
+            interruption_rate: None,
+        }
+    }
+
+    /// Says whether it can be bought now.
+    #[must_use]
+    pub fn with_available(mut self, available: bool) -> Self {
+        self.available = available;
+        self
+    }
+
+    /// Sets a further label of nodes bought this way.
+    #[must_use]
+    pub fn with_label(mut self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
+        let _former = self.labels.insert(key, value);
+        self
+    }
+
+    /// Draws on a reservation that holds so many more nodes.
+    #[must_use]
+    pub fn with_reservation(mut self, id: impl Into<Arc<str>>, remaining: u32) -> Self {
+        self.reservation = Some(Reservation { id: id.into(), remaining });
+        self
+    }
+
+    /// States the expected interruptions per hour, in billionths.
+    #[must_use]
+    pub fn with_interruption_rate(mut self, billionths: u64) -> Self {
+        self.interruption_rate = Some(billionths);
+        self
+    }
+
+    /// The zone, the value of the label `topology.kubernetes.io/zone`.
+    #[must_use]
+    pub fn zone(&self) -> &str {
+        &self.zone
+    }
+
+    /// The capacity type, the value of the label `karpenter.sh/capacity-type`.
+    #[must_use]
+    pub fn capacity_type(&self) -> &str {
+        &self.capacity_type
+    }
+
+    /// The price per hour.
+    #[must_use]
+    pub fn price(&self) -> Price {
+        self.price
+    }
+
+    /// Whether it can be bought now.
+    #[must_use]
+    pub fn available(&self) -> bool {
+        self.available
+    }
+
+    /// Further labels of nodes bought this way.
+    #[must_use]
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// The reservation it draws on.
+    #[must_use]
+    pub fn reservation(&self) -> Option<&Reservation> {
+        self.reservation.as_ref()
+    }
+
+    /// The expected interruptions per hour, in billionths; `None` when unknown.
+    #[must_use]
+    pub fn interruption_rate(&self) -> Option<u64> {
+        self.interruption_rate
+    }
 }

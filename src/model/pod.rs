@@ -1,9 +1,24 @@
 //! Pods, pending, bound and of daemon sets.
 
 use super::{Affinity, Labels, Resources, Toleration, TopologySpreadConstraint};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// A pod, or `replicas` identical ones.
+///
+/// With more than one replica the pods are named `name-0` to `name-(n-1)`.
+///
+/// # Examples
+/// ```
+/// use plimsoll::{Pod, Resources};
+///
+/// let web = Pod::new("web")
+///     .with_replicas(3)
+///     .with_label("app", "web")
+///     .with_requests(Resources::parse([("cpu", "250m"), ("memory", "1Gi")])?);
+/// assert_eq!(web.namespace(), "default");
+/// # Ok::<(), plimsoll::model::ParseQuantityError>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Pod {
     pub(crate) name: Arc<str>,
@@ -47,4 +62,292 @@ pub struct Volume {
     pub id: Arc<str>,
     /// The zones from which it can be reached; empty means all.
     pub zones: Vec<Arc<str>>,
+}
+
+impl Pod {
+    /// One pending pod of the namespace "default" that asks for nothing but its place.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self {
+            name: name.into(),
+            namespace: "default".into(),
+            replicas: 1,
+            labels: Labels::new(),
+            annotations: Labels::new(),
+            requests: Resources::new(),
+            node_selector: Labels::new(),
+            affinity: None,
+            tolerations: Vec::new(),
+            topology_spread_constraints: Vec::new(),
+            host_ports: Vec::new(),
+            volumes: Vec::new(),
+            priority: 0,
+            node_name: None,
+            owner_kind: None,
+            do_not_disrupt: false,
+            deletion_cost: 0,
+        }
+    }
+
+    /// Puts the pod in a namespace.
+    #[must_use]
+    pub fn with_namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// Makes it so many identical pods.
+    #[must_use]
+    pub fn with_replicas(mut self, replicas: u32) -> Self {
+        self.replicas = replicas;
+        self
+    }
+
+    /// Sets a label.
+    #[must_use]
+    pub fn with_label(mut self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
+        let _former = self.labels.insert(key, value);
+        self
+    }
+
+    /// Sets an annotation.
+    #[must_use]
+    pub fn with_annotation(mut self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
+        let _former = self.annotations.insert(key, value);
+        self
+    }
+
+    /// States the whole pod's effective request; one of the resource `pods` is implied.
+    #[must_use]
+    pub fn with_requests(mut self, requests: Resources) -> Self {
+        self.requests = requests;
+        self
+    }
+
+    /// Asks for a node with exactly this label.
+    #[must_use]
+    pub fn with_node_selector(
+        mut self,
+        key: impl Into<Arc<str>>,
+        value: impl Into<Arc<str>>,
+    ) -> Self {
+        let _former = self.node_selector.insert(key, value);
+        self
+    }
+
+    /// Sets the affinity rules.
+    #[must_use]
+    pub fn with_affinity(mut self, affinity: Affinity) -> Self {
+        self.affinity = Some(Box::new(affinity));
+        self
+    }
+
+    /// Adds a toleration.
+    #[must_use]
+    pub fn with_toleration(mut self, toleration: Toleration) -> Self {
+        self.tolerations.push(toleration);
+        self
+    }
+
+    /// Adds a topology spread constraint.
+    #[must_use]
+    pub fn with_topology_spread_constraint(mut self, constraint: TopologySpreadConstraint) -> Self {
+        self.topology_spread_constraints.push(constraint);
+        self
+    }
+
+    /// Takes a port of the node.
+    #[must_use]
+    pub fn with_host_port(mut self, port: HostPort) -> Self {
+        self.host_ports.push(port);
+        self
+    }
+
+    /// Mounts a volume.
+    #[must_use]
+    pub fn with_volume(mut self, volume: Volume) -> Self {
+        self.volumes.push(volume);
+        self
+    }
+
+    /// Sets the priority: higher is placed first.
+    #[must_use]
+    pub fn with_priority(mut self, priority: i32) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Binds the pod to a node of the problem.
+    #[must_use]
+    pub fn with_node_name(mut self, node: impl Into<Arc<str>>) -> Self {
+        self.node_name = Some(node.into());
+        self
+    }
+
+    /// Names the kind of the pod's owner, such as "ReplicaSet" or "DaemonSet".
+    #[must_use]
+    pub fn with_owner_kind(mut self, kind: impl Into<Arc<str>>) -> Self {
+        self.owner_kind = Some(kind.into());
+        self
+    }
+
+    /// Says whether the pod may not be disrupted (`karpenter.sh/do-not-disrupt`).
+    #[must_use]
+    pub fn with_do_not_disrupt(mut self, yes: bool) -> Self {
+        self.do_not_disrupt = yes;
+        self
+    }
+
+    /// Sets the cost of deleting it (`controller.kubernetes.io/pod-deletion-cost`).
+    #[must_use]
+    pub fn with_deletion_cost(mut self, cost: i32) -> Self {
+        self.deletion_cost = cost;
+        self
+    }
+
+    /// The name, or with replicas the stem of their names.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The namespace.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// How many identical pods it stands for.
+    #[must_use]
+    pub fn replicas(&self) -> u32 {
+        self.replicas
+    }
+
+    /// The labels.
+    #[must_use]
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// The annotations.
+    #[must_use]
+    pub fn annotations(&self) -> &Labels {
+        &self.annotations
+    }
+
+    /// The whole pod's effective request, without the implied one of `pods`.
+    #[must_use]
+    pub fn requests(&self) -> &Resources {
+        &self.requests
+    }
+
+    /// The labels that its node must have.
+    #[must_use]
+    pub fn node_selector(&self) -> &Labels {
+        &self.node_selector
+    }
+
+    /// The affinity rules.
+    #[must_use]
+    pub fn affinity(&self) -> Option<&Affinity> {
+        self.affinity.as_deref()
+    }
+
+    /// The tolerations.
+    #[must_use]
+    pub fn tolerations(&self) -> &[Toleration] {
+        &self.tolerations
+    }
+
+    /// The topology spread constraints.
+    #[must_use]
+    pub fn topology_spread_constraints(&self) -> &[TopologySpreadConstraint] {
+        &self.topology_spread_constraints
+    }
+
+    /// The ports of the node that it takes.
+    #[must_use]
+    pub fn host_ports(&self) -> &[HostPort] {
+        &self.host_ports
+    }
+
+    /// The volumes it mounts.
+    #[must_use]
+    pub fn volumes(&self) -> &[Volume] {
+        &self.volumes
+    }
+
+    /// The priority: higher is placed first.
+    #[must_use]
+    pub fn priority(&self) -> i32 {
+        self.priority
+    }
+
+    /// The node it is bound to; `None` while it is pending.
+    #[must_use]
+    pub fn node_name(&self) -> Option<&str> {
+        self.node_name.as_deref()
+    }
+
+    /// The kind of its owner; `None` for a bare pod.
+    #[must_use]
+    pub fn owner_kind(&self) -> Option<&str> {
+        self.owner_kind.as_deref()
+    }
+
+    /// Whether it may not be disrupted.
+    #[must_use]
+    pub fn do_not_disrupt(&self) -> bool {
+        self.do_not_disrupt
+    }
+
+    /// The cost of deleting it, compared among pods.
+    #[must_use]
+    pub fn deletion_cost(&self) -> i32 {
+        self.deletion_cost
+    }
+}
+
+impl Pod {
+    /// The order of pods in a problem.
+    pub(crate) fn by_name(a: &Self, b: &Self) -> Ordering {
+        (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name))
+    }
+}
+
+impl HostPort {
+    /// A TCP port on all of the node's addresses.
+    #[must_use]
+    pub fn new(port: u16) -> Self {
+        Self { port, protocol: "TCP".into(), host_ip: "0.0.0.0".into() }
+    }
+
+    /// Sets the protocol: "TCP", "UDP" or "SCTP".
+    #[must_use]
+    pub fn with_protocol(mut self, protocol: impl Into<Arc<str>>) -> Self {
+        self.protocol = protocol.into();
+        self
+    }
+
+    /// Takes the port on one address only.
+    #[must_use]
+    pub fn with_host_ip(mut self, host_ip: impl Into<Arc<str>>) -> Self {
+        self.host_ip = host_ip.into();
+        self
+    }
+}
+
+impl Volume {
+    /// A volume that can be reached from every zone.
+    #[must_use]
+    pub fn new(driver: impl Into<Arc<str>>, id: impl Into<Arc<str>>) -> Self {
+        Self { driver: driver.into(), id: id.into(), zones: Vec::new() }
+    }
+
+    /// Adds a zone from which it can be reached.
+    #[must_use]
+    pub fn with_zone(mut self, zone: impl Into<Arc<str>>) -> Self {
+        self.zones.push(zone.into());
+        self
+    }
 }

@@ -60,12 +60,160 @@ impl Default for Disruption {
         Self {
             consolidation_policy: ConsolidationPolicy::default(),
             consolidate_after: "0s".into(),
-            budgets: vec![Budget {
-                nodes: "10%".into(),
-                reasons: Vec::new(),
-                schedule: None,
-                duration: None,
-            }],
+            budgets: vec![Budget::new("10%")],
         }
+    }
+}
+
+impl NodePool {
+    /// A pool of weight 0 that may buy every type, without limits.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self {
+            name: name.into(),
+            weight: 0,
+            labels: Labels::new(),
+            taints: Vec::new(),
+            startup_taints: Vec::new(),
+            requirements: Vec::new(),
+            instance_types: None,
+            limits: Resources::new(),
+            replicas: None,
+            disruption: Disruption::default(),
+        }
+    }
+
+    /// Restricts the pool to the types of these names.
+    #[must_use]
+    pub fn with_instance_types<T: Into<Arc<str>>>(
+        mut self,
+        names: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.instance_types = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sets the weight: higher is filled first.
+    #[must_use]
+    pub fn with_weight(mut self, weight: i32) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// Sets a label of every node.
+    #[must_use]
+    pub fn with_label(mut self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
+        let _former = self.labels.insert(key, value);
+        self
+    }
+
+    /// Adds a taint of every node.
+    #[must_use]
+    pub fn with_taint(mut self, taint: Taint) -> Self {
+        self.taints.push(taint);
+        self
+    }
+
+    /// Adds a taint that nodes have only while they start; it keeps no pod away.
+    #[must_use]
+    pub fn with_startup_taint(mut self, taint: Taint) -> Self {
+        self.startup_taints.push(taint);
+        self
+    }
+
+    /// Adds a condition on what may be bought.
+    #[must_use]
+    pub fn with_requirement(mut self, requirement: Requirement) -> Self {
+        self.requirements.push(requirement);
+        self
+    }
+
+    /// Limits the capacity of all nodes together; the resource `nodes` limits their number.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Resources) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Makes it a static pool of this many nodes.
+    #[must_use]
+    pub fn with_replicas(mut self, replicas: u32) -> Self {
+        self.replicas = Some(replicas);
+        self
+    }
+
+    /// Sets when and how fast nodes may be disrupted.
+    #[must_use]
+    pub fn with_disruption(mut self, disruption: Disruption) -> Self {
+        self.disruption = disruption;
+        self
+    }
+
+    /// The name, and the value of the label `karpenter.sh/nodepool`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The weight: higher is filled first.
+    #[must_use]
+    pub fn weight(&self) -> i32 {
+        self.weight
+    }
+
+    /// The labels of every node.
+    #[must_use]
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// The taints of every node.
+    #[must_use]
+    pub fn taints(&self) -> &[Taint] {
+        &self.taints
+    }
+
+    /// The taints that nodes have only while they start.
+    #[must_use]
+    pub fn startup_taints(&self) -> &[Taint] {
+        &self.startup_taints
+    }
+
+    /// The conditions on what may be bought.
+    #[must_use]
+    pub fn requirements(&self) -> &[Requirement] {
+        &self.requirements
+    }
+
+    /// The types it may buy; `None`: every type.
+    #[must_use]
+    pub fn instance_types(&self) -> Option<&[Arc<str>]> {
+        self.instance_types.as_deref()
+    }
+
+    /// The limits on the capacity of all nodes together, by resource.
+    #[must_use]
+    pub fn limits(&self) -> &Resources {
+        &self.limits
+    }
+
+    /// How many nodes a static pool has; `None` for others.
+    #[must_use]
+    pub fn replicas(&self) -> Option<u32> {
+        self.replicas
+    }
+
+    /// When and how fast nodes may be disrupted.
+    #[must_use]
+    pub fn disruption(&self) -> &Disruption {
+        &self.disruption
+    }
+}
+
+impl Budget {
+    /// At most so many nodes ("5") or such a share of them ("10%") at a time, always.
+    #[must_use]
+    pub fn new(nodes: impl Into<Arc<str>>) -> Self {
+        Self { nodes: nodes.into(), reasons: Vec::new(), schedule: None, duration: None }
     }
 }

@@ -1,6 +1,7 @@
 //! The problem: validated, sorted, frozen.
 
 use super::{InstanceType, LabelSelector, Labels, Node, NodePool, Pod};
+use crate::error::Error;
 use std::sync::Arc;
 
 /// Everything a decision rests on, validated, each list sorted by name.
@@ -54,4 +55,196 @@ pub struct ProblemBuilder {
     pub(crate) daemon_sets: Vec<Pod>,
     pub(crate) pod_disruption_budgets: Vec<PodDisruptionBudget>,
     pub(crate) namespaces: Vec<Namespace>,
+}
+
+impl Problem {
+    /// A problem with nothing in it yet.
+    #[must_use]
+    pub fn builder() -> ProblemBuilder {
+        ProblemBuilder::default()
+    }
+
+    /// Pending pods and pods bound to nodes, by namespace and name.
+    #[must_use]
+    pub fn pods(&self) -> &[Pod] {
+        &self.pods
+    }
+
+    /// What can be bought, by name.
+    #[must_use]
+    pub fn instance_types(&self) -> &[InstanceType] {
+        &self.instance_types
+    }
+
+    /// Who may buy it, by name.
+    #[must_use]
+    pub fn node_pools(&self) -> &[NodePool] {
+        &self.node_pools
+    }
+
+    /// What runs already or is on its way, by name.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The pods that run on every node that admits them, by namespace and name.
+    #[must_use]
+    pub fn daemon_sets(&self) -> &[Pod] {
+        &self.daemon_sets
+    }
+
+    /// The disruption budgets, by namespace and name.
+    #[must_use]
+    pub fn pod_disruption_budgets(&self) -> &[PodDisruptionBudget] {
+        &self.pod_disruption_budgets
+    }
+
+    /// The namespaces with their labels, by name.
+    #[must_use]
+    pub fn namespaces(&self) -> &[Namespace] {
+        &self.namespaces
+    }
+}
+
+impl ProblemBuilder {
+    /// Adds a pod, pending or bound, or several identical ones.
+    #[must_use]
+    pub fn pod(mut self, pod: Pod) -> Self {
+        self.pods.push(pod);
+        self
+    }
+
+    /// Adds an instance type.
+    #[must_use]
+    pub fn instance_type(mut self, instance_type: InstanceType) -> Self {
+        self.instance_types.push(instance_type);
+        self
+    }
+
+    /// Adds a node pool.
+    #[must_use]
+    pub fn node_pool(mut self, node_pool: NodePool) -> Self {
+        self.node_pools.push(node_pool);
+        self
+    }
+
+    /// Adds a node.
+    #[must_use]
+    pub fn node(mut self, node: Node) -> Self {
+        self.nodes.push(node);
+        self
+    }
+
+    /// Adds a daemon set: the pod that it runs on every node that admits it.
+    #[must_use]
+    pub fn daemon_set(mut self, daemon_set: Pod) -> Self {
+        self.daemon_sets.push(daemon_set);
+        self
+    }
+
+    /// Adds a disruption budget.
+    #[must_use]
+    pub fn pod_disruption_budget(mut self, pod_disruption_budget: PodDisruptionBudget) -> Self {
+        self.pod_disruption_budgets.push(pod_disruption_budget);
+        self
+    }
+
+    /// Adds a namespace.
+    #[must_use]
+    pub fn namespace(mut self, namespace: Namespace) -> Self {
+        self.namespaces.push(namespace);
+        self
+    }
+
+    /// The problem, validated and sorted.
+    ///
+    /// # Errors
+    /// Every fault of the input, each with the path of its field, counted in the order in which the
+    /// parts were added.
+    pub fn build(self) -> Result<Problem, Error> {
+        Ok(self.sorted())
+    }
+
+    /// The parts in the order that a problem has them in, whatever order they were added in.
+    fn sorted(self) -> Problem {
+        let mut problem = Problem {
+            pods: self.pods,
+            instance_types: self.instance_types,
+            node_pools: self.node_pools,
+            nodes: self.nodes,
+            daemon_sets: self.daemon_sets,
+            pod_disruption_budgets: self.pod_disruption_budgets,
+            namespaces: self.namespaces,
+        };
+        problem.pods.sort_by(Pod::by_name);
+        problem.daemon_sets.sort_by(Pod::by_name);
+        problem.instance_types.sort_by(|a, b| a.name.cmp(&b.name));
+        problem.node_pools.sort_by(|a, b| a.name.cmp(&b.name));
+        problem.nodes.sort_by(|a, b| a.name.cmp(&b.name));
+        problem
+            .pod_disruption_budgets
+            .sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+        problem.namespaces.sort_by(|a, b| a.name.cmp(&b.name));
+        for pod in problem.pods.iter_mut().chain(&mut problem.daemon_sets) {
+            pod.tolerations.sort();
+            pod.host_ports.sort();
+            pod.volumes.sort();
+        }
+        for kind in &mut problem.instance_types {
+            kind.requirements.sort();
+            kind.offerings.sort();
+        }
+        for pool in &mut problem.node_pools {
+            pool.taints.sort();
+            pool.startup_taints.sort();
+            pool.requirements.sort();
+            if let Some(names) = &mut pool.instance_types {
+                names.sort();
+            }
+        }
+        for node in &mut problem.nodes {
+            node.taints.sort();
+        }
+        problem
+    }
+}
+
+impl PodDisruptionBudget {
+    /// A budget for the selected pods of the namespace "default", with so many disruptions left.
+    #[must_use]
+    pub fn new(
+        name: impl Into<Arc<str>>,
+        selector: LabelSelector,
+        disruptions_allowed: u32,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            namespace: "default".into(),
+            selector: Some(selector),
+            disruptions_allowed,
+        }
+    }
+
+    /// Puts the budget in a namespace.
+    #[must_use]
+    pub fn with_namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+}
+
+impl Namespace {
+    /// A namespace without labels of its own.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), labels: Labels::new() }
+    }
+
+    /// Sets a label.
+    #[must_use]
+    pub fn with_label(mut self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
+        let _former = self.labels.insert(key, value);
+        self
+    }
 }

@@ -37,3 +37,37 @@ pub enum SelectorOperator {
     /// The label is absent.
     DoesNotExist,
 }
+
+impl LabelSelector {
+    /// A selector that matches everything.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks for a label with exactly this value.
+    #[must_use]
+    pub fn with_label(mut self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
+        let _former = self.match_labels.insert(key, value);
+        self
+    }
+
+    /// Adds a condition.
+    #[must_use]
+    pub fn with_expression(mut self, expression: LabelSelectorRequirement) -> Self {
+        self.match_expressions.push(expression);
+        self
+    }
+}
+
+impl LabelSelectorRequirement {
+    /// A condition on a label.
+    #[must_use]
+    pub fn new<V: Into<Arc<str>>>(
+        key: impl Into<Arc<str>>,
+        operator: SelectorOperator,
+        values: impl IntoIterator<Item = V>,
+    ) -> Self {
+        Self { key: key.into(), operator, values: values.into_iter().map(Into::into).collect() }
+    }
+}

@@ -42,3 +42,31 @@ pub enum NodeInclusionPolicy {
     /// All nodes count.
     Ignore,
 }
+
+impl TopologySpreadConstraint {
+    /// A constraint with Kubernetes' defaults: node affinity honoured, taints ignored.
+    #[must_use]
+    pub fn new(
+        max_skew: u32,
+        topology_key: impl Into<Arc<str>>,
+        when_unsatisfiable: WhenUnsatisfiable,
+    ) -> Self {
+        Self {
+            max_skew,
+            topology_key: topology_key.into(),
+            when_unsatisfiable,
+            label_selector: None,
+            min_domains: None,
+            node_affinity_policy: NodeInclusionPolicy::Honor,
+            node_taints_policy: NodeInclusionPolicy::Ignore,
+            match_label_keys: Vec::new(),
+        }
+    }
+
+    /// Says which pods count.
+    #[must_use]
+    pub fn with_label_selector(mut self, selector: LabelSelector) -> Self {
+        self.label_selector = Some(selector);
+        self
+    }
+}

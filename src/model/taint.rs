@@ -56,3 +56,32 @@ pub enum TolerationOperator {
     /// The taint's value, an integer, is less than the toleration's.
     Lt,
 }
+
+impl Taint {
+    /// A taint; an empty value stands for none.
+    #[must_use]
+    pub fn new(key: impl Into<Arc<str>>, value: impl Into<Arc<str>>, effect: Effect) -> Self {
+        Self { key: key.into(), value: value.into(), effect }
+    }
+}
+
+impl Toleration {
+    /// Tolerates every taint of a key; the empty key means every taint.
+    #[must_use]
+    pub fn exists(key: impl Into<Arc<str>>) -> Self {
+        Self { key: key.into(), operator: TolerationOperator::Exists, ..Self::default() }
+    }
+
+    /// Tolerates the taints with this key and value.
+    #[must_use]
+    pub fn equal(key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
+        Self { key: key.into(), value: value.into(), ..Self::default() }
+    }
+
+    /// Tolerates only taints of this effect.
+    #[must_use]
+    pub fn with_effect(mut self, effect: Effect) -> Self {
+        self.effect = Some(effect);
+        self
+    }
+}
