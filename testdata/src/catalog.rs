@@ -271,7 +271,8 @@ mod tests {
     fn small_synthetic_catalogs_still_have_all_kinds() {
         let catalog = synthetic_catalog(100, 1);
         for category in ["c", "g", "m", "r", "t"] {
-            let of = |t: &&InstanceType| t.labels().get(label::CATEGORY).unwrap().as_ref() == category;
+            let of =
+                |t: &&InstanceType| t.labels().get(label::CATEGORY).unwrap().as_ref() == category;
             assert!(catalog.iter().filter(of).count() >= 5, "{category}");
         }
     }

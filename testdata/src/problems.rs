@@ -56,12 +56,7 @@ pub fn problem(name: &str) -> Option<Problem> {
         return None;
     }
     let spec = WorkloadSpec { individual, ..WorkloadSpec::new(SEED, pods, classes) };
-    Some(assemble(
-        workload(&spec),
-        synthetic_catalog(types as usize, SEED),
-        pools(),
-        Vec::new(),
-    ))
+    Some(assemble(workload(&spec), synthetic_catalog(types as usize, SEED), pools(), Vec::new()))
 }
 
 const SEED: u64 = 1;
@@ -95,8 +90,7 @@ fn web_small() -> Problem {
         app("web", 90, "250m", "384Mi"),
         app("api", 60, "500m", "1Gi"),
         app("mail", 25, "100m", "192Mi"),
-        app("thumbnails", 40, "1", "1536Mi")
-            .with_node_selector(well_known::CAPACITY_TYPE, "spot"),
+        app("thumbnails", 40, "1", "1536Mi").with_node_selector(well_known::CAPACITY_TYPE, "spot"),
         app("checkout", 12, "1", "2Gi")
             .with_node_selector(well_known::CAPACITY_TYPE, "on-demand")
             .with_priority(1000),
@@ -108,9 +102,7 @@ fn web_small() -> Problem {
         app("ingress", 3, "500m", "512Mi").with_host_port(HostPort::new(443)),
         app("reports", 24, "2", "4Gi")
             .with_node_selector(DEDICATED, "batch")
-            .with_toleration(
-                Toleration::equal(DEDICATED, "batch").with_effect(Effect::NoSchedule),
-            ),
+            .with_toleration(Toleration::equal(DEDICATED, "batch").with_effect(Effect::NoSchedule)),
         on_gpu(app("inference", 6, "1500m", "6Gi"), 1),
         on_gpu(app("training", 1, "16", "64Gi"), 4),
         // No type is offered there: the plan says why this one has no place.
@@ -135,14 +127,24 @@ fn web_small() -> Problem {
 
     let types = catalog();
     let nodes = vec![
-        node("running-0", &types, "m7i.2xlarge", resources([("cpu", "7910m"), ("memory", "MMM")]))
-            .with_label(well_known::ZONE, ZONES[0])
-            .with_label(well_known::CAPACITY_TYPE, "on-demand"),
-        node("starting-0", &types, "c7g.2xlarge", resources([("cpu", "7910m"), ("memory", "CCC")]))
-            .with_label(well_known::ZONE, ZONES[1])
-            .with_label(well_known::CAPACITY_TYPE, "spot")
-            .with_taint(Taint::new("node.kubernetes.io/not-ready", "", Effect::NoSchedule))
-            .with_initialized(false),
+        node(
+            "running-0",
+            &types,
+            "m7i.2xlarge",
+            resources([("cpu", "7910m"), ("memory", "29317Mi")]),
+        )
+        .with_label(well_known::ZONE, ZONES[0])
+        .with_label(well_known::CAPACITY_TYPE, "on-demand"),
+        node(
+            "starting-0",
+            &types,
+            "c7g.2xlarge",
+            resources([("cpu", "7910m"), ("memory", "14103Mi")]),
+        )
+        .with_label(well_known::ZONE, ZONES[1])
+        .with_label(well_known::CAPACITY_TYPE, "spot")
+        .with_taint(Taint::new("node.kubernetes.io/not-ready", "", Effect::NoSchedule))
+        .with_initialized(false),
     ];
     assemble(pods, types, pools, nodes)
 }
@@ -172,8 +174,7 @@ fn in_zones(zones: &[&str]) -> Affinity {
 
 fn one_a_node(app: &str) -> Affinity {
     let own = LabelSelector::new().with_label("app", app);
-    Affinity::new()
-        .with_required_pod_anti_affinity(PodAffinityTerm::new(well_known::HOSTNAME, own))
+    Affinity::new().with_required_pod_anti_affinity(PodAffinityTerm::new(well_known::HOSTNAME, own))
 }
 
 /// A node of the pool `general`, of a type of the catalog, with room for 58 pods.
