@@ -60,10 +60,26 @@ impl Resources {
         self.0.iter().map(|(name, amount)| (name, *amount))
     }
 
+    /// How many resources are named.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether nothing is named.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl<K: Into<Arc<str>>> FromIterator<(K, Quantity)> for Resources {
+    fn from_iter<T: IntoIterator<Item = (K, Quantity)>>(amounts: T) -> Self {
+        let mut resources = Self::new();
+        for (name, amount) in amounts {
+            let _former = resources.insert(name, amount);
+        }
+        resources
     }
 }
 

@@ -1,0 +1,193 @@
+//! Pods to classes: pods that no rule can tell apart are one class with a count.
+//!
+//! A pod becomes a short key of numbers (its requests, the numbers of its rule lists, the labels that
+//! some selector reads) and equal keys are one class. Everything after works on classes, so that a
+//! hundred thousand replicas with names and hashes of their own cost what a few hundred classes do.
+
+use super::id::{ClassId, IdVec};
+use super::intern::{Interner, ToKey};
+use super::resource::Dims;
+use crate::model::{Affinity, HostPort, LabelSelector, Pod, Problem, Toleration, Volume, per_unit};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Pods that no rule can tell apart.
+#[derive(Clone, Debug)]
+pub(crate) struct Members {
+    /// Indices of the problem's entries, ascending: the first stands for all.
+    pub(crate) entries: Vec<u32>,
+    /// How many pods they are, replicas counted.
+    pub(crate) count: u32,
+}
+
+/// Which labels selectors read: keys that no selector names can't tell pods apart.
+#[derive(Debug, Default)]
+pub(crate) struct ReadLabels {
+    keys: BTreeSet<Arc<str>>,
+    /// Whether any selector is there, so that the namespace counts.
+    any: bool,
+}
+
+impl ReadLabels {
+    /// What the required anti-affinity of the problem's pods reads.
+    pub(crate) fn of(problem: &Problem) -> Self {
+        let mut read = Self::default();
+        for pod in &problem.pods {
+            for term in pod.affinity.iter().flat_map(|rules| &rules.pod_anti_affinity.required) {
+                read.any = true;
+                read.selector(term.label_selector.as_ref());
+                let keys = term.match_label_keys.iter().chain(&term.mismatch_label_keys);
+                read.keys.extend(keys.cloned());
+            }
+        }
+        read
+    }
+
+    fn selector(&mut self, selector: Option<&LabelSelector>) {
+        let Some(selector) = selector else { return };
+        self.keys.extend(selector.match_labels.iter().map(|(key, _)| key.clone()));
+        self.keys.extend(selector.match_expressions.iter().map(|entry| entry.key.clone()));
+    }
+}
+
+/// Volumes that more than one pod mounts, by driver and id: they take one slot, not one each.
+pub(crate) fn shared_volumes(pods: &[Pod]) -> BTreeSet<(Arc<str>, Arc<str>)> {
+    let mut users: BTreeMap<(&Arc<str>, &Arc<str>), u32> = BTreeMap::new();
+    for pod in pods {
+        for volume in &pod.volumes {
+            let count = users.entry((&volume.driver, &volume.id)).or_insert(0);
+            *count = count.saturating_add(pod.replicas);
+        }
+    }
+    let shared = users.into_iter().filter(|(_, count)| *count > 1);
+    shared.map(|((driver, id), _)| (driver.clone(), id.clone())).collect()
+}
+
+/// Sorts the pending pods into classes, numbered in the order of their first entry.
+pub(crate) fn classes(
+    problem: &Problem,
+    dims: &Dims,
+    read: &ReadLabels,
+    shared: &BTreeSet<(Arc<str>, Arc<str>)>,
+) -> IdVec<ClassId, Members> {
+    let mut keys = Keys::new(dims, read, shared);
+    let mut interner: Interner<Vec<u32>> = Interner::new();
+    let mut classes: IdVec<ClassId, Members> = IdVec::new();
+    let mut key = Vec::new();
+    for (index, pod) in problem.pods.iter().enumerate() {
+        if pod.node_name.is_some() {
+            continue;
+        }
+        key.clear();
+        keys.write(pod, &mut key);
+        let number = interner.intern(&key[..]) as usize;
+        if number == classes.len() {
+            let _id = classes.push(Members { entries: Vec::new(), count: 0 });
+        }
+        let members = &mut classes[super::id::Id::from_index(number)];
+        members.entries.push(u32::try_from(index).unwrap_or(u32::MAX));
+        members.count = members.count.saturating_add(pod.replicas);
+    }
+    classes
+}
+
+/// Turns pods into keys; what pods share is numbered once.
+struct Keys<'a> {
+    dims: &'a Dims,
+    read: &'a ReadLabels,
+    shared: &'a BTreeSet<(Arc<str>, Arc<str>)>,
+    texts: Interner<Arc<str>>,
+    affinities: Interner<Affinity>,
+    tolerations: Interner<Vec<Toleration>>,
+    ports: Interner<Vec<HostPort>>,
+}
+
+/// Stands between the parts of a key, so that no two pods run into one another.
+const END: u32 = u32::MAX;
+
+impl<'a> Keys<'a> {
+    fn new(
+        dims: &'a Dims,
+        read: &'a ReadLabels,
+        shared: &'a BTreeSet<(Arc<str>, Arc<str>)>,
+    ) -> Self {
+        Self {
+            dims,
+            read,
+            shared,
+            texts: Interner::new(),
+            affinities: Interner::new(),
+            tolerations: Interner::new(),
+            ports: Interner::new(),
+        }
+    }
+
+    fn write(&mut self, pod: &Pod, key: &mut Vec<u32>) {
+        for (name, amount) in pod.requests.iter() {
+            let count = amount.ceil(per_unit(name));
+            if count > 0 {
+                key.push(self.texts.intern(name));
+                push_wide(key, count);
+            }
+        }
+        key.push(END);
+        for (label, value) in pod.node_selector.iter() {
+            key.extend([self.texts.intern(label), self.texts.intern(value)]);
+        }
+        key.push(END);
+        key.push(pod.affinity.as_ref().map_or(END, |rules| self.affinities.intern(&**rules)));
+        key.push(self.tolerations.intern(&pod.tolerations[..]));
+        key.push(self.ports.intern(&pod.host_ports[..]));
+        push_wide(key, i64::from(pod.priority));
+        for volume in &pod.volumes {
+            self.volume(volume, key);
+        }
+        key.push(END);
+        if self.read.any {
+            key.push(self.texts.intern(&pod.namespace));
+            // With few labels on a pod and many keys read, it is the pod's labels to walk.
+            for (label, value) in pod.labels.iter() {
+                if self.read.keys.contains(label) {
+                    key.extend([self.texts.intern(label), self.texts.intern(value)]);
+                }
+            }
+        }
+    }
+
+    /// A volume counts by its zones and driver; by its id only where it is shared.
+    fn volume(&mut self, volume: &Volume, key: &mut Vec<u32>) {
+        let of_one = (volume.driver.clone(), volume.id.clone());
+        let shared = self.shared.contains(&of_one);
+        let limited = self.dims.driver(&volume.driver).is_some();
+        key.push(if limited { self.texts.intern(&volume.driver) } else { END - 1 });
+        key.push(if limited && shared { self.texts.intern(&volume.id) } else { END - 1 });
+        for zone in &volume.zones {
+            key.push(self.texts.intern(zone));
+        }
+        key.push(END);
+    }
+}
+
+fn push_wide(key: &mut Vec<u32>, number: i64) {
+    let bits = number.cast_unsigned();
+    key.push((bits >> 32) as u32);
+    key.push((bits & u64::from(u32::MAX)) as u32);
+}
+
+impl ToKey<Affinity> for Affinity {
+    fn to_key(&self) -> Affinity {
+        self.clone()
+    }
+}
+
+impl ToKey<Vec<Toleration>> for [Toleration] {
+    fn to_key(&self) -> Vec<Toleration> {
+        self.to_vec()
+    }
+}
+
+impl ToKey<Vec<HostPort>> for [HostPort] {
+    fn to_key(&self) -> Vec<HostPort> {
+        self.to_vec()
+    }
+}

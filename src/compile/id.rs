@@ -1,0 +1,102 @@
+//! Dense ids, one type for each kind of thing, and the vectors they index.
+
+use std::marker::PhantomData;
+use std::ops::{Index, IndexMut};
+
+/// A dense id: a `u32` that indexes one kind of thing only.
+pub(crate) trait Id: Copy + Ord {
+    fn from_index(index: usize) -> Self;
+    fn index(self) -> usize;
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub(crate) struct $name(u32);
+
+        impl Id for $name {
+            fn from_index(index: usize) -> Self {
+                // The input border bounds every count far below 2^32 (see `model::validate`).
+                Self(u32::try_from(index).unwrap_or(u32::MAX))
+            }
+
+            fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// Pods that no rule can tell apart.
+    ClassId;
+    /// A place for pods: an offer that can be bought, or a running node.
+    SiteId;
+    /// One way to buy a node: a shape in a zone, a capacity type, at a price.
+    OfferId;
+    /// A node pool's use of an instance type, daemons counted.
+    ShapeId;
+    /// A node pool.
+    PoolId;
+    /// A running node that can take pods.
+    NodeId;
+    /// A set of rules about nodes, and the sites that meet them.
+    RowId;
+    /// A reservation.
+    ReservationId;
+}
+
+/// A vector indexed by one kind of id.
+#[derive(Clone, Debug)]
+pub(crate) struct IdVec<I, T> {
+    items: Vec<T>,
+    id: PhantomData<I>,
+}
+
+impl<I: Id, T> IdVec<I, T> {
+    pub(crate) const fn new() -> Self {
+        Self { items: Vec::new(), id: PhantomData }
+    }
+
+    pub(crate) fn push(&mut self, item: T) -> I {
+        self.items.push(item);
+        I::from_index(self.items.len() - 1)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (I, &T)> + DoubleEndedIterator {
+        self.items.iter().enumerate().map(|(index, item)| (I::from_index(index), item))
+    }
+
+    pub(crate) fn values(&self) -> std::slice::Iter<'_, T> {
+        self.items.iter()
+    }
+
+    pub(crate) fn ids(&self) -> impl ExactSizeIterator<Item = I> + use<I, T> {
+        (0..self.items.len()).map(I::from_index)
+    }
+}
+
+impl<I: Id, T> FromIterator<T> for IdVec<I, T> {
+    fn from_iter<S: IntoIterator<Item = T>>(items: S) -> Self {
+        Self { items: items.into_iter().collect(), id: PhantomData }
+    }
+}
+
+impl<I: Id, T> Index<I> for IdVec<I, T> {
+    type Output = T;
+
+    fn index(&self, id: I) -> &T {
+        &self.items[id.index()]
+    }
+}
+
+impl<I: Id, T> IndexMut<I> for IdVec<I, T> {
+    fn index_mut(&mut self, id: I) -> &mut T {
+        &mut self.items[id.index()]
+    }
+}

@@ -1,0 +1,148 @@
+//! Running nodes, made dense: what is free on each, and which classes its pods keep away.
+
+use super::anti_affinity::{Selection, host_selections};
+use super::bits::Bits;
+use super::id::{ClassId, IdVec, NodeId};
+use super::port::Ports;
+use super::resource::Dims;
+use crate::model::{Node, Pod, Problem};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A running node that can take pods.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    /// The index of the node in the problem.
+    pub(crate) index: usize,
+    /// What is free; below zero where the node is over-full.
+    pub(crate) free: Vec<i64>,
+    /// The host ports that its pods and daemons take.
+    pub(crate) ports: Bits,
+    /// Shared volumes that are attached already.
+    pub(crate) attached: BTreeSet<(Arc<str>, Arc<str>)>,
+    /// Whether pods run there that no daemon set owns.
+    pub(crate) occupied: bool,
+}
+
+/// The nodes that can take pods, in the order of their names, before daemons are held back.
+pub(crate) fn running(
+    problem: &Problem,
+    dims: &Dims,
+    ports: &Ports,
+    shared: &BTreeSet<(Arc<str>, Arc<str>)>,
+) -> IdVec<NodeId, Running> {
+    let bound = bound_pods(problem);
+    let open = problem.nodes.iter().enumerate().filter(|(_, node)| !node.deleting);
+    let described = open.map(|(index, node)| {
+        let mut running = Running {
+            index,
+            free: dims.allocatable(node),
+            ports: ports.none(),
+            attached: BTreeSet::new(),
+            occupied: false,
+        };
+        let mut slots: BTreeSet<(&Arc<str>, &Arc<str>)> = BTreeSet::new();
+        for pod in bound.get(&node.name).into_iter().flatten() {
+            take(&mut running.free, &dims.requests(pod), i64::from(pod.replicas));
+            running.ports.or(&ports.used_by(pod).takes);
+            running.occupied |= !owned_by_daemon_set(pod);
+            for volume in &pod.volumes {
+                let new = slots.insert((&volume.driver, &volume.id));
+                if let Some(at) = dims.driver(&volume.driver).filter(|_| new) {
+                    running.free[at] -= 1;
+                }
+                let of_one = (volume.driver.clone(), volume.id.clone());
+                if shared.contains(&of_one) {
+                    let _new = running.attached.insert(of_one);
+                }
+            }
+        }
+        running
+    });
+    described.collect()
+}
+
+/// Holds back, on each node, what its daemons will ask for and don't yet.
+pub(crate) fn hold_back_daemons(
+    problem: &Problem,
+    nodes: &mut IdVec<NodeId, Running>,
+    daemons: &[Pod],
+    runs: impl Fn(NodeId, usize) -> bool,
+    dims: &Dims,
+    ports: &Ports,
+) {
+    let bound = bound_pods(problem);
+    let ids: Vec<NodeId> = nodes.ids().collect();
+    for id in ids {
+        let name = &problem.nodes[nodes[id].index].name;
+        let mut wanted = vec![0_i64; dims.len()];
+        for (number, daemon) in daemons.iter().enumerate().filter(|(number, _)| runs(id, *number)) {
+            let _ = number;
+            take(&mut wanted, &dims.requests(daemon), -1);
+            nodes[id].ports.or(&ports.used_by(daemon).takes);
+        }
+        for pod in bound.get(name).into_iter().flatten().filter(|pod| owned_by_daemon_set(pod)) {
+            take(&mut wanted, &dims.requests(pod), i64::from(pod.replicas));
+        }
+        wanted.iter_mut().for_each(|amount| *amount = (*amount).max(0));
+        take(&mut nodes[id].free, &wanted, 1);
+    }
+}
+
+/// The classes that bound pods keep off each node: those that a bound pod's anti-affinity selects,
+/// and those whose own anti-affinity selects a bound pod.
+pub(crate) fn keeps_away(
+    problem: &Problem,
+    nodes: &IdVec<NodeId, Running>,
+    exemplars: &IdVec<ClassId, &Pod>,
+) -> Vec<(ClassId, NodeId)> {
+    let of_name: BTreeMap<&Arc<str>, NodeId> =
+        nodes.iter().map(|(id, node)| (&problem.nodes[node.index].name, id)).collect();
+    let mut pairs = BTreeSet::new();
+    let mut owners: BTreeMap<Selection, Vec<ClassId>> = BTreeMap::new();
+    for (class, pod) in exemplars.iter() {
+        for selection in host_selections(pod, problem) {
+            owners.entry(selection).or_default().push(class);
+        }
+    }
+    for pod in &problem.pods {
+        let Some(id) = pod.node_name.as_ref().and_then(|name| of_name.get(name)) else { continue };
+        for (selection, classes) in &owners {
+            if selection.selects(pod) {
+                pairs.extend(classes.iter().map(|class| (*class, *id)));
+            }
+        }
+        for selection in host_selections(pod, problem) {
+            let kept = exemplars.iter().filter(|(_, pending)| selection.selects(pending));
+            pairs.extend(kept.map(|(class, _)| (class, *id)));
+        }
+    }
+    pairs.into_iter().collect()
+}
+
+fn bound_pods(problem: &Problem) -> BTreeMap<&Arc<str>, Vec<&Pod>> {
+    let mut bound: BTreeMap<&Arc<str>, Vec<&Pod>> = BTreeMap::new();
+    for pod in &problem.pods {
+        if let Some(name) = &pod.node_name {
+            bound.entry(name).or_default().push(pod);
+        }
+    }
+    bound
+}
+
+fn owned_by_daemon_set(pod: &Pod) -> bool {
+    pod.owner_kind.as_deref() == Some("DaemonSet")
+}
+
+fn take(from: &mut [i64], amounts: &[i64], times: i64) {
+    for (have, amount) in from.iter_mut().zip(amounts) {
+        *have = have.saturating_sub(amount.saturating_mul(times));
+    }
+}
+
+/// The pool of a running node, by its label.
+pub(crate) fn pool_of<'p>(problem: &'p Problem, node: &Node) -> Option<&'p crate::model::NodePool> {
+    let name = node.labels.get(crate::model::well_known::NODE_POOL)?;
+    let at = problem.node_pools.binary_search_by(|pool| pool.name.cmp(name)).ok()?;
+    problem.node_pools.get(at)
+}

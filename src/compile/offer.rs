@@ -1,0 +1,279 @@
+//! What can be bought, made dense: every pool × type × offering, with every label fixed.
+//!
+//! A label that a launch could still choose (a pool's `team In [a, b]`) is fixed here: the offer is
+//! listed once for each state that some rule tells apart. After this an offer is as definite as a
+//! running node, and whether a pod may run there is one bit.
+
+use super::id::{IdVec, OfferId, PoolId, ReservationId, ShapeId};
+use super::label::{LabelTable, State};
+use super::resource::{Limit, limits};
+use super::rule::NODE_NAME;
+use crate::error::InvalidInput;
+use crate::model::{
+    InstanceType, NodePool, Offering, Problem, Requirement, Requirements, ValueSet, well_known,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// One way to buy a node.
+#[derive(Clone, Debug)]
+pub(crate) struct Offer {
+    pub(crate) pool: PoolId,
+    /// The index of the instance type in the problem.
+    pub(crate) instance: usize,
+    /// The index of the offering in the type.
+    pub(crate) offering: usize,
+    /// Price per hour in billionths.
+    pub(crate) price: i64,
+    pub(crate) reservation: Option<ReservationId>,
+    /// Labels that the launch itself must fix, with their values.
+    pub(crate) pinned: Vec<(Arc<str>, Arc<str>)>,
+    /// Set once the daemons are known.
+    pub(crate) shape: ShapeId,
+}
+
+/// A node pool that launches can come from.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool {
+    /// The index of the pool in the problem.
+    pub(crate) index: usize,
+    pub(crate) weight: i32,
+    pub(crate) limits: Vec<Limit>,
+    /// Keys of which launches must keep so many values open.
+    pub(crate) min_values: Vec<(Arc<str>, u32)>,
+}
+
+/// A reservation and how many more nodes may use it.
+#[derive(Clone, Debug)]
+pub(crate) struct Reserved {
+    pub(crate) id: Arc<str>,
+    pub(crate) remaining: u32,
+}
+
+/// Everything that can be bought.
+#[derive(Debug)]
+pub(crate) struct Market {
+    pub(crate) pools: IdVec<PoolId, Pool>,
+    pub(crate) offers: IdVec<OfferId, Offer>,
+    pub(crate) reservations: IdVec<ReservationId, Reserved>,
+}
+
+/// The most variants that one offering is listed in for labels that launches could still choose.
+const MAX_VARIANTS: usize = 64;
+
+/// The state of a unique host name or node name: no rule can name it.
+const UNNAMED: &str = "\u{0}";
+
+/// What the instance types and offerings say of labels.
+struct Declared {
+    /// For each type, what it says of each key.
+    types: Vec<BTreeMap<Arc<str>, ValueSet>>,
+    /// Keys of which any type or offering says something.
+    keys: BTreeSet<Arc<str>>,
+}
+
+impl Declared {
+    fn of(types: &[InstanceType]) -> Self {
+        let mut keys = BTreeSet::new();
+        let mut per_type = Vec::with_capacity(types.len());
+        for instance in types {
+            let mut said: BTreeMap<Arc<str>, ValueSet> = BTreeMap::new();
+            let labels = instance.labels.iter().map(|(key, value)| (key, ValueSet::one(value.clone())));
+            let requirements = instance.requirements.iter();
+            let required = requirements.map(|entry| (&entry.key, ValueSet::from_requirement(entry)));
+            for (key, states) in labels.chain(required) {
+                let states = match said.get(key) {
+                    Some(known) => known.intersect(&states),
+                    None => states,
+                };
+                let _former = said.insert(key.clone(), states);
+            }
+            let name = ValueSet::one(instance.name.clone());
+            let _former = said.insert(well_known::INSTANCE_TYPE.into(), name);
+            keys.extend(said.keys().cloned());
+            let offered = instance.offerings.iter().flat_map(|offering| offering.labels.iter());
+            keys.extend(offered.map(|(key, _)| key.clone()));
+            per_type.push(said);
+        }
+        keys.extend([well_known::ZONE.into(), well_known::CAPACITY_TYPE.into()]);
+        Self { types: per_type, keys }
+    }
+}
+
+impl Market {
+    /// Lists the offers of a problem and notes the labels of each in the table.
+    ///
+    /// # Errors
+    /// Pools that leave too many labels open.
+    pub(crate) fn of(problem: &Problem, table: &mut LabelTable) -> Result<Self, Vec<InvalidInput>> {
+        let declared = Declared::of(&problem.instance_types);
+        let mut market =
+            Self { pools: IdVec::new(), offers: IdVec::new(), reservations: IdVec::new() };
+        let numbers = market.reserve(&problem.instance_types);
+        let mut faults = Vec::new();
+        for (index, pool) in problem.node_pools.iter().enumerate() {
+            let id = market.pools.push(Pool {
+                index,
+                weight: pool.weight,
+                limits: limits(pool),
+                min_values: min_values(pool),
+            });
+            let requirements: Requirements = pool.requirements.iter().collect();
+            for (at, instance) in problem.instance_types.iter().enumerate() {
+                if pool.instance_types.as_ref().is_some_and(|names| !names.contains(&instance.name)) {
+                    continue;
+                }
+                let maker = Maker { pool, requirements: &requirements, declared: &declared, at };
+                for (number, offering) in instance.offerings.iter().enumerate() {
+                    if !offering.available {
+                        continue;
+                    }
+                    let Some(choices) = maker.states(offering, table) else { continue };
+                    let variants: usize = choices.iter().map(Vec::len).product();
+                    if variants > MAX_VARIANTS {
+                        faults.push(too_open(pool, instance));
+                        break;
+                    }
+                    let offer = Offer {
+                        pool: id,
+                        instance: at,
+                        offering: number,
+                        price: i64::try_from(offering.price.nanos()).unwrap_or(i64::MAX),
+                        reservation: offering
+                            .reservation
+                            .as_ref()
+                            .and_then(|reservation| numbers.get(&reservation.id).copied()),
+                        pinned: Vec::new(),
+                        shape: super::id::Id::from_index(0),
+                    };
+                    market.list(&offer, &choices, table);
+                }
+            }
+        }
+        if faults.is_empty() { Ok(market) } else { Err(faults) }
+    }
+
+    /// Numbers the reservations; of an id that is stated more than once the smallest figure counts.
+    fn reserve(&mut self, types: &[InstanceType]) -> BTreeMap<Arc<str>, ReservationId> {
+        let mut remaining: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+        let offerings = types.iter().flat_map(|instance| &instance.offerings);
+        for reservation in offerings.filter_map(|offering| offering.reservation.as_ref()) {
+            let least = remaining.entry(reservation.id.clone()).or_insert(reservation.remaining);
+            *least = (*least).min(reservation.remaining);
+        }
+        let numbered = remaining.into_iter().map(|(id, remaining)| {
+            (id.clone(), self.reservations.push(Reserved { id, remaining }))
+        });
+        numbered.collect()
+    }
+
+    /// Adds an offer once for each combination of the states that its labels can still be in.
+    fn list(&mut self, offer: &Offer, choices: &[Vec<State>], table: &mut LabelTable) {
+        let keys: Vec<Arc<str>> = table.keys().cloned().collect();
+        let mut at = vec![0_usize; choices.len()];
+        loop {
+            let states: Vec<State> = choices.iter().zip(&at).map(|(some, at)| some[*at]).collect();
+            table.push(&states);
+            let open = keys.iter().zip(choices).zip(&states).filter(|((_, some), _)| some.len() > 1);
+            let pinned = open.filter_map(|((key, _), state)| {
+                Some((key.clone(), table.value(key, *state)?.clone()))
+            });
+            let pinned = pinned.collect();
+            let _id = self.offers.push(Offer { pinned, ..offer.clone() });
+            let Some(next) = (0..at.len()).rev().find(|key| at[*key] + 1 < choices[*key].len())
+            else {
+                return;
+            };
+            at[next] += 1;
+            at[next + 1..].fill(0);
+        }
+    }
+}
+
+/// Works out what labels a pool's launch of one type can have.
+struct Maker<'a> {
+    pool: &'a NodePool,
+    requirements: &'a Requirements,
+    declared: &'a Declared,
+    at: usize,
+}
+
+impl Maker<'_> {
+    /// For each key of the table, the states that a launch of this offering can be in; `None` where
+    /// the pool can't use it.
+    fn states(&self, offering: &Offering, table: &mut LabelTable) -> Option<Vec<Vec<State>>> {
+        let required = self.requirements.iter().map(|(key, _)| key);
+        let labelled = self.pool.labels.iter().map(|(key, _)| key);
+        let offered = offering.labels.iter().map(|(key, _)| key);
+        for key in required.chain(labelled).chain(offered) {
+            if self.may_be(key, offering).is_empty() {
+                return None;
+            }
+        }
+        let keys: Vec<Arc<str>> = table.keys().cloned().collect();
+        let mut choices = Vec::with_capacity(keys.len());
+        for key in &keys {
+            let states = match &**key {
+                well_known::HOSTNAME | NODE_NAME => vec![table.state(key, &UNNAMED.into())],
+                _ => {
+                    let may_be = self.may_be(key, offering);
+                    match may_be.single() {
+                        Some(value) => vec![table.state(key, value)],
+                        None if may_be == ValueSet::absent() => vec![0],
+                        None => table.representatives(key, &may_be),
+                    }
+                }
+            };
+            if states.is_empty() {
+                return None;
+            }
+            choices.push(states);
+        }
+        Some(choices)
+    }
+
+    /// The states that a label of such a launch can be in.
+    ///
+    /// The labels of pool, type and offering are put on the node, so they must agree. A key that
+    /// types or offerings speak of at all is theirs: where this one is silent the label is absent. A
+    /// key that only the pool speaks of is the pool's to choose.
+    fn may_be(&self, key: &Arc<str>, offering: &Offering) -> ValueSet {
+        let of_offering = match &**key {
+            well_known::ZONE => Some(ValueSet::one(offering.zone.clone())),
+            well_known::CAPACITY_TYPE => Some(ValueSet::one(offering.capacity_type.clone())),
+            well_known::NODE_POOL => Some(ValueSet::one(self.pool.name.clone())),
+            _ => offering.labels.get(key).map(|value| ValueSet::one(value.clone())),
+        };
+        let of_type = self.declared.types[self.at].get(key).cloned();
+        let of_pool = self.pool.labels.get(key).map(|value| ValueSet::one(value.clone()));
+        let said = [of_offering, of_type, of_pool].into_iter().flatten();
+        let said = said.reduce(|one, other| one.intersect(&other));
+        let required = self.requirements.get(key);
+        match said {
+            Some(said) => said.intersect(&required),
+            None if self.declared.keys.contains(key) => ValueSet::absent().intersect(&required),
+            None if self.requirements.names(key) => required,
+            None => ValueSet::absent(),
+        }
+    }
+}
+
+/// The largest `minValues` that a pool states for each key.
+fn min_values(pool: &NodePool) -> Vec<(Arc<str>, u32)> {
+    let mut least: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+    for Requirement { key, min_values, .. } in &pool.requirements {
+        if let Some(min) = min_values {
+            let entry = least.entry(key.clone()).or_insert(*min);
+            *entry = (*entry).max(*min);
+        }
+    }
+    least.into_iter().collect()
+}
+
+fn too_open(pool: &NodePool, instance: &InstanceType) -> InvalidInput {
+    InvalidInput::new(
+        format!("nodePools[{}].requirements", pool.name),
+        format!("leaves more than {MAX_VARIANTS} kinds of node open for type {}", instance.name),
+        "fewer requirements with several values on labels that pods select",
+    )
+}

@@ -1,0 +1,117 @@
+//! Taints and tolerations, made dense: each distinct list of either is judged against the other once.
+//!
+//! Source: <https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/>.
+
+use super::bits::Bits;
+use crate::model::{Effect, Node, NodePool, Taint, Toleration, TolerationOperator};
+use std::collections::BTreeMap;
+
+/// The distinct lists of tolerations, by number.
+#[derive(Debug, Default)]
+pub(crate) struct Tolerations {
+    lists: Vec<Vec<Toleration>>,
+    numbers: BTreeMap<Vec<Toleration>, usize>,
+}
+
+impl Tolerations {
+    /// The number of a list; the order of its entries plays no part.
+    pub(crate) fn number(&mut self, list: &[Toleration]) -> usize {
+        let mut list = list.to_vec();
+        list.sort_unstable();
+        list.dedup();
+        if let Some(known) = self.numbers.get(&list) {
+            return *known;
+        }
+        self.lists.push(list.clone());
+        let _new = self.numbers.insert(list, self.lists.len() - 1);
+        self.lists.len() - 1
+    }
+
+    pub(crate) fn lists(&self) -> &[Vec<Toleration>] {
+        &self.lists
+    }
+}
+
+/// The sites that carry each distinct list of hard taints.
+#[derive(Debug, Default)]
+pub(crate) struct TaintedSites {
+    lists: Vec<(Vec<Taint>, Vec<usize>)>,
+    numbers: BTreeMap<Vec<Taint>, usize>,
+}
+
+impl TaintedSites {
+    /// Notes that a site carries these hard taints.
+    pub(crate) fn note(&mut self, taints: Vec<Taint>, site: usize) {
+        let next = self.lists.len();
+        let number = *self.numbers.entry(taints.clone()).or_insert(next);
+        if number == next {
+            self.lists.push((taints, Vec::new()));
+        }
+        self.lists[number].1.push(site);
+    }
+
+    /// The sites whose every hard taint the list tolerates.
+    pub(crate) fn tolerated(&self, tolerations: &[Toleration], sites: usize) -> Bits {
+        let mut bits = Bits::none(sites);
+        for (taints, carriers) in &self.lists {
+            if taints.iter().all(|taint| tolerations.iter().any(|entry| tolerates(entry, taint))) {
+                carriers.iter().for_each(|site| bits.insert(*site));
+            }
+        }
+        bits
+    }
+}
+
+/// The hard taints of a pool's launches, sorted; startup taints keep no pod away.
+pub(crate) fn of_pool(pool: &NodePool) -> Vec<Taint> {
+    hard(pool.taints.iter())
+}
+
+/// The hard taints of a running node, sorted. While it starts, the startup taints of its pool and
+/// the taints that Kubernetes and Karpenter put on starting nodes are passing.
+pub(crate) fn of_node(node: &Node, pool: Option<&NodePool>) -> Vec<Taint> {
+    let passing = |taint: &&Taint| {
+        let startup = pool.map_or(&[][..], |pool| &pool.startup_taints);
+        let same = |other: &Taint| other.key == taint.key && other.effect == taint.effect;
+        !node.initialized && (is_ephemeral(taint) || startup.iter().any(same))
+    };
+    hard(node.taints.iter().filter(|taint| !passing(taint)))
+}
+
+fn hard<'a>(taints: impl Iterator<Item = &'a Taint>) -> Vec<Taint> {
+    let mut taints: Vec<Taint> =
+        taints.filter(|taint| taint.effect != Effect::PreferNoSchedule).cloned().collect();
+    taints.sort_unstable();
+    taints.dedup();
+    taints
+}
+
+/// Taints that a node carries only while it starts, by key and effect.
+fn is_ephemeral(taint: &Taint) -> bool {
+    match (&*taint.key, taint.effect) {
+        ("node.kubernetes.io/not-ready", Effect::NoSchedule | Effect::NoExecute)
+        | (
+            "node.kubernetes.io/unreachable" | "node.cloudprovider.kubernetes.io/uninitialized",
+            Effect::NoSchedule,
+        )
+        | ("karpenter.sh/unregistered", Effect::NoExecute) => true,
+        (key, _) => key.starts_with("readiness.k8s.io/"),
+    }
+}
+
+/// Whether a toleration covers a taint: an empty key (with `Exists`) or effect covers all.
+fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
+    if toleration.effect.is_some_and(|effect| effect != taint.effect) {
+        return false;
+    }
+    if !toleration.key.is_empty() && toleration.key != taint.key {
+        return false;
+    }
+    let numbers = || Some((taint.value.parse::<i64>().ok()?, toleration.value.parse::<i64>().ok()?));
+    match toleration.operator {
+        TolerationOperator::Exists => true,
+        TolerationOperator::Equal => !toleration.key.is_empty() && toleration.value == taint.value,
+        TolerationOperator::Gt => numbers().is_some_and(|(of_taint, bound)| of_taint > bound),
+        TolerationOperator::Lt => numbers().is_some_and(|(of_taint, bound)| of_taint < bound),
+    }
+}
