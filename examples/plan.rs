@@ -106,7 +106,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let seconds = start.elapsed().as_secs_f64();
 
     if let Err(violations) = verify(&problem, &plan) {
-        let message = format!("the plan breaks rules, which is a fault of the library\n{violations}");
+        let message =
+            format!("the plan breaks rules, which is a fault of the library\n{violations}");
         return Err(Failure { message, code: 1 });
     }
     if arguments.json {

@@ -26,7 +26,9 @@ fn main() -> ExitCode {
     if names.is_empty() {
         names = ["web-small"].iter().chain(&BENCH_PROBLEMS).map(ToString::to_string).collect();
     }
-    println!("problem                   compile    pack       cost/h    nodes   gap  first fit  unplaced");
+    println!(
+        "problem                   compile    pack       cost/h    nodes   gap  first fit  unplaced"
+    );
     for name in &names {
         if let Err(error) = row(name) {
             eprintln!("{name}: {error}");
