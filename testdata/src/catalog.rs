@@ -98,6 +98,7 @@ pub fn synthetic_catalog(types: usize, seed: u64) -> Vec<InstanceType> {
         }
         let derived = Facts {
             memory_mib: facts.memory_mib * sixteenths / 16,
+            overhead_mib: facts.overhead_mib * sixteenths / 16,
             on_demand: scaled(facts.on_demand, permille),
             ..facts
         };

@@ -1,6 +1,6 @@
 //! Ready problems by name.
 
-use crate::catalog::{ZONES, catalog, label, synthetic_catalog};
+use crate::catalog::{ZONES, catalog, synthetic_catalog};
 use crate::pools::{DEDICATED, GPU, daemon_sets, one_of, pools, resources};
 use crate::workload::{WorkloadSpec, workload};
 use plimsoll::model::{
@@ -191,6 +191,7 @@ fn node(name: &str, types: &[InstanceType], of: &str, mut allocatable: Resources
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::label;
 
     /// FNV-1a of a problem's document.
     fn checksum(problem: &Problem) -> u64 {
