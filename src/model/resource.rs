@@ -87,3 +87,9 @@ impl<K: Into<Arc<str>>> FromIterator<(K, Quantity)> for Resources {
 pub(crate) fn per_unit(name: &str) -> i64 {
     if name == CPU { 1000 } else { 1 }
 }
+
+/// So many counting units of a resource, the reverse of counting; nothing where below zero.
+pub(crate) fn amount(name: &str, count: i64) -> Quantity {
+    let count = u64::try_from(count).unwrap_or(0);
+    if name == CPU { Quantity::from_millis(count) } else { Quantity::from_units(count) }
+}
