@@ -225,6 +225,25 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_pod_fits_every_catalog() {
+        let (cpu, memory) = (Quantity::from_units(12), Quantity::from_units(96 << 30));
+        for types in [100, 400, 1345] {
+            for (arch, gpus) in [("amd64", 0), ("arm64", 0), ("amd64", 4)] {
+                let fits = |t: &&InstanceType| {
+                    let capacity = t.capacity();
+                    t.labels().get(well_known::ARCH).map(AsRef::as_ref) == Some(arch)
+                        && t.offerings().iter().any(|offering| offering.capacity_type() == "spot")
+                        && capacity.get("cpu") >= Some(cpu)
+                        && capacity.get("memory") >= Some(memory)
+                        && (gpus == 0 || capacity.get(GPU) >= Some(Quantity::from_units(gpus)))
+                };
+                let catalog = synthetic_catalog(types, SEED);
+                assert!(catalog.iter().any(|t| fits(&t)), "{types} {arch} {gpus}");
+            }
+        }
+    }
+
+    #[test]
     fn documents_survive_a_round_trip() {
         let problem = problem("web-small").unwrap();
         assert_eq!(Problem::from_json(&problem.to_json()), Ok(problem));
