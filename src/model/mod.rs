@@ -2,7 +2,9 @@
 
 mod affinity;
 mod decimal;
-mod fault;
+#[cfg(feature = "serde")]
+pub(crate) mod document;
+pub(crate) mod fault;
 mod instance;
 mod label;
 mod node;

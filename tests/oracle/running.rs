@@ -23,8 +23,9 @@ pub(crate) fn takes(document: &Document, node: &Node, pods: &[&Pod]) -> bool {
         let expected = sum(&mut daemons.iter(), name);
         let present = sum(&mut bound.iter().filter(|p| p.daemon), name);
         let held_back = (expected - present).max(0);
-        let used = sum(&mut bound.iter().chain(pods), name);
-        used + held_back <= *node.allocatable.get(name).unwrap_or(&0)
+        let (taken, asked) = (sum(&mut bound.iter(), name), sum(&mut pods.iter(), name));
+        // What bound pods take too much of matters only to pods that ask for more of it.
+        asked == 0 || taken + held_back + asked <= *node.allocatable.get(name).unwrap_or(&0)
     };
     let zone = node.labels.get("topology.kubernetes.io/zone");
     let others = |i: usize| bound.iter().chain(&pods[..i]);

@@ -2,8 +2,8 @@
 
 use super::{affinity, name, requirement, resource, taint};
 use crate::model::fault::{Faults, Path, quoted};
+use crate::model::{PODS, Quantity};
 use crate::model::{Pod, Resources};
-use crate::model::{Quantity, resource::PODS};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 

@@ -4,8 +4,8 @@
 
 use super::requirement::{self, Place};
 use super::{name, resource, taint};
+use crate::model::NODES;
 use crate::model::fault::{Faults, Path, quoted};
-use crate::model::resource::NODES;
 use crate::model::{Budget, Disruption, NodePool, well_known};
 use std::collections::BTreeSet;
 

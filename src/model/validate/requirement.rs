@@ -4,8 +4,6 @@ use super::name;
 use crate::model::fault::{Faults, Path, quoted};
 use crate::model::well_known;
 use crate::model::{LabelSelector, Labels, Operator, Requirement, SelectorOperator};
-use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// Where a requirement stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -18,9 +16,6 @@ pub(super) enum Place {
     Type,
 }
 
-/// The most that `minValues` may ask, as in Karpenter.
-const MOST_MIN_VALUES: u32 = 50;
-
 /// Checks one requirement on a label of the node.
 pub(super) fn requirement(
     requirement: &Requirement,
@@ -29,75 +24,39 @@ pub(super) fn requirement(
     faults: &mut Faults,
 ) {
     name::label_key(&requirement.key, &path.field("key"), faults);
-    let count = requirement.values.len();
-    match requirement.operator {
-        Operator::In | Operator::NotIn => values_given(count, path, faults),
-        Operator::Exists | Operator::DoesNotExist => no_values(count, path, faults),
-        Operator::Gt | Operator::Lt => one_integer(&requirement.values, path, faults),
-        Operator::Gte | Operator::Lte if place == Place::Pod => faults.add(
+    if place == Place::Pod && matches!(requirement.operator, Operator::Gte | Operator::Lte) {
+        faults.add(
             &path.field("operator"),
             "an operator that pods don't have",
             "In, NotIn, Exists, DoesNotExist, Gt or Lt",
-        ),
-        Operator::Gte | Operator::Lte => one_integer(&requirement.values, path, faults),
+        );
     }
     let values_path = path.field("values");
-    for (i, value) in requirement.values.iter().enumerate() {
-        if matches!(requirement.operator, Operator::In | Operator::NotIn) {
+    if matches!(requirement.operator, Operator::In | Operator::NotIn) {
+        for (i, value) in requirement.values.iter().enumerate() {
             name::label_value(value, &values_path.item(i), faults);
         }
     }
-    if let Some(least) = requirement.min_values {
-        min_values(requirement, least, place, &path.field("minValues"), faults);
-    }
-}
-
-fn min_values(
-    requirement: &Requirement,
-    least: u32,
-    place: Place,
-    path: &Path<'_>,
-    faults: &mut Faults,
-) {
-    if place != Place::Pool {
-        faults.add(path, "a minimum outside a node pool", "none here");
-    } else if !(1..=MOST_MIN_VALUES).contains(&least) {
-        faults.add(path, format!("{least}"), format!("1 to {MOST_MIN_VALUES}"));
-    } else if requirement.operator == Operator::In {
-        let distinct = requirement.values.iter().collect::<BTreeSet<_>>().len();
-        if distinct < usize::try_from(least).unwrap_or(usize::MAX) {
-            faults.add(
-                path,
-                format!("{least}, with {distinct} values to choose from"),
-                "at most as many as there are values",
-            );
+    let min_values_path = path.field("minValues");
+    match requirement.min_values {
+        None => fault(requirement, &values_path, faults),
+        Some(_) if place != Place::Pool => {
+            faults.add(&min_values_path, "a minimum outside a node pool", "none here");
+        }
+        Some(_) => {
+            let without = Requirement { min_values: None, ..requirement.clone() };
+            if without.fault().is_some() {
+                fault(&without, &values_path, faults);
+            } else {
+                fault(requirement, &min_values_path, faults);
+            }
         }
     }
 }
 
-fn values_given(count: usize, path: &Path<'_>, faults: &mut Faults) {
-    if count == 0 {
-        faults.add(&path.field("values"), "empty", "at least one value with In and NotIn");
-    }
-}
-
-fn no_values(count: usize, path: &Path<'_>, faults: &mut Faults) {
-    if count > 0 {
-        faults.add(
-            &path.field("values"),
-            format!("{count} given"),
-            "none with Exists and DoesNotExist",
-        );
-    }
-}
-
-fn one_integer(values: &[Arc<str>], path: &Path<'_>, faults: &mut Faults) {
-    let expected = "exactly one integer with Gt, Lt, Gte and Lte";
-    let at = path.field("values");
-    match values {
-        [value] if value.parse::<i64>().is_ok() => {}
-        [value] => faults.add(&at.item(0), quoted(value), expected),
-        _ => faults.add(&at, format!("{} given", values.len()), expected),
+fn fault(requirement: &Requirement, path: &Path<'_>, faults: &mut Faults) {
+    if let Some((problem, expected)) = requirement.fault() {
+        faults.add(path, problem, expected);
     }
 }
 
@@ -109,11 +68,15 @@ pub(super) fn selector(selector: &LabelSelector, path: &Path<'_>, faults: &mut F
         let at = list.item(i);
         name::label_key(&expression.key, &at.field("key"), faults);
         let count = expression.values.len();
-        match expression.operator {
-            SelectorOperator::In | SelectorOperator::NotIn => values_given(count, &at, faults),
-            SelectorOperator::Exists | SelectorOperator::DoesNotExist => {
-                no_values(count, &at, faults);
-            }
+        let lists = matches!(expression.operator, SelectorOperator::In | SelectorOperator::NotIn);
+        if lists && count == 0 {
+            faults.add(&at.field("values"), "empty", "at least one value with In and NotIn");
+        } else if !lists && count > 0 {
+            faults.add(
+                &at.field("values"),
+                format!("{count} given"),
+                "none with Exists and DoesNotExist",
+            );
         }
         let values = at.field("values");
         for (j, value) in expression.values.iter().enumerate() {

@@ -1,8 +1,8 @@
 //! Amounts of resources, and prices.
 
 use super::name;
+use crate::model::NODES;
 use crate::model::fault::{Faults, Path};
-use crate::model::resource::NODES;
 use crate::model::{Price, Resources};
 
 /// Checks the names of what pods ask for or nodes have; the amounts are valid by their type.

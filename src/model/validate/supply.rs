@@ -2,9 +2,9 @@
 
 use super::requirement::{self, Place};
 use super::{name, resource, taint};
+use crate::model::PODS;
 use crate::model::fault::{Faults, Path, quoted};
 use crate::model::node::WHOLE_LIFETIME;
-use crate::model::resource::PODS;
 use crate::model::{InstanceType, Node, Offering, Price, well_known};
 use std::collections::BTreeMap;
 use std::sync::Arc;
