@@ -1,9 +1,14 @@
 //! The problem: pods, rules, what runs and what can be bought.
 
 mod affinity;
+mod decimal;
+#[cfg(feature = "serde")]
+pub(crate) mod document;
+pub(crate) mod fault;
 mod instance;
 mod label;
 mod node;
+mod normal;
 mod pod;
 mod pool;
 mod price;
@@ -14,6 +19,7 @@ mod resource;
 mod selector;
 mod spread;
 mod taint;
+mod validate;
 mod value_set;
 
 pub use affinity::{

@@ -1,9 +1,26 @@
 //! Prices per hour, in billionths of the currency.
 
+use super::decimal::Decimal;
 use std::fmt;
 use std::str::FromStr;
 
+const NANO: i128 = 1_000_000_000;
+
 /// A price per hour (or a sum of prices) as a whole number of billionths.
+///
+/// It is read from a decimal number, with an exponent or without (`0.0928`, `3.47e-05`); what is
+/// finer than a billionth is rounded to the nearest, halves up. It is printed as a plain decimal
+/// number that reads back as the same price.
+///
+/// # Examples
+/// ```
+/// use plimsoll::Price;
+///
+/// let price: Price = "0.0928".parse()?;
+/// assert_eq!(price.nanos(), 92_800_000);
+/// assert_eq!(price.checked_mul(10).map(|sum| sum.to_string()).as_deref(), Some("0.928"));
+/// # Ok::<(), plimsoll::model::ParsePriceError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Price(i128);
 
@@ -15,7 +32,7 @@ pub enum ParsePriceError {
     Syntax,
     /// Below zero.
     Negative,
-    /// More than [`Price::MAX_UNIT`].
+    /// More than [`Price::MAX`].
     TooLarge,
 }
 
@@ -24,6 +41,8 @@ impl Price {
     pub const ZERO: Self = Self(0);
     /// The highest price of one node and hour: 100,000.
     pub const MAX_UNIT: Self = Self(100_000_000_000_000);
+    /// The highest sum of prices that is read: that of a billion nodes at [`Price::MAX_UNIT`].
+    pub const MAX: Self = Self(Self::MAX_UNIT.0 * 1_000_000_000);
 
     /// A price of so many billionths.
     #[must_use]
@@ -36,6 +55,21 @@ impl Price {
     pub const fn nanos(self) -> i128 {
         self.0
     }
+
+    /// The sum of two prices, unless it is beyond 128 bits.
+    #[must_use]
+    pub const fn checked_add(self, other: Self) -> Option<Self> {
+        match self.0.checked_add(other.0) {
+            Some(nanos) => Some(Self(nanos)),
+            None => None,
+        }
+    }
+
+    /// The price of so many, unless it is beyond 128 bits.
+    #[must_use]
+    pub fn checked_mul(self, count: u64) -> Option<Self> {
+        self.0.checked_mul(i128::from(count)).map(Self)
+    }
 }
 
 impl fmt::Display for ParsePriceError {
@@ -43,7 +77,7 @@ impl fmt::Display for ParsePriceError {
         f.write_str(match self {
             Self::Syntax => "not a decimal number",
             Self::Negative => "below zero",
-            Self::TooLarge => "more than 100000 per hour",
+            Self::TooLarge => "too large to be a price",
         })
     }
 }
@@ -53,13 +87,83 @@ impl std::error::Error for ParsePriceError {}
 impl FromStr for Price {
     type Err = ParsePriceError;
 
-    fn from_str(_text: &str) -> Result<Self, Self::Err> {
-        Err(ParsePriceError::Syntax)
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (number, rest) = Decimal::read(text).ok_or(ParsePriceError::Syntax)?;
+        let negative = number.negative;
+        let number = if rest.is_empty() {
+            number
+        } else {
+            number.with_exponent(rest).ok_or(ParsePriceError::Syntax)?
+        };
+        let rounded = number.round(9);
+        match rounded {
+            _ if negative && !rounded.as_ref().is_some_and(|r| r.whole == 0 && r.rest_is_zero) => {
+                Err(ParsePriceError::Negative)
+            }
+            Some(r) if r.whole + i128::from(r.rest_is_half_or_more) <= Self::MAX.0 => {
+                Ok(Self(r.whole + i128::from(r.rest_is_half_or_more)))
+            }
+            _ => Err(ParsePriceError::TooLarge),
+        }
     }
 }
 
 impl fmt::Display for Price {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let nano = NANO.unsigned_abs();
+        let (whole, part) = (self.0.unsigned_abs() / nano, self.0.unsigned_abs() % nano);
+        let part = format!("{part:09}");
+        match part.trim_end_matches('0') {
+            "" => write!(f, "{sign}{whole}"),
+            part => write!(f, "{sign}{whole}.{part}"),
+        }
+    }
+}
+
+/// A number: the nearest float, which reads back as the same price up to 9,007,199 per hour.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Price {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // The standard parser is correctly rounded, which a division of two floats is not.
+        let number = self.to_string().parse().map_err(serde::ser::Error::custom)?;
+        serializer.serialize_f64(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ParsePriceError::{Negative, Syntax, TooLarge};
+    use super::*;
+
+    #[test]
+    fn prices_are_read_and_rounded() {
+        let nanos = |text: &str| text.parse::<Price>().map(Price::nanos);
+        assert_eq!(nanos("4080.60"), Ok(4_080_600_000_000));
+        assert_eq!(nanos("1e-05"), Ok(10_000));
+        assert_eq!(nanos("3.47e-05"), Ok(34_700));
+        assert_eq!(nanos("0.0000000005"), Ok(1));
+        assert_eq!(nanos("0.00000000049999"), Ok(0));
+        assert_eq!(nanos("1.9999999995"), Ok(2 * NANO));
+        assert_eq!(nanos("-0.0"), Ok(0));
+        assert_eq!(nanos("1e14"), Ok(Price::MAX.nanos()));
+        assert_eq!(nanos("100000000000000.000000001"), Err(TooLarge));
+        assert_eq!(nanos("1e400"), Err(TooLarge));
+        assert_eq!(nanos("-1"), Err(Negative));
+        assert_eq!(nanos("-1e-99"), Err(Negative));
+        for text in ["", "$1", "1m", "1e", "inf", "1,5", "1 "] {
+            assert_eq!(nanos(text), Err(Syntax), "{text}");
+        }
+    }
+
+    #[test]
+    fn prices_print_without_idle_zeros() {
+        let text = |nanos| Price::from_nanos(nanos).to_string();
+        assert_eq!(text(92_800_000), "0.0928");
+        assert_eq!(text(12 * NANO), "12");
+        assert_eq!(text(1), "0.000000001");
+        assert_eq!(text(-1_500_000_000), "-1.5");
+        assert_eq!(Price::from_nanos(i128::MAX).checked_add(Price::from_nanos(1)), None);
+        assert_eq!(Price::from_nanos(i128::MAX).checked_mul(2), None);
     }
 }

@@ -1,11 +1,52 @@
 //! Kubernetes quantities: exact decimals such as `250m`, `1.5`, `2Gi` and `1e3`.
+//!
+//! Source: <https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>.
 
+use super::decimal::Decimal;
 use std::fmt;
 use std::str::FromStr;
 
 const NANO: i128 = 1_000_000_000;
 
+/// Decimal suffixes and their powers of ten, largest first.
+const DECIMAL: [(&str, i64); 10] = [
+    ("E", 18),
+    ("P", 15),
+    ("T", 12),
+    ("G", 9),
+    ("M", 6),
+    ("k", 3),
+    ("", 0),
+    ("m", -3),
+    ("u", -6),
+    ("n", -9),
+];
+
+/// Binary suffixes and their powers of two, largest first.
+const BINARY: [(&str, u32); 6] =
+    [("Ei", 60), ("Pi", 50), ("Ti", 40), ("Gi", 30), ("Mi", 20), ("Ki", 10)];
+
 /// An exact, non-negative amount of a resource, to a billionth of a unit.
+///
+/// It is read in every form that Kubernetes has: a decimal number (`+`, `.5` and `5.` included) with
+/// a decimal suffix (`n`, `u`, `m`, none, `k`, `M`, `G`, `T`, `P`, `E`), a binary one (`Ki`, `Mi`,
+/// `Gi`, `Ti`, `Pi`, `Ei`) or an exponent (`e3`, `E-3`). What is finer than a billionth is rounded
+/// up, as in Kubernetes.
+///
+/// It is printed without a fraction, with the largest suffix that loses nothing, as Kubernetes does;
+/// binary where that is shorter and the amount is at least 1Mi. What is printed reads back as the
+/// same amount.
+///
+/// # Examples
+/// ```
+/// use plimsoll::Quantity;
+///
+/// let quarter: Quantity = "0.25".parse()?;
+/// assert_eq!(quarter, "250m".parse()?);
+/// assert_eq!(quarter.to_string(), "250m");
+/// assert_eq!("2048Mi".parse::<Quantity>()?.to_string(), "2Gi");
+/// # Ok::<(), plimsoll::model::ParseQuantityError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Quantity {
     nanos: i128,
@@ -41,6 +82,18 @@ impl Quantity {
         Self { nanos: i128::from(millis) * 1_000_000 }.min(Self::MAX)
     }
 
+    /// The amount in billionths of a unit, without loss.
+    #[must_use]
+    pub const fn nanos(self) -> i128 {
+        self.nanos
+    }
+
+    /// What is left of the amount without `other`; nothing where that is more.
+    #[must_use]
+    pub fn saturating_sub(self, other: Self) -> Self {
+        Self { nanos: (self.nanos - other.nanos).max(0) }
+    }
+
     /// The amount in whole parts of 1/`per_unit` of a unit, rounded up.
     #[must_use]
     pub(crate) fn ceil(self, per_unit: i64) -> i64 {
@@ -72,13 +125,136 @@ impl FromStr for Quantity {
     type Err = ParseQuantityError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // H1 replaces this with the whole grammar.
-        text.parse::<u64>().map(Self::from_units).map_err(|_| ParseQuantityError::Syntax)
+        let (number, suffix) = Decimal::read(text).ok_or(ParseQuantityError::Syntax)?;
+        let negative = number.negative;
+        let number = if let Some((_, power)) = DECIMAL.iter().find(|(name, _)| *name == suffix) {
+            number.shift(*power)
+        } else if let Some((_, power)) = BINARY.iter().find(|(name, _)| *name == suffix) {
+            number.times(1 << power)
+        } else {
+            number.with_exponent(suffix).ok_or(ParseQuantityError::Syntax)?
+        };
+        let rounded = number.round(9);
+        match rounded {
+            _ if negative && !rounded.as_ref().is_some_and(|r| r.whole == 0 && r.rest_is_zero) => {
+                Err(ParseQuantityError::Negative)
+            }
+            Some(r) if r.whole + i128::from(!r.rest_is_zero) <= Self::MAX.nanos => {
+                Ok(Self { nanos: r.whole + i128::from(!r.rest_is_zero) })
+            }
+            _ => Err(ParseQuantityError::TooLarge),
+        }
     }
 }
 
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.nanos / NANO)
+        let nanos = self.nanos;
+        let decimal = DECIMAL
+            .iter()
+            .filter_map(|(suffix, power)| {
+                let unit = 10_i128.pow(u32::try_from(power + 9).ok()?);
+                (nanos % unit == 0).then(|| format!("{}{suffix}", nanos / unit))
+            })
+            .find(|_| nanos > 0)
+            .unwrap_or_else(|| "0".into());
+        let binary = BINARY.iter().find_map(|(suffix, power)| {
+            let unit = NANO << power;
+            let whole = nanos >= NANO << 20 && nanos % unit == 0;
+            whole.then(|| format!("{}{suffix}", nanos / unit))
+        });
+        f.write_str(&binary.filter(|text| text.len() < decimal.len()).unwrap_or(decimal))
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Quantity {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ParseQuantityError::{Negative, Syntax, TooLarge};
+    use super::*;
+
+    fn nanos(text: &str) -> Result<i128, ParseQuantityError> {
+        text.parse::<Quantity>().map(Quantity::nanos)
+    }
+
+    #[test]
+    fn every_form_is_read_exactly() {
+        for (text, expected) in [
+            ("0", 0),
+            ("-0", 0),
+            ("250m", 250_000_000),
+            ("1.5", 1_500_000_000),
+            (".5", 500_000_000),
+            ("5.", 5 * NANO),
+            ("+5", 5 * NANO),
+            ("007", 7 * NANO),
+            ("1n", 1),
+            ("1u", 1000),
+            ("3k", 3000 * NANO),
+            ("2M", 2_000_000 * NANO),
+            ("1E", 10_i128.pow(27)),
+            ("1e3", 1000 * NANO),
+            ("1E3", 1000 * NANO),
+            ("12e-1", 1_200_000_000),
+            ("1.5E+2", 150 * NANO),
+            ("0.5Ki", 512 * NANO),
+            ("1Ei", Quantity::MAX.nanos),
+            ("0.0000000001Ki", 103),
+            ("1.1n", 2),
+            ("0.000000000000000000000000000000000000001", 1),
+            ("0.1n", 1),
+            ("1e-9223372036854775808", 1),
+            ("0e9223372036854775807", 0),
+        ] {
+            assert_eq!(nanos(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        let syntax =
+            ["", "+", ".", "m", " 1", "1 ", "1K", "1e", "1e+", "1e1.0", "1ki", "1mm", "0x1"];
+        for text in syntax.into_iter().chain(["--1", "+-1", "1i", "1_0", "١", "NaN", "1e1m"]) {
+            assert_eq!(nanos(text), Err(Syntax), "{text}");
+        }
+        for text in ["-1", "-1n", "-1e99", "-0.1n"] {
+            assert_eq!(nanos(text), Err(Negative), "{text}");
+        }
+        for text in ["1.0000000001Ei", "2Ei", "1.2E", "1e99", "1e9223372036854775807"] {
+            assert_eq!(nanos(text), Err(TooLarge), "{text}");
+        }
+    }
+
+    #[test]
+    fn it_prints_the_largest_suffix_that_loses_nothing() {
+        for (text, expected) in [
+            ("0.0", "0"),
+            ("1000m", "1"),
+            ("0.25", "250m"),
+            ("1500", "1500"),
+            ("2000", "2k"),
+            ("1024", "1024"),
+            ("1024Ki", "1Mi"),
+            ("1.5Gi", "1536Mi"),
+            ("1e9", "1G"),
+            ("32386544Ki", "32386544Ki"),
+            ("1Ei", "1Ei"),
+            ("0.000000001", "1n"),
+        ] {
+            assert_eq!(text.parse::<Quantity>().map(|q| q.to_string()), Ok(expected.into()));
+        }
+    }
+
+    #[test]
+    fn requests_round_up_and_capacity_down() {
+        let quantity = Quantity { nanos: 1_000_500_000 };
+        assert_eq!((quantity.ceil(1000), quantity.floor(1000)), (1001, 1000));
+        assert_eq!((quantity.ceil(1), quantity.floor(1)), (2, 1));
     }
 }

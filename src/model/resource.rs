@@ -60,6 +60,12 @@ impl Resources {
         self.0.iter().map(|(name, amount)| (name, *amount))
     }
 
+    /// How many resources are named.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether nothing is named.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -67,7 +73,23 @@ impl Resources {
     }
 }
 
+impl<K: Into<Arc<str>>> FromIterator<(K, Quantity)> for Resources {
+    fn from_iter<T: IntoIterator<Item = (K, Quantity)>>(amounts: T) -> Self {
+        let mut resources = Self::new();
+        for (name, amount) in amounts {
+            let _former = resources.insert(name, amount);
+        }
+        resources
+    }
+}
+
 /// How many of a resource's counting units make one of its units: 1,000 for cpu, else 1.
 pub(crate) fn per_unit(name: &str) -> i64 {
     if name == CPU { 1000 } else { 1 }
+}
+
+/// So many counting units of a resource, the reverse of counting; nothing where below zero.
+pub(crate) fn amount(name: &str, count: i64) -> Quantity {
+    let count = u64::try_from(count).unwrap_or(0);
+    if name == CPU { Quantity::from_millis(count) } else { Quantity::from_units(count) }
 }
