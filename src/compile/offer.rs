@@ -254,10 +254,10 @@ impl Maker<'_> {
         let said = said.reduce(|one, other| one.intersect(&other));
         let required = self.requirements.get(key);
         match said {
-            Some(said) => said.intersect(&required),
-            None if self.declared.keys.contains(key) => ValueSet::absent().intersect(&required),
-            None if self.requirements.names(key) => required,
-            None => ValueSet::absent(),
+            Some(said) => said.intersect(required),
+            None if self.declared.keys.contains(key) => ValueSet::absent().intersect(required),
+            None if required.is_any() => ValueSet::absent(),
+            None => required.clone(),
         }
     }
 }
