@@ -1,6 +1,7 @@
 //! Runs every case of `testdata/cases`: one rule each, with what a plan must then look like.
 
 #![cfg(feature = "serde")]
+#![allow(clippy::disallowed_methods, reason = "tests read files")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
 
 mod oracle;

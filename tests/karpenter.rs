@@ -4,6 +4,7 @@
 //! no plan places fewer pods than Karpenter's or costs more for as many.
 
 #![cfg(feature = "serde")]
+#![allow(clippy::disallowed_methods, reason = "tests read files")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
 #![allow(clippy::print_stdout, reason = "the counts say how much was compared")]
 
@@ -65,7 +66,9 @@ fn random_problems_are_solved_no_worse_than_by_karpenter() {
         more += usize::from(more_left_out < left_out);
         cheaper += usize::from(more_left_out == left_out && ours < cost - 0.000_1);
     }
-    println!("{solved} solved ({more} with more pods placed, {cheaper} cheaper), {refused} refused");
+    println!(
+        "{solved} solved ({more} with more pods placed, {cheaper} cheaper), {refused} refused"
+    );
     assert!(solved + refused >= 300, "{solved} and {refused}");
     assert!(worse.is_empty(), "{} worse:\n{}", worse.len(), worse.join("\n"));
 }

@@ -13,6 +13,7 @@ mod random;
 use oracle::{Oracle, Place, nanos};
 use plimsoll::{Effort, LaunchPlan, Options, Problem, provision, verify};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,17 +59,9 @@ fn placements(plan: &Value) -> (BTreeSet<String>, BTreeSet<String>) {
     (launched.collect(), bound.collect())
 }
 
-/// So many random problems; the environment's `PROPTEST_CASES` counts where it is set.
-fn cases(cases: u32) -> Config {
-    let asked = std::env::var("PROPTEST_CASES").is_ok();
-    Config {
-        failure_persistence: None,
-        ..if asked { Config::default() } else { Config::with_cases(cases) }
-    }
-}
-
 proptest! {
-    #![proptest_config(cases(400))]
+    // `PROPTEST_CASES` in the environment asks for more.
+    #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
 
     #[test]
     fn a_plan_is_the_same_whatever_the_order(problem in random::problem(), turn in 0..3_usize) {
@@ -300,9 +293,11 @@ fn outcomes(problem: &Value) -> Vec<&'static str> {
     let (plan, oracle) = (greedy(problem), Oracle::new(problem, 0, true));
     let launches = list(&plan, "launches");
     let bought: BTreeSet<_> = launches.iter().map(|l| l["nodePool"].as_str()).collect();
-    let scarce = oracle.places(&plan).into_iter().enumerate().any(|(pod, place)| {
-        place == Place::None && oracle.has_place_alone(pod)
-    });
+    let scarce = oracle
+        .places(&plan)
+        .into_iter()
+        .enumerate()
+        .any(|(pod, place)| place == Place::None && oracle.has_place_alone(pod));
     let facts = [
         ("bound to a node", !list(&plan, "bindings").is_empty()),
         ("everything placed", list(&plan, "unschedulable").is_empty()),
