@@ -35,7 +35,9 @@ impl Selection {
         let namespaces = match &term.namespace_selector {
             None if term.namespaces.is_empty() => Some(vec![owner.namespace.clone()]),
             None => Some(sorted(term.namespaces.iter().cloned())),
-            Some(selector) if selector.match_labels.is_empty() && selector.match_expressions.is_empty() => {
+            Some(selector)
+                if selector.match_labels.is_empty() && selector.match_expressions.is_empty() =>
+            {
                 None
             }
             Some(selector) => {

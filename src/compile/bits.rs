@@ -68,16 +68,19 @@ impl Bits {
         })
     }
 
-    /// Whether two sets agree on the numbers `from..to`.
-    pub(crate) fn words(&self) -> &[u64] {
-        &self.words
+    /// The empty set of the same length.
+    pub(crate) fn emptied(&self) -> Self {
+        Self { words: vec![0; self.words.len()] }
     }
 }
 
 /// The transpose of a matrix of bits: set `i` of the result holds `j` where set `j` of `rows` held `i`.
 ///
 /// Works on blocks of 64 × 64, so the cost is that of reading the words, not the bits.
-pub(crate) fn transpose<'a>(rows: impl ExactSizeIterator<Item = &'a Bits>, len: usize) -> Vec<Bits> {
+pub(crate) fn transpose<'a>(
+    rows: impl ExactSizeIterator<Item = &'a Bits>,
+    len: usize,
+) -> Vec<Bits> {
     let count = rows.len();
     let rows: Vec<&Bits> = rows.collect();
     let mut out = vec![Bits::none(count); len];
@@ -122,7 +125,9 @@ mod tests {
         let rows: Vec<Bits> = (0..130)
             .map(|row| {
                 let mut bits = Bits::none(200);
-                (0..200).filter(|bit| (row * 7 + bit * 13) % 5 == 0).for_each(|bit| bits.insert(bit));
+                (0..200)
+                    .filter(|bit| (row * 7 + bit * 13) % 5 == 0)
+                    .for_each(|bit| bits.insert(bit));
                 bits
             })
             .collect();

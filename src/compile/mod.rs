@@ -9,6 +9,7 @@
 mod anti_affinity;
 mod bits;
 mod class;
+mod column;
 mod id;
 mod intern;
 mod label;
@@ -20,7 +21,8 @@ mod rule;
 mod taint;
 mod unsupported;
 
-pub(crate) use bits::{Bits, transpose};
+pub(crate) use bits::Bits;
+pub(crate) use column::Column;
 pub(crate) use id::{ClassId, Id, IdVec, NodeId, OfferId, PoolId, ReservationId, RowId, ShapeId};
 pub(crate) use node::Running;
 pub(crate) use offer::{Offer, Pool, Reserved};
@@ -53,6 +55,10 @@ pub(crate) struct Compiled<'p> {
     pub(crate) reservations: IdVec<ReservationId, Reserved>,
     /// For each pool with `minValues`, for each of its keys, the label's state at each site.
     pub(crate) flexible: BTreeMap<Arc<str>, Vec<u32>>,
+    /// What can be bought and no other offer dominates.
+    pub(crate) columns: Vec<Column>,
+    /// For each site, the rows that admit it.
+    pub(crate) admits: Vec<Bits>,
 }
 
 /// Pods that no rule can tell apart.
@@ -188,7 +194,7 @@ impl<'p> Compiled<'p> {
         }
         let flexible =
             flexible_keys.into_iter().map(|key| (key.clone(), table.states(&key).to_vec()));
-        Ok(Self {
+        let mut compiled = Self {
             problem,
             dims,
             classes: dense,
@@ -199,7 +205,11 @@ impl<'p> Compiled<'p> {
             nodes,
             reservations,
             flexible: flexible.collect(),
-        })
+            columns: Vec::new(),
+            admits: Vec::new(),
+        };
+        (compiled.columns, compiled.admits) = column::columns(&compiled);
+        Ok(compiled)
     }
 
     /// The site of an offer, as a bit of the rows.
@@ -210,6 +220,17 @@ impl<'p> Compiled<'p> {
     /// The site of a running node, as a bit of the rows.
     pub(crate) fn site_of_node(&self, node: NodeId) -> usize {
         self.offers.len() + node.index()
+    }
+
+    /// Whether a launch of an offer can hold pods of these classes that ask for this much together.
+    pub(crate) fn holds(&self, offer: OfferId, classes: &[ClassId], load: &[i64]) -> bool {
+        let rows = &self.admits[offer.index()];
+        let shape = &self.shapes[self.offers[offer].shape];
+        shape.allocatable.iter().zip(load).all(|(have, want)| have >= want)
+            && classes.iter().all(|class| {
+                let class = &self.classes[*class];
+                rows.contains(class.row.index()) && !class.ports.blocks.overlaps(&shape.ports)
+            })
     }
 
     /// The first pod of a class.

@@ -78,9 +78,11 @@ impl Declared {
         let mut per_type = Vec::with_capacity(types.len());
         for instance in types {
             let mut said: BTreeMap<Arc<str>, ValueSet> = BTreeMap::new();
-            let labels = instance.labels.iter().map(|(key, value)| (key, ValueSet::one(value.clone())));
+            let labels =
+                instance.labels.iter().map(|(key, value)| (key, ValueSet::one(value.clone())));
             let requirements = instance.requirements.iter();
-            let required = requirements.map(|entry| (&entry.key, ValueSet::from_requirement(entry)));
+            let required =
+                requirements.map(|entry| (&entry.key, ValueSet::from_requirement(entry)));
             for (key, states) in labels.chain(required) {
                 let states = match said.get(key) {
                     Some(known) => known.intersect(&states),
@@ -120,7 +122,8 @@ impl Market {
             });
             let requirements: Requirements = pool.requirements.iter().collect();
             for (at, instance) in problem.instance_types.iter().enumerate() {
-                if pool.instance_types.as_ref().is_some_and(|names| !names.contains(&instance.name)) {
+                if pool.instance_types.as_ref().is_some_and(|names| !names.contains(&instance.name))
+                {
                     continue;
                 }
                 let maker = Maker { pool, requirements: &requirements, declared: &declared, at };
@@ -174,7 +177,8 @@ impl Market {
         loop {
             let states: Vec<State> = choices.iter().zip(&at).map(|(some, at)| some[*at]).collect();
             table.push(&states);
-            let open = keys.iter().zip(choices).zip(&states).filter(|((_, some), _)| some.len() > 1);
+            let open =
+                keys.iter().zip(choices).zip(&states).filter(|((_, some), _)| some.len() > 1);
             let pinned = open.filter_map(|((key, _), state)| {
                 Some((key.clone(), table.value(key, *state)?.clone()))
             });
@@ -250,10 +254,10 @@ impl Maker<'_> {
         let said = said.reduce(|one, other| one.intersect(&other));
         let required = self.requirements.get(key);
         match said {
-            Some(said) => said.intersect(&required),
-            None if self.declared.keys.contains(key) => ValueSet::absent().intersect(&required),
-            None if self.requirements.names(key) => required,
-            None => ValueSet::absent(),
+            Some(said) => said.intersect(required),
+            None if self.declared.keys.contains(key) => ValueSet::absent().intersect(required),
+            None if required.is_any() => ValueSet::absent(),
+            None => required.clone(),
         }
     }
 }

@@ -87,9 +87,10 @@ impl Dims {
     }
 
     fn vector(&self, amounts: &Resources, round: fn(Quantity, i64) -> i64, slots: i64) -> Vec<i64> {
-        let counts = self.names.iter().map(|name| {
-            amounts.get(name).map_or(0, |amount| round(amount, per_unit(name)))
-        });
+        let counts = self
+            .names
+            .iter()
+            .map(|name| amounts.get(name).map_or(0, |amount| round(amount, per_unit(name))));
         counts.chain(self.drivers.iter().map(|_| slots)).collect()
     }
 }

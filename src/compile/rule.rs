@@ -41,12 +41,14 @@ impl Rules {
     pub(crate) fn of(&mut self, pod: &Pod) -> usize {
         let mut all = self.selector(&pod.node_selector);
         for volume in pod.volumes.iter().filter(|volume| !volume.zones.is_empty()) {
-            let zones = Requirement::new(well_known::ZONE, Operator::In, volume.zones.iter().cloned());
+            let zones =
+                Requirement::new(well_known::ZONE, Operator::In, volume.zones.iter().cloned());
             all.push(self.atom(&zones.key.clone(), ValueSet::from_requirement(&zones)));
         }
         all.sort_unstable();
         all.dedup();
-        let required = pod.affinity.as_ref().and_then(|rules| rules.node_affinity.required.as_ref());
+        let required =
+            pod.affinity.as_ref().and_then(|rules| rules.node_affinity.required.as_ref());
         let terms = required.map(|terms| terms.iter().map(|term| self.term(term)).collect());
         let tolerations = self.tolerations.number(&pod.tolerations);
         let rules = NodeRules { all, terms, tolerations };
@@ -69,7 +71,8 @@ impl Rules {
     }
 
     fn selector(&mut self, selector: &Labels) -> Vec<Atom> {
-        let atoms = selector.iter().map(|(key, value)| self.atom(key, ValueSet::one(value.clone())));
+        let atoms =
+            selector.iter().map(|(key, value)| self.atom(key, ValueSet::one(value.clone())));
         atoms.collect()
     }
 

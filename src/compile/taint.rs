@@ -107,7 +107,8 @@ fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
     if !toleration.key.is_empty() && toleration.key != taint.key {
         return false;
     }
-    let numbers = || Some((taint.value.parse::<i64>().ok()?, toleration.value.parse::<i64>().ok()?));
+    let numbers =
+        || Some((taint.value.parse::<i64>().ok()?, toleration.value.parse::<i64>().ok()?));
     match toleration.operator {
         TolerationOperator::Exists => true,
         TolerationOperator::Equal => !toleration.key.is_empty() && toleration.value == taint.value,

@@ -2,9 +2,13 @@
 
 mod affinity;
 mod decimal;
+#[cfg(feature = "serde")]
+pub(crate) mod document;
+pub(crate) mod fault;
 mod instance;
 mod label;
 mod node;
+mod normal;
 mod pod;
 mod pool;
 mod price;
@@ -15,6 +19,7 @@ mod resource;
 mod selector;
 mod spread;
 mod taint;
+mod validate;
 mod value_set;
 
 pub use affinity::{
@@ -31,7 +36,7 @@ pub use problem::{Namespace, PodDisruptionBudget, Problem, ProblemBuilder};
 pub use quantity::{ParseQuantityError, Quantity};
 pub use requirement::{Operator, Requirement, Requirements};
 pub use resource::Resources;
-pub(crate) use resource::{CPU, NODES, PODS, per_unit};
+pub(crate) use resource::{NODES, PODS, per_unit};
 pub use selector::{LabelSelector, LabelSelectorRequirement, SelectorOperator};
 pub use spread::{NodeInclusionPolicy, TopologySpreadConstraint, WhenUnsatisfiable};
 pub use taint::{Effect, Taint, Toleration, TolerationOperator};

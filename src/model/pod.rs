@@ -1,7 +1,6 @@
 //! Pods, pending, bound and of daemon sets.
 
 use super::{Affinity, Labels, Resources, Toleration, TopologySpreadConstraint};
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// A pod, or `replicas` identical ones.
@@ -87,6 +86,13 @@ impl Pod {
             do_not_disrupt: false,
             deletion_cost: 0,
         }
+    }
+
+    /// The same pod under another name.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// Puts the pod in a namespace.
@@ -305,13 +311,6 @@ impl Pod {
     #[must_use]
     pub fn deletion_cost(&self) -> i32 {
         self.deletion_cost
-    }
-}
-
-impl Pod {
-    /// The order of pods in a problem.
-    pub(crate) fn by_name(a: &Self, b: &Self) -> Ordering {
-        (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name))
     }
 }
 

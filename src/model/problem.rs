@@ -1,6 +1,7 @@
 //! The problem: validated, sorted, frozen.
 
-use super::{InstanceType, LabelSelector, Labels, Node, NodePool, Pod};
+use super::fault::Faults;
+use super::{InstanceType, LabelSelector, Labels, Node, NodePool, Pod, normal, validate};
 use crate::error::Error;
 use std::sync::Arc;
 
@@ -163,50 +164,15 @@ impl ProblemBuilder {
     /// Every fault of the input, each with the path of its field, counted in the order in which the
     /// parts were added.
     pub fn build(self) -> Result<Problem, Error> {
-        Ok(self.sorted())
+        self.build_after(Faults::default())
     }
 
-    /// The parts in the order that a problem has them in, whatever order they were added in.
-    fn sorted(self) -> Problem {
-        let mut problem = Problem {
-            pods: self.pods,
-            instance_types: self.instance_types,
-            node_pools: self.node_pools,
-            nodes: self.nodes,
-            daemon_sets: self.daemon_sets,
-            pod_disruption_budgets: self.pod_disruption_budgets,
-            namespaces: self.namespaces,
-        };
-        problem.pods.sort_by(Pod::by_name);
-        problem.daemon_sets.sort_by(Pod::by_name);
-        problem.instance_types.sort_by(|a, b| a.name.cmp(&b.name));
-        problem.node_pools.sort_by(|a, b| a.name.cmp(&b.name));
-        problem.nodes.sort_by(|a, b| a.name.cmp(&b.name));
-        problem
-            .pod_disruption_budgets
-            .sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
-        problem.namespaces.sort_by(|a, b| a.name.cmp(&b.name));
-        for pod in problem.pods.iter_mut().chain(&mut problem.daemon_sets) {
-            pod.tolerations.sort();
-            pod.host_ports.sort();
-            pod.volumes.sort();
-        }
-        for kind in &mut problem.instance_types {
-            kind.requirements.sort();
-            kind.offerings.sort();
-        }
-        for pool in &mut problem.node_pools {
-            pool.taints.sort();
-            pool.startup_taints.sort();
-            pool.requirements.sort();
-            if let Some(names) = &mut pool.instance_types {
-                names.sort();
-            }
-        }
-        for node in &mut problem.nodes {
-            node.taints.sort();
-        }
-        problem
+    /// The problem, unless the document that the parts were read from had faults already.
+    pub(crate) fn build_after(self, mut faults: Faults) -> Result<Problem, Error> {
+        let pods_by_name = normal::pods_by_name(&self.pods);
+        validate::check(&self, &pods_by_name, &mut faults);
+        faults.into_result(&validate::LISTS)?;
+        Ok(normal::problem(self, &pods_by_name))
     }
 }
 

@@ -1,0 +1,318 @@
+//! Reading a tree: each fault is noted with its path, and reading goes on.
+//!
+//! A reader of a type is a function from a [`Cursor`] to `Option<T>`; `None` means that a fault was
+//! noted. Readers of objects and items of lists return a stand-in instead, so that what follows
+//! keeps its place and the checks of the whole problem can go on. A field whose value is null is
+//! absent, as in Kubernetes.
+
+use super::value::Value;
+use crate::model::fault::{Faults, Path, quoted};
+use crate::model::{Labels, Price, Quantity, Resources};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A value of the document, its place, and the list of faults.
+pub(crate) struct Cursor<'c> {
+    pub(crate) value: &'c Value<'c>,
+    pub(crate) path: &'c Path<'c>,
+    pub(crate) faults: &'c mut Faults,
+}
+
+impl<'c> Cursor<'c> {
+    /// Notes a fault of this value.
+    pub(crate) fn fault<T>(self, problem: String, expected: impl Into<String>) -> Option<T> {
+        self.faults.add(self.path, problem, expected);
+        None
+    }
+
+    /// Notes that this value is of the wrong kind.
+    fn wrong<T>(self, expected: impl Into<String>) -> Option<T> {
+        let problem = match self.value {
+            Value::Null => "null".into(),
+            Value::Bool(value) => value.to_string(),
+            Value::Integer(value) => value.to_string(),
+            Value::Float(value) => format!("{value:?}"),
+            Value::Text(text) => quoted(text),
+            Value::List(_) => "a list".into(),
+            Value::Map(_) => "a map".into(),
+        };
+        self.fault(problem, expected)
+    }
+
+    /// The entries of an object with these fields; unknown and repeated ones are noted.
+    pub(crate) fn object(self, known: &'static [&'static str]) -> Fields<'c> {
+        let mut first = [None; MOST_FIELDS];
+        let Value::Map(entries) = self.value else {
+            let (path, faults) = (self.path, &mut *self.faults);
+            let _none: Option<()> = Cursor { value: self.value, path, faults }.wrong("a map");
+            return Fields { known, first, entries: None, path, faults: self.faults };
+        };
+        for (i, (name, value)) in entries.iter().enumerate() {
+            match known.iter().position(|field| field == name).and_then(|at| first.get_mut(at)) {
+                None => self.faults.add(
+                    &self.path.field(name),
+                    "an unknown field",
+                    nearest(name, known)
+                        .map_or_else(|| known.join(", "), |name| format!("{name}?")),
+                ),
+                Some(Some(_)) => {
+                    self.faults.add(&self.path.field(name), "a repeated field", "each field once");
+                }
+                Some(place) => *place = (*value != Value::Null).then_some(i),
+            }
+        }
+        Fields { known, first, entries: Some(entries), path: self.path, faults: self.faults }
+    }
+}
+
+/// More than any object of the documents has.
+const MOST_FIELDS: usize = 20;
+
+/// The fields of an object.
+pub(crate) struct Fields<'c> {
+    known: &'static [&'static str],
+    /// For each known field the entry that has it.
+    first: [Option<usize>; MOST_FIELDS],
+    /// `None` where there is no object.
+    entries: Option<&'c [(Cow<'c, str>, Value<'c>)]>,
+    path: &'c Path<'c>,
+    faults: &'c mut Faults,
+}
+
+impl Fields<'_> {
+    /// A field's value, if it is there and can be read.
+    pub(crate) fn optional<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Cursor<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let at = self.known.iter().position(|field| *field == name)?;
+        let (_, value) = self.entries?.get((*self.first.get(at)?)?)?;
+        read(Cursor { value, path: &self.path.field(name), faults: self.faults })
+    }
+
+    /// A field's value; that it isn't there is a fault.
+    pub(crate) fn required<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Cursor<'_>) -> Option<T>,
+    ) -> Option<T> {
+        if self.entries.is_some() && !self.has(name) {
+            self.faults.add(&self.path.field(name), "missing", "this field");
+        }
+        self.optional(name, read)
+    }
+
+    /// Whether a field is there.
+    pub(crate) fn has(&self, name: &'static str) -> bool {
+        let at = self.known.iter().position(|field| *field == name);
+        at.and_then(|at| self.first.get(at)).is_some_and(Option::is_some)
+    }
+
+    /// A list, empty by default.
+    pub(crate) fn list<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnMut(Cursor<'_>) -> Option<T>,
+    ) -> Vec<T> {
+        self.optional(name, |cursor| list(cursor, read)).unwrap_or_default()
+    }
+}
+
+/// A list of what `read` reads; items that can't be read are left out.
+pub(crate) fn list<T>(
+    cursor: Cursor<'_>,
+    mut read: impl FnMut(Cursor<'_>) -> Option<T>,
+) -> Option<Vec<T>> {
+    let Value::List(items) = cursor.value else { return cursor.wrong("a list") };
+    let mut list = Vec::with_capacity(items.len());
+    for (i, value) in items.iter().enumerate() {
+        list.extend(read(Cursor {
+            value,
+            path: &cursor.path.item(i),
+            faults: &mut *cursor.faults,
+        }));
+    }
+    Some(list)
+}
+
+/// A map whose keys are data; entries that can't be read are left out.
+fn map<T>(
+    cursor: Cursor<'_>,
+    mut read: impl FnMut(Cursor<'_>) -> Option<T>,
+) -> Option<Vec<(Arc<str>, T)>> {
+    let Value::Map(entries) = cursor.value else { return cursor.wrong("a map") };
+    // In key order, so that repeated keys are neighbours and sorted collections fill from the end.
+    let mut sorted: Vec<_> = entries.iter().collect();
+    sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut map = Vec::with_capacity(sorted.len());
+    let mut former = None;
+    for (key, value) in sorted {
+        let path = cursor.path.key(key);
+        if former == Some(key) {
+            cursor.faults.add(&path, "a repeated key", "each key once");
+            continue;
+        }
+        former = Some(key);
+        if let Some(value) = read(Cursor { value, path: &path, faults: &mut *cursor.faults }) {
+            map.push((Arc::from(&**key), value));
+        }
+    }
+    Some(map)
+}
+
+/// A text.
+pub(crate) fn text(cursor: Cursor<'_>) -> Option<Arc<str>> {
+    match cursor.value {
+        Value::Text(text) => Some(Arc::from(&**text)),
+        _ => cursor.wrong("a text"),
+    }
+}
+
+/// Texts.
+pub(crate) fn texts(cursor: Cursor<'_>) -> Option<Vec<Arc<str>>> {
+    list(cursor, |item| Some(text(item).unwrap_or_default()))
+}
+
+/// `true` or `false`.
+pub(crate) fn boolean(cursor: Cursor<'_>) -> Option<bool> {
+    match cursor.value {
+        Value::Bool(value) => Some(*value),
+        _ => cursor.wrong("true or false"),
+    }
+}
+
+/// A whole number that fits the type.
+pub(crate) fn whole<T: TryFrom<i128> + Bounded>(cursor: Cursor<'_>) -> Option<T> {
+    let number = match cursor.value {
+        Value::Integer(number) => T::try_from(*number).ok(),
+        _ => None,
+    };
+    match number {
+        Some(number) => Some(number),
+        None => cursor.wrong(format!("a whole number from {} to {}", T::LEAST, T::MOST)),
+    }
+}
+
+/// The range of an integer type, to tell it to people.
+pub(crate) trait Bounded {
+    const LEAST: i128;
+    const MOST: i128;
+}
+
+macro_rules! bounded {
+    ($($number:ty),*) => {$(
+        impl Bounded for $number {
+            const LEAST: i128 = <$number>::MIN as i128;
+            const MOST: i128 = <$number>::MAX as i128;
+        }
+    )*};
+}
+
+bounded!(u8, u16, u32, u64, i32, i64);
+
+/// One of a list of words.
+pub(crate) fn choice<T: Copy>(cursor: Cursor<'_>, words: &[(&str, T)]) -> Option<T> {
+    let found = match cursor.value {
+        Value::Text(text) => words.iter().find(|(word, _)| word == text),
+        _ => None,
+    };
+    match found {
+        Some((_, meaning)) => Some(*meaning),
+        None => {
+            let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            cursor.wrong(format!("one of {}", words.join(", ")))
+        }
+    }
+}
+
+/// The text of a number or of a text that holds one.
+fn number_text<'c>(cursor: &Cursor<'c>) -> Option<Cow<'c, str>> {
+    match cursor.value {
+        Value::Integer(number) => Some(number.to_string().into()),
+        // The shortest text that reads back as the same float; without an exponent it is bounded by
+        // the 308 digits of the largest.
+        Value::Float(number) if number.is_finite() => Some(number.to_string().into()),
+        Value::Text(text) => Some(Cow::Borrowed(text)),
+        _ => None,
+    }
+}
+
+/// An amount of a resource: a quantity text or a number.
+fn quantity(cursor: Cursor<'_>) -> Option<Quantity> {
+    let expected = "a quantity such as 250m, 1.5 or 2Gi, from 0 to 1Ei";
+    let Some(text) = number_text(&cursor) else { return cursor.wrong(expected) };
+    match text.parse() {
+        Ok(quantity) => Some(quantity),
+        Err(error) => cursor.fault(format!("{} is {error}", quoted(&text)), expected),
+    }
+}
+
+/// A price: a number, or a text with a decimal number, which keeps more digits.
+pub(crate) fn price(cursor: Cursor<'_>) -> Option<Price> {
+    let expected = "a number that isn't negative, at most 100000 per node and hour";
+    let Some(text) = number_text(&cursor) else { return cursor.wrong(expected) };
+    match text.parse() {
+        Ok(price) => Some(price),
+        Err(error) => cursor.fault(format!("{} is {error}", quoted(&text)), expected),
+    }
+}
+
+/// A number in billionths, rounded to the nearest.
+pub(crate) fn billionths<T: TryFrom<i128>>(cursor: Cursor<'_>, expected: &str) -> Option<T> {
+    let number = match cursor.value {
+        Value::Integer(_) | Value::Float(_) => number_text(&cursor),
+        _ => None,
+    };
+    let price: Option<Price> = number.and_then(|text| text.parse().ok());
+    match price.and_then(|price| T::try_from(price.nanos()).ok()) {
+        Some(billionths) => Some(billionths),
+        None => cursor.wrong(expected),
+    }
+}
+
+/// Labels, annotations or selectors.
+pub(crate) fn labels(cursor: Cursor<'_>) -> Option<Labels> {
+    Some(map(cursor, text)?.into_iter().collect())
+}
+
+/// Amounts by resource.
+pub(crate) fn resources(cursor: Cursor<'_>) -> Option<Resources> {
+    Some(map(cursor, quantity)?.into_iter().collect())
+}
+
+/// Whole numbers by name.
+pub(crate) fn counts<T: TryFrom<i128> + Bounded>(
+    cursor: Cursor<'_>,
+) -> Option<BTreeMap<Arc<str>, T>> {
+    Some(map(cursor, whole)?.into_iter().collect())
+}
+
+/// The known name that a misspelt one most likely means.
+fn nearest(name: &str, known: &'static [&'static str]) -> Option<&'static str> {
+    if name.len() > 64 {
+        return None;
+    }
+    let nearest = known.iter().map(|field| (distance(name, field), *field)).min()?;
+    (nearest.0 <= 1 + name.len() / 4).then_some(nearest.1)
+}
+
+/// How many letters must be added, dropped or changed (not counting case) to make `b` of `a`.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
+            let changed = diagonal + usize::from(!x.eq_ignore_ascii_case(&y));
+            diagonal = *cell;
+            left = changed.min(left + 1).min(*cell + 1);
+            *cell = left;
+        }
+        if let Some(start) = row.first_mut() {
+            *start = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(usize::MAX)
+}

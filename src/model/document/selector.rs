@@ -1,0 +1,82 @@
+//! Label selectors and requirements in documents.
+
+use super::read::{Cursor, choice, labels, text, texts, whole};
+use super::value::Value;
+use super::write::{Object, list, word};
+use crate::model::{
+    LabelSelector, LabelSelectorRequirement, Operator, Requirement, SelectorOperator,
+};
+
+const OPERATORS: [(&str, Operator); 8] = [
+    ("In", Operator::In),
+    ("NotIn", Operator::NotIn),
+    ("Exists", Operator::Exists),
+    ("DoesNotExist", Operator::DoesNotExist),
+    ("Gt", Operator::Gt),
+    ("Lt", Operator::Lt),
+    ("Gte", Operator::Gte),
+    ("Lte", Operator::Lte),
+];
+
+const SELECTOR_OPERATORS: [(&str, SelectorOperator); 4] = [
+    ("In", SelectorOperator::In),
+    ("NotIn", SelectorOperator::NotIn),
+    ("Exists", SelectorOperator::Exists),
+    ("DoesNotExist", SelectorOperator::DoesNotExist),
+];
+
+pub(crate) fn read_requirement(cursor: Cursor<'_>) -> Option<Requirement> {
+    let mut fields = cursor.object(&["key", "operator", "values", "minValues"]);
+    let key = fields.required("key", text).unwrap_or_default();
+    let operator = fields.required("operator", |cursor| choice(cursor, &OPERATORS));
+    let values = fields.optional("values", texts).unwrap_or_default();
+    let min_values = fields.optional("minValues", whole);
+    Some(match operator {
+        Some(operator) => Requirement { min_values, ..Requirement::new(key, operator, values) },
+        // Nothing can be wrong with the values of an operator that isn't known.
+        None => Requirement::new(key, Operator::Exists, [""; 0]),
+    })
+}
+
+pub(crate) fn write_requirement(requirement: &Requirement) -> Value<'_> {
+    Object::new()
+        .field("key", &requirement.key)
+        .field("operator", word(&requirement.operator, &OPERATORS))
+        .unless_empty("values", &requirement.values)
+        .option("minValues", requirement.min_values)
+        .into()
+}
+
+pub(super) fn read_selector(cursor: Cursor<'_>) -> Option<LabelSelector> {
+    let mut fields = cursor.object(&["matchLabels", "matchExpressions"]);
+    Some(LabelSelector {
+        match_labels: fields.optional("matchLabels", labels).unwrap_or_default(),
+        match_expressions: fields.list("matchExpressions", read_expression),
+    })
+}
+
+fn read_expression(cursor: Cursor<'_>) -> Option<LabelSelectorRequirement> {
+    let mut fields = cursor.object(&["key", "operator", "values"]);
+    let key = fields.required("key", text).unwrap_or_default();
+    let operator = fields.required("operator", |cursor| choice(cursor, &SELECTOR_OPERATORS));
+    let values = fields.optional("values", texts).unwrap_or_default();
+    Some(match operator {
+        Some(operator) => LabelSelectorRequirement { key, operator, values },
+        None => LabelSelectorRequirement::new(key, SelectorOperator::Exists, [""; 0]),
+    })
+}
+
+pub(super) fn write_selector(selector: &LabelSelector) -> Value<'_> {
+    Object::new()
+        .unless_empty("matchLabels", &selector.match_labels)
+        .unless_empty("matchExpressions", list(&selector.match_expressions, write_expression))
+        .into()
+}
+
+fn write_expression(expression: &LabelSelectorRequirement) -> Value<'_> {
+    Object::new()
+        .field("key", &expression.key)
+        .field("operator", word(&expression.operator, &SELECTOR_OPERATORS))
+        .unless_empty("values", &expression.values)
+        .into()
+}

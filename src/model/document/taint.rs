@@ -1,0 +1,67 @@
+//! Taints and tolerations in documents.
+
+use super::read::{Cursor, choice, text, whole};
+use super::value::Value;
+use super::write::{Object, word};
+use crate::model::{Effect, Taint, Toleration, TolerationOperator};
+
+const EFFECTS: [(&str, Effect); 3] = [
+    ("NoSchedule", Effect::NoSchedule),
+    ("PreferNoSchedule", Effect::PreferNoSchedule),
+    ("NoExecute", Effect::NoExecute),
+];
+
+const OPERATORS: [(&str, TolerationOperator); 4] = [
+    ("Equal", TolerationOperator::Equal),
+    ("Exists", TolerationOperator::Exists),
+    ("Gt", TolerationOperator::Gt),
+    ("Lt", TolerationOperator::Lt),
+];
+
+pub(crate) fn read_taint(cursor: Cursor<'_>) -> Option<Taint> {
+    let mut fields = cursor.object(&["key", "value", "effect"]);
+    Some(Taint {
+        key: fields.required("key", text).unwrap_or_default(),
+        value: fields.optional("value", text).unwrap_or_default(),
+        effect: fields
+            .required("effect", |cursor| choice(cursor, &EFFECTS))
+            .unwrap_or(Effect::NoSchedule),
+    })
+}
+
+pub(crate) fn write_taint(taint: &Taint) -> Value<'_> {
+    Object::new()
+        .field("key", &taint.key)
+        .unless("value", "", &taint.value)
+        .field("effect", word(&taint.effect, &EFFECTS))
+        .into()
+}
+
+pub(super) fn read_toleration(cursor: Cursor<'_>) -> Option<Toleration> {
+    let mut fields = cursor.object(&["key", "operator", "value", "effect", "tolerationSeconds"]);
+    let key = fields.optional("key", text).unwrap_or_default();
+    let value = fields.optional("value", text).unwrap_or_default();
+    let operator = fields.optional("operator", |cursor| choice(cursor, &OPERATORS));
+    let effect = fields.optional("effect", |cursor| choice(cursor, &EFFECTS));
+    let toleration_seconds = fields.optional("tolerationSeconds", whole);
+    // Nothing can be wrong with a value or seconds whose operator or effect isn't known.
+    if fields.has("operator") && operator.is_none() || fields.has("effect") && effect.is_none() {
+        return Some(Toleration::exists(key));
+    }
+    let operator = operator.unwrap_or_default();
+    Some(Toleration { key, operator, value, effect, toleration_seconds })
+}
+
+pub(super) fn write_toleration(toleration: &Toleration) -> Value<'_> {
+    let operator = toleration.operator;
+    Object::new()
+        .unless("key", "", &toleration.key)
+        .option(
+            "operator",
+            (operator != TolerationOperator::Equal).then(|| word(&operator, &OPERATORS)),
+        )
+        .unless("value", "", &toleration.value)
+        .option("effect", toleration.effect.map(|effect| word(&effect, &EFFECTS)))
+        .option("tolerationSeconds", toleration.toleration_seconds)
+        .into()
+}

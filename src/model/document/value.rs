@@ -1,0 +1,180 @@
+//! Documents as trees: what any self-describing format holds, before it is known to mean anything.
+//!
+//! A tree keeps what the usual maps lose: repeated keys and the order of the document. So all faults
+//! of a document can be found at once, and each told by its path. Numbers with a fraction arrive as
+//! floats; their shortest decimal text is the number as written, up to 15 digits.
+
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use std::borrow::Cow;
+use std::fmt;
+
+/// A document, or a part of one.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value<'d> {
+    Null,
+    Bool(bool),
+    Integer(i128),
+    Float(f64),
+    Text(Cow<'d, str>),
+    List(Vec<Value<'d>>),
+    Map(Vec<(Cow<'d, str>, Value<'d>)>),
+}
+
+/// How deep lists and maps may lie in each other; documents of this library need a dozen levels.
+const MOST_DEPTH: u32 = 64;
+
+impl<'d> de::Deserialize<'d> for Value<'d> {
+    fn deserialize<D: Deserializer<'d>>(deserializer: D) -> Result<Self, D::Error> {
+        Tree { depth_left: MOST_DEPTH }.deserialize(deserializer)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Tree {
+    depth_left: u32,
+}
+
+impl Tree {
+    fn inner<E: de::Error>(self) -> Result<Self, E> {
+        let depth_left = self.depth_left.checked_sub(1);
+        depth_left.map(|depth_left| Self { depth_left }).ok_or_else(|| {
+            E::custom(format_args!("lists and maps more than {MOST_DEPTH} levels deep"))
+        })
+    }
+}
+
+impl<'d> DeserializeSeed<'d> for Tree {
+    type Value = Value<'d>;
+
+    fn deserialize<D: Deserializer<'d>>(self, deserializer: D) -> Result<Value<'d>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'d> Visitor<'d> for Tree {
+    type Value = Value<'d>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a document")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value<'d>, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value<'d>, E> {
+        Ok(Value::Integer(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value<'d>, E> {
+        Ok(Value::Integer(value.into()))
+    }
+
+    fn visit_i128<E>(self, value: i128) -> Result<Value<'d>, E> {
+        Ok(Value::Integer(value))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value<'d>, E> {
+        Ok(Value::Float(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value<'d>, E> {
+        Ok(Value::Text(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'d str) -> Result<Value<'d>, E> {
+        Ok(Value::Text(Cow::Borrowed(value)))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value<'d>, E> {
+        Ok(Value::Text(Cow::Owned(value)))
+    }
+
+    fn visit_none<E>(self) -> Result<Value<'d>, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_unit<E>(self) -> Result<Value<'d>, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'d>>(self, deserializer: D) -> Result<Value<'d>, D::Error> {
+        self.inner()?.deserialize(deserializer)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'d>>(
+        self,
+        deserializer: D,
+    ) -> Result<Value<'d>, D::Error> {
+        self.inner()?.deserialize(deserializer)
+    }
+
+    fn visit_seq<A: SeqAccess<'d>>(self, mut items: A) -> Result<Value<'d>, A::Error> {
+        let inner = self.inner()?;
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(inner)? {
+            list.push(item);
+        }
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'d>>(self, mut entries: A) -> Result<Value<'d>, A::Error> {
+        let inner = self.inner()?;
+        let mut map = Vec::new();
+        while let Some(Key(key)) = entries.next_key()? {
+            map.push((key, entries.next_value_seed(inner)?));
+        }
+        Ok(Value::Map(map))
+    }
+}
+
+/// A key, borrowed from the document where its format allows.
+struct Key<'d>(Cow<'d, str>);
+
+impl<'d> de::Deserialize<'d> for Key<'d> {
+    fn deserialize<D: Deserializer<'d>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+        impl<'d> Visitor<'d> for KeyVisitor {
+            type Value = Key<'d>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text as the key")
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Key<'d>, E> {
+                Ok(Key(Cow::Owned(value.to_owned())))
+            }
+
+            fn visit_borrowed_str<E>(self, value: &'d str) -> Result<Key<'d>, E> {
+                Ok(Key(Cow::Borrowed(value)))
+            }
+        }
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Value::Null => serializer.serialize_unit(),
+            Value::Bool(value) => serializer.serialize_bool(*value),
+            // Every integer that is written fits 64 bits; formats without 128 bits need to see that.
+            Value::Integer(value) => match (u64::try_from(*value), i64::try_from(*value)) {
+                (Ok(value), _) => serializer.serialize_u64(value),
+                (_, Ok(value)) => serializer.serialize_i64(value),
+                _ => serializer.serialize_i128(*value),
+            },
+            Value::Float(value) => serializer.serialize_f64(*value),
+            Value::Text(text) => serializer.serialize_str(text),
+            Value::List(items) => serializer.collect_seq(items),
+            Value::Map(entries) => {
+                let mut map = serializer.serialize_map(Some(entries.len()))?;
+                for (key, value) in entries {
+                    map.serialize_entry(key, value)?;
+                }
+                map.end()
+            }
+        }
+    }
+}

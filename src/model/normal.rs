@@ -1,0 +1,128 @@
+//! The one form of a valid problem: current label keys, sorted lists.
+
+use super::{
+    Affinity, InstanceType, Labels, Node, NodePool, Pod, Problem, ProblemBuilder, Requirement,
+    well_known,
+};
+use std::sync::Arc;
+
+/// The positions of pods in the order of namespace, name and position.
+pub(super) fn pods_by_name(pods: &[Pod]) -> Vec<usize> {
+    if pods.is_sorted_by(|a, b| (&a.namespace, &a.name) <= (&b.namespace, &b.name)) {
+        return (0..pods.len()).collect();
+    }
+    // The names are gathered first, so that the sort needn't look for them in the pods each time.
+    let mut keys: Vec<(&str, &str, usize)> =
+        pods.iter().enumerate().map(|(i, pod)| (&*pod.namespace, &*pod.name, i)).collect();
+    keys.sort_unstable();
+    keys.into_iter().map(|(_, _, i)| i).collect()
+}
+
+/// The problem of checked parts.
+pub(super) fn problem(parts: ProblemBuilder, pods_by_name: &[usize]) -> Problem {
+    let mut unsorted: Vec<Option<Pod>> = parts.pods.into_iter().map(Some).collect();
+    let mut problem = Problem {
+        pods: pods_by_name.iter().filter_map(|&i| unsorted.get_mut(i)?.take()).collect(),
+        instance_types: parts.instance_types,
+        node_pools: parts.node_pools,
+        nodes: parts.nodes,
+        daemon_sets: parts.daemon_sets,
+        pod_disruption_budgets: parts.pod_disruption_budgets,
+        namespaces: parts.namespaces,
+    };
+    problem.daemon_sets.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    problem.instance_types.sort_by(|a, b| a.name.cmp(&b.name));
+    problem.node_pools.sort_by(|a, b| a.name.cmp(&b.name));
+    problem.nodes.sort_by(|a, b| a.name.cmp(&b.name));
+    problem
+        .pod_disruption_budgets
+        .sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    problem.namespaces.sort_by(|a, b| a.name.cmp(&b.name));
+
+    problem.pods.iter_mut().chain(&mut problem.daemon_sets).for_each(pod);
+    problem.instance_types.iter_mut().for_each(instance_type);
+    problem.node_pools.iter_mut().for_each(node_pool);
+    problem.nodes.iter_mut().for_each(node);
+    problem
+}
+
+fn pod(pod: &mut Pod) {
+    labels(&mut pod.node_selector);
+    pod.tolerations.sort();
+    pod.host_ports.sort();
+    for volume in &mut pod.volumes {
+        volume.zones.sort();
+        volume.zones.dedup();
+    }
+    pod.volumes.sort();
+    for constraint in &mut pod.topology_spread_constraints {
+        key(&mut constraint.topology_key);
+    }
+    // An affinity that says nothing is none.
+    pod.affinity = pod.affinity.take().filter(|rules| **rules != Affinity::default());
+    if let Some(rules) = &mut pod.affinity {
+        affinity(rules);
+    }
+}
+
+fn affinity(rules: &mut Affinity) {
+    let node = &mut rules.node_affinity;
+    let wishes = node.preferred.iter_mut().map(|wish| &mut wish.preference);
+    for term in node.required.iter_mut().flatten().chain(wishes) {
+        requirements(&mut term.match_expressions);
+    }
+    for rules in [&mut rules.pod_affinity, &mut rules.pod_anti_affinity] {
+        let wishes = rules.preferred.iter_mut().map(|wish| &mut wish.term);
+        for term in rules.required.iter_mut().chain(wishes) {
+            key(&mut term.topology_key);
+        }
+    }
+}
+
+fn instance_type(kind: &mut InstanceType) {
+    labels(&mut kind.labels);
+    requirements(&mut kind.requirements);
+    kind.requirements.sort();
+    for offering in &mut kind.offerings {
+        labels(&mut offering.labels);
+    }
+    kind.offerings.sort();
+}
+
+fn node_pool(pool: &mut NodePool) {
+    labels(&mut pool.labels);
+    pool.taints.sort();
+    pool.startup_taints.sort();
+    requirements(&mut pool.requirements);
+    pool.requirements.sort();
+    if let Some(names) = &mut pool.instance_types {
+        names.sort();
+    }
+}
+
+fn node(node: &mut Node) {
+    labels(&mut node.labels);
+    node.taints.sort();
+}
+
+fn key(key: &mut Arc<str>) {
+    let current = well_known::normalized(key);
+    if current != &**key {
+        *key = current.into();
+    }
+}
+
+fn requirements(requirements: &mut [Requirement]) {
+    for requirement in requirements {
+        key(&mut requirement.key);
+    }
+}
+
+fn labels(labels: &mut Labels) {
+    if labels.iter().any(|(key, _)| well_known::normalized(key) != &**key) {
+        *labels = labels
+            .iter()
+            .map(|(key, value)| (well_known::normalized(key), Arc::clone(value)))
+            .collect();
+    }
+}

@@ -1,0 +1,109 @@
+//! The checks that a problem must pass, each fault with its path.
+//!
+//! The checks read the parts as they were given, so that paths count in the caller's order. What
+//! makes a name a duplicate is found by sorting, not by maps of names: a million pods are many.
+
+mod affinity;
+mod name;
+mod pod;
+mod pool;
+mod requirement;
+mod resource;
+mod supply;
+mod taint;
+mod unique;
+
+use super::ProblemBuilder;
+use super::fault::{Faults, Path, quoted};
+use pod::MOST_PODS;
+use std::collections::BTreeSet;
+
+/// The lists of a problem in the order of its document.
+pub(crate) const LISTS: [&str; 7] = [
+    "pods",
+    "instanceTypes",
+    "nodePools",
+    "nodes",
+    "daemonSets",
+    "podDisruptionBudgets",
+    "namespaces",
+];
+
+/// Checks every part of a problem; `pods_by_name` has the positions of its pods in name order.
+pub(super) fn check(parts: &ProblemBuilder, pods_by_name: &[usize], faults: &mut Faults) {
+    let [pods, types, pools, nodes, daemons, budgets, namespaces] =
+        LISTS.map(|list| Path::Field(&Path::Root, list));
+    check_pods(parts, pods_by_name, &pods, faults);
+
+    for (i, kind) in parts.instance_types.iter().enumerate() {
+        supply::instance_type(kind, &types.item(i), faults);
+    }
+    unique::names(parts.instance_types.iter().map(|kind| ("", &*kind.name)), &types, faults);
+
+    let type_names: Option<BTreeSet<&str>> = faults
+        .knows_names_of("instanceTypes")
+        .then(|| parts.instance_types.iter().map(|kind| &*kind.name).collect());
+    for (i, pool) in parts.node_pools.iter().enumerate() {
+        pool::node_pool(pool, type_names.as_ref(), &pools.item(i), faults);
+    }
+    unique::names(parts.node_pools.iter().map(|pool| ("", &*pool.name)), &pools, faults);
+
+    for (i, node) in parts.nodes.iter().enumerate() {
+        supply::node(node, &nodes.item(i), faults);
+    }
+    unique::names(parts.nodes.iter().map(|node| ("", &*node.name)), &nodes, faults);
+
+    for (i, daemon) in parts.daemon_sets.iter().enumerate() {
+        pod::daemon_set(daemon, &daemons.item(i), faults);
+    }
+    let names = parts.daemon_sets.iter().map(|daemon| (&*daemon.namespace, &*daemon.name));
+    unique::names(names, &daemons, faults);
+
+    for (i, budget) in parts.pod_disruption_budgets.iter().enumerate() {
+        let at = budgets.item(i);
+        name::object_name(&budget.name, &at.field("name"), faults);
+        name::object_name(&budget.namespace, &at.field("namespace"), faults);
+        if let Some(selector) = &budget.selector {
+            requirement::selector(selector, &at.field("selector"), faults);
+        }
+    }
+    let names =
+        parts.pod_disruption_budgets.iter().map(|budget| (&*budget.namespace, &*budget.name));
+    unique::names(names, &budgets, faults);
+
+    for (i, namespace) in parts.namespaces.iter().enumerate() {
+        let at = namespaces.item(i);
+        name::object_name(&namespace.name, &at.field("name"), faults);
+        requirement::labels(&namespace.labels, &at.field("labels"), faults);
+    }
+    unique::names(parts.namespaces.iter().map(|space| ("", &*space.name)), &namespaces, faults);
+}
+
+fn check_pods(parts: &ProblemBuilder, by_name: &[usize], path: &Path<'_>, faults: &mut Faults) {
+    let nodes: Option<BTreeSet<&str>> = faults
+        .knows_names_of("nodes")
+        .then(|| parts.nodes.iter().map(|node| &*node.name).collect());
+    let mut total: u64 = 0;
+    for (i, part) in parts.pods.iter().enumerate() {
+        let at = path.item(i);
+        pod::pod(part, &at, faults);
+        if let (Some(node), Some(nodes)) = (part.node_name.as_deref(), &nodes)
+            && !nodes.contains(node)
+        {
+            faults.add(
+                &at.field("nodeName"),
+                format!("{} isn't a node of the problem", quoted(node)),
+                "a name of nodes",
+            );
+        }
+        total = total.saturating_add(u64::from(part.replicas));
+    }
+    if total > u64::from(MOST_PODS) {
+        faults.add(
+            path,
+            format!("{total} pods, replicas counted"),
+            format!("at most {MOST_PODS} in all"),
+        );
+    }
+    unique::pods(&parts.pods, by_name, path, faults);
+}

@@ -1,0 +1,114 @@
+//! What can be bought and what runs: instance types, offerings and nodes.
+
+use super::requirement::{self, Place};
+use super::{name, resource, taint};
+use crate::model::PODS;
+use crate::model::fault::{Faults, Path, quoted};
+use crate::model::node::WHOLE_LIFETIME;
+use crate::model::{InstanceType, Node, Offering, Price, well_known};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Checks an instance type, but for its name's being unique.
+pub(super) fn instance_type(kind: &InstanceType, path: &Path<'_>, faults: &mut Faults) {
+    name::label_name(&kind.name, &path.field("name"), faults);
+    let labels = path.field("labels");
+    requirement::node_labels(&kind.labels, &labels, faults);
+    requirement::fixed_label(&kind.labels, well_known::INSTANCE_TYPE, &kind.name, &labels, faults);
+    for key in [well_known::NODE_POOL, well_known::HOSTNAME] {
+        requirement::no_label(&kind.labels, key, &labels, faults);
+    }
+    for (key, of) in [
+        (well_known::ZONE, (|offer| &offer.zone) as fn(&Offering) -> &Arc<str>),
+        (well_known::CAPACITY_TYPE, |offer| &offer.capacity_type),
+    ] {
+        let stated = kind.labels.get(key);
+        if let Some(other) = kind.offerings.iter().map(of).find(|value| Some(*value) != stated) {
+            requirement::fixed_label(&kind.labels, key, other, &labels, faults);
+        }
+    }
+    let list = path.field("requirements");
+    for (i, condition) in kind.requirements.iter().enumerate() {
+        requirement::requirement(condition, Place::Type, &list.item(i), faults);
+    }
+    let capacity = path.field("capacity");
+    resource::amounts(&kind.capacity, &capacity, faults);
+    if kind.capacity.get(PODS).is_none() {
+        faults.add(&capacity.key(PODS), "missing", "how many pods a node can run");
+    }
+    resource::amounts(&kind.overhead, &path.field("overhead"), faults);
+
+    let list = path.field("offerings");
+    let mut seen = BTreeMap::new();
+    for (i, offer) in kind.offerings.iter().enumerate() {
+        let at = list.item(i);
+        offering(kind, offer, &at, faults);
+        let reservation = offer.reservation.as_ref().map(|reservation| &reservation.id);
+        let ways = (&offer.zone, &offer.capacity_type, reservation, &offer.labels);
+        if let Some(first) = seen.insert(ways, i) {
+            faults.add(
+                &at,
+                format!("the same zone, capacityType, reservation and labels as offering {first}"),
+                "one offering for each",
+            );
+        }
+    }
+}
+
+fn offering(kind: &InstanceType, offer: &Offering, path: &Path<'_>, faults: &mut Faults) {
+    name::label_name(&offer.zone, &path.field("zone"), faults);
+    let reserved = match &*offer.capacity_type {
+        "reserved" => true,
+        "on-demand" | "spot" => false,
+        other => {
+            faults.add(&path.field("capacityType"), quoted(other), "on-demand, spot or reserved");
+            true
+        }
+    };
+    resource::price(offer.price, &path.field("price"), faults);
+    let labels = path.field("labels");
+    requirement::node_labels(&offer.labels, &labels, faults);
+    for (key, fixed) in [
+        (well_known::ZONE, &offer.zone),
+        (well_known::CAPACITY_TYPE, &offer.capacity_type),
+        (well_known::INSTANCE_TYPE, &kind.name),
+    ] {
+        requirement::fixed_label(&offer.labels, key, fixed, &labels, faults);
+    }
+    for key in [well_known::NODE_POOL, well_known::HOSTNAME] {
+        requirement::no_label(&offer.labels, key, &labels, faults);
+    }
+    if let Some(reservation) = &offer.reservation {
+        let at = path.field("reservation");
+        name::label_name(&reservation.id, &at.field("id"), faults);
+        if !reserved {
+            faults.add(
+                &at,
+                format!("a reservation with the capacityType {}", quoted(&offer.capacity_type)),
+                "the capacityType reserved, or no reservation",
+            );
+        }
+    }
+    // A rate shares the range of prices, and so their form in documents.
+    let most = Price::MAX_UNIT.nanos();
+    if offer.interruption_rate.is_some_and(|rate| i128::from(rate) > most) {
+        faults.add(&path.field("interruptionRate"), "out of range", "0 to 100000 per hour");
+    }
+}
+
+/// Checks a node, but for its name's being unique.
+pub(super) fn node(node: &Node, path: &Path<'_>, faults: &mut Faults) {
+    name::object_name(&node.name, &path.field("name"), faults);
+    requirement::node_labels(&node.labels, &path.field("labels"), faults);
+    taint::taints(&node.taints, &path.field("taints"), faults);
+    resource::amounts(&node.allocatable, &path.field("allocatable"), faults);
+    if let Some(price) = node.price {
+        resource::price(price, &path.field("price"), faults);
+    }
+    if node.lifetime_remaining > WHOLE_LIFETIME {
+        faults.add(&path.field("lifetimeRemaining"), "more than the whole", "0 to 1");
+    }
+    for driver in node.volume_limits.keys() {
+        name::not_empty(driver, &path.field("volumeLimits").key(driver), faults);
+    }
+}
