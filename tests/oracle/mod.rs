@@ -47,6 +47,8 @@ pub(crate) enum Place {
 pub(crate) struct Best {
     /// How many pods have a place.
     pub(crate) placed: usize,
+    /// How many pods of each priority have no place, highest priority first.
+    pub(crate) missing: Vec<usize>,
     /// The cost in billionths, fees included.
     pub(crate) cost: i128,
 }
@@ -76,12 +78,9 @@ impl Oracle {
         self.document.pending.len()
     }
 
-    /// Whether nothing is scarce: no limits, no reservations, no minimum of values.
-    pub(crate) fn plenty(&self) -> bool {
-        let unlimited = |p: &document::Pool| {
-            p.limits.is_empty() && p.requirements.iter().all(|r| r.min_values == 0)
-        };
-        self.document.pools.iter().all(unlimited) && ways::reservations(&self.document).is_empty()
+    /// The names of the pending pods, in the order of the problem.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.document.pending.iter().map(|pod| pod.id.as_str())
     }
 
     /// Whether a pod has a place in an otherwise empty cluster of the same nodes.
@@ -89,9 +88,12 @@ impl Oracle {
         !self.purchases(1 << pod).is_empty() || self.node_for(1 << pod)
     }
 
-    /// Whether a launch can be made for a pod alone, limits and reservations aside.
-    pub(crate) fn can_be_launched(&self, pod: usize) -> bool {
-        !self.purchases(1 << pod).is_empty()
+    /// Whether a pod can always be launched alone: by a pool without limits, without a reservation.
+    pub(crate) fn can_always_be_launched(&self, pod: usize) -> bool {
+        self.purchases(1 << pod).into_iter().any(|purchase| {
+            let unlimited = self.document.pools[purchase.pool].limits.is_empty();
+            unlimited && self.reservation(purchase).is_none()
+        })
     }
 
     fn node_for(&self, pods: Pods) -> bool {

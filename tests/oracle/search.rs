@@ -30,7 +30,17 @@ impl Oracle {
     /// The most pods by priority, and the least cost at which they can be placed.
     pub(crate) fn best(&self) -> Best {
         let (missing, cost) = self.search(None).expect("leaving every pod out is a plan");
-        Best { placed: self.pending() - missing.iter().sum::<usize>(), cost }
+        Best { placed: self.pending() - missing.iter().sum::<usize>(), missing, cost }
+    }
+
+    /// How many pods of each priority have no place, highest priority first.
+    pub(crate) fn missing(&self, places: &[Place]) -> Vec<usize> {
+        let mut missing = BTreeMap::new();
+        for (pod, place) in self.document.pending.iter().zip(places) {
+            let count = missing.entry(std::cmp::Reverse(pod.priority)).or_insert(0);
+            *count += usize::from(*place == Place::None);
+        }
+        missing.into_values().collect()
     }
 
     /// The least cost of a plan that places the same pods, each launched one in a pool of the same

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use supply::{Machine, Pool, Running};
 
 /// At most so many pods are pending: the oracle tries everything.
-const PENDING: usize = 6;
+const PENDING: usize = 7;
 
 pub(crate) const ZONE: &str = "topology.kubernetes.io/zone";
 pub(crate) const CAPACITY_TYPE: &str = "karpenter.sh/capacity-type";
@@ -64,8 +64,7 @@ fn document(
     let pools: Vec<Value> =
         pools.iter().enumerate().map(|(i, p)| p.document(i, machines.len())).collect();
     let shape = (machines.len(), pools.len());
-    let running: Vec<Value> =
-        nodes.iter().enumerate().map(|(i, n)| n.document(i, shape)).collect();
+    let running: Vec<Value> = nodes.iter().enumerate().map(|(i, n)| n.document(i, shape)).collect();
     // Whether a daemon that hasn't started yet holds its ports on a running node, no document says.
     let ports = nodes.is_empty();
     let daemons: Vec<Value> =

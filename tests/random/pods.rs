@@ -75,20 +75,20 @@ impl PendingPod {
             pod["requests"]["nvidia.com/gpu"] = json!(1);
         }
         let selector = self.select.map(|(kind, n)| match kind {
-            0 => json!({ ZONE: ["a", "b"][n % 2] }),
-            1 => json!({ CAPACITY_TYPE: ["on-demand", "spot", "reserved"][n % 3] }),
+            0 => json!({ ZONE: (["a", "b"][n % 2]) }),
+            1 => json!({ CAPACITY_TYPE: (["on-demand", "spot", "reserved"][n % 3]) }),
             2 => json!({ INSTANCE_TYPE: format!("t{}", n % types) }),
             3 => json!({ NODE_POOL: format!("p{}", n % pools) }),
-            4 => json!({ "team": ["red", "blue"][n % 2] }),
-            5 => json!({ "example.com/tier": ["gold", "silver", "tin"][n % 3] }),
-            6 => json!({ "example.com/tenancy": ["default", "dedicated"][n % 2] }),
+            4 => json!({ "team": (["red", "blue"][n % 2]) }),
+            5 => json!({ "example.com/tier": (["gold", "silver", "tin"][n % 3]) }),
+            6 => json!({ "example.com/tenancy": (["default", "dedicated"][n % 2]) }),
             _ => json!({ HOSTNAME: format!("n{}", n % nodes.max(1)) }),
         });
         put(&mut pod, "nodeSelector", selector);
         let mut affinity = json!({});
-        let terms = self.terms.map(|(one, other)| {
-            json!({ REQUIRED: { "nodeSelectorTerms": [term(one), term(other)] } })
-        });
+        let terms = self.terms.map(
+            |(one, other)| json!({ REQUIRED: { "nodeSelectorTerms": [term(one), term(other)] } }),
+        );
         put(&mut affinity, "nodeAffinity", terms);
         let apart = self.apart.map(|(app, own)| {
             let app = APPS[if own { self.app } else { app }];
@@ -106,9 +106,7 @@ impl PendingPod {
 }
 
 fn term(kind: u32) -> Value {
-    let expression = |key: &str, operator: &str, values: &[&str]| {
-        json!({ "matchExpressions": [{ "key": key, "operator": operator, "values": values }] })
-    };
+    let expression = |key: &str, operator: &str, values: &[&str]| json!({ "matchExpressions": [{ "key": key, "operator": operator, "values": values }] });
     match kind {
         0 => expression(ZONE, "In", &["a"]),
         1 => expression("failure-domain.beta.kubernetes.io/zone", "NotIn", &["a"]),
@@ -163,11 +161,7 @@ pub(crate) struct RunningPod {
 }
 
 pub(crate) fn running() -> impl Strategy<Value = RunningPod> {
-    let company = (
-        sometimes(20, 0..APPS.len()),
-        sometimes(20, 0..4_u32),
-        sometimes(30, 0..5_u32),
-    );
+    let company = (sometimes(20, 0..APPS.len()), sometimes(20, 0..4_u32), sometimes(30, 0..5_u32));
     (0..4_usize, 0..3_usize, 0..APPS.len(), prop::bool::weighted(0.3), company).prop_map(
         |(node, cpu, app, daemon, (apart, port, volume))| RunningPod {
             node,
@@ -212,17 +206,21 @@ pub(crate) struct Daemon {
 
 pub(crate) fn daemon() -> impl Strategy<Value = Daemon> {
     let rules = (sometimes(50, 0..8_u32), any::<bool>(), prop::bool::weighted(0.2));
-    (0..3_usize, rules)
-        .prop_map(|(cpu, (select, tolerates, port))| Daemon { cpu, select, tolerates, port })
+    (0..3_usize, rules).prop_map(|(cpu, (select, tolerates, port))| Daemon {
+        cpu,
+        select,
+        tolerates,
+        port,
+    })
 }
 
 impl Daemon {
     pub(crate) fn document(&self, index: usize, ports: bool) -> Value {
         let mut daemon =
             json!({ "name": format!("d{index}"), "requests": { "cpu": CPU[self.cpu] } });
-        let affinity = self
-            .select
-            .map(|kind| json!({ "nodeAffinity": { REQUIRED: { "nodeSelectorTerms": [term(kind)] } } }));
+        let affinity = self.select.map(
+            |kind| json!({ "nodeAffinity": { REQUIRED: { "nodeSelectorTerms": [term(kind)] } } }),
+        );
         put(&mut daemon, "affinity", affinity);
         put(&mut daemon, "tolerations", self.tolerates.then(|| json!([toleration(0)])));
         let port = (self.port && ports).then(|| json!([port(u32::try_from(index).unwrap() * 2)]));

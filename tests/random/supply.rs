@@ -1,8 +1,6 @@
 //! Random instance types, pools and running nodes.
 
-use super::{
-    CAPACITY_TYPE, INSTANCE_TYPE, NODE_POOL, ZONE, labels, pick, put, sometimes,
-};
+use super::{CAPACITY_TYPE, INSTANCE_TYPE, NODE_POOL, ZONE, labels, pick, put, sometimes};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -34,9 +32,15 @@ struct Sale {
 }
 
 pub(crate) fn machine() -> impl Strategy<Value = Machine> {
-    let kind = prop_oneof![5 => Just(0_u32), 3 => Just(1), 1 => Just(2), 1 => Just(3)];
+    let kind = prop_oneof![9 => Just(0_u32), 6 => Just(1), 1 => Just(2), 1 => Just(3)];
     let sale = (0..2_usize, kind, 2..=12_u32, prop::bool::weighted(0.85), 0..=2_u32).prop_map(
-        |(zone, kind, price, available, remaining)| Sale { zone, kind, price, available, remaining },
+        |(zone, kind, price, available, remaining)| Sale {
+            zone,
+            kind,
+            price,
+            available,
+            remaining,
+        },
     );
     let size = (pick(&[1_u32, 2, 4, 8]), pick(&[1_u32, 2, 4]), pick(&[2_u32, 3, 110, 110]));
     let labels = (sometimes(60, pick(&["m", "r"])), sometimes(60, pick(&[4_u32, 6])));
@@ -71,7 +75,8 @@ impl Machine {
                 "zone": ZONES[sale.zone], "capacityType": capacity_type, "price": price,
             });
             put(&mut offering, "available", (!sale.available).then(|| json!(false)));
-            let reservation = json!({ "id": format!("r{}", sale.kind), "remaining": sale.remaining });
+            let reservation =
+                json!({ "id": format!("r{}", sale.kind), "remaining": sale.remaining });
             put(&mut offering, "reservation", (sale.kind >= 2).then_some(reservation));
             offerings.insert((sale.zone, sale.kind), offering);
         }
@@ -89,7 +94,11 @@ impl Machine {
         if self.gpu {
             machine["capacity"]["nvidia.com/gpu"] = json!(1);
         }
-        put(&mut machine, "overhead", self.overhead.then(|| json!({"cpu": "80m", "memory": "100Mi"})));
+        put(
+            &mut machine,
+            "overhead",
+            self.overhead.then(|| json!({"cpu": "80m", "memory": "100Mi"})),
+        );
         let tenancy = json!([{
             "key": "example.com/tenancy", "operator": "In", "values": ["default", "dedicated"],
         }]);
@@ -112,7 +121,7 @@ pub(crate) struct Pool {
 pub(crate) fn pool() -> impl Strategy<Value = Pool> {
     let scarce = (
         sometimes(30, prop::collection::vec(0..4_usize, 1..=3)),
-        sometimes(35, (0..4_u32, 1..=3_u32)),
+        sometimes(25, (0..4_u32, 1..=3_u32)),
     );
     let first = (sometimes(30, pick(&[10_u32, 20])), sometimes(25, pick(&["red", "blue"])));
     let taints = (sometimes(20, 0..3_u32), prop::bool::weighted(0.2));
@@ -196,7 +205,8 @@ pub(crate) struct Running {
 }
 
 pub(crate) fn running() -> impl Strategy<Value = Running> {
-    let labels = (any::<bool>(), any::<bool>(), sometimes(60, 0..3_usize), sometimes(50, 0..4_usize));
+    let labels =
+        (any::<bool>(), any::<bool>(), sometimes(60, 0..3_usize), sometimes(50, 0..4_usize));
     let state = (prop::bool::weighted(0.75), prop::bool::weighted(0.1));
     (1..=4_u32, labels, sometimes(35, 0..5_u32), state, sometimes(30, 0..=2_u32)).prop_map(
         |(cpu, labels, taint, (initialized, deleting), volumes)| Running {
