@@ -27,6 +27,7 @@ pub(crate) use id::{ClassId, Id, IdVec, NodeId, OfferId, PoolId, ReservationId, 
 pub(crate) use node::Running;
 pub(crate) use offer::{Offer, Pool, Reserved};
 pub(crate) use rule::NODE_NAME;
+pub(crate) use taint::untolerated;
 pub(crate) use port::PortUse;
 pub(crate) use resource::{Dims, charge, fits};
 
@@ -287,7 +288,7 @@ fn push_labels(table: &mut LabelTable, problem: &Problem, running: &Running) {
         .iter()
         .map(|key| {
             let value = match &**key {
-                rule::NODE_NAME => Some(&node.name),
+                NODE_NAME => Some(&node.name),
                 well_known::HOSTNAME => node.labels.get(key).or(Some(&node.name)),
                 _ => node.labels.get(key),
             };

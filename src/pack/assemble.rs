@@ -4,10 +4,9 @@ use super::flexible::Minimums;
 use super::reasons::reasons;
 use super::state::{Context, Group, Place, State};
 use crate::bound::{Demand, Relaxation};
-use crate::compile::{Bits, ClassId, Compiled, Id, IdVec, NodeId, OfferId, PoolId};
+use crate::compile::{Bits, ClassId, Compiled, IdVec, NodeId, OfferId, PoolId};
 use crate::model::{
-    Labels, Operator, Price, Quantity, Requirement, Requirements, Resources, ValueSet, per_unit,
-    well_known,
+    Labels, Operator, Price, Requirement, Requirements, Resources, ValueSet, amount, well_known,
 };
 use crate::plan::{Binding, Choice, Cost, Launch, LaunchPlan, LaunchSpec, Proof, Unschedulable};
 use std::collections::{BTreeMap, BTreeSet};
@@ -352,12 +351,7 @@ fn requests(compiled: &Compiled<'_>, daemons: &Bits, group: &Group) -> Resources
     }
     let mut requests = Resources::new();
     for (name, count) in compiled.dims.names().iter().zip(&sum).filter(|(_, count)| **count > 0) {
-        let count = u64::try_from(*count).unwrap_or(0);
-        let amount = match per_unit(name) {
-            1 => Quantity::from_units(count),
-            _ => Quantity::from_millis(count),
-        };
-        let _former = requests.insert(name.clone(), amount);
+        let _former = requests.insert(name.clone(), amount(name, *count));
     }
     requests
 }
