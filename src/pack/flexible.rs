@@ -5,7 +5,7 @@
 //! but what counts is what the launch can still be, not what its types list.
 
 use super::state::Context;
-use crate::compile::{ClassId, PoolId};
+use crate::compile::{ClassId, Compiled, Id, OfferId, PoolId};
 use std::collections::BTreeSet;
 
 /// The minimums of one launch.
@@ -63,8 +63,9 @@ impl Minimums {
     /// Where minimums give way: lowers them to what one pod of the class could meet on its own.
     pub(crate) fn settle(&mut self, context: &Context<'_, '_>, class: ClassId) {
         if context.lenient {
-            let alone = values(context, self.pool, &[class], &context.class(class).request, None);
-            for (least, open) in self.least.iter_mut().zip(alone) {
+            let request = &context.class(class).request;
+            let alone = open(context, self.pool, &[class], request, self.least.clone());
+            for (least, open) in self.least.iter_mut().zip(alone.counts()) {
                 *least = (*least).min(open);
             }
         }
@@ -72,8 +73,64 @@ impl Minimums {
 
     /// Whether launches that hold these classes and this load leave enough values open.
     fn met(&self, context: &Context<'_, '_>, classes: &[ClassId], load: &[i64]) -> bool {
-        let open = values(context, self.pool, classes, load, Some(&self.least));
-        open.iter().zip(&self.least).all(|(open, least)| open >= least)
+        open(context, self.pool, classes, load, self.least.clone()).is_met()
+    }
+
+    /// A counter for the offers that a launch may list.
+    pub(crate) fn counter<'a>(&self, context: &'a Context<'_, '_>) -> Counter<'a> {
+        Counter::new(context.compiled, self.pool, self.least.clone())
+    }
+
+    /// For each of the pool's keys, how many values it asks for and how many a class alone leaves.
+    pub(crate) fn alone(context: &Context<'_, '_>, pool: PoolId, class: ClassId) -> Vec<(usize, usize)> {
+        let asked = Self::of(context, pool, &[]);
+        let request = &context.class(class).request;
+        let counter = open(context, pool, &[class], request, asked.least.clone());
+        asked.least.into_iter().zip(counter.counts()).collect()
+    }
+}
+
+/// Counts the values that a list of offers keeps open.
+#[derive(Debug)]
+pub(crate) struct Counter<'a> {
+    least: Vec<usize>,
+    states: Vec<&'a [u32]>,
+    seen: Vec<BTreeSet<u32>>,
+}
+
+impl<'a> Counter<'a> {
+    fn new(compiled: &'a Compiled<'_>, pool: PoolId, least: Vec<usize>) -> Self {
+        let keys = compiled.pools[pool].min_values.iter();
+        let states: Vec<&[u32]> =
+            keys.map(|(key, _)| compiled.flexible.get(key).map_or(&[][..], |all| all)).collect();
+        let seen = vec![BTreeSet::new(); states.len()];
+        Self { least, states, seen }
+    }
+
+    pub(crate) fn add(&mut self, offer: OfferId) {
+        for (seen, states) in self.seen.iter_mut().zip(&self.states) {
+            if let Some(state) = states.get(offer.index()).filter(|state| **state != 0) {
+                let _new = seen.insert(*state);
+            }
+        }
+    }
+
+    /// Whether an offer has a value that is new, for a key that needs more.
+    pub(crate) fn gains(&self, offer: OfferId) -> bool {
+        self.seen.iter().zip(&self.states).zip(&self.least).any(|((seen, states), least)| {
+            let state = states.get(offer.index()).filter(|state| **state != 0);
+            seen.len() < *least && state.is_some_and(|state| !seen.contains(state))
+        })
+    }
+
+    /// Whether every key has as many values as it needs.
+    pub(crate) fn is_met(&self) -> bool {
+        self.seen.iter().zip(&self.least).all(|(seen, least)| seen.len() >= *least)
+    }
+
+    /// How many values each key has.
+    pub(crate) fn counts(&self) -> Vec<usize> {
+        self.seen.iter().map(BTreeSet::len).collect()
     }
 }
 
@@ -92,35 +149,24 @@ pub(crate) fn meets_minimums(
     minimums.met(context, &classes, load)
 }
 
-/// For each of a pool's keys, how many values the offers that hold the load have; counting stops
-/// where `enough` is reached for all.
-pub(crate) fn values(
-    context: &Context<'_, '_>,
+/// Counts the values that offers keep open which hold these classes and this load, until there are
+/// enough.
+fn open<'a>(
+    context: &'a Context<'_, '_>,
     pool: PoolId,
     classes: &[ClassId],
     load: &[i64],
-    enough: Option<&[usize]>,
-) -> Vec<usize> {
+    least: Vec<usize>,
+) -> Counter<'a> {
     let compiled = context.compiled;
-    let keys = &compiled.pools[pool].min_values;
-    let states: Vec<&[u32]> =
-        keys.iter().map(|(key, _)| compiled.flexible.get(key).map_or(&[][..], |all| all)).collect();
-    let mut seen: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); keys.len()];
+    let mut counter = Counter::new(compiled, pool, least);
     for (id, offer) in compiled.offers.iter().filter(|(_, offer)| offer.pool == pool) {
-        if offer.reservation.is_none() && compiled.holds(id, classes, load) {
-            let site = compiled.site_of_offer(id);
-            for (seen, states) in seen.iter_mut().zip(&states) {
-                if let Some(state) = states.get(site).filter(|state| **state != 0) {
-                    let _new = seen.insert(*state);
-                }
-            }
-            let reached = enough.is_some_and(|enough| {
-                seen.iter().zip(enough).all(|(seen, enough)| seen.len() >= *enough)
-            });
-            if reached {
-                break;
-            }
+        if counter.is_met() {
+            break;
+        }
+        if offer.reservation.is_none() && counter.gains(id) && compiled.holds(id, classes, load) {
+            counter.add(id);
         }
     }
-    seen.iter().map(BTreeSet::len).collect()
+    counter
 }

@@ -21,16 +21,27 @@ mod right_size;
 mod running;
 mod state;
 
-pub(crate) use assemble::assemble;
-pub(crate) use state::{Context, Group, Place, State};
+pub(crate) use state::Context;
 
 use crate::compile::ClassId;
+use crate::plan::LaunchPlan;
 use fill::Style;
 use greedy::Tier;
+use state::State;
 use std::collections::BTreeSet;
 
+/// Plans for the pending pods, cheaply.
+pub(crate) fn plan(context: &Context<'_, '_>) -> LaunchPlan {
+    assemble::assemble(context, &pack(context))
+}
+
+/// Plans without looking at prices until the end: the baseline to compare with.
+pub(crate) fn plan_first_fit(context: &Context<'_, '_>) -> LaunchPlan {
+    assemble::assemble(context, &first_fit::pack(context))
+}
+
 /// Packs every pod that can be placed, cheaply.
-pub(crate) fn pack(context: &Context<'_, '_>) -> State {
+fn pack(context: &Context<'_, '_>) -> State {
     let levels = priorities(context);
     let styles = [Style::Balanced, Style::Careful, Style::Largest];
     let mut packings: Vec<State> =
@@ -47,11 +58,6 @@ pub(crate) fn pack(context: &Context<'_, '_>) -> State {
     let urgent = styles.iter().map(|style| pack_once(context, *style, &in_order));
     let all: Vec<State> = best.into_iter().chain(urgent).collect();
     self::best(context, all).unwrap_or_else(|| State::new(context.compiled))
-}
-
-/// Packs without looking at prices until the end: the baseline to compare with.
-pub(crate) fn pack_first_fit(context: &Context<'_, '_>) -> State {
-    first_fit::pack(context)
 }
 
 /// The packing that leaves the fewest pods out, the most urgent first; of those the cheapest; of

@@ -144,6 +144,11 @@ impl State {
         limited.map_or(reserved, |nodes| u32::try_from(nodes).unwrap_or(u32::MAX).min(reserved))
     }
 
+    /// What is left of each limit of a pool.
+    pub(crate) fn limits_left(&self, pool: PoolId) -> &[i128] {
+        &self.limits[pool]
+    }
+
     /// Adds a group, and takes what it uses from what is left.
     pub(crate) fn add(&mut self, compiled: &Compiled<'_>, group: Group) {
         for (class, count) in &group.items {
