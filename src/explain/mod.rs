@@ -1,11 +1,224 @@
-//! Why a pod has no place: reasons as data, and words made from them.
+//! Why a pod has no place: causes as data, and reasons made of them.
+//!
+//! A [`Cause`] names one rule that took candidates away, with the operands that a cluster's owner
+//! needs to change something: what was asked for, what there is, and by how much it fell short. A
+//! [`Reason`] is what a plan carries: the cause's code, a sentence, and how many candidates it ruled
+//! out. All words are in one file of this module.
 
+mod words;
+
+use crate::model::{Quantity, Taint, ValueSet};
+use std::cmp::Reverse;
 use std::sync::Arc;
 
+/// A rule that keeps a pod from some candidates, with its operands.
+///
+/// Candidates are the offerings of a node pool's instance types, or, where a variant says so, the
+/// nodes of the problem.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The problem has no node pool, so nothing can be launched.
+    NoNodePool,
+    /// The node pool can use no instance type at all, whatever the pod.
+    NoInstanceType {
+        /// The node pool.
+        pool: Arc<str>,
+    },
+    /// The pod needs labels that no node of the pool can have together.
+    Labels {
+        /// The node pool.
+        pool: Arc<str>,
+        /// The smallest set of conditions that leaves no candidate, by key.
+        conflicts: Vec<LabelConflict>,
+    },
+    /// The node pool's nodes have a taint that the pod doesn't tolerate.
+    Taint {
+        /// The node pool.
+        pool: Arc<str>,
+        /// The first such taint.
+        taint: Taint,
+    },
+    /// The pod's volumes are in zones where the node pool can't launch.
+    Zone {
+        /// The node pool.
+        pool: Arc<str>,
+        /// Where the volumes are.
+        volume_zones: Vec<Arc<str>>,
+        /// Where the node pool can launch.
+        pool_zones: Vec<Arc<str>>,
+    },
+    /// No node of the pool has enough of a resource, even when it's empty.
+    Resource {
+        /// The node pool.
+        pool: Arc<str>,
+        /// The resource.
+        resource: Arc<str>,
+        /// What the pod requests.
+        requested: Quantity,
+        /// The nearest miss: the instance type that comes closest and what it has left for pods
+        /// beside its daemon sets; `None` when no instance type has the resource.
+        nearest: Option<(Arc<str>, Quantity)>,
+    },
+    /// Every offering that suits the pod is marked as unavailable.
+    Unavailable {
+        /// The node pool.
+        pool: Arc<str>,
+    },
+    /// The node pool's limit leaves no room for one more node.
+    Limit {
+        /// The node pool.
+        pool: Arc<str>,
+        /// The limited resource, or `nodes`.
+        resource: Arc<str>,
+        /// The most that the pool may have.
+        limit: Quantity,
+        /// What its nodes have by the end of the plan.
+        used: Quantity,
+        /// What the smallest node that suits the pod would add.
+        needed: Quantity,
+    },
+    /// A reservation is used up.
+    Reservation {
+        /// The reservation.
+        id: Arc<str>,
+    },
+    /// The pod leaves fewer choices open than the node pool's `minValues` ask for.
+    MinValues {
+        /// The node pool.
+        pool: Arc<str>,
+        /// The label.
+        key: Arc<str>,
+        /// How many values must stay possible.
+        needed: u32,
+        /// How many do.
+        possible: u32,
+    },
+    /// Daemon sets of the node pool's nodes hold a host port that the pod needs.
+    HostPort {
+        /// The node pool.
+        pool: Arc<str>,
+        /// The port.
+        port: u16,
+        /// The protocol: "TCP", "UDP" or "SCTP".
+        protocol: Arc<str>,
+    },
+    /// The pod asks for a node by name, which no launch can promise.
+    NodeName {
+        /// The node's name.
+        node: Arc<str>,
+    },
+    /// Nodes of the problem can't attach another volume of a driver.
+    VolumeLimit {
+        /// The driver.
+        driver: Arc<str>,
+    },
+    /// Nodes of the problem run pods that the pod may not be with.
+    AntiAffinity,
+    /// Nodes of the problem are ruled out for another reason.
+    Existing {
+        /// What they lack.
+        miss: Miss,
+    },
+}
+
+/// A condition that a pod puts on a label, and what there is.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub struct LabelConflict {
+    /// The label.
+    pub key: Arc<str>,
+    /// What the pod needs it to be.
+    pub needed: ValueSet,
+    /// What it can be.
+    pub offered: ValueSet,
+}
+
+/// What rules out nodes of the problem.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Miss {
+    /// They are being deleted.
+    Deleting,
+    /// Their labels aren't those that the pod needs.
+    Labels,
+    /// They have taints that the pod doesn't tolerate.
+    Taints,
+    /// They aren't in the zones of the pod's volumes.
+    Zone,
+    /// They have too little left of what the pod requests.
+    Resources,
+    /// Their host ports are taken.
+    HostPorts,
+}
+
+impl LabelConflict {
+    /// A condition that a pod puts on a label, and what there is.
+    #[must_use]
+    pub fn new(key: impl Into<Arc<str>>, needed: ValueSet, offered: ValueSet) -> Self {
+        Self { key: key.into(), needed, offered }
+    }
+}
+
 /// One reason why a pod has no place, with how many candidates it ruled out.
+///
+/// Reasons are in order: those that ruled out more candidates first, then by code and sentence.
+///
+/// # Examples
+/// ```
+/// use plimsoll::explain::{Cause, Reason};
+///
+/// let reason = Reason::new(&Cause::Reservation { id: "cr-1".into() }, 2);
+/// assert_eq!(reason.code(), "reservation");
+/// assert_eq!(reason.to_string(), "reservation cr-1 is used up");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Reason {
     pub(crate) code: Arc<str>,
     pub(crate) sentence: Arc<str>,
     pub(crate) candidates: u32,
+}
+
+impl Reason {
+    /// The reason that a cause gives, having ruled out so many candidates.
+    #[must_use]
+    pub fn new(cause: &Cause, candidates: u32) -> Self {
+        Self { code: cause.code().into(), sentence: cause.to_string().into(), candidates }
+    }
+
+    /// The cause's code, such as `min-values`; codes stay the same between versions.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// The cause as a sentence, without a full stop.
+    #[must_use]
+    pub fn sentence(&self) -> &str {
+        &self.sentence
+    }
+
+    /// How many candidates it ruled out.
+    #[must_use]
+    pub fn candidates(&self) -> u32 {
+        self.candidates
+    }
+}
+
+impl Ord for Reason {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (Reverse(self.candidates), &self.code, &self.sentence).cmp(&(
+            Reverse(other.candidates),
+            &other.code,
+            &other.sentence,
+        ))
+    }
+}
+
+impl PartialOrd for Reason {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
 }

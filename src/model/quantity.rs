@@ -88,6 +88,12 @@ impl Quantity {
         self.nanos
     }
 
+    /// What is left of the amount without `other`; nothing where that is more.
+    #[must_use]
+    pub fn saturating_sub(self, other: Self) -> Self {
+        Self { nanos: (self.nanos - other.nanos).max(0) }
+    }
+
     /// The amount in whole parts of 1/`per_unit` of a unit, rounded up.
     #[must_use]
     pub(crate) fn ceil(self, per_unit: i64) -> i64 {

@@ -56,6 +56,7 @@ impl Resources {
     }
 
     /// Names and amounts by name.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, Quantity)> {
         self.0.iter().map(|(name, amount)| (name, *amount))
     }
@@ -86,4 +87,10 @@ impl<K: Into<Arc<str>>> FromIterator<(K, Quantity)> for Resources {
 /// How many of a resource's counting units make one of its units: 1,000 for cpu, else 1.
 pub(crate) fn per_unit(name: &str) -> i64 {
     if name == CPU { 1000 } else { 1 }
+}
+
+/// So many counting units of a resource, the reverse of counting; nothing where below zero.
+pub(crate) fn amount(name: &str, count: i64) -> Quantity {
+    let count = u64::try_from(count).unwrap_or(0);
+    if name == CPU { Quantity::from_millis(count) } else { Quantity::from_units(count) }
 }

@@ -1,22 +1,176 @@
 //! An independent check of a plan against the problem's documents.
+//!
+//! # What it is
+//!
+//! A second implementation of every rule, written to be read rather than to be fast. It takes the
+//! problem as it was stated and the plan as it is, and trusts nothing else: it imports neither the
+//! compiled form of a problem nor anything that packs, prices or proves, and it doesn't use the
+//! model's own judgement either (sets of values, their intersections). A requirement is an operator
+//! tested against one label of one node; a fit is a sum compared with a capacity. Each rule has a
+//! file of its own, named as the rule is in the other modules.
+//!
+//! # What is claimed
+//!
+//! [`verify`] accepts a plan if and only if all of this holds.
+//!
+//! - *Accounting.* Every pending pod is launched, bound or unschedulable, exactly once, and a pod
+//!   without a place has a reason. No other pod is mentioned; bound pods stay where they are.
+//! - *Offerings.* Every choice and every alternative is offered by the problem at the stated price,
+//!   is available, and is of a type that the pool lists; pool, type and offering agree on labels.
+//! - *What a launch states.* Its labels are the ones its node will have, labels that a pod or daemon
+//!   set asks for among them; its taints are the pool's; its requests are the sum of its pods and
+//!   its daemons; its requirements hold of the choice and of each alternative.
+//! - *Alternatives.* The choice comes first, then come others from cheap to dear. Each holds the
+//!   node's pods beside its own daemons, has no more of a resource that the pool limits than the
+//!   choice has, and draws on no reservation.
+//! - *Pods on launches and nodes.* Resources with daemons, node selectors, required node affinity,
+//!   taints, host ports, zones and number of volumes, and required anti-affinity over the hostname
+//!   in both directions. Nodes that are being deleted take nothing.
+//! - *Scarce things.* Limits of pools (with what runs), reservations, minima of different values as
+//!   the launch states them.
+//! - *Weights.* No pod is on a pool while one of a higher weight has room for it.
+//! - *Cost.* The total is the sum of prices and fees, fees are equal per launch, the lower bound is
+//!   not above the total, and what is said to be proved follows from the two.
+//!
+//! # What isn't
+//!
+//! - That the lower bound *is* one: nothing here can tell a true bound from an invented one.
+//! - That a pod without a place has none, that its reasons are right, or that scarce room went to
+//!   the pods of the highest priority.
+//! - Rules that come later: topology spread, required pod affinity, and required anti-affinity over
+//!   other labels. A plan that places a pod with one of them is refused
+//!   ([`Violation::Unchecked`]), not believed. Preferences don't count.
+//! - That anti-affinity between pods and the pods of daemon sets is kept, or that host ports of
+//!   daemons not yet running on a node of the problem stay free.
+//! - That the lists of a plan are in order, alternatives excepted: order is part of determinism, not
+//!   of a rule.
+//! - What bound pods do to their nodes already: an overfull node is reported only if the plan adds
+//!   pods that ask for more of what is short.
+//!
+//! # Cost
+//!
+//! Pods of one entry of the problem are the same in every rule and are judged together; so are
+//! launches that share a specification and hold the same pods; so is each combination of pool,
+//! type and offering. The work is at most proportional to the plan's distinct launches times their
+//! alternatives times their entries, and to the square of the entries of one node where they have
+//! anti-affinity. It ends on any plan, and nothing panics: plans come from documents too.
 
-use crate::model::Problem;
+mod account;
+mod anti_affinity;
+mod cost;
+mod facts;
+mod host_port;
+mod label;
+mod launch;
+mod limit;
+mod min_values;
+mod node;
+mod offering;
+mod requirement;
+mod reservation;
+mod resource;
+mod site;
+mod taint;
+mod unchecked;
+mod violation;
+mod volume;
+mod weight;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use violation::{Place, UncheckedRule, Violation, Violations};
+
+use crate::model::{Price, Problem};
 use crate::plan::LaunchPlan;
+use facts::Facts;
+use limit::Usage;
+use reservation::Reservations;
+use site::Sites;
 
-/// What `verify` found a plan to be.
+/// What an accepted plan was found to be; only [`verify`] makes one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use]
-#[non_exhaustive]
-pub struct Verified {}
+pub struct Verified {
+    total_cost: Price,
+    launches: u64,
+    pods_launched: u64,
+    pods_bound: u64,
+    pods_unschedulable: u64,
+    lowered_min_values: u64,
+}
 
-/// Every rule that a plan breaks.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Violations {}
+impl Verified {
+    /// The launches' prices per hour as the problem states them, plus the plan's fees.
+    #[must_use]
+    pub fn total_cost(&self) -> Price {
+        self.total_cost
+    }
 
-/// Checks a plan.
+    /// How many nodes are launched.
+    #[must_use]
+    pub fn launches(&self) -> u64 {
+        self.launches
+    }
+
+    /// How many pods are placed on launches.
+    #[must_use]
+    pub fn pods_launched(&self) -> u64 {
+        self.pods_launched
+    }
+
+    /// How many pods are placed on nodes of the problem.
+    #[must_use]
+    pub fn pods_bound(&self) -> u64 {
+        self.pods_bound
+    }
+
+    /// How many pods have no place.
+    #[must_use]
+    pub fn pods_unschedulable(&self) -> u64 {
+        self.pods_unschedulable
+    }
+
+    /// How many launches state a lower minimum of different values than their pool asks for.
+    #[must_use]
+    pub fn lowered_min_values(&self) -> u64 {
+        self.lowered_min_values
+    }
+}
+
+/// Checks a plan against the problem that it answers; the module says what is claimed.
+///
+/// It never panics, whatever the plan says.
 ///
 /// # Errors
-/// Every violation found.
-pub fn verify(_problem: &Problem, _plan: &LaunchPlan) -> Result<Verified, Violations> {
-    Ok(Verified {})
+/// Every violation found, sorted.
+pub fn verify(problem: &Problem, plan: &LaunchPlan) -> Result<Verified, Violations> {
+    let facts = Facts::new(problem);
+    let mut sites = Sites::default();
+    let mut found = Vec::new();
+    let placement = account::check(&facts, plan, &mut found);
+    let (launches, loads) = (&plan.launches, &placement.launches);
+    let lowered_min_values = launch::check(&facts, &mut sites, launches, loads, &mut found);
+    node::check(&facts, &placement, &mut found);
+    let placed = loads.iter().chain(placement.nodes.values()).flatten();
+    unchecked::check(&facts, placed, &mut found);
+    let usage = Usage::of(&facts, plan);
+    usage.check(&facts, &mut found);
+    let reservations = Reservations::of(problem, plan);
+    reservations.check(&mut found);
+    weight::check(&facts, &mut sites, launches, loads, (&usage, &reservations), &mut found);
+    cost::check(plan, &mut found);
+    match Violations::of(found) {
+        Some(violations) => Err(violations),
+        None => Ok(Verified {
+            // No violation: the plan's total is the sum of the problem's prices.
+            total_cost: plan.cost.total,
+            launches: u64::try_from(launches.len()).unwrap_or(u64::MAX),
+            pods_launched: placement.launched,
+            pods_bound: placement.bound,
+            pods_unschedulable: placement.unschedulable,
+            lowered_min_values,
+        }),
+    }
 }

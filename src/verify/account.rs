@@ -1,0 +1,129 @@
+//! Accounting, done again: every pending pod has exactly one place, or is listed as having none.
+
+use super::facts::{Facts, Group, pod_name};
+use super::violation::{Place, Violation};
+use crate::plan::LaunchPlan;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Where a plan puts the pods of the problem.
+#[derive(Debug, Default)]
+pub(super) struct Placement<'a> {
+    /// By launch, in the plan's order, the pods that go there by entry.
+    pub(super) launches: Vec<Vec<Group<'a>>>,
+    /// By position of a node of the problem, the pods that the plan adds by entry.
+    pub(super) nodes: BTreeMap<usize, Vec<Group<'a>>>,
+    pub(super) launched: u64,
+    pub(super) bound: u64,
+    pub(super) unschedulable: u64,
+}
+
+struct Account<'f, 'a> {
+    facts: &'f Facts<'a>,
+    /// By entry, the replicas that the plan mentions.
+    mentioned: BTreeMap<usize, Vec<u32>>,
+}
+
+/// Reports pods that aren't in the plan exactly once, and says where the others are.
+pub(super) fn check<'a>(
+    facts: &Facts<'a>,
+    plan: &LaunchPlan,
+    out: &mut Vec<Violation>,
+) -> Placement<'a> {
+    let mut account = Account { facts, mentioned: BTreeMap::new() };
+    let mut placement = Placement::default();
+    for (at, launch) in plan.launches.iter().enumerate() {
+        if launch.pods.is_empty() {
+            out.push(Violation::LaunchEmpty { launch: at });
+        }
+        let mut pods = BTreeMap::new();
+        for name in &launch.pods {
+            placement.launched +=
+                u64::from(account.enter(name, &Place::Launch(at), &mut pods, out));
+        }
+        placement.launches.push(pods.into_values().collect());
+    }
+    let mut nodes: BTreeMap<usize, BTreeMap<usize, Group<'a>>> = BTreeMap::new();
+    for binding in &plan.bindings {
+        let place = Place::Node(binding.node.clone());
+        let mut nowhere = BTreeMap::new();
+        let pods = match facts.node(&binding.node) {
+            Some((at, _)) => nodes.entry(at).or_default(),
+            None => {
+                let (pod, node) = (binding.pod.clone(), binding.node.clone());
+                out.push(Violation::NodeUnknown { pod, node });
+                &mut nowhere
+            }
+        };
+        placement.bound += u64::from(account.enter(&binding.pod, &place, pods, out));
+    }
+    placement.nodes =
+        nodes.into_iter().map(|(at, pods)| (at, pods.into_values().collect())).collect();
+    for pod in &plan.unschedulable {
+        if pod.reasons.is_empty() {
+            out.push(Violation::ReasonMissing { pod: pod.pod.clone() });
+        }
+        let entered = account.enter(&pod.pod, &Place::Unschedulable, &mut BTreeMap::new(), out);
+        placement.unschedulable += u64::from(entered);
+    }
+    account.close(out);
+    placement
+}
+
+impl<'a> Account<'_, 'a> {
+    /// Enters one mention of a pod; whether it is a pending pod of the problem.
+    fn enter(
+        &mut self,
+        name: &Arc<str>,
+        place: &Place,
+        pods: &mut BTreeMap<usize, Group<'a>>,
+        out: &mut Vec<Violation>,
+    ) -> bool {
+        let Some((entry, pod, replica)) = self.facts.pod(name) else {
+            out.push(Violation::PodUnknown { pod: name.clone(), place: place.clone() });
+            return false;
+        };
+        if pod.node_name.is_some() {
+            out.push(Violation::PodBound { pod: name.clone(), place: place.clone() });
+            return false;
+        }
+        self.mentioned.entry(entry).or_default().push(replica);
+        let group = pods.entry(entry).or_insert_with(|| Group {
+            pod,
+            entry,
+            count: 0,
+            first: name.clone(),
+            last: name.clone(),
+        });
+        group.count = group.count.saturating_add(1);
+        group.last = name.clone();
+        true
+    }
+
+    /// Reports pods that are mentioned twice, or never.
+    fn close(mut self, out: &mut Vec<Violation>) {
+        for (entry, pod) in self.facts.problem.pods.iter().enumerate() {
+            if pod.node_name.is_some() {
+                continue;
+            }
+            let mut replicas = self.mentioned.remove(&entry).unwrap_or_default();
+            replicas.sort_unstable();
+            out.extend(replicas.chunk_by(u32::eq).filter(|same| same.len() > 1).map(|same| {
+                Violation::PodRepeated {
+                    pod: pod_name(pod, same.first().copied().unwrap_or(0)),
+                    times: u64::try_from(same.len()).unwrap_or(u64::MAX),
+                }
+            }));
+            replicas.dedup();
+            let mentioned = u64::try_from(replicas.len()).unwrap_or(u64::MAX);
+            let count = u64::from(pod.replicas.max(1)).saturating_sub(mentioned);
+            if count > 0 {
+                let first =
+                    (0..pod.replicas).zip(&replicas).find(|(number, found)| number != *found);
+                let end = u32::try_from(replicas.len()).unwrap_or(u32::MAX);
+                let pod = pod_name(pod, first.map_or(end, |(number, _)| number));
+                out.push(Violation::PodMissing { pod, count });
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Required anti-affinity over the hostname, checked again, in both directions: no pod of a node
+//! selects another one there, be it bound or placed by the plan.
+//!
+//! Source: <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/>.
+
+use super::facts::{Facts, Group, selects};
+use super::violation::{Place, Violation};
+use crate::model::{Pod, PodAffinityTerm, well_known};
+
+/// Whether a term's domains are single nodes.
+pub(super) fn is_per_node(term: &PodAffinityTerm) -> bool {
+    well_known::normalized(&term.topology_key) == well_known::HOSTNAME
+}
+
+/// The required anti-affinity terms of a pod.
+pub(super) fn terms(pod: &Pod) -> &[PodAffinityTerm] {
+    pod.affinity.as_deref().map_or(&[], |affinity| &affinity.pod_anti_affinity.required)
+}
+
+/// Whether a term of a pod selects another pod.
+pub(super) fn term_selects(
+    facts: &Facts<'_>,
+    owner: &Pod,
+    term: &PodAffinityTerm,
+    other: &Pod,
+) -> bool {
+    let Some(selector) = &term.label_selector else { return false };
+    let in_namespaces = if term.namespaces.is_empty() && term.namespace_selector.is_none() {
+        other.namespace == owner.namespace
+    } else {
+        term.namespaces.contains(&other.namespace)
+            || term
+                .namespace_selector
+                .as_ref()
+                .is_some_and(|selector| facts.namespace_matches(selector, &other.namespace))
+    };
+    // A key that the owner lacks says nothing.
+    let equal = term
+        .match_label_keys
+        .iter()
+        .all(|key| owner.labels.get(key).is_none_or(|value| other.labels.get(key) == Some(value)));
+    let different = term
+        .mismatch_label_keys
+        .iter()
+        .all(|key| owner.labels.get(key).is_none_or(|value| other.labels.get(key) != Some(value)));
+    in_namespaces
+        && equal
+        && different
+        && selects(selector, |key| other.labels.get(key).map(|value| &**value))
+}
+
+fn forbids(facts: &Facts<'_>, owner: &Pod, other: &Pod) -> bool {
+    terms(owner).iter().any(|term| is_per_node(term) && term_selects(facts, owner, term, other))
+}
+
+/// Reports pods that the plan puts where another pod's anti-affinity, or their own, forbids it.
+pub(super) fn check(
+    facts: &Facts<'_>,
+    bound: &[Group<'_>],
+    groups: &[Group<'_>],
+    place: &Place,
+    out: &mut Vec<Violation>,
+) {
+    let has_rule = |group: &&Group<'_>| terms(group.pod).iter().any(is_per_node);
+    let mut report = |owner: &Group<'_>, other: &Group<'_>| {
+        let same = owner.entry == other.entry;
+        if (!same || owner.count > 1) && forbids(facts, owner.pod, other.pod) {
+            out.push(Violation::AntiAffinity {
+                pod: owner.first.clone(),
+                other: if same { other.last.clone() } else { other.first.clone() },
+                place: place.clone(),
+            });
+        }
+    };
+    for owner in groups.iter().filter(has_rule) {
+        bound.iter().chain(groups).for_each(|other| report(owner, other));
+    }
+    for owner in bound.iter().filter(has_rule) {
+        groups.iter().for_each(|other| report(owner, other));
+    }
+}

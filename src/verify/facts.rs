@@ -1,0 +1,152 @@
+//! The problem as the checks read it: things by name, and nothing derived that a rule decides.
+
+use super::label::NodeRules;
+use crate::model::{
+    InstanceType, LabelSelector, Namespace, Node, NodePool, Pod, Problem, SelectorOperator,
+    well_known,
+};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A problem with an index of its names.
+pub(super) struct Facts<'a> {
+    pub(super) problem: &'a Problem,
+    /// Label keys that some instance type or offering declares.
+    pub(super) declared: BTreeSet<&'a str>,
+    pools: BTreeMap<&'a str, usize>,
+    types: BTreeMap<&'a str, usize>,
+    nodes: BTreeMap<&'a str, usize>,
+    pods: BTreeMap<(&'a str, &'a str), usize>,
+    namespaces: BTreeMap<&'a str, &'a Namespace>,
+    /// By pod entry: entries with the same rules about nodes have the same number.
+    rules: Vec<usize>,
+}
+
+/// The pods of one entry of the problem that are in one place.
+#[derive(Clone, Debug)]
+pub(super) struct Group<'a> {
+    pub(super) pod: &'a Pod,
+    pub(super) entry: usize,
+    pub(super) count: u64,
+    /// "namespace/name" of the first of them.
+    pub(super) first: Arc<str>,
+    /// "namespace/name" of the last of them.
+    pub(super) last: Arc<str>,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn new(problem: &'a Problem) -> Self {
+        let mut declared = BTreeSet::from([
+            well_known::ZONE,
+            well_known::CAPACITY_TYPE,
+            well_known::INSTANCE_TYPE,
+        ]);
+        for kind in &problem.instance_types {
+            let offered = kind.offerings.iter().flat_map(|offering| offering.labels.iter());
+            let labels = kind.labels.iter().chain(offered).map(|(key, _)| key);
+            let required = kind.requirements.iter().map(|requirement| &requirement.key);
+            declared.extend(labels.chain(required).map(|key| well_known::normalized(key)));
+        }
+        let mut numbers: HashMap<NodeRules<'a>, usize, FixedState> = HashMap::default();
+        let rules = problem
+            .pods
+            .iter()
+            .map(|pod| {
+                let next = numbers.len();
+                *numbers.entry(NodeRules::of(pod)).or_insert(next)
+            })
+            .collect();
+        Self {
+            problem,
+            declared,
+            pools: by_name(problem.node_pools.iter().map(|pool| &*pool.name)),
+            types: by_name(problem.instance_types.iter().map(|kind| &*kind.name)),
+            nodes: by_name(problem.nodes.iter().map(|node| &*node.name)),
+            pods: by_name(problem.pods.iter().map(|pod| (&*pod.namespace, &*pod.name))),
+            namespaces: problem.namespaces.iter().map(|one| (&*one.name, one)).collect(),
+            rules,
+        }
+    }
+
+    pub(super) fn pool(&self, name: &str) -> Option<(usize, &'a NodePool)> {
+        let at = *self.pools.get(name)?;
+        Some((at, self.problem.node_pools.get(at)?))
+    }
+
+    pub(super) fn instance_type(&self, name: &str) -> Option<(usize, &'a InstanceType)> {
+        let at = *self.types.get(name)?;
+        Some((at, self.problem.instance_types.get(at)?))
+    }
+
+    pub(super) fn node(&self, name: &str) -> Option<(usize, &'a Node)> {
+        let at = *self.nodes.get(name)?;
+        Some((at, self.problem.nodes.get(at)?))
+    }
+
+    /// The number of an entry's rules about nodes.
+    pub(super) fn rules_of(&self, entry: usize) -> Option<usize> {
+        self.rules.get(entry).copied()
+    }
+
+    /// The entry and the replica that a "namespace/name" means.
+    pub(super) fn pod(&self, name: &str) -> Option<(usize, &'a Pod, u32)> {
+        let (namespace, name) = name.split_once('/')?;
+        let entry = |name| {
+            let at = *self.pods.get(&(namespace, name))?;
+            Some((at, self.problem.pods.get(at)?))
+        };
+        if let Some((at, pod)) = entry(name)
+            && pod.replicas <= 1
+        {
+            return Some((at, pod, 0));
+        }
+        let (stem, replica) = name.rsplit_once('-')?;
+        let (at, pod) = entry(stem)?;
+        let number: u32 = replica.parse().ok()?;
+        let written = number.to_string() == replica;
+        (written && pod.replicas > 1 && number < pod.replicas).then_some((at, pod, number))
+    }
+
+    /// Whether a selector of namespaces matches a namespace, whose name is one of its labels.
+    pub(super) fn namespace_matches(&self, selector: &LabelSelector, name: &str) -> bool {
+        selects(selector, |key| {
+            if key == "kubernetes.io/metadata.name" {
+                return Some(name);
+            }
+            self.namespaces.get(name)?.labels.get(key).map(|value| &**value)
+        })
+    }
+}
+
+/// Whether a selector matches labels.
+pub(super) fn selects<'l>(
+    selector: &LabelSelector,
+    label: impl Fn(&str) -> Option<&'l str>,
+) -> bool {
+    selector.match_labels.iter().all(|(key, value)| label(key) == Some(&**value))
+        && selector.match_expressions.iter().all(|expression| {
+            let value = label(&expression.key);
+            let listed = value.is_some_and(|v| expression.values.iter().any(|one| **one == *v));
+            match expression.operator {
+                SelectorOperator::In => listed,
+                SelectorOperator::NotIn => !listed,
+                SelectorOperator::Exists => value.is_some(),
+                SelectorOperator::DoesNotExist => value.is_none(),
+            }
+        })
+}
+
+/// "namespace/name" of one replica of an entry.
+pub(super) fn pod_name(pod: &Pod, replica: u32) -> Arc<str> {
+    if pod.replicas > 1 {
+        format!("{}/{}-{replica}", pod.namespace, pod.name).into()
+    } else {
+        format!("{}/{}", pod.namespace, pod.name).into()
+    }
+}
+
+fn by_name<N: Ord>(names: impl Iterator<Item = N>) -> BTreeMap<N, usize> {
+    names.enumerate().map(|(at, name)| (name, at)).collect()
+}

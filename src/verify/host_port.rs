@@ -1,0 +1,81 @@
+//! Host ports, compared again: no two pods of a node take the same port.
+//!
+//! Two ports clash if number and protocol are equal, and the addresses are equal or one of them
+//! means every address of the node.
+
+use super::facts::Group;
+use super::violation::{Place, Violation};
+use crate::model::{HostPort, Pod};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Who takes a port of one number and protocol: the first of all, the first on every address, and
+/// the first on each address.
+#[derive(Debug, Default)]
+struct Taken<'a> {
+    first: Option<Arc<str>>,
+    everywhere: Option<Arc<str>>,
+    addresses: BTreeMap<&'a str, Arc<str>>,
+}
+
+/// Reports ports that pods of a plan take twice, or that others have taken.
+pub(super) fn check<'a>(
+    others: impl Iterator<Item = (Arc<str>, &'a Pod)>,
+    groups: &[Group<'a>],
+    place: &Place,
+    out: &mut Vec<Violation>,
+) {
+    if groups.iter().all(|group| group.pod.host_ports.is_empty()) {
+        return;
+    }
+    let mut taken: BTreeMap<(u16, &str), Taken<'a>> = BTreeMap::new();
+    for (name, pod) in others {
+        take(&mut taken, &name, pod);
+    }
+    for group in groups {
+        let mut report = |port: &HostPort, other: &Arc<str>| {
+            out.push(Violation::HostPort {
+                pod: group.first.clone(),
+                other: other.clone(),
+                place: place.clone(),
+                port: port.port,
+                protocol: port.protocol.clone(),
+            });
+        };
+        for port in &group.pod.host_ports {
+            if let Some(other) = clash(&taken, port) {
+                report(port, other);
+            }
+            if group.count > 1 {
+                report(port, &group.last);
+            }
+        }
+        take(&mut taken, &group.first, group.pod);
+    }
+}
+
+fn is_everywhere(port: &HostPort) -> bool {
+    matches!(&*port.host_ip, "0.0.0.0" | "::")
+}
+
+fn clash<'t, 'a>(
+    taken: &'t BTreeMap<(u16, &'a str), Taken<'a>>,
+    port: &'a HostPort,
+) -> Option<&'t Arc<str>> {
+    let same = taken.get(&(port.port, &*port.protocol))?;
+    if is_everywhere(port) {
+        return same.first.as_ref();
+    }
+    same.everywhere.as_ref().or_else(|| same.addresses.get(&*port.host_ip))
+}
+
+fn take<'a>(taken: &mut BTreeMap<(u16, &'a str), Taken<'a>>, name: &Arc<str>, pod: &'a Pod) {
+    for port in &pod.host_ports {
+        let same = taken.entry((port.port, &*port.protocol)).or_default();
+        let _first = same.first.get_or_insert_with(|| name.clone());
+        if is_everywhere(port) {
+            let _first = same.everywhere.get_or_insert_with(|| name.clone());
+        }
+        let _first = same.addresses.entry(&port.host_ip).or_insert_with(|| name.clone());
+    }
+}

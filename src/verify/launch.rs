@@ -1,0 +1,269 @@
+//! One launch, judged again: what it states about itself, and whether its pods may be there, with
+//! its choice and with every alternative.
+//!
+//! Many launches share one specification, and many of those hold pods of the same entries. What a
+//! specification says is judged once, and so are the same pods on it; a launch that breaks a rule is
+//! judged on its own, so that each is named.
+
+use super::facts::{Facts, Group};
+use super::label::{self, NodeRules};
+use super::resource::{self, Amounts};
+use super::site::{Site, Sites};
+use super::violation::{Place, Violation};
+use super::{anti_affinity, host_port, min_values, offering, requirement, taint};
+use crate::model::{NodePool, Pod};
+use crate::plan::{Launch, LaunchSpec};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A specification whose names are known.
+#[derive(Debug)]
+struct Resolved<'a> {
+    pool: &'a NodePool,
+    /// The choice's site.
+    choice: usize,
+    /// The other alternatives by index, with their sites.
+    alternatives: Vec<(usize, usize)>,
+}
+
+/// What is remembered of a specification that breaks no rule.
+#[derive(Debug)]
+struct Clean<'a> {
+    resolved: Resolved<'a>,
+    lowered: bool,
+    /// Entries and counts of pods that break no rule there.
+    loads: BTreeSet<Vec<(usize, u64)>>,
+}
+
+/// Reports what is wrong with launches, and counts those with a lowered minimum of values.
+pub(super) fn check<'a>(
+    facts: &Facts<'a>,
+    sites: &mut Sites<'a>,
+    launches: &'a [Launch],
+    loads: &[Vec<Group<'a>>],
+    out: &mut Vec<Violation>,
+) -> u64 {
+    let mut known: BTreeMap<*const LaunchSpec, Clean<'a>> = BTreeMap::new();
+    let mut lowered = 0_u64;
+    for (at, (launch, groups)) in launches.iter().zip(loads).enumerate() {
+        let key = Arc::as_ptr(&launch.spec);
+        let before = out.len();
+        if let Some(clean) = known.get_mut(&key) {
+            lowered = lowered.saturating_add(u64::from(clean.lowered));
+            let load: Vec<(usize, u64)> = groups.iter().map(|one| (one.entry, one.count)).collect();
+            if !clean.loads.contains(&load) {
+                check_load(facts, sites, (at, &launch.spec), &clean.resolved, groups, out);
+                if out.len() == before {
+                    let _new = clean.loads.insert(load);
+                }
+            }
+            continue;
+        }
+        let Some((resolved, is_lowered)) = check_spec(facts, sites, (at, &launch.spec), out) else {
+            continue;
+        };
+        lowered = lowered.saturating_add(u64::from(is_lowered));
+        let spec_is_clean = out.len() == before;
+        check_load(facts, sites, (at, &launch.spec), &resolved, groups, out);
+        if spec_is_clean {
+            let clean = Clean { resolved, lowered: is_lowered, loads: BTreeSet::new() };
+            let _new = known.insert(key, clean);
+        }
+    }
+    lowered
+}
+
+/// Reports what is wrong with a specification, whatever pods are there.
+fn check_spec<'a>(
+    facts: &Facts<'a>,
+    sites: &mut Sites<'a>,
+    (launch, spec): (usize, &'a LaunchSpec),
+    out: &mut Vec<Violation>,
+) -> Option<(Resolved<'a>, bool)> {
+    let Some(pool) = facts.pool(&spec.node_pool) else {
+        out.push(Violation::NodePoolUnknown { launch, node_pool: spec.node_pool.clone() });
+        return None;
+    };
+    if pool.1.replicas.is_some() {
+        out.push(Violation::NodePoolStatic { launch, node_pool: pool.1.name.clone() });
+    }
+    let (mut stated, mut asked) = (spec.taints.clone(), pool.1.taints.clone());
+    stated.sort_unstable();
+    asked.sort_unstable();
+    if stated != asked {
+        out.push(Violation::TaintsWrong { launch, node_pool: pool.1.name.clone() });
+    }
+    check_order(launch, spec, out);
+    let place = Place::Launch(launch);
+    let choice = offering::check(facts, sites, pool, (&spec.offering, &spec.labels), &place, out)?;
+    let capacity = {
+        let site = sites.get(choice)?;
+        label::check(launch, &site.labels, &spec.labels, out);
+        check_site(site, spec, &place, out);
+        resource::rounded_down(&site.instance_type.capacity)
+    };
+    let mut alternatives = Vec::new();
+    for (alternative, other) in spec.alternatives.iter().enumerate() {
+        if *other == spec.offering {
+            continue;
+        }
+        let place = Place::Alternative { launch, alternative };
+        let Some(id) = offering::check(facts, sites, pool, (other, &spec.labels), &place, out)
+        else {
+            continue;
+        };
+        let Some(site) = sites.get(id) else { continue };
+        check_site(site, spec, &place, out);
+        for (resource, _) in pool.1.limits.iter() {
+            let there = resource::rounded_down(&site.instance_type.capacity);
+            if there.get(&**resource).unwrap_or(&0) > capacity.get(&**resource).unwrap_or(&0) {
+                out.push(Violation::AlternativeAboveChoice {
+                    launch,
+                    alternative,
+                    resource: resource.clone(),
+                });
+            }
+        }
+        if let Some(reservation) = other.reservation.clone() {
+            out.push(Violation::AlternativeReserved { launch, alternative, reservation });
+        }
+        alternatives.push((alternative, id));
+    }
+    let resolved = Resolved { pool: pool.1, choice, alternatives };
+    let ids = std::iter::once(choice).chain(resolved.alternatives.iter().map(|(_, id)| *id));
+    let lowered = min_values::check(launch, spec, pool.1, ids, sites, out);
+    Some((resolved, lowered))
+}
+
+/// Reports alternatives that aren't sorted, or don't begin with the choice.
+fn check_order(launch: usize, spec: &LaunchSpec, out: &mut Vec<Violation>) {
+    if spec.alternatives.first() != Some(&spec.offering) {
+        out.push(Violation::ChoiceNotFirst { launch });
+    }
+    let pairs = spec.alternatives.iter().zip(spec.alternatives.iter().skip(1));
+    if let Some(at) = pairs.into_iter().position(|(one, next)| one >= next) {
+        let alternative = at.saturating_add(1);
+        out.push(Violation::AlternativesUnsorted { launch, alternative });
+    }
+}
+
+/// Reports requirements that don't hold of a site, and labels that daemon sets need fixed.
+fn check_site(site: &Site<'_>, spec: &LaunchSpec, place: &Place, out: &mut Vec<Violation>) {
+    for one in &spec.requirements {
+        let state = site.labels.state(&one.key);
+        let holds = requirement::holds(one.operator, &one.values, state).unwrap_or_else(|| {
+            let key = crate::model::well_known::normalized(&one.key);
+            let mut all = site.labels.open.get(key).cloned().unwrap_or_default();
+            all.push(one);
+            requirement::possible(&all)
+        });
+        if !holds {
+            let key = one.key.clone();
+            out.push(Violation::RequirementBroken { place: place.clone(), key });
+        }
+    }
+    out.extend(
+        site.undecided
+            .iter()
+            .map(|key| Violation::LabelOpen { place: place.clone(), key: (*key).into() }),
+    );
+}
+
+/// Reports what is wrong with pods on a specification.
+fn check_load<'a>(
+    facts: &Facts<'a>,
+    sites: &mut Sites<'a>,
+    (launch, spec): (usize, &LaunchSpec),
+    resolved: &Resolved<'a>,
+    groups: &[Group<'a>],
+    out: &mut Vec<Violation>,
+) {
+    let mut pods = Amounts::new();
+    for group in groups {
+        resource::add(&mut pods, group.pod, group.count);
+    }
+    let place = Place::Launch(launch);
+    anti_affinity::check(facts, &[], groups, &place, out);
+    for group in groups {
+        taint::check(group.pod, &group.first, &place, resolved.pool.taints.iter(), out);
+    }
+    let Some(site) = sites.get(resolved.choice) else { return };
+    check_requests(launch, spec, &pods, &site.daemon_requests, out);
+    let daemons = site.daemons.clone();
+    check_pods(facts, site, &pods, groups, &place, out);
+    check_ports(&daemons, groups, &place, out);
+    for (alternative, id) in &resolved.alternatives {
+        let Some(site) = sites.get(*id) else { continue };
+        let place = Place::Alternative { launch, alternative: *alternative };
+        check_pods(facts, site, &pods, groups, &place, out);
+        if site.daemons != daemons {
+            check_ports(&site.daemons, groups, &place, out);
+        }
+    }
+}
+
+/// Reports what pods want of a site and don't get there.
+fn check_pods<'a>(
+    facts: &Facts<'a>,
+    site: &mut Site<'a>,
+    pods: &Amounts<'a>,
+    groups: &[Group<'a>],
+    place: &Place,
+    out: &mut Vec<Violation>,
+) {
+    if !site.fits(pods) {
+        let mut all = pods.clone();
+        resource::add_all(&mut all, &site.daemon_requests);
+        out.extend(resource::lacking(&all, &site.allocatable).map(|(resource, asked, there)| {
+            Violation::Overfull {
+                place: place.clone(),
+                resource: resource.into(),
+                requested: asked,
+                allocatable: there,
+            }
+        }));
+    }
+    for group in groups {
+        if !site.admits(facts, group) {
+            NodeRules::of(group.pod).check(&site.labels, &group.first, place, out);
+        }
+    }
+}
+
+/// Reports host ports that clash among the pods or with daemons.
+fn check_ports<'a>(
+    daemons: &[&'a Pod],
+    groups: &[Group<'a>],
+    place: &Place,
+    out: &mut Vec<Violation>,
+) {
+    let names = daemons.iter().map(|one| (super::facts::pod_name(one, 0), *one));
+    host_port::check(names, groups, place, out);
+}
+
+/// Reports requests that aren't the sum of pods and daemons.
+fn check_requests(
+    launch: usize,
+    spec: &LaunchSpec,
+    pods: &Amounts<'_>,
+    daemons: &Amounts<'_>,
+    out: &mut Vec<Violation>,
+) {
+    let mut expected = pods.clone();
+    resource::add_all(&mut expected, daemons);
+    let (low, high) =
+        (resource::rounded_down(&spec.requests), resource::rounded_up(&spec.requests));
+    let names: BTreeSet<&str> = expected.keys().chain(high.keys()).copied().collect();
+    for name in names {
+        let amount = |of: &Amounts<'_>| of.get(name).copied().unwrap_or(0);
+        let expected = amount(&expected);
+        if [amount(&low), amount(&high)] != [expected; 2] {
+            out.push(Violation::RequestsWrong {
+                launch,
+                resource: name.into(),
+                stated: amount(&high),
+                expected,
+            });
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Limits of node pools, added up again: what a pool's nodes use, and what the launches add.
+//!
+//! A launch is charged with the whole capacity of its chosen type, and with one of `nodes`.
+
+use super::facts::Facts;
+use super::label;
+use super::resource::{self, Amounts};
+use super::violation::Violation;
+use crate::model::{InstanceType, NodePool, well_known};
+use crate::plan::LaunchPlan;
+use std::collections::BTreeMap;
+
+const NODES: &str = "nodes";
+
+/// What pools use, by name.
+#[derive(Debug, Default)]
+pub(super) struct Usage<'a> {
+    running: BTreeMap<&'a str, Amounts<'a>>,
+    launched: BTreeMap<&'a str, Amounts<'a>>,
+}
+
+/// What one node of a type counts against its pool's limits.
+pub(super) fn charge(instance_type: &InstanceType) -> Amounts<'_> {
+    let mut charge = resource::rounded_down(&instance_type.capacity);
+    let _stated = charge.insert(NODES, 1);
+    charge
+}
+
+impl<'a> Usage<'a> {
+    pub(super) fn of(facts: &Facts<'a>, plan: &LaunchPlan) -> Self {
+        let mut usage = Self::default();
+        for node in &facts.problem.nodes {
+            let labels = label::of_node(node).known;
+            let Some((_, pool)) =
+                labels.get(well_known::NODE_POOL).and_then(|name| facts.pool(name))
+            else {
+                continue;
+            };
+            let kind =
+                labels.get(well_known::INSTANCE_TYPE).and_then(|name| facts.instance_type(name));
+            let charge = match kind {
+                Some((_, kind)) => charge(kind),
+                None => {
+                    let mut charge = resource::rounded_down(&node.allocatable);
+                    let _stated = charge.insert(NODES, 1);
+                    charge
+                }
+            };
+            resource::add_all(usage.running.entry(&pool.name).or_default(), &charge);
+        }
+        for launch in &plan.launches {
+            if let Some((_, pool)) = facts.pool(&launch.spec.node_pool)
+                && let Some((_, kind)) = facts.instance_type(&launch.spec.offering.instance_type)
+                && !pool.limits.is_empty()
+            {
+                let sum = usage.launched.entry(&pool.name).or_default();
+                resource::add_all(sum, &charge(kind));
+            }
+        }
+        usage
+    }
+
+    fn amounts(&self, pool: &NodePool, resource: &str) -> (i128, i128) {
+        let amount = |of: &BTreeMap<&str, Amounts<'_>>| {
+            of.get(&*pool.name).and_then(|amounts| amounts.get(resource)).copied().unwrap_or(0)
+        };
+        (amount(&self.running), amount(&self.launched))
+    }
+
+    /// Reports limits that the plan's launches exceed.
+    pub(super) fn check(&self, facts: &Facts<'a>, out: &mut Vec<Violation>) {
+        for pool in &facts.problem.node_pools {
+            for (resource, limit) in resource::rounded_down(&pool.limits) {
+                let (running, launched) = self.amounts(pool, resource);
+                if launched > 0 && running.saturating_add(launched) > limit {
+                    out.push(Violation::Limit {
+                        node_pool: pool.name.clone(),
+                        resource: resource.into(),
+                        running,
+                        launched,
+                        limit,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Whether a pool's limits leave room for one more node of a type, after all that is launched.
+    pub(super) fn leaves_room(&self, pool: &NodePool, instance_type: &InstanceType) -> bool {
+        let charge = charge(instance_type);
+        resource::rounded_down(&pool.limits).into_iter().all(|(resource, limit)| {
+            let (running, launched) = self.amounts(pool, resource);
+            let more = charge.get(resource).copied().unwrap_or(0);
+            more == 0 || running.saturating_add(launched).saturating_add(more) <= limit
+        })
+    }
+}

@@ -1,0 +1,124 @@
+//! One node of the problem, judged again with the pods that the plan adds to it.
+//!
+//! What runs there already isn't the plan's doing: a resource of which bound pods take too much is
+//! reported only if the plan adds pods that want more of it.
+
+use super::account::Placement;
+use super::facts::{Facts, Group, pod_name};
+use super::label::{self, Answer, NodeRules};
+use super::resource::{self, Amounts};
+use super::violation::{Place, Violation};
+use super::{anti_affinity, host_port, taint, volume};
+use crate::model::Node;
+use std::collections::BTreeMap;
+
+/// Reports what is wrong with the pods that a plan adds to nodes.
+pub(super) fn check<'a>(facts: &Facts<'a>, placement: &Placement<'a>, out: &mut Vec<Violation>) {
+    let mut bound: BTreeMap<&str, Vec<Group<'a>>> = BTreeMap::new();
+    for (entry, pod) in facts.problem.pods.iter().enumerate() {
+        if let Some(node) = &pod.node_name {
+            let replicas = pod.replicas.max(1);
+            bound.entry(node).or_default().push(Group {
+                pod,
+                entry,
+                count: u64::from(replicas),
+                first: pod_name(pod, 0),
+                last: pod_name(pod, replicas.saturating_sub(1)),
+            });
+        }
+    }
+    for (at, groups) in &placement.nodes {
+        if let Some(node) = facts.problem.nodes.get(*at) {
+            let bound = bound.get(&*node.name).map_or(&[][..], |groups| groups);
+            check_node(facts, node, bound, groups, out);
+        }
+    }
+}
+
+fn check_node<'a>(
+    facts: &Facts<'a>,
+    node: &'a Node,
+    bound: &[Group<'a>],
+    groups: &[Group<'a>],
+    out: &mut Vec<Violation>,
+) {
+    let place = Place::Node(node.name.clone());
+    if node.deleting
+        && let Some(group) = groups.first()
+    {
+        let (pod, node) = (group.first.clone(), node.name.clone());
+        out.push(Violation::NodeDeleting { pod, node });
+    }
+    let labels = label::of_node(node);
+    let taints = taint::of_node(facts, node);
+    for group in groups {
+        taint::check(group.pod, &group.first, &place, taints.iter().copied(), out);
+        NodeRules::of(group.pod).check(&labels, &group.first, &place, out);
+    }
+    check_room(facts, node, bound, groups, out);
+    let others = bound.iter().map(|group| (group.first.clone(), group.pod));
+    host_port::check(others, groups, &place, out);
+    volume::check(node, bound.iter().map(|group| group.pod), groups, out);
+    anti_affinity::check(facts, bound, groups, &place, out);
+}
+
+/// Reports resources of which the added pods want more than bound pods, and daemons still to come,
+/// leave.
+fn check_room<'a>(
+    facts: &Facts<'a>,
+    node: &'a Node,
+    bound: &[Group<'a>],
+    groups: &[Group<'a>],
+    out: &mut Vec<Violation>,
+) {
+    let mut added = Amounts::new();
+    for group in groups {
+        resource::add(&mut added, group.pod, group.count);
+    }
+    let mut taken = Amounts::new();
+    for group in bound {
+        resource::add(&mut taken, group.pod, group.count);
+    }
+    if !node.deleting {
+        resource::add_all(&mut taken, &held_back(facts, node, bound));
+    }
+    let allocatable = resource::rounded_down(&node.allocatable);
+    for (name, amount) in added {
+        let taken = taken.get(name).copied().unwrap_or(0);
+        let requested = amount.saturating_add(taken);
+        let there = allocatable.get(name).copied().unwrap_or(0);
+        if amount > 0 && requested > there {
+            out.push(Violation::Overfull {
+                place: Place::Node(node.name.clone()),
+                resource: name.into(),
+                requested,
+                allocatable: there,
+            });
+        }
+    }
+}
+
+/// What daemon sets that belong on a node request, less what daemons on it request already.
+fn held_back<'a>(facts: &Facts<'a>, node: &'a Node, bound: &[Group<'a>]) -> Amounts<'a> {
+    let labels = label::of_node(node);
+    let taints = taint::of_node(facts, node);
+    let mut expected = Amounts::new();
+    for daemon in &facts.problem.daemon_sets {
+        if taint::untolerated(daemon, taints.iter().copied()).is_none()
+            && NodeRules::of(daemon).answer(&labels) == Answer::Yes
+        {
+            resource::add(&mut expected, daemon, 1);
+        }
+    }
+    let mut running = Amounts::new();
+    for group in bound.iter().filter(|one| one.pod.owner_kind.as_deref() == Some("DaemonSet")) {
+        resource::add(&mut running, group.pod, group.count);
+    }
+    expected
+        .into_iter()
+        .map(|(name, amount)| {
+            let running = running.get(name).copied().unwrap_or(0);
+            (name, amount.saturating_sub(running).max(0))
+        })
+        .collect()
+}

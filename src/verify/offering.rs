@@ -1,0 +1,69 @@
+//! Choices, looked up again: whether the problem sells what a launch names, to this pool, at this
+//! price.
+
+use super::facts::Facts;
+use super::site::Sites;
+use super::violation::{Place, Violation};
+use crate::model::{Labels, NodePool, Offering};
+use crate::plan::Choice;
+
+/// Reports what is wrong with a choice, and finds its site if it has one.
+pub(super) fn check<'a>(
+    facts: &Facts<'a>,
+    sites: &mut Sites<'a>,
+    pool: (usize, &'a NodePool),
+    (choice, labels): (&Choice, &'a Labels),
+    place: &Place,
+    out: &mut Vec<Violation>,
+) -> Option<usize> {
+    let found = facts.instance_type(&choice.instance_type).and_then(|kind| {
+        // An offering that is described twice counts as the one that suits the plan better.
+        let same = kind.1.offerings.iter().enumerate().filter(|(_, one)| matches(one, choice));
+        let best = same.min_by_key(|(_, one)| (!one.available, one.price != choice.price))?;
+        Some((kind, best))
+    });
+    let Some((kind, offering)) = found else {
+        out.push(Violation::OfferingUnknown { place: place.clone(), choice: choice.clone() });
+        return None;
+    };
+    if !offering.1.available {
+        out.push(Violation::OfferingUnavailable { place: place.clone(), choice: choice.clone() });
+    }
+    if offering.1.price != choice.price {
+        out.push(Violation::PriceWrong {
+            place: place.clone(),
+            stated: choice.price,
+            expected: offering.1.price,
+        });
+    }
+    if !lists(pool.1, &kind.1.name) {
+        out.push(Violation::InstanceTypeForbidden {
+            place: place.clone(),
+            node_pool: pool.1.name.clone(),
+            instance_type: kind.1.name.clone(),
+        });
+    }
+    let id = sites.find(facts, pool, kind, offering, Some(labels));
+    if let Some(site) = sites.get(id) {
+        out.extend(site.contradictions.iter().map(|key| Violation::OfferingForbidden {
+            place: place.clone(),
+            node_pool: pool.1.name.clone(),
+            key: (*key).into(),
+        }));
+    }
+    Some(id)
+}
+
+/// Whether a pool lists a type; a pool without a list takes every type.
+pub(super) fn lists(pool: &NodePool, instance_type: &str) -> bool {
+    pool.instance_types
+        .as_ref()
+        .is_none_or(|names| names.iter().any(|name| **name == *instance_type))
+}
+
+/// Whether an offering is the one that a choice names.
+fn matches(offering: &Offering, choice: &Choice) -> bool {
+    offering.zone == choice.zone
+        && offering.capacity_type == choice.capacity_type
+        && offering.reservation.as_ref().map(|one| &one.id) == choice.reservation.as_ref()
+}

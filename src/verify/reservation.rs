@@ -1,0 +1,56 @@
+//! Reservations, counted again: no more launches draw on one than it holds.
+
+use super::violation::Violation;
+use crate::model::{Offering, Problem};
+use crate::plan::LaunchPlan;
+use std::collections::BTreeMap;
+
+/// How many nodes reservations hold, and how many launches draw on them, by id.
+#[derive(Debug, Default)]
+pub(super) struct Reservations<'a> {
+    remaining: BTreeMap<&'a str, u32>,
+    launches: BTreeMap<&'a str, u64>,
+}
+
+impl<'a> Reservations<'a> {
+    pub(super) fn of(problem: &'a Problem, plan: &LaunchPlan) -> Self {
+        let mut found = Self::default();
+        let offerings = problem.instance_types.iter().flat_map(|kind| &kind.offerings);
+        for reservation in offerings.filter_map(|offering| offering.reservation.as_ref()) {
+            let least = found.remaining.entry(&reservation.id).or_insert(reservation.remaining);
+            *least = reservation.remaining.min(*least);
+        }
+        for launch in &plan.launches {
+            if let Some(id) = &launch.spec.offering.reservation
+                && let Some((id, _)) = found.remaining.get_key_value(&**id)
+            {
+                let count = found.launches.entry(id).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        found
+    }
+
+    /// Reports reservations that are overdrawn.
+    pub(super) fn check(&self, out: &mut Vec<Violation>) {
+        for (id, launches) in &self.launches {
+            let remaining = self.remaining.get(id).copied().unwrap_or(0);
+            if *launches > u64::from(remaining) {
+                out.push(Violation::Reservation {
+                    reservation: (*id).into(),
+                    launches: *launches,
+                    remaining,
+                });
+            }
+        }
+    }
+
+    /// Whether an offering needs no reservation, or its reservation holds one more node.
+    pub(super) fn leave_room(&self, offering: &Offering) -> bool {
+        offering.reservation.as_ref().is_none_or(|reservation| {
+            let count = |of: Option<&u64>| of.copied().unwrap_or(0);
+            let remaining = self.remaining.get(&*reservation.id).copied().unwrap_or(0);
+            count(self.launches.get(&*reservation.id)) < u64::from(remaining)
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! Resources, added again: what pods request, and what types and nodes offer.
+
+use crate::model::{InstanceType, Pod, Resources};
+use std::collections::BTreeMap;
+
+const PODS: &str = "pods";
+
+/// Whole counting units (millicores of cpu, else units) by resource.
+pub(super) type Amounts<'a> = BTreeMap<&'a str, i128>;
+
+fn per_unit(name: &str) -> i64 {
+    if name == "cpu" { 1000 } else { 1 }
+}
+
+/// Amounts that are asked for: fractions count as a whole unit.
+pub(super) fn rounded_up(resources: &Resources) -> Amounts<'_> {
+    resources
+        .iter()
+        .map(|(name, amount)| (&**name, i128::from(amount.ceil(per_unit(name)))))
+        .collect()
+}
+
+/// Amounts that are offered: fractions don't count.
+pub(super) fn rounded_down(resources: &Resources) -> Amounts<'_> {
+    resources
+        .iter()
+        .map(|(name, amount)| (&**name, i128::from(amount.floor(per_unit(name)))))
+        .collect()
+}
+
+/// Adds the requests of so many pods, of which each takes one of `pods`.
+pub(super) fn add<'a>(amounts: &mut Amounts<'a>, pod: &'a Pod, count: u64) {
+    let count = i128::from(count);
+    for (name, amount) in rounded_up(&pod.requests) {
+        if name != PODS {
+            let sum = amounts.entry(name).or_default();
+            *sum = sum.saturating_add(amount.saturating_mul(count));
+        }
+    }
+    let pods = amounts.entry(PODS).or_default();
+    *pods = pods.saturating_add(count);
+}
+
+/// Adds amounts to amounts.
+pub(super) fn add_all<'a>(amounts: &mut Amounts<'a>, more: &Amounts<'a>) {
+    for (name, amount) in more {
+        let sum = amounts.entry(name).or_default();
+        *sum = sum.saturating_add(*amount);
+    }
+}
+
+/// What a type leaves to pods: its capacity less its overhead, and less the memory that huge pages
+/// take.
+pub(super) fn allocatable(instance_type: &InstanceType) -> Amounts<'_> {
+    let overhead = rounded_up(&instance_type.overhead);
+    let capacity = rounded_down(&instance_type.capacity);
+    let huge: i128 = capacity
+        .iter()
+        .filter(|(name, _)| name.starts_with("hugepages-"))
+        .fold(0, |sum, (_, amount)| sum.saturating_add(*amount));
+    capacity
+        .into_iter()
+        .map(|(name, amount)| {
+            let kept = overhead.get(name).copied().unwrap_or(0);
+            let paged = if name == "memory" { huge } else { 0 };
+            (name, amount.saturating_sub(kept).saturating_sub(paged).max(0))
+        })
+        .collect()
+}
+
+/// Every resource of which more is asked than there is: its name, what is asked, what there is.
+pub(super) fn lacking<'a>(
+    asked: &Amounts<'a>,
+    offered: &Amounts<'_>,
+) -> impl Iterator<Item = (&'a str, i128, i128)> {
+    asked.iter().filter_map(|(name, amount)| {
+        let there = offered.get(name).copied().unwrap_or(0);
+        (*amount > 0 && *amount > there).then_some((*name, *amount, there))
+    })
+}

@@ -1,0 +1,150 @@
+//! Sites: what a node would be if a pool launched it with an offering.
+//!
+//! Thousands of launches and alternatives name the same few thousand combinations of pool, type and
+//! offering, so each is worked out once and kept. A site differs also by the values to which a
+//! launch fixes labels that would be open otherwise.
+
+use super::facts::{Facts, Group};
+use super::label::{self, Answer, NodeLabels, NodeRules};
+use super::requirement::{State, all_hold};
+use super::resource::{self, Amounts};
+use super::taint;
+use crate::model::{InstanceType, Labels, NodePool, Offering, Pod};
+use std::collections::BTreeMap;
+
+/// A pool, an instance type and one of its offerings, by their positions.
+pub(super) type At = (usize, usize, usize);
+
+/// What a node launched there would be.
+#[derive(Debug)]
+pub(super) struct Site<'a> {
+    pub(super) instance_type: &'a InstanceType,
+    pub(super) labels: NodeLabels<'a>,
+    /// Label keys on which pool, type and offering contradict each other.
+    pub(super) contradictions: Vec<&'a str>,
+    /// The daemon sets that run there.
+    pub(super) daemons: Vec<&'a Pod>,
+    /// Open labels on which it depends whether a daemon set runs there.
+    pub(super) undecided: Vec<&'a str>,
+    /// What the daemons request.
+    pub(super) daemon_requests: Amounts<'a>,
+    /// What the type leaves to pods and daemons.
+    pub(super) allocatable: Amounts<'a>,
+    /// Whether the daemons alone fit.
+    daemons_fit: bool,
+    /// By number of rules: whether they hold of the labels.
+    verdicts: Vec<Option<bool>>,
+}
+
+/// Sites worked out so far.
+#[derive(Debug, Default)]
+pub(super) struct Sites<'a> {
+    /// Label sets before a launch fixes anything.
+    unfixed: BTreeMap<At, (NodeLabels<'a>, Vec<&'a str>)>,
+    index: BTreeMap<(At, Vec<(&'a str, &'a str)>), usize>,
+    list: Vec<Site<'a>>,
+}
+
+impl<'a> Sites<'a> {
+    pub(super) fn get(&mut self, id: usize) -> Option<&mut Site<'a>> {
+        self.list.get_mut(id)
+    }
+
+    /// The site of a pool with an offering, with labels fixed as a launch states them.
+    pub(super) fn find(
+        &mut self,
+        facts: &Facts<'a>,
+        (at_pool, pool): (usize, &'a NodePool),
+        (at_type, instance_type): (usize, &'a InstanceType),
+        (at_offering, offering): (usize, &'a Offering),
+        fixed_by: Option<&'a Labels>,
+    ) -> usize {
+        let at = (at_pool, at_type, at_offering);
+        let (unfixed, contradictions) = self
+            .unfixed
+            .entry(at)
+            .or_insert_with(|| label::of_launch(facts, pool, instance_type, offering));
+        let pins = fixed_by.map_or_else(Vec::new, |labels| unfixed.pins(labels));
+        let key = (at, pins);
+        if let Some(id) = self.index.get(&key) {
+            return *id;
+        }
+        let labels = unfixed.pinned(&key.1);
+        let contradictions = contradictions.clone();
+        let mut site = Site {
+            instance_type,
+            labels,
+            contradictions,
+            daemons: Vec::new(),
+            undecided: Vec::new(),
+            daemon_requests: Amounts::new(),
+            allocatable: resource::allocatable(instance_type),
+            daemons_fit: true,
+            verdicts: Vec::new(),
+        };
+        site.admit_daemons(&facts.problem.daemon_sets, pool);
+        let id = self.list.len();
+        self.list.push(site);
+        let _none = self.index.insert(key, id);
+        id
+    }
+}
+
+impl<'a> Site<'a> {
+    fn admit_daemons(&mut self, daemon_sets: &'a [Pod], pool: &'a NodePool) {
+        for daemon in daemon_sets {
+            if taint::untolerated(daemon, pool.taints.iter()).is_some() {
+                continue;
+            }
+            match NodeRules::of(daemon).answer(&self.labels) {
+                Answer::Yes => {
+                    self.daemons.push(daemon);
+                    resource::add(&mut self.daemon_requests, daemon, 1);
+                }
+                Answer::Open(key) => self.undecided.push(key),
+                Answer::No => {}
+            }
+        }
+        self.daemons_fit =
+            resource::lacking(&self.daemon_requests, &self.allocatable).next().is_none();
+    }
+
+    /// Whether pods with these requests fit beside the daemons.
+    pub(super) fn fits(&self, requests: &Amounts<'_>) -> bool {
+        self.daemons_fit
+            && requests.iter().all(|(name, amount)| {
+                let daemons = self.daemon_requests.get(name).copied().unwrap_or(0);
+                let sum = amount.saturating_add(daemons);
+                sum <= 0 || self.allocatable.get(name).is_some_and(|there| sum <= *there)
+            })
+    }
+
+    /// Whether the rules of a group about labels and zones hold here.
+    pub(super) fn admits(&mut self, facts: &Facts<'a>, group: &Group<'a>) -> bool {
+        let judge = |labels: &NodeLabels<'a>| NodeRules::of(group.pod).hold(labels);
+        let Some(number) = facts.rules_of(group.entry) else { return judge(&self.labels) };
+        if self.verdicts.len() <= number {
+            self.verdicts.resize(number.saturating_add(1), None);
+        }
+        match self.verdicts.get_mut(number) {
+            Some(verdict) => *verdict.get_or_insert_with(|| judge(&self.labels)),
+            None => judge(&self.labels),
+        }
+    }
+}
+
+impl<'a> Site<'a> {
+    /// The values of a label that count for `minValues`: the one it has, or the named ones that it
+    /// can have.
+    pub(super) fn values(&self, key: &str) -> Vec<&'a str> {
+        if let Some(value) = self.labels.known.get(key) {
+            return vec![value];
+        }
+        let requirements = self.labels.open.get(key).map_or(&[][..], |all| all);
+        requirements
+            .iter()
+            .flat_map(|one| one.values.iter().map(|value| &**value))
+            .filter(|value| all_hold(requirements, State::Value(value)))
+            .collect()
+    }
+}

@@ -1,0 +1,1 @@
+//! Plans that keep every rule, and plans that break exactly one.

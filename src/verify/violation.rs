@@ -1,0 +1,428 @@
+//! What a plan can do wrong, as data, with every operand.
+
+use crate::model::{Price, Taint};
+use crate::plan::{Choice, Proof};
+use std::fmt;
+use std::sync::Arc;
+
+/// Every rule that a plan breaks; never empty, sorted, each violation once.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Violations {
+    list: Vec<Violation>,
+}
+
+impl Violations {
+    /// The violations, if there are any.
+    pub(super) fn of(mut list: Vec<Violation>) -> Option<Self> {
+        list.sort_unstable();
+        list.dedup();
+        (!list.is_empty()).then_some(Self { list })
+    }
+
+    /// The violations, sorted.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Violation> {
+        self.list.iter()
+    }
+}
+
+impl fmt::Display for Violations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the plan breaks rules ({} found)", self.list.len())?;
+        self.list.iter().try_for_each(|violation| write!(f, "\n  {violation}"))
+    }
+}
+
+impl std::error::Error for Violations {}
+
+/// Where in a plan something is.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Place {
+    /// A launch with its choice, by its index in the plan.
+    Launch(usize),
+    /// A launch with one of its alternatives, each by its index.
+    Alternative {
+        /// The launch.
+        launch: usize,
+        /// The alternative.
+        alternative: usize,
+    },
+    /// A node of the problem, by name.
+    Node(Arc<str>),
+    /// The list of pods with no place.
+    Unschedulable,
+}
+
+/// A rule that plans can't honour yet.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum UncheckedRule {
+    /// A topology spread constraint with `DoNotSchedule`.
+    TopologySpread,
+    /// Required pod affinity.
+    PodAffinity,
+    /// Required pod anti-affinity over another label than the hostname.
+    PodAntiAffinity,
+    /// Required pod anti-affinity of a bound pod that selects the pod, likewise.
+    PodAntiAffinityOfBoundPod,
+}
+
+/// One rule that a plan breaks.
+///
+/// Pods are named "namespace/name"; launches and alternatives are indices in the plan; amounts are
+/// millicores of cpu and whole units of every other resource. Pods of one entry of the problem in
+/// one place are judged together: the first of them is named.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Violation {
+    /// The problem has no pod of this name.
+    PodUnknown {
+        /// The name.
+        pod: Arc<str>,
+        /// Where the plan has it.
+        place: Place,
+    },
+    /// The pod is bound already, and the plan has it nevertheless.
+    PodBound {
+        /// The pod.
+        pod: Arc<str>,
+        /// Where the plan has it.
+        place: Place,
+    },
+    /// The plan has a pod more than once.
+    PodRepeated {
+        /// The pod.
+        pod: Arc<str>,
+        /// How often.
+        times: u64,
+    },
+    /// Pending pods of one entry that the plan doesn't mention.
+    PodMissing {
+        /// The first of them.
+        pod: Arc<str>,
+        /// How many there are.
+        count: u64,
+    },
+    /// A pod has no place, and no reason is given.
+    ReasonMissing {
+        /// The pod.
+        pod: Arc<str>,
+    },
+    /// The problem has no node of this name.
+    NodeUnknown {
+        /// The pod that the plan places there.
+        pod: Arc<str>,
+        /// The name.
+        node: Arc<str>,
+    },
+    /// The node is being deleted and takes no pods.
+    NodeDeleting {
+        /// The first pod that the plan places there.
+        pod: Arc<str>,
+        /// The node.
+        node: Arc<str>,
+    },
+    /// A launch without pods.
+    LaunchEmpty {
+        /// The launch.
+        launch: usize,
+    },
+    /// The problem has no node pool of this name.
+    NodePoolUnknown {
+        /// The launch.
+        launch: usize,
+        /// The name.
+        node_pool: Arc<str>,
+    },
+    /// The node pool is static: it has as many nodes as it states, whatever is pending.
+    NodePoolStatic {
+        /// The launch.
+        launch: usize,
+        /// The pool.
+        node_pool: Arc<str>,
+    },
+    /// The problem has no such instance type, or the type no such offering.
+    OfferingUnknown {
+        /// The launch, or its alternative.
+        place: Place,
+        /// What it names.
+        choice: Choice,
+    },
+    /// The offering isn't available.
+    OfferingUnavailable {
+        /// The launch, or its alternative.
+        place: Place,
+        /// What it names.
+        choice: Choice,
+    },
+    /// The price isn't the one that the problem states.
+    PriceWrong {
+        /// The launch, or its alternative.
+        place: Place,
+        /// The plan's price.
+        stated: Price,
+        /// The problem's price.
+        expected: Price,
+    },
+    /// The pool doesn't list the instance type.
+    InstanceTypeForbidden {
+        /// The launch, or its alternative.
+        place: Place,
+        /// The pool.
+        node_pool: Arc<str>,
+        /// The type.
+        instance_type: Arc<str>,
+    },
+    /// Labels and requirements of pool, type and offering contradict each other.
+    OfferingForbidden {
+        /// The launch, or its alternative.
+        place: Place,
+        /// The pool.
+        node_pool: Arc<str>,
+        /// The label key on which they do.
+        key: Arc<str>,
+    },
+    /// The launch lacks a label that its node will have.
+    LabelMissing {
+        /// The launch.
+        launch: usize,
+        /// The label's key.
+        key: Arc<str>,
+        /// The value it will have.
+        expected: Arc<str>,
+    },
+    /// The launch states a label that its node won't or can't have.
+    LabelWrong {
+        /// The launch.
+        launch: usize,
+        /// The label's key.
+        key: Arc<str>,
+        /// The value stated.
+        value: Arc<str>,
+    },
+    /// A pod or daemon set asks for a label that has several possible values, and the launch fixes
+    /// none that this choice can have.
+    LabelOpen {
+        /// The launch, or its alternative.
+        place: Place,
+        /// The label's key.
+        key: Arc<str>,
+    },
+    /// The launch's taints aren't the pool's.
+    TaintsWrong {
+        /// The launch.
+        launch: usize,
+        /// The pool.
+        node_pool: Arc<str>,
+    },
+    /// The launch's requests aren't the sum of its pods' and its daemons'.
+    RequestsWrong {
+        /// The launch.
+        launch: usize,
+        /// The resource.
+        resource: Arc<str>,
+        /// The plan's amount.
+        stated: i128,
+        /// The sum.
+        expected: i128,
+    },
+    /// A requirement that the launch states doesn't hold of its choice or alternative.
+    RequirementBroken {
+        /// The launch, or its alternative.
+        place: Place,
+        /// The label key that the requirement is about.
+        key: Arc<str>,
+    },
+    /// The pool asks for a minimum of different values, and the launch states none.
+    MinValuesMissing {
+        /// The launch.
+        launch: usize,
+        /// The label key.
+        key: Arc<str>,
+        /// The pool's minimum.
+        asked: u32,
+    },
+    /// The launch's alternatives have fewer different values than the minimum that it states.
+    MinValuesUnmet {
+        /// The launch.
+        launch: usize,
+        /// The label key.
+        key: Arc<str>,
+        /// The minimum.
+        stated: u32,
+        /// How many there are.
+        found: u64,
+    },
+    /// The alternatives aren't sorted from cheapest to dearest, or one is repeated.
+    AlternativesUnsorted {
+        /// The launch.
+        launch: usize,
+        /// The first alternative out of order.
+        alternative: usize,
+    },
+    /// The choice isn't the first of the alternatives.
+    ChoiceNotFirst {
+        /// The launch.
+        launch: usize,
+    },
+    /// An alternative has more of a resource that its pool limits than the choice has.
+    AlternativeAboveChoice {
+        /// The launch.
+        launch: usize,
+        /// The alternative.
+        alternative: usize,
+        /// The resource.
+        resource: Arc<str>,
+    },
+    /// An alternative draws on a reservation, and isn't the choice.
+    AlternativeReserved {
+        /// The launch.
+        launch: usize,
+        /// The alternative.
+        alternative: usize,
+        /// The reservation.
+        reservation: Arc<str>,
+    },
+    /// More is asked of a node than it has.
+    Overfull {
+        /// The node.
+        place: Place,
+        /// The resource.
+        resource: Arc<str>,
+        /// What pods and daemons ask for.
+        requested: i128,
+        /// What the node has for them.
+        allocatable: i128,
+    },
+    /// The pod's node selector doesn't match the node.
+    NodeSelector {
+        /// The pod.
+        pod: Arc<str>,
+        /// The node.
+        place: Place,
+    },
+    /// No term of the pod's required node affinity matches the node.
+    NodeAffinity {
+        /// The pod.
+        pod: Arc<str>,
+        /// The node.
+        place: Place,
+    },
+    /// The pod doesn't tolerate a taint.
+    Untolerated {
+        /// The pod.
+        pod: Arc<str>,
+        /// The node.
+        place: Place,
+        /// The taint.
+        taint: Taint,
+    },
+    /// Two pods (or a pod and a daemon) take the same port of a node.
+    HostPort {
+        /// A pod that the plan places.
+        pod: Arc<str>,
+        /// The other, a pod or a daemon set; perhaps of the same entry.
+        other: Arc<str>,
+        /// The node.
+        place: Place,
+        /// The port.
+        port: u16,
+        /// "TCP", "UDP" or "SCTP".
+        protocol: Arc<str>,
+    },
+    /// A volume of the pod can't be reached from the node's zone.
+    VolumeZone {
+        /// The pod.
+        pod: Arc<str>,
+        /// The node.
+        place: Place,
+        /// The volume's id.
+        volume: Arc<str>,
+    },
+    /// More volumes of a driver on a node than it can attach.
+    VolumeLimit {
+        /// The node.
+        node: Arc<str>,
+        /// The storage driver.
+        driver: Arc<str>,
+        /// How many different volumes there are.
+        volumes: u64,
+        /// How many there may be.
+        limit: u32,
+    },
+    /// A pod's required anti-affinity over the hostname selects another pod on its node.
+    AntiAffinity {
+        /// The pod that has the rule.
+        pod: Arc<str>,
+        /// The pod that it selects.
+        other: Arc<str>,
+        /// The node.
+        place: Place,
+    },
+    /// A pod is placed although it has a rule that can't be checked yet.
+    Unchecked {
+        /// The pod.
+        pod: Arc<str>,
+        /// The rule.
+        rule: UncheckedRule,
+    },
+    /// The plan's launches take a pool above its limit.
+    Limit {
+        /// The pool.
+        node_pool: Arc<str>,
+        /// The resource, or `nodes`.
+        resource: Arc<str>,
+        /// What the pool's nodes use already.
+        running: i128,
+        /// What the launches add.
+        launched: i128,
+        /// The limit.
+        limit: i128,
+    },
+    /// More launches draw on a reservation than it holds.
+    Reservation {
+        /// The reservation.
+        reservation: Arc<str>,
+        /// How many launches do.
+        launches: u64,
+        /// How many more nodes it holds.
+        remaining: u32,
+    },
+    /// A pod is on a pool of lower weight although one of higher weight has room for it.
+    Weight {
+        /// The pod.
+        pod: Arc<str>,
+        /// The launch.
+        launch: usize,
+        /// A pool of higher weight that takes it.
+        node_pool: Arc<str>,
+    },
+    /// The total isn't the sum of the launches' prices and the fees.
+    TotalWrong {
+        /// The plan's total.
+        stated: Price,
+        /// The sum.
+        expected: Price,
+    },
+    /// The fees aren't the same non-negative amount for each launch.
+    FeesUneven {
+        /// The plan's fees.
+        fees: Price,
+        /// The number of launches.
+        launches: u64,
+    },
+    /// The lower bound is negative or above the total.
+    LowerBoundWrong {
+        /// The bound.
+        lower_bound: Price,
+        /// The total.
+        total: Price,
+    },
+    /// What the plan claims to be proved doesn't follow from its lower bound.
+    ProofWrong {
+        /// The claim.
+        stated: Proof,
+        /// What follows.
+        expected: Proof,
+    },
+}

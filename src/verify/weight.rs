@@ -1,0 +1,228 @@
+//! Weights of node pools, checked again: a pod is on a pool of lower weight only if no pool of a
+//! higher weight takes it.
+//!
+//! A pool takes a pod if one of its available offerings admits a node with this pod alone and the
+//! pool's daemons, the pool's limits and the reservation leave room for one more such node after
+//! everything that the plan launches, and the pool's minima of different values can be met. Where a
+//! label is open, any value that suits the pod will do, and every daemon that some value admits is
+//! counted: a pool is only held against a plan if it takes the pod without doubt.
+
+use super::facts::{Facts, Group, pod_name};
+use super::label::NodeRules;
+use super::limit::Usage;
+use super::reservation::Reservations;
+use super::resource::{self, Amounts};
+use super::site::Sites;
+use super::violation::{Place, Violation};
+use super::{host_port, min_values, offering, taint};
+use crate::model::{NodePool, Offering, Pod};
+use crate::plan::Launch;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A way to launch one more node.
+struct Candidate<'a> {
+    site: usize,
+    /// The type's position, which orders as its name does.
+    at_type: usize,
+    offering: &'a Offering,
+    daemons: Vec<&'a Pod>,
+    daemon_requests: Amounts<'a>,
+    /// By number of rules: whether they could hold.
+    verdicts: BTreeMap<usize, bool>,
+}
+
+/// Reports pods on a pool of lower weight than one that takes them.
+pub(super) fn check<'a>(
+    facts: &Facts<'a>,
+    sites: &mut Sites<'a>,
+    launches: &[Launch],
+    loads: &[Vec<Group<'a>>],
+    (usage, reservations): (&Usage<'a>, &Reservations<'a>),
+    out: &mut Vec<Violation>,
+) {
+    let mut pools: Vec<(usize, &NodePool)> = facts
+        .problem
+        .node_pools
+        .iter()
+        .enumerate()
+        .filter(|(_, pool)| pool.replicas.is_none())
+        .collect();
+    pools.sort_by(|(_, a), (_, b)| b.weight.cmp(&a.weight).then_with(|| a.name.cmp(&b.name)));
+    let mut candidates: BTreeMap<usize, Vec<Candidate<'a>>> = BTreeMap::new();
+    // By entry: pools known not to take it.
+    let mut refused: BTreeSet<(usize, usize)> = BTreeSet::new();
+    let mut taken: BTreeMap<usize, usize> = BTreeMap::new();
+    for (at, (launch, groups)) in launches.iter().zip(loads).enumerate() {
+        let Some((_, own)) = facts.pool(&launch.spec.node_pool) else { continue };
+        for group in groups {
+            for (at_pool, pool) in pools.iter().take_while(|(_, pool)| pool.weight > own.weight) {
+                if refused.contains(&(group.entry, *at_pool)) {
+                    continue;
+                }
+                let takes = taken.get(&group.entry) == Some(at_pool) || {
+                    let candidates = candidates.entry(*at_pool).or_insert_with(|| {
+                        list(facts, sites, (*at_pool, pool), usage, reservations)
+                    });
+                    takes(facts, sites, pool, candidates, group)
+                };
+                if takes {
+                    let _same = taken.insert(group.entry, *at_pool);
+                    out.push(Violation::Weight {
+                        pod: group.first.clone(),
+                        launch: at,
+                        node_pool: pool.name.clone(),
+                    });
+                    break;
+                }
+                let _new = refused.insert((group.entry, *at_pool));
+            }
+        }
+    }
+}
+
+/// The offerings with which a pool could launch one more node, cheapest first.
+fn list<'a>(
+    facts: &Facts<'a>,
+    sites: &mut Sites<'a>,
+    (at_pool, pool): (usize, &'a NodePool),
+    usage: &Usage<'a>,
+    reservations: &Reservations<'a>,
+) -> Vec<Candidate<'a>> {
+    let mut list = Vec::new();
+    let types = facts.problem.instance_types.iter().enumerate();
+    for (at_type, kind) in types {
+        if !offering::lists(pool, &kind.name) || !usage.leaves_room(pool, kind) {
+            continue;
+        }
+        for (at_offering, offering) in kind.offerings.iter().enumerate() {
+            if !offering.available || !reservations.leave_room(offering) {
+                continue;
+            }
+            let site =
+                sites.find(facts, (at_pool, pool), (at_type, kind), (at_offering, offering), None);
+            let Some(found) = sites.get(site).filter(|one| one.contradictions.is_empty()) else {
+                continue;
+            };
+            let daemons: Vec<&Pod> = facts
+                .problem
+                .daemon_sets
+                .iter()
+                .filter(|daemon| {
+                    taint::untolerated(daemon, pool.taints.iter()).is_none()
+                        && NodeRules::of(daemon).could_hold(&found.labels)
+                })
+                .collect();
+            let mut daemon_requests = Amounts::new();
+            for daemon in &daemons {
+                resource::add(&mut daemon_requests, daemon, 1);
+            }
+            list.push(Candidate {
+                site,
+                at_type,
+                offering,
+                daemons,
+                daemon_requests,
+                verdicts: BTreeMap::new(),
+            });
+        }
+    }
+    list.sort_by(|a, b| {
+        let key = |one: &Candidate<'a>| (one.offering.price, one.at_type);
+        let reserved = |one: &Candidate<'a>| one.offering.reservation.clone();
+        key(a)
+            .cmp(&key(b))
+            .then_with(|| a.offering.zone.cmp(&b.offering.zone))
+            .then_with(|| a.offering.capacity_type.cmp(&b.offering.capacity_type))
+            .then_with(|| reserved(a).cmp(&reserved(b)))
+    });
+    list
+}
+
+/// Whether a pool takes one more pod of an entry, alone on a new node.
+fn takes<'a>(
+    facts: &Facts<'a>,
+    sites: &mut Sites<'a>,
+    pool: &'a NodePool,
+    candidates: &mut [Candidate<'a>],
+    group: &Group<'a>,
+) -> bool {
+    if taint::untolerated(group.pod, pool.taints.iter()).is_some() {
+        return false;
+    }
+    let alone = [Group { count: 1, last: group.first.clone(), ..group.clone() }];
+    let minima = min_values::asked(pool);
+    let mut admitted = Vec::new();
+    for candidate in candidates {
+        if admits(facts, sites, candidate, &alone) {
+            if minima.is_empty() {
+                return true;
+            }
+            admitted.push((candidate.site, candidate.offering));
+        }
+    }
+    (0..admitted.len())
+        .any(|choice| meets(sites, pool, &minima, admitted.get(choice..).unwrap_or(&[])))
+}
+
+/// Whether a candidate admits one pod alone.
+fn admits<'a>(
+    facts: &Facts<'a>,
+    sites: &mut Sites<'a>,
+    candidate: &mut Candidate<'a>,
+    alone: &[Group<'a>; 1],
+) -> bool {
+    let [group] = alone;
+    let Some(site) = sites.get(candidate.site) else { return false };
+    let rules = NodeRules::of(group.pod);
+    let could =
+        || rules.could_hold(&site.labels) && rules.unreachable(&site.labels).next().is_none();
+    let could = match facts.rules_of(group.entry) {
+        Some(number) => *candidate.verdicts.entry(number).or_insert_with(could),
+        None => could(),
+    };
+    if !could {
+        return false;
+    }
+    let mut requests = candidate.daemon_requests.clone();
+    resource::add(&mut requests, group.pod, 1);
+    if resource::lacking(&requests, &site.allocatable).next().is_some() {
+        return false;
+    }
+    let daemons: Vec<(Arc<str>, &Pod)> =
+        candidate.daemons.iter().map(|one| (pod_name(one, 0), *one)).collect();
+    let mut clashes = Vec::new();
+    host_port::check(daemons.into_iter(), alone, &Place::Unschedulable, &mut clashes);
+    clashes.is_empty()
+}
+
+/// Whether minima of different values are met if the first of these is chosen and the others, as
+/// far as they may be, are its alternatives.
+fn meets<'a>(
+    sites: &mut Sites<'a>,
+    pool: &NodePool,
+    minima: &BTreeMap<&str, u32>,
+    admitted: &[(usize, &'a Offering)],
+) -> bool {
+    let Some((choice, _)) = admitted.first() else { return false };
+    let Some(site) = sites.get(*choice) else { return false };
+    let most = resource::rounded_down(&site.instance_type.capacity);
+    let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (at, (id, offering)) in admitted.iter().enumerate() {
+        let Some(site) = sites.get(*id) else { continue };
+        let there = resource::rounded_down(&site.instance_type.capacity);
+        let within = pool
+            .limits
+            .iter()
+            .all(|(name, _)| there.get(&**name).unwrap_or(&0) <= most.get(&**name).unwrap_or(&0));
+        if at == 0 || (within && offering.reservation.is_none()) {
+            for key in minima.keys() {
+                values.entry(key).or_default().extend(site.values(key));
+            }
+        }
+    }
+    minima.iter().all(|(key, minimum)| {
+        let found = values.get(key).map_or(0, BTreeSet::len);
+        u64::try_from(found).unwrap_or(u64::MAX) >= u64::from(*minimum)
+    })
+}
