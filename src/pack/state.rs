@@ -192,13 +192,13 @@ impl State {
         costs.sum()
     }
 
-    /// Pods without a place, most urgent first: for each priority, how many.
-    pub(crate) fn unplaced(&self, compiled: &Compiled<'_>) -> Vec<(std::cmp::Reverse<i32>, u64)> {
+    /// How many pods have no place, for each priority that occurs, the most urgent first.
+    pub(crate) fn unplaced(&self, compiled: &Compiled<'_>) -> Vec<u64> {
         let mut counts = std::collections::BTreeMap::new();
-        for (class, left) in self.left.iter().filter(|(_, left)| **left > 0) {
+        for (class, left) in self.left.iter() {
             let priority = std::cmp::Reverse(compiled.classes[class].priority);
             *counts.entry(priority).or_insert(0_u64) += u64::from(*left);
         }
-        counts.into_iter().collect()
+        counts.into_values().collect()
     }
 }
