@@ -275,7 +275,9 @@ fn slot_rows(
 ) {
     for (demand, set) in demands.iter().zip(sets).filter(|(_, set)| !set.is_empty()) {
         let class = &compiled.classes[demand.class];
-        if demand.beyond_running == 0 || class.per_node == u32::MAX && demands.len() > MAX_PRICES / 2 {
+        if demand.beyond_running == 0
+            || class.per_node == u32::MAX && demands.len() > MAX_PRICES / 2
+        {
             continue;
         }
         let mut columns = vec![0; compiled.columns.len()];

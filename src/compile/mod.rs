@@ -26,10 +26,10 @@ pub(crate) use column::Column;
 pub(crate) use id::{ClassId, Id, IdVec, NodeId, OfferId, PoolId, ReservationId, RowId, ShapeId};
 pub(crate) use node::Running;
 pub(crate) use offer::{Offer, Pool, Reserved};
-pub(crate) use rule::NODE_NAME;
-pub(crate) use taint::untolerated;
 pub(crate) use port::PortUse;
 pub(crate) use resource::{Dims, charge, fits};
+pub(crate) use rule::NODE_NAME;
+pub(crate) use taint::untolerated;
 
 use crate::error::Error;
 use crate::model::{Pod, Problem, well_known};

@@ -169,7 +169,9 @@ impl Lanes {
             Style::Largest => self.worth[class],
             Style::Balanced | Style::Careful | Style::Searched => {
                 let parts = self.parts[class].iter().zip(shares);
-                parts.fold(0, |sum: i64, (part, share)| sum.saturating_add(part.saturating_mul(*share)))
+                parts.fold(0, |sum: i64, (part, share)| {
+                    sum.saturating_add(part.saturating_mul(*share))
+                })
             }
         }
     }

@@ -98,10 +98,8 @@ impl<'a> Pricing<'a> {
         }
         self.again -= 1;
         let worth = worth_of(context, &left);
-        let total: i128 = left
-            .iter()
-            .map(|(class, left)| i128::from(worth.of(class)) * i128::from(*left))
-            .sum();
+        let total: i128 =
+            left.iter().map(|(class, left)| i128::from(worth.of(class)) * i128::from(*left)).sum();
         (self.placed, self.until) = (0, total / 2);
         let lanes = Lanes::new(context, &worth, &left, self.tier.style);
         Some(Bargains {

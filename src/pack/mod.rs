@@ -51,9 +51,9 @@ fn pack(context: &Context<'_, '_>) -> State {
         styles.iter().map(|style| pack_once(context, *style, &[None])).collect();
     packings.push(first_fit::pack(context));
     let best = best(context, packings);
-    let scarce = best
-        .as_ref()
-        .is_some_and(|state| state.left.iter().any(|(class, left)| *left > 0 && placeable(context, class)));
+    let scarce = best.as_ref().is_some_and(|state| {
+        state.left.iter().any(|(class, left)| *left > 0 && placeable(context, class))
+    });
     if !scarce || levels.len() < 2 {
         return best.unwrap_or_else(|| State::new(context.compiled));
     }
