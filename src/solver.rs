@@ -1,7 +1,9 @@
 //! The calls: options in, plan out.
 
-use crate::error::Error;
+use crate::compile::Compiled;
+use crate::error::{Error, InvalidInput};
 use crate::model::{Price, Problem};
+use crate::pack::{self, Context};
 use crate::plan::LaunchPlan;
 
 /// How a plan is to be made; the defaults are what most people want.
@@ -46,31 +48,71 @@ pub enum MinValuesPolicy {
 }
 
 /// A problem compiled once, to be asked often.
+///
+/// # Examples
+/// ```
+/// use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, Solver};
+///
+/// let web = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "1500m")])?);
+/// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+///     .with_offering(Offering::new("eu-1a", "on-demand", "0.1008".parse()?));
+/// let problem =
+///     Problem::builder().pod(web).instance_type(large).node_pool(NodePool::new("default")).build()?;
+/// let solver = Solver::new(&problem)?;
+/// let plan = solver.provision(&Options::default())?;
+/// assert_eq!(plan.launches().len(), 3);
+/// assert_eq!(plan.cost().total.to_string(), "0.3024");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
-pub struct Solver;
+pub struct Solver<'p> {
+    compiled: Compiled<'p>,
+}
 
-impl Solver {
+impl<'p> Solver<'p> {
     /// Compiles the problem.
     ///
     /// # Errors
-    /// A rule that the solver can't honour yet.
-    pub fn new(_problem: &Problem) -> Result<Self, Error> {
-        Err(Error::internal("being written"))
+    /// The rules that can't be honoured yet, each with the first pod or pool that has it
+    /// ([`Error::is_unsupported`]).
+    pub fn new(problem: &'p Problem) -> Result<Self, Error> {
+        Ok(Self { compiled: Compiled::new(problem)? })
     }
 
     /// A plan for the pending pods.
     ///
+    /// The same problem, with its parts given in any order, and the same options give the same plan.
+    ///
     /// # Errors
-    /// A broken invariant of the library.
-    pub fn provision(&self, _options: &Options) -> Result<LaunchPlan, Error> {
-        Err(Error::internal("being written"))
+    /// A fee that is below zero or more than [`Price::MAX_UNIT`] ([`Error::is_invalid_input`]).
+    pub fn provision(&self, options: &Options) -> Result<LaunchPlan, Error> {
+        let fee = options.objective.node_fee;
+        if fee < Price::ZERO || fee > Price::MAX_UNIT {
+            return Err(Error::invalid(vec![InvalidInput::new(
+                "options.objective.nodeFee",
+                format!("{fee} is out of range"),
+                format!("0 to {}", Price::MAX_UNIT),
+            )]));
+        }
+        let context = Context {
+            compiled: &self.compiled,
+            fee: i64::try_from(fee.nanos()).unwrap_or(i64::MAX),
+            lenient: options.min_values == MinValuesPolicy::BestEffort,
+        };
+        Ok(match options.effort {
+            Effort::FirstFit => pack::plan_first_fit(&context),
+            Effort::Greedy => pack::plan(&context),
+        })
     }
 }
 
 /// Says what to launch for the pending pods.
 ///
+/// Every pending pod is in the plan: on a launch, on a node of the problem, or unschedulable with
+/// reasons. See [`Solver`] for an example, and for asking more than once.
+///
 /// # Errors
-/// A rule that the solver can't honour yet, or a broken invariant of the library.
+/// As [`Solver::new`] and [`Solver::provision`].
 pub fn provision(problem: &Problem, options: &Options) -> Result<LaunchPlan, Error> {
     Solver::new(problem)?.provision(options)
 }

@@ -1,1 +1,6 @@
-//! (being written)
+//! Lower bounds on what any plan must pay, and the worth of each class that follows from them.
+
+mod relaxation;
+mod simplex;
+
+pub(crate) use relaxation::{Demand, Relaxation, Worth};

@@ -68,9 +68,9 @@ impl Bits {
         })
     }
 
-    /// Whether two sets agree on the numbers `from..to`.
-    pub(crate) fn words(&self) -> &[u64] {
-        &self.words
+    /// The empty set of the same length.
+    pub(crate) fn emptied(&self) -> Self {
+        Self { words: vec![0; self.words.len()] }
     }
 }
 

@@ -9,6 +9,7 @@
 mod anti_affinity;
 mod bits;
 mod class;
+mod column;
 mod id;
 mod intern;
 mod label;
@@ -20,10 +21,13 @@ mod rule;
 mod taint;
 mod unsupported;
 
-pub(crate) use bits::{Bits, transpose};
+pub(crate) use bits::Bits;
+pub(crate) use column::Column;
 pub(crate) use id::{ClassId, Id, IdVec, NodeId, OfferId, PoolId, ReservationId, RowId, ShapeId};
 pub(crate) use node::Running;
 pub(crate) use offer::{Offer, Pool, Reserved};
+pub(crate) use rule::NODE_NAME;
+pub(crate) use taint::untolerated;
 pub(crate) use port::PortUse;
 pub(crate) use resource::{Dims, charge, fits};
 
@@ -53,6 +57,26 @@ pub(crate) struct Compiled<'p> {
     pub(crate) reservations: IdVec<ReservationId, Reserved>,
     /// For each pool with `minValues`, for each of its keys, the label's state at each site.
     pub(crate) flexible: BTreeMap<Arc<str>, Vec<u32>>,
+    /// What can be bought and no other offer dominates.
+    pub(crate) columns: Vec<Column>,
+    /// For each site, the rows that admit it.
+    pub(crate) admits: Vec<Bits>,
+    /// Label keys of which any type or offering says something.
+    pub(crate) declared: BTreeSet<Arc<str>>,
+    pub(crate) grounds: Grounds,
+    /// For each pool and type that it can use, the first of its offers and how many they are.
+    first_offers: BTreeMap<(PoolId, usize), (OfferId, usize)>,
+}
+
+/// What reasons are made from: which condition holds where.
+#[derive(Debug)]
+pub(crate) struct Grounds {
+    pub(crate) rules: Rules,
+    pub(crate) table: LabelTable,
+    /// For each atom of the rules, the sites at which it holds.
+    pub(crate) holds: Vec<Bits>,
+    /// For each distinct list of tolerations, the sites that it tolerates.
+    pub(crate) tolerated: Vec<Bits>,
 }
 
 /// Pods that no rule can tell apart.
@@ -64,6 +88,8 @@ pub(crate) struct Class {
     pub(crate) count: u32,
     /// What one pod asks for.
     pub(crate) request: Vec<i64>,
+    /// The number of its set of rules about nodes.
+    pub(crate) rules: usize,
     /// Which sites meet its rules about nodes.
     pub(crate) row: RowId,
     pub(crate) priority: i32,
@@ -127,7 +153,7 @@ impl<'p> Compiled<'p> {
             .map(|requirement| requirement.key.clone())
             .collect();
         let mut table = LabelTable::new(&rules, flexible_keys.iter().cloned());
-        let Market { mut pools, mut offers, reservations } =
+        let Market { mut pools, mut offers, reservations, declared } =
             Market::of(problem, &mut table).map_err(Error::unsupported)?;
         let mut nodes = node::running(problem, &dims, &ports, &shared);
         nodes.values().for_each(|node| push_labels(&mut table, problem, node));
@@ -143,7 +169,8 @@ impl<'p> Compiled<'p> {
             let taints = taint::of_node(node, node::pool_of(problem, node));
             tainted.note(taints, offers.len() + id.index());
         }
-        let met = met_by_rules(&rules, &table, &tainted, sites);
+        let grounds = Grounds::of(rules, table, &tainted, sites);
+        let met = grounds.met(sites);
 
         let runs = |site: usize, daemon: usize| met[of_daemon[daemon]].contains(site);
         let daemon_uses = Daemons { problem, dims: &dims, ports: &ports };
@@ -178,6 +205,7 @@ impl<'p> Compiled<'p> {
                 entries: members.entries.clone(),
                 count: members.count,
                 request,
+                rules: of_class[id.index()],
                 row: rows.number(row),
                 priority: pod.priority,
                 per_node: if alone { 1 } else { u32::MAX },
@@ -187,8 +215,13 @@ impl<'p> Compiled<'p> {
             });
         }
         let flexible =
-            flexible_keys.into_iter().map(|key| (key.clone(), table.states(&key).to_vec()));
-        Ok(Self {
+            flexible_keys.into_iter().map(|key| (key.clone(), grounds.table.states(&key).to_vec()));
+        let flexible = flexible.collect();
+        let mut first_offers: BTreeMap<(PoolId, usize), (OfferId, usize)> = BTreeMap::new();
+        for (id, offer) in offers.iter() {
+            first_offers.entry((offer.pool, offer.instance)).or_insert((id, 0)).1 += 1;
+        }
+        let mut compiled = Self {
             problem,
             dims,
             classes: dense,
@@ -198,8 +231,15 @@ impl<'p> Compiled<'p> {
             shapes,
             nodes,
             reservations,
-            flexible: flexible.collect(),
-        })
+            flexible,
+            columns: Vec::new(),
+            admits: Vec::new(),
+            declared,
+            grounds,
+            first_offers,
+        };
+        (compiled.columns, compiled.admits) = column::columns(&compiled);
+        Ok(compiled)
     }
 
     /// The site of an offer, as a bit of the rows.
@@ -210,6 +250,28 @@ impl<'p> Compiled<'p> {
     /// The site of a running node, as a bit of the rows.
     pub(crate) fn site_of_node(&self, node: NodeId) -> usize {
         self.offers.len() + node.index()
+    }
+
+    /// Whether a launch of an offer can hold pods of these classes that ask for this much together.
+    pub(crate) fn holds(&self, offer: OfferId, classes: &[ClassId], load: &[i64]) -> bool {
+        let rows = &self.admits[offer.index()];
+        let shape = &self.shapes[self.offers[offer].shape];
+        shape.allocatable.iter().zip(load).all(|(have, want)| have >= want)
+            && classes.iter().all(|class| {
+                let class = &self.classes[*class];
+                rows.contains(class.row.index()) && !class.ports.blocks.overlaps(&shape.ports)
+            })
+    }
+
+    /// The offers of a pool's use of a type: they stand together.
+    pub(crate) fn offers_of(
+        &self,
+        pool: PoolId,
+        instance: usize,
+    ) -> impl Iterator<Item = OfferId> + use<> {
+        let (first, count) =
+            self.first_offers.get(&(pool, instance)).copied().unwrap_or((Id::from_index(0), 0));
+        (first.index()..first.index() + count).map(OfferId::from_index)
     }
 
     /// The first pod of a class.
@@ -226,7 +288,7 @@ fn push_labels(table: &mut LabelTable, problem: &Problem, running: &Running) {
         .iter()
         .map(|key| {
             let value = match &**key {
-                rule::NODE_NAME => Some(&node.name),
+                NODE_NAME => Some(&node.name),
                 well_known::HOSTNAME => node.labels.get(key).or(Some(&node.name)),
                 _ => node.labels.get(key),
             };
@@ -236,31 +298,32 @@ fn push_labels(table: &mut LabelTable, problem: &Problem, running: &Running) {
     table.push(&states);
 }
 
-/// For each set of rules, the sites that meet it.
-fn met_by_rules(
-    rules: &Rules,
-    table: &LabelTable,
-    tainted: &TaintedSites,
-    sites: usize,
-) -> Vec<Bits> {
-    let holds = table.holds(rules, sites);
-    let lists = rules.tolerations.lists();
-    let tolerated: Vec<Bits> = lists.iter().map(|list| tainted.tolerated(list, sites)).collect();
-    let met = rules.sets().iter().map(|set| {
-        let mut met = tolerated[set.tolerations].clone();
-        set.all.iter().for_each(|atom| met.and(&holds[*atom]));
-        if let Some(terms) = &set.terms {
-            let mut any = Bits::none(sites);
-            for term in terms.iter().filter(|term| !term.is_empty()) {
-                let mut whole = Bits::all(sites);
-                term.iter().for_each(|atom| whole.and(&holds[*atom]));
-                any.or(&whole);
+impl Grounds {
+    fn of(rules: Rules, table: LabelTable, tainted: &TaintedSites, sites: usize) -> Self {
+        let holds = table.holds(&rules, sites);
+        let lists = rules.tolerations.lists();
+        let tolerated = lists.iter().map(|list| tainted.tolerated(list, sites)).collect();
+        Self { rules, table, holds, tolerated }
+    }
+
+    /// For each set of rules, the sites that meet it.
+    fn met(&self, sites: usize) -> Vec<Bits> {
+        let met = self.rules.sets().iter().map(|set| {
+            let mut met = self.tolerated[set.tolerations].clone();
+            set.all.iter().for_each(|atom| met.and(&self.holds[*atom]));
+            if let Some(terms) = &set.terms {
+                let mut any = Bits::none(sites);
+                for term in terms.iter().filter(|term| !term.is_empty()) {
+                    let mut whole = Bits::all(sites);
+                    term.iter().for_each(|atom| whole.and(&self.holds[*atom]));
+                    any.or(&whole);
+                }
+                met.and(&any);
             }
-            met.and(&any);
-        }
-        met
-    });
-    met.collect()
+            met
+        });
+        met.collect()
+    }
 }
 
 /// What daemons take of each node.
@@ -295,7 +358,7 @@ impl Daemons<'_> {
                 shapes.push(self.shape(pool, instance, key.2.clone(), &pools[pool]))
             });
             offers[id].shape = shape;
-            if shapes[shape].allocatable.iter().any(|amount| *amount < 0) {
+            if !offers[id].available || shapes[shape].allocatable.iter().any(|amount| *amount < 0) {
                 usable.remove(id.index());
             }
         }

@@ -26,6 +26,8 @@ pub(crate) struct Offer {
     /// Price per hour in billionths.
     pub(crate) price: i64,
     pub(crate) reservation: Option<ReservationId>,
+    /// Whether it can be bought now; those that can't are listed for reasons alone.
+    pub(crate) available: bool,
     /// Labels that the launch itself must fix, with their values.
     pub(crate) pinned: Vec<(Arc<str>, Arc<str>)>,
     /// Set once the daemons are known.
@@ -56,6 +58,8 @@ pub(crate) struct Market {
     pub(crate) pools: IdVec<PoolId, Pool>,
     pub(crate) offers: IdVec<OfferId, Offer>,
     pub(crate) reservations: IdVec<ReservationId, Reserved>,
+    /// Label keys of which any type or offering says something.
+    pub(crate) declared: BTreeSet<Arc<str>>,
 }
 
 /// The most variants that one offering is listed in for labels that launches could still choose.
@@ -109,8 +113,12 @@ impl Market {
     /// Pools that leave too many labels open.
     pub(crate) fn of(problem: &Problem, table: &mut LabelTable) -> Result<Self, Vec<InvalidInput>> {
         let declared = Declared::of(&problem.instance_types);
-        let mut market =
-            Self { pools: IdVec::new(), offers: IdVec::new(), reservations: IdVec::new() };
+        let mut market = Self {
+            pools: IdVec::new(),
+            offers: IdVec::new(),
+            reservations: IdVec::new(),
+            declared: declared.keys.clone(),
+        };
         let numbers = market.reserve(&problem.instance_types);
         let mut faults = Vec::new();
         for (index, pool) in problem.node_pools.iter().enumerate() {
@@ -128,9 +136,6 @@ impl Market {
                 }
                 let maker = Maker { pool, requirements: &requirements, declared: &declared, at };
                 for (number, offering) in instance.offerings.iter().enumerate() {
-                    if !offering.available {
-                        continue;
-                    }
                     let Some(choices) = maker.states(offering, table) else { continue };
                     let variants: usize = choices.iter().map(Vec::len).product();
                     if variants > MAX_VARIANTS {
@@ -146,6 +151,7 @@ impl Market {
                             .reservation
                             .as_ref()
                             .and_then(|reservation| numbers.get(&reservation.id).copied()),
+                        available: offering.available,
                         pinned: Vec::new(),
                         shape: super::id::Id::from_index(0),
                     };
@@ -254,10 +260,10 @@ impl Maker<'_> {
         let said = said.reduce(|one, other| one.intersect(&other));
         let required = self.requirements.get(key);
         match said {
-            Some(said) => said.intersect(&required),
-            None if self.declared.keys.contains(key) => ValueSet::absent().intersect(&required),
-            None if self.requirements.names(key) => required,
-            None => ValueSet::absent(),
+            Some(said) => said.intersect(required),
+            None if self.declared.keys.contains(key) => ValueSet::absent().intersect(required),
+            None if required.is_any() => ValueSet::absent(),
+            None => required.clone(),
         }
     }
 }

@@ -78,6 +78,12 @@ pub(crate) fn of_node(node: &Node, pool: Option<&NodePool>) -> Vec<Taint> {
     hard(node.taints.iter().filter(|taint| !passing(taint)))
 }
 
+/// The first hard taint of a pool that a list of tolerations doesn't cover.
+pub(crate) fn untolerated(pool: &NodePool, tolerations: &[Toleration]) -> Option<Taint> {
+    let covered = |taint: &Taint| tolerations.iter().any(|entry| tolerates(entry, taint));
+    of_pool(pool).into_iter().find(|taint| !covered(taint))
+}
+
 fn hard<'a>(taints: impl Iterator<Item = &'a Taint>) -> Vec<Taint> {
     let mut taints: Vec<Taint> =
         taints.filter(|taint| taint.effect != Effect::PreferNoSchedule).cloned().collect();

@@ -37,6 +37,7 @@ impl Labels {
     }
 
     /// Keys and values by key.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &Arc<str>)> {
         self.0.iter().map(|(key, value)| (key, value))
     }

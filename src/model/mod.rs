@@ -36,7 +36,7 @@ pub use problem::{Namespace, PodDisruptionBudget, Problem, ProblemBuilder};
 pub use quantity::{ParseQuantityError, Quantity};
 pub use requirement::{Operator, Requirement, Requirements};
 pub use resource::Resources;
-pub(crate) use resource::{CPU, NODES, PODS, per_unit};
+pub(crate) use resource::{CPU, NODES, PODS, amount, per_unit};
 pub use selector::{LabelSelector, LabelSelectorRequirement, SelectorOperator};
 pub use spread::{NodeInclusionPolicy, TopologySpreadConstraint, WhenUnsatisfiable};
 pub use taint::{Effect, Taint, Toleration, TolerationOperator};

@@ -88,6 +88,13 @@ impl Pod {
         }
     }
 
+    /// The same pod under another name.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = name.into();
+        self
+    }
+
     /// Puts the pod in a namespace.
     #[must_use]
     pub fn with_namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {

@@ -202,6 +202,7 @@ impl Requirements {
     }
 
     /// The labels that are restricted at all, by key.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &ValueSet)> {
         self.0.iter()
     }

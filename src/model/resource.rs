@@ -56,6 +56,7 @@ impl Resources {
     }
 
     /// Names and amounts by name.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, Quantity)> {
         self.0.iter().map(|(name, amount)| (name, *amount))
     }

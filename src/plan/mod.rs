@@ -1,5 +1,9 @@
 //! The answer of a launch: what to create, what goes where, what has no place, what it costs.
 
+#[cfg(feature = "serde")]
+mod document;
+mod table;
+
 use crate::explain::Reason;
 use crate::model::{Labels, Price, Requirement, Resources, Taint};
 use std::collections::BTreeMap;
@@ -106,6 +110,21 @@ pub enum Proof {
     Within,
     /// Nothing.
     None,
+}
+
+impl Cost {
+    /// How far the total may be from the cheapest: (total − lower bound) / total in millionths,
+    /// rounded to the nearest; 0 for a total of 0.
+    #[must_use]
+    pub fn gap_millionths(&self) -> u32 {
+        let (total, bound) = (self.total.nanos(), self.lower_bound.nanos());
+        if total <= 0 {
+            return 0;
+        }
+        let above = total.saturating_sub(bound).clamp(0, total);
+        let millionths = above.saturating_mul(1_000_000).saturating_add(total / 2) / total;
+        u32::try_from(millionths).unwrap_or(1_000_000)
+    }
 }
 
 impl LaunchPlan {

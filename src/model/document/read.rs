@@ -27,7 +27,7 @@ impl<'c> Cursor<'c> {
     }
 
     /// Notes that this value is of the wrong kind.
-    fn wrong<T>(self, expected: impl Into<String>) -> Option<T> {
+    pub(crate) fn wrong<T>(self, expected: impl Into<String>) -> Option<T> {
         let problem = match self.value {
             Value::Null => "null".into(),
             Value::Bool(value) => value.to_string(),

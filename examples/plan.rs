@@ -1,0 +1,124 @@
+//! Says what to launch for the pending pods of a problem document, or of bundled data.
+//!
+//!     plan [PROBLEM.json] [--node-fee USD] [--baseline] [--json]
+//!
+//! It prints the plan as a table, or with `--json` the plan document with `stats.solveSeconds`
+//! added: the wall time of the library's calls, compiling included, parsing excluded. The plan is
+//! checked by `verify` before it is printed. The exit code is 0 with a plan, 2 on invalid input, and
+//! 1 when the library is at fault.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "an example does the input, output and timing that the library must not"
+)]
+
+use plimsoll::{Effort, Error, Options, Price, Problem, Solver, verify};
+use std::process::ExitCode;
+use std::time::Instant;
+
+const USAGE: &str = "usage: plan [PROBLEM.json] [--node-fee USD] [--baseline] [--json]
+
+  PROBLEM.json    the problem document; bundled data by default
+  --node-fee USD  a fee per node and hour, part of what is minimised
+  --baseline      first fit decreasing, blind to prices, to compare with
+  --json          print the plan document instead of a table";
+
+/// What ends the program without a plan.
+struct Failure {
+    message: String,
+    code: u8,
+}
+
+/// The caller's fault.
+fn refused(message: impl Into<String>) -> Failure {
+    Failure { message: message.into(), code: 2 }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { message: error.to_string(), code: if error.is_internal() { 1 } else { 2 } }
+    }
+}
+
+#[derive(Default)]
+struct Arguments {
+    path: Option<String>,
+    options: Options,
+    json: bool,
+    help: bool,
+}
+
+fn main() -> ExitCode {
+    match parse(std::env::args().skip(1)).and_then(|arguments| run(&arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{}", failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Failure> {
+    let mut arguments = Arguments::default();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--json" => arguments.json = true,
+            "--help" | "-h" => arguments.help = true,
+            "--baseline" => arguments.options.effort = Effort::FirstFit,
+            "--node-fee" => {
+                let fee = words.next().ok_or_else(|| refused("--node-fee needs an amount"))?;
+                arguments.options.objective.node_fee = fee
+                    .parse::<Price>()
+                    .map_err(|error| refused(format!("--node-fee {fee}: {error}")))?;
+            }
+            "--refine" | "--preferences" => {
+                return Err(refused(format!("{word} isn't available in this version")));
+            }
+            flag if flag.starts_with('-') => {
+                return Err(refused(format!("{flag} isn't known\n{USAGE}")));
+            }
+            _ if arguments.path.is_some() => return Err(refused("one problem at a time")),
+            _ => arguments.path = Some(word),
+        }
+    }
+    Ok(arguments)
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.help {
+        println!("{USAGE}");
+        return Ok(());
+    }
+    let problem = match &arguments.path {
+        None => plimsoll_testdata::problem("web-small")
+            .ok_or_else(|| refused("the bundled problem is missing"))?,
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| refused(format!("{path}: {error}")))?;
+            Problem::from_json(&text)?
+        }
+    };
+
+    let start = Instant::now();
+    let plan = Solver::new(&problem)?.provision(&arguments.options)?;
+    let seconds = start.elapsed().as_secs_f64();
+
+    if let Err(violations) = verify(&problem, &plan) {
+        let message =
+            format!("the plan breaks rules, which is a fault of the library\n{violations}");
+        return Err(Failure { message, code: 1 });
+    }
+    if arguments.json {
+        let mut document: serde_json::Value = serde_json::from_str(&plan.to_json())
+            .map_err(|error| Failure { message: error.to_string(), code: 1 })?;
+        document["stats"]["solveSeconds"] = seconds.into();
+        println!("{document}");
+        eprintln!("verified: the plan breaks no rule");
+    } else {
+        println!("{plan}");
+        println!("solved in {seconds:.3} s; verified: the plan breaks no rule");
+    }
+    Ok(())
+}

@@ -1,0 +1,371 @@
+//! The resource-price bound.
+//!
+//! *Problem.* A lower bound on the price of the nodes that any plan must launch, cheap to compute and
+//! easy to check.
+//!
+//! *Idea.* Every legal plan satisfies a few linear inequalities over the number `y_t` of nodes bought
+//! of each column `t` (see [`crate::compile::Column`]):
+//!
+//! - **Room.** Let `F` be a set of columns, and take the classes that can run on no column outside
+//!   `F`. What they ask for of a resource `d` must be bought on columns of `F`, or be free on running
+//!   nodes that can take one of them: `Σ_{t∈F} C_td y_t ≥ Σ n_i r_id − Σ free_ed`.
+//! - **Slots.** No node of column `t` holds more than `m_it` pods of class `i`:
+//!   `Σ_t m_it y_t ≥ n_i − Σ_e m_ie`.
+//! - **Reservations.** At most so many nodes use one: `−Σ_t y_t ≥ −U`.
+//!
+//! Multiply each by a price `λ ≥ 0` and add up. If for each column the prices of what a node gives add
+//! up to at most what it costs (`Σ_k λ_k A_kt ≤ c_t`), then every plan costs at least `Σ_k λ_k b_k`.
+//! The best prices are the dual of a small linear programme; which prices are used plays no part in
+//! why the bound is right.
+//!
+//! *Certificate.* The prices are rounded to integers (units of 2^-[`SCALE`] billionths), scaled down
+//! where a column's sum exceeds its cost, and the bound is computed from them in integers alone.
+//! Dominated columns need no check: what dominates them lies in the same sets, gives as much and costs
+//! no more.
+//!
+//! *Cost.* One linear programme with a row for each column and at most [`MAX_PRICES`] variables.
+//!
+//! References: Farley 1990 (bounds from any dual prices); the "L0" and "L1" bounds of vector bin
+//! packing with variable bin sizes; Dantzig and Wolfe 1960.
+
+use super::simplex::{Matrix, ONE, POINT, maximize};
+use crate::compile::{Bits, ClassId, Column, Compiled, Id, IdVec, NodeId, fits};
+use std::collections::BTreeMap;
+
+/// Prices are integers in units of 2^-SCALE billionths per unit of resource.
+const SCALE: u32 = POINT;
+/// The most prices that are worked out: the sets and slots with the most at stake come first.
+const MAX_PRICES: usize = 48;
+
+/// How many pods of a class must be placed, and on columns of which weight.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Demand {
+    pub(crate) class: ClassId,
+    /// Columns of this weight alone; `None`: of any.
+    pub(crate) weight: Option<i32>,
+    pub(crate) count: u32,
+    /// How many of these no running node can take: at least so many need a launch.
+    pub(crate) beyond_running: u32,
+}
+
+/// One inequality `Σ_t a_t y_t ≥ b` that every plan satisfies.
+#[derive(Clone, Debug)]
+struct Inequality {
+    kind: Kind,
+    /// The coefficient of each column.
+    columns: Vec<i64>,
+    bound: i128,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Kind {
+    /// Of a resource, on a set of columns.
+    Room { set: usize, dim: usize },
+    /// Of nodes for a class.
+    Slots { class: ClassId },
+    /// Of a reservation.
+    Reservation,
+}
+
+/// Inequalities that every plan for a demand satisfies, and prices for them.
+#[derive(Debug)]
+pub(crate) struct Relaxation {
+    inequalities: Vec<Inequality>,
+    /// In units of 2^-[`SCALE`] billionths.
+    prices: Vec<i128>,
+    /// For each demand, the set of columns that can take it.
+    sets: Vec<Bits>,
+    /// A lower bound that needs no prices.
+    plain: i128,
+}
+
+/// What one pod of each class is worth, in 1/256 of a billionth: what the bound counts for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Worth {
+    /// For each class, by resource.
+    pub(crate) by_dim: IdVec<ClassId, Vec<i64>>,
+    /// For each class, what is no resource's.
+    pub(crate) slot: IdVec<ClassId, i64>,
+}
+
+impl Worth {
+    /// The worth of one pod.
+    pub(crate) fn of(&self, class: ClassId) -> i64 {
+        self.by_dim[class].iter().fold(self.slot[class], |sum, part| sum.saturating_add(*part))
+    }
+}
+
+/// The most that one part of a pod's worth may be, so that sums of them can't overflow.
+const MAX_WORTH: i128 = 1 << 48;
+
+impl Relaxation {
+    /// Finds prices for a demand that these running nodes can help to meet. `fee` is added to the
+    /// price of every launch.
+    pub(crate) fn new(
+        compiled: &Compiled<'_>,
+        demands: &[Demand],
+        running: &[NodeId],
+        fee: i64,
+    ) -> Self {
+        let costs: Vec<i64> =
+            compiled.columns.iter().map(|column| column.price.saturating_add(fee)).collect();
+        let sets: Vec<Bits> = demands.iter().map(|demand| takers(compiled, demand)).collect();
+        let plain = demands.iter().zip(&sets).filter(|(demand, _)| demand.beyond_running > 0);
+        let plain = plain.filter_map(|(_, set)| set.iter().map(|column| costs[column]).min()).max();
+        let inequalities = inequalities(compiled, demands, running, &sets, &costs);
+        let prices = prices(&inequalities, &costs);
+        Self { inequalities, prices, sets, plain: plain.map_or(0, i128::from) }
+    }
+
+    /// No plan for the demand costs less, in billionths per hour, fees included.
+    pub(crate) fn lower_bound(&self) -> i128 {
+        let priced = self.inequalities.iter().zip(&self.prices);
+        let sum = priced.fold(0_i128, |sum, (inequality, price)| {
+            sum.saturating_add(price.saturating_mul(inequality.bound))
+        });
+        // The least whole number that is not below the sum: prices are whole.
+        let whole = (sum >> SCALE) + i128::from(sum & ((1 << SCALE) - 1) != 0);
+        whole.max(self.plain)
+    }
+
+    /// What one pod of each class is worth.
+    pub(crate) fn worth(&self, compiled: &Compiled<'_>, demands: &[Demand]) -> Worth {
+        let dims = compiled.dims.len();
+        let mut worth = Worth {
+            by_dim: compiled.classes.iter().map(|_| vec![0; dims]).collect(),
+            slot: compiled.classes.iter().map(|_| 0).collect(),
+        };
+        let distinct = distinct(&self.sets);
+        for (demand, set) in demands.iter().zip(&self.sets) {
+            let request = &compiled.classes[demand.class].request;
+            for (inequality, price) in self.inequalities.iter().zip(&self.prices) {
+                let part = |amount: i64| {
+                    let exact = price.saturating_mul(i128::from(amount)) >> (SCALE - 8);
+                    i64::try_from(exact.min(MAX_WORTH)).unwrap_or(i64::MAX)
+                };
+                match inequality.kind {
+                    Kind::Room { set: of, dim } => {
+                        if set.is_empty() || distinct[of].includes(set) {
+                            worth.by_dim[demand.class][dim] += part(request[dim]);
+                        }
+                    }
+                    Kind::Slots { class } if class == demand.class => {
+                        worth.slot[class] += part(1);
+                    }
+                    Kind::Slots { .. } | Kind::Reservation => {}
+                }
+            }
+        }
+        worth
+    }
+}
+
+/// The columns that can take one pod of a demand.
+fn takers(compiled: &Compiled<'_>, demand: &Demand) -> Bits {
+    let class = &compiled.classes[demand.class];
+    let mut takers = Bits::none(compiled.columns.len());
+    for (at, column) in compiled.columns.iter().enumerate() {
+        if demand.weight.is_none_or(|weight| weight == column.weight)
+            && column.admits(class.row)
+            && slots(compiled, column, demand.class) > 0
+        {
+            takers.insert(at);
+        }
+    }
+    takers
+}
+
+/// How many pods of a class a node of a column holds at most.
+fn slots(compiled: &Compiled<'_>, column: &Column, class: ClassId) -> u32 {
+    let (shape, class) = (&compiled.shapes[column.shape], &compiled.classes[class]);
+    if class.ports.blocks.overlaps(&shape.ports) {
+        return 0;
+    }
+    fits(&shape.allocatable, &class.request, class.per_node)
+}
+
+/// The distinct sets, in the order of the sets; the empty one is left out.
+fn distinct(sets: &[Bits]) -> Vec<&Bits> {
+    let mut distinct: Vec<&Bits> = sets.iter().filter(|set| !set.is_empty()).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    distinct
+}
+
+fn inequalities(
+    compiled: &Compiled<'_>,
+    demands: &[Demand],
+    running: &[NodeId],
+    sets: &[Bits],
+    costs: &[i64],
+) -> Vec<Inequality> {
+    let mut found: Vec<(u128, Inequality)> = Vec::new();
+    rooms(compiled, demands, running, sets, costs, &mut found);
+    slot_rows(compiled, demands, sets, costs, &mut found);
+    // The most at stake first; ties in a fixed order.
+    found.sort_by_key(|(stake, inequality)| (std::cmp::Reverse(*stake), inequality.kind));
+    found.truncate(MAX_PRICES);
+    let mut inequalities: Vec<Inequality> = found.into_iter().map(|(_, row)| row).collect();
+    for (id, reserved) in compiled.reservations.iter() {
+        let uses = |column: &Column| -i64::from(column.reservation == Some(id));
+        let columns: Vec<i64> = compiled.columns.iter().map(uses).collect();
+        if columns.iter().any(|uses| *uses != 0) {
+            let bound = -i128::from(reserved.remaining);
+            inequalities.push(Inequality { kind: Kind::Reservation, columns, bound });
+        }
+    }
+    inequalities
+}
+
+/// For each distinct set of columns and each resource, what must be bought there.
+fn rooms(
+    compiled: &Compiled<'_>,
+    demands: &[Demand],
+    running: &[NodeId],
+    sets: &[Bits],
+    costs: &[i64],
+    found: &mut Vec<(u128, Inequality)>,
+) {
+    let dims = compiled.dims.len();
+    let distinct = distinct(sets);
+    let mut members: BTreeMap<&Bits, Vec<usize>> = BTreeMap::new();
+    for (at, set) in sets.iter().enumerate().filter(|(_, set)| !set.is_empty()) {
+        members.entry(set).or_default().push(at);
+    }
+    for (number, set) in distinct.iter().enumerate() {
+        let inside: Vec<usize> = members
+            .iter()
+            .filter(|(other, _)| set.includes(other))
+            .flat_map(|(_, members)| members.iter().copied())
+            .collect();
+        let mut needed = vec![0_i128; dims];
+        let mut rows = Bits::none(compiled.rows.len());
+        for at in &inside {
+            let class = &compiled.classes[demands[*at].class];
+            rows.insert(class.row.index());
+            for (sum, amount) in needed.iter_mut().zip(&class.request) {
+                *sum += i128::from(*amount) * i128::from(demands[*at].count);
+            }
+        }
+        for id in running {
+            if compiled.admits[compiled.site_of_node(*id)].overlaps(&rows) {
+                for (sum, free) in needed.iter_mut().zip(&compiled.nodes[*id].free) {
+                    *sum -= i128::from((*free).max(0));
+                }
+            }
+        }
+        for (dim, bound) in needed.iter().enumerate().filter(|(_, bound)| **bound > 0) {
+            let amount = |column: &Column| compiled.shapes[column.shape].allocatable[dim];
+            let mut columns = vec![0; compiled.columns.len()];
+            set.iter().for_each(|at| columns[at] = amount(&compiled.columns[at]).max(0));
+            let stake = stake(*bound, &columns, costs);
+            let kind = Kind::Room { set: number, dim };
+            found.push((stake, Inequality { kind, columns, bound: *bound }));
+        }
+    }
+}
+
+/// For each class, the nodes that its number alone asks for.
+fn slot_rows(
+    compiled: &Compiled<'_>,
+    demands: &[Demand],
+    sets: &[Bits],
+    costs: &[i64],
+    found: &mut Vec<(u128, Inequality)>,
+) {
+    for (demand, set) in demands.iter().zip(sets).filter(|(_, set)| !set.is_empty()) {
+        let class = &compiled.classes[demand.class];
+        if demand.beyond_running == 0 || class.per_node == u32::MAX && demands.len() > MAX_PRICES / 2 {
+            continue;
+        }
+        let mut columns = vec![0; compiled.columns.len()];
+        for at in set.iter() {
+            columns[at] = i64::from(slots(compiled, &compiled.columns[at], demand.class));
+        }
+        let bound = i128::from(demand.beyond_running);
+        let stake = stake(bound, &columns, costs);
+        let kind = Kind::Slots { class: demand.class };
+        found.push((stake, Inequality { kind, columns, bound }));
+    }
+}
+
+/// What an inequality alone proves: the cost of its bound at the best rate, in billionths.
+fn stake(bound: i128, columns: &[i64], costs: &[i64]) -> u128 {
+    let rates = columns.iter().zip(costs).filter(|(amount, _)| **amount > 0);
+    let rates = rates.map(|(amount, cost)| {
+        bound.unsigned_abs().saturating_mul(u128::from(cost.unsigned_abs()))
+            / u128::from(amount.unsigned_abs())
+    });
+    rates.min().unwrap_or(0)
+}
+
+/// Integer prices for the inequalities under which no column gives more than it costs.
+fn prices(inequalities: &[Inequality], costs: &[i64]) -> Vec<i128> {
+    let highest = i128::from(costs.iter().copied().max().unwrap_or(0).max(1));
+    // Each inequality is scaled so that its largest coefficient is one.
+    let scale: Vec<i128> = inequalities
+        .iter()
+        .map(|row| i128::from(row.columns.iter().map(|a| a.abs()).max().unwrap_or(0).max(1)))
+        .collect();
+    let largest = inequalities.iter().zip(&scale).map(|(row, scale)| row.bound.abs() / scale + 1);
+    let largest = largest.max().unwrap_or(1);
+    let fixed = |number: i128, scale: i128| number.saturating_mul(ONE) / scale;
+    let gain: Vec<i128> = inequalities
+        .iter()
+        .zip(&scale)
+        .map(|(row, scale)| fixed(row.bound, scale.saturating_mul(largest)))
+        .collect();
+    let mut entries = Vec::with_capacity(inequalities.len() * costs.len());
+    for column in 0..costs.len() {
+        for (row, scale) in inequalities.iter().zip(&scale) {
+            entries.push(fixed(i128::from(row.columns[column]), *scale));
+        }
+    }
+    let right: Vec<i128> = costs.iter().map(|cost| fixed(i128::from(*cost), highest)).collect();
+    let matrix = Matrix { width: inequalities.len(), entries };
+    let solution = maximize(&gain, matrix, &right);
+    let mut prices: Vec<i128> = solution
+        .iter()
+        .zip(&scale)
+        // Fixed-point prices have SCALE bits behind the point already.
+        .map(|(price, scale)| price.saturating_mul(highest) / scale)
+        .collect();
+    repair(inequalities, costs, &mut prices);
+    prices
+}
+
+/// Lowers prices until no column gives more than it costs: exact, in integers.
+fn repair(inequalities: &[Inequality], costs: &[i64], prices: &mut [i128]) {
+    let given = |column: usize, prices: &[i128]| {
+        inequalities.iter().zip(prices).fold(0_i128, |sum, (row, price)| {
+            sum.saturating_add(price.saturating_mul(i128::from(row.columns[column])))
+        })
+    };
+    // What a free node gives must be worth nothing.
+    for (column, cost) in costs.iter().enumerate() {
+        if *cost == 0 && given(column, prices) > 0 {
+            for (row, price) in inequalities.iter().zip(prices.iter_mut()) {
+                if row.columns[column] > 0 {
+                    *price = 0;
+                }
+            }
+        }
+    }
+    // One factor for all prices keeps their proportions: Farley's scaling.
+    const FACTOR: u32 = 30;
+    let mut factor = 1_i128 << FACTOR;
+    for (column, cost) in costs.iter().enumerate() {
+        let (given, cost) = (given(column, prices), i128::from(*cost) << SCALE);
+        if given > cost {
+            factor = factor.min(cost.saturating_mul(1 << FACTOR) / given);
+        }
+    }
+    if factor < 1 << FACTOR {
+        // Prices of reservations stay: they only make the sums smaller.
+        for (row, price) in inequalities.iter().zip(prices.iter_mut()) {
+            if row.kind != Kind::Reservation {
+                *price = price.saturating_mul(factor) >> FACTOR;
+            }
+        }
+    }
+}

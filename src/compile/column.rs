@@ -1,0 +1,109 @@
+//! Columns: offers that differ in nothing that matters, as one thing to buy.
+//!
+//! Two offers of a shape at one price that every row treats alike (the zones of a type, say, where no
+//! pod asks for a zone) are one column. Of two columns of pools of one weight, one is *dominated* by
+//! the other when it is no cheaper, no larger in any resource, takes no class that the other refuses,
+//! and the other is never scarce: whatever is put on the first can be put on the second, so the
+//! packer needs to look at the second alone. Dominated columns are kept for `alternatives`.
+
+use super::bits::{Bits, transpose};
+use super::id::{Id, IdVec, OfferId, PoolId, ReservationId, RowId, ShapeId};
+use super::{Compiled, Shape};
+
+/// Offers that differ in nothing that matters.
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    pub(crate) pool: PoolId,
+    pub(crate) weight: i32,
+    pub(crate) shape: ShapeId,
+    /// Price per hour in billionths, without fees.
+    pub(crate) price: i64,
+    pub(crate) reservation: Option<ReservationId>,
+    /// The rows that admit it, by row.
+    pub(crate) admits: Bits,
+    /// Its offers, in the order of their ids.
+    pub(crate) offers: Vec<OfferId>,
+}
+
+/// The columns of a problem that no other dominates, in the order of their first offers; and for each
+/// site the rows that admit it.
+pub(crate) fn columns(compiled: &Compiled<'_>) -> (Vec<Column>, Vec<Bits>) {
+    let sites = compiled.offers.len() + compiled.nodes.len();
+    let admits = transpose(compiled.rows.values(), sites);
+    let mut columns: Vec<Column> = Vec::new();
+    let mut first_of_shape: IdVec<ShapeId, usize> =
+        compiled.shapes.iter().map(|_| usize::MAX).collect();
+    for (id, offer) in compiled.offers.iter() {
+        let rows = &admits[id.index()];
+        if rows.is_empty() {
+            continue;
+        }
+        let from = first_of_shape[offer.shape].min(columns.len());
+        first_of_shape[offer.shape] = from;
+        let same = columns[from..].iter_mut().find(|column| {
+            column.shape == offer.shape
+                && column.price == offer.price
+                && column.reservation == offer.reservation
+                && column.admits == *rows
+        });
+        match same {
+            Some(column) => column.offers.push(id),
+            None => columns.push(Column {
+                pool: offer.pool,
+                weight: compiled.pools[offer.pool].weight,
+                shape: offer.shape,
+                price: offer.price,
+                reservation: offer.reservation,
+                admits: rows.clone(),
+                offers: vec![id],
+            }),
+        }
+    }
+    (undominated(compiled, columns), admits)
+}
+
+fn undominated(compiled: &Compiled<'_>, columns: Vec<Column>) -> Vec<Column> {
+    let mut order: Vec<usize> = (0..columns.len()).collect();
+    // Cheapest first; at one price the larger first, so that whatever dominates comes before.
+    order.sort_by_key(|at| {
+        let column = &columns[*at];
+        let room: i128 =
+            compiled.shapes[column.shape].allocatable.iter().map(|have| i128::from(*have)).sum();
+        (column.price, std::cmp::Reverse(room), std::cmp::Reverse(column.admits.count()), *at)
+    });
+    let mut kept: Vec<usize> = Vec::new();
+    for at in order {
+        if !kept.iter().any(|other| dominates(compiled, &columns[*other], &columns[at])) {
+            kept.push(at);
+        }
+    }
+    kept.sort_unstable();
+    let mut keep = kept.into_iter().peekable();
+    let chosen = columns.into_iter().enumerate().filter(|(at, _)| keep.next_if_eq(at).is_some());
+    chosen.map(|(_, column)| column).collect()
+}
+
+fn dominates(compiled: &Compiled<'_>, better: &Column, worse: &Column) -> bool {
+    let (large, small): (&Shape, &Shape) =
+        (&compiled.shapes[better.shape], &compiled.shapes[worse.shape]);
+    let pool = &compiled.pools[better.pool];
+    let never_scarce = better.reservation.is_none()
+        && (pool.limits.is_empty()
+            || better.pool == worse.pool
+                && large.charge.iter().zip(&small.charge).all(|(mine, theirs)| mine <= theirs));
+    let as_free = pool.min_values.is_empty() || better.pool == worse.pool;
+    never_scarce
+        && as_free
+        && better.price <= worse.price
+        && better.weight == worse.weight
+        && large.allocatable.iter().zip(&small.allocatable).all(|(mine, theirs)| mine >= theirs)
+        && small.ports.includes(&large.ports)
+        && better.admits.includes(&worse.admits)
+}
+
+impl Column {
+    /// Whether a row admits the column.
+    pub(crate) fn admits(&self, row: RowId) -> bool {
+        self.admits.contains(row.index())
+    }
+}

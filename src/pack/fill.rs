@@ -1,0 +1,297 @@
+//! Filling one node.
+//!
+//! *Problem.* Given room for pods and the classes that are left, choose how many of each to put there
+//! so that they are worth as much as possible: a knapsack with several dimensions.
+//!
+//! *Idea.* Step by step take the class whose request lies best along what is free: the score of a
+//! class is the sum over resources of what its request is worth times the share of the resource that
+//! is still free, so that large pods come first and a resource that runs short is left to those who
+//! need it least. Of the best class about half of what fits is taken at a time, so that classes mix
+//! and the room is used up evenly; the steps grow with the logarithm of the counts.
+//!
+//! Classes of one row and one direction (how their worth divides over the resources) are a *lane*,
+//! largest first; in each lane only the first class that still fits is scored. Within a fill what
+//! doesn't fit once never fits again, so each lane is walked once.
+//!
+//! *Cost.* One look at each class of the admitted lanes, and lanes × steps scores.
+//!
+//! References: Panigrahy et al. 2011, "Heuristics for vector bin packing" (dot product, bin-centric).
+
+use super::flexible::Minimums;
+use super::state::{Context, Room};
+use crate::bound::Worth;
+use crate::compile::{Bits, ClassId, IdVec, RowId, fits};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// How the classes left to pack are looked at.
+#[derive(Clone, Debug)]
+pub(crate) struct Lanes {
+    lanes: Vec<Lane>,
+    /// For each class, the parts of its worth by resource; at least one where it asks for any.
+    parts: IdVec<ClassId, Vec<i64>>,
+    /// For each class, its worth.
+    worth: IdVec<ClassId, i64>,
+    /// For each class, its lane.
+    lane: IdVec<ClassId, usize>,
+    style: Style,
+}
+
+#[derive(Clone, Debug)]
+struct Lane {
+    row: RowId,
+    /// Largest worth first.
+    classes: Vec<ClassId>,
+}
+
+/// How a class is scored.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Style {
+    /// By worth along what is free, about half of what fits at a time.
+    Balanced,
+    /// By worth alone, all that fits at a time: first fit decreasing in one node.
+    Largest,
+    /// As balanced, but resources that run short count much less.
+    Careful,
+}
+
+/// What one node is to hold more.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filling {
+    /// By class.
+    pub(crate) items: Vec<(ClassId, u32)>,
+    /// What these items ask for together.
+    pub(crate) load: Vec<i64>,
+    /// What they are worth together, in 1/256 of a billionth.
+    pub(crate) worth: i128,
+}
+
+/// With more classes than this, a lane holds the classes of one direction; with fewer, one class.
+const FEW: usize = 192;
+
+impl Lanes {
+    /// Sorts the classes of which any are left into lanes.
+    pub(crate) fn new(
+        context: &Context<'_, '_>,
+        worth: &Worth,
+        left: &IdVec<ClassId, u32>,
+        style: Style,
+    ) -> Self {
+        let compiled = context.compiled;
+        let part = |(id, class): (ClassId, &crate::compile::Class)| -> Vec<i64> {
+            let parts = worth.by_dim[id].iter().zip(&class.request);
+            parts.map(|(part, asked)| if *asked > 0 { (*part).max(1) } else { 0 }).collect()
+        };
+        let parts: IdVec<ClassId, Vec<i64>> = compiled.classes.iter().map(part).collect();
+        let total: IdVec<ClassId, i64> =
+            compiled.classes.ids().map(|class| worth.of(class).max(1)).collect();
+        let waiting: Vec<ClassId> =
+            left.iter().filter(|(_, left)| **left > 0).map(|(class, _)| class).collect();
+        let mut by_kind: BTreeMap<(RowId, u64), Vec<ClassId>> = BTreeMap::new();
+        for (number, class) in (0_u64..).zip(&waiting) {
+            let kind = if waiting.len() <= FEW { number } else { direction(&parts[*class]) };
+            by_kind.entry((compiled.classes[*class].row, kind)).or_default().push(*class);
+        }
+        let mut lane: IdVec<ClassId, usize> = compiled.classes.iter().map(|_| usize::MAX).collect();
+        let mut lanes = Vec::with_capacity(by_kind.len());
+        for ((row, _), mut classes) in by_kind {
+            classes.sort_by_key(|class| (std::cmp::Reverse(total[*class]), *class));
+            classes.iter().for_each(|class| lane[*class] = lanes.len());
+            lanes.push(Lane { row, classes });
+        }
+        Self { lanes, parts, worth: total, lane, style }
+    }
+
+    /// Forgets a class of which none are left.
+    pub(crate) fn forget(&mut self, class: ClassId) {
+        if let Some(lane) = self.lanes.get_mut(self.lane[class]) {
+            lane.classes.retain(|other| *other != class);
+        }
+    }
+
+    /// What a room can hold of what is left, beside what it holds already.
+    pub(crate) fn fill(
+        &self,
+        context: &Context<'_, '_>,
+        room: &Room<'_>,
+        held: &[(ClassId, u32)],
+        left: &IdVec<ClassId, u32>,
+    ) -> Filling {
+        let mut node = Node::new(context, room, held, left);
+        let admitted = self.lanes.iter().filter(|lane| room.admits(lane.row));
+        let mut cursors: Vec<&[ClassId]> = admitted.map(|lane| &lane.classes[..]).collect();
+        let mut shares = vec![0_i64; room.free.len()];
+        loop {
+            for (share, (free, all)) in shares.iter_mut().zip(node.free.iter().zip(room.all)) {
+                *share = self.style.share(*free, *all);
+            }
+            let mut best: Option<(i64, ClassId, u32)> = None;
+            cursors.retain_mut(|rest| {
+                while let [class, others @ ..] = *rest {
+                    let count = node.takes(*class);
+                    if count > 0 {
+                        let score = self.score(*class, &shares);
+                        if best.is_none_or(|(most, first, _)| {
+                            score > most || score == most && *class < first
+                        }) {
+                            best = Some((score, *class, count));
+                        }
+                        return true;
+                    }
+                    *rest = others;
+                }
+                false
+            });
+            let Some((_, class, count)) = best else { break };
+            let count = if self.style == Style::Largest { count } else { count.div_ceil(2) };
+            node.put(class, count, self.worth[class]);
+        }
+        node.finish()
+    }
+
+    fn score(&self, class: ClassId, shares: &[i64]) -> i64 {
+        match self.style {
+            Style::Largest => self.worth[class],
+            Style::Balanced | Style::Careful => {
+                let parts = self.parts[class].iter().zip(shares);
+                parts.fold(0, |sum: i64, (part, share)| sum.saturating_add(part.saturating_mul(*share)))
+            }
+        }
+    }
+}
+
+impl Style {
+    /// The weight of a resource of which so much is still free, up to 4096.
+    fn share(self, free: i64, all: i64) -> i64 {
+        if all <= 0 || free <= 0 {
+            return 0;
+        }
+        let share = i64::try_from(i128::from(free) * 4096 / i128::from(all)).unwrap_or(4096);
+        match self {
+            Self::Balanced | Self::Largest => share.max(1),
+            Self::Careful => (share * share / 4096).max(1),
+        }
+    }
+}
+
+/// How a class's worth divides over the resources, in steps of an octave's half or so.
+fn direction(parts: &[i64]) -> u64 {
+    let total: i128 = parts.iter().map(|part| i128::from(*part)).sum();
+    parts.iter().fold(0, |key: u64, part| {
+        let share = if total == 0 { 0 } else { i128::from(*part) * 12 / total };
+        key.wrapping_mul(13).wrapping_add(u64::try_from(share).unwrap_or(0))
+    })
+}
+
+/// A node while it is being filled.
+struct Node<'a> {
+    context: &'a Context<'a, 'a>,
+    room: &'a Room<'a>,
+    held: &'a [(ClassId, u32)],
+    left: &'a IdVec<ClassId, u32>,
+    free: Vec<i64>,
+    ports: Bits,
+    attached: BTreeSet<(Arc<str>, Arc<str>)>,
+    items: Vec<(ClassId, u32)>,
+    worth: i128,
+    minimums: Option<Minimums>,
+}
+
+impl<'a> Node<'a> {
+    fn new(
+        context: &'a Context<'a, 'a>,
+        room: &'a Room<'a>,
+        held: &'a [(ClassId, u32)],
+        left: &'a IdVec<ClassId, u32>,
+    ) -> Self {
+        let minimums = room.pool.map(|pool| Minimums::of(context, pool, held));
+        Self {
+            context,
+            room,
+            held,
+            left,
+            free: room.free.to_vec(),
+            ports: room.ports.clone(),
+            attached: room.attached.cloned().unwrap_or_default(),
+            items: Vec::new(),
+            worth: 0,
+            minimums,
+        }
+    }
+
+    /// How many more pods of a class the node can take, of those that are left.
+    fn takes(&self, id: ClassId) -> u32 {
+        let class = self.context.class(id);
+        let added = count_of(&self.items, id);
+        let held = added + count_of(self.held, id);
+        let most = self.left[id].saturating_sub(added).min(class.per_node.saturating_sub(held));
+        let mut count = fits(&self.free, &class.request, most);
+        if count == 0 || class.ports.any() && class.ports.blocks.overlaps(&self.ports) {
+            return 0;
+        }
+        let clash = |(other, _): &(ClassId, u32)| class.conflicts.binary_search(other).is_ok();
+        if !class.conflicts.is_empty() && self.held.iter().chain(&self.items).any(clash) {
+            return 0;
+        }
+        if self.room.attached.is_some() && !class.shared.is_empty() && added == 0 {
+            count = self.takes_with_volumes(id, count);
+        }
+        match &self.minimums {
+            Some(minimums) => {
+                let held: Vec<ClassId> =
+                    self.held.iter().chain(&self.items).map(|(class, _)| *class).collect();
+                let load: Vec<i64> =
+                    self.room.all.iter().zip(&self.free).map(|(all, free)| all - free).collect();
+                minimums.admit(self.context, &held, &load, id, count)
+            }
+            None => count,
+        }
+    }
+
+    fn takes_with_volumes(&self, id: ClassId, most: u32) -> u32 {
+        let class = self.context.class(id);
+        let mut free = self.free.clone();
+        for (at, volume) in &class.shared {
+            if !self.attached.contains(volume) {
+                free[*at] -= 1;
+                if free[*at] < 0 {
+                    return 0;
+                }
+            }
+        }
+        fits(&free, &class.request, most)
+    }
+
+    fn put(&mut self, id: ClassId, count: u32, worth: i64) {
+        let class = self.context.class(id);
+        for (free, asked) in self.free.iter_mut().zip(&class.request) {
+            *free -= asked * i64::from(count);
+        }
+        self.ports.or(&class.ports.takes);
+        if self.room.attached.is_some() {
+            for (at, volume) in &class.shared {
+                if self.attached.insert(volume.clone()) {
+                    self.free[*at] -= 1;
+                }
+            }
+        }
+        if let Some(minimums) = &mut self.minimums {
+            minimums.settle(self.context, id);
+        }
+        match self.items.iter_mut().find(|(held, _)| *held == id) {
+            Some((_, held)) => *held += count,
+            None => self.items.push((id, count)),
+        }
+        self.worth += i128::from(worth) * i128::from(count);
+    }
+
+    fn finish(mut self) -> Filling {
+        self.items.sort_unstable();
+        let load = self.room.free.iter().zip(&self.free).map(|(all, free)| all - free).collect();
+        Filling { items: self.items, load, worth: self.worth }
+    }
+}
+
+fn count_of(items: &[(ClassId, u32)], class: ClassId) -> u32 {
+    items.iter().find(|(held, _)| *held == class).map_or(0, |(_, count)| *count)
+}

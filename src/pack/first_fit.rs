@@ -1,0 +1,304 @@
+//! First fit decreasing, blind to prices until the end: the baseline that the packer is compared with.
+//!
+//! Classes come largest first (cpu, then memory), as in Karpenter's queue. Each goes onto running
+//! nodes in the order of their names, then onto open launches in the order in which they were opened,
+//! then onto new ones of the first pool that takes it. An open launch keeps every column that still
+//! holds it and grows while any does; only at the end does it get the cheapest. Launches that hold the
+//! same are one group, so a class costs what its groups cost, not what its pods cost.
+//!
+//! Limits are charged with the largest column a launch may still become; reservations aren't used.
+
+use super::flexible::meets_minimums;
+use super::running;
+use super::state::{Context, Group, Place, State};
+use crate::compile::{Bits, ClassId, Compiled, IdVec, NodeId, PoolId, fits};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+/// Launches that hold the same and can become the same.
+#[derive(Clone, Debug)]
+struct Open {
+    place: Spot,
+    /// The most room of any column, by resource, before the load.
+    ceiling: Vec<i64>,
+    ports: Bits,
+    items: Vec<(ClassId, u32)>,
+    load: Vec<i64>,
+    times: u32,
+}
+
+#[derive(Clone, Debug)]
+enum Spot {
+    Launch { pool: PoolId, columns: Vec<usize> },
+    Running(NodeId),
+}
+
+/// Packs everything that fits.
+pub(crate) fn pack(context: &Context<'_, '_>) -> State {
+    let compiled = context.compiled;
+    let mut packer = Packer {
+        context,
+        limits: compiled
+            .pools
+            .values()
+            .map(|pool| pool.limits.iter().map(|limit| limit.limit - limit.used).collect())
+            .collect(),
+        open: compiled.nodes.ids().map(|node| open_node(context, node)).collect(),
+    };
+    let mut left: IdVec<ClassId, u32> =
+        compiled.classes.values().map(|class| class.count).collect();
+    for class in queue(compiled) {
+        left[class] = packer.place(class, left[class]);
+    }
+    packer.close()
+}
+
+/// Higher priority first, then more cpu, then more memory.
+fn queue(compiled: &Compiled<'_>) -> Vec<ClassId> {
+    let dim = |name: &str| compiled.dims.names().iter().position(|known| &**known == name);
+    let (cpu, memory) = (dim("cpu"), dim("memory"));
+    let mut queue: Vec<ClassId> = compiled.classes.ids().collect();
+    queue.sort_by_key(|id| {
+        let class = &compiled.classes[*id];
+        let amount = |dim: Option<usize>| Reverse(dim.map_or(0, |dim| class.request[dim]));
+        (Reverse(class.priority), amount(cpu), amount(memory), *id)
+    });
+    queue
+}
+
+fn open_node(context: &Context<'_, '_>, node: NodeId) -> Open {
+    let running = &context.compiled.nodes[node];
+    Open {
+        place: Spot::Running(node),
+        ceiling: running.free.clone(),
+        ports: running.ports.clone(),
+        items: Vec::new(),
+        load: vec![0; running.free.len()],
+        times: 1,
+    }
+}
+
+struct Packer<'c> {
+    context: &'c Context<'c, 'c>,
+    limits: IdVec<PoolId, Vec<i128>>,
+    open: Vec<Open>,
+}
+
+impl Packer<'_> {
+    /// Places up to `count` pods of a class; returns how many are left.
+    fn place(&mut self, class: ClassId, mut count: u32) -> u32 {
+        let mut at = 0;
+        while at < self.open.len() && count > 0 {
+            let each = self.takes(&self.open[at], class, count);
+            if each > 0 {
+                let group = self.open[at].clone();
+                let full = (count / each).min(group.times);
+                let rest = if full < group.times { count - full * each } else { 0 };
+                let mut parts = Vec::new();
+                if full > 0 {
+                    parts.push(self.with(&group, class, each, full));
+                }
+                if rest > 0 {
+                    parts.push(self.with(&group, class, rest, 1));
+                }
+                let untouched = group.times - full - u32::from(rest > 0);
+                if untouched > 0 {
+                    parts.push(Open { times: untouched, ..group });
+                }
+                count -= full * each + rest;
+                let added = parts.len();
+                self.open.splice(at..=at, parts).for_each(drop);
+                at += added;
+            } else {
+                at += 1;
+            }
+        }
+        while count > 0 {
+            let Some(fresh) = self.fresh(class, count) else { break };
+            let each = self.takes(&fresh, class, count);
+            let times = (count / each).clamp(1, fresh.times);
+            let each = each.min(count);
+            self.charge(&fresh, times);
+            let grown = self.with(&fresh, class, each, times);
+            self.open.push(grown);
+            count -= each * times;
+        }
+        count
+    }
+
+    /// How many pods of a class each launch of a group can still take, `most` at most.
+    fn takes(&self, group: &Open, id: ClassId, most: u32) -> u32 {
+        let class = self.context.class(id);
+        let free = free_of(&group.ceiling, &group.load);
+        if fits(&free, &class.request, 1) == 0 || class.ports.blocks.overlaps(&group.ports) {
+            return 0;
+        }
+        let clash = |(other, _): &(ClassId, u32)| class.conflicts.binary_search(other).is_ok();
+        if group.items.iter().any(clash) {
+            return 0;
+        }
+        let held = group.items.iter().find(|(held, _)| *held == id).map_or(0, |(_, count)| *count);
+        let most = most.min(class.per_node.saturating_sub(held));
+        match &group.place {
+            Spot::Running(node) => {
+                let room = running::room(self.context, *node);
+                // A shared volume counts once for all pods of the class; to stay simple the
+                // baseline takes such classes onto nodes that hold nothing new only.
+                if !class.shared.is_empty() && !group.items.is_empty() {
+                    return 0;
+                }
+                let alone = room.takes(class).saturating_sub(held).min(most);
+                fits(&free, &class.request, alone)
+            }
+            Spot::Launch { pool, columns } => {
+                let of_column = |column: &usize| {
+                    let room = self.context.room(*column);
+                    let free = free_of(room.free, &group.load);
+                    let ports = class.ports.blocks.overlaps(room.ports);
+                    if !room.admits(class.row) || ports {
+                        return 0;
+                    }
+                    fits(&free, &class.request, most)
+                };
+                let most = columns.iter().map(of_column).max().unwrap_or(0);
+                let meets = |count: u32| {
+                    let grown = self.with(group, id, count, 1);
+                    meets_minimums(self.context, *pool, &grown.items, &grown.load)
+                };
+                if most == 0 || meets(most) {
+                    return most;
+                }
+                let (mut good, mut bad) = (0, most);
+                while bad - good > 1 {
+                    let middle = good + (bad - good) / 2;
+                    *(if meets(middle) { &mut good } else { &mut bad }) = middle;
+                }
+                good
+            }
+        }
+    }
+
+    /// The group with `each` more pods of a class on each of `times` launches.
+    fn with(&self, group: &Open, id: ClassId, each: u32, times: u32) -> Open {
+        let class = self.context.class(id);
+        let mut grown = Open { times, ..group.clone() };
+        for (load, asked) in grown.load.iter_mut().zip(&class.request) {
+            *load += asked * i64::from(each);
+        }
+        if let Spot::Running(node) = grown.place {
+            let attached = &self.context.compiled.nodes[node].attached;
+            for (at, volume) in &class.shared {
+                grown.load[*at] += i64::from(!attached.contains(volume));
+            }
+        }
+        grown.ports.or(&class.ports.takes);
+        match grown.items.iter_mut().find(|(held, _)| *held == id) {
+            Some((_, held)) => *held += each,
+            None => grown.items.push((id, each)),
+        }
+        if let Spot::Launch { columns, .. } = &mut grown.place {
+            columns.retain(|column| {
+                let room = self.context.room(*column);
+                room.admits(class.row)
+                    && !class.ports.blocks.overlaps(room.ports)
+                    && room.free.iter().zip(&grown.load).all(|(have, want)| have >= want)
+            });
+            grown.ceiling = ceiling(self.context, columns);
+        }
+        grown
+    }
+
+    /// An empty launch of the first pool that takes the class, as often as its limits allow.
+    fn fresh(&self, id: ClassId, count: u32) -> Option<Open> {
+        let compiled = self.context.compiled;
+        let mut pools: Vec<PoolId> = compiled.pools.ids().collect();
+        pools.sort_by_key(|pool| (Reverse(compiled.pools[*pool].weight), *pool));
+        pools.into_iter().find_map(|pool| {
+            let columns: Vec<usize> = (0..compiled.columns.len())
+                .filter(|at| {
+                    let column = &compiled.columns[*at];
+                    column.pool == pool
+                        && column.reservation.is_none()
+                        && self.context.room(*at).takes(self.context.class(id)) > 0
+                        && self.supply(pool, &compiled.shapes[column.shape].charge) > 0
+                })
+                .collect();
+            let times = self.supply(pool, &self.largest(pool, &columns));
+            let fresh = Open {
+                ceiling: ceiling(self.context, &columns),
+                place: Spot::Launch { pool, columns },
+                ports: self.context.class(id).ports.takes.emptied(),
+                items: Vec::new(),
+                load: vec![0; compiled.dims.len()],
+                times,
+            };
+            (times > 0 && self.takes(&fresh, id, count) > 0).then_some(fresh)
+        })
+    }
+
+    /// The most that any of these columns is charged, by limit.
+    fn largest(&self, pool: PoolId, columns: &[usize]) -> Vec<i64> {
+        let compiled = self.context.compiled;
+        let mut largest = vec![0; compiled.pools[pool].limits.len()];
+        for column in columns {
+            let charge = &compiled.shapes[compiled.columns[*column].shape].charge;
+            largest.iter_mut().zip(charge).for_each(|(most, each)| *most = (*most).max(*each));
+        }
+        largest
+    }
+
+    fn supply(&self, pool: PoolId, charge: &[i64]) -> u32 {
+        if self.limits[pool].iter().any(|left| *left < 0) {
+            return 0;
+        }
+        let limited = self.limits[pool].iter().zip(charge).filter(|(_, each)| **each > 0);
+        let nodes = limited.map(|(left, each)| left / i128::from(*each)).min();
+        nodes.map_or(u32::MAX, |nodes| u32::try_from(nodes).unwrap_or(u32::MAX))
+    }
+
+    fn charge(&mut self, group: &Open, times: u32) {
+        let Spot::Launch { pool, columns } = &group.place else { return };
+        let largest = self.largest(*pool, columns);
+        for (left, each) in self.limits[*pool].iter_mut().zip(largest) {
+            *left -= i128::from(each) * i128::from(times);
+        }
+    }
+
+    /// Gives each launch its cheapest column.
+    fn close(self) -> State {
+        let compiled = self.context.compiled;
+        let mut state = State::new(compiled);
+        let mut used: BTreeSet<NodeId> = BTreeSet::new();
+        for group in self.open.into_iter().filter(|group| !group.items.is_empty()) {
+            let place = match group.place {
+                Spot::Running(node) => {
+                    let _new = used.insert(node);
+                    Some(Place::Running(vec![node]))
+                }
+                Spot::Launch { columns, .. } => columns
+                    .into_iter()
+                    .min_by_key(|column| (self.context.cost(*column), *column))
+                    .map(Place::Launch),
+            };
+            let Some(place) = place else { continue };
+            let mut items = group.items;
+            items.sort_unstable();
+            state.add(compiled, Group { place, items, load: group.load, times: group.times });
+        }
+        state.idle.retain(|node| !used.contains(node));
+        state
+    }
+}
+
+fn free_of(all: &[i64], load: &[i64]) -> Vec<i64> {
+    all.iter().zip(load).map(|(all, load)| all - load).collect()
+}
+
+fn ceiling(context: &Context<'_, '_>, columns: &[usize]) -> Vec<i64> {
+    let mut ceiling = vec![0; context.compiled.dims.len()];
+    for column in columns {
+        let free = context.room(*column).free;
+        ceiling.iter_mut().zip(free).for_each(|(most, have)| *most = (*most).max(*have));
+    }
+    ceiling
+}

@@ -1,0 +1,164 @@
+//! The price-aware packer: nodes are filled one kind at a time, the best bargain first.
+//!
+//! *Problem.* Choose launches and what goes on them, so that all that is left is placed cheaply.
+//!
+//! *Idea.* Each pod has a worth (see [`crate::bound::Worth`]): what the lower bound pays for it. No
+//! node can hold more worth than it costs, so worth ÷ cost is the efficiency of a filled node, and a
+//! plan whose nodes all reach 1 is optimal. So: fill an empty node of every column, buy the one with
+//! the highest efficiency, as often as its pods are there, and go on with the rest. The number of
+//! pods per node and the type are thereby chosen together, by price.
+//!
+//! Most columns are never filled: `λ·C ÷ cost` bounds what they can reach from above. A filling
+//! stays good while its pods are left, since it only competes with others that lost pods too; it is
+//! made anew when it can't be bought any more. When half of the worth is placed, worth is computed
+//! anew for what is left, since the rest has another mix.
+//!
+//! *Cost.* Rounds × (columns + a few fills). A round uses up a class, or nearly: rounds grow with the
+//! number of classes and the logarithm of their counts, not with the number of pods.
+//!
+//! References: bin-centric greedies with variable bin costs (Panigrahy et al. 2011; Gabay and
+//! Zaourar 2016); Chvátal 1979 for cover by the best ratio.
+
+use super::fill::{Filling, Lanes, Style};
+use super::state::{Context, Group, Place, State};
+use crate::bound::{Demand, Relaxation, Worth};
+use crate::compile::{ClassId, IdVec};
+
+/// What may be bought, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tier<'a> {
+    /// Indices of the columns.
+    pub(crate) columns: &'a [usize],
+    pub(crate) style: Style,
+    /// Pods of this priority alone; `None`: of any.
+    pub(crate) priority: Option<i32>,
+}
+
+/// Buys from these columns until nothing that is left can be placed on them.
+pub(crate) fn buy(context: &Context<'_, '_>, state: &mut State, tier: Tier<'_>) {
+    let mut pricing = Pricing::of(context, state, tier);
+    let Some(mut current) = pricing.next(context, state) else { return };
+    loop {
+        let Some((at, filling)) = current.best(context, state, tier.columns) else { return };
+        let column = tier.columns[at];
+        let supply = state.supply(context.compiled, &context.compiled.columns[column]);
+        let times = filling.items.iter().map(|(class, count)| state.left[*class] / count).min();
+        let times = times.unwrap_or(0).min(supply);
+        let worth = filling.worth * i128::from(times);
+        let group =
+            Group { place: Place::Launch(column), items: filling.items, load: filling.load, times };
+        let used: Vec<ClassId> = group.items.iter().map(|(class, _)| *class).collect();
+        state.add(context.compiled, group);
+        for class in used.into_iter().filter(|class| state.left[*class] == 0) {
+            current.lanes.forget(class);
+        }
+        pricing.bought(worth);
+        if pricing.is_stale() {
+            match pricing.next(context, state) {
+                Some(anew) => current = anew,
+                None => return,
+            }
+        }
+    }
+}
+
+/// When worth was last computed, and how much has been placed since.
+struct Pricing<'a> {
+    tier: Tier<'a>,
+    placed: i128,
+    until: i128,
+    again: u32,
+}
+
+/// How often worth is computed anew at most.
+const PRICINGS: u32 = 6;
+
+impl<'a> Pricing<'a> {
+    fn of(_context: &Context<'_, '_>, _state: &State, tier: Tier<'a>) -> Self {
+        Self { tier, placed: 0, until: 0, again: PRICINGS }
+    }
+
+    fn bought(&mut self, worth: i128) {
+        self.placed += worth;
+    }
+
+    fn is_stale(&self) -> bool {
+        self.again > 0 && self.placed >= self.until
+    }
+
+    /// Computes the worth of what is left; `None` when nothing is.
+    fn next(&mut self, context: &Context<'_, '_>, state: &State) -> Option<Bargains> {
+        let wanted = |class: ClassId| {
+            self.tier.priority.is_none_or(|level| context.class(class).priority == level)
+        };
+        let left: IdVec<ClassId, u32> =
+            state.left.iter().map(|(class, left)| if wanted(class) { *left } else { 0 }).collect();
+        if left.values().all(|left| *left == 0) {
+            return None;
+        }
+        self.again -= 1;
+        let worth = worth_of(context, &left);
+        let total: i128 = left
+            .iter()
+            .map(|(class, left)| i128::from(worth.of(class)) * i128::from(*left))
+            .sum();
+        (self.placed, self.until) = (0, total / 2);
+        let lanes = Lanes::new(context, &worth, &left, self.tier.style);
+        Some(Bargains {
+            lanes,
+            fillings: vec![None; self.tier.columns.len()],
+            rates: vec![u128::MAX; self.tier.columns.len()],
+        })
+    }
+}
+
+/// What each class that is left is worth where everything has to be bought.
+pub(crate) fn worth_of(context: &Context<'_, '_>, left: &IdVec<ClassId, u32>) -> Worth {
+    let waiting = left.iter().filter(|(_, left)| **left > 0);
+    let demands: Vec<Demand> = waiting
+        .map(|(class, left)| Demand { class, weight: None, count: *left, beyond_running: *left })
+        .collect();
+    Relaxation::new(context.compiled, &demands, &[], context.fee).worth(context.compiled, &demands)
+}
+
+/// The best filling known of each column.
+struct Bargains {
+    lanes: Lanes,
+    fillings: Vec<Option<Filling>>,
+    /// The efficiency of each filling; where there is none yet, what can't be exceeded.
+    rates: Vec<u128>,
+}
+
+impl Bargains {
+    /// The most efficient filling that can be bought, by the place of its column.
+    fn best(
+        &mut self,
+        context: &Context<'_, '_>,
+        state: &State,
+        columns: &[usize],
+    ) -> Option<(usize, Filling)> {
+        loop {
+            let rated = self.rates.iter().enumerate().filter(|(_, rate)| **rate > 0);
+            let (at, _) = rated.max_by_key(|(at, rate)| (**rate, std::cmp::Reverse(*at)))?;
+            let column = columns[at];
+            if state.supply(context.compiled, &context.compiled.columns[column]) == 0 {
+                self.rates[at] = 0;
+                continue;
+            }
+            if let Some(filling) = &self.fillings[at]
+                && filling.items.iter().all(|(class, count)| state.left[*class] >= *count)
+            {
+                return Some((at, filling.clone()));
+            }
+            let filling = self.lanes.fill(context, &context.room(column), &[], &state.left);
+            let cost = u128::try_from(context.cost(column)).unwrap_or(0);
+            let worth = u128::try_from(filling.worth).unwrap_or(0);
+            self.rates[at] = match (filling.items.is_empty(), cost) {
+                (true, _) => 0,
+                (false, 0) => u128::MAX,
+                (false, cost) => ((worth << 24) / cost).max(1),
+            };
+            self.fillings[at] = Some(filling);
+        }
+    }
+}

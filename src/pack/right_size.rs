@@ -1,0 +1,60 @@
+//! Right-sizing: every launch goes to the cheapest column that holds it.
+
+use super::flexible::meets_minimums;
+use super::state::{Context, Group, Place, State};
+
+/// Moves launches to cheaper columns of the same weight, as far as those can be bought.
+pub(crate) fn right_size(context: &Context<'_, '_>, state: &mut State) {
+    let compiled = context.compiled;
+    let mut cheapest: Vec<usize> = (0..compiled.columns.len()).collect();
+    cheapest.sort_by_key(|column| (context.cost(*column), *column));
+    let mut at = 0;
+    while at < state.groups.len() {
+        let Place::Launch(now) = state.groups[at].place else {
+            at += 1;
+            continue;
+        };
+        let group = state.take_out(compiled, at);
+        let better = cheapest.iter().copied().take_while(|to| context.cost(*to) < context.cost(now));
+        let mut rest = group.times;
+        for to in better {
+            if rest == 0 {
+                break;
+            }
+            let column = &compiled.columns[to];
+            if column.weight != compiled.columns[now].weight || !holds(context, to, &group) {
+                continue;
+            }
+            let times = rest.min(state.supply(compiled, column));
+            if times > 0 {
+                let moved = Group { place: Place::Launch(to), times, ..group.clone() };
+                insert(context, state, at, moved);
+                at += 1;
+                rest -= times;
+            }
+        }
+        if rest > 0 {
+            insert(context, state, at, Group { times: rest, ..group });
+            at += 1;
+        }
+    }
+}
+
+/// Adds a group at a place of the list.
+fn insert(context: &Context<'_, '_>, state: &mut State, at: usize, group: Group) {
+    state.add(context.compiled, group);
+    if let Some(added) = state.groups.pop() {
+        state.groups.insert(at, added);
+    }
+}
+
+/// Whether a node of a column can hold a group's pods.
+pub(crate) fn holds(context: &Context<'_, '_>, column: usize, group: &Group) -> bool {
+    let room = context.room(column);
+    let compiled = context.compiled;
+    let fits = room.free.iter().zip(&group.load).all(|(have, want)| have >= want);
+    fits && group.items.iter().all(|(class, _)| {
+        let class = &compiled.classes[*class];
+        room.admits(class.row) && !class.ports.blocks.overlaps(room.ports)
+    }) && meets_minimums(context, compiled.columns[column].pool, &group.items, &group.load)
+}

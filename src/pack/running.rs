@@ -1,0 +1,80 @@
+//! Running nodes first: what fits there costs nothing.
+
+use super::fill::{Lanes, Style};
+use super::greedy::worth_of;
+use super::state::{Context, Group, Place, Room, State};
+use crate::compile::{ClassId, IdVec, NodeId};
+use std::collections::BTreeMap;
+
+/// The room on a running node.
+pub(crate) fn room<'a>(context: &'a Context<'_, '_>, node: NodeId) -> Room<'a> {
+    let running = &context.compiled.nodes[node];
+    Room {
+        all: &running.free,
+        free: &running.free,
+        ports: &running.ports,
+        admits: &context.compiled.admits[context.compiled.site_of_node(node)],
+        attached: Some(&running.attached),
+        pool: None,
+    }
+}
+
+/// Places what is left onto the idle running nodes, where `wanted` says so.
+///
+/// Nodes that are alike are filled alike. Nodes that run pods already come before empty ones, so that
+/// empty ones stay removable, and small room comes before large, so that large pods find large room.
+pub(crate) fn fill(
+    context: &Context<'_, '_>,
+    state: &mut State,
+    style: Style,
+    wanted: impl Fn(ClassId) -> bool,
+) {
+    let left: IdVec<ClassId, u32> =
+        state.left.iter().map(|(class, left)| if wanted(class) { *left } else { 0 }).collect();
+    if state.idle.is_empty() || left.values().all(|left| *left == 0) {
+        return;
+    }
+    let worth = worth_of(context, &left);
+    let mut lanes = Lanes::new(context, &worth, &left, style);
+    for mut nodes in alike(context, &state.idle) {
+        while let Some(first) = nodes.first() {
+            let filling = lanes.fill(context, &room(context, *first), &[], &state.left);
+            let times = filling.items.iter().map(|(class, count)| state.left[*class] / count).min();
+            let Some(times) = times.filter(|times| *times > 0) else { break };
+            let times = (times as usize).min(nodes.len());
+            let chosen: Vec<NodeId> = nodes.drain(..times).collect();
+            state.idle.retain(|node| !chosen.contains(node));
+            let group = Group {
+                times: u32::try_from(chosen.len()).unwrap_or(u32::MAX),
+                place: Place::Running(chosen),
+                items: filling.items,
+                load: filling.load,
+            };
+            let used: Vec<ClassId> = group.items.iter().map(|(class, _)| *class).collect();
+            state.add(context.compiled, group);
+            used.into_iter()
+                .filter(|class| state.left[*class] == 0)
+                .for_each(|class| lanes.forget(class));
+        }
+    }
+}
+
+/// The nodes in the order in which they are filled, those that are alike together.
+fn alike(context: &Context<'_, '_>, nodes: &[NodeId]) -> Vec<Vec<NodeId>> {
+    let mut groups: BTreeMap<_, Vec<NodeId>> = BTreeMap::new();
+    for node in nodes {
+        let running = &context.compiled.nodes[*node];
+        let admits = &context.compiled.admits[context.compiled.site_of_node(*node)];
+        let room: i128 = running.free.iter().map(|free| i128::from((*free).max(0))).sum();
+        let key = (
+            !running.occupied,
+            room,
+            &running.free,
+            &running.ports,
+            &running.attached,
+            admits,
+        );
+        groups.entry(key).or_default().push(*node);
+    }
+    groups.into_values().collect()
+}

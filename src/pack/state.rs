@@ -1,0 +1,204 @@
+//! What a packing is made of, and what is left to pack and to pack into.
+
+use crate::compile::{
+    Bits, Class, ClassId, Column, Compiled, Id, IdVec, NodeId, PoolId, ReservationId, RowId, fits,
+};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Some nodes that hold the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) place: Place,
+    /// How many pods of which classes each node holds, by class.
+    pub(crate) items: Vec<(ClassId, u32)>,
+    /// What those pods ask for together.
+    pub(crate) load: Vec<i64>,
+    /// How many nodes they are.
+    pub(crate) times: u32,
+}
+
+/// Where a group's pods go.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// Onto launches of a column, by its index.
+    Launch(usize),
+    /// Onto these running nodes, one for each of the group's times.
+    Running(Vec<NodeId>),
+}
+
+/// How pods are told apart and what they may cost: fixed during a solve.
+#[derive(Debug)]
+pub(crate) struct Context<'c, 'p> {
+    pub(crate) compiled: &'c Compiled<'p>,
+    /// The fee per node and hour, in billionths.
+    pub(crate) fee: i64,
+    /// Whether pools' `minValues` give way where a pod alone can't meet them.
+    pub(crate) lenient: bool,
+}
+
+impl Context<'_, '_> {
+    /// What a node of a column costs, the fee included.
+    pub(crate) fn cost(&self, column: usize) -> i64 {
+        self.compiled.columns[column].price.saturating_add(self.fee)
+    }
+
+    pub(crate) fn class(&self, class: ClassId) -> &Class {
+        &self.compiled.classes[class]
+    }
+
+    /// The room of an empty node of a column.
+    pub(crate) fn room(&self, column: usize) -> Room<'_> {
+        let column = &self.compiled.columns[column];
+        let shape = &self.compiled.shapes[column.shape];
+        Room {
+            all: &shape.allocatable,
+            free: &shape.allocatable,
+            ports: &shape.ports,
+            admits: &column.admits,
+            attached: None,
+            pool: (!self.compiled.pools[column.pool].min_values.is_empty()).then_some(column.pool),
+        }
+    }
+}
+
+/// Room for pods: an empty launch, or what is free on a running node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room<'a> {
+    /// What the place has for pods when it is empty.
+    pub(crate) all: &'a [i64],
+    pub(crate) free: &'a [i64],
+    /// Host ports that are taken.
+    pub(crate) ports: &'a Bits,
+    /// The rows that admit the place.
+    pub(crate) admits: &'a Bits,
+    /// Shared volumes that are attached; `None` where nothing limits volumes.
+    pub(crate) attached: Option<&'a BTreeSet<(Arc<str>, Arc<str>)>>,
+    /// The pool, where it asks for `minValues`.
+    pub(crate) pool: Option<PoolId>,
+}
+
+impl Room<'_> {
+    pub(crate) fn admits(&self, row: RowId) -> bool {
+        self.admits.contains(row.index())
+    }
+
+    /// How many pods of a class the room takes when it is used for nothing else.
+    pub(crate) fn takes(&self, class: &Class) -> u32 {
+        if !self.admits(class.row) || class.ports.blocks.overlaps(self.ports) {
+            return 0;
+        }
+        if self.attached.is_none() || class.shared.is_empty() {
+            return fits(self.free, &class.request, class.per_node);
+        }
+        let mut free = self.free.to_vec();
+        for (at, volume) in &class.shared {
+            if self.attached.is_some_and(|attached| !attached.contains(volume)) {
+                free[*at] -= 1;
+                if free[*at] < 0 {
+                    return 0;
+                }
+            }
+        }
+        fits(&free, &class.request, class.per_node)
+    }
+}
+
+/// What is left to pack, what may still be bought, and what is packed.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    /// Pods of each class that have no place yet.
+    pub(crate) left: IdVec<ClassId, u32>,
+    /// For each pool, what is left of each limit.
+    limits: IdVec<PoolId, Vec<i128>>,
+    reservations: IdVec<ReservationId, u32>,
+    /// Running nodes that have taken nothing yet.
+    pub(crate) idle: Vec<NodeId>,
+    pub(crate) groups: Vec<Group>,
+}
+
+impl State {
+    /// Everything left to pack.
+    pub(crate) fn new(compiled: &Compiled<'_>) -> Self {
+        let left = |pool: &crate::compile::Pool| {
+            pool.limits.iter().map(|limit| limit.limit - limit.used).collect()
+        };
+        Self {
+            left: compiled.classes.values().map(|class| class.count).collect(),
+            limits: compiled.pools.values().map(left).collect(),
+            reservations: compiled.reservations.values().map(|entry| entry.remaining).collect(),
+            idle: compiled.nodes.ids().collect(),
+            groups: Vec::new(),
+        }
+    }
+
+    /// How many nodes of a column may still be bought.
+    pub(crate) fn supply(&self, compiled: &Compiled<'_>, column: &Column) -> u32 {
+        let reserved = column.reservation.map_or(u32::MAX, |id| self.reservations[id]);
+        let charge = &compiled.shapes[column.shape].charge;
+        let limited = self.limits[column.pool].iter().zip(charge).filter(|(_, each)| **each > 0);
+        let limited = limited.map(|(left, each)| (*left).max(0) / i128::from(*each)).min();
+        // A limit that is overrun already admits nothing, whatever a node would be charged.
+        let overrun = self.limits[column.pool].iter().any(|left| *left < 0);
+        let limited = if overrun { Some(0) } else { limited };
+        limited.map_or(reserved, |nodes| u32::try_from(nodes).unwrap_or(u32::MAX).min(reserved))
+    }
+
+    /// What is left of each limit of a pool.
+    pub(crate) fn limits_left(&self, pool: PoolId) -> &[i128] {
+        &self.limits[pool]
+    }
+
+    /// Adds a group, and takes what it uses from what is left.
+    pub(crate) fn add(&mut self, compiled: &Compiled<'_>, group: Group) {
+        for (class, count) in &group.items {
+            let used = count.saturating_mul(group.times);
+            self.left[*class] = self.left[*class].saturating_sub(used);
+        }
+        self.charge(compiled, &group, 1);
+        self.groups.push(group);
+    }
+
+    /// Takes a group out, and gives back what it used.
+    pub(crate) fn take_out(&mut self, compiled: &Compiled<'_>, at: usize) -> Group {
+        let group = self.groups.remove(at);
+        for (class, count) in &group.items {
+            self.left[*class] = self.left[*class].saturating_add(count.saturating_mul(group.times));
+        }
+        self.charge(compiled, &group, -1);
+        group
+    }
+
+    fn charge(&mut self, compiled: &Compiled<'_>, group: &Group, sign: i128) {
+        let Place::Launch(column) = group.place else { return };
+        let column = &compiled.columns[column];
+        let nodes = sign * i128::from(group.times);
+        let charge = &compiled.shapes[column.shape].charge;
+        for (left, each) in self.limits[column.pool].iter_mut().zip(charge) {
+            *left -= nodes * i128::from(*each);
+        }
+        if let Some(id) = column.reservation {
+            let left = i128::from(self.reservations[id]) - nodes;
+            self.reservations[id] = u32::try_from(left.max(0)).unwrap_or(u32::MAX);
+        }
+    }
+
+    /// What the launches cost per hour, fees included.
+    pub(crate) fn cost(&self, context: &Context<'_, '_>) -> i128 {
+        let costs = self.groups.iter().map(|group| match group.place {
+            Place::Launch(column) => i128::from(context.cost(column)) * i128::from(group.times),
+            Place::Running(_) => 0,
+        });
+        costs.sum()
+    }
+
+    /// Pods without a place, most urgent first: for each priority, how many.
+    pub(crate) fn unplaced(&self, compiled: &Compiled<'_>) -> Vec<(std::cmp::Reverse<i32>, u64)> {
+        let mut counts = std::collections::BTreeMap::new();
+        for (class, left) in self.left.iter().filter(|(_, left)| **left > 0) {
+            let priority = std::cmp::Reverse(compiled.classes[class].priority);
+            *counts.entry(priority).or_insert(0_u64) += u64::from(*left);
+        }
+        counts.into_iter().collect()
+    }
+}

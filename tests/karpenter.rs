@@ -1,0 +1,90 @@
+//! Plans for problems that Karpenter has solved too, where their data lie beside the project.
+//!
+//! Each problem is planned and verified, or refused by the name of a rule that isn't honoured yet;
+//! no plan places fewer pods than Karpenter's or costs more for as many.
+
+#![cfg(feature = "serde")]
+#![allow(clippy::disallowed_methods, reason = "tests read files")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
+#![allow(clippy::print_stdout, reason = "the counts say how much was compared")]
+
+use plimsoll::{LaunchPlan, Options, Problem, provision, verify};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+fn data() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("skipped: there are no shared data beside the project");
+    None
+}
+
+/// A verified plan, or `None` if the problem has a rule that isn't supported yet.
+fn planned(name: &str, text: &str) -> Option<LaunchPlan> {
+    let problem = Problem::from_json(text).unwrap_or_else(|e| panic!("{name}: {e}"));
+    match provision(&problem, &Options::default()) {
+        Ok(plan) => {
+            let verified = verify(&problem, &plan);
+            let _facts = verified.unwrap_or_else(|v| panic!("{name}: not a valid plan: {v}"));
+            Some(plan)
+        }
+        Err(error) => {
+            assert!(error.is_unsupported(), "{name}: {error}");
+            assert!(error.findings().iter().all(|f| !f.path.is_empty()), "{name}: {error}");
+            None
+        }
+    }
+}
+
+#[test]
+fn random_problems_are_solved_no_worse_than_by_karpenter() {
+    let Some(data) = data() else { return };
+    let problems = std::fs::read_to_string(data.join("random-small.jsonl")).unwrap();
+    let theirs = std::fs::read_to_string(data.join("random-small.karpenter.jsonl")).unwrap();
+    let (mut solved, mut refused, mut more, mut cheaper) = (0, 0, 0, 0);
+    let mut worse = Vec::new();
+    for (at, (problem, theirs)) in problems.lines().zip(theirs.lines()).enumerate() {
+        let Some(plan) = planned(&format!("problem {at}"), problem) else {
+            refused += 1;
+            continue;
+        };
+        solved += 1;
+        let theirs: Value = serde_json::from_str(theirs).unwrap();
+        let left_out = theirs["unschedulable"].as_array().unwrap().len();
+        // Their costs are stated to four decimals.
+        let cost = theirs["cost"].as_f64().unwrap() + 0.000_05;
+        #[allow(clippy::cast_precision_loss, reason = "a comparison to four decimals")]
+        let ours = plan.cost().total.nanos() as f64 / 1e9;
+        let more_left_out = plan.unschedulable().len();
+        if more_left_out > left_out || (more_left_out == left_out && ours > cost) {
+            worse.push(format!(
+                "problem {at}: {more_left_out} left out for {ours:.4}, Karpenter {left_out} for {cost:.4}"
+            ));
+        }
+        more += usize::from(more_left_out < left_out);
+        cheaper += usize::from(more_left_out == left_out && ours < cost - 0.000_1);
+    }
+    println!(
+        "{solved} solved ({more} with more pods placed, {cheaper} cheaper), {refused} refused"
+    );
+    assert!(solved + refused >= 300, "{solved} and {refused}");
+    assert!(worse.is_empty(), "{} worse:\n{}", worse.len(), worse.join("\n"));
+}
+
+#[test]
+fn documents_beside_the_project_are_solved_or_refused_by_name() {
+    let Some(data) = data() else { return };
+    let (mut solved, mut refused) = (0, 0);
+    let cases = std::fs::read_dir(data.join("cases")).unwrap();
+    for path in cases.map(|file| file.unwrap().path()) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        match planned(&path.display().to_string(), &text) {
+            Some(_) => solved += 1,
+            None => refused += 1,
+        }
+    }
+    println!("{solved} solved, {refused} refused");
+    assert!(solved > 0, "nothing was solved");
+}
