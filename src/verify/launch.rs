@@ -6,11 +6,12 @@
 //! judged on its own, so that each is named.
 
 use super::facts::{Facts, Group};
-use super::label::{self, NodeRules};
+use super::label;
+use super::node_affinity::NodeRules;
 use super::resource::{self, Amounts};
 use super::site::{Site, Sites};
 use super::violation::{Place, Violation};
-use super::{anti_affinity, host_port, min_values, offering, requirement, taint};
+use super::{anti_affinity, host_port, min_values, offering, taint};
 use crate::model::{NodePool, Pod};
 use crate::plan::{Launch, LaunchSpec};
 use std::collections::{BTreeMap, BTreeSet};
@@ -151,13 +152,8 @@ fn check_order(launch: usize, spec: &LaunchSpec, out: &mut Vec<Violation>) {
 /// Reports requirements that don't hold of a site, and labels that daemon sets need fixed.
 fn check_site(site: &Site<'_>, spec: &LaunchSpec, place: &Place, out: &mut Vec<Violation>) {
     for one in &spec.requirements {
-        let state = site.labels.state(&one.key);
-        let holds = requirement::holds(one.operator, &one.values, state).unwrap_or_else(|| {
-            let key = crate::model::well_known::normalized(&one.key);
-            let mut all = site.labels.open.get(key).cloned().unwrap_or_default();
-            all.push(one);
-            requirement::possible(&all)
-        });
+        // What an open label will be is still to be chosen: some value must do.
+        let holds = site.labels.could_meet(&one.key, one.into());
         if !holds {
             let key = one.key.clone();
             out.push(Violation::RequirementBroken { place: place.clone(), key });

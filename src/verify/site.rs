@@ -5,7 +5,8 @@
 //! launch fixes labels that would be open otherwise.
 
 use super::facts::{Facts, Group};
-use super::label::{self, Answer, NodeLabels, NodeRules};
+use super::label::{self, NodeLabels};
+use super::node_affinity::{Answer, NodeRules};
 use super::requirement::{State, all_hold};
 use super::resource::{self, Amounts};
 use super::taint;
@@ -14,6 +15,9 @@ use std::collections::BTreeMap;
 
 /// A pool, an instance type and one of its offerings, by their positions.
 pub(super) type At = (usize, usize, usize);
+
+/// Open labels and the values to which a launch fixes them.
+pub(super) type Pins<'a> = Vec<(&'a str, &'a str)>;
 
 /// What a node launched there would be.
 #[derive(Debug)]
@@ -44,7 +48,7 @@ pub(super) struct Site<'a> {
 pub(super) struct Sites<'a> {
     /// Label sets before a launch fixes anything.
     unfixed: BTreeMap<At, (NodeLabels<'a>, Vec<&'a str>)>,
-    index: BTreeMap<(At, Vec<(&'a str, &'a str)>), usize>,
+    index: BTreeMap<(At, Pins<'a>), usize>,
     /// By type and daemon sets, by their positions.
     rooms: BTreeMap<(usize, Vec<usize>), usize>,
     list: Vec<Site<'a>>,
@@ -149,11 +153,12 @@ impl<'a> Site<'a> {
         if let Some(value) = self.labels.known.get(key) {
             return vec![value];
         }
-        let requirements = self.labels.open.get(key).map_or(&[][..], |all| all);
-        requirements
+        let conditions = self.labels.open.get(key).map_or(&[][..], |all| all);
+        conditions
             .iter()
-            .flat_map(|one| one.values.iter().map(|value| &**value))
-            .filter(|value| all_hold(requirements, State::Value(value)))
+            .flat_map(|one| one.values)
+            .map(|value| &**value)
+            .filter(|value| all_hold(conditions, State::Value(value)))
             .collect()
     }
 }

@@ -8,8 +8,8 @@
 //! counted: a pool is only held against a plan if it takes the pod without doubt.
 
 use super::facts::{Facts, Group, pod_name};
-use super::label::NodeRules;
 use super::limit::Usage;
+use super::node_affinity::NodeRules;
 use super::reservation::Reservations;
 use super::resource::{self, Amounts};
 use super::site::Sites;

@@ -210,6 +210,30 @@ fn label_open_for_a_daemon() {
 }
 
 #[test]
+fn an_open_label_whose_value_makes_no_difference_may_stay_open() {
+    let newer = |bound: &str| Requirement::new("generation", Operator::Gt, [bound]);
+    let term = |bound| crate::model::NodeSelectorTerm::new([newer(bound)]);
+    for (bound, pods) in [("3", Some("2")), ("4", Some("2")), ("5", None)] {
+        let affinity = crate::model::Affinity::new().with_required_node_term(term(bound));
+        let problem = Problem::builder()
+            .instance_type(small())
+            .node_pool(main_pool().with_requirement(newer("4")))
+            .daemon_set(Pod::new("agent").with_affinity(affinity))
+            .pod(pod("p"))
+            .build()
+            .unwrap();
+        let of = |pods| spec(&problem, "main", SMALL, [("cpu", "500m"), ("pods", pods)]);
+        match pods {
+            Some(pods) => _ = accepted(&problem, &plan_of(of(pods))),
+            None => {
+                let expected = Violation::LabelOpen { place: HERE, key: "generation".into() };
+                refused(&problem, &plan_of(of("1")), [expected]);
+            }
+        }
+    }
+}
+
+#[test]
 fn taints_wrong() {
     let problem = with_pool(main_pool().with_taint(taint("soft", Effect::PreferNoSchedule)));
     let mut one = one_pod(&problem, SMALL);

@@ -10,6 +10,7 @@ mod launches;
 mod laws;
 mod nodes;
 mod pods;
+mod requirements;
 mod scarce;
 
 use crate::explain::{Cause, Reason};
