@@ -18,6 +18,7 @@
 //! References: Panigrahy et al. 2011, "Heuristics for vector bin packing" (dot product, bin-centric).
 
 use super::flexible::Minimums;
+use super::search::Search;
 use super::state::{Context, Room};
 use crate::bound::Worth;
 use crate::compile::{Bits, ClassId, IdVec, RowId, fits};
@@ -53,6 +54,8 @@ pub(crate) enum Style {
     Largest,
     /// As balanced, but resources that run short count much less.
     Careful,
+    /// By search, where few classes are left; else as balanced.
+    Searched,
 }
 
 /// What one node is to hold more.
@@ -68,6 +71,8 @@ pub(crate) struct Filling {
 
 /// With more classes than this, a lane holds the classes of one direction; with fewer, one class.
 const FEW: usize = 192;
+/// With more classes than this a node isn't filled by search.
+pub(super) const SEARCHED: usize = 32;
 
 impl Lanes {
     /// Sorts the classes of which any are left into lanes.
@@ -118,6 +123,16 @@ impl Lanes {
         left: &IdVec<ClassId, u32>,
     ) -> Filling {
         let mut node = Node::new(context, room, held, left);
+        if self.style == Style::Searched {
+            let admitted = self.lanes.iter().filter(|lane| room.admits(lane.row));
+            let mut classes: Vec<ClassId> =
+                admitted.flat_map(|lane| lane.classes.iter().copied()).collect();
+            if classes.len() <= SEARCHED {
+                classes.sort_by_key(|class| (std::cmp::Reverse(self.worth[*class]), *class));
+                let search = Search { worth: &self.worth, parts: &self.parts };
+                return search.fill(node, &classes);
+            }
+        }
         let admitted = self.lanes.iter().filter(|lane| room.admits(lane.row));
         let mut cursors: Vec<&[ClassId]> = admitted.map(|lane| &lane.classes[..]).collect();
         let mut shares = vec![0_i64; room.free.len()];
@@ -152,7 +167,7 @@ impl Lanes {
     fn score(&self, class: ClassId, shares: &[i64]) -> i64 {
         match self.style {
             Style::Largest => self.worth[class],
-            Style::Balanced | Style::Careful => {
+            Style::Balanced | Style::Careful | Style::Searched => {
                 let parts = self.parts[class].iter().zip(shares);
                 parts.fold(0, |sum: i64, (part, share)| {
                     sum.saturating_add(part.saturating_mul(*share))
@@ -170,7 +185,7 @@ impl Style {
         }
         let share = i64::try_from(i128::from(free) * 4096 / i128::from(all)).unwrap_or(4096);
         match self {
-            Self::Balanced | Self::Largest => share.max(1),
+            Self::Balanced | Self::Largest | Self::Searched => share.max(1),
             Self::Careful => (share * share / 4096).max(1),
         }
     }
@@ -186,7 +201,8 @@ fn direction(parts: &[i64]) -> u64 {
 }
 
 /// A node while it is being filled.
-struct Node<'a> {
+#[derive(Clone, Debug)]
+pub(super) struct Node<'a> {
     context: &'a Context<'a, 'a>,
     room: &'a Room<'a>,
     held: &'a [(ClassId, u32)],
@@ -221,8 +237,20 @@ impl<'a> Node<'a> {
         }
     }
 
+    pub(super) fn free(&self) -> &[i64] {
+        &self.free
+    }
+
+    pub(super) fn request(&self, class: ClassId) -> &[i64] {
+        &self.context.class(class).request
+    }
+
+    pub(super) fn worth(&self) -> i128 {
+        self.worth
+    }
+
     /// How many more pods of a class the node can take, of those that are left.
-    fn takes(&self, id: ClassId) -> u32 {
+    pub(super) fn takes(&self, id: ClassId) -> u32 {
         let class = self.context.class(id);
         let added = count_of(&self.items, id);
         let held = added + count_of(self.held, id);
@@ -264,7 +292,7 @@ impl<'a> Node<'a> {
         fits(&free, &class.request, most)
     }
 
-    fn put(&mut self, id: ClassId, count: u32, worth: i64) {
+    pub(super) fn put(&mut self, id: ClassId, count: u32, worth: i64) {
         let class = self.context.class(id);
         for (free, asked) in self.free.iter_mut().zip(&class.request) {
             *free -= asked * i64::from(count);
@@ -287,7 +315,7 @@ impl<'a> Node<'a> {
         self.worth += i128::from(worth) * i128::from(count);
     }
 
-    fn finish(mut self) -> Filling {
+    pub(super) fn finish(mut self) -> Filling {
         self.items.sort_unstable();
         let load = self.room.free.iter().zip(&self.free).map(|(all, free)| all - free).collect();
         Filling { items: self.items, load, worth: self.worth }

@@ -19,13 +19,14 @@ mod greedy;
 mod reasons;
 mod right_size;
 mod running;
+mod search;
 mod state;
 
 pub(crate) use state::Context;
 
 use crate::compile::ClassId;
 use crate::plan::LaunchPlan;
-use fill::Style;
+use fill::{SEARCHED, Style};
 use greedy::Tier;
 use state::State;
 use std::collections::BTreeSet;
@@ -43,7 +44,9 @@ pub(crate) fn plan_first_fit(context: &Context<'_, '_>) -> LaunchPlan {
 /// Packs every pod that can be placed, cheaply.
 fn pack(context: &Context<'_, '_>) -> State {
     let levels = priorities(context);
-    let styles = [Style::Balanced, Style::Careful, Style::Largest];
+    let few = context.compiled.classes.len() <= 2 * SEARCHED;
+    let mut styles = vec![Style::Balanced, Style::Careful, Style::Largest];
+    styles.extend(few.then_some(Style::Searched));
     let mut packings: Vec<State> =
         styles.iter().map(|style| pack_once(context, *style, &[None])).collect();
     packings.push(first_fit::pack(context));

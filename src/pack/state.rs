@@ -3,7 +3,8 @@
 use crate::compile::{
     Bits, Class, ClassId, Column, Compiled, Id, IdVec, NodeId, PoolId, ReservationId, RowId, fits,
 };
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Some nodes that hold the same.
@@ -192,12 +193,12 @@ impl State {
         costs.sum()
     }
 
-    /// How many pods have no place, for each priority that occurs, the most urgent first.
+    /// For each priority, highest first, how many pods have no place.
     pub(crate) fn unplaced(&self, compiled: &Compiled<'_>) -> Vec<u64> {
-        let mut counts = std::collections::BTreeMap::new();
+        let mut counts: BTreeMap<Reverse<i32>, u64> = BTreeMap::new();
         for (class, left) in self.left.iter() {
-            let priority = std::cmp::Reverse(compiled.classes[class].priority);
-            *counts.entry(priority).or_insert(0_u64) += u64::from(*left);
+            let priority = Reverse(compiled.classes[class].priority);
+            *counts.entry(priority).or_insert(0) += u64::from(*left);
         }
         counts.into_values().collect()
     }
