@@ -25,7 +25,10 @@ fn planned_text(problem: &Value, options: &Options) -> Result<String, TestCaseEr
     let read = Problem::from_json(&problem.to_string()).map_err(|e| fail(&e))?;
     let plan = provision(&read, options).map_err(|e| fail(&e))?;
     let text = plan.to_json();
-    let _verified = verify(&read, &plan).map_err(|v| fail(&format!("{v}\n{text}")))?;
+    let verified = verify(&read, &plan).map_err(|v| fail(&format!("{v}\n{text}")))?;
+    if verified.lowered_min_values() > 0 {
+        return Err(fail(&format!("minValues were lowered, though they are strict\n{text}")));
+    }
     Ok(text)
 }
 
@@ -291,7 +294,10 @@ fn kinds(problem: &Value) -> Vec<&'static str> {
 
 /// What becomes of a problem.
 fn outcomes(problem: &Value) -> Vec<&'static str> {
-    let (plan, oracle) = (greedy(problem).unwrap(), Oracle::new(problem, 0, true));
+    let read = Problem::from_json(&problem.to_string()).unwrap();
+    let plan = provision(&read, &Options::default()).unwrap().to_json();
+    let plan: Value = serde_json::from_str(&plan).unwrap();
+    let oracle = Oracle::new(problem, 0, true);
     let launches = list(&plan, "launches");
     let bought: BTreeSet<_> = launches.iter().map(|l| l["nodePool"].as_str()).collect();
     let scarce = oracle
