@@ -202,8 +202,8 @@ impl Lanes {
         match self.style {
             Style::Largest => self.worth[class],
             Style::Balanced | Style::Careful | Style::Searched => {
-                let parts = self.parts[class].iter().zip(shares);
-                parts.fold(0, |sum: i64, (part, share)| {
+                let parts = &self.flat_parts[class.index() * self.width..][..self.width];
+                parts.iter().zip(shares).fold(0, |sum: i64, (part, share)| {
                     sum.saturating_add(part.saturating_mul(*share))
                 })
             }

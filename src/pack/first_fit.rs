@@ -33,24 +33,28 @@ enum Spot {
     Running(NodeId),
 }
 
-/// Packs everything that fits.
+/// Packs everything that fits: onto running nodes, then onto launches, weight by weight.
 pub(crate) fn pack(context: &Context<'_, '_>) -> State {
     let compiled = context.compiled;
-    let mut packer = Packer {
-        context,
-        limits: compiled
-            .pools
-            .values()
-            .map(|pool| pool.limits.iter().map(|limit| limit.limit - limit.used).collect())
-            .collect(),
-        open: compiled.nodes.ids().map(|node| open_node(context, node)).collect(),
-    };
-    let mut left: IdVec<ClassId, u32> =
-        compiled.classes.values().map(|class| class.count).collect();
-    for class in queue(compiled) {
-        left[class] = packer.place(class, left[class]);
+    let queue = queue(compiled);
+    let nodes = compiled.nodes.ids().map(|node| open_node(context, node)).collect();
+    let mut state = Packer::new(context, State::new(compiled), Vec::new(), nodes).run(&queue);
+    let mut weights: Vec<i32> = compiled.pools.values().map(|pool| pool.weight).collect();
+    weights.sort_unstable_by_key(|weight| Reverse(*weight));
+    weights.dedup();
+    for weight in weights {
+        let of_weight = compiled.pools.iter().filter(|(_, pool)| pool.weight == weight);
+        let pools: Vec<PoolId> = of_weight.map(|(id, _)| id).collect();
+        // Limits are charged with more than is used in the end: go on until that frees nothing.
+        loop {
+            let groups = state.groups.len();
+            state = Packer::new(context, state, pools.clone(), Vec::new()).run(&queue);
+            if state.groups.len() == groups {
+                break;
+            }
+        }
     }
-    packer.close()
+    state
 }
 
 /// Higher priority first, then more cpu, then more memory.
@@ -78,13 +82,35 @@ fn open_node(context: &Context<'_, '_>, node: NodeId) -> Open {
     }
 }
 
+/// One pass over the queue.
 struct Packer<'c> {
     context: &'c Context<'c, 'c>,
+    state: State,
+    /// The pools that may launch, by name.
+    pools: Vec<PoolId>,
     limits: IdVec<PoolId, Vec<i128>>,
     open: Vec<Open>,
 }
 
-impl Packer<'_> {
+impl<'c> Packer<'c> {
+    fn new(
+        context: &'c Context<'c, 'c>,
+        state: State,
+        pools: Vec<PoolId>,
+        open: Vec<Open>,
+    ) -> Self {
+        let pool_ids = context.compiled.pools.ids();
+        let limits = pool_ids.map(|pool| state.limits_left(pool).to_vec()).collect();
+        Self { context, state, pools, limits, open }
+    }
+
+    fn run(mut self, queue: &[ClassId]) -> State {
+        for class in queue {
+            let _left = self.place(*class, self.state.left[*class]);
+        }
+        self.close()
+    }
+
     /// Places up to `count` pods of a class; returns how many are left.
     fn place(&mut self, class: ClassId, mut count: u32) -> u32 {
         let mut at = 0;
@@ -211,9 +237,7 @@ impl Packer<'_> {
     /// An empty launch of the first pool that takes the class, as often as its limits allow.
     fn fresh(&self, id: ClassId, count: u32) -> Option<Open> {
         let compiled = self.context.compiled;
-        let mut pools: Vec<PoolId> = compiled.pools.ids().collect();
-        pools.sort_by_key(|pool| (Reverse(compiled.pools[*pool].weight), *pool));
-        pools.into_iter().find_map(|pool| {
+        self.pools.iter().copied().find_map(|pool| {
             let columns: Vec<usize> = (0..compiled.columns.len())
                 .filter(|at| {
                     let column = &compiled.columns[*at];
@@ -267,7 +291,7 @@ impl Packer<'_> {
     /// Gives each launch its cheapest column.
     fn close(self) -> State {
         let compiled = self.context.compiled;
-        let mut state = State::new(compiled);
+        let mut state = self.state;
         let mut used: BTreeSet<NodeId> = BTreeSet::new();
         for group in self.open.into_iter().filter(|group| !group.items.is_empty()) {
             let place = match group.place {

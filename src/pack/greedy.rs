@@ -70,8 +70,7 @@ struct Pricing<'a> {
     again: u32,
 }
 
-/// How many fillings are made anew for one purchase, with few classes and with many.
-const ANEW: u32 = 24;
+/// How many fillings are made anew for one purchase where the classes are many.
 const ANEW_OF_MANY: u32 = 3;
 /// More classes than this are many.
 pub(crate) const MANY: usize = 512;
@@ -144,7 +143,7 @@ impl Bargains {
         // Fillings go bad all at once when many columns hold the same pods: making a few of the best
         // anew finds the best, or nearly.
         let mut fresh: Option<usize> = None;
-        let mut anew = if context.compiled.classes.len() <= MANY { ANEW } else { ANEW_OF_MANY };
+        let mut anew = if context.compiled.classes.len() <= MANY { u32::MAX } else { ANEW_OF_MANY };
         loop {
             let rated = self.rates.iter().enumerate().filter(|(_, rate)| **rate > 0);
             let (at, _) = rated.max_by_key(|(at, rate)| (**rate, std::cmp::Reverse(*at)))?;
