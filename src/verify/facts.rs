@@ -1,6 +1,6 @@
 //! The problem as the checks read it: things by name, and nothing derived that a rule decides.
 
-use super::label::NodeRules;
+use super::node_affinity::NodeRules;
 use crate::model::{
     InstanceType, LabelSelector, Namespace, Node, NodePool, Pod, Problem, SelectorOperator,
     well_known,

@@ -6,11 +6,12 @@
 //! judged on its own, so that each is named.
 
 use super::facts::{Facts, Group};
-use super::label::{self, NodeRules};
+use super::label;
+use super::node_affinity::NodeRules;
 use super::resource::{self, Amounts};
 use super::site::{Site, Sites};
 use super::violation::{Place, Violation};
-use super::{anti_affinity, host_port, min_values, offering, requirement, taint};
+use super::{anti_affinity, host_port, min_values, offering, taint};
 use crate::model::{NodePool, Pod};
 use crate::plan::{Launch, LaunchSpec};
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,7 +101,7 @@ fn check_spec<'a>(
         let site = sites.get(choice)?;
         label::check(launch, &site.labels, &spec.labels, out);
         check_site(site, spec, &place, out);
-        resource::rounded_down(&site.instance_type.capacity)
+        site.capacity.clone()
     };
     let mut alternatives = Vec::new();
     for (alternative, other) in spec.alternatives.iter().enumerate() {
@@ -115,8 +116,9 @@ fn check_spec<'a>(
         let Some(site) = sites.get(id) else { continue };
         check_site(site, spec, &place, out);
         for (resource, _) in pool.1.limits.iter() {
-            let there = resource::rounded_down(&site.instance_type.capacity);
-            if there.get(&**resource).unwrap_or(&0) > capacity.get(&**resource).unwrap_or(&0) {
+            if site.capacity.get(&**resource).unwrap_or(&0)
+                > capacity.get(&**resource).unwrap_or(&0)
+            {
                 out.push(Violation::AlternativeAboveChoice {
                     launch,
                     alternative,
@@ -150,13 +152,8 @@ fn check_order(launch: usize, spec: &LaunchSpec, out: &mut Vec<Violation>) {
 /// Reports requirements that don't hold of a site, and labels that daemon sets need fixed.
 fn check_site(site: &Site<'_>, spec: &LaunchSpec, place: &Place, out: &mut Vec<Violation>) {
     for one in &spec.requirements {
-        let state = site.labels.state(&one.key);
-        let holds = requirement::holds(one.operator, &one.values, state).unwrap_or_else(|| {
-            let key = crate::model::well_known::normalized(&one.key);
-            let mut all = site.labels.open.get(key).cloned().unwrap_or_default();
-            all.push(one);
-            requirement::possible(&all)
-        });
+        // What an open label will be is still to be chosen: some value must do.
+        let holds = site.labels.could_meet(&one.key, one.into());
         if !holds {
             let key = one.key.clone();
             out.push(Violation::RequirementBroken { place: place.clone(), key });
@@ -169,6 +166,66 @@ fn check_site(site: &Site<'_>, spec: &LaunchSpec, place: &Place, out: &mut Vec<V
     );
 }
 
+/// The pods of one launch.
+struct Load<'g, 'a> {
+    groups: &'g [Group<'a>],
+    requests: Amounts<'a>,
+    /// One group for each set of rules about nodes.
+    representatives: Vec<&'g Group<'a>>,
+    /// By number of room: whether the requests fit.
+    fits: Vec<Option<bool>>,
+}
+
+impl<'g, 'a> Load<'g, 'a> {
+    fn of(facts: &Facts<'a>, groups: &'g [Group<'a>]) -> Self {
+        let mut requests = Amounts::new();
+        let mut representatives = BTreeMap::new();
+        for group in groups {
+            resource::add(&mut requests, group.pod, group.count);
+            let _first = representatives.entry(facts.rules_of(group.entry)).or_insert(group);
+        }
+        let representatives = representatives.into_values().collect();
+        Self { groups, requests, representatives, fits: Vec::new() }
+    }
+
+    fn fit(&mut self, site: &Site<'a>) -> bool {
+        if self.fits.len() <= site.room {
+            self.fits.resize(site.room.saturating_add(1), None);
+        }
+        let judge = || site.fits(&self.requests);
+        self.fits.get_mut(site.room).map_or_else(judge, |fits| *fits.get_or_insert_with(judge))
+    }
+
+    /// Reports what the pods want of a site and don't get there.
+    fn check(
+        &mut self,
+        facts: &Facts<'a>,
+        site: &mut Site<'a>,
+        place: &Place,
+        out: &mut Vec<Violation>,
+    ) {
+        if !self.fit(site) {
+            let mut all = self.requests.clone();
+            resource::add_all(&mut all, &site.daemon_requests);
+            let lacking = resource::lacking(&all, &site.allocatable);
+            out.extend(lacking.map(|(resource, requested, allocatable)| Violation::Overfull {
+                place: place.clone(),
+                resource: resource.into(),
+                requested,
+                allocatable,
+            }));
+        }
+        if self.representatives.iter().all(|group| site.admits(facts, group)) {
+            return;
+        }
+        for group in self.groups {
+            if !site.admits(facts, group) {
+                NodeRules::of(group.pod).check(&site.labels, &group.first, place, out);
+            }
+        }
+    }
+}
+
 /// Reports what is wrong with pods on a specification.
 fn check_load<'a>(
     facts: &Facts<'a>,
@@ -178,66 +235,35 @@ fn check_load<'a>(
     groups: &[Group<'a>],
     out: &mut Vec<Violation>,
 ) {
-    let mut pods = Amounts::new();
-    for group in groups {
-        resource::add(&mut pods, group.pod, group.count);
-    }
     let place = Place::Launch(launch);
     anti_affinity::check(facts, &[], groups, &place, out);
     for group in groups {
         taint::check(group.pod, &group.first, &place, resolved.pool.taints.iter(), out);
     }
+    let mut load = Load::of(facts, groups);
     let Some(site) = sites.get(resolved.choice) else { return };
-    check_requests(launch, spec, &pods, &site.daemon_requests, out);
+    check_requests(launch, spec, &load.requests, &site.daemon_requests, out);
     let daemons = site.daemons.clone();
-    check_pods(facts, site, &pods, groups, &place, out);
+    load.check(facts, site, &place, out);
     check_ports(&daemons, groups, &place, out);
     for (alternative, id) in &resolved.alternatives {
         let Some(site) = sites.get(*id) else { continue };
         let place = Place::Alternative { launch, alternative: *alternative };
-        check_pods(facts, site, &pods, groups, &place, out);
-        if site.daemons != daemons {
+        load.check(facts, site, &place, out);
+        if !site.daemons.iter().map(|(at, _)| at).eq(daemons.iter().map(|(at, _)| at)) {
             check_ports(&site.daemons, groups, &place, out);
-        }
-    }
-}
-
-/// Reports what pods want of a site and don't get there.
-fn check_pods<'a>(
-    facts: &Facts<'a>,
-    site: &mut Site<'a>,
-    pods: &Amounts<'a>,
-    groups: &[Group<'a>],
-    place: &Place,
-    out: &mut Vec<Violation>,
-) {
-    if !site.fits(pods) {
-        let mut all = pods.clone();
-        resource::add_all(&mut all, &site.daemon_requests);
-        out.extend(resource::lacking(&all, &site.allocatable).map(|(resource, asked, there)| {
-            Violation::Overfull {
-                place: place.clone(),
-                resource: resource.into(),
-                requested: asked,
-                allocatable: there,
-            }
-        }));
-    }
-    for group in groups {
-        if !site.admits(facts, group) {
-            NodeRules::of(group.pod).check(&site.labels, &group.first, place, out);
         }
     }
 }
 
 /// Reports host ports that clash among the pods or with daemons.
 fn check_ports<'a>(
-    daemons: &[&'a Pod],
+    daemons: &[(usize, &'a Pod)],
     groups: &[Group<'a>],
     place: &Place,
     out: &mut Vec<Violation>,
 ) {
-    let names = daemons.iter().map(|one| (super::facts::pod_name(one, 0), *one));
+    let names = daemons.iter().map(|(_, one)| (super::facts::pod_name(one, 0), *one));
     host_port::check(names, groups, place, out);
 }
 

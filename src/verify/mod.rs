@@ -65,6 +65,7 @@ mod launch;
 mod limit;
 mod min_values;
 mod node;
+mod node_affinity;
 mod offering;
 mod requirement;
 mod reservation;

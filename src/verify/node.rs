@@ -5,7 +5,8 @@
 
 use super::account::Placement;
 use super::facts::{Facts, Group, pod_name};
-use super::label::{self, Answer, NodeRules};
+use super::label;
+use super::node_affinity::{Answer, NodeRules};
 use super::resource::{self, Amounts};
 use super::violation::{Place, Violation};
 use super::{anti_affinity, host_port, taint, volume};

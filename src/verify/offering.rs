@@ -17,9 +17,11 @@ pub(super) fn check<'a>(
     out: &mut Vec<Violation>,
 ) -> Option<usize> {
     let found = facts.instance_type(&choice.instance_type).and_then(|kind| {
-        // An offering that is described twice counts as the one that suits the plan better.
+        // Offerings that differ by further labels alone: the one that the launch is like.
         let same = kind.1.offerings.iter().enumerate().filter(|(_, one)| matches(one, choice));
-        let best = same.min_by_key(|(_, one)| (!one.available, one.price != choice.price))?;
+        let best = same.min_by_key(|(_, one)| {
+            (!one.available, one.price != choice.price, differences(one, labels))
+        })?;
         Some((kind, best))
     });
     let Some((kind, offering)) = found else {
@@ -66,4 +68,9 @@ fn matches(offering: &Offering, choice: &Choice) -> bool {
     offering.zone == choice.zone
         && offering.capacity_type == choice.capacity_type
         && offering.reservation.as_ref().map(|one| &one.id) == choice.reservation.as_ref()
+}
+
+/// How many of an offering's further labels a launch doesn't have.
+fn differences(offering: &Offering, labels: &Labels) -> usize {
+    offering.labels.iter().filter(|(key, value)| labels.get(key) != Some(value)).count()
 }

@@ -21,68 +21,110 @@ pub(super) enum State<'a> {
     Open,
 }
 
-/// Whether an operator with its values holds of a label's state; `None` if the state is open.
-pub(super) fn holds(operator: Operator, values: &[Arc<str>], state: State<'_>) -> Option<bool> {
-    let value = match state {
-        State::Open => return None,
-        State::Unique => {
-            return Some(matches!(operator, Operator::NotIn | Operator::Exists));
-        }
-        State::Absent => {
-            return Some(matches!(operator, Operator::NotIn | Operator::DoesNotExist));
-        }
-        State::Value(value) => value,
-    };
-    let listed = || values.iter().any(|one| **one == *value);
-    let compared = |test: fn(i64, i64) -> bool| {
-        let [bound] = values else { return false };
-        match (value.parse(), bound.parse()) {
-            (Ok(value), Ok(bound)) => test(value, bound),
-            _ => false,
-        }
-    };
-    Some(match operator {
-        Operator::In => listed(),
-        Operator::NotIn => !listed(),
-        Operator::Exists => true,
-        Operator::DoesNotExist => false,
-        Operator::Gt => compared(|value, bound| value > bound),
-        Operator::Lt => compared(|value, bound| value < bound),
-        Operator::Gte => compared(|value, bound| value >= bound),
-        Operator::Lte => compared(|value, bound| value <= bound),
-    })
+/// One operator with its values.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Condition<'a> {
+    pub(super) operator: Operator,
+    pub(super) values: &'a [Arc<str>],
 }
 
-/// Whether every requirement holds of a state that isn't open.
-pub(super) fn all_hold(requirements: &[&Requirement], state: State<'_>) -> bool {
-    requirements.iter().all(|one| holds(one.operator, &one.values, state) == Some(true))
+impl<'a> From<&'a Requirement> for Condition<'a> {
+    fn from(requirement: &'a Requirement) -> Self {
+        Self { operator: requirement.operator, values: &requirement.values }
+    }
 }
 
-/// Whether some state of one label meets every requirement.
+impl<'a> Condition<'a> {
+    /// The condition that a label has exactly this value.
+    pub(super) fn equals(value: &'a Arc<str>) -> Self {
+        Self { operator: Operator::In, values: std::slice::from_ref(value) }
+    }
+
+    /// Whether it holds of a label's state; `None` if the state is open.
+    pub(super) fn holds(self, state: State<'_>) -> Option<bool> {
+        let value = match state {
+            State::Open => return None,
+            State::Unique => {
+                return Some(matches!(self.operator, Operator::NotIn | Operator::Exists));
+            }
+            State::Absent => {
+                return Some(matches!(self.operator, Operator::NotIn | Operator::DoesNotExist));
+            }
+            State::Value(value) => value,
+        };
+        let listed = || self.values.iter().any(|one| **one == *value);
+        let compared = |test: fn(i64, i64) -> bool| {
+            let [bound] = self.values else { return false };
+            match (value.parse(), bound.parse()) {
+                (Ok(value), Ok(bound)) => test(value, bound),
+                _ => false,
+            }
+        };
+        Some(match self.operator {
+            Operator::In => listed(),
+            Operator::NotIn => !listed(),
+            Operator::Exists => true,
+            Operator::DoesNotExist => false,
+            Operator::Gt => compared(|value, bound| value > bound),
+            Operator::Lt => compared(|value, bound| value < bound),
+            Operator::Gte => compared(|value, bound| value >= bound),
+            Operator::Lte => compared(|value, bound| value <= bound),
+        })
+    }
+
+    /// The integer that the values are compared with, if they are.
+    fn bound(self) -> Option<i64> {
+        let compares =
+            matches!(self.operator, Operator::Gt | Operator::Lt | Operator::Gte | Operator::Lte);
+        self.values.first().filter(|_| compares)?.parse().ok()
+    }
+}
+
+/// Whether every condition holds of a state that isn't open.
+pub(super) fn all_hold(conditions: &[Condition<'_>], state: State<'_>) -> bool {
+    conditions.iter().all(|one| one.holds(state) == Some(true))
+}
+
+/// Whether some state of one label meets every condition.
+pub(super) fn possible(conditions: &[Condition<'_>]) -> bool {
+    some_state(conditions, |state| all_hold(conditions, state))
+}
+
+/// What a further condition is of the states that meet all the others: true of each, false of each,
+/// or neither.
+pub(super) fn follows(conditions: &[Condition<'_>], further: Condition<'_>) -> Option<bool> {
+    let mut all = conditions.to_vec();
+    all.push(further);
+    let may = |holds| {
+        some_state(&all, |state| all_hold(conditions, state) && further.holds(state) == Some(holds))
+    };
+    match (may(true), may(false)) {
+        (true, true) => None,
+        (holds, _) => Some(holds),
+    }
+}
+
+/// Whether a test that knows these conditions alone accepts some state of a label.
 ///
-/// It is enough to try: absence; every value that is named; the integers next to each bound, one
-/// more of them than there are values to exclude; and a value that nobody names.
-pub(super) fn possible(requirements: &[&Requirement]) -> bool {
+/// It is enough to try: absence; every value that is named; a value that nobody names; and the
+/// integers on and beside each bound, written with more zeros before them than anyone names, so that
+/// no exclusion can mean them.
+fn some_state(conditions: &[Condition<'_>], accepts: impl Fn(State<'_>) -> bool) -> bool {
     let named: Vec<&str> =
-        requirements.iter().flat_map(|one| one.values.iter().map(|value| &**value)).collect();
-    if all_hold(requirements, State::Absent)
-        || named.iter().any(|value| all_hold(requirements, State::Value(value)))
+        conditions.iter().flat_map(|one| one.values.iter().map(|value| &**value)).collect();
+    let unheard_of = format!("~{}", named.concat());
+    if accepts(State::Absent)
+        || accepts(State::Value(&unheard_of))
+        || named.iter().any(|value| accepts(State::Value(value)))
     {
         return true;
     }
-    let unheard_of = format!("~{}", named.concat());
-    if all_hold(requirements, State::Value(&unheard_of)) {
-        return true;
-    }
-    let reach = i64::try_from(named.len()).unwrap_or(i64::MAX).saturating_add(1);
-    requirements.iter().any(|one| {
-        let bounded =
-            matches!(one.operator, Operator::Gt | Operator::Lt | Operator::Gte | Operator::Lte);
-        let Some(Ok(bound)) = one.values.first().map(|value| value.parse::<i64>()) else {
-            return false;
-        };
-        bounded
-            && (bound.saturating_sub(reach)..=bound.saturating_add(reach))
-                .any(|value| all_hold(requirements, State::Value(&value.to_string())))
+    let longest = named.iter().map(|value| value.len()).max().unwrap_or(0);
+    let zeros = "0".repeat(longest);
+    conditions.iter().filter_map(|one| one.bound()).any(|bound| {
+        (bound.saturating_sub(1)..=bound.saturating_add(1)).any(|value| {
+            let sign = if value < 0 { "-" } else { "" };
+            accepts(State::Value(&format!("{sign}{zeros}{}", value.unsigned_abs())))
+        })
     })
 }

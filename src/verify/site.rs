@@ -5,7 +5,8 @@
 //! launch fixes labels that would be open otherwise.
 
 use super::facts::{Facts, Group};
-use super::label::{self, Answer, NodeLabels, NodeRules};
+use super::label::{self, NodeLabels};
+use super::node_affinity::{Answer, NodeRules};
 use super::requirement::{State, all_hold};
 use super::resource::{self, Amounts};
 use super::taint;
@@ -15,21 +16,27 @@ use std::collections::BTreeMap;
 /// A pool, an instance type and one of its offerings, by their positions.
 pub(super) type At = (usize, usize, usize);
 
+/// Open labels and the values to which a launch fixes them.
+pub(super) type Pins<'a> = Vec<(&'a str, &'a str)>;
+
 /// What a node launched there would be.
 #[derive(Debug)]
 pub(super) struct Site<'a> {
-    pub(super) instance_type: &'a InstanceType,
     pub(super) labels: NodeLabels<'a>,
     /// Label keys on which pool, type and offering contradict each other.
     pub(super) contradictions: Vec<&'a str>,
-    /// The daemon sets that run there.
-    pub(super) daemons: Vec<&'a Pod>,
+    /// The daemon sets that run there, with their positions.
+    pub(super) daemons: Vec<(usize, &'a Pod)>,
     /// Open labels on which it depends whether a daemon set runs there.
     pub(super) undecided: Vec<&'a str>,
     /// What the daemons request.
     pub(super) daemon_requests: Amounts<'a>,
+    /// What the type has, overhead included.
+    pub(super) capacity: Amounts<'a>,
     /// What the type leaves to pods and daemons.
     pub(super) allocatable: Amounts<'a>,
+    /// Sites of the same number have the same type and run the same daemon sets.
+    pub(super) room: usize,
     /// Whether the daemons alone fit.
     daemons_fit: bool,
     /// By number of rules: whether they hold of the labels.
@@ -41,7 +48,9 @@ pub(super) struct Site<'a> {
 pub(super) struct Sites<'a> {
     /// Label sets before a launch fixes anything.
     unfixed: BTreeMap<At, (NodeLabels<'a>, Vec<&'a str>)>,
-    index: BTreeMap<(At, Vec<(&'a str, &'a str)>), usize>,
+    index: BTreeMap<(At, Pins<'a>), usize>,
+    /// By type and daemon sets, by their positions.
+    rooms: BTreeMap<(usize, Vec<usize>), usize>,
     list: Vec<Site<'a>>,
 }
 
@@ -72,17 +81,21 @@ impl<'a> Sites<'a> {
         let labels = unfixed.pinned(&key.1);
         let contradictions = contradictions.clone();
         let mut site = Site {
-            instance_type,
             labels,
             contradictions,
             daemons: Vec::new(),
             undecided: Vec::new(),
             daemon_requests: Amounts::new(),
+            capacity: resource::rounded_down(&instance_type.capacity),
             allocatable: resource::allocatable(instance_type),
+            room: 0,
             daemons_fit: true,
             verdicts: Vec::new(),
         };
         site.admit_daemons(&facts.problem.daemon_sets, pool);
+        let daemons = site.daemons.iter().map(|(at, _)| *at).collect();
+        let next = self.rooms.len();
+        site.room = *self.rooms.entry((at_type, daemons)).or_insert(next);
         let id = self.list.len();
         self.list.push(site);
         let _none = self.index.insert(key, id);
@@ -92,13 +105,13 @@ impl<'a> Sites<'a> {
 
 impl<'a> Site<'a> {
     fn admit_daemons(&mut self, daemon_sets: &'a [Pod], pool: &'a NodePool) {
-        for daemon in daemon_sets {
+        for (at, daemon) in daemon_sets.iter().enumerate() {
             if taint::untolerated(daemon, pool.taints.iter()).is_some() {
                 continue;
             }
             match NodeRules::of(daemon).answer(&self.labels) {
                 Answer::Yes => {
-                    self.daemons.push(daemon);
+                    self.daemons.push((at, daemon));
                     resource::add(&mut self.daemon_requests, daemon, 1);
                 }
                 Answer::Open(key) => self.undecided.push(key),
@@ -140,11 +153,12 @@ impl<'a> Site<'a> {
         if let Some(value) = self.labels.known.get(key) {
             return vec![value];
         }
-        let requirements = self.labels.open.get(key).map_or(&[][..], |all| all);
-        requirements
+        let conditions = self.labels.open.get(key).map_or(&[][..], |all| all);
+        conditions
             .iter()
-            .flat_map(|one| one.values.iter().map(|value| &**value))
-            .filter(|value| all_hold(requirements, State::Value(value)))
+            .flat_map(|one| one.values)
+            .map(|value| &**value)
+            .filter(|value| all_hold(conditions, State::Value(value)))
             .collect()
     }
 }

@@ -20,6 +20,7 @@ impl Violations {
     }
 
     /// The violations, sorted.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Violation> {
         self.list.iter()
     }

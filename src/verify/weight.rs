@@ -8,8 +8,8 @@
 //! counted: a pool is only held against a plan if it takes the pod without doubt.
 
 use super::facts::{Facts, Group, pod_name};
-use super::label::NodeRules;
 use super::limit::Usage;
+use super::node_affinity::NodeRules;
 use super::reservation::Reservations;
 use super::resource::{self, Amounts};
 use super::site::Sites;
@@ -206,15 +206,13 @@ fn meets<'a>(
 ) -> bool {
     let Some((choice, _)) = admitted.first() else { return false };
     let Some(site) = sites.get(*choice) else { return false };
-    let most = resource::rounded_down(&site.instance_type.capacity);
+    let most = site.capacity.clone();
     let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (at, (id, offering)) in admitted.iter().enumerate() {
         let Some(site) = sites.get(*id) else { continue };
-        let there = resource::rounded_down(&site.instance_type.capacity);
-        let within = pool
-            .limits
-            .iter()
-            .all(|(name, _)| there.get(&**name).unwrap_or(&0) <= most.get(&**name).unwrap_or(&0));
+        let within = pool.limits.iter().all(|(name, _)| {
+            site.capacity.get(&**name).unwrap_or(&0) <= most.get(&**name).unwrap_or(&0)
+        });
         if at == 0 || (within && offering.reservation.is_none()) {
             for key in minima.keys() {
                 values.entry(key).or_default().extend(site.values(key));

@@ -1,1 +1,181 @@
 //! Plans that keep every rule, and plans that break exactly one.
+//!
+//! The fixture makes plans by hand: a launch gets its labels, taints and price from the names it is
+//! given, and states the requests that the test writes down.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod accounting;
+mod cost;
+mod launches;
+mod laws;
+mod nodes;
+mod pods;
+mod requirements;
+mod scarce;
+
+use crate::explain::{Cause, Reason};
+use crate::model::{
+    Effect, InstanceType, Labels, NodePool, Offering, Pod, Price, Problem, ProblemBuilder,
+    Resources, Taint, well_known,
+};
+use crate::plan::{Binding, Choice, Cost, Launch, LaunchPlan, LaunchSpec, Proof, Unschedulable};
+use crate::verify::{Place, UncheckedRule, Verified, Violation, verify};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+fn amounts<const N: usize>(pairs: [(&str, &str); N]) -> Resources {
+    Resources::parse(pairs).unwrap()
+}
+
+fn price(text: &str) -> Price {
+    text.parse().unwrap()
+}
+
+fn taint(key: &str, effect: Effect) -> Taint {
+    Taint::new(key, "", effect)
+}
+
+fn offering(zone: &str, capacity_type: &str, cost: &str) -> Offering {
+    Offering::new(zone, capacity_type, price(cost))
+}
+
+/// 2 cpu, 4 units of memory and 10 pods; 0.10 on demand in zones a and b, 0.04 as spot in b.
+fn small() -> InstanceType {
+    InstanceType::new("small", amounts([("cpu", "2"), ("memory", "4"), ("pods", "10")]))
+        .with_label("family", "s")
+        .with_offering(offering("a", "on-demand", "0.10"))
+        .with_offering(offering("b", "on-demand", "0.10"))
+        .with_offering(offering("b", "spot", "0.04"))
+}
+
+/// 8 cpu, 16 units of memory, a gpu, and 40 pods; 0.50 on demand in zone a.
+fn large() -> InstanceType {
+    let capacity = amounts([("cpu", "8"), ("memory", "16"), ("gpu", "1"), ("pods", "40")]);
+    InstanceType::new("large", capacity).with_label("family", "l").with_offering(offering(
+        "a",
+        "on-demand",
+        "0.50",
+    ))
+}
+
+/// A pod of 500 millicores.
+fn pod(name: &str) -> Pod {
+    Pod::new(name).with_requests(amounts([("cpu", "500m")]))
+}
+
+/// Both types and the pool `main`.
+fn market() -> ProblemBuilder {
+    Problem::builder()
+        .instance_type(small())
+        .instance_type(large())
+        .node_pool(NodePool::new("main"))
+}
+
+const SMALL: (&str, &str, &str) = ("small", "a", "on-demand");
+const SMALL_B: (&str, &str, &str) = ("small", "b", "on-demand");
+const SPOT: (&str, &str, &str) = ("small", "b", "spot");
+const LARGE: (&str, &str, &str) = ("large", "a", "on-demand");
+
+fn choice(problem: &Problem, (kind, zone, capacity_type): (&str, &str, &str)) -> Choice {
+    let kind = problem.instance_types.iter().find(|one| &*one.name == kind).unwrap();
+    let offering = kind
+        .offerings
+        .iter()
+        .find(|one| &*one.zone == zone && &*one.capacity_type == capacity_type)
+        .unwrap();
+    Choice {
+        price: offering.price,
+        instance_type: kind.name.clone(),
+        zone: offering.zone.clone(),
+        capacity_type: offering.capacity_type.clone(),
+        reservation: offering.reservation.as_ref().map(|one| one.id.clone()),
+    }
+}
+
+/// What a pool launches with an offering, with these requests.
+fn spec<const N: usize>(
+    problem: &Problem,
+    pool: &str,
+    kind: (&str, &str, &str),
+    requests: [(&str, &str); N],
+) -> LaunchSpec {
+    let offering = choice(problem, kind);
+    let pool = problem.node_pools.iter().find(|one| &*one.name == pool).unwrap();
+    let kind = problem.instance_types.iter().find(|one| *one.name == *kind.0).unwrap();
+    let own = [
+        (well_known::NODE_POOL, &*pool.name),
+        (well_known::INSTANCE_TYPE, &*kind.name),
+        (well_known::ZONE, &*offering.zone),
+        (well_known::CAPACITY_TYPE, &*offering.capacity_type),
+    ];
+    let stated = pool.labels.iter().chain(kind.labels.iter()).map(|(k, v)| (&**k, &**v));
+    let minima = pool.requirements.iter().filter(|one| one.min_values.is_some());
+    LaunchSpec {
+        node_pool: pool.name.clone(),
+        alternatives: vec![offering.clone()],
+        offering: offering.clone(),
+        labels: own.into_iter().chain(stated).collect::<Labels>(),
+        taints: pool.taints.clone(),
+        requirements: minima.cloned().collect(),
+        requests: amounts(requests),
+    }
+}
+
+fn launch<const N: usize>(spec: LaunchSpec, pods: [&str; N]) -> Launch {
+    Launch { spec: Arc::new(spec), pods: names(pods) }
+}
+
+fn names<const N: usize>(pods: [&str; N]) -> Vec<Arc<str>> {
+    pods.into_iter().map(|name| format!("default/{name}").into()).collect()
+}
+
+/// A plan without fees, of which nothing is proved.
+fn plan(launches: Vec<Launch>) -> LaunchPlan {
+    let total = launches.iter().map(|one| one.spec.offering.price.nanos()).sum();
+    let proof = if total == 0 { Proof::Optimal } else { Proof::None };
+    LaunchPlan {
+        launches,
+        bindings: Vec::new(),
+        unschedulable: Vec::new(),
+        cost: Cost {
+            total: Price::from_nanos(total),
+            fees: Price::ZERO,
+            lower_bound: Price::ZERO,
+            proof,
+        },
+        stats: BTreeMap::new(),
+    }
+}
+
+/// A plan that launches nothing and binds these pods to nodes.
+fn bindings<const N: usize>(pairs: [(&str, &str); N]) -> LaunchPlan {
+    let binding = |(pod, node): (&str, &str)| Binding {
+        pod: format!("default/{pod}").into(),
+        node: node.into(),
+    };
+    LaunchPlan { bindings: pairs.into_iter().map(binding).collect(), ..plan(Vec::new()) }
+}
+
+fn without_place(pod: &str) -> Unschedulable {
+    let reasons = [Reason::new(&Cause::NoNodePool, 0)];
+    Unschedulable { pod: format!("default/{pod}").into(), reasons: Arc::new(reasons) }
+}
+
+#[track_caller]
+fn accepted(problem: &Problem, plan: &LaunchPlan) -> Verified {
+    verify(problem, plan).unwrap()
+}
+
+#[track_caller]
+fn refused<const N: usize>(problem: &Problem, plan: &LaunchPlan, expected: [Violation; N]) {
+    let found = verify(problem, plan).unwrap_err();
+    assert!(found.iter().eq(&expected), "{found}\n{found:#?}");
+    // Every violation says where or what in words of its own.
+    for violation in found.iter() {
+        assert!(violation.to_string().len() > 10);
+    }
+}
+
+fn at_alternative(alternative: usize) -> Place {
+    Place::Alternative { launch: 0, alternative }
+}

@@ -1,0 +1,179 @@
+//! Node selectors, required node affinity and zones of volumes, checked again.
+//!
+//! Where a label is open, a rule holds if it holds of every value that the label may get, and fails
+//! if it holds of none; otherwise the launch should have fixed it, and which label that is gets
+//! reported.
+//!
+//! Source: <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/>.
+
+use super::label::NodeLabels;
+use super::requirement::{Condition, State, all_hold, possible};
+use super::violation::{Place, Violation};
+use crate::model::{Labels, NodeSelectorTerm, Pod, Requirement, Volume, well_known};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Everything a pod says about the labels of its node; pods that say the same are judged together.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) struct NodeRules<'a> {
+    selector: &'a Labels,
+    required: Option<&'a [NodeSelectorTerm]>,
+    volumes: &'a [Volume],
+}
+
+/// Whether rules hold of a node; `Open` names a label that would have to be fixed to know.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Answer<'a> {
+    Yes,
+    No,
+    Open(&'a str),
+}
+
+impl<'a> NodeRules<'a> {
+    pub(super) fn of(pod: &'a Pod) -> Self {
+        let required =
+            pod.affinity.as_deref().and_then(|one| one.node_affinity.required.as_deref());
+        Self { selector: &pod.node_selector, required, volumes: &pod.volumes }
+    }
+
+    /// Whether a node's labels meet the selector and the required affinity; volumes play no part.
+    pub(super) fn answer(&self, labels: &NodeLabels<'_>) -> Answer<'a> {
+        both(self.selector_answer(labels), || self.affinity_answer(labels))
+    }
+
+    /// Whether the selector and the zones of the volumes hold, and the affinity does.
+    pub(super) fn hold(&self, labels: &NodeLabels<'_>) -> bool {
+        self.answer(labels) == Answer::Yes && self.unreachable(labels).next().is_none()
+    }
+
+    /// Whether an open label could be fixed so that the selector and the affinity hold.
+    pub(super) fn could_hold(&self, labels: &NodeLabels<'_>) -> bool {
+        let terms = self.required.map(|terms| {
+            terms.iter().filter(|term| !is_empty(term) && fields_hold(term, labels) == Answer::Yes)
+        });
+        match terms {
+            None => could_all_hold(self.selector, &[], labels),
+            Some(mut terms) => {
+                terms.any(|term| could_all_hold(self.selector, &term.match_expressions, labels))
+            }
+        }
+    }
+
+    fn selector_answer(&self, labels: &NodeLabels<'_>) -> Answer<'a> {
+        all(self
+            .selector
+            .iter()
+            .map(|(key, value)| (&**key, labels.meet(key, Condition::equals(value)))))
+    }
+
+    fn affinity_answer(&self, labels: &NodeLabels<'_>) -> Answer<'a> {
+        let Some(terms) = self.required else { return Answer::Yes };
+        let mut answer = Answer::No;
+        for term in terms.iter().filter(|term| !is_empty(term)) {
+            let expressions = all(term
+                .match_expressions
+                .iter()
+                .map(|one| (&*one.key, labels.meet(&one.key, one.into()))));
+            match both(expressions, || fields_hold(term, labels)) {
+                Answer::Yes => return Answer::Yes,
+                Answer::Open(key) => answer = Answer::Open(key),
+                Answer::No => {}
+            }
+        }
+        answer
+    }
+
+    /// The volumes that can't be reached from the node's zone.
+    pub(super) fn unreachable(&self, labels: &NodeLabels<'_>) -> impl Iterator<Item = &'a Volume> {
+        let zone = labels.known.get(well_known::ZONE).copied();
+        self.volumes.iter().filter(move |volume| {
+            let among = |zone: &str| volume.zones.iter().any(|one| **one == *zone);
+            !volume.zones.is_empty() && !zone.is_some_and(among)
+        })
+    }
+
+    /// Reports each rule that doesn't hold.
+    pub(super) fn check(
+        &self,
+        labels: &NodeLabels<'_>,
+        pod: &Arc<str>,
+        place: &Place,
+        out: &mut Vec<Violation>,
+    ) {
+        let (pod, place) = (|| pod.clone(), || place.clone());
+        match self.selector_answer(labels) {
+            Answer::Yes => {}
+            Answer::No => out.push(Violation::NodeSelector { pod: pod(), place: place() }),
+            Answer::Open(key) => {
+                out.push(Violation::LabelOpen { place: place(), key: key.into() });
+            }
+        }
+        match self.affinity_answer(labels) {
+            Answer::Yes => {}
+            Answer::No => out.push(Violation::NodeAffinity { pod: pod(), place: place() }),
+            Answer::Open(key) => {
+                out.push(Violation::LabelOpen { place: place(), key: key.into() });
+            }
+        }
+        out.extend(self.unreachable(labels).map(|volume| Violation::VolumeZone {
+            pod: pod(),
+            place: place(),
+            volume: volume.id.clone(),
+        }));
+    }
+}
+
+/// A term that says nothing matches no node.
+fn is_empty(term: &NodeSelectorTerm) -> bool {
+    term.match_expressions.is_empty() && term.match_fields.is_empty()
+}
+
+/// Whether the conditions on the node's fields hold; its name is the only one.
+fn fields_hold<'t>(term: &'t NodeSelectorTerm, labels: &NodeLabels<'_>) -> Answer<'t> {
+    let name = labels.name.map_or(State::Unique, State::Value);
+    all(term.match_fields.iter().map(|one| {
+        let known = &*one.key == "metadata.name";
+        (&*one.key, Condition::from(one).holds(name).map(|holds| known && holds))
+    }))
+}
+
+/// `No` if any condition fails, else `Open` if any is.
+fn all<'k>(conditions: impl Iterator<Item = (&'k str, Option<bool>)>) -> Answer<'k> {
+    let mut answer = Answer::Yes;
+    for (key, holds) in conditions {
+        match holds {
+            Some(true) => {}
+            Some(false) => return Answer::No,
+            None => answer = Answer::Open(key),
+        }
+    }
+    answer
+}
+
+fn both<'k>(one: Answer<'k>, other: impl FnOnce() -> Answer<'k>) -> Answer<'k> {
+    match one {
+        Answer::No => Answer::No,
+        Answer::Yes => other(),
+        Answer::Open(key) => match other() {
+            Answer::No => Answer::No,
+            Answer::Yes | Answer::Open(_) => Answer::Open(key),
+        },
+    }
+}
+
+/// Whether each label has, or could be given, a state that meets every condition on it.
+fn could_all_hold(selector: &Labels, expressions: &[Requirement], labels: &NodeLabels<'_>) -> bool {
+    let mut by_key: BTreeMap<&str, Vec<Condition<'_>>> = BTreeMap::new();
+    let selected = selector.iter().map(|(key, value)| (key, Condition::equals(value)));
+    let expressed = expressions.iter().map(|one| (&one.key, one.into()));
+    for (key, condition) in selected.chain(expressed) {
+        by_key.entry(well_known::normalized(key)).or_default().push(condition);
+    }
+    by_key.into_iter().all(|(key, mut conditions)| match labels.open.get(key) {
+        Some(open) => {
+            conditions.extend(open);
+            possible(&conditions)
+        }
+        None => all_hold(&conditions, labels.state(key)),
+    })
+}

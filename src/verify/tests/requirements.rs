@@ -1,0 +1,60 @@
+//! The tests of single states agree with the model's algebra of sets, which they don't use.
+
+use crate::model::{Operator, Requirement, ValueSet};
+use crate::verify::requirement::{Condition, State, follows, possible};
+use proptest::prelude::*;
+
+fn requirement() -> impl Strategy<Value = Requirement> {
+    const VALUES: [&str; 7] = ["a", "b", "1", "2", "3", "4", "9223372036854775807"];
+    let listed = prop::collection::vec(prop::sample::select(&VALUES[..]), 1..4);
+    let number = prop::sample::select(&VALUES[2..]);
+    prop_oneof![
+        (prop::sample::select(&[Operator::In, Operator::NotIn][..]), listed)
+            .prop_map(|(operator, values)| Requirement::new("k", operator, values)),
+        prop::sample::select(&[Operator::Exists, Operator::DoesNotExist][..])
+            .prop_map(|operator| Requirement::new("k", operator, [""; 0])),
+        (
+            prop::sample::select(&[Operator::Gt, Operator::Lt, Operator::Gte, Operator::Lte][..]),
+            number
+        )
+            .prop_map(|(operator, value)| Requirement::new("k", operator, [value])),
+    ]
+}
+
+fn meet(requirements: &[Requirement]) -> ValueSet {
+    requirements
+        .iter()
+        .map(ValueSet::from_requirement)
+        .fold(ValueSet::any(), |all, one| all.intersect(&one))
+}
+
+proptest! {
+    #[test]
+    fn a_state_is_admitted_alike(one in requirement(), value in "[a-c0-5]{0,2}") {
+        let (set, condition) = (ValueSet::from_requirement(&one), Condition::from(&one));
+        prop_assert_eq!(condition.holds(State::Absent), Some(set.admits(None)));
+        prop_assert_eq!(condition.holds(State::Value(&value)), Some(set.admits(Some(&value))));
+    }
+
+    #[test]
+    fn possible_is_not_empty(all in prop::collection::vec(requirement(), 0..5)) {
+        let conditions: Vec<Condition<'_>> = all.iter().map(Condition::from).collect();
+        prop_assert_eq!(possible(&conditions), !meet(&all).is_empty());
+    }
+
+    #[test]
+    fn what_follows_changes_nothing(
+        all in prop::collection::vec(requirement(), 1..4),
+        further in requirement(),
+    ) {
+        let conditions: Vec<Condition<'_>> = all.iter().map(Condition::from).collect();
+        let before = meet(&all);
+        let after = before.intersect(&ValueSet::from_requirement(&further));
+        let expected = match (after.is_empty(), after == before) {
+            (true, _) => Some(false),
+            (false, true) => Some(true),
+            (false, false) => None,
+        };
+        prop_assert_eq!(follows(&conditions, (&further).into()), expected);
+    }
+}

@@ -1,0 +1,171 @@
+//! Limits, reservations, and pools of different weight.
+
+use super::*;
+use crate::model::{Node, Operator, Requirement, Toleration};
+
+/// Three pods that each get a small node.
+fn three(problem: &Problem, pool: &str) -> LaunchPlan {
+    let one = || spec(problem, pool, SMALL, [("cpu", "500m"), ("pods", "1")]);
+    let launches = ["p-0", "p-1", "p-2"].map(|name| launch(one(), [name]));
+    plan(launches.into())
+}
+
+fn three_pods(pool: NodePool) -> ProblemBuilder {
+    let parts = Problem::builder().instance_type(small()).instance_type(large());
+    parts.node_pool(pool).pod(pod("p").with_replicas(3))
+}
+
+fn over(resource: &str, running: i128, launched: i128, limit: i128) -> Violation {
+    let (node_pool, resource) = ("main".into(), resource.into());
+    Violation::Limit { node_pool, resource, running, launched, limit }
+}
+
+#[test]
+fn limit() {
+    let limited = |pairs| NodePool::new("main").with_limits(pairs);
+    let cases = [
+        (amounts([("cpu", "6"), ("nodes", "3"), ("gpu", "0")]), None),
+        (amounts([("cpu", "5")]), Some(over("cpu", 0, 6000, 5000))),
+        (amounts([("nodes", "2")]), Some(over("nodes", 0, 3, 2))),
+        (amounts([("memory", "11")]), Some(over("memory", 0, 12, 11))),
+    ];
+    for (limits, expected) in cases {
+        let problem = three_pods(limited(limits)).build().unwrap();
+        match expected {
+            None => _ = accepted(&problem, &three(&problem, "main")),
+            Some(expected) => refused(&problem, &three(&problem, "main"), [expected]),
+        }
+    }
+}
+
+#[test]
+fn limit_with_what_runs() {
+    let node = |kind: &str| {
+        Node::new("n", amounts([("cpu", "1500m"), ("pods", "5")]))
+            .with_label(well_known::NODE_POOL, "main")
+            .with_label("beta.kubernetes.io/instance-type", kind)
+            .with_deleting(true)
+    };
+    let pool = |cpu: &str| NodePool::new("main").with_limits(amounts([("cpu", cpu)]));
+    // A type that the problem knows counts with its capacity, another with what the node has.
+    for (kind, running) in [("small", 2000), ("unheard-of", 1500)] {
+        let exactly = format!("{}m", 6000 + running);
+        let problem = three_pods(pool(&exactly)).node(node(kind)).build().unwrap();
+        let _verified = accepted(&problem, &three(&problem, "main"));
+        let less = format!("{}m", 5999 + running);
+        let problem = three_pods(pool(&less)).node(node(kind)).build().unwrap();
+        let expected = over("cpu", running, 6000, 5999 + running);
+        refused(&problem, &three(&problem, "main"), [expected]);
+    }
+}
+
+#[test]
+fn reservation() {
+    let kept = |name: &str, remaining| {
+        InstanceType::new(name, amounts([("cpu", "2"), ("pods", "9")]))
+            .with_label("family", "k")
+            .with_offering(offering("a", "reserved", "0.2").with_reservation("r", remaining))
+    };
+    for least in [2, 1] {
+        let problem = Problem::builder()
+            .instance_type(kept("one", 2))
+            .instance_type(kept("other", least))
+            .node_pool(NodePool::new("main"))
+            .pod(pod("p").with_replicas(2))
+            .build()
+            .unwrap();
+        let on = |kind| {
+            spec(&problem, "main", (kind, "a", "reserved"), [("cpu", "500m"), ("pods", "1")])
+        };
+        let plan = plan(vec![launch(on("one"), ["p-0"]), launch(on("other"), ["p-1"])]);
+        if least == 2 {
+            let _verified = accepted(&problem, &plan);
+        } else {
+            let reservation = "r".into();
+            let expected = Violation::Reservation { reservation, launches: 2, remaining: 1 };
+            refused(&problem, &plan, [expected]);
+        }
+    }
+}
+
+/// A heavier pool beside `main`, on which the plan puts three pods.
+fn passed_over(heavy: NodePool, pods: Pod, others: ProblemBuilder) -> Problem {
+    let main = NodePool::new("main").with_weight(1);
+    others
+        .node_pool(main)
+        .node_pool(heavy.with_weight(2))
+        .pod(pods.with_replicas(3))
+        .build()
+        .unwrap()
+}
+
+fn types() -> ProblemBuilder {
+    Problem::builder().instance_type(small()).instance_type(large())
+}
+
+#[test]
+fn weight() {
+    let problem = passed_over(NodePool::new("heavy"), pod("p"), types());
+    let expected = [0, 1, 2].map(|launch| Violation::Weight {
+        pod: format!("default/p-{launch}").into(),
+        launch,
+        node_pool: "heavy".into(),
+    });
+    refused(&problem, &three(&problem, "main"), expected);
+    let _verified = accepted(&problem, &three(&problem, "heavy"));
+}
+
+#[test]
+fn a_heavier_pool_that_cannot_take_the_pod_is_passed_over() {
+    let heavy = || NodePool::new("heavy");
+    let zone_c = Requirement::new(well_known::ZONE, Operator::In, ["c"]);
+    let families = Requirement::new("family", Operator::Exists, [""; 0]).with_min_values(2);
+    let teams = Requirement::new("team", Operator::In, ["x", "y"]);
+    let not_z = || {
+        use crate::model::{Affinity, NodeSelectorTerm};
+        let term = Requirement::new("team", Operator::NotIn, ["x", "y"]);
+        Affinity::new().with_required_node_term(NodeSelectorTerm::new([term]))
+    };
+    let agent = Pod::new("agent")
+        .with_requests(amounts([("cpu", "7501m")]))
+        .with_toleration(Toleration::exists("hard"))
+        .with_node_selector(well_known::NODE_POOL, "heavy");
+    let cases = [
+        (heavy().with_taint(taint("hard", Effect::NoSchedule)), pod("p"), types()),
+        (heavy().with_requirement(zone_c), pod("p"), types()),
+        (heavy().with_limits(amounts([("nodes", "0")])), pod("p"), types()),
+        (heavy().with_limits(amounts([("cpu", "1")])), pod("p"), types()),
+        (heavy().with_instance_types(["small"]).with_requirement(families), pod("p"), types()),
+        (heavy().with_requirement(teams), pod("p").with_affinity(not_z()), types()),
+        (
+            heavy().with_taint(taint("hard", Effect::NoSchedule)),
+            pod("p").with_toleration(Toleration::exists("hard")),
+            types().daemon_set(agent),
+        ),
+    ];
+    for (heavy, pods, others) in cases {
+        let problem = passed_over(heavy, pods, others);
+        let plan = three(&problem, "main");
+        let found = verify(&problem, &plan);
+        assert!(found.is_ok(), "{found:#?}");
+    }
+}
+
+#[test]
+fn a_label_that_a_heavier_pool_can_choose_counts() {
+    let teams = Requirement::new("team", Operator::In, ["x", "y"]);
+    let heavy = NodePool::new("heavy").with_requirement(teams);
+    let main = NodePool::new("main").with_weight(1).with_label("team", "y");
+    let problem = types()
+        .node_pool(main)
+        .node_pool(heavy.with_weight(2))
+        .pod(pod("p").with_replicas(3).with_node_selector("team", "y"))
+        .build()
+        .unwrap();
+    let expected = [0, 1, 2].map(|launch| Violation::Weight {
+        pod: format!("default/p-{launch}").into(),
+        launch,
+        node_pool: "heavy".into(),
+    });
+    refused(&problem, &three(&problem, "main"), expected);
+}
