@@ -135,7 +135,8 @@ fn every_case_is_as_expected() {
         };
         let run = std::panic::AssertUnwindSafe(run);
         if let Err(panic) = std::panic::catch_unwind(run) {
-            let words = panic.downcast_ref::<String>().map_or("?", String::as_str);
+            let text = panic.downcast_ref::<&str>().copied();
+            let words = panic.downcast_ref::<String>().map(String::as_str).or(text).unwrap_or("?");
             wrong.push(format!("{}: {words}", case.name));
         }
     }

@@ -22,18 +22,16 @@ fn data() -> Option<PathBuf> {
 }
 
 /// A verified plan, or `None` if the problem has a rule that isn't supported yet.
-fn planned(name: &str, text: &str) -> Option<LaunchPlan> {
-    let problem = Problem::from_json(text).unwrap_or_else(|e| panic!("{name}: {e}"));
+fn planned(text: &str) -> Result<Option<LaunchPlan>, String> {
+    let problem = Problem::from_json(text).map_err(|error| error.to_string())?;
     match provision(&problem, &Options::default()) {
-        Ok(plan) => {
-            let verified = verify(&problem, &plan);
-            let _facts = verified.unwrap_or_else(|v| panic!("{name}: not a valid plan: {v}"));
-            Some(plan)
-        }
+        Ok(plan) => match verify(&problem, &plan) {
+            Ok(_verified) => Ok(Some(plan)),
+            Err(violations) => Err(format!("not a valid plan: {violations}")),
+        },
         Err(error) => {
-            assert!(error.is_unsupported(), "{name}: {error}");
-            assert!(error.findings().iter().all(|f| !f.path.is_empty()), "{name}: {error}");
-            None
+            let named = error.findings().iter().all(|finding| !finding.path.is_empty());
+            if error.is_unsupported() && named { Ok(None) } else { Err(error.to_string()) }
         }
     }
 }
@@ -46,9 +44,16 @@ fn random_problems_are_solved_no_worse_than_by_karpenter() {
     let (mut solved, mut refused, mut more, mut cheaper) = (0, 0, 0, 0);
     let mut worse = Vec::new();
     for (at, (problem, theirs)) in problems.lines().zip(theirs.lines()).enumerate() {
-        let Some(plan) = planned(&format!("problem {at}"), problem) else {
-            refused += 1;
-            continue;
+        let plan = match planned(problem) {
+            Ok(Some(plan)) => plan,
+            Ok(None) => {
+                refused += 1;
+                continue;
+            }
+            Err(error) => {
+                worse.push(format!("problem {at}: {error}"));
+                continue;
+            }
         };
         solved += 1;
         let theirs: Value = serde_json::from_str(theirs).unwrap();
@@ -69,7 +74,7 @@ fn random_problems_are_solved_no_worse_than_by_karpenter() {
     println!(
         "{solved} solved ({more} with more pods placed, {cheaper} cheaper), {refused} refused"
     );
-    assert!(solved + refused >= 300, "{solved} and {refused}");
+    assert!(solved > 0, "nothing was solved");
     assert!(worse.is_empty(), "{} worse:\n{}", worse.len(), worse.join("\n"));
 }
 
@@ -80,9 +85,10 @@ fn documents_beside_the_project_are_solved_or_refused_by_name() {
     let cases = std::fs::read_dir(data.join("cases")).unwrap();
     for path in cases.map(|file| file.unwrap().path()) {
         let text = std::fs::read_to_string(&path).unwrap();
-        match planned(&path.display().to_string(), &text) {
-            Some(_) => solved += 1,
-            None => refused += 1,
+        match planned(&text) {
+            Ok(Some(_)) => solved += 1,
+            Ok(None) => refused += 1,
+            Err(error) => panic!("{}: {error}", path.display()),
         }
     }
     println!("{solved} solved, {refused} refused");

@@ -74,7 +74,7 @@ impl Machine {
             let mut offering = json!({
                 "zone": ZONES[sale.zone], "capacityType": capacity_type, "price": price,
             });
-            put(&mut offering, "available", (!sale.available).then(|| json!(false)));
+            put(&mut offering, "available", (!sale.available).then_some(Value::Bool(false)));
             let reservation =
                 json!({ "id": format!("r{}", sale.kind), "remaining": sale.remaining });
             put(&mut offering, "reservation", (sale.kind >= 2).then_some(reservation));
@@ -240,8 +240,8 @@ impl Running {
             _ => json!({ "key": "node.kubernetes.io/not-ready", "effect": "NoExecute" }),
         });
         put(&mut node, "taints", standing.map(|t| json!([t])));
-        put(&mut node, "initialized", (!self.initialized).then(|| json!(false)));
-        put(&mut node, "deleting", self.deleting.then(|| json!(true)));
+        put(&mut node, "initialized", (!self.initialized).then_some(Value::Bool(false)));
+        put(&mut node, "deleting", self.deleting.then_some(Value::Bool(true)));
         put(&mut node, "volumeLimits", self.volumes.map(|v| json!({ "csi": v + 2 })));
         node
     }
