@@ -116,7 +116,10 @@ fn plan(problem: &Value, options: &Options) -> Result<String, Error> {
     let problem = Problem::from_json(&problem.to_string())?;
     let plan = provision(&problem, options)?;
     let text = plan.to_json();
-    verify(&problem, &plan).unwrap_or_else(|v| panic!("not a valid plan: {v}\n{text}"));
+    let verified =
+        verify(&problem, &plan).unwrap_or_else(|v| panic!("not a valid plan: {v}\n{text}"));
+    let lowered = verified.lowered_min_values();
+    assert!(options.min_values == MinValuesPolicy::BestEffort || lowered == 0, "minValues lowered");
     let read = LaunchPlan::from_json(&text).expect("a plan's own document can be read");
     assert_eq!(read.to_json(), text, "reading and writing a plan changes it");
     Ok(text)

@@ -17,26 +17,30 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
-/// A plan's document, of a plan that was verified.
-fn planned(problem: &Value, options: &Options) -> Value {
-    serde_json::from_str(&planned_text(problem, options)).unwrap()
-}
-
-fn planned_text(problem: &Value, options: &Options) -> String {
-    let read =
-        Problem::from_json(&problem.to_string()).unwrap_or_else(|e| panic!("{e}\n{problem}"));
-    let plan = provision(&read, options).unwrap_or_else(|e| panic!("{e}\n{problem}"));
+/// The document of a plan that was verified.
+fn planned_text(problem: &Value, options: &Options) -> Result<String, TestCaseError> {
+    let fail = |what: &dyn Display| TestCaseError::fail(format!("{what}\n{problem}"));
+    let read = Problem::from_json(&problem.to_string()).map_err(|e| fail(&e))?;
+    let plan = provision(&read, options).map_err(|e| fail(&e))?;
     let text = plan.to_json();
-    verify(&read, &plan).unwrap_or_else(|v| panic!("not valid: {v}\n{text}\n{problem}"));
-    text
+    let verified = verify(&read, &plan).map_err(|v| fail(&format!("{v}\n{text}")))?;
+    if verified.lowered_min_values() > 0 {
+        return Err(fail(&format!("minValues were lowered, though they are strict\n{text}")));
+    }
+    Ok(text)
 }
 
-fn greedy(problem: &Value) -> Value {
+fn planned(problem: &Value, options: &Options) -> Result<Value, TestCaseError> {
+    Ok(serde_json::from_str(&planned_text(problem, options)?).unwrap())
+}
+
+fn greedy(problem: &Value) -> Result<Value, TestCaseError> {
     planned(problem, &Options::default())
 }
 
-fn first_fit(problem: &Value) -> Value {
+fn first_fit(problem: &Value) -> Result<Value, TestCaseError> {
     let mut options = Options::default();
     options.effort = Effort::FirstFit;
     planned(problem, &options)
@@ -65,21 +69,21 @@ proptest! {
 
     #[test]
     fn a_plan_is_the_same_whatever_the_order(problem in random::problem(), turn in 0..3_usize) {
-        let plan = planned_text(&problem, &Options::default());
-        prop_assert_eq!(&plan, &planned_text(&problem, &Options::default()));
+        let plan = planned_text(&problem, &Options::default())?;
+        prop_assert_eq!(&plan, &planned_text(&problem, &Options::default())?);
         let other = order::reordered(&problem, turn);
-        prop_assert_eq!(plan, planned_text(&other, &Options::default()));
+        prop_assert_eq!(plan, planned_text(&other, &Options::default())?);
     }
 
     #[test]
     fn a_plan_survives_its_document(problem in random::problem()) {
-        let text = planned_text(&problem, &Options::default());
+        let text = planned_text(&problem, &Options::default())?;
         prop_assert_eq!(LaunchPlan::from_json(&text).unwrap().to_json(), text);
     }
 
     #[test]
     fn every_pod_has_one_verdict(problem in random::problem()) {
-        let plan = greedy(&problem);
+        let plan = greedy(&problem)?;
         let launched = list(&plan, "launches").iter().flat_map(|l| list(l, "pods"));
         let named = ["bindings", "unschedulable"].into_iter().flat_map(|k| list(&plan, k));
         let mut verdicts: Vec<&str> =
@@ -97,7 +101,7 @@ proptest! {
     #[test]
     fn the_bound_is_below_the_optimum_and_that_below_the_plan(problem in random::problem()) {
         let oracle = Oracle::new(&problem, 0, true);
-        let plan = greedy(&problem);
+        let plan = greedy(&problem)?;
         let optimum = oracle.cheapest_like(&oracle.places(&plan));
         let bound = nanos(&plan["cost"]["lowerBound"]);
         let optimum = optimum.expect("the plan itself is one");
@@ -113,7 +117,7 @@ proptest! {
         problem in random::problem(),
     ) {
         let oracle = Oracle::new(&problem, 0, true);
-        for (pod, place) in oracle.places(&greedy(&problem)).into_iter().enumerate() {
+        for (pod, place) in oracle.places(&greedy(&problem)?).into_iter().enumerate() {
             let (alone, sure) = (oracle.has_place_alone(pod), oracle.can_always_be_launched(pod));
             prop_assert!(alone || place == Place::None, "pod {pod} fits nowhere, yet has a place");
             prop_assert!(!sure || place != Place::None, "pod {pod} was left out without need");
@@ -123,21 +127,21 @@ proptest! {
     #[test]
     fn no_more_pods_of_the_highest_priority_are_placed_than_can_be(problem in random::problem()) {
         let oracle = Oracle::new(&problem, 0, true);
-        let missing = oracle.missing(&oracle.places(&greedy(&problem)));
+        let missing = oracle.missing(&oracle.places(&greedy(&problem)?));
         prop_assert!(missing >= oracle.best().missing, "more are placed than can be");
     }
 
     #[test]
     fn no_pod_that_is_left_out_could_be_added(problem in random::problem()) {
         let oracle = Oracle::new(&problem, 0, true);
-        let plan = greedy(&problem);
+        let plan = greedy(&problem)?;
         prop_assert_eq!(oracle.addable(&plan), None, "{}", plan);
     }
 
     #[test]
     fn greedy_is_no_dearer_than_first_fit(problem in random::problem()) {
         let oracle = Oracle::new(&problem, 0, true);
-        let (ours, plain) = (greedy(&problem), first_fit(&problem));
+        let (ours, plain) = (greedy(&problem)?, first_fit(&problem)?);
         if oracle.places(&ours) == oracle.places(&plain) {
             prop_assert!(total(&ours) <= total(&plain), "{ours}\nfirst fit: {plain}");
         }
@@ -151,7 +155,7 @@ proptest! {
             let text = format!("{}.{:09}", price / 1_000_000_000, price % 1_000_000_000);
             offering["price"] = serde_json::from_str(&text).unwrap();
         }
-        let (before, after) = (greedy(&problem), greedy(&dearer));
+        let (before, after) = (greedy(&problem)?, greedy(&dearer)?);
         prop_assert_eq!(total(&before) * i128::from(times), total(&after));
         prop_assert_eq!(placements(&before), placements(&after));
     }
@@ -165,7 +169,7 @@ proptest! {
                 pool["instanceTypes"] = json!(names);
             }
         }
-        let before = planned_text(&more, &Options::default());
+        let before = planned_text(&more, &Options::default())?;
         let mut unused = list(&more, "instanceTypes")[0].clone();
         unused["name"] = json!("unused");
         more["instanceTypes"].as_array_mut().unwrap().push(unused);
@@ -174,7 +178,7 @@ proptest! {
             plan["stats"] = Value::Null;
             plan
         };
-        let after = planned_text(&more, &Options::default());
+        let after = planned_text(&more, &Options::default())?;
         prop_assert_eq!(without_counts(&before), without_counts(&after));
     }
 
@@ -190,7 +194,7 @@ proptest! {
         }
         let mut more = problem.clone();
         more["instanceTypes"].as_array_mut().unwrap().extend(twins);
-        let (before, after) = (greedy(&problem), greedy(&more));
+        let (before, after) = (greedy(&problem)?, greedy(&more)?);
         prop_assert_eq!(total(&before), total(&after));
         prop_assert_eq!(placements(&before), placements(&after));
     }
@@ -290,7 +294,10 @@ fn kinds(problem: &Value) -> Vec<&'static str> {
 
 /// What becomes of a problem.
 fn outcomes(problem: &Value) -> Vec<&'static str> {
-    let (plan, oracle) = (greedy(problem), Oracle::new(problem, 0, true));
+    let read = Problem::from_json(&problem.to_string()).unwrap();
+    let plan = provision(&read, &Options::default()).unwrap().to_json();
+    let plan: Value = serde_json::from_str(&plan).unwrap();
+    let oracle = Oracle::new(problem, 0, true);
     let launches = list(&plan, "launches");
     let bought: BTreeSet<_> = launches.iter().map(|l| l["nodePool"].as_str()).collect();
     let scarce = oracle

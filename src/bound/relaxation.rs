@@ -29,13 +29,16 @@
 //! packing with variable bin sizes; Dantzig and Wolfe 1960.
 
 use super::simplex::{Matrix, ONE, POINT, maximize};
-use crate::compile::{Bits, ClassId, Column, Compiled, Id, IdVec, NodeId, fits};
+use crate::compile::{Bits, ClassId, Column, Compiled, Id, IdVec, NodeId};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Prices are integers in units of 2^-SCALE billionths per unit of resource.
 const SCALE: u32 = POINT;
 /// The most prices that are worked out: the sets and slots with the most at stake come first.
 const MAX_PRICES: usize = 48;
+/// The most sets of columns for which room is asked.
+const MAX_SETS: usize = 48;
 
 /// How many pods of a class must be placed, and on columns of which weight.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -75,6 +78,8 @@ pub(crate) struct Relaxation {
     prices: Vec<i128>,
     /// For each demand, the set of columns that can take it.
     sets: Vec<Bits>,
+    /// The sets of columns for which room is asked.
+    families: Vec<Bits>,
     /// A lower bound that needs no prices.
     plain: i128,
 }
@@ -112,9 +117,13 @@ impl Relaxation {
         let sets: Vec<Bits> = demands.iter().map(|demand| takers(compiled, demand)).collect();
         let plain = demands.iter().zip(&sets).filter(|(demand, _)| demand.beyond_running > 0);
         let plain = plain.filter_map(|(_, set)| set.iter().map(|column| costs[column]).min()).max();
-        let inequalities = inequalities(compiled, demands, running, &sets, &costs);
+        let families = families(compiled, demands, &sets);
+        let mut found = Vec::new();
+        rooms(compiled, demands, running, &sets, &families, &costs, &mut found);
+        slot_rows(compiled, demands, &sets, &costs, &mut found);
+        let inequalities = chosen(compiled, found);
         let prices = prices(&inequalities, &costs);
-        Self { inequalities, prices, sets, plain: plain.map_or(0, i128::from) }
+        Self { inequalities, prices, sets, families, plain: plain.map_or(0, i128::from) }
     }
 
     /// No plan for the demand costs less, in billionths per hour, fees included.
@@ -135,7 +144,6 @@ impl Relaxation {
             by_dim: compiled.classes.iter().map(|_| vec![0; dims]).collect(),
             slot: compiled.classes.iter().map(|_| 0).collect(),
         };
-        let distinct = distinct(&self.sets);
         for (demand, set) in demands.iter().zip(&self.sets) {
             let request = &compiled.classes[demand.class].request;
             for (inequality, price) in self.inequalities.iter().zip(&self.prices) {
@@ -145,7 +153,7 @@ impl Relaxation {
                 };
                 match inequality.kind {
                     Kind::Room { set: of, dim } => {
-                        if set.is_empty() || distinct[of].includes(set) {
+                        if set.is_empty() || self.families[of].includes(set) {
                             worth.by_dim[demand.class][dim] += part(request[dim]);
                         }
                     }
@@ -162,48 +170,47 @@ impl Relaxation {
 
 /// The columns that can take one pod of a demand.
 fn takers(compiled: &Compiled<'_>, demand: &Demand) -> Bits {
-    let class = &compiled.classes[demand.class];
-    let mut takers = Bits::none(compiled.columns.len());
-    for (at, column) in compiled.columns.iter().enumerate() {
-        if demand.weight.is_none_or(|weight| weight == column.weight)
-            && column.admits(class.row)
-            && slots(compiled, column, demand.class) > 0
-        {
-            takers.insert(at);
+    let mut takers = compiled.takers[demand.class].clone();
+    if let Some(weight) = demand.weight {
+        for (at, column) in compiled.columns.iter().enumerate() {
+            if column.weight != weight {
+                takers.remove(at);
+            }
         }
     }
     takers
 }
 
-/// How many pods of a class a node of a column holds at most.
-fn slots(compiled: &Compiled<'_>, column: &Column, class: ClassId) -> u32 {
-    let (shape, class) = (&compiled.shapes[column.shape], &compiled.classes[class]);
-    if class.ports.blocks.overlaps(&shape.ports) {
-        return 0;
+/// The sets of columns for which room is asked: the distinct sets of the demands, or where they are
+/// many the [`MAX_SETS`] of which most is asked, and the set of all columns that any demand can use.
+fn families(compiled: &Compiled<'_>, demands: &[Demand], sets: &[Bits]) -> Vec<Bits> {
+    let mut totals = vec![1_i128; compiled.dims.len()];
+    let asked = |demand: &Demand| {
+        let count = i128::from(demand.count);
+        compiled.classes[demand.class].request.iter().map(move |each| i128::from(*each) * count)
+    };
+    for demand in demands {
+        totals.iter_mut().zip(asked(demand)).for_each(|(total, more)| *total += more);
     }
-    fits(&shape.allocatable, &class.request, class.per_node)
+    let mut shares: BTreeMap<&Bits, i128> = BTreeMap::new();
+    let mut union = Bits::none(compiled.columns.len());
+    for (demand, set) in demands.iter().zip(sets).filter(|(_, set)| !set.is_empty()) {
+        union.or(set);
+        let share = asked(demand).zip(&totals).map(|(more, total)| (more << 20) / total);
+        *shares.entry(set).or_insert(0) += share.sum::<i128>();
+    }
+    let _all = shares.entry(&union).or_insert(i128::MAX);
+    let mut ranked: Vec<(Reverse<i128>, &Bits)> =
+        shares.into_iter().map(|(set, share)| (Reverse(share), set)).collect();
+    ranked.sort_unstable();
+    ranked.truncate(MAX_SETS);
+    ranked.into_iter().map(|(_, set)| set).filter(|set| !set.is_empty()).cloned().collect()
 }
 
-/// The distinct sets, in the order of the sets; the empty one is left out.
-fn distinct(sets: &[Bits]) -> Vec<&Bits> {
-    let mut distinct: Vec<&Bits> = sets.iter().filter(|set| !set.is_empty()).collect();
-    distinct.sort_unstable();
-    distinct.dedup();
-    distinct
-}
-
-fn inequalities(
-    compiled: &Compiled<'_>,
-    demands: &[Demand],
-    running: &[NodeId],
-    sets: &[Bits],
-    costs: &[i64],
-) -> Vec<Inequality> {
-    let mut found: Vec<(u128, Inequality)> = Vec::new();
-    rooms(compiled, demands, running, sets, costs, &mut found);
-    slot_rows(compiled, demands, sets, costs, &mut found);
+/// The inequalities with the most at stake, and those of the reservations.
+fn chosen(compiled: &Compiled<'_>, mut found: Vec<(u128, Inequality)>) -> Vec<Inequality> {
     // The most at stake first; ties in a fixed order.
-    found.sort_by_key(|(stake, inequality)| (std::cmp::Reverse(*stake), inequality.kind));
+    found.sort_by_key(|(stake, inequality)| (Reverse(*stake), inequality.kind));
     found.truncate(MAX_PRICES);
     let mut inequalities: Vec<Inequality> = found.into_iter().map(|(_, row)| row).collect();
     for (id, reserved) in compiled.reservations.iter() {
@@ -223,16 +230,16 @@ fn rooms(
     demands: &[Demand],
     running: &[NodeId],
     sets: &[Bits],
+    families: &[Bits],
     costs: &[i64],
     found: &mut Vec<(u128, Inequality)>,
 ) {
     let dims = compiled.dims.len();
-    let distinct = distinct(sets);
     let mut members: BTreeMap<&Bits, Vec<usize>> = BTreeMap::new();
     for (at, set) in sets.iter().enumerate().filter(|(_, set)| !set.is_empty()) {
         members.entry(set).or_default().push(at);
     }
-    for (number, set) in distinct.iter().enumerate() {
+    for (number, set) in families.iter().enumerate() {
         let inside: Vec<usize> = members
             .iter()
             .filter(|(other, _)| set.includes(other))
@@ -275,12 +282,14 @@ fn slot_rows(
 ) {
     for (demand, set) in demands.iter().zip(sets).filter(|(_, set)| !set.is_empty()) {
         let class = &compiled.classes[demand.class];
-        if demand.beyond_running == 0 || class.per_node == u32::MAX && demands.len() > MAX_PRICES / 2 {
+        if demand.beyond_running == 0
+            || class.per_node == u32::MAX && demands.len() > MAX_PRICES / 2
+        {
             continue;
         }
         let mut columns = vec![0; compiled.columns.len()];
         for at in set.iter() {
-            columns[at] = i64::from(slots(compiled, &compiled.columns[at], demand.class));
+            columns[at] = i64::from(compiled.slots(&compiled.columns[at], demand.class));
         }
         let bound = i128::from(demand.beyond_running);
         let stake = stake(bound, &columns, costs);

@@ -79,7 +79,8 @@ fn pivot(tableau: &mut Matrix, right: &mut [i128], gain: &mut [i128], row: usize
     let width = tableau.width;
     let lead = tableau.entries[row * width + column];
     let inverse = over(ONE, lead);
-    let mut pivot_row: Vec<i128> = tableau.row(row).iter().map(|entry| over(*entry, lead)).collect();
+    let mut pivot_row: Vec<i128> =
+        tableau.row(row).iter().map(|entry| over(*entry, lead)).collect();
     pivot_row[column] = inverse;
     let pivot_right = over(right[row], lead).max(0);
     for (at, value) in right.iter_mut().enumerate() {

@@ -26,10 +26,10 @@ pub(crate) use column::Column;
 pub(crate) use id::{ClassId, Id, IdVec, NodeId, OfferId, PoolId, ReservationId, RowId, ShapeId};
 pub(crate) use node::Running;
 pub(crate) use offer::{Offer, Pool, Reserved};
-pub(crate) use rule::NODE_NAME;
-pub(crate) use taint::untolerated;
 pub(crate) use port::PortUse;
 pub(crate) use resource::{Dims, charge, fits};
+pub(crate) use rule::NODE_NAME;
+pub(crate) use taint::untolerated;
 
 use crate::error::Error;
 use crate::model::{Pod, Problem, well_known};
@@ -61,6 +61,8 @@ pub(crate) struct Compiled<'p> {
     pub(crate) columns: Vec<Column>,
     /// For each site, the rows that admit it.
     pub(crate) admits: Vec<Bits>,
+    /// For each class, the columns that can take one of its pods.
+    pub(crate) takers: IdVec<ClassId, Bits>,
     /// Label keys of which any type or offering says something.
     pub(crate) declared: BTreeSet<Arc<str>>,
     pub(crate) grounds: Grounds,
@@ -234,11 +236,13 @@ impl<'p> Compiled<'p> {
             flexible,
             columns: Vec::new(),
             admits: Vec::new(),
+            takers: IdVec::new(),
             declared,
             grounds,
             first_offers,
         };
         (compiled.columns, compiled.admits) = column::columns(&compiled);
+        compiled.takers = compiled.classes.ids().map(|class| compiled.takers(class)).collect();
         Ok(compiled)
     }
 
@@ -250,6 +254,25 @@ impl<'p> Compiled<'p> {
     /// The site of a running node, as a bit of the rows.
     pub(crate) fn site_of_node(&self, node: NodeId) -> usize {
         self.offers.len() + node.index()
+    }
+
+    /// How many pods of a class an empty node of a column holds at most.
+    pub(crate) fn slots(&self, column: &Column, class: ClassId) -> u32 {
+        let (shape, class) = (&self.shapes[column.shape], &self.classes[class]);
+        if !column.admits(class.row) || class.ports.blocks.overlaps(&shape.ports) {
+            return 0;
+        }
+        fits(&shape.allocatable, &class.request, class.per_node)
+    }
+
+    fn takers(&self, class: ClassId) -> Bits {
+        let mut takers = Bits::none(self.columns.len());
+        for (at, column) in self.columns.iter().enumerate() {
+            if self.slots(column, class) > 0 {
+                takers.insert(at);
+            }
+        }
+        takers
     }
 
     /// Whether a launch of an offer can hold pods of these classes that ask for this much together.

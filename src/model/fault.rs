@@ -87,6 +87,7 @@ impl Faults {
     }
 
     /// Marks the faults so far as places that couldn't be read.
+    #[cfg(feature = "serde")]
     pub(crate) fn end_of_reading(&mut self) {
         self.unread = self.found.iter().map(|fault| fault.path.clone()).collect();
     }

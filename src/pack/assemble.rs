@@ -31,9 +31,8 @@ pub(crate) fn assemble(context: &Context<'_, '_>, state: &State) -> LaunchPlan {
             Place::Running(nodes) => {
                 for node in nodes {
                     let node = &compiled.problem.nodes[compiled.nodes[*node].index].name;
-                    let pods = group.items.iter().flat_map(|(class, count)| {
-                        names[*class].take(*count)
-                    });
+                    let pods =
+                        group.items.iter().flat_map(|(class, count)| names[*class].take(*count));
                     let pods: Vec<Arc<str>> = pods.collect();
                     bindings
                         .extend(pods.into_iter().map(|pod| Binding { pod, node: node.clone() }));
@@ -56,7 +55,9 @@ pub(crate) fn assemble(context: &Context<'_, '_>, state: &State) -> LaunchPlan {
         }
     }
     launches.sort_by(|one, other| {
-        order(&one.spec).cmp(&order(&other.spec)).then_with(|| one.pods.first().cmp(&other.pods.first()))
+        order(&one.spec)
+            .cmp(&order(&other.spec))
+            .then_with(|| one.pods.first().cmp(&other.pods.first()))
     });
     bindings.sort_unstable();
     let cost = cost(context, state, &launches);
@@ -392,9 +393,9 @@ fn cost(context: &Context<'_, '_>, state: &State, launches: &[Launch]) -> Cost {
     let demands: Vec<Demand> = counts
         .into_iter()
         .map(|((class, weight), count)| {
-            let free = running.iter().map(|node| {
-                super::running::room(context, *node).takes(context.class(class))
-            });
+            let free = running
+                .iter()
+                .map(|node| super::running::room(context, *node).takes(context.class(class)));
             let free = free.fold(0_u32, u32::saturating_add);
             Demand { class, weight, count, beyond_running: count.saturating_sub(free) }
         })

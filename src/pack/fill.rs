@@ -21,7 +21,7 @@ use super::flexible::Minimums;
 use super::search::Search;
 use super::state::{Context, Room};
 use crate::bound::Worth;
-use crate::compile::{Bits, ClassId, IdVec, RowId, fits};
+use crate::compile::{Bits, ClassId, Id, IdVec, RowId, fits};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -31,6 +31,10 @@ pub(crate) struct Lanes {
     lanes: Vec<Lane>,
     /// For each class, the parts of its worth by resource; at least one where it asks for any.
     parts: IdVec<ClassId, Vec<i64>>,
+    /// The same in one row, `width` for each class, and so the requests: read at every step.
+    flat_parts: Vec<i64>,
+    requests: Vec<i64>,
+    width: usize,
     /// For each class, its worth.
     worth: IdVec<ClassId, i64>,
     /// For each class, its lane.
@@ -43,6 +47,14 @@ struct Lane {
     row: RowId,
     /// Largest worth first.
     classes: Vec<ClassId>,
+}
+
+/// How far a lane has been walked.
+#[derive(Clone, Copy, Debug)]
+struct Cursor<'a> {
+    rest: &'a [ClassId],
+    /// How many pods of the first class the node was given.
+    added: u32,
 }
 
 /// How a class is scored.
@@ -104,7 +116,11 @@ impl Lanes {
             classes.iter().for_each(|class| lane[*class] = lanes.len());
             lanes.push(Lane { row, classes });
         }
-        Self { lanes, parts, worth: total, lane, style }
+        let flat_parts = parts.values().flatten().copied().collect();
+        let requests =
+            compiled.classes.values().flat_map(|class| class.request.iter().copied()).collect();
+        let width = compiled.dims.len();
+        Self { lanes, parts, flat_parts, requests, width, worth: total, lane, style }
     }
 
     /// Forgets a class of which none are left.
@@ -134,34 +150,52 @@ impl Lanes {
             }
         }
         let admitted = self.lanes.iter().filter(|lane| room.admits(lane.row));
-        let mut cursors: Vec<&[ClassId]> = admitted.map(|lane| &lane.classes[..]).collect();
+        let mut cursors: Vec<Cursor<'_>> =
+            admitted.map(|lane| Cursor { rest: &lane.classes, added: 0 }).collect();
         let mut shares = vec![0_i64; room.free.len()];
         loop {
             for (share, (free, all)) in shares.iter_mut().zip(node.free.iter().zip(room.all)) {
                 *share = self.style.share(*free, *all);
             }
-            let mut best: Option<(i64, ClassId, u32)> = None;
-            cursors.retain_mut(|rest| {
-                while let [class, others @ ..] = *rest {
-                    let count = node.takes(*class);
-                    if count > 0 {
+            let mut best: Option<(i64, ClassId)> = None;
+            cursors.retain_mut(|cursor| {
+                while let [class, others @ ..] = cursor.rest {
+                    if node.has_room(*class, cursor.added, self.request(*class)) {
                         let score = self.score(*class, &shares);
-                        if best.is_none_or(|(most, first, _)| {
+                        if best.is_none_or(|(most, first)| {
                             score > most || score == most && *class < first
                         }) {
-                            best = Some((score, *class, count));
+                            best = Some((score, *class));
                         }
                         return true;
                     }
-                    *rest = others;
+                    *cursor = Cursor { rest: others, added: 0 };
                 }
                 false
             });
-            let Some((_, class, count)) = best else { break };
-            let count = if self.style == Style::Largest { count } else { count.div_ceil(2) };
+            let Some((_, class)) = best else { break };
+            let Some(cursor) = cursors.iter_mut().find(|cursor| cursor.rest.first() == Some(&class))
+            else {
+                break;
+            };
+            let count = match node.takes(class) {
+                // Only `minValues` keep out what there is room for.
+                0 => {
+                    *cursor = Cursor { rest: &cursor.rest[1..], added: 0 };
+                    continue;
+                }
+                count if self.style == Style::Largest => count,
+                count => count.div_ceil(2),
+            };
             node.put(class, count, self.worth[class]);
+            cursor.added += count;
         }
         node.finish()
+    }
+
+    /// What one pod of a class asks for.
+    fn request(&self, class: ClassId) -> &[i64] {
+        &self.requests[class.index() * self.width..][..self.width]
     }
 
     fn score(&self, class: ClassId, shares: &[i64]) -> i64 {
@@ -169,7 +203,9 @@ impl Lanes {
             Style::Largest => self.worth[class],
             Style::Balanced | Style::Careful | Style::Searched => {
                 let parts = self.parts[class].iter().zip(shares);
-                parts.fold(0, |sum: i64, (part, share)| sum.saturating_add(part.saturating_mul(*share)))
+                parts.fold(0, |sum: i64, (part, share)| {
+                    sum.saturating_add(part.saturating_mul(*share))
+                })
             }
         }
     }
@@ -247,13 +283,41 @@ impl<'a> Node<'a> {
         self.worth
     }
 
+    /// Whether the node has room for one more pod of a class of which it was given `added`: all
+    /// rules but `minValues`.
+    fn has_room(&self, id: ClassId, added: u32, request: &[i64]) -> bool {
+        if added >= self.left[id]
+            || self.free.iter().zip(request).any(|(free, asked)| *asked > 0 && free < asked)
+        {
+            return false;
+        }
+        let class = self.context.class(id);
+        let plain = class.per_node == u32::MAX && class.conflicts.is_empty() && class.shared.is_empty();
+        plain || self.takes_by_rules(id) > 0
+    }
+
     /// How many more pods of a class the node can take, of those that are left.
     pub(super) fn takes(&self, id: ClassId) -> u32 {
+        let count = self.takes_by_rules(id);
+        match &self.minimums {
+            Some(minimums) if count > 0 => {
+                let held: Vec<ClassId> =
+                    self.held.iter().chain(&self.items).map(|(class, _)| *class).collect();
+                let load: Vec<i64> =
+                    self.room.all.iter().zip(&self.free).map(|(all, free)| all - free).collect();
+                minimums.admit(self.context, &held, &load, id, count)
+            }
+            _ => count,
+        }
+    }
+
+    /// As [`Node::takes`], `minValues` aside.
+    fn takes_by_rules(&self, id: ClassId) -> u32 {
         let class = self.context.class(id);
         let added = count_of(&self.items, id);
         let held = added + count_of(self.held, id);
         let most = self.left[id].saturating_sub(added).min(class.per_node.saturating_sub(held));
-        let mut count = fits(&self.free, &class.request, most);
+        let count = fits(&self.free, &class.request, most);
         if count == 0 || class.ports.any() && class.ports.blocks.overlaps(&self.ports) {
             return 0;
         }
@@ -262,18 +326,9 @@ impl<'a> Node<'a> {
             return 0;
         }
         if self.room.attached.is_some() && !class.shared.is_empty() && added == 0 {
-            count = self.takes_with_volumes(id, count);
+            return self.takes_with_volumes(id, count);
         }
-        match &self.minimums {
-            Some(minimums) => {
-                let held: Vec<ClassId> =
-                    self.held.iter().chain(&self.items).map(|(class, _)| *class).collect();
-                let load: Vec<i64> =
-                    self.room.all.iter().zip(&self.free).map(|(all, free)| all - free).collect();
-                minimums.admit(self.context, &held, &load, id, count)
-            }
-            None => count,
-        }
+        count
     }
 
     fn takes_with_volumes(&self, id: ClassId, most: u32) -> u32 {

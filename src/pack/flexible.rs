@@ -82,7 +82,11 @@ impl Minimums {
     }
 
     /// For each of the pool's keys, how many values it asks for and how many a class alone leaves.
-    pub(crate) fn alone(context: &Context<'_, '_>, pool: PoolId, class: ClassId) -> Vec<(usize, usize)> {
+    pub(crate) fn alone(
+        context: &Context<'_, '_>,
+        pool: PoolId,
+        class: ClassId,
+    ) -> Vec<(usize, usize)> {
         let asked = Self::of(context, pool, &[]);
         let request = &context.class(class).request;
         let counter = open(context, pool, &[class], request, asked.least.clone());

@@ -70,6 +70,12 @@ struct Pricing<'a> {
     again: u32,
 }
 
+/// How many fillings are made anew for one purchase, with few classes and with many.
+const ANEW: u32 = 24;
+const ANEW_OF_MANY: u32 = 3;
+/// More classes than this are many.
+pub(crate) const MANY: usize = 512;
+
 /// How often worth is computed anew at most.
 const PRICINGS: u32 = 6;
 
@@ -98,10 +104,8 @@ impl<'a> Pricing<'a> {
         }
         self.again -= 1;
         let worth = worth_of(context, &left);
-        let total: i128 = left
-            .iter()
-            .map(|(class, left)| i128::from(worth.of(class)) * i128::from(*left))
-            .sum();
+        let total: i128 =
+            left.iter().map(|(class, left)| i128::from(worth.of(class)) * i128::from(*left)).sum();
         (self.placed, self.until) = (0, total / 2);
         let lanes = Lanes::new(context, &worth, &left, self.tier.style);
         Some(Bargains {
@@ -137,6 +141,10 @@ impl Bargains {
         state: &State,
         columns: &[usize],
     ) -> Option<(usize, Filling)> {
+        // Fillings go bad all at once when many columns hold the same pods: making a few of the best
+        // anew finds the best, or nearly.
+        let mut fresh: Option<usize> = None;
+        let mut anew = if context.compiled.classes.len() <= MANY { ANEW } else { ANEW_OF_MANY };
         loop {
             let rated = self.rates.iter().enumerate().filter(|(_, rate)| **rate > 0);
             let (at, _) = rated.max_by_key(|(at, rate)| (**rate, std::cmp::Reverse(*at)))?;
@@ -150,6 +158,14 @@ impl Bargains {
             {
                 return Some((at, filling.clone()));
             }
+            if anew == 0
+                && self.fillings[at].is_some()
+                && let Some(at) = fresh
+            {
+                return Some((at, self.fillings[at].clone()?));
+            }
+            // A column's first filling has to be made in any case.
+            anew = anew.saturating_sub(u32::from(self.fillings[at].is_some()));
             let filling = self.lanes.fill(context, &context.room(column), &[], &state.left);
             let cost = u128::try_from(context.cost(column)).unwrap_or(0);
             let worth = u128::try_from(filling.worth).unwrap_or(0);
@@ -159,6 +175,10 @@ impl Bargains {
                 (false, cost) => ((worth << 24) / cost).max(1),
             };
             self.fillings[at] = Some(filling);
+            let best = fresh.map_or(0, |best| self.rates[best]);
+            if self.rates[at] > best {
+                fresh = Some(at);
+            }
         }
     }
 }

@@ -27,7 +27,7 @@ pub(crate) use state::Context;
 use crate::compile::ClassId;
 use crate::plan::LaunchPlan;
 use fill::{SEARCHED, Style};
-use greedy::Tier;
+use greedy::{MANY, Tier};
 use state::State;
 use std::collections::BTreeSet;
 
@@ -41,19 +41,26 @@ pub(crate) fn plan_first_fit(context: &Context<'_, '_>) -> LaunchPlan {
     assemble::assemble(context, &first_fit::pack(context))
 }
 
+/// With more classes than this, searching is no style of its own: too few nodes would be searched.
+const SEARCHED_AMONG: usize = 2 * SEARCHED;
+
 /// Packs every pod that can be placed, cheaply.
 fn pack(context: &Context<'_, '_>) -> State {
     let levels = priorities(context);
-    let few = context.compiled.classes.len() <= 2 * SEARCHED;
-    let mut styles = vec![Style::Balanced, Style::Careful, Style::Largest];
-    styles.extend(few.then_some(Style::Searched));
+    let styles: &[Style] = match context.compiled.classes.len() {
+        0..=SEARCHED_AMONG => {
+            &[Style::Balanced, Style::Careful, Style::Largest, Style::Searched]
+        }
+        ..=MANY => &[Style::Balanced, Style::Careful, Style::Largest],
+        _ => &[Style::Balanced],
+    };
     let mut packings: Vec<State> =
         styles.iter().map(|style| pack_once(context, *style, &[None])).collect();
     packings.push(first_fit::pack(context));
     let best = best(context, packings);
-    let scarce = best
-        .as_ref()
-        .is_some_and(|state| state.left.iter().any(|(class, left)| *left > 0 && placeable(context, class)));
+    let scarce = best.as_ref().is_some_and(|state| {
+        state.left.iter().any(|(class, left)| *left > 0 && placeable(context, class))
+    });
     if !scarce || levels.len() < 2 {
         return best.unwrap_or_else(|| State::new(context.compiled));
     }
@@ -73,11 +80,11 @@ fn best(context: &Context<'_, '_>, packings: Vec<State>) -> Option<State> {
 }
 
 /// Whether any column or running node takes a pod of a class.
-pub(crate) fn placeable(context: &Context<'_, '_>, class: ClassId) -> bool {
+fn placeable(context: &Context<'_, '_>, id: ClassId) -> bool {
     let compiled = context.compiled;
-    let class = &compiled.classes[class];
+    let class = &compiled.classes[id];
     compiled.nodes.ids().any(|node| running::room(context, node).takes(class) > 0)
-        || buyable(context).any(|column| context.room(column).takes(class) > 0)
+        || !compiled.takers[id].is_empty()
 }
 
 fn buyable<'a>(context: &'a Context<'_, '_>) -> impl Iterator<Item = usize> + 'a {
@@ -94,10 +101,7 @@ fn pack_once(context: &Context<'_, '_>, style: Style, steps: &[Option<i32>]) -> 
         let wanted =
             |class: ClassId| priority.is_none_or(|level| context.class(class).priority == level);
         // Those that nothing can be bought for have no other place.
-        let homeless = |class: ClassId| {
-            let class = context.class(class);
-            !buyable(context).any(|column| context.room(column).takes(class) > 0)
-        };
+        let homeless = |class: ClassId| compiled.takers[class].is_empty();
         running::fill(context, &mut state, style, |class| wanted(class) && homeless(class));
         running::fill(context, &mut state, style, wanted);
         for std::cmp::Reverse(weight) in &weights {

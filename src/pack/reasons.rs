@@ -8,9 +8,7 @@
 use super::flexible::Minimums;
 use super::running;
 use super::state::{Context, State};
-use crate::compile::{
-    ClassId, NODE_NAME, NodeId, OfferId, PoolId, fits, untolerated,
-};
+use crate::compile::{ClassId, NODE_NAME, NodeId, OfferId, PoolId, fits, untolerated};
 use crate::explain::{Cause, LabelConflict, Miss, Reason};
 use crate::model::{ValueSet, amount, well_known};
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,7 +91,12 @@ impl Asker<'_> {
                 keys.zip(open).find(|(_, (least, possible))| possible < least)
             {
                 let possible = u32::try_from(possible).unwrap_or(u32::MAX);
-                return Cause::MinValues { pool: pool(), key: key.clone(), needed: *least, possible };
+                return Cause::MinValues {
+                    pool: pool(),
+                    key: key.clone(),
+                    needed: *least,
+                    possible,
+                };
             }
         }
         self.scarcity(id, name, &large)
@@ -227,7 +230,8 @@ impl Asker<'_> {
         Cause::Resource {
             pool: name.clone(),
             requested: amount(&resource, request[dim]),
-            nearest: nearest.map(|(offer, kind)| (kind, amount(&resource, room(&offer)[dim].max(0)))),
+            nearest: nearest
+                .map(|(offer, kind)| (kind, amount(&resource, room(&offer)[dim].max(0)))),
             resource,
         }
     }
@@ -245,8 +249,7 @@ impl Asker<'_> {
     /// The limit or reservation that keeps the last suitable offers from being bought.
     fn scarcity(&self, id: PoolId, name: &Arc<str>, offers: &[OfferId]) -> Cause {
         let compiled = self.context.compiled;
-        let unreserved =
-            offers.iter().find(|offer| compiled.offers[**offer].reservation.is_none());
+        let unreserved = offers.iter().find(|offer| compiled.offers[**offer].reservation.is_none());
         if unreserved.is_none()
             && let Some(reservation) =
                 offers.iter().find_map(|offer| compiled.offers[*offer].reservation)
@@ -256,9 +259,9 @@ impl Asker<'_> {
         let limits = &compiled.pools[id].limits;
         let left = self.state.limits_left(id);
         let needed = |at: usize| {
-            let charges = offers.iter().map(|offer| {
-                compiled.shapes[compiled.offers[*offer].shape].charge[at]
-            });
+            let charges = offers
+                .iter()
+                .map(|offer| compiled.shapes[compiled.offers[*offer].shape].charge[at]);
             charges.min().unwrap_or(0)
         };
         let at = (0..limits.len())
@@ -266,9 +269,8 @@ impl Asker<'_> {
             .or_else(|| (0..limits.len()).max_by_key(|at| i128::from(needed(*at)) - left[*at]));
         let Some(at) = at else { return Cause::Unavailable { pool: name.clone() } };
         let limit = &limits[at];
-        let whole = |count: i128| {
-            amount(&limit.name, i64::try_from(count.max(0)).unwrap_or(i64::MAX))
-        };
+        let whole =
+            |count: i128| amount(&limit.name, i64::try_from(count.max(0)).unwrap_or(i64::MAX));
         Cause::Limit {
             pool: name.clone(),
             resource: limit.name.clone(),
@@ -308,9 +310,10 @@ impl Asker<'_> {
         if !grounds.tolerated[set.tolerations].contains(site) {
             miss(Miss::Taints)
         } else if !set.all.iter().all(holds) || !terms {
-            let by_zone = set.all.iter().all(|atom| {
-                holds(atom) || &*grounds.rules.atoms()[*atom].0 == well_known::ZONE
-            });
+            let by_zone = set
+                .all
+                .iter()
+                .all(|atom| holds(atom) || &*grounds.rules.atoms()[*atom].0 == well_known::ZONE);
             let zone = by_zone && terms && !self.volume_zones().is_empty();
             miss(if zone { Miss::Zone } else { Miss::Labels })
         } else if !room.admits(class.row) {

@@ -15,7 +15,8 @@ pub(crate) fn right_size(context: &Context<'_, '_>, state: &mut State) {
             continue;
         };
         let group = state.take_out(compiled, at);
-        let better = cheapest.iter().copied().take_while(|to| context.cost(*to) < context.cost(now));
+        let better =
+            cheapest.iter().copied().take_while(|to| context.cost(*to) < context.cost(now));
         let mut rest = group.times;
         for to in better {
             if rest == 0 {

@@ -66,14 +66,8 @@ fn alike(context: &Context<'_, '_>, nodes: &[NodeId]) -> Vec<Vec<NodeId>> {
         let running = &context.compiled.nodes[*node];
         let admits = &context.compiled.admits[context.compiled.site_of_node(*node)];
         let room: i128 = running.free.iter().map(|free| i128::from((*free).max(0))).sum();
-        let key = (
-            !running.occupied,
-            room,
-            &running.free,
-            &running.ports,
-            &running.attached,
-            admits,
-        );
+        let key =
+            (!running.occupied, room, &running.free, &running.ports, &running.attached, admits);
         groups.entry(key).or_default().push(*node);
     }
     groups.into_values().collect()

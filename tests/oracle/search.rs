@@ -108,7 +108,7 @@ impl Oracle {
                     return Some(format!("{id} on node {}", node.name));
                 }
             }
-            for purchase in self.purchases(pod) {
+            for purchase in self.purchases(pod).into_iter().filter(|p| self.is_plain(*p)) {
                 let (mut room, mut reservations) = (room.clone(), reservations.clone());
                 if self.take(purchase, &mut room, &mut reservations) {
                     return Some(format!("{id} on a new node, {}", self.words(purchase)));
@@ -121,6 +121,13 @@ impl Oracle {
             }
         }
         None
+    }
+
+    /// Whether a purchase is free of a corner that packers may leave alone: a reservation that is
+    /// itself one of the values that `minValues` counts.
+    fn is_plain(&self, purchase: Purchase) -> bool {
+        let asks = &self.document.pools[purchase.pool].requirements;
+        self.reservation(purchase).is_none() || asks.iter().all(|r| r.min_values == 0)
     }
 
     fn words(&self, purchase: Purchase) -> String {

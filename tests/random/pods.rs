@@ -29,7 +29,7 @@ pub(crate) fn pending() -> impl Strategy<Value = PendingPod> {
     let size = (0..CPU.len(), 0..MEMORY.len(), prop::bool::weighted(0.08));
     let kind = (1..=3_u8, size, prop::bool::weighted(0.03), 0..APPS.len());
     let where_to = (
-        sometimes(25, (0..8_u32, 0..12_usize)),
+        sometimes(35, (0..11_u32, 0..12_usize)),
         sometimes(20, (0..8_u32, 0..8_u32)),
         sometimes(35, 0..4_u32),
     );
@@ -78,7 +78,7 @@ impl PendingPod {
             0 => json!({ ZONE: (["a", "b"][n % 2]) }),
             1 => json!({ CAPACITY_TYPE: (["on-demand", "spot", "reserved"][n % 3]) }),
             2 => json!({ INSTANCE_TYPE: format!("t{}", n % types) }),
-            3 => json!({ NODE_POOL: format!("p{}", n % pools) }),
+            3 | 8..=10 => json!({ NODE_POOL: format!("p{}", n % pools) }),
             4 => json!({ "team": (["red", "blue"][n % 2]) }),
             5 => json!({ "example.com/tier": (["gold", "silver", "tin"][n % 3]) }),
             6 => json!({ "example.com/tenancy": (["default", "dedicated"][n % 2]) }),
