@@ -146,6 +146,30 @@ impl Verified {
 ///
 /// # Errors
 /// Every violation found, sorted.
+///
+/// # Examples
+///
+/// ```
+/// use plimsoll::model::Resources;
+/// use plimsoll::{
+///     InstanceType, NodePool, Offering, Options, Pod, Problem, provision, verify,
+/// };
+///
+/// let capacity = Resources::parse([("cpu", "4"), ("memory", "16Gi"), ("pods", "58")])?;
+/// let problem = Problem::builder()
+///     .pod(Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "1")])?))
+///     .instance_type(
+///         InstanceType::new("m.xlarge", capacity)
+///             .with_offering(Offering::new("a", "on-demand", "0.2".parse()?)),
+///     )
+///     .node_pool(NodePool::new("default"))
+///     .build()?;
+/// let plan = provision(&problem, &Options::default())?;
+///
+/// let verified = verify(&problem, &plan)?;
+/// assert_eq!((verified.launches(), verified.pods_launched()), (1, 3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn verify(problem: &Problem, plan: &LaunchPlan) -> Result<Verified, Violations> {
     let facts = Facts::new(problem);
     let mut sites = Sites::default();

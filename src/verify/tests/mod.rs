@@ -179,3 +179,24 @@ fn refused<const N: usize>(problem: &Problem, plan: &LaunchPlan, expected: [Viol
 fn at_alternative(alternative: usize) -> Place {
     Place::Alternative { launch: 0, alternative }
 }
+
+/// Every variant of [`Violation`] is expected by some test here.
+#[test]
+fn every_violation_has_a_plan_that_makes_it() {
+    let tests = [
+        include_str!("accounting.rs"),
+        include_str!("cost.rs"),
+        include_str!("launches.rs"),
+        include_str!("nodes.rs"),
+        include_str!("pods.rs"),
+        include_str!("scarce.rs"),
+    ]
+    .concat();
+    let (_, variants) = include_str!("../violation.rs").split_once("pub enum Violation {").unwrap();
+    let names = variants.lines().filter_map(|line| line.strip_prefix("    ")?.strip_suffix(" {"));
+    let names: Vec<&str> = names.filter(|name| !name.starts_with(' ')).collect();
+    assert!(names.len() > 40, "{names:?}");
+    for name in names {
+        assert!(tests.contains(&format!("Violation::{name} {{")), "no test expects {name}");
+    }
+}
