@@ -24,3 +24,7 @@ pub use model::{
 pub use plan::LaunchPlan;
 pub use solver::{Effort, MinValuesPolicy, Objective, Options, Solver, provision};
 pub use verify::{Verified, Violations, verify};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

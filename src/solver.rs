@@ -84,7 +84,8 @@ impl<'p> Solver<'p> {
     /// The same problem, with its parts given in any order, and the same options give the same plan.
     ///
     /// # Errors
-    /// A fee that is below zero or more than [`Price::MAX_UNIT`] ([`Error::is_invalid_input`]).
+    /// A fee that is below zero or more than [`Price::MAX_UNIT`] ([`Error::is_invalid_input`]), or a
+    /// fault of the library itself ([`Error::is_internal`]).
     pub fn provision(&self, options: &Options) -> Result<LaunchPlan, Error> {
         let fee = options.objective.node_fee;
         if fee < Price::ZERO || fee > Price::MAX_UNIT {
@@ -99,10 +100,16 @@ impl<'p> Solver<'p> {
             fee: i64::try_from(fee.nanos()).unwrap_or(i64::MAX),
             lenient: options.min_values == MinValuesPolicy::BestEffort,
         };
-        Ok(match options.effort {
+        let plan = match options.effort {
             Effort::FirstFit => pack::plan_first_fit(&context),
             Effort::Greedy => pack::plan(&context),
-        })
+        };
+        let launched: usize = plan.launches().iter().map(|launch| launch.pods().len()).sum();
+        let named = launched + plan.bindings().len() + plan.unschedulable().len();
+        if named != self.compiled.pending() {
+            return Err(Error::internal("a pending pod has no verdict, or more than one"));
+        }
+        Ok(plan)
     }
 }
 

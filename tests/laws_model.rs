@@ -1,5 +1,8 @@
 //! Laws of the model's arithmetic: sets of label states, quantities and prices.
 
+#![allow(clippy::disallowed_methods, reason = "tests read files")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
+
 use plimsoll::model::{Labels, Operator, Requirement, Requirements, ValueSet};
 use plimsoll::{Price, Quantity};
 use proptest::prelude::*;

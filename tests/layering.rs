@@ -3,6 +3,9 @@
 //! Modules of the crate name each other by paths from `crate`, so reading these paths in the sources
 //! shows every edge; a name that the root re-exports counts as the module that it comes from.
 
+#![allow(clippy::disallowed_methods, reason = "tests read files")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! Whatever the input, the answer is a value or an error, soon: never a panic.
 #![cfg(feature = "serde")]
+#![allow(clippy::disallowed_methods, reason = "tests read files")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
 
 use plimsoll::{LaunchPlan, Pod, Price, Problem, Quantity};
 use proptest::prelude::*;

@@ -133,8 +133,8 @@ pub(crate) fn host_selections(pod: &Pod, problem: &Problem) -> Vec<Selection> {
 
 /// For each class, the classes of which no pod may share a node with one of its own, sorted; a class
 /// that is in its own list is alone of its kind on a node.
-pub(crate) fn conflicts<'a>(
-    exemplars: &IdVec<ClassId, &'a Pod>,
+pub(crate) fn conflicts(
+    exemplars: &IdVec<ClassId, &Pod>,
     problem: &Problem,
 ) -> IdVec<ClassId, Vec<ClassId>> {
     let mut owners: BTreeMap<Selection, Vec<ClassId>> = BTreeMap::new();

@@ -4,6 +4,7 @@
 //! some selector reads) and equal keys are one class. Everything after works on classes, so that a
 //! hundred thousand replicas with names and hashes of their own cost what a few hundred classes do.
 
+use super::VolumeKey;
 use super::id::{ClassId, IdVec};
 use super::intern::{Interner, ToKey};
 use super::resource::Dims;
@@ -51,7 +52,7 @@ impl ReadLabels {
 }
 
 /// Volumes that more than one pod mounts, by driver and id: they take one slot, not one each.
-pub(crate) fn shared_volumes(pods: &[Pod]) -> BTreeSet<(Arc<str>, Arc<str>)> {
+pub(crate) fn shared_volumes(pods: &[Pod]) -> BTreeSet<VolumeKey> {
     let mut users: BTreeMap<(&Arc<str>, &Arc<str>), u32> = BTreeMap::new();
     for pod in pods {
         for volume in &pod.volumes {
@@ -68,7 +69,7 @@ pub(crate) fn classes(
     problem: &Problem,
     dims: &Dims,
     read: &ReadLabels,
-    shared: &BTreeSet<(Arc<str>, Arc<str>)>,
+    shared: &BTreeSet<VolumeKey>,
 ) -> IdVec<ClassId, Members> {
     let mut keys = Keys::new(dims, read, shared);
     let mut interner: Interner<Vec<u32>> = Interner::new();
@@ -95,7 +96,7 @@ pub(crate) fn classes(
 struct Keys<'a> {
     dims: &'a Dims,
     read: &'a ReadLabels,
-    shared: &'a BTreeSet<(Arc<str>, Arc<str>)>,
+    shared: &'a BTreeSet<VolumeKey>,
     texts: Interner<Arc<str>>,
     affinities: Interner<Affinity>,
     tolerations: Interner<Vec<Toleration>>,
@@ -106,11 +107,7 @@ struct Keys<'a> {
 const END: u32 = u32::MAX;
 
 impl<'a> Keys<'a> {
-    fn new(
-        dims: &'a Dims,
-        read: &'a ReadLabels,
-        shared: &'a BTreeSet<(Arc<str>, Arc<str>)>,
-    ) -> Self {
+    fn new(dims: &'a Dims, read: &'a ReadLabels, shared: &'a BTreeSet<VolumeKey>) -> Self {
         Self {
             dims,
             read,

@@ -31,8 +31,6 @@ macro_rules! ids {
 ids! {
     /// Pods that no rule can tell apart.
     ClassId;
-    /// A place for pods: an offer that can be bought, or a running node.
-    SiteId;
     /// One way to buy a node: a shape in a zone, a capacity type, at a price.
     OfferId;
     /// A node pool's use of an instance type, daemons counted.

@@ -37,11 +37,6 @@ impl<K: Eq + Hash> Interner<K> {
         });
         number
     }
-
-    /// The keys by number.
-    pub(crate) fn keys(&self) -> &[K] {
-        &self.keys
-    }
 }
 
 /// A borrowed key that can be kept.

@@ -100,17 +100,19 @@ pub(crate) struct Class {
     pub(crate) ports: PortUse,
     /// Classes that can't share a node with it, itself left out; sorted.
     pub(crate) conflicts: Vec<ClassId>,
-    /// Volumes that other pods mount too, whose drivers some node limits: the place of the driver's
-    /// slots in the vectors, and the volume.
-    pub(crate) shared: Vec<(usize, (Arc<str>, Arc<str>))>,
+    /// Volumes that other pods mount too, whose drivers some node limits.
+    pub(crate) shared: Vec<SharedVolume>,
 }
+
+/// A volume by its driver and id.
+pub(crate) type VolumeKey = (Arc<str>, Arc<str>);
+
+/// The place of a driver's slots in the vectors, and one of its volumes that several pods mount.
+pub(crate) type SharedVolume = (usize, VolumeKey);
 
 /// A pool's use of an instance type, with the daemons that such a node runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Shape {
-    pub(crate) pool: PoolId,
-    /// The index of the instance type in the problem.
-    pub(crate) instance: usize,
     /// What is left for pods.
     pub(crate) allocatable: Vec<i64>,
     /// The host ports that the daemons take.
@@ -297,6 +299,11 @@ impl<'p> Compiled<'p> {
         (first.index()..first.index() + count).map(OfferId::from_index)
     }
 
+    /// How many pods are pending.
+    pub(crate) fn pending(&self) -> usize {
+        self.classes.values().map(|class| class.count as usize).sum()
+    }
+
     /// The first pod of a class.
     pub(crate) fn exemplar(&self, class: ClassId) -> Option<&'p Pod> {
         self.problem.pods.get(*self.classes[class].entries.first()? as usize)
@@ -378,7 +385,7 @@ impl Daemons<'_> {
             }
             let Offer { pool, instance, .. } = offers[id];
             let shape = *numbers.entry((pool, instance, daemons)).or_insert_with_key(|key| {
-                shapes.push(self.shape(pool, instance, key.2.clone(), &pools[pool]))
+                shapes.push(self.shape(instance, key.2.clone(), &pools[pool]))
             });
             offers[id].shape = shape;
             if !offers[id].available || shapes[shape].allocatable.iter().any(|amount| *amount < 0) {
@@ -388,7 +395,7 @@ impl Daemons<'_> {
         (shapes, usable)
     }
 
-    fn shape(&self, pool: PoolId, instance: usize, daemons: Bits, rules: &Pool) -> Shape {
+    fn shape(&self, instance: usize, daemons: Bits, rules: &Pool) -> Shape {
         let kind = &self.problem.instance_types[instance];
         let mut allocatable = self.dims.type_allocatable(kind);
         let mut ports = self.ports.none();
@@ -400,7 +407,7 @@ impl Daemons<'_> {
             ports.or(&self.ports.used_by(daemon).takes);
         }
         let charge = charge(&rules.limits, &kind.capacity);
-        Shape { pool, instance, allocatable, ports, daemons, charge }
+        Shape { allocatable, ports, daemons, charge }
     }
 }
 
@@ -431,9 +438,9 @@ fn charge_running(problem: &Problem, pools: &mut IdVec<PoolId, Pool>) {
 fn volume_slots(
     pod: &Pod,
     dims: &Dims,
-    shared: &BTreeSet<(Arc<str>, Arc<str>)>,
+    shared: &BTreeSet<VolumeKey>,
     request: &mut [i64],
-) -> Vec<(usize, (Arc<str>, Arc<str>))> {
+) -> Vec<SharedVolume> {
     let mut together = BTreeSet::new();
     let mut own = BTreeSet::new();
     for volume in &pod.volumes {

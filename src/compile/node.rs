@@ -1,5 +1,6 @@
 //! Running nodes, made dense: what is free on each, and which classes its pods keep away.
 
+use super::VolumeKey;
 use super::anti_affinity::{Selection, host_selections};
 use super::bits::Bits;
 use super::id::{ClassId, IdVec, NodeId};
@@ -19,7 +20,7 @@ pub(crate) struct Running {
     /// The host ports that its pods and daemons take.
     pub(crate) ports: Bits,
     /// Shared volumes that are attached already.
-    pub(crate) attached: BTreeSet<(Arc<str>, Arc<str>)>,
+    pub(crate) attached: BTreeSet<VolumeKey>,
     /// Whether pods run there that no daemon set owns.
     pub(crate) occupied: bool,
 }
@@ -29,7 +30,7 @@ pub(crate) fn running(
     problem: &Problem,
     dims: &Dims,
     ports: &Ports,
-    shared: &BTreeSet<(Arc<str>, Arc<str>)>,
+    shared: &BTreeSet<VolumeKey>,
 ) -> IdVec<NodeId, Running> {
     let bound = bound_pods(problem);
     let open = problem.nodes.iter().enumerate().filter(|(_, node)| !node.deleting);

@@ -7,10 +7,9 @@ use crate::model::{Pod, Problem, well_known};
 /// The rules of a problem that can't be honoured yet, each with the first pod or pool that has it.
 pub(crate) fn rules(problem: &Problem) -> Vec<InvalidInput> {
     let mut found: Vec<InvalidInput> = Vec::new();
-    for pool in problem.node_pools.iter().filter(|pool| pool.replicas.is_some()) {
+    if let Some(pool) = problem.node_pools.iter().find(|pool| pool.replicas.is_some()) {
         let path = format!("nodePools[{}].replicas", pool.name);
-        found.push(finding(path, "static pools"));
-        break;
+        found.push(finding(path, "replicas of a static pool"));
     }
     for (rule, applies) in RULES {
         let pending = problem.pods.iter().filter(|pod| pod.node_name.is_none());

@@ -1,6 +1,6 @@
 //! From packed groups to a plan: names for counts, a choice and its alternatives for columns.
 
-use super::flexible::Minimums;
+use super::flexible::{Minimums, is_free, listable};
 use super::reasons::reasons;
 use super::state::{Context, Group, Place, State};
 use crate::bound::{Demand, Relaxation};
@@ -170,18 +170,10 @@ fn options(
 ) -> (OfferId, Vec<OfferId>) {
     let compiled = context.compiled;
     let pool = compiled.offers[first].pool;
-    let pinned = &compiled.offers[first].pinned;
     let classes: Vec<ClassId> = group.items.iter().map(|(class, _)| *class).collect();
-    let charge = &compiled.shapes[compiled.offers[first].shape].charge;
-    let suits = |id: OfferId| {
-        let offer = &compiled.offers[id];
-        let charged = &compiled.shapes[offer.shape].charge;
-        (id == first || offer.reservation.is_none())
-            && offer.pinned == *pinned
-            && charged.iter().zip(charge).all(|(mine, least)| mine <= least)
-            && compiled.holds(id, &classes, &group.load)
-    };
-    let minimums = Minimums::of(context, pool, &group.items);
+    let suits =
+        |id: OfferId| listable(compiled, first, id) && compiled.holds(id, &classes, &group.load);
+    let minimums = Minimums::of(context, first, &group.items);
     let mut open = minimums.counter(context);
     let mut options: Vec<OfferId> = Vec::new();
     for id in market.pools[pool].iter().copied() {
@@ -195,9 +187,9 @@ fn options(
             break;
         }
     }
-    // The cheapest is the choice, unless the column's own offer draws on a reservation.
+    // The cheapest is the choice, unless what is chosen is counted: by a limit or a reservation.
     let chosen = match options.first() {
-        Some(cheapest) if compiled.offers[first].reservation.is_none() => *cheapest,
+        Some(cheapest) if is_free(compiled, first) => *cheapest,
         _ => first,
     };
     if !options.contains(&chosen) {
@@ -316,7 +308,7 @@ fn requirements(
     for (key, value) in &offer.pinned {
         required.restrict(key, &ValueSet::one(value.clone()));
     }
-    let mut open = Minimums::of(context, offer.pool, &[]).counter(context);
+    let mut open = Minimums::of(context, chosen, &[]).counter(context);
     options.iter().for_each(|id| open.add(*id));
     let minimums: BTreeMap<&Arc<str>, u32> = compiled.pools[offer.pool]
         .min_values

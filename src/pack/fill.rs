@@ -21,9 +21,8 @@ use super::flexible::Minimums;
 use super::search::Search;
 use super::state::{Context, Room};
 use crate::bound::Worth;
-use crate::compile::{Bits, ClassId, Id, IdVec, RowId, fits};
+use crate::compile::{Bits, ClassId, Id, IdVec, RowId, VolumeKey, fits};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// How the classes left to pack are looked at.
 #[derive(Clone, Debug)]
@@ -174,7 +173,8 @@ impl Lanes {
                 false
             });
             let Some((_, class)) = best else { break };
-            let Some(cursor) = cursors.iter_mut().find(|cursor| cursor.rest.first() == Some(&class))
+            let Some(cursor) =
+                cursors.iter_mut().find(|cursor| cursor.rest.first() == Some(&class))
             else {
                 break;
             };
@@ -243,7 +243,7 @@ pub(super) struct Node<'a> {
     left: &'a IdVec<ClassId, u32>,
     free: Vec<i64>,
     ports: Bits,
-    attached: BTreeSet<(Arc<str>, Arc<str>)>,
+    attached: BTreeSet<VolumeKey>,
     items: Vec<(ClassId, u32)>,
     worth: i128,
     minimums: Option<Minimums>,
@@ -256,7 +256,7 @@ impl<'a> Node<'a> {
         held: &'a [(ClassId, u32)],
         left: &'a IdVec<ClassId, u32>,
     ) -> Self {
-        let minimums = room.pool.map(|pool| Minimums::of(context, pool, held));
+        let minimums = room.flexible.map(|choice| Minimums::of(context, choice, held));
         Self {
             context,
             room,
@@ -292,7 +292,8 @@ impl<'a> Node<'a> {
             return false;
         }
         let class = self.context.class(id);
-        let plain = class.per_node == u32::MAX && class.conflicts.is_empty() && class.shared.is_empty();
+        let plain =
+            class.per_node == u32::MAX && class.conflicts.is_empty() && class.shared.is_empty();
         plain || self.takes_by_rules(id) > 0
     }
 

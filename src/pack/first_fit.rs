@@ -8,9 +8,11 @@
 //!
 //! Limits are charged with the largest column a launch may still become; reservations aren't used.
 
+use super::fill::Style;
 use super::flexible::meets_minimums;
-use super::running;
+use super::greedy::{self, Tier};
 use super::state::{Context, Group, Place, State};
+use super::{of_weight, running};
 use crate::compile::{Bits, ClassId, Compiled, IdVec, NodeId, PoolId, fits};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -43,12 +45,22 @@ pub(crate) fn pack(context: &Context<'_, '_>) -> State {
     weights.sort_unstable_by_key(|weight| Reverse(*weight));
     weights.dedup();
     for weight in weights {
-        let of_weight = compiled.pools.iter().filter(|(_, pool)| pool.weight == weight);
-        let pools: Vec<PoolId> = of_weight.map(|(id, _)| id).collect();
-        // Limits are charged with more than is used in the end: go on until that frees nothing.
+        let pools: Vec<PoolId> = compiled
+            .pools
+            .iter()
+            .filter(|(_, pool)| pool.weight == weight)
+            .map(|(id, _)| id)
+            .collect();
+        // Limits are charged with more than is used in the end: go on until that frees nothing. What
+        // no launch of this kind could take (reservations hold it) is bought one by one.
         loop {
             let groups = state.groups.len();
             state = Packer::new(context, state, pools.clone(), Vec::new()).run(&queue);
+            if state.groups.len() == groups {
+                let columns = of_weight(compiled, weight);
+                let tier = Tier { columns: &columns, style: Style::Largest, wanted: &|_| true };
+                greedy::buy(context, &mut state, tier);
+            }
             if state.groups.len() == groups {
                 break;
             }
@@ -116,28 +128,28 @@ impl<'c> Packer<'c> {
         let mut at = 0;
         while at < self.open.len() && count > 0 {
             let each = self.takes(&self.open[at], class, count);
-            if each > 0 {
-                let group = self.open[at].clone();
-                let full = (count / each).min(group.times);
-                let rest = if full < group.times { count - full * each } else { 0 };
-                let mut parts = Vec::new();
-                if full > 0 {
-                    parts.push(self.with(&group, class, each, full));
-                }
-                if rest > 0 {
-                    parts.push(self.with(&group, class, rest, 1));
-                }
-                let untouched = group.times - full - u32::from(rest > 0);
-                if untouched > 0 {
-                    parts.push(Open { times: untouched, ..group });
-                }
-                count -= full * each + rest;
-                let added = parts.len();
-                self.open.splice(at..=at, parts).for_each(drop);
-                at += added;
-            } else {
+            let Some(full) = count.checked_div(each) else {
                 at += 1;
+                continue;
+            };
+            let group = self.open[at].clone();
+            let full = full.min(group.times);
+            let rest = if full < group.times { count - full * each } else { 0 };
+            let mut parts = Vec::new();
+            if full > 0 {
+                parts.push(self.with(&group, class, each, full));
             }
+            if rest > 0 {
+                parts.push(self.with(&group, class, rest, 1));
+            }
+            let untouched = group.times - full - u32::from(rest > 0);
+            if untouched > 0 {
+                parts.push(Open { times: untouched, ..group });
+            }
+            count -= full * each + rest;
+            let added = parts.len();
+            self.open.splice(at..=at, parts).for_each(drop);
+            at += added;
         }
         while count > 0 {
             let Some(fresh) = self.fresh(class, count) else { break };
@@ -176,7 +188,7 @@ impl<'c> Packer<'c> {
                 let alone = room.takes(class).saturating_sub(held).min(most);
                 fits(&free, &class.request, alone)
             }
-            Spot::Launch { pool, columns } => {
+            Spot::Launch { columns, .. } => {
                 let of_column = |column: &usize| {
                     let room = self.context.room(*column);
                     let free = free_of(room.free, &group.load);
@@ -189,7 +201,7 @@ impl<'c> Packer<'c> {
                 let most = columns.iter().map(of_column).max().unwrap_or(0);
                 let meets = |count: u32| {
                     let grown = self.with(group, id, count, 1);
-                    meets_minimums(self.context, *pool, &grown.items, &grown.load)
+                    self.cheapest(&grown).is_some()
                 };
                 if most == 0 || meets(most) {
                     return most;
@@ -288,29 +300,39 @@ impl<'c> Packer<'c> {
         }
     }
 
+    /// The cheapest column that a group can become.
+    fn cheapest(&self, group: &Open) -> Option<usize> {
+        let Spot::Launch { columns, .. } = &group.place else { return None };
+        let meets = |column: &&usize| {
+            let choice = self.context.compiled.columns[**column].offers.first();
+            choice.is_some_and(|choice| {
+                meets_minimums(self.context, *choice, &group.items, &group.load)
+            })
+        };
+        let suitable = columns.iter().filter(meets);
+        suitable.min_by_key(|column| (self.context.cost(**column), **column)).copied()
+    }
+
     /// Gives each launch its cheapest column.
-    fn close(self) -> State {
+    fn close(mut self) -> State {
         let compiled = self.context.compiled;
-        let mut state = self.state;
         let mut used: BTreeSet<NodeId> = BTreeSet::new();
-        for group in self.open.into_iter().filter(|group| !group.items.is_empty()) {
-            let place = match group.place {
+        let open = std::mem::take(&mut self.open);
+        for group in open.into_iter().filter(|group| !group.items.is_empty()) {
+            let place = match &group.place {
                 Spot::Running(node) => {
-                    let _new = used.insert(node);
-                    Some(Place::Running(vec![node]))
+                    let _new = used.insert(*node);
+                    Some(Place::Running(vec![*node]))
                 }
-                Spot::Launch { columns, .. } => columns
-                    .into_iter()
-                    .min_by_key(|column| (self.context.cost(*column), *column))
-                    .map(Place::Launch),
+                Spot::Launch { .. } => self.cheapest(&group).map(Place::Launch),
             };
             let Some(place) = place else { continue };
             let mut items = group.items;
             items.sort_unstable();
-            state.add(compiled, Group { place, items, load: group.load, times: group.times });
+            self.state.add(compiled, Group { place, items, load: group.load, times: group.times });
         }
-        state.idle.retain(|node| !used.contains(node));
-        state
+        self.state.idle.retain(|node| !used.contains(node));
+        self.state
     }
 }
 

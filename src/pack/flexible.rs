@@ -5,23 +5,25 @@
 //! but what counts is what the launch can still be, not what its types list.
 
 use super::state::Context;
-use crate::compile::{ClassId, Compiled, Id, OfferId, PoolId};
+use crate::compile::{ClassId, Compiled, Id, OfferId};
 use std::collections::BTreeSet;
 
 /// The minimums of one launch.
 #[derive(Clone, Debug)]
 pub(crate) struct Minimums {
-    pool: PoolId,
+    /// The first offer of the launch's column.
+    choice: OfferId,
     /// For each of the pool's keys, the least number of values.
     least: Vec<usize>,
 }
 
 impl Minimums {
-    /// What the pool asks of a launch that holds these already.
-    pub(crate) fn of(context: &Context<'_, '_>, pool: PoolId, held: &[(ClassId, u32)]) -> Self {
-        let keys = &context.compiled.pools[pool].min_values;
+    /// What its pool asks of a launch of an offer that holds these already.
+    pub(crate) fn of(context: &Context<'_, '_>, choice: OfferId, held: &[(ClassId, u32)]) -> Self {
+        let compiled = context.compiled;
+        let keys = &compiled.pools[compiled.offers[choice].pool].min_values;
         let mut minimums =
-            Self { pool, least: keys.iter().map(|(_, least)| *least as usize).collect() };
+            Self { choice, least: keys.iter().map(|(_, least)| *least as usize).collect() };
         held.iter().for_each(|(class, _)| minimums.settle(context, *class));
         minimums
     }
@@ -64,7 +66,7 @@ impl Minimums {
     pub(crate) fn settle(&mut self, context: &Context<'_, '_>, class: ClassId) {
         if context.lenient {
             let request = &context.class(class).request;
-            let alone = open(context, self.pool, &[class], request, self.least.clone());
+            let alone = open(context, self.choice, &[class], request, self.least.clone());
             for (least, open) in self.least.iter_mut().zip(alone.counts()) {
                 *least = (*least).min(open);
             }
@@ -73,23 +75,23 @@ impl Minimums {
 
     /// Whether launches that hold these classes and this load leave enough values open.
     fn met(&self, context: &Context<'_, '_>, classes: &[ClassId], load: &[i64]) -> bool {
-        open(context, self.pool, classes, load, self.least.clone()).is_met()
+        open(context, self.choice, classes, load, self.least.clone()).is_met()
     }
 
     /// A counter for the offers that a launch may list.
     pub(crate) fn counter<'a>(&self, context: &'a Context<'_, '_>) -> Counter<'a> {
-        Counter::new(context.compiled, self.pool, self.least.clone())
+        Counter::new(context.compiled, self.choice, self.least.clone())
     }
 
     /// For each of the pool's keys, how many values it asks for and how many a class alone leaves.
     pub(crate) fn alone(
         context: &Context<'_, '_>,
-        pool: PoolId,
+        choice: OfferId,
         class: ClassId,
     ) -> Vec<(usize, usize)> {
-        let asked = Self::of(context, pool, &[]);
+        let asked = Self::of(context, choice, &[]);
         let request = &context.class(class).request;
-        let counter = open(context, pool, &[class], request, asked.least.clone());
+        let counter = open(context, choice, &[class], request, asked.least.clone());
         asked.least.into_iter().zip(counter.counts()).collect()
     }
 }
@@ -103,7 +105,8 @@ pub(crate) struct Counter<'a> {
 }
 
 impl<'a> Counter<'a> {
-    fn new(compiled: &'a Compiled<'_>, pool: PoolId, least: Vec<usize>) -> Self {
+    fn new(compiled: &'a Compiled<'_>, choice: OfferId, least: Vec<usize>) -> Self {
+        let pool = compiled.offers[choice].pool;
         let keys = compiled.pools[pool].min_values.iter();
         let states: Vec<&[u32]> =
             keys.map(|(key, _)| compiled.flexible.get(key).map_or(&[][..], |all| all)).collect();
@@ -138,14 +141,14 @@ impl<'a> Counter<'a> {
     }
 }
 
-/// Whether launches of a pool that hold these classes and this load meet what the pool asks for.
+/// Whether launches of an offer that hold these classes and this load meet what the pool asks for.
 pub(crate) fn meets_minimums(
     context: &Context<'_, '_>,
-    pool: PoolId,
+    choice: OfferId,
     items: &[(ClassId, u32)],
     load: &[i64],
 ) -> bool {
-    let minimums = Minimums::of(context, pool, items);
+    let minimums = Minimums::of(context, choice, items);
     if minimums.least.is_empty() {
         return true;
     }
@@ -157,20 +160,42 @@ pub(crate) fn meets_minimums(
 /// enough.
 fn open<'a>(
     context: &'a Context<'_, '_>,
-    pool: PoolId,
+    choice: OfferId,
     classes: &[ClassId],
     load: &[i64],
     least: Vec<usize>,
 ) -> Counter<'a> {
     let compiled = context.compiled;
-    let mut counter = Counter::new(compiled, pool, least);
-    for (id, offer) in compiled.offers.iter().filter(|(_, offer)| offer.pool == pool) {
+    let pool = compiled.offers[choice].pool;
+    let mut counter = Counter::new(compiled, choice, least);
+    for (id, _) in compiled.offers.iter().filter(|(_, offer)| offer.pool == pool) {
         if counter.is_met() {
             break;
         }
-        if offer.reservation.is_none() && counter.gains(id) && compiled.holds(id, classes, load) {
+        if counter.gains(id) && listable(compiled, choice, id) && compiled.holds(id, classes, load)
+        {
             counter.add(id);
         }
     }
     counter
+}
+
+/// Whether an offer may stand among the alternatives of a launch whose choice is another.
+///
+/// Only the choice itself may draw on a reservation. What is charged against limits is the choice, so
+/// no alternative may be charged more.
+pub(crate) fn listable(compiled: &Compiled<'_>, choice: OfferId, other: OfferId) -> bool {
+    let (mine, theirs) = (&compiled.offers[choice], &compiled.offers[other]);
+    let (most, charged) =
+        (&compiled.shapes[mine.shape].charge, &compiled.shapes[theirs.shape].charge);
+    other == choice
+        || theirs.reservation.is_none()
+            && theirs.pinned == mine.pinned
+            && charged.iter().zip(most).all(|(charged, most)| charged <= most)
+}
+
+/// Whether a launch's choice may change to any cheaper offer that holds its pods.
+pub(crate) fn is_free(compiled: &Compiled<'_>, choice: OfferId) -> bool {
+    let offer = &compiled.offers[choice];
+    offer.reservation.is_none() && compiled.pools[offer.pool].limits.is_empty()
 }

@@ -25,18 +25,18 @@ use crate::bound::{Demand, Relaxation, Worth};
 use crate::compile::{ClassId, IdVec};
 
 /// What may be bought, and for whom.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Tier<'a> {
     /// Indices of the columns.
     pub(crate) columns: &'a [usize],
     pub(crate) style: Style,
-    /// Pods of this priority alone; `None`: of any.
-    pub(crate) priority: Option<i32>,
+    /// Which classes are to be placed.
+    pub(crate) wanted: &'a dyn Fn(ClassId) -> bool,
 }
 
 /// Buys from these columns until nothing that is left can be placed on them.
 pub(crate) fn buy(context: &Context<'_, '_>, state: &mut State, tier: Tier<'_>) {
-    let mut pricing = Pricing::of(context, state, tier);
+    let mut pricing = Pricing { tier, placed: 0, until: 0, again: PRICINGS };
     let Some(mut current) = pricing.next(context, state) else { return };
     loop {
         let Some((at, filling)) = current.best(context, state, tier.columns) else { return };
@@ -79,10 +79,6 @@ pub(crate) const MANY: usize = 512;
 const PRICINGS: u32 = 6;
 
 impl<'a> Pricing<'a> {
-    fn of(_context: &Context<'_, '_>, _state: &State, tier: Tier<'a>) -> Self {
-        Self { tier, placed: 0, until: 0, again: PRICINGS }
-    }
-
     fn bought(&mut self, worth: i128) {
         self.placed += worth;
     }
@@ -93,11 +89,11 @@ impl<'a> Pricing<'a> {
 
     /// Computes the worth of what is left; `None` when nothing is.
     fn next(&mut self, context: &Context<'_, '_>, state: &State) -> Option<Bargains> {
-        let wanted = |class: ClassId| {
-            self.tier.priority.is_none_or(|level| context.class(class).priority == level)
-        };
-        let left: IdVec<ClassId, u32> =
-            state.left.iter().map(|(class, left)| if wanted(class) { *left } else { 0 }).collect();
+        let left: IdVec<ClassId, u32> = state
+            .left
+            .iter()
+            .map(|(class, left)| if (self.tier.wanted)(class) { *left } else { 0 })
+            .collect();
         if left.values().all(|left| *left == 0) {
             return None;
         }

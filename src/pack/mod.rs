@@ -16,19 +16,22 @@ mod fill;
 mod first_fit;
 mod flexible;
 mod greedy;
+mod improve;
 mod reasons;
 mod right_size;
 mod running;
 mod search;
 mod state;
+mod top_up;
 
 pub(crate) use state::Context;
 
-use crate::compile::ClassId;
+use crate::compile::{ClassId, Compiled};
 use crate::plan::LaunchPlan;
 use fill::{SEARCHED, Style};
 use greedy::{MANY, Tier};
 use state::State;
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 /// Plans for the pending pods, cheaply.
@@ -46,37 +49,46 @@ const SEARCHED_AMONG: usize = 2 * SEARCHED;
 
 /// Packs every pod that can be placed, cheaply.
 fn pack(context: &Context<'_, '_>) -> State {
-    let levels = priorities(context);
-    let styles: &[Style] = match context.compiled.classes.len() {
-        0..=SEARCHED_AMONG => {
-            &[Style::Balanced, Style::Careful, Style::Largest, Style::Searched]
-        }
-        ..=MANY => &[Style::Balanced, Style::Careful, Style::Largest],
-        _ => &[Style::Balanced],
+    let classes = context.compiled.classes.len();
+    let styles: &[Style] = if classes <= SEARCHED_AMONG {
+        &[Style::Balanced, Style::Careful, Style::Largest, Style::Searched]
+    } else if classes <= MANY {
+        &[Style::Balanced, Style::Careful, Style::Largest]
+    } else {
+        &[Style::Balanced]
     };
+    let counts = context.compiled.classes.values().map(|class| class.count).collect();
+    let worth = greedy::worth_of(context, &counts);
+    let together = |_: ClassId| 0;
     let mut packings: Vec<State> =
-        styles.iter().map(|style| pack_once(context, *style, &[None])).collect();
+        styles.iter().map(|style| pack_once(context, *style, &together)).collect();
     packings.push(first_fit::pack(context));
     let best = best(context, packings);
-    let scarce = best.as_ref().is_some_and(|state| {
-        state.left.iter().any(|(class, left)| *left > 0 && placeable(context, class))
-    });
-    if !scarce || levels.len() < 2 {
-        return best.unwrap_or_else(|| State::new(context.compiled));
+    let out = |class: ClassId| best.left[class] > 0 && placeable(context, class);
+    if !context.compiled.classes.ids().any(out) {
+        return improve::improve(context, best, &worth, styles[0]);
     }
-    let in_order: Vec<Option<i32>> = levels.into_iter().map(Some).collect();
-    let urgent = styles.iter().map(|style| pack_once(context, *style, &in_order));
-    let all: Vec<State> = best.into_iter().chain(urgent).collect();
-    self::best(context, all).unwrap_or_else(|| State::new(context.compiled))
+    // Something is scarce: the urgent come first, and of one priority those that were left out.
+    let by_priority = |class: ClassId| i64::from(context.class(class).priority).saturating_neg();
+    let left_out_first = |class: ClassId| 2 * by_priority(class) + i64::from(!out(class));
+    let ranks: [&dyn Fn(ClassId) -> i64; 2] = [&by_priority, &left_out_first];
+    let mut packings: Vec<State> = ranks
+        .iter()
+        .flat_map(|rank| styles.iter().map(move |style| pack_once(context, *style, *rank)))
+        .collect();
+    packings.push(best);
+    self::best(context, packings)
 }
 
 /// The packing that leaves the fewest pods out, the most urgent first; of those the cheapest; of
 /// those the one with the fewest nodes; of those the first.
-fn best(context: &Context<'_, '_>, packings: Vec<State>) -> Option<State> {
-    packings.into_iter().min_by_key(|state| {
+fn best(context: &Context<'_, '_>, packings: Vec<State>) -> State {
+    let best = packings.into_iter().min_by_key(|state| {
         let nodes: u64 = state.groups.iter().map(|group| u64::from(group.times)).sum();
-        (state.unplaced(context.compiled), state.cost(context), nodes)
-    })
+        let illegal = !state.keeps_weights(context.compiled);
+        (illegal, state.unplaced(context.compiled), state.cost(context), nodes)
+    });
+    best.unwrap_or_else(|| State::new(context.compiled))
 }
 
 /// Whether any column or running node takes a pod of a class.
@@ -87,43 +99,49 @@ fn placeable(context: &Context<'_, '_>, id: ClassId) -> bool {
         || !compiled.takers[id].is_empty()
 }
 
-fn buyable<'a>(context: &'a Context<'_, '_>) -> impl Iterator<Item = usize> + 'a {
-    0..context.compiled.columns.len()
+/// The columns of a weight.
+fn of_weight(compiled: &Compiled<'_>, weight: i32) -> Vec<usize> {
+    (0..compiled.columns.len()).filter(|at| compiled.columns[*at].weight == weight).collect()
 }
 
-/// Packs in one style, the priorities of each step together (`None`: all).
-fn pack_once(context: &Context<'_, '_>, style: Style, steps: &[Option<i32>]) -> State {
+/// Packs in one style, the classes of each rank together, the lowest rank first.
+fn pack_once(context: &Context<'_, '_>, style: Style, rank: &dyn Fn(ClassId) -> i64) -> State {
     let compiled = context.compiled;
     let mut state = State::new(compiled);
-    let weights: BTreeSet<std::cmp::Reverse<i32>> =
-        compiled.columns.iter().map(|column| std::cmp::Reverse(column.weight)).collect();
-    for priority in steps {
-        let wanted =
-            |class: ClassId| priority.is_none_or(|level| context.class(class).priority == level);
+    let ranks: BTreeSet<i64> = compiled.classes.ids().map(rank).collect();
+    for step in ranks {
+        let wanted = |class: ClassId| rank(class) == step;
         // Those that nothing can be bought for have no other place.
-        let homeless = |class: ClassId| compiled.takers[class].is_empty();
-        running::fill(context, &mut state, style, |class| wanted(class) && homeless(class));
-        running::fill(context, &mut state, style, wanted);
-        for std::cmp::Reverse(weight) in &weights {
-            let columns: Vec<usize> =
-                buyable(context).filter(|at| compiled.columns[*at].weight == *weight).collect();
-            let tier = Tier { columns: &columns, style, priority: *priority };
-            // Right-sizing may free what a limit holds: go on until it frees nothing.
-            loop {
-                let before = state.groups.len();
-                greedy::buy(context, &mut state, tier);
-                if state.groups.len() == before {
-                    break;
-                }
-                right_size::right_size(context, &mut state);
-            }
-        }
+        let homeless = |class: ClassId| wanted(class) && compiled.takers[class].is_empty();
+        top_up::top_up(context, &mut state, style, &homeless);
+        running::fill(context, &mut state, style, &homeless);
+        top_up::top_up(context, &mut state, style, &wanted);
+        running::fill(context, &mut state, style, &wanted);
+        buy_all(context, &mut state, style, &wanted);
     }
     state
 }
 
-fn priorities(context: &Context<'_, '_>) -> Vec<i32> {
-    let levels: BTreeSet<std::cmp::Reverse<i32>> =
-        context.compiled.classes.values().map(|class| std::cmp::Reverse(class.priority)).collect();
-    levels.into_iter().map(|level| level.0).collect()
+/// Buys launches for what is left, pools of a higher weight first.
+fn buy_all(
+    context: &Context<'_, '_>,
+    state: &mut State,
+    style: Style,
+    wanted: &dyn Fn(ClassId) -> bool,
+) {
+    let columns = context.compiled.columns.iter();
+    let weights: BTreeSet<Reverse<i32>> = columns.map(|column| Reverse(column.weight)).collect();
+    for Reverse(weight) in weights {
+        let columns = of_weight(context.compiled, weight);
+        let tier = Tier { columns: &columns, style, wanted };
+        // Right-sizing may free what a limit holds: go on until it frees nothing.
+        loop {
+            let before = state.groups.len();
+            greedy::buy(context, state, tier);
+            if state.groups.len() == before {
+                break;
+            }
+            right_size::right_size(context, state);
+        }
+    }
 }

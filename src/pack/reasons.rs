@@ -86,9 +86,14 @@ impl Asker<'_> {
         }
         let keys = compiled.pools[id].min_values.iter();
         if !self.context.lenient {
-            let open = Minimums::alone(self.context, id, self.class);
+            // The choice that leaves the most open.
+            let open =
+                large.iter().map(|choice| Minimums::alone(self.context, *choice, self.class));
+            let open = open.max_by_key(|open| {
+                open.iter().filter(|(least, possible)| possible >= least).count()
+            });
             if let Some(((key, least), (_, possible))) =
-                keys.zip(open).find(|(_, (least, possible))| possible < least)
+                keys.zip(open.unwrap_or_default()).find(|(_, (least, possible))| possible < least)
             {
                 let possible = u32::try_from(possible).unwrap_or(u32::MAX);
                 return Cause::MinValues {

@@ -29,23 +29,15 @@ pub(crate) fn right_size(context: &Context<'_, '_>, state: &mut State) {
             let times = rest.min(state.supply(compiled, column));
             if times > 0 {
                 let moved = Group { place: Place::Launch(to), times, ..group.clone() };
-                insert(context, state, at, moved);
+                state.insert(compiled, at, moved);
                 at += 1;
                 rest -= times;
             }
         }
         if rest > 0 {
-            insert(context, state, at, Group { times: rest, ..group });
+            state.insert(compiled, at, Group { times: rest, ..group });
             at += 1;
         }
-    }
-}
-
-/// Adds a group at a place of the list.
-fn insert(context: &Context<'_, '_>, state: &mut State, at: usize, group: Group) {
-    state.add(context.compiled, group);
-    if let Some(added) = state.groups.pop() {
-        state.groups.insert(at, added);
     }
 }
 
@@ -57,5 +49,8 @@ pub(crate) fn holds(context: &Context<'_, '_>, column: usize, group: &Group) -> 
     fits && group.items.iter().all(|(class, _)| {
         let class = &compiled.classes[*class];
         room.admits(class.row) && !class.ports.blocks.overlaps(room.ports)
-    }) && meets_minimums(context, compiled.columns[column].pool, &group.items, &group.load)
+    }) && compiled.columns[column]
+        .offers
+        .first()
+        .is_some_and(|choice| meets_minimums(context, *choice, &group.items, &group.load))
 }

@@ -15,7 +15,7 @@ pub(crate) fn room<'a>(context: &'a Context<'_, '_>, node: NodeId) -> Room<'a> {
         ports: &running.ports,
         admits: &context.compiled.admits[context.compiled.site_of_node(node)],
         attached: Some(&running.attached),
-        pool: None,
+        flexible: None,
     }
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn fill(
     context: &Context<'_, '_>,
     state: &mut State,
     style: Style,
-    wanted: impl Fn(ClassId) -> bool,
+    wanted: &dyn Fn(ClassId) -> bool,
 ) {
     let left: IdVec<ClassId, u32> =
         state.left.iter().map(|(class, left)| if wanted(class) { *left } else { 0 }).collect();

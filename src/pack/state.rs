@@ -1,11 +1,11 @@
 //! What a packing is made of, and what is left to pack and to pack into.
 
 use crate::compile::{
-    Bits, Class, ClassId, Column, Compiled, Id, IdVec, NodeId, PoolId, ReservationId, RowId, fits,
+    Bits, Class, ClassId, Column, Compiled, Id, IdVec, NodeId, OfferId, PoolId, ReservationId,
+    RowId, VolumeKey, fits,
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// Some nodes that hold the same.
 #[derive(Clone, Debug)]
@@ -58,7 +58,11 @@ impl Context<'_, '_> {
             ports: &shape.ports,
             admits: &column.admits,
             attached: None,
-            pool: (!self.compiled.pools[column.pool].min_values.is_empty()).then_some(column.pool),
+            flexible: column
+                .offers
+                .first()
+                .copied()
+                .filter(|_| !self.compiled.pools[column.pool].min_values.is_empty()),
         }
     }
 }
@@ -74,9 +78,9 @@ pub(crate) struct Room<'a> {
     /// The rows that admit the place.
     pub(crate) admits: &'a Bits,
     /// Shared volumes that are attached; `None` where nothing limits volumes.
-    pub(crate) attached: Option<&'a BTreeSet<(Arc<str>, Arc<str>)>>,
-    /// The pool, where it asks for `minValues`.
-    pub(crate) pool: Option<PoolId>,
+    pub(crate) attached: Option<&'a BTreeSet<VolumeKey>>,
+    /// The first offer of its column, where the pool asks for `minValues`.
+    pub(crate) flexible: Option<OfferId>,
 }
 
 impl Room<'_> {
@@ -158,6 +162,38 @@ impl State {
         }
         self.charge(compiled, &group, 1);
         self.groups.push(group);
+    }
+
+    /// Adds a group at a place of the list.
+    pub(crate) fn insert(&mut self, compiled: &Compiled<'_>, at: usize, group: Group) {
+        self.add(compiled, group);
+        if let Some(added) = self.groups.pop() {
+            self.groups.insert(at, added);
+        }
+    }
+
+    /// Whether some column of a higher weight than this one still takes a class.
+    pub(crate) fn is_taken_above(
+        &self,
+        compiled: &Compiled<'_>,
+        class: ClassId,
+        column: usize,
+    ) -> bool {
+        let weight = compiled.columns[column].weight;
+        compiled.takers[class].iter().any(|at| {
+            let other = &compiled.columns[at];
+            other.weight > weight && self.supply(compiled, other) > 0
+        })
+    }
+
+    /// Whether every launch of a lower weight holds only what no pool of a higher one takes any more.
+    pub(crate) fn keeps_weights(&self, compiled: &Compiled<'_>) -> bool {
+        self.groups.iter().all(|group| match group.place {
+            Place::Launch(column) => {
+                !group.items.iter().any(|(class, _)| self.is_taken_above(compiled, *class, column))
+            }
+            Place::Running(_) => true,
+        })
     }
 
     /// Takes a group out, and gives back what it used.

@@ -39,7 +39,7 @@ pub struct LaunchSpec {
     pub node_pool: Arc<str>,
     /// The choice that the plan's cost counts.
     pub offering: Choice,
-    /// What else holds the node's pods (the choice itself is first), cheapest first.
+    /// What holds the node's pods, the choice among them, cheapest first.
     pub alternatives: Vec<Choice>,
     /// The node's labels with the choice; its hostname isn't known yet.
     pub labels: Labels,

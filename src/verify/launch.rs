@@ -137,10 +137,10 @@ fn check_spec<'a>(
     Some((resolved, lowered))
 }
 
-/// Reports alternatives that aren't sorted, or don't begin with the choice.
+/// Reports alternatives that aren't sorted, or don't include the choice.
 fn check_order(launch: usize, spec: &LaunchSpec, out: &mut Vec<Violation>) {
-    if spec.alternatives.first() != Some(&spec.offering) {
-        out.push(Violation::ChoiceNotFirst { launch });
+    if !spec.alternatives.contains(&spec.offering) {
+        out.push(Violation::ChoiceNotListed { launch });
     }
     let pairs = spec.alternatives.iter().zip(spec.alternatives.iter().skip(1));
     if let Some(at) = pairs.into_iter().position(|(one, next)| one >= next) {

@@ -20,7 +20,7 @@
 //! - *What a launch states.* Its labels are the ones its node will have, labels that a pod or daemon
 //!   set asks for among them; its taints are the pool's; its requests are the sum of its pods and
 //!   its daemons; its requirements hold of the choice and of each alternative.
-//! - *Alternatives.* The choice comes first, then come others from cheap to dear. Each holds the
+//! - *Alternatives.* From cheap to dear, the choice among them. Each holds the
 //!   node's pods beside its own daemons, has no more of a resource that the pool limits than the
 //!   choice has, and draws on no reservation.
 //! - *Pods on launches and nodes.* Resources with daemons, node selectors, required node affinity,

@@ -261,8 +261,8 @@ pub enum Violation {
         /// The first alternative out of order.
         alternative: usize,
     },
-    /// The choice isn't the first of the alternatives.
-    ChoiceNotFirst {
+    /// The choice isn't among the alternatives.
+    ChoiceNotListed {
         /// The launch.
         launch: usize,
     },

@@ -112,8 +112,8 @@ impl fmt::Display for Violation {
                 f,
                 "launch {launch}: alternative {alternative} isn't after the one before it"
             ),
-            V::ChoiceNotFirst { launch } => {
-                write!(f, "launch {launch}: the choice isn't the first alternative")
+            V::ChoiceNotListed { launch } => {
+                write!(f, "launch {launch}: the choice isn't among the alternatives")
             }
             V::AlternativeAboveChoice { launch, alternative, resource } => write!(
                 f,

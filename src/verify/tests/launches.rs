@@ -308,10 +308,10 @@ fn alternatives_unsorted() {
 #[test]
 fn choice_not_first() {
     let problem = with_pool(main_pool());
-    for alternatives in [vec![], vec![choice(&problem, SPOT), choice(&problem, SMALL)]] {
+    for alternatives in [vec![], vec![choice(&problem, SPOT)]] {
         let mut one = one_pod(&problem, SMALL);
         one.alternatives = alternatives;
-        refused(&problem, &plan_of(one), [Violation::ChoiceNotFirst { launch: 0 }]);
+        refused(&problem, &plan_of(one), [Violation::ChoiceNotListed { launch: 0 }]);
     }
 }
 

@@ -1,0 +1,95 @@
+//! Topping up: what is left goes where room was left over, before more is bought.
+//!
+//! A node is filled as full as what was left then allowed, so there is nothing to top up as long as
+//! everything is packed together. When it is packed in steps, the pods of a later step may fit beside
+//! those of an earlier one.
+
+use super::fill::{Lanes, Style};
+use super::greedy::worth_of;
+use super::running;
+use super::state::{Context, Group, Place, Room, State};
+use crate::compile::{ClassId, IdVec};
+
+/// Places what is left, where `wanted` says so, into the room that the groups leave.
+pub(crate) fn top_up(
+    context: &Context<'_, '_>,
+    state: &mut State,
+    style: Style,
+    wanted: &dyn Fn(ClassId) -> bool,
+) {
+    let left: IdVec<ClassId, u32> =
+        state.left.iter().map(|(class, left)| if wanted(class) { *left } else { 0 }).collect();
+    if state.groups.is_empty() || left.values().all(|left| *left == 0) {
+        return;
+    }
+    let worth = worth_of(context, &left);
+    let lanes = Lanes::new(context, &worth, &left, style);
+    let mut at = 0;
+    while at < state.groups.len() {
+        let more = fill(context, state, &lanes, &state.groups[at]);
+        let Some((times, filled)) = more else {
+            at += 1;
+            continue;
+        };
+        let mut group = state.take_out(context.compiled, at);
+        let mut rest = group.clone();
+        rest.times -= times;
+        group.times = times;
+        if let (Place::Running(nodes), Place::Running(others)) = (&mut group.place, &mut rest.place)
+        {
+            *others = nodes.split_off(times as usize);
+        }
+        group.items = filled.0;
+        group.load = filled.1;
+        if rest.times > 0 {
+            state.insert(context.compiled, at, rest);
+        }
+        state.insert(context.compiled, at, group);
+    }
+}
+
+/// The items and load of a group's node.
+type Filled = (Vec<(ClassId, u32)>, Vec<i64>);
+
+/// What the nodes of a group can hold with what is left, and how many of them.
+fn fill(
+    context: &Context<'_, '_>,
+    state: &State,
+    lanes: &Lanes,
+    group: &Group,
+) -> Option<(u32, Filled)> {
+    let empty = match &group.place {
+        Place::Launch(column) => context.room(*column),
+        Place::Running(nodes) => running::room(context, *nodes.first()?),
+    };
+    let mut ports = empty.ports.clone();
+    let mut attached = empty.attached.cloned();
+    for (class, _) in &group.items {
+        ports.or(&context.class(*class).ports.takes);
+        if let Some(attached) = &mut attached {
+            attached.extend(context.class(*class).shared.iter().map(|(_, volume)| volume.clone()));
+        }
+    }
+    let free: Vec<i64> =
+        empty.free.iter().zip(&group.load).map(|(free, load)| free - load).collect();
+    let room = Room { free: &free, ports: &ports, attached: attached.as_ref(), ..empty };
+    // A launch may not draw a pod that a pool of higher weight still takes.
+    let higher = |class: ClassId| match group.place {
+        Place::Launch(column) => state.is_taken_above(context.compiled, class, column),
+        Place::Running(_) => false,
+    };
+    let left: IdVec<ClassId, u32> =
+        state.left.iter().map(|(class, left)| if higher(class) { 0 } else { *left }).collect();
+    let filling = lanes.fill(context, &room, &group.items, &left);
+    let times = filling.items.iter().map(|(class, count)| left[*class] / count).min()?;
+    let mut items = group.items.clone();
+    for (class, count) in filling.items {
+        match items.iter_mut().find(|(held, _)| *held == class) {
+            Some((_, held)) => *held += count,
+            None => items.push((class, count)),
+        }
+    }
+    items.sort_unstable();
+    let load = group.load.iter().zip(&filling.load).map(|(have, more)| have + more).collect();
+    Some((times.min(group.times), (items, load)))
+}
