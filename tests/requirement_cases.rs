@@ -19,7 +19,11 @@
 //! Source: `Requirement.Intersection`, `Requirements.Compatible` and `Requirements.Intersects` of
 //! <https://github.com/kubernetes-sigs/karpenter/tree/main/pkg/scheduling>.
 
-#![allow(clippy::disallowed_methods, reason = "tests read files")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests read files or say why not"
+)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
 
 use plimsoll::model::{Operator, Requirement, Requirements, ValueSet};

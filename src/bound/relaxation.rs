@@ -280,13 +280,17 @@ fn slot_rows(
     costs: &[i64],
     found: &mut Vec<(u128, Inequality)>,
 ) {
-    for (demand, set) in demands.iter().zip(sets).filter(|(_, set)| !set.is_empty()) {
-        let class = &compiled.classes[demand.class];
-        if demand.beyond_running == 0
-            || class.per_node == u32::MAX && demands.len() > MAX_PRICES / 2
-        {
-            continue;
-        }
+    let few = demands.len() <= MAX_PRICES / 2;
+    let mut counted: Vec<(&Demand, &Bits)> = demands
+        .iter()
+        .zip(sets)
+        .filter(|(demand, set)| {
+            let capped = compiled.classes[demand.class].per_node != u32::MAX;
+            !set.is_empty() && demand.beyond_running > 0 && (capped || few)
+        })
+        .collect();
+    counted.sort_by_key(|(demand, _)| (Reverse(demand.beyond_running), **demand));
+    for (demand, set) in counted.into_iter().take(MAX_PRICES) {
         let mut columns = vec![0; compiled.columns.len()];
         for at in set.iter() {
             columns[at] = i64::from(compiled.slots(&compiled.columns[at], demand.class));

@@ -292,9 +292,12 @@ impl<'a> Node<'a> {
             return false;
         }
         let class = self.context.class(id);
-        let plain =
-            class.per_node == u32::MAX && class.conflicts.is_empty() && class.shared.is_empty();
-        plain || self.takes_by_rules(id) > 0
+        let apart = class.ports.any() || !class.conflicts.is_empty() || !class.shared.is_empty();
+        if apart {
+            self.takes_by_rules(id) > 0
+        } else {
+            added + count_of(self.held, id) < class.per_node
+        }
     }
 
     /// How many more pods of a class the node can take, of those that are left.

@@ -188,7 +188,7 @@ impl<'c> Packer<'c> {
                 let alone = room.takes(class).saturating_sub(held).min(most);
                 fits(&free, &class.request, alone)
             }
-            Spot::Launch { columns, .. } => {
+            Spot::Launch { pool, columns } => {
                 let of_column = |column: &usize| {
                     let room = self.context.room(*column);
                     let free = free_of(room.free, &group.load);
@@ -203,7 +203,8 @@ impl<'c> Packer<'c> {
                     let grown = self.with(group, id, count, 1);
                     self.cheapest(&grown).is_some()
                 };
-                if most == 0 || meets(most) {
+                let asks = !self.context.compiled.pools[*pool].min_values.is_empty();
+                if most == 0 || !asks || meets(most) {
                     return most;
                 }
                 let (mut good, mut bad) = (0, most);
@@ -250,15 +251,18 @@ impl<'c> Packer<'c> {
     fn fresh(&self, id: ClassId, count: u32) -> Option<Open> {
         let compiled = self.context.compiled;
         self.pools.iter().copied().find_map(|pool| {
-            let columns: Vec<usize> = (0..compiled.columns.len())
+            let columns: Vec<usize> = compiled.takers[id]
+                .iter()
                 .filter(|at| {
                     let column = &compiled.columns[*at];
                     column.pool == pool
                         && column.reservation.is_none()
-                        && self.context.room(*at).takes(self.context.class(id)) > 0
                         && self.supply(pool, &compiled.shapes[column.shape].charge) > 0
                 })
                 .collect();
+            if columns.is_empty() {
+                return None;
+            }
             let times = self.supply(pool, &self.largest(pool, &columns));
             let fresh = Open {
                 ceiling: ceiling(self.context, &columns),

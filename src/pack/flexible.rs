@@ -148,10 +148,11 @@ pub(crate) fn meets_minimums(
     items: &[(ClassId, u32)],
     load: &[i64],
 ) -> bool {
-    let minimums = Minimums::of(context, choice, items);
-    if minimums.least.is_empty() {
+    let compiled = context.compiled;
+    if compiled.pools[compiled.offers[choice].pool].min_values.is_empty() {
         return true;
     }
+    let minimums = Minimums::of(context, choice, items);
     let classes: Vec<ClassId> = items.iter().map(|(class, _)| *class).collect();
     minimums.met(context, &classes, load)
 }

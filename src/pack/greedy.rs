@@ -36,7 +36,7 @@ pub(crate) struct Tier<'a> {
 
 /// Buys from these columns until nothing that is left can be placed on them.
 pub(crate) fn buy(context: &Context<'_, '_>, state: &mut State, tier: Tier<'_>) {
-    let mut pricing = Pricing { tier, placed: 0, until: 0, again: PRICINGS };
+    let mut pricing = Pricing { tier, placed: 0, until: 0, again: pricings(context) };
     let Some(mut current) = pricing.next(context, state) else { return };
     loop {
         let Some((at, filling)) = current.best(context, state, tier.columns) else { return };
@@ -76,7 +76,9 @@ const ANEW_OF_MANY: u32 = 3;
 pub(crate) const MANY: usize = 512;
 
 /// How often worth is computed anew at most.
-const PRICINGS: u32 = 6;
+fn pricings(context: &Context<'_, '_>) -> u32 {
+    if context.compiled.classes.len() <= MANY { 6 } else { 3 }
+}
 
 impl<'a> Pricing<'a> {
     fn bought(&mut self, worth: i128) {

@@ -172,25 +172,33 @@ impl State {
         }
     }
 
-    /// Whether some column of a higher weight than this one still takes a class.
-    pub(crate) fn is_taken_above(
-        &self,
-        compiled: &Compiled<'_>,
-        class: ClassId,
-        column: usize,
-    ) -> bool {
-        let weight = compiled.columns[column].weight;
-        compiled.takers[class].iter().any(|at| {
-            let other = &compiled.columns[at];
-            other.weight > weight && self.supply(compiled, other) > 0
-        })
+    /// For each weight, the columns of higher weights that can still be bought.
+    pub(crate) fn open_above(&self, compiled: &Compiled<'_>) -> BTreeMap<i32, Bits> {
+        let columns = &compiled.columns;
+        let mut open: Vec<(i32, usize)> = (0..columns.len())
+            .filter(|at| self.supply(compiled, &columns[*at]) > 0)
+            .map(|at| (columns[at].weight, at))
+            .collect();
+        open.sort_unstable();
+        let weights: BTreeSet<i32> = columns.iter().map(|column| column.weight).collect();
+        let mut above = BTreeMap::new();
+        let mut bits = Bits::none(columns.len());
+        for weight in weights.into_iter().rev() {
+            let _none = above.insert(weight, bits.clone());
+            let of_weight = open.iter().filter(|(of, _)| *of == weight);
+            of_weight.for_each(|(_, at)| bits.insert(*at));
+        }
+        above
     }
 
     /// Whether every launch of a lower weight holds only what no pool of a higher one takes any more.
     pub(crate) fn keeps_weights(&self, compiled: &Compiled<'_>) -> bool {
+        let above = self.open_above(compiled);
         self.groups.iter().all(|group| match group.place {
             Place::Launch(column) => {
-                !group.items.iter().any(|(class, _)| self.is_taken_above(compiled, *class, column))
+                above.get(&compiled.columns[column].weight).is_none_or(|open| {
+                    group.items.iter().all(|(class, _)| !compiled.takers[*class].overlaps(open))
+                })
             }
             Place::Running(_) => true,
         })

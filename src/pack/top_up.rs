@@ -8,7 +8,8 @@ use super::fill::{Lanes, Style};
 use super::greedy::worth_of;
 use super::running;
 use super::state::{Context, Group, Place, Room, State};
-use crate::compile::{ClassId, IdVec};
+use crate::compile::{Bits, ClassId, IdVec};
+use std::collections::BTreeMap;
 
 /// Places what is left, where `wanted` says so, into the room that the groups leave.
 pub(crate) fn top_up(
@@ -24,9 +25,11 @@ pub(crate) fn top_up(
     }
     let worth = worth_of(context, &left);
     let lanes = Lanes::new(context, &worth, &left, style);
+    // Topping up buys nothing, so what can be bought stays the same meanwhile.
+    let above = state.open_above(context.compiled);
     let mut at = 0;
     while at < state.groups.len() {
-        let more = fill(context, state, &lanes, &state.groups[at]);
+        let more = fill(context, &state.left, &lanes, &above, &state.groups[at]);
         let Some((times, filled)) = more else {
             at += 1;
             continue;
@@ -54,8 +57,9 @@ type Filled = (Vec<(ClassId, u32)>, Vec<i64>);
 /// What the nodes of a group can hold with what is left, and how many of them.
 fn fill(
     context: &Context<'_, '_>,
-    state: &State,
+    left: &IdVec<ClassId, u32>,
     lanes: &Lanes,
+    above: &BTreeMap<i32, Bits>,
     group: &Group,
 ) -> Option<(u32, Filled)> {
     let empty = match &group.place {
@@ -74,13 +78,22 @@ fn fill(
         empty.free.iter().zip(&group.load).map(|(free, load)| free - load).collect();
     let room = Room { free: &free, ports: &ports, attached: attached.as_ref(), ..empty };
     // A launch may not draw a pod that a pool of higher weight still takes.
-    let higher = |class: ClassId| match group.place {
-        Place::Launch(column) => state.is_taken_above(context.compiled, class, column),
-        Place::Running(_) => false,
+    let kept_above = match group.place {
+        Place::Launch(column) => above.get(&context.compiled.columns[column].weight),
+        Place::Running(_) => None,
     };
-    let left: IdVec<ClassId, u32> =
-        state.left.iter().map(|(class, left)| if higher(class) { 0 } else { *left }).collect();
-    let filling = lanes.fill(context, &room, &group.items, &left);
+    let open = kept_above.filter(|open| !open.is_empty());
+    let filling = match open {
+        None => lanes.fill(context, &room, &group.items, left),
+        Some(open) => {
+            let takers = &context.compiled.takers;
+            let here = left.iter().map(|(class, left)| {
+                let kept = *left > 0 && takers[class].overlaps(open);
+                if kept { 0 } else { *left }
+            });
+            lanes.fill(context, &room, &group.items, &here.collect())
+        }
+    };
     let times = filling.items.iter().map(|(class, count)| left[*class] / count).min()?;
     let mut items = group.items.clone();
     for (class, count) in filling.items {
