@@ -14,14 +14,15 @@
     reason = "an example does the input, output and timing that the library must not"
 )]
 
-use plimsoll::{Effort, Error, Options, Price, Problem, Solver, verify};
+use plimsoll::{Effort, Error, Options, PreferencePolicy, Price, Problem, Solver, verify};
 use std::process::ExitCode;
 use std::time::Instant;
 
-const USAGE: &str = "usage: plan [PROBLEM.json] [--node-fee USD] [--baseline] [--json]
+const USAGE: &str = "usage: plan [PROBLEM.json] [--node-fee USD] [--preferences respect|ignore] [--baseline] [--json]
 
   PROBLEM.json    the problem document; bundled data by default
   --node-fee USD  a fee per node and hour, part of what is minimised
+  --preferences   what preferences count for: respect (problems with any are refused yet) or ignore
   --baseline      first fit decreasing, blind to prices, to compare with
   --json          print the plan document instead of a table";
 
@@ -73,9 +74,19 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Failure> 
                     .parse::<Price>()
                     .map_err(|error| refused(format!("--node-fee {fee}: {error}")))?;
             }
-            "--refine" | "--preferences" => {
-                return Err(refused(format!("{word} isn't available in this version")));
+            "--preferences" => {
+                arguments.options.preferences = match words.next().as_deref() {
+                    Some("respect") => PreferencePolicy::Respect,
+                    Some("ignore") => PreferencePolicy::Ignore,
+                    Some("priced") => {
+                        return Err(refused(
+                            "--preferences priced isn't available in this version",
+                        ));
+                    }
+                    _ => return Err(refused("--preferences needs respect or ignore")),
+                };
             }
+            "--refine" => return Err(refused("--refine isn't available in this version")),
             flag if flag.starts_with('-') => {
                 return Err(refused(format!("{flag} isn't known\n{USAGE}")));
             }

@@ -22,7 +22,9 @@ pub use model::{
     Requirement, Resources,
 };
 pub use plan::LaunchPlan;
-pub use solver::{Effort, MinValuesPolicy, Objective, Options, Solver, provision};
+pub use solver::{
+    Effort, MinValuesPolicy, Objective, Options, PreferencePolicy, Solver, provision,
+};
 pub use verify::{Verified, Violations, verify};
 
 #[cfg(doctest)]

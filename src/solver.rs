@@ -14,6 +14,8 @@ pub struct Options {
     pub effort: Effort,
     /// What is minimised.
     pub objective: Objective,
+    /// What preferences count for.
+    pub preferences: PreferencePolicy,
     /// What to do when a pool's `minValues` can't be met.
     pub min_values: MinValuesPolicy,
 }
@@ -35,6 +37,18 @@ pub enum Effort {
 pub struct Objective {
     /// A fee per node and hour.
     pub node_fee: Price,
+}
+
+/// What preferences count for: preferred affinity of nodes and pods, spread constraints that may be
+/// broken (`ScheduleAnyway`), taints that are to be avoided (`PreferNoSchedule`).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum PreferencePolicy {
+    /// They are honoured where possible. Not possible yet: problems with preferences are refused.
+    #[default]
+    Respect,
+    /// They count for nothing.
+    Ignore,
 }
 
 /// What to do when a launch can't keep as many values open as its pool's `minValues` ask.
@@ -85,8 +99,12 @@ impl<'p> Solver<'p> {
     ///
     /// # Errors
     /// A fee that is below zero or more than [`Price::MAX_UNIT`] ([`Error::is_invalid_input`]), or a
-    /// fault of the library itself ([`Error::is_internal`]).
+    /// fault of the library itself ([`Error::is_internal`]). Preferences, unless they are to be ignored
+    /// ([`Error::is_unsupported`]).
     pub fn provision(&self, options: &Options) -> Result<LaunchPlan, Error> {
+        if options.preferences == PreferencePolicy::Respect && !self.compiled.wishes.is_empty() {
+            return Err(Error::unsupported(self.compiled.wishes.clone()));
+        }
         let fee = options.objective.node_fee;
         if fee < Price::ZERO || fee > Price::MAX_UNIT {
             return Err(Error::invalid(vec![InvalidInput::new(

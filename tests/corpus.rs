@@ -8,7 +8,10 @@ mod oracle;
 mod order;
 
 use oracle::{Oracle, nanos};
-use plimsoll::{Error, LaunchPlan, MinValuesPolicy, Options, Price, Problem, provision, verify};
+use plimsoll::{
+    Error, LaunchPlan, MinValuesPolicy, Options, PreferencePolicy, Price, Problem, provision,
+    verify,
+};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -22,7 +25,7 @@ struct Case {
 }
 
 const FIELDS: [&str; 7] = ["name", "rule", "source", "difference", "options", "problem", "expect"];
-const OPTIONS: [&str; 2] = ["nodeFee", "minValues"];
+const OPTIONS: [&str; 3] = ["nodeFee", "minValues", "preferences"];
 const EXPECTATIONS: [&str; 15] = [
     "alternatives",
     "apart",
@@ -75,6 +78,10 @@ impl Case {
         self.options.get("nodeFee").map_or(0, nanos)
     }
 
+    fn ignores_preferences(&self) -> bool {
+        self.options.get("preferences").is_some_and(|policy| policy == "ignore")
+    }
+
     fn strict(&self) -> bool {
         self.options.get("minValues").is_none_or(|policy| policy == "Strict")
     }
@@ -105,6 +112,9 @@ fn expected_figures_are_what_trying_everything_gives() {
 fn options(case: &Case) -> Options {
     let mut options = Options::default();
     options.objective.node_fee = Price::from_nanos(case.fee());
+    if case.ignores_preferences() {
+        options.preferences = PreferencePolicy::Ignore;
+    }
     if !case.strict() {
         options.min_values = MinValuesPolicy::BestEffort;
     }

@@ -31,7 +31,7 @@ pub(crate) use resource::{Dims, charge, fits};
 pub(crate) use rule::NODE_NAME;
 pub(crate) use taint::untolerated;
 
-use crate::error::Error;
+use crate::error::{Error, InvalidInput};
 use crate::model::{Pod, Problem, well_known};
 use class::{ReadLabels, classes, shared_volumes};
 use label::LabelTable;
@@ -66,6 +66,8 @@ pub(crate) struct Compiled<'p> {
     /// Label keys of which any type or offering says something.
     pub(crate) declared: BTreeSet<Arc<str>>,
     pub(crate) grounds: Grounds,
+    /// Preferences that can only be ignored yet.
+    pub(crate) wishes: Vec<InvalidInput>,
     /// For each pool and type that it can use, the first of its offers and how many they are.
     first_offers: BTreeMap<(PoolId, usize), (OfferId, usize)>,
 }
@@ -241,6 +243,7 @@ impl<'p> Compiled<'p> {
             takers: IdVec::new(),
             declared,
             grounds,
+            wishes: unsupported::wishes(problem),
             first_offers,
         };
         (compiled.columns, compiled.admits) = column::columns(&compiled);

@@ -54,7 +54,7 @@ impl TaintedSites {
     pub(crate) fn tolerated(&self, tolerations: &[Toleration], sites: usize) -> Bits {
         let mut bits = Bits::none(sites);
         for (taints, carriers) in &self.lists {
-            if taints.iter().all(|taint| tolerations.iter().any(|entry| tolerates(entry, taint))) {
+            if taints.iter().all(|taint| is_tolerated(taint, tolerations)) {
                 carriers.iter().for_each(|site| bits.insert(*site));
             }
         }
@@ -80,8 +80,7 @@ pub(crate) fn of_node(node: &Node, pool: Option<&NodePool>) -> Vec<Taint> {
 
 /// The first hard taint of a pool that a list of tolerations doesn't cover.
 pub(crate) fn untolerated(pool: &NodePool, tolerations: &[Toleration]) -> Option<Taint> {
-    let covered = |taint: &Taint| tolerations.iter().any(|entry| tolerates(entry, taint));
-    of_pool(pool).into_iter().find(|taint| !covered(taint))
+    of_pool(pool).into_iter().find(|taint| !is_tolerated(taint, tolerations))
 }
 
 fn hard<'a>(taints: impl Iterator<Item = &'a Taint>) -> Vec<Taint> {
@@ -103,6 +102,11 @@ fn is_ephemeral(taint: &Taint) -> bool {
         | ("karpenter.sh/unregistered", Effect::NoExecute) => true,
         (key, _) => key.starts_with("readiness.k8s.io/"),
     }
+}
+
+/// Whether some toleration covers a taint.
+pub(crate) fn is_tolerated(taint: &Taint, tolerations: &[Toleration]) -> bool {
+    tolerations.iter().any(|toleration| tolerates(toleration, taint))
 }
 
 /// Whether a toleration covers a taint: an empty key (with `Exists`) or effect covers all.

@@ -1,21 +1,16 @@
 //! Rules that the solver can't honour yet: named, never ignored.
 
 use super::anti_affinity::Selection;
+use super::taint;
 use crate::error::InvalidInput;
-use crate::model::{Pod, Problem, well_known};
+use crate::model::{Effect, Pod, Problem, Taint, WhenUnsatisfiable, well_known};
 
-/// The rules of a problem that can't be honoured yet, each with the first pod or pool that has it.
+/// The hard rules of a problem that can't be honoured yet, each with the first pod or pool that has it.
 pub(crate) fn rules(problem: &Problem) -> Vec<InvalidInput> {
-    let mut found: Vec<InvalidInput> = Vec::new();
+    let mut found = of_pods(problem, &RULES);
     if let Some(pool) = problem.node_pools.iter().find(|pool| pool.replicas.is_some()) {
         let path = format!("nodePools[{}].replicas", pool.name);
         found.push(finding(path, "replicas of a static pool"));
-    }
-    for (rule, applies) in RULES {
-        let pending = problem.pods.iter().filter(|pod| pod.node_name.is_none());
-        if let Some(pod) = pending.clone().find(|pod| applies(pod)) {
-            found.push(finding(path_of(pod, rule), rule));
-        }
     }
     if let Some(pod) = bound_owner(problem) {
         let rule = "affinity.podAntiAffinity";
@@ -27,15 +22,53 @@ pub(crate) fn rules(problem: &Problem) -> Vec<InvalidInput> {
     found
 }
 
+/// The wishes of a problem that can't be weighed yet, only ignored, each with the first that has it.
+pub(crate) fn wishes(problem: &Problem) -> Vec<InvalidInput> {
+    let mut found = of_pods(problem, &WISHES);
+    let prefers = |taints: &[Taint]| {
+        let soft = |taint: &&Taint| taint.effect == Effect::PreferNoSchedule;
+        taints
+            .iter()
+            .filter(soft)
+            .any(|taint| pending(problem).any(|pod| !taint::is_tolerated(taint, &pod.tolerations)))
+    };
+    if let Some(pool) = problem.node_pools.iter().find(|pool| prefers(&pool.taints)) {
+        found.push(finding(format!("nodePools[{}].taints", pool.name), "effect PreferNoSchedule"));
+    }
+    if let Some(node) = problem.nodes.iter().find(|node| !node.deleting && prefers(&node.taints)) {
+        found.push(finding(format!("nodes[{}].taints", node.name), "effect PreferNoSchedule"));
+    }
+    found
+}
+
+fn of_pods(problem: &Problem, rules: &[(&str, Applies)]) -> Vec<InvalidInput> {
+    let first = |(rule, applies): &(&str, Applies)| {
+        let pod = pending(problem).find(|pod| applies(pod))?;
+        Some(finding(path_of(pod, rule), rule))
+    };
+    rules.iter().filter_map(first).collect()
+}
+
+fn pending(problem: &Problem) -> impl Iterator<Item = &Pod> {
+    problem.pods.iter().filter(|pod| pod.node_name.is_none())
+}
+
 type Applies = fn(&Pod) -> bool;
 
-const RULES: [(&str, Applies); 6] = [
-    ("topologySpreadConstraints", |pod| !pod.topology_spread_constraints.is_empty()),
-    ("affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution", |pod| {
-        pod.affinity.as_ref().is_some_and(|rules| !rules.node_affinity.preferred.is_empty())
-    }),
+const RULES: [(&str, Applies); 3] = [
+    ("topologySpreadConstraints", |pod| spreads(pod, WhenUnsatisfiable::DoNotSchedule)),
     ("affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution", |pod| {
         pod.affinity.as_ref().is_some_and(|rules| !rules.pod_affinity.required.is_empty())
+    }),
+    ("affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution", |pod| {
+        pod.affinity.iter().flat_map(|rules| &rules.pod_anti_affinity.required).any(over_wider)
+    }),
+];
+
+const WISHES: [(&str, Applies); 4] = [
+    ("topologySpreadConstraints", |pod| spreads(pod, WhenUnsatisfiable::ScheduleAnyway)),
+    ("affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution", |pod| {
+        pod.affinity.as_ref().is_some_and(|rules| !rules.node_affinity.preferred.is_empty())
     }),
     ("affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution", |pod| {
         pod.affinity.as_ref().is_some_and(|rules| !rules.pod_affinity.preferred.is_empty())
@@ -43,10 +76,11 @@ const RULES: [(&str, Applies); 6] = [
     ("affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution", |pod| {
         pod.affinity.as_ref().is_some_and(|rules| !rules.pod_anti_affinity.preferred.is_empty())
     }),
-    ("affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution", |pod| {
-        pod.affinity.iter().flat_map(|rules| &rules.pod_anti_affinity.required).any(over_wider)
-    }),
 ];
+
+fn spreads(pod: &Pod, when: WhenUnsatisfiable) -> bool {
+    pod.topology_spread_constraints.iter().any(|constraint| constraint.when_unsatisfiable == when)
+}
 
 fn over_wider(term: &crate::model::PodAffinityTerm) -> bool {
     &*term.topology_key != well_known::HOSTNAME
