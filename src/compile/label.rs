@@ -42,6 +42,11 @@ impl LabelTable {
         self.columns.keys()
     }
 
+    /// Whether any rule reads a key.
+    pub(crate) fn is_read(&self, key: &str) -> bool {
+        self.columns.get(key).is_some_and(|column| !column.atoms.is_empty())
+    }
+
     /// The number of a key's value.
     pub(crate) fn state(&mut self, key: &str, value: &Arc<str>) -> State {
         let Some(column) = self.columns.get_mut(key) else { return 0 };

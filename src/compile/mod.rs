@@ -25,7 +25,7 @@ pub(crate) use bits::Bits;
 pub(crate) use column::Column;
 pub(crate) use id::{ClassId, Id, IdVec, NodeId, OfferId, PoolId, ReservationId, RowId, ShapeId};
 pub(crate) use node::Running;
-pub(crate) use offer::{Offer, Pool, Reserved};
+pub(crate) use offer::{Flexible, Offer, Pool, Reserved};
 pub(crate) use port::PortUse;
 pub(crate) use resource::{Dims, charge, fits};
 pub(crate) use rule::NODE_NAME;
@@ -125,6 +125,9 @@ pub(crate) struct Shape {
     pub(crate) charge: Vec<i64>,
 }
 
+/// The most pairs of a set of rules and a site, so that memory stays bounded (one bit each).
+const MAX_BITS: usize = 1 << 33;
+
 impl<'p> Compiled<'p> {
     /// Makes a problem dense.
     ///
@@ -164,6 +167,14 @@ impl<'p> Compiled<'p> {
         let mut nodes = node::running(problem, &dims, &ports, &shared);
         nodes.values().for_each(|node| push_labels(&mut table, problem, node));
         let sites = offers.len() + nodes.len();
+        let bits = sites.saturating_mul(rules.sets().len() + rules.atoms().len());
+        if bits > MAX_BITS {
+            return Err(Error::unsupported(vec![InvalidInput::new(
+                "pods",
+                format!("have too many kinds of rules ({}) for {sites} places", rules.sets().len()),
+                format!("no more than {MAX_BITS} pairs of a rule and a place"),
+            )]));
+        }
 
         let mut tainted = TaintedSites::default();
         for (offer, Offer { pool, .. }) in offers.iter() {

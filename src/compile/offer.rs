@@ -42,7 +42,17 @@ pub(crate) struct Pool {
     pub(crate) weight: i32,
     pub(crate) limits: Vec<Limit>,
     /// Keys of which launches must keep so many values open.
-    pub(crate) min_values: Vec<(Arc<str>, u32)>,
+    pub(crate) min_values: Vec<Flexible>,
+}
+
+/// A label of which a pool's launches must keep several values open.
+#[derive(Clone, Debug)]
+pub(crate) struct Flexible {
+    pub(crate) key: Arc<str>,
+    /// At least so many values.
+    pub(crate) least: u32,
+    /// How many values the pool itself leaves open, where the label is its own and no rule reads it.
+    pub(crate) open: usize,
 }
 
 /// A reservation and how many more nodes may use it.
@@ -64,6 +74,8 @@ pub(crate) struct Market {
 
 /// The most variants that one offering is listed in for labels that launches could still choose.
 const MAX_VARIANTS: usize = 64;
+/// The most offers: pools × types × offerings × variants.
+const MAX_OFFERS: usize = 1 << 20;
 
 /// The state of a unique host name or node name: no rule can name it.
 const UNNAMED: &str = "\u{0}";
@@ -122,13 +134,13 @@ impl Market {
         let numbers = market.reserve(&problem.instance_types);
         let mut faults = Vec::new();
         for (index, pool) in problem.node_pools.iter().enumerate() {
+            let requirements: Requirements = pool.requirements.iter().collect();
             let id = market.pools.push(Pool {
                 index,
                 weight: pool.weight,
                 limits: limits(pool),
-                min_values: min_values(pool),
+                min_values: min_values(pool, &requirements, &declared, table),
             });
-            let requirements: Requirements = pool.requirements.iter().collect();
             for (at, instance) in problem.instance_types.iter().enumerate() {
                 if pool.instance_types.as_ref().is_some_and(|names| !names.contains(&instance.name))
                 {
@@ -137,7 +149,8 @@ impl Market {
                 let maker = Maker { pool, requirements: &requirements, declared: &declared, at };
                 for (number, offering) in instance.offerings.iter().enumerate() {
                     let Some(choices) = maker.states(offering, table) else { continue };
-                    let variants: usize = choices.iter().map(Vec::len).product();
+                    let lengths = choices.iter().map(Vec::len);
+                    let variants = lengths.fold(1, usize::saturating_mul);
                     if variants > MAX_VARIANTS {
                         faults.push(too_open(pool, instance));
                         break;
@@ -155,6 +168,9 @@ impl Market {
                         pinned: Vec::new(),
                         shape: super::id::Id::from_index(0),
                     };
+                    if market.offers.len() + variants > MAX_OFFERS {
+                        return Err(vec![too_many()]);
+                    }
                     market.list(&offer, &choices, table);
                 }
             }
@@ -269,7 +285,12 @@ impl Maker<'_> {
 }
 
 /// The largest `minValues` that a pool states for each key.
-fn min_values(pool: &NodePool) -> Vec<(Arc<str>, u32)> {
+fn min_values(
+    pool: &NodePool,
+    requirements: &Requirements,
+    declared: &Declared,
+    table: &LabelTable,
+) -> Vec<Flexible> {
     let mut least: BTreeMap<Arc<str>, u32> = BTreeMap::new();
     for Requirement { key, min_values, .. } in &pool.requirements {
         if let Some(min) = min_values {
@@ -277,7 +298,14 @@ fn min_values(pool: &NodePool) -> Vec<(Arc<str>, u32)> {
             *entry = (*entry).max(*min);
         }
     }
-    least.into_iter().collect()
+    let flexible = least.into_iter().map(|(key, least)| {
+        let own = !declared.keys.contains(&key)
+            && pool.labels.get(&key).is_none()
+            && !table.is_read(&key);
+        let values = requirements.get(&key).finite_values().filter(|_| own);
+        Flexible { open: values.map_or(0, BTreeSet::len), key, least }
+    });
+    flexible.collect()
 }
 
 fn too_open(pool: &NodePool, instance: &InstanceType) -> InvalidInput {
@@ -285,5 +313,13 @@ fn too_open(pool: &NodePool, instance: &InstanceType) -> InvalidInput {
         format!("nodePools[{}].requirements", pool.name),
         format!("leaves more than {MAX_VARIANTS} kinds of node open for type {}", instance.name),
         "fewer requirements with several values on labels that pods select",
+    )
+}
+
+fn too_many() -> InvalidInput {
+    InvalidInput::new(
+        "nodePools",
+        format!("make more than {MAX_OFFERS} offers of the instance types' offerings"),
+        "fewer pools, or pools with shorter lists of instanceTypes",
     )
 }

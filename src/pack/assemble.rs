@@ -314,7 +314,7 @@ fn requirements(
         .min_values
         .iter()
         .zip(open.counts())
-        .map(|((key, least), open)| (key, (*least).min(u32::try_from(open).unwrap_or(u32::MAX))))
+        .map(|(asked, open)| (&asked.key, asked.least.min(u32::try_from(open).unwrap_or(u32::MAX))))
         .collect();
     let mut written = Vec::new();
     for (key, states) in required.iter() {

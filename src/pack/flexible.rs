@@ -5,7 +5,7 @@
 //! but what counts is what the launch can still be, not what its types list.
 
 use super::state::Context;
-use crate::compile::{ClassId, Compiled, Id, OfferId};
+use crate::compile::{ClassId, Compiled, Flexible, Id, OfferId};
 use std::collections::BTreeSet;
 
 /// The minimums of one launch.
@@ -23,7 +23,7 @@ impl Minimums {
         let compiled = context.compiled;
         let keys = &compiled.pools[compiled.offers[choice].pool].min_values;
         let mut minimums =
-            Self { choice, least: keys.iter().map(|(_, least)| *least as usize).collect() };
+            Self { choice, least: keys.iter().map(|asked| asked.least as usize).collect() };
         held.iter().for_each(|(class, _)| minimums.settle(context, *class));
         minimums
     }
@@ -107,10 +107,15 @@ pub(crate) struct Counter<'a> {
 impl<'a> Counter<'a> {
     fn new(compiled: &'a Compiled<'_>, choice: OfferId, least: Vec<usize>) -> Self {
         let pool = compiled.offers[choice].pool;
-        let keys = compiled.pools[pool].min_values.iter();
-        let states: Vec<&[u32]> =
-            keys.map(|(key, _)| compiled.flexible.get(key).map_or(&[][..], |all| all)).collect();
-        let seen = vec![BTreeSet::new(); states.len()];
+        let asked = &compiled.pools[pool].min_values;
+        // What the pool leaves open by itself is there from the start, and offers add nothing to it.
+        let states = asked.iter().map(|asked| match compiled.flexible.get(&asked.key) {
+            Some(states) if asked.open == 0 => &states[..],
+            _ => &[],
+        });
+        let states = states.collect();
+        let own = |asked: &Flexible| (1..).take(asked.open).collect();
+        let seen = asked.iter().map(own).collect();
         Self { least, states, seen }
     }
 

@@ -92,14 +92,14 @@ impl Asker<'_> {
             let open = open.max_by_key(|open| {
                 open.iter().filter(|(least, possible)| possible >= least).count()
             });
-            if let Some(((key, least), (_, possible))) =
+            if let Some((asked, (_, possible))) =
                 keys.zip(open.unwrap_or_default()).find(|(_, (least, possible))| possible < least)
             {
                 let possible = u32::try_from(possible).unwrap_or(u32::MAX);
                 return Cause::MinValues {
                     pool: pool(),
-                    key: key.clone(),
-                    needed: *least,
+                    key: asked.key.clone(),
+                    needed: asked.least,
                     possible,
                 };
             }

@@ -57,6 +57,8 @@ pub(crate) struct Best {
 #[derive(Debug)]
 pub(crate) struct Oracle {
     document: Document,
+    /// What pods and daemon sets say, instance types too: the keys in it are read or declared.
+    said: String,
     ways: Vec<Way>,
     fee: i128,
     strict: bool,
@@ -70,7 +72,9 @@ impl Oracle {
         let document = Document::read(problem);
         let ways = Way::all(&document);
         let (purchases, taken) = Default::default();
-        Self { document, ways, fee, strict, purchases, taken }
+        let parts = ["pods", "daemonSets", "instanceTypes"];
+        let said = parts.map(|part| problem[part].to_string()).concat();
+        Self { document, said, ways, fee, strict, purchases, taken }
     }
 
     /// How many pods are pending.
@@ -175,7 +179,10 @@ impl Oracle {
         pool.requirements.iter().all(|r| {
             let values: BTreeSet<_> =
                 alternatives.iter().filter_map(|w| w.labels.get(&r.key)).collect();
-            values.len() >= r.min_values
+            // A label of the pool's own that nothing reads stays open: all that is named may be.
+            let own = r.operator == "In" && !self.said.contains(&format!("\"{}\"", r.key));
+            let open = if own && pool.labels.get(&r.key).is_none() { r.values.len() } else { 0 };
+            values.len().max(open) >= r.min_values
         })
     }
 }
