@@ -74,6 +74,10 @@ enum Kind {
 #[derive(Debug)]
 pub(crate) struct Relaxation {
     inequalities: Vec<Inequality>,
+    /// What the linear programme says each is worth.
+    shares: Vec<Share>,
+    /// The cost of the dearest column.
+    highest: i128,
     /// In units of 2^-[`SCALE`] billionths.
     prices: Vec<i128>,
     /// For each demand, the set of columns that can take it.
@@ -84,9 +88,19 @@ pub(crate) struct Relaxation {
     plain: i128,
 }
 
-/// What one pod of each class is worth, in 1/256 of a billionth: what the bound counts for it.
+/// The price of an inequality as the linear programme has it: `share` for `scale` units, in parts
+/// 2^-[`SCALE`] of what the dearest column costs.
+#[derive(Clone, Copy, Debug)]
+struct Share {
+    share: i128,
+    scale: i128,
+}
+
+/// What one pod of each class is worth: what the bound counts for it, in parts 2^-40 of what the
+/// dearest column costs, so that the unit of prices plays no part.
 #[derive(Clone, Debug)]
 pub(crate) struct Worth {
+    highest: i128,
     /// For each class, by resource.
     pub(crate) by_dim: IdVec<ClassId, Vec<i64>>,
     /// For each class, what is no resource's.
@@ -94,6 +108,17 @@ pub(crate) struct Worth {
 }
 
 impl Worth {
+    /// How efficiently a node that costs so much is used by pods worth so much, in parts 2^-24; what
+    /// costs nothing is used best.
+    pub(crate) fn rate(&self, worth: i128, cost: i64) -> u128 {
+        let worth = u128::try_from(worth.max(0)).unwrap_or(0);
+        let share = i128::from(cost.max(0)).saturating_mul(ONE) / self.highest;
+        match u128::try_from(share).unwrap_or(0) {
+            0 => u128::MAX,
+            share => ((worth << 24) / share).max(1),
+        }
+    }
+
     /// The worth of one pod.
     pub(crate) fn of(&self, class: ClassId) -> i64 {
         self.by_dim[class].iter().fold(self.slot[class], |sum, part| sum.saturating_add(*part))
@@ -122,8 +147,20 @@ impl Relaxation {
         rooms(compiled, demands, running, &sets, &families, &costs, &mut found);
         slot_rows(compiled, demands, &sets, &costs, &mut found);
         let inequalities = chosen(compiled, found);
-        let prices = prices(&inequalities, &costs);
-        Self { inequalities, prices, sets, families, plain: plain.map_or(0, i128::from) }
+        let highest = i128::from(costs.iter().copied().max().unwrap_or(0).max(1));
+        let shares = shares(&inequalities, &costs, highest);
+        let exact = |price: &Share| price.share.saturating_mul(highest) / price.scale;
+        let mut prices: Vec<i128> = shares.iter().map(exact).collect();
+        repair(&inequalities, &costs, &mut prices);
+        Self {
+            inequalities,
+            shares,
+            highest,
+            prices,
+            sets,
+            families,
+            plain: plain.map_or(0, i128::from),
+        }
     }
 
     /// No plan for the demand costs less, in billionths per hour, fees included.
@@ -143,12 +180,13 @@ impl Relaxation {
         let mut worth = Worth {
             by_dim: compiled.classes.iter().map(|_| vec![0; dims]).collect(),
             slot: compiled.classes.iter().map(|_| 0).collect(),
+            highest: self.highest,
         };
         for (demand, set) in demands.iter().zip(&self.sets) {
             let request = &compiled.classes[demand.class].request;
-            for (inequality, price) in self.inequalities.iter().zip(&self.prices) {
+            for (inequality, price) in self.inequalities.iter().zip(&self.shares) {
                 let part = |amount: i64| {
-                    let exact = price.saturating_mul(i128::from(amount)) >> (SCALE - 8);
+                    let exact = price.share.saturating_mul(i128::from(amount)) / price.scale;
                     i64::try_from(exact.min(MAX_WORTH)).unwrap_or(i64::MAX)
                 };
                 match inequality.kind {
@@ -312,9 +350,8 @@ fn stake(bound: i128, columns: &[i64], costs: &[i64]) -> u128 {
     rates.min().unwrap_or(0)
 }
 
-/// Integer prices for the inequalities under which no column gives more than it costs.
-fn prices(inequalities: &[Inequality], costs: &[i64]) -> Vec<i128> {
-    let highest = i128::from(costs.iter().copied().max().unwrap_or(0).max(1));
+/// The prices for the inequalities that the linear programme finds.
+fn shares(inequalities: &[Inequality], costs: &[i64], highest: i128) -> Vec<Share> {
     // Each inequality is scaled so that its largest coefficient is one.
     let scale: Vec<i128> = inequalities
         .iter()
@@ -337,14 +374,7 @@ fn prices(inequalities: &[Inequality], costs: &[i64]) -> Vec<i128> {
     let right: Vec<i128> = costs.iter().map(|cost| fixed(i128::from(*cost), highest)).collect();
     let matrix = Matrix { width: inequalities.len(), entries };
     let solution = maximize(&gain, matrix, &right);
-    let mut prices: Vec<i128> = solution
-        .iter()
-        .zip(&scale)
-        // Fixed-point prices have SCALE bits behind the point already.
-        .map(|(price, scale)| price.saturating_mul(highest) / scale)
-        .collect();
-    repair(inequalities, costs, &mut prices);
-    prices
+    solution.into_iter().zip(scale).map(|(share, scale)| Share { share, scale }).collect()
 }
 
 /// Lowers prices until no column gives more than it costs: exact, in integers.

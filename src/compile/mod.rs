@@ -66,6 +66,8 @@ pub(crate) struct Compiled<'p> {
     /// Label keys of which any type or offering says something.
     pub(crate) declared: BTreeSet<Arc<str>>,
     pub(crate) grounds: Grounds,
+    /// Label keys that daemon sets read.
+    daemon_keys: BTreeSet<Arc<str>>,
     /// Preferences that can only be ignored yet.
     pub(crate) wishes: Vec<InvalidInput>,
     /// For each pool and type that it can use, the first of its offers and how many they are.
@@ -234,6 +236,8 @@ impl<'p> Compiled<'p> {
         let flexible =
             flexible_keys.into_iter().map(|key| (key.clone(), grounds.table.states(&key).to_vec()));
         let flexible = flexible.collect();
+        let daemon_keys =
+            of_daemon.iter().flat_map(|set| grounds.rules.keys(*set)).cloned().collect();
         let mut first_offers: BTreeMap<(PoolId, usize), (OfferId, usize)> = BTreeMap::new();
         for (id, offer) in offers.iter() {
             first_offers.entry((offer.pool, offer.instance)).or_insert((id, 0)).1 += 1;
@@ -254,6 +258,7 @@ impl<'p> Compiled<'p> {
             takers: IdVec::new(),
             declared,
             grounds,
+            daemon_keys,
             wishes: unsupported::wishes(problem),
             first_offers,
         };
@@ -311,6 +316,35 @@ impl<'p> Compiled<'p> {
         let (first, count) =
             self.first_offers.get(&(pool, instance)).copied().unwrap_or((Id::from_index(0), 0));
         (first.index()..first.index() + count).map(OfferId::from_index)
+    }
+
+    /// The labels that a launch of an offer must fix for pods of these classes: those that they or
+    /// daemons read and that the launch could still choose.
+    pub(crate) fn pins(&self, offer: OfferId, classes: &[ClassId]) -> Vec<(Arc<str>, Arc<str>)> {
+        let pinned = &self.offers[offer].pinned;
+        if pinned.is_empty() {
+            return Vec::new();
+        }
+        let sets = classes.iter().map(|class| self.classes[*class].rules);
+        let read: BTreeSet<&Arc<str>> =
+            sets.flat_map(|set| self.grounds.rules.keys(set)).chain(&self.daemon_keys).collect();
+        pinned.iter().filter(|(key, _)| read.contains(key)).cloned().collect()
+    }
+
+    /// Whether a launch that fixes these labels for pods of these classes can as well be of an offer.
+    pub(crate) fn agrees(
+        &self,
+        offer: OfferId,
+        pins: &[(Arc<str>, Arc<str>)],
+        classes: &[ClassId],
+    ) -> bool {
+        let table = &self.grounds.table;
+        let site = self.site_of_offer(offer);
+        let has = |(key, value): &(Arc<str>, Arc<str>)| {
+            let state = table.states(key).get(site).copied().unwrap_or(0);
+            table.value(key, state) == Some(value)
+        };
+        pins.iter().all(has) && self.pins(offer, classes).iter().all(|pin| pins.contains(pin))
     }
 
     /// How many pods are pending.

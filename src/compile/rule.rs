@@ -65,6 +65,13 @@ impl Rules {
         &self.sets
     }
 
+    /// The label keys that a set of rules reads.
+    pub(crate) fn keys(&self, set: usize) -> impl Iterator<Item = &Arc<str>> {
+        let set = &self.sets[set];
+        let atoms = set.all.iter().chain(set.terms.iter().flatten().flatten());
+        atoms.map(|atom| &self.atoms[*atom].0)
+    }
+
     /// The conditions by number: a label key and the states in which it may be.
     pub(crate) fn atoms(&self) -> &[(Arc<str>, ValueSet)] {
         &self.atoms

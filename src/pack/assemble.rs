@@ -1,6 +1,6 @@
 //! From packed groups to a plan: names for counts, a choice and its alternatives for columns.
 
-use super::flexible::{Minimums, is_free, listable};
+use super::flexible::{Minimums, Pins, is_free, listable};
 use super::reasons::reasons;
 use super::state::{Context, Group, Place, State};
 use crate::bound::{Demand, Relaxation};
@@ -147,6 +147,8 @@ fn specify(
     let column = &compiled.columns[column];
     let pool = &compiled.problem.node_pools[compiled.pools[column.pool].index];
     let (chosen, options) = options(context, market, column.offers[0], group);
+    let classes: Vec<ClassId> = group.items.iter().map(|(class, _)| *class).collect();
+    let pins = compiled.pins(chosen, &classes);
     let offer = &compiled.offers[chosen];
     let alternatives: Vec<Choice> =
         options.iter().map(|option| choice(compiled, *option)).collect();
@@ -154,9 +156,9 @@ fn specify(
         node_pool: pool.name.clone(),
         offering: choice(compiled, chosen),
         alternatives,
-        labels: labels(compiled, chosen),
+        labels: labels(compiled, chosen, &pins),
         taints: pool.taints.clone(),
-        requirements: requirements(context, chosen, &options),
+        requirements: requirements(context, chosen, &options, &pins),
         requests: requests(compiled, &compiled.shapes[offer.shape].daemons, group),
     }
 }
@@ -171,14 +173,22 @@ fn options(
     let compiled = context.compiled;
     let pool = compiled.offers[first].pool;
     let classes: Vec<ClassId> = group.items.iter().map(|(class, _)| *class).collect();
-    let suits =
-        |id: OfferId| listable(compiled, first, id) && compiled.holds(id, &classes, &group.load);
+    let pins = compiled.pins(first, &classes);
+    let suits = |id: OfferId| {
+        listable(compiled, first, &pins, &classes, id) && compiled.holds(id, &classes, &group.load)
+    };
+    let agrees = |id: OfferId| compiled.agrees(id, &pins, &classes);
     let minimums = Minimums::of(context, first, &group.items);
     let mut open = minimums.counter(context);
     let mut options: Vec<OfferId> = Vec::new();
+    let mut sold: BTreeSet<(usize, usize)> = BTreeSet::new();
     for id in market.pools[pool].iter().copied() {
         let enough = options.len() >= ALTERNATIVES;
         if enough && (open.is_met() || !open.gains(id)) || !suits(id) {
+            continue;
+        }
+        // An offering stands in the market once for each state of its open labels.
+        if !sold.insert((compiled.offers[id].instance, compiled.offers[id].offering)) {
             continue;
         }
         open.add(id);
@@ -192,13 +202,18 @@ fn options(
         Some(cheapest) if is_free(compiled, first) => *cheapest,
         _ => first,
     };
+    let own = &compiled.offers[chosen];
+    options.retain(|id| {
+        let other = &compiled.offers[*id];
+        *id == chosen || (other.instance, other.offering) != (own.instance, own.offering)
+    });
     if !options.contains(&chosen) {
         options.push(chosen);
         options.sort_by_key(|id| (compiled.offers[*id].price, *id));
     }
     // Whoever reads the requirements may combine any listed type, zone and capacity type. Where some
     // combination could not hold the pods, only the choice's own zone and capacity type stay.
-    if !closed(compiled, &options, suits) {
+    if !closed(compiled, &options, agrees, suits) {
         let own = place(compiled, chosen);
         let mut narrow = minimums.counter(context);
         let narrowed: Vec<OfferId> =
@@ -219,19 +234,23 @@ fn place<'p>(compiled: &Compiled<'p>, id: OfferId) -> (&'p Arc<str>, &'p Arc<str
 }
 
 /// Whether every offer made of the listed types, zones and capacity types suits.
-fn closed(compiled: &Compiled<'_>, options: &[OfferId], suits: impl Fn(OfferId) -> bool) -> bool {
+fn closed(
+    compiled: &Compiled<'_>,
+    options: &[OfferId],
+    agrees: impl Fn(OfferId) -> bool,
+    suits: impl Fn(OfferId) -> bool,
+) -> bool {
     let types: BTreeSet<usize> = options.iter().map(|id| compiled.offers[*id].instance).collect();
     let zones: BTreeSet<&Arc<str>> = options.iter().map(|id| place(compiled, *id).0).collect();
     let kinds: BTreeSet<&Arc<str>> = options.iter().map(|id| place(compiled, *id).1).collect();
     let Some(pool) = options.first().map(|id| compiled.offers[*id].pool) else { return true };
-    let pinned = options.first().map(|id| &compiled.offers[*id].pinned);
     types.into_iter().all(|instance| {
         compiled.offers_of(pool, instance).all(|id| {
             let offer = &compiled.offers[id];
             let (zone, kind) = place(compiled, id);
             !offer.available
                 || offer.reservation.is_some()
-                || Some(&offer.pinned) != pinned
+                || !agrees(id)
                 || !zones.contains(zone)
                 || !kinds.contains(kind)
                 || suits(id)
@@ -254,7 +273,7 @@ fn choice(compiled: &Compiled<'_>, id: OfferId) -> Choice {
 
 /// The labels of a launch: those of pool, type and offering, those that requirements leave one value
 /// for, and those that the launch itself fixes.
-fn labels(compiled: &Compiled<'_>, id: OfferId) -> Labels {
+fn labels(compiled: &Compiled<'_>, id: OfferId, pins: &Pins) -> Labels {
     let offer = &compiled.offers[id];
     let pool = &compiled.problem.node_pools[compiled.pools[offer.pool].index];
     let instance = &compiled.problem.instance_types[offer.instance];
@@ -284,7 +303,7 @@ fn labels(compiled: &Compiled<'_>, id: OfferId) -> Labels {
     put(&well_known::INSTANCE_TYPE.into(), &instance.name);
     put(&well_known::ZONE.into(), &offering.zone);
     put(&well_known::CAPACITY_TYPE.into(), &offering.capacity_type);
-    offer.pinned.iter().for_each(|(key, value)| put(key, value));
+    pins.iter().for_each(|(key, value)| put(key, value));
     labels
 }
 
@@ -293,6 +312,7 @@ fn requirements(
     context: &Context<'_, '_>,
     chosen: OfferId,
     options: &[OfferId],
+    pins: &Pins,
 ) -> Vec<Requirement> {
     let compiled = context.compiled;
     let offer = &compiled.offers[chosen];
@@ -305,7 +325,7 @@ fn requirements(
     required.restrict(well_known::ZONE, &ValueSet::only(zones));
     let kinds = options.iter().map(|id| place(compiled, *id).1.clone());
     required.restrict(well_known::CAPACITY_TYPE, &ValueSet::only(kinds));
-    for (key, value) in &offer.pinned {
+    for (key, value) in pins {
         required.restrict(key, &ValueSet::one(value.clone()));
     }
     let mut open = Minimums::of(context, chosen, &[]).counter(context);

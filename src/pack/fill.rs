@@ -76,7 +76,7 @@ pub(crate) struct Filling {
     pub(crate) items: Vec<(ClassId, u32)>,
     /// What these items ask for together.
     pub(crate) load: Vec<i64>,
-    /// What they are worth together, in 1/256 of a billionth.
+    /// What they are worth together, in the units of [`Worth`].
     pub(crate) worth: i128,
 }
 
@@ -138,16 +138,6 @@ impl Lanes {
         left: &IdVec<ClassId, u32>,
     ) -> Filling {
         let mut node = Node::new(context, room, held, left);
-        if self.style == Style::Searched {
-            let admitted = self.lanes.iter().filter(|lane| room.admits(lane.row));
-            let mut classes: Vec<ClassId> =
-                admitted.flat_map(|lane| lane.classes.iter().copied()).collect();
-            if classes.len() <= SEARCHED {
-                classes.sort_by_key(|class| (std::cmp::Reverse(self.worth[*class]), *class));
-                let search = Search { worth: &self.worth, parts: &self.parts };
-                return search.fill(node, &classes);
-            }
-        }
         let admitted = self.lanes.iter().filter(|lane| room.admits(lane.row));
         let mut cursors: Vec<Cursor<'_>> =
             admitted.map(|lane| Cursor { rest: &lane.classes, added: 0 }).collect();
@@ -191,6 +181,41 @@ impl Lanes {
             cursor.added += count;
         }
         node.finish()
+    }
+
+    /// What a room can hold at best, as far as the style goes.
+    pub(crate) fn best_fill(
+        &self,
+        context: &Context<'_, '_>,
+        room: &Room<'_>,
+        held: &[(ClassId, u32)],
+        left: &IdVec<ClassId, u32>,
+    ) -> Filling {
+        let filling = self.fill(context, room, held, left);
+        let found = self.search(context, room, held, left);
+        found.filter(|found| found.worth > filling.worth).unwrap_or(filling)
+    }
+
+    /// A better filling by search, where few classes are left and the style is to search.
+    pub(crate) fn search(
+        &self,
+        context: &Context<'_, '_>,
+        room: &Room<'_>,
+        held: &[(ClassId, u32)],
+        left: &IdVec<ClassId, u32>,
+    ) -> Option<Filling> {
+        if self.style != Style::Searched {
+            return None;
+        }
+        let admitted = self.lanes.iter().filter(|lane| room.admits(lane.row));
+        let mut classes: Vec<ClassId> =
+            admitted.flat_map(|lane| lane.classes.iter().copied()).collect();
+        if classes.len() > SEARCHED {
+            return None;
+        }
+        classes.sort_by_key(|class| (std::cmp::Reverse(self.worth[*class]), *class));
+        let search = Search { worth: &self.worth, parts: &self.parts };
+        Some(search.fill(Node::new(context, room, held, left), &classes))
     }
 
     /// What one pod of a class asks for.

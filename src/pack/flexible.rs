@@ -174,11 +174,14 @@ fn open<'a>(
     let compiled = context.compiled;
     let pool = compiled.offers[choice].pool;
     let mut counter = Counter::new(compiled, choice, least);
+    let pins = compiled.pins(choice, classes);
     for (id, _) in compiled.offers.iter().filter(|(_, offer)| offer.pool == pool) {
         if counter.is_met() {
             break;
         }
-        if counter.gains(id) && listable(compiled, choice, id) && compiled.holds(id, classes, load)
+        if counter.gains(id)
+            && listable(compiled, choice, &pins, classes, id)
+            && compiled.holds(id, classes, load)
         {
             counter.add(id);
         }
@@ -186,17 +189,26 @@ fn open<'a>(
     counter
 }
 
+/// The labels that a launch fixes, with their values.
+pub(crate) type Pins = [(std::sync::Arc<str>, std::sync::Arc<str>)];
+
 /// Whether an offer may stand among the alternatives of a launch whose choice is another.
 ///
 /// Only the choice itself may draw on a reservation. What is charged against limits is the choice, so
 /// no alternative may be charged more.
-pub(crate) fn listable(compiled: &Compiled<'_>, choice: OfferId, other: OfferId) -> bool {
+pub(crate) fn listable(
+    compiled: &Compiled<'_>,
+    choice: OfferId,
+    pins: &Pins,
+    classes: &[ClassId],
+    other: OfferId,
+) -> bool {
     let (mine, theirs) = (&compiled.offers[choice], &compiled.offers[other]);
     let (most, charged) =
         (&compiled.shapes[mine.shape].charge, &compiled.shapes[theirs.shape].charge);
     other == choice
         || theirs.reservation.is_none()
-            && theirs.pinned == mine.pinned
+            && compiled.agrees(other, pins, classes)
             && charged.iter().zip(most).all(|(charged, most)| charged <= most)
 }
 

@@ -106,8 +106,10 @@ impl<'a> Pricing<'a> {
         (self.placed, self.until) = (0, total / 2);
         let lanes = Lanes::new(context, &worth, &left, self.tier.style);
         Some(Bargains {
+            worth,
             lanes,
             fillings: vec![None; self.tier.columns.len()],
+            searched: vec![false; self.tier.columns.len()],
             rates: vec![u128::MAX; self.tier.columns.len()],
         })
     }
@@ -124,8 +126,11 @@ pub(crate) fn worth_of(context: &Context<'_, '_>, left: &IdVec<ClassId, u32>) ->
 
 /// The best filling known of each column.
 struct Bargains {
+    worth: Worth,
     lanes: Lanes,
     fillings: Vec<Option<Filling>>,
+    /// Which of them were searched for already.
+    searched: Vec<bool>,
     /// The efficiency of each filling; where there is none yet, what can't be exceeded.
     rates: Vec<u128>,
 }
@@ -153,7 +158,18 @@ impl Bargains {
             if let Some(filling) = &self.fillings[at]
                 && filling.items.iter().all(|(class, count)| state.left[*class] >= *count)
             {
-                return Some((at, filling.clone()));
+                if self.searched[at] {
+                    return Some((at, filling.clone()));
+                }
+                // Searching is dear, so it is left to those that come out best without.
+                self.searched[at] = true;
+                let room = context.room(column);
+                let found = self.lanes.search(context, &room, &[], &state.left);
+                match found.filter(|found| found.worth > filling.worth) {
+                    Some(found) => self.keep(context, at, column, found),
+                    None => return Some((at, filling.clone())),
+                }
+                continue;
             }
             if anew == 0
                 && self.fillings[at].is_some()
@@ -164,18 +180,19 @@ impl Bargains {
             // A column's first filling has to be made in any case.
             anew = anew.saturating_sub(u32::from(self.fillings[at].is_some()));
             let filling = self.lanes.fill(context, &context.room(column), &[], &state.left);
-            let cost = u128::try_from(context.cost(column)).unwrap_or(0);
-            let worth = u128::try_from(filling.worth).unwrap_or(0);
-            self.rates[at] = match (filling.items.is_empty(), cost) {
-                (true, _) => 0,
-                (false, 0) => u128::MAX,
-                (false, cost) => ((worth << 24) / cost).max(1),
-            };
-            self.fillings[at] = Some(filling);
+            self.keep(context, at, column, filling);
+            self.searched[at] = false;
             let best = fresh.map_or(0, |best| self.rates[best]);
             if self.rates[at] > best {
                 fresh = Some(at);
             }
         }
+    }
+
+    /// Keeps a filling of a column, and its efficiency.
+    fn keep(&mut self, context: &Context<'_, '_>, at: usize, column: usize, filling: Filling) {
+        let rate = self.worth.rate(filling.worth, context.cost(column));
+        self.rates[at] = if filling.items.is_empty() { 0 } else { rate };
+        self.fillings[at] = Some(filling);
     }
 }

@@ -54,16 +54,15 @@ pub(crate) fn improve(
 
 /// The launches by how much of their cost their pods are worth, the poorest first.
 fn by_efficiency(context: &Context<'_, '_>, state: &State, worth: &Worth) -> Vec<usize> {
-    let mut launches: Vec<(i128, usize)> = Vec::new();
+    let mut launches: Vec<(u128, usize)> = Vec::new();
     for (at, group) in state.groups.iter().enumerate() {
         if let Place::Launch(column) = group.place {
-            let cost = i128::from(context.cost(column)).max(1);
             let held: i128 = group
                 .items
                 .iter()
                 .map(|(class, count)| i128::from(worth.of(*class)) * i128::from(*count))
                 .sum();
-            launches.push(((held << 16) / cost, at));
+            launches.push((worth.rate(held, context.cost(column)), at));
         }
     }
     launches.sort_unstable();

@@ -2,6 +2,7 @@
 
 use super::flexible::meets_minimums;
 use super::state::{Context, Group, Place, State};
+use crate::compile::Column;
 
 /// Moves launches to cheaper columns of the same weight, as far as those can be bought.
 pub(crate) fn right_size(context: &Context<'_, '_>, state: &mut State) {
@@ -26,7 +27,11 @@ pub(crate) fn right_size(context: &Context<'_, '_>, state: &mut State) {
             if column.weight != compiled.columns[now].weight || !holds(context, to, &group) {
                 continue;
             }
-            let times = rest.min(state.supply(compiled, column));
+            let mut times = rest.min(state.supply(compiled, column));
+            // Where some stay behind, those that move may not use up what those need.
+            if times < rest && !charges_no_more(context, to, now) {
+                times = 0;
+            }
             if times > 0 {
                 let moved = Group { place: Place::Launch(to), times, ..group.clone() };
                 state.insert(compiled, at, moved);
@@ -53,4 +58,12 @@ pub(crate) fn holds(context: &Context<'_, '_>, column: usize, group: &Group) -> 
         .offers
         .first()
         .is_some_and(|choice| meets_minimums(context, *choice, &group.items, &group.load))
+}
+
+/// Whether a node of one column is charged no more against any limit than one of another.
+fn charges_no_more(context: &Context<'_, '_>, to: usize, now: usize) -> bool {
+    let compiled = context.compiled;
+    let [to, now] = [to, now].map(|column| &compiled.columns[column]);
+    let charge = |column: &Column| &compiled.shapes[column.shape].charge;
+    to.pool != now.pool || charge(to).iter().zip(charge(now)).all(|(to, now)| to <= now)
 }

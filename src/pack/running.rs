@@ -38,7 +38,8 @@ pub(crate) fn fill(
     let mut lanes = Lanes::new(context, &worth, &left, style);
     for mut nodes in alike(context, &state.idle) {
         while let Some(first) = nodes.first() {
-            let filling = lanes.fill(context, &room(context, *first), &[], &state.left);
+            let place = room(context, *first);
+            let filling = lanes.best_fill(context, &place, &[], &state.left);
             let times = filling.items.iter().map(|(class, count)| state.left[*class] / count).min();
             let Some(times) = times.filter(|times| *times > 0) else { break };
             let times = (times as usize).min(nodes.len());

@@ -181,7 +181,7 @@ impl Oracle {
                 alternatives.iter().filter_map(|w| w.labels.get(&r.key)).collect();
             // A label of the pool's own that nothing reads stays open: all that is named may be.
             let own = r.operator == "In" && !self.said.contains(&format!("\"{}\"", r.key));
-            let open = if own && pool.labels.get(&r.key).is_none() { r.values.len() } else { 0 };
+            let open = if own && !pool.labels.contains_key(&r.key) { r.values.len() } else { 0 };
             values.len().max(open) >= r.min_values
         })
     }
