@@ -182,11 +182,13 @@ impl Relaxation {
             slot: compiled.classes.iter().map(|_| 0).collect(),
             highest: self.highest,
         };
+        let of_unit = |price: &Share| price.share.saturating_mul(ONE) / price.scale;
+        let of_units: Vec<i128> = self.shares.iter().map(of_unit).collect();
         for (demand, set) in demands.iter().zip(&self.sets) {
             let request = &compiled.classes[demand.class].request;
-            for (inequality, price) in self.inequalities.iter().zip(&self.shares) {
+            for (inequality, price) in self.inequalities.iter().zip(&of_units) {
                 let part = |amount: i64| {
-                    let exact = price.share.saturating_mul(i128::from(amount)) / price.scale;
+                    let exact = price.saturating_mul(i128::from(amount)) >> POINT;
                     i64::try_from(exact.min(MAX_WORTH)).unwrap_or(i64::MAX)
                 };
                 match inequality.kind {

@@ -145,13 +145,14 @@ pub(crate) fn conflicts(
     }
     let mut conflicts: IdVec<ClassId, Vec<ClassId>> =
         exemplars.iter().map(|_| Vec::new()).collect();
-    for (selection, owners) in &owners {
-        for (class, pod) in exemplars.iter() {
-            if selection.selects(pod) {
-                for owner in owners {
-                    conflicts[class].push(*owner);
-                    conflicts[*owner].push(class);
-                }
+    let selections: Vec<&Selection> = owners.keys().collect();
+    let index = Index::of(&selections);
+    for (class, pod) in exemplars.iter() {
+        let candidates = index.candidates(pod).map(|at| selections[at]);
+        for selection in candidates.filter(|selection| selection.selects(pod)) {
+            for owner in &owners[selection] {
+                conflicts[class].push(*owner);
+                conflicts[*owner].push(class);
             }
         }
     }
@@ -160,4 +161,36 @@ pub(crate) fn conflicts(
         conflicts[class].dedup();
     }
     conflicts
+}
+
+/// Selections by a label that they ask for, so that a pod meets only those that may select it.
+struct Index<'s> {
+    by_label: BTreeMap<(&'s Arc<str>, &'s Arc<str>), Vec<usize>>,
+    /// Selections that ask for no one value of any label.
+    others: Vec<usize>,
+}
+
+impl<'s> Index<'s> {
+    fn of(selections: &[&'s Selection]) -> Self {
+        let mut index = Self { by_label: BTreeMap::new(), others: Vec::new() };
+        for (at, selection) in selections.iter().enumerate() {
+            let mut conditions = selection.conditions.iter().flatten();
+            let label = conditions.find_map(|condition| match &condition.values[..] {
+                [value] if condition.operator == SelectorOperator::In => {
+                    Some((&condition.key, value))
+                }
+                _ => None,
+            });
+            match label {
+                Some(label) => index.by_label.entry(label).or_default().push(at),
+                None => index.others.push(at),
+            }
+        }
+        index
+    }
+
+    fn candidates<'i>(&'i self, pod: &'i Pod) -> impl Iterator<Item = usize> + 'i {
+        let labelled = pod.labels.iter().filter_map(|label| self.by_label.get(&label));
+        labelled.flatten().chain(&self.others).copied()
+    }
 }

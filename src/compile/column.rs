@@ -91,7 +91,9 @@ fn dominates(compiled: &Compiled<'_>, better: &Column, worse: &Column) -> bool {
         && (pool.limits.is_empty()
             || better.pool == worse.pool
                 && large.charge.iter().zip(&small.charge).all(|(mine, theirs)| mine <= theirs));
-    let as_free = pool.min_values.is_empty() || better.pool == worse.pool;
+    // With `minValues` a larger charge has a use: more alternatives stay within it.
+    let as_free = pool.min_values.is_empty()
+        || better.pool == worse.pool && (pool.limits.is_empty() || large.charge == small.charge);
     never_scarce
         && as_free
         && better.price <= worse.price

@@ -242,7 +242,11 @@ impl Style {
         if all <= 0 || free <= 0 {
             return 0;
         }
-        let share = i64::try_from(i128::from(free) * 4096 / i128::from(all)).unwrap_or(4096);
+        // Exact where it fits; amounts too large for that are coarse enough already.
+        let share = match free.checked_mul(4096) {
+            Some(product) => product / all,
+            None => free / (all / 4096).max(1),
+        };
         match self {
             Self::Balanced | Self::Largest | Self::Searched => share.max(1),
             Self::Careful => (share * share / 4096).max(1),

@@ -257,7 +257,7 @@ impl<'c> Packer<'c> {
                     let column = &compiled.columns[*at];
                     column.pool == pool
                         && column.reservation.is_none()
-                        && self.supply(pool, &compiled.shapes[column.shape].charge) > 0
+                        && self.affords(pool, &compiled.shapes[column.shape].charge)
                 })
                 .collect();
             if columns.is_empty() {
@@ -285,6 +285,12 @@ impl<'c> Packer<'c> {
             largest.iter_mut().zip(charge).for_each(|(most, each)| *most = (*most).max(*each));
         }
         largest
+    }
+
+    /// Whether a pool's limits leave room for one more node.
+    fn affords(&self, pool: PoolId, charge: &[i64]) -> bool {
+        let mut limits = self.limits[pool].iter().zip(charge);
+        limits.all(|(left, each)| *left >= i128::from(*each))
     }
 
     fn supply(&self, pool: PoolId, charge: &[i64]) -> u32 {

@@ -10,14 +10,17 @@
 //! References: ruin and recreate (Schrimpf et al. 2000), with the ruin chosen by efficiency.
 
 use super::fill::Style;
+use super::greedy::MANY;
 use super::state::{Context, Place, State};
 use super::{buy_all, top_up};
 use crate::bound::Worth;
 use crate::compile::ClassId;
 
-/// How many kinds of node are taken apart where they are few, and where they are many.
+/// How many kinds of node are taken apart where they are few, where they are many, and where the
+/// classes are many too.
 const ATTEMPTS: u32 = 32;
 const ATTEMPTS_OF_MANY: u32 = 6;
+const ATTEMPTS_OF_MANY_CLASSES: u32 = 2;
 /// More groups than this are many.
 const MANY_GROUPS: usize = 96;
 
@@ -29,7 +32,11 @@ pub(crate) fn improve(
     style: Style,
 ) -> State {
     let mut best = state;
-    let mut attempts = if best.groups.len() <= MANY_GROUPS { ATTEMPTS } else { ATTEMPTS_OF_MANY };
+    let mut attempts = match (best.groups.len(), context.compiled.classes.len()) {
+        (..=MANY_GROUPS, _) => ATTEMPTS,
+        (_, ..=MANY) => ATTEMPTS_OF_MANY,
+        _ => ATTEMPTS_OF_MANY_CLASSES,
+    };
     let mut poorest = by_efficiency(context, &best, worth).into_iter();
     while attempts > 0
         && let Some(group) = poorest.next()
