@@ -8,10 +8,10 @@
 //! the highest efficiency, as often as its pods are there, and go on with the rest. The number of
 //! pods per node and the type are thereby chosen together, by price.
 //!
-//! Most columns are never filled: `λ·C ÷ cost` bounds what they can reach from above. A filling
-//! stays good while its pods are left, since it only competes with others that lost pods too; it is
-//! made anew when it can't be bought any more. When half of the worth is placed, worth is computed
-//! anew for what is left, since the rest has another mix.
+//! Every column is filled once. A filling stays good while its pods are left, since it only competes
+//! with others that lost pods too; it is made anew when it would be the best and can't be bought any
+//! more. When half of the worth is placed, worth is computed anew for what is left, since the rest
+//! has another mix.
 //!
 //! *Cost.* Rounds × (columns + a few fills). A round uses up a class, or nearly: rounds grow with the
 //! number of classes and the logarithm of their counts, not with the number of pods.
@@ -91,11 +91,7 @@ impl<'a> Pricing<'a> {
 
     /// Computes the worth of what is left; `None` when nothing is.
     fn next(&mut self, context: &Context<'_, '_>, state: &State) -> Option<Bargains> {
-        let left: IdVec<ClassId, u32> = state
-            .left
-            .iter()
-            .map(|(class, left)| if (self.tier.wanted)(class) { *left } else { 0 })
-            .collect();
+        let left = state.waiting(self.tier.wanted);
         if left.values().all(|left| *left == 0) {
             return None;
         }

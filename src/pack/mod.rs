@@ -5,11 +5,13 @@
 //! can take within its limits. Within a weight the packer buys the best bargain first
 //! ([`greedy`]), then moves every launch to the cheapest column that holds it ([`right_size`]). A few
 //! styles of filling a node are tried, and the price-blind baseline ([`first_fit`]) as well; the
-//! cheapest packing of those that place the most is kept.
+//! cheapest packing of those that place the most is kept, and its poorest launches are taken apart
+//! once more ([`improve`]).
 //!
 //! Priorities matter only where something is scarce. So all pods are packed together first; only
 //! when some stay out that a launch or a running node could have taken is the packing done anew,
-//! priority by priority, and the more urgent pods kept.
+//! priority by priority (and within one, those that stayed out before the others), each step filling
+//! first what the steps before it left over ([`top_up`]).
 
 mod assemble;
 mod fill;

@@ -3,7 +3,7 @@
 use super::fill::{Lanes, Style};
 use super::greedy::worth_of;
 use super::state::{Context, Group, Place, Room, State};
-use crate::compile::{ClassId, IdVec, NodeId};
+use crate::compile::{ClassId, NodeId};
 use std::collections::BTreeMap;
 
 /// The room on a running node.
@@ -29,8 +29,7 @@ pub(crate) fn fill(
     style: Style,
     wanted: &dyn Fn(ClassId) -> bool,
 ) {
-    let left: IdVec<ClassId, u32> =
-        state.left.iter().map(|(class, left)| if wanted(class) { *left } else { 0 }).collect();
+    let left = state.waiting(wanted);
     if state.idle.is_empty() || left.values().all(|left| *left == 0) {
         return;
     }

@@ -137,6 +137,12 @@ impl State {
         }
     }
 
+    /// How many pods of each class that is wanted have no place yet.
+    pub(crate) fn waiting(&self, wanted: &dyn Fn(ClassId) -> bool) -> IdVec<ClassId, u32> {
+        let left = self.left.iter();
+        left.map(|(class, left)| if wanted(class) { *left } else { 0 }).collect()
+    }
+
     /// How many nodes of a column may still be bought.
     pub(crate) fn supply(&self, compiled: &Compiled<'_>, column: &Column) -> u32 {
         let reserved = column.reservation.map_or(u32::MAX, |id| self.reservations[id]);

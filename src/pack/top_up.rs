@@ -18,8 +18,7 @@ pub(crate) fn top_up(
     style: Style,
     wanted: &dyn Fn(ClassId) -> bool,
 ) {
-    let left: IdVec<ClassId, u32> =
-        state.left.iter().map(|(class, left)| if wanted(class) { *left } else { 0 }).collect();
+    let left = state.waiting(wanted);
     if state.groups.is_empty() || left.values().all(|left| *left == 0) {
         return;
     }
