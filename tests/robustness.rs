@@ -281,3 +281,11 @@ fn prices_out_of_range_are_errors() {
     let paths: Vec<&str> = error.findings().iter().map(|f| f.path.as_str()).collect();
     assert_eq!(paths, ["pods", "pods[0].replicas"]);
 }
+
+#[test]
+fn a_field_without_a_name_has_a_path() {
+    let error = Problem::from_json(r#"{"": 1, "pods": [], "instanceTypes": [], "nodePools": []}"#);
+    let paths: Vec<String> =
+        error.unwrap_err().findings().iter().map(|fault| fault.path.clone()).collect();
+    assert_eq!(paths, ["document[\"\"]"]);
+}

@@ -35,6 +35,8 @@ impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Path::Root => f.write_str("document"),
+            // A field without a name still needs a path that says where it is.
+            Path::Field(parent, "") => write!(f, "{parent}[\"\"]"),
             Path::Field(Path::Root, name) => f.write_str(shortened(name)),
             Path::Field(parent, name) => write!(f, "{parent}.{}", shortened(name)),
             Path::Item(parent, index) => write!(f, "{parent}[{index}]"),
