@@ -102,9 +102,6 @@ impl<'p> Solver<'p> {
     /// fault of the library itself ([`Error::is_internal`]). Preferences, unless they are to be ignored
     /// ([`Error::is_unsupported`]).
     pub fn provision(&self, options: &Options) -> Result<LaunchPlan, Error> {
-        if options.preferences == PreferencePolicy::Respect && !self.compiled.wishes.is_empty() {
-            return Err(Error::unsupported(self.compiled.wishes.clone()));
-        }
         let fee = options.objective.node_fee;
         if fee < Price::ZERO || fee > Price::MAX_UNIT {
             return Err(Error::invalid(vec![InvalidInput::new(
@@ -117,6 +114,7 @@ impl<'p> Solver<'p> {
             compiled: &self.compiled,
             fee: i64::try_from(fee.nanos()).unwrap_or(i64::MAX),
             lenient: options.min_values == MinValuesPolicy::BestEffort,
+            wishful: options.preferences == PreferencePolicy::Respect,
         };
         let plan = match options.effort {
             Effort::FirstFit => pack::plan_first_fit(&context),

@@ -29,7 +29,9 @@ macro_rules! ids {
 }
 
 ids! {
-    /// Pods that no rule can tell apart.
+    /// Pods that no rule can tell apart, as the documents have them.
+    KindId;
+    /// What is packed: a kind, a part of one, or pods of several that must share a node.
     ClassId;
     /// One way to buy a node: a shape in a zone, a capacity type, at a price.
     OfferId;
@@ -43,6 +45,12 @@ ids! {
     RowId;
     /// A reservation.
     ReservationId;
+    /// A set of pods that some rule between pods means.
+    SelectionId;
+    /// A node label, other than the host's name, over whose values some rule counts.
+    KeyId;
+    /// A rule that lets a node hold so many pods of a selection and no more.
+    CapId;
 }
 
 /// A vector indexed by one kind of id.
@@ -70,12 +78,22 @@ impl<I: Id, T> IdVec<I, T> {
         self.items.iter().enumerate().map(|(index, item)| (I::from_index(index), item))
     }
 
+    pub(crate) fn values_mut(&mut self) -> std::slice::IterMut<'_, T> {
+        self.items.iter_mut()
+    }
+
     pub(crate) fn values(&self) -> std::slice::Iter<'_, T> {
         self.items.iter()
     }
 
     pub(crate) fn ids(&self) -> impl ExactSizeIterator<Item = I> + use<I, T> {
         (0..self.items.len()).map(I::from_index)
+    }
+}
+
+impl<I: Id, T> Default for IdVec<I, T> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -19,20 +19,30 @@ pub(crate) struct LabelTable {
 struct Column {
     /// The atoms of the rules that read this key, with the states each admits.
     atoms: Vec<(usize, ValueSet)>,
+    /// Whether every value counts for itself: those are domains of a rule between pods.
+    apart: bool,
     values: Vec<Arc<str>>,
     numbers: BTreeMap<Arc<str>, State>,
     states: Vec<State>,
 }
 
 impl LabelTable {
-    /// A table for the keys that the rules read, and `also` these; no sites yet.
-    pub(crate) fn new(rules: &Rules, also: impl IntoIterator<Item = Arc<str>>) -> Self {
+    /// A table for the keys that the rules read, and `also` these, and those whose values are to be
+    /// told `apart`; no sites yet.
+    pub(crate) fn new(
+        rules: &Rules,
+        also: impl IntoIterator<Item = Arc<str>>,
+        apart: impl IntoIterator<Item = Arc<str>>,
+    ) -> Self {
         let mut columns: BTreeMap<Arc<str>, Column> = BTreeMap::new();
         for (atom, (key, states)) in rules.atoms().iter().enumerate() {
             columns.entry(key.clone()).or_default().atoms.push((atom, states.clone()));
         }
         for key in also {
             let _column = columns.entry(key).or_default();
+        }
+        for key in apart {
+            columns.entry(key).or_default().apart = true;
         }
         Self { columns }
     }
@@ -44,7 +54,7 @@ impl LabelTable {
 
     /// Whether any rule reads a key.
     pub(crate) fn is_read(&self, key: &str) -> bool {
-        self.columns.get(key).is_some_and(|column| !column.atoms.is_empty())
+        self.columns.get(key).is_some_and(|column| column.apart || !column.atoms.is_empty())
     }
 
     /// The number of a key's value.
@@ -88,7 +98,7 @@ impl LabelTable {
         };
         let mut seen = BTreeSet::new();
         let absent = may_be.admits(None) && seen.insert(reaction(None));
-        candidates.retain(|value| seen.insert(reaction(Some(value))));
+        candidates.retain(|value| column.apart || seen.insert(reaction(Some(value))));
         let mut states: Vec<State> = if absent { vec![0] } else { Vec::new() };
         for value in &candidates {
             states.push(self.state(key, value));

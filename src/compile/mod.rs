@@ -5,51 +5,63 @@
 //! of node rules is a *row*, the bits of the sites that meet it; pods with the same rules share the
 //! row. After this nothing is a string, and whether a pod may run at a site is one bit and a
 //! comparison of short vectors.
+//!
+//! What no decision changes is the [`Base`]. A [`Compiled`] problem is a base with classes to pack: at
+//! first one for each kind of pending pods; once the packer has chosen domains for those with rules
+//! between pods, the parts that result ([`Compiled::with_classes`]).
 
-mod anti_affinity;
 mod bits;
-mod class;
 mod column;
 mod id;
 mod intern;
+mod kind;
 mod label;
 mod node;
 mod offer;
 mod port;
 mod resource;
 mod rule;
+mod selection;
+mod shape;
 mod taint;
-mod unsupported;
+mod topology;
+mod wish;
 
 pub(crate) use bits::Bits;
 pub(crate) use column::Column;
-pub(crate) use id::{ClassId, Id, IdVec, NodeId, OfferId, PoolId, ReservationId, RowId, ShapeId};
+pub(crate) use id::{
+    CapId, ClassId, Id, IdVec, KeyId, KindId, NodeId, OfferId, PoolId, ReservationId, RowId, SelectionId,
+    ShapeId,
+};
 pub(crate) use node::Running;
 pub(crate) use offer::{Flexible, Offer, Pool, Reserved};
 pub(crate) use port::PortUse;
-pub(crate) use resource::{Dims, charge, fits};
+pub(crate) use resource::{Dims, fits};
 pub(crate) use rule::NODE_NAME;
+pub(crate) use shape::Shape;
 pub(crate) use taint::untolerated;
+pub(crate) use topology::{Near, Over, Spread, Term, Topology};
+pub(crate) use wish::Wishes;
 
 use crate::error::{Error, InvalidInput};
 use crate::model::{Pod, Problem, well_known};
-use class::{ReadLabels, classes, shared_volumes};
+use kind::{ReadLabels, kinds, shared_volumes, volume_slots};
 use label::LabelTable;
 use offer::Market;
 use port::Ports;
 use rule::Rules;
+use shape::{Daemons, charge_running};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::sync::Arc;
 use taint::TaintedSites;
+use wish::SoftTaints;
 
-/// A problem made dense.
+/// What no decision of a solve changes: sites, offers, nodes, rules.
 #[derive(Debug)]
-pub(crate) struct Compiled<'p> {
+pub(crate) struct Base<'p> {
     pub(crate) problem: &'p Problem,
     pub(crate) dims: Dims,
-    pub(crate) classes: IdVec<ClassId, Class>,
-    /// The sites at which each distinct set of node rules is met: offers first, then nodes.
-    pub(crate) rows: IdVec<RowId, Bits>,
     pub(crate) pools: IdVec<PoolId, Pool>,
     pub(crate) offers: IdVec<OfferId, Offer>,
     pub(crate) shapes: IdVec<ShapeId, Shape>,
@@ -57,21 +69,43 @@ pub(crate) struct Compiled<'p> {
     pub(crate) reservations: IdVec<ReservationId, Reserved>,
     /// For each pool with `minValues`, for each of its keys, the label's state at each site.
     pub(crate) flexible: BTreeMap<Arc<str>, Vec<u32>>,
+    /// Label keys of which any type or offering says something.
+    pub(crate) declared: BTreeSet<Arc<str>>,
+    pub(crate) grounds: Grounds,
+    pub(crate) topology: Topology,
+    pub(crate) wishes: Wishes,
+    pub(crate) kinds: IdVec<KindId, Kind>,
+    /// The sites that can be used at all: running, or on sale with room for the daemons.
+    pub(crate) usable: Bits,
+    /// Label keys that daemon sets read.
+    daemon_keys: BTreeSet<Arc<str>>,
+    /// For each pool and type that it can use, the first of its offers and how many they are.
+    first_offers: BTreeMap<(PoolId, usize), (OfferId, usize)>,
+}
+
+/// A problem made dense: a base, and classes of pods to pack.
+#[derive(Debug)]
+pub(crate) struct Compiled<'p> {
+    base: Arc<Base<'p>>,
+    pub(crate) classes: IdVec<ClassId, Class>,
+    /// The sites at which each distinct set of node rules is met: offers first, then nodes.
+    pub(crate) rows: IdVec<RowId, Bits>,
+    /// How many pods of some kinds a node may hold.
+    pub(crate) caps: IdVec<CapId, Cap>,
     /// What can be bought and no other offer dominates.
     pub(crate) columns: Vec<Column>,
     /// For each site, the rows that admit it.
     pub(crate) admits: Vec<Bits>,
     /// For each class, the columns that can take one of its pods.
     pub(crate) takers: IdVec<ClassId, Bits>,
-    /// Label keys of which any type or offering says something.
-    pub(crate) declared: BTreeSet<Arc<str>>,
-    pub(crate) grounds: Grounds,
-    /// Label keys that daemon sets read.
-    daemon_keys: BTreeSet<Arc<str>>,
-    /// Preferences that can only be ignored yet.
-    pub(crate) wishes: Vec<InvalidInput>,
-    /// For each pool and type that it can use, the first of its offers and how many they are.
-    first_offers: BTreeMap<(PoolId, usize), (OfferId, usize)>,
+}
+
+impl<'p> Deref for Compiled<'p> {
+    type Target = Base<'p>;
+
+    fn deref(&self) -> &Base<'p> {
+        &self.base
+    }
 }
 
 /// What reasons are made from: which condition holds where.
@@ -85,17 +119,16 @@ pub(crate) struct Grounds {
     pub(crate) tolerated: Vec<Bits>,
 }
 
-/// Pods that no rule can tell apart.
+/// What is packed: at first a kind of pods; once domains are chosen a part of one, or pods of several
+/// kinds that must share a node.
 #[derive(Clone, Debug)]
 pub(crate) struct Class {
-    /// Indices of the problem's entries, ascending: the first stands for all.
-    pub(crate) entries: Vec<u32>,
-    /// How many pods they are, replicas counted.
+    /// What one of these is: how many pods of which kinds.
+    pub(crate) parts: Vec<(KindId, u32)>,
+    /// How many there are, replicas counted.
     pub(crate) count: u32,
-    /// What one pod asks for.
+    /// What one asks for.
     pub(crate) request: Vec<i64>,
-    /// The number of its set of rules about nodes.
-    pub(crate) rules: usize,
     /// Which sites meet its rules about nodes.
     pub(crate) row: RowId,
     pub(crate) priority: i32,
@@ -104,8 +137,34 @@ pub(crate) struct Class {
     pub(crate) ports: PortUse,
     /// Classes that can't share a node with it, itself left out; sorted.
     pub(crate) conflicts: Vec<ClassId>,
+    /// What one counts for under caps, by cap.
+    pub(crate) caps: Vec<(CapId, u32)>,
     /// Volumes that other pods mount too, whose drivers some node limits.
     pub(crate) shared: Vec<SharedVolume>,
+    /// Whether it may only use room that is there anyway.
+    pub(crate) guest: bool,
+}
+
+/// Pods that no rule can tell apart, as the documents have them.
+#[derive(Clone, Debug)]
+pub(crate) struct Kind {
+    /// Indices of the problem's entries, ascending: the first stands for all.
+    pub(crate) entries: Vec<u32>,
+    /// The number of its set of rules about nodes.
+    pub(crate) rules: usize,
+    /// The keys over which alternatives of its launch must agree.
+    pub(crate) sticky: Vec<KeyId>,
+    /// Kinds of which no pod may share a node with one of its own, sorted; itself among them where
+    /// they are alone of their kind.
+    pub(crate) apart: Vec<KindId>,
+}
+
+/// A rule that lets a node hold so many pods of a selection and no more.
+#[derive(Clone, Debug)]
+pub(crate) struct Cap {
+    pub(crate) most: u32,
+    /// What bound pods count for, by node.
+    pub(crate) used: Vec<(NodeId, u32)>,
 }
 
 /// A volume by its driver and id.
@@ -114,19 +173,6 @@ pub(crate) type VolumeKey = (Arc<str>, Arc<str>);
 /// The place of a driver's slots in the vectors, and one of its volumes that several pods mount.
 pub(crate) type SharedVolume = (usize, VolumeKey);
 
-/// A pool's use of an instance type, with the daemons that such a node runs.
-#[derive(Clone, Debug)]
-pub(crate) struct Shape {
-    /// What is left for pods.
-    pub(crate) allocatable: Vec<i64>,
-    /// The host ports that the daemons take.
-    pub(crate) ports: Bits,
-    /// The daemons, as indices of the problem's daemon sets.
-    pub(crate) daemons: Bits,
-    /// What a node is charged against each of the pool's limits.
-    pub(crate) charge: Vec<i64>,
-}
-
 /// The most pairs of a set of rules and a site, so that memory stays bounded (one bit each).
 const MAX_BITS: usize = 1 << 33;
 
@@ -134,27 +180,24 @@ impl<'p> Compiled<'p> {
     /// Makes a problem dense.
     ///
     /// # Errors
-    /// The rules that the solver can't honour yet.
+    /// A problem with more kinds of things than there is memory for.
     pub(crate) fn new(problem: &'p Problem) -> Result<Self, Error> {
-        let unsupported = unsupported::rules(problem);
-        if !unsupported.is_empty() {
-            return Err(Error::unsupported(unsupported));
-        }
         let daemons = &problem.daemon_sets;
         let pending = problem.pods.iter().filter(|pod| pod.node_name.is_none());
         let drivers = problem.nodes.iter().flat_map(|node| node.volume_limits.keys().cloned());
         let dims = Dims::of(pending.chain(daemons), drivers);
         let ports = Ports::of(problem.pods.iter().chain(daemons));
         let shared = shared_volumes(&problem.pods);
-        let members = classes(problem, &dims, &ReadLabels::of(problem), &shared);
-        let exemplars: IdVec<ClassId, &Pod> = members
+        let members = kinds(problem, &dims, &ReadLabels::of(problem), &shared);
+        let exemplars: IdVec<KindId, &Pod> = members
             .values()
-            .filter_map(|class| problem.pods.get(*class.entries.first()? as usize))
+            .filter_map(|kind| problem.pods.get(*kind.entries.first()? as usize))
             .collect();
 
         let mut rules = Rules::default();
-        let of_class: Vec<usize> = exemplars.values().map(|pod| rules.of(pod)).collect();
+        let of_kind: Vec<usize> = exemplars.values().map(|pod| rules.of(pod)).collect();
         let of_daemon: Vec<usize> = daemons.iter().map(|pod| rules.of(pod)).collect();
+        let terms = exemplars.values().map(|pod| Wishes::of(&mut rules, pod)).collect();
 
         let flexible_keys: BTreeSet<Arc<str>> = problem
             .node_pools
@@ -163,7 +206,12 @@ impl<'p> Compiled<'p> {
             .filter(|requirement| requirement.min_values.is_some())
             .map(|requirement| requirement.key.clone())
             .collect();
-        let mut table = LabelTable::new(&rules, flexible_keys.iter().cloned());
+        let topology_keys = topology::keys(problem);
+        let mut table = LabelTable::new(
+            &rules,
+            flexible_keys.iter().cloned(),
+            topology_keys.iter().cloned(),
+        );
         let Market { mut pools, mut offers, reservations, declared } =
             Market::of(problem, &mut table).map_err(Error::unsupported)?;
         let mut nodes = node::running(problem, &dims, &ports, &shared);
@@ -171,23 +219,23 @@ impl<'p> Compiled<'p> {
         let sites = offers.len() + nodes.len();
         let bits = sites.saturating_mul(rules.sets().len() + rules.atoms().len());
         if bits > MAX_BITS {
-            return Err(Error::unsupported(vec![InvalidInput::new(
-                "pods",
-                format!("have too many kinds of rules ({}) for {sites} places", rules.sets().len()),
-                format!("no more than {MAX_BITS} pairs of a rule and a place"),
-            )]));
+            return Err(Error::unsupported(vec![too_many_rules(rules.sets().len(), sites)]));
         }
 
         let mut tainted = TaintedSites::default();
+        let mut soft = SoftTaints { sites: Vec::new(), len: sites };
         for (offer, Offer { pool, .. }) in offers.iter() {
-            let taints = taint::of_pool(&problem.node_pools[pools[*pool].index]);
-            tainted.note(taints, offer.index());
+            let pool = &problem.node_pools[pools[*pool].index];
+            tainted.note(taint::of_pool(pool), offer.index());
+            soft.sites.push((&pool.taints, offer.index()));
         }
         for (id, running) in nodes.iter() {
             let node = &problem.nodes[running.index];
             let taints = taint::of_node(node, node::pool_of(problem, node));
             tainted.note(taints, offers.len() + id.index());
+            soft.sites.push((&node.taints, offers.len() + id.index()));
         }
+        let wishes = Wishes { terms, untainted: soft.untainted(&rules.tolerations) };
         let grounds = Grounds::of(rules, table, &tainted, sites);
         let met = grounds.met(sites);
 
@@ -205,32 +253,43 @@ impl<'p> Compiled<'p> {
         );
         charge_running(problem, &mut pools);
 
-        let away = node::keeps_away(problem, &nodes, &exemplars);
-        let mut rows = Rows { rows: IdVec::new(), numbers: BTreeMap::new() };
-        let conflicts = anti_affinity::conflicts(&exemplars, problem);
-        let mut dense: IdVec<ClassId, Class> = IdVec::new();
+        let ground = topology::Ground {
+            problem,
+            exemplars: &exemplars,
+            nodes: &nodes,
+            first_node,
+            sites,
+            table: &grounds.table,
+            rules: &grounds.rules,
+            of_kind: &of_kind,
+            holds: &grounds.holds,
+            tolerated: &grounds.tolerated,
+        };
+        let (topology, fixed) = ground.topology(topology_keys);
+        let mut rows = Rows::default();
+        let mut classes: IdVec<ClassId, Class> = IdVec::new();
         for ((id, pod), members) in exemplars.iter().zip(members.values()) {
-            let mut row = met[of_class[id.index()]].clone();
+            let mut row = met[of_kind[id.index()]].clone();
             row.and(&usable);
-            let from = away.partition_point(|(class, _)| *class < id);
-            for (_, node) in away[from..].iter().take_while(|(class, _)| *class == id) {
-                row.remove(first_node + node.index());
-            }
+            fixed.barred[id].iter().for_each(|barred| row.and_not(barred));
             let ports = ports.used_by(pod);
-            let alone = ports.any() || conflicts[id].binary_search(&id).is_ok();
+            let apart = &fixed.apart[id];
+            let alone = ports.any() || apart.binary_search(&id).is_ok();
             let mut request = dims.requests(pod);
             let shared = volume_slots(pod, &dims, &shared, &mut request);
-            let _id = dense.push(Class {
-                entries: members.entries.clone(),
+            let others = apart.iter().filter(|other| **other != id);
+            let _id = classes.push(Class {
+                parts: vec![(id, 1)],
                 count: members.count,
                 request,
-                rules: of_class[id.index()],
                 row: rows.number(row),
                 priority: pod.priority,
                 per_node: if alone { 1 } else { u32::MAX },
                 ports,
-                conflicts: conflicts[id].iter().copied().filter(|other| *other != id).collect(),
+                conflicts: others.map(|other| ClassId::from_index(other.index())).collect(),
+                caps: Vec::new(),
                 shared,
+                guest: false,
             });
         }
         let flexible =
@@ -242,39 +301,62 @@ impl<'p> Compiled<'p> {
         for (id, offer) in offers.iter() {
             first_offers.entry((offer.pool, offer.instance)).or_insert((id, 0)).1 += 1;
         }
-        let mut compiled = Self {
+        let kinds = members.iter().map(|(id, members)| Kind {
+            entries: members.entries.clone(),
+            rules: of_kind[id.index()],
+            sticky: fixed.sticky[id].clone(),
+            apart: fixed.apart[id].clone(),
+        });
+        let kinds = kinds.collect();
+        let base = Base {
             problem,
             dims,
-            classes: dense,
-            rows: rows.rows,
             pools,
             offers,
             shapes,
             nodes,
             reservations,
             flexible,
+            declared,
+            grounds,
+            topology,
+            wishes,
+            kinds,
+            usable,
+            daemon_keys,
+            first_offers,
+        };
+        Ok(Self::of(Arc::new(base), classes, rows.rows, IdVec::new()))
+    }
+
+    /// The same base with other classes to pack.
+    pub(crate) fn with_classes(
+        &self,
+        classes: IdVec<ClassId, Class>,
+        rows: IdVec<RowId, Bits>,
+        caps: IdVec<CapId, Cap>,
+    ) -> Self {
+        Self::of(self.base.clone(), classes, rows, caps)
+    }
+
+    fn of(
+        base: Arc<Base<'p>>,
+        classes: IdVec<ClassId, Class>,
+        rows: IdVec<RowId, Bits>,
+        caps: IdVec<CapId, Cap>,
+    ) -> Self {
+        let mut compiled = Self {
+            base,
+            classes,
+            rows,
+            caps,
             columns: Vec::new(),
             admits: Vec::new(),
             takers: IdVec::new(),
-            declared,
-            grounds,
-            daemon_keys,
-            wishes: unsupported::wishes(problem),
-            first_offers,
         };
         (compiled.columns, compiled.admits) = column::columns(&compiled);
         compiled.takers = compiled.classes.ids().map(|class| compiled.takers(class)).collect();
-        Ok(compiled)
-    }
-
-    /// The site of an offer, as a bit of the rows.
-    pub(crate) fn site_of_offer(&self, offer: OfferId) -> usize {
-        offer.index()
-    }
-
-    /// The site of a running node, as a bit of the rows.
-    pub(crate) fn site_of_node(&self, node: NodeId) -> usize {
-        self.offers.len() + node.index()
+        compiled
     }
 
     /// How many pods of a class an empty node of a column holds at most.
@@ -325,9 +407,15 @@ impl<'p> Compiled<'p> {
         if pinned.is_empty() {
             return Vec::new();
         }
-        let sets = classes.iter().map(|class| self.classes[*class].rules);
-        let read: BTreeSet<&Arc<str>> =
-            sets.flat_map(|set| self.grounds.rules.keys(set)).chain(&self.daemon_keys).collect();
+        let rules = &self.grounds.rules;
+        let mut read: BTreeSet<&Arc<str>> = self.daemon_keys.iter().collect();
+        for kind in self.kinds_of(classes) {
+            read.extend(rules.keys(self.kinds[kind].rules));
+            read.extend(self.wishes.keys(kind, rules));
+            read.extend(self.topology.keys_of(kind));
+            let sticky = self.kinds[kind].sticky.iter();
+            read.extend(sticky.map(|key| &self.topology.keys[*key].name));
+        }
         pinned.iter().filter(|(key, _)| read.contains(key)).cloned().collect()
     }
 
@@ -347,15 +435,79 @@ impl<'p> Compiled<'p> {
         pins.iter().all(has) && self.pins(offer, classes).iter().all(|pin| pins.contains(pin))
     }
 
-    /// How many pods are pending.
-    pub(crate) fn pending(&self) -> usize {
-        self.classes.values().map(|class| class.count as usize).sum()
+    /// The kinds of pods in these classes.
+    fn kinds_of(&self, classes: &[ClassId]) -> impl Iterator<Item = KindId> {
+        let parts = classes.iter().flat_map(|class| &self.classes[*class].parts);
+        parts.map(|(kind, _)| *kind)
     }
 
-    /// The first pod of a class.
-    pub(crate) fn exemplar(&self, class: ClassId) -> Option<&'p Pod> {
-        self.problem.pods.get(*self.classes[class].entries.first()? as usize)
+    /// Whether two offers are in the same domains, as far as rules between pods read them that these
+    /// classes have or that select them.
+    pub(crate) fn same_domains(&self, one: OfferId, other: OfferId, classes: &[ClassId]) -> bool {
+        let [one, other] = [one, other].map(|offer| self.site_of_offer(offer));
+        self.kinds_of(classes).flat_map(|kind| &self.kinds[kind].sticky).all(|key| {
+            let of_site = &self.topology.keys[*key].of_site;
+            of_site[one] == of_site[other]
+        })
     }
+
+    /// How many pods are pending.
+    pub(crate) fn pending(&self) -> usize {
+        self.classes
+            .values()
+            .map(|class| {
+                let each: u32 = class.parts.iter().map(|(_, count)| count).sum();
+                class.count as usize * each as usize
+            })
+            .sum()
+    }
+
+}
+
+impl<'p> Base<'p> {
+    /// The sites at which some of these terms holds.
+    pub(crate) fn any_term(&self, terms: &[Vec<usize>]) -> Bits {
+        any_term(terms, &self.grounds.holds, self.offers.len() + self.nodes.len())
+    }
+
+    /// How many sites there are: offers, then running nodes.
+    pub(crate) fn sites(&self) -> usize {
+        self.offers.len() + self.nodes.len()
+    }
+
+    /// The site of an offer, as a bit of the rows.
+    pub(crate) fn site_of_offer(&self, offer: OfferId) -> usize {
+        offer.index()
+    }
+
+    /// The site of a running node, as a bit of the rows.
+    pub(crate) fn site_of_node(&self, node: NodeId) -> usize {
+        self.offers.len() + node.index()
+    }
+
+    /// The first pod of a kind.
+    pub(crate) fn exemplar(&self, kind: KindId) -> Option<&'p Pod> {
+        self.problem.pods.get(*self.kinds[kind].entries.first()? as usize)
+    }
+}
+
+fn too_many_rules(kinds: usize, sites: usize) -> InvalidInput {
+    InvalidInput::new(
+        "pods",
+        format!("have too many kinds of rules ({kinds}) for {sites} places"),
+        format!("no more than {MAX_BITS} pairs of a rule and a place"),
+    )
+}
+
+/// The sites at which some term holds wholly; an empty term never does.
+pub(crate) fn any_term(terms: &[Vec<usize>], holds: &[Bits], sites: usize) -> Bits {
+    let mut any = Bits::none(sites);
+    for term in terms.iter().filter(|term| !term.is_empty()) {
+        let mut whole = Bits::all(sites);
+        term.iter().for_each(|atom| whole.and(&holds[*atom]));
+        any.or(&whole);
+    }
+    any
 }
 
 /// Notes the labels of a running node in the table.
@@ -390,13 +542,7 @@ impl Grounds {
             let mut met = self.tolerated[set.tolerations].clone();
             set.all.iter().for_each(|atom| met.and(&self.holds[*atom]));
             if let Some(terms) = &set.terms {
-                let mut any = Bits::none(sites);
-                for term in terms.iter().filter(|term| !term.is_empty()) {
-                    let mut whole = Bits::all(sites);
-                    term.iter().for_each(|atom| whole.and(&self.holds[*atom]));
-                    any.or(&whole);
-                }
-                met.and(&any);
+                met.and(&any_term(terms, &self.holds, sites));
             }
             met
         });
@@ -404,113 +550,15 @@ impl Grounds {
     }
 }
 
-/// What daemons take of each node.
-struct Daemons<'a> {
-    problem: &'a Problem,
-    dims: &'a Dims,
-    ports: &'a Ports,
-}
-
-impl Daemons<'_> {
-    /// Gives each offer its shape, and says at which sites the daemons themselves fit.
-    fn shapes(
-        &self,
-        offers: &mut IdVec<OfferId, Offer>,
-        pools: &IdVec<PoolId, Pool>,
-        sites: usize,
-        runs: &impl Fn(usize, usize) -> bool,
-    ) -> (IdVec<ShapeId, Shape>, Bits) {
-        let mut shapes: IdVec<ShapeId, Shape> = IdVec::new();
-        let mut numbers: BTreeMap<(PoolId, usize, Bits), ShapeId> = BTreeMap::new();
-        let mut usable = Bits::all(sites);
-        let ids: Vec<OfferId> = offers.ids().collect();
-        for id in ids {
-            let mut daemons = Bits::none(self.problem.daemon_sets.len());
-            for daemon in 0..self.problem.daemon_sets.len() {
-                if runs(id.index(), daemon) {
-                    daemons.insert(daemon);
-                }
-            }
-            let Offer { pool, instance, .. } = offers[id];
-            let shape = *numbers.entry((pool, instance, daemons)).or_insert_with_key(|key| {
-                shapes.push(self.shape(instance, key.2.clone(), &pools[pool]))
-            });
-            offers[id].shape = shape;
-            if !offers[id].available || shapes[shape].allocatable.iter().any(|amount| *amount < 0) {
-                usable.remove(id.index());
-            }
-        }
-        (shapes, usable)
-    }
-
-    fn shape(&self, instance: usize, daemons: Bits, rules: &Pool) -> Shape {
-        let kind = &self.problem.instance_types[instance];
-        let mut allocatable = self.dims.type_allocatable(kind);
-        let mut ports = self.ports.none();
-        for daemon in daemons.iter().map(|at| &self.problem.daemon_sets[at]) {
-            let request = self.dims.requests(daemon);
-            for (have, want) in allocatable.iter_mut().zip(&request) {
-                *have = have.saturating_sub(*want);
-            }
-            ports.or(&self.ports.used_by(daemon).takes);
-        }
-        let charge = charge(&rules.limits, &kind.capacity);
-        Shape { allocatable, ports, daemons, charge }
-    }
-}
-
-/// Charges what runs already against the limits of its pool.
-fn charge_running(problem: &Problem, pools: &mut IdVec<PoolId, Pool>) {
-    let ids: Vec<PoolId> = pools.ids().collect();
-    for id in ids {
-        let name = &problem.node_pools[pools[id].index].name;
-        let of_pool = |label: Option<&Arc<str>>| label == Some(name);
-        for node in &problem.nodes {
-            if !of_pool(node.labels.get(well_known::NODE_POOL)) {
-                continue;
-            }
-            let kind = node.labels.get(well_known::INSTANCE_TYPE).and_then(|kind| {
-                let types = &problem.instance_types;
-                types.get(types.binary_search_by(|one| one.name.cmp(kind)).ok()?)
-            });
-            let capacity = kind.map_or(&node.allocatable, |kind| &kind.capacity);
-            let charged = charge(&pools[id].limits, capacity);
-            for (limit, amount) in pools[id].limits.iter_mut().zip(charged) {
-                limit.used = limit.used.saturating_add(i128::from(amount));
-            }
-        }
-    }
-}
-
-/// Adds the slots that a pod's own volumes take, and lists the volumes it shares.
-fn volume_slots(
-    pod: &Pod,
-    dims: &Dims,
-    shared: &BTreeSet<VolumeKey>,
-    request: &mut [i64],
-) -> Vec<SharedVolume> {
-    let mut together = BTreeSet::new();
-    let mut own = BTreeSet::new();
-    for volume in &pod.volumes {
-        let Some(at) = dims.driver(&volume.driver) else { continue };
-        let of_one = (volume.driver.clone(), volume.id.clone());
-        if shared.contains(&of_one) {
-            let _new = together.insert((at, of_one));
-        } else if own.insert(of_one) {
-            request[at] += 1;
-        }
-    }
-    together.into_iter().collect()
-}
-
 /// Rows by number, each distinct one once.
-struct Rows {
-    rows: IdVec<RowId, Bits>,
+#[derive(Default)]
+pub(crate) struct Rows {
+    pub(crate) rows: IdVec<RowId, Bits>,
     numbers: BTreeMap<Bits, RowId>,
 }
 
 impl Rows {
-    fn number(&mut self, row: Bits) -> RowId {
+    pub(crate) fn number(&mut self, row: Bits) -> RowId {
         if let Some(known) = self.numbers.get(&row) {
             return *known;
         }

@@ -1,9 +1,8 @@
 //! Running nodes, made dense: what is free on each, and which classes its pods keep away.
 
 use super::VolumeKey;
-use super::anti_affinity::{Selection, host_selections};
 use super::bits::Bits;
-use super::id::{ClassId, IdVec, NodeId};
+use super::id::{IdVec, NodeId};
 use super::port::Ports;
 use super::resource::Dims;
 use crate::model::{Node, Pod, Problem};
@@ -88,37 +87,6 @@ pub(crate) fn hold_back_daemons(
         wanted.iter_mut().for_each(|amount| *amount = (*amount).max(0));
         take(&mut nodes[id].free, &wanted, 1);
     }
-}
-
-/// The classes that bound pods keep off each node: those that a bound pod's anti-affinity selects,
-/// and those whose own anti-affinity selects a bound pod.
-pub(crate) fn keeps_away(
-    problem: &Problem,
-    nodes: &IdVec<NodeId, Running>,
-    exemplars: &IdVec<ClassId, &Pod>,
-) -> Vec<(ClassId, NodeId)> {
-    let of_name: BTreeMap<&Arc<str>, NodeId> =
-        nodes.iter().map(|(id, node)| (&problem.nodes[node.index].name, id)).collect();
-    let mut pairs = BTreeSet::new();
-    let mut owners: BTreeMap<Selection, Vec<ClassId>> = BTreeMap::new();
-    for (class, pod) in exemplars.iter() {
-        for selection in host_selections(pod, problem) {
-            owners.entry(selection).or_default().push(class);
-        }
-    }
-    for pod in &problem.pods {
-        let Some(id) = pod.node_name.as_ref().and_then(|name| of_name.get(name)) else { continue };
-        for (selection, classes) in &owners {
-            if selection.selects(pod) {
-                pairs.extend(classes.iter().map(|class| (*class, *id)));
-            }
-        }
-        for selection in host_selections(pod, problem) {
-            let kept = exemplars.iter().filter(|(_, pending)| selection.selects(pending));
-            pairs.extend(kept.map(|(class, _)| (class, *id)));
-        }
-    }
-    pairs.into_iter().collect()
 }
 
 fn bound_pods(problem: &Problem) -> BTreeMap<&Arc<str>, Vec<&Pod>> {

@@ -20,6 +20,8 @@ pub(crate) type Atom = usize;
 pub(crate) struct NodeRules {
     /// All must hold: the node selector, and the zones of volumes.
     pub(crate) all: Vec<Atom>,
+    /// Those of the node selector alone: what counts as a pod's own rule about nodes.
+    pub(crate) selector: Vec<Atom>,
     /// Where there are any, one of these must hold wholly; an empty term never does.
     pub(crate) terms: Option<Vec<Vec<Atom>>>,
     /// Which list of tolerations.
@@ -39,7 +41,8 @@ pub(crate) struct Rules {
 impl Rules {
     /// The number of the set of rules that a pod has.
     pub(crate) fn of(&mut self, pod: &Pod) -> usize {
-        let mut all = self.selector(&pod.node_selector);
+        let selector = self.selector(&pod.node_selector);
+        let mut all = selector.clone();
         for volume in pod.volumes.iter().filter(|volume| !volume.zones.is_empty()) {
             let zones =
                 Requirement::new(well_known::ZONE, Operator::In, volume.zones.iter().cloned());
@@ -51,7 +54,7 @@ impl Rules {
             pod.affinity.as_ref().and_then(|rules| rules.node_affinity.required.as_ref());
         let terms = required.map(|terms| terms.iter().map(|term| self.term(term)).collect());
         let tolerations = self.tolerations.number(&pod.tolerations);
-        let rules = NodeRules { all, terms, tolerations };
+        let rules = NodeRules { all, selector, terms, tolerations };
         if let Some(known) = self.by_set.get(&rules) {
             return *known;
         }
@@ -83,7 +86,8 @@ impl Rules {
         atoms.collect()
     }
 
-    fn term(&mut self, term: &NodeSelectorTerm) -> Vec<Atom> {
+    /// The conditions of a term, all of which must hold; one without any never does.
+    pub(crate) fn term(&mut self, term: &NodeSelectorTerm) -> Vec<Atom> {
         let mut atoms = Vec::new();
         for requirement in &term.match_expressions {
             atoms.push(self.atom(&requirement.key, ValueSet::from_requirement(requirement)));

@@ -1,10 +1,11 @@
 //! From packed groups to a plan: names for counts, a choice and its alternatives for columns.
 
+use super::choose::Packed;
 use super::flexible::{Minimums, Pins, is_free, listable};
 use super::reasons::reasons;
 use super::state::{Context, Group, Place, State};
 use crate::bound::{Demand, Relaxation};
-use crate::compile::{Bits, ClassId, Compiled, IdVec, NodeId, OfferId, PoolId};
+use crate::compile::{Bits, ClassId, Compiled, Id, IdVec, KindId, NodeId, OfferId, PoolId};
 use crate::model::{
     Labels, Operator, Price, Requirement, Requirements, Resources, ValueSet, amount, well_known,
 };
@@ -16,11 +17,12 @@ use std::sync::Arc;
 const ALTERNATIVES: usize = 60;
 
 /// Makes the plan of a packing.
-pub(crate) fn assemble(context: &Context<'_, '_>, state: &State) -> LaunchPlan {
-    let compiled = context.compiled;
+pub(crate) fn assemble<'p>(whole: &Context<'_, 'p>, packed: &Packed<'p>) -> LaunchPlan {
+    let context = &Context { compiled: packed.compiled(whole.compiled), ..*whole };
+    let (compiled, state) = (context.compiled, &packed.state);
     let market = ByPrice::of(compiled);
-    let mut names: IdVec<ClassId, Names<'_>> =
-        compiled.classes.ids().map(|class| Names::of(compiled, class)).collect();
+    let mut names: IdVec<KindId, Names<'_>> =
+        compiled.kinds.ids().map(|kind| Names::of(compiled, kind)).collect();
     let mut bindings = Vec::new();
     let mut launched: Vec<(Arc<LaunchSpec>, &Group)> = Vec::new();
     for group in &state.groups {
@@ -31,11 +33,8 @@ pub(crate) fn assemble(context: &Context<'_, '_>, state: &State) -> LaunchPlan {
             Place::Running(nodes) => {
                 for node in nodes {
                     let node = &compiled.problem.nodes[compiled.nodes[*node].index].name;
-                    let pods =
-                        group.items.iter().flat_map(|(class, count)| names[*class].take(*count));
-                    let pods: Vec<Arc<str>> = pods.collect();
-                    bindings
-                        .extend(pods.into_iter().map(|pod| Binding { pod, node: node.clone() }));
+                    let pods = take(compiled, &mut names, &group.items).into_iter();
+                    bindings.extend(pods.map(|pod| Binding { pod, node: node.clone() }));
                 }
             }
         }
@@ -46,10 +45,7 @@ pub(crate) fn assemble(context: &Context<'_, '_>, state: &State) -> LaunchPlan {
     let mut launches = Vec::new();
     for (spec, group) in &launched {
         for _ in 0..group.times {
-            let mut pods = Vec::new();
-            for (class, count) in &group.items {
-                pods.extend(names[*class].take(*count));
-            }
+            let mut pods = take(compiled, &mut names, &group.items);
             pods.sort_unstable();
             launches.push(Launch { spec: spec.clone(), pods });
         }
@@ -60,10 +56,10 @@ pub(crate) fn assemble(context: &Context<'_, '_>, state: &State) -> LaunchPlan {
             .then_with(|| one.pods.first().cmp(&other.pods.first()))
     });
     bindings.sort_unstable();
-    let cost = cost(context, state, &launches);
+    let cost = cost(whole, compiled, state, &launches);
     LaunchPlan {
         bindings,
-        unschedulable: unschedulable(context, state, &mut names),
+        unschedulable: unschedulable(whole, packed, &mut names),
         cost,
         stats: stats(compiled, state, &launches),
         launches,
@@ -82,7 +78,22 @@ fn order(spec: &LaunchSpec) -> impl Ord + '_ {
     )
 }
 
-/// Hands out the names of a class's pods, in order.
+/// The names of the pods that a node holds.
+fn take(
+    compiled: &Compiled<'_>,
+    names: &mut IdVec<KindId, Names<'_>>,
+    items: &[(ClassId, u32)],
+) -> Vec<Arc<str>> {
+    let mut pods = Vec::new();
+    for (class, count) in items {
+        for (kind, each) in &compiled.classes[*class].parts {
+            pods.extend(names[*kind].take(each * count));
+        }
+    }
+    pods
+}
+
+/// Hands out the names of a kind's pods, in order.
 struct Names<'c> {
     compiled: &'c Compiled<'c>,
     entries: &'c [u32],
@@ -90,8 +101,8 @@ struct Names<'c> {
 }
 
 impl<'c> Names<'c> {
-    fn of(compiled: &'c Compiled<'_>, class: ClassId) -> Self {
-        Self { compiled, entries: &compiled.classes[class].entries, next_replica: 0 }
+    fn of(compiled: &'c Compiled<'_>, kind: KindId) -> Self {
+        Self { compiled, entries: &compiled.kinds[kind].entries, next_replica: 0 }
     }
 
     fn take(&mut self, count: u32) -> Vec<Arc<str>> {
@@ -369,15 +380,15 @@ fn requests(compiled: &Compiled<'_>, daemons: &Bits, group: &Group) -> Resources
     requests
 }
 
-fn unschedulable(
-    context: &Context<'_, '_>,
-    state: &State,
-    names: &mut IdVec<ClassId, Names<'_>>,
+fn unschedulable<'p>(
+    whole: &Context<'_, 'p>,
+    packed: &Packed<'p>,
+    names: &mut IdVec<KindId, Names<'_>>,
 ) -> Vec<Unschedulable> {
     let mut out = Vec::new();
-    for (class, left) in state.left.iter().filter(|(_, left)| **left > 0) {
-        let reasons: Arc<[crate::explain::Reason]> = reasons(context, state, class).into();
-        let pods = names[class].take(*left).into_iter();
+    for (kind, left) in packed.left(whole.compiled).iter().filter(|(_, left)| **left > 0) {
+        let reasons: Arc<[crate::explain::Reason]> = reasons(whole, packed, kind).into();
+        let pods = names[kind].take(*left).into_iter();
         out.extend(pods.map(|pod| Unschedulable { pod, reasons: reasons.clone() }));
     }
     out.sort_by(|one, other| one.pod.cmp(&other.pod));
@@ -385,8 +396,15 @@ fn unschedulable(
 }
 
 /// What the launches cost, and the least that launches for the same pods could.
-fn cost(context: &Context<'_, '_>, state: &State, launches: &[Launch]) -> Cost {
-    let compiled = context.compiled;
+///
+/// The bound is that of the kinds as they are: wherever an arrangement puts them is one of their places.
+fn cost(
+    whole: &Context<'_, '_>,
+    packed: &Compiled<'_>,
+    state: &State,
+    launches: &[Launch],
+) -> Cost {
+    let (context, compiled) = (whole, whole.compiled);
     let prices: i128 = launches.iter().map(|launch| launch.spec.offering.price.nanos()).sum();
     let nodes = i128::try_from(launches.len()).unwrap_or(i128::MAX);
     let fees = i128::from(context.fee).saturating_mul(nodes);
@@ -394,11 +412,14 @@ fn cost(context: &Context<'_, '_>, state: &State, launches: &[Launch]) -> Cost {
     let mut counts: BTreeMap<(ClassId, Option<i32>), u32> = BTreeMap::new();
     for group in &state.groups {
         let weight = match group.place {
-            Place::Launch(column) => Some(compiled.columns[column].weight),
+            Place::Launch(column) => Some(packed.columns[column].weight),
             Place::Running(_) => None,
         };
         for (class, count) in &group.items {
-            *counts.entry((*class, weight)).or_insert(0) += count * group.times;
+            for (kind, each) in &packed.classes[*class].parts {
+                let class = ClassId::from_index(kind.index());
+                *counts.entry((class, weight)).or_insert(0) += each * count * group.times;
+            }
         }
     }
     let running: Vec<NodeId> = compiled.nodes.ids().collect();
@@ -432,9 +453,10 @@ fn cost(context: &Context<'_, '_>, state: &State, launches: &[Launch]) -> Cost {
 
 fn stats(compiled: &Compiled<'_>, state: &State, launches: &[Launch]) -> BTreeMap<Arc<str>, u64> {
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    let pods: u64 = compiled.classes.values().map(|class| u64::from(class.count)).sum();
+    let pods = compiled.pending();
     [
-        ("pods", pods),
+        ("pods", count(pods)),
+        ("kinds", count(compiled.kinds.len())),
         ("classes", count(compiled.classes.len())),
         ("rows", count(compiled.rows.len())),
         ("offers", count(compiled.offers.len())),

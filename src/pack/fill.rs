@@ -321,7 +321,10 @@ impl<'a> Node<'a> {
             return false;
         }
         let class = self.context.class(id);
-        let apart = class.ports.any() || !class.conflicts.is_empty() || !class.shared.is_empty();
+        let apart = class.ports.any()
+            || !class.conflicts.is_empty()
+            || !class.shared.is_empty()
+            || !class.caps.is_empty();
         if apart {
             self.takes_by_rules(id) > 0
         } else {
@@ -358,7 +361,9 @@ impl<'a> Node<'a> {
         if !class.conflicts.is_empty() && self.held.iter().chain(&self.items).any(clash) {
             return 0;
         }
-        if self.room.attached.is_some() && !class.shared.is_empty() && added == 0 {
+        let held = || self.held.iter().chain(&self.items);
+        let count = count.min(self.context.under_caps(class, self.room.node, held));
+        if count > 0 && self.room.attached.is_some() && !class.shared.is_empty() && added == 0 {
             return self.takes_with_volumes(id, count);
         }
         count

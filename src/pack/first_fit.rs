@@ -177,6 +177,14 @@ impl<'c> Packer<'c> {
         }
         let held = group.items.iter().find(|(held, _)| *held == id).map_or(0, |(_, count)| *count);
         let most = most.min(class.per_node.saturating_sub(held));
+        let node = match &group.place {
+            Spot::Running(node) => Some(*node),
+            Spot::Launch { .. } => None,
+        };
+        let most = most.min(self.context.under_caps(class, node, || group.items.iter()));
+        if most == 0 {
+            return 0;
+        }
         match &group.place {
             Spot::Running(node) => {
                 let room = running::room(self.context, *node);

@@ -209,6 +209,7 @@ pub(crate) fn listable(
     other == choice
         || theirs.reservation.is_none()
             && compiled.agrees(other, pins, classes)
+            && compiled.same_domains(choice, other, classes)
             && charged.iter().zip(most).all(|(charged, most)| charged <= most)
 }
 

@@ -13,7 +13,9 @@
 //! priority by priority (and within one, those that stayed out before the others), each step filling
 //! first what the steps before it left over ([`top_up`]).
 
+mod arrange;
 mod assemble;
+mod choose;
 mod fill;
 mod first_fit;
 mod flexible;
@@ -38,19 +40,19 @@ use std::collections::BTreeSet;
 
 /// Plans for the pending pods, cheaply.
 pub(crate) fn plan(context: &Context<'_, '_>) -> LaunchPlan {
-    assemble::assemble(context, &pack(context))
+    assemble::assemble(context, &choose::choose(context, pack))
 }
 
 /// Plans without looking at prices until the end: the baseline to compare with.
 pub(crate) fn plan_first_fit(context: &Context<'_, '_>) -> LaunchPlan {
-    assemble::assemble(context, &first_fit::pack(context))
+    assemble::assemble(context, &choose::choose(context, first_fit::pack))
 }
 
 /// With more classes than this, searching is no style of its own: too few nodes would be searched.
 const SEARCHED_AMONG: usize = 2 * SEARCHED;
 
 /// Packs every pod that can be placed, cheaply.
-fn pack(context: &Context<'_, '_>) -> State {
+pub(crate) fn pack(context: &Context<'_, '_>) -> State {
     let classes = context.compiled.classes.len();
     let styles: &[Style] = if classes <= SEARCHED_AMONG {
         &[Style::Balanced, Style::Careful, Style::Largest, Style::Searched]

@@ -5,19 +5,28 @@
 //! candidate is the reason, so a reason never blames a rule that something else had made idle. Worked
 //! out once for a class, and only for those that have no place.
 
+use super::choose::Packed;
 use super::flexible::Minimums;
 use super::running;
 use super::state::{Context, State};
-use crate::compile::{ClassId, NODE_NAME, NodeId, OfferId, PoolId, fits, untolerated};
+use crate::compile::{ClassId, Id, KindId, NODE_NAME, NodeId, OfferId, PoolId, fits, untolerated};
 use crate::explain::{Cause, LabelConflict, Miss, Reason};
 use crate::model::{ValueSet, amount, well_known};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The reasons why a class has no place, sorted, at least one.
-pub(crate) fn reasons(context: &Context<'_, '_>, state: &State, class: ClassId) -> Vec<Reason> {
+/// The reasons why a kind has no place, sorted, at least one.
+pub(crate) fn reasons<'p>(
+    context: &Context<'_, 'p>,
+    packed: &Packed<'p>,
+    kind: KindId,
+) -> Vec<Reason> {
     let compiled = context.compiled;
-    let asker = Asker { context, state, class };
+    let class = ClassId::from_index(kind.index());
+    let asker = Asker { context, state: &packed.state, class, kind };
+    if let Some((_, (_, cause))) = packed.out().find(|(out, _)| **out == kind) {
+        return vec![Reason::new(cause, u32::try_from(compiled.sites()).unwrap_or(u32::MAX))];
+    }
     let mut reasons: Vec<Reason> = Vec::new();
     for (id, pool) in compiled.pools.iter() {
         let offers: Vec<OfferId> =
@@ -38,6 +47,7 @@ struct Asker<'a> {
     context: &'a Context<'a, 'a>,
     state: &'a State,
     class: ClassId,
+    kind: KindId,
 }
 
 impl Asker<'_> {
@@ -49,7 +59,7 @@ impl Asker<'_> {
             return Cause::NoInstanceType { pool: pool() };
         }
         let class = self.context.class(self.class);
-        let set = &compiled.grounds.rules.sets()[class.rules];
+        let set = &compiled.grounds.rules.sets()[compiled.kinds[self.kind].rules];
         let tolerated = &compiled.grounds.tolerated[set.tolerations];
         if !offers.iter().any(|offer| tolerated.contains(compiled.site_of_offer(*offer))) {
             let pool_of = &compiled.problem.node_pools[compiled.pools[id].index];
@@ -111,7 +121,7 @@ impl Asker<'_> {
     fn labels_suit(&self, offer: OfferId) -> bool {
         let compiled = self.context.compiled;
         let grounds = &compiled.grounds;
-        let set = &grounds.rules.sets()[self.context.class(self.class).rules];
+        let set = &grounds.rules.sets()[compiled.kinds[self.kind].rules];
         let site = compiled.site_of_offer(offer);
         let holds = |atom: &usize| grounds.holds[*atom].contains(site);
         set.all.iter().all(holds)
@@ -123,7 +133,7 @@ impl Asker<'_> {
     /// The smallest set of conditions on labels that no offer of a pool meets together.
     fn labels(&self, name: &Arc<str>, offers: &[OfferId]) -> Cause {
         let compiled = self.context.compiled;
-        let set = &compiled.grounds.rules.sets()[self.context.class(self.class).rules];
+        let set = &compiled.grounds.rules.sets()[compiled.kinds[self.kind].rules];
         let alternatives = set.terms.clone().unwrap_or_else(|| vec![Vec::new()]);
         let smallest = alternatives
             .iter()
@@ -194,7 +204,7 @@ impl Asker<'_> {
     }
 
     fn volume_zones(&self) -> BTreeSet<Arc<str>> {
-        let pod = self.context.compiled.exemplar(self.class);
+        let pod = self.context.compiled.exemplar(self.kind);
         let volumes = pod.into_iter().flat_map(|pod| &pod.volumes);
         let zones: Vec<BTreeSet<Arc<str>>> = volumes
             .filter(|volume| !volume.zones.is_empty())
@@ -242,7 +252,7 @@ impl Asker<'_> {
     }
 
     fn port(&self, name: &Arc<str>) -> Cause {
-        let pod = self.context.compiled.exemplar(self.class);
+        let pod = self.context.compiled.exemplar(self.kind);
         let port = pod.and_then(|pod| pod.host_ports.first());
         Cause::HostPort {
             pool: name.clone(),
@@ -304,7 +314,7 @@ impl Asker<'_> {
         let compiled = self.context.compiled;
         let grounds = &compiled.grounds;
         let class = self.context.class(self.class);
-        let set = &grounds.rules.sets()[class.rules];
+        let set = &grounds.rules.sets()[compiled.kinds[self.kind].rules];
         let site = compiled.site_of_node(node);
         let room = running::room(self.context, node);
         let holds = |atom: &usize| grounds.holds[*atom].contains(site);
@@ -341,7 +351,7 @@ impl Asker<'_> {
         if fits(&free[..resources], &class.request[..resources], 1) == 0 {
             return None;
         }
-        let pod = compiled.exemplar(self.class)?;
+        let pod = compiled.exemplar(self.kind)?;
         let limited = |driver: &&Arc<str>| {
             compiled.dims.driver(driver).is_some_and(|at| {
                 let shared = class.shared.iter().filter(|(of, _)| *of == at).count();

@@ -16,6 +16,7 @@ pub(crate) fn room<'a>(context: &'a Context<'_, '_>, node: NodeId) -> Room<'a> {
         admits: &context.compiled.admits[context.compiled.site_of_node(node)],
         attached: Some(&running.attached),
         flexible: None,
+        node: Some(node),
     }
 }
 

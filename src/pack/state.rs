@@ -36,6 +36,8 @@ pub(crate) struct Context<'c, 'p> {
     pub(crate) fee: i64,
     /// Whether pools' `minValues` give way where a pod alone can't meet them.
     pub(crate) lenient: bool,
+    /// Whether preferences count.
+    pub(crate) wishful: bool,
 }
 
 impl Context<'_, '_> {
@@ -46,6 +48,30 @@ impl Context<'_, '_> {
 
     pub(crate) fn class(&self, class: ClassId) -> &Class {
         &self.compiled.classes[class]
+    }
+
+    /// How many more of a class the caps allow on a node that holds these already.
+    pub(crate) fn under_caps<'h, H: Iterator<Item = &'h (ClassId, u32)>>(
+        &self,
+        class: &Class,
+        node: Option<NodeId>,
+        held: impl Fn() -> H,
+    ) -> u32 {
+        let under = class.caps.iter().map(|(id, each)| {
+            let cap = &self.compiled.caps[*id];
+            let bound = node.and_then(|node| {
+                let at = cap.used.binary_search_by_key(&node, |(node, _)| *node).ok()?;
+                Some(cap.used[at].1)
+            });
+            let held = held().map(|(other, count)| {
+                let caps = &self.compiled.classes[*other].caps;
+                let counts = caps.iter().find(|(of, _)| of == id);
+                counts.map_or(0, |(_, each)| each.saturating_mul(*count))
+            });
+            let used = held.fold(bound.unwrap_or(0), u32::saturating_add);
+            cap.most.saturating_sub(used) / each
+        });
+        under.min().unwrap_or(u32::MAX)
     }
 
     /// The room of an empty node of a column.
@@ -63,6 +89,7 @@ impl Context<'_, '_> {
                 .first()
                 .copied()
                 .filter(|_| !self.compiled.pools[column.pool].min_values.is_empty()),
+            node: None,
         }
     }
 }
@@ -81,6 +108,8 @@ pub(crate) struct Room<'a> {
     pub(crate) attached: Option<&'a BTreeSet<VolumeKey>>,
     /// The first offer of its column, where the pool asks for `minValues`.
     pub(crate) flexible: Option<OfferId>,
+    /// The running node that it is, where bound pods count for caps.
+    pub(crate) node: Option<NodeId>,
 }
 
 impl Room<'_> {
@@ -90,7 +119,12 @@ impl Room<'_> {
 
     /// How many pods of a class the room takes when it is used for nothing else.
     pub(crate) fn takes(&self, class: &Class) -> u32 {
-        if !self.admits(class.row) || class.ports.blocks.overlaps(self.ports) {
+        if self.admits(class.row) { self.takes_there(class) } else { 0 }
+    }
+
+    /// As [`Room::takes`], for a class that is known to be admitted.
+    pub(crate) fn takes_there(&self, class: &Class) -> u32 {
+        if class.ports.blocks.overlaps(self.ports) {
             return 0;
         }
         if self.attached.is_none() || class.shared.is_empty() {

@@ -5,10 +5,14 @@
 //! hundred thousand replicas with names and hashes of their own cost what a few hundred classes do.
 
 use super::VolumeKey;
-use super::id::{ClassId, IdVec};
+use super::id::{KindId, IdVec};
 use super::intern::{Interner, ToKey};
 use super::resource::Dims;
-use crate::model::{Affinity, HostPort, LabelSelector, Pod, Problem, Toleration, Volume, per_unit};
+use super::SharedVolume;
+use crate::model::{
+    Affinity, HostPort, LabelSelector, Pod, PodAffinityTerm, Problem, Toleration,
+    TopologySpreadConstraint, Volume, per_unit,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -30,18 +34,31 @@ pub(crate) struct ReadLabels {
 }
 
 impl ReadLabels {
-    /// What the required anti-affinity of the problem's pods reads.
+    /// What the rules between the problem's pods read.
     pub(crate) fn of(problem: &Problem) -> Self {
         let mut read = Self::default();
         for pod in &problem.pods {
-            for term in pod.affinity.iter().flat_map(|rules| &rules.pod_anti_affinity.required) {
+            for rules in &pod.affinity {
+                let terms = rules.pod_affinity.required.iter();
+                terms.chain(&rules.pod_anti_affinity.required).for_each(|term| read.term(term));
+                let wishes = rules.pod_affinity.preferred.iter();
+                let wishes = wishes.chain(&rules.pod_anti_affinity.preferred);
+                wishes.for_each(|wish| read.term(&wish.term));
+            }
+            for constraint in &pod.topology_spread_constraints {
                 read.any = true;
-                read.selector(term.label_selector.as_ref());
-                let keys = term.match_label_keys.iter().chain(&term.mismatch_label_keys);
-                read.keys.extend(keys.cloned());
+                read.selector(constraint.label_selector.as_ref());
+                read.keys.extend(constraint.match_label_keys.iter().cloned());
             }
         }
         read
+    }
+
+    fn term(&mut self, term: &PodAffinityTerm) {
+        self.any = true;
+        self.selector(term.label_selector.as_ref());
+        let keys = term.match_label_keys.iter().chain(&term.mismatch_label_keys);
+        self.keys.extend(keys.cloned());
     }
 
     fn selector(&mut self, selector: Option<&LabelSelector>) {
@@ -65,15 +82,15 @@ pub(crate) fn shared_volumes(pods: &[Pod]) -> BTreeSet<VolumeKey> {
 }
 
 /// Sorts the pending pods into classes, numbered in the order of their first entry.
-pub(crate) fn classes(
+pub(crate) fn kinds(
     problem: &Problem,
     dims: &Dims,
     read: &ReadLabels,
     shared: &BTreeSet<VolumeKey>,
-) -> IdVec<ClassId, Members> {
+) -> IdVec<KindId, Members> {
     let mut keys = Keys::new(dims, read, shared);
     let mut interner: Interner<Vec<u32>> = Interner::new();
-    let mut classes: IdVec<ClassId, Members> = IdVec::new();
+    let mut kinds: IdVec<KindId, Members> = IdVec::new();
     let mut key = Vec::new();
     for (index, pod) in problem.pods.iter().enumerate() {
         if pod.node_name.is_some() {
@@ -82,14 +99,14 @@ pub(crate) fn classes(
         key.clear();
         keys.write(pod, &mut key);
         let number = interner.intern(&key[..]) as usize;
-        if number == classes.len() {
-            let _id = classes.push(Members { entries: Vec::new(), count: 0 });
+        if number == kinds.len() {
+            let _id = kinds.push(Members { entries: Vec::new(), count: 0 });
         }
-        let members = &mut classes[super::id::Id::from_index(number)];
+        let members = &mut kinds[super::id::Id::from_index(number)];
         members.entries.push(u32::try_from(index).unwrap_or(u32::MAX));
         members.count = members.count.saturating_add(pod.replicas);
     }
-    classes
+    kinds
 }
 
 /// Turns pods into keys; what pods share is numbered once.
@@ -100,6 +117,7 @@ struct Keys<'a> {
     texts: Interner<Arc<str>>,
     affinities: Interner<Affinity>,
     tolerations: Interner<Vec<Toleration>>,
+    spreads: Interner<Vec<TopologySpreadConstraint>>,
     ports: Interner<Vec<HostPort>>,
 }
 
@@ -115,6 +133,7 @@ impl<'a> Keys<'a> {
             texts: Interner::new(),
             affinities: Interner::new(),
             tolerations: Interner::new(),
+            spreads: Interner::new(),
             ports: Interner::new(),
         }
     }
@@ -135,6 +154,7 @@ impl<'a> Keys<'a> {
         key.push(pod.affinity.as_ref().map_or(END, |rules| self.affinities.intern(&**rules)));
         key.push(self.tolerations.intern(&pod.tolerations[..]));
         key.push(self.ports.intern(&pod.host_ports[..]));
+        key.push(self.spreads.intern(&pod.topology_spread_constraints[..]));
         push_wide(key, i64::from(pod.priority));
         for volume in &pod.volumes {
             self.volume(volume, key);
@@ -183,8 +203,35 @@ impl ToKey<Vec<Toleration>> for [Toleration] {
     }
 }
 
+impl ToKey<Vec<TopologySpreadConstraint>> for [TopologySpreadConstraint] {
+    fn to_key(&self) -> Vec<TopologySpreadConstraint> {
+        self.to_vec()
+    }
+}
+
 impl ToKey<Vec<HostPort>> for [HostPort] {
     fn to_key(&self) -> Vec<HostPort> {
         self.to_vec()
     }
+}
+
+/// Adds the slots that a pod's own volumes take, and lists the volumes it shares.
+pub(crate) fn volume_slots(
+    pod: &Pod,
+    dims: &Dims,
+    shared: &BTreeSet<VolumeKey>,
+    request: &mut [i64],
+) -> Vec<SharedVolume> {
+    let mut together = BTreeSet::new();
+    let mut own = BTreeSet::new();
+    for volume in &pod.volumes {
+        let Some(at) = dims.driver(&volume.driver) else { continue };
+        let of_one = (volume.driver.clone(), volume.id.clone());
+        if shared.contains(&of_one) {
+            let _new = together.insert((at, of_one));
+        } else if own.insert(of_one) {
+            request[at] += 1;
+        }
+    }
+    together.into_iter().collect()
 }

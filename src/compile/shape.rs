@@ -1,0 +1,101 @@
+//! What launches leave for pods, daemons counted, and what they are charged against limits.
+
+use super::bits::Bits;
+use super::id::{IdVec, Id, OfferId, PoolId, ShapeId};
+use super::offer::{Offer, Pool};
+use super::port::Ports;
+use super::resource::{Dims, charge};
+use crate::model::{Problem, well_known};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A pool's use of an instance type, with the daemons that such a node runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Shape {
+    /// What is left for pods.
+    pub(crate) allocatable: Vec<i64>,
+    /// The host ports that the daemons take.
+    pub(crate) ports: Bits,
+    /// The daemons, as indices of the problem's daemon sets.
+    pub(crate) daemons: Bits,
+    /// What a node is charged against each of the pool's limits.
+    pub(crate) charge: Vec<i64>,
+}
+
+/// What daemons take of each node.
+pub(crate) struct Daemons<'a> {
+    pub(crate) problem: &'a Problem,
+    pub(crate) dims: &'a Dims,
+    pub(crate) ports: &'a Ports,
+}
+
+impl Daemons<'_> {
+    /// Gives each offer its shape, and says at which sites the daemons themselves fit.
+    pub(crate) fn shapes(
+        &self,
+        offers: &mut IdVec<OfferId, Offer>,
+        pools: &IdVec<PoolId, Pool>,
+        sites: usize,
+        runs: &impl Fn(usize, usize) -> bool,
+    ) -> (IdVec<ShapeId, Shape>, Bits) {
+        let mut shapes: IdVec<ShapeId, Shape> = IdVec::new();
+        let mut numbers: BTreeMap<(PoolId, usize, Bits), ShapeId> = BTreeMap::new();
+        let mut usable = Bits::all(sites);
+        let ids: Vec<OfferId> = offers.ids().collect();
+        for id in ids {
+            let mut daemons = Bits::none(self.problem.daemon_sets.len());
+            for daemon in 0..self.problem.daemon_sets.len() {
+                if runs(id.index(), daemon) {
+                    daemons.insert(daemon);
+                }
+            }
+            let Offer { pool, instance, .. } = offers[id];
+            let shape = *numbers.entry((pool, instance, daemons)).or_insert_with_key(|key| {
+                shapes.push(self.shape(instance, key.2.clone(), &pools[pool]))
+            });
+            offers[id].shape = shape;
+            if !offers[id].available || shapes[shape].allocatable.iter().any(|amount| *amount < 0) {
+                usable.remove(id.index());
+            }
+        }
+        (shapes, usable)
+    }
+
+    fn shape(&self, instance: usize, daemons: Bits, rules: &Pool) -> Shape {
+        let kind = &self.problem.instance_types[instance];
+        let mut allocatable = self.dims.type_allocatable(kind);
+        let mut ports = self.ports.none();
+        for daemon in daemons.iter().map(|at| &self.problem.daemon_sets[at]) {
+            let request = self.dims.requests(daemon);
+            for (have, want) in allocatable.iter_mut().zip(&request) {
+                *have = have.saturating_sub(*want);
+            }
+            ports.or(&self.ports.used_by(daemon).takes);
+        }
+        let charge = charge(&rules.limits, &kind.capacity);
+        Shape { allocatable, ports, daemons, charge }
+    }
+}
+
+/// Charges what runs already against the limits of its pool.
+pub(crate) fn charge_running(problem: &Problem, pools: &mut IdVec<PoolId, Pool>) {
+    let ids: Vec<PoolId> = pools.ids().collect();
+    for id in ids {
+        let name = &problem.node_pools[pools[id].index].name;
+        let of_pool = |label: Option<&Arc<str>>| label == Some(name);
+        for node in &problem.nodes {
+            if !of_pool(node.labels.get(well_known::NODE_POOL)) {
+                continue;
+            }
+            let kind = node.labels.get(well_known::INSTANCE_TYPE).and_then(|kind| {
+                let types = &problem.instance_types;
+                types.get(types.binary_search_by(|one| one.name.cmp(kind)).ok()?)
+            });
+            let capacity = kind.map_or(&node.allocatable, |kind| &kind.capacity);
+            let charged = charge(&pools[id].limits, capacity);
+            for (limit, amount) in pools[id].limits.iter_mut().zip(charged) {
+                limit.used = limit.used.saturating_add(i128::from(amount));
+            }
+        }
+    }
+}

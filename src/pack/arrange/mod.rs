@@ -1,0 +1,348 @@
+//! Arranging: domains are chosen for whole kinds of pods before anything is packed.
+//!
+//! *Problem.* Spreads, affinity and anti-affinity over zones and the like tie pods to each other wherever
+//! they are. Looked at pod by pod they make packing slow and its result a matter of order; and what one
+//! pod needs another to decide first is left for another round.
+//!
+//! *Idea.* A kind with such rules is divided over *cells*, the combinations of domains that it can use:
+//! so many pods here, so many there. Each part is then a class of its own that may use the sites of its
+//! cell alone, and the packer needs to know nothing of domains. Pods that must share a node become one
+//! class of several parts, as heavy as they are together. What remains for the packer are rules about
+//! single nodes: which classes may not meet, and how many of some pods a node may hold.
+//!
+//! *Why it is right.* Kinds are arranged one after another, and each pod is given a cell in which
+//! kube-scheduler would accept it after all those arranged before it (and the bound ones). So the order
+//! of arranging is an order of binding. Kinds come in this order: those that others' affinity
+//! needs before the others; then the urgent; then those with the fewest cells. Pods without rules of
+//! their own come last, wherever they are put, since nothing counts them any more. Anti-affinity holds
+//! between every two kinds whatever the order. A spread counts the domains that the kind could use by a
+//! launch beside those that exist, so it is never looser than kube-scheduler's; over single nodes a fresh
+//! one can always be launched, so the lowest count is 0 and `maxSkew` is a cap.
+//!
+//! *Joint choices.* Where an affinity has its pick of domains, that one is taken in which most pods of
+//! all kinds tied together have a cell; of those the cheapest. A kind that others only point at is not
+//! tied down: one pod of it is put where it is needed, the rest go anywhere.
+//!
+//! *Preferences* take part when they are to be respected: a part uses the sites of its cell that honour
+//! most, and among the cells allowed those come first that honour most.
+//!
+//! *Cost.* Kinds × cells, and one step for each pod of a spread kind until its counts repeat; the rest
+//! of the steps is a multiplication.
+
+mod affinity;
+mod cell;
+mod finish;
+mod share;
+mod spread;
+
+use super::state::Context;
+use crate::compile::{
+    Bits, Class, ClassId, Compiled, Id, IdVec, KeyId, KindId, Over, SelectionId, Topology,
+};
+use crate::explain::Cause;
+use cell::Cell;
+pub(crate) use cell::Prices;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// What an arrangement is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Brief {
+    /// For each kind, whether its preferences take part.
+    pub(crate) wishful: IdVec<KindId, bool>,
+    /// Kinds that are to try one of their cells before the others.
+    pub(crate) hints: BTreeMap<KindId, usize>,
+    /// Kinds that are to be arranged before the others of their level.
+    pub(crate) early: Vec<KindId>,
+    /// How many pods of a kind one of its cells was found to hold at most.
+    pub(crate) ceilings: BTreeMap<(KindId, usize), u32>,
+}
+
+impl Brief {
+    pub(crate) fn new(compiled: &Compiled<'_>, wishful: bool) -> Self {
+        Self {
+            wishful: compiled.kinds.iter().map(|_| wishful).collect(),
+            hints: BTreeMap::new(),
+            early: Vec::new(),
+            ceilings: BTreeMap::new(),
+        }
+    }
+}
+
+/// Kinds divided into classes.
+#[derive(Debug)]
+pub(crate) struct Arrangement<'p> {
+    pub(crate) compiled: Compiled<'p>,
+    /// For each kind, how many pods have no cell, and why.
+    pub(crate) out: BTreeMap<KindId, (u32, Cause)>,
+    /// For each kind that had a choice, how many cells it could choose from.
+    pub(crate) choices: BTreeMap<KindId, usize>,
+    /// For each class, the kinds in it of which others count on these very pods in a cell.
+    pub(crate) firm: IdVec<ClassId, Vec<(KindId, usize)>>,
+}
+
+/// Pods that go to the same sites: so many of these parts.
+#[derive(Clone, Debug)]
+struct Draft {
+    parts: Vec<(KindId, u32)>,
+    count: u32,
+    sites: Bits,
+    /// The kinds in it that were counted in a cell, for others or for themselves.
+    firm: Vec<(KindId, usize)>,
+}
+
+/// How far a kind is arranged.
+#[derive(Debug, Default)]
+struct Progress {
+    keys: Vec<KeyId>,
+    cells: Vec<Cell>,
+    /// Which cells its loose pods may use.
+    allowed: Vec<bool>,
+    /// Pods by cell that are tied to it.
+    pinned: Vec<u32>,
+    /// Pods by cell that are counted there, tied or in drafts.
+    counted: Vec<u32>,
+    /// Pods that may use any allowed cell.
+    loose: u32,
+    /// Whether it has rules of its own that decide cells.
+    ruled: bool,
+    done: bool,
+}
+
+/// What is being arranged.
+struct Arranger<'a, 'p> {
+    context: &'a Context<'a, 'p>,
+    compiled: &'a Compiled<'p>,
+    topology: &'a Topology,
+    brief: &'a Brief,
+    prices: &'a Prices,
+    kinds: IdVec<KindId, Progress>,
+    /// Pending pods in known domains, by what counts them.
+    counts: BTreeMap<(SelectionId, KeyId), Vec<i64>>,
+    drafts: Vec<Draft>,
+    out: BTreeMap<KindId, (u32, Cause)>,
+    /// For each kind, the others that anti-affinity over a key keeps out of its domains.
+    foes: IdVec<KindId, Vec<(KeyId, KindId)>>,
+    /// For each kind, the first of the kinds that affinity ties together with it.
+    ties: IdVec<KindId, KindId>,
+    /// For each kind, whether another's affinity needs it.
+    needed: IdVec<KindId, bool>,
+}
+
+/// Whether there is anything to arrange: rules between pods, or preferences that take part.
+pub(crate) fn is_needed(compiled: &Compiled<'_>, wishful: bool) -> bool {
+    let soft = || {
+        compiled.wishes.untainted.iter().any(|sites| !sites.includes(&compiled.usable))
+            || compiled.wishes.terms.values().any(|terms| !terms.is_empty())
+    };
+    let rules = compiled.topology.rules.values().any(|rules| {
+        rules.near.is_some()
+            || rules.spreads.iter().any(|spread| spread.hard || wishful)
+            || rules.far.iter().any(|term| term.over != Over::Host)
+            || wishful && !(rules.wish_near.is_empty() && rules.wish_far.is_empty())
+    });
+    rules || wishful && soft()
+}
+
+/// Divides the kinds of a problem into classes without rules over domains.
+pub(crate) fn arrange<'p>(
+    context: &Context<'_, 'p>,
+    prices: &Prices,
+    brief: &Brief,
+) -> Arrangement<'p> {
+    let compiled = context.compiled;
+    let mut arranger = Arranger {
+        context,
+        compiled,
+        topology: &compiled.topology,
+        brief,
+        prices,
+        kinds: compiled.kinds.iter().map(|_| Progress::default()).collect(),
+        counts: BTreeMap::new(),
+        drafts: Vec::new(),
+        out: BTreeMap::new(),
+        foes: affinity::foes(&compiled.topology, &compiled.kinds),
+        ties: affinity::ties(&compiled.topology, &compiled.kinds),
+        needed: affinity::needed(&compiled.topology, &compiled.kinds),
+    };
+    arranger.prepare();
+    for kind in arranger.order() {
+        arranger.place(kind);
+    }
+    arranger.finish()
+}
+
+impl<'p> Arranger<'_, 'p> {
+    /// The class that stands for a kind before it is divided.
+    fn class(&self, kind: KindId) -> &Class {
+        &self.compiled.classes[ClassId::from_index(kind.index())]
+    }
+
+    fn is_wishful(&self, kind: KindId) -> bool {
+        self.brief.wishful[kind]
+    }
+
+    /// Works out the cells of every kind that needs any, and what is to be counted.
+    fn prepare(&mut self) {
+        let kinds: Vec<KindId> = self.kinds.ids().collect();
+        for kind in &kinds {
+            let keys = self.keys(*kind);
+            for (selection, key) in self.counted_by(*kind) {
+                let domains = self.topology.keys[key].domains.len();
+                let _counts =
+                    self.counts.entry((selection, key)).or_insert_with(|| vec![0; domains]);
+            }
+            let ruled = self.is_ruled(*kind);
+            let cells = if keys.is_empty() { Vec::new() } else { self.cells(*kind, &keys) };
+            self.kinds[*kind] = Progress {
+                allowed: vec![true; cells.len()],
+                pinned: vec![0; cells.len()],
+                counted: vec![0; cells.len()],
+                loose: self.class(*kind).count,
+                keys,
+                cells,
+                ruled,
+                done: false,
+            };
+        }
+    }
+
+    /// The keys whose domains matter for a kind: those of its own rules, and those over which others'
+    /// affinity or anti-affinity points at it.
+    fn keys(&self, kind: KindId) -> Vec<KeyId> {
+        let rules = &self.topology.rules[kind];
+        let wishful = self.is_wishful(kind);
+        let mut over: Vec<Over> = Vec::new();
+        over.extend(
+            rules.spreads.iter().filter(|spread| spread.hard || wishful).map(|spread| spread.over),
+        );
+        over.extend(rules.near.iter().flat_map(|near| &near.over));
+        over.extend(rules.far.iter().map(|term| term.over));
+        if wishful {
+            over.extend(rules.wish_near.iter().chain(&rules.wish_far).map(|(_, term)| term.over));
+        }
+        let own = over.into_iter().filter_map(|over| match over {
+            Over::Host => None,
+            Over::Key(key) => Some(key),
+        });
+        let mut keys: Vec<KeyId> = own.collect();
+        keys.extend(self.compiled.kinds[kind].sticky.iter().copied());
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// What the rules of a kind count, over keys.
+    fn counted_by(&self, kind: KindId) -> Vec<(SelectionId, KeyId)> {
+        let rules = &self.topology.rules[kind];
+        let spreads = rules.spreads.iter().map(|spread| (spread.selection, spread.over));
+        let near = rules.near.iter();
+        let near = near.flat_map(|near| near.over.iter().map(|over| (near.selection, *over)));
+        let wishes = rules.wish_near.iter().chain(&rules.wish_far);
+        let wishes = wishes.map(|(_, term)| (term.selection, term.over));
+        let all = spreads.chain(near).chain(wishes);
+        all.filter_map(|(selection, over)| match over {
+            Over::Host => None,
+            Over::Key(key) => Some((selection, key)),
+        })
+        .collect()
+    }
+
+    /// Whether a kind has rules of its own that decide its cells or with whom it shares a node.
+    fn is_ruled(&self, kind: KindId) -> bool {
+        let rules = &self.topology.rules[kind];
+        let wishful = self.is_wishful(kind);
+        let key = |over: Over| over != Over::Host;
+        rules.near.is_some()
+            || !self.foes[kind].is_empty()
+            || rules.spreads.iter().any(|one| key(one.over) && (one.hard || wishful))
+            || wishful
+                && rules.wish_near.iter().chain(&rules.wish_far).any(|(_, term)| key(term.over))
+    }
+
+    /// The kinds with rules, in the order in which they are arranged.
+    fn order(&self) -> Vec<KindId> {
+        let levels = affinity::levels(self.topology, &self.compiled.kinds);
+        let mut order: Vec<KindId> =
+            self.kinds.iter().filter(|(_, kind)| kind.ruled).map(|(id, _)| id).collect();
+        order.sort_by_key(|kind| {
+            (
+                levels[*kind],
+                !self.brief.early.contains(kind),
+                Reverse(self.class(*kind).priority),
+                self.kinds[*kind].cells.len(),
+                *kind,
+            )
+        });
+        order
+    }
+
+    /// Gives the pods of one kind their cells.
+    fn place(&mut self, kind: KindId) {
+        self.kinds[kind].done = true;
+        if self.kinds[kind].cells.is_empty() && !self.kinds[kind].keys.is_empty() {
+            // Nothing that it could use has the labels: the packer finds no place either.
+            return;
+        }
+        let near = self.topology.rules[kind].near.clone();
+        self.shun(kind);
+        if let Some(near) = &near {
+            if near.over.contains(&Over::Host) {
+                self.share_nodes(kind, near);
+                return;
+            }
+            if !self.approach(kind, near) {
+                return;
+            }
+        }
+        if self.steps(kind) {
+            let count = self.kinds[kind].loose;
+            self.spread_out(kind, count, near.as_ref());
+            let left = self.kinds[kind].loose;
+            if left > 0 {
+                self.leave_out(kind, left, self.spread_cause(kind));
+            }
+        } else if self.kinds[kind].cells.len() > 1 && self.has_open_foe(kind) {
+            self.settle(kind);
+        } else if self.kinds[kind].allowed.iter().filter(|allowed| **allowed).count() == 1 {
+            let cell = self.kinds[kind].allowed.iter().position(|allowed| *allowed).unwrap_or(0);
+            let count = self.kinds[kind].loose;
+            self.pin(kind, cell, count);
+        }
+    }
+
+    /// Ties loose pods of a kind to a cell.
+    fn pin(&mut self, kind: KindId, cell: usize, count: u32) {
+        let progress = &mut self.kinds[kind];
+        let count = count.min(progress.loose);
+        progress.loose -= count;
+        progress.pinned[cell] += count;
+        self.count(kind, cell, count);
+    }
+
+    /// Counts pods of a kind in the domains of a cell.
+    fn count(&mut self, kind: KindId, cell: usize, count: u32) {
+        self.kinds[kind].counted[cell] += count;
+        let domains = self.kinds[kind].cells[cell].domains.clone();
+        for selection in &self.topology.selected_by[kind] {
+            for (key, domain) in &domains {
+                if let Some(counts) = self.counts.get_mut(&(*selection, *key)) {
+                    counts[*domain as usize] += i64::from(count);
+                }
+            }
+        }
+    }
+
+    /// Whether a cell may have more pods of a kind, as far as earlier packings showed.
+    fn is_below_ceiling(&self, kind: KindId, cell: usize) -> bool {
+        let ceiling = self.brief.ceilings.get(&(kind, cell));
+        ceiling.is_none_or(|ceiling| self.kinds[kind].counted[cell] < *ceiling)
+    }
+
+    /// Notes that pods of a kind have no cell.
+    fn leave_out(&mut self, kind: KindId, count: u32, cause: Cause) {
+        self.kinds[kind].loose -= count.min(self.kinds[kind].loose);
+        let out = self.out.entry(kind).or_insert((0, cause));
+        out.0 += count;
+    }
+}

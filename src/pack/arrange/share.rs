@@ -1,0 +1,309 @@
+//! Affinity over single nodes: pods that must share a node become one class.
+//!
+//! A pod that needs another on its node can go where one is bound already, or beside a pending one:
+//! then the two are packed as one thing, as heavy as both. Those who need each other and have nobody
+//! bound all go to one node, as many as it holds, since the first of them decides for the others.
+
+use super::cell::most_on_any;
+use super::{Arranger, Draft, KindId};
+use crate::compile::{Bits, Class, Id, Near, NodeId, Over};
+use crate::explain::Cause;
+
+/// The most drafts that followers are given to one by one.
+const MAX_DRAFTS: usize = 4096;
+
+impl Arranger<'_, '_> {
+    /// Gives the pods of a kind nodes that they share with those that they need.
+    pub(super) fn share_nodes(&mut self, kind: KindId, near: &Near) {
+        if !self.topology.selections[near.selection].bound.is_empty() {
+            self.join_bound(kind, near);
+        }
+        let first = self.drafts.len();
+        self.tie_down(near, kind);
+        self.join_drafts(kind, near, first);
+        if self.kinds[kind].loose > 0
+            && self.topology.selects(near.selection, kind)
+            && !self.is_anywhere(near)
+        {
+            self.found(kind);
+        }
+        let left = self.kinds[kind].loose;
+        if left > 0 {
+            self.leave_out(kind, left, Cause::AntiAffinity);
+        }
+    }
+
+    /// Pods that go to running nodes where what they need is bound.
+    fn join_bound(&mut self, kind: KindId, near: &Near) {
+        let mut sites = self.compiled.rows[self.class(kind).row].clone();
+        sites.and(&self.nodes_with(near.selection));
+        for over in &near.over {
+            let Over::Key(key) = over else { continue };
+            let bound = self.bound(near.selection, *key, None);
+            for (domain, count) in self.topology.keys[*key].domains.iter().zip(bound) {
+                if count == 0 {
+                    sites.and_not(domain);
+                }
+            }
+        }
+        let class = self.class(kind);
+        let room = sites.iter().map(|site| {
+            let node = NodeId::from_index(site - self.compiled.offers.len());
+            super::super::running::room(self.context, node).takes(class)
+        });
+        let room = room.fold(0_u32, u32::saturating_add).min(self.kinds[kind].loose);
+        self.place_within(kind, room, &sites);
+    }
+
+    /// Places up to so many pods of a kind on these sites, cell by cell where it has rules over keys.
+    fn place_within(&mut self, kind: KindId, count: u32, sites: &Bits) {
+        let rules = self.rules(kind);
+        let mut left = count;
+        if self.kinds[kind].cells.is_empty() || rules.levels.is_empty() {
+            if left > 0 {
+                self.kinds[kind].loose -= left;
+                let parts = vec![(kind, 1)];
+                self.drafts.push(Draft { parts, count: left, sites: sites.clone(), firm: Vec::new() });
+            }
+            return;
+        }
+        while left > 0 {
+            let Some(cell) = self.best_cell(kind, &rules, Some(sites)) else { return };
+            let mut within = sites.clone();
+            within.and(&self.kinds[kind].cells[cell].sites);
+            self.note(kind, cell, 1);
+            let same = self
+                .drafts
+                .iter_mut()
+                .find(|draft| draft.parts == [(kind, 1)] && draft.sites == within);
+            match same {
+                Some(draft) => draft.count += 1,
+                None => {
+                    let (parts, firm) = (vec![(kind, 1)], vec![(kind, cell)]);
+                    self.drafts.push(Draft { parts, count: 1, sites: within, firm });
+                }
+            }
+            left -= 1;
+        }
+    }
+
+    /// Counts pods of a kind in a cell without keeping them there: a draft has them.
+    fn note(&mut self, kind: KindId, cell: usize, count: u32) {
+        self.kinds[kind].loose -= count;
+        self.count(kind, cell, count);
+    }
+
+    /// Makes drafts of the pods that a kind may need on its node, so that it can join them.
+    fn tie_down(&mut self, near: &Near, follower: KindId) {
+        let kinds = self.topology.selections[near.selection].kinds.clone();
+        for kind in kinds.into_iter().filter(|kind| *kind != follower) {
+            let target = &self.kinds[kind];
+            if target.ruled && !target.done {
+                continue;
+            }
+            for cell in 0..target.cells.len() {
+                let count = std::mem::take(&mut self.kinds[kind].pinned[cell]);
+                if count > 0 {
+                    let sites = self.kinds[kind].cells[cell].best.clone();
+                    self.drafts.push(Draft { parts: vec![(kind, 1)], count, sites, firm: vec![(kind, cell)] });
+                }
+            }
+            let count = std::mem::take(&mut self.kinds[kind].loose);
+            if count > 0 {
+                let sites = self.loose_sites(kind);
+                self.drafts.push(Draft { parts: vec![(kind, 1)], count, sites, firm: Vec::new() });
+            }
+        }
+    }
+
+    /// Adds pods of a kind to drafts that hold what it needs, as evenly as they go.
+    fn join_drafts(&mut self, kind: KindId, near: &Near, _first: usize) {
+        let mut hosts: Vec<usize> = (0..self.drafts.len())
+            .filter(|at| {
+                self.drafts[*at].parts.iter().any(|(of, _)| self.topology.selects(near.selection, *of))
+            })
+            .collect();
+        hosts.truncate(MAX_DRAFTS);
+        let mut copies: u32 = hosts.iter().map(|at| self.drafts[*at].count).sum();
+        for at in hosts {
+            let mut count = self.drafts[at].count;
+            while count > 0 && self.kinds[kind].loose > 0 && copies > 0 {
+                let each = self.kinds[kind].loose.div_ceil(copies);
+                let Some((joined, sites, cell)) = self.fit_in(kind, at, each) else { break };
+                // Followers over keys change the counts with each node; others go to all nodes alike.
+                let steps = !self.rules(kind).levels.is_empty();
+                let times = if steps { 1 } else { (self.kinds[kind].loose / joined).clamp(1, count) };
+                let mut parts = self.drafts[at].parts.clone();
+                match parts.iter_mut().find(|(of, _)| *of == kind) {
+                    Some((_, held)) => *held += joined,
+                    None => parts.push((kind, joined)),
+                }
+                parts.sort_unstable();
+                let mut firm = self.drafts[at].firm.clone();
+                match cell {
+                    Some(cell) => {
+                        self.note(kind, cell, joined * times);
+                        firm.push((kind, cell));
+                    }
+                    None => self.kinds[kind].loose -= joined * times,
+                }
+                self.drafts.push(Draft { parts, count: times, sites, firm });
+                count -= times;
+                copies -= times;
+                self.drafts[at].count = count;
+            }
+            copies = copies.saturating_sub(count);
+        }
+        self.drafts.retain(|draft| draft.count > 0);
+    }
+
+    /// How many pods of a kind a draft can take in each of its nodes, on which sites, in which cell.
+    fn fit_in(&self, kind: KindId, at: usize, wanted: u32) -> Option<(u32, Bits, Option<usize>)> {
+        let draft = &self.drafts[at];
+        let held = draft.parts.iter().find(|(of, _)| *of == kind).map_or(0, |(_, count)| *count);
+        let apart = &self.compiled.kinds[kind].apart;
+        if draft.parts.iter().any(|(of, _)| apart.binary_search(of).is_ok()) {
+            return None;
+        }
+        let mut sites = draft.sites.clone();
+        sites.and(&self.compiled.rows[self.class(kind).row]);
+        let rules = self.rules(kind);
+        let mut most = wanted.min(self.kinds[kind].loose);
+        let mut cell = None;
+        if !rules.levels.is_empty() {
+            let best = self.best_cell(kind, &rules, Some(&sites))?;
+            sites.and(&self.kinds[kind].cells[best].sites);
+            most = most.min(self.legal_run(kind, best, most));
+            cell = Some(best);
+        } else if !self.kinds[kind].cells.is_empty() {
+            let cells = self.kinds[kind].cells.iter().zip(&self.kinds[kind].allowed);
+            let mut open = sites.emptied();
+            cells.filter(|(_, allowed)| **allowed).for_each(|(cell, _)| open.or(&cell.sites));
+            sites.and(&open);
+        }
+        most = most.min(self.cap(kind).saturating_sub(held));
+        while most > 0 {
+            let mut parts = draft.parts.clone();
+            match parts.iter_mut().find(|(of, _)| *of == kind) {
+                Some((_, held)) => *held += most,
+                None => parts.push((kind, most)),
+            }
+            let together = self.together(&parts)?;
+            if most_on_any(self, &together, &sites, 1) > 0 {
+                return Some((most, sites, cell));
+            }
+            most /= 2;
+        }
+        None
+    }
+
+    /// How many pods of a kind one node may hold by its own spreads over single nodes.
+    fn cap(&self, kind: KindId) -> u32 {
+        let rules = &self.topology.rules[kind].spreads;
+        let hosts = rules.iter().filter(|spread| {
+            spread.over == Over::Host
+                && (spread.hard || self.is_wishful(kind))
+                && self.topology.selects(spread.selection, kind)
+        });
+        let skew = hosts.map(|spread| u32::try_from(spread.max_skew).unwrap_or(u32::MAX)).min();
+        skew.unwrap_or(u32::MAX).min(self.class(kind).per_node)
+    }
+
+    /// How many pods of a kind in a row a cell may take, up to `most`.
+    fn legal_run(&self, kind: KindId, cell: usize, most: u32) -> u32 {
+        let rules = self.rules(kind);
+        let runs = rules.levels.iter().filter(|level| level.hard).map(|level| {
+            let domain = self.kinds[kind].cells[cell].domain(level.key);
+            level.run(self.counts_of(level), domain).min(i64::from(most))
+        });
+        u32::try_from(runs.min().unwrap_or(i64::from(most)).max(0)).unwrap_or(0)
+    }
+
+    /// All pods of a kind that need each other on one node, as many as it holds.
+    fn found(&mut self, kind: KindId) {
+        let class = self.class(kind);
+        let wanted = self.kinds[kind].loose.min(self.cap(kind));
+        let row = self.compiled.rows[class.row].clone();
+        let options: Vec<(Option<usize>, Bits, u32)> = if self.kinds[kind].cells.is_empty() {
+            if !self.kinds[kind].keys.is_empty() {
+                return;
+            }
+            vec![(None, self.best_sites(kind, &row).0, wanted)]
+        } else {
+            let cells = self.kinds[kind].cells.iter().enumerate();
+            cells
+                .filter(|(at, _)| self.kinds[kind].allowed[*at] && self.is_below_ceiling(kind, *at))
+                .map(|(at, cell)| (Some(at), cell.best.clone(), self.legal_run(kind, at, wanted)))
+                .collect()
+        };
+        let held = options.into_iter().map(|(cell, sites, legal)| {
+            let held = most_on_any(self, class, &sites, legal.min(wanted));
+            (held.min(legal), cell, sites)
+        });
+        let best = held.min_by_key(|(held, cell, _)| {
+            let cell = cell.map(|at| {
+                let hinted = self.brief.hints.get(&kind) == Some(&at);
+                (!hinted, self.kinds[kind].cells[at].cost, at)
+            });
+            (std::cmp::Reverse(*held), cell)
+        });
+        let Some((held, cell, sites)) = best.filter(|(held, _, _)| *held > 0) else { return };
+        let mut firm = Vec::new();
+        match cell {
+            Some(cell) => {
+                self.note(kind, cell, held);
+                firm.push((kind, cell));
+            }
+            None => self.kinds[kind].loose -= held,
+        }
+        self.drafts.push(Draft { parts: vec![(kind, held)], count: 1, sites, firm });
+    }
+
+    /// The sites that loose pods of a kind may use.
+    pub(super) fn loose_sites(&self, kind: KindId) -> Bits {
+        let row = &self.compiled.rows[self.class(kind).row];
+        let progress = &self.kinds[kind];
+        if progress.allowed.iter().all(|allowed| *allowed) {
+            return self.best_sites(kind, row).0;
+        }
+        let mut sites = row.emptied();
+        let open = progress.cells.iter().zip(&progress.allowed).filter(|(_, allowed)| **allowed);
+        open.for_each(|(cell, _)| sites.or(&cell.sites));
+        self.best_sites(kind, &sites).0
+    }
+
+    /// What pods that share a node ask for together; nothing where they can't.
+    pub(super) fn together(&self, parts: &[(KindId, u32)]) -> Option<Class> {
+        let ((first, count), others) = parts.split_first()?;
+        let mut sum = self.times(*first, *count)?;
+        for (kind, count) in others {
+            let more = self.times(*kind, *count)?;
+            if sum.ports.takes.overlaps(&more.ports.blocks) {
+                return None;
+            }
+            for (have, asked) in sum.request.iter_mut().zip(&more.request) {
+                *have = have.saturating_add(*asked);
+            }
+            sum.ports.takes.or(&more.ports.takes);
+            sum.ports.blocks.or(&more.ports.blocks);
+            sum.shared.extend(more.shared);
+            sum.per_node = sum.per_node.min(more.per_node);
+            sum.priority = sum.priority.max(more.priority);
+            sum.guest &= more.guest;
+        }
+        sum.shared.sort_unstable();
+        sum.shared.dedup();
+        sum.parts = parts.to_vec();
+        Some(sum)
+    }
+
+    /// So many pods of a kind as one; nothing where one node can't hold them by its own rules.
+    fn times(&self, kind: KindId, count: u32) -> Option<Class> {
+        let mut class = self.class(kind).clone();
+        class.per_node = class.per_node.checked_div(count)?;
+        for asked in &mut class.request {
+            *asked = asked.checked_mul(i64::from(count))?;
+        }
+        (class.per_node > 0).then_some(class)
+    }
+}

@@ -1,0 +1,345 @@
+//! Spreading a kind over its cells, one pod after another until the counts repeat.
+//!
+//! Each pod goes to a cell where kube-scheduler would accept it: for each spread the count of the cell's
+//! domain, this pod included, exceeds the lowest count of any domain by `maxSkew` at most. Of those it
+//! takes the one that honours most preferences, then the cheapest, then the emptiest. What is legal
+//! depends on the differences between counts alone; so once the differences are what they were some
+//! steps ago, those steps are repeated as often as pods are left.
+//!
+//! Source: kube-scheduler's `PodTopologySpread` filter,
+//! <https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/>.
+
+use super::Arranger;
+use super::cell::holds_any;
+use crate::compile::{Bits, Id, KeyId, KindId, Near, NodeId, Over, SelectionId, Term};
+use crate::explain::Cause;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// A spread of a kind over a key, as its pods are placed.
+#[derive(Debug)]
+pub(super) struct Level {
+    pub(super) key: KeyId,
+    selection: SelectionId,
+    max_skew: i64,
+    pub(super) hard: bool,
+    /// 1 where the kind counts itself.
+    own: i64,
+    /// What bound pods count for, by domain.
+    bound: Vec<i64>,
+    /// The domains that there are or could be.
+    open: Vec<bool>,
+    /// Fewer domains than the constraint asks for: the lowest count is taken as 0.
+    few: bool,
+}
+
+impl Level {
+    /// How many more pods a domain may take in a row.
+    pub(super) fn run(&self, counts: &[i64], domain: Option<u32>) -> i64 {
+        let Some(domain) = domain.map(|domain| domain as usize) else { return 0 };
+        let count = self.bound[domain] + counts[domain];
+        let (lowest, others) = (self.lowest(counts), self.lowest_but(counts, domain));
+        if self.own == 0 {
+            return if count - lowest <= self.max_skew { i64::MAX } else { 0 };
+        }
+        // The domain itself may be the lowest: then the lowest rises with it, up to the next.
+        (others.max(lowest) + self.max_skew - count).max(0)
+    }
+
+    /// The lowest count of the other domains; of none, no bound.
+    fn lowest_but(&self, counts: &[i64], domain: usize) -> i64 {
+        if self.few {
+            return 0;
+        }
+        let others = (0..counts.len()).filter(|at| *at != domain && self.open[*at]);
+        others.map(|at| self.bound[at] + counts[at]).min().unwrap_or(i64::MAX / 4)
+    }
+
+    fn lowest(&self, counts: &[i64]) -> i64 {
+        if self.few {
+            return 0;
+        }
+        let open = self.open.iter().zip(self.bound.iter().zip(counts));
+        open.filter(|(open, _)| **open).map(|(_, (bound, more))| bound + more).min().unwrap_or(0)
+    }
+}
+
+/// What one pod of a kind looks at before it chooses a cell.
+pub(super) struct Rules {
+    pub(super) levels: Vec<Level>,
+    /// Keys over which no two pods of the kind may be in one domain.
+    alone: Vec<KeyId>,
+    wish_near: Vec<(u32, SelectionId, KeyId)>,
+    wish_far: Vec<(u32, SelectionId, KeyId)>,
+}
+
+/// The weight of a spread that may be broken, beside preferences of 1 to 100.
+const SOFT_SPREAD: u32 = 100;
+
+impl Arranger<'_, '_> {
+    /// Whether the pods of a kind have to be placed one by one.
+    pub(super) fn steps(&self, kind: KindId) -> bool {
+        let rules = self.rules(kind);
+        !(rules.levels.is_empty()
+            && rules.alone.is_empty()
+            && rules.wish_near.is_empty()
+            && rules.wish_far.is_empty())
+    }
+
+    pub(super) fn rules(&self, kind: KindId) -> Rules {
+        let rules = &self.topology.rules[kind];
+        let wishful = self.is_wishful(kind);
+        let levels = rules.spreads.iter().filter(|spread| spread.hard || wishful);
+        let levels = levels.filter_map(|spread| {
+            let Over::Key(key) = spread.over else { return None };
+            let bound = self.bound(spread.selection, key, Some(&spread.counted));
+            let open = self.open_domains(kind, key, &spread.counted);
+            let few = open.iter().filter(|open| **open).count() < spread.min_domains;
+            Some(Level {
+                key,
+                selection: spread.selection,
+                max_skew: spread.max_skew,
+                hard: spread.hard,
+                own: i64::from(self.topology.selects(spread.selection, kind)),
+                bound,
+                open,
+                few,
+            })
+        });
+        let levels = levels.collect();
+        let alone = rules.far.iter().filter(|term| self.topology.selects(term.selection, kind));
+        let alone = alone.filter_map(|term| match term.over {
+            Over::Host => None,
+            Over::Key(key) => Some(key),
+        });
+        let wishes = |wishes: &[(u8, Term)]| -> Vec<(u32, SelectionId, KeyId)> {
+            let over_keys = wishes.iter().filter_map(|(weight, term)| match term.over {
+                Over::Host => None,
+                Over::Key(key) => Some((u32::from(*weight), term.selection, key)),
+            });
+            if wishful { over_keys.collect() } else { Vec::new() }
+        };
+        Rules {
+            levels,
+            alone: alone.collect(),
+            wish_near: wishes(&rules.wish_near),
+            wish_far: wishes(&rules.wish_far),
+        }
+    }
+
+    /// How many bound pods of a selection run in each domain, on counted sites.
+    pub(super) fn bound(
+        &self,
+        selection: SelectionId,
+        key: KeyId,
+        counted: Option<&Bits>,
+    ) -> Vec<i64> {
+        let key = &self.topology.keys[key];
+        let mut counts = vec![0; key.domains.len()];
+        for (node, count) in &self.topology.selections[selection].bound {
+            let site = self.compiled.site_of_node(*node);
+            let domain = key.of_site[site] as usize;
+            if domain < counts.len() && counted.is_none_or(|counted| counted.contains(site)) {
+                counts[domain] += i64::from(*count);
+            }
+        }
+        counts
+    }
+
+    /// The domains of a key that exist for a kind's spread, or could by a launch of the kind.
+    fn open_domains(&self, kind: KindId, key: KeyId, counted: &Bits) -> Vec<bool> {
+        let compiled = self.compiled;
+        let class = self.class(kind);
+        let set = &compiled.grounds.rules.sets()[compiled.kinds[kind].rules];
+        // Where the pod could be launched, if its volumes were elsewhere: a volume's zone restricts the
+        // pod, not the domains in which its fellows are counted.
+        let mut could = compiled.usable.clone();
+        could.and(counted);
+        could.and(&compiled.grounds.tolerated[set.tolerations]);
+        set.selector.iter().for_each(|atom| could.and(&compiled.grounds.holds[*atom]));
+        if let Some(terms) = &set.terms {
+            could.and(&compiled.any_term(terms));
+        }
+        for node in compiled.nodes.ids() {
+            could.remove(compiled.site_of_node(node));
+        }
+        let runs = |domain: &Bits| {
+            let mut nodes = compiled.nodes.ids().map(|node| compiled.site_of_node(node));
+            nodes.any(|site| counted.contains(site) && domain.contains(site))
+        };
+        let domains = self.topology.keys[key].domains.iter();
+        domains
+            .map(|domain| {
+                let mut offers = could.clone();
+                offers.and(domain);
+                holds_any(self, class, &offers) || runs(domain)
+            })
+            .collect()
+    }
+
+    /// Gives up to `count` loose pods of a kind their cells, as long as one is legal.
+    pub(super) fn spread_out(&mut self, kind: KindId, count: u32, near: Option<&Near>) {
+        let rules = self.rules(kind);
+        let mut seen: BTreeMap<Vec<i64>, (u32, Vec<u32>)> = BTreeMap::new();
+        let mut left = count.min(self.kinds[kind].loose);
+        while left > 0 {
+            let Some(cell) = self.best_cell(kind, &rules, None) else { return };
+            if let Some(near) = near
+                && !self.accompany(kind, cell, near)
+            {
+                self.kinds[kind].allowed[cell] = false;
+                continue;
+            }
+            self.pin(kind, cell, 1);
+            left -= 1;
+            if count <= REPEATS_AFTER || !self.brief.ceilings.is_empty() {
+                continue;
+            }
+            let now = (left, self.kinds[kind].pinned.clone());
+            if let Some((before, pinned)) = seen.insert(self.differences(kind, &rules), now) {
+                let period = before - left;
+                let times = left / period;
+                let steps: Vec<u32> =
+                    self.kinds[kind].pinned.iter().zip(&pinned).map(|(now, then)| now - then).collect();
+                for (cell, step) in steps.iter().enumerate().filter(|(_, step)| **step > 0) {
+                    self.pin(kind, cell, step * times);
+                }
+                left -= period * times;
+                seen.clear();
+            }
+        }
+    }
+
+    /// What is legal and wished for next depends on this alone.
+    fn differences(&self, kind: KindId, rules: &Rules) -> Vec<i64> {
+        let mut differences = Vec::new();
+        for level in &rules.levels {
+            let counts = self.pending(level.selection, level.key);
+            let lowest = level.lowest(counts);
+            let count = level.bound.iter().zip(counts).map(|(bound, more)| bound + more - lowest);
+            differences.extend(count);
+        }
+        for (_, selection, key) in rules.wish_near.iter().chain(&rules.wish_far) {
+            differences.extend(self.pending(*selection, *key).iter().map(|count| (*count).min(2)));
+        }
+        let progress = &self.kinds[kind];
+        differences.extend(progress.allowed.iter().map(|allowed| i64::from(*allowed)));
+        if !rules.alone.is_empty() {
+            differences.extend(progress.pinned.iter().map(|count| i64::from(*count)));
+        }
+        differences
+    }
+
+    /// What pending pods count for in a spread, by domain.
+    pub(super) fn counts_of(&self, level: &Level) -> &[i64] {
+        self.pending(level.selection, level.key)
+    }
+
+    fn pending(&self, selection: SelectionId, key: KeyId) -> &[i64] {
+        self.counts.get(&(selection, key)).map_or(&[], |counts| counts)
+    }
+
+    /// The best cell that one more pod of a kind may use, of those that overlap these sites.
+    pub(super) fn best_cell(
+        &self,
+        kind: KindId,
+        rules: &Rules,
+        within: Option<&Bits>,
+    ) -> Option<usize> {
+        let progress = &self.kinds[kind];
+        let hint = self.brief.hints.get(&kind).copied();
+        let lowest: Vec<i64> = rules
+            .levels
+            .iter()
+            .map(|level| level.lowest(self.pending(level.selection, level.key)))
+            .collect();
+        let mut best: Option<(_, usize)> = None;
+        for (at, cell) in progress.cells.iter().enumerate().filter(|(at, _)| progress.allowed[*at]) {
+            if !self.is_below_ceiling(kind, at)
+                || within.is_some_and(|sites| !sites.overlaps(&cell.sites))
+            {
+                continue;
+            }
+            let mut honoured = u64::from(cell.honoured);
+            let mut crowd = 0;
+            let mut legal = true;
+            for (level, lowest) in rules.levels.iter().zip(&lowest) {
+                let Some(domain) = cell.domain(level.key) else { continue };
+                let count = level.bound[domain as usize]
+                    + self.pending(level.selection, level.key)[domain as usize];
+                let kept = count + level.own - lowest <= level.max_skew;
+                legal &= kept || !level.hard;
+                honoured += u64::from(if kept && !level.hard { SOFT_SPREAD } else { 0 });
+                crowd += count;
+            }
+            for key in &rules.alone {
+                let domain = cell.domain(*key);
+                let taken = progress.cells.iter().zip(&progress.pinned);
+                legal &= !taken
+                    .clone()
+                    .any(|(other, count)| *count > 0 && other.domain(*key) == domain);
+            }
+            if !legal {
+                continue;
+            }
+            for (weight, selection, key) in &rules.wish_near {
+                honoured += u64::from(if self.is_near(kind, *selection, *key, cell.domain(*key)) {
+                    *weight
+                } else {
+                    0
+                });
+            }
+            for (weight, selection, key) in &rules.wish_far {
+                let met = self.has_any(*selection, *key, cell.domain(*key));
+                honoured += u64::from(if met { 0 } else { *weight });
+            }
+            let score = (Reverse(honoured), hint != Some(at), cell.cost, crowd);
+            if best.as_ref().is_none_or(|(least, _)| score < *least) {
+                best = Some((score, at));
+            }
+        }
+        best.map(|(_, at)| at)
+    }
+
+    /// Whether a pod of the selection is known to be in a domain.
+    pub(super) fn has_any(&self, selection: SelectionId, key: KeyId, domain: Option<u32>) -> bool {
+        let Some(domain) = domain else { return false };
+        let pending = self.pending(selection, key).get(domain as usize).is_some_and(|n| *n > 0);
+        pending || self.bound(selection, key, None)[domain as usize] > 0
+    }
+
+    /// Whether a wish to be near a selection is met in a domain; the first of its own kind meets it
+    /// anywhere.
+    fn is_near(&self, kind: KindId, selection: SelectionId, key: KeyId, domain: Option<u32>) -> bool {
+        self.has_any(selection, key, domain)
+            || self.topology.selects(selection, kind)
+                && self.topology.selections[selection].bound.is_empty()
+                && self.pending(selection, key).iter().all(|count| *count == 0)
+    }
+
+    /// Why the rest of a spread kind has no cell.
+    pub(super) fn spread_cause(&self, kind: KindId) -> Cause {
+        let rules = self.rules(kind);
+        let level = rules.levels.iter().find(|level| level.hard);
+        match level {
+            Some(level) => self.level_cause(level),
+            None => Cause::AntiAffinity,
+        }
+    }
+
+    fn level_cause(&self, _level: &Level) -> Cause {
+        Cause::AntiAffinity
+    }
+
+    /// The sites of running nodes of a selection's bound pods.
+    pub(super) fn nodes_with(&self, selection: SelectionId) -> Bits {
+        let compiled = self.compiled;
+        let mut bits = compiled.usable.emptied();
+        let bound: &Vec<(NodeId, u32)> = &self.topology.selections[selection].bound;
+        bound.iter().for_each(|(node, _)| bits.insert(compiled.offers.len() + node.index()));
+        bits
+    }
+}
+
+/// Kinds of more pods than this are looked at for repeating steps.
+const REPEATS_AFTER: u32 = 24;

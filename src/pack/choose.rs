@@ -1,0 +1,163 @@
+//! Choosing among arrangements: arrange, pack, and see what stays out.
+//!
+//! An arrangement is made before it is known what can be bought, so a part may turn out too large for
+//! its cell. Then the kind is arranged again with that cell's ceiling in mind, until every part that
+//! others count on is placed. Preferences are given up, kind by kind, only where pods stay out; a kind
+//! that found no cell is arranged again before the others.
+
+use super::arrange::{Arrangement, Brief, Prices, arrange, is_needed};
+use super::state::{Context, State};
+use crate::compile::{ClassId, Compiled, Id, IdVec, KindId};
+use crate::explain::Cause;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// A packing, of classes that an arrangement made, or of the kinds as they are.
+#[derive(Debug)]
+pub(crate) struct Packed<'p> {
+    pub(crate) arrangement: Option<Arrangement<'p>>,
+    pub(crate) state: State,
+}
+
+/// How often an arrangement is made anew because parts of it have no room.
+const MAX_ROUNDS: u32 = 24;
+/// How often one is made anew for kinds that stay out.
+const MAX_CONCESSIONS: u32 = 4;
+
+impl<'p> Packed<'p> {
+    /// The classes that are packed.
+    pub(crate) fn compiled<'a>(&'a self, whole: &'a Compiled<'p>) -> &'a Compiled<'p> {
+        self.arrangement.as_ref().map_or(whole, |arrangement| &arrangement.compiled)
+    }
+
+    /// For each kind, how many pods have no place.
+    pub(crate) fn left(&self, whole: &Compiled<'p>) -> IdVec<KindId, u32> {
+        let mut left: IdVec<KindId, u32> = whole.kinds.iter().map(|_| 0).collect();
+        let compiled = self.compiled(whole);
+        for (class, count) in self.state.left.iter().filter(|(_, count)| **count > 0) {
+            for (kind, each) in &compiled.classes[class].parts {
+                left[*kind] += each * count;
+            }
+        }
+        for (kind, (count, _)) in self.out() {
+            left[*kind] += count;
+        }
+        left
+    }
+
+    /// For each kind of which some pods found no cell, how many, and why.
+    pub(crate) fn out(&self) -> impl Iterator<Item = (&KindId, &(u32, Cause))> {
+        self.arrangement.iter().flat_map(|arrangement| &arrangement.out)
+    }
+
+    /// What makes one packing better than another: less is better.
+    fn rank(&self, context: &Context<'_, 'p>) -> impl Ord + use<'p> {
+        let compiled = self.compiled(context.compiled);
+        let context = Context { compiled, ..*context };
+        let mut unplaced: BTreeMap<Reverse<i32>, u64> = BTreeMap::new();
+        for (kind, count) in self.left(context.compiled).iter() {
+            let class = ClassId::from_index(kind.index());
+            let _ = class;
+            *unplaced.entry(Reverse(self.priority(context.compiled, kind))).or_insert(0) +=
+                u64::from(*count);
+        }
+        let nodes: u64 = self.state.groups.iter().map(|group| u64::from(group.times)).sum();
+        (unplaced.into_values().collect::<Vec<u64>>(), self.state.cost(&context), nodes)
+    }
+
+    fn priority(&self, compiled: &Compiled<'_>, kind: KindId) -> i32 {
+        compiled.exemplar(kind).map_or(0, |pod| pod.priority)
+    }
+}
+
+/// Arranges and packs.
+pub(crate) fn choose<'p>(
+    context: &Context<'_, 'p>,
+    pack: fn(&Context<'_, '_>) -> State,
+) -> Packed<'p> {
+    if !is_needed(context.compiled, context.wishful) {
+        return Packed { arrangement: None, state: pack(context) };
+    }
+    let chooser = Chooser { context, prices: Prices::of(context.compiled), pack };
+    let brief = Brief::new(context.compiled, context.wishful);
+    let best = chooser.solve(&brief);
+    chooser.concede(brief, best)
+}
+
+struct Chooser<'a, 'p> {
+    context: &'a Context<'a, 'p>,
+    prices: Prices,
+    pack: fn(&Context<'_, '_>) -> State,
+}
+
+impl<'p> Chooser<'_, 'p> {
+    /// Arranges and packs until what others count on is placed.
+    fn solve(&self, brief: &Brief) -> Packed<'p> {
+        let mut brief = brief.clone();
+        let mut round = 0;
+        loop {
+            let arrangement = arrange(self.context, &self.prices, &brief);
+            let context = Context { compiled: &arrangement.compiled, ..*self.context };
+            let state = (self.pack)(&context);
+            let short = shortfalls(&arrangement, &state);
+            if short.is_empty() {
+                return Packed { arrangement: Some(arrangement), state };
+            }
+            round += 1;
+            for (place, held) in short {
+                // Rather than go on for ever, a cell that is never right is given up.
+                let held = if round > MAX_ROUNDS { 0 } else { held };
+                let _former = brief.ceilings.insert(place, held);
+            }
+        }
+    }
+
+    /// Gives up preferences where pods stay out, and looks after kinds first that found no cell.
+    fn concede(&self, mut brief: Brief, mut best: Packed<'p>) -> Packed<'p> {
+        let whole = self.context.compiled;
+        for _ in 0..MAX_CONCESSIONS {
+            let left = best.left(whole);
+            let mut changed = false;
+            for (kind, _) in left.iter().filter(|(_, left)| **left > 0) {
+                changed |= std::mem::replace(&mut brief.wishful[kind], false);
+                if best.out().any(|(out, _)| *out == kind) && !brief.early.contains(&kind) {
+                    brief.early.push(kind);
+                    changed = true;
+                }
+            }
+            if !changed {
+                return best;
+            }
+            let other = self.solve(&brief);
+            if other.rank(self.context) < best.rank(self.context) {
+                best = other;
+            }
+        }
+        if best.left(whole).values().any(|left| *left > 0) && self.context.wishful {
+            let other = self.solve(&Brief::new(whole, false));
+            if other.left(whole).values().sum::<u32>() < best.left(whole).values().sum::<u32>() {
+                return other;
+            }
+        }
+        best
+    }
+}
+
+/// The cells that hold fewer pods of a kind than others count on, with how many they hold.
+fn shortfalls(arrangement: &Arrangement<'_>, state: &State) -> BTreeMap<(KindId, usize), u32> {
+    let mut held: BTreeMap<(KindId, usize), (u32, u32)> = BTreeMap::new();
+    for (class, firm) in arrangement.firm.iter() {
+        for place in firm {
+            let of_class = &arrangement.compiled.classes[class];
+            let each = of_class.parts.iter().find(|(kind, _)| *kind == place.0);
+            let each = each.map_or(0, |(_, count)| *count);
+            let entry = held.entry(*place).or_insert((0, 0));
+            entry.0 += each * (of_class.count - state.left[class]);
+            entry.1 += each * state.left[class];
+        }
+    }
+    held.into_iter()
+        .filter(|(_, (_, left))| *left > 0)
+        .map(|(place, (placed, _))| (place, placed))
+        .collect()
+}
