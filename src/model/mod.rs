@@ -9,6 +9,7 @@ mod instance;
 mod label;
 mod node;
 mod normal;
+mod placeholder;
 mod pod;
 mod pool;
 mod price;
@@ -29,6 +30,7 @@ pub use affinity::{
 pub use instance::{InstanceType, Offering, Reservation};
 pub use label::{Labels, well_known};
 pub use node::Node;
+pub use placeholder::Placeholder;
 pub use pod::{HostPort, Pod, Volume};
 pub use pool::{Budget, ConsolidationPolicy, Disruption, NodePool};
 pub use price::{ParsePriceError, Price};
