@@ -1,6 +1,6 @@
 //! Says what to launch for the pending pods of a problem document, or of bundled data.
 //!
-//!     plan [PROBLEM.json] [--node-fee USD] [--baseline] [--json]
+//!     plan [PROBLEM.json] [--overlay FILE.json] [--node-fee USD] [--baseline] [--json]
 //!
 //! It prints the plan as a table, or with `--json` the plan document with `stats.solveSeconds`
 //! added: the wall time of the library's calls, compiling included, parsing excluded. The plan is
@@ -14,13 +14,15 @@
     reason = "an example does the input, output and timing that the library must not"
 )]
 
+use plimsoll::model::PriceOverlay;
 use plimsoll::{Effort, Error, Options, PreferencePolicy, Price, Problem, Solver, verify};
 use std::process::ExitCode;
 use std::time::Instant;
 
-const USAGE: &str = "usage: plan [PROBLEM.json] [--node-fee USD] [--preferences respect|ignore] [--baseline] [--json]
+const USAGE: &str = "usage: plan [PROBLEM.json] [--overlay FILE.json] [--node-fee USD] [--preferences respect|ignore] [--baseline] [--json]
 
   PROBLEM.json    the problem document; bundled data by default
+  --overlay FILE  a list of price overlays, applied in its order
   --node-fee USD  a fee per node and hour, part of what is minimised
   --preferences   what preferences count for: respect (problems with any are refused yet) or ignore
   --baseline      first fit decreasing, blind to prices, to compare with
@@ -46,6 +48,7 @@ impl From<Error> for Failure {
 #[derive(Default)]
 struct Arguments {
     path: Option<String>,
+    overlays: Option<String>,
     options: Options,
     json: bool,
     help: bool,
@@ -68,6 +71,10 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Failure> 
             "--json" => arguments.json = true,
             "--help" | "-h" => arguments.help = true,
             "--baseline" => arguments.options.effort = Effort::FirstFit,
+            "--overlay" => {
+                let path = words.next().ok_or_else(|| refused("--overlay needs a file"))?;
+                arguments.overlays = Some(path);
+            }
             "--node-fee" => {
                 let fee = words.next().ok_or_else(|| refused("--node-fee needs an amount"))?;
                 arguments.options.objective.node_fee = fee
@@ -97,20 +104,23 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Failure> 
     Ok(arguments)
 }
 
+fn read(path: &str) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| refused(format!("{path}: {error}")))
+}
+
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.help {
         println!("{USAGE}");
         return Ok(());
     }
-    let problem = match &arguments.path {
+    let mut problem = match &arguments.path {
         None => plimsoll_testdata::problem("web-small")
             .ok_or_else(|| refused("the bundled problem is missing"))?,
-        Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| refused(format!("{path}: {error}")))?;
-            Problem::from_json(&text)?
-        }
+        Some(path) => Problem::from_json(&read(path)?)?,
     };
+    if let Some(path) = &arguments.overlays {
+        problem = problem.with_price_overlays(&PriceOverlay::list_from_json(&read(path)?)?)?;
+    }
 
     let start = Instant::now();
     let plan = Solver::new(&problem)?.provision(&arguments.options)?;

@@ -113,8 +113,50 @@ pub enum Cause {
         /// The driver.
         driver: Arc<str>,
     },
-    /// Nodes of the problem run pods that the pod may not be with.
+    /// Nodes of the problem run pods that the pod may not share a node with.
     AntiAffinity,
+    /// The domains that the pod could use have as many of the pods that it spreads with as its spread
+    /// constraint allows.
+    TopologySpread {
+        /// The label whose values are the domains.
+        key: Arc<str>,
+        /// How far a domain's count may exceed the lowest.
+        max_skew: u32,
+        /// The lowest count of all domains; 0 while there are fewer than `minDomains`.
+        least: u32,
+        /// The domains that may take no more, each with its count of pods, by domain.
+        full: Vec<(Arc<str>, u32)>,
+    },
+    /// The pod must be in one domain with certain pods, and can't.
+    PodAffinity {
+        /// The label whose values are the domains.
+        key: Arc<str>,
+        /// The domains in which such pods are, sorted; none where no such pod has a place.
+        domains: Vec<Arc<str>>,
+    },
+    /// The domains that the pod could use hold pods that it may not be with.
+    PodAntiAffinity {
+        /// The label whose values are the domains.
+        key: Arc<str>,
+        /// The domains that are ruled out, sorted.
+        domains: Vec<Arc<str>>,
+    },
+    /// Pods need each other in one domain, and none of them can be bound first.
+    MutualAffinity,
+    /// A topology rule of the pod needs a label that no node it could use has.
+    TopologyKey {
+        /// The label.
+        key: Arc<str>,
+    },
+    /// The pod is a placeholder that may only use free room, and there is none.
+    ///
+    /// See [`Placeholder::Free`](crate::model::Placeholder::Free).
+    Placeholder,
+    /// The node pool is static, and its nodes have no room for the pod.
+    StaticPool {
+        /// The node pool.
+        pool: Arc<str>,
+    },
     /// Nodes of the problem are ruled out for another reason.
     Existing {
         /// What they lack.
@@ -150,6 +192,8 @@ pub enum Miss {
     Resources,
     /// Their host ports are taken.
     HostPorts,
+    /// They are in domains that the pod's spread, affinity or anti-affinity rules out.
+    Topology,
 }
 
 impl LabelConflict {

@@ -27,6 +27,13 @@ impl Cause {
             Self::NodeName { .. } => "node-name",
             Self::VolumeLimit { .. } => "volume-limit",
             Self::AntiAffinity => "anti-affinity",
+            Self::TopologySpread { .. } => "topology-spread",
+            Self::PodAffinity { .. } => "pod-affinity",
+            Self::PodAntiAffinity { .. } => "pod-anti-affinity",
+            Self::MutualAffinity => "pod-affinity-cycle",
+            Self::TopologyKey { .. } => "topology-key",
+            Self::Placeholder => "placeholder",
+            Self::StaticPool { .. } => "static-pool",
             Self::Existing { miss } => match miss {
                 Miss::Deleting => "existing-deleting",
                 Miss::Labels => "existing-labels",
@@ -34,6 +41,7 @@ impl Cause {
                 Miss::Zone => "existing-volume-zone",
                 Miss::Resources => "existing-resources",
                 Miss::HostPorts => "existing-host-ports",
+                Miss::Topology => "existing-topology",
             },
         }
     }
@@ -94,6 +102,33 @@ impl fmt::Display for Cause {
             Self::AntiAffinity => {
                 f.write_str("existing nodes run pods that anti-affinity keeps apart from the pod")
             }
+            Self::TopologySpread { key, max_skew, least, full } => {
+                write!(f, "the pods spread over {key} with a skew of at most {max_skew}: ")?;
+                write!(f, "the lowest count is {least}")?;
+                counts(f, full)
+            }
+            Self::PodAffinity { key, domains } => match domains.as_slice() {
+                [] => write!(f, "the pod must share {key} with pods of which none has a place"),
+                some => write!(f, "the pod must share {key} with pods in {}", list(some)),
+            },
+            Self::PodAntiAffinity { key, domains } => match domains.as_slice() {
+                [] => write!(f, "anti-affinity over {key} keeps the pod apart from other pods"),
+                some => write!(f, "anti-affinity keeps the pod out of {key} {}", list(some)),
+            },
+            Self::MutualAffinity => {
+                f.write_str("the pod and others need each other, so that none can be first")
+            }
+            Self::TopologyKey { key } => {
+                write!(f, "the pod's topology rules need the label {key}, ")?;
+                f.write_str("which no node that it could use has")
+            }
+            Self::Placeholder => {
+                f.write_str("the pod is a placeholder for free room, and no room is free")
+            }
+            Self::StaticPool { pool } => {
+                write!(f, "node pool {pool} has a fixed number of nodes, ")?;
+                f.write_str("none of them with room for the pod")
+            }
             Self::Existing { miss } => f.write_str(match miss {
                 Miss::Deleting => "existing nodes are being deleted",
                 Miss::Labels => "existing nodes don't have the labels that the pod needs",
@@ -101,6 +136,7 @@ impl fmt::Display for Cause {
                 Miss::Zone => "existing nodes aren't in a zone of the pod's volumes",
                 Miss::Resources => "existing nodes have too little left for the pod's requests",
                 Miss::HostPorts => "existing nodes have no free host port for the pod",
+                Miss::Topology => "existing nodes are where the pod's topology rules don't let it",
             }),
         }
     }
@@ -168,6 +204,18 @@ fn list(values: &[Arc<str>]) -> String {
     }
 }
 
+/// ", a has 3, b has 3, 7 more".
+fn counts(f: &mut fmt::Formatter<'_>, domains: &[(Arc<str>, u32)]) -> fmt::Result {
+    for (domain, count) in domains.iter().take(MOST_VALUES) {
+        let domain = if domain.is_empty() { "\"\"" } else { domain };
+        write!(f, ", {domain} has {count}")?;
+    }
+    match domains.len().saturating_sub(MOST_VALUES) {
+        0 => Ok(()),
+        more => write!(f, ", {more} more"),
+    }
+}
+
 /// A taint as `kubectl taint` has it: `key=value:effect`, or `key:effect` without a value.
 fn taint_text(taint: &Taint) -> String {
     let effect = match taint.effect {
@@ -180,228 +228,4 @@ fn taint_text(taint: &Taint) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Operator, Requirement, Resources};
-
-    fn set(operator: Operator, values: &[&str]) -> ValueSet {
-        ValueSet::from_requirement(&Requirement::new("k", operator, values.iter().copied()))
-    }
-
-    fn amount(text: &str) -> crate::model::Quantity {
-        Resources::parse([("r", text)]).ok().and_then(|r| r.get("r")).unwrap_or_default()
-    }
-
-    #[test]
-    fn each_cause_has_its_code_and_sentence() {
-        let pool: Arc<str> = "gpu".into();
-        let p = || Arc::clone(&pool);
-        let taint = Taint::new("nvidia.com/gpu", "true", Effect::NoSchedule);
-        let conflict = |key, needed, offered| LabelConflict::new(key, needed, offered);
-        let zone = "topology.kubernetes.io/zone";
-        let linux = || conflict("os", ValueSet::one("linux"), ValueSet::any());
-        let cases = [
-            (Cause::NoNodePool, "no-node-pool", "there is no node pool to launch from"),
-            (
-                Cause::NoInstanceType { pool: p() },
-                "no-instance-type",
-                "node pool gpu has no instance type that meets its own requirements",
-            ),
-            (
-                Cause::Labels {
-                    pool: p(),
-                    conflicts: vec![conflict(zone, ValueSet::one("a"), ValueSet::only(["b", "c"]))],
-                },
-                "labels",
-                "the pod needs topology.kubernetes.io/zone to be a, on node pool gpu it is b or c",
-            ),
-            (
-                Cause::Labels {
-                    pool: p(),
-                    conflicts: vec![conflict("x", set(Operator::Exists, &[]), ValueSet::absent())],
-                },
-                "labels",
-                "the pod needs x to be set, on node pool gpu it is absent",
-            ),
-            (
-                Cause::Labels {
-                    pool: p(),
-                    conflicts: vec![
-                        linux(),
-                        conflict("cpu", set(Operator::Gt, &["4"]), ValueSet::any()),
-                    ],
-                },
-                "labels",
-                "node pool gpu has nothing with all of: os linux; cpu an integer of at least 5",
-            ),
-            (
-                Cause::Labels { pool: p(), conflicts: vec![] },
-                "labels",
-                "node pool gpu can't give a node the labels that the pod needs",
-            ),
-            (
-                Cause::Taint { pool: p(), taint },
-                "taint",
-                "node pool gpu has the taint nvidia.com/gpu=true:NoSchedule, which the pod doesn't \
-                 tolerate",
-            ),
-            (
-                Cause::Zone {
-                    pool: p(),
-                    volume_zones: vec!["a".into()],
-                    pool_zones: vec!["b".into(), "c".into()],
-                },
-                "volume-zone",
-                "the pod's volumes need zone a, node pool gpu allows b or c",
-            ),
-            (
-                Cause::Zone { pool: p(), volume_zones: vec!["a".into()], pool_zones: vec![] },
-                "volume-zone",
-                "the pod's volumes need zone a, node pool gpu has no zone for the pod",
-            ),
-            (
-                Cause::Resource {
-                    pool: p(),
-                    resource: "cpu".into(),
-                    requested: amount("4"),
-                    nearest: Some(("m7i.xlarge".into(), amount("3700m"))),
-                },
-                "resource",
-                "the pod lacks 300m cpu on m7i.xlarge, the nearest of node pool gpu: it requests 4 \
-                 and finds 3700m",
-            ),
-            (
-                Cause::Resource {
-                    pool: p(),
-                    resource: "example.com/fpga".into(),
-                    requested: amount("1"),
-                    nearest: None,
-                },
-                "resource",
-                "the pod requests 1 example.com/fpga, no instance type of node pool gpu has any",
-            ),
-            (
-                Cause::Unavailable { pool: p() },
-                "unavailable",
-                "no offering of node pool gpu that suits the pod is available",
-            ),
-            (
-                Cause::Limit {
-                    pool: p(),
-                    resource: "cpu".into(),
-                    limit: amount("200"),
-                    used: amount("198"),
-                    needed: amount("4"),
-                },
-                "limit",
-                "node pool gpu has used 198 of its limit of 200 cpu, one more node for the pod \
-                 needs 4",
-            ),
-            (
-                Cause::Reservation { id: "cr-1".into() },
-                "reservation",
-                "reservation cr-1 is used up",
-            ),
-            (
-                Cause::MinValues { pool: p(), key: "family".into(), needed: 3, possible: 1 },
-                "min-values",
-                "node pool gpu keeps at least 3 values of family open, the pod leaves 1",
-            ),
-            (
-                Cause::HostPort { pool: p(), port: 9100, protocol: "TCP".into() },
-                "host-port",
-                "a daemon set on node pool gpu holds host port 9100/TCP",
-            ),
-            (
-                Cause::NodeName { node: "n1".into() },
-                "node-name",
-                "the pod must run on node n1, which can't take it",
-            ),
-            (
-                Cause::VolumeLimit { driver: "ebs.csi.aws.com".into() },
-                "volume-limit",
-                "existing nodes can't attach another volume of ebs.csi.aws.com",
-            ),
-            (
-                Cause::AntiAffinity,
-                "anti-affinity",
-                "existing nodes run pods that anti-affinity keeps apart from the pod",
-            ),
-        ];
-        for (cause, code, sentence) in cases {
-            let reason = Reason::new(&cause, 7);
-            assert_eq!((reason.code(), reason.sentence()), (code, sentence));
-            assert_eq!(reason.candidates(), 7);
-        }
-    }
-
-    #[test]
-    fn existing_nodes_have_their_own_sentences() {
-        for (miss, code, sentence) in [
-            (Miss::Deleting, "existing-deleting", "existing nodes are being deleted"),
-            (
-                Miss::Labels,
-                "existing-labels",
-                "existing nodes don't have the labels that the pod needs",
-            ),
-            (
-                Miss::Taints,
-                "existing-taints",
-                "existing nodes have taints that the pod doesn't tolerate",
-            ),
-            (
-                Miss::Zone,
-                "existing-volume-zone",
-                "existing nodes aren't in a zone of the pod's volumes",
-            ),
-            (
-                Miss::Resources,
-                "existing-resources",
-                "existing nodes have too little left for the pod's requests",
-            ),
-            (
-                Miss::HostPorts,
-                "existing-host-ports",
-                "existing nodes have no free host port for the pod",
-            ),
-        ] {
-            let cause = Cause::Existing { miss };
-            assert_eq!((cause.code(), cause.to_string().as_str()), (code, sentence));
-        }
-    }
-
-    #[test]
-    fn sets_of_label_states_read_well() {
-        let with = |operator, values: &[&str], excluded: &[&str]| {
-            states(&set(operator, values).intersect(&set(Operator::NotIn, excluded)))
-        };
-        assert_eq!(states(&ValueSet::none()), "contradictory");
-        assert_eq!(states(&ValueSet::any()), "anything");
-        assert_eq!(states(&ValueSet::one("")), "\"\"");
-        assert_eq!(with(Operator::In, &["a", "b", "c"], &[]), "a, b or c");
-        assert_eq!(
-            with(Operator::In, &["1", "2", "3", "4", "5", "6", "7"], &[]),
-            "1, 2, 3, 4, 5 or 2 more"
-        );
-        assert_eq!(with(Operator::NotIn, &["a"], &["b"]), "absent or anything but a or b");
-        assert_eq!(with(Operator::Exists, &[], &["a"]), "anything but a");
-        assert_eq!(with(Operator::Gte, &["2"], &["3"]), "an integer of at least 2 but 3");
-        assert_eq!(with(Operator::Lt, &["2"], &[]), "an integer of at most 1");
-        assert_eq!(
-            states(&set(Operator::Gt, &["2"]).intersect(&set(Operator::Lte, &["9"]))),
-            "an integer from 3 to 9"
-        );
-    }
-
-    #[test]
-    fn reasons_that_ruled_out_more_come_first() {
-        let mut reasons = [
-            Reason::new(&Cause::NoNodePool, 1),
-            Reason::new(&Cause::AntiAffinity, 1),
-            Reason::new(&Cause::Reservation { id: "cr-1".into() }, 5),
-        ];
-        reasons.sort();
-        let codes: Vec<_> = reasons.iter().map(Reason::code).collect();
-        assert_eq!(codes, ["reservation", "anti-affinity", "no-node-pool"]);
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! Pods, pending, bound and of daemon sets.
 
-use super::{Affinity, Labels, Resources, Toleration, TopologySpreadConstraint};
+use super::{Affinity, Labels, Placeholder, Resources, Toleration, TopologySpreadConstraint};
 use std::sync::Arc;
 
 /// A pod, or `replicas` identical ones.
@@ -123,6 +123,13 @@ impl Pod {
         self
     }
 
+    /// Makes it a placeholder, a pod that only keeps room free: sets the annotation
+    /// [`Placeholder::ANNOTATION`].
+    #[must_use]
+    pub fn with_placeholder(self, placeholder: Placeholder) -> Self {
+        self.with_annotation(Placeholder::ANNOTATION, placeholder.as_str())
+    }
+
     /// States the whole pod's effective request; one of the resource `pods` is implied.
     #[must_use]
     pub fn with_requests(mut self, requests: Resources) -> Self {
@@ -239,6 +246,13 @@ impl Pod {
     #[must_use]
     pub fn annotations(&self) -> &Labels {
         &self.annotations
+    }
+
+    /// What it may use, if it is a placeholder; `None` for a pod that is meant to run.
+    #[must_use]
+    pub fn placeholder(&self) -> Option<Placeholder> {
+        // The annotation is the only place where this is kept, so that nothing can contradict it.
+        Placeholder::from_word(self.annotations.get(Placeholder::ANNOTATION)?)
     }
 
     /// The whole pod's effective request, without the implied one of `pods`.

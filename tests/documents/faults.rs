@@ -196,6 +196,21 @@ fn labels_are_checked() {
 }
 
 #[test]
+fn placeholders_are_checked() {
+    let with = |value: &str| json!({"plimsoll.dev/placeholder": value});
+    accepted("pods[0].annotations", with("free"));
+    accepted("pods[0].annotations", with("launch"));
+    for value in ["", "Free", "true"] {
+        let at = "pods[0].annotations[plimsoll.dev/placeholder]";
+        refused("pods[0].annotations", with(value), at);
+    }
+    let at = "pods[1].annotations[plimsoll.dev/placeholder]";
+    refused("pods[1].annotations", with("free"), at);
+    let at = "daemonSets[0].annotations[plimsoll.dev/placeholder]";
+    refused("daemonSets[0].annotations", with("launch"), at);
+}
+
+#[test]
 fn labels_that_contradict_each_other_are_refused() {
     let both = |old: &str| json!({"beta.kubernetes.io/os": old, "kubernetes.io/os": "linux"});
     refused("nodes[0].labels", both("windows"), "nodes[0].labels[beta.kubernetes.io/os]");

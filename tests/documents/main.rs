@@ -12,8 +12,8 @@ mod plans;
 
 use plimsoll::model::{
     Affinity, Budget, Disruption, Effect, HostPort, LabelSelector, LabelSelectorRequirement,
-    NodeSelectorTerm, Operator, PodAffinityTerm, PodDisruptionBudget, SelectorOperator, Taint,
-    Toleration, TopologySpreadConstraint, Volume, WhenUnsatisfiable,
+    NodeSelectorTerm, Operator, Placeholder, PodAffinityTerm, PodDisruptionBudget,
+    SelectorOperator, Taint, Toleration, TopologySpreadConstraint, Volume, WhenUnsatisfiable,
 };
 use plimsoll::{
     InstanceType, Node, NodePool, Offering, Pod, Price, Problem, Requirement, Resources,
@@ -216,6 +216,22 @@ fn builders_and_documents_make_the_same_problem() {
         .build()
         .unwrap();
     assert_eq!(built, Problem::from_json(&valid().to_string()).unwrap());
+}
+
+#[test]
+fn placeholders_are_an_annotation() {
+    for (word, placeholder) in [("free", Placeholder::Free), ("launch", Placeholder::Launch)] {
+        let mut document = json!({"instanceTypes": [], "nodePools": []});
+        document["pods"] = json!([{"name": "room", "replicas": 2, "priority": -1,
+            "annotations": {"a": "b", "plimsoll.dev/placeholder": word}}]);
+        let read = Problem::from_json(&document.to_string()).unwrap();
+        assert_eq!(read.pods()[0].placeholder(), Some(placeholder));
+        let pod = Pod::new("room").with_replicas(2).with_priority(-1).with_annotation("a", "b");
+        assert_eq!(pod.placeholder(), None);
+        let built = Problem::builder().pod(pod.with_placeholder(placeholder)).build().unwrap();
+        assert_eq!(built, read);
+        assert_round_trip(&built);
+    }
 }
 
 #[test]

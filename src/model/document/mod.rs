@@ -5,6 +5,7 @@
 //! what was read, and all faults come out together. The writer leaves defaults out.
 
 mod affinity;
+mod overlay;
 mod pod;
 mod pool;
 pub(crate) mod read;

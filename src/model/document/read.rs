@@ -104,6 +104,13 @@ impl Fields<'_> {
         self.optional(name, read)
     }
 
+    /// Notes a fault of a field, where there is an object at all.
+    pub(crate) fn fault(&mut self, name: &'static str, problem: &str, expected: &str) {
+        if self.entries.is_some() {
+            self.faults.add(&self.path.field(name), problem, expected);
+        }
+    }
+
     /// Whether a field is there.
     pub(crate) fn has(&self, name: &'static str) -> bool {
         let at = self.known.iter().position(|field| *field == name);
@@ -228,7 +235,7 @@ pub(crate) fn choice<T: Copy>(cursor: Cursor<'_>, words: &[(&str, T)]) -> Option
 }
 
 /// The text of a number or of a text that holds one.
-fn number_text<'c>(cursor: &Cursor<'c>) -> Option<Cow<'c, str>> {
+pub(crate) fn number_text<'c>(cursor: &Cursor<'c>) -> Option<Cow<'c, str>> {
     match cursor.value {
         Value::Integer(number) => Some(number.to_string().into()),
         // The shortest text that reads back as the same float; without an exponent it is bounded by

@@ -5,6 +5,7 @@
 
 mod affinity;
 mod name;
+mod overlay;
 mod pod;
 mod pool;
 mod requirement;
@@ -15,6 +16,9 @@ mod unique;
 
 use super::ProblemBuilder;
 use super::fault::{Faults, Path, quoted};
+#[cfg(feature = "serde")]
+pub(super) use overlay::check as overlay;
+pub(super) use overlay::{overlay_labels, overlays};
 use pod::MOST_PODS;
 use std::collections::BTreeSet;
 

@@ -2,8 +2,7 @@
 
 use super::{affinity, name, requirement, resource, taint};
 use crate::model::fault::{Faults, Path, quoted};
-use crate::model::{PODS, Quantity};
-use crate::model::{Pod, Resources};
+use crate::model::{PODS, Placeholder, Pod, Quantity, Resources};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -21,6 +20,7 @@ pub(super) fn pod(pod: &Pod, path: &Path<'_>, faults: &mut Faults) {
     for (key, _) in pod.annotations.iter() {
         name::label_key(key, &path.field("annotations").key(key), faults);
     }
+    placeholder(pod, path, faults);
     requests(&pod.requests, &path.field("requests"), faults);
     requirement::node_labels(&pod.node_selector, &path.field("nodeSelector"), faults);
     if let Some(rules) = &pod.affinity {
@@ -53,6 +53,24 @@ pub(super) fn daemon_set(daemon: &Pod, path: &Path<'_>, faults: &mut Faults) {
     }
     if let Some(node) = &daemon.node_name {
         faults.add(&path.field("nodeName"), quoted(node), expected);
+    }
+    if daemon.annotations.get(Placeholder::ANNOTATION).is_some() {
+        let annotations = path.field("annotations");
+        let at = annotations.key(Placeholder::ANNOTATION);
+        faults.add(&at, "a daemon set that is a placeholder", "a pending pod");
+    }
+}
+
+/// Checks the annotation of placeholders; a bound pod holds its room already.
+fn placeholder(pod: &Pod, path: &Path<'_>, faults: &mut Faults) {
+    let Some(word) = pod.annotations.get(Placeholder::ANNOTATION) else { return };
+    let annotations = path.field("annotations");
+    let at = annotations.key(Placeholder::ANNOTATION);
+    if pod.placeholder().is_none() {
+        faults.add(&at, quoted(word), "free or launch");
+    }
+    if pod.node_name.is_some() {
+        faults.add(&at, "a placeholder that is bound to a node", "a pending pod");
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) enum Place {
     Pod,
     /// In a node pool, the one place for `minValues`.
     Pool,
-    /// In an instance type.
+    /// In an instance type or a price overlay.
     Type,
 }
 
