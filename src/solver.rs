@@ -115,6 +115,7 @@ impl<'p> Solver<'p> {
             fee: i64::try_from(fee.nanos()).unwrap_or(i64::MAX),
             lenient: options.min_values == MinValuesPolicy::BestEffort,
             wishful: options.preferences == PreferencePolicy::Respect,
+            toll: None,
         };
         let plan = match options.effort {
             Effort::FirstFit => pack::plan_first_fit(&context),

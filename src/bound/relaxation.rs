@@ -105,6 +105,8 @@ pub(crate) struct Worth {
     pub(crate) by_dim: IdVec<ClassId, Vec<i64>>,
     /// For each class, what is no resource's.
     pub(crate) slot: IdVec<ClassId, i64>,
+    /// For each column, what its node can be worth at most.
+    ceilings: Vec<i128>,
 }
 
 impl Worth {
@@ -117,6 +119,11 @@ impl Worth {
             0 => u128::MAX,
             share => ((worth << 24) / share).max(1),
         }
+    }
+
+    /// What a node of a column can be worth at most: what is paid for all that it has.
+    pub(crate) fn ceiling(&self, column: usize) -> i128 {
+        self.ceilings[column]
     }
 
     /// The worth of one pod.
@@ -177,13 +184,21 @@ impl Relaxation {
     /// What one pod of each class is worth.
     pub(crate) fn worth(&self, compiled: &Compiled<'_>, demands: &[Demand]) -> Worth {
         let dims = compiled.dims.len();
+        let of_unit = |price: &Share| price.share.saturating_mul(ONE) / price.scale;
+        let of_units: Vec<i128> = self.shares.iter().map(of_unit).collect();
+        let mut ceilings = vec![0_i128; compiled.columns.len()];
+        for (inequality, price) in self.inequalities.iter().zip(&of_units) {
+            for (ceiling, amount) in ceilings.iter_mut().zip(&inequality.columns) {
+                let exact = price.saturating_mul(i128::from((*amount).max(0))) >> POINT;
+                *ceiling = ceiling.saturating_add(exact.min(MAX_WORTH) + 1);
+            }
+        }
         let mut worth = Worth {
+            ceilings,
             by_dim: compiled.classes.iter().map(|_| vec![0; dims]).collect(),
             slot: compiled.classes.iter().map(|_| 0).collect(),
             highest: self.highest,
         };
-        let of_unit = |price: &Share| price.share.saturating_mul(ONE) / price.scale;
-        let of_units: Vec<i128> = self.shares.iter().map(of_unit).collect();
         for (demand, set) in demands.iter().zip(&self.sets) {
             let request = &compiled.classes[demand.class].request;
             for (inequality, price) in self.inequalities.iter().zip(&of_units) {

@@ -38,7 +38,7 @@ impl ReadLabels {
     pub(crate) fn of(problem: &Problem) -> Self {
         let mut read = Self::default();
         for pod in &problem.pods {
-            for rules in &pod.affinity {
+            if let Some(rules) = &pod.affinity {
                 let terms = rules.pod_affinity.required.iter();
                 terms.chain(&rules.pod_anti_affinity.required).for_each(|term| read.term(term));
                 let wishes = rules.pod_affinity.preferred.iter();

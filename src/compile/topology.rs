@@ -132,7 +132,7 @@ pub(crate) fn keys(problem: &Problem) -> BTreeSet<Arc<str>> {
             continue;
         }
         keys.extend(pod.topology_spread_constraints.iter().map(|one| one.topology_key.clone()));
-        for rules in &pod.affinity {
+        if let Some(rules) = &pod.affinity {
             keys.extend(rules.pod_affinity.required.iter().map(|term| term.topology_key.clone()));
             let wishes = rules.pod_affinity.preferred.iter().chain(&rules.pod_anti_affinity.preferred);
             keys.extend(wishes.map(|wish| wish.term.topology_key.clone()));
@@ -178,7 +178,7 @@ impl Ground<'_> {
                 over: over(&term.topology_key),
                 selection: selections.number(Selection::of(term, pod, &namespaces)),
             };
-            for affinity in &pod.affinity {
+            if let Some(affinity) = &pod.affinity {
                 near.extend(affinity.pod_affinity.required.iter().map(&mut term));
                 rules.far.extend(affinity.pod_anti_affinity.required.iter().map(&mut term));
                 for wish in &affinity.pod_affinity.preferred {
@@ -333,7 +333,7 @@ impl Ground<'_> {
                 bars.crowded(class, spread);
                 sticky[class].extend(key_of(spread.over));
             }
-            for near in &rules.near {
+            if let Some(near) = &rules.near {
                 for over in &near.over {
                     bars.unlabelled(class, *over);
                     sticky[class].extend(key_of(*over));

@@ -24,6 +24,11 @@ const MAX_ROUNDS: u32 = 24;
 /// How often one is made anew for kinds that stay out.
 const MAX_CONCESSIONS: u32 = 4;
 
+/// How many other arrangements are tried, times classes and columns.
+const TRIES: usize = 200_000;
+/// The most arrangements that are tried.
+const MAX_TRIES: usize = 200;
+
 impl<'p> Packed<'p> {
     /// The classes that are packed.
     pub(crate) fn compiled<'a>(&'a self, whole: &'a Compiled<'p>) -> &'a Compiled<'p> {
@@ -73,37 +78,45 @@ impl<'p> Packed<'p> {
 /// Arranges and packs.
 pub(crate) fn choose<'p>(
     context: &Context<'_, 'p>,
-    pack: fn(&Context<'_, '_>) -> State,
+    pack: Pack,
 ) -> Packed<'p> {
     if !is_needed(context.compiled, context.wishful) {
         return Packed { arrangement: None, state: pack(context) };
     }
-    let chooser = Chooser { context, prices: Prices::of(context.compiled), pack };
+    let chooser = Chooser { context, prices: Prices::of(context.compiled) };
     let brief = Brief::new(context.compiled, context.wishful);
-    let best = chooser.solve(&brief);
-    chooser.concede(brief, best)
+    let best = chooser.solve(&brief, pack);
+    let (brief, best) = chooser.concede(brief, best, pack);
+    chooser.try_others(brief, best, pack)
 }
+
+/// A way to pack classes.
+type Pack = fn(&Context<'_, '_>) -> State;
 
 struct Chooser<'a, 'p> {
     context: &'a Context<'a, 'p>,
     prices: Prices,
-    pack: fn(&Context<'_, '_>) -> State,
 }
 
 impl<'p> Chooser<'_, 'p> {
     /// Arranges and packs until what others count on is placed.
-    fn solve(&self, brief: &Brief) -> Packed<'p> {
+    fn solve(&self, brief: &Brief, pack: Pack) -> Packed<'p> {
         let mut brief = brief.clone();
         let mut round = 0;
         loop {
             let arrangement = arrange(self.context, &self.prices, &brief);
             let context = Context { compiled: &arrangement.compiled, ..*self.context };
-            let state = (self.pack)(&context);
+            let state = pack(&context);
             let short = shortfalls(&arrangement, &state);
-            if short.is_empty() {
+            let heavy = too_heavy(&arrangement, &state);
+            if short.is_empty() && heavy.is_empty() {
                 return Packed { arrangement: Some(arrangement), state };
             }
             round += 1;
+            for (kind, together) in heavy {
+                let fewer = if round > MAX_ROUNDS { 0 } else { together - together.div_ceil(4) };
+                let _former = brief.bundles.insert(kind, fewer);
+            }
             for (place, held) in short {
                 // Rather than go on for ever, a cell that is never right is given up.
                 let held = if round > MAX_ROUNDS { 0 } else { held };
@@ -113,7 +126,12 @@ impl<'p> Chooser<'_, 'p> {
     }
 
     /// Gives up preferences where pods stay out, and looks after kinds first that found no cell.
-    fn concede(&self, mut brief: Brief, mut best: Packed<'p>) -> Packed<'p> {
+    fn concede(
+        &self,
+        mut brief: Brief,
+        mut best: Packed<'p>,
+        pack: Pack,
+    ) -> (Brief, Packed<'p>) {
         let whole = self.context.compiled;
         for _ in 0..MAX_CONCESSIONS {
             let left = best.left(whole);
@@ -126,21 +144,73 @@ impl<'p> Chooser<'_, 'p> {
                 }
             }
             if !changed {
-                return best;
+                return (brief, best);
             }
-            let other = self.solve(&brief);
+            let other = self.solve(&brief, pack);
             if other.rank(self.context) < best.rank(self.context) {
                 best = other;
             }
         }
         if best.left(whole).values().any(|left| *left > 0) && self.context.wishful {
-            let other = self.solve(&Brief::new(whole, false));
+            let without = Brief::new(whole, false);
+            let other = self.solve(&without, pack);
             if other.left(whole).values().sum::<u32>() < best.left(whole).values().sum::<u32>() {
-                return other;
+                return (without, other);
             }
         }
-        best
+        (brief, best)
     }
+
+    /// Tries other cells for the kinds that have a choice, one at a time, where the problem is small: by
+    /// quick packings, and at the end by a thorough one of the best.
+    fn try_others(&self, mut brief: Brief, best: Packed<'p>, pack: Pack) -> Packed<'p> {
+        let Some(arrangement) = &best.arrangement else { return best };
+        let size = arrangement.compiled.columns.len() * arrangement.compiled.classes.len();
+        let mut tries = TRIES.checked_div(size).unwrap_or(0).min(MAX_TRIES);
+        let choices: Vec<(KindId, usize)> =
+            arrangement.choices.iter().map(|(kind, cells)| (*kind, *cells)).collect();
+        // A few tries of many would be an accident of order.
+        if choices.is_empty() || tries < choices.len() {
+            return best;
+        }
+        let mut quick = self.solve(&brief, super::pack_quickly).rank(self.context);
+        let mut changed = false;
+        for (kind, cells) in choices {
+            for cell in 0..cells {
+                if tries == 0 {
+                    break;
+                }
+                tries -= 1;
+                let former = brief.hints.insert(kind, cell);
+                let rank = self.solve(&brief, super::pack_quickly).rank(self.context);
+                if rank < quick {
+                    quick = rank;
+                    changed = true;
+                } else if let Some(former) = former {
+                    let _hint = brief.hints.insert(kind, former);
+                } else {
+                    let _none = brief.hints.remove(&kind);
+                }
+            }
+        }
+        if !changed {
+            return best;
+        }
+        let other = self.solve(&brief, pack);
+        if other.rank(self.context) < best.rank(self.context) { other } else { best }
+    }
+}
+
+/// Kinds of which pods that share a node have no room, with how many share it.
+fn too_heavy(arrangement: &Arrangement<'_>, state: &State) -> BTreeMap<KindId, u32> {
+    let classes = arrangement.compiled.classes.iter();
+    let left = classes.filter(|(class, _)| state.left[*class] > 0);
+    let heavy = left.filter_map(|(_, class)| match class.parts[..] {
+        [(kind, count)] => (count > 1).then_some((kind, count)),
+        // Of several kinds the one with most pods gives way.
+        _ => class.parts.iter().copied().max_by_key(|(kind, count)| (*count, *kind)),
+    });
+    heavy.collect()
 }
 
 /// The cells that hold fewer pods of a kind than others count on, with how many they hold.

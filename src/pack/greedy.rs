@@ -101,12 +101,15 @@ impl<'a> Pricing<'a> {
             left.iter().map(|(class, left)| i128::from(worth.of(class)) * i128::from(*left)).sum();
         (self.placed, self.until) = (0, total / 2);
         let lanes = Lanes::new(context, &worth, &left, self.tier.style);
+        let columns = self.tier.columns.iter();
+        let rates =
+            columns.map(|column| worth.rate(worth.ceiling(*column), context.cost(*column)));
         Some(Bargains {
-            worth,
             lanes,
             fillings: vec![None; self.tier.columns.len()],
             searched: vec![false; self.tier.columns.len()],
-            rates: vec![u128::MAX; self.tier.columns.len()],
+            rates: rates.collect(),
+            worth,
         })
     }
 }

@@ -24,6 +24,11 @@ const ATTEMPTS_OF_MANY_CLASSES: u32 = 2;
 /// More groups than this are many.
 const MANY_GROUPS: usize = 96;
 
+/// How many pairs of kinds of node are taken apart together where there are few.
+const PAIRS: u32 = 64;
+/// More groups than this are too many for pairs.
+const FEW_GROUPS: usize = 12;
+
 /// Repacks poor launches while that makes the whole cheaper.
 pub(crate) fn improve(
     context: &Context<'_, '_>,
@@ -42,21 +47,62 @@ pub(crate) fn improve(
         && let Some(group) = poorest.next()
     {
         attempts -= 1;
-        let mut other = best.clone();
-        let _apart = other.take_out(context.compiled, group);
-        let everyone = |_: ClassId| true;
-        top_up::top_up(context, &mut other, style, &everyone);
-        buy_all(context, &mut other, style, &everyone);
-        // What is freed in a limited pool may have to be filled before a pool of a lower weight is.
-        let better = other.cost(context) < best.cost(context)
-            && other.unplaced(context.compiled) <= best.unplaced(context.compiled)
-            && other.keeps_weights(context.compiled);
-        if better {
+        if let Some(other) = without(context, &best, &[group], style) {
             best = other;
             poorest = by_efficiency(context, &best, worth).into_iter();
         }
     }
+    if best.groups.len() <= FEW_GROUPS { improve_pairs(context, best, worth, style) } else { best }
+}
+
+/// Repacks pairs of launches, where what either holds would fit if the other weren't as it is.
+fn improve_pairs(
+    context: &Context<'_, '_>,
+    mut best: State,
+    worth: &Worth,
+    style: Style,
+) -> State {
+    let mut attempts = PAIRS;
+    let mut again = true;
+    while std::mem::take(&mut again) {
+        let launches = by_efficiency(context, &best, worth);
+        let pairs = launches.iter().enumerate().flat_map(|(at, one)| {
+            launches[..at].iter().map(move |other| [*one.max(other), *one.min(other)])
+        });
+        for pair in pairs {
+            if attempts == 0 {
+                return best;
+            }
+            attempts -= 1;
+            if let Some(other) = without(context, &best, &pair, style) {
+                best = other;
+                again = true;
+                break;
+            }
+        }
+    }
     best
+}
+
+/// What is cheaper than a packing once these groups, the last first, are taken apart and packed anew.
+fn without(
+    context: &Context<'_, '_>,
+    best: &State,
+    groups: &[usize],
+    style: Style,
+) -> Option<State> {
+    let mut other = best.clone();
+    for group in groups {
+        let _apart = other.take_out(context.compiled, *group);
+    }
+    let everyone = |_: ClassId| true;
+    top_up::top_up(context, &mut other, style, &everyone);
+    buy_all(context, &mut other, style, &everyone);
+    // What is freed in a limited pool may have to be filled before a pool of a lower weight is.
+    let better = other.cost(context) < best.cost(context)
+        && other.unplaced(context.compiled) <= best.unplaced(context.compiled)
+        && other.keeps_weights(context.compiled);
+    better.then_some(other)
 }
 
 /// The launches by how much of their cost their pods are worth, the poorest first.

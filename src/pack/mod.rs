@@ -76,12 +76,45 @@ pub(crate) fn pack(context: &Context<'_, '_>) -> State {
     let by_priority = |class: ClassId| i64::from(context.class(class).priority).saturating_neg();
     let left_out_first = |class: ClassId| 2 * by_priority(class) + i64::from(!out(class));
     let ranks: [&dyn Fn(ClassId) -> i64; 2] = [&by_priority, &left_out_first];
-    let mut packings: Vec<State> = ranks
+    let toll = toll(context);
+    let frugal = Context { toll: Some(&toll), ..*context };
+    let contexts = [context, &frugal];
+    let limited = context.compiled.pools.values().any(|pool| !pool.limits.is_empty());
+    let mut packings: Vec<State> = contexts
         .iter()
-        .flat_map(|rank| styles.iter().map(move |style| pack_once(context, *style, *rank)))
+        .take(1 + usize::from(limited))
+        .flat_map(|context| ranks.iter().map(move |rank| (context, rank)))
+        .flat_map(|(context, rank)| {
+            styles.iter().map(move |style| pack_once(context, *style, *rank))
+        })
         .collect();
     packings.push(best);
     self::best(context, packings)
+}
+
+/// For each column, the share of its pool's limits that a node takes, the largest of them counted, in
+/// billionths.
+fn toll(context: &Context<'_, '_>) -> Vec<i64> {
+    let compiled = context.compiled;
+    let state = State::new(compiled);
+    let of_column = |column: &crate::compile::Column| {
+        let charge = &compiled.shapes[column.shape].charge;
+        let shares = charge.iter().zip(state.limits_left(column.pool)).map(|(each, left)| {
+            i128::from(*each).saturating_mul(1_000_000_000) / (*left).max(1)
+        });
+        let share = shares.max().unwrap_or(0).clamp(0, 1_000_000_000_000);
+        // What takes nothing of a limit is compared by price.
+        i64::try_from(share).unwrap_or(i64::MAX).saturating_add(column.price >> 20).max(1)
+    };
+    compiled.columns.iter().map(of_column).collect()
+}
+
+/// Packs every pod that can be placed, in two ways that differ much, to compare arrangements.
+pub(crate) fn pack_quickly(context: &Context<'_, '_>) -> State {
+    let few = context.compiled.classes.len() <= SEARCHED_AMONG;
+    let style = if few { Style::Searched } else { Style::Balanced };
+    let greedy = pack_once(context, style, &|_| 0);
+    if few { best(context, vec![greedy, first_fit::pack(context)]) } else { greedy }
 }
 
 /// The packing that leaves the fewest pods out, the most urgent first; of those the cheapest; of

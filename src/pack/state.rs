@@ -38,12 +38,18 @@ pub(crate) struct Context<'c, 'p> {
     pub(crate) lenient: bool,
     /// Whether preferences count.
     pub(crate) wishful: bool,
+    /// For each column, what a node takes of the limits: looked at instead of prices where limits are
+    /// what is short.
+    pub(crate) toll: Option<&'c [i64]>,
 }
 
 impl Context<'_, '_> {
-    /// What a node of a column costs, the fee included.
+    /// What a node of a column costs, the fee included; or its toll.
     pub(crate) fn cost(&self, column: usize) -> i64 {
-        self.compiled.columns[column].price.saturating_add(self.fee)
+        match self.toll {
+            Some(toll) => toll[column],
+            None => self.compiled.columns[column].price.saturating_add(self.fee),
+        }
     }
 
     pub(crate) fn class(&self, class: ClassId) -> &Class {

@@ -56,6 +56,8 @@ pub(crate) struct Brief {
     pub(crate) early: Vec<KindId>,
     /// How many pods of a kind one of its cells was found to hold at most.
     pub(crate) ceilings: BTreeMap<(KindId, usize), u32>,
+    /// How many pods of a kind are to share one node at most, where more were found to have no room.
+    pub(crate) bundles: BTreeMap<KindId, u32>,
 }
 
 impl Brief {
@@ -65,6 +67,7 @@ impl Brief {
             hints: BTreeMap::new(),
             early: Vec::new(),
             ceilings: BTreeMap::new(),
+            bundles: BTreeMap::new(),
         }
     }
 }

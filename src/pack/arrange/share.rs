@@ -206,7 +206,8 @@ impl Arranger<'_, '_> {
                 && self.topology.selects(spread.selection, kind)
         });
         let skew = hosts.map(|spread| u32::try_from(spread.max_skew).unwrap_or(u32::MAX)).min();
-        skew.unwrap_or(u32::MAX).min(self.class(kind).per_node)
+        let bundle = self.brief.bundles.get(&kind).copied().unwrap_or(u32::MAX);
+        skew.unwrap_or(u32::MAX).min(self.class(kind).per_node).min(bundle)
     }
 
     /// How many pods of a kind in a row a cell may take, up to `most`.
