@@ -28,7 +28,7 @@
 //! References: Farley 1990 (bounds from any dual prices); the "L0" and "L1" bounds of vector bin
 //! packing with variable bin sizes; Dantzig and Wolfe 1960.
 
-use super::simplex::{Matrix, ONE, POINT, maximize};
+use super::simplex::{ONE, POINT, Rows, maximize};
 use crate::compile::{Bits, ClassId, Column, Compiled, Id, IdVec, NodeId};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -58,6 +58,19 @@ struct Inequality {
     /// The coefficient of each column.
     columns: Vec<i64>,
     bound: i128,
+    /// Of the columns without a reservation the one that gives most for its cost.
+    cheapest: Option<usize>,
+}
+
+/// An inequality before all of its coefficients are listed: most are never used.
+struct Found {
+    kind: Kind,
+    bound: i128,
+    /// What it alone proves.
+    stake: u128,
+    cheapest: Option<usize>,
+    /// The coefficient of each column, where they had to be worked out anyway.
+    columns: Vec<i64>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -76,10 +89,10 @@ pub(crate) struct Relaxation {
     inequalities: Vec<Inequality>,
     /// What the linear programme says each is worth.
     shares: Vec<Share>,
+    /// What each column costs, in billionths.
+    costs: Vec<i64>,
     /// The cost of the dearest column.
     highest: i128,
-    /// In units of 2^-[`SCALE`] billionths.
-    prices: Vec<i128>,
     /// For each demand, the set of columns that can take it.
     sets: Vec<Bits>,
     /// The sets of columns for which room is asked.
@@ -150,20 +163,16 @@ impl Relaxation {
         let plain = demands.iter().zip(&sets).filter(|(demand, _)| demand.beyond_running > 0);
         let plain = plain.filter_map(|(_, set)| set.iter().map(|column| costs[column]).min()).max();
         let families = families(compiled, demands, &sets);
-        let mut found = Vec::new();
-        rooms(compiled, demands, running, &sets, &families, &costs, &mut found);
-        slot_rows(compiled, demands, &sets, &costs, &mut found);
-        let inequalities = chosen(compiled, found);
+        let mut found = rooms(compiled, demands, running, &sets, &families, &costs);
+        found.extend(slot_rows(compiled, demands, &sets, &costs));
+        let inequalities = chosen(compiled, &families, found);
         let highest = i128::from(costs.iter().copied().max().unwrap_or(0).max(1));
         let shares = shares(&inequalities, &costs, highest);
-        let exact = |price: &Share| price.share.saturating_mul(highest) / price.scale;
-        let mut prices: Vec<i128> = shares.iter().map(exact).collect();
-        repair(&inequalities, &costs, &mut prices);
         Self {
             inequalities,
             shares,
+            costs,
             highest,
-            prices,
             sets,
             families,
             plain: plain.map_or(0, i128::from),
@@ -172,13 +181,23 @@ impl Relaxation {
 
     /// No plan for the demand costs less, in billionths per hour, fees included.
     pub(crate) fn lower_bound(&self) -> i128 {
-        let priced = self.inequalities.iter().zip(&self.prices);
+        let prices = self.prices();
+        let priced = self.inequalities.iter().zip(&prices);
         let sum = priced.fold(0_i128, |sum, (inequality, price)| {
             sum.saturating_add(price.saturating_mul(inequality.bound))
         });
         // The least whole number that is not below the sum: prices are whole.
         let whole = (sum >> SCALE) + i128::from(sum & ((1 << SCALE) - 1) != 0);
         whole.max(self.plain)
+    }
+
+    /// The price of each inequality in units of 2^-[`SCALE`] billionths, such that no column gives
+    /// more than it costs.
+    fn prices(&self) -> Vec<i128> {
+        let exact = |price: &Share| price.share.saturating_mul(self.highest) / price.scale;
+        let mut prices: Vec<i128> = self.shares.iter().map(exact).collect();
+        repair(&self.inequalities, &self.costs, &mut prices);
+        prices
     }
 
     /// What one pod of each class is worth.
@@ -202,6 +221,9 @@ impl Relaxation {
         for (demand, set) in demands.iter().zip(&self.sets) {
             let request = &compiled.classes[demand.class].request;
             for (inequality, price) in self.inequalities.iter().zip(&of_units) {
+                if *price == 0 {
+                    continue;
+                }
                 let part = |amount: i64| {
                     let exact = price.saturating_mul(i128::from(amount)) >> POINT;
                     i64::try_from(exact.min(MAX_WORTH)).unwrap_or(i64::MAX)
@@ -263,20 +285,36 @@ fn families(compiled: &Compiled<'_>, demands: &[Demand], sets: &[Bits]) -> Vec<B
 }
 
 /// The inequalities with the most at stake, and those of the reservations.
-fn chosen(compiled: &Compiled<'_>, mut found: Vec<(u128, Inequality)>) -> Vec<Inequality> {
+fn chosen(compiled: &Compiled<'_>, families: &[Bits], mut found: Vec<Found>) -> Vec<Inequality> {
     // The most at stake first; ties in a fixed order.
-    found.sort_by_key(|(stake, inequality)| (Reverse(*stake), inequality.kind));
+    found.sort_by_key(|found| (Reverse(found.stake), found.kind));
     found.truncate(MAX_PRICES);
-    let mut inequalities: Vec<Inequality> = found.into_iter().map(|(_, row)| row).collect();
+    let complete = |found: Found| {
+        let Found { kind, bound, cheapest, mut columns, .. } = found;
+        if let Kind::Room { set, dim } = kind {
+            columns = vec![0; compiled.columns.len()];
+            for at in families[set].iter() {
+                columns[at] = room(compiled, at, dim);
+            }
+        }
+        Inequality { kind, columns, bound, cheapest }
+    };
+    let mut inequalities: Vec<Inequality> = found.into_iter().map(complete).collect();
     for (id, reserved) in compiled.reservations.iter() {
         let uses = |column: &Column| -i64::from(column.reservation == Some(id));
         let columns: Vec<i64> = compiled.columns.iter().map(uses).collect();
         if columns.iter().any(|uses| *uses != 0) {
             let bound = -i128::from(reserved.remaining);
-            inequalities.push(Inequality { kind: Kind::Reservation, columns, bound });
+            let kind = Kind::Reservation;
+            inequalities.push(Inequality { kind, columns, bound, cheapest: None });
         }
     }
     inequalities
+}
+
+/// What an empty node of a column has of a resource.
+fn room(compiled: &Compiled<'_>, column: usize, dim: usize) -> i64 {
+    compiled.shapes[compiled.columns[column].shape].allocatable[dim].max(0)
 }
 
 /// For each distinct set of columns and each resource, what must be bought there.
@@ -287,27 +325,26 @@ fn rooms(
     sets: &[Bits],
     families: &[Bits],
     costs: &[i64],
-    found: &mut Vec<(u128, Inequality)>,
-) {
+) -> Vec<Found> {
     let dims = compiled.dims.len();
-    let mut members: BTreeMap<&Bits, Vec<usize>> = BTreeMap::new();
-    for (at, set) in sets.iter().enumerate().filter(|(_, set)| !set.is_empty()) {
-        members.entry(set).or_default().push(at);
+    // What is asked for of each resource, and by which rows, for each distinct set.
+    let mut asked: BTreeMap<&Bits, (Vec<i128>, Bits)> = BTreeMap::new();
+    for (demand, set) in demands.iter().zip(sets).filter(|(_, set)| !set.is_empty()) {
+        let class = &compiled.classes[demand.class];
+        let (needed, rows) =
+            asked.entry(set).or_insert_with(|| (vec![0; dims], Bits::none(compiled.rows.len())));
+        rows.insert(class.row.index());
+        for (sum, amount) in needed.iter_mut().zip(&class.request) {
+            *sum += i128::from(*amount) * i128::from(demand.count);
+        }
     }
+    let mut found = Vec::new();
     for (number, set) in families.iter().enumerate() {
-        let inside: Vec<usize> = members
-            .iter()
-            .filter(|(other, _)| set.includes(other))
-            .flat_map(|(_, members)| members.iter().copied())
-            .collect();
         let mut needed = vec![0_i128; dims];
         let mut rows = Bits::none(compiled.rows.len());
-        for at in &inside {
-            let class = &compiled.classes[demands[*at].class];
-            rows.insert(class.row.index());
-            for (sum, amount) in needed.iter_mut().zip(&class.request) {
-                *sum += i128::from(*amount) * i128::from(demands[*at].count);
-            }
+        for (_, (amounts, theirs)) in asked.iter().filter(|(other, _)| set.includes(other)) {
+            needed.iter_mut().zip(amounts).for_each(|(sum, amount)| *sum += amount);
+            rows.or(theirs);
         }
         for id in running {
             if compiled.admits[compiled.site_of_node(*id)].overlaps(&rows) {
@@ -317,14 +354,13 @@ fn rooms(
             }
         }
         for (dim, bound) in needed.iter().enumerate().filter(|(_, bound)| **bound > 0) {
-            let amount = |column: &Column| compiled.shapes[column.shape].allocatable[dim];
-            let mut columns = vec![0; compiled.columns.len()];
-            set.iter().for_each(|at| columns[at] = amount(&compiled.columns[at]).max(0));
-            let stake = stake(*bound, &columns, costs);
+            let amounts = set.iter().map(|at| (at, room(compiled, at, dim)));
+            let cheapest = cheapest(compiled, amounts, costs);
             let kind = Kind::Room { set: number, dim };
-            found.push((stake, Inequality { kind, columns, bound: *bound }));
+            found.push(Found::new(kind, *bound, cheapest, Vec::new(), costs));
         }
     }
+    found
 }
 
 /// For each class, the nodes that its number alone asks for.
@@ -333,8 +369,7 @@ fn slot_rows(
     demands: &[Demand],
     sets: &[Bits],
     costs: &[i64],
-    found: &mut Vec<(u128, Inequality)>,
-) {
+) -> Vec<Found> {
     let few = demands.len() <= MAX_PRICES / 2;
     let mut counted: Vec<(&Demand, &Bits)> = demands
         .iter()
@@ -345,59 +380,111 @@ fn slot_rows(
         })
         .collect();
     counted.sort_by_key(|(demand, _)| (Reverse(demand.beyond_running), **demand));
-    for (demand, set) in counted.into_iter().take(MAX_PRICES) {
+    let of_class = |(demand, set): (&Demand, &Bits)| {
         let mut columns = vec![0; compiled.columns.len()];
         for at in set.iter() {
             columns[at] = i64::from(compiled.slots(&compiled.columns[at], demand.class));
         }
-        let bound = i128::from(demand.beyond_running);
-        let stake = stake(bound, &columns, costs);
+        let amounts = set.iter().map(|at| (at, columns[at]));
+        let cheapest = cheapest(compiled, amounts, costs);
         let kind = Kind::Slots { class: demand.class };
-        found.push((stake, Inequality { kind, columns, bound }));
+        Found::new(kind, demand.beyond_running.into(), cheapest, columns, costs)
+    };
+    counted.into_iter().take(MAX_PRICES).map(of_class).collect()
+}
+
+/// The columns that give most for what they cost: of all, and of those without a reservation.
+fn cheapest(
+    compiled: &Compiled<'_>,
+    amounts: impl Iterator<Item = (usize, i64)>,
+    costs: &[i64],
+) -> [Option<(usize, i64)>; 2] {
+    let mut best: [Option<(usize, i64)>; 2] = [None; 2];
+    for (at, amount) in amounts.filter(|(_, amount)| *amount > 0) {
+        // cost ÷ amount, compared without a division.
+        let better = |(other, most): (usize, i64)| {
+            i128::from(costs[at]) * i128::from(most) < i128::from(costs[other]) * i128::from(amount)
+        };
+        let unreserved = compiled.columns[at].reservation.is_none();
+        for slot in best.iter_mut().take(1 + usize::from(unreserved)) {
+            if slot.is_none_or(better) {
+                *slot = Some((at, amount));
+            }
+        }
+    }
+    best
+}
+
+impl Found {
+    /// An inequality alone proves the cost of its bound at the best rate, in billionths.
+    fn new(
+        kind: Kind,
+        bound: i128,
+        [best, unreserved]: [Option<(usize, i64)>; 2],
+        columns: Vec<i64>,
+        costs: &[i64],
+    ) -> Self {
+        let stake = best.map_or(0, |(at, amount)| {
+            bound.unsigned_abs().saturating_mul(u128::from(costs[at].unsigned_abs()))
+                / u128::from(amount.unsigned_abs())
+        });
+        Self { kind, bound, stake, cheapest: unreserved.map(|(at, _)| at), columns }
     }
 }
 
-/// What an inequality alone proves: the cost of its bound at the best rate, in billionths.
-fn stake(bound: i128, columns: &[i64], costs: &[i64]) -> u128 {
-    let rates = columns.iter().zip(costs).filter(|(amount, _)| **amount > 0);
-    let rates = rates.map(|(amount, cost)| {
-        bound.unsigned_abs().saturating_mul(u128::from(cost.unsigned_abs()))
-            / u128::from(amount.unsigned_abs())
-    });
-    rates.min().unwrap_or(0)
+/// The dual programme: a row for each column, what its node gives at the prices and what it costs.
+struct Dual<'a> {
+    inequalities: &'a [Inequality],
+    costs: &'a [i64],
+    /// For each inequality the power of two by which it is divided, so that its largest coefficient
+    /// is between a half and one.
+    shifts: Vec<u32>,
+    highest: i128,
+}
+
+impl Rows for Dual<'_> {
+    fn height(&self) -> usize {
+        self.costs.len()
+    }
+
+    fn entry(&self, row: usize, variable: usize) -> i128 {
+        let amount = i128::from(self.inequalities[variable].columns[row]);
+        (amount << POINT) >> self.shifts[variable]
+    }
+
+    fn bound(&self, row: usize) -> i128 {
+        (i128::from(self.costs[row]) << POINT) / self.highest
+    }
 }
 
 /// The prices for the inequalities that the linear programme finds.
 fn shares(inequalities: &[Inequality], costs: &[i64], highest: i128) -> Vec<Share> {
-    // Each inequality is scaled so that its largest coefficient is one.
-    let scale: Vec<i128> = inequalities
+    let largest = |row: &Inequality| row.columns.iter().map(|a| a.unsigned_abs()).max();
+    let shifts: Vec<u32> = inequalities
         .iter()
-        .map(|row| i128::from(row.columns.iter().map(|a| a.abs()).max().unwrap_or(0).max(1)))
+        .map(|row| u64::BITS - largest(row).unwrap_or(0).leading_zeros())
         .collect();
-    let largest = inequalities.iter().zip(&scale).map(|(row, scale)| row.bound.abs() / scale + 1);
-    let largest = largest.max().unwrap_or(1);
-    let fixed = |number: i128, scale: i128| number.saturating_mul(ONE) / scale;
+    // Gains too are scaled so that the largest is about one.
+    let most = inequalities.iter().zip(&shifts).map(|(row, shift)| row.bound.abs() >> shift).max();
+    let most = most.unwrap_or(0) + 1;
     let gain: Vec<i128> = inequalities
         .iter()
-        .zip(&scale)
-        .map(|(row, scale)| fixed(row.bound, scale.saturating_mul(largest)))
+        .zip(&shifts)
+        .map(|(row, shift)| row.bound.saturating_mul(ONE) / (most << shift))
         .collect();
-    let mut entries = Vec::with_capacity(inequalities.len() * costs.len());
-    for column in 0..costs.len() {
-        for (row, scale) in inequalities.iter().zip(&scale) {
-            entries.push(fixed(i128::from(row.columns[column]), *scale));
-        }
-    }
-    let right: Vec<i128> = costs.iter().map(|cost| fixed(i128::from(*cost), highest)).collect();
-    let matrix = Matrix { width: inequalities.len(), entries };
-    let solution = maximize(&gain, matrix, &right);
+    // To begin with, each price is stopped by the column that gives most for its cost.
+    let start = inequalities.iter().filter_map(|row| row.cheapest);
+    let dual = Dual { inequalities, costs, shifts, highest };
+    let solution = maximize(&gain, &dual, start);
+    let scale = dual.shifts.iter().map(|shift| 1 << shift);
     solution.into_iter().zip(scale).map(|(share, scale)| Share { share, scale }).collect()
 }
 
 /// Lowers prices until no column gives more than it costs: exact, in integers.
 fn repair(inequalities: &[Inequality], costs: &[i64], prices: &mut [i128]) {
     let given = |column: usize, prices: &[i128]| {
-        inequalities.iter().zip(prices).fold(0_i128, |sum, (row, price)| {
+        let priced = inequalities.iter().zip(prices).filter(|(_, price)| **price != 0);
+        priced.fold(0_i128, |sum, (row, price)| {
             sum.saturating_add(price.saturating_mul(i128::from(row.columns[column])))
         })
     };
