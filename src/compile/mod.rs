@@ -223,7 +223,10 @@ impl<'p> Compiled<'p> {
         }
 
         let mut tainted = TaintedSites::default();
-        let mut soft = SoftTaints { sites: Vec::new(), len: sites };
+        let mut soft = SoftTaints { all: Vec::new(), sites: Vec::new(), len: sites };
+        soft.all.extend(problem.node_pools.iter().map(|pool| &pool.taints[..]));
+        let standing = nodes.values().map(|running| &problem.nodes[running.index].taints[..]);
+        soft.all.extend(standing);
         for (offer, Offer { pool, .. }) in offers.iter() {
             let pool = &problem.node_pools[pools[*pool].index];
             tainted.note(taint::of_pool(pool), offer.index());
@@ -235,7 +238,11 @@ impl<'p> Compiled<'p> {
             tainted.note(taints, offers.len() + id.index());
             soft.sites.push((&node.taints, offers.len() + id.index()));
         }
-        let wishes = Wishes { terms, untainted: soft.untainted(&rules.tolerations) };
+        let wishes = Wishes {
+            terms,
+            untainted: soft.untainted(&rules.tolerations),
+            disliked: soft.disliked(&rules.tolerations),
+        };
         let grounds = Grounds::of(rules, table, &tainted, sites);
         let met = grounds.met(sites);
 

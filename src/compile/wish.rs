@@ -15,9 +15,10 @@ use std::sync::Arc;
 pub(crate) struct Wishes {
     /// For each kind, the weights and conditions of its preferred node affinity.
     pub(crate) terms: IdVec<KindId, Vec<(u8, Vec<Atom>)>>,
-    /// For each list of tolerations, the sites without a `PreferNoSchedule` taint that it doesn't cover;
-    /// empty where no pool or node has such a taint.
+    /// For each list of tolerations, the sites without a `PreferNoSchedule` taint that it doesn't cover.
     pub(crate) untainted: Vec<Bits>,
+    /// For each list of tolerations, whether any pool or node has such a taint.
+    pub(crate) disliked: Vec<bool>,
 }
 
 impl Wishes {
@@ -38,13 +39,24 @@ impl Wishes {
     }
 }
 
-/// The soft taints of each site: of pools for `(first, count)` ranges of offers, and of nodes.
+/// The taints of pools and nodes, and of each site.
 pub(crate) struct SoftTaints<'a> {
+    pub(crate) all: Vec<&'a [Taint]>,
     pub(crate) sites: Vec<(&'a [Taint], usize)>,
     pub(crate) len: usize,
 }
 
 impl SoftTaints<'_> {
+    /// For each list of tolerations, whether some soft taint isn't covered.
+    pub(crate) fn disliked(&self, tolerations: &Tolerations) -> Vec<bool> {
+        let soft = |taint: &&Taint| taint.effect == Effect::PreferNoSchedule;
+        let taints: Vec<&Taint> = self.all.iter().copied().flatten().filter(soft).collect();
+        let uncovered = |list: &Vec<crate::model::Toleration>| {
+            taints.iter().any(|taint| !taint::is_tolerated(taint, list))
+        };
+        tolerations.lists().iter().map(uncovered).collect()
+    }
+
     /// For each list of tolerations, the sites that nothing makes unwelcome.
     pub(crate) fn untainted(&self, tolerations: &Tolerations) -> Vec<Bits> {
         let soft = |taint: &&Taint| taint.effect == Effect::PreferNoSchedule;
@@ -54,9 +66,6 @@ impl SoftTaints<'_> {
             .map(|(taints, site)| (taints.iter().filter(soft).collect::<Vec<_>>(), *site))
             .filter(|(taints, _)| !taints.is_empty())
             .collect();
-        if tainted.is_empty() {
-            return Vec::new();
-        }
         let of_list = |list: &Vec<crate::model::Toleration>| {
             let mut bits = Bits::all(self.len);
             for (taints, site) in &tainted {

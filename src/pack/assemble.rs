@@ -2,6 +2,7 @@
 
 use super::choose::Packed;
 use super::flexible::{Minimums, Pins, is_free, listable};
+use super::honour;
 use super::reasons::reasons;
 use super::state::{Context, Group, Place, State};
 use crate::bound::{Demand, Relaxation};
@@ -25,12 +26,16 @@ pub(crate) fn assemble<'p>(whole: &Context<'_, 'p>, packed: &Packed<'p>) -> Laun
         compiled.kinds.ids().map(|kind| Names::of(compiled, kind)).collect();
     let mut bindings = Vec::new();
     let mut launched: Vec<(Arc<LaunchSpec>, &Group)> = Vec::new();
+    let mut chosen: Vec<Option<OfferId>> = Vec::with_capacity(state.groups.len());
     for group in &state.groups {
         match &group.place {
             Place::Launch(column) => {
-                launched.push((Arc::new(specify(context, &market, *column, group)), group));
+                let (choice, spec) = specify(context, &market, *column, group);
+                launched.push((Arc::new(spec), group));
+                chosen.push(Some(choice));
             }
             Place::Running(nodes) => {
+                chosen.push(None);
                 for node in nodes {
                     let node = &compiled.problem.nodes[compiled.nodes[*node].index].name;
                     let pods = take(compiled, &mut names, &group.items).into_iter();
@@ -61,7 +66,7 @@ pub(crate) fn assemble<'p>(whole: &Context<'_, 'p>, packed: &Packed<'p>) -> Laun
         bindings,
         unschedulable: unschedulable(whole, packed, &mut names),
         cost,
-        stats: stats(compiled, state, &launches),
+        stats: stats(context, state, &chosen, &launches),
         launches,
     }
 }
@@ -153,7 +158,7 @@ fn specify(
     market: &ByPrice,
     column: usize,
     group: &Group,
-) -> LaunchSpec {
+) -> (OfferId, LaunchSpec) {
     let compiled = context.compiled;
     let column = &compiled.columns[column];
     let pool = &compiled.problem.node_pools[compiled.pools[column.pool].index];
@@ -163,7 +168,7 @@ fn specify(
     let offer = &compiled.offers[chosen];
     let alternatives: Vec<Choice> =
         options.iter().map(|option| choice(compiled, *option)).collect();
-    LaunchSpec {
+    let spec = LaunchSpec {
         node_pool: pool.name.clone(),
         offering: choice(compiled, chosen),
         alternatives,
@@ -171,7 +176,8 @@ fn specify(
         taints: pool.taints.clone(),
         requirements: requirements(context, chosen, &options, &pins),
         requests: requests(compiled, &compiled.shapes[offer.shape].daemons, group),
-    }
+    };
+    (chosen, spec)
 }
 
 /// The offer to take, and all to choose from, cheapest first.
@@ -451,20 +457,34 @@ fn cost(
     }
 }
 
-fn stats(compiled: &Compiled<'_>, state: &State, launches: &[Launch]) -> BTreeMap<Arc<str>, u64> {
+fn stats(
+    context: &Context<'_, '_>,
+    state: &State,
+    chosen: &[Option<OfferId>],
+    launches: &[Launch],
+) -> BTreeMap<Arc<str>, u64> {
+    let compiled = context.compiled;
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    let pods = compiled.pending();
-    [
-        ("pods", count(pods)),
-        ("kinds", count(compiled.kinds.len())),
-        ("classes", count(compiled.classes.len())),
-        ("rows", count(compiled.rows.len())),
-        ("offers", count(compiled.offers.len())),
-        ("columns", count(compiled.columns.len())),
-        ("groups", count(state.groups.len())),
-        ("nodes", count(launches.len())),
+    let mut stats: BTreeMap<Arc<str>, u64> = [
+        ("pods", compiled.pending()),
+        ("kinds", compiled.kinds.len()),
+        ("classes", compiled.classes.len()),
+        ("rows", compiled.rows.len()),
+        ("offers", compiled.offers.len()),
+        ("columns", compiled.columns.len()),
+        ("groups", state.groups.len()),
+        ("nodes", launches.len()),
     ]
     .into_iter()
-    .map(|(name, number)| (name.into(), number))
-    .collect()
+    .map(|(name, number)| (name.into(), count(number)))
+    .collect();
+    if context.wishful {
+        let spots = honour::spots(compiled, &state.groups, |at| chosen[at]);
+        for share in honour::shares(compiled, &spots) {
+            let (weight, honoured) = share.kind.stat_names();
+            let _none = stats.insert(weight.into(), share.weight);
+            let _none = stats.insert(honoured.into(), share.honoured);
+        }
+    }
+    stats
 }

@@ -20,6 +20,7 @@ mod fill;
 mod first_fit;
 mod flexible;
 mod greedy;
+mod honour;
 mod improve;
 mod reasons;
 mod right_size;

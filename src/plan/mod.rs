@@ -2,7 +2,10 @@
 
 #[cfg(feature = "serde")]
 mod document;
+mod preference;
 mod table;
+
+pub use preference::{PreferenceKind, PreferenceShare};
 
 use crate::explain::Reason;
 use crate::model::{Labels, Price, Requirement, Resources, Taint};
@@ -150,6 +153,18 @@ impl LaunchPlan {
     #[must_use]
     pub fn cost(&self) -> Cost {
         self.cost
+    }
+
+    /// How much of the pods' preferences the plan honours, by kind; kinds that no placed pod has, or
+    /// that were ignored, are left out.
+    #[must_use]
+    pub fn preferences(&self) -> Vec<PreferenceShare> {
+        let share = |kind: PreferenceKind| {
+            let (weight, honoured) = kind.stat_names();
+            let weight = *self.stats.get(weight)?;
+            Some(PreferenceShare { kind, weight, honoured: *self.stats.get(honoured)? })
+        };
+        PreferenceKind::ALL.into_iter().filter_map(share).collect()
     }
 
     /// Counts that describe the solve, by name.
