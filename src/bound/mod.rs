@@ -1,5 +1,6 @@
 //! Lower bounds on what any plan must pay, and the worth of each class that follows from them.
 
+mod inequality;
 mod relaxation;
 mod simplex;
 

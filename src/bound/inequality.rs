@@ -1,0 +1,281 @@
+//! The inequalities that every plan for a demand satisfies, and which of them are worth a price.
+//!
+//! See `bound::relaxation` for what they say and why. Most of those that are found here are dropped
+//! again, so their coefficients are looked up only where they are used.
+
+use super::relaxation::Demand;
+use crate::compile::{Bits, ClassId, Compiled, Id, NodeId, ReservationId};
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// The most prices that are worked out: the sets and slots with the most at stake come first.
+const MAX_PRICES: usize = 48;
+/// The most sets of columns for which room is asked.
+const MAX_SETS: usize = 48;
+
+/// One inequality `Σ_t a_t y_t ≥ b` that every plan satisfies.
+#[derive(Clone, Debug)]
+pub(super) struct Inequality {
+    pub(super) kind: Kind,
+    pub(super) bound: i128,
+    /// The largest coefficient.
+    pub(super) largest: i64,
+    /// Of the columns without a reservation the one that gives most for its cost.
+    pub(super) cheapest: Option<usize>,
+    /// What it alone proves, in billionths.
+    stake: u128,
+    /// Of slots alone: the coefficient of each column.
+    slots: Vec<i64>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Kind {
+    /// Of a resource, on a set of columns.
+    Room { set: usize, dim: usize },
+    /// Of nodes for a class.
+    Slots { class: ClassId },
+    /// Of a reservation.
+    Reservation { id: ReservationId },
+}
+
+/// What can be bought, by column.
+#[derive(Debug)]
+pub(super) struct Market {
+    /// What a node costs, fees included, in billionths per hour.
+    pub(super) costs: Vec<i64>,
+    pub(super) reservations: Vec<Option<ReservationId>>,
+    /// By resource, then column: what an empty node has.
+    room: Vec<Vec<i64>>,
+    /// The sets of columns for which room is asked.
+    pub(super) families: Vec<Bits>,
+}
+
+/// Demands by the set of columns that can take them.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// The distinct sets.
+    pub(super) sets: Vec<Set>,
+    /// For each demand, the place of its set.
+    pub(super) set_of: Vec<usize>,
+}
+
+/// A set of columns, and what is asked of nodes that can't be found elsewhere.
+#[derive(Debug)]
+pub(super) struct Set {
+    pub(super) columns: Bits,
+    /// Whether some pod needs a launch.
+    pub(super) launches: bool,
+    /// Of each resource.
+    needed: Vec<i128>,
+    /// The rows of the classes.
+    rows: Bits,
+}
+
+impl Asked {
+    /// Brings demands with the same columns together.
+    pub(super) fn new(compiled: &Compiled<'_>, demands: &[Demand]) -> Self {
+        let mut of_weight: BTreeMap<i32, Bits> = BTreeMap::new();
+        for weight in demands.iter().filter_map(|demand| demand.weight) {
+            let _known = of_weight.entry(weight).or_insert_with(|| {
+                let mut columns = Bits::none(compiled.columns.len());
+                let all = compiled.columns.iter().enumerate();
+                all.filter(|(_, c)| c.weight == weight).for_each(|(at, _)| columns.insert(at));
+                columns
+            });
+        }
+        let mut places: BTreeMap<Cow<'_, Bits>, usize> = BTreeMap::new();
+        let mut sets: Vec<Set> = Vec::new();
+        let mut set_of = Vec::with_capacity(demands.len());
+        for demand in demands {
+            let class = &compiled.classes[demand.class];
+            let mut columns = Cow::Borrowed(&compiled.takers[demand.class]);
+            if let Some(mask) = demand.weight.and_then(|weight| of_weight.get(&weight)) {
+                columns.to_mut().and(mask);
+            }
+            let place = *places.entry(columns).or_insert_with_key(|columns| {
+                sets.push(Set {
+                    columns: columns.clone().into_owned(),
+                    launches: false,
+                    needed: vec![0; compiled.dims.len()],
+                    rows: Bits::none(compiled.rows.len()),
+                });
+                sets.len() - 1
+            });
+            let set = &mut sets[place];
+            set.launches |= demand.beyond_running > 0;
+            set.rows.insert(class.row.index());
+            for (sum, each) in set.needed.iter_mut().zip(&class.request) {
+                *sum += i128::from(*each) * i128::from(demand.count);
+            }
+            set_of.push(place);
+        }
+        Self { sets, set_of }
+    }
+
+    /// The sets of columns for which room is asked: the distinct sets of the demands, or where they
+    /// are many the [`MAX_SETS`] of which most is asked, and the set of all columns that any demand
+    /// can use.
+    fn families(&self, compiled: &Compiled<'_>) -> Vec<Bits> {
+        let mut totals = vec![1_i128; compiled.dims.len()];
+        let mut union = Bits::none(compiled.columns.len());
+        for set in &self.sets {
+            totals.iter_mut().zip(&set.needed).for_each(|(total, more)| *total += more);
+            union.or(&set.columns);
+        }
+        let share = |set: &Set| {
+            set.needed.iter().zip(&totals).map(|(more, total)| (more << 20) / total).sum::<i128>()
+        };
+        let mut ranked: Vec<(Reverse<i128>, &Bits)> = self
+            .sets
+            .iter()
+            .filter(|set| set.columns != union)
+            .map(|set| (Reverse(share(set)), &set.columns))
+            .collect();
+        ranked.push((Reverse(i128::MAX), &union));
+        ranked.sort_unstable();
+        ranked.truncate(MAX_SETS);
+        ranked.into_iter().map(|(_, set)| set).filter(|set| !set.is_empty()).cloned().collect()
+    }
+}
+
+impl Market {
+    pub(super) fn new(compiled: &Compiled<'_>, asked: &Asked, fee: i64) -> Self {
+        let columns = &compiled.columns;
+        let room = |dim: usize| {
+            let shapes = columns.iter().map(|column| &compiled.shapes[column.shape]);
+            shapes.map(|shape| shape.allocatable[dim].max(0)).collect()
+        };
+        Self {
+            costs: columns.iter().map(|column| column.price.saturating_add(fee)).collect(),
+            reservations: columns.iter().map(|column| column.reservation).collect(),
+            room: (0..compiled.dims.len()).map(room).collect(),
+            families: asked.families(compiled),
+        }
+    }
+
+    /// What a node of a column gives to an inequality.
+    pub(super) fn amount(&self, inequality: &Inequality, column: usize) -> i64 {
+        match inequality.kind {
+            Kind::Room { set, dim } if self.families[set].contains(column) => {
+                self.room[dim][column]
+            }
+            Kind::Room { .. } => 0,
+            Kind::Slots { .. } => inequality.slots[column],
+            Kind::Reservation { id } => -i64::from(self.reservations[column] == Some(id)),
+        }
+    }
+
+    /// An inequality of which these columns have these coefficients, all others none.
+    fn inequality(
+        &self,
+        kind: Kind,
+        bound: i128,
+        amounts: impl Iterator<Item = (usize, i64)>,
+    ) -> Inequality {
+        // The columns that give most for what they cost: of all, and of those without a reservation.
+        let mut best: [Option<(usize, i64)>; 2] = [None; 2];
+        let mut largest = 0;
+        for (at, amount) in amounts.filter(|(_, amount)| *amount > 0) {
+            largest = amount.max(largest);
+            // cost ÷ amount, compared without a division.
+            let cost = i128::from(self.costs[at]);
+            let better = |(other, most): (usize, i64)| {
+                cost * i128::from(most) < i128::from(self.costs[other]) * i128::from(amount)
+            };
+            let unreserved = self.reservations[at].is_none();
+            for slot in best.iter_mut().take(1 + usize::from(unreserved)) {
+                if slot.is_none_or(better) {
+                    *slot = Some((at, amount));
+                }
+            }
+        }
+        let [best, unreserved] = best;
+        let stake = best.map_or(0, |(at, amount)| {
+            let cost = u128::from(self.costs[at].unsigned_abs());
+            bound.unsigned_abs().saturating_mul(cost) / u128::from(amount.unsigned_abs())
+        });
+        let cheapest = unreserved.map(|(at, _)| at);
+        Inequality { kind, bound, largest, cheapest, stake, slots: Vec::new() }
+    }
+
+    /// The inequalities with the most at stake, and those of the reservations.
+    pub(super) fn inequalities(
+        &self,
+        compiled: &Compiled<'_>,
+        demands: &[Demand],
+        asked: &Asked,
+        running: &[NodeId],
+    ) -> Vec<Inequality> {
+        let mut found = self.rooms(compiled, asked, running);
+        found.extend(self.slots(compiled, demands, asked));
+        // The most at stake first; ties in a fixed order.
+        found.sort_by_key(|inequality| (Reverse(inequality.stake), inequality.kind));
+        found.truncate(MAX_PRICES);
+        for (id, reserved) in compiled.reservations.iter() {
+            if self.reservations.contains(&Some(id)) {
+                let bound = -i128::from(reserved.remaining);
+                let kind = Kind::Reservation { id };
+                let none = std::iter::empty();
+                found.push(Inequality { largest: 1, ..self.inequality(kind, bound, none) });
+            }
+        }
+        found
+    }
+
+    /// For each family and each resource, what must be bought there.
+    fn rooms(&self, compiled: &Compiled<'_>, asked: &Asked, running: &[NodeId]) -> Vec<Inequality> {
+        let mut found = Vec::new();
+        for (number, family) in self.families.iter().enumerate() {
+            let mut needed = vec![0_i128; compiled.dims.len()];
+            let mut rows = Bits::none(compiled.rows.len());
+            for set in asked.sets.iter().filter(|set| family.includes(&set.columns)) {
+                // What no column can take isn't bought.
+                if !set.columns.is_empty() {
+                    needed.iter_mut().zip(&set.needed).for_each(|(sum, more)| *sum += more);
+                    rows.or(&set.rows);
+                }
+            }
+            for id in running {
+                if compiled.admits[compiled.site_of_node(*id)].overlaps(&rows) {
+                    for (sum, free) in needed.iter_mut().zip(&compiled.nodes[*id].free) {
+                        *sum -= i128::from((*free).max(0));
+                    }
+                }
+            }
+            let columns: Vec<usize> = family.iter().collect();
+            for (dim, bound) in needed.iter().enumerate().filter(|(_, bound)| **bound > 0) {
+                let room = &self.room[dim];
+                let amounts = columns.iter().map(|at| (*at, room[*at]));
+                found.push(self.inequality(Kind::Room { set: number, dim }, *bound, amounts));
+            }
+        }
+        found
+    }
+
+    /// For each class, the nodes that its number alone asks for.
+    fn slots(&self, compiled: &Compiled<'_>, demands: &[Demand], asked: &Asked) -> Vec<Inequality> {
+        let few = demands.len() <= MAX_PRICES / 2;
+        let sets = asked.set_of.iter().map(|place| &asked.sets[*place].columns);
+        let mut counted: Vec<(&Demand, &Bits)> = demands
+            .iter()
+            .zip(sets)
+            .filter(|(demand, set)| {
+                let capped = compiled.classes[demand.class].per_node != u32::MAX;
+                demand.beyond_running > 0 && (capped || few) && !set.is_empty()
+            })
+            .collect();
+        counted.sort_by_key(|(demand, _)| (Reverse(demand.beyond_running), **demand));
+        let of_class = |(demand, set): (&Demand, &Bits)| {
+            let mut slots = vec![0; compiled.columns.len()];
+            for at in set.iter() {
+                slots[at] = i64::from(compiled.slots(&compiled.columns[at], demand.class));
+            }
+            let amounts = slots.iter().copied().enumerate();
+            let kind = Kind::Slots { class: demand.class };
+            let found = self.inequality(kind, demand.beyond_running.into(), amounts);
+            Inequality { slots, ..found }
+        };
+        counted.into_iter().take(MAX_PRICES).map(of_class).collect()
+    }
+}
