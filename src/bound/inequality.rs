@@ -4,7 +4,7 @@
 //! again, so their coefficients are looked up only where they are used.
 
 use super::relaxation::Demand;
-use crate::compile::{Bits, ClassId, Compiled, Id, NodeId, ReservationId};
+use crate::compile::{Quota, Bits, ClassId, Compiled, Id, NodeId, ReservationId};
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -35,6 +35,8 @@ pub(super) enum Kind {
     Room { set: usize, dim: usize },
     /// Of nodes for a class.
     Slots { class: ClassId },
+    /// Of nodes for classes of which each holds few together.
+    Quota { place: usize },
     /// Of a reservation.
     Reservation { id: ReservationId },
 }
@@ -161,7 +163,7 @@ impl Market {
                 self.room[dim][column]
             }
             Kind::Room { .. } => 0,
-            Kind::Slots { .. } => inequality.slots[column],
+            Kind::Slots { .. } | Kind::Quota { .. } => inequality.slots[column],
             Kind::Reservation { id } => -i64::from(self.reservations[column] == Some(id)),
         }
     }
@@ -209,6 +211,7 @@ impl Market {
     ) -> Vec<Inequality> {
         let mut found = self.rooms(compiled, asked, running);
         found.extend(self.slots(compiled, demands, asked));
+        found.extend(self.quotas(compiled, demands, asked, running));
         // The most at stake first; ties in a fixed order.
         found.sort_by_key(|inequality| (Reverse(inequality.stake), inequality.kind));
         found.truncate(MAX_PRICES);
@@ -277,5 +280,44 @@ impl Market {
             Inequality { slots, ..found }
         };
         counted.into_iter().take(MAX_PRICES).map(of_class).collect()
+    }
+
+    /// For classes of which a node holds few together, the nodes that their number asks for. A running
+    /// node is taken to hold as many of them as an empty one.
+    fn quotas(
+        &self,
+        compiled: &Compiled<'_>,
+        demands: &[Demand],
+        asked: &Asked,
+        running: &[NodeId],
+    ) -> Vec<Inequality> {
+        let mut of_class: BTreeMap<ClassId, Vec<usize>> = BTreeMap::new();
+        for (at, demand) in demands.iter().enumerate() {
+            of_class.entry(demand.class).or_default().push(at);
+        }
+        let quota = |(place, quota): (usize, &Quota)| {
+            let mut slots = vec![0; compiled.columns.len()];
+            let mut rows = Bits::none(compiled.rows.len());
+            let mut bound = 0_i128;
+            for (class, each) in &quota.classes {
+                for at in of_class.get(class).into_iter().flatten() {
+                    let columns = &asked.sets[asked.set_of[*at]].columns;
+                    // What no column can take isn't bought.
+                    if !columns.is_empty() {
+                        columns.iter().for_each(|at| slots[at] = i64::from(quota.most));
+                        rows.insert(compiled.classes[*class].row.index());
+                        bound += i128::from(demands[*at].count) * i128::from(*each);
+                    }
+                }
+            }
+            let helpful = running
+                .iter()
+                .filter(|node| compiled.admits[compiled.site_of_node(**node)].overlaps(&rows));
+            bound -= i128::try_from(helpful.count()).unwrap_or(i128::MAX) * i128::from(quota.most);
+            let amounts = slots.iter().copied().enumerate();
+            let found = self.inequality(Kind::Quota { place }, bound, amounts);
+            (bound > 0).then_some(Inequality { slots, ..found })
+        };
+        compiled.quotas.iter().enumerate().filter_map(quota).collect()
     }
 }

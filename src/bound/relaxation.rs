@@ -11,6 +11,8 @@
 //!   nodes that can take one of them: `Σ_{t∈F} C_td y_t ≥ Σ n_i r_id − Σ free_ed`.
 //! - **Slots.** No node of column `t` holds more than `m_it` pods of class `i`:
 //!   `Σ_t m_it y_t ≥ n_i − Σ_e m_ie`.
+//! - **Quotas.** Where a node holds at most `q` of some classes together (those that keep each other
+//!   off their nodes: one), `Σ_t q y_t ≥ Σ n_i − Σ_e q`, over the columns and nodes that take any.
 //! - **Reservations.** At most so many nodes use one: `−Σ_t y_t ≥ −U`.
 //!
 //! Multiply each by a price `λ ≥ 0` and add up. If for each column the prices of what a node gives add
@@ -186,6 +188,11 @@ impl Relaxation {
                     }
                 }
                 Kind::Slots { class } => worth.slot[class] += part(1),
+                Kind::Quota { place } => {
+                    for (class, each) in &compiled.quotas[place].classes {
+                        worth.slot[*class] += part(i64::from(*each));
+                    }
+                }
                 Kind::Reservation { .. } => {}
             }
         }

@@ -92,6 +92,8 @@ pub(crate) struct Compiled<'p> {
     pub(crate) rows: IdVec<RowId, Bits>,
     /// How many pods of some kinds a node may hold.
     pub(crate) caps: IdVec<CapId, Cap>,
+    /// Classes of which a node holds few together.
+    pub(crate) quotas: Vec<Quota>,
     /// What can be bought and no other offer dominates.
     pub(crate) columns: Vec<Column>,
     /// For each site, the rows that admit it.
@@ -165,6 +167,14 @@ pub(crate) struct Cap {
     pub(crate) most: u32,
     /// What bound pods count for, by node.
     pub(crate) used: Vec<(NodeId, u32)>,
+}
+
+/// Several classes of which one node holds so much together and no more.
+#[derive(Clone, Debug)]
+pub(crate) struct Quota {
+    /// The classes, with what one counts for.
+    pub(crate) classes: Vec<(ClassId, u32)>,
+    pub(crate) most: u32,
 }
 
 /// A volume by its driver and id.
@@ -357,13 +367,46 @@ impl<'p> Compiled<'p> {
             classes,
             rows,
             caps,
+            quotas: Vec::new(),
             columns: Vec::new(),
             admits: Vec::new(),
             takers: IdVec::new(),
         };
         (compiled.columns, compiled.admits) = column::columns(&compiled);
         compiled.takers = compiled.classes.ids().map(|class| compiled.takers(class)).collect();
+        compiled.quotas = compiled.quotas();
         compiled
+    }
+
+    /// The quotas of caps, and of pods that keep each other off their nodes: one a node of them all.
+    fn quotas(&self) -> Vec<Quota> {
+        let mut of_kind: BTreeMap<KindId, Vec<ClassId>> = BTreeMap::new();
+        for (id, class) in self.classes.iter() {
+            for (kind, _) in &class.parts {
+                of_kind.entry(*kind).or_default().push(id);
+            }
+        }
+        let mut apart: BTreeMap<SelectionId, BTreeSet<ClassId>> = BTreeMap::new();
+        for (kind, rules) in self.topology.rules.iter() {
+            let own = rules.far.iter().filter(|term| term.over == Over::Host);
+            for term in own.filter(|term| self.topology.selects(term.selection, kind)) {
+                let classes = of_kind.get(&kind).into_iter().flatten();
+                apart.entry(term.selection).or_default().extend(classes);
+            }
+        }
+        let apart = apart.into_values().map(|classes| Quota {
+            classes: classes.into_iter().map(|class| (class, 1)).collect(),
+            most: 1,
+        });
+        let capped = self.caps.iter().map(|(id, cap)| {
+            let counts = self.classes.iter().filter_map(|(class, of)| {
+                let (_, each) = of.caps.iter().find(|(of, _)| *of == id)?;
+                Some((class, *each))
+            });
+            Quota { classes: counts.collect(), most: cap.most }
+        });
+        let several = |quota: &Quota| quota.classes.len() > 1;
+        apart.chain(capped).filter(several).collect()
     }
 
     /// How many pods of a class an empty node of a column holds at most.

@@ -67,7 +67,9 @@ pub(crate) fn pack(context: &Context<'_, '_>) -> State {
     let together = |_: ClassId| 0;
     let mut packings: Vec<State> =
         styles.iter().map(|style| pack_once(context, *style, &together)).collect();
-    packings.push(first_fit::pack(context));
+    if classes <= MANY {
+        packings.push(first_fit::pack(context));
+    }
     let best = best(context, packings);
     let out = |class: ClassId| best.left[class] > 0 && placeable(context, class);
     if !context.compiled.classes.ids().any(out) {
