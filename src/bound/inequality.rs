@@ -168,6 +168,32 @@ impl Market {
         }
     }
 
+    /// Calls `each` with every column and what a node of it gives to an inequality, where that isn't
+    /// nothing.
+    pub(super) fn for_each_amount(
+        &self,
+        inequality: &Inequality,
+        mut each: impl FnMut(usize, i64),
+    ) {
+        match inequality.kind {
+            Kind::Room { set, dim } => {
+                let room = &self.room[dim];
+                self.columns_of(&self.families[set]).for_each(|at| each(at, room[at]));
+            }
+            Kind::Slots { .. } => {
+                inequality.slots.iter().enumerate().for_each(|(at, slots)| each(at, *slots));
+            }
+            Kind::Reservation { .. } => {
+                (0..self.costs.len()).for_each(|at| each(at, self.amount(inequality, at)));
+            }
+        }
+    }
+
+    /// The columns of a set: most sets are dense, so each column is looked at.
+    fn columns_of<'a>(&self, set: &'a Bits) -> impl Iterator<Item = usize> + use<'a> {
+        (0..self.costs.len()).filter(|at| set.contains(*at))
+    }
+
     /// An inequality of which these columns have these coefficients, all others none.
     fn inequality(
         &self,
@@ -246,7 +272,7 @@ impl Market {
                     }
                 }
             }
-            let columns: Vec<usize> = family.iter().collect();
+            let columns: Vec<usize> = self.columns_of(family).collect();
             for (dim, bound) in needed.iter().enumerate().filter(|(_, bound)| **bound > 0) {
                 let room = &self.room[dim];
                 let amounts = columns.iter().map(|at| (*at, room[*at]));
@@ -271,8 +297,16 @@ impl Market {
         counted.sort_by_key(|(demand, _)| (Reverse(demand.beyond_running), **demand));
         let of_class = |(demand, set): (&Demand, &Bits)| {
             let mut slots = vec![0; compiled.columns.len()];
-            for at in set.iter() {
-                slots[at] = i64::from(compiled.slots(&compiled.columns[at], demand.class));
+            // All of them take the class, so how often depends on the shape alone; columns of a shape
+            // lie together.
+            let mut known = None;
+            for at in self.columns_of(set) {
+                let column = &compiled.columns[at];
+                slots[at] = match known {
+                    Some((shape, slots)) if shape == column.shape => slots,
+                    _ => i64::from(compiled.slots(column, demand.class)),
+                };
+                known = Some((column.shape, slots[at]));
             }
             let amounts = slots.iter().copied().enumerate();
             let kind = Kind::Slots { class: demand.class };

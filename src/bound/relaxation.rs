@@ -32,7 +32,7 @@
 //! packing with variable bin sizes; Dantzig and Wolfe 1960.
 
 use super::inequality::{Asked, Inequality, Kind, Market};
-use super::simplex::{ONE, POINT, Rows, maximize};
+use super::simplex::{ONE, POINT, Rows, maximize, times};
 use crate::compile::{ClassId, Compiled, IdVec, NodeId};
 
 /// Prices are integers in units of 2^-SCALE billionths per unit of resource.
@@ -216,14 +216,26 @@ fn bits(number: u64) -> u32 {
     u64::BITS - number.leading_zeros()
 }
 
+impl Dual<'_> {
+    /// A coefficient of an inequality, fixed-point.
+    fn scaled(&self, variable: usize, amount: i64) -> i128 {
+        (i128::from(amount) << POINT) >> self.shifts[variable]
+    }
+}
+
 impl Rows for Dual<'_> {
     fn height(&self) -> usize {
         self.market.costs.len()
     }
 
     fn entry(&self, row: usize, variable: usize) -> i128 {
-        let amount = self.market.amount(&self.inequalities[variable], row);
-        (i128::from(amount) << POINT) >> self.shifts[variable]
+        self.scaled(variable, self.market.amount(&self.inequalities[variable], row))
+    }
+
+    fn weigh(&self, variable: usize, value: i128, sums: &mut [i128]) {
+        self.market.for_each_amount(&self.inequalities[variable], |row, amount| {
+            sums[row] += times(self.scaled(variable, amount), value);
+        });
     }
 
     fn bound(&self, row: usize) -> i128 {

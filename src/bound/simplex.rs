@@ -36,12 +36,14 @@ pub(super) trait Rows {
     fn height(&self) -> usize;
     /// The coefficient of a variable, fixed-point.
     fn entry(&self, row: usize, variable: usize) -> i128;
+    /// Adds a value's part to the sum of each row: coefficient × value, fixed-point.
+    fn weigh(&self, variable: usize, value: i128, sums: &mut [i128]);
     /// What the sum may be at most, fixed-point, not negative.
     fn bound(&self, row: usize) -> i128;
 }
 
 /// A product, rounded down.
-fn times(a: i128, b: i128) -> i128 {
+pub(super) fn times(a: i128, b: i128) -> i128 {
     // Nearly all numbers fit 64 bits, and then one multiplication does.
     match (i64::try_from(a), i64::try_from(b)) {
         (Ok(a), Ok(b)) => (i128::from(a) * i128::from(b)) >> POINT,
@@ -84,22 +86,20 @@ pub(super) fn maximize<R: Rows>(
     start: impl Iterator<Item = usize>,
 ) -> Vec<i128> {
     let mut tableau = Tableau::new(b, rows, start);
-    loop {
-        if !tableau.primal() {
-            // The rows are too few to stop a variable; if even all of them are, so be it.
-            tableau = Tableau::new(b, rows, 0..rows.height());
-            let _stopped = tableau.primal();
-            break;
-        }
+    while tableau.primal() {
         let broken = tableau.broken();
         if broken.is_empty() {
-            break;
+            return tableau.solution();
         }
         broken.into_iter().for_each(|row| tableau.add(row));
-        if !tableau.dual() || tableau.pivots == 0 {
+        if !tableau.dual() {
             break;
         }
     }
+    // The rows are too few to stop a variable, or the pivots ran out: with all rows and the primal
+    // method alone every step is feasible.
+    let mut tableau = Tableau::new(b, rows, 0..rows.height());
+    let _optimal = tableau.primal();
     tableau.solution()
 }
 
@@ -149,7 +149,8 @@ impl<'r, R: Rows> Tableau<'r, R> {
         self.basis.push(width + row);
     }
 
-    /// Pivots until nothing can be gained; `false` where a variable can grow without end.
+    /// Pivots until nothing can be gained; `false` where a variable can grow without end or the
+    /// pivots run out.
     fn primal(&mut self) -> bool {
         let mut stalled = 0;
         while self.pivots > 0 {
@@ -169,10 +170,11 @@ impl<'r, R: Rows> Tableau<'r, R> {
             stalled = if self.right[row] > TINY { 0 } else { stalled + 1 };
             self.pivot(row, column);
         }
-        true
+        false
     }
 
-    /// Pivots until no basic variable is negative; `false` where that can't be had.
+    /// Pivots until no basic variable is negative; `false` where that can't be had, or not with the
+    /// pivots that are left.
     fn dual(&mut self) -> bool {
         while self.pivots > 0 {
             let negative = (0..self.right.len()).filter(|row| self.right[*row] < -TINY);
@@ -188,7 +190,7 @@ impl<'r, R: Rows> Tableau<'r, R> {
             let Some(column) = entering else { return false };
             self.pivot(row, column);
         }
-        true
+        false
     }
 
     /// Swaps the variable of a row with that of a column.
@@ -234,14 +236,12 @@ impl<'r, R: Rows> Tableau<'r, R> {
 
     /// The rows not in use that the solution breaks most, in proportion to what they allow.
     fn broken(&self) -> Vec<usize> {
-        let y = self.solution();
-        let y: Vec<(usize, i128)> =
-            y.into_iter().enumerate().filter(|(_, value)| *value != 0).collect();
+        let mut sums = vec![0; self.used.len()];
+        let y = self.solution().into_iter().enumerate();
+        y.filter(|(_, value)| *value != 0)
+            .for_each(|(variable, value)| self.rows.weigh(variable, value, &mut sums));
         let mut broken: Vec<(i128, usize)> = Vec::new();
-        for row in (0..self.used.len()).filter(|row| !self.used[*row]) {
-            let sum = y.iter().fold(0, |sum: i128, (variable, value)| {
-                sum + times(self.rows.entry(row, *variable), *value)
-            });
+        for (row, sum) in sums.into_iter().enumerate().filter(|(row, _)| !self.used[*row]) {
             let bound = self.rows.bound(row);
             if sum - bound > TINY {
                 broken.push((-over(sum, bound.max(1)), row));
@@ -255,17 +255,25 @@ impl<'r, R: Rows> Tableau<'r, R> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ONE, Rows, maximize};
+    use super::{ONE, Rows, maximize, times};
+    use proptest::prelude::*;
 
-    struct Dense<const W: usize>(Vec<([i128; W], i128)>);
+    /// Rows of whole numbers.
+    struct Whole(Vec<(Vec<i128>, i128)>);
 
-    impl<const W: usize> Rows for Dense<W> {
+    impl Rows for Whole {
         fn height(&self) -> usize {
             self.0.len()
         }
 
         fn entry(&self, row: usize, variable: usize) -> i128 {
             self.0[row].0[variable] * ONE
+        }
+
+        fn weigh(&self, variable: usize, value: i128, sums: &mut [i128]) {
+            for (row, sum) in sums.iter_mut().enumerate() {
+                *sum += times(self.entry(row, variable), value);
+            }
         }
 
         fn bound(&self, row: usize) -> i128 {
@@ -276,7 +284,7 @@ mod tests {
     #[test]
     fn a_textbook_programme() {
         // max 3x + 5y, x <= 4, 2y <= 12, 3x + 2y <= 18: (2, 6) with 36, whatever it starts with.
-        let rows = Dense(vec![([1, 0], 4), ([0, 2], 12), ([3, 2], 18)]);
+        let rows = Whole(vec![(vec![1, 0], 4), (vec![0, 2], 12), (vec![3, 2], 18)]);
         for start in [vec![], vec![0], vec![0, 1], vec![2], vec![0, 1, 2]] {
             let y = maximize(&[3 * ONE, 5 * ONE], &rows, start.iter().copied());
             assert!((y[0] - 2 * ONE).abs() < 64 && (y[1] - 6 * ONE).abs() < 64, "{start:?} {y:?}");
@@ -285,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_row_without_room_stops_its_column() {
-        let rows = Dense(vec![([1, 1], 0), ([0, 1], 1)]);
+        let rows = Whole(vec![(vec![1, 1], 0), (vec![0, 1], 1)]);
         for start in [vec![0, 1], vec![1], vec![]] {
             assert_eq!(maximize(&[ONE, ONE], &rows, start.into_iter()), [0, 0]);
         }
@@ -294,14 +302,40 @@ mod tests {
     #[test]
     fn rows_that_are_added_are_kept() {
         // Many rows that cut off each other's corners.
-        let cuts: Vec<([i128; 2], i128)> =
-            (0..=90).map(|i| ([i, 90 - i], 90 + i * (90 - i) / 45)).collect();
-        let rows = Dense(cuts.clone());
+        let cuts = (0..=90).map(|i| (vec![i, 90 - i], 90 + i * (90 - i) / 45));
+        let rows = Whole(cuts.collect());
         let y = maximize(&[ONE, ONE], &rows, [0, 90].into_iter());
-        for ([a, b], most) in cuts {
-            assert!(a * y[0] + b * y[1] <= most * ONE + ONE / 1000, "{a} {b} {y:?}");
+        for (cut, most) in &rows.0 {
+            assert!(cut[0] * y[0] + cut[1] * y[1] <= most * ONE + ONE / 1000, "{cut:?} {y:?}");
         }
         let all = maximize(&[ONE, ONE], &rows, 0..=90);
         assert!((y[0] + y[1] - all[0] - all[1]).abs() < ONE / 1000, "{y:?} {all:?}");
+    }
+
+    type Programme = (Vec<i128>, Vec<(Vec<i128>, i128)>);
+
+    /// Gains of both signs, and rows of which some have a negative coefficient.
+    fn programmes() -> impl Strategy<Value = Programme> {
+        let row = (prop::collection::vec(-1..9_i128, 5), 0..50_i128);
+        (prop::collection::vec(-3..20_i128, 5), prop::collection::vec(row, 1..40))
+    }
+
+    proptest! {
+        /// The rows that it starts with make no difference to what is reached.
+        #[test]
+        fn few_rows_and_all_rows_reach_the_same((gain, mut rows) in programmes(), few in 0..5_usize) {
+            // One row that stops everything.
+            rows.push((vec![1; 5], 30));
+            let rows = Whole(rows);
+            let gain: Vec<i128> = gain.into_iter().map(|gain| gain * ONE).collect();
+            let reached = |y: &[i128]| gain.iter().zip(y).map(|(b, y)| times(*b, *y)).sum::<i128>();
+            let all = maximize(&gain, &rows, 0..rows.height());
+            let lazy = maximize(&gain, &rows, 0..few.min(rows.height()));
+            prop_assert!((reached(&all) - reached(&lazy)).abs() < ONE / 1000, "{all:?} {lazy:?}");
+            for (row, most) in &rows.0 {
+                let sum: i128 = row.iter().zip(&lazy).map(|(a, y)| a * y).sum();
+                prop_assert!(sum <= most * ONE + ONE / 1000, "{row:?} {lazy:?}");
+            }
+        }
     }
 }
