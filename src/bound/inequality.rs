@@ -180,7 +180,7 @@ impl Market {
                 let room = &self.room[dim];
                 self.columns_of(&self.families[set]).for_each(|at| each(at, room[at]));
             }
-            Kind::Slots { .. } => {
+            Kind::Slots { .. } | Kind::Quota { .. } => {
                 inequality.slots.iter().enumerate().for_each(|(at, slots)| each(at, *slots));
             }
             Kind::Reservation { .. } => {

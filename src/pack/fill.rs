@@ -36,6 +36,8 @@ pub(crate) struct Lanes {
     width: usize,
     /// For each class, its worth.
     worth: IdVec<ClassId, i64>,
+    /// For each class, the part of its worth that is no resource's.
+    slots: IdVec<ClassId, i64>,
     /// For each class, its lane.
     lane: IdVec<ClassId, usize>,
     style: Style,
@@ -80,6 +82,8 @@ pub(crate) struct Filling {
     pub(crate) worth: i128,
 }
 
+/// The share of a resource of which all is free.
+const WHOLE: i64 = 4096;
 /// With more classes than this, a lane holds the classes of one direction; with fewer, one class.
 const FEW: usize = 192;
 /// With more classes than this a node isn't filled by search.
@@ -119,7 +123,8 @@ impl Lanes {
         let requests =
             compiled.classes.values().flat_map(|class| class.request.iter().copied()).collect();
         let width = compiled.dims.len();
-        Self { lanes, parts, flat_parts, requests, width, worth: total, lane, style }
+        let slots = worth.slot.values().map(|slot| (*slot).max(0)).collect();
+        Self { lanes, parts, flat_parts, requests, width, worth: total, slots, lane, style }
     }
 
     /// Forgets a class of which none are left.
@@ -228,7 +233,12 @@ impl Lanes {
             Style::Largest => self.worth[class],
             Style::Balanced | Style::Careful | Style::Searched => {
                 let parts = &self.flat_parts[class.index() * self.width..][..self.width];
-                parts.iter().zip(shares).fold(0, |sum: i64, (part, share)| {
+                // What is no resource's is as free on every node; one style leaves it out.
+                let slot = match self.style {
+                    Style::Careful => 0,
+                    _ => self.slots[class].saturating_mul(WHOLE),
+                };
+                parts.iter().zip(shares).fold(slot, |sum: i64, (part, share)| {
                     sum.saturating_add(part.saturating_mul(*share))
                 })
             }
@@ -243,13 +253,13 @@ impl Style {
             return 0;
         }
         // Exact where it fits; amounts too large for that are coarse enough already.
-        let share = match free.checked_mul(4096) {
+        let share = match free.checked_mul(WHOLE) {
             Some(product) => product / all,
-            None => free / (all / 4096).max(1),
+            None => free / (all / WHOLE).max(1),
         };
         match self {
             Self::Balanced | Self::Largest | Self::Searched => share.max(1),
-            Self::Careful => (share * share / 4096).max(1),
+            Self::Careful => (share * share / WHOLE).max(1),
         }
     }
 }
