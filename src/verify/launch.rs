@@ -10,6 +10,7 @@ use super::label;
 use super::node_affinity::NodeRules;
 use super::resource::{self, Amounts};
 use super::site::{Site, Sites};
+use super::topology::Sticky;
 use super::violation::{Place, Violation};
 use super::{anti_affinity, host_port, min_values, offering, taint};
 use crate::model::{NodePool, Pod};
@@ -44,6 +45,7 @@ pub(super) fn check<'a>(
     loads: &[Vec<Group<'a>>],
     out: &mut Vec<Violation>,
 ) -> u64 {
+    let mut sticky = Sticky::of(facts);
     let mut known: BTreeMap<*const LaunchSpec, Clean<'a>> = BTreeMap::new();
     let mut lowered = 0_u64;
     for (at, (launch, groups)) in launches.iter().zip(loads).enumerate() {
@@ -53,7 +55,7 @@ pub(super) fn check<'a>(
             lowered = lowered.saturating_add(u64::from(clean.lowered));
             let load: Vec<(usize, u64)> = groups.iter().map(|one| (one.entry, one.count)).collect();
             if !clean.loads.contains(&load) {
-                check_load(facts, sites, (at, &launch.spec), &clean.resolved, groups, out);
+                check_load(facts, sites, &mut sticky, (at, &launch.spec), &clean.resolved, groups, out);
                 if out.len() == before {
                     let _new = clean.loads.insert(load);
                 }
@@ -65,7 +67,7 @@ pub(super) fn check<'a>(
         };
         lowered = lowered.saturating_add(u64::from(is_lowered));
         let spec_is_clean = out.len() == before;
-        check_load(facts, sites, (at, &launch.spec), &resolved, groups, out);
+        check_load(facts, sites, &mut sticky, (at, &launch.spec), &resolved, groups, out);
         if spec_is_clean {
             let clean = Clean { resolved, lowered: is_lowered, loads: BTreeSet::new() };
             let _new = known.insert(key, clean);
@@ -230,6 +232,7 @@ impl<'g, 'a> Load<'g, 'a> {
 fn check_load<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
+    sticky: &mut Sticky<'a>,
     (launch, spec): (usize, &LaunchSpec),
     resolved: &Resolved<'a>,
     groups: &[Group<'a>],
@@ -244,10 +247,22 @@ fn check_load<'a>(
     let Some(site) = sites.get(resolved.choice) else { return };
     check_requests(launch, spec, &load.requests, &site.daemon_requests, out);
     let daemons = site.daemons.clone();
+    let mut keys: BTreeSet<&str> = BTreeSet::new();
+    for group in groups {
+        keys.extend(sticky.keys(facts, group));
+    }
+    let domains: Vec<(&str, Option<&str>)> =
+        keys.into_iter().map(|key| (key, site.labels.known.get(key).copied())).collect();
     load.check(facts, site, &place, out);
     check_ports(&daemons, groups, &place, out);
     for (alternative, id) in &resolved.alternatives {
         let Some(site) = sites.get(*id) else { continue };
+        for (key, domain) in &domains {
+            if site.labels.known.get(key) != domain.as_ref() {
+                let (alternative, key) = (*alternative, (*key).into());
+                out.push(Violation::AlternativeElsewhere { launch, alternative, key });
+            }
+        }
         let place = Place::Alternative { launch, alternative: *alternative };
         load.check(facts, site, &place, out);
         if !site.daemons.iter().map(|(at, _)| at).eq(daemons.iter().map(|(at, _)| at)) {

@@ -72,7 +72,7 @@ mod reservation;
 mod resource;
 mod site;
 mod taint;
-mod unchecked;
+mod topology;
 mod violation;
 mod volume;
 mod weight;
@@ -81,10 +81,10 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use violation::{Place, UncheckedRule, Violation, Violations};
+pub use violation::{BindingRule, Place, Violation, Violations};
 
 use crate::model::{Price, Problem};
-use crate::plan::LaunchPlan;
+use crate::plan::{LaunchPlan, PreferenceKind, PreferenceShare};
 use facts::Facts;
 use limit::Usage;
 use reservation::Reservations;
@@ -100,9 +100,16 @@ pub struct Verified {
     pods_bound: u64,
     pods_unschedulable: u64,
     lowered_min_values: u64,
+    preferences: Vec<PreferenceShare>,
 }
 
 impl Verified {
+    /// How much of the placed pods' preferences is honoured, by kind; kinds that none has are left out.
+    #[must_use]
+    pub fn preferences(&self) -> &[PreferenceShare] {
+        &self.preferences
+    }
+
     /// The launches' prices per hour as the problem states them, plus the plan's fees.
     #[must_use]
     pub fn total_cost(&self) -> Price {
@@ -178,8 +185,8 @@ pub fn verify(problem: &Problem, plan: &LaunchPlan) -> Result<Verified, Violatio
     let (launches, loads) = (&plan.launches, &placement.launches);
     let lowered_min_values = launch::check(&facts, &mut sites, launches, loads, &mut found);
     node::check(&facts, &placement, &mut found);
-    let placed = loads.iter().chain(placement.nodes.values()).flatten();
-    unchecked::check(&facts, placed, &mut found);
+    let preferences = topology::check(&facts, plan, &placement, &mut found);
+    check_stats(plan, &preferences, &mut found);
     let usage = Usage::of(&facts, plan);
     usage.check(&facts, &mut found);
     let reservations = Reservations::of(problem, plan);
@@ -196,6 +203,21 @@ pub fn verify(problem: &Problem, plan: &LaunchPlan) -> Result<Verified, Violatio
             pods_bound: placement.bound,
             pods_unschedulable: placement.unschedulable,
             lowered_min_values,
+            preferences,
         }),
+    }
+}
+
+/// Reports shares of preferences that a plan states wrongly; one that ignores them states none.
+fn check_stats(plan: &LaunchPlan, preferences: &[PreferenceShare], out: &mut Vec<Violation>) {
+    for kind in PreferenceKind::ALL {
+        let share = preferences.iter().find(|share| share.kind == kind);
+        let (weight, honoured) = kind.stat_names();
+        let found = share.map_or((0, 0), |share| (share.weight, share.honoured));
+        for (stat, expected) in [(weight, found.0), (honoured, found.1)] {
+            if let Some(stated) = plan.stats.get(stat).copied().filter(|one| *one != expected) {
+                out.push(Violation::PreferencesWrong { stat: stat.into(), stated, expected });
+            }
+        }
     }
 }

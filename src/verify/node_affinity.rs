@@ -59,6 +59,18 @@ impl<'a> NodeRules<'a> {
         }
     }
 
+    /// Whether one term holds of a node's labels.
+    pub(super) fn term<'t>(term: &'t NodeSelectorTerm, labels: &NodeLabels<'_>) -> Answer<'t> {
+        if is_empty(term) {
+            return Answer::No;
+        }
+        let expressions = all(term
+            .match_expressions
+            .iter()
+            .map(|one| (&*one.key, labels.meet(&one.key, one.into()))));
+        both(expressions, || fields_hold(term, labels))
+    }
+
     fn selector_answer(&self, labels: &NodeLabels<'_>) -> Answer<'a> {
         all(self
             .selector
@@ -70,11 +82,7 @@ impl<'a> NodeRules<'a> {
         let Some(terms) = self.required else { return Answer::Yes };
         let mut answer = Answer::No;
         for term in terms.iter().filter(|term| !is_empty(term)) {
-            let expressions = all(term
-                .match_expressions
-                .iter()
-                .map(|one| (&*one.key, labels.meet(&one.key, one.into()))));
-            match both(expressions, || fields_hold(term, labels)) {
+            match Self::term(term, labels) {
                 Answer::Yes => return Answer::Yes,
                 Answer::Open(key) => answer = Answer::Open(key),
                 Answer::No => {}

@@ -22,6 +22,11 @@ fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
         }
 }
 
+/// Whether a pod tolerates a taint, whatever its effect.
+pub(super) fn is_tolerated(pod: &Pod, taint: &Taint) -> bool {
+    pod.tolerations.iter().any(|toleration| tolerates(toleration, taint))
+}
+
 /// The first taint that keeps a pod away.
 pub(super) fn untolerated<'t>(
     pod: &Pod,
@@ -29,7 +34,7 @@ pub(super) fn untolerated<'t>(
 ) -> Option<&'t Taint> {
     taints.find(|taint| {
         matches!(taint.effect, Effect::NoSchedule | Effect::NoExecute)
-            && !pod.tolerations.iter().any(|toleration| tolerates(toleration, taint))
+            && !is_tolerated(pod, taint)
     })
 }
 

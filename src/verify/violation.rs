@@ -54,18 +54,28 @@ pub enum Place {
     Unschedulable,
 }
 
-/// A rule that plans can't honour yet.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+/// The rule that keeps a pod from being bound in any order.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
-pub enum UncheckedRule {
-    /// A topology spread constraint with `DoNotSchedule`.
-    TopologySpread,
-    /// Required pod affinity.
-    PodAffinity,
-    /// Required pod anti-affinity over another label than the hostname.
-    PodAntiAffinity,
-    /// Required pod anti-affinity of a bound pod that selects the pod, likewise.
-    PodAntiAffinityOfBoundPod,
+pub enum BindingRule {
+    /// A topology spread constraint.
+    Spread {
+        /// The label whose values are the domains.
+        key: Arc<str>,
+        /// The pod's domain; `None` if its node lacks the label.
+        domain: Option<Arc<str>>,
+        /// How many selected pods are in the domain when nothing more can be bound.
+        count: u64,
+        /// The lowest count of any domain then.
+        least: u64,
+        /// How far the first may exceed the second.
+        max_skew: u64,
+    },
+    /// Required pod affinity: no pod that it needs can be bound in the domain before.
+    Affinity {
+        /// The label whose values are the domains.
+        key: Arc<str>,
+    },
 }
 
 /// One rule that a plan breaks.
@@ -360,12 +370,59 @@ pub enum Violation {
         /// The node.
         place: Place,
     },
-    /// A pod is placed although it has a rule that can't be checked yet.
-    Unchecked {
-        /// The pod.
+    /// Two pods are in one domain although the anti-affinity of the first forbids it.
+    DomainAntiAffinity {
+        /// The pod whose rule it is.
         pod: Arc<str>,
-        /// The rule.
-        rule: UncheckedRule,
+        /// The other pod.
+        other: Arc<str>,
+        /// The label whose values are the domains.
+        key: Arc<str>,
+        /// The domain.
+        domain: Arc<str>,
+    },
+    /// In no order of binding is a pod accepted where the plan puts it.
+    NoBindingOrder {
+        /// The first pod that stays unbound.
+        pod: Arc<str>,
+        /// Where the plan puts it.
+        place: Place,
+        /// What keeps it from there.
+        rule: BindingRule,
+        /// Whether every order was tried; otherwise the search was cut short.
+        certain: bool,
+    },
+    /// An alternative would put a launch's pods into another domain than its choice.
+    AlternativeElsewhere {
+        /// The launch.
+        launch: usize,
+        /// The alternative.
+        alternative: usize,
+        /// The label whose values are the domains.
+        key: Arc<str>,
+    },
+    /// The plan states another weight of preferences than its pods have, or than it honours.
+    PreferencesWrong {
+        /// The entry of the plan's `stats`.
+        stat: Arc<str>,
+        /// What the plan states.
+        stated: u64,
+        /// What it should state.
+        expected: u64,
+    },
+    /// The plan launches another number of nodes of a static pool than it should have.
+    StaticLaunches {
+        /// The pool.
+        node_pool: Arc<str>,
+        /// How many it launches.
+        launches: u64,
+        /// How many are missing.
+        expected: u64,
+    },
+    /// A launch holds nothing but placeholders that may only use free room.
+    OnlyPlaceholders {
+        /// The launch.
+        launch: usize,
     },
     /// The plan's launches take a pool above its limit.
     Limit {

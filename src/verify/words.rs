@@ -1,6 +1,6 @@
 //! Violations in words.
 
-use super::violation::{Place, UncheckedRule, Violation};
+use super::violation::{BindingRule, Place, Violation};
 use std::fmt;
 
 impl fmt::Display for Place {
@@ -16,18 +16,21 @@ impl fmt::Display for Place {
     }
 }
 
-impl fmt::Display for UncheckedRule {
+impl fmt::Display for BindingRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TopologySpread => "a topology spread constraint",
-            Self::PodAffinity => "required pod affinity",
-            Self::PodAntiAffinity => {
-                "required pod anti-affinity over another label than the hostname"
+        match self {
+            Self::Spread { key, domain: None, .. } => {
+                write!(f, "its spread over {key} needs a node with that label")
             }
-            Self::PodAntiAffinityOfBoundPod => {
-                "required pod anti-affinity of a bound pod over another label than the hostname"
+            Self::Spread { key, domain: Some(domain), count, least, max_skew } => write!(
+                f,
+                "its spread over {key} allows {max_skew} above the lowest count, which is {least}, \
+                 and {domain} has {count}"
+            ),
+            Self::Affinity { key } => {
+                write!(f, "its affinity over {key} needs a pod there that can't be bound before")
             }
-        })
+        }
     }
 }
 
@@ -153,8 +156,27 @@ impl fmt::Display for Violation {
             V::AntiAffinity { pod, other, place } => {
                 write!(f, "{place}: the anti-affinity of pod {pod} forbids pod {other}")
             }
-            V::Unchecked { pod, rule } => {
-                write!(f, "pod {pod} is placed, and {rule} can't be checked")
+            V::DomainAntiAffinity { pod, other, key, domain } => write!(
+                f,
+                "{key} {domain}: the anti-affinity of pod {pod} forbids pod {other}"
+            ),
+            V::NoBindingOrder { pod, place, rule, certain } => {
+                write!(f, "{place}: no order of binding accepts pod {pod}: {rule}")?;
+                if *certain { Ok(()) } else { f.write_str(" (not every order was tried)") }
+            }
+            V::AlternativeElsewhere { launch, alternative, key } => write!(
+                f,
+                "launch {launch}: alternative {alternative} has another {key}, which pods depend on"
+            ),
+            V::PreferencesWrong { stat, stated, expected } => {
+                write!(f, "stats: {stat} is stated as {stated}, it is {expected}")
+            }
+            V::StaticLaunches { node_pool, launches, expected } => write!(
+                f,
+                "static node pool {node_pool}: {launches} launches, {expected} are missing"
+            ),
+            V::OnlyPlaceholders { launch } => {
+                write!(f, "launch {launch} holds only placeholders that may not cause a launch")
             }
             V::Limit { node_pool, resource, running, launched, limit } => write!(
                 f,

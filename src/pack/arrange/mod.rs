@@ -273,11 +273,19 @@ impl<'p> Arranger<'_, 'p> {
                 levels[*kind],
                 !self.brief.early.contains(kind),
                 Reverse(self.class(*kind).priority),
+                // Those that a spread ties to even counts before those that make counts uneven.
+                !self.is_spread(*kind),
                 self.kinds[*kind].cells.len(),
                 *kind,
             )
         });
         order
+    }
+
+    /// Whether a kind has a spread over a key that must be kept.
+    fn is_spread(&self, kind: KindId) -> bool {
+        let spreads = &self.topology.rules[kind].spreads;
+        spreads.iter().any(|spread| spread.hard && spread.over != Over::Host)
     }
 
     /// Gives the pods of one kind their cells.

@@ -223,11 +223,32 @@ impl Arranger<'_, '_> {
             differences.extend(self.pending(*selection, *key).iter().map(|count| (*count).min(2)));
         }
         let progress = &self.kinds[kind];
+        if let Some(cell) = progress.cells.first() {
+            for (counts, _) in self.counting(kind, cell) {
+                let lowest = counts.iter().copied().min().unwrap_or(0);
+                differences.extend(counts.iter().map(|count| count - lowest));
+            }
+        }
         differences.extend(progress.allowed.iter().map(|allowed| i64::from(*allowed)));
         if !rules.alone.is_empty() {
             differences.extend(progress.pinned.iter().map(|count| i64::from(*count)));
         }
         differences
+    }
+
+    /// The counts of rules that count a kind, with the domain of a cell.
+    fn counting<'c>(
+        &'c self,
+        kind: KindId,
+        cell: &'c super::Cell,
+    ) -> impl Iterator<Item = (&'c [i64], usize)> {
+        let selections = self.topology.selected_by[kind].iter();
+        selections.flat_map(move |selection| {
+            cell.domains.iter().filter_map(move |(key, domain)| {
+                let counts = self.counts.get(&(*selection, *key))?;
+                Some((&counts[..], *domain as usize))
+            })
+        })
     }
 
     /// What pending pods count for in a spread, by domain.
@@ -293,6 +314,8 @@ impl Arranger<'_, '_> {
                 let met = self.has_any(*selection, *key, cell.domain(*key));
                 honoured += u64::from(if met { 0 } else { *weight });
             }
+            // Where others count it, it keeps their counts even, so that they have a choice.
+            crowd += self.counting(kind, cell).map(|(counts, domain)| counts[domain]).sum::<i64>();
             let score = (Reverse(honoured), hint != Some(at), cell.cost, crowd);
             if best.as_ref().is_none_or(|(least, _)| score < *least) {
                 best = Some((score, at));

@@ -1,0 +1,111 @@
+//! Required anti-affinity over labels other than the hostname, and alternatives that would move a pod
+//! into another domain.
+
+use super::super::anti_affinity::term_selects;
+use super::super::facts::{Facts, Group};
+use super::super::violation::Violation;
+use super::rules::Rules;
+use super::scene::{Member, Scene};
+use crate::model::{Pod, PodAffinityTerm, WhenUnsatisfiable, well_known};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Reports pods that are in one domain although the anti-affinity of either forbids it.
+pub(super) fn check(scene: &Scene<'_>, rules: &Rules, out: &mut Vec<Violation>) {
+    // By kind: where its pods are, and whether the plan put any there.
+    let mut where_is: BTreeMap<usize, Vec<(&Member, bool)>> = BTreeMap::new();
+    for (members, pending) in [(&scene.bound, false), (&scene.placed, true)] {
+        for member in members {
+            where_is.entry(member.kind).or_default().push((member, pending));
+        }
+    }
+    for (kind, own) in rules.of_kind.iter().enumerate() {
+        for at in &own.far {
+            let Some(counter) = rules.counters.get(*at) else { continue };
+            let Some(key) = rules.keys.get(counter.key) else { continue };
+            // Single nodes are judged with the nodes.
+            if well_known::normalized(&key.key) == well_known::HOSTNAME {
+                continue;
+            }
+            let mut owners: BTreeMap<usize, Vec<(&Member, bool)>> = BTreeMap::new();
+            for (member, pending) in where_is.get(&kind).into_iter().flatten() {
+                if let Some(domain) = rules.domain(counter, member.host) {
+                    owners.entry(domain).or_default().push((member, *pending));
+                }
+            }
+            for other in counter.kinds.iter() {
+                for (member, pending) in where_is.get(other).into_iter().flatten() {
+                    let domain = rules.domain(counter, member.host);
+                    let Some(owners) = domain.and_then(|domain| owners.get(&domain)) else {
+                        continue;
+                    };
+                    let clash = owners.iter().find(|(owner, of_plan)| {
+                        let same = std::ptr::eq(*owner, *member);
+                        (*of_plan || *pending) && (!same || member.count > 1)
+                    });
+                    if let Some((owner, _)) = clash {
+                        out.push(Violation::DomainAntiAffinity {
+                            pod: owner.first.clone(),
+                            other: member.first.clone(),
+                            key: key.key.clone(),
+                            domain: domain
+                                .and_then(|domain| key.names.get(domain).cloned())
+                                .unwrap_or_else(|| "".into()),
+                        });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// For pods of an entry, the labels in which alternatives of their launch must agree with its choice:
+/// the domains of rules that they have, or of affinity and anti-affinity that mean them.
+pub(in super::super) struct Sticky<'a> {
+    /// Terms over other labels than the hostname, with their owners.
+    terms: Vec<(&'a Pod, &'a PodAffinityTerm)>,
+    known: BTreeMap<usize, BTreeSet<&'a str>>,
+}
+
+impl<'a> Sticky<'a> {
+    pub(in super::super) fn of(facts: &Facts<'a>) -> Self {
+        let mut terms = Vec::new();
+        let mut seen: BTreeSet<(*const PodAffinityTerm, &str)> = BTreeSet::new();
+        for pod in &facts.problem.pods {
+            let Some(affinity) = pod.affinity.as_deref() else { continue };
+            // What a bound pod needed doesn't matter any more; whom it keeps away does.
+            let near = affinity.pod_affinity.required.iter().filter(|_| pod.node_name.is_none());
+            for term in near.chain(&affinity.pod_anti_affinity.required) {
+                let wide = well_known::normalized(&term.topology_key) != well_known::HOSTNAME;
+                if wide && seen.insert((std::ptr::from_ref(term), &pod.namespace)) {
+                    terms.push((pod, term));
+                }
+            }
+        }
+        Self { terms, known: BTreeMap::new() }
+    }
+
+    /// The labels of one entry.
+    pub(in super::super) fn keys(
+        &mut self,
+        facts: &Facts<'a>,
+        group: &Group<'a>,
+    ) -> &BTreeSet<&'a str> {
+        let terms = &self.terms;
+        self.known.entry(group.entry).or_insert_with(|| {
+            let mut keys: BTreeSet<&'a str> = group
+                .pod
+                .topology_spread_constraints
+                .iter()
+                .filter(|one| one.when_unsatisfiable == WhenUnsatisfiable::DoNotSchedule)
+                .map(|one| well_known::normalized(&one.topology_key))
+                .collect();
+            for (owner, term) in terms {
+                if std::ptr::eq(*owner, group.pod) || term_selects(facts, owner, term, group.pod) {
+                    let _new = keys.insert(well_known::normalized(&term.topology_key));
+                }
+            }
+            let _host = keys.remove(well_known::HOSTNAME);
+            keys
+        })
+    }
+}

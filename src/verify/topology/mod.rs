@@ -1,0 +1,42 @@
+//! Rules between pods over domains, judged again: spreads, affinity, anti-affinity.
+//!
+//! kube-scheduler binds one pod after another and looks at those bound before. So whether a plan keeps
+//! a spread or an affinity depends on the order of binding, and a plan is right if at least one order
+//! exists in which every placed pod is accepted ([`order`]). Anti-affinity holds between any two pods
+//! whichever comes first, so it is a statement about the end ([`apart`]).
+//!
+//! All nodes stand: those of the problem that aren't being deleted, with their bound pods, and the
+//! plan's launches, each with the labels that the plan states and a hostname of its own.
+//!
+//! Sources: <https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/>,
+//! <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/>; kube-scheduler's
+//! `PodTopologySpread` and `InterPodAffinity` filters.
+
+mod apart;
+mod order;
+mod preference;
+mod rules;
+mod scene;
+
+pub(super) use apart::Sticky;
+
+use super::account::Placement;
+use super::facts::Facts;
+use super::violation::Violation;
+use crate::plan::{LaunchPlan, PreferenceShare};
+use rules::Rules;
+use scene::Scene;
+
+/// Reports pods whose rules over domains the plan can't keep, and says which preferences it honours.
+pub(super) fn check<'a>(
+    facts: &Facts<'a>,
+    plan: &'a LaunchPlan,
+    placement: &Placement<'a>,
+    out: &mut Vec<Violation>,
+) -> Vec<PreferenceShare> {
+    let scene = Scene::of(facts, plan, placement);
+    let rules = Rules::of(facts, &scene);
+    apart::check(&scene, &rules, out);
+    order::check(&scene, &rules, out);
+    preference::shares(facts, &scene, &rules)
+}

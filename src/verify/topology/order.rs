@@ -1,0 +1,415 @@
+//! A binding order, searched for: kube-scheduler accepts each pod given those bound before it.
+//!
+//! Pods with a spread or an affinity are bound as soon as they are accepted, pass after pass, so many at
+//! once as stay legal and leave their domain open to others that a spread still ties to it; by this the
+//! domains of a spread fill up evenly. Only when nothing else is left a pod is bound that makes a domain
+//! fuller than that. Pods without such rules could be bound at any time. They are kept back, since they can only raise counts, until one is needed: for an
+//! affinity, or in a domain whose low count holds others up. Where that gets stuck and few pods are
+//! concerned, every order is tried, as far as [`MAX_STATES`] different states go.
+
+use super::super::violation::{BindingRule, Violation};
+use super::rules::{Counter, Rules};
+use super::scene::Scene;
+use crate::model::well_known;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The most states of an exhaustive search.
+const MAX_STATES: usize = 20_000;
+/// The most pods that are bound one by one although they hold others up.
+const MAX_HARMFUL: u32 = 1_000;
+/// The most pods of an exhaustive search.
+const MAX_PODS: u64 = 48;
+
+/// Reports a pod that no order of binding gets to its place, if there is one.
+pub(super) fn check(scene: &Scene<'_>, rules: &Rules, out: &mut Vec<Violation>) {
+    let mut binder = Binder::new(scene, rules);
+    if binder.ruled.is_empty() {
+        return;
+    }
+    let stuck = binder.clone();
+    binder.bind_greedily();
+    let Some(first) = binder.unbound() else { return };
+    let mut seen = BTreeSet::new();
+    let (found, certain) = match stuck.pods() <= MAX_PODS {
+        true => (stuck.search(&mut seen), seen.len() < MAX_STATES),
+        false => (false, false),
+    };
+    if !found {
+        out.push(binder.violation(first, certain));
+    }
+}
+
+/// How much a pod that is bound may hold up others that a spread counts it for.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Care {
+    /// It goes to a domain of the lowest count.
+    Lowest,
+    /// Its domain stays open to the others.
+    Level,
+    /// As it comes.
+    None,
+}
+
+/// What is bound so far.
+#[derive(Clone)]
+struct Binder<'s, 'a> {
+    scene: &'s Scene<'a>,
+    rules: &'s Rules,
+    counters: Vec<Counter>,
+    /// For each member of the plan, how many of its pods aren't bound yet.
+    left: Vec<u64>,
+    /// Members with a spread or an affinity of their own.
+    ruled: Vec<usize>,
+    /// Members without, that some counter counts.
+    free: Vec<usize>,
+    /// For each counter of a spread of which some owner isn't bound yet, its lowest `maxSkew`.
+    needed: BTreeMap<usize, u64>,
+    /// For spreads over single nodes, by counter and domain, the owners still to be bound that count.
+    kept: BTreeMap<(usize, usize), u64>,
+}
+
+/// For each counter of a spread that one of these members has, the lowest `maxSkew`.
+fn needed(scene: &Scene<'_>, rules: &Rules, ruled: &[usize]) -> BTreeMap<usize, u64> {
+    let mut needed: BTreeMap<usize, u64> = BTreeMap::new();
+    let kinds: BTreeSet<usize> =
+        ruled.iter().filter_map(|at| scene.placed.get(*at)).map(|member| member.kind).collect();
+    for kind in kinds {
+        let spreads = rules.of_kind.get(kind).into_iter().flat_map(|rules| &rules.spreads);
+        for spread in spreads.filter(|spread| spread.hard) {
+            let skew = needed.entry(spread.counter).or_insert(u64::MAX);
+            *skew = (*skew).min(spread.max_skew);
+        }
+    }
+    needed
+}
+
+impl<'s, 'a> Binder<'s, 'a> {
+    fn new(scene: &'s Scene<'a>, rules: &'s Rules) -> Self {
+        let has_rules = |at: &usize| {
+            let kind = scene.placed.get(*at).and_then(|member| rules.of_kind.get(member.kind));
+            kind.is_some_and(|kind| {
+                !kind.near.is_empty() || kind.spreads.iter().any(|spread| spread.hard)
+            })
+        };
+        let is_counted = |at: &usize| {
+            let list = scene.placed.get(*at).and_then(|member| rules.counted_by.get(member.kind));
+            list.is_some_and(|list| !list.is_empty())
+        };
+        let (ruled, others): (Vec<usize>, Vec<usize>) =
+            (0..scene.placed.len()).partition(has_rules);
+        let mut binder = Self {
+            scene,
+            rules,
+            counters: rules.counters.clone(),
+            left: scene.placed.iter().map(|member| member.count).collect(),
+            needed: needed(scene, rules, &ruled),
+            ruled,
+            free: others.into_iter().filter(is_counted).collect(),
+            kept: BTreeMap::new(),
+        };
+        binder.keep();
+        binder
+    }
+
+    /// Works out what is kept for owners of spreads over single nodes.
+    fn keep(&mut self) {
+        self.kept.clear();
+        for at in &self.ruled {
+            let Some(of) = self.scene.placed.get(*at) else { continue };
+            let spreads = self.rules.of_kind.get(of.kind).into_iter().flat_map(|kind| &kind.spreads);
+            for spread in spreads.filter(|spread| spread.hard && spread.own) {
+                let Some(counter) = self.counters.get(spread.counter) else { continue };
+                if !self.is_over_hosts(counter) {
+                    continue;
+                }
+                if let Some(domain) = self.rules.domain(counter, of.host) {
+                    let kept = self.kept.entry((spread.counter, domain)).or_insert(0);
+                    *kept = kept.saturating_add(self.left.get(*at).copied().unwrap_or(0));
+                }
+            }
+        }
+    }
+
+    fn is_over_hosts(&self, counter: &Counter) -> bool {
+        let key = self.rules.keys.get(counter.key);
+        key.is_some_and(|key| well_known::normalized(&key.key) == well_known::HOSTNAME)
+    }
+
+    /// How many pods a search would be about.
+    fn pods(&self) -> u64 {
+        let members = self.ruled.iter().chain(&self.free);
+        members.fold(0, |sum, at| sum.saturating_add(self.left_of(*at)))
+    }
+
+    fn left_of(&self, member: usize) -> u64 {
+        self.left.get(member).copied().unwrap_or(0)
+    }
+
+    fn unbound(&self) -> Option<usize> {
+        self.ruled.iter().copied().find(|at| self.left_of(*at) > 0)
+    }
+
+    fn bind_greedily(&mut self) {
+        let mut harmful = 0;
+        loop {
+            let (even, others): (Vec<usize>, Vec<usize>) =
+                self.ruled.iter().partition(|at| self.is_even(**at));
+            let care = if harmful < MAX_HARMFUL { Care::Level } else { Care::None };
+            if self.pass(&even, care)
+                || self.pass(&others, Care::Lowest)
+                || self.help(Care::Lowest)
+                || self.pass(&others, care)
+                || self.help(Care::Level)
+            {
+                continue;
+            }
+            harmful += 1;
+            if !self.bind_harmful(&even) && !self.bind_harmful(&others) && !self.help(Care::None) {
+                return;
+            }
+        }
+    }
+
+    /// Whether a member has a spread over domains of several nodes: those are the hardest to please.
+    fn is_even(&self, member: usize) -> bool {
+        let kind = self.scene.placed.get(member).and_then(|of| self.rules.of_kind.get(of.kind));
+        let spreads = kind.into_iter().flat_map(|kind| &kind.spreads).filter(|spread| spread.hard);
+        spreads.into_iter().any(|spread| {
+            let counter = self.counters.get(spread.counter);
+            counter.is_some_and(|counter| !self.is_over_hosts(counter))
+        })
+    }
+
+    /// Binds what is accepted of these members; whether there was any.
+    fn pass(&mut self, members: &[usize], care: Care) -> bool {
+        let mut progress = false;
+        for at in members {
+            let count = self.accepted(*at).min(self.left_of(*at)).min(self.harmless(*at, care));
+            if count > 0 {
+                self.bind(*at, count);
+                progress = true;
+            }
+        }
+        if progress {
+            self.ruled.retain(|at| self.left.get(*at).is_some_and(|left| *left > 0));
+            self.needed = needed(self.scene, self.rules, &self.ruled);
+            self.keep();
+        }
+        progress
+    }
+
+    fn bind(&mut self, member: usize, count: u64) {
+        let Some(of) = self.scene.placed.get(member) else { return };
+        if let Some(left) = self.left.get_mut(member) {
+            *left = left.saturating_sub(count);
+        }
+        let look = self.scene.hosts.get(of.host).map_or(usize::MAX, |host| host.look);
+        for at in self.rules.counted_by.get(of.kind).into_iter().flatten() {
+            let Some(counter) = self.counters.get_mut(*at) else { continue };
+            if let (Some(domain), Some(true)) =
+                (self.rules.domain(counter, of.host), counter.looks.get(look))
+            {
+                let sum = counter.counts.entry(domain).or_insert(0);
+                *sum = sum.saturating_add(count);
+            }
+        }
+    }
+
+    /// How many pods of a member can be bound now, one after another.
+    fn accepted(&self, member: usize) -> u64 {
+        let Some(of) = self.scene.placed.get(member) else { return 0 };
+        let Some(rules) = self.rules.of_kind.get(of.kind) else { return 0 };
+        let counters = || rules.near.iter().filter_map(|at| self.counters.get(*at));
+        let labelled = counters().all(|counter| self.rules.domain(counter, of.host).is_some());
+        let met = counters().all(|counter| {
+            self.rules.domain(counter, of.host).is_some_and(|domain| counter.count(domain) > 0)
+        });
+        let first = rules.near_self && counters().all(|counter| counter.total() == 0);
+        if !labelled || !met && !first {
+            return 0;
+        }
+        let mut most = u64::MAX;
+        for spread in rules.spreads.iter().filter(|spread| spread.hard) {
+            let Some(counter) = self.counters.get(spread.counter) else { return 0 };
+            let Some(domain) = self.rules.domain(counter, of.host) else { return 0 };
+            let reach = spread.max_skew.saturating_add(counter.least(spread.min_domains));
+            let count = counter.count(domain);
+            most = match spread.own {
+                true => most.min(reach.saturating_sub(count)),
+                false if count <= reach => most,
+                false => 0,
+            };
+        }
+        most
+    }
+
+    /// How many pods of a member can be bound without making a domain so full that others, still to be
+    /// bound, could not go there.
+    fn harmless(&self, member: usize, care: Care) -> u64 {
+        if care == Care::None {
+            return u64::MAX;
+        }
+        let Some(of) = self.scene.placed.get(member) else { return 0 };
+        let look = self.scene.hosts.get(of.host).map_or(usize::MAX, |host| host.look);
+        let rules = self.rules.of_kind.get(of.kind);
+        let counters = self.rules.counted_by.get(of.kind).into_iter().flatten();
+        let room = counters.filter_map(|at| {
+            let (counter, skew) = (self.counters.get(*at)?, *self.needed.get(at)?);
+            let domain = self.rules.domain(counter, of.host)?;
+            // On a single node nothing evens out: what owners still to come need there is kept for them.
+            let kept = self.kept.get(&(*at, domain)).copied().unwrap_or(0);
+            let owns = rules.is_some_and(|own| own.spreads.iter().any(|one| one.counter == *at));
+            let kept = if owns { 0 } else { kept };
+            (counter.looks.get(look) == Some(&true)).then(|| {
+                let full = counter.count(domain).saturating_add(kept);
+                let skew = match care {
+                    Care::Lowest if !self.is_over_hosts(counter) => 1,
+                    _ => skew,
+                };
+                counter.least(0).saturating_add(skew).saturating_sub(full)
+            })
+        });
+        room.min().unwrap_or(u64::MAX)
+    }
+
+    /// Binds one accepted pod although it may hold others up: the one that does so least.
+    fn bind_harmful(&mut self, members: &[usize]) -> bool {
+        let accepted = members.iter().copied().filter(|at| self.left_of(*at) > 0 && self.accepted(*at) > 0);
+        let excess = |at: usize| -> u64 {
+            let Some(of) = self.scene.placed.get(at) else { return u64::MAX };
+            let counters = self.rules.counted_by.get(of.kind).into_iter().flatten();
+            let over = counters.filter_map(|at| {
+                let (counter, skew) = (self.counters.get(*at)?, *self.needed.get(at)?);
+                let count = counter.count(self.rules.domain(counter, of.host)?);
+                Some(count.saturating_sub(counter.least(0).saturating_add(skew)))
+            });
+            over.sum()
+        };
+        let Some(at) = accepted.min_by_key(|at| (excess(*at), *at)) else { return false };
+        self.bind(at, 1);
+        self.ruled.retain(|at| self.left.get(*at).is_some_and(|left| *left > 0));
+        true
+    }
+
+    /// Binds one pod without rules that a stuck one waits for, if careful one that holds up nobody;
+    /// whether there was any.
+    fn help(&mut self, care: Care) -> bool {
+        for at in self.ruled.clone() {
+            if let Some(helper) = self.helper(at, care) {
+                self.bind(helper, 1);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn helper(&self, member: usize, care: Care) -> Option<usize> {
+        let of = self.scene.placed.get(member)?;
+        let rules = self.rules.of_kind.get(of.kind)?;
+        let near: Vec<&Counter> =
+            rules.near.iter().filter_map(|at| self.counters.get(*at)).collect();
+        let missing = near.iter().any(|counter| {
+            self.rules.domain(counter, of.host).is_none_or(|domain| counter.count(domain) == 0)
+        });
+        let mut free = self
+            .free
+            .iter()
+            .copied()
+            .filter(|at| self.left_of(*at) > 0 && self.harmless(*at, care) > 0);
+        if missing {
+            return free.find(|at| {
+                self.scene.placed.get(*at).is_some_and(|other| {
+                    near.iter().all(|counter| {
+                        counter.kinds.binary_search(&other.kind).is_ok()
+                            && self.rules.domain(counter, other.host)
+                                == self.rules.domain(counter, of.host)
+                    })
+                })
+            });
+        }
+        for spread in rules.spreads.iter().filter(|spread| spread.hard) {
+            let counter = self.counters.get(spread.counter)?;
+            let least = counter.least(spread.min_domains);
+            let low = free.find(|at| {
+                self.scene.placed.get(*at).is_some_and(|other| {
+                    let look = self.scene.hosts.get(other.host).map_or(usize::MAX, |host| host.look);
+                    counter.kinds.binary_search(&other.kind).is_ok()
+                        && counter.looks.get(look) == Some(&true)
+                        && self
+                            .rules
+                            .domain(counter, other.host)
+                            .is_some_and(|domain| counter.count(domain) == least)
+                        && self.rules.domain(counter, other.host)
+                            != self.rules.domain(counter, of.host)
+                })
+            });
+            if low.is_some() {
+                return low;
+            }
+        }
+        None
+    }
+
+    /// Tries every order, one pod at a time.
+    fn search(self, seen: &mut BTreeSet<Vec<u64>>) -> bool {
+        if self.unbound().is_none() {
+            return true;
+        }
+        if seen.len() >= MAX_STATES || !seen.insert(self.left.clone()) {
+            return false;
+        }
+        let moves: Vec<usize> = self
+            .ruled
+            .iter()
+            .chain(&self.free)
+            .copied()
+            .filter(|at| self.left_of(*at) > 0 && self.accepted(*at) > 0)
+            .collect();
+        moves.into_iter().any(|at| {
+            let mut next = self.clone();
+            next.bind(at, 1);
+            next.search(seen)
+        })
+    }
+
+    /// What holds up a member that can't be bound.
+    fn violation(&self, member: usize, certain: bool) -> Violation {
+        let of = self.scene.placed.get(member);
+        let place = of.and_then(|of| self.scene.hosts.get(of.host)).map(|host| host.place.clone());
+        Violation::NoBindingOrder {
+            pod: of.map_or_else(|| "".into(), |of| of.first.clone()),
+            place: place.unwrap_or(super::super::violation::Place::Unschedulable),
+            rule: self.broken(member),
+            certain,
+        }
+    }
+
+    fn broken(&self, member: usize) -> BindingRule {
+        let none = || BindingRule::Affinity { key: "".into() };
+        let Some(of) = self.scene.placed.get(member) else { return none() };
+        let Some(rules) = self.rules.of_kind.get(of.kind) else { return none() };
+        let spreads = rules.spreads.iter().filter(|spread| spread.hard);
+        for spread in spreads {
+            let Some(counter) = self.counters.get(spread.counter) else { continue };
+            let Some(key) = self.rules.keys.get(counter.key) else { continue };
+            let domain = self.rules.domain(counter, of.host);
+            let least = counter.least(spread.min_domains);
+            let count = domain.map_or(0, |domain| counter.count(domain));
+            let sum = count.saturating_add(u64::from(spread.own));
+            if domain.is_none() || sum > least.saturating_add(spread.max_skew) {
+                return BindingRule::Spread {
+                    key: key.key.clone(),
+                    domain: domain.and_then(|domain| key.names.get(domain).cloned()),
+                    count,
+                    least,
+                    max_skew: spread.max_skew,
+                };
+            }
+        }
+        let near = rules.near.iter().filter_map(|at| self.counters.get(*at)).find(|counter| {
+            self.rules.domain(counter, of.host).is_none_or(|domain| counter.count(domain) == 0)
+        });
+        let key = near.and_then(|counter| self.rules.keys.get(counter.key));
+        BindingRule::Affinity { key: key.map_or_else(|| "".into(), |key| key.key.clone()) }
+    }
+}

@@ -1,0 +1,106 @@
+//! Preferences, counted again in the final state of a plan.
+
+use super::super::facts::Facts;
+use super::super::node_affinity::{Answer, NodeRules};
+use super::super::taint;
+use super::rules::{Counter, Rules};
+use super::scene::{Member, Scene};
+use crate::model::{Effect, Pod, Taint};
+use crate::plan::{PreferenceKind, PreferenceShare};
+
+/// What of each kind of preference is honoured, of those that any placed pod has.
+pub(super) fn shares(
+    facts: &Facts<'_>,
+    scene: &Scene<'_>,
+    rules: &Rules,
+) -> Vec<PreferenceShare> {
+    let mut last = rules.clone();
+    for member in &scene.placed {
+        last.count(scene, member.kind, member.host, member.count);
+    }
+    let soft = |taint: &&Taint| taint.effect == Effect::PreferNoSchedule;
+    let of_pools = facts.problem.node_pools.iter().flat_map(|pool| &pool.taints);
+    let standing = facts.problem.nodes.iter().filter(|node| !node.deleting);
+    let disliked: Vec<&Taint> =
+        of_pools.chain(standing.flat_map(|node| &node.taints)).filter(soft).collect();
+    let mut sums = [(0_u64, 0_u64); 5];
+    for member in &scene.placed {
+        let of_pod = weigh(scene, rules, &last, member, &disliked);
+        for (sum, (weight, honoured)) in sums.iter_mut().zip(of_pod) {
+            sum.0 = sum.0.saturating_add(weight.saturating_mul(member.count));
+            sum.1 = sum.1.saturating_add(honoured.saturating_mul(member.count));
+        }
+    }
+    let kinds = PreferenceKind::ALL.into_iter().zip(sums);
+    kinds
+        .filter(|(_, (weight, _))| *weight > 0)
+        .map(|(kind, (weight, honoured))| PreferenceShare::new(kind, weight, honoured))
+        .collect()
+}
+
+/// By kind of preference, in their order, what one pod of a member wishes for and gets.
+fn weigh(
+    scene: &Scene<'_>,
+    rules: &Rules,
+    last: &Rules,
+    member: &Member,
+    disliked: &[&Taint],
+) -> [(u64, u64); 5] {
+    let mut sums = [(0, 0); 5];
+    let [node, near, far, spread, taints] = &mut sums;
+    let Some(kind) = scene.kinds.get(member.kind) else { return sums };
+    let Some(own) = rules.of_kind.get(member.kind) else { return sums };
+    let Some(look) = scene.hosts.get(member.host).and_then(|host| scene.looks.get(host.look)) else {
+        return sums;
+    };
+    let add = |sum: &mut (u64, u64), weight: u64, honoured: bool| {
+        sum.0 = sum.0.saturating_add(weight);
+        sum.1 = sum.1.saturating_add(if honoured { weight } else { 0 });
+    };
+    let preferred = kind.pod.affinity.as_deref().map(|rules| &rules.node_affinity.preferred);
+    for wish in preferred.into_iter().flatten() {
+        let honoured = NodeRules::term(&wish.preference, &look.labels) == Answer::Yes;
+        add(node, wish.weight.into(), honoured);
+    }
+    let others = |at: usize| -> Option<(&Counter, u64)> {
+        let counter = last.counters.get(at)?;
+        let count = counter.count(last.domain(counter, member.host)?);
+        let itself = u64::from(counter.kinds.binary_search(&member.kind).is_ok());
+        Some((counter, count.saturating_sub(itself)))
+    };
+    for (weight, at) in &own.wish_near {
+        let honoured = others(*at).is_some_and(|(counter, others)| {
+            let selects_itself = counter.kinds.binary_search(&member.kind).is_ok();
+            others > 0 || selects_itself && everywhere(scene, counter) <= 1
+        });
+        add(near, *weight, honoured);
+    }
+    for (weight, at) in &own.wish_far {
+        add(far, *weight, others(*at).is_none_or(|(_, others)| others == 0));
+    }
+    for one in own.spreads.iter().filter(|spread| !spread.hard) {
+        let Some(counter) = last.counters.get(one.counter) else { continue };
+        let even = last.domain(counter, member.host).is_some_and(|domain| {
+            let least = counter.least(one.min_domains);
+            counter.count(domain).saturating_sub(least) <= one.max_skew
+        });
+        add(spread, 1, even);
+    }
+    if !tolerates_all(kind.pod, disliked.iter().copied()) {
+        let soft = look.taints.iter().copied();
+        let soft = soft.filter(|taint| taint.effect == Effect::PreferNoSchedule);
+        add(taints, 1, tolerates_all(kind.pod, soft));
+    }
+    sums
+}
+
+/// How many pods of a counter's kinds there are, wherever they run.
+fn everywhere(scene: &Scene<'_>, counter: &Counter) -> u64 {
+    let all = scene.bound.iter().chain(&scene.placed);
+    let counted = all.filter(|member| counter.kinds.binary_search(&member.kind).is_ok());
+    counted.fold(0, |sum, member| sum.saturating_add(member.count))
+}
+
+fn tolerates_all<'t>(pod: &Pod, mut taints: impl Iterator<Item = &'t Taint>) -> bool {
+    taints.all(|taint| taint::is_tolerated(pod, taint))
+}
