@@ -180,6 +180,20 @@ fn specify(
     (chosen, spec)
 }
 
+/// The sites of the offers that launches take.
+pub(crate) fn sites(context: &Context<'_, '_>, state: &State) -> Vec<usize> {
+    let market = ByPrice::of(context.compiled);
+    let launches = state.groups.iter().filter_map(|group| match group.place {
+        Place::Launch(column) => {
+            let first = context.compiled.columns[column].offers[0];
+            let (chosen, _) = options(context, &market, first, group);
+            Some(context.compiled.site_of_offer(chosen))
+        }
+        Place::Running(_) => None,
+    });
+    launches.collect()
+}
+
 /// The offer to take, and all to choose from, cheapest first.
 fn options(
     context: &Context<'_, '_>,

@@ -5,12 +5,12 @@
 //! others count on is placed. Preferences are given up, kind by kind, only where pods stay out; a kind
 //! that found no cell is arranged again before the others.
 
-use super::arrange::{Arrangement, Brief, Prices, arrange, is_needed};
+use super::arrange::{Arrangement, Brief, Foreign, Prices, arrange, is_needed};
 use super::state::{Context, State};
 use crate::compile::{ClassId, Compiled, Id, IdVec, KindId};
 use crate::explain::Cause;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A packing, of classes that an arrangement made, or of the kinds as they are.
 #[derive(Debug)]
@@ -100,8 +100,26 @@ struct Chooser<'a, 'p> {
 
 impl<'p> Chooser<'_, 'p> {
     /// Arranges and packs until what others count on is placed.
+    ///
+    /// Where launches of others would count for a spread whose pods can't go there themselves, there are
+    /// two ways: the others keep out, or the spread makes do with fewer pods. The better one is kept.
     fn solve(&self, brief: &Brief, pack: Pack) -> Packed<'p> {
-        let mut brief = brief.clone();
+        let (packed, intruded) = self.settle(brief.clone(), pack, false);
+        if intruded.is_empty() {
+            return packed;
+        }
+        let mut aside = brief.clone();
+        aside.banned.extend(intruded.iter().copied());
+        let (aside, _) = self.settle(aside, pack, true);
+        let mut fewer = brief.clone();
+        fewer.opened.extend(intruded);
+        let (fewer, _) = self.settle(fewer, pack, true);
+        if aside.rank(self.context) < fewer.rank(self.context) { aside } else { fewer }
+    }
+
+    /// Arranges and packs until every part that others count on is placed, and says which domains are
+    /// intruded upon; these count from then on where they are to be `settled` too.
+    fn settle(&self, mut brief: Brief, pack: Pack, settled: bool) -> (Packed<'p>, Vec<Foreign>) {
         let mut round = 0;
         loop {
             let arrangement = arrange(self.context, &self.prices, &brief);
@@ -109,10 +127,18 @@ impl<'p> Chooser<'_, 'p> {
             let state = pack(&context);
             let short = shortfalls(&arrangement, &state);
             let heavy = too_heavy(&arrangement, &state);
-            if short.is_empty() && heavy.is_empty() {
-                return Packed { arrangement: Some(arrangement), state };
-            }
             round += 1;
+            if short.is_empty() && heavy.is_empty() {
+                let intruded = intrusions(&context, &arrangement, &state);
+                if intruded.is_empty() || !settled || round > 2 * MAX_ROUNDS {
+                    return (Packed { arrangement: Some(arrangement), state }, intruded);
+                }
+                intruded.iter().for_each(|foreign| {
+                    let _former = brief.banned.remove(foreign);
+                });
+                brief.opened.extend(intruded);
+                continue;
+            }
             for (kind, together) in heavy {
                 let fewer = if round > MAX_ROUNDS { 0 } else { together - together.div_ceil(4) };
                 let _former = brief.bundles.insert(kind, fewer);
@@ -199,6 +225,27 @@ impl<'p> Chooser<'_, 'p> {
         let other = self.solve(&brief, pack);
         if other.rank(self.context) < best.rank(self.context) { other } else { best }
     }
+}
+
+/// Domains that a kind with a spread can't use itself and where launches of others would count for it.
+fn intrusions(
+    context: &Context<'_, '_>,
+    arrangement: &Arrangement<'_>,
+    state: &State,
+) -> Vec<Foreign> {
+    if arrangement.foreign.is_empty() {
+        return Vec::new();
+    }
+    let sites = super::assemble::sites(context, state);
+    let mut placed: BTreeSet<KindId> = BTreeSet::new();
+    for group in &state.groups {
+        let classes = group.items.iter().map(|(class, _)| &arrangement.compiled.classes[*class]);
+        placed.extend(classes.flat_map(|class| &class.parts).map(|(kind, _)| *kind));
+    }
+    let intruded = arrangement.foreign.iter().filter(|((kind, _, _), offers)| {
+        placed.contains(kind) && sites.iter().any(|site| offers.contains(*site))
+    });
+    intruded.map(|(foreign, _)| *foreign).collect()
 }
 
 /// Kinds of which pods that share a node have no room, with how many share it.

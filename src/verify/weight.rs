@@ -6,6 +6,11 @@
 //! everything that the plan launches, and the pool's minima of different values can be met. Where a
 //! label is open, any value that suits the pod will do, and every daemon that some value admits is
 //! counted: a pool is only held against a plan if it takes the pod without doubt.
+//!
+//! Pods tied to others over domains (a spread or affinity of their own, or a required affinity or
+//! anti-affinity that means them) may have to be where only the lower pool can launch; and a preference
+//! that their node honours may be what drew them there. Of these nothing is claimed. Static pools have
+//! no weight: what they hold and what they could hold says nothing.
 
 use super::facts::{Facts, Group, pod_name};
 use super::limit::Usage;
@@ -13,9 +18,10 @@ use super::node_affinity::NodeRules;
 use super::reservation::Reservations;
 use super::resource::{self, Amounts};
 use super::site::Sites;
+use super::topology::Sticky;
 use super::violation::{Place, Violation};
 use super::{host_port, min_values, offering, taint};
-use crate::model::{NodePool, Offering, Pod};
+use crate::model::{Effect, NodePool, Offering, Pod};
 use crate::plan::Launch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -41,6 +47,7 @@ pub(super) fn check<'a>(
     (usage, reservations): (&Usage<'a>, &Reservations<'a>),
     out: &mut Vec<Violation>,
 ) {
+    let mut sticky = Sticky::of(facts);
     let mut pools: Vec<(usize, &NodePool)> = facts
         .problem
         .node_pools
@@ -55,7 +62,13 @@ pub(super) fn check<'a>(
     let mut taken: BTreeMap<usize, usize> = BTreeMap::new();
     for (at, (launch, groups)) in launches.iter().zip(loads).enumerate() {
         let Some((_, own)) = facts.pool(&launch.spec.node_pool) else { continue };
+        if own.replicas.is_some() {
+            continue;
+        }
         for group in groups {
+            if is_drawn(group.pod) || sticky.is_tied(facts, group) {
+                continue;
+            }
             for (at_pool, pool) in pools.iter().take_while(|(_, pool)| pool.weight > own.weight) {
                 if refused.contains(&(group.entry, *at_pool)) {
                     continue;
@@ -79,6 +92,17 @@ pub(super) fn check<'a>(
             }
         }
     }
+}
+
+/// Whether a pod has preferences of its own, so that one may have drawn it to its pool.
+fn is_drawn(pod: &Pod) -> bool {
+    let affinity = pod.affinity.as_deref();
+    let preferred = affinity.is_some_and(|rules| {
+        !rules.node_affinity.preferred.is_empty()
+            || !rules.pod_affinity.preferred.is_empty()
+            || !rules.pod_anti_affinity.preferred.is_empty()
+    });
+    preferred || !pod.topology_spread_constraints.is_empty()
 }
 
 /// The offerings with which a pool could launch one more node, cheapest first.
@@ -147,7 +171,10 @@ fn takes<'a>(
     candidates: &mut [Candidate<'a>],
     group: &Group<'a>,
 ) -> bool {
-    if taint::untolerated(group.pod, pool.taints.iter()).is_some() {
+    // A soft taint may be what keeps the pod off.
+    let soft = |taint: &&crate::model::Taint| taint.effect == Effect::PreferNoSchedule;
+    let disliked = pool.taints.iter().filter(soft).any(|one| !taint::is_tolerated(group.pod, one));
+    if disliked || taint::untolerated(group.pod, pool.taints.iter()).is_some() {
         return false;
     }
     let alone = [Group { count: 1, last: group.first.clone(), ..group.clone() }];

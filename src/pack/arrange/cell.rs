@@ -62,7 +62,7 @@ impl Arranger<'_, '_> {
     /// The cells of a kind over some keys that hold at least one of its pods.
     pub(super) fn cells(&self, kind: KindId, keys: &[KeyId]) -> Vec<Cell> {
         let class = self.class(kind);
-        let row = self.compiled.rows[class.row].clone();
+        let row = self.row(kind).clone();
         let mut found: Vec<(Vec<(KeyId, u32)>, Bits)> = vec![(Vec::new(), row)];
         for key in keys {
             let domains = &self.topology.keys[*key].domains;

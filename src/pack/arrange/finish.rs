@@ -32,7 +32,10 @@ impl<'p> Arranger<'_, 'p> {
             .filter(|(_, progress)| progress.ruled && progress.cells.len() > 1)
             .map(|(kind, progress)| (kind, progress.cells.len()))
             .collect();
+        let ruled = self.kinds.iter().filter(|(_, progress)| progress.ruled);
+        let foreign = ruled.flat_map(|(kind, _)| self.foreign(kind)).collect();
         Arrangement {
+            foreign,
             compiled: self.compiled.with_classes(classes, rows.rows, caps),
             out: self.out,
             choices,

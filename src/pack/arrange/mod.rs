@@ -43,7 +43,9 @@ use crate::explain::Cause;
 use cell::Cell;
 pub(crate) use cell::Prices;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use spread::Rules;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// What an arrangement is asked for.
 #[derive(Clone, Debug)]
@@ -56,6 +58,11 @@ pub(crate) struct Brief {
     pub(crate) early: Vec<KindId>,
     /// How many pods of a kind one of its cells was found to hold at most.
     pub(crate) ceilings: BTreeMap<(KindId, usize), u32>,
+    /// Domains that a kind can't use and others are to keep out of, since a node there would count for
+    /// its spread.
+    pub(crate) banned: BTreeSet<Foreign>,
+    /// Such domains that others need, so that they count.
+    pub(crate) opened: BTreeSet<Foreign>,
     /// How many pods of a kind are to share one node at most, where more were found to have no room.
     pub(crate) bundles: BTreeMap<KindId, u32>,
 }
@@ -67,10 +74,15 @@ impl Brief {
             hints: BTreeMap::new(),
             early: Vec::new(),
             ceilings: BTreeMap::new(),
+            banned: BTreeSet::new(),
+            opened: BTreeSet::new(),
             bundles: BTreeMap::new(),
         }
     }
 }
+
+/// A kind with a spread over a key, and one of the domains that it can't use itself.
+pub(crate) type Foreign = (KindId, KeyId, u32);
 
 /// Kinds divided into classes.
 #[derive(Debug)]
@@ -80,6 +92,8 @@ pub(crate) struct Arrangement<'p> {
     pub(crate) out: BTreeMap<KindId, (u32, Cause)>,
     /// For each kind that had a choice, how many cells it could choose from.
     pub(crate) choices: BTreeMap<KindId, usize>,
+    /// Domains that kinds can't use, with the offers that would make them count for their spreads.
+    pub(crate) foreign: Vec<(Foreign, Bits)>,
     /// For each class, the kinds in it of which others count on these very pods in a cell.
     pub(crate) firm: IdVec<ClassId, Vec<(KindId, usize)>>,
 }
@@ -107,6 +121,8 @@ struct Progress {
     counted: Vec<u32>,
     /// Pods that may use any allowed cell.
     loose: u32,
+    /// What each of its pods looks at.
+    rules: Rc<Rules>,
     /// Whether it has rules of its own that decide cells.
     ruled: bool,
     done: bool,
@@ -130,6 +146,8 @@ struct Arranger<'a, 'p> {
     ties: IdVec<KindId, KindId>,
     /// For each kind, whether another's affinity needs it.
     needed: IdVec<KindId, bool>,
+    /// The sites of kinds that keep out of banned domains.
+    rows: BTreeMap<KindId, Bits>,
 }
 
 /// Whether there is anything to arrange: rules between pods, or preferences that take part.
@@ -167,7 +185,9 @@ pub(crate) fn arrange<'p>(
         foes: affinity::foes(&compiled.topology, &compiled.kinds),
         ties: affinity::ties(&compiled.topology, &compiled.kinds),
         needed: affinity::needed(&compiled.topology, &compiled.kinds),
+        rows: BTreeMap::new(),
     };
+    arranger.ban();
     arranger.prepare();
     for kind in arranger.order() {
         arranger.place(kind);
@@ -179,6 +199,41 @@ impl<'p> Arranger<'_, 'p> {
     /// The class that stands for a kind before it is divided.
     fn class(&self, kind: KindId) -> &Class {
         &self.compiled.classes[ClassId::from_index(kind.index())]
+    }
+
+    /// The sites that a kind may use.
+    fn row(&self, kind: KindId) -> &Bits {
+        self.rows.get(&kind).unwrap_or(&self.compiled.rows[self.class(kind).row])
+    }
+
+    /// Keeps kinds out of the banned domains, as far as they have other sites.
+    fn ban(&mut self) {
+        let mut banned: BTreeMap<KindId, Bits> = BTreeMap::new();
+        for (kind, key, domain) in &self.brief.banned {
+            let sites = banned.entry(*kind).or_insert_with(|| self.compiled.usable.emptied());
+            for spread in &self.topology.rules[*kind].spreads {
+                if spread.hard && spread.over == Over::Key(*key) {
+                    let mut counted = (*spread.counted).clone();
+                    counted.and(&self.topology.keys[*key].domains[*domain as usize]);
+                    sites.or(&counted);
+                }
+            }
+        }
+        for sites in banned.values_mut() {
+            for node in self.compiled.nodes.ids() {
+                sites.remove(self.compiled.site_of_node(node));
+            }
+        }
+        let kinds: Vec<KindId> = self.kinds.ids().collect();
+        for kind in kinds.into_iter().filter(|_| !banned.is_empty()) {
+            let mut row = self.compiled.rows[self.class(kind).row].clone();
+            for (_, sites) in banned.iter().filter(|(of, _)| **of != kind) {
+                row.and_not(sites);
+            }
+            if cell::holds_any(self, self.class(kind), &row) {
+                let _new = self.rows.insert(kind, row);
+            }
+        }
     }
 
     fn is_wishful(&self, kind: KindId) -> bool {
@@ -196,6 +251,7 @@ impl<'p> Arranger<'_, 'p> {
                     self.counts.entry((selection, key)).or_insert_with(|| vec![0; domains]);
             }
             let ruled = self.is_ruled(*kind);
+            let rules = if ruled { self.rules_of(*kind) } else { Rules::default() };
             let cells = if keys.is_empty() { Vec::new() } else { self.cells(*kind, &keys) };
             self.kinds[*kind] = Progress {
                 allowed: vec![true; cells.len()],
@@ -204,6 +260,7 @@ impl<'p> Arranger<'_, 'p> {
                 loose: self.class(*kind).count,
                 keys,
                 cells,
+                rules: Rc::new(rules),
                 ruled,
                 done: false,
             };

@@ -35,7 +35,7 @@ impl Arranger<'_, '_> {
 
     /// Pods that go to running nodes where what they need is bound.
     fn join_bound(&mut self, kind: KindId, near: &Near) {
-        let mut sites = self.compiled.rows[self.class(kind).row].clone();
+        let mut sites = self.row(kind).clone();
         sites.and(&self.nodes_with(near.selection));
         for over in &near.over {
             let Over::Key(key) = over else { continue };
@@ -166,7 +166,7 @@ impl Arranger<'_, '_> {
             return None;
         }
         let mut sites = draft.sites.clone();
-        sites.and(&self.compiled.rows[self.class(kind).row]);
+        sites.and(self.row(kind));
         let rules = self.rules(kind);
         let mut most = wanted.min(self.kinds[kind].loose);
         let mut cell = None;
@@ -224,7 +224,7 @@ impl Arranger<'_, '_> {
     fn found(&mut self, kind: KindId) {
         let class = self.class(kind);
         let wanted = self.kinds[kind].loose.min(self.cap(kind));
-        let row = self.compiled.rows[class.row].clone();
+        let row = self.row(kind).clone();
         let options: Vec<(Option<usize>, Bits, u32)> = if self.kinds[kind].cells.is_empty() {
             if !self.kinds[kind].keys.is_empty() {
                 return;
@@ -262,7 +262,7 @@ impl Arranger<'_, '_> {
 
     /// The sites that loose pods of a kind may use.
     pub(super) fn loose_sites(&self, kind: KindId) -> Bits {
-        let row = &self.compiled.rows[self.class(kind).row];
+        let row = self.row(kind);
         let progress = &self.kinds[kind];
         if progress.allowed.iter().all(|allowed| *allowed) {
             return self.best_sites(kind, row).0;

@@ -15,6 +15,7 @@ use crate::compile::{Bits, Id, KeyId, KindId, Near, NodeId, Over, SelectionId, T
 use crate::explain::Cause;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// A spread of a kind over a key, as its pods are placed.
 #[derive(Debug)]
@@ -65,6 +66,7 @@ impl Level {
 }
 
 /// What one pod of a kind looks at before it chooses a cell.
+#[derive(Debug, Default)]
 pub(super) struct Rules {
     pub(super) levels: Vec<Level>,
     /// Keys over which no two pods of the kind may be in one domain.
@@ -86,7 +88,12 @@ impl Arranger<'_, '_> {
             && rules.wish_far.is_empty())
     }
 
-    pub(super) fn rules(&self, kind: KindId) -> Rules {
+    /// What each pod of a kind looks at.
+    pub(super) fn rules(&self, kind: KindId) -> Rc<Rules> {
+        self.kinds[kind].rules.clone()
+    }
+
+    pub(super) fn rules_of(&self, kind: KindId) -> Rules {
         let rules = &self.topology.rules[kind];
         let wishful = self.is_wishful(kind);
         let levels = rules.spreads.iter().filter(|spread| spread.hard || wishful);
@@ -168,13 +175,41 @@ impl Arranger<'_, '_> {
             nodes.any(|site| counted.contains(site) && domain.contains(site))
         };
         let domains = self.topology.keys[key].domains.iter();
-        domains
-            .map(|domain| {
+        (0_u32..)
+            .zip(domains)
+            .map(|(number, domain)| {
                 let mut offers = could.clone();
                 offers.and(domain);
-                holds_any(self, class, &offers) || runs(domain)
+                self.brief.opened.contains(&(kind, key, number))
+                    || holds_any(self, class, &offers)
+                    || runs(domain)
             })
             .collect()
+    }
+
+    /// The domains that are closed to a kind's spreads, with the offers that would open them.
+    pub(super) fn foreign(&self, kind: KindId) -> Vec<(super::Foreign, Bits)> {
+        let mut found = Vec::new();
+        let spreads = self.topology.rules[kind].spreads.iter();
+        for spread in spreads.filter(|spread| spread.hard) {
+            let Over::Key(key) = spread.over else { continue };
+            let levels = &self.kinds[kind].rules.levels;
+            let Some(level) = levels.iter().find(|level| {
+                level.hard && level.key == key && level.selection == spread.selection
+            }) else {
+                continue;
+            };
+            let domains = self.topology.keys[key].domains.iter();
+            for ((number, domain), open) in (0_u32..).zip(domains).zip(&level.open) {
+                let mut offers = self.compiled.usable.clone();
+                offers.and(&spread.counted);
+                offers.and(domain);
+                if !open && !offers.is_empty() {
+                    found.push(((kind, key, number), offers));
+                }
+            }
+        }
+        found
     }
 
     /// Gives up to `count` loose pods of a kind their cells, as long as one is legal.

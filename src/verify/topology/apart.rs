@@ -84,6 +84,14 @@ impl<'a> Sticky<'a> {
         Self { terms, known: BTreeMap::new() }
     }
 
+    /// Whether pods of an entry are tied to others over domains: by rules of their own, over single
+    /// nodes too, or by those of others.
+    pub(in super::super) fn is_tied(&mut self, facts: &Facts<'a>, group: &Group<'a>) -> bool {
+        let affinity = group.pod.affinity.as_deref();
+        let own = affinity.is_some_and(|rules| !rules.pod_affinity.required.is_empty());
+        own || !self.keys(facts, group).is_empty()
+    }
+
     /// The labels of one entry.
     pub(in super::super) fn keys(
         &mut self,
