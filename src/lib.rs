@@ -23,7 +23,8 @@ pub use model::{
 };
 pub use plan::LaunchPlan;
 pub use solver::{
-    Effort, MinValuesPolicy, Objective, Options, PreferencePolicy, Solver, provision,
+    Effort, MinValuesPolicy, Objective, Options, PreferencePolicy, ReservedPolicy, Solver,
+    provision,
 };
 pub use verify::{Verified, Violations, verify};
 

@@ -18,6 +18,8 @@ pub struct Options {
     pub preferences: PreferencePolicy,
     /// What to do when a pool's `minValues` can't be met.
     pub min_values: MinValuesPolicy,
+    /// What to do when a reservation is used up.
+    pub reserved: ReservedPolicy,
 }
 
 /// How much work to spend on a plan.
@@ -44,11 +46,26 @@ pub struct Objective {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum PreferencePolicy {
-    /// They are honoured where possible. Not possible yet: problems with preferences are refused.
+    /// They are honoured where possible, as weights say, whatever it costs; but no pod is left out for
+    /// them.
     #[default]
     Respect,
     /// They count for nothing.
     Ignore,
+    /// They are part of the objective: what isn't honoured costs this much per hour for each unit of
+    /// weight and pod. A `ScheduleAnyway` spread and the avoiding of `PreferNoSchedule` taints weigh 1.
+    Priced(Price),
+}
+
+/// What happens to pods that a reservation could take when it is used up.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ReservedPolicy {
+    /// They go elsewhere.
+    #[default]
+    Fallback,
+    /// They stay out, except for what fits onto running nodes.
+    Strict,
 }
 
 /// What to do when a launch can't keep as many values open as its pool's `minValues` ask.
@@ -103,18 +120,32 @@ impl<'p> Solver<'p> {
     /// ([`Error::is_unsupported`]).
     pub fn provision(&self, options: &Options) -> Result<LaunchPlan, Error> {
         let fee = options.objective.node_fee;
-        if fee < Price::ZERO || fee > Price::MAX_UNIT {
-            return Err(Error::invalid(vec![InvalidInput::new(
-                "options.objective.nodeFee",
-                format!("{fee} is out of range"),
-                format!("0 to {}", Price::MAX_UNIT),
-            )]));
+        let wish_price = match options.preferences {
+            PreferencePolicy::Priced(price) => Some(price),
+            PreferencePolicy::Respect | PreferencePolicy::Ignore => None,
+        };
+        let prices = [
+            ("options.objective.nodeFee", fee),
+            ("options.preferences.priced", wish_price.unwrap_or(Price::ZERO)),
+        ];
+        let faults: Vec<InvalidInput> = prices
+            .into_iter()
+            .filter(|(_, price)| *price < Price::ZERO || *price > Price::MAX_UNIT)
+            .map(|(path, price)| {
+                let problem = format!("{price} is out of range");
+                InvalidInput::new(path, problem, format!("0 to {}", Price::MAX_UNIT))
+            })
+            .collect();
+        if !faults.is_empty() {
+            return Err(Error::invalid(faults));
         }
         let context = Context {
             compiled: &self.compiled,
             fee: i64::try_from(fee.nanos()).unwrap_or(i64::MAX),
             lenient: options.min_values == MinValuesPolicy::BestEffort,
-            wishful: options.preferences == PreferencePolicy::Respect,
+            wishful: options.preferences != PreferencePolicy::Ignore,
+            wish_price: wish_price.map(|price| i64::try_from(price.nanos()).unwrap_or(i64::MAX)),
+            strict: options.reserved == ReservedPolicy::Strict,
             toll: None,
         };
         let plan = match options.effort {

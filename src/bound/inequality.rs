@@ -4,7 +4,7 @@
 //! again, so their coefficients are looked up only where they are used.
 
 use super::relaxation::Demand;
-use crate::compile::{Quota, Bits, ClassId, Compiled, Id, NodeId, ReservationId};
+use crate::compile::{Bits, ClassId, Compiled, Id, NodeId, Quota, ReservationId};
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

@@ -35,7 +35,8 @@ pub(crate) fn columns(compiled: &Compiled<'_>) -> (Vec<Column>, Vec<Bits>) {
         compiled.shapes.iter().map(|_| usize::MAX).collect();
     for (id, offer) in compiled.offers.iter() {
         let rows = &admits[id.index()];
-        if rows.is_empty() {
+        let fixed = compiled.pools[offer.pool].fixed.is_some();
+        if rows.is_empty() && !(fixed && compiled.usable.contains(id.index())) {
             continue;
         }
         let from = first_of_shape[offer.shape].min(columns.len());
@@ -87,6 +88,12 @@ fn dominates(compiled: &Compiled<'_>, better: &Column, worse: &Column) -> bool {
     let (large, small): (&Shape, &Shape) =
         (&compiled.shapes[better.shape], &compiled.shapes[worse.shape]);
     let pool = &compiled.pools[better.pool];
+    // What a static pool launches is fixed, and so is what it costs.
+    if better.pool != worse.pool
+        && (pool.fixed.is_some() || compiled.pools[worse.pool].fixed.is_some())
+    {
+        return false;
+    }
     let never_scarce = better.reservation.is_none()
         && (pool.limits.is_empty()
             || better.pool == worse.pool

@@ -4,13 +4,13 @@
 //! some selector reads) and equal keys are one class. Everything after works on classes, so that a
 //! hundred thousand replicas with names and hashes of their own cost what a few hundred classes do.
 
+use super::SharedVolume;
 use super::VolumeKey;
-use super::id::{KindId, IdVec};
+use super::id::{IdVec, KindId};
 use super::intern::{Interner, ToKey};
 use super::resource::Dims;
-use super::SharedVolume;
 use crate::model::{
-    Affinity, HostPort, LabelSelector, Pod, PodAffinityTerm, Problem, Toleration,
+    Affinity, HostPort, LabelSelector, Placeholder, Pod, PodAffinityTerm, Problem, Toleration,
     TopologySpreadConstraint, Volume, per_unit,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -156,6 +156,11 @@ impl<'a> Keys<'a> {
         key.push(self.ports.intern(&pod.host_ports[..]));
         key.push(self.spreads.intern(&pod.topology_spread_constraints[..]));
         push_wide(key, i64::from(pod.priority));
+        key.push(match pod.placeholder() {
+            None => 0,
+            Some(Placeholder::Free) => 1,
+            Some(_) => 2,
+        });
         for volume in &pod.volumes {
             self.volume(volume, key);
         }

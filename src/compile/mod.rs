@@ -30,8 +30,8 @@ mod wish;
 pub(crate) use bits::Bits;
 pub(crate) use column::Column;
 pub(crate) use id::{
-    CapId, ClassId, Id, IdVec, KeyId, KindId, NodeId, OfferId, PoolId, ReservationId, RowId, SelectionId,
-    ShapeId,
+    CapId, ClassId, Id, IdVec, KeyId, KindId, NodeId, OfferId, PoolId, ReservationId, RowId,
+    SelectionId, ShapeId,
 };
 pub(crate) use node::Running;
 pub(crate) use offer::{Flexible, Offer, Pool, Reserved};
@@ -44,7 +44,7 @@ pub(crate) use topology::{Near, Over, Spread, Term, Topology};
 pub(crate) use wish::Wishes;
 
 use crate::error::{Error, InvalidInput};
-use crate::model::{Pod, Problem, well_known};
+use crate::model::{Placeholder, Pod, Problem, well_known};
 use kind::{ReadLabels, kinds, shared_volumes, volume_slots};
 use label::LabelTable;
 use offer::Market;
@@ -217,11 +217,8 @@ impl<'p> Compiled<'p> {
             .map(|requirement| requirement.key.clone())
             .collect();
         let topology_keys = topology::keys(problem);
-        let mut table = LabelTable::new(
-            &rules,
-            flexible_keys.iter().cloned(),
-            topology_keys.iter().cloned(),
-        );
+        let mut table =
+            LabelTable::new(&rules, flexible_keys.iter().cloned(), topology_keys.iter().cloned());
         let Market { mut pools, mut offers, reservations, declared } =
             Market::of(problem, &mut table).map_err(Error::unsupported)?;
         let mut nodes = node::running(problem, &dims, &ports, &shared);
@@ -306,7 +303,7 @@ impl<'p> Compiled<'p> {
                 conflicts: others.map(|other| ClassId::from_index(other.index())).collect(),
                 caps: Vec::new(),
                 shared,
-                guest: false,
+                guest: pod.placeholder() == Some(Placeholder::Free),
             });
         }
         let flexible =
@@ -511,7 +508,6 @@ impl<'p> Compiled<'p> {
             })
             .sum()
     }
-
 }
 
 impl<'p> Base<'p> {

@@ -41,6 +41,8 @@ pub(crate) struct Pool {
     pub(crate) index: usize,
     pub(crate) weight: i32,
     pub(crate) limits: Vec<Limit>,
+    /// Of a static pool, how many nodes are to be launched, whatever is pending.
+    pub(crate) fixed: Option<u32>,
     /// Keys of which launches must keep so many values open.
     pub(crate) min_values: Vec<Flexible>,
 }
@@ -139,6 +141,7 @@ impl Market {
                 index,
                 weight: pool.weight,
                 limits: limits(pool),
+                fixed: fixed(problem, pool),
                 min_values: min_values(pool, &requirements, &declared, table),
             });
             for (at, instance) in problem.instance_types.iter().enumerate() {
@@ -282,6 +285,24 @@ impl Maker<'_> {
             None => required.clone(),
         }
     }
+}
+
+/// How many nodes of a static pool are missing: its nodes on the way out no longer count for it, but
+/// still for its limit.
+fn fixed(problem: &Problem, pool: &NodePool) -> Option<u32> {
+    let replicas = u64::from(pool.replicas?);
+    let own = problem
+        .nodes
+        .iter()
+        .filter(|node| node.labels.get(well_known::NODE_POOL) == Some(&pool.name));
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let (all, standing) =
+        (count(own.clone().count()), count(own.filter(|node| !node.deleting).count()));
+    let most = pool
+        .limits
+        .get(crate::model::NODES)
+        .map_or(u64::MAX, |limit| u64::try_from(limit.floor(1)).unwrap_or(0).saturating_sub(all));
+    u32::try_from(replicas.saturating_sub(standing).min(most)).ok()
 }
 
 /// The largest `minValues` that a pool states for each key.

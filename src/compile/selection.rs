@@ -198,10 +198,7 @@ pub(crate) struct Index<'s> {
 
 impl Index<'_> {
     /// The selections that select a pod, in no particular order.
-    pub(crate) fn selecting<'i>(
-        &'i self,
-        pod: &'i Pod,
-    ) -> impl Iterator<Item = SelectionId> + 'i {
+    pub(crate) fn selecting<'i>(&'i self, pod: &'i Pod) -> impl Iterator<Item = SelectionId> + 'i {
         let labelled = pod.labels.iter().filter_map(|label| self.by_label.get(&label));
         let candidates = labelled.flatten().chain(&self.others).copied();
         candidates.filter(|id| self.selections[*id].selects(pod))

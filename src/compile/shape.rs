@@ -1,7 +1,7 @@
 //! What launches leave for pods, daemons counted, and what they are charged against limits.
 
 use super::bits::Bits;
-use super::id::{IdVec, Id, OfferId, PoolId, ShapeId};
+use super::id::{Id, IdVec, OfferId, PoolId, ShapeId};
 use super::offer::{Offer, Pool};
 use super::port::Ports;
 use super::resource::{Dims, charge};

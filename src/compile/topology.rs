@@ -12,7 +12,7 @@
 //! <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/>.
 
 use super::bits::Bits;
-use super::id::{KindId, IdVec, KeyId, NodeId, SelectionId};
+use super::id::{IdVec, KeyId, KindId, NodeId, SelectionId};
 use super::label::LabelTable;
 use super::node::Running;
 use super::rule::Rules;
@@ -37,6 +37,8 @@ pub(crate) struct Topology {
 #[derive(Debug)]
 pub(crate) struct TopologyKey {
     pub(crate) name: Arc<str>,
+    /// For each domain, the label's value.
+    pub(crate) names: Vec<Arc<str>>,
     /// For each domain, its sites.
     pub(crate) domains: Vec<Bits>,
     /// For each site, its domain; [`NO_DOMAIN`] where the label is absent.
@@ -134,7 +136,8 @@ pub(crate) fn keys(problem: &Problem) -> BTreeSet<Arc<str>> {
         keys.extend(pod.topology_spread_constraints.iter().map(|one| one.topology_key.clone()));
         if let Some(rules) = &pod.affinity {
             keys.extend(rules.pod_affinity.required.iter().map(|term| term.topology_key.clone()));
-            let wishes = rules.pod_affinity.preferred.iter().chain(&rules.pod_anti_affinity.preferred);
+            let wishes =
+                rules.pod_affinity.preferred.iter().chain(&rules.pod_anti_affinity.preferred);
             keys.extend(wishes.map(|wish| wish.term.topology_key.clone()));
         }
     }
@@ -226,6 +229,7 @@ impl Ground<'_> {
 
     fn topology_key(&self, name: Arc<str>) -> TopologyKey {
         let mut domains: Vec<Bits> = Vec::new();
+        let mut names: Vec<Arc<str>> = Vec::new();
         let mut numbers: BTreeMap<u32, u32> = BTreeMap::new();
         let mut labelled = Bits::none(self.sites);
         let states = self.table.states(&name);
@@ -236,6 +240,7 @@ impl Ground<'_> {
             }
             let domain = *numbers.entry(state).or_insert_with(|| {
                 domains.push(Bits::none(self.sites));
+                names.push(self.table.value(&name, state).cloned().unwrap_or_else(|| "".into()));
                 u32::try_from(domains.len() - 1).unwrap_or(NO_DOMAIN)
             });
             domains[domain as usize].insert(site);
@@ -243,7 +248,7 @@ impl Ground<'_> {
             domain
         });
         let of_site = of_site.collect();
-        TopologyKey { name, domains, of_site, labelled }
+        TopologyKey { name, names, domains, of_site, labelled }
     }
 
     /// The required anti-affinity of bound pods: what it selects, over what, and on which nodes they run.
@@ -477,8 +482,7 @@ impl Bars<'_> {
         let selected = &self.topology.selections[spread.selection];
         let own = i64::from(selected.kinds.binary_search(&class).is_ok());
         let crowded = selected.bound.iter().filter(|(node, count)| {
-            let counted =
-                spread.counted.contains(self.first_node + super::Id::index(*node));
+            let counted = spread.counted.contains(self.first_node + super::Id::index(*node));
             counted && i64::from(*count) + own > spread.max_skew
         });
         let nodes: Vec<NodeId> = crowded.map(|(node, _)| *node).collect();

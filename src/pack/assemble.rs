@@ -180,18 +180,17 @@ fn specify(
     (chosen, spec)
 }
 
-/// The sites of the offers that launches take.
-pub(crate) fn sites(context: &Context<'_, '_>, state: &State) -> Vec<usize> {
+/// For each group, the offer that its launches take.
+pub(crate) fn chosen(context: &Context<'_, '_>, state: &State) -> Vec<Option<OfferId>> {
     let market = ByPrice::of(context.compiled);
-    let launches = state.groups.iter().filter_map(|group| match group.place {
+    let chosen = state.groups.iter().map(|group| match group.place {
         Place::Launch(column) => {
             let first = context.compiled.columns[column].offers[0];
-            let (chosen, _) = options(context, &market, first, group);
-            Some(context.compiled.site_of_offer(chosen))
+            Some(options(context, &market, first, group).0)
         }
         Place::Running(_) => None,
     });
-    launches.collect()
+    chosen.collect()
 }
 
 /// The offer to take, and all to choose from, cheapest first.
@@ -430,12 +429,15 @@ fn cost(
     let fees = i128::from(context.fee).saturating_mul(nodes);
     let total = prices.saturating_add(fees);
     let mut counts: BTreeMap<(ClassId, Option<i32>), u32> = BTreeMap::new();
+    let placed = state.groups.iter().flat_map(|group| &group.items);
+    let guests = placed.filter(|(class, _)| packed.classes[*class].guest);
+    let guests: BTreeSet<ClassId> = guests.map(|(class, _)| *class).collect();
     for group in &state.groups {
         let weight = match group.place {
             Place::Launch(column) => Some(packed.columns[column].weight),
             Place::Running(_) => None,
         };
-        for (class, count) in &group.items {
+        for (class, count) in group.items.iter().filter(|(class, _)| !guests.contains(class)) {
             for (kind, each) in &packed.classes[*class].parts {
                 let class = ClassId::from_index(kind.index());
                 *counts.entry((class, weight)).or_insert(0) += each * count * group.times;
@@ -453,8 +455,20 @@ fn cost(
             Demand { class, weight, count, beyond_running: count.saturating_sub(free) }
         })
         .collect();
+    // What static pools launch is launched by every plan, and may hold whatever it likes: beside it
+    // nothing is claimed.
+    let fixed = |pool: &PoolId| packed.pools[*pool].fixed.is_some_and(|count| count > 0);
     let bound = if launches.is_empty() {
         0
+    } else if packed.pools.ids().any(|pool| fixed(&pool)) {
+        let launched = state.groups.iter().filter_map(|group| match group.place {
+            Place::Launch(column) if fixed(&packed.columns[column].pool) => Some(
+                i128::from(context.fee.saturating_add(packed.columns[column].price))
+                    * i128::from(group.times),
+            ),
+            _ => None,
+        });
+        launched.sum::<i128>().min(total)
     } else {
         Relaxation::new(compiled, &demands, &running, context.fee).lower_bound().min(total)
     };

@@ -57,17 +57,30 @@ impl<'p> Packed<'p> {
 
     /// What makes one packing better than another: less is better.
     fn rank(&self, context: &Context<'_, 'p>) -> impl Ord + use<'p> {
-        let compiled = self.compiled(context.compiled);
+        let whole = context.compiled;
+        let compiled = self.compiled(whole);
+        let unmet = self.unmet(context);
         let context = Context { compiled, ..*context };
         let mut unplaced: BTreeMap<Reverse<i32>, u64> = BTreeMap::new();
-        for (kind, count) in self.left(context.compiled).iter() {
-            let class = ClassId::from_index(kind.index());
-            let _ = class;
-            *unplaced.entry(Reverse(self.priority(context.compiled, kind))).or_insert(0) +=
-                u64::from(*count);
+        for (kind, count) in self.left(whole).iter().filter(|(kind, _)| !is_guest(whole, *kind)) {
+            *unplaced.entry(Reverse(self.priority(whole, kind))).or_insert(0) += u64::from(*count);
         }
         let nodes: u64 = self.state.groups.iter().map(|group| u64::from(group.times)).sum();
-        (unplaced.into_values().collect::<Vec<u64>>(), self.state.cost(&context), nodes)
+        let cost = self.state.cost(&context).saturating_add(unmet);
+        (unplaced.into_values().collect::<Vec<u64>>(), cost, nodes)
+    }
+
+    /// What the preferences cost that aren't honoured, where they have a price.
+    fn unmet(&self, context: &Context<'_, 'p>) -> i128 {
+        let Some(price) = context.wish_price else { return 0 };
+        let compiled = self.compiled(context.compiled);
+        let context = Context { compiled, ..*context };
+        let chosen = super::assemble::chosen(&context, &self.state);
+        let spots = super::honour::spots(compiled, &self.state.groups, |at| chosen[at]);
+        let unmet = super::honour::shares(compiled, &spots)
+            .into_iter()
+            .map(|share| i128::from(share.weight.saturating_sub(share.honoured)));
+        unmet.sum::<i128>().saturating_mul(i128::from(price))
     }
 
     fn priority(&self, compiled: &Compiled<'_>, kind: KindId) -> i32 {
@@ -75,18 +88,23 @@ impl<'p> Packed<'p> {
     }
 }
 
+/// Whether pods of a kind may only use room that is there anyway.
+fn is_guest(whole: &Compiled<'_>, kind: KindId) -> bool {
+    whole.classes[ClassId::from_index(kind.index())].guest
+}
+
 /// Arranges and packs.
-pub(crate) fn choose<'p>(
-    context: &Context<'_, 'p>,
-    pack: Pack,
-) -> Packed<'p> {
-    if !is_needed(context.compiled, context.wishful) {
-        return Packed { arrangement: None, state: pack(context) };
+pub(crate) fn choose<'p>(context: &Context<'_, 'p>, pack: Pack) -> Packed<'p> {
+    if !is_needed(context) {
+        let mut state = pack(context);
+        super::seat_guests(context, &mut state);
+        return Packed { arrangement: None, state };
     }
     let chooser = Chooser { context, prices: Prices::of(context.compiled) };
     let brief = Brief::new(context.compiled, context.wishful);
     let best = chooser.solve(&brief, pack);
     let (brief, best) = chooser.concede(brief, best, pack);
+    let (brief, best) = chooser.weigh(brief, best, pack);
     chooser.try_others(brief, best, pack)
 }
 
@@ -124,7 +142,8 @@ impl<'p> Chooser<'_, 'p> {
         loop {
             let arrangement = arrange(self.context, &self.prices, &brief);
             let context = Context { compiled: &arrangement.compiled, ..*self.context };
-            let state = pack(&context);
+            let mut state = pack(&context);
+            super::seat_guests(&context, &mut state);
             let short = shortfalls(&arrangement, &state);
             let heavy = too_heavy(&arrangement, &state);
             round += 1;
@@ -152,17 +171,13 @@ impl<'p> Chooser<'_, 'p> {
     }
 
     /// Gives up preferences where pods stay out, and looks after kinds first that found no cell.
-    fn concede(
-        &self,
-        mut brief: Brief,
-        mut best: Packed<'p>,
-        pack: Pack,
-    ) -> (Brief, Packed<'p>) {
+    fn concede(&self, mut brief: Brief, mut best: Packed<'p>, pack: Pack) -> (Brief, Packed<'p>) {
         let whole = self.context.compiled;
         for _ in 0..MAX_CONCESSIONS {
             let left = best.left(whole);
             let mut changed = false;
-            for (kind, _) in left.iter().filter(|(_, left)| **left > 0) {
+            let out = left.iter().filter(|(kind, left)| **left > 0 && !is_guest(whole, *kind));
+            for (kind, _) in out {
                 changed |= std::mem::replace(&mut brief.wishful[kind], false);
                 if best.out().any(|(out, _)| *out == kind) && !brief.early.contains(&kind) {
                     brief.early.push(kind);
@@ -177,11 +192,48 @@ impl<'p> Chooser<'_, 'p> {
                 best = other;
             }
         }
-        if best.left(whole).values().any(|left| *left > 0) && self.context.wishful {
+        let short = |packed: &Packed<'p>| -> u64 {
+            let left = packed.left(whole);
+            let left = left.iter().filter(|(kind, _)| !is_guest(whole, *kind));
+            left.map(|(_, left)| u64::from(*left)).sum()
+        };
+        if short(&best) > 0 && self.context.wishful {
             let without = Brief::new(whole, false);
             let other = self.solve(&without, pack);
-            if other.left(whole).values().sum::<u32>() < best.left(whole).values().sum::<u32>() {
+            if short(&other) < short(&best) {
                 return (without, other);
+            }
+        }
+        (brief, best)
+    }
+
+    /// Where preferences have a price: gives up those that cost more than they are worth, all of them or
+    /// kind by kind, those with most at stake first.
+    fn weigh(&self, mut brief: Brief, mut best: Packed<'p>, pack: Pack) -> (Brief, Packed<'p>) {
+        if self.context.wish_price.is_none() {
+            return (brief, best);
+        }
+        let whole = self.context.compiled;
+        let without = Brief::new(whole, false);
+        let other = self.solve(&without, pack);
+        if other.rank(self.context) < best.rank(self.context) {
+            (brief, best) = (without, other);
+        }
+        let mut kinds: Vec<(Reverse<u64>, KindId)> = whole
+            .kinds
+            .ids()
+            .map(|kind| (Reverse(stake(whole, kind)), kind))
+            .filter(|(Reverse(stake), _)| *stake > 0)
+            .collect();
+        kinds.sort_unstable();
+        let size = whole.columns.len().saturating_mul(whole.classes.len());
+        let tries = TRIES.checked_div(size).unwrap_or(0).min(MAX_TRIES);
+        for (_, kind) in kinds.into_iter().take(tries) {
+            let mut flipped = brief.clone();
+            flipped.wishful[kind] = !flipped.wishful[kind];
+            let other = self.solve(&flipped, pack);
+            if other.rank(self.context) < best.rank(self.context) {
+                (brief, best) = (flipped, other);
             }
         }
         (brief, best)
@@ -227,6 +279,20 @@ impl<'p> Chooser<'_, 'p> {
     }
 }
 
+/// What the preferences of a kind weigh together.
+fn stake(whole: &Compiled<'_>, kind: KindId) -> u64 {
+    let rules = &whole.topology.rules[kind];
+    let terms = whole.wishes.terms[kind].iter().map(|(weight, _)| u64::from(*weight));
+    let wishes = rules.wish_near.iter().chain(&rules.wish_far);
+    let wishes = wishes.map(|(weight, _)| u64::from(*weight));
+    let soft = rules.spreads.iter().filter(|spread| !spread.hard).map(|_| 1);
+    let list = whole.grounds.rules.sets()[whole.kinds[kind].rules].tolerations;
+    let disliked = u64::from(whole.wishes.disliked.get(list).copied().unwrap_or(false));
+    let each: u64 = terms.chain(wishes).chain(soft).sum::<u64>() + disliked;
+    let count = whole.classes[ClassId::from_index(kind.index())].count;
+    each.saturating_mul(u64::from(count))
+}
+
 /// Domains that a kind with a spread can't use itself and where launches of others would count for it.
 fn intrusions(
     context: &Context<'_, '_>,
@@ -236,7 +302,8 @@ fn intrusions(
     if arrangement.foreign.is_empty() {
         return Vec::new();
     }
-    let sites = super::assemble::sites(context, state);
+    let chosen = super::assemble::chosen(context, state).into_iter().flatten();
+    let sites: Vec<usize> = chosen.map(|offer| arrangement.compiled.site_of_offer(offer)).collect();
     let mut placed: BTreeSet<KindId> = BTreeSet::new();
     for group in &state.groups {
         let classes = group.items.iter().map(|(class, _)| &arrangement.compiled.classes[*class]);

@@ -48,7 +48,7 @@ pub(crate) fn pack(context: &Context<'_, '_>) -> State {
         let pools: Vec<PoolId> = compiled
             .pools
             .iter()
-            .filter(|(_, pool)| pool.weight == weight)
+            .filter(|(_, pool)| pool.weight == weight && pool.fixed.is_none())
             .map(|(id, _)| id)
             .collect();
         // Limits are charged with more than is used in the end: go on until that frees nothing. What

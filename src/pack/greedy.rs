@@ -102,8 +102,7 @@ impl<'a> Pricing<'a> {
         (self.placed, self.until) = (0, total / 2);
         let lanes = Lanes::new(context, &worth, &left, self.tier.style);
         let columns = self.tier.columns.iter();
-        let rates =
-            columns.map(|column| worth.rate(worth.ceiling(*column), context.cost(*column)));
+        let rates = columns.map(|column| worth.rate(worth.ceiling(*column), context.cost(*column)));
         Some(Bargains {
             lanes,
             fillings: vec![None; self.tier.columns.len()],

@@ -164,7 +164,11 @@ impl Tally<'_, '_> {
             let near = of == PreferenceKind::PodAffinity;
             let mut sums = (0, 0);
             for (weight, term) in if near { &rules.wish_near } else { &rules.wish_far } {
-                let kept = if near { self.is_near(spot, kind, term) } else { self.is_far(spot, kind, term) };
+                let kept = if near {
+                    self.is_near(spot, kind, term)
+                } else {
+                    self.is_far(spot, kind, term)
+                };
                 sums.0 += u64::from(*weight);
                 sums.1 += if kept { u64::from(*weight) } else { 0 };
             }
@@ -216,9 +220,8 @@ impl Tally<'_, '_> {
             for kind in spot.kinds.keys() {
                 for (at, spread) in self.base.topology.rules[*kind].spreads.iter().enumerate() {
                     if !spread.hard {
-                        let _known = lowest
-                            .entry((*kind, at))
-                            .or_insert_with(|| self.lowest(spread));
+                        let _known =
+                            lowest.entry((*kind, at)).or_insert_with(|| self.lowest(spread));
                     }
                 }
             }
@@ -278,8 +281,8 @@ impl Tally<'_, '_> {
                 }
                 for spot in counted {
                     let kinds = spot.kinds.iter();
-                    let of_selection =
-                        kinds.filter(|(kind, _)| self.base.topology.selects(spread.selection, **kind));
+                    let of_selection = kinds
+                        .filter(|(kind, _)| self.base.topology.selects(spread.selection, **kind));
                     let placed: u64 = of_selection.map(|(_, count)| count).sum();
                     add(spot.site, placed * spot.times);
                 }
@@ -327,12 +330,7 @@ struct Lowest {
 }
 
 impl Lowest {
-    fn of(
-        spread: &Spread,
-        least: Option<u64>,
-        domains: u64,
-        by_domain: Vec<Option<u64>>,
-    ) -> Self {
+    fn of(spread: &Spread, least: Option<u64>, domains: u64, by_domain: Vec<Option<u64>>) -> Self {
         let few = domains < u64::try_from(spread.min_domains).unwrap_or(u64::MAX);
         Self { least: if few { 0 } else { least.unwrap_or(0) }, by_domain }
     }

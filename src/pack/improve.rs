@@ -56,12 +56,7 @@ pub(crate) fn improve(
 }
 
 /// Repacks pairs of launches, where what either holds would fit if the other weren't as it is.
-fn improve_pairs(
-    context: &Context<'_, '_>,
-    mut best: State,
-    worth: &Worth,
-    style: Style,
-) -> State {
+fn improve_pairs(context: &Context<'_, '_>, mut best: State, worth: &Worth, style: Style) -> State {
     let mut attempts = PAIRS;
     let mut again = true;
     while std::mem::take(&mut again) {
@@ -110,6 +105,10 @@ fn by_efficiency(context: &Context<'_, '_>, state: &State, worth: &Worth) -> Vec
     let mut launches: Vec<(u128, usize)> = Vec::new();
     for (at, group) in state.groups.iter().enumerate() {
         if let Place::Launch(column) = group.place {
+            // What a static pool launches stays.
+            if context.compiled.pools[context.compiled.columns[column].pool].fixed.is_some() {
+                continue;
+            }
             let held: i128 = group
                 .items
                 .iter()

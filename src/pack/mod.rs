@@ -102,9 +102,10 @@ fn toll(context: &Context<'_, '_>) -> Vec<i64> {
     let state = State::new(compiled);
     let of_column = |column: &crate::compile::Column| {
         let charge = &compiled.shapes[column.shape].charge;
-        let shares = charge.iter().zip(state.limits_left(column.pool)).map(|(each, left)| {
-            i128::from(*each).saturating_mul(1_000_000_000) / (*left).max(1)
-        });
+        let shares = charge
+            .iter()
+            .zip(state.limits_left(column.pool))
+            .map(|(each, left)| i128::from(*each).saturating_mul(1_000_000_000) / (*left).max(1));
         let share = shares.max().unwrap_or(0).clamp(0, 1_000_000_000_000);
         // What takes nothing of a limit is compared by price.
         i64::try_from(share).unwrap_or(i64::MAX).saturating_add(column.price >> 20).max(1)
@@ -137,6 +138,16 @@ fn placeable(context: &Context<'_, '_>, id: ClassId) -> bool {
     let class = &compiled.classes[id];
     compiled.nodes.ids().any(|node| running::room(context, node).takes(class) > 0)
         || !compiled.takers[id].is_empty()
+}
+
+/// Seats the guests: pods that may only use the room that is left.
+pub(crate) fn seat_guests(context: &Context<'_, '_>, state: &mut State) {
+    let guest = |class: ClassId| context.class(class).guest;
+    if context.compiled.classes.ids().any(guest) {
+        state.admit_guests(context.compiled);
+        top_up::top_up(context, state, Style::Largest, &guest);
+        running::fill(context, state, Style::Largest, &guest);
+    }
 }
 
 /// The columns of a weight.

@@ -27,6 +27,10 @@ pub(crate) fn reasons<'p>(
     if let Some((_, (_, cause))) = packed.out().find(|(out, _)| **out == kind) {
         return vec![Reason::new(cause, u32::try_from(compiled.sites()).unwrap_or(u32::MAX))];
     }
+    if compiled.classes[class].guest {
+        let count = u32::try_from(compiled.sites()).unwrap_or(u32::MAX);
+        return vec![Reason::new(&Cause::Placeholder, count)];
+    }
     let mut reasons: Vec<Reason> = Vec::new();
     for (id, pool) in compiled.pools.iter() {
         let offers: Vec<OfferId> =
@@ -93,6 +97,14 @@ impl Asker<'_> {
         };
         if large.iter().find(ports).is_none() {
             return self.port(name);
+        }
+        if compiled.pools[id].fixed.is_some() {
+            return Cause::StaticPool { pool: pool() };
+        }
+        let reserved = |offer: &&OfferId| compiled.offers[**offer].reservation.is_some();
+        if self.context.strict && large.iter().any(|offer| reserved(&offer)) {
+            let reserved: Vec<OfferId> = large.iter().filter(reserved).copied().collect();
+            return self.scarcity(id, name, &reserved);
         }
         let keys = compiled.pools[id].min_values.iter();
         if !self.context.lenient {

@@ -15,6 +15,10 @@ pub(crate) fn right_size(context: &Context<'_, '_>, state: &mut State) {
             at += 1;
             continue;
         };
+        if compiled.pools[compiled.columns[now].pool].fixed.is_some() {
+            at += 1;
+            continue;
+        }
         let group = state.take_out(compiled, at);
         let better =
             cheapest.iter().copied().take_while(|to| context.cost(*to) < context.cost(now));

@@ -38,6 +38,11 @@ pub(crate) struct Context<'c, 'p> {
     pub(crate) lenient: bool,
     /// Whether preferences count.
     pub(crate) wishful: bool,
+    /// What a unit of weight of preferences costs per hour that isn't honoured, in billionths; `None`
+    /// where they are honoured whatever it costs.
+    pub(crate) wish_price: Option<i64>,
+    /// Whether pods that a reservation could take are kept from other launches.
+    pub(crate) strict: bool,
     /// For each column, what a node takes of the limits: looked at instead of prices where limits are
     /// what is short.
     pub(crate) toll: Option<&'c [i64]>,
@@ -163,17 +168,45 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Everything left to pack.
+    /// Everything left to pack but guests, who come last; static pools' nodes are there already.
     pub(crate) fn new(compiled: &Compiled<'_>) -> Self {
         let left = |pool: &crate::compile::Pool| {
             pool.limits.iter().map(|limit| limit.limit - limit.used).collect()
         };
-        Self {
-            left: compiled.classes.values().map(|class| class.count).collect(),
+        let count = |class: &Class| if class.guest { 0 } else { class.count };
+        let mut state = Self {
+            left: compiled.classes.values().map(count).collect(),
             limits: compiled.pools.values().map(left).collect(),
             reservations: compiled.reservations.values().map(|entry| entry.remaining).collect(),
             idle: compiled.nodes.ids().collect(),
             groups: Vec::new(),
+        };
+        for (pool, fixed) in compiled.pools.iter() {
+            state.launch_fixed(compiled, pool, fixed.fixed.unwrap_or(0));
+        }
+        state
+    }
+
+    /// Launches so many empty nodes of a static pool, the cheapest first, as far as they can be bought.
+    fn launch_fixed(&mut self, compiled: &Compiled<'_>, pool: PoolId, mut count: u32) {
+        let mut columns: Vec<usize> =
+            (0..compiled.columns.len()).filter(|at| compiled.columns[*at].pool == pool).collect();
+        columns.sort_by_key(|at| (compiled.columns[*at].price, *at));
+        for at in columns {
+            let times = count.min(self.buyable(compiled, &compiled.columns[at]));
+            if times > 0 {
+                count -= times;
+                let load = vec![0; compiled.dims.len()];
+                let place = Place::Launch(at);
+                self.add(compiled, Group { place, items: Vec::new(), load, times });
+            }
+        }
+    }
+
+    /// Lets the guests in: they may use what room is left.
+    pub(crate) fn admit_guests(&mut self, compiled: &Compiled<'_>) {
+        for (id, class) in compiled.classes.iter().filter(|(_, class)| class.guest) {
+            self.left[id] = class.count;
         }
     }
 
@@ -183,8 +216,13 @@ impl State {
         left.map(|(class, left)| if wanted(class) { *left } else { 0 }).collect()
     }
 
-    /// How many nodes of a column may still be bought.
+    /// How many nodes of a column may still be bought for pods.
     pub(crate) fn supply(&self, compiled: &Compiled<'_>, column: &Column) -> u32 {
+        let fixed = compiled.pools[column.pool].fixed.is_some();
+        if fixed { 0 } else { self.buyable(compiled, column) }
+    }
+
+    fn buyable(&self, compiled: &Compiled<'_>, column: &Column) -> u32 {
         let reserved = column.reservation.map_or(u32::MAX, |id| self.reservations[id]);
         let charge = &compiled.shapes[column.shape].charge;
         let limited = self.limits[column.pool].iter().zip(charge).filter(|(_, each)| **each > 0);
@@ -242,9 +280,14 @@ impl State {
         let above = self.open_above(compiled);
         self.groups.iter().all(|group| match group.place {
             Place::Launch(column) => {
-                above.get(&compiled.columns[column].weight).is_none_or(|open| {
-                    group.items.iter().all(|(class, _)| !compiled.takers[*class].overlaps(open))
-                })
+                let column = &compiled.columns[column];
+                let stays = |class: ClassId| compiled.classes[class].guest;
+                compiled.pools[column.pool].fixed.is_some()
+                    || above.get(&column.weight).is_none_or(|open| {
+                        group.items.iter().all(|(class, _)| {
+                            stays(*class) || !compiled.takers[*class].overlaps(open)
+                        })
+                    })
             }
             Place::Running(_) => true,
         })

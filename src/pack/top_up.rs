@@ -78,7 +78,11 @@ fn fill(
     let room = Room { free: &free, ports: &ports, attached: attached.as_ref(), ..empty };
     // A launch may not draw a pod that a pool of higher weight still takes.
     let kept_above = match group.place {
-        Place::Launch(column) => above.get(&context.compiled.columns[column].weight),
+        Place::Launch(column) => {
+            let column = &context.compiled.columns[column];
+            let fixed = context.compiled.pools[column.pool].fixed.is_some();
+            above.get(&column.weight).filter(|_| !fixed)
+        }
         Place::Running(_) => None,
     };
     let open = kept_above.filter(|open| !open.is_empty());
@@ -87,7 +91,8 @@ fn fill(
         Some(open) => {
             let takers = &context.compiled.takers;
             let here = left.iter().map(|(class, left)| {
-                let kept = *left > 0 && takers[class].overlaps(open);
+                let guest = context.class(class).guest;
+                let kept = *left > 0 && !guest && takers[class].overlaps(open);
                 if kept { 0 } else { *left }
             });
             lanes.fill(context, &room, &group.items, &here.collect())

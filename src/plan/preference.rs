@@ -33,13 +33,8 @@ pub struct PreferenceShare {
 
 impl PreferenceKind {
     /// All kinds, in their order.
-    pub const ALL: [Self; 5] = [
-        Self::NodeAffinity,
-        Self::PodAffinity,
-        Self::PodAntiAffinity,
-        Self::Spread,
-        Self::Taints,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::NodeAffinity, Self::PodAffinity, Self::PodAntiAffinity, Self::Spread, Self::Taints];
 
     /// The names under which a plan's `stats` have the weight and what is honoured of it.
     #[must_use]

@@ -33,7 +33,9 @@ pub(super) fn check<'a>(
     let mut account = Account { facts, mentioned: BTreeMap::new() };
     let mut placement = Placement::default();
     for (at, launch) in plan.launches.iter().enumerate() {
-        if launch.pods.is_empty() {
+        let fixed =
+            facts.pool(&launch.spec.node_pool).is_some_and(|(_, pool)| pool.replicas.is_some());
+        if launch.pods.is_empty() && !fixed {
             out.push(Violation::LaunchEmpty { launch: at });
         }
         let mut pods = BTreeMap::new();

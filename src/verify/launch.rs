@@ -55,7 +55,15 @@ pub(super) fn check<'a>(
             lowered = lowered.saturating_add(u64::from(clean.lowered));
             let load: Vec<(usize, u64)> = groups.iter().map(|one| (one.entry, one.count)).collect();
             if !clean.loads.contains(&load) {
-                check_load(facts, sites, &mut sticky, (at, &launch.spec), &clean.resolved, groups, out);
+                check_load(
+                    facts,
+                    sites,
+                    &mut sticky,
+                    (at, &launch.spec),
+                    &clean.resolved,
+                    groups,
+                    out,
+                );
                 if out.len() == before {
                     let _new = clean.loads.insert(load);
                 }
@@ -87,9 +95,6 @@ fn check_spec<'a>(
         out.push(Violation::NodePoolUnknown { launch, node_pool: spec.node_pool.clone() });
         return None;
     };
-    if pool.1.replicas.is_some() {
-        out.push(Violation::NodePoolStatic { launch, node_pool: pool.1.name.clone() });
-    }
     let (mut stated, mut asked) = (spec.taints.clone(), pool.1.taints.clone());
     stated.sort_unstable();
     asked.sort_unstable();

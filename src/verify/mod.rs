@@ -26,6 +26,13 @@
 //! - *Pods on launches and nodes.* Resources with daemons, node selectors, required node affinity,
 //!   taints, host ports, zones and number of volumes, and required anti-affinity over the hostname
 //!   in both directions. Nodes that are being deleted take nothing.
+//! - *Pods over domains.* There is an order of binding in which kube-scheduler's filters accept every
+//!   placed pod: its topology spread and its required affinity, over any label, bound pods counted; no
+//!   two pods are in one domain against the required anti-affinity of either; and no alternative moves a
+//!   pod with such a rule, or one that such a rule means, into another domain.
+//! - *Preferences.* What the plan states of their weight, and of what it honours, is so.
+//! - *Static pools and placeholders.* Static pools launch what they lack, and no launch holds nothing
+//!   but placeholders that may only use free room.
 //! - *Scarce things.* Limits of pools (with what runs), reservations, minima of different values as
 //!   the launch states them.
 //! - *Weights.* No pod is on a pool while one of a higher weight has room for it.
@@ -37,9 +44,9 @@
 //! - That the lower bound *is* one: nothing here can tell a true bound from an invented one.
 //! - That a pod without a place has none, that its reasons are right, or that scarce room went to
 //!   the pods of the highest priority.
-//! - Rules that come later: topology spread, required pod affinity, and required anti-affinity over
-//!   other labels. A plan that places a pod with one of them is refused
-//!   ([`Violation::Unchecked`]), not believed. Preferences don't count.
+//! - That a spread is as even as users may wish: it is judged over the domains that stand at the end,
+//!   as kube-scheduler does, not over those that a launch could add.
+//! - That an order of binding found is the one that a cluster will take.
 //! - That anti-affinity between pods and the pods of daemon sets is kept, or that host ports of
 //!   daemons not yet running on a node of the problem stay free.
 //! - That the lists of a plan are in order, alternatives excepted: order is part of determinism, not
@@ -71,6 +78,7 @@ mod requirement;
 mod reservation;
 mod resource;
 mod site;
+mod static_pool;
 mod taint;
 mod topology;
 mod violation;
@@ -187,6 +195,7 @@ pub fn verify(problem: &Problem, plan: &LaunchPlan) -> Result<Verified, Violatio
     node::check(&facts, &placement, &mut found);
     let preferences = topology::check(&facts, plan, &placement, &mut found);
     check_stats(plan, &preferences, &mut found);
+    static_pool::check(&facts, launches, loads, &mut found);
     let usage = Usage::of(&facts, plan);
     usage.check(&facts, &mut found);
     let reservations = Reservations::of(problem, plan);

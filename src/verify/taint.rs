@@ -33,8 +33,7 @@ pub(super) fn untolerated<'t>(
     mut taints: impl Iterator<Item = &'t Taint>,
 ) -> Option<&'t Taint> {
     taints.find(|taint| {
-        matches!(taint.effect, Effect::NoSchedule | Effect::NoExecute)
-            && !is_tolerated(pod, taint)
+        matches!(taint.effect, Effect::NoSchedule | Effect::NoExecute) && !is_tolerated(pod, taint)
     })
 }
 

@@ -145,13 +145,6 @@ pub enum Violation {
         /// The name.
         node_pool: Arc<str>,
     },
-    /// The node pool is static: it has as many nodes as it states, whatever is pending.
-    NodePoolStatic {
-        /// The launch.
-        launch: usize,
-        /// The pool.
-        node_pool: Arc<str>,
-    },
     /// The problem has no such instance type, or the type no such offering.
     OfferingUnknown {
         /// The launch, or its alternative.

@@ -21,7 +21,7 @@ use super::site::Sites;
 use super::topology::Sticky;
 use super::violation::{Place, Violation};
 use super::{host_port, min_values, offering, taint};
-use crate::model::{Effect, NodePool, Offering, Pod};
+use crate::model::{Effect, NodePool, Offering, Placeholder, Pod};
 use crate::plan::Launch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -66,7 +66,8 @@ pub(super) fn check<'a>(
             continue;
         }
         for group in groups {
-            if is_drawn(group.pod) || sticky.is_tied(facts, group) {
+            let rides = group.pod.placeholder() == Some(Placeholder::Free);
+            if rides || is_drawn(group.pod) || sticky.is_tied(facts, group) {
                 continue;
             }
             for (at_pool, pool) in pools.iter().take_while(|(_, pool)| pool.weight > own.weight) {

@@ -57,9 +57,6 @@ impl fmt::Display for Violation {
             V::NodePoolUnknown { launch, node_pool } => {
                 write!(f, "launch {launch}: the problem has no node pool {node_pool}")
             }
-            V::NodePoolStatic { launch, node_pool } => {
-                write!(f, "launch {launch}: node pool {node_pool} is static")
-            }
             V::OfferingUnknown { place, choice } => write!(
                 f,
                 "{place}: the problem doesn't offer {} in {} as {}{}{}",
@@ -156,10 +153,9 @@ impl fmt::Display for Violation {
             V::AntiAffinity { pod, other, place } => {
                 write!(f, "{place}: the anti-affinity of pod {pod} forbids pod {other}")
             }
-            V::DomainAntiAffinity { pod, other, key, domain } => write!(
-                f,
-                "{key} {domain}: the anti-affinity of pod {pod} forbids pod {other}"
-            ),
+            V::DomainAntiAffinity { pod, other, key, domain } => {
+                write!(f, "{key} {domain}: the anti-affinity of pod {pod} forbids pod {other}")
+            }
             V::NoBindingOrder { pod, place, rule, certain } => {
                 write!(f, "{place}: no order of binding accepts pod {pod}: {rule}")?;
                 if *certain { Ok(()) } else { f.write_str(" (not every order was tried)") }

@@ -2,7 +2,6 @@
 
 use super::{Arranger, KindId};
 use crate::compile::{IdVec, KeyId, Kind, Near, Over, Topology};
-use crate::explain::Cause;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
@@ -103,9 +102,8 @@ impl Arranger<'_, '_> {
             .filter(|(_, foe)| *foe != kind)
             .flat_map(|(key, foe)| {
                 let foe = &self.kinds[*foe];
-                let holds = |at: usize| {
-                    foe.pinned[at] > 0 || foe.done && foe.loose > 0 && foe.allowed[at]
-                };
+                let holds =
+                    |at: usize| foe.pinned[at] > 0 || foe.done && foe.loose > 0 && foe.allowed[at];
                 let cells = foe.cells.iter().enumerate().filter(move |(at, _)| holds(*at));
                 cells.filter_map(|(_, cell)| Some((*key, cell.domain(*key)?)))
             })
@@ -116,7 +114,7 @@ impl Arranger<'_, '_> {
         }
         if !progress.cells.is_empty() && !progress.allowed.contains(&true) {
             let count = progress.loose;
-            self.leave_out(kind, count, Cause::AntiAffinity);
+            self.leave_out(kind, count, self.apart_cause(kind));
         }
     }
 
@@ -132,7 +130,13 @@ impl Arranger<'_, '_> {
         let hint = self.brief.hints.get(&kind).copied();
         let open = progress.cells.iter().enumerate().filter(|(at, _)| progress.allowed[*at]);
         let best = open.min_by_key(|(at, cell)| {
-            (self.ousted(kind, &keys, *at), Reverse(cell.honoured), hint != Some(*at), cell.cost, *at)
+            (
+                self.ousted(kind, &keys, *at),
+                Reverse(cell.honoured),
+                hint != Some(*at),
+                cell.cost,
+                *at,
+            )
         });
         let Some((best, _)) = best else { return };
         let domains: Vec<Option<u32>> =
@@ -153,9 +157,9 @@ impl Arranger<'_, '_> {
     /// How many pods of foes still to be arranged would have no domain left if a kind took a cell.
     fn ousted(&self, kind: KindId, keys: &BTreeSet<KeyId>, at: usize) -> u64 {
         let cell = &self.kinds[kind].cells[at];
-        let open = self.foes[kind].iter().filter(|(key, foe)| {
-            keys.contains(key) && *foe != kind && !self.kinds[*foe].done
-        });
+        let open = self.foes[kind]
+            .iter()
+            .filter(|(key, foe)| keys.contains(key) && *foe != kind && !self.kinds[*foe].done);
         let ousted = open.filter(|(key, foe)| {
             let foe = &self.kinds[*foe];
             let mut others = foe.cells.iter().zip(&foe.allowed);
@@ -169,8 +173,7 @@ impl Arranger<'_, '_> {
         let keys = keys_of(near);
         let steps = self.steps(kind);
         let cells = 0..self.kinds[kind].cells.len();
-        let here: Vec<bool> =
-            cells.clone().map(|at| self.is_met(kind, at, near, &keys)).collect();
+        let here: Vec<bool> = cells.clone().map(|at| self.is_met(kind, at, near, &keys)).collect();
         let callable: Vec<bool> =
             cells.clone().map(|at| self.callable(kind, at, near, &keys).is_some()).collect();
         let allowed = self.kinds[kind].allowed.clone();
@@ -189,7 +192,7 @@ impl Arranger<'_, '_> {
             self.same_domains(kind, at, &keys)
         } else {
             let count = self.kinds[kind].loose;
-            self.leave_out(kind, count, self.affinity_cause(near));
+            self.leave_out(kind, count, self.near_cause(kind, near));
             return false;
         };
         let progress = &mut self.kinds[kind];
@@ -258,8 +261,12 @@ impl Arranger<'_, '_> {
     fn best_for_all(&self, kind: KindId, keys: &[KeyId], among: &[bool]) -> Option<usize> {
         let progress = &self.kinds[kind];
         let hint = self.brief.hints.get(&kind).copied();
-        let fellows: Vec<KindId> =
-            self.ties.iter().filter(|(_, tie)| **tie == self.ties[kind]).map(|(id, _)| id).collect();
+        let fellows: Vec<KindId> = self
+            .ties
+            .iter()
+            .filter(|(_, tie)| **tie == self.ties[kind])
+            .map(|(id, _)| id)
+            .collect();
         let open = progress.cells.iter().enumerate();
         let open = open.filter(|(at, _)| progress.allowed[*at] && among[*at]);
         open.min_by_key(|(at, cell)| {
@@ -285,15 +292,9 @@ impl Arranger<'_, '_> {
     /// The cells of a kind that are in the same domains of some keys as one of them.
     fn same_domains(&self, kind: KindId, at: usize, keys: &[KeyId]) -> Vec<bool> {
         let cells = &self.kinds[kind].cells;
-        let same = |cell: &super::Cell| {
-            keys.iter().all(|key| cell.domain(*key) == cells[at].domain(*key))
-        };
+        let same =
+            |cell: &super::Cell| keys.iter().all(|key| cell.domain(*key) == cells[at].domain(*key));
         cells.iter().map(same).collect()
-    }
-
-    /// Why a kind finds nobody that it needs.
-    pub(super) fn affinity_cause(&self, _near: &Near) -> Cause {
-        Cause::AntiAffinity
     }
 }
 
@@ -305,4 +306,3 @@ fn keys_of(near: &Near) -> Vec<KeyId> {
     });
     over.collect()
 }
-

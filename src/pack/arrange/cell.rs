@@ -49,10 +49,8 @@ impl Prices {
             let place: Vec<u32> =
                 compiled.topology.keys.values().map(|key| key.of_site[site]).collect();
             let _new = places.insert(place.clone());
-            let _new = sold
-                .entry((offer.pool, offer.instance, offer.price))
-                .or_default()
-                .insert(place);
+            let _new =
+                sold.entry((offer.pool, offer.instance, offer.price)).or_default().insert(place);
         }
         Self { even: sold.values().all(|of_one| of_one.len() == places.len()) }
     }

@@ -113,9 +113,10 @@ impl<'p> Arranger<'_, 'p> {
         let mut groups: BTreeMap<(SelectionId, i64), Vec<&Spread>> = BTreeMap::new();
         for (kind, rules) in self.topology.rules.iter() {
             let wishful = self.is_wishful(kind);
-            let over_hosts = rules.spreads.iter().filter(|spread| {
-                spread.over == Over::Host && (spread.hard || wishful)
-            });
+            let over_hosts = rules
+                .spreads
+                .iter()
+                .filter(|spread| spread.over == Over::Host && (spread.hard || wishful));
             for spread in over_hosts {
                 groups.entry((spread.selection, spread.max_skew)).or_default().push(spread);
             }

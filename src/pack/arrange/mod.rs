@@ -30,6 +30,7 @@
 //! of the steps is a multiplication.
 
 mod affinity;
+mod cause;
 mod cell;
 mod finish;
 mod share;
@@ -42,8 +43,8 @@ use crate::compile::{
 use crate::explain::Cause;
 use cell::Cell;
 pub(crate) use cell::Prices;
-use std::cmp::Reverse;
 use spread::Rules;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -150,8 +151,10 @@ struct Arranger<'a, 'p> {
     rows: BTreeMap<KindId, Bits>,
 }
 
-/// Whether there is anything to arrange: rules between pods, or preferences that take part.
-pub(crate) fn is_needed(compiled: &Compiled<'_>, wishful: bool) -> bool {
+/// Whether there is anything to arrange: rules between pods, preferences that take part, reservations
+/// that pods are kept to.
+pub(crate) fn is_needed(context: &Context<'_, '_>) -> bool {
+    let (compiled, wishful) = (context.compiled, context.wishful);
     let soft = || {
         compiled.wishes.untainted.iter().any(|sites| !sites.includes(&compiled.usable))
             || compiled.wishes.terms.values().any(|terms| !terms.is_empty())
@@ -162,7 +165,7 @@ pub(crate) fn is_needed(compiled: &Compiled<'_>, wishful: bool) -> bool {
             || rules.far.iter().any(|term| term.over != Over::Host)
             || wishful && !(rules.wish_near.is_empty() && rules.wish_far.is_empty())
     });
-    rules || wishful && soft()
+    rules || wishful && soft() || context.strict && compiled.reservations.len() > 0
 }
 
 /// Divides the kinds of a problem into classes without rules over domains.
@@ -206,7 +209,22 @@ impl<'p> Arranger<'_, 'p> {
         self.rows.get(&kind).unwrap_or(&self.compiled.rows[self.class(kind).row])
     }
 
-    /// Keeps kinds out of the banned domains, as far as they have other sites.
+    /// Where reservations come first whatever happens: the offers that draw on one, and all offers.
+    fn reserved(&self) -> Option<(Bits, Bits)> {
+        let compiled = self.compiled;
+        let mut offers = compiled.usable.emptied();
+        let mut reserved = offers.clone();
+        for (id, offer) in compiled.offers.iter() {
+            offers.insert(compiled.site_of_offer(id));
+            if offer.reservation.is_some_and(|id| compiled.reservations[id].remaining > 0) {
+                reserved.insert(compiled.site_of_offer(id));
+            }
+        }
+        (self.context.strict && !reserved.is_empty()).then_some((reserved, offers))
+    }
+
+    /// Keeps kinds out of the banned domains, as far as they have other sites, and of what isn't
+    /// reserved for them where that counts.
     fn ban(&mut self) {
         let mut banned: BTreeMap<KindId, Bits> = BTreeMap::new();
         for (kind, key, domain) in &self.brief.banned {
@@ -224,9 +242,19 @@ impl<'p> Arranger<'_, 'p> {
                 sites.remove(self.compiled.site_of_node(node));
             }
         }
+        let reserved = self.reserved();
         let kinds: Vec<KindId> = self.kinds.ids().collect();
-        for kind in kinds.into_iter().filter(|_| !banned.is_empty()) {
+        for kind in kinds.into_iter().filter(|_| !banned.is_empty() || reserved.is_some()) {
             let mut row = self.compiled.rows[self.class(kind).row].clone();
+            if let Some((reserved, offers)) = &reserved {
+                let mut own = row.clone();
+                own.and(reserved);
+                if cell::holds_any(self, self.class(kind), &own) {
+                    row.and_not(offers);
+                    row.or(&own);
+                    let _new = self.rows.insert(kind, row.clone());
+                }
+            }
             for (_, sites) in banned.iter().filter(|(of, _)| **of != kind) {
                 row.and_not(sites);
             }
@@ -327,6 +355,7 @@ impl<'p> Arranger<'_, 'p> {
             self.kinds.iter().filter(|(_, kind)| kind.ruled).map(|(id, _)| id).collect();
         order.sort_by_key(|kind| {
             (
+                self.class(*kind).guest,
                 levels[*kind],
                 !self.brief.early.contains(kind),
                 Reverse(self.class(*kind).priority),
@@ -349,7 +378,11 @@ impl<'p> Arranger<'_, 'p> {
     fn place(&mut self, kind: KindId) {
         self.kinds[kind].done = true;
         if self.kinds[kind].cells.is_empty() && !self.kinds[kind].keys.is_empty() {
-            // Nothing that it could use has the labels: the packer finds no place either.
+            // Where something else is wrong as well the packer finds no place either, and says why.
+            if let Some(cause) = self.key_cause(kind) {
+                let count = self.kinds[kind].loose;
+                self.leave_out(kind, count, cause);
+            }
             return;
         }
         let near = self.topology.rules[kind].near.clone();

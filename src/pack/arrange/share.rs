@@ -7,7 +7,6 @@
 use super::cell::most_on_any;
 use super::{Arranger, Draft, KindId};
 use crate::compile::{Bits, Class, Id, Near, NodeId, Over};
-use crate::explain::Cause;
 
 /// The most drafts that followers are given to one by one.
 const MAX_DRAFTS: usize = 4096;
@@ -29,7 +28,7 @@ impl Arranger<'_, '_> {
         }
         let left = self.kinds[kind].loose;
         if left > 0 {
-            self.leave_out(kind, left, Cause::AntiAffinity);
+            self.leave_out(kind, left, self.near_cause(kind, near));
         }
     }
 
@@ -63,7 +62,12 @@ impl Arranger<'_, '_> {
             if left > 0 {
                 self.kinds[kind].loose -= left;
                 let parts = vec![(kind, 1)];
-                self.drafts.push(Draft { parts, count: left, sites: sites.clone(), firm: Vec::new() });
+                self.drafts.push(Draft {
+                    parts,
+                    count: left,
+                    sites: sites.clone(),
+                    firm: Vec::new(),
+                });
             }
             return;
         }
@@ -105,7 +109,12 @@ impl Arranger<'_, '_> {
                 let count = std::mem::take(&mut self.kinds[kind].pinned[cell]);
                 if count > 0 {
                     let sites = self.kinds[kind].cells[cell].best.clone();
-                    self.drafts.push(Draft { parts: vec![(kind, 1)], count, sites, firm: vec![(kind, cell)] });
+                    self.drafts.push(Draft {
+                        parts: vec![(kind, 1)],
+                        count,
+                        sites,
+                        firm: vec![(kind, cell)],
+                    });
                 }
             }
             let count = std::mem::take(&mut self.kinds[kind].loose);
@@ -120,7 +129,10 @@ impl Arranger<'_, '_> {
     fn join_drafts(&mut self, kind: KindId, near: &Near, _first: usize) {
         let mut hosts: Vec<usize> = (0..self.drafts.len())
             .filter(|at| {
-                self.drafts[*at].parts.iter().any(|(of, _)| self.topology.selects(near.selection, *of))
+                self.drafts[*at]
+                    .parts
+                    .iter()
+                    .any(|(of, _)| self.topology.selects(near.selection, *of))
             })
             .collect();
         hosts.truncate(MAX_DRAFTS);
@@ -132,7 +144,8 @@ impl Arranger<'_, '_> {
                 let Some((joined, sites, cell)) = self.fit_in(kind, at, each) else { break };
                 // Followers over keys change the counts with each node; others go to all nodes alike.
                 let steps = !self.rules(kind).levels.is_empty();
-                let times = if steps { 1 } else { (self.kinds[kind].loose / joined).clamp(1, count) };
+                let times =
+                    if steps { 1 } else { (self.kinds[kind].loose / joined).clamp(1, count) };
                 let mut parts = self.drafts[at].parts.clone();
                 match parts.iter_mut().find(|(of, _)| *of == kind) {
                     Some((_, held)) => *held += joined,

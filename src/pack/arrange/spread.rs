@@ -12,7 +12,6 @@
 use super::Arranger;
 use super::cell::holds_any;
 use crate::compile::{Bits, Id, KeyId, KindId, Near, NodeId, Over, SelectionId, Term};
-use crate::explain::Cause;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -22,7 +21,7 @@ use std::rc::Rc;
 pub(super) struct Level {
     pub(super) key: KeyId,
     selection: SelectionId,
-    max_skew: i64,
+    pub(super) max_skew: i64,
     pub(super) hard: bool,
     /// 1 where the kind counts itself.
     own: i64,
@@ -56,7 +55,12 @@ impl Level {
         others.map(|at| self.bound[at] + counts[at]).min().unwrap_or(i64::MAX / 4)
     }
 
-    fn lowest(&self, counts: &[i64]) -> i64 {
+    /// How many pods count in a domain.
+    pub(super) fn count(&self, counts: &[i64], domain: usize) -> i64 {
+        self.bound[domain] + counts[domain]
+    }
+
+    pub(super) fn lowest(&self, counts: &[i64]) -> i64 {
         if self.few {
             return 0;
         }
@@ -234,8 +238,12 @@ impl Arranger<'_, '_> {
             if let Some((before, pinned)) = seen.insert(self.differences(kind, &rules), now) {
                 let period = before - left;
                 let times = left / period;
-                let steps: Vec<u32> =
-                    self.kinds[kind].pinned.iter().zip(&pinned).map(|(now, then)| now - then).collect();
+                let steps: Vec<u32> = self.kinds[kind]
+                    .pinned
+                    .iter()
+                    .zip(&pinned)
+                    .map(|(now, then)| now - then)
+                    .collect();
                 for (cell, step) in steps.iter().enumerate().filter(|(_, step)| **step > 0) {
                     self.pin(kind, cell, step * times);
                 }
@@ -310,7 +318,8 @@ impl Arranger<'_, '_> {
             .map(|level| level.lowest(self.pending(level.selection, level.key)))
             .collect();
         let mut best: Option<(_, usize)> = None;
-        for (at, cell) in progress.cells.iter().enumerate().filter(|(at, _)| progress.allowed[*at]) {
+        for (at, cell) in progress.cells.iter().enumerate().filter(|(at, _)| progress.allowed[*at])
+        {
             if !self.is_below_ceiling(kind, at)
                 || within.is_some_and(|sites| !sites.overlaps(&cell.sites))
             {
@@ -331,9 +340,8 @@ impl Arranger<'_, '_> {
             for key in &rules.alone {
                 let domain = cell.domain(*key);
                 let taken = progress.cells.iter().zip(&progress.pinned);
-                legal &= !taken
-                    .clone()
-                    .any(|(other, count)| *count > 0 && other.domain(*key) == domain);
+                legal &=
+                    !taken.clone().any(|(other, count)| *count > 0 && other.domain(*key) == domain);
             }
             if !legal {
                 continue;
@@ -368,25 +376,17 @@ impl Arranger<'_, '_> {
 
     /// Whether a wish to be near a selection is met in a domain; the first of its own kind meets it
     /// anywhere.
-    fn is_near(&self, kind: KindId, selection: SelectionId, key: KeyId, domain: Option<u32>) -> bool {
+    fn is_near(
+        &self,
+        kind: KindId,
+        selection: SelectionId,
+        key: KeyId,
+        domain: Option<u32>,
+    ) -> bool {
         self.has_any(selection, key, domain)
             || self.topology.selects(selection, kind)
                 && self.topology.selections[selection].bound.is_empty()
                 && self.pending(selection, key).iter().all(|count| *count == 0)
-    }
-
-    /// Why the rest of a spread kind has no cell.
-    pub(super) fn spread_cause(&self, kind: KindId) -> Cause {
-        let rules = self.rules(kind);
-        let level = rules.levels.iter().find(|level| level.hard);
-        match level {
-            Some(level) => self.level_cause(level),
-            None => Cause::AntiAffinity,
-        }
-    }
-
-    fn level_cause(&self, _level: &Level) -> Cause {
-        Cause::AntiAffinity
     }
 
     /// The sites of running nodes of a selection's bound pods.

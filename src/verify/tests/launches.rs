@@ -49,11 +49,31 @@ fn node_pool_unknown() {
 }
 
 #[test]
-fn node_pool_static() {
+fn static_launches() {
     let problem = with_pool(main_pool().with_replicas(3));
-    let one = one_pod(&problem, SMALL);
-    let node_pool = "main".into();
-    refused(&problem, &plan_of(one), [Violation::NodePoolStatic { launch: 0, node_pool }]);
+    let found =
+        |launches| Violation::StaticLaunches { node_pool: "main".into(), launches, expected: 3 };
+    let one = || one_pod(&problem, SMALL);
+    refused(&problem, &plan_of(one()), [found(1)]);
+    let empty = || {
+        let mut spec = one();
+        spec.requests = crate::model::Resources::new();
+        launch(spec, [])
+    };
+    let held = launch(one(), ["p"]);
+    let _verified = accepted(&problem, &plan(vec![held.clone(), empty(), empty()]));
+    refused(&problem, &plan(vec![held, empty(), empty(), empty()]), [found(4)]);
+}
+
+#[test]
+fn only_placeholders() {
+    let free = pod("p").with_placeholder(crate::model::Placeholder::Free);
+    let problem = market().pod(free).build().unwrap();
+    let plan = plan_of(one_pod(&problem, SMALL));
+    refused(&problem, &plan, [Violation::OnlyPlaceholders { launch: 0 }]);
+    let causes = pod("p").with_placeholder(crate::model::Placeholder::Launch);
+    let problem = market().pod(causes).build().unwrap();
+    let _verified = accepted(&problem, &plan_of(one_pod(&problem, SMALL)));
 }
 
 #[test]

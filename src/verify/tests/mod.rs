@@ -12,6 +12,7 @@ mod nodes;
 mod pods;
 mod requirements;
 mod scarce;
+mod topology;
 
 use crate::explain::{Cause, Reason};
 use crate::model::{
@@ -19,7 +20,7 @@ use crate::model::{
     Resources, Taint, well_known,
 };
 use crate::plan::{Binding, Choice, Cost, Launch, LaunchPlan, LaunchSpec, Proof, Unschedulable};
-use crate::verify::{Place, UncheckedRule, Verified, Violation, verify};
+use crate::verify::{BindingRule, Place, Verified, Violation, verify};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -190,6 +191,7 @@ fn every_violation_has_a_plan_that_makes_it() {
         include_str!("nodes.rs"),
         include_str!("pods.rs"),
         include_str!("scarce.rs"),
+        include_str!("topology.rs"),
     ]
     .concat();
     let (_, variants) = include_str!("../violation.rs").split_once("pub enum Violation {").unwrap();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{
     Affinity, HostPort, LabelSelector, NodeSelectorTerm, Operator, PodAffinityTerm, Requirement,
-    Toleration, TopologySpreadConstraint, Volume, WhenUnsatisfiable,
+    Toleration, Volume,
 };
 
 const HERE: Place = Place::Launch(0);
@@ -347,40 +347,4 @@ fn anti_affinity_by_namespace_and_label_keys() {
             let _verified = accepted(&problem, &together(&problem));
         }
     }
-}
-
-#[test]
-fn unchecked() {
-    let zonal = || PodAffinityTerm::new(well_known::ZONE, app("x"));
-    let spread = |hard| TopologySpreadConstraint::new(1, well_known::ZONE, hard);
-    let cases = [
-        (
-            pod("p").with_topology_spread_constraint(spread(WhenUnsatisfiable::DoNotSchedule)),
-            UncheckedRule::TopologySpread,
-        ),
-        (
-            pod("p").with_affinity(Affinity::new().with_required_pod_affinity(zonal())),
-            UncheckedRule::PodAffinity,
-        ),
-        (keeping_apart(pod("p"), zonal()), UncheckedRule::PodAntiAffinity),
-    ];
-    for (pod, rule) in cases {
-        let problem = with_pod(pod);
-        let plan = alone(&problem, &[SMALL], ONE);
-        refused(&problem, &plan, [Violation::Unchecked { pod: p(), rule }]);
-    }
-    let soft = pod("p").with_topology_spread_constraint(spread(WhenUnsatisfiable::ScheduleAnyway));
-    let problem = with_pod(soft);
-    let _verified = accepted(&problem, &alone(&problem, &[SMALL], ONE));
-
-    let node = crate::model::Node::new("n", amounts([("cpu", "1"), ("pods", "1")]));
-    let problem = market()
-        .node(node)
-        .pod(keeping_apart(pod("here").with_node_name("n"), zonal()))
-        .pod(pod("p").with_label("app", "x"))
-        .build()
-        .unwrap();
-    let plan = alone(&problem, &[SMALL], ONE);
-    let rule = UncheckedRule::PodAntiAffinityOfBoundPod;
-    refused(&problem, &plan, [Violation::Unchecked { pod: p(), rule }]);
 }

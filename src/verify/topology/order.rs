@@ -116,7 +116,8 @@ impl<'s, 'a> Binder<'s, 'a> {
         self.kept.clear();
         for at in &self.ruled {
             let Some(of) = self.scene.placed.get(*at) else { continue };
-            let spreads = self.rules.of_kind.get(of.kind).into_iter().flat_map(|kind| &kind.spreads);
+            let spreads =
+                self.rules.of_kind.get(of.kind).into_iter().flat_map(|kind| &kind.spreads);
             for spread in spreads.filter(|spread| spread.hard && spread.own) {
                 let Some(counter) = self.counters.get(spread.counter) else { continue };
                 if !self.is_over_hosts(counter) {
@@ -274,7 +275,8 @@ impl<'s, 'a> Binder<'s, 'a> {
 
     /// Binds one accepted pod although it may hold others up: the one that does so least.
     fn bind_harmful(&mut self, members: &[usize]) -> bool {
-        let accepted = members.iter().copied().filter(|at| self.left_of(*at) > 0 && self.accepted(*at) > 0);
+        let accepted =
+            members.iter().copied().filter(|at| self.left_of(*at) > 0 && self.accepted(*at) > 0);
         let excess = |at: usize| -> u64 {
             let Some(of) = self.scene.placed.get(at) else { return u64::MAX };
             let counters = self.rules.counted_by.get(of.kind).into_iter().flatten();
@@ -332,7 +334,8 @@ impl<'s, 'a> Binder<'s, 'a> {
             let least = counter.least(spread.min_domains);
             let low = free.find(|at| {
                 self.scene.placed.get(*at).is_some_and(|other| {
-                    let look = self.scene.hosts.get(other.host).map_or(usize::MAX, |host| host.look);
+                    let look =
+                        self.scene.hosts.get(other.host).map_or(usize::MAX, |host| host.look);
                     counter.kinds.binary_search(&other.kind).is_ok()
                         && counter.looks.get(look) == Some(&true)
                         && self

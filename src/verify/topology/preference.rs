@@ -9,11 +9,7 @@ use crate::model::{Effect, Pod, Taint};
 use crate::plan::{PreferenceKind, PreferenceShare};
 
 /// What of each kind of preference is honoured, of those that any placed pod has.
-pub(super) fn shares(
-    facts: &Facts<'_>,
-    scene: &Scene<'_>,
-    rules: &Rules,
-) -> Vec<PreferenceShare> {
+pub(super) fn shares(facts: &Facts<'_>, scene: &Scene<'_>, rules: &Rules) -> Vec<PreferenceShare> {
     let mut last = rules.clone();
     for member in &scene.placed {
         last.count(scene, member.kind, member.host, member.count);
@@ -50,7 +46,8 @@ fn weigh(
     let [node, near, far, spread, taints] = &mut sums;
     let Some(kind) = scene.kinds.get(member.kind) else { return sums };
     let Some(own) = rules.of_kind.get(member.kind) else { return sums };
-    let Some(look) = scene.hosts.get(member.host).and_then(|host| scene.looks.get(host.look)) else {
+    let Some(look) = scene.hosts.get(member.host).and_then(|host| scene.looks.get(host.look))
+    else {
         return sums;
     };
     let add = |sum: &mut (u64, u64), weight: u64, honoured: bool| {

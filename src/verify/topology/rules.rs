@@ -174,9 +174,8 @@ impl Maker<'_, '_> {
         let Some(pod) = self.scene.kinds.get(kind).map(|kind| kind.pod) else { return rules };
         // A bound pod was accepted long ago: only its anti-affinity still binds others.
         for one in &pod.topology_spread_constraints {
-            let kinds = self.selected(one.label_selector.as_ref(), |other| {
-                spread_selects(pod, one, other)
-            });
+            let kinds =
+                self.selected(one.label_selector.as_ref(), |other| spread_selects(pod, one, other));
             let own = kinds.binary_search(&kind).is_ok();
             let looks = self.counted(pod, one);
             rules.spreads.push(Spread {
@@ -287,9 +286,12 @@ impl Maker<'_, '_> {
             return *known;
         }
         let of_host = self.rules.keys.get(key).map_or(&[][..], |key| &key.of_host);
-        let counted = self.scene.hosts.iter().zip(of_host).filter(|(host, _)| {
-            looks.get(host.look).copied().unwrap_or(false)
-        });
+        let counted = self
+            .scene
+            .hosts
+            .iter()
+            .zip(of_host)
+            .filter(|(host, _)| looks.get(host.look).copied().unwrap_or(false));
         let domains: BTreeSet<usize> = counted.filter_map(|(_, domain)| *domain).collect();
         let domains = domains.len();
         self.rules.counters.push(Counter { key, kinds, looks, counts: BTreeMap::new(), domains });

@@ -4,7 +4,9 @@ use super::super::account::Placement;
 use super::super::facts::{Facts, Group, pod_name};
 use super::super::label::{self, NodeLabels};
 use super::super::violation::Place;
-use crate::model::{Affinity, LabelSelector, Labels, Pod, Taint, TopologySpreadConstraint, well_known};
+use crate::model::{
+    Affinity, LabelSelector, Labels, Pod, Taint, TopologySpreadConstraint, well_known,
+};
 use crate::plan::{LaunchPlan, LaunchSpec};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -61,11 +63,7 @@ type Key<'a> = (
 );
 
 impl<'a> Scene<'a> {
-    pub(super) fn of(
-        facts: &Facts<'a>,
-        plan: &'a LaunchPlan,
-        placement: &Placement<'a>,
-    ) -> Self {
+    pub(super) fn of(facts: &Facts<'a>, plan: &'a LaunchPlan, placement: &Placement<'a>) -> Self {
         let mut scene = Self {
             hosts: Vec::new(),
             looks: Vec::new(),
@@ -76,14 +74,14 @@ impl<'a> Scene<'a> {
         let read = ReadLabels::of(&facts.problem.pods);
         let mut kinds: HashMap<Key<'a>, usize, FixedState> = HashMap::default();
         let mut host_of: BTreeMap<usize, usize> = BTreeMap::new();
-        for (at, node) in facts.problem.nodes.iter().enumerate().filter(|(_, node)| !node.deleting) {
+        for (at, node) in facts.problem.nodes.iter().enumerate().filter(|(_, node)| !node.deleting)
+        {
             let _new = host_of.insert(at, scene.hosts.len());
             let look = scene.looks.len();
             scene.hosts.push(Host { look, place: Place::Node(node.name.clone()) });
-            scene.looks.push(Look {
-                labels: label::of_node(node),
-                taints: node.taints.iter().collect(),
-            });
+            scene
+                .looks
+                .push(Look { labels: label::of_node(node), taints: node.taints.iter().collect() });
         }
         for (entry, pod) in facts.problem.pods.iter().enumerate() {
             let node = pod.node_name.as_ref().and_then(|name| facts.node(name));

@@ -1,0 +1,239 @@
+//! Rules between pods over domains: orders of binding, anti-affinity, alternatives, preferences.
+
+use super::*;
+use crate::model::{
+    Affinity, LabelSelector, Node, NodeInclusionPolicy, NodeSelectorTerm, Operator,
+    PodAffinityTerm, Requirement, TopologySpreadConstraint, WhenUnsatisfiable,
+};
+use crate::plan::PreferenceKind;
+
+const ONE: [(&str, &str); 2] = [("cpu", "500m"), ("pods", "1")];
+const ZONE: &str = well_known::ZONE;
+
+fn app(name: &str) -> LabelSelector {
+    LabelSelector::new().with_label("app", name)
+}
+
+fn term(key: &str, name: &str) -> PodAffinityTerm {
+    PodAffinityTerm::new(key, app(name))
+}
+
+fn spread(key: &str, name: &str, max_skew: u32) -> TopologySpreadConstraint {
+    let when = WhenUnsatisfiable::DoNotSchedule;
+    TopologySpreadConstraint::new(max_skew, key, when).with_label_selector(app(name))
+}
+
+/// A pod with a label.
+fn of(name: &str, app: &str) -> Pod {
+    pod(name).with_label("app", app)
+}
+
+fn near(pod: Pod, term: PodAffinityTerm) -> Pod {
+    pod.with_affinity(Affinity::new().with_required_pod_affinity(term))
+}
+
+fn far(pod: Pod, term: PodAffinityTerm) -> Pod {
+    pod.with_affinity(Affinity::new().with_required_pod_anti_affinity(term))
+}
+
+fn problem<const N: usize>(pods: [Pod; N]) -> Problem {
+    pods.into_iter().fold(market(), |market, pod| market.pod(pod)).build().unwrap()
+}
+
+/// A launch of its own for each pod.
+fn each<const N: usize>(problem: &Problem, pods: [(&str, (&str, &str, &str)); N]) -> LaunchPlan {
+    let launches =
+        pods.into_iter().map(|(name, kind)| launch(spec(problem, "main", kind, ONE), [name]));
+    plan(launches.collect())
+}
+
+#[track_caller]
+fn unbound(problem: &Problem, plan: &LaunchPlan, pod: &str, at: usize, rule: BindingRule) {
+    let pod = format!("default/{pod}").into();
+    let place = Place::Launch(at);
+    refused(problem, plan, [Violation::NoBindingOrder { pod, place, rule, certain: true }]);
+}
+
+fn uneven(domain: &str, count: u64, least: u64, max_skew: u64) -> BindingRule {
+    BindingRule::Spread { key: ZONE.into(), domain: Some(domain.into()), count, least, max_skew }
+}
+
+#[test]
+fn a_spread_counts_from_the_lowest_domain() {
+    let web = || {
+        of("web", "web").with_replicas(3).with_topology_spread_constraint(spread(ZONE, "web", 1))
+    };
+    // The domain b exists by another pod's node.
+    let two = problem([web(), pod("other")]);
+    let even = [("web-0", SMALL), ("web-1", SMALL_B), ("web-2", SMALL), ("other", SMALL_B)];
+    let _verified = accepted(&two, &each(&two, even));
+    let uneven_plan = [("web-0", SMALL), ("web-1", SMALL), ("web-2", SMALL), ("other", SMALL_B)];
+    unbound(&two, &each(&two, uneven_plan), "web-1", 1, uneven("a", 1, 0, 1));
+    // Alone in its only domain it may be as many as it likes.
+    let one = problem([web()]);
+    let _verified =
+        accepted(&one, &each(&one, [("web-0", SMALL), ("web-1", SMALL), ("web-2", SMALL)]));
+}
+
+#[test]
+fn a_spread_counts_bound_pods_and_domains_wanted() {
+    let node = |zone: &str, name: &str| {
+        Node::new(name, amounts([("cpu", "4"), ("pods", "9")])).with_label(ZONE, zone)
+    };
+    let here = |name: &str, node: &str| of(name, "web").with_node_name(node);
+    let web = of("web", "web").with_topology_spread_constraint(spread(ZONE, "web", 1));
+    let both = market()
+        .node(node("a", "na"))
+        .node(node("b", "nb"))
+        .pod(here("x", "na"))
+        .pod(web.clone())
+        .build()
+        .unwrap();
+    let _verified = accepted(&both, &bindings([("web", "nb")]));
+    let rule = uneven("a", 1, 0, 1);
+    let pod: Arc<str> = "default/web".into();
+    let place = Place::Node("na".into());
+    let stuck = Violation::NoBindingOrder { pod, place, rule, certain: true };
+    refused(&both, &bindings([("web", "na")]), [stuck]);
+
+    let mut wide = spread(ZONE, "web", 1);
+    wide.min_domains = Some(3);
+    let two = problem([of("web", "web").with_replicas(3).with_topology_spread_constraint(wide)]);
+    let three = [("web-0", SMALL), ("web-1", SMALL_B), ("web-2", SMALL)];
+    unbound(&two, &each(&two, three), "web-2", 2, uneven("a", 1, 0, 1));
+}
+
+#[test]
+fn inclusion_policies_say_which_nodes_count() {
+    let key = "dedicated";
+    let other_pool = NodePool::new("side").with_taint(taint(key, Effect::NoSchedule));
+    let build = |one: TopologySpreadConstraint| {
+        let web = of("web", "web").with_replicas(2).with_topology_spread_constraint(one);
+        let guest = pod("other").with_toleration(crate::model::Toleration::exists(key));
+        market().node_pool(other_pool.clone()).pod(web).pod(guest).build().unwrap()
+    };
+    let plan_for = |problem: &Problem| {
+        let mut launches = each(problem, [("web-0", SMALL), ("web-1", SMALL)]).launches;
+        launches.push(launch(spec(problem, "side", SMALL_B, ONE), ["other"]));
+        plan(launches)
+    };
+    // By default a tainted node counts as a domain, though the pod could never go there.
+    let ignoring = build(spread(ZONE, "web", 1));
+    unbound(&ignoring, &plan_for(&ignoring), "web-1", 1, uneven("a", 1, 0, 1));
+    let mut honouring = spread(ZONE, "web", 1);
+    honouring.node_taints_policy = NodeInclusionPolicy::Honor;
+    let honouring = build(honouring);
+    let _verified = accepted(&honouring, &plan_for(&honouring));
+}
+
+#[test]
+fn who_comes_first_decides_what_is_counted() {
+    // The owner doesn't count itself, so it is bound before those that it counts.
+    let owner = of("owner", "o").with_topology_spread_constraint(spread(ZONE, "web", 1));
+    let problem = problem([owner, of("web", "web").with_replicas(3), pod("other")]);
+    let pods = [
+        ("owner", SMALL),
+        ("web-0", SMALL),
+        ("web-1", SMALL),
+        ("web-2", SMALL),
+        ("other", SMALL_B),
+    ];
+    let _verified = accepted(&problem, &each(&problem, pods));
+}
+
+#[test]
+fn affinity_needs_somebody_there_before() {
+    let chain = || {
+        problem([
+            near(of("c", "c"), term(ZONE, "b")),
+            near(of("b", "b"), term(ZONE, "a")),
+            of("a", "a"),
+        ])
+    };
+    let chain = chain();
+    let _verified =
+        accepted(&chain, &each(&chain, [("c", SMALL_B), ("b", SMALL_B), ("a", SMALL_B)]));
+    let apart = each(&chain, [("c", SMALL), ("b", SMALL_B), ("a", SMALL_B)]);
+    unbound(&chain, &apart, "c", 0, BindingRule::Affinity { key: ZONE.into() });
+
+    let mutual =
+        problem([near(of("a", "a"), term(ZONE, "b")), near(of("b", "b"), term(ZONE, "a"))]);
+    let plan = each(&mutual, [("a", SMALL), ("b", SMALL)]);
+    unbound(&mutual, &plan, "a", 0, BindingRule::Affinity { key: ZONE.into() });
+
+    let own = problem([near(of("web", "web").with_replicas(2), term(ZONE, "web"))]);
+    let _verified = accepted(&own, &each(&own, [("web-0", SMALL), ("web-1", SMALL)]));
+    let split = each(&own, [("web-0", SMALL), ("web-1", SMALL_B)]);
+    unbound(&own, &split, "web-1", 1, BindingRule::Affinity { key: ZONE.into() });
+}
+
+#[test]
+fn all_terms_of_an_affinity_mean_the_same_pods() {
+    let both =
+        Affinity::new().with_required_pod_affinity(term(ZONE, "a")).with_required_pod_affinity(
+            PodAffinityTerm::new(ZONE, LabelSelector::new().with_label("tier", "x")),
+        );
+    let follower = pod("p").with_affinity(both);
+    let halves = problem([follower.clone(), of("a", "a"), pod("x").with_label("tier", "x")]);
+    let plan = each(&halves, [("p", SMALL), ("a", SMALL), ("x", SMALL)]);
+    unbound(&halves, &plan, "p", 0, BindingRule::Affinity { key: ZONE.into() });
+    let whole = problem([follower, of("a", "a").with_label("tier", "x")]);
+    let _verified = accepted(&whole, &each(&whole, [("p", SMALL), ("a", SMALL)]));
+}
+
+#[test]
+fn domain_anti_affinity() {
+    let build = |key: &str| problem([far(of("web", "web").with_replicas(2), term(key, "web"))]);
+    let zonal = build(ZONE);
+    let _verified = accepted(&zonal, &each(&zonal, [("web-0", SMALL), ("web-1", SMALL_B)]));
+    let clash = |pod: &str, other: &str| Violation::DomainAntiAffinity {
+        pod: format!("default/{pod}").into(),
+        other: format!("default/{other}").into(),
+        key: ZONE.into(),
+        domain: "a".into(),
+    };
+    let same = each(&zonal, [("web-0", SMALL), ("web-1", SMALL)]);
+    refused(&zonal, &same, [clash("web-0", "web-1"), clash("web-1", "web-0")]);
+
+    // The rule of a bound pod keeps others away too.
+    let node = Node::new("n", amounts([("cpu", "1"), ("pods", "2")])).with_label(ZONE, "a");
+    let inverse = market()
+        .node(node)
+        .pod(far(of("here", "h").with_node_name("n"), term(ZONE, "web")))
+        .pod(of("web", "web"))
+        .build()
+        .unwrap();
+    refused(&inverse, &each(&inverse, [("web", SMALL)]), [clash("here", "web")]);
+    let _verified = accepted(&inverse, &each(&inverse, [("web", SMALL_B)]));
+}
+
+#[test]
+fn alternative_elsewhere() {
+    let web = of("web", "web").with_topology_spread_constraint(spread(ZONE, "web", 1));
+    let problem = problem([web]);
+    let mut one = spec(&problem, "main", SMALL, ONE);
+    one.alternatives = vec![choice(&problem, SMALL), choice(&problem, SMALL_B)];
+    let plan = plan(vec![launch(one, ["web"])]);
+    let elsewhere = Violation::AlternativeElsewhere { launch: 0, alternative: 1, key: ZONE.into() };
+    refused(&problem, &plan, [elsewhere]);
+}
+
+#[test]
+fn preferences_wrong() {
+    let zone_b = NodeSelectorTerm::new([Requirement::new(ZONE, Operator::In, ["b"])]);
+    let wish = Affinity::new()
+        .with_preferred_node_term(10, zone_b)
+        .with_preferred_pod_anti_affinity(3, term(ZONE, "web"));
+    let problem = problem([of("web", "web").with_replicas(2).with_affinity(wish)]);
+    let mut plan = each(&problem, [("web-0", SMALL), ("web-1", SMALL_B)]);
+    let verified = accepted(&problem, &plan);
+    let shares: Vec<_> =
+        verified.preferences().iter().map(|one| (one.kind, one.weight, one.honoured)).collect();
+    let expected =
+        [(PreferenceKind::NodeAffinity, 20, 10), (PreferenceKind::PodAntiAffinity, 6, 6)];
+    assert_eq!(shares, expected);
+    let _none = plan.stats.insert("preferredNodeAffinity".into(), 20);
+    let _none = plan.stats.insert("honouredNodeAffinity".into(), 20);
+    let stat = "honouredNodeAffinity".into();
+    refused(&problem, &plan, [Violation::PreferencesWrong { stat, stated: 20, expected: 10 }]);
+}
