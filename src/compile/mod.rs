@@ -429,7 +429,8 @@ impl<'p> Compiled<'p> {
     pub(crate) fn holds(&self, offer: OfferId, classes: &[ClassId], load: &[i64]) -> bool {
         let rows = &self.admits[offer.index()];
         let shape = &self.shapes[self.offers[offer].shape];
-        shape.allocatable.iter().zip(load).all(|(have, want)| have >= want)
+        self.usable.contains(offer.index())
+            && shape.allocatable.iter().zip(load).all(|(have, want)| have >= want)
             && classes.iter().all(|class| {
                 let class = &self.classes[*class];
                 rows.contains(class.row.index()) && !class.ports.blocks.overlaps(&shape.ports)

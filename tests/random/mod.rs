@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test crate uses another part of the generator")]
 
+pub(crate) mod company;
 mod pods;
 mod supply;
 

@@ -103,7 +103,7 @@ impl Arranger<'_, '_> {
             .flat_map(|(key, foe)| {
                 let foe = &self.kinds[*foe];
                 let holds =
-                    |at: usize| foe.pinned[at] > 0 || foe.done && foe.loose > 0 && foe.allowed[at];
+                    |at: usize| foe.counted[at] > 0 || foe.done && foe.loose > 0 && foe.allowed[at];
                 let cells = foe.cells.iter().enumerate().filter(move |(at, _)| holds(*at));
                 cells.filter_map(|(_, cell)| Some((*key, cell.domain(*key)?)))
             })

@@ -75,6 +75,12 @@ impl Arranger<'_, '_> {
                         finer.push((chosen, within));
                     }
                 }
+                // A key that only others' rules count over may be missing.
+                let mut without = sites;
+                without.and_not(&self.topology.keys[*key].labelled);
+                if !without.is_empty() {
+                    finer.push((chosen, without));
+                }
             }
             found = finer;
         }

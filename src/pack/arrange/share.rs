@@ -58,7 +58,7 @@ impl Arranger<'_, '_> {
     fn place_within(&mut self, kind: KindId, count: u32, sites: &Bits) {
         let rules = self.rules(kind);
         let mut left = count;
-        if self.kinds[kind].cells.is_empty() || rules.levels.is_empty() {
+        if self.kinds[kind].cells.is_empty() {
             if left > 0 {
                 self.kinds[kind].loose -= left;
                 let parts = vec![(kind, 1)];
@@ -183,16 +183,11 @@ impl Arranger<'_, '_> {
         let rules = self.rules(kind);
         let mut most = wanted.min(self.kinds[kind].loose);
         let mut cell = None;
-        if !rules.levels.is_empty() {
+        if !self.kinds[kind].cells.is_empty() {
             let best = self.best_cell(kind, &rules, Some(&sites))?;
             sites.and(&self.kinds[kind].cells[best].sites);
             most = most.min(self.legal_run(kind, best, most));
             cell = Some(best);
-        } else if !self.kinds[kind].cells.is_empty() {
-            let cells = self.kinds[kind].cells.iter().zip(&self.kinds[kind].allowed);
-            let mut open = sites.emptied();
-            cells.filter(|(_, allowed)| **allowed).for_each(|(cell, _)| open.or(&cell.sites));
-            sites.and(&open);
         }
         most = most.min(self.cap(kind).saturating_sub(held));
         while most > 0 {

@@ -61,27 +61,29 @@ pub(super) fn check(scene: &Scene<'_>, rules: &Rules, out: &mut Vec<Violation>) 
 /// For pods of an entry, the labels in which alternatives of their launch must agree with its choice:
 /// the domains of rules that they have, or of affinity and anti-affinity that mean them.
 pub(in super::super) struct Sticky<'a> {
-    /// Terms over other labels than the hostname, with their owners.
-    terms: Vec<(&'a Pod, &'a PodAffinityTerm)>,
+    /// Terms that mean a pod together, over some label other than the hostname, with their owners: an
+    /// affinity with all its terms, an anti-affinity term by itself.
+    rules: Vec<(&'a Pod, &'a [PodAffinityTerm])>,
     known: BTreeMap<usize, BTreeSet<&'a str>>,
 }
 
 impl<'a> Sticky<'a> {
     pub(in super::super) fn of(facts: &Facts<'a>) -> Self {
-        let mut terms = Vec::new();
-        let mut seen: BTreeSet<(*const PodAffinityTerm, &str)> = BTreeSet::new();
+        let mut rules: Vec<(&'a Pod, &'a [PodAffinityTerm])> = Vec::new();
+        let wide = |term: &PodAffinityTerm| {
+            well_known::normalized(&term.topology_key) != well_known::HOSTNAME
+        };
         for pod in &facts.problem.pods {
             let Some(affinity) = pod.affinity.as_deref() else { continue };
             // What a bound pod needed doesn't matter any more; whom it keeps away does.
-            let near = affinity.pod_affinity.required.iter().filter(|_| pod.node_name.is_none());
-            for term in near.chain(&affinity.pod_anti_affinity.required) {
-                let wide = well_known::normalized(&term.topology_key) != well_known::HOSTNAME;
-                if wide && seen.insert((std::ptr::from_ref(term), &pod.namespace)) {
-                    terms.push((pod, term));
-                }
+            let near = &affinity.pod_affinity.required;
+            if pod.node_name.is_none() && near.iter().any(wide) {
+                rules.push((pod, near));
             }
+            let far = affinity.pod_anti_affinity.required.chunks(1);
+            rules.extend(far.filter(|terms| terms.iter().any(wide)).map(|terms| (pod, terms)));
         }
-        Self { terms, known: BTreeMap::new() }
+        Self { rules, known: BTreeMap::new() }
     }
 
     /// Whether pods of an entry are tied to others over domains: by rules of their own, over single
@@ -98,7 +100,7 @@ impl<'a> Sticky<'a> {
         facts: &Facts<'a>,
         group: &Group<'a>,
     ) -> &BTreeSet<&'a str> {
-        let terms = &self.terms;
+        let rules = &self.rules;
         self.known.entry(group.entry).or_insert_with(|| {
             let mut keys: BTreeSet<&'a str> = group
                 .pod
@@ -107,9 +109,10 @@ impl<'a> Sticky<'a> {
                 .filter(|one| one.when_unsatisfiable == WhenUnsatisfiable::DoNotSchedule)
                 .map(|one| well_known::normalized(&one.topology_key))
                 .collect();
-            for (owner, term) in terms {
-                if std::ptr::eq(*owner, group.pod) || term_selects(facts, owner, term, group.pod) {
-                    let _new = keys.insert(well_known::normalized(&term.topology_key));
+            for (owner, terms) in rules {
+                let means = |term: &PodAffinityTerm| term_selects(facts, owner, term, group.pod);
+                if std::ptr::eq(*owner, group.pod) || terms.iter().all(means) {
+                    keys.extend(terms.iter().map(|one| well_known::normalized(&one.topology_key)));
                 }
             }
             let _host = keys.remove(well_known::HOSTNAME);
