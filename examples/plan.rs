@@ -19,12 +19,15 @@ use plimsoll::{Effort, Error, Options, PreferencePolicy, Price, Problem, Solver,
 use std::process::ExitCode;
 use std::time::Instant;
 
-const USAGE: &str = "usage: plan [PROBLEM.json] [--overlay FILE.json] [--node-fee USD] [--preferences respect|ignore] [--baseline] [--json]
+/// What a unit of weight costs per hour that isn't honoured, where preferences are priced.
+const WISH_PRICE: Price = Price::from_nanos(1_000_000);
+
+const USAGE: &str = "usage: plan [PROBLEM.json] [--overlay FILE.json] [--node-fee USD] [--preferences respect|ignore|priced] [--baseline] [--json]
 
   PROBLEM.json    the problem document; bundled data by default
   --overlay FILE  a list of price overlays, applied in its order
   --node-fee USD  a fee per node and hour, part of what is minimised
-  --preferences   what preferences count for: respect (problems with any are refused yet) or ignore
+  --preferences   what preferences count for: respect, ignore, or priced (0.001 an hour for each unit of weight)
   --baseline      first fit decreasing, blind to prices, to compare with
   --json          print the plan document instead of a table";
 
@@ -85,12 +88,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Failure> 
                 arguments.options.preferences = match words.next().as_deref() {
                     Some("respect") => PreferencePolicy::Respect,
                     Some("ignore") => PreferencePolicy::Ignore,
-                    Some("priced") => {
-                        return Err(refused(
-                            "--preferences priced isn't available in this version",
-                        ));
-                    }
-                    _ => return Err(refused("--preferences needs respect or ignore")),
+                    Some("priced") => PreferencePolicy::Priced(WISH_PRICE),
+                    _ => return Err(refused("--preferences needs respect, ignore or priced")),
                 };
             }
             "--refine" => return Err(refused("--refine isn't available in this version")),

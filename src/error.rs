@@ -1,11 +1,11 @@
-//! The one error type: invalid input, a rule that isn't supported yet, or a broken invariant.
+//! The one error type: invalid input, a problem beyond a limit, or a broken invariant.
 
 use std::fmt;
 
 /// Why a call gave no result.
 ///
 /// There are three kinds: the input is invalid ([`Error::is_invalid_input`], every fault at once),
-/// the input uses a rule that the called function can't honour ([`Error::is_unsupported`]), or the
+/// the input is beyond a limit of this version ([`Error::is_unsupported`]), or the
 /// library found a fault of its own ([`Error::is_internal`]). Pods that can't be placed are never an
 /// error: they are part of the plan.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -54,7 +54,7 @@ impl Error {
         Self { kind: Box::new(Kind::Invalid(faults)) }
     }
 
-    /// An error for rules that the solver can't honour yet.
+    /// An error for problems beyond a limit.
     pub(crate) fn unsupported(rules: Vec<InvalidInput>) -> Self {
         Self { kind: Box::new(Kind::Unsupported(rules)) }
     }
@@ -70,7 +70,7 @@ impl Error {
         matches!(*self.kind, Kind::Invalid(_))
     }
 
-    /// Whether the input uses a rule that can't be honoured yet; [`Error::findings`] names each.
+    /// Whether the input is beyond a limit of this version; [`Error::findings`] names each.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
         matches!(*self.kind, Kind::Unsupported(_))

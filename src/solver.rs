@@ -104,8 +104,8 @@ impl<'p> Solver<'p> {
     /// Compiles the problem.
     ///
     /// # Errors
-    /// The rules that can't be honoured yet, each with the first pod or pool that has it
-    /// ([`Error::is_unsupported`]).
+    /// A problem beyond a stated limit of this version: more offers, open labels or kinds of rules than
+    /// there is memory for ([`Error::is_unsupported`]).
     pub fn new(problem: &'p Problem) -> Result<Self, Error> {
         Ok(Self { compiled: Compiled::new(problem)? })
     }
@@ -115,9 +115,8 @@ impl<'p> Solver<'p> {
     /// The same problem, with its parts given in any order, and the same options give the same plan.
     ///
     /// # Errors
-    /// A fee that is below zero or more than [`Price::MAX_UNIT`] ([`Error::is_invalid_input`]), or a
-    /// fault of the library itself ([`Error::is_internal`]). Preferences, unless they are to be ignored
-    /// ([`Error::is_unsupported`]).
+    /// A fee or a price of preferences that is below zero or more than [`Price::MAX_UNIT`]
+    /// ([`Error::is_invalid_input`]), or a fault of the library itself ([`Error::is_internal`]).
     pub fn provision(&self, options: &Options) -> Result<LaunchPlan, Error> {
         let fee = options.objective.node_fee;
         let wish_price = match options.preferences {

@@ -7,9 +7,7 @@
 mod order;
 mod random;
 
-use plimsoll::{
-    Effort, LaunchPlan, Options, PreferencePolicy, Price, Problem, ReservedPolicy, provision, verify,
-};
+use plimsoll::{Effort, LaunchPlan, Options, PreferencePolicy, Price, Problem, provision, verify};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use random::company;
@@ -42,9 +40,8 @@ fn left_out(problem: &Value, plan: &LaunchPlan) -> Vec<usize> {
     for pod in problem["pods"].as_array().unwrap() {
         let free = pod["annotations"]["plimsoll.dev/placeholder"] == "free";
         let name = format!("default/{}", pod["name"].as_str().unwrap());
-        let own = |out: &str| {
-            out == name || out.rsplit_once('-').is_some_and(|(entry, _)| entry == name)
-        };
+        let own =
+            |out: &str| out == name || out.rsplit_once('-').is_some_and(|(entry, _)| entry == name);
         let out = plan.unschedulable().iter().filter(|one| own(&one.pod)).count();
         let sum = counts.entry(-pod["priority"].as_i64().unwrap_or(0)).or_insert(0);
         *sum += if free { 0 } else { out };
@@ -64,12 +61,9 @@ proptest! {
             PreferencePolicy::Priced("0.01".parse().unwrap()),
         ] {
             for effort in [Effort::Greedy, Effort::FirstFit] {
-                for reserved in [ReservedPolicy::Fallback, ReservedPolicy::Strict] {
-                    let mut options = options(preferences);
-                    options.effort = effort;
-                    options.reserved = reserved;
-                    let _plan = planned(&problem, &options)?;
-                }
+                let mut options = options(preferences);
+                options.effort = effort;
+                let _plan = planned(&problem, &options)?;
             }
         }
     }

@@ -29,7 +29,14 @@ pub(crate) struct Column {
 /// site the rows that admit it.
 pub(crate) fn columns(compiled: &Compiled<'_>) -> (Vec<Column>, Vec<Bits>) {
     let sites = compiled.offers.len() + compiled.nodes.len();
-    let admits = transpose(compiled.rows.values(), sites);
+    // What nothing can hold asks for nothing, so that it can't make offers differ.
+    let none = compiled.usable.emptied();
+    let mut asked = vec![&none; compiled.rows.len()];
+    let hopeful = compiled.classes.iter().filter(|(id, _)| compiled.hopeful[*id]);
+    for (_, class) in hopeful {
+        asked[class.row.index()] = &compiled.rows[class.row];
+    }
+    let admits = transpose(asked.into_iter(), sites);
     let mut columns: Vec<Column> = Vec::new();
     let mut first_of_shape: IdVec<ShapeId, usize> =
         compiled.shapes.iter().map(|_| usize::MAX).collect();

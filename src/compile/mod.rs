@@ -20,6 +20,7 @@ mod node;
 mod offer;
 mod port;
 mod resource;
+mod row;
 mod rule;
 mod selection;
 mod shape;
@@ -37,6 +38,7 @@ pub(crate) use node::Running;
 pub(crate) use offer::{Flexible, Offer, Pool, Reserved};
 pub(crate) use port::PortUse;
 pub(crate) use resource::{Dims, fits};
+pub(crate) use row::Rows;
 pub(crate) use rule::NODE_NAME;
 pub(crate) use shape::Shape;
 pub(crate) use taint::untolerated;
@@ -44,7 +46,7 @@ pub(crate) use topology::{Near, Over, Spread, Term, Topology};
 pub(crate) use wish::Wishes;
 
 use crate::error::{Error, InvalidInput};
-use crate::model::{Placeholder, Pod, Problem, well_known};
+use crate::model::{Placeholder, Pod, Problem};
 use kind::{ReadLabels, kinds, shared_volumes, volume_slots};
 use label::LabelTable;
 use offer::Market;
@@ -100,6 +102,8 @@ pub(crate) struct Compiled<'p> {
     pub(crate) admits: Vec<Bits>,
     /// For each class, the columns that can take one of its pods.
     pub(crate) takers: IdVec<ClassId, Bits>,
+    /// For each class, whether any site holds one of it.
+    pub(crate) hopeful: IdVec<ClassId, bool>,
 }
 
 impl<'p> Deref for Compiled<'p> {
@@ -222,7 +226,7 @@ impl<'p> Compiled<'p> {
         let Market { mut pools, mut offers, reservations, declared } =
             Market::of(problem, &mut table).map_err(Error::unsupported)?;
         let mut nodes = node::running(problem, &dims, &ports, &shared);
-        nodes.values().for_each(|node| push_labels(&mut table, problem, node));
+        nodes.values().for_each(|node| node::push_labels(&mut table, problem, node));
         let sites = offers.len() + nodes.len();
         let bits = sites.saturating_mul(rules.sets().len() + rules.atoms().len());
         if bits > MAX_BITS {
@@ -368,7 +372,11 @@ impl<'p> Compiled<'p> {
             columns: Vec::new(),
             admits: Vec::new(),
             takers: IdVec::new(),
+            hopeful: IdVec::new(),
         };
+        let classes = compiled.classes.values();
+        let hopeful = classes.map(|class| compiled.holds_any(&compiled.rows[class.row], class));
+        compiled.hopeful = hopeful.collect();
         (compiled.columns, compiled.admits) = column::columns(&compiled);
         compiled.takers = compiled.classes.ids().map(|class| compiled.takers(class)).collect();
         compiled.quotas = compiled.quotas();
@@ -413,6 +421,17 @@ impl<'p> Compiled<'p> {
             return 0;
         }
         fits(&shape.allocatable, &class.request, class.per_node)
+    }
+
+    /// Whether any of these sites, empty but for what runs there, holds one of a class.
+    fn holds_any(&self, sites: &Bits, class: &Class) -> bool {
+        sites.iter().any(|site| match site.checked_sub(self.offers.len()) {
+            None => {
+                let shape = &self.shapes[self.offers[OfferId::from_index(site)].shape];
+                fits(&shape.allocatable, &class.request, 1) > 0
+            }
+            Some(node) => fits(&self.nodes[NodeId::from_index(node)].free, &class.request, 1) > 0,
+        })
     }
 
     fn takers(&self, class: ClassId) -> Bits {
@@ -557,24 +576,6 @@ pub(crate) fn any_term(terms: &[Vec<usize>], holds: &[Bits], sites: usize) -> Bi
     any
 }
 
-/// Notes the labels of a running node in the table.
-fn push_labels(table: &mut LabelTable, problem: &Problem, running: &Running) {
-    let node = &problem.nodes[running.index];
-    let keys: Vec<Arc<str>> = table.keys().cloned().collect();
-    let states: Vec<u32> = keys
-        .iter()
-        .map(|key| {
-            let value = match &**key {
-                NODE_NAME => Some(&node.name),
-                well_known::HOSTNAME => node.labels.get(key).or(Some(&node.name)),
-                _ => node.labels.get(key),
-            };
-            value.map_or(0, |value| table.state(key, value))
-        })
-        .collect();
-    table.push(&states);
-}
-
 impl Grounds {
     fn of(rules: Rules, table: LabelTable, tainted: &TaintedSites, sites: usize) -> Self {
         let holds = table.holds(&rules, sites);
@@ -594,23 +595,5 @@ impl Grounds {
             met
         });
         met.collect()
-    }
-}
-
-/// Rows by number, each distinct one once.
-#[derive(Default)]
-pub(crate) struct Rows {
-    pub(crate) rows: IdVec<RowId, Bits>,
-    numbers: BTreeMap<Bits, RowId>,
-}
-
-impl Rows {
-    pub(crate) fn number(&mut self, row: Bits) -> RowId {
-        if let Some(known) = self.numbers.get(&row) {
-            return *known;
-        }
-        let id = self.rows.push(row.clone());
-        let _new = self.numbers.insert(row, id);
-        id
     }
 }

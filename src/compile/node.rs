@@ -3,9 +3,11 @@
 use super::VolumeKey;
 use super::bits::Bits;
 use super::id::{IdVec, NodeId};
+use super::label::LabelTable;
 use super::port::Ports;
 use super::resource::Dims;
-use crate::model::{Node, Pod, Problem};
+use super::rule::NODE_NAME;
+use crate::model::{Node, Pod, Problem, well_known};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -111,7 +113,25 @@ fn take(from: &mut [i64], amounts: &[i64], times: i64) {
 
 /// The pool of a running node, by its label.
 pub(crate) fn pool_of<'p>(problem: &'p Problem, node: &Node) -> Option<&'p crate::model::NodePool> {
-    let name = node.labels.get(crate::model::well_known::NODE_POOL)?;
+    let name = node.labels.get(well_known::NODE_POOL)?;
     let at = problem.node_pools.binary_search_by(|pool| pool.name.cmp(name)).ok()?;
     problem.node_pools.get(at)
+}
+
+/// Notes the labels of a running node in the table.
+pub(crate) fn push_labels(table: &mut LabelTable, problem: &Problem, running: &Running) {
+    let node = &problem.nodes[running.index];
+    let keys: Vec<Arc<str>> = table.keys().cloned().collect();
+    let states: Vec<u32> = keys
+        .iter()
+        .map(|key| {
+            let value = match &**key {
+                NODE_NAME => Some(&node.name),
+                well_known::HOSTNAME => node.labels.get(key).or(Some(&node.name)),
+                _ => node.labels.get(key),
+            };
+            value.map_or(0, |value| table.state(key, value))
+        })
+        .collect();
+    table.push(&states);
 }

@@ -162,6 +162,11 @@ impl Selections {
         id
     }
 
+    /// Whether a selection selects a pod.
+    pub(crate) fn selects(&self, selection: SelectionId, pod: &Pod) -> bool {
+        self.list[selection].selects(pod)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.list.len()
     }

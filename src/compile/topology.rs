@@ -213,7 +213,7 @@ impl Ground<'_> {
         let owners = self.bound_owners(&mut selections, &over, &namespaces);
         let mut selected = self.selected(&selections);
         let rules = drafts.into_iter().map(|(mut rules, near)| {
-            rules.near = together(&mut selected, &near);
+            rules.near = self.together(&selections, &mut selected, &near);
             rules
         });
         let rules: IdVec<KindId, TopologyRules> = rules.collect();
@@ -305,6 +305,39 @@ impl Ground<'_> {
         selected
     }
 
+    /// The pods that all of these terms select, as a selection of its own.
+    fn together(
+        &self,
+        selections: &Selections,
+        selected: &mut IdVec<SelectionId, Selected>,
+        near: &[Term],
+    ) -> Option<Near> {
+        let (first, others) = near.split_first()?;
+        let mut over: Vec<Over> = near.iter().map(|term| term.over).collect();
+        over.sort_unstable();
+        over.dedup();
+        if others.iter().all(|term| term.selection == first.selection) {
+            return Some(Near { over, selection: first.selection });
+        }
+        let mut kinds = selected[first.selection].kinds.clone();
+        for term in others {
+            kinds.retain(|kind| selected[term.selection].kinds.binary_search(kind).is_ok());
+        }
+        let of_name = self.node_names();
+        let mut bound: BTreeMap<NodeId, u32> = BTreeMap::new();
+        for pod in &self.problem.pods {
+            let node = pod.node_name.as_ref().and_then(|name| of_name.get(name));
+            if let Some(node) = node
+                && near.iter().all(|term| selections.selects(term.selection, pod))
+            {
+                let count = bound.entry(*node).or_insert(0);
+                *count = count.saturating_add(pod.replicas);
+            }
+        }
+        let bound = bound.into_iter().collect();
+        Some(Near { over, selection: selected.push(Selected { kinds, bound }) })
+    }
+
     fn fixed(&self, topology: &Topology, owners: &BTreeSet<(Term, NodeId)>) -> Fixed {
         let mut bars = Bars {
             barred: self.exemplars.iter().map(|_| None).collect(),
@@ -373,33 +406,13 @@ fn key_of(over: Over) -> Option<KeyId> {
     }
 }
 
-/// The pods that all of these terms select, as a selection of its own.
-fn together(selected: &mut IdVec<SelectionId, Selected>, near: &[Term]) -> Option<Near> {
-    let (first, others) = near.split_first()?;
-    let mut over: Vec<Over> = near.iter().map(|term| term.over).collect();
-    over.sort_unstable();
-    over.dedup();
-    let mut all = selected[first.selection].clone();
-    for term in others {
-        let other = &selected[term.selection];
-        all.kinds.retain(|class| other.kinds.binary_search(class).is_ok());
-        // Counts can't be intersected, but whether any is left on a node can: where two selections
-        // differ there, the smaller count is what they share at most.
-        all.bound.retain_mut(|(node, count)| {
-            let at = other.bound.binary_search_by_key(node, |(node, _)| *node);
-            *count = at.map_or(0, |at| other.bound[at].1.min(*count));
-            *count > 0
-        });
-    }
-    let same = others.iter().all(|term| term.selection == first.selection);
-    let selection = if same { first.selection } else { selected.push(all) };
-    Some(Near { over, selection })
-}
+/// A set of rules, the policies that honour its affinity and its tolerations, and the labels needed.
+type Inclusion = (usize, (bool, bool), BTreeSet<KeyId>);
 
 /// The sites that count as domains, shared by the classes for which they are the same.
 #[derive(Default)]
 struct Counted {
-    known: BTreeMap<(usize, (bool, bool), BTreeSet<KeyId>), Arc<Bits>>,
+    known: BTreeMap<Inclusion, Arc<Bits>>,
 }
 
 impl Counted {

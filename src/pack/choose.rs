@@ -51,8 +51,15 @@ impl<'p> Packed<'p> {
     }
 
     /// For each kind of which some pods found no cell, how many, and why.
-    pub(crate) fn out(&self) -> impl Iterator<Item = (&KindId, &(u32, Cause))> {
+    pub(crate) fn out(&self) -> impl Iterator<Item = (&KindId, &(u32, Option<Cause>))> {
         self.arrangement.iter().flat_map(|arrangement| &arrangement.out)
+    }
+
+    /// How many pods have no place that may cause a launch.
+    fn short(&self, whole: &Compiled<'p>) -> u64 {
+        let left = self.left(whole);
+        let left = left.iter().filter(|(kind, _)| !is_guest(whole, *kind));
+        left.map(|(_, left)| u64::from(*left)).sum()
     }
 
     /// What makes one packing better than another: less is better.
@@ -94,7 +101,23 @@ fn is_guest(whole: &Compiled<'_>, kind: KindId) -> bool {
 }
 
 /// Arranges and packs.
+///
+/// Where preferences may be given up, for the sake of pods or of money, what comes out without any of
+/// them is looked at too.
 pub(crate) fn choose<'p>(context: &Context<'_, 'p>, pack: Pack) -> Packed<'p> {
+    let best = choose_one(context, pack);
+    let whole = context.compiled;
+    let (short, priced) = (best.short(whole), context.wish_price.is_some());
+    if !context.wishful || short == 0 && !priced {
+        return best;
+    }
+    let other = choose_one(&Context { wishful: false, ..*context }, pack);
+    let better =
+        if priced { other.rank(context) < best.rank(context) } else { other.short(whole) < short };
+    if better { other } else { best }
+}
+
+fn choose_one<'p>(context: &Context<'_, 'p>, pack: Pack) -> Packed<'p> {
     if !is_needed(context) {
         let mut state = pack(context);
         super::seat_guests(context, &mut state);
@@ -158,6 +181,13 @@ impl<'p> Chooser<'_, 'p> {
                 brief.opened.extend(intruded);
                 continue;
             }
+            if round > 2 * MAX_ROUNDS {
+                brief.given_up.extend(heavy.keys());
+                brief.given_up.extend(short.keys().map(|(kind, _)| kind));
+            }
+            if round > 4 * MAX_ROUNDS {
+                return (Packed { arrangement: Some(arrangement), state }, Vec::new());
+            }
             for (kind, together) in heavy {
                 let fewer = if round > MAX_ROUNDS { 0 } else { together - together.div_ceil(4) };
                 let _former = brief.bundles.insert(kind, fewer);
@@ -192,18 +222,6 @@ impl<'p> Chooser<'_, 'p> {
                 best = other;
             }
         }
-        let short = |packed: &Packed<'p>| -> u64 {
-            let left = packed.left(whole);
-            let left = left.iter().filter(|(kind, _)| !is_guest(whole, *kind));
-            left.map(|(_, left)| u64::from(*left)).sum()
-        };
-        if short(&best) > 0 && self.context.wishful {
-            let without = Brief::new(whole, false);
-            let other = self.solve(&without, pack);
-            if short(&other) < short(&best) {
-                return (without, other);
-            }
-        }
         (brief, best)
     }
 
@@ -214,11 +232,6 @@ impl<'p> Chooser<'_, 'p> {
             return (brief, best);
         }
         let whole = self.context.compiled;
-        let without = Brief::new(whole, false);
-        let other = self.solve(&without, pack);
-        if other.rank(self.context) < best.rank(self.context) {
-            (brief, best) = (without, other);
-        }
         let mut kinds: Vec<(Reverse<u64>, KindId)> = whole
             .kinds
             .ids()

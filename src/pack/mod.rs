@@ -62,7 +62,7 @@ pub(crate) fn pack(context: &Context<'_, '_>) -> State {
     } else {
         &[Style::Balanced]
     };
-    let counts = context.compiled.classes.values().map(|class| class.count).collect();
+    let counts = State::new(context.compiled).waiting(&|_| true);
     let worth = greedy::worth_of(context, &counts);
     let together = |_: ClassId| 0;
     let mut packings: Vec<State> =

@@ -24,7 +24,7 @@ pub(crate) fn reasons<'p>(
     let compiled = context.compiled;
     let class = ClassId::from_index(kind.index());
     let asker = Asker { context, state: &packed.state, class, kind };
-    if let Some((_, (_, cause))) = packed.out().find(|(out, _)| **out == kind) {
+    if let Some((_, (_, Some(cause)))) = packed.out().find(|(out, _)| **out == kind) {
         return vec![Reason::new(cause, u32::try_from(compiled.sites()).unwrap_or(u32::MAX))];
     }
     if compiled.classes[class].guest {
@@ -343,7 +343,7 @@ impl Asker<'_> {
                 .all(|atom| holds(atom) || &*grounds.rules.atoms()[*atom].0 == well_known::ZONE);
             let zone = by_zone && terms && !self.volume_zones().is_empty();
             miss(if zone { Miss::Zone } else { Miss::Labels })
-        } else if !room.admits(class.row) {
+        } else if !compiled.rows[class.row].contains(site) {
             Cause::AntiAffinity
         } else if class.ports.blocks.overlaps(room.ports) {
             miss(Miss::HostPorts)

@@ -159,6 +159,8 @@ impl Room<'_> {
 pub(crate) struct State {
     /// Pods of each class that have no place yet.
     pub(crate) left: IdVec<ClassId, u32>,
+    /// For each class, whether anything holds it: what nothing holds is not waited with.
+    hopeful: IdVec<ClassId, bool>,
     /// For each pool, what is left of each limit.
     limits: IdVec<PoolId, Vec<i128>>,
     reservations: IdVec<ReservationId, u32>,
@@ -176,6 +178,7 @@ impl State {
         let count = |class: &Class| if class.guest { 0 } else { class.count };
         let mut state = Self {
             left: compiled.classes.values().map(count).collect(),
+            hopeful: compiled.hopeful.clone(),
             limits: compiled.pools.values().map(left).collect(),
             reservations: compiled.reservations.values().map(|entry| entry.remaining).collect(),
             idle: compiled.nodes.ids().collect(),
@@ -213,7 +216,8 @@ impl State {
     /// How many pods of each class that is wanted have no place yet.
     pub(crate) fn waiting(&self, wanted: &dyn Fn(ClassId) -> bool) -> IdVec<ClassId, u32> {
         let left = self.left.iter();
-        left.map(|(class, left)| if wanted(class) { *left } else { 0 }).collect()
+        left.map(|(class, left)| if self.hopeful[class] && wanted(class) { *left } else { 0 })
+            .collect()
     }
 
     /// How many nodes of a column may still be bought for pods.

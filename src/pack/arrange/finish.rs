@@ -49,7 +49,7 @@ impl<'p> Arranger<'_, 'p> {
             self.shun(kind);
         }
         // Others count on pods in cells: those that were placed one by one, and those that were called.
-        let firm = !self.kinds[kind].ruled || self.steps(kind);
+        let firm = !self.kinds[kind].ruled || self.needed[kind] || self.steps(kind);
         for cell in 0..self.kinds[kind].cells.len() {
             let count = std::mem::take(&mut self.kinds[kind].pinned[cell]);
             if count > 0 {

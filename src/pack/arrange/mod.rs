@@ -59,6 +59,8 @@ pub(crate) struct Brief {
     pub(crate) early: Vec<KindId>,
     /// How many pods of a kind one of its cells was found to hold at most.
     pub(crate) ceilings: BTreeMap<(KindId, usize), u32>,
+    /// Kinds for which no arrangement was found that can be packed: they stay out.
+    pub(crate) given_up: BTreeSet<KindId>,
     /// Domains that a kind can't use and others are to keep out of, since a node there would count for
     /// its spread.
     pub(crate) banned: BTreeSet<Foreign>,
@@ -75,6 +77,7 @@ impl Brief {
             hints: BTreeMap::new(),
             early: Vec::new(),
             ceilings: BTreeMap::new(),
+            given_up: BTreeSet::new(),
             banned: BTreeSet::new(),
             opened: BTreeSet::new(),
             bundles: BTreeMap::new(),
@@ -89,8 +92,8 @@ pub(crate) type Foreign = (KindId, KeyId, u32);
 #[derive(Debug)]
 pub(crate) struct Arrangement<'p> {
     pub(crate) compiled: Compiled<'p>,
-    /// For each kind, how many pods have no cell, and why.
-    pub(crate) out: BTreeMap<KindId, (u32, Cause)>,
+    /// For each kind, how many pods have no cell, and why; without a cause there is no room for them.
+    pub(crate) out: BTreeMap<KindId, (u32, Option<Cause>)>,
     /// For each kind that had a choice, how many cells it could choose from.
     pub(crate) choices: BTreeMap<KindId, usize>,
     /// Domains that kinds can't use, with the offers that would make them count for their spreads.
@@ -140,7 +143,7 @@ struct Arranger<'a, 'p> {
     /// Pending pods in known domains, by what counts them.
     counts: BTreeMap<(SelectionId, KeyId), Vec<i64>>,
     drafts: Vec<Draft>,
-    out: BTreeMap<KindId, (u32, Cause)>,
+    out: BTreeMap<KindId, (u32, Option<Cause>)>,
     /// For each kind, the others that anti-affinity over a key keeps out of its domains.
     foes: IdVec<KindId, Vec<(KeyId, KindId)>>,
     /// For each kind, the first of the kinds that affinity ties together with it.
@@ -386,6 +389,11 @@ impl<'p> Arranger<'_, 'p> {
             return;
         }
         let near = self.topology.rules[kind].near.clone();
+        if self.brief.given_up.contains(&kind) {
+            let count = self.kinds[kind].loose;
+            self.leave_out(kind, count, None);
+            return;
+        }
         self.shun(kind);
         if let Some(near) = &near {
             if near.over.contains(&Over::Host) {
@@ -407,8 +415,12 @@ impl<'p> Arranger<'_, 'p> {
             self.settle(kind);
         } else if self.kinds[kind].allowed.iter().filter(|allowed| **allowed).count() == 1 {
             let cell = self.kinds[kind].allowed.iter().position(|allowed| *allowed).unwrap_or(0);
+            let ceiling = self.brief.ceilings.get(&(kind, cell)).copied().unwrap_or(u32::MAX);
             let count = self.kinds[kind].loose;
-            self.pin(kind, cell, count);
+            self.pin(kind, cell, count.min(ceiling));
+            if count > ceiling {
+                self.leave_out(kind, count - ceiling, None);
+            }
         }
     }
 
@@ -441,9 +453,9 @@ impl<'p> Arranger<'_, 'p> {
     }
 
     /// Notes that pods of a kind have no cell.
-    fn leave_out(&mut self, kind: KindId, count: u32, cause: Cause) {
+    fn leave_out(&mut self, kind: KindId, count: u32, cause: impl Into<Option<Cause>>) {
         self.kinds[kind].loose -= count.min(self.kinds[kind].loose);
-        let out = self.out.entry(kind).or_insert((0, cause));
+        let out = self.out.entry(kind).or_insert((0, cause.into()));
         out.0 += count;
     }
 }

@@ -143,7 +143,7 @@ impl Arranger<'_, '_> {
                 let each = self.kinds[kind].loose.div_ceil(copies);
                 let Some((joined, sites, cell)) = self.fit_in(kind, at, each) else { break };
                 // Followers over keys change the counts with each node; others go to all nodes alike.
-                let steps = !self.rules(kind).levels.is_empty();
+                let steps = self.steps(kind);
                 let times =
                     if steps { 1 } else { (self.kinds[kind].loose / joined).clamp(1, count) };
                 let mut parts = self.drafts[at].parts.clone();
@@ -225,7 +225,9 @@ impl Arranger<'_, '_> {
             let domain = self.kinds[kind].cells[cell].domain(level.key);
             level.run(self.counts_of(level), domain).min(i64::from(most))
         });
-        u32::try_from(runs.min().unwrap_or(i64::from(most)).max(0)).unwrap_or(0)
+        let alone = if rules.alone.is_empty() { i64::MAX } else { 1 };
+        let run = runs.min().unwrap_or(i64::from(most)).min(alone);
+        u32::try_from(run.max(0)).unwrap_or(0)
     }
 
     /// All pods of a kind that need each other on one node, as many as it holds.

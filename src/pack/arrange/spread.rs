@@ -74,7 +74,7 @@ impl Level {
 pub(super) struct Rules {
     pub(super) levels: Vec<Level>,
     /// Keys over which no two pods of the kind may be in one domain.
-    alone: Vec<KeyId>,
+    pub(super) alone: Vec<KeyId>,
     wish_near: Vec<(u32, SelectionId, KeyId)>,
     wish_far: Vec<(u32, SelectionId, KeyId)>,
 }
@@ -339,7 +339,7 @@ impl Arranger<'_, '_> {
             }
             for key in &rules.alone {
                 let domain = cell.domain(*key);
-                let taken = progress.cells.iter().zip(&progress.pinned);
+                let taken = progress.cells.iter().zip(&progress.counted);
                 legal &=
                     !taken.clone().any(|(other, count)| *count > 0 && other.domain(*key) == domain);
             }

@@ -57,7 +57,7 @@ fn static_launches() {
     refused(&problem, &plan_of(one()), [found(1)]);
     let empty = || {
         let mut spec = one();
-        spec.requests = crate::model::Resources::new();
+        spec.requests = Resources::new();
         launch(spec, [])
     };
     let held = launch(one(), ["p"]);

@@ -61,8 +61,8 @@ pub(super) fn check(scene: &Scene<'_>, rules: &Rules, out: &mut Vec<Violation>) 
 /// For pods of an entry, the labels in which alternatives of their launch must agree with its choice:
 /// the domains of rules that they have, or of affinity and anti-affinity that mean them.
 pub(in super::super) struct Sticky<'a> {
-    /// Terms that mean a pod together, over some label other than the hostname, with their owners: an
-    /// affinity with all its terms, an anti-affinity term by itself.
+    /// Terms that mean a pod together, with their owners: an affinity with all its terms, an
+    /// anti-affinity term by itself where it is over another label than the hostname.
     rules: Vec<(&'a Pod, &'a [PodAffinityTerm])>,
     known: BTreeMap<usize, BTreeSet<&'a str>>,
 }
@@ -75,9 +75,13 @@ impl<'a> Sticky<'a> {
         };
         for pod in &facts.problem.pods {
             let Some(affinity) = pod.affinity.as_deref() else { continue };
+            let node = pod.node_name.as_ref().and_then(|name| facts.node(name));
+            if node.is_some_and(|(_, node)| node.deleting) {
+                continue;
+            }
             // What a bound pod needed doesn't matter any more; whom it keeps away does.
             let near = &affinity.pod_affinity.required;
-            if pod.node_name.is_none() && near.iter().any(wide) {
+            if pod.node_name.is_none() && !near.is_empty() {
                 rules.push((pod, near));
             }
             let far = affinity.pod_anti_affinity.required.chunks(1);
@@ -94,7 +98,7 @@ impl<'a> Sticky<'a> {
         own || !self.keys(facts, group).is_empty()
     }
 
-    /// The labels of one entry.
+    /// The labels of one entry; the hostname among them where an affinity over it means the pod.
     pub(in super::super) fn keys(
         &mut self,
         facts: &Facts<'a>,
@@ -108,6 +112,7 @@ impl<'a> Sticky<'a> {
                 .iter()
                 .filter(|one| one.when_unsatisfiable == WhenUnsatisfiable::DoNotSchedule)
                 .map(|one| well_known::normalized(&one.topology_key))
+                .filter(|key| *key != well_known::HOSTNAME)
                 .collect();
             for (owner, terms) in rules {
                 let means = |term: &PodAffinityTerm| term_selects(facts, owner, term, group.pod);
@@ -115,7 +120,6 @@ impl<'a> Sticky<'a> {
                     keys.extend(terms.iter().map(|one| well_known::normalized(&one.topology_key)));
                 }
             }
-            let _host = keys.remove(well_known::HOSTNAME);
             keys
         })
     }
