@@ -108,6 +108,14 @@ proptest! {
     fn sets_with_the_same_states_are_equal(a in set(), b in set()) {
         let mut probes: BTreeSet<_> = a.mentioned().chain(b.mentioned()).collect();
         probes.extend(states().flatten().map(Into::into));
+        // An integer has many spellings, and a set that names one of them still admits the others.
+        let numbers: BTreeSet<i64> = probes.iter().filter_map(|value| value.parse().ok()).collect();
+        let near = numbers.iter().flat_map(|number| [-1, 0, 1].map(|by| number.saturating_add(by)));
+        let spelled = near.flat_map(|number| {
+            let (sign, size) = (if number < 0 { "-" } else { "+" }, number.unsigned_abs());
+            ["", "0", "00"].map(|zeros| format!("{sign}{zeros}{size}").into())
+        });
+        probes.extend(spelled.collect::<Vec<_>>());
         let unnamed = Requirement::new("key", Operator::NotIn, probes.iter().cloned());
         let unnamed = ValueSet::from_requirement(&unnamed);
         probes.extend([&a, &b].into_iter().filter_map(|set| set.intersect(&unnamed).sample()));

@@ -19,6 +19,7 @@ mod label;
 mod node;
 mod offer;
 mod port;
+mod quota;
 mod resource;
 mod row;
 mod rule;
@@ -37,6 +38,7 @@ pub(crate) use id::{
 pub(crate) use node::Running;
 pub(crate) use offer::{Flexible, Offer, Pool, Reserved};
 pub(crate) use port::PortUse;
+pub(crate) use quota::Quota;
 pub(crate) use resource::{Dims, fits};
 pub(crate) use row::Rows;
 pub(crate) use rule::NODE_NAME;
@@ -171,14 +173,6 @@ pub(crate) struct Cap {
     pub(crate) most: u32,
     /// What bound pods count for, by node.
     pub(crate) used: Vec<(NodeId, u32)>,
-}
-
-/// Several classes of which one node holds so much together and no more.
-#[derive(Clone, Debug)]
-pub(crate) struct Quota {
-    /// The classes, with what one counts for.
-    pub(crate) classes: Vec<(ClassId, u32)>,
-    pub(crate) most: u32,
 }
 
 /// A volume by its driver and id.
@@ -383,37 +377,6 @@ impl<'p> Compiled<'p> {
         compiled
     }
 
-    /// The quotas of caps, and of pods that keep each other off their nodes: one a node of them all.
-    fn quotas(&self) -> Vec<Quota> {
-        let mut of_kind: BTreeMap<KindId, Vec<ClassId>> = BTreeMap::new();
-        for (id, class) in self.classes.iter() {
-            for (kind, _) in &class.parts {
-                of_kind.entry(*kind).or_default().push(id);
-            }
-        }
-        let mut apart: BTreeMap<SelectionId, BTreeSet<ClassId>> = BTreeMap::new();
-        for (kind, rules) in self.topology.rules.iter() {
-            let own = rules.far.iter().filter(|term| term.over == Over::Host);
-            for term in own.filter(|term| self.topology.selects(term.selection, kind)) {
-                let classes = of_kind.get(&kind).into_iter().flatten();
-                apart.entry(term.selection).or_default().extend(classes);
-            }
-        }
-        let apart = apart.into_values().map(|classes| Quota {
-            classes: classes.into_iter().map(|class| (class, 1)).collect(),
-            most: 1,
-        });
-        let capped = self.caps.iter().map(|(id, cap)| {
-            let counts = self.classes.iter().filter_map(|(class, of)| {
-                let (_, each) = of.caps.iter().find(|(of, _)| *of == id)?;
-                Some((class, *each))
-            });
-            Quota { classes: counts.collect(), most: cap.most }
-        });
-        let several = |quota: &Quota| quota.classes.len() > 1;
-        apart.chain(capped).filter(several).collect()
-    }
-
     /// How many pods of a class an empty node of a column holds at most.
     pub(crate) fn slots(&self, column: &Column, class: ClassId) -> u32 {
         let (shape, class) = (&self.shapes[column.shape], &self.classes[class]);
@@ -508,11 +471,20 @@ impl<'p> Compiled<'p> {
         parts.map(|(kind, _)| *kind)
     }
 
-    /// Whether two offers are in the same domains, as far as rules between pods read them that these
-    /// classes have or that select them.
-    pub(crate) fn same_domains(&self, one: OfferId, other: OfferId, classes: &[ClassId]) -> bool {
+    /// The keys over which alternatives of a launch with these classes must agree with its choice.
+    pub(crate) fn sticky(&self, classes: &[ClassId]) -> BTreeSet<KeyId> {
+        self.kinds_of(classes).flat_map(|kind| &self.kinds[kind].sticky).copied().collect()
+    }
+
+    /// Whether two offers are in the same domains of some keys.
+    pub(crate) fn same_domains(
+        &self,
+        one: OfferId,
+        other: OfferId,
+        keys: &BTreeSet<KeyId>,
+    ) -> bool {
         let [one, other] = [one, other].map(|offer| self.site_of_offer(offer));
-        self.kinds_of(classes).flat_map(|kind| &self.kinds[kind].sticky).all(|key| {
+        keys.iter().all(|key| {
             let of_site = &self.topology.keys[*key].of_site;
             of_site[one] == of_site[other]
         })

@@ -203,9 +203,10 @@ fn options(
     let compiled = context.compiled;
     let pool = compiled.offers[first].pool;
     let classes: Vec<ClassId> = group.items.iter().map(|(class, _)| *class).collect();
-    let pins = compiled.pins(first, &classes);
+    let (pins, sticky) = (compiled.pins(first, &classes), compiled.sticky(&classes));
     let suits = |id: OfferId| {
-        listable(compiled, first, &pins, &classes, id) && compiled.holds(id, &classes, &group.load)
+        listable(compiled, first, (&pins, &sticky), &classes, id)
+            && compiled.holds(id, &classes, &group.load)
     };
     let agrees = |id: OfferId| compiled.agrees(id, &pins, &classes);
     let minimums = Minimums::of(context, first, &group.items);

@@ -5,7 +5,7 @@
 //! but what counts is what the launch can still be, not what its types list.
 
 use super::state::Context;
-use crate::compile::{ClassId, Compiled, Flexible, Id, OfferId};
+use crate::compile::{ClassId, Compiled, Flexible, Id, KeyId, OfferId};
 use std::collections::BTreeSet;
 
 /// The minimums of one launch.
@@ -174,13 +174,13 @@ fn open<'a>(
     let compiled = context.compiled;
     let pool = compiled.offers[choice].pool;
     let mut counter = Counter::new(compiled, choice, least);
-    let pins = compiled.pins(choice, classes);
+    let (pins, sticky) = (compiled.pins(choice, classes), compiled.sticky(classes));
     for (id, _) in compiled.offers.iter().filter(|(_, offer)| offer.pool == pool) {
         if counter.is_met() {
             break;
         }
         if counter.gains(id)
-            && listable(compiled, choice, &pins, classes, id)
+            && listable(compiled, choice, (&pins, &sticky), classes, id)
             && compiled.holds(id, classes, load)
         {
             counter.add(id);
@@ -199,7 +199,7 @@ pub(crate) type Pins = [(std::sync::Arc<str>, std::sync::Arc<str>)];
 pub(crate) fn listable(
     compiled: &Compiled<'_>,
     choice: OfferId,
-    pins: &Pins,
+    (pins, sticky): (&Pins, &BTreeSet<KeyId>),
     classes: &[ClassId],
     other: OfferId,
 ) -> bool {
@@ -209,7 +209,7 @@ pub(crate) fn listable(
     other == choice
         || theirs.reservation.is_none()
             && compiled.agrees(other, pins, classes)
-            && compiled.same_domains(choice, other, classes)
+            && compiled.same_domains(choice, other, sticky)
             && charged.iter().zip(most).all(|(charged, most)| charged <= most)
 }
 

@@ -52,7 +52,17 @@ pub(crate) fn improve(
             poorest = by_efficiency(context, &best, worth).into_iter();
         }
     }
-    if best.groups.len() <= FEW_GROUPS { improve_pairs(context, best, worth, style) } else { best }
+    if best.groups.len() <= FEW_GROUPS {
+        return improve_pairs(context, best, worth, style);
+    }
+    // The poorest with the next: what is left of each may fill one node.
+    match by_efficiency(context, &best, worth)[..] {
+        [one, other, ..] => {
+            let pair = [one.max(other), one.min(other)];
+            without(context, &best, &pair, style).unwrap_or(best)
+        }
+        _ => best,
+    }
 }
 
 /// Repacks pairs of launches, where what either holds would fit if the other weren't as it is.
@@ -79,7 +89,7 @@ fn improve_pairs(context: &Context<'_, '_>, mut best: State, worth: &Worth, styl
     best
 }
 
-/// What is cheaper than a packing once these groups, the last first, are taken apart and packed anew.
+/// What is cheaper than a packing, or as cheap with fewer nodes, once these groups, the last first, are taken apart and packed anew.
 fn without(
     context: &Context<'_, '_>,
     best: &State,
@@ -94,7 +104,9 @@ fn without(
     top_up::top_up(context, &mut other, style, &everyone);
     buy_all(context, &mut other, style, &everyone);
     // What is freed in a limited pool may have to be filled before a pool of a lower weight is.
-    let better = other.cost(context) < best.cost(context)
+    let nodes =
+        |state: &State| state.groups.iter().map(|group| u64::from(group.times)).sum::<u64>();
+    let better = (other.cost(context), nodes(&other)) < (best.cost(context), nodes(best))
         && other.unplaced(context.compiled) <= best.unplaced(context.compiled)
         && other.keeps_weights(context.compiled);
     better.then_some(other)
