@@ -14,6 +14,7 @@ pub mod verify;
 mod bound;
 mod compile;
 mod pack;
+mod parallel;
 mod solver;
 
 pub use error::Error;

@@ -13,23 +13,28 @@ use std::path::{Path, PathBuf};
 /// Each module, with the modules that it may import. A module that isn't here may not exist.
 ///
 /// `verify` checks plans against the documents alone: it shares no rule with the solver.
-const MAY_IMPORT: [(&str, &[&str]); 12] = [
+const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("error", &[]),
+    ("parallel", &[]),
     ("model", &["error"]),
     ("explain", &["error", "model"]),
     ("plan", &["error", "model", "explain"]),
     ("verify", &["error", "model", "explain", "plan"]),
-    ("compile", &["error", "model", "explain"]),
-    ("bound", &["error", "model", "explain", "compile"]),
-    ("pack", &["error", "model", "explain", "plan", "compile", "bound"]),
-    ("refine", &["error", "model", "explain", "plan", "compile", "bound", "pack"]),
-    ("consolidate", &["error", "model", "explain", "plan", "compile", "bound", "pack", "refine"]),
+    ("compile", &["error", "parallel", "model", "explain"]),
+    ("bound", &["error", "parallel", "model", "explain", "compile"]),
+    ("pack", &["error", "parallel", "model", "explain", "plan", "compile", "bound"]),
+    ("refine", &["error", "parallel", "model", "explain", "plan", "compile", "bound", "pack"]),
+    (
+        "consolidate",
+        &["error", "parallel", "model", "explain", "plan", "compile", "bound", "pack", "refine"],
+    ),
     ("k8s", &["error", "model"]),
     ("solver", &EVERYTHING),
 ];
 
-const EVERYTHING: [&str; 11] = [
+const EVERYTHING: [&str; 12] = [
     "error",
+    "parallel",
     "model",
     "explain",
     "plan",

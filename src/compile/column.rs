@@ -79,18 +79,41 @@ fn undominated(compiled: &Compiled<'_>, columns: Vec<Column>) -> Vec<Column> {
             compiled.shapes[column.shape].allocatable.iter().map(|have| i128::from(*have)).sum();
         (column.price, std::cmp::Reverse(room), std::cmp::Reverse(column.admits.count()), *at)
     });
-    let mut kept: Vec<usize> = Vec::new();
+    // What is kept, by the rows that admit it, since only what the same rows and more admit can
+    // dominate; with the resources of each in one row, which tell most of them apart.
+    let width = compiled.dims.len();
+    let mut kept: Vec<(&Bits, Vec<usize>, Vec<i64>)> = Vec::new();
     for at in order {
-        if !kept.iter().any(|other| dominates(compiled, &columns[*other], &columns[at])) {
-            kept.push(at);
+        let worse = &columns[at];
+        let small = &compiled.shapes[worse.shape].allocatable;
+        let dominated = kept.iter().any(|(admits, better, rooms)| {
+            let holds = |room: &[i64]| room.iter().zip(small).all(|(mine, theirs)| mine >= theirs);
+            let mut better = better.iter().zip(rooms.chunks_exact(width));
+            admits.includes(&worse.admits)
+                && better.any(|(better, room)| {
+                    holds(room) && dominates(compiled, &columns[*better], worse)
+                })
+        });
+        if dominated {
+            continue;
+        }
+        match kept.iter_mut().find(|(admits, ..)| *admits == &worse.admits) {
+            Some((_, alike, rooms)) => {
+                alike.push(at);
+                rooms.extend(small);
+            }
+            None => kept.push((&worse.admits, vec![at], small.clone())),
         }
     }
+    let mut kept: Vec<usize> = kept.into_iter().flat_map(|(_, alike, _)| alike).collect();
     kept.sort_unstable();
     let mut keep = kept.into_iter().peekable();
     let chosen = columns.into_iter().enumerate().filter(|(at, _)| keep.next_if_eq(at).is_some());
     chosen.map(|(_, column)| column).collect()
 }
 
+/// Whether a column dominates another that is no larger and that no row admits which doesn't admit
+/// the one.
 fn dominates(compiled: &Compiled<'_>, better: &Column, worse: &Column) -> bool {
     let (large, small): (&Shape, &Shape) =
         (&compiled.shapes[better.shape], &compiled.shapes[worse.shape]);
@@ -112,9 +135,7 @@ fn dominates(compiled: &Compiled<'_>, better: &Column, worse: &Column) -> bool {
         && as_free
         && better.price <= worse.price
         && better.weight == worse.weight
-        && large.allocatable.iter().zip(&small.allocatable).all(|(mine, theirs)| mine >= theirs)
         && small.ports.includes(&large.ports)
-        && better.admits.includes(&worse.admits)
 }
 
 impl Column {

@@ -184,6 +184,24 @@ pub(crate) type SharedVolume = (usize, VolumeKey);
 /// The most pairs of a set of rules and a site, so that memory stays bounded (one bit each).
 const MAX_BITS: usize = 1 << 33;
 
+/// The offers whose launches can hold certain pods.
+#[derive(Debug)]
+pub(crate) struct Holders<'a> {
+    base: &'a Base<'a>,
+    sites: Bits,
+    load: &'a [i64],
+    ports: Vec<&'a PortUse>,
+}
+
+impl Holders<'_> {
+    pub(crate) fn contains(&self, offer: OfferId) -> bool {
+        let shape = &self.base.shapes[self.base.offers[offer].shape];
+        self.sites.contains(offer.index())
+            && shape.allocatable.iter().zip(self.load).all(|(have, want)| have >= want)
+            && !self.ports.iter().any(|ports| ports.blocks.overlaps(&shape.ports))
+    }
+}
+
 impl<'p> Compiled<'p> {
     /// Makes a problem dense.
     ///
@@ -372,7 +390,7 @@ impl<'p> Compiled<'p> {
         let hopeful = classes.map(|class| compiled.holds_any(&compiled.rows[class.row], class));
         compiled.hopeful = hopeful.collect();
         (compiled.columns, compiled.admits) = column::columns(&compiled);
-        compiled.takers = compiled.classes.ids().map(|class| compiled.takers(class)).collect();
+        compiled.takers = compiled.takers();
         compiled.quotas = compiled.quotas();
         compiled
     }
@@ -397,26 +415,40 @@ impl<'p> Compiled<'p> {
         })
     }
 
-    fn takers(&self, class: ClassId) -> Bits {
-        let mut takers = Bits::none(self.columns.len());
-        for (at, column) in self.columns.iter().enumerate() {
-            if self.slots(column, class) > 0 {
-                takers.insert(at);
-            }
-        }
-        takers
+    /// For each class, the columns that hold one of it.
+    fn takers(&self) -> IdVec<ClassId, Bits> {
+        // Many classes ask for the same; what keeps them apart lies in rules between pods.
+        let mut known: BTreeMap<(RowId, &[i64], &PortUse, u32), Bits> = BTreeMap::new();
+        let takers = self.classes.iter().map(|(id, class)| {
+            let key = (class.row, &class.request[..], &class.ports, class.per_node.min(1));
+            let takers = known.entry(key).or_insert_with(|| {
+                let mut takers = Bits::none(self.columns.len());
+                for (at, column) in self.columns.iter().enumerate() {
+                    if self.slots(column, id) > 0 {
+                        takers.insert(at);
+                    }
+                }
+                takers
+            });
+            takers.clone()
+        });
+        takers.collect()
     }
 
-    /// Whether a launch of an offer can hold pods of these classes that ask for this much together.
-    pub(crate) fn holds(&self, offer: OfferId, classes: &[ClassId], load: &[i64]) -> bool {
-        let rows = &self.admits[offer.index()];
-        let shape = &self.shapes[self.offers[offer].shape];
-        self.usable.contains(offer.index())
-            && shape.allocatable.iter().zip(load).all(|(have, want)| have >= want)
-            && classes.iter().all(|class| {
-                let class = &self.classes[*class];
-                rows.contains(class.row.index()) && !class.ports.blocks.overlaps(&shape.ports)
-            })
+    /// What launches can hold pods of these classes that ask for this much together.
+    pub(crate) fn holders<'a>(&'a self, classes: &[ClassId], load: &'a [i64]) -> Holders<'a> {
+        let mut rows: Vec<RowId> = classes.iter().map(|class| self.classes[*class].row).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        let mut sites = self.usable.clone();
+        rows.into_iter().for_each(|row| sites.and(&self.rows[row]));
+        let ports = classes.iter().map(|class| &self.classes[*class].ports);
+        Holders {
+            base: &self.base,
+            sites,
+            load,
+            ports: ports.filter(|ports| ports.any()).collect(),
+        }
     }
 
     /// The offers of a pool's use of a type: they stand together.

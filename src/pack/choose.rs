@@ -82,7 +82,7 @@ impl<'p> Packed<'p> {
         let Some(price) = context.wish_price else { return 0 };
         let compiled = self.compiled(context.compiled);
         let context = Context { compiled, ..*context };
-        let chosen = super::assemble::chosen(&context, &self.state);
+        let chosen = super::specify::chosen(&context, &self.state);
         let spots = super::honour::spots(compiled, &self.state.groups, |at| chosen[at]);
         let unmet = super::honour::shares(compiled, &spots)
             .into_iter()
@@ -315,7 +315,7 @@ fn intrusions(
     if arrangement.foreign.is_empty() {
         return Vec::new();
     }
-    let chosen = super::assemble::chosen(context, state).into_iter().flatten();
+    let chosen = super::specify::chosen(context, state).into_iter().flatten();
     let sites: Vec<usize> = chosen.map(|offer| arrangement.compiled.site_of_offer(offer)).collect();
     let mut placed: BTreeSet<KindId> = BTreeSet::new();
     for group in &state.groups {

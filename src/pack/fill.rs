@@ -21,7 +21,7 @@ use super::flexible::Minimums;
 use super::search::Search;
 use super::state::{Context, Room};
 use crate::bound::Worth;
-use crate::compile::{Bits, ClassId, Id, IdVec, RowId, VolumeKey, fits};
+use crate::compile::{Bits, Class, ClassId, Id, IdVec, RowId, VolumeKey, fits};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How the classes left to pack are looked at.
@@ -48,14 +48,24 @@ struct Lane {
     row: RowId,
     /// Largest worth first.
     classes: Vec<ClassId>,
+    /// The least that any of them asks for of each resource.
+    least: Vec<i64>,
 }
 
 /// How far a lane has been walked.
 #[derive(Clone, Copy, Debug)]
 struct Cursor<'a> {
     rest: &'a [ClassId],
+    /// The least that any class of the lane asks for.
+    least: &'a [i64],
     /// How many pods of the first class the node was given.
     added: u32,
+}
+
+impl<'a> Cursor<'a> {
+    fn at_start(lane: &'a Lane) -> Self {
+        Self { rest: &lane.classes, least: &lane.least, added: 0 }
+    }
 }
 
 /// How a class is scored.
@@ -98,7 +108,7 @@ impl Lanes {
         style: Style,
     ) -> Self {
         let compiled = context.compiled;
-        let part = |(id, class): (ClassId, &crate::compile::Class)| -> Vec<i64> {
+        let part = |(id, class): (ClassId, &Class)| -> Vec<i64> {
             let parts = worth.by_dim[id].iter().zip(&class.request);
             parts.map(|(part, asked)| if *asked > 0 { (*part).max(1) } else { 0 }).collect()
         };
@@ -117,7 +127,15 @@ impl Lanes {
         for ((row, _), mut classes) in by_kind {
             classes.sort_by_key(|class| (std::cmp::Reverse(total[*class]), *class));
             classes.iter().for_each(|class| lane[*class] = lanes.len());
-            lanes.push(Lane { row, classes });
+            let mut least = vec![i64::MAX; compiled.dims.len()];
+            for class in &classes {
+                let request = &compiled.classes[*class].request;
+                least
+                    .iter_mut()
+                    .zip(request)
+                    .for_each(|(least, each)| *least = (*least).min(*each));
+            }
+            lanes.push(Lane { row, classes, least });
         }
         let flat_parts = parts.values().flatten().copied().collect();
         let requests =
@@ -144,8 +162,7 @@ impl Lanes {
     ) -> Filling {
         let mut node = Node::new(context, room, held, left);
         let admitted = self.lanes.iter().filter(|lane| room.admits(lane.row));
-        let mut cursors: Vec<Cursor<'_>> =
-            admitted.map(|lane| Cursor { rest: &lane.classes, added: 0 }).collect();
+        let mut cursors: Vec<Cursor<'_>> = admitted.map(Cursor::at_start).collect();
         let mut shares = vec![0_i64; room.free.len()];
         loop {
             for (share, (free, all)) in shares.iter_mut().zip(node.free.iter().zip(room.all)) {
@@ -153,6 +170,9 @@ impl Lanes {
             }
             let mut best: Option<(i64, ClassId)> = None;
             cursors.retain_mut(|cursor| {
+                if !is_enough(&node.free, cursor.least) {
+                    return false;
+                }
                 while let [class, others @ ..] = cursor.rest {
                     if node.has_room(*class, cursor.added, self.request(*class)) {
                         let score = self.score(*class, &shares);
@@ -163,7 +183,7 @@ impl Lanes {
                         }
                         return true;
                     }
-                    *cursor = Cursor { rest: others, added: 0 };
+                    *cursor = Cursor { rest: others, added: 0, ..*cursor };
                 }
                 false
             });
@@ -176,7 +196,7 @@ impl Lanes {
             let count = match node.takes(class) {
                 // Only `minValues` keep out what there is room for.
                 0 => {
-                    *cursor = Cursor { rest: &cursor.rest[1..], added: 0 };
+                    *cursor = Cursor { rest: &cursor.rest[1..], added: 0, ..*cursor };
                     continue;
                 }
                 count if self.style == Style::Largest => count,
@@ -282,6 +302,10 @@ pub(super) struct Node<'a> {
     left: &'a IdVec<ClassId, u32>,
     free: Vec<i64>,
     ports: Bits,
+    /// The classes that may not join what the node holds.
+    barred: Bits,
+    /// How much of each cap is used up, but for pods that are bound already.
+    used: Vec<u32>,
     attached: BTreeSet<VolumeKey>,
     items: Vec<(ClassId, u32)>,
     worth: i128,
@@ -296,6 +320,10 @@ impl<'a> Node<'a> {
         left: &'a IdVec<ClassId, u32>,
     ) -> Self {
         let minimums = room.flexible.map(|choice| Minimums::of(context, choice, held));
+        let mut barred = Bits::none(context.compiled.classes.len());
+        held.iter().for_each(|(class, _)| bar(&mut barred, context.class(*class)));
+        let mut used = vec![0; context.compiled.caps.len()];
+        held.iter().for_each(|(class, count)| use_up(&mut used, context.class(*class), *count));
         Self {
             context,
             room,
@@ -303,6 +331,8 @@ impl<'a> Node<'a> {
             left,
             free: room.free.to_vec(),
             ports: room.ports.clone(),
+            barred,
+            used,
             attached: room.attached.cloned().unwrap_or_default(),
             items: Vec::new(),
             worth: 0,
@@ -325,17 +355,17 @@ impl<'a> Node<'a> {
     /// Whether the node has room for one more pod of a class of which it was given `added`: all
     /// rules but `minValues`.
     fn has_room(&self, id: ClassId, added: u32, request: &[i64]) -> bool {
-        if added >= self.left[id]
-            || self.free.iter().zip(request).any(|(free, asked)| *asked > 0 && free < asked)
-        {
+        if added >= self.left[id] || !is_enough(&self.free, request) {
             return false;
         }
         let class = self.context.class(id);
-        let apart = class.ports.any()
-            || !class.conflicts.is_empty()
-            || !class.shared.is_empty()
-            || !class.caps.is_empty();
-        if apart {
+        if self.barred.contains(id.index()) {
+            return false;
+        }
+        if self.under_caps(class) == 0 {
+            return false;
+        }
+        if class.ports.any() || !class.shared.is_empty() {
             self.takes_by_rules(id) > 0
         } else {
             added + count_of(self.held, id) < class.per_node
@@ -367,16 +397,22 @@ impl<'a> Node<'a> {
         if count == 0 || class.ports.any() && class.ports.blocks.overlaps(&self.ports) {
             return 0;
         }
-        let clash = |(other, _): &(ClassId, u32)| class.conflicts.binary_search(other).is_ok();
-        if !class.conflicts.is_empty() && self.held.iter().chain(&self.items).any(clash) {
+        if self.barred.contains(id.index()) {
             return 0;
         }
-        let held = || self.held.iter().chain(&self.items);
-        let count = count.min(self.context.under_caps(class, self.room.node, held));
+        let count = count.min(self.under_caps(class));
         if count > 0 && self.room.attached.is_some() && !class.shared.is_empty() && added == 0 {
             return self.takes_with_volumes(id, count);
         }
         count
+    }
+
+    /// How many more of a class the caps allow.
+    fn under_caps(&self, class: &Class) -> u32 {
+        if class.caps.is_empty() {
+            return u32::MAX;
+        }
+        self.context.under_caps(class, self.room.node, |cap| self.used[cap.index()])
     }
 
     fn takes_with_volumes(&self, id: ClassId, most: u32) -> u32 {
@@ -398,6 +434,7 @@ impl<'a> Node<'a> {
         for (free, asked) in self.free.iter_mut().zip(&class.request) {
             *free -= asked * i64::from(count);
         }
+        use_up(&mut self.used, class, count);
         self.ports.or(&class.ports.takes);
         if self.room.attached.is_some() {
             for (at, volume) in &class.shared {
@@ -411,7 +448,10 @@ impl<'a> Node<'a> {
         }
         match self.items.iter_mut().find(|(held, _)| *held == id) {
             Some((_, held)) => *held += count,
-            None => self.items.push((id, count)),
+            None => {
+                bar(&mut self.barred, class);
+                self.items.push((id, count));
+            }
         }
         self.worth += i128::from(worth) * i128::from(count);
     }
@@ -420,6 +460,23 @@ impl<'a> Node<'a> {
         self.items.sort_unstable();
         let load = self.room.free.iter().zip(&self.free).map(|(all, free)| all - free).collect();
         Filling { items: self.items, load, worth: self.worth }
+    }
+}
+
+/// Whether there is as much free as one pod asks for.
+fn is_enough(free: &[i64], request: &[i64]) -> bool {
+    free.iter().zip(request).all(|(free, asked)| *asked <= 0 || free >= asked)
+}
+
+/// Bars those that may not share a node with a class; conflicts are mutual.
+fn bar(barred: &mut Bits, class: &Class) {
+    class.conflicts.iter().for_each(|other| barred.insert(other.index()));
+}
+
+/// Counts pods for the caps of their class.
+fn use_up(used: &mut [u32], class: &Class, count: u32) {
+    for (cap, each) in &class.caps {
+        used[cap.index()] = used[cap.index()].saturating_add(each.saturating_mul(count));
     }
 }
 

@@ -181,7 +181,15 @@ impl<'c> Packer<'c> {
             Spot::Running(node) => Some(*node),
             Spot::Launch { .. } => None,
         };
-        let most = most.min(self.context.under_caps(class, node, || group.items.iter()));
+        let used = |cap| {
+            let held = group.items.iter().map(|(other, count)| {
+                let caps = &self.context.class(*other).caps;
+                let counts = caps.iter().find(|(of, _)| *of == cap);
+                counts.map_or(0, |(_, each)| each.saturating_mul(*count))
+            });
+            held.fold(0, u32::saturating_add)
+        };
+        let most = most.min(self.context.under_caps(class, node, used));
         if most == 0 {
             return 0;
         }

@@ -175,13 +175,14 @@ fn open<'a>(
     let pool = compiled.offers[choice].pool;
     let mut counter = Counter::new(compiled, choice, least);
     let (pins, sticky) = (compiled.pins(choice, classes), compiled.sticky(classes));
+    let holders = compiled.holders(classes, load);
     for (id, _) in compiled.offers.iter().filter(|(_, offer)| offer.pool == pool) {
         if counter.is_met() {
             break;
         }
         if counter.gains(id)
             && listable(compiled, choice, (&pins, &sticky), classes, id)
-            && compiled.holds(id, classes, load)
+            && holders.contains(id)
         {
             counter.add(id);
         }

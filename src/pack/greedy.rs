@@ -23,6 +23,8 @@ use super::fill::{Filling, Lanes, Style};
 use super::state::{Context, Group, Place, State};
 use crate::bound::{Demand, Relaxation, Worth};
 use crate::compile::{ClassId, IdVec};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 /// What may be bought, and for whom.
 #[derive(Clone, Copy)]
@@ -103,11 +105,14 @@ impl<'a> Pricing<'a> {
         let lanes = Lanes::new(context, &worth, &left, self.tier.style);
         let columns = self.tier.columns.iter();
         let rates = columns.map(|column| worth.rate(worth.ceiling(*column), context.cost(*column)));
+        let rates: Vec<u128> = rates.collect();
+        let ranking = (0..).zip(&rates).filter(|(_, rate)| **rate > 0);
         Some(Bargains {
             lanes,
             fillings: vec![None; self.tier.columns.len()],
             searched: vec![false; self.tier.columns.len()],
-            rates: rates.collect(),
+            ranking: ranking.map(|(at, rate)| (Reverse(*rate), at)).collect(),
+            rates,
             worth,
         })
     }
@@ -131,6 +136,8 @@ struct Bargains {
     searched: Vec<bool>,
     /// The efficiency of each filling; where there is none yet, what can't be exceeded.
     rates: Vec<u128>,
+    /// The columns whose efficiency isn't 0, the most efficient first.
+    ranking: BTreeSet<(Reverse<u128>, usize)>,
 }
 
 impl Bargains {
@@ -146,11 +153,10 @@ impl Bargains {
         let mut fresh: Option<usize> = None;
         let mut anew = if context.compiled.classes.len() <= MANY { u32::MAX } else { ANEW_OF_MANY };
         loop {
-            let rated = self.rates.iter().enumerate().filter(|(_, rate)| **rate > 0);
-            let (at, _) = rated.max_by_key(|(at, rate)| (**rate, std::cmp::Reverse(*at)))?;
+            let at = self.ranking.first()?.1;
             let column = columns[at];
             if state.supply(context.compiled, &context.compiled.columns[column]) == 0 {
-                self.rates[at] = 0;
+                self.rate(at, 0);
                 continue;
             }
             if let Some(filling) = &self.fillings[at]
@@ -190,7 +196,15 @@ impl Bargains {
     /// Keeps a filling of a column, and its efficiency.
     fn keep(&mut self, context: &Context<'_, '_>, at: usize, column: usize, filling: Filling) {
         let rate = self.worth.rate(filling.worth, context.cost(column));
-        self.rates[at] = if filling.items.is_empty() { 0 } else { rate };
+        self.rate(at, if filling.items.is_empty() { 0 } else { rate });
         self.fillings[at] = Some(filling);
+    }
+
+    fn rate(&mut self, at: usize, rate: u128) {
+        let former = std::mem::replace(&mut self.rates[at], rate);
+        let _ranked = self.ranking.remove(&(Reverse(former), at));
+        if rate > 0 {
+            let _new = self.ranking.insert((Reverse(rate), at));
+        }
     }
 }

@@ -26,12 +26,14 @@ mod reasons;
 mod right_size;
 mod running;
 mod search;
+mod specify;
 mod state;
 mod top_up;
 
 pub(crate) use state::Context;
 
 use crate::compile::{ClassId, Compiled};
+use crate::parallel;
 use crate::plan::LaunchPlan;
 use fill::{SEARCHED, Style};
 use greedy::{MANY, Tier};
@@ -65,11 +67,12 @@ pub(crate) fn pack(context: &Context<'_, '_>) -> State {
     let counts = State::new(context.compiled).waiting(&|_| true);
     let worth = greedy::worth_of(context, &counts);
     let together = |_: ClassId| 0;
-    let mut packings: Vec<State> =
-        styles.iter().map(|style| pack_once(context, *style, &together)).collect();
-    if classes <= MANY {
-        packings.push(first_fit::pack(context));
-    }
+    let ways: Vec<Option<Style>> =
+        styles.iter().map(|style| Some(*style)).chain((classes <= MANY).then_some(None)).collect();
+    let packings = parallel::map(&ways, |way| match way {
+        Some(style) => pack_once(context, *style, &together),
+        None => first_fit::pack(context),
+    });
     let best = best(context, packings);
     let out = |class: ClassId| best.left[class] > 0 && placeable(context, class);
     if !context.compiled.classes.ids().any(out) {
@@ -78,19 +81,19 @@ pub(crate) fn pack(context: &Context<'_, '_>) -> State {
     // Something is scarce: the urgent come first, and of one priority those that were left out.
     let by_priority = |class: ClassId| i64::from(context.class(class).priority).saturating_neg();
     let left_out_first = |class: ClassId| 2 * by_priority(class) + i64::from(!out(class));
-    let ranks: [&dyn Fn(ClassId) -> i64; 2] = [&by_priority, &left_out_first];
+    let ranks: [&(dyn Fn(ClassId) -> i64 + Sync); 2] = [&by_priority, &left_out_first];
     let toll = toll(context);
     let frugal = Context { toll: Some(&toll), ..*context };
     let contexts = [context, &frugal];
     let limited = context.compiled.pools.values().any(|pool| !pool.limits.is_empty());
-    let mut packings: Vec<State> = contexts
+    let ways: Vec<_> = contexts
         .iter()
         .take(1 + usize::from(limited))
         .flat_map(|context| ranks.iter().map(move |rank| (context, rank)))
-        .flat_map(|(context, rank)| {
-            styles.iter().map(move |style| pack_once(context, *style, *rank))
-        })
+        .flat_map(|(context, rank)| styles.iter().map(move |style| (*context, *rank, *style)))
         .collect();
+    let mut packings =
+        parallel::map(&ways, |(context, rank, style)| pack_once(context, *style, *rank));
     packings.push(best);
     self::best(context, packings)
 }

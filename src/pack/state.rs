@@ -1,8 +1,8 @@
 //! What a packing is made of, and what is left to pack and to pack into.
 
 use crate::compile::{
-    Bits, Class, ClassId, Column, Compiled, Id, IdVec, NodeId, OfferId, PoolId, ReservationId,
-    RowId, VolumeKey, fits,
+    Bits, CapId, Class, ClassId, Column, Compiled, Id, IdVec, NodeId, OfferId, PoolId,
+    ReservationId, RowId, VolumeKey, fits,
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,12 +61,12 @@ impl Context<'_, '_> {
         &self.compiled.classes[class]
     }
 
-    /// How many more of a class the caps allow on a node that holds these already.
-    pub(crate) fn under_caps<'h, H: Iterator<Item = &'h (ClassId, u32)>>(
+    /// How many more of a class the caps allow on a node whose pods have used so much of each.
+    pub(crate) fn under_caps(
         &self,
         class: &Class,
         node: Option<NodeId>,
-        held: impl Fn() -> H,
+        used: impl Fn(CapId) -> u32,
     ) -> u32 {
         let under = class.caps.iter().map(|(id, each)| {
             let cap = &self.compiled.caps[*id];
@@ -74,13 +74,7 @@ impl Context<'_, '_> {
                 let at = cap.used.binary_search_by_key(&node, |(node, _)| *node).ok()?;
                 Some(cap.used[at].1)
             });
-            let held = held().map(|(other, count)| {
-                let caps = &self.compiled.classes[*other].caps;
-                let counts = caps.iter().find(|(of, _)| of == id);
-                counts.map_or(0, |(_, each)| each.saturating_mul(*count))
-            });
-            let used = held.fold(bound.unwrap_or(0), u32::saturating_add);
-            cap.most.saturating_sub(used) / each
+            cap.most.saturating_sub(used(*id).saturating_add(bound.unwrap_or(0))) / each
         });
         under.min().unwrap_or(u32::MAX)
     }

@@ -131,10 +131,10 @@ fn read_launch(cursor: Cursor<'_>) -> (LaunchSpec, Vec<Arc<str>>) {
     let spec = LaunchSpec {
         node_pool,
         offering,
-        alternatives: fields.list("alternatives", read_choice),
-        labels: fields.optional("labels", labels).unwrap_or_default(),
+        alternatives: Arc::new(fields.list("alternatives", read_choice)),
+        labels: Arc::new(fields.optional("labels", labels).unwrap_or_default()),
         taints: fields.list("taints", read_taint),
-        requirements: fields.list("requirements", read_requirement),
+        requirements: Arc::new(fields.list("requirements", read_requirement)),
         requests: fields.optional("requests", resources).unwrap_or_default(),
     };
     (spec, fields.optional("pods", texts).unwrap_or_default())
@@ -146,10 +146,10 @@ fn write_launch(launch: &Launch) -> Value<'_> {
         .field("nodePool", &spec.node_pool)
         .field("offering", write_place(&spec.offering))
         .field("price", spec.offering.price)
-        .field("alternatives", write::list(&spec.alternatives, write_choice))
-        .field("labels", &spec.labels)
+        .field("alternatives", write::list(&*spec.alternatives, write_choice))
+        .field("labels", &*spec.labels)
         .field("taints", write::list(&spec.taints, write_taint))
-        .field("requirements", write::list(&spec.requirements, write_requirement))
+        .field("requirements", write::list(&*spec.requirements, write_requirement))
         .field("requests", &spec.requests)
         .field("pods", &launch.pods)
         .into()

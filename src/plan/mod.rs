@@ -43,13 +43,13 @@ pub struct LaunchSpec {
     /// The choice that the plan's cost counts.
     pub offering: Choice,
     /// What holds the node's pods, the choice among them, cheapest first.
-    pub alternatives: Vec<Choice>,
+    pub alternatives: Arc<Vec<Choice>>,
     /// The node's labels with the choice; its hostname isn't known yet.
-    pub labels: Labels,
+    pub labels: Arc<Labels>,
     /// The pool's taints.
     pub taints: Vec<Taint>,
     /// What the node must satisfy, for a cloud interface that chooses among the alternatives.
-    pub requirements: Vec<Requirement>,
+    pub requirements: Arc<Vec<Requirement>>,
     /// The sum of the requests of its pods and of the daemons it runs, `pods` included.
     pub requests: Resources,
 }

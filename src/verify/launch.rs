@@ -158,7 +158,7 @@ fn check_order(launch: usize, spec: &LaunchSpec, out: &mut Vec<Violation>) {
 
 /// Reports requirements that don't hold of a site, and labels that daemon sets need fixed.
 fn check_site(site: &Site<'_>, spec: &LaunchSpec, place: &Place, out: &mut Vec<Violation>) {
-    for one in &spec.requirements {
+    for one in spec.requirements.iter() {
         // What an open label will be is still to be chosen: some value must do.
         let holds = site.labels.could_meet(&one.key, one.into());
         if !holds {

@@ -31,7 +31,7 @@ pub(super) fn check(
     out: &mut Vec<Violation>,
 ) -> bool {
     let mut stated: BTreeMap<&str, u32> = BTreeMap::new();
-    for one in &spec.requirements {
+    for one in spec.requirements.iter() {
         if let Some(minimum) = one.min_values {
             let most = stated.entry(well_known::normalized(&one.key)).or_default();
             *most = minimum.max(*most);

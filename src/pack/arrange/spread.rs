@@ -269,7 +269,7 @@ impl Arranger<'_, '_> {
         if let Some(cell) = progress.cells.first() {
             for (counts, _) in self.counting(kind, cell) {
                 let lowest = counts.iter().copied().min().unwrap_or(0);
-                differences.extend(counts.iter().map(|count| count - lowest));
+                differences.extend(counts.iter().map(|count| (count - lowest).min(CROWDED)));
             }
         }
         differences.extend(progress.allowed.iter().map(|allowed| i64::from(*allowed)));
@@ -401,3 +401,5 @@ impl Arranger<'_, '_> {
 
 /// Kinds of more pods than this are looked at for repeating steps.
 const REPEATS_AFTER: u32 = 24;
+/// By how many pods more a domain is crowded, for rules of others; more makes no difference.
+const CROWDED: i64 = 32;

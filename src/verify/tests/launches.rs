@@ -33,9 +33,9 @@ fn a_launch_with_alternatives_is_accepted() {
         main_pool().with_label("team", "x").with_taint(taint("soft", Effect::PreferNoSchedule)),
     );
     let mut one = one_pod(&problem, SPOT);
-    one.alternatives.push(choice(&problem, SMALL));
-    one.alternatives.push(choice(&problem, SMALL_B));
-    one.alternatives.push(choice(&problem, LARGE));
+    Arc::make_mut(&mut one.alternatives).push(choice(&problem, SMALL));
+    Arc::make_mut(&mut one.alternatives).push(choice(&problem, SMALL_B));
+    Arc::make_mut(&mut one.alternatives).push(choice(&problem, LARGE));
     let _verified = accepted(&problem, &plan_of(one));
 }
 
@@ -87,12 +87,12 @@ fn offering_unknown() {
     for strange in strange {
         let mut one = one_pod(&problem, SMALL);
         one.offering = strange.clone();
-        one.alternatives = vec![strange.clone()];
+        one.alternatives = Arc::new(vec![strange.clone()]);
         let expected = Violation::OfferingUnknown { place: HERE, choice: strange.clone() };
         refused(&problem, &plan_of(one), [expected]);
         if strange.reservation.is_none() {
             let mut one = one_pod(&problem, SPOT);
-            one.alternatives.push(strange.clone());
+            Arc::make_mut(&mut one.alternatives).push(strange.clone());
             let place = at_alternative(1);
             let expected = Violation::OfferingUnknown { place, choice: strange };
             refused(&problem, &plan_of(one), [expected]);
@@ -111,7 +111,7 @@ fn offering_unavailable() {
     let one = one_pod(&problem, ("old", "a", "on-demand"));
     refused(&problem, &plan_of(one), [expected(HERE)]);
     let mut one = one_pod(&problem, SMALL);
-    one.alternatives.push(old.clone());
+    Arc::make_mut(&mut one.alternatives).push(old.clone());
     refused(&problem, &plan_of(one), [expected(at_alternative(1))]);
 }
 
@@ -121,7 +121,7 @@ fn price_wrong() {
     let stated = price("0.09");
     let mut one = one_pod(&problem, SMALL);
     one.offering.price = stated;
-    one.alternatives = vec![one.offering.clone()];
+    one.alternatives = Arc::new(vec![one.offering.clone()]);
     let expected = Violation::PriceWrong { place: HERE, stated, expected: price("0.10") };
     refused(&problem, &plan_of(one), [expected]);
 }
@@ -172,7 +172,7 @@ fn label_missing() {
     let problem = with_pool(main_pool().with_label("team", "x"));
     let mut one = one_pod(&problem, SMALL);
     let others = one.labels.iter().filter(|(key, _)| &***key != "team");
-    one.labels = others.map(|(key, value)| (key.clone(), value.clone())).collect();
+    one.labels = Arc::new(others.map(|(key, value)| (key.clone(), value.clone())).collect());
     let (key, expected) = ("team".into(), "x".into());
     refused(&problem, &plan_of(one), [Violation::LabelMissing { launch: 0, key, expected }]);
 }
@@ -182,7 +182,7 @@ fn label_wrong() {
     let problem = with_pool(main_pool());
     for (key, value) in [("family", "z"), ("strange", "v"), (well_known::HOSTNAME, "h")] {
         let mut one = one_pod(&problem, SMALL);
-        let _former = one.labels.insert(key, value);
+        let _former = Arc::make_mut(&mut one.labels).insert(key, value);
         let (key, value) = (key.into(), value.into());
         refused(&problem, &plan_of(one), [Violation::LabelWrong { launch: 0, key, value }]);
     }
@@ -194,7 +194,7 @@ fn label_open() {
     let pod = pod("p").with_node_selector("team", "x");
     let problem = with_pool_and_pod(main_pool().with_requirement(teams), pod);
     let mut fixed = one_pod(&problem, SMALL);
-    let _former = fixed.labels.insert("team", "x");
+    let _former = Arc::make_mut(&mut fixed.labels).insert("team", "x");
     let _verified = accepted(&problem, &plan_of(fixed));
 
     let open = one_pod(&problem, SMALL);
@@ -202,7 +202,7 @@ fn label_open() {
     refused(&problem, &plan_of(open), [expected]);
 
     let mut outside = one_pod(&problem, SMALL);
-    let _former = outside.labels.insert("team", "z");
+    let _former = Arc::make_mut(&mut outside.labels).insert("team", "z");
     let (key, value): (Arc<str>, _) = ("team".into(), "z".into());
     let wrong = Violation::LabelWrong { launch: 0, key: key.clone(), value };
     let open = Violation::LabelOpen { place: HERE, key };
@@ -224,7 +224,7 @@ fn label_open_for_a_daemon() {
     refused(&problem, &plan_of(one_pod(&problem, SMALL)), [expected]);
     for (value, pods) in [("shared", "1"), ("own", "2")] {
         let mut one = spec(&problem, "main", SMALL, [("cpu", "500m"), ("pods", pods)]);
-        let _former = one.labels.insert("tenancy", value);
+        let _former = Arc::make_mut(&mut one.labels).insert("tenancy", value);
         let _verified = accepted(&problem, &plan_of(one));
     }
 }
@@ -275,10 +275,14 @@ fn requests_wrong() {
 fn requirement_broken() {
     let problem = with_pool(main_pool());
     let mut one = one_pod(&problem, SPOT);
-    one.alternatives.push(choice(&problem, SMALL));
-    one.requirements = vec![Requirement::new("family", Operator::In, ["s"])];
+    Arc::make_mut(&mut one.alternatives).push(choice(&problem, SMALL));
+    one.requirements = Arc::new(vec![Requirement::new("family", Operator::In, ["s"])]);
     let _verified = accepted(&problem, &plan_of(one.clone()));
-    one.requirements.push(Requirement::new(well_known::ZONE, Operator::In, ["b"]));
+    Arc::make_mut(&mut one.requirements).push(Requirement::new(
+        well_known::ZONE,
+        Operator::In,
+        ["b"],
+    ));
     let (place, key) = (at_alternative(1), well_known::ZONE.into());
     refused(&problem, &plan_of(one), [Violation::RequirementBroken { place, key }]);
 }
@@ -292,9 +296,9 @@ fn two_families() -> NodePool {
 fn min_values_missing() {
     let problem = with_pool(two_families());
     let mut one = one_pod(&problem, SMALL);
-    one.alternatives.push(choice(&problem, LARGE));
+    Arc::make_mut(&mut one.alternatives).push(choice(&problem, LARGE));
     let _verified = accepted(&problem, &plan_of(one.clone()));
-    one.requirements.clear();
+    Arc::make_mut(&mut one.requirements).clear();
     let key = "family".into();
     let expected = Violation::MinValuesMissing { launch: 0, key, asked: 2 };
     refused(&problem, &plan_of(one), [expected]);
@@ -304,12 +308,12 @@ fn min_values_missing() {
 fn min_values_unmet() {
     let problem = with_pool(two_families());
     let mut one = one_pod(&problem, SMALL);
-    one.alternatives.push(choice(&problem, SMALL_B));
+    Arc::make_mut(&mut one.alternatives).push(choice(&problem, SMALL_B));
     let key = "family".into();
     let expected = Violation::MinValuesUnmet { launch: 0, key, stated: 2, found: 1 };
     refused(&problem, &plan_of(one.clone()), [expected]);
     one.requirements =
-        vec![Requirement::new("family", Operator::Exists, [""; 0]).with_min_values(1)];
+        Arc::new(vec![Requirement::new("family", Operator::Exists, [""; 0]).with_min_values(1)]);
     assert_eq!(accepted(&problem, &plan_of(one)).lowered_min_values(), 1);
 }
 
@@ -319,7 +323,8 @@ fn alternatives_unsorted() {
     let orders: [&[(&str, &str, &str)]; 2] = [&[LARGE, SMALL], &[SMALL, SMALL]];
     for order in orders {
         let mut one = one_pod(&problem, SPOT);
-        one.alternatives.extend(order.iter().map(|kind| choice(&problem, *kind)));
+        Arc::make_mut(&mut one.alternatives)
+            .extend(order.iter().map(|kind| choice(&problem, *kind)));
         let expected = Violation::AlternativesUnsorted { launch: 0, alternative: 2 };
         refused(&problem, &plan_of(one), [expected]);
     }
@@ -330,7 +335,7 @@ fn choice_not_first() {
     let problem = with_pool(main_pool());
     for alternatives in [vec![], vec![choice(&problem, SPOT)]] {
         let mut one = one_pod(&problem, SMALL);
-        one.alternatives = alternatives;
+        one.alternatives = Arc::new(alternatives);
         refused(&problem, &plan_of(one), [Violation::ChoiceNotListed { launch: 0 }]);
     }
 }
@@ -339,7 +344,7 @@ fn choice_not_first() {
 fn alternative_above_choice() {
     let problem = with_pool(main_pool().with_limits(amounts([("memory", "100")])));
     let mut one = one_pod(&problem, SMALL);
-    one.alternatives.push(choice(&problem, LARGE));
+    Arc::make_mut(&mut one.alternatives).push(choice(&problem, LARGE));
     let resource = "memory".into();
     let expected = Violation::AlternativeAboveChoice { launch: 0, alternative: 1, resource };
     refused(&problem, &plan_of(one), [expected]);
@@ -354,7 +359,7 @@ fn alternative_reserved() {
     let kept = ("kept", "a", "reserved");
     let _verified = accepted(&problem, &plan_of(one_pod(&problem, kept)));
     let mut one = one_pod(&problem, SMALL);
-    one.alternatives.push(choice(&problem, kept));
+    Arc::make_mut(&mut one.alternatives).push(choice(&problem, kept));
     let reservation = "r".into();
     let expected = Violation::AlternativeReserved { launch: 0, alternative: 1, reservation };
     refused(&problem, &plan_of(one), [expected]);

@@ -40,12 +40,12 @@ fn spoil(plan: &mut LaunchPlan, problem: &Problem, (how, at, other): (u8, usize,
         3 => {
             let spec = Arc::make_mut(&mut launch.spec);
             spec.offering.price = price("0.01");
-            spec.alternatives[0].price = price("0.01");
+            Arc::make_mut(&mut spec.alternatives)[0].price = price("0.01");
         }
         4 => {
             let spec = Arc::make_mut(&mut launch.spec);
             spec.offering = choice(problem, SMALL_B);
-            spec.alternatives = vec![choice(problem, SMALL_B)];
+            spec.alternatives = Arc::new(vec![choice(problem, SMALL_B)]);
         }
         5 => _ = plan.launches.remove(at),
         6 => {

@@ -16,8 +16,8 @@ mod topology;
 
 use crate::explain::{Cause, Reason};
 use crate::model::{
-    Effect, InstanceType, Labels, NodePool, Offering, Pod, Price, Problem, ProblemBuilder,
-    Resources, Taint, well_known,
+    Effect, InstanceType, NodePool, Offering, Pod, Price, Problem, ProblemBuilder, Resources,
+    Taint, well_known,
 };
 use crate::plan::{Binding, Choice, Cost, Launch, LaunchPlan, LaunchSpec, Proof, Unschedulable};
 use crate::verify::{BindingRule, Place, Verified, Violation, verify};
@@ -113,11 +113,11 @@ fn spec<const N: usize>(
     let minima = pool.requirements.iter().filter(|one| one.min_values.is_some());
     LaunchSpec {
         node_pool: pool.name.clone(),
-        alternatives: vec![offering.clone()],
+        alternatives: Arc::new(vec![offering.clone()]),
         offering: offering.clone(),
-        labels: own.into_iter().chain(stated).collect::<Labels>(),
+        labels: Arc::new(own.into_iter().chain(stated).collect()),
         taints: pool.taints.clone(),
-        requirements: minima.cloned().collect(),
+        requirements: Arc::new(minima.cloned().collect()),
         requests: amounts(requests),
     }
 }

@@ -21,7 +21,7 @@ fn alone<const N: usize>(
     requests: [(&str, &str); N],
 ) -> LaunchPlan {
     let mut one = spec(problem, "main", kinds[0], requests);
-    one.alternatives = kinds.iter().map(|kind| choice(problem, *kind)).collect();
+    one.alternatives = Arc::new(kinds.iter().map(|kind| choice(problem, *kind)).collect());
     plan(vec![launch(one, ["p"])])
 }
 

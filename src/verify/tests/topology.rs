@@ -212,7 +212,7 @@ fn alternative_elsewhere() {
     let web = of("web", "web").with_topology_spread_constraint(spread(ZONE, "web", 1));
     let problem = problem([web]);
     let mut one = spec(&problem, "main", SMALL, ONE);
-    one.alternatives = vec![choice(&problem, SMALL), choice(&problem, SMALL_B)];
+    one.alternatives = Arc::new(vec![choice(&problem, SMALL), choice(&problem, SMALL_B)]);
     let plan = plan(vec![launch(one, ["web"])]);
     let elsewhere = Violation::AlternativeElsewhere { launch: 0, alternative: 1, key: ZONE.into() };
     refused(&problem, &plan, [elsewhere]);

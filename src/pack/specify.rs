@@ -1,0 +1,319 @@
+//! What a launch of a group is like: the choice, its alternatives, and what the node is told.
+//!
+//! Many groups of a plan are launched alike, though they hold other pods: what they have in common is
+//! written once and shared.
+
+use super::flexible::{Minimums, Pins, is_free, listable};
+use super::state::{Context, Group, Place, State};
+use crate::compile::{Bits, ClassId, Compiled, Id, IdVec, OfferId, PoolId};
+use crate::model::{
+    Labels, Operator, Requirement, Requirements, Resources, ValueSet, amount, well_known,
+};
+use crate::parallel;
+use crate::plan::{Choice, LaunchSpec};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The most alternatives that are listed for a launch, unless `minValues` asks for more.
+const ALTERNATIVES: usize = 60;
+
+/// What a launch takes, may take instead, and fixes.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Offered {
+    chosen: OfferId,
+    options: Vec<OfferId>,
+    pins: Vec<(Arc<str>, Arc<str>)>,
+}
+
+/// What launches with the same options have in common.
+struct Common {
+    alternatives: Arc<Vec<Choice>>,
+    labels: Arc<Labels>,
+    requirements: Arc<Vec<Requirement>>,
+}
+
+/// For each group the offer that its launches take and what they are like; `None` for running nodes.
+pub(super) fn specify(
+    context: &Context<'_, '_>,
+    state: &State,
+) -> Vec<Option<(OfferId, Arc<LaunchSpec>)>> {
+    let compiled = context.compiled;
+    let mut known: BTreeMap<Offered, Common> = BTreeMap::new();
+    let offered = offered(context, state);
+    let specified = state.groups.iter().zip(offered).map(|(group, offered)| {
+        let offered = offered?;
+        let chosen = offered.chosen;
+        let offer = &compiled.offers[chosen];
+        let pool = &compiled.problem.node_pools[compiled.pools[offer.pool].index];
+        let common = known.entry(offered).or_insert_with_key(|offered| Common {
+            alternatives: Arc::new(
+                offered.options.iter().map(|option| choice(compiled, *option)).collect(),
+            ),
+            labels: Arc::new(labels(compiled, chosen, &offered.pins)),
+            requirements: Arc::new(requirements(context, offered)),
+        });
+        let spec = LaunchSpec {
+            node_pool: pool.name.clone(),
+            offering: choice(compiled, chosen),
+            alternatives: common.alternatives.clone(),
+            labels: common.labels.clone(),
+            taints: pool.taints.clone(),
+            requirements: common.requirements.clone(),
+            requests: requests(compiled, &compiled.shapes[offer.shape].daemons, group),
+        };
+        Some((chosen, Arc::new(spec)))
+    });
+    specified.collect()
+}
+
+/// For each group, the offer that its launches take.
+pub(super) fn chosen(context: &Context<'_, '_>, state: &State) -> Vec<Option<OfferId>> {
+    let offered = offered(context, state).into_iter();
+    offered.map(|offered| offered.map(|offered| offered.chosen)).collect()
+}
+
+fn offered(context: &Context<'_, '_>, state: &State) -> Vec<Option<Offered>> {
+    let market = ByPrice::of(context.compiled);
+    parallel::map(&state.groups, |group| match group.place {
+        Place::Launch(column) => {
+            let first = context.compiled.columns[column].offers[0];
+            Some(options(context, &market, first, group))
+        }
+        Place::Running(_) => None,
+    })
+}
+
+/// The offers of each pool, cheapest first.
+struct ByPrice {
+    pools: IdVec<PoolId, Vec<OfferId>>,
+    /// In the same order the resources of each, in one row: most offers that are looked at are too small.
+    rooms: IdVec<PoolId, Vec<i64>>,
+    width: usize,
+}
+
+impl ByPrice {
+    fn of(compiled: &Compiled<'_>) -> Self {
+        let mut pools: IdVec<PoolId, Vec<OfferId>> =
+            compiled.pools.iter().map(|_| Vec::new()).collect();
+        compiled.offers.iter().for_each(|(id, offer)| pools[offer.pool].push(id));
+        let ids: Vec<PoolId> = pools.ids().collect();
+        for pool in ids {
+            pools[pool].sort_by_key(|id| (compiled.offers[*id].price, *id));
+        }
+        let room = |id: &OfferId| compiled.shapes[compiled.offers[*id].shape].allocatable.iter();
+        let rooms = pools.values().map(|offers| offers.iter().flat_map(room).copied().collect());
+        Self { rooms: rooms.collect(), width: compiled.dims.len(), pools }
+    }
+
+    /// The offers of a pool that are large enough for a load, cheapest first.
+    fn large_enough(&self, pool: PoolId, load: &[i64]) -> impl Iterator<Item = OfferId> {
+        let rooms = self.rooms[pool].chunks_exact(self.width);
+        let offers = self.pools[pool].iter().zip(rooms);
+        offers
+            .filter(move |(_, room)| room.iter().zip(load).all(|(have, want)| have >= want))
+            .map(|(id, _)| *id)
+    }
+}
+
+/// The offer to take, and all to choose from, cheapest first.
+fn options(context: &Context<'_, '_>, market: &ByPrice, first: OfferId, group: &Group) -> Offered {
+    let compiled = context.compiled;
+    let pool = compiled.offers[first].pool;
+    let classes: Vec<ClassId> = group.items.iter().map(|(class, _)| *class).collect();
+    let (pins, sticky) = (compiled.pins(first, &classes), compiled.sticky(&classes));
+    let holders = compiled.holders(&classes, &group.load);
+    let suits = |id: OfferId| {
+        holders.contains(id) && listable(compiled, first, (&pins, &sticky), &classes, id)
+    };
+    let agrees = |id: OfferId| compiled.agrees(id, &pins, &classes);
+    let minimums = Minimums::of(context, first, &group.items);
+    let mut open = minimums.counter(context);
+    let mut options: Vec<OfferId> = Vec::new();
+    let mut sold: BTreeSet<(usize, usize)> = BTreeSet::new();
+    for id in market.large_enough(pool, &group.load) {
+        let enough = options.len() >= ALTERNATIVES;
+        if enough && (open.is_met() || !open.gains(id)) || !suits(id) {
+            continue;
+        }
+        // An offering stands in the market once for each state of its open labels.
+        if !sold.insert((compiled.offers[id].instance, compiled.offers[id].offering)) {
+            continue;
+        }
+        open.add(id);
+        options.push(id);
+        if options.len() >= ALTERNATIVES && open.is_met() {
+            break;
+        }
+    }
+    // The cheapest is the choice, unless what is chosen is counted: by a limit or a reservation.
+    let chosen = match options.first() {
+        Some(cheapest) if is_free(compiled, first) => *cheapest,
+        _ => first,
+    };
+    let own = &compiled.offers[chosen];
+    options.retain(|id| {
+        let other = &compiled.offers[*id];
+        *id == chosen || (other.instance, other.offering) != (own.instance, own.offering)
+    });
+    if !options.contains(&chosen) {
+        options.push(chosen);
+        options.sort_by_key(|id| (compiled.offers[*id].price, *id));
+    }
+    // Whoever reads the requirements may combine any listed type, zone and capacity type. Where some
+    // combination could not hold the pods, only the choice's own zone and capacity type stay.
+    if !closed(compiled, &options, agrees, suits) {
+        let own = place(compiled, chosen);
+        let mut narrow = minimums.counter(context);
+        let narrowed: Vec<OfferId> =
+            options.iter().copied().filter(|id| place(compiled, *id) == own).collect();
+        narrowed.iter().for_each(|id| narrow.add(*id));
+        if narrow.is_met() {
+            options = narrowed;
+        }
+    }
+    Offered { chosen, options, pins: compiled.pins(chosen, &classes) }
+}
+
+/// An offer's zone and capacity type.
+fn place<'p>(compiled: &Compiled<'p>, id: OfferId) -> (&'p Arc<str>, &'p Arc<str>) {
+    let offer = &compiled.offers[id];
+    let offering = &compiled.problem.instance_types[offer.instance].offerings[offer.offering];
+    (&offering.zone, &offering.capacity_type)
+}
+
+/// Whether every offer made of the listed types, zones and capacity types suits.
+fn closed(
+    compiled: &Compiled<'_>,
+    options: &[OfferId],
+    agrees: impl Fn(OfferId) -> bool,
+    suits: impl Fn(OfferId) -> bool,
+) -> bool {
+    let types: BTreeSet<usize> = options.iter().map(|id| compiled.offers[*id].instance).collect();
+    let zones: BTreeSet<&Arc<str>> = options.iter().map(|id| place(compiled, *id).0).collect();
+    let kinds: BTreeSet<&Arc<str>> = options.iter().map(|id| place(compiled, *id).1).collect();
+    let Some(pool) = options.first().map(|id| compiled.offers[*id].pool) else { return true };
+    let mut listed = compiled.usable.emptied();
+    options.iter().for_each(|id| listed.insert(id.index()));
+    types.into_iter().all(|instance| {
+        compiled.offers_of(pool, instance).all(|id| {
+            let offer = &compiled.offers[id];
+            let (zone, kind) = place(compiled, id);
+            // Nearly all are listed or suit, so that is asked first.
+            listed.contains(id.index())
+                || !offer.available
+                || offer.reservation.is_some()
+                || suits(id)
+                || !zones.contains(zone)
+                || !kinds.contains(kind)
+                || !agrees(id)
+        })
+    })
+}
+
+fn choice(compiled: &Compiled<'_>, id: OfferId) -> Choice {
+    let offer = &compiled.offers[id];
+    let instance = &compiled.problem.instance_types[offer.instance];
+    let offering = &instance.offerings[offer.offering];
+    Choice {
+        price: offering.price,
+        instance_type: instance.name.clone(),
+        zone: offering.zone.clone(),
+        capacity_type: offering.capacity_type.clone(),
+        reservation: offering.reservation.as_ref().map(|reservation| reservation.id.clone()),
+    }
+}
+
+/// The labels of a launch: those of pool, type and offering, those that requirements leave one value
+/// for, and those that the launch itself fixes.
+fn labels(compiled: &Compiled<'_>, id: OfferId, pins: &Pins) -> Labels {
+    let offer = &compiled.offers[id];
+    let pool = &compiled.problem.node_pools[compiled.pools[offer.pool].index];
+    let instance = &compiled.problem.instance_types[offer.instance];
+    let offering = &instance.offerings[offer.offering];
+    let mut labels = Labels::new();
+    let mut put = |key: &Arc<str>, value: &Arc<str>| {
+        let _former = labels.insert(key.clone(), value.clone());
+    };
+    let required: Requirements = pool.requirements.iter().collect();
+    for (key, states) in required.iter() {
+        if let Some(value) = states.single()
+            && !compiled.declared.contains(key)
+        {
+            put(key, value);
+        }
+    }
+    let of_type: Requirements = instance.requirements.iter().collect();
+    for (key, states) in of_type.iter() {
+        if let Some(value) = states.intersect(required.get(key)).single() {
+            put(key, value);
+        }
+    }
+    for part in [&pool.labels, &instance.labels, &offering.labels] {
+        part.iter().for_each(|(key, value)| put(key, value));
+    }
+    put(&well_known::NODE_POOL.into(), &pool.name);
+    put(&well_known::INSTANCE_TYPE.into(), &instance.name);
+    put(&well_known::ZONE.into(), &offering.zone);
+    put(&well_known::CAPACITY_TYPE.into(), &offering.capacity_type);
+    pins.iter().for_each(|(key, value)| put(key, value));
+    labels
+}
+
+/// The pool's requirements, narrowed to the options and to what the launch fixes.
+fn requirements(context: &Context<'_, '_>, offered: &Offered) -> Vec<Requirement> {
+    let Offered { chosen, options, pins } = offered;
+    let chosen = *chosen;
+    let compiled = context.compiled;
+    let offer = &compiled.offers[chosen];
+    let pool = &compiled.problem.node_pools[compiled.pools[offer.pool].index];
+    let mut required: Requirements = pool.requirements.iter().collect();
+    let types = options.iter().map(|id| &compiled.offers[*id].instance);
+    let types = types.map(|at| compiled.problem.instance_types[*at].name.clone());
+    required.restrict(well_known::INSTANCE_TYPE, &ValueSet::only(types));
+    let zones = options.iter().map(|id| place(compiled, *id).0.clone());
+    required.restrict(well_known::ZONE, &ValueSet::only(zones));
+    let kinds = options.iter().map(|id| place(compiled, *id).1.clone());
+    required.restrict(well_known::CAPACITY_TYPE, &ValueSet::only(kinds));
+    for (key, value) in pins {
+        required.restrict(key, &ValueSet::one(value.clone()));
+    }
+    let mut open = Minimums::of(context, chosen, &[]).counter(context);
+    options.iter().for_each(|id| open.add(*id));
+    let minimums: BTreeMap<&Arc<str>, u32> = compiled.pools[offer.pool]
+        .min_values
+        .iter()
+        .zip(open.counts())
+        .map(|(asked, open)| (&asked.key, asked.least.min(u32::try_from(open).unwrap_or(u32::MAX))))
+        .collect();
+    let mut written = Vec::new();
+    for (key, states) in required.iter() {
+        let mut entries = states.to_requirements(key);
+        if let (Some(least), Some(first)) = (minimums.get(key), entries.first_mut()) {
+            // A minimum of none asks for nothing, and the document has no way to write it.
+            first.min_values = (*least > 0).then_some(*least);
+        }
+        written.append(&mut entries);
+    }
+    for (key, least) in minimums {
+        let unwritten = !written.iter().any(|entry| entry.key == *key);
+        if unwritten && least > 0 {
+            let exists = Requirement::new(key.clone(), Operator::Exists, Vec::<Arc<str>>::new());
+            written.push(exists.with_min_values(least));
+        }
+    }
+    written
+}
+
+/// The sum of what the pods and daemons of a launch ask for.
+fn requests(compiled: &Compiled<'_>, daemons: &Bits, group: &Group) -> Resources {
+    let mut sum = group.load.clone();
+    for daemon in daemons.iter() {
+        let request = compiled.dims.requests(&compiled.problem.daemon_sets[daemon]);
+        sum.iter_mut().zip(&request).for_each(|(sum, more)| *sum = sum.saturating_add(*more));
+    }
+    let mut requests = Resources::new();
+    for (name, count) in compiled.dims.names().iter().zip(&sum).filter(|(_, count)| **count > 0) {
+        let _former = requests.insert(name.clone(), amount(name, *count));
+    }
+    requests
+}
