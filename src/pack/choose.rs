@@ -264,23 +264,27 @@ impl<'p> Chooser<'_, 'p> {
         if choices.is_empty() || tries < choices.len() {
             return best;
         }
-        let mut quick = self.solve(&brief, super::pack_quickly).rank(self.context);
+        let mut least = self.solve(&brief, super::pack_quickly).rank(self.context);
         let mut changed = false;
-        for (kind, cells) in choices {
-            for cell in 0..cells {
-                if tries == 0 {
-                    break;
-                }
-                tries -= 1;
-                let former = brief.hints.insert(kind, cell);
-                let rank = self.solve(&brief, super::pack_quickly).rank(self.context);
-                if rank < quick {
-                    quick = rank;
-                    changed = true;
-                } else if let Some(former) = former {
-                    let _hint = brief.hints.insert(kind, former);
-                } else {
-                    let _none = brief.hints.remove(&kind);
+        let mut again = true;
+        // What one kind does may make another choice the better one for a kind before it.
+        while std::mem::take(&mut again) {
+            for (kind, cells) in &choices {
+                for cell in 0..*cells {
+                    if tries == 0 {
+                        break;
+                    }
+                    tries -= 1;
+                    let former = brief.hints.insert(*kind, cell);
+                    let rank = self.solve(&brief, super::pack_quickly).rank(self.context);
+                    if rank < least {
+                        least = rank;
+                        (changed, again) = (true, true);
+                    } else if let Some(former) = former {
+                        let _hint = brief.hints.insert(*kind, former);
+                    } else {
+                        let _none = brief.hints.remove(kind);
+                    }
                 }
             }
         }
