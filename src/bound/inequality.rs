@@ -7,7 +7,7 @@ use super::relaxation::Demand;
 use crate::compile::{Bits, ClassId, Compiled, Id, NodeId, Quota, ReservationId};
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most prices that are worked out: the sets and slots with the most at stake come first.
 const MAX_PRICES: usize = 48;
@@ -333,12 +333,16 @@ impl Market {
             let mut slots = vec![0; compiled.columns.len()];
             let mut rows = Bits::none(compiled.rows.len());
             let mut bound = 0_i128;
+            let mut sets = BTreeSet::new();
             for (class, each) in &quota.classes {
                 for at in of_class.get(class).into_iter().flatten() {
-                    let columns = &asked.sets[asked.set_of[*at]].columns;
+                    let set = asked.set_of[*at];
+                    let columns = &asked.sets[set].columns;
                     // What no column can take isn't bought.
                     if !columns.is_empty() {
-                        columns.iter().for_each(|at| slots[at] = i64::from(quota.most));
+                        if sets.insert(set) {
+                            columns.iter().for_each(|at| slots[at] = i64::from(quota.most));
+                        }
                         rows.insert(compiled.classes[*class].row.index());
                         bound += i128::from(demands[*at].count) * i128::from(*each);
                     }

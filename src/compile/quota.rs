@@ -1,7 +1,7 @@
 //! Quotas: classes of which one node holds few together, as the bound sees them.
 
 use super::Compiled;
-use super::id::{ClassId, KindId, SelectionId};
+use super::id::{ClassId, Id, KindId, SelectionId};
 use super::topology::Over;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,13 +34,13 @@ impl Compiled<'_> {
             classes: classes.into_iter().map(|class| (class, 1)).collect(),
             most: 1,
         });
-        let capped = self.caps.iter().map(|(id, cap)| {
-            let counts = self.classes.iter().filter_map(|(class, of)| {
-                let (_, each) = of.caps.iter().find(|(of, _)| *of == id)?;
-                Some((class, *each))
-            });
-            Quota { classes: counts.collect(), most: cap.most }
-        });
+        let mut capped: Vec<Quota> =
+            self.caps.values().map(|cap| Quota { classes: Vec::new(), most: cap.most }).collect();
+        for (id, class) in self.classes.iter() {
+            for (cap, each) in &class.caps {
+                capped[cap.index()].classes.push((id, *each));
+            }
+        }
         let several = |quota: &Quota| quota.classes.len() > 1;
         apart.chain(capped).filter(several).collect()
     }

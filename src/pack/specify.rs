@@ -11,7 +11,7 @@ use crate::model::{
 };
 use crate::parallel;
 use crate::plan::{Choice, LaunchSpec};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The most alternatives that are listed for a launch, unless `minValues` asks for more.
@@ -129,14 +129,14 @@ fn options(context: &Context<'_, '_>, market: &ByPrice, first: OfferId, group: &
     let minimums = Minimums::of(context, first, &group.items);
     let mut open = minimums.counter(context);
     let mut options: Vec<OfferId> = Vec::new();
-    let mut sold: BTreeSet<(usize, usize)> = BTreeSet::new();
+    let offering = |id: OfferId| (compiled.offers[id].instance, compiled.offers[id].offering);
     for id in market.large_enough(pool, &group.load) {
         let enough = options.len() >= ALTERNATIVES;
         if enough && (open.is_met() || !open.gains(id)) || !suits(id) {
             continue;
         }
-        // An offering stands in the market once for each state of its open labels.
-        if !sold.insert((compiled.offers[id].instance, compiled.offers[id].offering)) {
+        // An offering stands in the market once for each state of its open labels, one after another.
+        if options.last().is_some_and(|last| offering(*last) == offering(id)) {
             continue;
         }
         open.add(id);
@@ -150,11 +150,7 @@ fn options(context: &Context<'_, '_>, market: &ByPrice, first: OfferId, group: &
         Some(cheapest) if is_free(compiled, first) => *cheapest,
         _ => first,
     };
-    let own = &compiled.offers[chosen];
-    options.retain(|id| {
-        let other = &compiled.offers[*id];
-        *id == chosen || (other.instance, other.offering) != (own.instance, own.offering)
-    });
+    options.retain(|id| *id == chosen || offering(*id) != offering(chosen));
     if !options.contains(&chosen) {
         options.push(chosen);
         options.sort_by_key(|id| (compiled.offers[*id].price, *id));
@@ -188,23 +184,35 @@ fn closed(
     agrees: impl Fn(OfferId) -> bool,
     suits: impl Fn(OfferId) -> bool,
 ) -> bool {
-    let types: BTreeSet<usize> = options.iter().map(|id| compiled.offers[*id].instance).collect();
-    let zones: BTreeSet<&Arc<str>> = options.iter().map(|id| place(compiled, *id).0).collect();
-    let kinds: BTreeSet<&Arc<str>> = options.iter().map(|id| place(compiled, *id).1).collect();
     let Some(pool) = options.first().map(|id| compiled.offers[*id].pool) else { return true };
     let mut listed = compiled.usable.emptied();
     options.iter().for_each(|id| listed.insert(id.index()));
+    let mut types: Vec<usize> = options.iter().map(|id| compiled.offers[*id].instance).collect();
+    types.sort_unstable();
+    types.dedup();
+    // Few of each, so that looking through them is quickest.
+    let (mut zones, mut kinds): (Vec<&Arc<str>>, Vec<&Arc<str>>) = (Vec::new(), Vec::new());
+    for (zone, kind) in options.iter().map(|id| place(compiled, *id)) {
+        if !zones.contains(&zone) {
+            zones.push(zone);
+        }
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    let made = |id: OfferId| {
+        let (zone, kind) = place(compiled, id);
+        zones.contains(&zone) && kinds.contains(&kind)
+    };
     types.into_iter().all(|instance| {
         compiled.offers_of(pool, instance).all(|id| {
             let offer = &compiled.offers[id];
-            let (zone, kind) = place(compiled, id);
             // Nearly all are listed or suit, so that is asked first.
             listed.contains(id.index())
                 || !offer.available
                 || offer.reservation.is_some()
                 || suits(id)
-                || !zones.contains(zone)
-                || !kinds.contains(kind)
+                || !made(id)
                 || !agrees(id)
         })
     })

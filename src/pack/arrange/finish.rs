@@ -67,12 +67,7 @@ impl<'p> Arranger<'_, 'p> {
 
     /// Says which classes may not share a node.
     fn keep_apart(&self, classes: &mut IdVec<ClassId, Class>) {
-        let mut of_kind: BTreeMap<KindId, Vec<ClassId>> = BTreeMap::new();
-        for (id, class) in classes.iter() {
-            for (kind, _) in &class.parts {
-                of_kind.entry(*kind).or_default().push(id);
-            }
-        }
+        let of_kind = classes_of_kinds(classes);
         let mut pairs: BTreeSet<(KindId, KindId)> = BTreeSet::new();
         for (kind, rules) in self.topology.rules.iter().filter(|(kind, _)| self.is_wishful(*kind)) {
             for (_, term) in rules.wish_far.iter().filter(|(_, term)| term.over == Over::Host) {
@@ -93,8 +88,12 @@ impl<'p> Arranger<'_, 'p> {
                 fixed.chain(wished(*kind).map(|(_, other)| other))
             });
             let foes: BTreeSet<KindId> = foes.copied().collect();
-            let mut conflicts: Vec<ClassId> =
-                foes.iter().filter_map(|foe| of_kind.get(foe)).flatten().copied().collect();
+            let mut conflicts: Vec<ClassId> = foes
+                .iter()
+                .filter_map(|foe| of_kind.get(foe))
+                .flatten()
+                .map(|(class, _)| *class)
+                .collect();
             conflicts.sort_unstable();
             conflicts.dedup();
             let alone = conflicts.binary_search(&id).is_ok();
@@ -121,20 +120,17 @@ impl<'p> Arranger<'_, 'p> {
                 groups.entry((spread.selection, spread.max_skew)).or_default().push(spread);
             }
         }
+        let of_kind = classes_of_kinds(classes);
         let mut caps = IdVec::new();
         for ((selection, max_skew), spreads) in groups {
             let selected = &self.topology.selections[selection];
-            let members: Vec<KindId> =
-                selected.kinds.iter().copied().filter(|kind| self.is_early(*kind)).collect();
-            let counts = |class: &Class| -> u32 {
-                let counted = class.parts.iter().filter(|(kind, _)| members.contains(kind));
-                counted.map(|(_, count)| *count).sum()
-            };
-            let concerned: Vec<(ClassId, u32)> = classes
-                .iter()
-                .map(|(id, class)| (id, counts(class)))
-                .filter(|(_, count)| *count > 0)
-                .collect();
+            let mut counts: BTreeMap<ClassId, u32> = BTreeMap::new();
+            for kind in selected.kinds.iter().filter(|kind| self.is_early(**kind)) {
+                for (class, count) in of_kind.get(kind).into_iter().flatten() {
+                    *counts.entry(*class).or_insert(0) += count;
+                }
+            }
+            let concerned: Vec<(ClassId, u32)> = counts.into_iter().collect();
             let most = u32::try_from(max_skew).unwrap_or(u32::MAX);
             if let [(only, each)] = concerned[..]
                 && selected.bound.is_empty()
@@ -170,4 +166,15 @@ impl<'p> Arranger<'_, 'p> {
             || !self.compiled.kinds[kind].sticky.is_empty()
             || self.needed[kind]
     }
+}
+
+/// For each kind, the classes that hold pods of it, with how many.
+fn classes_of_kinds(classes: &IdVec<ClassId, Class>) -> BTreeMap<KindId, Vec<(ClassId, u32)>> {
+    let mut of_kind: BTreeMap<KindId, Vec<(ClassId, u32)>> = BTreeMap::new();
+    for (id, class) in classes.iter() {
+        for (kind, count) in &class.parts {
+            of_kind.entry(*kind).or_default().push((id, *count));
+        }
+    }
+    of_kind
 }
