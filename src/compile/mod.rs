@@ -12,6 +12,7 @@
 
 mod bits;
 mod column;
+mod holders;
 mod id;
 mod intern;
 mod kind;
@@ -183,24 +184,6 @@ pub(crate) type SharedVolume = (usize, VolumeKey);
 
 /// The most pairs of a set of rules and a site, so that memory stays bounded (one bit each).
 const MAX_BITS: usize = 1 << 33;
-
-/// The offers whose launches can hold certain pods.
-#[derive(Debug)]
-pub(crate) struct Holders<'a> {
-    base: &'a Base<'a>,
-    sites: Bits,
-    load: &'a [i64],
-    ports: Vec<&'a PortUse>,
-}
-
-impl Holders<'_> {
-    pub(crate) fn contains(&self, offer: OfferId) -> bool {
-        let shape = &self.base.shapes[self.base.offers[offer].shape];
-        self.sites.contains(offer.index())
-            && shape.allocatable.iter().zip(self.load).all(|(have, want)| have >= want)
-            && !self.ports.iter().any(|ports| ports.blocks.overlaps(&shape.ports))
-    }
-}
 
 impl<'p> Compiled<'p> {
     /// Makes a problem dense.
@@ -433,22 +416,6 @@ impl<'p> Compiled<'p> {
             takers.clone()
         });
         takers.collect()
-    }
-
-    /// What launches can hold pods of these classes that ask for this much together.
-    pub(crate) fn holders<'a>(&'a self, classes: &[ClassId], load: &'a [i64]) -> Holders<'a> {
-        let mut rows: Vec<RowId> = classes.iter().map(|class| self.classes[*class].row).collect();
-        rows.sort_unstable();
-        rows.dedup();
-        let mut sites = self.usable.clone();
-        rows.into_iter().for_each(|row| sites.and(&self.rows[row]));
-        let ports = classes.iter().map(|class| &self.classes[*class].ports);
-        Holders {
-            base: &self.base,
-            sites,
-            load,
-            ports: ports.filter(|ports| ports.any()).collect(),
-        }
     }
 
     /// The offers of a pool's use of a type: they stand together.

@@ -209,8 +209,8 @@ pub(crate) fn listable(
         (&compiled.shapes[mine.shape].charge, &compiled.shapes[theirs.shape].charge);
     other == choice
         || theirs.reservation.is_none()
-            && compiled.agrees(other, pins, classes)
             && compiled.same_domains(choice, other, sticky)
+            && compiled.agrees(other, pins, classes)
             && charged.iter().zip(most).all(|(charged, most)| charged <= most)
 }
 

@@ -16,11 +16,9 @@ use super::{buy_all, top_up};
 use crate::bound::Worth;
 use crate::compile::ClassId;
 
-/// How many kinds of node are taken apart where they are few, where they are many, and where the
-/// classes are many too.
+/// How many kinds of node are taken apart where they are few, and where they are many.
 const ATTEMPTS: u32 = 32;
 const ATTEMPTS_OF_MANY: u32 = 6;
-const ATTEMPTS_OF_MANY_CLASSES: u32 = 2;
 /// More groups than this are many.
 const MANY_GROUPS: usize = 96;
 
@@ -40,7 +38,8 @@ pub(crate) fn improve(
     let mut attempts = match (best.groups.len(), context.compiled.classes.len()) {
         (..=MANY_GROUPS, _) => ATTEMPTS,
         (_, ..=MANY) => ATTEMPTS_OF_MANY,
-        _ => ATTEMPTS_OF_MANY_CLASSES,
+        // Each launch holds others: taking one kind apart changes nothing.
+        _ => 0,
     };
     let mut poorest = by_efficiency(context, &best, worth).into_iter();
     while attempts > 0

@@ -64,8 +64,6 @@ pub(crate) fn pack(context: &Context<'_, '_>) -> State {
     } else {
         &[Style::Balanced]
     };
-    let counts = State::new(context.compiled).waiting(&|_| true);
-    let worth = greedy::worth_of(context, &counts);
     let together = |_: ClassId| 0;
     let ways: Vec<Option<Style>> =
         styles.iter().map(|style| Some(*style)).chain((classes <= MANY).then_some(None)).collect();
@@ -76,6 +74,8 @@ pub(crate) fn pack(context: &Context<'_, '_>) -> State {
     let best = best(context, packings);
     let out = |class: ClassId| best.left[class] > 0 && placeable(context, class);
     if !context.compiled.classes.ids().any(out) {
+        let counts = State::new(context.compiled).waiting(&|_| true);
+        let worth = greedy::worth_of(context, &counts);
         return improve::improve(context, best, &worth, styles[0]);
     }
     // Something is scarce: the urgent come first, and of one priority those that were left out.
