@@ -10,16 +10,19 @@ use plimsoll::model::{
 use plimsoll::{InstanceType, Node, NodePool, Pod, Problem, Quantity, Resources};
 
 /// The names of the problems that the benches measure; [`problem`] knows their pattern.
-pub const BENCH_PROBLEMS: [&str; 13] = [
+pub const BENCH_PROBLEMS: [&str; 16] = [
     "1k-10-100",
     "1k-300-1345",
+    "1k-300-1345-company",
     "10k-10-100",
     "10k-300-1345",
+    "10k-300-1345-company",
     "10k-3000-1345",
     "10k-distinct-400",
     "100k-300-100",
     "100k-300-1345",
     "100k-3000-1345",
+    "100k-3000-1345-company",
     "1m-10-100",
     "1m-300-1345",
     "1m-300-1345-individual",
@@ -45,6 +48,10 @@ pub fn problem(name: &str) -> Option<Problem> {
         Some(size) => (size, true),
         None => (name, false),
     };
+    let (size, company) = match size.strip_suffix("-company") {
+        Some(size) => (size, true),
+        None => (size, false),
+    };
     let mut parts = size.split('-');
     let pods = count(parts.next()?)?;
     let classes = match parts.next()? {
@@ -55,7 +62,9 @@ pub fn problem(name: &str) -> Option<Problem> {
     if parts.next().is_some() || classes > pods || classes > 100_000 || types > 100_000 {
         return None;
     }
-    let spec = WorkloadSpec { individual, ..WorkloadSpec::new(SEED, pods, classes) };
+    let spec = WorkloadSpec::new(SEED, pods, classes);
+    let spec = if company { spec.with_company() } else { spec };
+    let spec = if individual { spec.individual() } else { spec };
     Some(assemble(workload(&spec), synthetic_catalog(types as usize, SEED), pools(), Vec::new()))
 }
 

@@ -12,7 +12,7 @@ use crate::catalog::ZONES;
 use crate::pools::{DEDICATED, GPU, one_of};
 use plimsoll::model::{
     Affinity, Effect, HostPort, LabelSelector, NodeSelectorTerm, PodAffinityTerm, Toleration,
-    well_known,
+    TopologySpreadConstraint, WhenUnsatisfiable, well_known,
 };
 use plimsoll::{Pod, Quantity, Resources};
 use std::collections::BTreeSet;
@@ -41,6 +41,12 @@ pub struct WorkloadSpec {
     pub anti_affinity: u32,
     /// Classes that take a host port.
     pub host_port: u32,
+    /// Classes that must spread evenly over zones.
+    pub spread: u32,
+    /// Classes that must be in one zone together.
+    pub together: u32,
+    /// Classes that would rather have spot nodes, and few of their own on each.
+    pub wishes: u32,
     /// Whether every pod is an entry of its own, with its own name and a label `pod-hash` that no
     /// other pod has, in random order; otherwise a class is one entry with `replicas`.
     pub individual: bool,
@@ -61,6 +67,9 @@ impl WorkloadSpec {
             capacity_type: 8,
             anti_affinity: 10,
             host_port: 1,
+            spread: 0,
+            together: 0,
+            wishes: 0,
             individual: false,
         }
     }
@@ -84,6 +93,13 @@ impl WorkloadSpec {
     #[must_use]
     pub const fn every_pod_different(seed: u64, pods: u32) -> Self {
         Self::new(seed, pods, pods)
+    }
+
+    /// The same workload with rules between pods: a third of the classes spread over zones, some stay in
+    /// one zone, and a fifth has preferences.
+    #[must_use]
+    pub const fn with_company(self) -> Self {
+        Self { spread: 33, together: 3, wishes: 20, ..self }
     }
 
     /// The same workload, each pod an entry of its own.
@@ -128,6 +144,9 @@ struct Class {
     capacity_type: Option<&'static str>,
     anti_affinity: bool,
     host_port: Option<u16>,
+    spread: bool,
+    together: bool,
+    wishes: bool,
 }
 
 /// The pods of a workload; the same for the same specification.
@@ -175,6 +194,9 @@ fn classes(spec: &WorkloadSpec, random: &mut SplitMix64) -> Vec<Class> {
                 capacity_type: None,
                 anti_affinity: false,
                 host_port: None,
+                spread: false,
+                together: false,
+                wishes: false,
             }
         })
         .collect();
@@ -215,6 +237,22 @@ fn classes(spec: &WorkloadSpec, random: &mut SplitMix64) -> Vec<Class> {
     }
     for (at, bits) in choose(spec.host_port, &classes, &one_a_node) {
         classes[at].host_port = Some(8000 + (bits % 8) as u16);
+    }
+    // Without these rules the workload is what it was before there were any.
+    if spec.spread > 0 {
+        for (at, _) in choose(spec.spread, &classes, &|c| c.gpus == 0 && c.zones.is_empty()) {
+            classes[at].spread = true;
+        }
+    }
+    if spec.together > 0 {
+        for (at, _) in choose(spec.together, &classes, &|c| c.replicas <= few_nodes && !c.spread) {
+            classes[at].together = true;
+        }
+    }
+    if spec.wishes > 0 {
+        for (at, _) in choose(spec.wishes, &classes, &|c| c.capacity_type.is_none()) {
+            classes[at].wishes = true;
+        }
     }
     classes
 }
@@ -276,14 +314,30 @@ impl Class {
         if let Some(port) = self.host_port {
             pod = pod.with_host_port(HostPort::new(port));
         }
+        let own = || LabelSelector::new().with_label("app", name.clone());
+        if self.spread {
+            let when = WhenUnsatisfiable::DoNotSchedule;
+            let over_zones = TopologySpreadConstraint::new(1, well_known::ZONE, when);
+            pod = pod.with_topology_spread_constraint(over_zones.with_label_selector(own()));
+        }
         let mut affinity = Affinity::new();
+        if self.together {
+            let term = PodAffinityTerm::new(well_known::ZONE, own());
+            affinity = affinity.with_required_pod_affinity(term);
+        }
+        if self.wishes {
+            let when = WhenUnsatisfiable::ScheduleAnyway;
+            let over_nodes = TopologySpreadConstraint::new(3, well_known::HOSTNAME, when);
+            pod = pod.with_topology_spread_constraint(over_nodes.with_label_selector(own()));
+            let spot = NodeSelectorTerm::new([one_of(well_known::CAPACITY_TYPE, ["spot"])]);
+            affinity = affinity.with_preferred_node_term(50, spot);
+        }
         for &zone in &self.zones {
             let term = NodeSelectorTerm::new([one_of(well_known::ZONE, [zone])]);
             affinity = affinity.with_required_node_term(term);
         }
         if self.anti_affinity {
-            let own = LabelSelector::new().with_label("app", name);
-            let term = PodAffinityTerm::new(well_known::HOSTNAME, own);
+            let term = PodAffinityTerm::new(well_known::HOSTNAME, own());
             affinity = affinity.with_required_pod_anti_affinity(term);
         }
         if affinity == Affinity::new() { pod } else { pod.with_affinity(affinity) }
@@ -309,6 +363,17 @@ mod tests {
         assert_eq!(individual.len(), 1000);
         let names: BTreeSet<_> = individual.iter().map(Pod::name).collect();
         assert_eq!(names.len(), 1000);
+    }
+
+    #[test]
+    fn company_adds_rules_and_changes_nothing_else() {
+        let spec = WorkloadSpec::new(1, 10_000, 300);
+        let (plain, company) = (workload(&spec), workload(&spec.with_company()));
+        let requests = |pods: &[Pod]| pods.iter().map(|p| p.requests().clone()).collect::<Vec<_>>();
+        assert_eq!(requests(&plain), requests(&company));
+        let spread = company.iter().filter(|p| !p.topology_spread_constraints().is_empty());
+        assert!((99..=159).contains(&spread.count()));
+        assert!(plain.iter().all(|p| p.topology_spread_constraints().is_empty()));
     }
 
     #[test]

@@ -17,9 +17,8 @@ impl Arranger<'_, '_> {
         if !self.topology.selections[near.selection].bound.is_empty() {
             self.join_bound(kind, near);
         }
-        let first = self.drafts.len();
         self.tie_down(near, kind);
-        self.join_drafts(kind, near, first);
+        self.join_drafts(kind, near);
         if self.kinds[kind].loose > 0
             && self.topology.selects(near.selection, kind)
             && !self.is_anywhere(near)
@@ -126,7 +125,7 @@ impl Arranger<'_, '_> {
     }
 
     /// Adds pods of a kind to drafts that hold what it needs, as evenly as they go.
-    fn join_drafts(&mut self, kind: KindId, near: &Near, _first: usize) {
+    fn join_drafts(&mut self, kind: KindId, near: &Near) {
         let mut hosts: Vec<usize> = (0..self.drafts.len())
             .filter(|at| {
                 self.drafts[*at]
