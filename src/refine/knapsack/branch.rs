@@ -56,6 +56,8 @@ enum Outcome {
     Closed,
     /// At least so many of a column more, or fewer.
     Split(usize, i64),
+    /// The steps ran out before it was known.
+    Stopped,
 }
 
 struct Search<'a> {
@@ -121,6 +123,7 @@ impl Search<'_> {
                 return (self.stop(&mut levels[..=depth]), false);
             }
             match self.look(&mut levels[depth]) {
+                Outcome::Stopped => {}
                 Outcome::Closed => {
                     self.there.truncate(levels[depth].start);
                     if depth == 0 {
@@ -230,8 +233,9 @@ impl Search<'_> {
             }
             match self.tighten(level, bound) {
                 None => return Outcome::Closed,
-                Some(true) if self.steps > 0 => {}
-                Some(_) => return self.split(level),
+                Some(false) => return self.split(level),
+                Some(true) if self.steps == 0 => return Outcome::Stopped,
+                Some(true) => {}
             }
         }
     }

@@ -76,6 +76,9 @@ pub(super) struct Relaxed {
     pub(super) prices: Vec<f64>,
     /// No filling is worth more.
     pub(super) ceiling: f64,
+    /// Where the prices come from: items that are there in part, and groups that bind.
+    basis: Vec<u32>,
+    groups: Vec<usize>,
 }
 
 /// Counts that fit.
@@ -244,25 +247,26 @@ impl Sack {
             .sum::<f64>()
     }
 
-    /// The over-estimate of the linear relaxation.
-    pub(super) fn relax(&self, values: &[f64]) -> Relaxed {
-        self.root(values).relaxed(self, values)
+    /// The over-estimate of the linear relaxation. What was found for values much like these, if
+    /// anything was, makes it quicker.
+    pub(super) fn relax(&self, values: &[f64], last: Option<&Relaxed>) -> Relaxed {
+        self.root(values, last).relaxed(self, values)
     }
 
     /// A good filling.
     pub(super) fn fill(&self, values: &[f64]) -> Filled {
-        self.root(values).fill(self, values)
+        self.root(values, None).fill(self, values)
     }
 
     /// Both, for little more than one of them.
-    pub(super) fn estimate(&self, values: &[f64]) -> (Relaxed, Filled) {
-        let mut root = self.root(values);
+    pub(super) fn estimate(&self, values: &[f64], last: Option<&Relaxed>) -> (Relaxed, Filled) {
+        let mut root = self.root(values, last);
         (root.relaxed(self, values), root.fill(self, values))
     }
 
     /// The best filling, as far as it is worth more than the floor and found within the steps.
     pub(super) fn best(&self, values: &[f64], floor: f64, steps: u32) -> Priced {
-        let root = self.root(values);
+        let root = self.root(values, None);
         let Some(table) = table::Table::new(self, &root) else {
             return branch::best(self, root, values, floor, steps);
         };
@@ -285,7 +289,7 @@ impl Sack {
     }
 
     /// The linear relaxation, with those groups as rows that its solution would break otherwise.
-    fn root(&self, values: &[f64]) -> Root {
+    fn root(&self, values: &[f64], last: Option<&Relaxed>) -> Root {
         let worthy =
             |item: &usize| self.most[*item] > 0 && values.get(*item).is_some_and(|v| *v > 0.0);
         let items: Vec<usize> = (0..self.len()).filter(worthy).collect();
@@ -298,6 +302,12 @@ impl Sack {
             linear.add_row(items.iter().map(|item| share[*item]), 1.0);
         }
         let mut root = Root { items, linear, groups: Vec::new(), solution: Vec::new() };
+        if let Some(last) = last {
+            last.groups.iter().for_each(|group| root.add_group(self, *group));
+            let column = |item: &u32| root.items.binary_search(&(*item as usize)).ok();
+            let columns: Vec<usize> = last.basis.iter().filter_map(column).collect();
+            root.linear.start(&columns);
+        }
         root.linear.solve(f64::NEG_INFINITY);
         root.linear.solution(&mut root.solution);
         while root.add_groups(self) {
@@ -362,17 +372,21 @@ impl Root {
         for (group, held) in held.into_iter().enumerate() {
             let most = sack.groups[group].most as f64;
             if held > most * (1.0 + 1e-7) && !self.groups.contains(&group) {
-                let members = &sack.groups[group].members;
-                let share = |item: &usize| {
-                    let found = members.binary_search_by_key(item, |(item, _)| *item as usize);
-                    found.map_or(0.0, |at| members[at].1 as f64 / most)
-                };
-                self.linear.add_row(self.items.iter().map(share), 1.0);
-                self.groups.push(group);
+                self.add_group(sack, group);
                 found = true;
             }
         }
         found
+    }
+
+    fn add_group(&mut self, sack: &Sack, group: usize) {
+        let Group { most, members } = &sack.groups[group];
+        let share = |item: &usize| {
+            let found = members.binary_search_by_key(item, |(item, _)| *item as usize);
+            found.map_or(0.0, |at| members[at].1 as f64 / *most as f64)
+        };
+        self.linear.add_row(self.items.iter().map(share), 1.0);
+        self.groups.push(group);
     }
 
     fn relaxed(&self, sack: &Sack, values: &[f64]) -> Relaxed {
@@ -381,7 +395,8 @@ impl Root {
         let rows = sack.binding.iter().copied().chain(groups);
         rows.zip(&self.linear.prices).for_each(|(row, price)| prices[row] = *price);
         let ceiling = sack.ceiling(values, &prices);
-        Relaxed { prices, ceiling }
+        let basis = self.linear.basis().iter().map(|column| self.items[*column] as u32).collect();
+        Relaxed { prices, ceiling, basis, groups: self.groups.clone() }
     }
 
     /// The solution rounded down, or with one broken count rounded up, topped up by what is worth

@@ -118,6 +118,55 @@ impl Linear {
         self.in_basis[column]
     }
 
+    /// The columns in the basis, ascending.
+    pub(super) fn basis(&self) -> Vec<usize> {
+        let column = |member: &Member| match member {
+            Member::Column(column) => Some(*column),
+            Member::Slack(_) => None,
+        };
+        let mut columns: Vec<usize> = self.basis.iter().filter_map(column).collect();
+        columns.sort_unstable();
+        columns
+    }
+
+    /// Starts from a basis that has these columns, where there is one without a negative price.
+    pub(super) fn start(&mut self, columns: &[usize]) {
+        for column in columns {
+            // A column that was brought in takes the place of the slack that it leaves most of.
+            let height = self.height;
+            let entry = |row: usize| -> f64 {
+                let line = &self.inverse[row * height..(row + 1) * height];
+                line.iter().enumerate().map(|(at, x)| x * self.entry(at, *column)).sum()
+            };
+            let slacks = (0..height).filter(|row| matches!(self.basis[*row], Member::Slack(_)));
+            let place = slacks
+                .map(|row| (entry(row).abs(), row))
+                .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
+            if let Some((size, row)) = place
+                && size > 1e-6
+            {
+                if let Member::Slack(slack) = self.basis[row] {
+                    self.slack_in_basis[slack] = false;
+                }
+                self.pivot(row, *column);
+            }
+        }
+        if self.raw_prices().iter().any(|price| *price < 0.0) {
+            self.reset();
+        }
+    }
+
+    /// The basis of slacks.
+    fn reset(&mut self) {
+        self.in_basis.fill(false);
+        self.slack_in_basis.fill(true);
+        self.inverse.fill(0.0);
+        for row in 0..self.height {
+            self.basis[row] = Member::Slack(row);
+            self.inverse[row * self.height + row] = 1.0;
+        }
+    }
+
     /// The programme with some columns alone, which must include those in the basis, written into
     /// another that exists for its memory.
     pub(super) fn keep_into(&self, keep: &[u32], into: &mut Self) {
@@ -156,6 +205,7 @@ impl Linear {
         self.price();
         self.settle();
         let mut bound = self.bound();
+        let mut stale = false;
         for _ in 0..40 + 10 * self.height {
             if bound <= enough {
                 break;
@@ -165,8 +215,15 @@ impl Linear {
             if !self.step(row, above) {
                 break;
             }
+            stale = true;
+            if enough > 0.0 {
+                bound = self.bound();
+            }
+        }
+        if stale {
+            // The steps only add to what was there; this is free of their rounding.
             self.price();
-            bound = bound.min(self.bound());
+            bound = self.bound();
         }
         bound
     }
@@ -174,22 +231,25 @@ impl Linear {
     /// The over-estimate that the prices give.
     fn bound(&self) -> f64 {
         let rows: f64 = self.prices.iter().zip(&self.room).map(|(u, b)| u.max(0.0) * b).sum();
-        let columns: f64 = self.gain.iter().zip(&self.most).map(|(g, m)| g.max(0.0) * m).sum();
-        rows + columns
+        rows + dot(&self.gain, &self.most, |gain, most| gain.max(0.0) * most)
     }
 
-    /// Prices of the basis, and what each column gains beyond them.
-    fn price(&mut self) {
-        self.prices.fill(0.0);
+    /// The prices of the basis, not cleared of signs.
+    fn raw_prices(&self) -> Vec<f64> {
+        let mut prices = vec![0.0; self.height];
         for (at, member) in self.basis.iter().enumerate() {
             if let Member::Column(column) = member {
                 let value = self.value[*column];
                 let line = &self.inverse[at * self.height..(at + 1) * self.height];
-                self.prices.iter_mut().zip(line).for_each(|(price, inverse)| {
-                    *price += value * inverse;
-                });
+                prices.iter_mut().zip(line).for_each(|(price, inverse)| *price += value * inverse);
             }
         }
+        prices
+    }
+
+    /// Prices of the basis, and what each column gains beyond them.
+    fn price(&mut self) {
+        self.prices = self.raw_prices();
         self.prices.iter_mut().for_each(|price| *price = price.max(0.0));
         self.gain.copy_from_slice(&self.value);
         for (row, price) in self.prices.iter().enumerate().filter(|(_, price)| **price > 0.0) {
@@ -211,14 +271,15 @@ impl Linear {
 
     /// How much of each member of the basis there is.
     fn hold(&mut self) {
+        self.slopes.clear();
+        self.slopes.extend((0..self.width).map(|column| {
+            let at_top = self.at_top[column] && !self.in_basis[column];
+            if at_top { self.most[column] } else { 0.0 }
+        }));
         let mut left = self.room.clone();
-        for (row, left) in left.iter_mut().enumerate() {
-            let entries = &self.entries[row * self.width..(row + 1) * self.width];
-            for column in 0..self.width {
-                if self.at_top[column] && !self.in_basis[column] {
-                    *left -= entries[column] * self.most[column];
-                }
-            }
+        for (left, entries) in left.iter_mut().zip(self.entries.chunks_exact(self.width.max(1))) {
+            *left -=
+                entries.iter().zip(&self.slopes).map(|(entry, count)| entry * count).sum::<f64>();
         }
         self.held.clear();
         for line in self.inverse.chunks_exact(self.height.max(1)).take(self.height) {
@@ -283,6 +344,12 @@ impl Linear {
         };
         let Some(passed) = split(&mut self.breaks, outside) else { return false };
         let entering = self.breaks[passed].1 as usize;
+        // What the step makes of the prices and gains.
+        let length = self.breaks[passed].0;
+        for (price, factor) in self.prices.iter_mut().zip(&line) {
+            *price = (*price - length * factor).max(0.0);
+        }
+        self.gain.iter_mut().zip(&self.slopes).for_each(|(gain, slope)| *gain += length * slope);
         for (_, column, _) in &self.breaks[..passed] {
             // Slacks have no upper bound, so none is passed.
             let at_top = &mut self.at_top[*column as usize];
@@ -345,6 +412,19 @@ impl Linear {
             }
         }
     }
+}
+
+/// A sum over two lists, in four sums side by side.
+fn dot(a: &[f64], b: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
+    let (mut fours, others) = (a.chunks_exact(4).zip(b.chunks_exact(4)), a.len() / 4 * 4);
+    let sums = fours.by_ref().fold([0.0; 4], |mut sums, (a, b)| {
+        for at in 0..4 {
+            sums[at] += term(a[at], b[at]);
+        }
+        sums
+    });
+    let rest: f64 = a[others..].iter().zip(&b[others..]).map(|(a, b)| term(*a, *b)).sum();
+    sums.iter().sum::<f64>() + rest
 }
 
 fn pick<T: Copy>(from: &[T], keep: &[u32], into: &mut Vec<T>) {
