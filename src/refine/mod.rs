@@ -2,3 +2,5 @@
 
 #[cfg_attr(not(test), expect(dead_code, reason = "column generation will call it"))]
 mod knapsack;
+#[cfg_attr(not(test), expect(dead_code, reason = "column generation will call it"))]
+mod prove;

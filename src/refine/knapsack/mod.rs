@@ -23,12 +23,15 @@
 //! References: Gilmore and Gomory 1966; Kellerer, Pferschy and Pisinger 2004, "Knapsack Problems".
 
 mod branch;
+mod fill;
 mod relax;
+mod root;
 mod table;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
-use relax::Linear;
+use fill::Load;
+pub(super) use root::Root;
 
 /// Steps of search after which a table is made, where one can be made.
 const TRIAL: u32 = 1000;
@@ -177,7 +180,32 @@ impl Sack {
         self.most[item]
     }
 
-    fn request(&self, item: usize) -> &[i64] {
+    pub(super) fn room(&self) -> &[i64] {
+        &self.room
+    }
+
+    pub(super) fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// The resource that alone can bind, where there is one and no group or conflict matters.
+    pub(super) fn lone_resource(&self) -> Option<usize> {
+        let [resource] = self.binding[..] else { return None };
+        let rules = self.crowded.contains(&true) || self.conflicts.iter().any(|c| !c.is_empty());
+        (!rules).then_some(resource)
+    }
+
+    /// The items that may not share a node with one.
+    pub(super) fn conflicts(&self, item: usize) -> &[u32] {
+        &self.conflicts[item]
+    }
+
+    /// The groups that an item counts in and that can bind, with how much it counts.
+    pub(super) fn counted(&self, item: usize) -> &[(u32, i64)] {
+        &self.counted[item]
+    }
+
+    pub(super) fn request(&self, item: usize) -> &[i64] {
         let width = self.room.len();
         &self.requests[item * width..(item + 1) * width]
     }
@@ -287,35 +315,6 @@ impl Sack {
             load.put(self, *item as usize, count) == count
         })
     }
-
-    /// The linear relaxation, with those groups as rows that its solution would break otherwise.
-    fn root(&self, values: &[f64], last: Option<&Relaxed>) -> Root {
-        let worthy =
-            |item: &usize| self.most[*item] > 0 && values.get(*item).is_some_and(|v| *v > 0.0);
-        let items: Vec<usize> = (0..self.len()).filter(worthy).collect();
-        let mut linear = Linear::new(
-            items.iter().map(|item| values[*item]).collect(),
-            items.iter().map(|item| self.most[*item] as f64).collect(),
-        );
-        for row in 0..self.binding.len() {
-            let share = self.share(row);
-            linear.add_row(items.iter().map(|item| share[*item]), 1.0);
-        }
-        let mut root = Root { items, linear, groups: Vec::new(), solution: Vec::new() };
-        if let Some(last) = last {
-            last.groups.iter().for_each(|group| root.add_group(self, *group));
-            let column = |item: &u32| root.items.binary_search(&(*item as usize)).ok();
-            let columns: Vec<usize> = last.basis.iter().filter_map(column).collect();
-            root.linear.start(&columns);
-        }
-        root.linear.solve(f64::NEG_INFINITY);
-        root.linear.solution(&mut root.solution);
-        while root.add_groups(self) {
-            root.linear.solve(f64::NEG_INFINITY);
-            root.linear.solution(&mut root.solution);
-        }
-        root
-    }
 }
 
 impl Group {
@@ -346,167 +345,4 @@ fn limit(room: &[i64], item: &Item) -> i64 {
         }
     }
     most
-}
-
-/// The relaxation of a sack for some values.
-#[derive(Clone, Debug)]
-struct Root {
-    /// The item of each column: those worth something.
-    items: Vec<usize>,
-    linear: Linear,
-    /// The group of each row beyond the resources.
-    groups: Vec<usize>,
-    solution: Vec<f64>,
-}
-
-impl Root {
-    /// Makes rows of the groups that the solution breaks; `false` where there are none.
-    fn add_groups(&mut self, sack: &Sack) -> bool {
-        let mut held = vec![0.0; sack.groups.len()];
-        for (item, count) in self.items.iter().zip(&self.solution).filter(|(_, x)| **x > 0.0) {
-            for (group, each) in &sack.counted[*item] {
-                held[*group as usize] += *each as f64 * count;
-            }
-        }
-        let mut found = false;
-        for (group, held) in held.into_iter().enumerate() {
-            let most = sack.groups[group].most as f64;
-            if held > most * (1.0 + 1e-7) && !self.groups.contains(&group) {
-                self.add_group(sack, group);
-                found = true;
-            }
-        }
-        found
-    }
-
-    fn add_group(&mut self, sack: &Sack, group: usize) {
-        let Group { most, members } = &sack.groups[group];
-        let share = |item: &usize| {
-            let found = members.binary_search_by_key(item, |(item, _)| *item as usize);
-            found.map_or(0.0, |at| members[at].1 as f64 / *most as f64)
-        };
-        self.linear.add_row(self.items.iter().map(share), 1.0);
-        self.groups.push(group);
-    }
-
-    fn relaxed(&self, sack: &Sack, values: &[f64]) -> Relaxed {
-        let mut prices = vec![0.0; sack.room.len() + sack.groups.len()];
-        let groups = self.groups.iter().map(|group| sack.room.len() + group);
-        let rows = sack.binding.iter().copied().chain(groups);
-        rows.zip(&self.linear.prices).for_each(|(row, price)| prices[row] = *price);
-        let ceiling = sack.ceiling(values, &prices);
-        let basis = self.linear.basis().iter().map(|column| self.items[*column] as u32).collect();
-        Relaxed { prices, ceiling, basis, groups: self.groups.clone() }
-    }
-
-    /// The solution rounded down, or with one broken count rounded up, topped up by what is worth
-    /// most for the prices of what it takes.
-    fn fill(&mut self, sack: &Sack, values: &[f64]) -> Filled {
-        let linear = &self.linear;
-        // What a column is worth beyond its price, in relation to that: never NaN, for both are finite.
-        let excess = |column: usize| {
-            let price = linear.value[column] - linear.gain[column];
-            linear.gain[column] / price.max(1e-12 * linear.value[column])
-        };
-        let mut order: Vec<(f64, u32)> =
-            (0..self.items.len()).map(|column| (excess(column), column as u32)).collect();
-        order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        let broken: Vec<usize> = (0..self.items.len())
-            .filter(|column| {
-                let count = self.solution[*column];
-                count - count.floor() > 1e-6 && count.ceil() - count > 1e-6
-            })
-            .collect();
-        let mut best = Filled::default();
-        for up in std::iter::once(None).chain(broken.into_iter().map(Some)) {
-            let mut load = Load::new(sack);
-            if let Some(column) = up {
-                load.put(sack, self.items[column], self.solution[column].ceil() as i64);
-            }
-            for (_, column) in &order {
-                let count = (self.solution[*column as usize] + 1e-6).floor() as i64;
-                if count > 0 && up != Some(*column as usize) {
-                    load.put(sack, self.items[*column as usize], count);
-                }
-            }
-            for (_, column) in &order {
-                load.put(sack, self.items[*column as usize], i64::MAX);
-            }
-            let filled = load.finish(values);
-            if filled.value > best.value {
-                best = filled;
-            }
-        }
-        best
-    }
-}
-
-/// What a node holds while it is being filled, in integers.
-#[derive(Clone, Debug)]
-struct Load {
-    free: Vec<i64>,
-    /// What each group may still count.
-    open: Vec<i64>,
-    /// By item.
-    counts: Vec<i64>,
-    held: Vec<u32>,
-}
-
-impl Load {
-    fn new(sack: &Sack) -> Self {
-        Self {
-            free: sack.room.clone(),
-            open: sack.groups.iter().map(|group| group.most).collect(),
-            counts: vec![0; sack.len()],
-            held: Vec::new(),
-        }
-    }
-
-    /// Adds as many of an item as the rules allow, up to `count`.
-    fn put(&mut self, sack: &Sack, item: usize, count: i64) -> i64 {
-        let mut count = count.min(sack.most[item] - self.counts[item]);
-        let request = sack.request(item);
-        for resource in &sack.binding {
-            let (free, asked) = (self.free[*resource], request[*resource]);
-            if asked > free {
-                return 0;
-            }
-            if asked > 0 && count > 1 {
-                count = count.min(free / asked);
-            }
-        }
-        for (group, each) in &sack.counted[item] {
-            count = count.min(self.open[*group as usize] / each);
-        }
-        if count <= 0 {
-            return 0;
-        }
-        if self.counts[item] == 0 {
-            let barred = |other: &u32| self.counts[*other as usize] > 0;
-            if sack.conflicts[item].iter().any(barred) {
-                return 0;
-            }
-            self.held.push(item as u32);
-        }
-        for resource in &sack.binding {
-            self.free[*resource] -= count * request[*resource];
-        }
-        for (group, each) in &sack.counted[item] {
-            self.open[*group as usize] -= count * each;
-        }
-        self.counts[item] += count;
-        count
-    }
-
-    fn finish(mut self, values: &[f64]) -> Filled {
-        self.held.sort_unstable();
-        let counts: Vec<(u32, u32)> = self
-            .held
-            .iter()
-            .map(|item| (*item, u32::try_from(self.counts[*item as usize]).unwrap_or(u32::MAX)))
-            .collect();
-        let worth = |(item, count): &(u32, u32)| values[*item as usize] * f64::from(*count);
-        let value = counts.iter().map(worth).sum();
-        Filled { counts, value }
-    }
 }

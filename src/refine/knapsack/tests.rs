@@ -4,16 +4,16 @@ use super::{Group, Item, Sack};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
-struct Case {
+pub(in super::super) struct Case {
     room: Vec<i64>,
     items: Vec<Item>,
     groups: Vec<Group>,
     conflicts: Vec<Vec<u32>>,
-    values: Vec<f64>,
+    pub(in super::super) values: Vec<f64>,
 }
 
 impl Case {
-    fn sack(&self) -> Sack {
+    pub(in super::super) fn sack(&self) -> Sack {
         Sack::new(self.room.clone(), &self.items, self.groups.clone(), &self.conflicts)
     }
 
@@ -36,7 +36,7 @@ impl Case {
     }
 
     /// The most that any counts are worth.
-    fn brute(&self) -> f64 {
+    pub(in super::super) fn brute(&self) -> f64 {
         let mut counts = vec![0; self.items.len()];
         let mut best = 0.0_f64;
         loop {
@@ -62,7 +62,10 @@ impl Case {
 }
 
 /// Few items, so that all counts can be tried; some worth nothing, some that don't fit.
-fn cases(dims: std::ops::RangeInclusive<usize>, rules: bool) -> impl Strategy<Value = Case> {
+pub(in super::super) fn cases(
+    dims: std::ops::RangeInclusive<usize>,
+    rules: bool,
+) -> impl Strategy<Value = Case> {
     (dims, 1..7_usize).prop_flat_map(move |(dims, items)| {
         let item = (prop::collection::vec(0..40_i64, dims), 1..4_u32);
         let group = (1..6_i64, prop::collection::vec((0..items as u32, 1..3_i64), 1..4));
