@@ -56,6 +56,7 @@ pub(crate) fn assemble<'p>(whole: &Context<'_, 'p>, packed: &Packed<'p>) -> Laun
         cost,
         stats: stats(context, state, &chosen, &launches),
         launches,
+        certificate: None,
     }
 }
 

@@ -31,7 +31,7 @@ impl LaunchPlan {
         read_plan(&parse(text)?)
     }
 
-    /// The plan as a JSON document; it reads back as an equal plan.
+    /// The plan as a JSON document; it reads back as an equal plan, which has no certificate.
     #[must_use]
     pub fn to_json(&self) -> String {
         to_text(&write_plan(self))
@@ -93,6 +93,7 @@ fn read_plan(document: &Value<'_>) -> Result<LaunchPlan, Error> {
             proof: Proof::None,
         }),
         stats: fields.optional("stats", read_stats).unwrap_or_default(),
+        certificate: None,
     };
     faults.into_result(&LISTS)?;
     Ok(plan)

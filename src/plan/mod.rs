@@ -1,10 +1,12 @@
 //! The answer of a launch: what to create, what goes where, what has no place, what it costs.
 
+pub mod certificate;
 #[cfg(feature = "serde")]
 mod document;
 mod preference;
 mod table;
 
+pub use certificate::Certificate;
 pub use preference::{PreferenceKind, PreferenceShare};
 
 use crate::explain::Reason;
@@ -15,8 +17,9 @@ use std::sync::Arc;
 /// What to launch for the pending pods, and at what cost.
 ///
 /// Launches are sorted by node pool, instance type, zone, capacity type, reservation and first pod;
-/// bindings and unschedulable pods by pod.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// bindings and unschedulable pods by pod. Plans are equal if their documents are: certificates play no
+/// part.
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct LaunchPlan {
     pub(crate) launches: Vec<Launch>,
@@ -24,6 +27,7 @@ pub struct LaunchPlan {
     pub(crate) unschedulable: Vec<Unschedulable>,
     pub(crate) cost: Cost,
     pub(crate) stats: BTreeMap<Arc<str>, u64>,
+    pub(crate) certificate: Option<Arc<Certificate>>,
 }
 
 /// One node to create. Launches alike but for their pods share one [`LaunchSpec`].
@@ -130,6 +134,19 @@ impl Cost {
     }
 }
 
+impl PartialEq for LaunchPlan {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { launches, bindings, unschedulable, cost, stats, certificate: _ } = self;
+        *launches == other.launches
+            && *bindings == other.bindings
+            && *unschedulable == other.unschedulable
+            && *cost == other.cost
+            && *stats == other.stats
+    }
+}
+
+impl Eq for LaunchPlan {}
+
 impl LaunchPlan {
     /// The nodes to create.
     #[must_use]
@@ -153,6 +170,19 @@ impl LaunchPlan {
     #[must_use]
     pub fn cost(&self) -> Cost {
         self.cost
+    }
+
+    /// The proof of the cost's lower bound, for a plan that [`provision`](crate::provision()) made; none
+    /// where the bound is 0, and none of a plan that was read from a document.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_deref()
+    }
+
+    /// The same plan with this certificate, to be checked by [`verify`](crate::verify()): one that was
+    /// read from its document, say.
+    pub fn with_certificate(self, certificate: Certificate) -> Self {
+        Self { certificate: Some(Arc::new(certificate)), ..self }
     }
 
     /// How much of the pods' preferences the plan honours, by kind; kinds that no placed pod has, or

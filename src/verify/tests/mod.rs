@@ -145,6 +145,7 @@ fn plan(launches: Vec<Launch>) -> LaunchPlan {
             proof,
         },
         stats: BTreeMap::new(),
+        certificate: None,
     }
 }
 

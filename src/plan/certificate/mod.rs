@@ -1,0 +1,232 @@
+//! Certificates of lower bounds: why no other plan costs less, in numbers that anyone can check.
+//!
+//! # What is claimed
+//!
+//! Take any plan that places the pods that this one places, those on launches on pools of the same
+//! weights or on running nodes, and in which each pod honours the preferences that it honours here. It
+//! costs at least the certificate's bound, fees included.
+//!
+//! # Why
+//!
+//! A certificate gives pods *values* such that no node is worth more than it costs. Let `n_j` be how many
+//! pods of the kind `j` are counted and `v_j ≥ 0` their value.
+//!
+//! - For each way to launch a node there is a proof that the pods on it are worth at most its price and
+//!   the fee, plus what it is charged for: a price for each unit of a limited resource that it counts
+//!   against its pool's limit, and a price for a reservation that it draws on.
+//! - For each running node there is a proof that the pods which can still go there are worth at most
+//!   `f_e`.
+//!
+//! Add this up over the nodes of a plan. Every counted pod is on one of them, no limit and no reservation
+//! gives more than it has, and so the plan costs at least
+//!
+//! ```text
+//! Σ_j n_j v_j − Σ (price of a limit × what is left of it)
+//!             − Σ (price of a reservation × the nodes that it has left) − Σ_e f_e
+//! ```
+//!
+//! rounded up to a whole billionth, and to a multiple of what all launches' costs are multiples of. Which
+//! numbers a certificate has plays no part in why this is true, so it doesn't matter how they were found.
+//!
+//! # Worth of a node
+//!
+//! What the pods on a node are worth at most is proved by a tree ([`WorthProof`]). Its leaves are prices
+//! for what the node has: pods can't be worth more than the resources that they take, at these prices,
+//! and what is left of their values. Its inner nodes tell cases apart: few or many pods of a kind; one of
+//! two kinds that can't share a node, or the other; a label that a launch leaves open.
+//!
+//! # Units
+//!
+//! All amounts of money are integers in units of 2^-[`POINT`] billionths per hour; prices of resources are
+//! per millicore of cpu and per unit of everything else. Nothing is rounded before the end.
+
+#[cfg(feature = "serde")]
+mod document;
+
+use crate::model::{Price, Requirement};
+use std::sync::Arc;
+
+/// Bits behind the point: amounts in a certificate are in units of 2^-40 billionths per hour.
+pub const POINT: u32 = 40;
+
+/// A proof of a lower bound, in integers.
+///
+/// [`verify`](crate::verify()) checks it against the problem and the plan, and says which bound it proves.
+/// The plan's document doesn't hold it; it has a document of its own, in which amounts are texts with
+/// decimal integers.
+///
+/// The fields are public, so it can be looked at, shown and changed; a changed certificate proves what it
+/// proves, or nothing.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Certificate {
+    /// The fee per node and hour of every launch: a part of what is claimed.
+    pub node_fee: Price,
+    /// The resources for which proofs have prices, in their order.
+    pub resources: Vec<Arc<str>>,
+    /// The pods that are counted, with what they are worth.
+    pub pods: Vec<PodValue>,
+    /// Pods of which a node holds few together.
+    pub groups: Vec<Group>,
+    /// What launches are charged for limits of their pools.
+    pub limits: Vec<LimitPrice>,
+    /// What launches are charged for reservations.
+    pub reservations: Vec<ReservationPrice>,
+    /// Why launches are worth no more than they cost.
+    pub offerings: Vec<OfferingProof>,
+    /// What running nodes that can take some of the pods are worth at most.
+    pub nodes: Vec<NodeProof>,
+    /// The proofs that offerings and nodes refer to by position. One that refers to others comes after
+    /// them.
+    pub proofs: Vec<WorthProof>,
+}
+
+/// Pods that a certificate counts, all of one value.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct PodValue {
+    /// "namespace/name" of the problem's entries that they are of, replicas not told apart.
+    ///
+    /// A proof takes it that each of these can be wherever one of them can and that it asks for the least
+    /// that any of them does, so they had better be alike.
+    pub entries: Vec<Arc<str>>,
+    /// The weight of the pools that launch the nodes which the plan puts these on, and which others
+    /// may put them on; running nodes may have them too.
+    ///
+    /// `None`: those that the plan puts on running nodes, and others may put anywhere.
+    pub weight: Option<i32>,
+    /// The terms of preferred node affinity that each of these honours in the plan, by position in the
+    /// pod's list, ascending.
+    pub honours: Vec<u32>,
+    /// Whether each of these is on a node of which it tolerates all `PreferNoSchedule` taints in the plan.
+    pub untainted: bool,
+    /// Whether these are the pods for which no running node has room, whichever those are: of all pods
+    /// that the plan has of these entries, this weight and so on, running nodes can take so few that
+    /// `count` are left.
+    pub beyond_running: bool,
+    /// How many of these are counted.
+    pub count: u32,
+    /// What each of these is worth, not below zero.
+    pub value: i128,
+}
+
+/// Pods of which any two keep each other off their nodes.
+///
+/// Only one of its kinds of pods can be on a node, so of what they count for there is at most `most`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Group {
+    /// Positions in [`Certificate::pods`], with what each pod counts for.
+    pub pods: Vec<(u32, u32)>,
+    /// What the pods of the group that are on one node count for together, at most.
+    pub most: u32,
+}
+
+/// What launches of a pool are charged for a resource that the pool limits.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct LimitPrice {
+    /// The pool.
+    pub node_pool: Arc<str>,
+    /// The resource, or `nodes`.
+    pub resource: Arc<str>,
+    /// What a unit of it costs (a millicore of cpu), not below zero.
+    pub price: i128,
+}
+
+/// What launches are charged for drawing on a reservation.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ReservationPrice {
+    /// The reservation.
+    pub id: Arc<str>,
+    /// What a node of it costs, not below zero.
+    pub price: i128,
+}
+
+/// Why pods on a launch are worth no more than it costs.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct OfferingProof {
+    /// The pool that launches it.
+    pub node_pool: Arc<str>,
+    /// The instance type.
+    pub instance_type: Arc<str>,
+    /// Which of the type's offerings, by position in [`InstanceType`](crate::InstanceType)'s list.
+    pub offerings: Vec<u32>,
+    /// The position of the proof in [`Certificate::proofs`].
+    pub proof: u32,
+}
+
+/// What the pods that can still go to a running node are worth at most.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct NodeProof {
+    /// The node's name.
+    pub node: Arc<str>,
+    /// The position of the proof in [`Certificate::proofs`].
+    pub proof: u32,
+}
+
+/// Why the pods on a node are worth at most so much.
+///
+/// It proves something of a node that has so much of each resource for pods, and may hold so many pods
+/// `a_j` of each kind `j`: to begin with at least none, and at most as many as there are, as fit and as
+/// share a node. Cases narrow this down. Other proofs are meant by their positions in
+/// [`Certificate::proofs`], which are below that of the proof itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum WorthProof {
+    /// The node is worth at most what it has, at these prices, and what they leave of the pods' values:
+    ///
+    /// ```text
+    /// Σ_d price_d C_d + Σ_g price_g most_g + Σ_j max (v_j − Σ_d price_d r_jd − Σ_g price_g e_jg) a_j
+    /// ```
+    ///
+    /// with the node's capacity `C_d`, the pods' requests `r_jd`, and what they count for in groups,
+    /// `e_jg`.
+    Priced {
+        /// The price of a unit of each resource, in the order of [`Certificate::resources`]; none is below
+        /// zero.
+        resources: Vec<i128>,
+        /// The price of each group, in the order of [`Certificate::groups`], none below zero; empty where
+        /// all are zero.
+        groups: Vec<i128>,
+    },
+    /// There is no such node: the pods that are there at least ask for more than it has.
+    Full {
+        /// The position of the resource in [`Certificate::resources`].
+        resource: u32,
+    },
+    /// There are few pods of a kind, or many.
+    Split {
+        /// The position in [`Certificate::pods`].
+        pod: u32,
+        /// How many are many.
+        count: u32,
+        /// The proof for fewer.
+        fewer: u32,
+        /// The proof for so many or more.
+        more: u32,
+    },
+    /// Two kinds of pods that keep each other off their nodes: one of them isn't there.
+    Apart {
+        /// The position of one in [`Certificate::pods`].
+        pod: u32,
+        /// The position of the other.
+        other: u32,
+        /// The proof for a node without the one.
+        without_pod: u32,
+        /// The proof for a node without the other.
+        without_other: u32,
+    },
+    /// A label that a launch leaves open: it meets a requirement, or it doesn't.
+    Label {
+        /// The requirement.
+        requirement: Requirement,
+        /// The proof for a node that meets it.
+        meets: u32,
+        /// The proof for one that doesn't.
+        fails: u32,
+    },
+}
