@@ -15,19 +15,22 @@
 )]
 
 use plimsoll::model::PriceOverlay;
-use plimsoll::{Effort, Error, Options, PreferencePolicy, Price, Problem, Solver, verify};
+use plimsoll::{
+    Effort, Error, Limits, Options, PreferencePolicy, Price, Problem, Solver, Stop, verify,
+};
 use std::process::ExitCode;
 use std::time::Instant;
 
 /// What a unit of weight costs per hour that isn't honoured, where preferences are priced.
 const WISH_PRICE: Price = Price::from_nanos(1_000_000);
 
-const USAGE: &str = "usage: plan [PROBLEM.json] [--overlay FILE.json] [--node-fee USD] [--preferences respect|ignore|priced] [--baseline] [--json]
+const USAGE: &str = "usage: plan [PROBLEM.json] [--overlay FILE.json] [--node-fee USD] [--preferences respect|ignore|priced] [--refine SECONDS] [--baseline] [--json]
 
   PROBLEM.json    the problem document; bundled data by default
   --overlay FILE  a list of price overlays, applied in its order
   --node-fee USD  a fee per node and hour, part of what is minimised
   --preferences   what preferences count for: respect, ignore, or priced (0.001 an hour for each unit of weight)
+  --refine SECS   bring the plan and its bound together for so many seconds
   --baseline      first fit decreasing, blind to prices, to compare with
   --json          print the plan document instead of a table";
 
@@ -53,6 +56,8 @@ struct Arguments {
     path: Option<String>,
     overlays: Option<String>,
     options: Options,
+    /// For how many seconds to refine.
+    refine: Option<f64>,
     json: bool,
     help: bool,
 }
@@ -92,7 +97,12 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Failure> 
                     _ => return Err(refused("--preferences needs respect, ignore or priced")),
                 };
             }
-            "--refine" => return Err(refused("--refine isn't available in this version")),
+            "--refine" => {
+                let seconds = words.next().ok_or_else(|| refused("--refine needs seconds"))?;
+                let seconds = seconds.parse().ok().filter(|seconds| *seconds >= 0.0);
+                arguments.refine =
+                    Some(seconds.ok_or_else(|| refused("--refine needs a number of seconds"))?);
+            }
             flag if flag.starts_with('-') => {
                 return Err(refused(format!("{flag} isn't known\n{USAGE}")));
             }
@@ -106,6 +116,10 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Failure> 
 fn read(path: &str) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| refused(format!("{path}: {error}")))
 }
+
+/// Of the seconds to refine, the share after which the search is told to stop: proving its bound takes the
+/// rest.
+const SEARCH: f64 = 0.85;
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.help {
@@ -122,7 +136,14 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 
     let start = Instant::now();
-    let plan = Solver::new(&problem)?.provision(&arguments.options)?;
+    let mut options = arguments.options.clone();
+    if let Some(seconds) = arguments.refine {
+        let mut limits = Limits::default();
+        (limits.rounds, limits.attempts) = (u64::MAX, u64::MAX);
+        options.effort = Effort::Refine(limits);
+        options.stop = Stop::when(move || start.elapsed().as_secs_f64() >= SEARCH * seconds);
+    }
+    let plan = Solver::new(&problem)?.provision(&options)?;
     let seconds = start.elapsed().as_secs_f64();
 
     if let Err(violations) = verify(&problem, &plan) {

@@ -25,8 +25,8 @@ pub use model::{
 };
 pub use plan::LaunchPlan;
 pub use solver::{
-    Effort, MinValuesPolicy, Objective, Options, PreferencePolicy, ReservedPolicy, Solver,
-    provision,
+    Effort, Limits, MinValuesPolicy, Objective, Options, PreferencePolicy, ReservedPolicy, Solver,
+    Stop, provision,
 };
 pub use verify::{Verified, Violations, verify};
 

@@ -5,9 +5,12 @@ use crate::error::{Error, InvalidInput};
 use crate::model::{Price, Problem};
 use crate::pack::{self, Context};
 use crate::plan::LaunchPlan;
+use crate::refine;
+use std::fmt;
+use std::sync::Arc;
 
 /// How a plan is to be made; the defaults are what most people want.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Options {
     /// How much work to spend.
@@ -20,6 +23,8 @@ pub struct Options {
     pub min_values: MinValuesPolicy,
     /// What to do when a reservation is used up.
     pub reserved: ReservedPolicy,
+    /// When to end refinement early; by default never.
+    pub stop: Stop,
 }
 
 /// How much work to spend on a plan.
@@ -31,6 +36,65 @@ pub enum Effort {
     /// The price-aware packer.
     #[default]
     Greedy,
+    /// The price-aware packer, and then column generation: a bound and a plan that come to meet each
+    /// other, until the limits are reached, [`Options::stop`] says so, or the plan is proved to be the
+    /// cheapest.
+    ///
+    /// The plan is never dearer than that of [`Effort::Greedy`].
+    Refine(Limits),
+}
+
+/// How much work refinement may take, counted in units of work, so that the same limits give the same
+/// plan.
+///
+/// The defaults are for some ten thousand pods and some tens of seconds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Rounds of column generation, for the bound and for the plan together.
+    pub rounds: u64,
+    /// Attempts to take a part of the plan apart and to pack it better.
+    pub attempts: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { rounds: 4_000, attempts: 1_000 }
+    }
+}
+
+/// A caller's wish to end refinement early, looked at again and again while it runs.
+///
+/// It is the only way in which a clock can have a part in a plan.
+///
+/// # Examples
+/// ```
+/// use plimsoll::{Effort, Options, Stop};
+/// use std::time::{Duration, Instant};
+///
+/// let mut options = Options::default();
+/// options.effort = Effort::Refine(Default::default());
+/// let end = Instant::now() + Duration::from_secs(10);
+/// options.stop = Stop::when(move || Instant::now() >= end);
+/// ```
+#[derive(Clone, Default)]
+pub struct Stop(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
+
+impl Stop {
+    /// Stops once `wish` says so; it may be asked from several threads, and often.
+    pub fn when(wish: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(wish)))
+    }
+
+    fn now(&self) -> bool {
+        self.0.as_ref().is_some_and(|wish| wish())
+    }
+}
+
+impl fmt::Debug for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Stop::when(..)" } else { "Stop(never)" })
+    }
 }
 
 /// What is minimised: the launches' prices, plus a fee for each node.
@@ -150,6 +214,14 @@ impl<'p> Solver<'p> {
         let plan = match options.effort {
             Effort::FirstFit => pack::plan_first_fit(&context),
             Effort::Greedy => pack::plan(&context),
+            Effort::Refine(limits) => {
+                let mut packed = pack::packed(&context);
+                let stop = || options.stop.now();
+                let mut work =
+                    refine::Work { rounds: limits.rounds, attempts: limits.attempts, stop: &stop };
+                refine::refine(&context, &mut packed, &mut work);
+                pack::assemble(&context, &packed)
+            }
         };
         let launched: usize = plan.launches().iter().map(|launch| launch.pods().len()).sum();
         let named = launched + plan.bindings().len() + plan.unschedulable().len();

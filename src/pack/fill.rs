@@ -295,7 +295,7 @@ fn direction(parts: &[i64]) -> u64 {
 
 /// A node while it is being filled.
 #[derive(Clone, Debug)]
-pub(super) struct Node<'a> {
+pub(crate) struct Node<'a> {
     context: &'a Context<'a, 'a>,
     room: &'a Room<'a>,
     held: &'a [(ClassId, u32)],
@@ -313,7 +313,7 @@ pub(super) struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    fn new(
+    pub(crate) fn new(
         context: &'a Context<'a, 'a>,
         room: &'a Room<'a>,
         held: &'a [(ClassId, u32)],
@@ -373,7 +373,7 @@ impl<'a> Node<'a> {
     }
 
     /// How many more pods of a class the node can take, of those that are left.
-    pub(super) fn takes(&self, id: ClassId) -> u32 {
+    pub(crate) fn takes(&self, id: ClassId) -> u32 {
         let count = self.takes_by_rules(id);
         match &self.minimums {
             Some(minimums) if count > 0 => {
@@ -429,7 +429,7 @@ impl<'a> Node<'a> {
         fits(&free, &class.request, most)
     }
 
-    pub(super) fn put(&mut self, id: ClassId, count: u32, worth: i64) {
+    pub(crate) fn put(&mut self, id: ClassId, count: u32, worth: i64) {
         let class = self.context.class(id);
         for (free, asked) in self.free.iter_mut().zip(&class.request) {
             *free -= asked * i64::from(count);

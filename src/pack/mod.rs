@@ -30,25 +30,35 @@ mod specify;
 mod state;
 mod top_up;
 
-pub(crate) use state::Context;
+pub(crate) use assemble::assemble;
+pub(crate) use choose::Packed;
+pub(crate) use fill::Node;
+pub(crate) use right_size::right_size;
+pub(crate) use running::{alike, room as room_of};
+pub(crate) use specify::chosen;
+pub(crate) use state::{Context, Group, Place, Room, State};
 
 use crate::compile::{ClassId, Compiled};
 use crate::parallel;
 use crate::plan::LaunchPlan;
 use fill::{SEARCHED, Style};
 use greedy::{MANY, Tier};
-use state::State;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 /// Plans for the pending pods, cheaply.
 pub(crate) fn plan(context: &Context<'_, '_>) -> LaunchPlan {
-    assemble::assemble(context, &choose::choose(context, pack))
+    assemble(context, &packed(context))
+}
+
+/// Packs the pending pods, cheaply.
+pub(crate) fn packed<'p>(context: &Context<'_, 'p>) -> Packed<'p> {
+    choose::choose(context, pack)
 }
 
 /// Plans without looking at prices until the end: the baseline to compare with.
 pub(crate) fn plan_first_fit(context: &Context<'_, '_>) -> LaunchPlan {
-    assemble::assemble(context, &choose::choose(context, first_fit::pack))
+    assemble(context, &choose::choose(context, first_fit::pack))
 }
 
 /// With more classes than this, searching is no style of its own: too few nodes would be searched.
@@ -195,7 +205,7 @@ fn buy_all(
             if state.groups.len() == before {
                 break;
             }
-            right_size::right_size(context, state);
+            right_size(context, state);
         }
     }
 }

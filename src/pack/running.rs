@@ -61,7 +61,7 @@ pub(crate) fn fill(
 }
 
 /// The nodes in the order in which they are filled, those that are alike together.
-fn alike(context: &Context<'_, '_>, nodes: &[NodeId]) -> Vec<Vec<NodeId>> {
+pub(crate) fn alike(context: &Context<'_, '_>, nodes: &[NodeId]) -> Vec<Vec<NodeId>> {
     let mut groups: BTreeMap<_, Vec<NodeId>> = BTreeMap::new();
     for node in nodes {
         let running = &context.compiled.nodes[*node];

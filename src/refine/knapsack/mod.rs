@@ -32,6 +32,7 @@ pub(super) mod tests;
 
 use fill::Load;
 pub(super) use root::Root;
+use std::sync::Arc;
 
 /// Steps of search after which a table is made, where one can be made.
 const TRIAL: u32 = 1000;
@@ -58,19 +59,19 @@ pub(super) struct Group {
 pub(super) struct Sack {
     room: Vec<i64>,
     /// By item, then resource.
-    requests: Vec<i64>,
+    requests: Arc<Vec<i64>>,
     most: Vec<i64>,
-    groups: Vec<Group>,
+    groups: Arc<Vec<Group>>,
     /// By item: the groups that it counts in and can bind, and how much.
-    counted: Vec<Vec<(u32, i64)>>,
+    counted: Arc<Vec<Vec<(u32, i64)>>>,
     /// By item: those that may not share a node with it, ascending.
-    conflicts: Vec<Vec<u32>>,
+    conflicts: Arc<Vec<Vec<u32>>>,
     /// The resources that can bind.
     binding: Vec<usize>,
     /// Whether each group can bind.
     crowded: Vec<bool>,
     /// By binding resource, then item: the part of the room that one asks for.
-    shares: Vec<f64>,
+    shares: Arc<Vec<f64>>,
 }
 
 /// Prices of resources, then of groups, each for all of its room, and what they prove.
@@ -150,24 +151,30 @@ impl Sack {
         let requests = items.iter().flat_map(|item| item.request.iter().copied()).collect();
         let mut sack = Self {
             binding: Vec::new(),
-            shares: Vec::new(),
+            shares: Arc::default(),
             room,
-            requests,
+            requests: Arc::new(requests),
             most,
-            groups,
-            counted,
-            conflicts: pairs,
+            groups: Arc::new(groups),
+            counted: Arc::new(counted),
+            conflicts: Arc::new(pairs),
             crowded,
         };
         sack.binding = sack.find_binding();
         let mut shares = Vec::with_capacity(sack.binding.len() * items.len());
-        for resource in &sack.binding {
+        for resource in sack.binding.iter() {
             let all = sack.room[*resource] as f64;
             let share = |item| sack.request(item)[*resource] as f64 / all;
             shares.extend((0..items.len()).map(share));
         }
-        sack.shares = shares;
+        sack.shares = Arc::new(shares);
         sack
+    }
+
+    /// The same with at most so many of each item.
+    pub(super) fn within(&self, most: &[i64]) -> Self {
+        let least = self.most.iter().zip(most).map(|(most, left)| (*most).min(*left).max(0));
+        Self { most: least.collect(), ..self.clone() }
     }
 
     /// How many items there are.

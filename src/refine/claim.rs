@@ -1,0 +1,222 @@
+//! What the bound is a bound for: the pods that a plan places, and what others must keep of it.
+//!
+//! A plan's lower bound speaks of all plans that place the same pods, on pools of the same weights (or
+//! on running nodes), and honour the preferences that this one honours. So pods of one kind are told
+//! apart by the weight of the pool that they are on and by the preferences about nodes that they
+//! honour there; each such *claim* is a class of its own, that may go to the sites which keep it.
+//! Where no node of the plan holds more of a kind than a spread over hosts would have it, soft or not, that
+//! is kept too: a cap for each node, since a fresh node always has none.
+//!
+//! All other rules between pods are left out: a bound without them is a bound all the same.
+
+use crate::bound::Demand;
+use crate::compile::{
+    Bits, Class, ClassId, Compiled, Id, IdVec, KindId, Over, RowId, Rows, Spread,
+};
+use crate::pack::{Context, Group, Packed, Place, chosen};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Pods of one kind of which other plans must keep the same.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Claim {
+    pub(super) kind: KindId,
+    /// The weight of the pools that they are on; `None`: on running nodes, so that they may be anywhere.
+    pub(super) weight: Option<i32>,
+    /// Which terms of their preferred node affinity are honoured.
+    pub(super) terms: Vec<u32>,
+    /// Whether no `PreferNoSchedule` taint of their node is untolerated.
+    pub(super) untainted: bool,
+}
+
+/// The claims of a plan, each a class.
+#[derive(Debug)]
+pub(super) struct Claims<'p> {
+    pub(super) list: Vec<Claim>,
+    /// How many pods.
+    pub(super) counts: Vec<u32>,
+    /// By claim: how many of its pods a node may hold for the sake of spreads over hosts.
+    pub(super) per_node: Vec<Option<u32>>,
+    pub(super) compiled: Compiled<'p>,
+}
+
+impl<'p> Claims<'p> {
+    pub(super) fn of(context: &Context<'_, 'p>, packed: &Packed<'p>) -> Self {
+        let whole = context.compiled;
+        let mut counts: BTreeMap<Claim, u32> = BTreeMap::new();
+        let inner = Context { compiled: packed.compiled(whole), ..*context };
+        let offers = chosen(&inner, &packed.state);
+        for (group, offer) in packed.state.groups.iter().zip(offers) {
+            let sites: Vec<(usize, u32)> = match (&group.place, offer) {
+                (Place::Launch(column), Some(offer)) => {
+                    let pool = inner.compiled.columns[*column].pool;
+                    // Static pools' nodes are launched by every plan, and hold what they hold.
+                    if whole.pools[pool].fixed.is_some() {
+                        continue;
+                    }
+                    vec![(whole.site_of_offer(offer), group.times)]
+                }
+                (Place::Launch(_), None) => continue,
+                (Place::Running(nodes), _) => {
+                    nodes.iter().map(|node| (whole.site_of_node(*node), 1)).collect()
+                }
+            };
+            let weight = match group.place {
+                Place::Launch(column) => Some(inner.compiled.columns[column].weight),
+                Place::Running(_) => None,
+            };
+            for (class, count) in &group.items {
+                if inner.compiled.classes[*class].guest {
+                    continue;
+                }
+                for (kind, each) in &inner.compiled.classes[*class].parts {
+                    for (site, times) in &sites {
+                        let claim = Claim::at(context, *kind, weight, *site);
+                        *counts.entry(claim).or_insert(0) += each * count * times;
+                    }
+                }
+            }
+        }
+        let most = crowds(inner.compiled, &packed.state.groups);
+        let (list, counts): (Vec<Claim>, Vec<u32>) = counts.into_iter().unzip();
+        let per_node: Vec<Option<u32>> =
+            list.iter().map(|claim| cap(context, claim.kind, &most)).collect();
+        let compiled = compiled(whole, &list, &counts, &per_node);
+        Self { list, counts, per_node, compiled }
+    }
+
+    /// One demand for each claim.
+    pub(super) fn demands(&self) -> Vec<Demand> {
+        let demands = self.counts.iter().enumerate().map(|(at, count)| Demand {
+            class: ClassId::from_index(at),
+            weight: None,
+            count: *count,
+            beyond_running: 0,
+        });
+        demands.collect()
+    }
+}
+
+impl Claim {
+    /// What a pod of a kind keeps at a site.
+    fn at(context: &Context<'_, '_>, kind: KindId, weight: Option<i32>, site: usize) -> Self {
+        let base = context.compiled;
+        let mut claim = Self { kind, weight, terms: Vec::new(), untainted: false };
+        if context.wishful {
+            for (at, (_, term)) in (0..).zip(&base.wishes.terms[kind]) {
+                let holds = |atom: &usize| base.grounds.holds[*atom].contains(site);
+                if !term.is_empty() && term.iter().all(holds) {
+                    claim.terms.push(at);
+                }
+            }
+            let list = tolerations(base, kind);
+            claim.untainted = base.wishes.disliked.get(list).copied().unwrap_or(false)
+                && base.wishes.untainted[list].contains(site);
+        }
+        claim
+    }
+
+    /// The sites that keep it.
+    fn sites(&self, base: &Compiled<'_>) -> Bits {
+        let mut sites = Bits::all(base.sites());
+        for term in &self.terms {
+            if let Some((_, term)) = base.wishes.terms[self.kind].get(*term as usize) {
+                term.iter().for_each(|atom| sites.and(&base.grounds.holds[*atom]));
+            }
+        }
+        if self.untainted {
+            sites.and(&base.wishes.untainted[tolerations(base, self.kind)]);
+        }
+        if let Some(weight) = self.weight {
+            for (offer, of) in base.offers.iter() {
+                if base.pools[of.pool].weight != weight {
+                    sites.remove(base.site_of_offer(offer));
+                }
+            }
+        }
+        sites
+    }
+}
+
+fn tolerations(base: &Compiled<'_>, kind: KindId) -> usize {
+    base.grounds.rules.sets()[base.kinds[kind].rules].tolerations
+}
+
+/// For each kind, the most of its pods that any node of a plan holds.
+fn crowds(compiled: &Compiled<'_>, groups: &[Group]) -> BTreeMap<KindId, u32> {
+    let mut most = BTreeMap::new();
+    for group in groups {
+        let mut here: BTreeMap<KindId, u32> = BTreeMap::new();
+        for (class, count) in &group.items {
+            for (kind, each) in &compiled.classes[*class].parts {
+                *here.entry(*kind).or_insert(0) += each * count;
+            }
+        }
+        for (kind, count) in here {
+            let slot = most.entry(kind).or_insert(0);
+            *slot = count.max(*slot);
+        }
+    }
+    most
+}
+
+/// How many pods of a kind a node may hold for the sake of its spreads over hosts that the plan keeps.
+fn cap(context: &Context<'_, '_>, kind: KindId, most: &BTreeMap<KindId, u32>) -> Option<u32> {
+    let topology = &context.compiled.topology;
+    let kept = |spread: &&Spread| {
+        spread.over == Over::Host
+            && topology.selects(spread.selection, kind)
+            && (spread.hard || context.wishful)
+    };
+    let skews = topology.rules[kind].spreads.iter().filter(kept);
+    let caps = skews.map(|spread| u32::try_from(spread.max_skew.max(1)).unwrap_or(u32::MAX));
+    let held = most.get(&kind).copied().unwrap_or(0);
+    caps.filter(|cap| held <= *cap).min()
+}
+
+/// A problem of which each claim is a class.
+fn compiled<'p>(
+    whole: &Compiled<'p>,
+    list: &[Claim],
+    counts: &[u32],
+    per_node: &[Option<u32>],
+) -> Compiled<'p> {
+    let mut of_kind: BTreeMap<KindId, BTreeSet<ClassId>> = BTreeMap::new();
+    for (at, claim) in list.iter().enumerate() {
+        of_kind.entry(claim.kind).or_default().insert(ClassId::from_index(at));
+    }
+    let mut rows = Rows::default();
+    let mut known: BTreeMap<(RowId, &Option<i32>, KindId, &[u32], bool), RowId> = BTreeMap::new();
+    let mut classes: IdVec<ClassId, Class> = IdVec::new();
+    for ((claim, count), per_node) in list.iter().zip(counts).zip(per_node) {
+        let class = &whole.classes[ClassId::from_index(claim.kind.index())];
+        // The kind matters only where it has preferences that are kept.
+        let plain = claim.terms.is_empty() && !claim.untainted;
+        let of = if plain { KindId::from_index(0) } else { claim.kind };
+        let key = (class.row, &claim.weight, of, &claim.terms[..], claim.untainted);
+        let row = *known.entry(key).or_insert_with(|| {
+            let mut row = claim.sites(whole);
+            row.and(&whole.rows[class.row]);
+            rows.number(row)
+        });
+        let id = ClassId::from_index(classes.len());
+        let of_kinds = |other: &ClassId| {
+            of_kind.get(&KindId::from_index(other.index())).into_iter().flatten().copied()
+        };
+        let alone = class.per_node == 1;
+        let mut conflicts: Vec<ClassId> = class.conflicts.iter().flat_map(of_kinds).collect();
+        if alone {
+            conflicts.extend(of_kind.get(&claim.kind).into_iter().flatten());
+        }
+        conflicts.retain(|other| *other != id);
+        conflicts.sort_unstable();
+        conflicts.dedup();
+        let _id = classes.push(Class {
+            count: *count,
+            row,
+            per_node: class.per_node.min(per_node.unwrap_or(u32::MAX)),
+            conflicts,
+            ..class.clone()
+        });
+    }
+    whole.with_classes(classes, rows.rows, IdVec::new())
+}

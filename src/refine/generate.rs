@@ -1,0 +1,353 @@
+//! Column generation: the linear relaxation over all fillings of all bins, and its prices.
+//!
+//! *Problem.* `min Σ c_k x_k` over all patterns `k` (fillings of a bin) such that every pod is covered
+//! and no supply is overdrawn. There are far too many patterns to list.
+//!
+//! *Idea.* Solve the programme with the patterns known so far (the master, [`Master`]). Its dual says
+//! what each pod is worth, `v`, and what each unit of a supply costs, `μ`. A pattern can improve the
+//! master only if it is worth more than its bin costs: `v·a > c + μ·u`. So for each bin the filling
+//! worth most is looked for (a knapsack, [`Sack`]); what is found is added, until nothing is.
+//!
+//! *Bounds.* For any `v, μ ≥ 0` and over-estimates `z̄_t` of what each bin can hold, `θ = min (c_t +
+//! μ·u_t) / z̄_t`, at most 1, makes `θv` a solution of the dual, so no plan costs less than `θ Σ n v − Σ
+//! U μ` (Farley). Bins that cost nothing can't be scaled: what running nodes can hold is paid for by
+//! the price of that very supply. So each round gives a bound, whether the master is solved or not.
+//!
+//! *Stabilisation.* The prices of the first masters swing wildly. Bins are filled at a mixture of the
+//! master's prices and of those that gave the best bound so far; where that finds nothing that
+//! improves the master, less of the latter is mixed in (Wentges smoothing).
+//!
+//! *Screening.* A bin of which the over-estimate at its last prices of resources is no more than it
+//! costs holds no improving pattern; most bins are passed over by that.
+//!
+//! *Cost.* Rounds × (bins screened + some bins filled) + pivots of the master.
+//!
+//! References: Gilmore and Gomory 1961; Farley 1990; Wentges 1997; Lübbecke and Desrosiers 2005.
+
+use super::instance::{Instance, Pattern, Prices};
+use super::knapsack::Relaxed;
+use super::rows::Rows;
+use super::simplex::{Master, Outcome, Row, Sense};
+use crate::parallel;
+use std::collections::BTreeSet;
+
+/// The most patterns that a round adds.
+const BATCH: usize = 24;
+/// The share of the best bound's prices in the prices at which bins are filled, at first.
+const SMOOTH: f64 = 0.7;
+/// Relative differences below this are none.
+const TINY: f64 = 1e-9;
+/// Pivots of the master in a round at most.
+const PIVOTS: u32 = 4000;
+/// Steps of the first exact searches of bins.
+const FIRST_STEPS: u32 = 2_000;
+/// How many bins a round searches exactly where filling them quickly finds nothing.
+const SEARCHED: usize = 16;
+
+/// Why a round was the last one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Round {
+    /// Patterns were added.
+    Improved,
+    /// No pattern improves the relaxation.
+    Converged,
+    /// The search for patterns gave up.
+    Stuck,
+}
+
+/// The relaxation as far as it is solved.
+#[derive(Debug)]
+pub(super) struct Generator<'i, 'c, 'p> {
+    pub(super) instance: &'i Instance<'c, 'p>,
+    master: Master,
+    rows: Rows,
+    pub(super) patterns: Vec<Pattern>,
+    known: BTreeSet<Pattern>,
+    /// For each bin what was found when it was last looked at.
+    screens: Vec<Option<Relaxed>>,
+    pub(super) best: Prices,
+    /// What a cost is divided by, so that the master's numbers are about one.
+    unit: f64,
+    pub(super) care: Care,
+    /// Steps of an exact search of a bin, so far.
+    steps: u32,
+}
+
+/// How far it is worth going.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Care {
+    /// How close the bound and the relaxation come, in proportion, before they count as one.
+    pub(super) close: f64,
+    /// The most steps of an exact search of a bin.
+    pub(super) steps: u32,
+}
+
+/// What looking at one bin found.
+#[derive(Debug, Default)]
+struct Look {
+    /// No filling is worth more.
+    ceiling: f64,
+    relaxed: Option<Relaxed>,
+    found: Option<Pattern>,
+}
+
+impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
+    /// Starts from these patterns and prices, with rows of their own for so many demands.
+    pub(super) fn new(
+        instance: &'i Instance<'c, 'p>,
+        patterns: impl IntoIterator<Item = Pattern>,
+        values: Vec<f64>,
+        own: usize,
+        care: Care,
+    ) -> Self {
+        let dearest = instance.bins.iter().map(|bin| bin.cost as f64).fold(1.0, f64::max);
+        let rows = Rows::of(instance, &values, own);
+        let supplies = vec![0.0; instance.supplies.len()];
+        let unit = dearest / 16.0;
+        let mut generator = Self {
+            instance,
+            master: master(instance, &rows, 4.0 * dearest / unit),
+            rows,
+            patterns: Vec::new(),
+            known: BTreeSet::new(),
+            screens: vec![None; instance.bins.len()],
+            best: Prices { values, supplies, bound: f64::NEG_INFINITY },
+            unit,
+            care,
+            steps: FIRST_STEPS.min(care.steps),
+        };
+        // The bound of the prices that it starts with.
+        let Prices { values, supplies, .. } = generator.best.clone();
+        let looks = generator.look(&values, &supplies, false);
+        let _none = generator.take(looks, values.clone(), supplies.clone(), &values, &supplies);
+        let singles = instance.singles().into_iter().flatten();
+        singles.for_each(|single| generator.add(instance.legal(single)));
+        patterns.into_iter().for_each(|pattern| generator.add(pattern));
+        generator
+    }
+
+    /// Gives more demands rows of their own.
+    pub(super) fn deepen(&mut self, own: usize) {
+        let dearest = self.instance.bins.iter().map(|bin| bin.cost as f64).fold(1.0, f64::max);
+        self.rows = Rows::of(self.instance, &self.best.values, own);
+        self.master = master(self.instance, &self.rows, 4.0 * dearest / self.unit);
+        for pattern in std::mem::take(&mut self.patterns) {
+            self.append(pattern);
+        }
+    }
+
+    /// Whether every demand has a row of its own.
+    pub(super) fn is_whole(&self) -> bool {
+        self.rows.whole
+    }
+
+    /// Adds a pattern that isn't known yet.
+    pub(super) fn add(&mut self, pattern: Pattern) {
+        if !pattern.items.is_empty() && self.known.insert(pattern.clone()) {
+            self.append(pattern);
+        }
+    }
+
+    fn append(&mut self, pattern: Pattern) {
+        let bin = &self.instance.bins[pattern.bin as usize];
+        let first = self.rows.bounds.len() as u32;
+        let covers = self.rows.covered(&pattern.items).into_iter();
+        let uses = bin.uses.iter().map(|(supply, each)| (first + supply, *each as f64));
+        let _column = self.master.add(bin.cost as f64 / self.unit, covers.chain(uses));
+        self.patterns.push(pattern);
+    }
+
+    /// Solves the master and looks for patterns that improve it.
+    pub(super) fn round(&mut self) -> Round {
+        let solved = self.master.solve(PIVOTS);
+        let duals: Vec<f64> =
+            self.master.duals().iter().map(|dual| dual.max(0.0) * self.unit).collect();
+        let (covers, supplies) = duals.split_at(self.rows.bounds.len());
+        let values = &self.rows.values(covers)[..];
+        let objective = self.objective();
+        if solved == Outcome::Optimal && self.best.bound >= objective * (1.0 - self.care.close) {
+            return Round::Converged;
+        }
+        let mut smooth = if self.best.bound > 0.0 { SMOOTH } else { 0.0 };
+        loop {
+            let mix = |(one, other): (&f64, &f64)| smooth * one + (1.0 - smooth) * other;
+            let mixed: Vec<f64> = self.best.values.iter().zip(values).map(mix).collect();
+            let paid: Vec<f64> = self.best.supplies.iter().zip(supplies).map(mix).collect();
+            let looks = self.look(&mixed, &paid, false);
+            if self.take(looks, mixed, paid, values, supplies) > 0 {
+                return Round::Improved;
+            }
+            if smooth == 0.0 {
+                break;
+            }
+            smooth = if smooth > 0.3 { smooth / 2.0 } else { 0.0 };
+        }
+        // Quick fillings find nothing more: search the bins that could hold most for what they cost.
+        loop {
+            let looks = self.look(values, supplies, true);
+            let open = looks
+                .iter()
+                .zip(&self.instance.bins)
+                .any(|(look, bin)| look.ceiling > bin.net(supplies) * (1.0 + self.care.close));
+            if self.take(looks, values.to_vec(), supplies.to_vec(), values, supplies) > 0 {
+                return Round::Improved;
+            }
+            if !open {
+                return Round::Converged;
+            }
+            if self.steps >= self.care.steps {
+                return Round::Stuck;
+            }
+            self.steps = self.care.steps.min(self.steps.max(1) * 4);
+        }
+    }
+
+    /// Fills the bins that could hold more than they cost; to `search` is to search those that are
+    /// the worst.
+    fn look(&self, values: &[f64], supplies: &[f64], search: bool) -> Vec<Look> {
+        let numbers: Vec<usize> = (0..self.instance.bins.len()).collect();
+        let quickly = |number: &usize| {
+            let bin = &self.instance.bins[*number];
+            let worth = bin.worth(values);
+            let net = bin.net(supplies);
+            let last = self.screens[*number].as_ref();
+            if let Some(last) = last {
+                let ceiling = bin.sack.ceiling(&worth, &last.prices);
+                if ceiling <= net {
+                    return Look { ceiling, ..Look::default() };
+                }
+            }
+            let (relaxed, filled) = bin.sack.estimate(&worth, last);
+            let found = (filled.value > net).then(|| bin.pattern(*number, &filled.counts));
+            Look { ceiling: relaxed.ceiling, relaxed: Some(relaxed), found }
+        };
+        let mut looks = parallel::map(&numbers, quickly);
+        if !search {
+            return looks;
+        }
+        let mut open: Vec<(f64, usize)> = Vec::new();
+        for number in numbers {
+            let bin = &self.instance.bins[number];
+            let net = bin.net(supplies);
+            if looks[number].ceiling > net * (1.0 + self.care.close) {
+                open.push((looks[number].ceiling / net.max(1.0), number));
+            }
+        }
+        open.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
+        let mut found = false;
+        for batch in open.chunks(SEARCHED) {
+            let searched = parallel::map(batch, |(_, number)| {
+                let bin = &self.instance.bins[*number];
+                let net = bin.net(supplies);
+                let priced = bin.sack.best(&bin.worth(values), net, self.steps);
+                let better = (priced.value > net * (1.0 + TINY))
+                    .then(|| bin.pattern(*number, &priced.counts));
+                (*number, priced.ceiling.max(net), better)
+            });
+            for (number, ceiling, better) in searched {
+                let look = &mut looks[number];
+                look.ceiling = look.ceiling.min(ceiling);
+                if better.is_some() {
+                    look.found = better;
+                    found = true;
+                }
+            }
+            if found {
+                break;
+            }
+        }
+        looks
+    }
+
+    /// Keeps the bound of prices where it is the best, and adds the patterns that improve the master
+    /// most; how many.
+    fn take(
+        &mut self,
+        looks: Vec<Look>,
+        values: Vec<f64>,
+        supplies: Vec<f64>,
+        of_master: &[f64],
+        supplies_of_master: &[f64],
+    ) -> usize {
+        let instance = self.instance;
+        let ceilings: Vec<f64> = looks.iter().map(|look| look.ceiling).collect();
+        let prices = instance.scaled(values, supplies, &ceilings);
+        if prices.bound > self.best.bound {
+            self.best = prices;
+        }
+        let mut improving: Vec<(f64, Pattern)> = Vec::new();
+        for (number, look) in looks.into_iter().enumerate() {
+            if look.relaxed.is_some() {
+                self.screens[number] = look.relaxed;
+            }
+            let Some(pattern) = look.found else { continue };
+            let pattern = instance.legal(pattern);
+            let bin = &instance.bins[number];
+            let worth: f64 = pattern
+                .items
+                .iter()
+                .map(|(demand, count)| of_master[*demand as usize] * f64::from(*count))
+                .sum();
+            let net = bin.net(supplies_of_master);
+            if worth > net * (1.0 + TINY) + TINY && !self.known.contains(&pattern) {
+                improving.push((net / worth, pattern));
+            }
+        }
+        improving.sort_by(|(one, at), (other, place)| one.total_cmp(other).then(at.cmp(place)));
+        improving.truncate(BATCH);
+        let found = improving.len();
+        improving.into_iter().for_each(|(_, pattern)| self.add(pattern));
+        found
+    }
+
+    /// Makes the most of the master's prices: over-estimates are sharpened by search where they decide
+    /// the bound.
+    pub(super) fn sharpen(&mut self, steps: u32) {
+        let duals: Vec<f64> =
+            self.master.duals().iter().map(|dual| dual.max(0.0) * self.unit).collect();
+        let (covers, supplies) = duals.split_at(self.rows.bounds.len());
+        let values = self.rows.values(covers);
+        let sharp = self.instance.sharpened(values, supplies.to_vec(), steps);
+        if sharp.bound > self.best.bound {
+            self.best = sharp;
+        }
+        let Prices { values, supplies, .. } = self.best.clone();
+        let sharp = self.instance.sharpened(values, supplies, steps);
+        if sharp.bound > self.best.bound {
+            self.best = sharp;
+        }
+    }
+
+    /// How much each bin could hold for what it costs at the best prices: the best first.
+    pub(super) fn efficient(&self) -> Vec<u32> {
+        let mut ranked: Vec<(f64, u32)> = Vec::new();
+        for (number, bin) in (0..).zip(&self.instance.bins) {
+            let worth = bin.worth(&self.best.values);
+            let last = self.screens[number as usize].as_ref();
+            let relaxed = bin.sack.relax(&worth, last);
+            ranked.push((relaxed.ceiling / bin.net(&self.best.supplies).max(1.0), number));
+        }
+        ranked.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
+        ranked.into_iter().map(|(_, number)| number).collect()
+    }
+
+    /// The value of the relaxation over the patterns known, in billionths.
+    pub(super) fn objective(&self) -> f64 {
+        self.master.objective() * self.unit
+    }
+
+    /// The patterns that the relaxation uses, with how often.
+    pub(super) fn solution(&self) -> Vec<(usize, f64)> {
+        self.master.values()
+    }
+}
+
+/// A master without patterns.
+fn master(instance: &Instance<'_, '_>, rows: &Rows, penalty: f64) -> Master {
+    let covers =
+        rows.bounds.iter().map(|bound| Row { sense: Sense::Cover { penalty }, bound: *bound });
+    let supplies = instance.supplies.iter();
+    let supplies = supplies.map(|supply| Row { sense: Sense::Supply, bound: supply.left as f64 });
+    let rows: Vec<Row> = covers.chain(supplies).collect();
+    Master::new(&rows)
+}
