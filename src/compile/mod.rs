@@ -154,6 +154,17 @@ pub(crate) struct Class {
     pub(crate) guest: bool,
 }
 
+impl Class {
+    /// Whether no rule keeps its pods from others or from one another on a node.
+    pub(crate) fn goes_anywhere(&self) -> bool {
+        self.per_node == u32::MAX
+            && self.conflicts.is_empty()
+            && self.caps.is_empty()
+            && self.shared.is_empty()
+            && !self.ports.any()
+    }
+}
+
 /// Pods that no rule can tell apart, as the documents have them.
 #[derive(Clone, Debug)]
 pub(crate) struct Kind {

@@ -22,6 +22,7 @@ mod flexible;
 mod greedy;
 mod honour;
 mod improve;
+mod lane;
 mod reasons;
 mod right_size;
 mod running;
