@@ -447,6 +447,12 @@ impl<'p> Compiled<'p> {
         if pinned.is_empty() {
             return Vec::new();
         }
+        let read = self.keys_read(classes);
+        pinned.iter().filter(|(key, _)| read.contains(key)).cloned().collect()
+    }
+
+    /// The label keys that pods of these classes or daemons read.
+    pub(crate) fn keys_read(&self, classes: &[ClassId]) -> BTreeSet<&Arc<str>> {
         let rules = &self.grounds.rules;
         let mut read: BTreeSet<&Arc<str>> = self.daemon_keys.iter().collect();
         for kind in self.kinds_of(classes) {
@@ -456,7 +462,7 @@ impl<'p> Compiled<'p> {
             let sticky = self.kinds[kind].sticky.iter();
             read.extend(sticky.map(|key| &self.topology.keys[*key].name));
         }
-        pinned.iter().filter(|(key, _)| read.contains(key)).cloned().collect()
+        read
     }
 
     /// Whether a launch that fixes these labels for pods of these classes can as well be of an offer.
@@ -466,6 +472,9 @@ impl<'p> Compiled<'p> {
         pins: &[(Arc<str>, Arc<str>)],
         classes: &[ClassId],
     ) -> bool {
+        if pins.is_empty() && self.offers[offer].pinned.is_empty() {
+            return true;
+        }
         let table = &self.grounds.table;
         let site = self.site_of_offer(offer);
         let has = |(key, value): &(Arc<str>, Arc<str>)| {
