@@ -12,6 +12,11 @@ pub(crate) struct Holders<'a> {
 }
 
 impl Holders<'_> {
+    /// Leaves out offers that aren't among these.
+    pub(crate) fn narrow(&mut self, offers: &Bits) {
+        self.sites.and(offers);
+    }
+
     pub(crate) fn contains(&self, offer: OfferId) -> bool {
         let shape = &self.base.shapes[self.base.offers[offer].shape];
         self.sites.contains(offer.index())

@@ -154,6 +154,17 @@ pub(crate) struct Class {
     pub(crate) guest: bool,
 }
 
+impl Class {
+    /// Whether no rule keeps its pods from others or from one another on a node.
+    pub(crate) fn goes_anywhere(&self) -> bool {
+        self.per_node == u32::MAX
+            && self.conflicts.is_empty()
+            && self.caps.is_empty()
+            && self.shared.is_empty()
+            && !self.ports.any()
+    }
+}
+
 /// Pods that no rule can tell apart, as the documents have them.
 #[derive(Clone, Debug)]
 pub(crate) struct Kind {
@@ -436,6 +447,12 @@ impl<'p> Compiled<'p> {
         if pinned.is_empty() {
             return Vec::new();
         }
+        let read = self.keys_read(classes);
+        pinned.iter().filter(|(key, _)| read.contains(key)).cloned().collect()
+    }
+
+    /// The label keys that pods of these classes or daemons read.
+    pub(crate) fn keys_read(&self, classes: &[ClassId]) -> BTreeSet<&Arc<str>> {
         let rules = &self.grounds.rules;
         let mut read: BTreeSet<&Arc<str>> = self.daemon_keys.iter().collect();
         for kind in self.kinds_of(classes) {
@@ -445,7 +462,7 @@ impl<'p> Compiled<'p> {
             let sticky = self.kinds[kind].sticky.iter();
             read.extend(sticky.map(|key| &self.topology.keys[*key].name));
         }
-        pinned.iter().filter(|(key, _)| read.contains(key)).cloned().collect()
+        read
     }
 
     /// Whether a launch that fixes these labels for pods of these classes can as well be of an offer.
@@ -455,6 +472,9 @@ impl<'p> Compiled<'p> {
         pins: &[(Arc<str>, Arc<str>)],
         classes: &[ClassId],
     ) -> bool {
+        if pins.is_empty() && self.offers[offer].pinned.is_empty() {
+            return true;
+        }
         let table = &self.grounds.table;
         let site = self.site_of_offer(offer);
         let has = |(key, value): &(Arc<str>, Arc<str>)| {

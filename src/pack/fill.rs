@@ -13,16 +13,18 @@
 //! largest first; in each lane only the first class that still fits is scored. Within a fill what
 //! doesn't fit once never fits again, so each lane is walked once.
 //!
-//! *Cost.* One look at each class of the admitted lanes, and lanes × steps scores.
+//! *Cost.* One look at each class of the admitted lanes, and lanes × steps scores at most.
 //!
 //! References: Panigrahy et al. 2011, "Heuristics for vector bin packing" (dot product, bin-centric).
 
 use super::flexible::Minimums;
+use super::lane::{Cursor, Entry, Four, Lane, Quad, fits_into, in_fours, score};
 use super::search::Search;
 use super::state::{Context, Room};
 use crate::bound::Worth;
 use crate::compile::{Bits, Class, ClassId, Id, IdVec, RowId, VolumeKey, fits};
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 /// How the classes left to pack are looked at.
 #[derive(Clone, Debug)]
@@ -30,42 +32,13 @@ pub(crate) struct Lanes {
     lanes: Vec<Lane>,
     /// For each class, the parts of its worth by resource; at least one where it asks for any.
     parts: IdVec<ClassId, Vec<i64>>,
-    /// The same in one row, `width` for each class, and so the requests: read at every step.
-    flat_parts: Vec<i64>,
-    requests: Vec<i64>,
-    width: usize,
     /// For each class, its worth.
     worth: IdVec<ClassId, i64>,
-    /// For each class, the part of its worth that is no resource's.
-    slots: IdVec<ClassId, i64>,
     /// For each class, its lane.
     lane: IdVec<ClassId, usize>,
+    /// Whether each lane holds one class.
+    single: bool,
     style: Style,
-}
-
-#[derive(Clone, Debug)]
-struct Lane {
-    row: RowId,
-    /// Largest worth first.
-    classes: Vec<ClassId>,
-    /// The least that any of them asks for of each resource.
-    least: Vec<i64>,
-}
-
-/// How far a lane has been walked.
-#[derive(Clone, Copy, Debug)]
-struct Cursor<'a> {
-    rest: &'a [ClassId],
-    /// The least that any class of the lane asks for.
-    least: &'a [i64],
-    /// How many pods of the first class the node was given.
-    added: u32,
-}
-
-impl<'a> Cursor<'a> {
-    fn at_start(lane: &'a Lane) -> Self {
-        Self { rest: &lane.classes, least: &lane.least, added: 0 }
-    }
 }
 
 /// How a class is scored.
@@ -122,33 +95,37 @@ impl Lanes {
             let kind = if waiting.len() <= FEW { number } else { direction(&parts[*class]) };
             by_kind.entry((compiled.classes[*class].row, kind)).or_default().push(*class);
         }
+        let width = compiled.dims.len();
+        // So small that no score overflows; worth comes nowhere near it.
+        let most = i64::MAX / (4 * WHOLE) / i64::try_from(width + 1).unwrap_or(i64::MAX);
         let mut lane: IdVec<ClassId, usize> = compiled.classes.iter().map(|_| usize::MAX).collect();
         let mut lanes = Vec::with_capacity(by_kind.len());
         for ((row, _), mut classes) in by_kind {
-            classes.sort_by_key(|class| (std::cmp::Reverse(total[*class]), *class));
-            classes.iter().for_each(|class| lane[*class] = lanes.len());
-            let mut least = vec![i64::MAX; compiled.dims.len()];
-            for class in &classes {
-                let request = &compiled.classes[*class].request;
-                least
-                    .iter_mut()
-                    .zip(request)
-                    .for_each(|(least, each)| *least = (*least).min(*each));
+            classes.sort_by_key(|class| (Reverse(total[*class]), *class));
+            let mut of_kind = Lane::new(row, width);
+            for class in classes {
+                lane[class] = lanes.len();
+                let base = match style {
+                    Style::Largest => total[class].min(most),
+                    // What is no resource's is as free on every node; one style leaves it out.
+                    Style::Careful => 0,
+                    Style::Balanced | Style::Searched => worth.slot[class].clamp(0, most) * WHOLE,
+                };
+                let parts: Vec<i64> = parts[class].iter().map(|part| (*part).min(most)).collect();
+                let of_class = &compiled.classes[class];
+                let entry = Entry { class, base, plain: of_class.goes_anywhere() };
+                of_kind.push(entry, &of_class.request, &parts);
             }
-            lanes.push(Lane { row, classes, least });
+            of_kind.measure();
+            lanes.push(of_kind);
         }
-        let flat_parts = parts.values().flatten().copied().collect();
-        let requests =
-            compiled.classes.values().flat_map(|class| class.request.iter().copied()).collect();
-        let width = compiled.dims.len();
-        let slots = worth.slot.values().map(|slot| (*slot).max(0)).collect();
-        Self { lanes, parts, flat_parts, requests, width, worth: total, slots, lane, style }
+        Self { lanes, parts, worth: total, lane, single: waiting.len() <= FEW, style }
     }
 
     /// Forgets a class of which none are left.
     pub(crate) fn forget(&mut self, class: ClassId) {
         if let Some(lane) = self.lanes.get_mut(self.lane[class]) {
-            lane.classes.retain(|other| *other != class);
+            lane.forget(class);
         }
     }
 
@@ -160,52 +137,99 @@ impl Lanes {
         held: &[(ClassId, u32)],
         left: &IdVec<ClassId, u32>,
     ) -> Filling {
-        let mut node = Node::new(context, room, held, left);
-        let admitted = self.lanes.iter().filter(|lane| room.admits(lane.row));
-        let mut cursors: Vec<Cursor<'_>> = admitted.map(Cursor::at_start).collect();
-        let mut shares = vec![0_i64; room.free.len()];
+        let node = Node::new(context, room, held, left);
+        if self.single { self.fill_lazily(node) } else { self.fill_by_lanes(node) }
+    }
+
+    /// Fills a node from lanes of several classes.
+    fn fill_by_lanes(&self, mut node: Node<'_>) -> Filling {
+        let admitted = self.lanes.iter().filter(|lane| node.room.admits(lane.row));
+        let mut cursors: Vec<Cursor<'_>> =
+            admitted.map(|lane| Cursor { lane, at: 0, added: 0 }).collect();
+        let mut view = View::of(&node, self.style);
         loop {
-            for (share, (free, all)) in shares.iter_mut().zip(node.free.iter().zip(room.all)) {
-                *share = self.style.share(*free, *all);
-            }
-            let mut best: Option<(i64, ClassId)> = None;
+            let mut best: Option<(i64, ClassId, usize)> = None;
+            let mut kept = 0;
             cursors.retain_mut(|cursor| {
-                if !is_enough(&node.free, cursor.least) {
+                let lane = cursor.lane;
+                if !lane.may_fit(&view.free) {
                     return false;
                 }
-                while let [class, others @ ..] = cursor.rest {
-                    if node.has_room(*class, cursor.added, self.request(*class)) {
-                        let score = self.score(*class, &shares);
-                        if best.is_none_or(|(most, first)| {
-                            score > most || score == most && *class < first
+                while let Some(entry) = lane.entries.get(cursor.at) {
+                    if lane.is_too_large(cursor.at, &view.free) {
+                        cursor.pass_stride();
+                        continue;
+                    }
+                    let quads = lane.quads(cursor.at);
+                    if node.can_take(entry, quads, cursor.added, &view) {
+                        let score = entry.base + score(quads, &view.shares);
+                        if best.is_none_or(|(most, first, _)| {
+                            score > most || score == most && entry.class < first
                         }) {
-                            best = Some((score, *class));
+                            best = Some((score, entry.class, kept));
                         }
+                        kept += 1;
                         return true;
                     }
-                    *cursor = Cursor { rest: others, added: 0, ..*cursor };
+                    cursor.pass();
                 }
                 false
             });
-            let Some((_, class)) = best else { break };
-            let Some(cursor) =
-                cursors.iter_mut().find(|cursor| cursor.rest.first() == Some(&class))
-            else {
-                break;
-            };
-            let count = match node.takes(class) {
-                // Only `minValues` keep out what there is room for.
-                0 => {
-                    *cursor = Cursor { rest: &cursor.rest[1..], added: 0, ..*cursor };
-                    continue;
+            let Some((_, class, at)) = best else { break };
+            match self.portion(&node, class) {
+                0 => cursors[at].pass(),
+                count => {
+                    node.put(class, count, self.worth[class]);
+                    view.look(&node, self.style);
+                    cursors[at].added += count;
                 }
-                count if self.style == Style::Largest => count,
-                count => count.div_ceil(2),
-            };
-            node.put(class, count, self.worth[class]);
-            cursor.added += count;
+            }
         }
         node.finish()
+    }
+
+    /// Fills a node from lanes of one class each.
+    ///
+    /// A score falls while the node fills up, so what a class scored before is the most it can score:
+    /// only those classes are scored again that come first by what they scored.
+    fn fill_lazily(&self, mut node: Node<'_>) -> Filling {
+        let mut view = View::of(&node, self.style);
+        let lanes = self.lanes.iter().enumerate();
+        let admitted = lanes.filter(|(_, lane)| node.room.admits(lane.row));
+        let ranked = admitted.filter_map(|(at, lane)| {
+            let entry = lane.entries.first().filter(|_| lane.may_fit(&view.free))?;
+            let score = entry.base + score(lane.quads(0), &view.shares);
+            Some((score, Reverse(entry.class), at, 0))
+        });
+        let mut ranked: BinaryHeap<(i64, Reverse<ClassId>, usize, u32)> = ranked.collect();
+        while let Some((_, first, at, added)) = ranked.pop() {
+            let lane = &self.lanes[at];
+            let (entry, quads) = (&lane.entries[0], lane.quads(0));
+            if !node.can_take(entry, quads, added, &view) {
+                continue;
+            }
+            let now = (entry.base + score(quads, &view.shares), first, at, added);
+            if ranked.peek().is_some_and(|next| now < *next) {
+                ranked.push(now);
+                continue;
+            }
+            let count = self.portion(&node, entry.class);
+            if count > 0 {
+                node.put(entry.class, count, self.worth[entry.class]);
+                view.look(&node, self.style);
+                ranked.push((now.0, first, at, added + count));
+            }
+        }
+        node.finish()
+    }
+
+    /// How many pods of a class the node is given in one step; none where `minValues` keep out what
+    /// there is room for.
+    fn portion(&self, node: &Node<'_>, class: ClassId) -> u32 {
+        match node.takes(class) {
+            count if self.style == Style::Largest => count,
+            count => count.div_ceil(2),
+        }
     }
 
     /// What a room can hold at best, as far as the style goes.
@@ -234,42 +258,42 @@ impl Lanes {
         }
         let admitted = self.lanes.iter().filter(|lane| room.admits(lane.row));
         let mut classes: Vec<ClassId> =
-            admitted.flat_map(|lane| lane.classes.iter().copied()).collect();
+            admitted.flat_map(|lane| lane.entries.iter().map(|entry| entry.class)).collect();
         if classes.len() > SEARCHED {
             return None;
         }
-        classes.sort_by_key(|class| (std::cmp::Reverse(self.worth[*class]), *class));
+        classes.sort_by_key(|class| (Reverse(self.worth[*class]), *class));
         let search = Search { worth: &self.worth, parts: &self.parts };
         Some(search.fill(Node::new(context, room, held, left), &classes))
     }
+}
 
-    /// What one pod of a class asks for.
-    fn request(&self, class: ClassId) -> &[i64] {
-        &self.requests[class.index() * self.width..][..self.width]
+/// What is free on a node and which share that is, in fours.
+struct View {
+    free: Vec<Four>,
+    shares: Vec<Four>,
+}
+
+impl View {
+    fn of(node: &Node<'_>, style: Style) -> Self {
+        let free: Vec<Four> = in_fours(&node.free).collect();
+        let mut view = Self { shares: free.clone(), free };
+        view.look(node, style);
+        view
     }
 
-    fn score(&self, class: ClassId, shares: &[i64]) -> i64 {
-        match self.style {
-            Style::Largest => self.worth[class],
-            Style::Balanced | Style::Careful | Style::Searched => {
-                let parts = &self.flat_parts[class.index() * self.width..][..self.width];
-                // What is no resource's is as free on every node; one style leaves it out.
-                let slot = match self.style {
-                    Style::Careful => 0,
-                    _ => self.slots[class].saturating_mul(WHOLE),
-                };
-                parts.iter().zip(shares).fold(slot, |sum: i64, (part, share)| {
-                    sum.saturating_add(part.saturating_mul(*share))
-                })
-            }
+    fn look(&mut self, node: &Node<'_>, style: Style) {
+        for (at, (free, all)) in node.free.iter().zip(node.room.all).enumerate() {
+            self.free[at / 4][at % 4] = *free;
+            self.shares[at / 4][at % 4] = style.share(*free, *all);
         }
     }
 }
 
 impl Style {
-    /// The weight of a resource of which so much is still free, up to 4096.
+    /// The weight of a resource of which so much is still free, up to 4096 or a little more.
     fn share(self, free: i64, all: i64) -> i64 {
-        if all <= 0 || free <= 0 {
+        if all <= 0 || free <= 0 || self == Self::Largest {
             return 0;
         }
         // Exact where it fits; amounts too large for that are coarse enough already.
@@ -277,6 +301,8 @@ impl Style {
             Some(product) => product / all,
             None => free / (all / WHOLE).max(1),
         };
+        // No more is free than all, but for rounding.
+        let share = share.min(2 * WHOLE);
         match self {
             Self::Balanced | Self::Largest | Self::Searched => share.max(1),
             Self::Careful => (share * share / WHOLE).max(1),
@@ -352,23 +378,32 @@ impl<'a> Node<'a> {
         self.worth
     }
 
-    /// Whether the node has room for one more pod of a class of which it was given `added`: all
-    /// rules but `minValues`.
-    fn has_room(&self, id: ClassId, added: u32, request: &[i64]) -> bool {
-        if added >= self.left[id] || !is_enough(&self.free, request) {
-            return false;
-        }
+    /// Whether the node can take one more pod of a class of which it was given `added`: all rules but
+    /// `minValues`.
+    fn can_take(&self, entry: &Entry, quads: &[Quad], added: u32, view: &View) -> bool {
+        fits_into(quads, &view.free)
+            && added < self.left[entry.class]
+            && (entry.plain || self.may_take(entry.class, added))
+    }
+
+    /// Whether the rules between pods let the node have one more of a class for which it has room and
+    /// of which it was given `added`.
+    fn may_take(&self, id: ClassId, added: u32) -> bool {
         let class = self.context.class(id);
         if self.barred.contains(id.index()) {
             return false;
         }
-        if self.under_caps(class) == 0 {
+        let under = class.caps.iter().all(|(cap, each)| {
+            let used = self.used[cap.index()].saturating_add(*each);
+            used <= self.context.compiled.caps[*cap].most
+        });
+        if !under || self.room.node.is_some() && self.under_caps(class) == 0 {
             return false;
         }
         if class.ports.any() || !class.shared.is_empty() {
             self.takes_by_rules(id) > 0
         } else {
-            added + count_of(self.held, id) < class.per_node
+            class.per_node == u32::MAX || added + count_of(self.held, id) < class.per_node
         }
     }
 
@@ -461,11 +496,6 @@ impl<'a> Node<'a> {
         let load = self.room.free.iter().zip(&self.free).map(|(all, free)| all - free).collect();
         Filling { items: self.items, load, worth: self.worth }
     }
-}
-
-/// Whether there is as much free as one pod asks for.
-fn is_enough(free: &[i64], request: &[i64]) -> bool {
-    free.iter().zip(request).all(|(free, asked)| *asked <= 0 || free >= asked)
 }
 
 /// Bars those that may not share a node with a class; conflicts are mutual.

@@ -204,14 +204,24 @@ pub(crate) fn listable(
     classes: &[ClassId],
     other: OfferId,
 ) -> bool {
+    other == choice || is_alternative(compiled, choice, (pins, sticky), classes, other)
+}
+
+/// As [`listable`], of an offer as if it weren't the choice itself.
+pub(crate) fn is_alternative(
+    compiled: &Compiled<'_>,
+    choice: OfferId,
+    (pins, sticky): (&Pins, &BTreeSet<KeyId>),
+    classes: &[ClassId],
+    other: OfferId,
+) -> bool {
     let (mine, theirs) = (&compiled.offers[choice], &compiled.offers[other]);
     let (most, charged) =
         (&compiled.shapes[mine.shape].charge, &compiled.shapes[theirs.shape].charge);
-    other == choice
-        || theirs.reservation.is_none()
-            && compiled.same_domains(choice, other, sticky)
-            && compiled.agrees(other, pins, classes)
-            && charged.iter().zip(most).all(|(charged, most)| charged <= most)
+    theirs.reservation.is_none()
+        && compiled.same_domains(choice, other, sticky)
+        && charged.iter().zip(most).all(|(charged, most)| charged <= most)
+        && compiled.agrees(other, pins, classes)
 }
 
 /// Whether a launch's choice may change to any cheaper offer that holds its pods.

@@ -21,10 +21,11 @@
 
 use super::fill::{Filling, Lanes, Style};
 use super::state::{Context, Group, Place, State};
-use crate::bound::{Demand, Relaxation, Worth};
-use crate::compile::{ClassId, IdVec};
+use crate::bound::Worth;
+use crate::compile::ClassId;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What may be bought, and for whom.
 #[derive(Clone, Copy)]
@@ -92,13 +93,13 @@ impl<'a> Pricing<'a> {
     }
 
     /// Computes the worth of what is left; `None` when nothing is.
-    fn next(&mut self, context: &Context<'_, '_>, state: &State) -> Option<Bargains> {
+    fn next(&mut self, context: &Context<'_, '_>, state: &mut State) -> Option<Bargains> {
         let left = state.waiting(self.tier.wanted);
         if left.values().all(|left| *left == 0) {
             return None;
         }
         self.again -= 1;
-        let worth = worth_of(context, &left);
+        let worth = state.worth(context, &left);
         let total: i128 =
             left.iter().map(|(class, left)| i128::from(worth.of(class)) * i128::from(*left)).sum();
         (self.placed, self.until) = (0, total / 2);
@@ -118,18 +119,9 @@ impl<'a> Pricing<'a> {
     }
 }
 
-/// What each class that is left is worth where everything has to be bought.
-pub(crate) fn worth_of(context: &Context<'_, '_>, left: &IdVec<ClassId, u32>) -> Worth {
-    let waiting = left.iter().filter(|(_, left)| **left > 0);
-    let demands: Vec<Demand> = waiting
-        .map(|(class, left)| Demand { class, weight: None, count: *left, beyond_running: *left })
-        .collect();
-    Relaxation::new(context.compiled, &demands, &[], context.fee).worth(context.compiled, &demands)
-}
-
 /// The best filling known of each column.
 struct Bargains {
-    worth: Worth,
+    worth: Arc<Worth>,
     lanes: Lanes,
     fillings: Vec<Option<Filling>>,
     /// Which of them were searched for already.

@@ -22,6 +22,7 @@ mod flexible;
 mod greedy;
 mod honour;
 mod improve;
+mod lane;
 mod reasons;
 mod right_size;
 mod running;
@@ -75,17 +76,18 @@ pub(crate) fn pack(context: &Context<'_, '_>) -> State {
         &[Style::Balanced]
     };
     let together = |_: ClassId| 0;
+    let mut start = State::new(context.compiled);
+    // All styles begin with the same worth.
+    let worth = start.worth(context, &start.waiting(&|_| true));
     let ways: Vec<Option<Style>> =
         styles.iter().map(|style| Some(*style)).chain((classes <= MANY).then_some(None)).collect();
     let packings = parallel::map(&ways, |way| match way {
-        Some(style) => pack_once(context, *style, &together),
+        Some(style) => pack_once(context, start.clone(), *style, &together),
         None => first_fit::pack(context),
     });
     let best = best(context, packings);
     let out = |class: ClassId| best.left[class] > 0 && placeable(context, class);
     if !context.compiled.classes.ids().any(out) {
-        let counts = State::new(context.compiled).waiting(&|_| true);
-        let worth = greedy::worth_of(context, &counts);
         return improve::improve(context, best, &worth, styles[0]);
     }
     // Something is scarce: the urgent come first, and of one priority those that were left out.
@@ -102,8 +104,9 @@ pub(crate) fn pack(context: &Context<'_, '_>) -> State {
         .flat_map(|context| ranks.iter().map(move |rank| (context, rank)))
         .flat_map(|(context, rank)| styles.iter().map(move |style| (*context, *rank, *style)))
         .collect();
-    let mut packings =
-        parallel::map(&ways, |(context, rank, style)| pack_once(context, *style, *rank));
+    let mut packings = parallel::map(&ways, |(context, rank, style)| {
+        pack_once(context, State::new(context.compiled), *style, *rank)
+    });
     packings.push(best);
     self::best(context, packings)
 }
@@ -130,7 +133,7 @@ fn toll(context: &Context<'_, '_>) -> Vec<i64> {
 pub(crate) fn pack_quickly(context: &Context<'_, '_>) -> State {
     let few = context.compiled.classes.len() <= SEARCHED_AMONG;
     let style = if few { Style::Searched } else { Style::Balanced };
-    let greedy = pack_once(context, style, &|_| 0);
+    let greedy = pack_once(context, State::new(context.compiled), style, &|_| 0);
     if few { best(context, vec![greedy, first_fit::pack(context)]) } else { greedy }
 }
 
@@ -169,9 +172,13 @@ fn of_weight(compiled: &Compiled<'_>, weight: i32) -> Vec<usize> {
 }
 
 /// Packs in one style, the classes of each rank together, the lowest rank first.
-fn pack_once(context: &Context<'_, '_>, style: Style, rank: &dyn Fn(ClassId) -> i64) -> State {
+fn pack_once(
+    context: &Context<'_, '_>,
+    mut state: State,
+    style: Style,
+    rank: &dyn Fn(ClassId) -> i64,
+) -> State {
     let compiled = context.compiled;
-    let mut state = State::new(compiled);
     let ranks: BTreeSet<i64> = compiled.classes.ids().map(rank).collect();
     for step in ranks {
         let wanted = |class: ClassId| rank(class) == step;

@@ -9,21 +9,25 @@ pub(crate) fn right_size(context: &Context<'_, '_>, state: &mut State) {
     let compiled = context.compiled;
     let mut cheapest: Vec<usize> = (0..compiled.columns.len()).collect();
     cheapest.sort_by_key(|column| (context.cost(*column), *column));
-    let mut at = 0;
-    while at < state.groups.len() {
-        let Place::Launch(now) = state.groups[at].place else {
-            at += 1;
-            continue;
+    // The resources of each in one row: most columns that are looked at are too small.
+    let rooms: Vec<i64> = cheapest.iter().flat_map(|at| context.room(*at).free).copied().collect();
+    for group in std::mem::take(&mut state.groups) {
+        let now = match group.place {
+            Place::Launch(now) if compiled.pools[compiled.columns[now].pool].fixed.is_none() => now,
+            _ => {
+                state.groups.push(group);
+                continue;
+            }
         };
-        if compiled.pools[compiled.columns[now].pool].fixed.is_some() {
-            at += 1;
-            continue;
-        }
-        let group = state.take_out(compiled, at);
+        state.give_back(compiled, &group);
+        let cost = context.cost(now);
+        let rooms = rooms.chunks_exact(compiled.dims.len());
         let better =
-            cheapest.iter().copied().take_while(|to| context.cost(*to) < context.cost(now));
+            cheapest.iter().copied().zip(rooms).take_while(|(to, _)| context.cost(*to) < cost);
+        let large = better
+            .filter(|(_, room)| room.iter().zip(&group.load).all(|(have, want)| have >= want));
         let mut rest = group.times;
-        for to in better {
+        for (to, _) in large {
             if rest == 0 {
                 break;
             }
@@ -38,14 +42,12 @@ pub(crate) fn right_size(context: &Context<'_, '_>, state: &mut State) {
             }
             if times > 0 {
                 let moved = Group { place: Place::Launch(to), times, ..group.clone() };
-                state.insert(compiled, at, moved);
-                at += 1;
+                state.add(compiled, moved);
                 rest -= times;
             }
         }
         if rest > 0 {
-            state.insert(compiled, at, Group { times: rest, ..group });
-            at += 1;
+            state.add(compiled, Group { times: rest, ..group });
         }
     }
 }

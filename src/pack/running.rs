@@ -1,7 +1,6 @@
 //! Running nodes first: what fits there costs nothing.
 
 use super::fill::{Lanes, Style};
-use super::greedy::worth_of;
 use super::state::{Context, Group, Place, Room, State};
 use crate::compile::{ClassId, NodeId};
 use std::collections::BTreeMap;
@@ -34,7 +33,7 @@ pub(crate) fn fill(
     if state.idle.is_empty() || left.values().all(|left| *left == 0) {
         return;
     }
-    let worth = worth_of(context, &left);
+    let worth = state.worth(context, &left);
     let mut lanes = Lanes::new(context, &worth, &left, style);
     for mut nodes in alike(context, &state.idle) {
         while let Some(first) = nodes.first() {

@@ -3,9 +3,9 @@
 //! Many groups of a plan are launched alike, though they hold other pods: what they have in common is
 //! written once and shared.
 
-use super::flexible::{Minimums, Pins, is_free, listable};
+use super::flexible::{Minimums, Pins, is_alternative, is_free};
 use super::state::{Context, Group, Place, State};
-use crate::compile::{Bits, ClassId, Compiled, Id, IdVec, OfferId, PoolId};
+use crate::compile::{Bits, ClassId, Compiled, Id, IdVec, KeyId, OfferId, PoolId};
 use crate::model::{
     Labels, Operator, Requirement, Requirements, Resources, ValueSet, amount, well_known,
 };
@@ -73,14 +73,94 @@ pub(crate) fn chosen(context: &Context<'_, '_>, state: &State) -> Vec<Option<Off
 }
 
 fn offered(context: &Context<'_, '_>, state: &State) -> Vec<Option<Offered>> {
-    let market = ByPrice::of(context.compiled);
-    parallel::map(&state.groups, |group| match group.place {
+    let compiled = context.compiled;
+    let market = ByPrice::of(compiled);
+    // Many groups have the same terms: what these allow is looked up once.
+    let mut numbers: BTreeMap<Terms, usize> = BTreeMap::new();
+    let mut distinct: Vec<(OfferId, &Group)> = Vec::new();
+    let launches = state.groups.iter().map(|group| match group.place {
         Place::Launch(column) => {
-            let first = context.compiled.columns[column].offers[0];
-            Some(options(context, &market, first, group))
+            let first = compiled.columns[column].offers[0];
+            let number = numbers.entry(Terms::of(compiled, &market, first, group));
+            let number = *number.or_insert_with(|| {
+                distinct.push((first, group));
+                distinct.len() - 1
+            });
+            Some((number, first, group))
         }
         Place::Running(_) => None,
+    });
+    let launches: Vec<Option<(usize, OfferId, &Group)>> = launches.collect();
+    let allowed =
+        parallel::map(&distinct, |(first, group)| Allowed::by(compiled, &market, *first, group));
+    parallel::map(&launches, |launch| {
+        launch
+            .map(|(number, first, group)| options(context, &market, &allowed[number], first, group))
     })
+}
+
+/// What decides which offers may stand beside the choice of a launch, if they hold its pods.
+#[derive(Eq, Ord, PartialEq, PartialOrd)]
+struct Terms {
+    pool: PoolId,
+    charge: Vec<i64>,
+    /// The choice's domains of the keys over which alternatives must agree.
+    domains: Vec<(KeyId, u32)>,
+    pins: Vec<(Arc<str>, Arc<str>)>,
+    /// The keys that the pods read, where launches of the pool have labels to choose.
+    read: Vec<Arc<str>>,
+}
+
+impl Terms {
+    fn of(compiled: &Compiled<'_>, market: &ByPrice, first: OfferId, group: &Group) -> Self {
+        let offer = &compiled.offers[first];
+        let classes = classes(group);
+        let site = compiled.site_of_offer(first);
+        let domain = |key| (key, compiled.topology.keys[key].of_site[site]);
+        let read = match market.pinned[offer.pool] {
+            true => compiled.keys_read(&classes).into_iter().cloned().collect(),
+            false => Vec::new(),
+        };
+        Self {
+            pool: offer.pool,
+            charge: compiled.shapes[offer.shape].charge.clone(),
+            domains: compiled.sticky(&classes).into_iter().map(domain).collect(),
+            pins: compiled.pins(first, &classes),
+            read,
+        }
+    }
+}
+
+/// What some terms allow.
+struct Allowed {
+    /// The labels that the launch fixes.
+    pins: Vec<(Arc<str>, Arc<str>)>,
+    /// Offers that have these.
+    agreeing: Bits,
+    /// Offers that may stand beside the choice.
+    alternatives: Bits,
+}
+
+impl Allowed {
+    fn by(compiled: &Compiled<'_>, market: &ByPrice, first: OfferId, group: &Group) -> Self {
+        let classes = classes(group);
+        let (pins, sticky) = (compiled.pins(first, &classes), compiled.sticky(&classes));
+        let (mut agreeing, mut alternatives) =
+            (compiled.usable.emptied(), compiled.usable.emptied());
+        for id in &market.pools[compiled.offers[first].pool] {
+            if compiled.agrees(*id, &pins, &classes) {
+                agreeing.insert(id.index());
+                if is_alternative(compiled, first, (&pins, &sticky), &classes, *id) {
+                    alternatives.insert(id.index());
+                }
+            }
+        }
+        Self { pins, agreeing, alternatives }
+    }
+}
+
+fn classes(group: &Group) -> Vec<ClassId> {
+    group.items.iter().map(|(class, _)| *class).collect()
 }
 
 /// The offers of each pool, cheapest first.
@@ -89,6 +169,8 @@ struct ByPrice {
     /// In the same order the resources of each, in one row: most offers that are looked at are too small.
     rooms: IdVec<PoolId, Vec<i64>>,
     width: usize,
+    /// Whether a launch of any of them has labels to choose.
+    pinned: IdVec<PoolId, bool>,
 }
 
 impl ByPrice {
@@ -102,7 +184,9 @@ impl ByPrice {
         }
         let room = |id: &OfferId| compiled.shapes[compiled.offers[*id].shape].allocatable.iter();
         let rooms = pools.values().map(|offers| offers.iter().flat_map(room).copied().collect());
-        Self { rooms: rooms.collect(), width: compiled.dims.len(), pools }
+        let open = |id: &OfferId| !compiled.offers[*id].pinned.is_empty();
+        let pinned = pools.values().map(|offers| offers.iter().any(open)).collect();
+        Self { rooms: rooms.collect(), width: compiled.dims.len(), pinned, pools }
     }
 
     /// The offers of a pool that are large enough for a load, cheapest first.
@@ -116,16 +200,22 @@ impl ByPrice {
 }
 
 /// The offer to take, and all to choose from, cheapest first.
-fn options(context: &Context<'_, '_>, market: &ByPrice, first: OfferId, group: &Group) -> Offered {
+fn options(
+    context: &Context<'_, '_>,
+    market: &ByPrice,
+    allowed: &Allowed,
+    first: OfferId,
+    group: &Group,
+) -> Offered {
     let compiled = context.compiled;
     let pool = compiled.offers[first].pool;
-    let classes: Vec<ClassId> = group.items.iter().map(|(class, _)| *class).collect();
-    let (pins, sticky) = (compiled.pins(first, &classes), compiled.sticky(&classes));
-    let holders = compiled.holders(&classes, &group.load);
-    let suits = |id: OfferId| {
-        holders.contains(id) && listable(compiled, first, (&pins, &sticky), &classes, id)
-    };
-    let agrees = |id: OfferId| compiled.agrees(id, &pins, &classes);
+    let classes = classes(group);
+    let mut listable = allowed.alternatives.clone();
+    listable.insert(first.index());
+    let mut holders = compiled.holders(&classes, &group.load);
+    holders.narrow(&listable);
+    let suits = |id: OfferId| holders.contains(id);
+    let agrees = |id: OfferId| allowed.agreeing.contains(id.index());
     let minimums = Minimums::of(context, first, &group.items);
     let mut open = minimums.counter(context);
     let mut options: Vec<OfferId> = Vec::new();
@@ -167,7 +257,11 @@ fn options(context: &Context<'_, '_>, market: &ByPrice, first: OfferId, group: &
             options = narrowed;
         }
     }
-    Offered { chosen, options, pins: compiled.pins(chosen, &classes) }
+    Offered {
+        chosen,
+        options,
+        pins: if chosen == first { allowed.pins.clone() } else { compiled.pins(chosen, &classes) },
+    }
 }
 
 /// An offer's zone and capacity type.

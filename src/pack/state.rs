@@ -1,11 +1,13 @@
 //! What a packing is made of, and what is left to pack and to pack into.
 
+use crate::bound::{Demand, Relaxation, Worth};
 use crate::compile::{
     Bits, CapId, Class, ClassId, Column, Compiled, Id, IdVec, NodeId, OfferId, PoolId,
     ReservationId, RowId, VolumeKey, fits,
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Some nodes that hold the same.
 #[derive(Clone, Debug)]
@@ -161,6 +163,8 @@ pub(crate) struct State {
     /// Running nodes that have taken nothing yet.
     pub(crate) idle: Vec<NodeId>,
     pub(crate) groups: Vec<Group>,
+    /// What pods are worth that were left when that was last asked: it's often asked again.
+    worth: Option<(IdVec<ClassId, u32>, Arc<Worth>)>,
 }
 
 impl State {
@@ -177,6 +181,7 @@ impl State {
             reservations: compiled.reservations.values().map(|entry| entry.remaining).collect(),
             idle: compiled.nodes.ids().collect(),
             groups: Vec::new(),
+            worth: None,
         };
         for (pool, fixed) in compiled.pools.iter() {
             state.launch_fixed(compiled, pool, fixed.fixed.unwrap_or(0));
@@ -212,6 +217,32 @@ impl State {
         let left = self.left.iter();
         left.map(|(class, left)| if self.hopeful[class] && wanted(class) { *left } else { 0 })
             .collect()
+    }
+
+    /// What each class of which so many are left is worth where everything has to be bought.
+    pub(crate) fn worth(
+        &mut self,
+        context: &Context<'_, '_>,
+        left: &IdVec<ClassId, u32>,
+    ) -> Arc<Worth> {
+        if let Some((of, worth)) = &self.worth
+            && of.values().eq(left.values())
+        {
+            return worth.clone();
+        }
+        let waiting = left.iter().filter(|(_, left)| **left > 0);
+        let demands: Vec<Demand> = waiting
+            .map(|(class, left)| Demand {
+                class,
+                weight: None,
+                count: *left,
+                beyond_running: *left,
+            })
+            .collect();
+        let relaxation = Relaxation::new(context.compiled, &demands, &[], context.fee);
+        let worth = Arc::new(relaxation.worth(context.compiled, &demands));
+        self.worth = Some((left.clone(), worth.clone()));
+        worth
     }
 
     /// How many nodes of a column may still be bought for pods.
@@ -294,11 +325,16 @@ impl State {
     /// Takes a group out, and gives back what it used.
     pub(crate) fn take_out(&mut self, compiled: &Compiled<'_>, at: usize) -> Group {
         let group = self.groups.remove(at);
+        self.give_back(compiled, &group);
+        group
+    }
+
+    /// Gives back what a group used that was taken out of the list.
+    pub(crate) fn give_back(&mut self, compiled: &Compiled<'_>, group: &Group) {
         for (class, count) in &group.items {
             self.left[*class] = self.left[*class].saturating_add(count.saturating_mul(group.times));
         }
-        self.charge(compiled, &group, -1);
-        group
+        self.charge(compiled, group, -1);
     }
 
     fn charge(&mut self, compiled: &Compiled<'_>, group: &Group, sign: i128) {

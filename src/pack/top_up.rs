@@ -5,7 +5,6 @@
 //! those of an earlier one.
 
 use super::fill::{Lanes, Style};
-use super::greedy::worth_of;
 use super::running;
 use super::state::{Context, Group, Place, Room, State};
 use crate::compile::{Bits, ClassId, IdVec};
@@ -22,7 +21,7 @@ pub(crate) fn top_up(
     if state.groups.is_empty() || left.values().all(|left| *left == 0) {
         return;
     }
-    let worth = worth_of(context, &left);
+    let worth = state.worth(context, &left);
     let lanes = Lanes::new(context, &worth, &left, style);
     // Topping up buys nothing, so what can be bought stays the same meanwhile.
     let above = state.open_above(context.compiled);
