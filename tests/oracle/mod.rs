@@ -2,11 +2,12 @@
 //!
 //! The oracle reads the same document as the library and shares no line with it. Every way to split
 //! the pods over running nodes and new nodes is tried, and for every split every choice of
-//! offerings; limits, reservations and pool weights are checked on whole plans. Identical pods are
-//! kept in order, the only short cut that changes what is tried.
+//! offerings; limits, reservations, pool weights and rules between pods over domains are checked on
+//! whole plans. Identical pods are kept in order, the only short cut that changes what is tried.
 
 #![allow(dead_code, reason = "each test crate uses another part of the oracle")]
 
+mod between;
 mod document;
 mod rules;
 mod running;
@@ -29,6 +30,14 @@ pub(crate) struct Purchase {
     pub(crate) pool: usize,
     pub(crate) ty: usize,
     pub(crate) offering: usize,
+}
+
+/// A purchase with the labels that its node gets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choice {
+    pub(crate) purchase: Purchase,
+    /// The number of the way.
+    pub(crate) way: usize,
 }
 
 /// What a plan does with one pod.
@@ -64,6 +73,8 @@ pub(crate) struct Oracle {
     strict: bool,
     purchases: RefCell<BTreeMap<Pods, Vec<Purchase>>>,
     taken: RefCell<BTreeMap<(usize, Pods), bool>>,
+    /// By pod, for each of its spreads, the domains that a launch of the pod could add.
+    launchable: BTreeMap<String, Vec<BTreeSet<String>>>,
 }
 
 impl Oracle {
@@ -74,7 +85,10 @@ impl Oracle {
         let (purchases, taken) = Default::default();
         let parts = ["pods", "daemonSets", "instanceTypes"];
         let said = parts.map(|part| problem[part].to_string()).concat();
-        Self { document, said, ways, fee, strict, purchases, taken }
+        let launchable = BTreeMap::new();
+        let mut oracle = Self { document, said, ways, fee, strict, purchases, taken, launchable };
+        oracle.launchable = oracle.launchable();
+        oracle
     }
 
     /// How many pods are pending.
@@ -159,6 +173,20 @@ impl Oracle {
         all.sort_by_key(|purchase| (self.price(*purchase), *purchase));
         self.purchases.borrow_mut().insert(pods, all.clone());
         all
+    }
+
+    /// The ways that hold a set of pods on one node, cheapest first.
+    fn choices(&self, pods: Pods) -> Vec<Choice> {
+        let (members, purchases) = (self.members(pods), self.purchases(pods));
+        let of_purchase = |purchase: Purchase| {
+            let same = move |way: &Way| {
+                (way.pool, way.ty, way.offering) == (purchase.pool, purchase.ty, purchase.offering)
+            };
+            let ways = self.ways.iter().enumerate().filter(move |(_, way)| same(way));
+            ways.map(move |(way, _)| Choice { purchase, way })
+        };
+        let all = purchases.into_iter().flat_map(of_purchase);
+        all.filter(|choice| self.ways[choice.way].holds(&self.document, &members)).collect()
     }
 
     /// Whether a purchase keeps as many values open as its pool's `minValues` ask.
