@@ -36,7 +36,7 @@ pub(crate) struct PodTerm {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Spread {
     pub(crate) key: String,
-    pub(crate) max_skew: i64,
+    pub(crate) max_skew: usize,
     pub(crate) min_domains: usize,
     pub(crate) selector: Value,
     pub(crate) match_keys: Vec<String>,
@@ -232,7 +232,7 @@ fn pod_terms(value: &Value) -> Vec<PodTerm> {
 fn spread(value: &Value) -> Spread {
     Spread {
         key: modern(&text(&value["topologyKey"], "")),
-        max_skew: value["maxSkew"].as_i64().unwrap(),
+        max_skew: usize::try_from(value["maxSkew"].as_u64().unwrap()).unwrap(),
         min_domains: value["minDomains"].as_u64().map_or(0, |n| usize::try_from(n).unwrap()),
         selector: value["labelSelector"].clone(),
         match_keys: texts(&value["matchLabelKeys"]),

@@ -14,6 +14,7 @@ mod running;
 mod search;
 mod ways;
 
+use between::Between;
 pub(crate) use document::nanos;
 use document::{Document, Pod};
 use serde_json::Value;
@@ -73,8 +74,7 @@ pub(crate) struct Oracle {
     strict: bool,
     purchases: RefCell<BTreeMap<Pods, Vec<Purchase>>>,
     taken: RefCell<BTreeMap<(usize, Pods), bool>>,
-    /// By pod, for each of its spreads, the domains that a launch of the pod could add.
-    launchable: BTreeMap<String, Vec<BTreeSet<String>>>,
+    between: Between,
 }
 
 impl Oracle {
@@ -85,10 +85,13 @@ impl Oracle {
         let (purchases, taken) = Default::default();
         let parts = ["pods", "daemonSets", "instanceTypes"];
         let said = parts.map(|part| problem[part].to_string()).concat();
-        let launchable = BTreeMap::new();
-        let mut oracle = Self { document, said, ways, fee, strict, purchases, taken, launchable };
-        oracle.launchable = oracle.launchable();
-        oracle
+        let between = Between::of(&document, &ways);
+        Self { document, said, ways, fee, strict, purchases, taken, between }
+    }
+
+    /// Whether any rule between pods could tell plans apart that are alike node by node.
+    pub(crate) fn has_rules_between_pods(&self) -> bool {
+        self.between.any
     }
 
     /// How many pods are pending.
@@ -118,10 +121,14 @@ impl Oracle {
         (0..self.document.nodes.len()).any(|node| self.node_takes(node, pods))
     }
 
+    /// The numbers of the pods of a set.
+    fn numbers(&self, pods: Pods) -> Vec<usize> {
+        (0..self.pending()).filter(|i| pods & (1 << i) != 0).collect()
+    }
+
     /// The pods of a set.
     fn members(&self, pods: Pods) -> Vec<&Pod> {
-        let all = self.document.pending.iter().enumerate();
-        all.filter(|(i, _)| pods & (1 << i) != 0).map(|(_, pod)| pod).collect()
+        self.numbers(pods).into_iter().map(|i| &self.document.pending[i]).collect()
     }
 
     fn price(&self, purchase: Purchase) -> i128 {
@@ -151,7 +158,8 @@ impl Oracle {
             return *known;
         }
         let (running, members) = (&self.document.nodes[node], self.members(pods));
-        let takes = running::takes(&self.document, running, &members);
+        let takes = running::takes(&self.document, running, &members)
+            && (pods == 0 || self.between.could_share(&self.numbers(pods), Ok(node)));
         self.taken.borrow_mut().insert((node, pods), takes);
         takes
     }
@@ -186,7 +194,9 @@ impl Oracle {
             ways.map(move |(way, _)| Choice { purchase, way })
         };
         let all = purchases.into_iter().flat_map(of_purchase);
-        all.filter(|choice| self.ways[choice.way].holds(&self.document, &members)).collect()
+        all.filter(|choice| self.ways[choice.way].holds(&self.document, &members))
+            .filter(|choice| self.between.could_share(&self.numbers(pods), Err(choice.way)))
+            .collect()
     }
 
     /// Whether a purchase keeps as many values open as its pool's `minValues` ask.

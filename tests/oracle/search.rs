@@ -24,8 +24,6 @@ struct Search<'a> {
     room: Vec<Amounts>,
     reservations: BTreeMap<String, i64>,
     best: Option<Score>,
-    /// Whether rules between pods must be checked on whole plans.
-    between: bool,
     /// The options of sets of pods that were asked for.
     known: BTreeMap<Pods, Vec<Choice>>,
 }
@@ -62,7 +60,6 @@ impl Oracle {
             room: room.collect(),
             reservations: ways::reservations(&self.document),
             best: None,
-            between: self.has_rules_between_pods(),
             known: BTreeMap::new(),
         };
         let mut split = Split { nodes: vec![0; self.document.nodes.len()], ..Split::default() };
@@ -274,7 +271,7 @@ impl Search<'_> {
                 let limits = self.room[purchase.pool].keys();
                 let takes: Vec<i64> =
                     limits.map(|name| oracle.takes_of_limit(*purchase, name)).collect();
-                let look = self.between.then(|| oracle.look(&oracle.ways[*way]));
+                let look = oracle.between.any.then(|| &oracle.between.looks[*way]);
                 let key = (purchase.pool, oracle.reservation(*purchase).cloned(), takes, look);
                 let new = !seen.contains(&key);
                 seen.push(key);
@@ -333,9 +330,14 @@ impl Search<'_> {
     }
 
     fn keeps_rules_between_pods(&self, split: &Split, chosen: &[Choice]) -> bool {
-        let ways = chosen.iter().map(|choice| &self.oracle.ways[choice.way]);
-        let launches: Vec<_> = split.launches.iter().copied().zip(ways).collect();
-        !self.between || self.oracle.can_be_bound(&split.nodes, &launches)
+        let (oracle, between) = (self.oracle, &self.oracle.between);
+        let numbers = |pods: &Pods| oracle.numbers(*pods);
+        let ways = chosen.iter().map(|choice| choice.way);
+        !between.any
+            || between.can_be_bound(
+                &split.nodes.iter().map(numbers).collect::<Vec<_>>(),
+                &split.launches.iter().map(numbers).zip(ways).collect::<Vec<_>>(),
+            )
     }
 
     /// Whether no launched pod could have had one more node of a pool of higher weight; those that
@@ -349,9 +351,9 @@ impl Search<'_> {
     ) -> bool {
         let oracle = self.oracle;
         launches.iter().zip(chosen).all(|(pods, Choice { purchase, .. })| {
-            let free = |i: &usize| !oracle.is_tied(&oracle.document.pending[*i]);
-            let members = (0..oracle.pending()).filter(|i| pods & (1 << i) != 0).filter(free);
-            members.into_iter().all(|pod| {
+            let numbers = oracle.numbers(*pods).into_iter();
+            let mut free = numbers.filter(|pod| !oracle.between.tied[*pod]);
+            free.all(|pod| {
                 let better = |other: &Purchase| {
                     oracle.weight(*other) > oracle.weight(*purchase)
                         && oracle.take(*other, &mut room.to_vec(), &mut reservations.clone())
