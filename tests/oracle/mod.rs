@@ -77,6 +77,13 @@ pub(crate) struct Oracle {
     between: Between,
 }
 
+/// How many pods of a problem are pending.
+pub(crate) fn pending(problem: &Value) -> u64 {
+    let pods = problem["pods"].as_array().into_iter().flatten();
+    let pending = pods.filter(|pod| pod["nodeName"].is_null());
+    pending.map(|pod| pod["replicas"].as_u64().unwrap_or(1)).sum()
+}
+
 impl Oracle {
     /// Reads a problem; `strict` tells whether `minValues` must be met.
     pub(crate) fn new(problem: &Value, fee: i128, strict: bool) -> Self {
