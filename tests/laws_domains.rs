@@ -65,36 +65,28 @@ proptest! {
     }
 }
 
+/// How far plans are from the best, on the same problems each time: the figures are what was measured,
+/// rounded up. They may only be lowered.
 #[test]
+#[allow(clippy::print_stdout, reason = "the figures are of interest where the test passes too")]
 fn few_plans_are_dearer_than_the_best_or_place_fewer() {
     const SAMPLES: usize = 400;
+    const MOST_FEWER: usize = 36;
+    const MOST_DEARER: usize = 22;
     let mut runner = TestRunner::deterministic();
     let (mut fewer, mut dearer, mut whole) = (0, 0, 0);
     for _ in 0..SAMPLES {
         let problem = tiny::problem().new_tree(&mut runner).unwrap().current();
-        let start = std::time::Instant::now();
-        let outcome = match judged(&problem) {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                println!("WRONG {error}");
-                continue;
-            }
-        };
+        let outcome = judged(&problem).unwrap_or_else(|error| panic!("{error}"));
         if outcome.plan.missing > outcome.best.missing {
             fewer += 1;
-            println!("FEWER {:?} {:?} {problem}", outcome.plan, outcome.best);
         } else if outcome.plan.cost > outcome.like {
             dearer += 1;
-            println!("DEARER {:?} {} {problem}", outcome.plan, outcome.like);
         }
-        if start.elapsed().as_millis() > 2500 {
-            println!(
-                "TIME {:?} {} {problem}",
-                start.elapsed(),
-                outcome.best.missing.iter().sum::<usize>()
-            );
-        }
-        whole += usize::from(outcome.plan.missing.iter().all(|count| *count == 0));
+        whole += usize::from(outcome.best.missing.iter().all(|count| *count == 0));
     }
-    println!("of {SAMPLES} plans {fewer} place fewer, {dearer} are dearer, {whole} place all");
+    let counts = format!("of {SAMPLES} plans {fewer} place fewer pods, {dearer} are dearer");
+    println!("{counts} than the best; in {whole} all pods can be placed");
+    assert!(fewer <= MOST_FEWER && dearer <= MOST_DEARER, "{counts}");
+    assert!(whole >= SAMPLES / 2, "only {whole} of the problems can be solved whole");
 }
