@@ -118,7 +118,8 @@ pub(crate) struct Fixed {
     /// For each kind, the kinds of which no pod may share a node with one of its own, sorted; a
     /// class in its own list is alone of its kind on a node.
     pub(crate) apart: IdVec<KindId, Vec<KindId>>,
-    /// For each kind, the keys over which alternatives of its launch must agree.
+    /// For each kind, the keys over which its domain must be known, and alternatives of its launch must
+    /// agree.
     pub(crate) sticky: IdVec<KindId, Vec<KeyId>>,
 }
 
@@ -349,6 +350,7 @@ impl Ground<'_> {
             self.exemplars.iter().map(|_| Vec::new()).collect();
         let mut sticky: IdVec<KindId, Vec<KeyId>> =
             self.exemplars.iter().map(|_| Vec::new()).collect();
+        let early = early(topology);
         for (class, rules) in topology.rules.iter() {
             for term in &rules.far {
                 let selected = &topology.selections[term.selection];
@@ -370,6 +372,10 @@ impl Ground<'_> {
                 bars.unlabelled(class, spread.over);
                 bars.crowded(class, spread);
                 sticky[class].extend(key_of(spread.over));
+                let counted = &topology.selections[spread.selection].kinds;
+                for other in counted.iter().filter(|other| early[**other]) {
+                    sticky[*other].extend(key_of(spread.over));
+                }
             }
             if let Some(near) = &rules.near {
                 for over in &near.over {
@@ -397,6 +403,22 @@ impl Ground<'_> {
         }
         Fixed { barred: bars.barred, apart, sticky }
     }
+}
+
+/// For each kind, whether its pods may have to be bound before others that count them: where others
+/// need them, and where its own spreads count others. All else can come last, and count for nobody.
+fn early(topology: &Topology) -> IdVec<KindId, bool> {
+    let mut early: IdVec<KindId, bool> = topology.rules.values().map(|_| false).collect();
+    for (kind, rules) in topology.rules.iter() {
+        let counts_others = |spread: &Spread| {
+            let kinds = &topology.selections[spread.selection].kinds;
+            spread.hard && kinds.iter().any(|other| *other != kind)
+        };
+        early[kind] |= rules.spreads.iter().any(counts_others);
+        let near = rules.near.iter().flat_map(|near| &topology.selections[near.selection].kinds);
+        near.filter(|other| **other != kind).for_each(|other| early[*other] = true);
+    }
+    early
 }
 
 fn key_of(over: Over) -> Option<KeyId> {

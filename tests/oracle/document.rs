@@ -1,7 +1,7 @@
 //! The problem document as the oracle reads it: plain strings and integers, replicas written out.
 
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) type Amounts = BTreeMap<String, i64>;
 pub(crate) type Labels = BTreeMap<String, String>;
@@ -21,12 +21,29 @@ pub(crate) struct Term {
     pub(crate) fields: Vec<Requirement>,
 }
 
-/// A required anti-affinity term on the hostname, as written.
+/// A required term of affinity or anti-affinity between pods, as written.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Apart {
+pub(crate) struct PodTerm {
+    pub(crate) key: String,
     pub(crate) selector: Value,
     pub(crate) namespaces: Vec<String>,
     pub(crate) namespace_selector: Value,
+    pub(crate) match_keys: Vec<String>,
+    pub(crate) mismatch_keys: Vec<String>,
+}
+
+/// A topology spread constraint that must be kept.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) key: String,
+    pub(crate) max_skew: usize,
+    pub(crate) min_domains: usize,
+    pub(crate) selector: Value,
+    pub(crate) match_keys: Vec<String>,
+    /// Whether nodes that the pod's node selector and affinity refuse count for nothing.
+    pub(crate) honour_affinity: bool,
+    /// Whether nodes whose taints the pod doesn't tolerate count for nothing.
+    pub(crate) honour_taints: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +54,11 @@ pub(crate) struct Pod {
     pub(crate) requests: Amounts,
     pub(crate) selector: Labels,
     pub(crate) terms: Option<Vec<Term>>,
-    pub(crate) apart: Vec<Apart>,
+    pub(crate) near: Vec<PodTerm>,
+    pub(crate) apart: Vec<PodTerm>,
+    pub(crate) spreads: Vec<Spread>,
+    /// Whether it has spreads or preferences of any kind: these may draw it to any pool.
+    pub(crate) drawn: bool,
     pub(crate) tolerations: Vec<Value>,
     pub(crate) ports: Vec<(u64, String, String)>,
     pub(crate) volumes: Vec<(String, String, Vec<String>)>,
@@ -99,6 +120,8 @@ pub(crate) struct Document {
     pub(crate) nodes: Vec<Node>,
     pub(crate) namespaces: BTreeMap<String, Labels>,
 }
+
+pub(crate) const HOSTNAME: &str = "kubernetes.io/hostname";
 
 pub(crate) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
@@ -194,6 +217,30 @@ fn requirements(value: &Value) -> Vec<Requirement> {
     list(value).iter().map(requirement).collect()
 }
 
+fn pod_terms(value: &Value) -> Vec<PodTerm> {
+    let term = |t: &Value| PodTerm {
+        key: modern(&text(&t["topologyKey"], "")),
+        selector: t["labelSelector"].clone(),
+        namespaces: texts(&t["namespaces"]),
+        namespace_selector: t["namespaceSelector"].clone(),
+        match_keys: texts(&t["matchLabelKeys"]),
+        mismatch_keys: texts(&t["mismatchLabelKeys"]),
+    };
+    list(value).iter().map(term).collect()
+}
+
+fn spread(value: &Value) -> Spread {
+    Spread {
+        key: modern(&text(&value["topologyKey"], "")),
+        max_skew: usize::try_from(value["maxSkew"].as_u64().unwrap()).unwrap(),
+        min_domains: value["minDomains"].as_u64().map_or(0, |n| usize::try_from(n).unwrap()),
+        selector: value["labelSelector"].clone(),
+        match_keys: texts(&value["matchLabelKeys"]),
+        honour_affinity: value["nodeAffinityPolicy"] != "Ignore",
+        honour_taints: value["nodeTaintsPolicy"] == "Honor",
+    }
+}
+
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
 
 fn pods(value: &Value) -> Vec<Pod> {
@@ -215,15 +262,15 @@ fn pods(value: &Value) -> Vec<Pod> {
             };
             list(terms).iter().map(term).collect()
         }),
-        apart: list(&value["affinity"]["podAntiAffinity"][REQUIRED])
+        near: pod_terms(&value["affinity"]["podAffinity"][REQUIRED]),
+        apart: pod_terms(&value["affinity"]["podAntiAffinity"][REQUIRED]),
+        spreads: list(&value["topologySpreadConstraints"])
             .iter()
-            .filter(|t| t["topologyKey"] == "kubernetes.io/hostname")
-            .map(|t| Apart {
-                selector: t["labelSelector"].clone(),
-                namespaces: texts(&t["namespaces"]),
-                namespace_selector: t["namespaceSelector"].clone(),
-            })
+            .filter(|one| one["whenUnsatisfiable"] == "DoNotSchedule")
+            .map(spread)
             .collect(),
+        drawn: !list(&value["topologySpreadConstraints"]).is_empty()
+            || value["affinity"].to_string().contains("preferredDuring"),
         tolerations: list(&value["tolerations"]).to_vec(),
         ports: list(&value["hostPorts"])
             .iter()
@@ -313,6 +360,16 @@ fn node(value: &Value) -> Node {
 }
 
 impl Document {
+    /// The keys over which pods have rules about each other, the hostname apart. What a bound pod
+    /// needed doesn't matter any more; whom it keeps away does.
+    pub(crate) fn topology_keys(&self) -> BTreeSet<&String> {
+        let near = self.pending.iter().flat_map(|pod| &pod.near);
+        let apart = self.pending.iter().chain(&self.bound).flat_map(|pod| &pod.apart);
+        let spreads = self.pending.iter().flat_map(|pod| &pod.spreads).map(|one| &one.key);
+        let keys = near.chain(apart).map(|term| &term.key).chain(spreads);
+        keys.filter(|key| *key != HOSTNAME).collect()
+    }
+
     pub(crate) fn read(value: &Value) -> Self {
         let all = |key: &str| list(&value[key]).iter().flat_map(pods).collect::<Vec<_>>();
         let (bound, pending) = all("pods").into_iter().partition(|pod| pod.node.is_some());

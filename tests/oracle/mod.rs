@@ -2,17 +2,19 @@
 //!
 //! The oracle reads the same document as the library and shares no line with it. Every way to split
 //! the pods over running nodes and new nodes is tried, and for every split every choice of
-//! offerings; limits, reservations and pool weights are checked on whole plans. Identical pods are
-//! kept in order, the only short cut that changes what is tried.
+//! offerings; limits, reservations, pool weights and rules between pods over domains are checked on
+//! whole plans. Identical pods are kept in order, the only short cut that changes what is tried.
 
 #![allow(dead_code, reason = "each test crate uses another part of the oracle")]
 
+mod between;
 mod document;
 mod rules;
 mod running;
 mod search;
 mod ways;
 
+use between::Between;
 pub(crate) use document::nanos;
 use document::{Document, Pod};
 use serde_json::Value;
@@ -29,6 +31,14 @@ pub(crate) struct Purchase {
     pub(crate) pool: usize,
     pub(crate) ty: usize,
     pub(crate) offering: usize,
+}
+
+/// A purchase with the labels that its node gets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choice {
+    pub(crate) purchase: Purchase,
+    /// The number of the way.
+    pub(crate) way: usize,
 }
 
 /// What a plan does with one pod.
@@ -64,6 +74,14 @@ pub(crate) struct Oracle {
     strict: bool,
     purchases: RefCell<BTreeMap<Pods, Vec<Purchase>>>,
     taken: RefCell<BTreeMap<(usize, Pods), bool>>,
+    between: Between,
+}
+
+/// How many pods of a problem are pending.
+pub(crate) fn pending(problem: &Value) -> u64 {
+    let pods = problem["pods"].as_array().into_iter().flatten();
+    let pending = pods.filter(|pod| pod["nodeName"].is_null());
+    pending.map(|pod| pod["replicas"].as_u64().unwrap_or(1)).sum()
 }
 
 impl Oracle {
@@ -74,7 +92,13 @@ impl Oracle {
         let (purchases, taken) = Default::default();
         let parts = ["pods", "daemonSets", "instanceTypes"];
         let said = parts.map(|part| problem[part].to_string()).concat();
-        Self { document, said, ways, fee, strict, purchases, taken }
+        let between = Between::of(&document, &ways);
+        Self { document, said, ways, fee, strict, purchases, taken, between }
+    }
+
+    /// Whether any rule between pods could tell plans apart that are alike node by node.
+    pub(crate) fn has_rules_between_pods(&self) -> bool {
+        self.between.any
     }
 
     /// How many pods are pending.
@@ -104,10 +128,14 @@ impl Oracle {
         (0..self.document.nodes.len()).any(|node| self.node_takes(node, pods))
     }
 
+    /// The numbers of the pods of a set.
+    fn numbers(&self, pods: Pods) -> Vec<usize> {
+        (0..self.pending()).filter(|i| pods & (1 << i) != 0).collect()
+    }
+
     /// The pods of a set.
     fn members(&self, pods: Pods) -> Vec<&Pod> {
-        let all = self.document.pending.iter().enumerate();
-        all.filter(|(i, _)| pods & (1 << i) != 0).map(|(_, pod)| pod).collect()
+        self.numbers(pods).into_iter().map(|i| &self.document.pending[i]).collect()
     }
 
     fn price(&self, purchase: Purchase) -> i128 {
@@ -137,7 +165,8 @@ impl Oracle {
             return *known;
         }
         let (running, members) = (&self.document.nodes[node], self.members(pods));
-        let takes = running::takes(&self.document, running, &members);
+        let takes = running::takes(&self.document, running, &members)
+            && (pods == 0 || self.between.could_share(&self.numbers(pods), Ok(node)));
         self.taken.borrow_mut().insert((node, pods), takes);
         takes
     }
@@ -159,6 +188,22 @@ impl Oracle {
         all.sort_by_key(|purchase| (self.price(*purchase), *purchase));
         self.purchases.borrow_mut().insert(pods, all.clone());
         all
+    }
+
+    /// The ways that hold a set of pods on one node, cheapest first.
+    fn choices(&self, pods: Pods) -> Vec<Choice> {
+        let (members, purchases) = (self.members(pods), self.purchases(pods));
+        let of_purchase = |purchase: Purchase| {
+            let same = move |way: &Way| {
+                (way.pool, way.ty, way.offering) == (purchase.pool, purchase.ty, purchase.offering)
+            };
+            let ways = self.ways.iter().enumerate().filter(move |(_, way)| same(way));
+            ways.map(move |(way, _)| Choice { purchase, way })
+        };
+        let all = purchases.into_iter().flat_map(of_purchase);
+        all.filter(|choice| self.ways[choice.way].holds(&self.document, &members))
+            .filter(|choice| self.between.could_share(&self.numbers(pods), Err(choice.way)))
+            .collect()
     }
 
     /// Whether a purchase keeps as many values open as its pool's `minValues` ask.

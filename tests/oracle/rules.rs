@@ -1,6 +1,6 @@
 //! Each placement rule as a question about plain data, in the words of the Kubernetes documents.
 
-use super::document::{Apart, Document, Labels, Node, Pod, Requirement, list};
+use super::document::{Document, HOSTNAME, Labels, Node, Pod, PodTerm, Requirement, Spread, list};
 use serde_json::Value;
 
 /// Whether a label's state (`None`: absent) meets a requirement.
@@ -108,11 +108,15 @@ pub(crate) fn ports_clash(a: &Pod, b: &Pod) -> bool {
 
 /// Whether either pod refuses to share a node with the other.
 pub(crate) fn kept_apart(document: &Document, a: &Pod, b: &Pod) -> bool {
-    let refuses = |one: &Pod, other: &Pod| one.apart.iter().any(|t| means(document, one, t, other));
+    let refuses = |one: &Pod, other: &Pod| {
+        let mut terms = one.apart.iter().filter(|term| term.key == HOSTNAME);
+        terms.any(|term| means(document, one, term, other))
+    };
     refuses(a, b) || refuses(b, a)
 }
 
-fn means(document: &Document, owner: &Pod, term: &Apart, other: &Pod) -> bool {
+/// Whether a pod's term of affinity or anti-affinity means another pod.
+pub(crate) fn means(document: &Document, owner: &Pod, term: &PodTerm, other: &Pod) -> bool {
     let by_label = |selector: &Value| {
         let mut labels = document.namespaces.get(&other.namespace).cloned().unwrap_or_default();
         labels.insert("kubernetes.io/metadata.name".into(), other.namespace.clone());
@@ -122,7 +126,26 @@ fn means(document: &Document, owner: &Pod, term: &Apart, other: &Pod) -> bool {
     let namespace = (own && other.namespace == owner.namespace)
         || term.namespaces.contains(&other.namespace)
         || by_label(&term.namespace_selector);
-    namespace && matches(&term.selector, &other.labels)
+    let differs = |key: &String| {
+        owner.labels.get(key).is_none_or(|value| other.labels.get(key) != Some(value))
+    };
+    namespace
+        && matches(&term.selector, &other.labels)
+        && agree(owner, &term.match_keys, other)
+        && term.mismatch_keys.iter().all(differs)
+}
+
+/// Whether a pod's spread counts another pod.
+pub(crate) fn counts(owner: &Pod, spread: &Spread, other: &Pod) -> bool {
+    owner.namespace == other.namespace
+        && matches(&spread.selector, &other.labels)
+        && agree(owner, &spread.match_keys, other)
+}
+
+/// Whether another pod has the same values of some labels; a label that the owner lacks says nothing.
+fn agree(owner: &Pod, keys: &[String], other: &Pod) -> bool {
+    keys.iter()
+        .all(|key| owner.labels.get(key).is_none_or(|value| other.labels.get(key) == Some(value)))
 }
 
 /// Whether a label selector matches; an absent one matches nothing, an empty one everything.

@@ -1,7 +1,7 @@
 //! The search over whole plans.
 
 use super::document::Amounts;
-use super::{Best, Oracle, Place, Pods, Purchase, running, ways};
+use super::{Best, Choice, Oracle, Place, Pods, Purchase, running, ways};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -24,6 +24,8 @@ struct Search<'a> {
     room: Vec<Amounts>,
     reservations: BTreeMap<String, i64>,
     best: Option<Score>,
+    /// The options of sets of pods that were asked for.
+    known: BTreeMap<Pods, Vec<Choice>>,
 }
 
 impl Oracle {
@@ -58,6 +60,7 @@ impl Oracle {
             room: room.collect(),
             reservations: ways::reservations(&self.document),
             best: None,
+            known: BTreeMap::new(),
         };
         let mut split = Split { nodes: vec![0; self.document.nodes.len()], ..Split::default() };
         for pod in &self.document.pending {
@@ -192,7 +195,7 @@ impl Search<'_> {
             return;
         }
         if pod == oracle.pending() {
-            self.buy(&split.missing.values().copied().collect::<Vec<_>>(), &split.launches);
+            self.buy(split);
             return;
         }
         let place = self.places.map(|places| places[pod]);
@@ -243,93 +246,114 @@ impl Search<'_> {
             })
     }
 
-    /// The purchases that hold a launch's pods at the weights they must keep, cheapest first, the
-    /// cheapest alone of those that no limit, reservation or weight tells apart.
-    fn options(&self, launch: Pods) -> Vec<Purchase> {
+    /// The ways that hold a launch's pods at the weights they must keep, cheapest first, the cheapest
+    /// alone of those that no limit, reservation, weight or rule between pods tells apart.
+    fn options(&mut self, launch: Pods) -> Vec<Choice> {
+        if let Some(known) = self.known.get(&launch) {
+            return known.clone();
+        }
         let oracle = self.oracle;
-        let kept = |purchase: &Purchase| {
+        let kept = |choice: &Choice| {
             self.places.is_none_or(|places| {
                 let mut members = places.iter().enumerate().filter(|(i, _)| launch & (1 << i) != 0);
                 members.all(|(_, place)| match place {
-                    Place::Launched(weight) => *weight == oracle.weight(*purchase),
+                    Place::Launched(weight) => *weight == oracle.weight(choice.purchase),
                     Place::Bound | Place::None => true,
                 })
             })
         };
         let mut seen = Vec::new();
-        oracle
-            .purchases(launch)
+        let options: Vec<Choice> = oracle
+            .choices(launch)
             .into_iter()
             .filter(kept)
-            .filter(|purchase| {
+            .filter(|Choice { purchase, way }| {
                 let limits = self.room[purchase.pool].keys();
                 let takes: Vec<i64> =
                     limits.map(|name| oracle.takes_of_limit(*purchase, name)).collect();
-                let key = (purchase.pool, oracle.reservation(*purchase).cloned(), takes);
+                let look = oracle.between.any.then(|| &oracle.between.looks[*way]);
+                let key = (purchase.pool, oracle.reservation(*purchase).cloned(), takes, look);
                 let new = !seen.contains(&key);
                 seen.push(key);
                 new
             })
-            .collect()
+            .collect();
+        self.known.insert(launch, options.clone());
+        options
     }
 
     /// The sum of the cheapest purchases; `None` if some launch has none.
-    fn least_cost(&self, launches: &[Pods]) -> Option<i128> {
-        launches.iter().map(|l| Some(self.oracle.price(*self.options(*l).first()?))).sum()
+    fn least_cost(&mut self, launches: &[Pods]) -> Option<i128> {
+        let least = |l: &Pods| Some(self.oracle.price(self.options(*l).first()?.purchase));
+        launches.iter().map(least).sum()
     }
 
-    fn buy(&mut self, missing: &[usize], launches: &[Pods]) {
-        let options: Vec<Vec<Purchase>> = launches.iter().map(|l| self.options(*l)).collect();
+    fn buy(&mut self, split: &Split) {
+        let options: Vec<Vec<Choice>> = split.launches.iter().map(|l| self.options(*l)).collect();
         let (room, reservations) = (self.room.clone(), self.reservations.clone());
-        let mut chosen = Vec::new();
-        self.choose(missing, launches, &options, &mut chosen, 0, &room, &reservations);
+        self.choose(split, &options, &mut Vec::new(), 0, &room, &reservations);
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the state of one recursion")]
     fn choose(
         &mut self,
-        missing: &[usize],
-        launches: &[Pods],
-        options: &[Vec<Purchase>],
-        chosen: &mut Vec<Purchase>,
+        split: &Split,
+        options: &[Vec<Choice>],
+        chosen: &mut Vec<Choice>,
         cost: i128,
         room: &[Amounts],
         reservations: &BTreeMap<String, i64>,
     ) {
-        let rest: i128 = options[chosen.len()..].iter().map(|o| self.oracle.price(o[0])).sum();
-        let beaten = |best: &Score| (missing, cost + rest) >= (&best.0[..], best.1);
+        let price = |choice: &Choice| self.oracle.price(choice.purchase);
+        let rest: i128 = options[chosen.len()..].iter().map(|o| price(&o[0])).sum();
+        let missing: Vec<usize> = split.missing.values().copied().collect();
+        let beaten = |best: &Score| (&missing[..], cost + rest) >= (&best.0[..], best.1);
         if self.best.as_ref().is_some_and(beaten) {
             return;
         }
         let Some(here) = options.get(chosen.len()) else {
-            if self.keeps_weights(launches, chosen, room, reservations) {
-                self.best = Some((missing.to_vec(), cost));
+            if self.keeps_weights(&split.launches, chosen, room, reservations)
+                && self.keeps_rules_between_pods(split, chosen)
+            {
+                self.best = Some((missing, cost));
             }
             return;
         };
-        for purchase in here {
+        for choice in here {
             let (mut room, mut reservations) = (room.to_vec(), reservations.clone());
-            if self.oracle.take(*purchase, &mut room, &mut reservations) {
-                let cost = cost + self.oracle.price(*purchase);
-                chosen.push(*purchase);
-                self.choose(missing, launches, options, chosen, cost, &room, &reservations);
+            if self.oracle.take(choice.purchase, &mut room, &mut reservations) {
+                let cost = cost + self.oracle.price(choice.purchase);
+                chosen.push(*choice);
+                self.choose(split, options, chosen, cost, &room, &reservations);
                 chosen.pop();
             }
         }
     }
 
-    /// Whether no launched pod could have had one more node of a pool of higher weight.
+    fn keeps_rules_between_pods(&self, split: &Split, chosen: &[Choice]) -> bool {
+        let (oracle, between) = (self.oracle, &self.oracle.between);
+        let numbers = |pods: &Pods| oracle.numbers(*pods);
+        let ways = chosen.iter().map(|choice| choice.way);
+        !between.any
+            || between.can_be_bound(
+                &split.nodes.iter().map(numbers).collect::<Vec<_>>(),
+                &split.launches.iter().map(numbers).zip(ways).collect::<Vec<_>>(),
+            )
+    }
+
+    /// Whether no launched pod could have had one more node of a pool of higher weight; those that
+    /// rules between pods tie to others may have had to go where no such pool launches.
     fn keeps_weights(
         &self,
         launches: &[Pods],
-        chosen: &[Purchase],
+        chosen: &[Choice],
         room: &[Amounts],
         reservations: &BTreeMap<String, i64>,
     ) -> bool {
         let oracle = self.oracle;
-        launches.iter().zip(chosen).all(|(pods, purchase)| {
-            let members = (0..oracle.pending()).filter(|i| pods & (1 << i) != 0);
-            members.into_iter().all(|pod| {
+        launches.iter().zip(chosen).all(|(pods, Choice { purchase, .. })| {
+            let numbers = oracle.numbers(*pods).into_iter();
+            let mut free = numbers.filter(|pod| !oracle.between.tied[*pod]);
+            free.all(|pod| {
                 let better = |other: &Purchase| {
                     oracle.weight(*other) > oracle.weight(*purchase)
                         && oracle.take(*other, &mut room.to_vec(), &mut reservations.clone())

@@ -55,11 +55,13 @@ impl Way {
 
 /// The sets of labels that a node of this pool, type and offering can carry.
 ///
-/// Labels that no pod or daemon set asks about are left at the first value possible.
+/// Labels that no pod or daemon set asks about, and no rule between pods is over, are left at the
+/// first value possible.
 fn label_sets(document: &Document, pool: &Pool, ty: &Type, offering: &Offering) -> Vec<Labels> {
     let asked: BTreeSet<&String> = rules_of_pods(document).map(|r| &r.key).collect();
     let selected = pods(document).flat_map(|p| p.selector.keys());
-    let asked: BTreeSet<&String> = asked.into_iter().chain(selected).collect();
+    let asked: BTreeSet<&String> =
+        asked.into_iter().chain(selected).chain(document.topology_keys()).collect();
     let requirements = pool.requirements.iter().chain(&ty.requirements).map(|r| &r.key);
     let labels = [&pool.labels, &ty.labels, &offering.labels].into_iter().flat_map(Labels::keys);
     let built_in = BUILT_IN.map(String::from);

@@ -8,6 +8,7 @@
 pub(crate) mod company;
 mod pods;
 mod supply;
+pub(crate) mod tiny;
 
 use pods::{Daemon, PendingPod, RunningPod};
 use proptest::prelude::*;

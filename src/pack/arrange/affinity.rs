@@ -1,7 +1,7 @@
 //! Affinity and anti-affinity over domains: who comes first, who goes where.
 
 use super::{Arranger, KindId};
-use crate::compile::{IdVec, KeyId, Kind, Near, Over, Topology};
+use crate::compile::{IdVec, KeyId, Kind, Near, NodeId, Over, Topology};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
@@ -206,10 +206,18 @@ impl Arranger<'_, '_> {
         keys.iter().all(|key| self.has_any(near.selection, *key, cell.domain(*key)))
     }
 
-    /// Whether any pod that all terms select runs or has a known cell.
+    /// Whether any pod that all terms select runs in a domain or has a known cell. On a node without the
+    /// labels a pod is nowhere.
     pub(super) fn is_anywhere(&self, near: &Near) -> bool {
         let selected = &self.topology.selections[near.selection];
-        !selected.bound.is_empty()
+        let in_domain = |node: NodeId| {
+            let site = self.compiled.site_of_node(node);
+            near.over.iter().any(|over| match over {
+                Over::Host => true,
+                Over::Key(key) => self.topology.keys[*key].labelled.contains(site),
+            })
+        };
+        selected.bound.iter().any(|(node, _)| in_domain(*node))
             || selected.kinds.iter().any(|kind| {
                 let progress = &self.kinds[*kind];
                 progress.pinned.iter().any(|count| *count > 0)

@@ -361,6 +361,8 @@ impl<'p> Arranger<'_, 'p> {
                 self.class(*kind).guest,
                 levels[*kind],
                 !self.brief.early.contains(kind),
+                // Of those that need each other, the ones that can be first.
+                !self.needs_itself(*kind),
                 Reverse(self.class(*kind).priority),
                 // Those that a spread ties to even counts before those that make counts uneven.
                 !self.is_spread(*kind),
@@ -369,6 +371,12 @@ impl<'p> Arranger<'_, 'p> {
             )
         });
         order
+    }
+
+    /// Whether a kind has an affinity that its own pods meet.
+    fn needs_itself(&self, kind: KindId) -> bool {
+        let near = self.topology.rules[kind].near.iter();
+        near.into_iter().any(|near| self.topology.selects(near.selection, kind))
     }
 
     /// Whether a kind has a spread over a key that must be kept.

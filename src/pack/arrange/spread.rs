@@ -338,10 +338,11 @@ impl Arranger<'_, '_> {
                 crowd += count;
             }
             for key in &rules.alone {
-                let domain = cell.domain(*key);
-                let taken = progress.cells.iter().zip(&progress.counted);
+                // Nodes without the label are in no domain, and keep nobody away.
+                let Some(domain) = cell.domain(*key) else { continue };
+                let mut taken = progress.cells.iter().zip(&progress.counted);
                 legal &=
-                    !taken.clone().any(|(other, count)| *count > 0 && other.domain(*key) == domain);
+                    !taken.any(|(other, count)| *count > 0 && other.domain(*key) == Some(domain));
             }
             if !legal {
                 continue;

@@ -3,6 +3,7 @@
 use super::super::account::Placement;
 use super::super::facts::{Facts, Group, pod_name};
 use super::super::label::{self, NodeLabels};
+use super::super::taint;
 use super::super::violation::Place;
 use crate::model::{
     Affinity, LabelSelector, Labels, Pod, Taint, TopologySpreadConstraint, well_known,
@@ -79,9 +80,8 @@ impl<'a> Scene<'a> {
             let _new = host_of.insert(at, scene.hosts.len());
             let look = scene.looks.len();
             scene.hosts.push(Host { look, place: Place::Node(node.name.clone()) });
-            scene
-                .looks
-                .push(Look { labels: label::of_node(node), taints: node.taints.iter().collect() });
+            let (labels, taints) = (label::of_node(node), taint::of_node(facts, node));
+            scene.looks.push(Look { labels, taints });
         }
         for (entry, pod) in facts.problem.pods.iter().enumerate() {
             let node = pod.node_name.as_ref().and_then(|name| facts.node(name));
