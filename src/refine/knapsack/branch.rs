@@ -77,7 +77,7 @@ struct Search<'a> {
     steps: u32,
 }
 
-pub(super) fn best(sack: &Sack, mut root: Root, values: &[f64], floor: f64, steps: u32) -> Priced {
+pub(super) fn best(sack: &Sack, root: Root, values: &[f64], floor: f64, steps: u32) -> Priced {
     let relaxed = root.relaxed(sack, values);
     let best = root.fill(sack, values);
     let mut search = Search {

@@ -288,7 +288,7 @@ impl Sack {
 
     /// Both, for little more than one of them.
     pub(super) fn estimate(&self, values: &[f64], last: Option<&Relaxed>) -> (Relaxed, Filled) {
-        let mut root = self.root(values, last);
+        let root = self.root(values, last);
         (root.relaxed(self, values), root.fill(self, values))
     }
 
@@ -312,7 +312,7 @@ impl Sack {
         let mut load = Load::new(self);
         counts.iter().all(|(item, count)| {
             let count = i64::from(*count);
-            load.put(self, *item as usize, count) == count
+            load.put(*item as usize, count) == count
         })
     }
 }
