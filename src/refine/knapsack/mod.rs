@@ -188,11 +188,11 @@ impl Sack {
         &self.groups
     }
 
-    /// The resource that alone can bind, where there is one and no group or conflict matters.
-    pub(super) fn lone_resource(&self) -> Option<usize> {
+    /// The one resource that can bind, where there is one, and whether no group or conflict can.
+    pub(super) fn lone_resource(&self) -> Option<(usize, bool)> {
         let [resource] = self.binding[..] else { return None };
         let rules = self.crowded.contains(&true) || self.conflicts.iter().any(|c| !c.is_empty());
-        (!rules).then_some(resource)
+        Some((resource, !rules))
     }
 
     /// The items that may not share a node with one.
