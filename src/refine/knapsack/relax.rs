@@ -105,10 +105,6 @@ impl Linear {
         self.prices.push(0.0);
     }
 
-    pub(super) fn height(&self) -> usize {
-        self.height
-    }
-
     fn entry(&self, row: usize, column: usize) -> f64 {
         self.entries[row * self.width + column]
     }

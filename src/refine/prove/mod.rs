@@ -29,8 +29,10 @@ mod tests;
 
 use super::knapsack::Sack;
 #[cfg_attr(not(test), expect(unused_imports, reason = "column generation will call it"))]
-pub(super) use scale::{Kind, certify, scale};
-pub(super) use search::prove;
+pub(super) use {
+    scale::{Kind, certify, scale},
+    search::prove,
+};
 
 /// Cells of the largest table that is made.
 const CELLS: usize = 1 << 22;

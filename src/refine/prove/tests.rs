@@ -34,8 +34,8 @@ proptest! {
     #[test]
     fn slack_makes_a_proof_short(case in all_cases()) {
         let sack = case.sack();
-        let values: Vec<i128> = case.values.iter().map(|value| *value as i128 * 1_000_000).collect();
-        let limit = (sack.relax(&case.values, None).ceiling * 1_000_001.0).ceil() as i128;
+        let values: Vec<i128> = case.values.iter().map(|value| *value as i128 * 1_000_000_000).collect();
+        let limit = (sack.relax(&case.values, None).ceiling * 1_000_001_000.0).ceil() as i128;
         let proof = prove(&sack, &values, limit, 10);
         prop_assert_eq!(proof.as_ref().map(leaves), Some(1));
     }
