@@ -5,17 +5,23 @@
 //!
 //! *Idea.* Round it down, which fits, and top it up with what is worth most in relation to its price,
 //! where prices are those of the relaxation; and do the same once for each broken count with that one
-//! rounded up instead, since what is lost by rounding is mostly lost on these. The best is kept.
+//! rounded up instead, since what is lost by rounding is mostly lost on these. The best of these is
+//! improved as long as the tries last: one item is taken out, or two, those first that are worth least for their
+//! price, and the room is filled again without it, once with the most valuable first and once
+//! with the most valuable for its price first. Where few items fill a node nearly all that is lost is
+//! room at the end that nothing fits into, and this finds what does.
 //!
-//! *Cost.* Items × rows for each try, and one sort.
+//! *Cost.* Items × rows for each try, and two sorts.
 //!
 //! References: Pirkul 1987, "A heuristic solution procedure for the multiconstraint zero-one knapsack
-//! problem".
+//! problem"; Chu and Beasley 1998 for the order by prices of the relaxation.
 
 use super::{Filled, Root, Sack};
 
-/// How often something is taken out in the hope of something better.
-const TRIES: u32 = 48;
+/// How often something is taken out at most in the hope of something better, and how many columns
+/// are looked at for that.
+const TRIES: usize = 64;
+const LOOKS: usize = 24_000;
 /// Of a value, relative: less isn't better.
 const SAME: f64 = 1e-10;
 
@@ -75,25 +81,29 @@ impl Root {
         }
     }
 
-    /// Takes one out, the least worth its price first, and fills up again without it, as long as that
-    /// pays.
+    /// Takes one or two out, those worth least for their price first, and fills up again without the
+    /// first, as long as that pays.
     fn improve(&self, load: &mut Load<'_>, by_excess: &Order, by_worth: &Order, values: &[f64]) {
-        let mut tries = TRIES;
+        let mut tries = TRIES.min(LOOKS / self.items.len().max(1));
         loop {
-            let held: Vec<usize> = by_excess
-                .columns
+            let items = by_excess.columns.iter().rev().map(|column| self.items[*column as usize]);
+            let held: Vec<usize> = items.filter(|item| load.counts[*item] > 0).collect();
+            let one = held.iter().map(|item| (*item, None));
+            let two = held
                 .iter()
-                .rev()
-                .map(|column| self.items[*column as usize])
-                .filter(|item| load.counts[*item] > 0)
-                .collect();
-            let better = held.into_iter().find_map(|item| {
+                .enumerate()
+                .flat_map(|(at, item)| held[at..].iter().map(|other| (*item, Some(*other))));
+            let better = one.chain(two).find_map(|(first, second)| {
                 [by_worth, by_excess].into_iter().find_map(|order| {
                     tries = tries.checked_sub(1)?;
                     let mut other = load.clone();
-                    other.take(item);
-                    other.worth -= values[item];
-                    self.top_up(&mut other, order, Some(item), values);
+                    for item in std::iter::once(first).chain(second) {
+                        if other.counts[item] == 0 {
+                            return None;
+                        }
+                        other.take(item, values);
+                    }
+                    self.top_up(&mut other, order, Some(first), values);
                     (other.worth > load.worth * (1.0 + SAME)).then_some(other)
                 })
             });
@@ -179,8 +189,9 @@ impl<'a> Load<'a> {
     }
 
     /// Takes one of an item out.
-    fn take(&mut self, item: usize) {
+    fn take(&mut self, item: usize, values: &[f64]) {
         self.change(item, -1);
+        self.worth -= values[item];
     }
 
     fn change(&mut self, item: usize, count: i64) {
