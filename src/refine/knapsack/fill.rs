@@ -21,7 +21,7 @@ use super::{Filled, Root, Sack};
 /// How often something is taken out at most in the hope of something better, and how many columns
 /// are looked at for that.
 const TRIES: usize = 64;
-const LOOKS: usize = 24_000;
+const LOOKS: usize = 16_000;
 /// Of a value, relative: less isn't better.
 const SAME: f64 = 1e-10;
 
