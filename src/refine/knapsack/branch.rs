@@ -77,7 +77,7 @@ struct Search<'a> {
     steps: u32,
 }
 
-pub(super) fn best(sack: &Sack, mut root: Root, values: &[f64], floor: f64, steps: u32) -> Priced {
+pub(super) fn best(sack: &Sack, root: Root, values: &[f64], floor: f64, steps: u32) -> Priced {
     let relaxed = root.relaxed(sack, values);
     let best = root.fill(sack, values);
     let mut search = Search {
@@ -348,8 +348,9 @@ impl Search<'_> {
         let columns = || (0..level.items.len()).filter(taken);
         for (row, resource) in self.sack.binding.iter().enumerate() {
             let asked = |column: &usize| self.sack.request(level.items[*column])[*resource];
-            let sum: i64 = columns().map(|column| asked(&column) * counts[column]).sum();
-            if sum > level.free[row] {
+            let sum =
+                columns().map(|column| i128::from(asked(&column)) * i128::from(counts[column]));
+            if sum.sum::<i128>() > i128::from(level.free[row]) {
                 return dearest(&mut columns().filter(|column| asked(column) > 0));
             }
         }

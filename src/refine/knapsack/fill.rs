@@ -5,85 +5,168 @@
 //!
 //! *Idea.* Round it down, which fits, and top it up with what is worth most in relation to its price,
 //! where prices are those of the relaxation; and do the same once for each broken count with that one
-//! rounded up instead, since what is lost by rounding is mostly lost on these. The best is kept.
+//! rounded up instead, since what is lost by rounding is mostly lost on these. The best of these is
+//! improved as long as the tries last: one item is taken out, or two, those first that are worth least for their
+//! price, and the room is filled again without it, once with the most valuable first and once
+//! with the most valuable for its price first. Where few items fill a node nearly all that is lost is
+//! room at the end that nothing fits into, and this finds what does.
 //!
-//! *Cost.* Items × rows for each try, and one sort.
+//! *Cost.* Items × rows for each try, and two sorts.
 //!
 //! References: Pirkul 1987, "A heuristic solution procedure for the multiconstraint zero-one knapsack
-//! problem".
+//! problem"; Chu and Beasley 1998 for the order by prices of the relaxation.
 
 use super::{Filled, Root, Sack};
 
+/// How often something is taken out at most in the hope of something better, and how many columns
+/// are looked at for that.
+const TRIES: usize = 64;
+const LOOKS: usize = 16_000;
+/// Of a value, relative: less isn't better.
+const SAME: f64 = 1e-10;
+
 impl Root {
-    /// The solution rounded down, or with one broken count rounded up, topped up by what is worth
-    /// most for the prices of what it takes.
-    pub(super) fn fill(&mut self, sack: &Sack, values: &[f64]) -> Filled {
+    /// A good filling, from the solution and the prices of the relaxation.
+    pub(super) fn fill(&self, sack: &Sack, values: &[f64]) -> Filled {
         let linear = &self.linear;
         // What a column is worth beyond its price, in relation to that: never NaN, for both are finite.
         let excess = |column: usize| {
             let price = linear.value[column] - linear.gain[column];
             linear.gain[column] / price.max(1e-12 * linear.value[column])
         };
-        let mut order: Vec<(f64, u32)> =
-            (0..self.items.len()).map(|column| (excess(column), column as u32)).collect();
-        order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        let broken: Vec<usize> = (0..self.items.len())
-            .filter(|column| {
-                let count = self.solution[*column];
-                count - count.floor() > 1e-6 && count.ceil() - count > 1e-6
-            })
-            .collect();
-        let mut best = Filled::default();
-        for up in std::iter::once(None).chain(broken.into_iter().map(Some)) {
+        let by_excess = Order::new(self, sack, (0..self.items.len()).map(excess));
+        let by_worth = Order::new(self, sack, linear.value.iter().copied());
+        let broken = (0..self.items.len()).filter(|column| {
+            let count = self.solution[*column];
+            count - count.floor() > 1e-6 && count.ceil() - count > 1e-6
+        });
+        let mut best: Option<Load<'_>> = None;
+        for up in std::iter::once(None).chain(broken.map(Some)) {
             let mut load = Load::new(sack);
             if let Some(column) = up {
-                load.put(sack, self.items[column], self.solution[column].ceil() as i64);
+                let count = load.put(self.items[column], self.solution[column].ceil() as i64);
+                load.worth += linear.value[column] * count as f64;
             }
-            for (_, column) in &order {
+            for column in &by_excess.columns {
                 let count = (self.solution[*column as usize] + 1e-6).floor() as i64;
                 if count > 0 && up != Some(*column as usize) {
-                    load.put(sack, self.items[*column as usize], count);
+                    let count = load.put(self.items[*column as usize], count);
+                    load.worth += linear.value[*column as usize] * count as f64;
                 }
             }
-            for (_, column) in &order {
-                load.put(sack, self.items[*column as usize], i64::MAX);
-            }
-            let filled = load.finish(values);
-            if filled.value > best.value {
-                best = filled;
+            self.top_up(&mut load, &by_excess, None, values);
+            if best.as_ref().is_none_or(|best| load.worth > best.worth) {
+                best = Some(load);
             }
         }
-        best
+        let Some(mut load) = best else { return Filled::default() };
+        self.improve(&mut load, &by_excess, &by_worth, values);
+        load.finish(values)
+    }
+
+    /// Adds what fits, in an order, save for one item.
+    fn top_up(&self, load: &mut Load<'_>, order: &Order, but: Option<usize>, values: &[f64]) {
+        let height = load.free.len();
+        for (at, column) in order.columns.iter().enumerate() {
+            let request = &order.requests[at * height..(at + 1) * height];
+            // No branch for each resource: nearly always the answer is no.
+            let pairs = request.iter().zip(&load.free);
+            if pairs.fold(true, |fits, (asked, free)| fits & (asked <= free)) {
+                let item = self.items[*column as usize];
+                if Some(item) != but {
+                    let count = load.put(item, i64::MAX);
+                    load.worth += values[item] * count as f64;
+                }
+            }
+        }
+    }
+
+    /// Takes one or two out, those worth least for their price first, and fills up again without the
+    /// first, as long as that pays.
+    fn improve(&self, load: &mut Load<'_>, by_excess: &Order, by_worth: &Order, values: &[f64]) {
+        let mut tries = TRIES.min(LOOKS / self.items.len().max(1));
+        loop {
+            let items = by_excess.columns.iter().rev().map(|column| self.items[*column as usize]);
+            let held: Vec<usize> = items.filter(|item| load.counts[*item] > 0).collect();
+            let one = held.iter().map(|item| (*item, None));
+            let two = held
+                .iter()
+                .enumerate()
+                .flat_map(|(at, item)| held[at..].iter().map(|other| (*item, Some(*other))));
+            let better = one.chain(two).find_map(|(first, second)| {
+                [by_worth, by_excess].into_iter().find_map(|order| {
+                    tries = tries.checked_sub(1)?;
+                    let mut other = load.clone();
+                    for item in std::iter::once(first).chain(second) {
+                        if other.counts[item] == 0 {
+                            return None;
+                        }
+                        other.take(item, values);
+                    }
+                    self.top_up(&mut other, order, Some(first), values);
+                    (other.worth > load.worth * (1.0 + SAME)).then_some(other)
+                })
+            });
+            let Some(better) = better else { return };
+            *load = better;
+        }
+    }
+}
+
+/// Columns in some order, with what they ask for side by side.
+struct Order {
+    columns: Vec<u32>,
+    /// By place in the order, then binding resource.
+    requests: Vec<i64>,
+}
+
+impl Order {
+    /// The order of a number for each column, largest first.
+    fn new(root: &Root, sack: &Sack, numbers: impl Iterator<Item = f64>) -> Self {
+        let mut order: Vec<(f64, u32)> =
+            numbers.enumerate().map(|(at, number)| (number, at as u32)).collect();
+        order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let columns: Vec<u32> = order.into_iter().map(|(_, at)| at).collect();
+        let request = |column: &u32| {
+            let request = sack.request(root.items[*column as usize]);
+            sack.binding.iter().map(|resource| request[*resource])
+        };
+        let requests = columns.iter().flat_map(request).collect();
+        Self { columns, requests }
     }
 }
 
 /// What a node holds while it is being filled, in integers.
 #[derive(Clone, Debug)]
-pub(super) struct Load {
+pub(super) struct Load<'a> {
+    sack: &'a Sack,
+    /// Of each binding resource.
     free: Vec<i64>,
     /// What each group may still count.
     open: Vec<i64>,
     /// By item.
     counts: Vec<i64>,
-    held: Vec<u32>,
+    worth: f64,
 }
 
-impl Load {
-    pub(super) fn new(sack: &Sack) -> Self {
+impl<'a> Load<'a> {
+    pub(super) fn new(sack: &'a Sack) -> Self {
         Self {
-            free: sack.room.clone(),
+            sack,
+            free: sack.binding.iter().map(|resource| sack.room[*resource]).collect(),
             open: sack.groups.iter().map(|group| group.most).collect(),
             counts: vec![0; sack.len()],
-            held: Vec::new(),
+            worth: 0.0,
         }
     }
 
     /// Adds as many of an item as the rules allow, up to `count`.
-    pub(super) fn put(&mut self, sack: &Sack, item: usize, count: i64) -> i64 {
+    pub(super) fn put(&mut self, item: usize, count: i64) -> i64 {
+        let sack = self.sack;
         let mut count = count.min(sack.most[item] - self.counts[item]);
         let request = sack.request(item);
-        for resource in &sack.binding {
-            let (free, asked) = (self.free[*resource], request[*resource]);
+        for (free, resource) in self.free.iter().zip(&sack.binding) {
+            let (free, asked) = (*free, request[*resource]);
             if asked > free {
                 return 0;
             }
@@ -97,32 +180,37 @@ impl Load {
         if count <= 0 {
             return 0;
         }
-        if self.counts[item] == 0 {
-            let barred = |other: &u32| self.counts[*other as usize] > 0;
-            if sack.conflicts[item].iter().any(barred) {
-                return 0;
-            }
-            self.held.push(item as u32);
+        let barred = |other: &u32| self.counts[*other as usize] > 0;
+        if self.counts[item] == 0 && sack.conflicts[item].iter().any(barred) {
+            return 0;
         }
-        for resource in &sack.binding {
-            self.free[*resource] -= count * request[*resource];
-        }
-        for (group, each) in &sack.counted[item] {
-            self.open[*group as usize] -= count * each;
-        }
-        self.counts[item] += count;
+        self.change(item, count);
         count
     }
 
-    fn finish(mut self, values: &[f64]) -> Filled {
-        self.held.sort_unstable();
-        let counts: Vec<(u32, u32)> = self
-            .held
-            .iter()
-            .map(|item| (*item, u32::try_from(self.counts[*item as usize]).unwrap_or(u32::MAX)))
-            .collect();
-        let worth = |(item, count): &(u32, u32)| values[*item as usize] * f64::from(*count);
-        let value = counts.iter().map(worth).sum();
-        Filled { counts, value }
+    /// Takes one of an item out.
+    fn take(&mut self, item: usize, values: &[f64]) {
+        self.change(item, -1);
+        self.worth -= values[item];
+    }
+
+    fn change(&mut self, item: usize, count: i64) {
+        let request = self.sack.request(item);
+        for (free, resource) in self.free.iter_mut().zip(&self.sack.binding) {
+            *free -= count * request[*resource];
+        }
+        for (group, each) in &self.sack.counted[item] {
+            self.open[*group as usize] -= count * each;
+        }
+        self.counts[item] += count;
+    }
+
+    fn finish(self, values: &[f64]) -> Filled {
+        let mut filled = Filled::default();
+        for (item, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            filled.counts.push((item as u32, u32::try_from(*count).unwrap_or(u32::MAX)));
+            filled.value += values[item] * *count as f64;
+        }
+        filled
     }
 }

@@ -195,11 +195,11 @@ impl Sack {
         &self.groups
     }
 
-    /// The resource that alone can bind, where there is one and no group or conflict matters.
-    pub(super) fn lone_resource(&self) -> Option<usize> {
+    /// The one resource that can bind, where there is one, and whether no group or conflict can.
+    pub(super) fn lone_resource(&self) -> Option<(usize, bool)> {
         let [resource] = self.binding[..] else { return None };
         let rules = self.crowded.contains(&true) || self.conflicts.iter().any(|c| !c.is_empty());
-        (!rules).then_some(resource)
+        Some((resource, !rules))
     }
 
     /// The items that may not share a node with one.
@@ -295,7 +295,7 @@ impl Sack {
 
     /// Both, for little more than one of them.
     pub(super) fn estimate(&self, values: &[f64], last: Option<&Relaxed>) -> (Relaxed, Filled) {
-        let mut root = self.root(values, last);
+        let root = self.root(values, last);
         (root.relaxed(self, values), root.fill(self, values))
     }
 
@@ -319,7 +319,7 @@ impl Sack {
         let mut load = Load::new(self);
         counts.iter().all(|(item, count)| {
             let count = i64::from(*count);
-            load.put(self, *item as usize, count) == count
+            load.put(*item as usize, count) == count
         })
     }
 }

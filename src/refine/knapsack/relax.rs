@@ -26,7 +26,9 @@ use std::cmp::Ordering;
 /// Of a bound or a room, relative: less counts as nothing.
 const TINY: f64 = 1e-9;
 /// A step that changes a column's gain by less than this per unit of price can't be divided by.
-const FLAT: f64 = 1e-10;
+const FLAT: f64 = 1e-9;
+/// Pivots after which the inverse is made anew.
+const WORN: u32 = 100;
 
 /// What stands in a row of the basis.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,6 +49,8 @@ pub(super) struct Linear {
     pub(super) most: Vec<f64>,
     basis: Vec<Member>,
     inverse: Vec<f64>,
+    /// How many pivots the inverse has seen.
+    pivots: u32,
     /// By column: whether it stands at its upper bound; not read while it is in the basis.
     at_top: Vec<bool>,
     in_basis: Vec<bool>,
@@ -105,10 +109,6 @@ impl Linear {
         self.prices.push(0.0);
     }
 
-    pub(super) fn height(&self) -> usize {
-        self.height
-    }
-
     fn entry(&self, row: usize, column: usize) -> f64 {
         self.entries[row * self.width + column]
     }
@@ -158,6 +158,7 @@ impl Linear {
 
     /// The basis of slacks.
     fn reset(&mut self) {
+        self.pivots = 0;
         self.in_basis.fill(false);
         self.slack_in_basis.fill(true);
         self.inverse.fill(0.0);
@@ -185,6 +186,7 @@ impl Linear {
         into.room.clone_from(&self.room);
         into.prices.clone_from(&self.prices);
         into.inverse.clone_from(&self.inverse);
+        into.pivots = self.pivots;
         into.slack_in_basis.clone_from(&self.slack_in_basis);
         into.slopes.clear();
         into.slopes.resize(keep.len(), 0.0);
@@ -202,6 +204,11 @@ impl Linear {
 
     /// Solves it, or stops as soon as the bound is at most `enough`, and gives the bound.
     pub(super) fn solve(&mut self, enough: f64) -> f64 {
+        if self.pivots > WORN {
+            let columns = self.basis();
+            self.reset();
+            self.start(&columns);
+        }
         self.price();
         self.settle();
         let mut bound = self.bound();
@@ -367,6 +374,7 @@ impl Linear {
     }
 
     fn pivot(&mut self, row: usize, entering: usize) {
+        self.pivots += 1;
         let height = self.height;
         let mut column = vec![0.0; height];
         for (at, slot) in column.iter_mut().enumerate() {

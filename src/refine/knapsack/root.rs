@@ -3,19 +3,25 @@
 use super::relax::Linear;
 use super::{Group, Relaxed, Sack};
 
+/// Items of a sample.
+const SAMPLE: usize = 48;
+
 impl Sack {
     /// The linear relaxation, with those groups as rows that its solution would break otherwise.
     pub(in super::super) fn root(&self, values: &[f64], last: Option<&Relaxed>) -> Root {
         let worthy =
             |item: &usize| self.most[*item] > 0 && values.get(*item).is_some_and(|v| *v > 0.0);
         let items: Vec<usize> = (0..self.len()).filter(worthy).collect();
-        let mut linear = Linear::new(
-            items.iter().map(|item| values[*item]).collect(),
-            items.iter().map(|item| self.most[*item] as f64).collect(),
-        );
-        for row in 0..self.binding.len() {
-            let share = self.share(row);
-            linear.add_row(items.iter().map(|item| share[*item]), 1.0);
+        let mut linear = self.linear(values, &items);
+        if last.is_none() && items.len() >= 2 * SAMPLE {
+            // Prices of a sample with as much less room are nearly those of all.
+            let every = items.len() / SAMPLE;
+            let some: Vec<usize> = items.iter().copied().step_by(every).collect();
+            let mut sample = self.linear(values, &some);
+            sample.room.fill(1.0 / every as f64);
+            sample.solve(f64::NEG_INFINITY);
+            let columns: Vec<usize> = sample.basis().iter().map(|at| at * every).collect();
+            linear.start(&columns);
         }
         let mut root = Root { items, linear, groups: Vec::new(), solution: Vec::new() };
         if let Some(last) = last {
@@ -31,6 +37,19 @@ impl Sack {
             root.linear.solution(&mut root.solution);
         }
         root
+    }
+
+    /// The programme of some items, with a row for each binding resource.
+    fn linear(&self, values: &[f64], items: &[usize]) -> Linear {
+        let mut linear = Linear::new(
+            items.iter().map(|item| values[*item]).collect(),
+            items.iter().map(|item| self.most[*item] as f64).collect(),
+        );
+        for row in 0..self.binding.len() {
+            let share = self.share(row);
+            linear.add_row(items.iter().map(|item| share[*item]), 1.0);
+        }
+        linear
     }
 }
 

@@ -50,7 +50,7 @@ impl Case {
         }
     }
 
-    fn check(&self, counts: &[(u32, u32)], value: f64) {
+    pub(in super::super) fn check(&self, counts: &[(u32, u32)], value: f64) {
         let mut all = vec![0; self.items.len()];
         counts.iter().for_each(|(item, count)| all[*item as usize] += i64::from(*count));
         assert!(counts.iter().all(|(_, count)| *count > 0));
@@ -82,11 +82,7 @@ pub(in super::super) fn cases(
             ),
         )
             .prop_map(move |(room, items, groups, pairs, values)| {
-                let mut conflicts = vec![Vec::new(); items.len()];
-                for (a, b) in pairs.into_iter().filter(|(a, b)| a != b) {
-                    conflicts[a as usize].push(b);
-                    conflicts[b as usize].push(a);
-                }
+                let conflicts = mutual(items.len(), pairs);
                 let item = |(request, most)| Item { request, most };
                 Case {
                     room,
@@ -100,6 +96,42 @@ pub(in super::super) fn cases(
                 }
             })
     })
+}
+
+/// As many items as on a node of some size, worth about what they ask for.
+pub(in super::super) fn larger() -> impl Strategy<Value = Case> {
+    (1..=4_usize, 8..40_usize).prop_flat_map(|(dims, items)| {
+        let item = (prop::collection::vec(1..60_i64, dims), 1..5_u32, 80..120_i64);
+        let group = (1..6_i64, prop::collection::vec((0..items as u32, 1..3_i64), 1..6));
+        let pair = (0..items as u32, 0..items as u32);
+        (
+            prop::collection::vec(80..250_i64, dims),
+            prop::collection::vec(item, items),
+            prop::collection::vec(group, 0..4),
+            prop::collection::vec(pair, 0..6),
+        )
+            .prop_map(|(room, drawn, groups, pairs)| {
+                let worth = |(request, _, noise): &(Vec<i64>, u32, i64)| {
+                    (request.iter().sum::<i64>() * noise / 10) as f64
+                };
+                let values = drawn.iter().map(worth).collect();
+                let items = drawn.into_iter().map(|(request, most, _)| Item { request, most });
+                let items: Vec<Item> = items.collect();
+                let conflicts = mutual(items.len(), pairs);
+                let group = |(most, members)| Group { most, members };
+                let groups = groups.into_iter().map(group).collect();
+                Case { room, items, groups, conflicts, values }
+            })
+    })
+}
+
+fn mutual(items: usize, pairs: Vec<(u32, u32)>) -> Vec<Vec<u32>> {
+    let mut conflicts = vec![Vec::new(); items];
+    for (a, b) in pairs.into_iter().filter(|(a, b)| a != b) {
+        conflicts[a as usize].push(b);
+        conflicts[b as usize].push(a);
+    }
+    conflicts
 }
 
 proptest! {

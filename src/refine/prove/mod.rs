@@ -5,7 +5,7 @@
 //! be shown without them.
 //!
 //! *Idea.* With integer prices of resources and groups, what a filling can be worth is over-estimated
-//! by a sum that anybody can check. Where one such sum isn't low enough the fillings are cut in two:
+//! by a sum that is easy to check. Where one such sum isn't low enough the fillings are cut in two:
 //! those with at most so many of an item, and those with more. A [`Proof`] is the tree of cuts with prices
 //! at its leaves; for most nodes it is a single leaf. Where one resource alone binds and its numbers are
 //! small, a leaf may instead say that a table over all amounts is to be made, which is exact.
@@ -29,8 +29,10 @@ mod tests;
 
 use super::knapsack::Sack;
 #[cfg_attr(not(test), expect(unused_imports, reason = "column generation will call it"))]
-pub(super) use scale::{Kind, certify, scale};
-pub(super) use search::prove;
+pub(super) use {
+    scale::{Kind, certify, scale},
+    search::prove,
+};
 
 /// Cells of the largest table that is made.
 const CELLS: usize = 1 << 22;

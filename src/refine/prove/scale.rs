@@ -16,12 +16,13 @@
 //! References: Farley 1990, "A note on bounding a class of linear programming problems".
 
 use super::super::knapsack::Sack;
-use super::{Proof, prove};
+use super::Proof;
+use super::search::{Unproved, attempt};
 
-/// Bits behind the point of a value.
-pub(in super::super) const POINT: u32 = 40;
-/// What the factor is lowered by where a proof isn't found, in turn.
-const STEPS_DOWN: [f64; 5] = [1e-9, 1e-7, 1e-6, 1e-5, 1e-4];
+/// One unit of value as an integer.
+const ONE: f64 = (1_u64 << 40) as f64;
+/// What a factor is lowered by where it proves too high, in turn.
+const STEPS_DOWN: [f64; 6] = [0.0, 1e-9, 1e-7, 1e-6, 1e-5, 1e-4];
 /// Steps of the first search of a kind; the next has all.
 const FIRST: u32 = 500;
 
@@ -74,20 +75,46 @@ pub(in super::super) struct Certified {
 
 /// Scales values by about `factor`, rounds them down to integers of 2⁻⁴⁰ units, and proves that they
 /// keep to all limits.
+///
+/// A proof that was found stays one for a lower factor, since what it shows grows with the values; so
+/// each kind is proved once. One whose proof needs more than the steps falls back on the ceiling of
+/// the relaxation, which needs none.
 pub(in super::super) fn certify(kinds: &[Kind<'_>], factor: f64, steps: u32) -> Option<Certified> {
-    STEPS_DOWN.iter().find_map(|down| certify_at(kinds, factor * (1.0 - down), steps))
+    let mut factor = factor;
+    let mut proofs = Vec::with_capacity(kinds.len());
+    for kind in kinds {
+        let (lower, proof) = certify_one(kind, factor, steps)?;
+        factor = lower;
+        proofs.push(proof);
+    }
+    let values = kinds.iter().map(|kind| whole_values(kind, factor)).collect();
+    let limits = kinds.iter().map(whole_limit).collect();
+    Some(Certified { factor, values, limits, proofs })
 }
 
-fn certify_at(kinds: &[Kind<'_>], factor: f64, steps: u32) -> Option<Certified> {
-    let one = (1_u64 << POINT) as f64;
-    let mut certified = Certified { factor, values: vec![], limits: vec![], proofs: vec![] };
-    for kind in kinds {
-        let whole = |value: &f64| (value * factor * one).floor() as i128;
-        let values: Vec<i128> = kind.values.iter().map(whole).collect();
-        let limit = (kind.limit * one).floor() as i128;
-        certified.proofs.push(prove(kind.sack, &values, limit, steps)?);
-        certified.values.push(values);
-        certified.limits.push(limit);
+fn certify_one(kind: &Kind<'_>, factor: f64, steps: u32) -> Option<(f64, Proof)> {
+    let limit = whole_limit(kind);
+    let attempt =
+        |factor: f64| (factor, attempt(kind.sack, &whole_values(kind, factor), limit, steps));
+    for down in STEPS_DOWN {
+        match attempt(factor * (1.0 - down)) {
+            (lower, Ok(proof)) => return Some((lower, proof)),
+            (_, Err(Unproved::OutOfSteps)) => break,
+            (_, Err(Unproved::Exceeded)) => {}
+        }
     }
-    Some(certified)
+    let ceiling = kind.sack.relax(kind.values, None).ceiling;
+    let ratio = if ceiling > 0.0 { kind.limit.max(0.0) / ceiling } else { factor };
+    STEPS_DOWN.iter().find_map(|down| {
+        let (lower, proof) = attempt(factor.min(ratio) * (1.0 - down));
+        proof.ok().map(|proof| (lower, proof))
+    })
+}
+
+fn whole_values(kind: &Kind<'_>, factor: f64) -> Vec<i128> {
+    kind.values.iter().map(|value| (value * factor * ONE).floor() as i128).collect()
+}
+
+fn whole_limit(kind: &Kind<'_>) -> i128 {
+    (kind.limit * ONE).floor() as i128
 }

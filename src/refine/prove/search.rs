@@ -20,6 +20,14 @@ const DEPTH: u32 = 400;
 /// A count this close to a whole number is one.
 const WHOLE: f64 = 1e-7;
 
+/// Why there is no proof.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Unproved {
+    /// A filling is worth more than the limit, or numbers are too large.
+    Exceeded,
+    OutOfSteps,
+}
+
 struct Search<'a> {
     sack: &'a Sack,
     values: &'a [i128],
@@ -27,8 +35,8 @@ struct Search<'a> {
     root: Root,
     ranges: Ranges,
     steps: u32,
-    /// The resource of which a table over all amounts may be made.
-    table: Option<usize>,
+    /// The one resource that can bind, where there is one, and whether there is no other rule.
+    table: Option<(usize, bool)>,
 }
 
 /// A proof that no filling is worth more than the limit; `None` where some filling is, or none was
@@ -39,48 +47,59 @@ pub(in super::super) fn prove(
     limit: i128,
     steps: u32,
 ) -> Option<Proof> {
+    attempt(sack, values, limit, steps).ok()
+}
+
+pub(super) fn attempt(
+    sack: &Sack,
+    values: &[i128],
+    limit: i128,
+    steps: u32,
+) -> Result<Proof, Unproved> {
     let floats: Vec<f64> = values.iter().map(|value| *value as f64).collect();
     let ranges = Ranges::all(sack);
     let root = sack.root(&floats, None);
     let table = sack.lone_resource();
-    let mut search = Search { sack, values, limit, root, ranges, steps, table };
-    search.place(0)
+    Search { sack, values, limit, root, ranges, steps, table }.place(0)
 }
 
 impl Search<'_> {
-    fn place(&mut self, depth: u32) -> Option<Proof> {
+    fn place(&mut self, depth: u32) -> Result<Proof, Unproved> {
         if self.steps == 0 || depth > DEPTH {
-            return None;
+            return Err(Unproved::OutOfSteps);
         }
         self.steps -= 1;
         let left = Left::of(self.sack, &self.ranges);
         if let Some(resource) = left.free.iter().position(|free| *free < 0) {
-            return Some(Proof::Full { resource });
+            return Ok(Proof::Full { resource });
         }
         if let Some(group) = left.open.iter().position(|open| *open < 0) {
-            return Some(Proof::Crowded { group });
+            return Ok(Proof::Crowded { group });
         }
-        let there = self.there()?;
         self.root.narrow(self.sack, &left.free, &left.open, &left.more);
-        let enough = self.limit.checked_sub(there)? as f64;
+        let there = self.there().ok_or(Unproved::Exceeded)?;
+        let enough = self.limit.checked_sub(there).ok_or(Unproved::Exceeded)? as f64;
         for enough in [enough - enough.abs() * 1e-12, f64::NEG_INFINITY] {
             let bound = self.root.solve(enough);
             let proof = self.prices();
-            if self.is_enough(&proof, &left) {
-                return Some(proof);
+            if self.shown(&proof, &left).is_some_and(|shown| shown <= self.limit) {
+                return Ok(proof);
             }
             if bound > enough {
                 // It was solved to the end already.
                 break;
             }
         }
-        if let Some(resource) = self.table {
+        if let Some((resource, alone)) = self.table {
             let proof = Proof::Table { resource };
-            if self.is_enough(&proof, &left) {
-                return Some(proof);
+            match self.shown(&proof, &left) {
+                Some(shown) if shown <= self.limit => return Ok(proof),
+                // The table is exact.
+                Some(_) if alone => return Err(Unproved::Exceeded),
+                _ => {}
             }
         }
-        let (item, count) = self.cut(&left)?;
+        let (item, count) = self.cut(&left).ok_or(Unproved::Exceeded)?;
         let (low, high) = (self.ranges.low[item], self.ranges.high[item]);
         self.ranges.low[item] = count + 1;
         let more = self.place(depth + 1)?;
@@ -88,7 +107,7 @@ impl Search<'_> {
         self.ranges.high[item] = count;
         let fewer = self.place(depth + 1)?;
         self.ranges.high[item] = high;
-        Some(Proof::Split { item, count, fewer: Box::new(fewer), more: Box::new(more) })
+        Ok(Proof::Split { item, count, fewer: Box::new(fewer), more: Box::new(more) })
     }
 
     /// What must be there is worth.
@@ -98,9 +117,8 @@ impl Search<'_> {
         worth.try_fold(0_i128, |sum, worth| sum.checked_add(worth?))
     }
 
-    fn is_enough(&self, proof: &Proof, left: &Left) -> bool {
+    fn shown(&self, proof: &Proof, left: &Left) -> Option<i128> {
         leaf(self.sack, self.values, proof, &self.ranges, left)
-            .is_some_and(|shown| shown <= self.limit)
     }
 
     /// The prices of the relaxation, rounded.

@@ -1,6 +1,6 @@
 //! Proofs against trying everything.
 
-use super::super::knapsack::tests::{Case, cases};
+use super::super::knapsack::tests::{Case, cases, larger};
 use super::{Kind, Proof, certify, prove, proved, scale};
 use proptest::prelude::*;
 
@@ -34,8 +34,8 @@ proptest! {
     #[test]
     fn slack_makes_a_proof_short(case in all_cases()) {
         let sack = case.sack();
-        let values: Vec<i128> = case.values.iter().map(|value| *value as i128 * 1_000_000).collect();
-        let limit = (sack.relax(&case.values, None).ceiling * 1_000_001.0).ceil() as i128;
+        let values: Vec<i128> = case.values.iter().map(|value| *value as i128 * 1_000_000_000).collect();
+        let limit = (sack.relax(&case.values, None).ceiling * 1_000_001_000.0).ceil() as i128;
         let proof = prove(&sack, &values, limit, 10);
         prop_assert_eq!(proof.as_ref().map(leaves), Some(1));
     }
@@ -75,6 +75,28 @@ proptest! {
                 let shown = certified.as_ref().and_then(|c| proved(sack, &c.values[at], &c.proofs[at]));
                 prop_assert!(shown.is_some_and(|shown| shown <= certified.as_ref().map_or(0, |c| c.limits[at])));
             }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Where trying everything takes too long, search and proof check each other: what the one finds
+    /// the other shows to be the most, and the filling fits.
+    #[test]
+    fn search_and_proof_agree_on_larger_nodes(case in larger()) {
+        let sack = case.sack();
+        let priced = sack.best(&case.values, 0.0, 50_000);
+        case.check(&priced.counts, priced.value);
+        if priced.exact {
+            let values: Vec<i128> = case.values.iter().map(|value| *value as i128).collect();
+            let best = priced.value.round() as i128;
+            let proof = prove(&sack, &values, best, 400_000);
+            prop_assert_eq!(proof.and_then(|proof| proved(&sack, &values, &proof)), Some(best));
+            let filled = sack.fill(&case.values);
+            case.check(&filled.counts, filled.value);
+            prop_assert!(filled.value >= priced.value * 0.8, "{} {}", filled.value, priced.value);
         }
     }
 }
