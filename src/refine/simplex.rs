@@ -6,16 +6,22 @@
 //! for is the dual solution; rounding asks for the primal one.
 //!
 //! *Idea.* The revised simplex method with an explicit inverse of the basis. Every cover row has an
-//! artificial column that leaves what it lacks uncovered at a penalty; with the slacks of the supply rows
-//! these are a feasible basis from the start. New columns keep the last basis feasible: the
-//! primal method goes on from there. It keeps a short list of candidates, with Devex weights, and looks
-//! through all columns only when the list gives nothing more. After bounds have changed, or a column of
-//! the basis was forbidden, the dual method makes the basis feasible first, with costs raised where a
-//! column is already a candidate; should it fail, all starts again from the artificial columns.
+//! artificial column that leaves what it lacks uncovered at a penalty, so every programme has a solution.
+//! New columns keep the last basis feasible, and the primal method goes on from there. After
+//! bounds have changed, or a column of the basis was forbidden, the dual method makes the basis feasible
+//! first, with costs raised where a column is already worth entering. Should numbers fail it, all
+//! starts again from the artificial columns, which are feasible whatever the bounds.
 //!
-//! Packing programmes are degenerate. The ratio test allows every basic variable a small
-//! infeasibility and takes the largest pivot within it; after a run of steps without gain
-//! the basic variables are lifted by small fixed amounts, which the end takes back, with a few dual pivots.
+//! Both methods go along steepest edges: what a column gains is measured against the true length
+//! of the edge that it enters along. On programmes of patterns this saves nine pivots of ten. The primal
+//! method keeps the lengths for a working set of columns only, with those that gain most, those
+//! that were added last and those that left the basis, and looks through all columns when the set
+//! gives nothing more.
+//!
+//! Packing programmes are degenerate. The ratio tests allow a small infeasibility and take the largest
+//! pivot within it. After a run of primal steps of no length, the basic variables are lifted by small
+//! fixed amounts, which the end takes back, with a few dual pivots; the dual method raises all costs by
+//! small fixed amounts from the start.
 //!
 //! *Why it is right.* At `Optimal` the values are feasible for the rows and no allowed column has a
 //! negative reduced cost, both up to tolerances and both computed from the original numbers: the basic
@@ -23,11 +29,12 @@
 //! the inverse is built afresh when that step is too long. Nobody needs to believe it: bounds are proved
 //! elsewhere, in integers, from duals that are scaled to be valid.
 //!
-//! *Cost.* One pivot: `m²` for the inverse at most, and the entries of the candidates. One look through
-//! the columns: all their entries. Work is counted in pivots; there is no clock.
+//! *Cost.* One pivot: `m²` multiplications each for the inverse and for the edges, in one way through
+//! memory; and the entries of the working set (primal, some `2m` columns) or of all columns (dual). One
+//! look through the columns: all their entries. Work is counted in pivots; there is no clock.
 //!
-//! *References.* Dantzig 1963; Forrest and Goldfarb 1992 (Devex); Harris 1973 (ratio test); Gill,
-//! Murray, Saunders and Wright 1989 (lifting bounds against cycling).
+//! *References.* Dantzig 1963; Goldfarb and Reid 1977, Forrest and Goldfarb 1992 (steepest edges); Harris
+//! 1973 (ratio test); Gill, Murray, Saunders and Wright 1989 (lifting bounds against cycling).
 
 mod columns;
 mod dual;
@@ -38,7 +45,7 @@ mod primal;
 mod tests;
 
 use columns::Columns;
-use inverse::Inverse;
+use inverse::{Inverse, inner};
 
 /// How far a basic variable may be below zero.
 const FEASIBLE: f64 = 1e-8;
@@ -48,8 +55,13 @@ const WORTHWHILE: f64 = 1e-9;
 const ZERO: f64 = 1e-9;
 /// A pivot this small is taken only from an inverse that was just built.
 const SMALL_PIVOT: f64 = 1e-6;
+/// By how much a pivot may differ between its row and its column.
+const AGREE: f64 = 1e-7;
 /// How long a step of refinement may be, in proportion, before the inverse is built afresh.
 const DRIFT: f64 = 1e-7;
+
+/// Multiples of the golden section, without their whole part, are spread evenly and in no order.
+const GOLDEN: f64 = 0.618_033_988_749_895;
 
 /// What a row asks for.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +83,7 @@ pub(super) struct Row {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Outcome {
     Optimal,
-    /// What is reported is that of the last basis, and need not be feasible.
+    /// They ran out, or numbers failed. What is reported is that of the last basis, feasible or not.
     PivotsOut,
 }
 
@@ -87,16 +99,18 @@ enum End {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Place {
     Outside,
+    /// Outside, and in the working set.
+    Candidate,
     Basic,
 }
 
-/// A column worth looking at, with its reduced cost.
+/// A column of the working set.
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
     column: usize,
     reduced: f64,
-    /// Devex: roughly the squared length of the edge along which the column would enter.
-    weight: f64,
+    /// The squared length of the edge along which the column would enter; zero: not known yet.
+    length: f64,
 }
 
 /// The programme, with its last basis.
@@ -168,6 +182,7 @@ impl Master {
             left: 0,
         };
         master.restart();
+        master.settle();
         master
     }
 
@@ -179,10 +194,10 @@ impl Master {
     ) -> usize {
         let column = self.columns.len();
         self.columns.push(cost, entries);
-        self.places.push(Place::Outside);
+        self.places.push(Place::Candidate);
         self.forbidden.push(false);
         self.largest_cost = self.largest_cost.max(cost);
-        self.candidates.push(Candidate { column, reduced: 0.0, weight: 1.0 });
+        self.candidates.push(Candidate { column, reduced: 0.0, length: 0.0 });
         column - self.first
     }
 
@@ -200,19 +215,19 @@ impl Master {
     pub(super) fn solve(&mut self, pivots: u32) -> Outcome {
         self.left = pivots;
         self.settle();
+        let mut restarted = false;
         loop {
             let mut end = if self.is_feasible() { End::Done } else { self.dual() };
             if end == End::Done {
                 end = self.primal();
             }
             match end {
-                End::PivotsOut => break,
-                End::Stuck if self.left == 0 => break,
-                End::Stuck => {
-                    // A pivot is charged, so that this can't go on for ever.
-                    self.left -= 1;
+                End::Stuck if !restarted => {
+                    restarted = true;
                     self.restart();
+                    self.settle();
                 }
+                End::PivotsOut | End::Stuck => break,
                 End::Done if self.lifted => self.settle(),
                 End::Done if !self.is_feasible() => {}
                 End::Done => {
@@ -272,19 +287,26 @@ impl Master {
         self.pivots
     }
 
-    /// Takes the basis of artificial columns and slacks, and the columns that were basic as candidates.
+    /// Takes the basis of artificial columns and of slacks where there is none.
     fn restart(&mut self) {
-        let before = std::mem::take(&mut self.basis);
-        before.iter().for_each(|column| self.places[*column] = Place::Outside);
-        self.candidates.clear();
-        for column in before {
-            self.candidates.push(Candidate { column, reduced: 0.0, weight: 1.0 });
-        }
-        self.basis = (0..self.rows.len()).map(|row| self.artificial[row].unwrap_or(row)).collect();
+        self.drop_candidates();
+        let seats = (0..self.rows.len()).map(|row| self.artificial[row].unwrap_or(row)).collect();
+        self.seat(seats);
+        self.rebuild();
+    }
+
+    fn seat(&mut self, basis: Vec<usize>) {
+        self.basis.iter().for_each(|column| self.places[*column] = Place::Outside);
+        self.basis = basis;
         self.basis.iter().for_each(|column| self.places[*column] = Place::Basic);
-        self.inverse.build(&self.columns, &self.basis);
-        self.age = 0;
-        self.settle();
+    }
+
+    fn drop_candidates(&mut self) {
+        for candidate in self.candidates.drain(..) {
+            if self.places[candidate.column] == Place::Candidate {
+                self.places[candidate.column] = Place::Outside;
+            }
+        }
     }
 
     /// Takes back what was lifted and computes values and multipliers from the rows' bounds.
@@ -302,21 +324,29 @@ impl Master {
             self.rebuild();
             self.compute();
         }
+        let mut image = vec![0.0; self.rows.len()];
         for at in 0..self.candidates.len() {
-            let column = self.candidates[at].column;
+            let Candidate { column, length, .. } = self.candidates[at];
             self.candidates[at].reduced = self.reduced(column);
+            if length == 0.0 {
+                self.candidates[at].length = self.length(column, &mut image);
+            }
         }
+    }
+
+    /// The squared length of the edge along which a column would enter; leaves `B⁻¹a` in `image`.
+    fn length(&self, column: usize, image: &mut [f64]) -> f64 {
+        self.inverse.times(self.columns.entries(column), image);
+        1.0 + inner(image, image)
     }
 
     fn rebuild(&mut self) {
         let seats = self.inverse.build(&self.columns, &self.basis);
+        let seats = seats.into_iter().enumerate();
+        let stand_in = |row: usize| self.artificial[row].unwrap_or(row);
+        let basis = seats.map(|(row, seat)| seat.unwrap_or_else(|| stand_in(row))).collect();
+        self.seat(basis);
         self.age = 0;
-        self.basis.iter().for_each(|column| self.places[*column] = Place::Outside);
-        let seated = seats.iter().enumerate();
-        self.basis = seated
-            .map(|(row, seat)| seat.unwrap_or_else(|| self.artificial[row].unwrap_or(row)))
-            .collect();
-        self.basis.iter().for_each(|column| self.places[*column] = Place::Basic);
     }
 
     /// Computes values and multipliers; the result is how far they were off before refinement, in
@@ -370,13 +400,21 @@ impl Master {
             .map(|(position, (_, value))| (position, *value))
     }
 
-    /// Exchanges the basic column of a position, moving along by `step`.
-    fn exchange(&mut self, position: usize, column: usize, step: f64, image: &[f64], row: &[f64]) {
+    /// Exchanges the basic column of a position, moving along by `step`. Shows the columns of the
+    /// inverse before they change.
+    fn exchange(
+        &mut self,
+        position: usize,
+        column: usize,
+        step: f64,
+        (image, row): (&[f64], &[f64]),
+        show: impl FnMut(usize, &[f64]),
+    ) {
         for (value, image) in self.values.iter_mut().zip(image) {
             *value -= step * image;
         }
         self.values[position] = step;
-        self.inverse.replace(position, image, row);
+        self.inverse.replace(position, image, row, show);
         self.places[self.basis[position]] = Place::Outside;
         self.places[column] = Place::Basic;
         self.basis[position] = column;

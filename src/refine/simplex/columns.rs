@@ -40,4 +40,11 @@ impl Columns {
     pub(super) fn dot(&self, column: usize, weights: &[f64]) -> f64 {
         self.entries(column).map(|(row, entry)| entry * weights[row]).sum()
     }
+
+    /// The same for two weights at a time.
+    pub(super) fn dots(&self, column: usize, first: &[f64], second: &[f64]) -> (f64, f64) {
+        self.entries(column).fold((0.0, 0.0), |(a, b), (row, entry)| {
+            (a + entry * first[row], b + entry * second[row])
+        })
+    }
 }

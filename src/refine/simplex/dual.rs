@@ -1,32 +1,34 @@
 //! The dual method: makes a basis feasible after the bounds have changed.
 
-use super::{End, Master, Place, ZERO};
+use super::inverse::accumulate;
+use super::{AGREE, End, Master, Place, ZERO};
 
 /// Pivots per row, and beside them, after which starting again is the better way.
-const PATIENCE: (u64, u64) = (2, 200);
+const PATIENCE: (u64, u64) = (20, 1000);
+/// By how much costs are raised, roughly, per unit of the largest.
+const RAISE: f64 = 1e-6;
 /// What a ratio test lets a reduced cost go below zero, per unit of the largest cost.
 const HARRIS: f64 = 1e-9;
-/// How much a pivot may differ between its row and its column.
-const AGREE: f64 = 1e-6;
+/// No edge is shorter, whatever rounding says.
+const SHORTEST: f64 = 1e-4;
 
 impl Master {
     /// Pivots until no basic variable is where it may not be. Reduced costs below zero count as zero:
     /// the primal method sees to them afterwards.
     pub(super) fn dual(&mut self) -> End {
+        // Their edges change, and nobody keeps account.
+        self.drop_candidates();
         let side = self.rows.len();
-        let (mut image, mut line) = (vec![0.0; side], vec![0.0; side]);
-        let mut reduced: Vec<f64> = (0..self.columns.len())
-            .map(|column| if self.is_open(column) { self.reduced(column).max(0.0) } else { 0.0 })
-            .collect();
+        let (mut image, mut line, mut turned) = (vec![0.0; side], vec![0.0; side], vec![0.0; side]);
+        let mut reduced = self.raised_costs();
         let mut entries = vec![0.0; self.columns.len()];
+        let mut lengths = self.inverse.lengths();
         let until = self.pivots + PATIENCE.0 * side as u64 + PATIENCE.1;
         loop {
-            let worst =
-                self.breaches().reduce(
-                    |worst, breach| {
-                        if breach.1.abs() > worst.1.abs() { breach } else { worst }
-                    },
-                );
+            let gain = |(position, value): (usize, f64)| value * value / lengths[position];
+            let worst = self
+                .breaches()
+                .reduce(|worst, breach| if gain(breach) > gain(worst) { breach } else { worst });
             let Some((position, value)) = worst else {
                 self.refresh();
                 if self.is_feasible() { return End::Done } else { continue }
@@ -54,6 +56,7 @@ impl Master {
                 }
                 self.rebuild();
                 self.refresh();
+                lengths = self.inverse.lengths();
                 continue;
             }
             let change = reduced[column] / entries[column];
@@ -61,13 +64,36 @@ impl Master {
                 *reduced = (*reduced - change * entry).max(0.0);
             }
             reduced[self.basis[position]] = -change;
-            self.exchange(position, column, value / lead, &image, &line);
+
+            turned.fill(0.0);
+            self.exchange(position, column, value / lead, (&image, &line), |row, cells| {
+                if line[row] != 0.0 {
+                    accumulate(&mut turned, line[row], cells);
+                }
+            });
+            let length = lengths[position];
+            for ((size, image), turned) in lengths.iter_mut().zip(&image).zip(&turned) {
+                let ratio = image / lead;
+                let least = SHORTEST * (1.0 + ratio * ratio);
+                *size = (*size - ratio * (2.0 * turned - ratio * length)).max(least);
+            }
+            lengths[position] = (length / (lead * lead)).max(SHORTEST);
         }
+    }
+
+    /// Reduced costs of the columns that may enter, none below zero, and no two alike by chance.
+    fn raised_costs(&self) -> Vec<f64> {
+        let raised = |column: usize| {
+            let spread = (column as f64 * super::GOLDEN).fract();
+            self.reduced(column).max(0.0) + RAISE * self.largest_cost * (1.0 + spread)
+        };
+        let columns = 0..self.columns.len();
+        columns.map(|column| if self.is_open(column) { raised(column) } else { 0.0 }).collect()
     }
 
     /// Whether a column may enter the basis.
     fn is_open(&self, column: usize) -> bool {
-        self.places[column] == Place::Outside && !self.forbidden[column]
+        self.places[column] != Place::Basic && !self.forbidden[column]
     }
 
     /// The column that enters: of those whose reduced cost reaches zero first, within a tolerance, the

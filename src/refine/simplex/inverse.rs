@@ -36,14 +36,14 @@ pub(super) struct Inverse {
 }
 
 /// Adds a multiple of one vector to another.
-fn accumulate(to: &mut [f64], factor: f64, from: &[f64]) {
+pub(super) fn accumulate(to: &mut [f64], factor: f64, from: &[f64]) {
     for (to, from) in to.iter_mut().zip(from) {
         *to += factor * from;
     }
 }
 
 /// The inner product, in eight sums side by side, so that the compiler may use vectors.
-fn inner(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn inner(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; 8];
     let (a_parts, b_parts) = (a.chunks_exact(8), b.chunks_exact(8));
     let rest: f64 = a_parts.remainder().iter().zip(b_parts.remainder()).map(|(a, b)| a * b).sum();
@@ -90,10 +90,29 @@ impl Inverse {
         row.iter_mut().zip(cells).for_each(|(to, cell)| *to = *cell);
     }
 
-    /// Replaces column `position` of `B` by `a`, where `image` is `B⁻¹a` and `row` the row `position` of `B⁻¹`.
-    pub(super) fn replace(&mut self, position: usize, image: &[f64], row: &[f64]) {
+    /// The squared length of each row of `B⁻¹`.
+    pub(super) fn lengths(&self) -> Vec<f64> {
+        let mut lengths = vec![0.0; self.side];
+        for column in self.cells.chunks_exact(self.side.max(1)) {
+            lengths.iter_mut().zip(column).for_each(|(length, cell)| *length += cell * cell);
+        }
+        lengths
+    }
+
+    /// Replaces column `position` of `B` by `a`, where `image` is `B⁻¹a` and `row` is the row `position`
+    /// of `B⁻¹`. Shows each column of `B⁻¹` with its number before it changes: who needs a sum over
+    /// all of them gets it with no second way through memory.
+    pub(super) fn replace(
+        &mut self,
+        position: usize,
+        image: &[f64],
+        row: &[f64],
+        mut show: impl FnMut(usize, &[f64]),
+    ) {
         let lead = image[position];
-        for (column, entry) in self.cells.chunks_exact_mut(self.side.max(1)).zip(row) {
+        let columns = self.cells.chunks_exact_mut(self.side.max(1));
+        for (at, (column, entry)) in columns.zip(row).enumerate() {
+            show(at, column);
             if *entry != 0.0 {
                 let share = entry / lead;
                 accumulate(column, -share, image);
@@ -125,7 +144,7 @@ impl Inverse {
                 continue;
             };
             self.row(row, &mut line);
-            self.replace(row, &image, &line);
+            self.replace(row, &image, &line, |_, _| ());
             seats[row] = Some(column);
         }
         seats

@@ -1,73 +1,88 @@
 //! The primal method: columns enter that lower the cost, the values stay feasible.
 
-use super::{Candidate, End, FEASIBLE, Master, Place, SMALL_PIVOT, WORTHWHILE, ZERO};
+use super::inverse::inner;
+use super::{
+    AGREE, Candidate, End, FEASIBLE, GOLDEN, Master, Place, SMALL_PIVOT, WORTHWHILE, ZERO,
+};
 
 /// What a ratio test lets a value go below zero.
 const HARRIS: f64 = 1e-9;
-/// Steps without gain after which the basic variables are lifted.
+/// Steps of no length after which the basic variables are lifted.
 const STALL: u32 = 30;
 /// By how much, roughly.
 const LIFT: f64 = 1e-6;
-/// The longest list of candidates.
-const CANDIDATES: usize = 200;
+/// The size of the working set, per row and beside that.
+const SET: (usize, usize) = (2, 100);
+/// How many columns join the set at a time.
+const JOIN: usize = 100;
 /// Pivots after which values and multipliers are computed anew.
 const REFRESH: u32 = 100;
 
-/// What a column gains per step along its edge, squared.
+/// What a column gains per length of its edge, squared.
 fn score(candidate: &Candidate) -> f64 {
-    candidate.reduced * candidate.reduced / candidate.weight
+    candidate.reduced * candidate.reduced / candidate.length
 }
 
 impl Master {
     /// Pivots until no column is worth it.
     pub(super) fn primal(&mut self) -> End {
         let side = self.rows.len();
-        let (mut image, mut line) = (vec![0.0; side], vec![0.0; side]);
-        let (mut stalled, mut fresh) = (0, true);
-        let mut since = 0;
+        let (mut image, mut line, mut turned) = (vec![0.0; side], vec![0.0; side], vec![0.0; side]);
+        let (mut stalled, mut since) = (0, 0);
         loop {
             if since >= REFRESH {
                 self.refresh();
-                (since, fresh) = (0, true);
+                since = 0;
             }
-            let Some(entering) = self.best() else {
-                if !fresh {
+            let Some(at) = self.best() else {
+                if since > 0 {
                     self.refresh();
-                    (since, fresh) = (0, true);
+                    since = 0;
                 }
                 if self.gather() { continue } else { return End::Done }
             };
             if self.left == 0 {
                 return End::PivotsOut;
             }
-            let Candidate { column, weight, .. } = self.candidates.swap_remove(entering);
-            self.inverse.times(self.columns.entries(column), &mut image);
-            let basics = self.basis.iter().zip(&image);
-            let worth: f64 = basics.map(|(basic, image)| self.columns.cost(*basic) * image).sum();
-            let reduced = self.columns.cost(column) - worth;
-            if reduced > -self.worthwhile() {
-                continue;
-            }
+            let column = self.candidates[at].column;
+            let length = self.length(column, &mut image);
             let Some(position) = self.leaving(&image) else { return End::Stuck };
-            if image[position].abs() < SMALL_PIVOT && self.age > 0 {
+            self.inverse.row(position, &mut line);
+            let lead = image[position];
+            let differs =
+                (lead - self.columns.dot(column, &line)).abs() > AGREE * (1.0 + lead.abs());
+            if (differs || lead.abs() < SMALL_PIVOT) && self.age > 0 {
                 self.rebuild();
                 self.refresh();
-                self.candidates.push(Candidate { column, reduced: self.reduced(column), weight });
+                since = 0;
                 continue;
             }
-            let step = match self.forbidden[self.basis[position]] {
-                true => 0.0,
-                false => (self.values[position] / image[position]).max(0.0),
-            };
-            stalled = if step * -reduced > 0.0 { 0 } else { stalled + 1 };
-
-            self.inverse.row(position, &mut line);
-            self.reweigh(reduced / image[position], weight, image[position], &line);
-            for (multiplier, entry) in self.multipliers.iter_mut().zip(&line) {
-                *multiplier += reduced / image[position] * entry;
+            let reduced = self.reduced(column);
+            self.candidates[at].reduced = reduced;
+            if reduced >= -self.worthwhile() {
+                continue;
             }
-            self.exchange(position, column, step, &image, &line);
-            (since, fresh) = (since + 1, false);
+            let left = self.basis[position];
+            let step = match self.forbidden[left] {
+                true => 0.0,
+                false => (self.values[position] / lead).max(0.0),
+            };
+            stalled = if step > FEASIBLE { 0 } else { stalled + 1 };
+
+            self.exchange(position, column, step, (&image, &line), |row, cells| {
+                turned[row] = inner(&image, cells);
+            });
+            for (multiplier, entry) in self.multipliers.iter_mut().zip(&line) {
+                *multiplier += reduced / lead * entry;
+            }
+            self.candidates.swap_remove(at);
+            self.turn(reduced / lead, lead, length, (&line, &turned));
+            if !self.forbidden[left] {
+                let length = (length / (lead * lead)).max(1.0);
+                self.candidates.push(Candidate { column: left, reduced: -reduced / lead, length });
+                self.places[left] = Place::Candidate;
+            }
+            since += 1;
             if stalled > STALL {
                 self.lift();
                 stalled = 0;
@@ -80,21 +95,23 @@ impl Master {
         WORTHWHILE * self.largest_cost
     }
 
-    /// The best of the candidates. Those that aren't worth a pivot any more are dropped.
-    fn best(&mut self) -> Option<usize> {
-        let (places, forbidden, least) = (&self.places, &self.forbidden, self.worthwhile());
-        self.candidates.retain(|candidate| {
-            candidate.reduced < -least
-                && places[candidate.column] == Place::Outside
-                && !forbidden[candidate.column]
-        });
-        let numbered = self.candidates.iter().enumerate();
-        let best = numbered
-            .max_by(|(_, a), (_, b)| score(a).total_cmp(&score(b)).then(b.column.cmp(&a.column)));
+    /// Where in the working set the column is that gains most.
+    fn best(&self) -> Option<usize> {
+        let least = self.worthwhile();
+        let mut best: Option<(usize, f64)> = None;
+        for (at, candidate) in self.candidates.iter().enumerate() {
+            if candidate.reduced < -least && !self.forbidden[candidate.column] {
+                let score = score(candidate);
+                if best.is_none_or(|best| score > best.1) {
+                    best = Some((at, score));
+                }
+            }
+        }
         best.map(|(at, _)| at)
     }
 
-    /// Looks through all columns for candidates; `false` if there are none.
+    /// Looks through all columns for such as gain something, and takes the best of them into the
+    /// working set; `false` if there are none.
     fn gather(&mut self) -> bool {
         let least = self.worthwhile();
         let mut found = Vec::new();
@@ -102,29 +119,39 @@ impl Master {
             if self.places[column] == Place::Outside && !self.forbidden[column] {
                 let reduced = self.reduced(column);
                 if reduced < -least {
-                    found.push(Candidate { column, reduced, weight: 1.0 });
+                    found.push(Candidate { column, reduced, length: 0.0 });
                 }
             }
         }
-        if found.len() > CANDIDATES {
-            let order = |a: &Candidate, b: &Candidate| {
-                score(b).total_cmp(&score(a)).then(a.column.cmp(&b.column))
-            };
-            found.select_nth_unstable_by(CANDIDATES, order);
-            found.truncate(CANDIDATES);
-            found.sort_unstable_by_key(|candidate| candidate.column);
+        let order = |a: &Candidate, b: &Candidate| {
+            a.reduced.total_cmp(&b.reduced).then(a.column.cmp(&b.column))
+        };
+        found.sort_unstable_by(order);
+        found.truncate(JOIN);
+        let room = SET.0 * self.rows.len() + SET.1 - found.len();
+        if self.candidates.len() > room {
+            self.candidates.sort_unstable_by(order);
+            for candidate in self.candidates.drain(room..) {
+                self.places[candidate.column] = Place::Outside;
+            }
         }
-        self.candidates = found;
-        !self.candidates.is_empty()
+        let mut image = vec![0.0; self.rows.len()];
+        for candidate in &mut found {
+            candidate.length = self.length(candidate.column, &mut image);
+            self.places[candidate.column] = Place::Candidate;
+        }
+        self.candidates.extend(&found);
+        !found.is_empty()
     }
 
-    /// The candidates' reduced costs and weights after a pivot.
-    fn reweigh(&mut self, change: f64, weight: f64, lead: f64, line: &[f64]) {
+    /// What a pivot does to reduced costs and edges of the working set.
+    fn turn(&mut self, change: f64, lead: f64, length: f64, (line, turned): (&[f64], &[f64])) {
         for candidate in &mut self.candidates {
-            let entry = self.columns.dot(candidate.column, line);
+            let (entry, cross) = self.columns.dots(candidate.column, line, turned);
             candidate.reduced -= change * entry;
             let ratio = entry / lead;
-            candidate.weight = candidate.weight.max(ratio * ratio * weight);
+            let longer = candidate.length - ratio * (2.0 * cross - ratio * length);
+            candidate.length = longer.max(1.0 + ratio * ratio);
         }
     }
 
@@ -132,25 +159,22 @@ impl Master {
     /// zero first, within a tolerance, the one with the largest pivot.
     fn leaving(&self, image: &[f64]) -> Option<usize> {
         // A forbidden column in the basis must stay at zero: it leaves, whichever way it would go.
-        let pivot = |position: usize| match self.forbidden[self.basis[position]] {
-            true => image[position].abs(),
-            false => image[position],
+        let part = |position: usize| match self.forbidden[self.basis[position]] {
+            true => (0.0, image[position].abs()),
+            false => (self.values[position].max(0.0), image[position]),
         };
-        let value = |position: usize| match self.forbidden[self.basis[position]] {
-            true => 0.0,
-            false => self.values[position].max(0.0),
-        };
-        let able = (0..image.len()).filter(|position| pivot(*position) > ZERO);
-        let reach = able.clone().fold(f64::INFINITY, |least, position| {
-            least.min((value(position) + HARRIS) / pivot(position))
-        });
-        let mut best: Option<usize> = None;
-        for position in able.filter(|position| value(*position) <= reach * pivot(*position)) {
-            if best.is_none_or(|best| pivot(position) > pivot(best)) {
-                best = Some(position);
+        let able = (0..image.len()).map(|position| (position, part(position)));
+        let able = able.filter(|(_, (_, pivot))| *pivot > ZERO);
+        let reach = able
+            .clone()
+            .fold(f64::INFINITY, |least, (_, (value, pivot))| least.min((value + HARRIS) / pivot));
+        let mut best: Option<(usize, f64)> = None;
+        for (position, (_, pivot)) in able.filter(|(_, (value, pivot))| *value <= reach * pivot) {
+            if best.is_none_or(|best| pivot > best.1) {
+                best = Some((position, pivot));
             }
         }
-        best
+        best.map(|(position, _)| position)
     }
 
     /// Raises the basic variables that are about zero by small amounts, and the bounds with them.
@@ -158,8 +182,7 @@ impl Master {
         self.lifted = true;
         for (position, column) in self.basis.iter().enumerate() {
             if self.values[position] <= FEASIBLE && !self.forbidden[*column] {
-                // Multiples of the golden section are spread evenly, in no order.
-                let spread = (self.pivots as f64 + position as f64 * 0.618_033_988_749_895).fract();
+                let spread = ((self.pivots + position as u64) as f64 * GOLDEN).fract();
                 let by = LIFT * (1.0 + spread) - self.values[position];
                 self.values[position] += by;
                 let entries = self.columns.entries(*column);

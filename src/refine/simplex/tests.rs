@@ -1,3 +1,5 @@
+use super::columns::Columns;
+use super::inverse::Inverse;
 use super::{Master, Outcome, Row, Sense};
 use proptest::prelude::*;
 
@@ -193,6 +195,57 @@ fn larger_cutting_stock_is_solved_to_the_area_bound() {
     assert!(value >= area / 400.0 - 1e-6 && value <= area / 400.0 * 1.02, "{value} {area}");
 }
 
+#[test]
+fn an_inverse_built_afresh_changes_nothing() {
+    let items: Vec<(usize, f64)> =
+        (0..40).map(|at| (19 + at * 41 % 97, (1 + at * 11 % 7) as f64)).collect();
+    let mut programme = cutting_stock(300, &items);
+    let (value, pivots) = (programme.solve(), programme.master.pivots());
+    programme.master.rebuild();
+    assert!((programme.solve() - value).abs() < 1e-9);
+    assert_eq!(programme.master.pivots(), pivots);
+}
+
+#[test]
+fn the_same_calls_give_the_same_bits() {
+    let items: Vec<(usize, f64)> = (0..30).map(|at| (23 + at * 29 % 83, 1.0)).collect();
+    let run = || {
+        let programme = cutting_stock(250, &items);
+        let bits = |value: &f64| value.to_bits();
+        let duals: Vec<u64> = programme.master.duals().iter().map(bits).collect();
+        (programme.master.pivots(), programme.master.values(), duals)
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn a_dependent_column_is_left_out_of_an_inverse() {
+    let mut columns = Columns::default();
+    columns.push(0.0, [(0, 1.0), (1, 2.0)]);
+    columns.push(0.0, [(0, 2.0), (1, 4.0)]);
+    columns.push(0.0, [(1, 1.0), (2, 1.0)]);
+    let seats = Inverse::unit(3).build(&columns, &[0, 1, 2]);
+    assert_eq!(seats.iter().flatten().count(), 2);
+    assert!(!(seats.contains(&Some(0)) && seats.contains(&Some(1))), "{seats:?}");
+}
+
+/// Square matrices with few entries and large ones on the diagonal, so that they have an inverse.
+fn matrices() -> impl Strategy<Value = Vec<Vec<(u32, f64)>>> {
+    (1..14_u32).prop_flat_map(|side| {
+        let entries = prop::collection::btree_map(0..side, -3..4_i8, 0..4);
+        let column = entries.prop_map(|entries| {
+            entries.into_iter().map(|(row, entry)| (row, f64::from(entry))).collect::<Vec<_>>()
+        });
+        prop::collection::vec(column, side as usize).prop_map(|mut columns| {
+            for (at, column) in (0..).zip(&mut columns) {
+                column.retain(|(row, _)| *row != at);
+                column.push((at, 13.0));
+            }
+            columns
+        })
+    })
+}
+
 /// Rows of both kinds with small bounds, many of them equal, and columns of few kinds of numbers:
 /// degenerate more often than not.
 fn programmes() -> impl Strategy<Value = (Vec<Row>, Vec<Column>)> {
@@ -212,6 +265,24 @@ fn programmes() -> impl Strategy<Value = (Vec<Row>, Vec<Column>)> {
 }
 
 proptest! {
+    /// `B⁻¹B` is the unit matrix, up to the order of positions.
+    #[test]
+    fn an_inverse_inverts(matrix in matrices().prop_shuffle()) {
+        let side = matrix.len();
+        let mut columns = Columns::default();
+        matrix.iter().for_each(|column| columns.push(0.0, column.iter().copied()));
+        let mut inverse = Inverse::unit(side);
+        let seats = inverse.build(&columns, &(0..side).collect::<Vec<_>>());
+        let mut image = vec![0.0; side];
+        for column in 0..side {
+            inverse.times(columns.entries(column), &mut image);
+            for (position, seat) in seats.iter().enumerate() {
+                let one = if *seat == Some(column) { 1.0 } else { 0.0 };
+                prop_assert!((image[position] - one).abs() < 1e-9, "{seats:?} {image:?}");
+            }
+        }
+    }
+
     /// Whatever the order of changes, each answer is proved optimal by its duals.
     #[test]
     fn every_answer_is_optimal(
