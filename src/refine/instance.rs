@@ -23,8 +23,10 @@ pub(super) struct Instance<'c, 'p> {
     pub(super) demands: Vec<Demand>,
     pub(super) bins: Vec<Bin>,
     pub(super) supplies: Vec<Supply>,
+    /// Demands of which a node holds only so much together.
+    pub(super) groups: Vec<Together>,
     /// For each demand, its part: see [`Instance::parts`].
-    part_of: Vec<u32>,
+    pub(super) part_of: Vec<u32>,
 }
 
 /// One kind of node.
@@ -36,6 +38,8 @@ pub(super) struct Bin {
     pub(super) sack: Sack,
     /// For each item of the sack, its demand; ascending.
     pub(super) items: Vec<u32>,
+    /// For each group of the sack, its number among [`Instance::groups`].
+    pub(super) groups: Vec<u32>,
     /// How much of which supplies one uses.
     pub(super) uses: Vec<(u32, i64)>,
 }
@@ -139,14 +143,13 @@ impl<'c, 'p> Instance<'c, 'p> {
             demands,
             bins: Vec::new(),
             supplies: Vec::new(),
+            groups: Vec::new(),
         };
         let rules = Rules::of(context.compiled, &instance.demands);
         let filled = parallel::map(&sites, |site| instance.sack(&rules, site));
         let mut numbers: BTreeMap<Source, u32> = BTreeMap::new();
-        for (site, (sack, items)) in sites.into_iter().zip(filled) {
-            if items.is_empty() {
-                continue;
-            }
+        for (site, filled) in sites.into_iter().zip(filled) {
+            let Some((sack, items, groups)) = filled else { continue };
             let mut uses = Vec::new();
             for (source, each) in instance.uses(&site) {
                 let at = *numbers.entry(source).or_insert_with(|| {
@@ -163,9 +166,10 @@ impl<'c, 'p> Instance<'c, 'p> {
                 Site::Launch(column) => context.cost(column),
                 Site::Running(_) => 0,
             };
-            instance.bins.push(Bin { site, cost, sack, items, uses });
+            instance.bins.push(Bin { site, cost, sack, items, groups, uses });
         }
         instance.part_of = instance.parts();
+        instance.groups = rules.groups;
         instance
     }
 
@@ -336,11 +340,11 @@ impl<'c, 'p> Instance<'c, 'p> {
         }
     }
 
-    /// The demands that a site takes, as a knapsack.
-    fn sack(&self, rules: &Rules, site: &Site) -> (Sack, Vec<u32>) {
+    /// The demands that a site takes as a knapsack, with the numbers of its items' demands and of its
+    /// groups; `None` where it takes none.
+    fn sack(&self, rules: &Rules, site: &Site) -> Option<(Sack, Vec<u32>, Vec<u32>)> {
         let compiled = self.context.compiled;
-        let empty = || (Sack::new(Vec::new(), &[], Vec::new(), &[]), Vec::new());
-        let Some(room) = self.room(site) else { return empty() };
+        let room = self.room(site)?;
         let mut items = Vec::new();
         let mut kept = Vec::new();
         for (number, demand) in (0..).zip(&self.demands) {
@@ -364,7 +368,7 @@ impl<'c, 'p> Instance<'c, 'p> {
             }
         }
         if kept.is_empty() {
-            return empty();
+            return None;
         }
         let place: BTreeMap<u32, u32> = kept.iter().copied().zip(0..).collect();
         let conflicts: Vec<Vec<u32>> = if rules.apart.is_empty() {
@@ -376,18 +380,20 @@ impl<'c, 'p> Instance<'c, 'p> {
             };
             kept.iter().map(of_item).collect()
         };
-        let groups = rules.groups.iter().filter_map(|group| {
-            let there =
-                |(demand, each): &(u32, u32)| place.get(demand).map(|at| (*at, i64::from(*each)));
+        let groups = (0..).zip(&rules.groups).filter_map(|(number, group)| {
+            let there = |(demand, each): &(u32, u32)| {
+                place.get(demand).map(|at| (*at, i64::from(*each)))
+            };
             let members: Vec<(u32, i64)> = group.members.iter().filter_map(there).collect();
             let used = group.cap.zip(room.node).map_or(0, |(cap, node)| {
                 let used = &compiled.caps[cap].used;
                 used.binary_search_by_key(&node, |(of, _)| *of).map_or(0, |at| used[at].1)
             });
             let most = i64::from(group.most.saturating_sub(used));
-            (!members.is_empty()).then_some(Group { most, members })
+            (!members.is_empty()).then_some((number, Group { most, members }))
         });
-        (Sack::new(room.free.to_vec(), &items, groups.collect(), &conflicts), kept)
+        let (numbers, groups): (Vec<u32>, Vec<Group>) = groups.unzip();
+        Some((Sack::new(room.free.to_vec(), &items, groups, &conflicts), kept, numbers))
     }
 
     /// As much of a pattern as one node may really hold.
@@ -454,9 +460,11 @@ struct Rules {
 }
 
 /// Demands of which a node holds only so much together.
-struct Together {
-    members: Vec<(u32, u32)>,
-    most: u32,
+#[derive(Debug)]
+pub(super) struct Together {
+    /// Demands, and what a pod of each counts for.
+    pub(super) members: Vec<(u32, u32)>,
+    pub(super) most: u32,
     /// The cap that it comes from, against which bound pods count.
     cap: Option<CapId>,
 }

@@ -1,0 +1,227 @@
+//! From prices in floats to a bound that is proved in integers.
+//!
+//! *Problem.* Column generation ends with values of pods such that no node holds more than it costs, as far
+//! as floats and searches that gave up can tell.
+//!
+//! *Idea.* Prices of limits and reservations are rounded first. Then, for each part of the pods that
+//! competes for nodes by itself, the values are scaled and rounded such that for every bin there is a
+//! proof in integers that it holds no more than it costs (`prove`). Running nodes cost nothing: prices of
+//! their resources say what they can hold, and that is subtracted. What results is a
+//! [`Certificate`], which anyone can check against the problem.
+//!
+//! *Cost.* A few searches of each bin.
+
+use super::claim::Claims;
+use super::instance::{Bin, Instance, Prices, Site, Source};
+use super::prove::{Kind, Proof, certify, scale};
+use crate::bound::certificate::{Draft, Pods, Proofs, common_step};
+use crate::bound::{Proved, standing};
+use crate::compile::{Id, IdVec, KindId};
+use crate::parallel;
+use crate::plan::certificate::{Certificate, Group, POINT, WorthProof};
+use std::collections::BTreeMap;
+
+/// A billionth, in the units of a certificate.
+const ONE: f64 = (1_u64 << POINT) as f64;
+
+/// An amount in the units of a certificate, rounded down.
+fn whole(amount: f64) -> i128 {
+    // Saturates, and what isn't a number becomes nothing.
+    (amount.max(0.0) * ONE).floor() as i128
+}
+
+/// Steps of each search for an over-estimate or a proof.
+const STEPS: u32 = 20_000;
+
+/// The bound that prices prove; `None` where they prove nothing.
+pub(super) fn certified(
+    claims: &Claims<'_>,
+    instance: &Instance<'_, '_>,
+    prices: &Prices,
+) -> Option<Proved> {
+    let compiled = &claims.compiled;
+    let fee = instance.context.fee;
+    let mut draft = Draft { fee, ..Draft::default() };
+    let mut supplies = vec![0_i128; instance.supplies.len()];
+    for ((supply, price), slot) in instance.supplies.iter().zip(&prices.supplies).zip(&mut supplies) {
+        *slot = whole(*price);
+        match supply.source {
+            Source::Limit(pool, at) if *slot > 0 => draft.limits.push((pool, at, *slot)),
+            Source::Reservation(id) if *slot > 0 => draft.reservations.push((id, *slot)),
+            _ => {}
+        }
+    }
+    let (values, proofs) = scaled(instance, prices, &supplies)?;
+    let mut places: Vec<Option<u32>> = vec![None; values.len()];
+    for (at, value) in values.iter().enumerate().filter(|(_, value)| **value > 0) {
+        places[at] = Some(u32::try_from(draft.pods.len()).ok()?);
+        let claim = &claims.list[at];
+        draft.pods.push(Pods {
+            kind: claim.kind,
+            weight: claim.weight,
+            honours: claim.terms.clone(),
+            untainted: claim.untainted,
+            beyond_running: false,
+            per_node: claims.per_node[at],
+            count: claims.counts[at],
+            value: *value,
+        });
+    }
+    for group in &instance.groups {
+        let members = group.members.iter();
+        let pods = members.filter_map(|(demand, each)| Some((places[*demand as usize]?, *each)));
+        draft.groups.push(Group { pods: pods.collect(), most: group.most });
+    }
+    let publisher = Publisher { places: &places, groups: instance.groups.len() };
+    for (number, proof) in &proofs {
+        let bin = &instance.bins[*number];
+        let Site::Launch(column) = bin.site else { continue };
+        let proof = publisher.publish(bin, proof, &mut draft.proofs)?;
+        let column = &compiled.columns[column];
+        let offers = column.offers.iter().chain(&column.dominated);
+        draft.offers.extend(offers.map(|offer| (*offer, proof)));
+    }
+    nodes(claims, instance, &values, &publisher, &mut draft)?;
+    let bound = draft.bound(compiled, common_step(compiled, fee))?;
+    (bound > 0).then(|| Proved { bound, certificate: Some(draft.certificate(compiled)) })
+}
+
+/// Values in whole numbers, and for each bin that can be launched the proof that it holds no more than
+/// it costs.
+fn scaled<'i>(
+    instance: &'i Instance<'_, '_>,
+    prices: &Prices,
+    supplies: &[i128],
+) -> Option<(Vec<i128>, Vec<(usize, Proof)>)> {
+    let mut values: Vec<i128> = prices.values.iter().map(|value| whole(*value)).collect();
+    let mut of_part: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (number, bin) in instance.bins.iter().enumerate() {
+        if let (Site::Launch(_), Some(first)) = (&bin.site, bin.items.first()) {
+            of_part.entry(instance.part_of[*first as usize]).or_default().push(number);
+        }
+    }
+    let parts: Vec<Vec<usize>> = of_part.into_values().collect();
+    let certified = parallel::map(&parts, |bins| {
+        let worths: Vec<Vec<f64>> =
+            bins.iter().map(|at| instance.bins[*at].worth(&prices.values)).collect();
+        let kinds: Vec<Kind<'_>> = bins
+            .iter()
+            .zip(&worths)
+            .map(|(at, values)| {
+                let bin = &instance.bins[*at];
+                let paid = bin.uses.iter().fold(0_i128, |sum, (supply, each)| {
+                    sum.saturating_add(supplies[*supply as usize].saturating_mul((*each).into()))
+                });
+                // A little less than exact, for the sake of rounding.
+                let limit = (bin.cost as f64 + paid as f64 / ONE) * (1.0 - 1e-12);
+                Kind { sack: &bin.sack, values, limit }
+            })
+            .collect();
+        certify(&kinds, scale(&kinds, STEPS).min(1.0), STEPS)
+    });
+    let mut proofs = Vec::with_capacity(instance.bins.len());
+    for (bins, certified) in parts.into_iter().zip(certified) {
+        let certified = certified?;
+        for ((at, of_items), proof) in bins.into_iter().zip(certified.values).zip(certified.proofs) {
+            for (demand, value) in instance.bins[at].items.iter().zip(of_items) {
+                values[*demand as usize] = value;
+            }
+            proofs.push((at, proof));
+        }
+    }
+    Some((values, proofs))
+}
+
+/// Makes public what was proved of bins.
+struct Publisher<'a> {
+    /// For each demand its place among the certificate's pods, if it is worth anything.
+    places: &'a [Option<u32>],
+    groups: usize,
+}
+
+impl Publisher<'_> {
+    fn publish(&self, bin: &Bin, proof: &Proof, proofs: &mut Proofs) -> Option<u32> {
+        let published = match proof {
+            Proof::Priced { resources, groups } => self.leaf(bin, resources.clone(), groups),
+            Proof::Table { resource } => {
+                WorthProof::Table { resource: u32::try_from(*resource).ok()? }
+            }
+            Proof::Full { resource } => {
+                WorthProof::Full { resource: u32::try_from(*resource).ok()? }
+            }
+            Proof::Crowded { group } => WorthProof::Crowded { group: bin.groups[*group] },
+            Proof::Split { item, count, fewer, more } => WorthProof::Split {
+                pod: self.places[bin.items[*item] as usize]?,
+                count: u32::try_from(*count).ok()?.checked_add(1)?,
+                fewer: self.publish(bin, fewer, proofs)?,
+                more: self.publish(bin, more, proofs)?,
+            },
+        };
+        Some(proofs.number(published))
+    }
+
+    /// Prices of resources, and of a bin's groups.
+    fn leaf(&self, bin: &Bin, mut resources: Vec<i128>, of_bin: &[i128]) -> WorthProof {
+        let mut groups = vec![0; self.groups];
+        for (group, price) in bin.groups.iter().zip(of_bin) {
+            groups[*group as usize] = *price;
+        }
+        for prices in [&mut resources, &mut groups] {
+            while prices.last() == Some(&0) {
+                let _zero = prices.pop();
+            }
+        }
+        WorthProof::Priced { resources, groups }
+    }
+}
+
+/// What running nodes can hold at most, by prices of their resources.
+fn nodes(
+    claims: &Claims<'_>,
+    instance: &Instance<'_, '_>,
+    values: &[i128],
+    publisher: &Publisher<'_>,
+    draft: &mut Draft,
+) -> Option<()> {
+    let compiled = &claims.compiled;
+    let mut bin_of = BTreeMap::new();
+    for bin in &instance.bins {
+        if let Site::Running(nodes) = &bin.site {
+            bin_of.extend(nodes.iter().map(|node| (*node, bin)));
+        }
+    }
+    let floats: Vec<f64> = values.iter().map(|value| *value as f64 / ONE).collect();
+    for alike in standing(compiled) {
+        let mut held: Vec<(usize, u32)> = Vec::new();
+        for (at, claim) in claims.list.iter().enumerate().filter(|(at, _)| values[*at] > 0) {
+            let most = alike.takes(compiled, at, claim.kind).min(claims.counts[at]);
+            if most > 0 {
+                held.push((at, most));
+            }
+        }
+        let Some(first) = alike.nodes.first().filter(|_| !held.is_empty()) else { continue };
+        let width = compiled.dims.names().len();
+        let mut resources = vec![0_i128; width];
+        if let Some(bin) = bin_of.get(first) {
+            let relaxed = bin.sack.relax(&bin.worth(&floats), None);
+            for ((slot, price), free) in resources.iter_mut().zip(&relaxed.prices).zip(alike.free) {
+                *slot = if *free > 0 { whole(price / *free as f64) } else { 0 };
+            }
+        }
+        let mut worth = 0_i128;
+        for (price, free) in resources.iter().zip(alike.free) {
+            worth = worth.checked_add(price.checked_mul(i128::from((*free).max(0)))?)?;
+        }
+        for (at, most) in held {
+            let request = &compiled.classes[instance.demands[at].class].request;
+            let asked = resources.iter().zip(request);
+            let asked = asked.map(|(price, each)| price.saturating_mul(i128::from(*each)));
+            let beyond = values[at].checked_sub(asked.fold(0, i128::saturating_add))?;
+            worth = worth.checked_add(beyond.max(0).checked_mul(most.into())?)?;
+        }
+        let proof = draft.proofs.number(publisher.priced(resources));
+        draft.nodes.extend(alike.nodes.iter().map(|node| (*node, proof, worth)));
+    }
+    draft.nodes.sort_unstable();
+    Some(())
+}
