@@ -16,7 +16,9 @@
 //! each item fit into that, alone, is a division ([`Left`]). For prices that aren't negative each
 //! such filling is worth at most
 //!
-//!     Σ_d p_d C_d + Σ_g p_g most_g + Σ_j max over its range of (v_j − Σ_d p_d r_jd − Σ_g p_g e_jg) a_j
+//! ```text
+//! Σ_d p_d C_d + Σ_g p_g most_g + Σ_j max over its range of (v_j − Σ_d p_d r_jd − Σ_g p_g e_jg) a_j
+//! ```
 //!
 //! All of it is computed in checked integers by [`proved`], whose judgement of a leaf the search
 //! (`search`) relies on; floats only suggest prices and cuts.
