@@ -1,12 +1,13 @@
 //! The best filling of a node, by branch and bound.
 //!
-//! *Problem.* The relaxation says what a filling could be worth, the quick filling what one is worth;
-//! between them lies the best, and it has to be found or the ceiling lowered.
+//! *Problem.* The relaxation says what a filling could be worth, the quick filling what one is
+//! worth; between them lies the best, and it has to be found or the ceiling lowered.
 //!
 //! *Idea.* Depth first, with the relaxation solved anew at each step from where its parent left it.
 //! Of the counts that are broken in the solution the one worth most is split: as many as the count
-//! rounded up are there for good, or fewer. The first part comes first, since it leads to good fillings soon,
-//! and the second goes on in the same place, so that there is one open part for each level.
+//! rounded up are there for good, or fewer. The first part comes first, since it leads to good
+//! fillings soon, and the second goes on in the same place, so that there is one open part for each
+//! level.
 //!
 //! What keeps the tree small happens before each split. Items that don't fit into what is left any
 //! more, or that a rule bars, go, so the relaxation is that of what can still happen, which is much
@@ -17,9 +18,10 @@
 //! Conflicts, and groups that aren't rows of the relaxation, are looked at in integers: a solution
 //! without a broken count that breaks one of them is split as well.
 //!
-//! *Why it is right.* Each part is dropped only where a bound that holds for any prices shows that it
-//! holds nothing better than what is known, or where all its fillings are covered by the two parts
-//! made of it. Where the steps run out the ceiling is the largest bound of what is still open.
+//! *Why it is right.* Each part is dropped only where a bound that holds for any prices shows that
+//! it holds nothing better than what is known, or where all its fillings are covered by the two
+//! parts made of it. Where the steps run out the ceiling is the largest bound of what is still
+//! open.
 //!
 //! *Cost.* A step is one relaxation over the items that still can be added, a few pivots mostly.
 //!
@@ -160,7 +162,8 @@ impl Search<'_> {
         open
     }
 
-    /// Makes a level of the part with at least `count` more of a column; `false` where they don't fit.
+    /// Makes a level of the part with at least `count` more of a column; `false` where they don't
+    /// fit.
     fn descend(&mut self, parent: &Level, child: &mut Level, column: usize, count: i64) -> bool {
         let keep: Vec<u32> = (0..parent.items.len())
             .filter(|at| parent.most[*at] > 0 || parent.linear.is_basic(*at))
@@ -240,8 +243,8 @@ impl Search<'_> {
         }
     }
 
-    /// Limits counts by their gains; `None` where nothing is left, else whether the relaxation has to
-    /// be solved again.
+    /// Limits counts by their gains; `None` where nothing is left, else whether the relaxation has
+    /// to be solved again.
     fn tighten(&mut self, level: &mut Level, bound: f64) -> Option<bool> {
         let spare = bound - self.enough;
         let mut committed = false;

@@ -1,20 +1,20 @@
 //! A good filling of a node, quickly.
 //!
-//! *Problem.* The solution of the linear relaxation isn't whole: a few counts, at most one for each row, are
-//! broken.
+//! *Problem.* The solution of the linear relaxation isn't whole: a few counts, at most one for each
+//! row, are broken.
 //!
-//! *Idea.* Round it down, which fits, and top it up with what is worth most in relation to its price,
-//! where prices are those of the relaxation; and do the same once for each broken count with that one
-//! rounded up instead, since what is lost by rounding is mostly lost on these. The best of these is
-//! improved as long as the tries last: one item is taken out, or two, those first that are worth least for their
-//! price, and the room is filled again without it, once with the most valuable first and once
-//! with the most valuable for its price first. Where few items fill a node nearly all that is lost is
-//! room at the end that nothing fits into, and this finds what does.
+//! *Idea.* Round it down, which fits, and top it up with what is worth most in relation to its
+//! price, where prices are those of the relaxation; and do the same once for each broken count with
+//! that one rounded up instead, since what is lost by rounding is mostly lost on these. The best of
+//! these is improved as long as the tries last: one item is taken out, or two, those first that are
+//! worth least for their price, and the room is filled again without it, once with the most
+//! valuable first and once with the most valuable for its price first. Where few items fill a node
+//! nearly all that is lost is room at the end that nothing fits into, and this finds what does.
 //!
 //! *Cost.* Items × rows for each try, and two sorts.
 //!
-//! References: Pirkul 1987, "A heuristic solution procedure for the multiconstraint zero-one knapsack
-//! problem"; Chu and Beasley 1998 for the order by prices of the relaxation.
+//! References: Pirkul 1987, "A heuristic solution procedure for the multiconstraint zero-one
+//! knapsack problem"; Chu and Beasley 1998 for the order by prices of the relaxation.
 
 use super::{Filled, Root, Sack};
 
@@ -29,7 +29,8 @@ impl Root {
     /// A good filling, from the solution and the prices of the relaxation.
     pub(super) fn fill(&self, sack: &Sack, values: &[f64]) -> Filled {
         let linear = &self.linear;
-        // What a column is worth beyond its price, in relation to that: never NaN, for both are finite.
+        // What a column is worth beyond its price, in relation to that: never NaN, for both are
+        // finite.
         let excess = |column: usize| {
             let price = linear.value[column] - linear.gain[column];
             linear.gain[column] / price.max(1e-12 * linear.value[column])
@@ -81,8 +82,8 @@ impl Root {
         }
     }
 
-    /// Takes one or two out, those worth least for their price first, and fills up again without the
-    /// first, as long as that pays.
+    /// Takes one or two out, those worth least for their price first, and fills up again without
+    /// the first, as long as that pays.
     fn improve(&self, load: &mut Load<'_>, by_excess: &Order, by_worth: &Order, values: &[f64]) {
         let mut tries = TRIES.min(LOOKS / self.items.len().max(1));
         loop {

@@ -1,22 +1,22 @@
 //! What one node can hold at most: the pricing problem of one kind of node.
 //!
 //! *Problem.* Given room for each resource, items with requests and the most of each that may be
-//! there, groups of which only so much may be there, pairs that may not share a node, and a value for
-//! each item, choose counts worth as much as possible: a bounded knapsack in several dimensions. It is
-//! asked anew, with other values, for each kind of node in each round of column generation, and four
-//! answers are wanted, each at its price: an over-estimate at once, a sharp over-estimate, a good
-//! filling, and the best filling with proof.
+//! there, groups of which only so much may be there, pairs that may not share a node, and a value
+//! for each item, choose counts worth as much as possible: a bounded knapsack in several
+//! dimensions. It is asked anew, with other values, for each kind of node in each round of column
+//! generation, and four answers are wanted, each at its price: an over-estimate at once, a sharp
+//! over-estimate, a good filling, and the best filling with proof.
 //!
 //! *Idea.* All that doesn't depend on the values is worked out once, in a [`Sack`]: which resources
 //! can bind at all (one with room for everything can't, nor one that another always binds before),
-//! requests as shares of the room in floats for speed, and as integers for what fits. From any prices
-//! of resources and groups follows an over-estimate ([`Sack::ceiling`]); the best prices are those of
-//! the linear relaxation (`relax`), whose solution rounded down and topped up by value per price is
-//! the quick filling; the best filling is searched for from there (`branch`), or read off a table where
-//! one resource alone binds (`table`).
+//! requests as shares of the room in floats for speed, and as integers for what fits. From any
+//! prices of resources and groups follows an over-estimate ([`Sack::ceiling`]); the best prices are
+//! those of the linear relaxation (`relax`), whose solution rounded down and topped up by value per
+//! price is the quick filling; the best filling is searched for from there (`branch`), or read off
+//! a table where one resource alone binds (`table`).
 //!
-//! *Why it is right.* `v·a ≤ u·C + Σ m_j max(0, v_j − u·r_j)` for every filling `a` and all `u ≥ 0`.
-//! Floats are used for values and prices alone: whether counts fit is decided in integers.
+//! *Why it is right.* `v·a ≤ u·C + Σ m_j max(0, v_j − u·r_j)` for every filling `a` and all `u ≥
+//! 0`. Floats are used for values and prices alone: whether counts fit is decided in integers.
 //!
 //! *Cost.* Items × resources for a ceiling, some ten times that for the relaxation and the filling.
 //!
@@ -100,7 +100,8 @@ pub(super) struct Priced {
     pub(super) value: f64,
     /// No filling is worth more than this and the floor.
     pub(super) ceiling: f64,
-    /// Whether there was nothing left to search: the filling is the best, or none is above the floor.
+    /// Whether there was nothing left to search: the filling is the best, or none is above the
+    /// floor.
     pub(super) exact: bool,
 }
 

@@ -4,13 +4,13 @@
 //! and the programme is solved again and again: with other values from the root of each search, and
 //! with less room and fewer columns in the nodes below.
 //!
-//! *Idea.* The dual simplex method, which needs no first phase here: with all prices at zero and each
-//! column at the bound that its sign asks for, the start is dual feasible, and it stays so when room
-//! or bounds change. The ratio test is the long one: a step goes on past each column that changes
-//! sign, flipping it to its other bound, until the row isn't broken any more. That makes of a pivot
-//! what would be dozens: with one row it finds the answer in one step, with four in about ten. The
-//! leaving row is the one that is broken most in relation to the length of its row of the inverse
-//! (steepest edge), and the inverse, a matrix of rows × rows, is kept as it is.
+//! *Idea.* The dual simplex method, which needs no first phase here: with all prices at zero and
+//! each column at the bound that its sign asks for, the start is dual feasible, and it stays so
+//! when room or bounds change. The ratio test is the long one: a step goes on past each column that
+//! changes sign, flipping it to its other bound, until the row isn't broken any more. That makes of
+//! a pivot what would be dozens: with one row it finds the answer in one step, with four in about
+//! ten. The leaving row is the one that is broken most in relation to the length of its row of the
+//! inverse (steepest edge), and the inverse, a matrix of rows × rows, is kept as it is.
 //!
 //! *Why it is right.* For any prices `u ≥ 0` every feasible `x` has
 //! `v·x ≤ u·b + Σ m_j max(0, v_j − u·A_j)`, so [`Linear::bound`] is an over-estimate wherever the

@@ -1,4 +1,18 @@
 //! The relaxation of a sack: which rows and columns it has, and what its prices say.
+//!
+//! *Problem.* Of dozens of groups few bind for given values, and each row makes every pivot dearer;
+//! and most pivots of a solve only find out roughly what the resources are worth.
+//!
+//! *Idea.* Columns are the items worth something, rows the resources that can bind and those groups
+//! that a solution would break otherwise. A solve starts from the basis of the last one, since
+//! values change little from round to round, or from that of a sample of the items with as much
+//! less room.
+//!
+//! *Why it is right.* A row that is left out, or a start that is far off, makes the over-estimate
+//! less sharp or the way there longer, never wrong.
+//!
+//! References: Dantzig, Fulkerson and Johnson 1954 for rows that are added when they are broken;
+//! Bixby et al. 1992 for a start from few of the columns.
 
 use super::relax::Linear;
 use super::{Group, Relaxed, Sack};

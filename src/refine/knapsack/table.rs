@@ -3,9 +3,10 @@
 //! *Problem.* In one dimension the search can take long where many items are alike, and the numbers
 //! are often small once their common divisor is taken out.
 //!
-//! *Idea.* For each amount of the resource the most that the items so far can be worth in it; an item
-//! of which there are many is cut into lots of 1, 2, 4, … and a rest, so that each count is a sum of
-//! lots. A bit for each lot and amount says whether the lot was taken, which is enough to walk back.
+//! *Idea.* For each amount of the resource the most that the items so far can be worth in it; an
+//! item of which there are many is cut into lots of 1, 2, 4, … and a rest, so that each count is a
+//! sum of lots. A bit for each lot and amount says whether the lot was taken, which is enough to
+//! walk back.
 //!
 //! *Cost.* Lots × amounts additions and as many bits.
 //!

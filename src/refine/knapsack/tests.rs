@@ -179,7 +179,10 @@ proptest! {
     }
 
     #[test]
-    fn any_prices_give_a_ceiling(case in cases(1..=5, true), prices in prop::collection::vec(-5.0..80.0_f64, 8)) {
+    fn any_prices_give_a_ceiling(
+        case in cases(1..=5, true),
+        prices in prop::collection::vec(-5.0..80.0_f64, 8),
+    ) {
         prop_assert!(case.sack().ceiling(&case.values, &prices) >= case.brute() * (1.0 - 1e-9));
     }
 

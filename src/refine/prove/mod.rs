@@ -1,26 +1,32 @@
 //! An integer proof that no filling of a node is worth more than a limit.
 //!
-//! *Problem.* A lower bound on the cost of any plan follows from values of pods where no node can hold
-//! more value than it costs. The values come from floats; that they keep to every node's price has to
-//! be shown without them.
+//! *Problem.* A lower bound on the cost of any plan follows from values of pods where no node can
+//! hold more value than it costs. The values come from floats; that they keep to every node's price
+//! has to be shown without them.
 //!
-//! *Idea.* With integer prices of resources and groups, what a filling can be worth is over-estimated
-//! by a sum that is easy to check. Where one such sum isn't low enough the fillings are cut in two:
-//! those with at most so many of an item, and those with more. A [`Proof`] is the tree of cuts with prices
-//! at its leaves; for most nodes it is a single leaf. Where one resource alone binds and its numbers are
-//! small, a leaf may instead say that a table over all amounts is to be made, which is exact.
+//! *Idea.* With integer prices of resources and groups, what a filling can be worth is
+//! over-estimated by a sum that is easy to check. Where one such sum isn't low enough the fillings
+//! are cut in two: those with at most so many of an item, and those with more. A [`Proof`] is the
+//! tree of cuts with prices at its leaves; for most nodes it is a single leaf. Where one resource
+//! alone binds and its numbers are small, a leaf may instead say that a table over all amounts is
+//! to be made, which is exact.
 //!
-//! *Why it is right.* A leaf speaks of the fillings with a count between `low` and `high` for each item,
-//! as the cuts above it say. What must be there leaves so much room, and how many more of each item
-//! fit into that, alone, is a division ([`Left`]); so each such filling is worth at most
-//! `Σ_d p_d C_d + Σ_g p_g most_g + Σ_j max over its range of (v_j − Σ_d p_d r_jd − Σ_g p_g e_jg) a_j`
-//! for any prices that aren't negative. All of it is computed in checked integers by [`proved`], on
-//! which the search (`search`) relies for each leaf; floats only suggest prices and cuts.
+//! *Why it is right.* A leaf speaks of the fillings with a count between `low` and `high` for each
+//! item, as the cuts above it say. What must be there leaves so much room, and how many more of
+//! each item fit into that, alone, is a division ([`Left`]). For prices that aren't negative each
+//! such filling is worth at most
+//!
+//! ```text
+//! Σ_d p_d C_d + Σ_g p_g most_g + Σ_j max over its range of (v_j − Σ_d p_d r_jd − Σ_g p_g e_jg) a_j
+//! ```
+//!
+//! All of it is computed in checked integers by [`proved`], whose judgement of a leaf the search
+//! (`search`) relies on; floats only suggest prices and cuts.
 //!
 //! *Cost.* Items × resources for each leaf.
 //!
-//! References: Land and Doig 1960; Baldacci et al. 2023 and da Silva and Schouery 2023 on proofs from
-//! floats that were wrong; Applegate, Cook, Dash and Espinoza 2007 for exact checks of bounds.
+//! References: Land and Doig 1960; Baldacci et al. 2023 and da Silva and Schouery 2023 on proofs
+//! from floats that were wrong; Applegate, Cook, Dash and Espinoza 2007 for exact checks of bounds.
 
 mod scale;
 mod search;
@@ -113,8 +119,8 @@ impl Left {
     }
 }
 
-/// The most that a filling can be worth as far as the proof shows; `None` where it shows nothing, or
-/// numbers are too large.
+/// The most that a filling can be worth as far as the proof shows; `None` where it shows nothing,
+/// or numbers are too large.
 pub(super) fn proved(sack: &Sack, values: &[i128], proof: &Proof) -> Option<i128> {
     below(sack, values, proof, &mut Ranges::all(sack))
 }

@@ -1,17 +1,17 @@
 //! The largest factor for which values keep to the price of every kind of node.
 //!
-//! *Problem.* Values of pods prove a bound once no node can hold more value than it costs. Values that
-//! exceed that are still good for a bound when they are scaled down, by the worst ratio of a node's price to
-//! what it can hold, and each digit of that ratio is a digit of the bound.
+//! *Problem.* Values of pods prove a bound once no node can hold more value than it costs. Values
+//! that exceed that are still good for a bound when they are scaled down, by the worst ratio of a
+//! node's price to what it can hold, and each digit of that ratio is a digit of the bound.
 //!
 //! *Idea.* An over-estimate of what each kind of node can hold gives a ratio that is too low; a
 //! filling gives one that is too high. Only the kind with the lowest ratio matters, so only that is
 //! searched further, with what the fillings already say as a floor, until it isn't the lowest any
 //! more, or is known.
 //!
-//! *Why it is right.* `θ v·a ≤ p` for every filling `a` of every kind as soon as `θ ≤ p / z̄` with an
-//! over-estimate `z̄` of its best filling. [`certify`] relies on none of this: it proves in integers
-//! what it returns, and takes a lower factor where a proof can't be found.
+//! *Why it is right.* `θ v·a ≤ p` for every filling `a` of every kind as soon as `θ ≤ p / z̄` with
+//! an over-estimate `z̄` of its best filling. [`certify`] relies on none of this: it proves in
+//! integers what it returns, and takes a lower factor where a proof can't be found.
 //!
 //! References: Farley 1990, "A note on bounding a class of linear programming problems".
 
@@ -73,12 +73,12 @@ pub(in super::super) struct Certified {
     pub(in super::super) proofs: Vec<Proof>,
 }
 
-/// Scales values by about `factor`, rounds them down to integers of 2⁻⁴⁰ units, and proves that they
-/// keep to all limits.
+/// Scales values by about `factor`, rounds them down to integers of 2⁻⁴⁰ units, and proves that
+/// they keep to all limits.
 ///
-/// A proof that was found stays one for a lower factor, since what it shows grows with the values; so
-/// each kind is proved once. One whose proof needs more than the steps falls back on the ceiling of
-/// the relaxation, which needs none.
+/// A proof that was found stays one for a lower factor, since what it shows grows with the values;
+/// so each kind is proved once. One whose proof needs more than the steps falls back on the ceiling
+/// of the relaxation, which needs none.
 pub(in super::super) fn certify(kinds: &[Kind<'_>], factor: f64, steps: u32) -> Option<Certified> {
     let mut factor = factor;
     let mut proofs = Vec::with_capacity(kinds.len());

@@ -1,14 +1,14 @@
 //! The search for a proof.
 //!
-//! *Problem.* Find a small tree of cuts whose leaves all show that no filling is worth more than the
-//! limit, or notice that there is a filling worth more.
+//! *Problem.* Find a small tree of cuts whose leaves all show that no filling is worth more than
+//! the limit, or notice that there is a filling worth more.
 //!
-//! *Idea.* At each place the linear relaxation of what the cuts leave is solved, from where it was left
-//! at the place before, until its prices show enough; rounded to integers they make a leaf, which is
-//! evaluated exactly before it is believed. Where that doesn't show enough the cut is made on a count that is
-//! broken in the solution, the one worth most; where none is broken, on one that is more than the
-//! least allowed. At the end of this a place has a single filling, whose worth needs no prices, so
-//! the search ends with a proof or with a filling that can't be beaten down.
+//! *Idea.* At each place the linear relaxation of what the cuts leave is solved, from where it was
+//! left at the place before, until its prices show enough; rounded to integers they make a leaf,
+//! which is evaluated exactly before it is believed. Where that doesn't show enough the cut is made
+//! on a count that is broken in the solution, the one worth most; where none is broken, on one that
+//! is more than the least allowed. At the end of this a place has a single filling, whose worth
+//! needs no prices, so the search ends with a proof or with a filling that can't be beaten down.
 //!
 //! *Cost.* A few pivots and one evaluation for each step.
 
