@@ -109,6 +109,12 @@ impl<'a> Facts<'a> {
         (written && pod.replicas > 1 && number < pod.replicas).then_some((at, pod, number))
     }
 
+    /// The entry of a "namespace/name", replicas not told apart.
+    pub(super) fn entry(&self, name: &str) -> Option<(usize, &'a Pod)> {
+        let at = *self.pods.get(&name.split_once('/')?)?;
+        Some((at, self.problem.pods.get(at)?))
+    }
+
     /// Whether a selector of namespaces matches a namespace, whose name is one of its labels.
     pub(super) fn namespace_matches(&self, selector: &LabelSelector, name: &str) -> bool {
         selects(selector, |key| {

@@ -23,6 +23,8 @@ pub(super) struct Scene<'a> {
     pub(super) placed: Vec<Member>,
     /// Pods that run already.
     pub(super) bound: Vec<Member>,
+    /// The kinds of entries of which the plan places pods.
+    pub(super) of_entry: BTreeMap<usize, usize>,
 }
 
 /// A node of the problem or of the plan.
@@ -70,6 +72,7 @@ impl<'a> Scene<'a> {
             kinds: Vec::new(),
             placed: Vec::new(),
             bound: Vec::new(),
+            of_entry: BTreeMap::new(),
         };
         let read = ReadLabels::of(&facts.problem.pods);
         let mut kinds: HashMap<Key<'a>, usize, FixedState> = HashMap::default();
@@ -122,6 +125,7 @@ impl<'a> Scene<'a> {
     ) {
         for group in groups {
             let kind = self.kind(facts, read, kinds, group.entry, group.pod);
+            let _same = self.of_entry.insert(group.entry, kind);
             let (count, first) = (group.count, group.first.clone());
             self.placed.push(Member { kind, host, count, first });
         }
