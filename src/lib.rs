@@ -15,6 +15,7 @@ mod bound;
 mod compile;
 mod pack;
 mod parallel;
+mod refine;
 mod solver;
 
 pub use error::Error;

@@ -1,0 +1,165 @@
+//! Answers of a sack against trying everything.
+
+use super::{Group, Item, Sack};
+use proptest::prelude::*;
+
+#[derive(Clone, Debug)]
+pub(in super::super) struct Case {
+    room: Vec<i64>,
+    items: Vec<Item>,
+    groups: Vec<Group>,
+    conflicts: Vec<Vec<u32>>,
+    pub(in super::super) values: Vec<f64>,
+}
+
+impl Case {
+    pub(in super::super) fn sack(&self) -> Sack {
+        Sack::new(self.room.clone(), &self.items, self.groups.clone(), &self.conflicts)
+    }
+
+    fn holds(&self, counts: &[i64]) -> bool {
+        let fits = |resource: usize| {
+            let asked = self.items.iter().zip(counts).map(|(item, n)| item.request[resource] * n);
+            asked.sum::<i64>() <= self.room[resource]
+        };
+        let counted = |group: &Group| {
+            let held = group.members.iter().map(|(item, each)| each * counts[*item as usize]);
+            held.sum::<i64>() <= group.most
+        };
+        let apart = |item: usize| {
+            let barred = |other: &u32| counts[*other as usize] > 0;
+            counts[item] == 0 || !self.conflicts[item].iter().any(barred)
+        };
+        (0..self.room.len()).all(fits)
+            && self.groups.iter().all(counted)
+            && (0..counts.len()).all(apart)
+    }
+
+    /// The most that any counts are worth.
+    pub(in super::super) fn brute(&self) -> f64 {
+        let mut counts = vec![0; self.items.len()];
+        let mut best = 0.0_f64;
+        loop {
+            if self.holds(&counts) {
+                best = best.max(self.values.iter().zip(&counts).map(|(v, n)| v * *n as f64).sum());
+            }
+            let next = (0..counts.len()).find(|at| counts[*at] < i64::from(self.items[*at].most));
+            let Some(next) = next else { return best };
+            counts[..next].fill(0);
+            counts[next] += 1;
+        }
+    }
+
+    fn check(&self, counts: &[(u32, u32)], value: f64) {
+        let mut all = vec![0; self.items.len()];
+        counts.iter().for_each(|(item, count)| all[*item as usize] += i64::from(*count));
+        assert!(counts.iter().all(|(_, count)| *count > 0));
+        assert!(all.iter().zip(&self.items).all(|(n, item)| *n <= i64::from(item.most)));
+        assert!(self.holds(&all), "{counts:?} don't fit");
+        let worth: f64 = self.values.iter().zip(&all).map(|(v, n)| v * *n as f64).sum();
+        assert!((worth - value).abs() <= 1e-9 * worth.max(1.0), "{worth} {value}");
+    }
+}
+
+/// Few items, so that all counts can be tried; some worth nothing, some that don't fit.
+pub(in super::super) fn cases(
+    dims: std::ops::RangeInclusive<usize>,
+    rules: bool,
+) -> impl Strategy<Value = Case> {
+    (dims, 1..7_usize).prop_flat_map(move |(dims, items)| {
+        let item = (prop::collection::vec(0..40_i64, dims), 1..4_u32);
+        let group = (1..6_i64, prop::collection::vec((0..items as u32, 1..3_i64), 1..4));
+        let pair = (0..items as u32, 0..items as u32);
+        let few = if rules { 0..3 } else { 0..1_usize };
+        (
+            prop::collection::vec(20..100_i64, dims),
+            prop::collection::vec(item, items),
+            prop::collection::vec(group, few.clone()),
+            prop::collection::vec(pair, few),
+            prop::collection::vec(
+                prop_oneof![1 => Just(0.0), 9 => (1..50_u32).prop_map(f64::from)],
+                items,
+            ),
+        )
+            .prop_map(move |(room, items, groups, pairs, values)| {
+                let mut conflicts = vec![Vec::new(); items.len()];
+                for (a, b) in pairs.into_iter().filter(|(a, b)| a != b) {
+                    conflicts[a as usize].push(b);
+                    conflicts[b as usize].push(a);
+                }
+                let item = |(request, most)| Item { request, most };
+                Case {
+                    room,
+                    items: items.into_iter().map(item).collect(),
+                    groups: groups
+                        .into_iter()
+                        .map(|(most, members)| Group { most, members })
+                        .collect(),
+                    conflicts,
+                    values,
+                }
+            })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn the_best_is_the_best(case in prop_oneof![cases(1..=1, false), cases(1..=5, true)]) {
+        let sack = case.sack();
+        let best = case.brute();
+        let priced = sack.best(&case.values, 0.0, 10_000);
+        prop_assert!(priced.exact);
+        case.check(&priced.counts, priced.value);
+        prop_assert!((priced.value - best).abs() <= 1e-8 * best.max(1.0), "{priced:?} {best}");
+        prop_assert!((priced.ceiling - best).abs() <= 1e-8 * best.max(1.0), "{priced:?} {best}");
+    }
+
+    #[test]
+    fn nothing_is_above_a_ceiling(case in cases(1..=5, true), steps in 0..4_u32) {
+        let sack = case.sack();
+        let best = case.brute() * (1.0 - 1e-9);
+        let (relaxed, filled) = sack.estimate(&case.values, None);
+        prop_assert!(relaxed.ceiling >= best, "{relaxed:?} {best}");
+        prop_assert_eq!(sack.ceiling(&case.values, &relaxed.prices), relaxed.ceiling);
+        case.check(&filled.counts, filled.value);
+        prop_assert!(filled.value <= relaxed.ceiling * (1.0 + 1e-9));
+        let priced = sack.best(&case.values, 0.0, steps);
+        case.check(&priced.counts, priced.value);
+        prop_assert!(priced.ceiling >= best, "{priced:?} {best}");
+        prop_assert!(!priced.exact || priced.value >= best, "{priced:?} {best}");
+        prop_assert!(priced.ceiling <= relaxed.ceiling.max(priced.value) * (1.0 + 1e-9));
+    }
+
+    /// Where the relaxation starts makes no difference to what it proves.
+    #[test]
+    fn a_start_only_saves_work(case in cases(1..=5, true), turn in 0..6_usize) {
+        let sack = case.sack();
+        let mut others = case.values.clone();
+        others.rotate_left(turn % case.values.len());
+        let cold = sack.relax(&case.values, None);
+        for last in [&cold, &sack.relax(&others, None)] {
+            let warm = sack.relax(&case.values, Some(last));
+            let apart = (warm.ceiling - cold.ceiling).abs();
+            prop_assert!(apart <= 1e-7 * cold.ceiling, "{cold:?} {warm:?}");
+        }
+    }
+
+    #[test]
+    fn any_prices_give_a_ceiling(case in cases(1..=5, true), prices in prop::collection::vec(-5.0..80.0_f64, 8)) {
+        prop_assert!(case.sack().ceiling(&case.values, &prices) >= case.brute() * (1.0 - 1e-9));
+    }
+
+    /// What isn't above the floor need not be found, but it is said what could be there.
+    #[test]
+    fn a_floor_hides_only_what_is_below(case in cases(1..=4, true), floor in 0.0..300.0_f64) {
+        let best = case.brute();
+        let priced = case.sack().best(&case.values, floor, 10_000);
+        prop_assert!(priced.exact);
+        prop_assert!(priced.ceiling >= best * (1.0 - 1e-9));
+        if best > floor + 1e-6 {
+            prop_assert!((priced.value - best).abs() <= 1e-8 * best, "{priced:?} {best}");
+        }
+    }
+}

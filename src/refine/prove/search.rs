@@ -1,0 +1,143 @@
+//! The search for a proof.
+//!
+//! *Problem.* Find a small tree of cuts whose leaves all show that no filling is worth more than the
+//! limit, or notice that there is a filling worth more.
+//!
+//! *Idea.* At each place the linear relaxation of what the cuts leave is solved, from where it was left
+//! at the place before, until its prices show enough; rounded to integers they make a leaf, which is
+//! evaluated exactly before it is believed. Where that doesn't show enough the cut is made on a count that is
+//! broken in the solution, the one worth most; where none is broken, on one that is more than the
+//! least allowed. At the end of this a place has a single filling, whose worth needs no prices, so
+//! the search ends with a proof or with a filling that can't be beaten down.
+//!
+//! *Cost.* A few pivots and one evaluation for each step.
+
+use super::super::knapsack::{Root, Sack};
+use super::{Left, Proof, Ranges, leaf};
+
+/// The most cuts above a leaf.
+const DEPTH: u32 = 400;
+/// A count this close to a whole number is one.
+const WHOLE: f64 = 1e-7;
+
+struct Search<'a> {
+    sack: &'a Sack,
+    values: &'a [i128],
+    limit: i128,
+    root: Root,
+    ranges: Ranges,
+    steps: u32,
+    /// The resource of which a table over all amounts may be made.
+    table: Option<usize>,
+}
+
+/// A proof that no filling is worth more than the limit; `None` where some filling is, or none was
+/// found within the steps.
+pub(in super::super) fn prove(
+    sack: &Sack,
+    values: &[i128],
+    limit: i128,
+    steps: u32,
+) -> Option<Proof> {
+    let floats: Vec<f64> = values.iter().map(|value| *value as f64).collect();
+    let ranges = Ranges::all(sack);
+    let root = sack.root(&floats, None);
+    let table = sack.lone_resource();
+    let mut search = Search { sack, values, limit, root, ranges, steps, table };
+    search.place(0)
+}
+
+impl Search<'_> {
+    fn place(&mut self, depth: u32) -> Option<Proof> {
+        if self.steps == 0 || depth > DEPTH {
+            return None;
+        }
+        self.steps -= 1;
+        let left = Left::of(self.sack, &self.ranges);
+        if let Some(resource) = left.free.iter().position(|free| *free < 0) {
+            return Some(Proof::Full { resource });
+        }
+        if let Some(group) = left.open.iter().position(|open| *open < 0) {
+            return Some(Proof::Crowded { group });
+        }
+        let there = self.there()?;
+        self.root.narrow(self.sack, &left.free, &left.open, &left.more);
+        let enough = self.limit.checked_sub(there)? as f64;
+        for enough in [enough - enough.abs() * 1e-12, f64::NEG_INFINITY] {
+            let bound = self.root.solve(enough);
+            let proof = self.prices();
+            if self.is_enough(&proof, &left) {
+                return Some(proof);
+            }
+            if bound > enough {
+                // It was solved to the end already.
+                break;
+            }
+        }
+        if let Some(resource) = self.table {
+            let proof = Proof::Table { resource };
+            if self.is_enough(&proof, &left) {
+                return Some(proof);
+            }
+        }
+        let (item, count) = self.cut(&left)?;
+        let (low, high) = (self.ranges.low[item], self.ranges.high[item]);
+        self.ranges.low[item] = count + 1;
+        let more = self.place(depth + 1)?;
+        self.ranges.low[item] = low;
+        self.ranges.high[item] = count;
+        let fewer = self.place(depth + 1)?;
+        self.ranges.high[item] = high;
+        Some(Proof::Split { item, count, fewer: Box::new(fewer), more: Box::new(more) })
+    }
+
+    /// What must be there is worth.
+    fn there(&self) -> Option<i128> {
+        let counted = self.values.iter().zip(&self.ranges.low).filter(|(_, low)| **low > 0);
+        let mut worth = counted.map(|(value, low)| value.checked_mul(i128::from(*low)));
+        worth.try_fold(0_i128, |sum, worth| sum.checked_add(worth?))
+    }
+
+    fn is_enough(&self, proof: &Proof, left: &Left) -> bool {
+        leaf(self.sack, self.values, proof, &self.ranges, left)
+            .is_some_and(|shown| shown <= self.limit)
+    }
+
+    /// The prices of the relaxation, rounded.
+    fn prices(&self) -> Proof {
+        let whole = |prices: Vec<f64>| {
+            let mut whole: Vec<i128> =
+                prices.into_iter().map(|price| price.round() as i128).collect();
+            while whole.last() == Some(&0) {
+                whole.pop();
+            }
+            whole
+        };
+        let (resources, groups) = self.root.unit_prices(self.sack);
+        Proof::Priced { resources: whole(resources), groups: whole(groups) }
+    }
+
+    /// Where to cut: the item, and how many of it there are at most on one side. `None` where what
+    /// must be there is all that can be.
+    fn cut(&self, left: &Left) -> Option<(usize, i64)> {
+        let worth = |item: usize| self.values[item];
+        let open = |(item, _): &(usize, f64)| left.more[*item] > 0;
+        let broken = self
+            .root
+            .solution()
+            .filter(open)
+            .filter(|(_, count)| (count - count.round()).abs() > WHOLE);
+        let best = broken.max_by_key(|(item, _)| (worth(*item), std::cmp::Reverse(*item)));
+        if let Some((item, count)) = best {
+            return Some((item, self.ranges.low[item] + count.floor() as i64));
+        }
+        let taken = self.root.solution().filter(open).filter(|(_, count)| *count > WHOLE);
+        let best = taken.max_by_key(|(item, _)| (worth(*item), std::cmp::Reverse(*item)));
+        if let Some((item, count)) = best {
+            let count = (count.round() as i64).min(left.more[item]);
+            return Some((item, self.ranges.low[item] + count - 1));
+        }
+        let rest = self.root.solution().find(open);
+        rest.map(|(item, _)| (item, self.ranges.low[item]))
+    }
+}

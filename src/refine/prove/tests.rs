@@ -1,0 +1,101 @@
+//! Proofs against trying everything.
+
+use super::super::knapsack::tests::{Case, cases};
+use super::{Kind, Proof, certify, prove, proved, scale};
+use proptest::prelude::*;
+
+fn leaves(proof: &Proof) -> usize {
+    match proof {
+        Proof::Split { fewer, more, .. } => leaves(fewer) + leaves(more),
+        _ => 1,
+    }
+}
+
+fn all_cases() -> impl Strategy<Value = Case> {
+    prop_oneof![cases(1..=1, false), cases(1..=5, true)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// The best filling is a limit that can be proved, and nothing less is.
+    #[test]
+    fn what_holds_is_proved_and_no_more(case in all_cases(), unit in prop_oneof![Just(1), Just(1_000_003), Just(1_i128 << 60)]) {
+        let sack = case.sack();
+        let values: Vec<i128> = case.values.iter().map(|value| *value as i128 * unit).collect();
+        let best = case.brute() as i128 * unit;
+        let proof = prove(&sack, &values, best, 100_000);
+        let shown = proof.and_then(|proof| proved(&sack, &values, &proof));
+        prop_assert_eq!(shown, Some(best));
+        prop_assert_eq!(prove(&sack, &values, best - 1, 100_000), None);
+    }
+
+    /// A limit with some slack takes few leaves.
+    #[test]
+    fn slack_makes_a_proof_short(case in all_cases()) {
+        let sack = case.sack();
+        let values: Vec<i128> = case.values.iter().map(|value| *value as i128 * 1_000_000).collect();
+        let limit = (sack.relax(&case.values, None).ceiling * 1_000_001.0).ceil() as i128;
+        let proof = prove(&sack, &values, limit, 10);
+        prop_assert_eq!(proof.as_ref().map(leaves), Some(1));
+    }
+
+    /// A proof of other values, or of other rules, shows what it shows and never too little.
+    #[test]
+    fn no_proof_shows_too_little(case in all_cases(), other in all_cases(), scale in 1..4_i128) {
+        let (sack, others) = (case.sack(), other.sack());
+        let values: Vec<i128> = other.values.iter().map(|value| *value as i128 * scale).collect();
+        let limit = other.brute() as i128 * scale;
+        let Some(proof) = prove(&others, &values, limit, 100_000) else {
+            return Err(TestCaseError::fail("no proof"));
+        };
+        let values: Vec<i128> = case.values.iter().map(|value| *value as i128).collect();
+        if let Some(shown) = proved(&sack, &values, &proof) {
+            prop_assert!(shown >= case.brute() as i128, "{proof:?}");
+        }
+    }
+
+    /// The factor is the least ratio, and what it makes of the values is proved.
+    #[test]
+    fn values_are_scaled_to_the_limits(kinds in prop::collection::vec((all_cases(), 1..200_u32), 1..4)) {
+        let sacks: Vec<_> = kinds.iter().map(|(case, _)| case.sack()).collect();
+        let all: Vec<Kind<'_>> = kinds
+            .iter()
+            .zip(&sacks)
+            .map(|((case, limit), sack)| Kind { sack, values: &case.values, limit: f64::from(*limit) })
+            .collect();
+        let ratios = kinds.iter().map(|(case, limit)| f64::from(*limit) / case.brute());
+        let least = ratios.fold(f64::INFINITY, f64::min);
+        let factor = scale(&all, 10_000);
+        prop_assert!(factor == least || (factor / least - 1.0).abs() < 1e-8, "{factor} {least}");
+        if factor.is_finite() {
+            let certified = certify(&all, factor, 100_000);
+            prop_assert!(certified.as_ref().is_some_and(|c| c.factor > least * (1.0 - 1e-6)));
+            for (at, sack) in sacks.iter().enumerate() {
+                let shown = certified.as_ref().and_then(|c| proved(sack, &c.values[at], &c.proofs[at]));
+                prop_assert!(shown.is_some_and(|shown| shown <= certified.as_ref().map_or(0, |c| c.limits[at])));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_leaf_that_shows_nothing_is_refused() {
+    use super::super::knapsack::{Item, Sack};
+    let items = [Item { request: vec![2, 1], most: 3 }];
+    let sack = Sack::new(vec![5, 9], &items, vec![], &[]);
+    let shown = |proof: &Proof| proved(&sack, &[10], proof);
+    assert_eq!(shown(&Proof::Full { resource: 0 }), None);
+    assert_eq!(shown(&Proof::Full { resource: 7 }), None);
+    assert_eq!(shown(&Proof::Crowded { group: 0 }), None);
+    assert_eq!(shown(&Proof::Priced { resources: vec![-1], groups: vec![] }), None);
+    assert_eq!(shown(&Proof::Priced { resources: vec![i128::MAX], groups: vec![] }), None);
+    assert_eq!(shown(&Proof::Priced { resources: vec![5], groups: vec![] }), Some(25));
+    assert_eq!(shown(&Proof::Table { resource: 0 }), Some(20));
+    let full = || Box::new(Proof::Full { resource: 0 });
+    let priced = Box::new(Proof::Priced { resources: vec![5], groups: vec![] });
+    let split = Proof::Split { item: 0, count: 2, fewer: priced, more: full() };
+    assert_eq!(shown(&split), Some(25));
+    let split = Proof::Split { item: 3, count: 2, fewer: full(), more: full() };
+    assert_eq!(shown(&split), None);
+}

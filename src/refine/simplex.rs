@@ -1,0 +1,398 @@
+//! The linear programme of the restricted master: few fixed rows, columns that keep coming.
+//!
+//! *Problem.* `min c·x` with `x ≥ 0`, where each row is a cover row `Σ a_ij x_j ≥ b_i` or a supply row
+//! `Σ a_ij x_j ≤ b_i` (`c ≥ 0`, `b ≥ 0`). Between two solves columns are appended, bounds `b` change or
+//! columns are forbidden, and each solve should cost in proportion to what changed. What pricing asks
+//! for is the dual solution; rounding asks for the primal one.
+//!
+//! *Idea.* The revised simplex method with an explicit inverse of the basis. Every cover row has an
+//! artificial column that leaves what it lacks uncovered at a penalty; with the slacks of the supply rows
+//! these are a feasible basis from the start. New columns keep the last basis feasible: the
+//! primal method goes on from there. It keeps a short list of candidates, with Devex weights, and looks
+//! through all columns only when the list gives nothing more. After bounds have changed, or a column of
+//! the basis was forbidden, the dual method makes the basis feasible first, with costs raised where a
+//! column is already a candidate; should it fail, all starts again from the artificial columns.
+//!
+//! Packing programmes are degenerate. The ratio test allows every basic variable a small
+//! infeasibility and takes the largest pivot within it; after a run of steps without gain
+//! the basic variables are lifted by small fixed amounts, which the end takes back, with a few dual pivots.
+//!
+//! *Why it is right.* At `Optimal` the values are feasible for the rows and no allowed column has a
+//! negative reduced cost, both up to tolerances and both computed from the original numbers: the basic
+//! values and the multipliers are refined by one step with the residual of `B x = b` and `y B = c`, and
+//! the inverse is built afresh when that step is too long. Nobody needs to believe it: bounds are proved
+//! elsewhere, in integers, from duals that are scaled to be valid.
+//!
+//! *Cost.* One pivot: `m²` for the inverse at most, and the entries of the candidates. One look through
+//! the columns: all their entries. Work is counted in pivots; there is no clock.
+//!
+//! *References.* Dantzig 1963; Forrest and Goldfarb 1992 (Devex); Harris 1973 (ratio test); Gill,
+//! Murray, Saunders and Wright 1989 (lifting bounds against cycling).
+
+mod columns;
+mod dual;
+mod inverse;
+mod primal;
+
+#[cfg(test)]
+mod tests;
+
+use columns::Columns;
+use inverse::Inverse;
+
+/// How far a basic variable may be below zero.
+const FEASIBLE: f64 = 1e-8;
+/// How negative a reduced cost must be for a column to be worth a pivot, per unit of the largest cost.
+const WORTHWHILE: f64 = 1e-9;
+/// A coefficient this small takes no part in a ratio test.
+const ZERO: f64 = 1e-9;
+/// A pivot this small is taken only from an inverse that was just built.
+const SMALL_PIVOT: f64 = 1e-6;
+/// How long a step of refinement may be, in proportion, before the inverse is built afresh.
+const DRIFT: f64 = 1e-7;
+
+/// What a row asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sense {
+    /// At least the bound; what is lacking costs the penalty per unit.
+    Cover { penalty: f64 },
+    /// At most the bound.
+    Supply,
+}
+
+/// A row of the programme.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    pub(super) sense: Sense,
+    pub(super) bound: f64,
+}
+
+/// How a solve ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Outcome {
+    Optimal,
+    /// What is reported is that of the last basis, and need not be feasible.
+    PivotsOut,
+}
+
+/// What part of a solve came to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum End {
+    Done,
+    PivotsOut,
+    /// The numbers don't allow a next step.
+    Stuck,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Place {
+    Outside,
+    Basic,
+}
+
+/// A column worth looking at, with its reduced cost.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    column: usize,
+    reduced: f64,
+    /// Devex: roughly the squared length of the edge along which the column would enter.
+    weight: f64,
+}
+
+/// The programme, with its last basis.
+#[derive(Debug)]
+pub(super) struct Master {
+    rows: Vec<Row>,
+    /// Slack of every row, artificial columns of the cover rows, then the caller's columns.
+    columns: Columns,
+    /// By row, its artificial column.
+    artificial: Vec<Option<usize>>,
+    /// The caller's first column.
+    first: usize,
+    places: Vec<Place>,
+    forbidden: Vec<bool>,
+    inverse: Inverse,
+    /// Replacements since the inverse was built.
+    age: u32,
+    /// By position, the basic column and its value.
+    basis: Vec<usize>,
+    values: Vec<f64>,
+    /// The bounds that `values` are for: those of the rows, or lifted ones.
+    right: Vec<f64>,
+    lifted: bool,
+    /// `y = c B⁻¹`, by row: reduced costs are `c_j − y·a_j`.
+    multipliers: Vec<f64>,
+    duals: Vec<f64>,
+    candidates: Vec<Candidate>,
+    largest_cost: f64,
+    pivots: u64,
+    left: u32,
+}
+
+impl Master {
+    /// A programme without columns: everything is uncovered.
+    pub(super) fn new(rows: &[Row]) -> Self {
+        let mut columns = Columns::default();
+        let mut largest_cost = 0.0_f64;
+        for (at, row) in (0_u32..).zip(rows) {
+            let sign = if matches!(row.sense, Sense::Supply) { 1.0 } else { -1.0 };
+            columns.push(0.0, [(at, sign)]);
+        }
+        let mut artificial = vec![None; rows.len()];
+        for (at, row) in (0_u32..).zip(rows) {
+            if let Sense::Cover { penalty } = row.sense {
+                artificial[at as usize] = Some(columns.len());
+                columns.push(penalty, [(at, 1.0)]);
+                largest_cost = largest_cost.max(penalty * 1e-6);
+            }
+        }
+        let first = columns.len();
+        let mut master = Self {
+            rows: rows.to_vec(),
+            columns,
+            artificial,
+            first,
+            places: vec![Place::Outside; first],
+            forbidden: vec![false; first],
+            inverse: Inverse::unit(rows.len()),
+            age: 0,
+            basis: Vec::new(),
+            values: vec![0.0; rows.len()],
+            right: rows.iter().map(|row| row.bound).collect(),
+            lifted: false,
+            multipliers: vec![0.0; rows.len()],
+            duals: vec![0.0; rows.len()],
+            candidates: Vec::new(),
+            largest_cost,
+            pivots: 0,
+            left: 0,
+        };
+        master.restart();
+        master
+    }
+
+    /// Appends a column (rows ascending or not, each once). Returns its number, counted from zero.
+    pub(super) fn add(
+        &mut self,
+        cost: f64,
+        entries: impl IntoIterator<Item = (u32, f64)>,
+    ) -> usize {
+        let column = self.columns.len();
+        self.columns.push(cost, entries);
+        self.places.push(Place::Outside);
+        self.forbidden.push(false);
+        self.largest_cost = self.largest_cost.max(cost);
+        self.candidates.push(Candidate { column, reduced: 0.0, weight: 1.0 });
+        column - self.first
+    }
+
+    /// Changes the bound of a row, from the next solve on. Below zero counts as zero.
+    pub(super) fn set_bound(&mut self, row: usize, bound: f64) {
+        self.rows[row].bound = bound.max(0.0);
+    }
+
+    /// Allows a column to be used, or not, from the next solve on.
+    pub(super) fn set_allowed(&mut self, column: usize, allowed: bool) {
+        self.forbidden[self.first + column] = !allowed;
+    }
+
+    /// Goes on from the last basis until it is optimal or so many pivots were made.
+    pub(super) fn solve(&mut self, pivots: u32) -> Outcome {
+        self.left = pivots;
+        self.settle();
+        loop {
+            let mut end = if self.is_feasible() { End::Done } else { self.dual() };
+            if end == End::Done {
+                end = self.primal();
+            }
+            match end {
+                End::PivotsOut => break,
+                End::Stuck if self.left == 0 => break,
+                End::Stuck => {
+                    // A pivot is charged, so that this can't go on for ever.
+                    self.left -= 1;
+                    self.restart();
+                }
+                End::Done if self.lifted => self.settle(),
+                End::Done if !self.is_feasible() => {}
+                End::Done => {
+                    self.report();
+                    return Outcome::Optimal;
+                }
+            }
+        }
+        self.settle();
+        self.report();
+        Outcome::PivotsOut
+    }
+
+    /// The dual solution: by how much the optimum grows per unit of a cover row's bound, and by how
+    /// much it falls per unit of a supply row's. None is negative. The reduced cost of a column is its
+    /// cost, minus its entries in cover rows and plus those in supply rows times these.
+    pub(super) fn duals(&self) -> &[f64] {
+        &self.duals
+    }
+
+    /// The columns in use, ascending, with their values.
+    pub(super) fn values(&self) -> Vec<(usize, f64)> {
+        let basics = self.basis.iter().zip(&self.values);
+        let mut values: Vec<(usize, f64)> = basics
+            .filter(|(column, value)| **column >= self.first && **value > FEASIBLE)
+            .map(|(column, value)| (column - self.first, *value))
+            .collect();
+        values.sort_by_key(|(column, _)| *column);
+        values
+    }
+
+    /// The sum of costs and penalties.
+    pub(super) fn objective(&self) -> f64 {
+        let basics = self.basis.iter().zip(&self.values);
+        basics.map(|(column, value)| self.columns.cost(*column) * value.max(0.0)).sum()
+    }
+
+    /// How much of a cover row's bound isn't covered.
+    pub(super) fn uncovered(&self, row: usize) -> f64 {
+        let Some(artificial) = self.artificial[row] else { return 0.0 };
+        let position = self.basis.iter().position(|column| *column == artificial);
+        position.map_or(0.0, |position| self.values[position].max(0.0))
+    }
+
+    /// What a column's cost is above what the duals say it is worth.
+    pub(super) fn reduced_cost(&self, column: usize) -> f64 {
+        let column = self.first + column;
+        let worth = self.columns.entries(column).map(|(row, entry)| match self.rows[row].sense {
+            Sense::Cover { .. } => entry * self.duals[row],
+            Sense::Supply => -entry * self.duals[row],
+        });
+        self.columns.cost(column) - worth.sum::<f64>()
+    }
+
+    /// Pivots made so far.
+    pub(super) fn pivots(&self) -> u64 {
+        self.pivots
+    }
+
+    /// Takes the basis of artificial columns and slacks, and the columns that were basic as candidates.
+    fn restart(&mut self) {
+        let before = std::mem::take(&mut self.basis);
+        before.iter().for_each(|column| self.places[*column] = Place::Outside);
+        self.candidates.clear();
+        for column in before {
+            self.candidates.push(Candidate { column, reduced: 0.0, weight: 1.0 });
+        }
+        self.basis = (0..self.rows.len()).map(|row| self.artificial[row].unwrap_or(row)).collect();
+        self.basis.iter().for_each(|column| self.places[*column] = Place::Basic);
+        self.inverse.build(&self.columns, &self.basis);
+        self.age = 0;
+        self.settle();
+    }
+
+    /// Takes back what was lifted and computes values and multipliers from the rows' bounds.
+    fn settle(&mut self) {
+        self.lifted = false;
+        for (right, row) in self.right.iter_mut().zip(&self.rows) {
+            *right = row.bound;
+        }
+        self.refresh();
+    }
+
+    /// Computes values and multipliers anew, with an inverse that is good enough for it.
+    fn refresh(&mut self) {
+        if self.compute() > DRIFT && self.age > 0 {
+            self.rebuild();
+            self.compute();
+        }
+        for at in 0..self.candidates.len() {
+            let column = self.candidates[at].column;
+            self.candidates[at].reduced = self.reduced(column);
+        }
+    }
+
+    fn rebuild(&mut self) {
+        let seats = self.inverse.build(&self.columns, &self.basis);
+        self.age = 0;
+        self.basis.iter().for_each(|column| self.places[*column] = Place::Outside);
+        let seated = seats.iter().enumerate();
+        self.basis = seated
+            .map(|(row, seat)| seat.unwrap_or_else(|| self.artificial[row].unwrap_or(row)))
+            .collect();
+        self.basis.iter().for_each(|column| self.places[*column] = Place::Basic);
+    }
+
+    /// Computes values and multipliers; the result is how far they were off before refinement, in
+    /// proportion.
+    fn compute(&mut self) -> f64 {
+        let side = self.rows.len();
+        let mut drift = 0.0_f64;
+        let (mut step, mut rest) = (vec![0.0; side], self.right.clone());
+        self.inverse.times(rest.iter().copied().enumerate(), &mut self.values);
+        for (column, value) in self.basis.iter().zip(&self.values) {
+            self.columns.entries(*column).for_each(|(row, entry)| rest[row] -= entry * value);
+        }
+        self.inverse.times(rest.iter().copied().enumerate(), &mut step);
+        let most = self.values.iter().fold(1.0_f64, |most, value| most.max(value.abs()));
+        for (value, step) in self.values.iter_mut().zip(&step) {
+            *value += step;
+            drift = drift.max(step.abs() / most);
+        }
+
+        let costs: Vec<f64> = self.basis.iter().map(|column| self.columns.cost(*column)).collect();
+        self.multipliers.fill(0.0);
+        self.inverse.add_weighted(&costs, &mut self.multipliers);
+        let rests: Vec<f64> = self.basis.iter().map(|column| self.reduced(*column)).collect();
+        step.fill(0.0);
+        self.inverse.add_weighted(&rests, &mut step);
+        let most = self.multipliers.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
+        for (multiplier, step) in self.multipliers.iter_mut().zip(&step) {
+            *multiplier += step;
+            drift = drift.max(step.abs() / most.max(f64::MIN_POSITIVE));
+        }
+        drift
+    }
+
+    /// The cost of a column above what the multipliers say it is worth.
+    fn reduced(&self, column: usize) -> f64 {
+        self.columns.cost(column) - self.columns.dot(column, &self.multipliers)
+    }
+
+    fn is_feasible(&self) -> bool {
+        self.breaches().next().is_none()
+    }
+
+    /// Positions whose variable isn't where it may be, with how far it is beyond. Signed: below zero,
+    /// or forbidden and above.
+    fn breaches(&self) -> impl Iterator<Item = (usize, f64)> {
+        let basics = self.basis.iter().zip(&self.values).enumerate();
+        basics
+            .filter(|(_, (column, value))| {
+                **value < -FEASIBLE || **value > FEASIBLE && self.forbidden[**column]
+            })
+            .map(|(position, (_, value))| (position, *value))
+    }
+
+    /// Exchanges the basic column of a position, moving along by `step`.
+    fn exchange(&mut self, position: usize, column: usize, step: f64, image: &[f64], row: &[f64]) {
+        for (value, image) in self.values.iter_mut().zip(image) {
+            *value -= step * image;
+        }
+        self.values[position] = step;
+        self.inverse.replace(position, image, row);
+        self.places[self.basis[position]] = Place::Outside;
+        self.places[column] = Place::Basic;
+        self.basis[position] = column;
+        self.age += 1;
+        self.pivots += 1;
+        self.left -= 1;
+    }
+
+    fn report(&mut self) {
+        for ((dual, row), multiplier) in
+            self.duals.iter_mut().zip(&self.rows).zip(&self.multipliers)
+        {
+            *dual = match row.sense {
+                Sense::Cover { .. } => multiplier.max(0.0),
+                Sense::Supply => (-multiplier).max(0.0),
+            };
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The dual method: makes a basis feasible after the bounds have changed.
+
+use super::{End, Master, Place, ZERO};
+
+/// Pivots per row, and beside them, after which starting again is the better way.
+const PATIENCE: (u64, u64) = (2, 200);
+/// What a ratio test lets a reduced cost go below zero, per unit of the largest cost.
+const HARRIS: f64 = 1e-9;
+/// How much a pivot may differ between its row and its column.
+const AGREE: f64 = 1e-6;
+
+impl Master {
+    /// Pivots until no basic variable is where it may not be. Reduced costs below zero count as zero:
+    /// the primal method sees to them afterwards.
+    pub(super) fn dual(&mut self) -> End {
+        let side = self.rows.len();
+        let (mut image, mut line) = (vec![0.0; side], vec![0.0; side]);
+        let mut reduced: Vec<f64> = (0..self.columns.len())
+            .map(|column| if self.is_open(column) { self.reduced(column).max(0.0) } else { 0.0 })
+            .collect();
+        let mut entries = vec![0.0; self.columns.len()];
+        let until = self.pivots + PATIENCE.0 * side as u64 + PATIENCE.1;
+        loop {
+            let worst =
+                self.breaches().reduce(
+                    |worst, breach| {
+                        if breach.1.abs() > worst.1.abs() { breach } else { worst }
+                    },
+                );
+            let Some((position, value)) = worst else {
+                self.refresh();
+                if self.is_feasible() { return End::Done } else { continue }
+            };
+            if self.left == 0 {
+                return End::PivotsOut;
+            }
+            if self.pivots >= until {
+                return End::Stuck;
+            }
+            self.inverse.row(position, &mut line);
+            let sign = if value < 0.0 { 1.0 } else { -1.0 };
+            for (column, entry) in entries.iter_mut().enumerate() {
+                *entry = match self.is_open(column) {
+                    true => sign * self.columns.dot(column, &line),
+                    false => 0.0,
+                };
+            }
+            let Some(column) = self.entering(&reduced, &entries) else { return End::Stuck };
+            self.inverse.times(self.columns.entries(column), &mut image);
+            let (lead, other) = (image[position], sign * entries[column]);
+            if (lead - other).abs() > AGREE * (1.0 + lead.abs()) || lead.abs() < ZERO {
+                if self.age == 0 {
+                    return End::Stuck;
+                }
+                self.rebuild();
+                self.refresh();
+                continue;
+            }
+            let change = reduced[column] / entries[column];
+            for (reduced, entry) in reduced.iter_mut().zip(&entries) {
+                *reduced = (*reduced - change * entry).max(0.0);
+            }
+            reduced[self.basis[position]] = -change;
+            self.exchange(position, column, value / lead, &image, &line);
+        }
+    }
+
+    /// Whether a column may enter the basis.
+    fn is_open(&self, column: usize) -> bool {
+        self.places[column] == Place::Outside && !self.forbidden[column]
+    }
+
+    /// The column that enters: of those whose reduced cost reaches zero first, within a tolerance, the
+    /// one with the largest pivot.
+    fn entering(&self, reduced: &[f64], entries: &[f64]) -> Option<usize> {
+        let able = (0..entries.len()).filter(|column| entries[*column] < -ZERO);
+        let slip = HARRIS * self.largest_cost;
+        let reach = able.clone().fold(f64::INFINITY, |least, column| {
+            least.min((reduced[column] + slip) / -entries[column])
+        });
+        let mut best: Option<usize> = None;
+        for column in able.filter(|column| reduced[*column] <= reach * -entries[*column]) {
+            if best.is_none_or(|best| entries[column] < entries[best]) {
+                best = Some(column);
+            }
+        }
+        best
+    }
+}
