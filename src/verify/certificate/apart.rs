@@ -40,6 +40,15 @@ impl<'c, 'a> Apart<'c, 'a> {
         apart
     }
 
+    /// Whether some pod of an item may keep others off: no two pods are apart of which neither may.
+    pub(super) fn may_keep_off(&self, pods: &Counted) -> bool {
+        let asks = pods.asks.iter().filter_map(|ask| self.asks.get(*ask));
+        asks.into_iter().any(|ask| {
+            let terms = anti_affinity::terms(ask.pod);
+            !ask.pod.host_ports.is_empty() || terms.iter().any(anti_affinity::is_per_node)
+        })
+    }
+
     /// Whether no pod of one item shares a node with one of another.
     pub(super) fn are_apart(&mut self, one: &Counted, other: &Counted) -> bool {
         if one.asks.len().max(other.asks.len()) > MOST_ASKS {

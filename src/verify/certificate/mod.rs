@@ -67,7 +67,7 @@ pub(super) fn check<'a>(
         return Price::ZERO;
     }
     let judge = Judge::new(facts, &certificate.resources, (&counted, &asks), kinds);
-    let evaluator = Evaluator::new(certificate, &counted);
+    let evaluator = Evaluator::new(certificate, &counted, apart);
     let mut checker = Checker { facts, certificate, judge, evaluator, sum: Some(0) };
     checker.check_beyond(&counted, out);
     checker.count(&counted);
@@ -142,11 +142,14 @@ fn check_proofs(
         let pods = |pod: &u32| counted.get(*pod as usize);
         let sound = match proof {
             WorthProof::Priced { resources: prices, groups: of_groups } => {
-                prices.len() == resources.len()
-                    && (of_groups.is_empty() || of_groups.len() == groups.len())
+                prices.len() <= resources.len()
+                    && of_groups.len() <= groups.len()
                     && prices.iter().chain(of_groups).all(|price| *price >= 0)
             }
-            WorthProof::Full { resource } => (*resource as usize) < resources.len(),
+            WorthProof::Table { resource } | WorthProof::Full { resource } => {
+                (*resource as usize) < resources.len()
+            }
+            WorthProof::Crowded { group } => (*group as usize) < groups.len(),
             WorthProof::Split { pod, count, fewer, more } => {
                 pods(pod).is_some() && *count > 0 && earlier(fewer) && earlier(more)
             }

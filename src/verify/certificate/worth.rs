@@ -5,6 +5,7 @@
 //! keeps its own stack, so a deep tree does no harm, and its steps are counted, so a list in which many
 //! refer to the same does none either.
 
+use super::apart::Apart;
 use super::place::{Judge, Narrowed, Place};
 use super::pods::Counted;
 use crate::plan::certificate::{Certificate, WorthProof};
@@ -15,6 +16,9 @@ use std::rc::Rc;
 /// How many steps all proofs together may take, beyond one look at each proof for each place: a step is a
 /// product.
 const MOST_STEPS: u64 = 1 << 33;
+
+/// The most amounts of a resource that are tried.
+const MOST_AMOUNTS: usize = 1 << 22;
 
 /// A proof that proves nothing of a place, by its position.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +32,9 @@ pub(super) struct Evaluator<'c, 'a> {
     counted: &'c [Counted],
     /// For each item, the groups that it is in and what one of it counts for.
     groups: Vec<Vec<(usize, u32)>>,
+    apart: Apart<'c, 'a>,
+    /// For each item, whether it may keep others off.
+    keeps_off: Vec<bool>,
     /// For each item, how many are there at least in the case at hand; those of which there are any.
     low: BTreeMap<usize, u32>,
     /// For each item, how many are there at most.
@@ -66,7 +73,11 @@ impl<'a> Deref for PlaceRef<'_, 'a> {
 }
 
 impl<'c, 'a> Evaluator<'c, 'a> {
-    pub(super) fn new(certificate: &'a Certificate, counted: &'c [Counted]) -> Self {
+    pub(super) fn new(
+        certificate: &'a Certificate,
+        counted: &'c [Counted],
+        apart: Apart<'c, 'a>,
+    ) -> Self {
         let mut groups: Vec<Vec<(usize, u32)>> = counted.iter().map(|_| Vec::new()).collect();
         for (at, group) in certificate.groups.iter().enumerate() {
             for (pod, each) in &group.pods {
@@ -75,8 +86,16 @@ impl<'c, 'a> Evaluator<'c, 'a> {
                 }
             }
         }
-        let high = counted.iter().map(|_| 0).collect();
-        Self { certificate, counted, groups, low: BTreeMap::new(), high, steps_left: MOST_STEPS }
+        Self {
+            certificate,
+            counted,
+            groups,
+            keeps_off: counted.iter().map(|pods| apart.may_keep_off(pods)).collect(),
+            apart,
+            low: BTreeMap::new(),
+            high: counted.iter().map(|_| 0).collect(),
+            steps_left: MOST_STEPS,
+        }
     }
 
     /// What the pods that can be at a place are worth together at most.
@@ -158,14 +177,31 @@ impl<'c, 'a> Evaluator<'c, 'a> {
             match proof {
                 WorthProof::Priced { resources, groups } => {
                     self.spend(self.price_of_a_look(&place)).ok_or(unproved)?;
-                    if !self.is_impossible(&place) {
-                        let worth = self.priced(&place, resources, groups).ok_or(unproved)?;
-                        worst = worst.max(worth);
+                    let left = self.left(&place).ok_or(unproved)?;
+                    if !left.is_impossible() {
+                        let worth = self.priced(&place, &left, resources, groups);
+                        worst = worst.max(worth.ok_or(unproved)?);
+                    }
+                }
+                WorthProof::Table { resource } => {
+                    self.spend(self.price_of_a_look(&place)).ok_or(unproved)?;
+                    let left = self.left(&place).ok_or(unproved)?;
+                    if !left.is_impossible() {
+                        let worth = self.table(&place, &left, *resource as usize);
+                        worst = worst.max(worth.ok_or(unproved)?);
                     }
                 }
                 WorthProof::Full { resource } => {
-                    let full = self.is_contradiction() || self.is_full(&place, *resource as usize);
-                    if !full {
+                    let left = self.left(&place).ok_or(unproved)?;
+                    let free = left.free.get(*resource as usize);
+                    if !left.contradiction && free.is_none_or(|free| *free >= 0) {
+                        return Err(unproved);
+                    }
+                }
+                WorthProof::Crowded { group } => {
+                    let left = self.left(&place).ok_or(unproved)?;
+                    let open = left.open.get(*group as usize);
+                    if !left.contradiction && open.is_none_or(|open| *open >= 0) {
                         return Err(unproved);
                     }
                 }
@@ -236,29 +272,77 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         Some(())
     }
 
-    /// Whether there are to be more of some item than there can be.
-    fn is_contradiction(&self) -> bool {
-        self.low.iter().any(|(pods, low)| *low > self.high(*pods))
+    /// What the pods that must be there leave; nothing where a number is too large.
+    fn left(&mut self, place: &Place<'a>) -> Option<Left> {
+        let mut left = Left {
+            contradiction: self.low.iter().any(|(pods, low)| *low > self.high(*pods)),
+            free: place.room.iter().map(|there| (*there).max(0)).collect(),
+            open: self.certificate.groups.iter().map(|group| group.most.into()).collect(),
+            most: Vec::new(),
+        };
+        for (pods, low) in &self.low {
+            let (counted, low) = (self.counted.get(*pods)?, i128::from(*low));
+            for (free, request) in left.free.iter_mut().zip(&counted.request) {
+                *free = free.checked_sub(request.checked_mul(low)?)?;
+            }
+            for (group, each) in self.groups.get(*pods)? {
+                let open = left.open.get_mut(*group)?;
+                *open = open.checked_sub(low.checked_mul(i128::from(*each))?)?;
+            }
+        }
+        if left.is_impossible() {
+            return Some(left);
+        }
+        let there: Vec<usize> = self.low.keys().copied().collect();
+        for (pods, _) in &place.present {
+            let (low, high) = (self.low(*pods), self.high(*pods));
+            let more = if self.is_kept_off(*pods, &there) {
+                0
+            } else {
+                self.more(*pods, high.saturating_sub(low), &left)?
+            };
+            left.most.push(low.saturating_add(more));
+        }
+        Some(left)
     }
 
-    /// Whether the pods that are there at least ask for more of a resource than there is.
-    fn is_full(&self, place: &Place<'a>, resource: usize) -> bool {
-        let there = place.room.get(resource).copied().unwrap_or(0).max(0);
-        let asked = self.low.iter().try_fold(0_i128, |sum, (pods, low)| {
-            let request = self.counted.get(*pods)?.request.get(resource)?;
-            sum.checked_add(request.checked_mul(i128::from(*low))?)
-        });
-        asked.is_some_and(|asked| asked > there)
+    /// How many more pods of an item there can be, at most this many.
+    fn more(&self, pods: usize, most: u32, left: &Left) -> Option<u32> {
+        let counted = self.counted.get(pods)?;
+        let asked = left.free.iter().zip(&counted.request).map(|(free, each)| (*free, *each));
+        let in_groups = self.groups.get(pods)?.iter();
+        let in_groups =
+            in_groups.map(|(group, each)| Some((*left.open.get(*group)?, i128::from(*each))));
+        let mut more = i128::from(most);
+        for pair in asked.map(Some).chain(in_groups) {
+            let (left, each) = pair?;
+            if each > 0 {
+                more = more.min(left.checked_div(each)?);
+            }
+        }
+        u32::try_from(more.max(0)).ok()
     }
 
-    fn is_impossible(&self, place: &Place<'a>) -> bool {
-        !self.low.is_empty()
-            && (self.is_contradiction()
-                || (0..place.room.len()).any(|resource| self.is_full(place, resource)))
+    /// Whether pods of an item are kept off by others, or by pods of their own.
+    fn is_kept_off(&mut self, pods: usize, there: &[usize]) -> bool {
+        let keeps_off = |pods: usize| self.keeps_off.get(pods) == Some(&true);
+        let may = keeps_off(pods);
+        let others: Vec<usize> =
+            there.iter().copied().filter(|other| may || keeps_off(*other)).collect();
+        others.into_iter().any(|other| match (self.counted.get(pods), self.counted.get(other)) {
+            (Some(one), Some(two)) => self.apart.are_apart(one, two),
+            _ => false,
+        })
     }
 
     /// What a place is worth at these prices; nothing where a number is too large.
-    fn priced(&self, place: &Place<'a>, resources: &[i128], groups: &[i128]) -> Option<i128> {
+    fn priced(
+        &self,
+        place: &Place<'a>,
+        left: &Left,
+        resources: &[i128],
+        groups: &[i128],
+    ) -> Option<i128> {
         let mut worth = 0_i128;
         for (price, there) in resources.iter().zip(&place.room) {
             worth = worth.checked_add(price.checked_mul((*there).max(0))?)?;
@@ -266,21 +350,92 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         for (price, group) in groups.iter().zip(&self.certificate.groups) {
             worth = worth.checked_add(price.checked_mul(group.most.into())?)?;
         }
-        for (pods, _) in &place.present {
+        for ((pods, _), most) in place.present.iter().zip(&left.most) {
             let counted = self.counted.get(*pods)?;
-            let mut left = counted.value;
+            let mut beyond = counted.value;
             for (price, request) in resources.iter().zip(&counted.request) {
-                left = left.checked_sub(price.checked_mul(*request)?)?;
+                beyond = beyond.checked_sub(price.checked_mul(*request)?)?;
             }
-            if !groups.is_empty() {
-                for (group, each) in self.groups.get(*pods)? {
-                    let price = groups.get(*group)?;
-                    left = left.checked_sub(price.checked_mul(i128::from(*each))?)?;
-                }
+            for (group, each) in self.groups.get(*pods)? {
+                let price = groups.get(*group).copied().unwrap_or(0);
+                beyond = beyond.checked_sub(price.checked_mul(i128::from(*each))?)?;
             }
-            let times = if left > 0 { self.high(*pods) } else { self.low(*pods) };
-            worth = worth.checked_add(left.checked_mul(times.into())?)?;
+            let times = if beyond > 0 { *most } else { self.low(*pods) };
+            worth = worth.checked_add(beyond.checked_mul(times.into())?)?;
         }
         Some(worth)
+    }
+
+    /// The best that can be made of one resource; nothing where a number is too large, or there is too
+    /// much of it to try all amounts.
+    fn table(&mut self, place: &Place<'a>, left: &Left, resource: usize) -> Option<i128> {
+        let free = *left.free.get(resource)?;
+        // What is there in any case, and what costs nothing of it.
+        let mut worth = 0_i128;
+        let mut choices: Vec<(i128, i128, u32)> = Vec::new();
+        let mut unit = 0_i128;
+        for ((pods, _), most) in place.present.iter().zip(&left.most) {
+            let counted = self.counted.get(*pods)?;
+            let (request, low) = (*counted.request.get(resource)?, self.low(*pods));
+            let sure = if request > 0 { low } else { *most };
+            worth = worth.checked_add(counted.value.checked_mul(sure.into())?)?;
+            let more = most.saturating_sub(low);
+            if request > 0 && more > 0 {
+                choices.push((request, counted.value, more));
+                let (mut one, mut other) = (unit, request);
+                while other != 0 {
+                    (one, other) = (other, one.checked_rem(other)?);
+                }
+                unit = one;
+            }
+        }
+        if choices.is_empty() {
+            return Some(worth);
+        }
+        let amounts = usize::try_from(free.checked_div(unit)?).ok()?;
+        if amounts >= MOST_AMOUNTS {
+            return None;
+        }
+        // By amount, the best of the choices so far that takes no more.
+        let mut best = vec![0_i128; amounts.saturating_add(1)];
+        for (request, value, more) in choices {
+            let each = usize::try_from(request.checked_div(unit)?).ok()?;
+            // So many as 1, 2, 4, … and a rest make up each number.
+            let (mut lot, mut rest) = (1_u32, more);
+            while rest > 0 {
+                let times = lot.min(rest);
+                rest = rest.saturating_sub(times);
+                lot = lot.saturating_mul(2);
+                self.spend(u64::try_from(best.len()).ok()?)?;
+                let gain = value.checked_mul(times.into())?;
+                let Some(taken) = each.checked_mul(times as usize) else { continue };
+                for amount in (taken..best.len()).rev() {
+                    let before = best.get(amount.saturating_sub(taken)).copied()?;
+                    let with = before.checked_add(gain)?;
+                    if let Some(now) = best.get_mut(amount) {
+                        *now = with.max(*now);
+                    }
+                }
+            }
+        }
+        worth.checked_add(best.last().copied()?)
+    }
+}
+
+/// What the pods that must be there leave.
+struct Left {
+    /// Whether there are to be more of some item than there can be.
+    contradiction: bool,
+    /// By resource; below zero where they ask for more than there is.
+    free: Vec<i128>,
+    /// By group; below zero where they count for more than it allows.
+    open: Vec<i128>,
+    /// For each item that can be there, how many there are at most, those that must be there among them.
+    most: Vec<u32>,
+}
+
+impl Left {
+    fn is_impossible(&self) -> bool {
+        self.contradiction || self.free.iter().chain(&self.open).any(|left| *left < 0)
     }
 }

@@ -280,6 +280,28 @@ fn cases_prove_more_than_prices() {
     assert_eq!(accepted(&problem, &claim(plan, "0.08", plain)).lower_bound(), price("0.08"));
 }
 
+/// Pods of 3 and of 5 cpu, one of each on a large node.
+#[test]
+fn one_resource_tried_in_all_amounts() {
+    let of = |name: &str, cpu: &str| {
+        Pod::new(name).with_requests(amounts([("cpu", cpu)])).with_replicas(2)
+    };
+    let problem = market().pod(of("p", "3")).pod(of("q", "5")).build().unwrap();
+    let one = || spec(&problem, "main", LARGE, [("cpu", "8"), ("pods", "2")]);
+    let plan = plan(vec![launch(one(), ["p-0", "q-0"]), launch(one(), ["p-1", "q-1"])]);
+    let certificate = |proof| Certificate {
+        resources: vec!["cpu".into()],
+        pods: vec![pods("p", 2, units(200_000_000)), pods("q", 2, units(300_000_000))],
+        offerings: vec![offerings("main", "large", &[0], 0)],
+        proofs: vec![proof],
+        ..Certificate::default()
+    };
+    let proved = claim(plan.clone(), "1", certificate(WorthProof::Table { resource: 0 }));
+    assert_eq!(accepted(&problem, &proved).lower_bound(), price("1"));
+    let unproved = claim(plan, "1", certificate(priced(0)));
+    refused(&problem, &unproved, [worth("large", 0, units(700_000_000), units(500_000_000))]);
+}
+
 /// Pods of two kinds with a host port in common: a node for each.
 fn with_ports(port: u16) -> (Problem, LaunchPlan) {
     let on = |name: &str, port| pod(name).with_host_port(crate::model::HostPort::new(port));
@@ -312,8 +334,18 @@ fn pods_that_keep_each_other_off() {
         let apart = WorthProof::Apart { pod: 0, other: 1, without_pod: 0, without_other: 0 };
         certificate(Vec::new(), vec![priced(0), apart], 1)
     };
+    // Where one is, there is no room for the other.
+    let by_presence = || {
+        let split = WorthProof::Split { pod: 0, count: 1, fewer: 0, more: 0 };
+        certificate(Vec::new(), vec![priced(0), split], 1)
+    };
+    let crowded = || {
+        let split = |pod, more| WorthProof::Split { pod, count: 1, fewer: 0, more };
+        let crowded = WorthProof::Crowded { group: 0 };
+        certificate(vec![group(1)], vec![priced(0), crowded, split(1, 1), split(0, 2)], 3)
+    };
     let (problem, plan) = with_ports(80);
-    for certificate in [by_group(1), by_case()] {
+    for certificate in [by_group(1), by_case(), by_presence(), crowded()] {
         let plan = claim(plan.clone(), "0.08", certificate);
         assert_eq!(accepted(&problem, &plan).lower_bound(), price("0.08"));
     }
