@@ -14,12 +14,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Everything a pod says about the labels of its node; pods that say the same are judged together.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct NodeRules<'a> {
     selector: &'a Labels,
     required: Option<&'a [NodeSelectorTerm]>,
     volumes: &'a [Volume],
 }
+
+/// What rules are told by: of volumes it is their zones that count.
+pub(super) type Said<'a> = (&'a Labels, Option<&'a [NodeSelectorTerm]>, Vec<&'a [Arc<str>]>);
 
 /// Whether rules hold of a node; `Open` names a label that would have to be fixed to know.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,6 +37,12 @@ impl<'a> NodeRules<'a> {
         let required =
             pod.affinity.as_deref().and_then(|one| one.node_affinity.required.as_deref());
         Self { selector: &pod.node_selector, required, volumes: &pod.volumes }
+    }
+
+    /// What tells the rules from others.
+    pub(super) fn said(&self) -> Said<'a> {
+        let zones = self.volumes.iter().map(|volume| &volume.zones[..]);
+        (self.selector, self.required, zones.filter(|zones| !zones.is_empty()).collect())
     }
 
     /// Whether a node's labels meet the selector and the required affinity; volumes play no part.
