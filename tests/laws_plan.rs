@@ -33,6 +33,9 @@ fn planned_text(problem: &Value, options: &Options) -> Result<String, TestCaseEr
     let plan = provision(&read, options).map_err(|e| fail(&e))?;
     let text = plan.to_json();
     let verified = verify(&read, &plan).map_err(|v| fail(&format!("{v}\n{text}")))?;
+    if verified.lower_bound() < plan.cost().lower_bound {
+        return Err(fail(&format!("{} is all that is proved\n{text}", verified.lower_bound())));
+    }
     if verified.lowered_min_values() > 0 {
         return Err(fail(&format!("minValues were lowered, though they are strict\n{text}")));
     }

@@ -21,7 +21,7 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("plan", &["error", "model", "explain"]),
     ("verify", &["error", "model", "explain", "plan"]),
     ("compile", &["error", "parallel", "model", "explain"]),
-    ("bound", &["error", "parallel", "model", "explain", "compile"]),
+    ("bound", &["error", "parallel", "model", "explain", "plan", "compile"]),
     ("pack", &["error", "parallel", "model", "explain", "plan", "compile", "bound"]),
     ("refine", &["error", "parallel", "model", "explain", "plan", "compile", "bound", "pack"]),
     (

@@ -33,8 +33,8 @@ pub(super) struct Inequality {
 pub(super) enum Kind {
     /// Of a resource, on a set of columns.
     Room { set: usize, dim: usize },
-    /// Of nodes for a class.
-    Slots { class: ClassId },
+    /// Of nodes for a demand, by its place.
+    Slots { demand: usize },
     /// Of nodes for classes of which each holds few together.
     Quota { place: usize },
     /// Of a reservation.
@@ -66,8 +66,6 @@ pub(super) struct Asked {
 #[derive(Debug)]
 pub(super) struct Set {
     pub(super) columns: Bits,
-    /// Whether some pod needs a launch.
-    pub(super) launches: bool,
     /// Of each resource.
     needed: Vec<i128>,
     /// The rows of the classes.
@@ -98,14 +96,12 @@ impl Asked {
             let place = *places.entry(columns).or_insert_with_key(|columns| {
                 sets.push(Set {
                     columns: columns.clone().into_owned(),
-                    launches: false,
                     needed: vec![0; compiled.dims.len()],
                     rows: Bits::none(compiled.rows.len()),
                 });
                 sets.len() - 1
             });
             let set = &mut sets[place];
-            set.launches |= demand.beyond_running > 0;
             set.rows.insert(class.row.index());
             for (sum, each) in set.needed.iter_mut().zip(&class.request) {
                 *sum += i128::from(*each) * i128::from(demand.count);
@@ -113,6 +109,11 @@ impl Asked {
             set_of.push(place);
         }
         Self { sets, set_of }
+    }
+
+    /// The columns that can take a demand.
+    pub(super) fn columns(&self, demand: usize) -> &Bits {
+        &self.sets[self.set_of[demand]].columns
     }
 
     /// The sets of columns for which room is asked: the distinct sets of the demands, or where they
@@ -273,7 +274,9 @@ impl Market {
                 }
             }
             let columns: Vec<usize> = self.columns_of(family).collect();
-            for (dim, bound) in needed.iter().enumerate().filter(|(_, bound)| **bound > 0) {
+            // Launches attach as many volumes as one likes.
+            let resources = needed.iter().enumerate().take(compiled.dims.names().len());
+            for (dim, bound) in resources.filter(|(_, bound)| **bound > 0) {
                 let room = &self.room[dim];
                 let amounts = columns.iter().map(|at| (*at, room[*at]));
                 found.push(self.inequality(Kind::Room { set: number, dim }, *bound, amounts));
@@ -285,17 +288,16 @@ impl Market {
     /// For each class, the nodes that its number alone asks for.
     fn slots(&self, compiled: &Compiled<'_>, demands: &[Demand], asked: &Asked) -> Vec<Inequality> {
         let few = demands.len() <= MAX_PRICES / 2;
-        let sets = asked.set_of.iter().map(|place| &asked.sets[*place].columns);
-        let mut counted: Vec<(&Demand, &Bits)> = demands
-            .iter()
-            .zip(sets)
-            .filter(|(demand, set)| {
+        let mut counted: Vec<usize> = (0..demands.len())
+            .filter(|at| {
+                let demand = &demands[*at];
                 let capped = compiled.classes[demand.class].per_node != u32::MAX;
-                demand.beyond_running > 0 && (capped || few) && !set.is_empty()
+                demand.beyond_running > 0 && (capped || few) && !asked.columns(*at).is_empty()
             })
             .collect();
-        counted.sort_by_key(|(demand, _)| (Reverse(demand.beyond_running), **demand));
-        let of_class = |(demand, set): (&Demand, &Bits)| {
+        counted.sort_by_key(|at| (Reverse(demands[*at].beyond_running), demands[*at]));
+        let of_demand = |at: usize| {
+            let (demand, set) = (&demands[at], asked.columns(at));
             let mut slots = vec![0; compiled.columns.len()];
             // All of them take the class, so how often depends on the shape alone; columns of a shape
             // lie together.
@@ -309,11 +311,11 @@ impl Market {
                 known = Some((column.shape, slots[at]));
             }
             let amounts = slots.iter().copied().enumerate();
-            let kind = Kind::Slots { class: demand.class };
+            let kind = Kind::Slots { demand: at };
             let found = self.inequality(kind, demand.beyond_running.into(), amounts);
             Inequality { slots, ..found }
         };
-        counted.into_iter().take(MAX_PRICES).map(of_class).collect()
+        counted.into_iter().take(MAX_PRICES).map(of_demand).collect()
     }
 
     /// For classes of which a node holds few together, the nodes that their number asks for. A running

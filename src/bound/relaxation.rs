@@ -20,10 +20,10 @@
 //! The best prices are the dual of a small linear programme; which prices are used plays no part in
 //! why the bound is right.
 //!
-//! *Certificate.* The prices are rounded to integers (units of 2^-[`SCALE`] billionths), scaled down
-//! where a column's sum exceeds its cost, and the bound is computed from them in integers alone.
-//! Dominated columns need no check: what dominates them lies in the same sets, gives as much and costs
-//! no more.
+//! *Proof.* The prices are rounded to integers (units of 2^-[`SCALE`] billionths), and scaled down where a
+//! column's sum exceeds its cost. Dominated columns need no check: what dominates them lies in the same
+//! sets, gives as much and costs no more. What they prove is worked out in `bound::published`, in
+//! integers alone.
 //!
 //! *Cost.* One linear programme with a row for each column and at most as many variables as
 //! inequalities are kept (see `bound::inequality`), solved with the few rows that matter.
@@ -34,6 +34,7 @@
 use super::inequality::{Asked, Inequality, Kind, Market};
 use super::simplex::{ONE, POINT, Rows, maximize, times};
 use crate::compile::{ClassId, Compiled, IdVec, NodeId};
+use std::collections::BTreeMap;
 
 /// Prices are integers in units of 2^-SCALE billionths per unit of resource.
 const SCALE: u32 = POINT;
@@ -51,11 +52,11 @@ pub(crate) struct Demand {
 /// Inequalities that every plan for a demand satisfies, and prices for them.
 #[derive(Debug)]
 pub(crate) struct Relaxation {
-    inequalities: Vec<Inequality>,
+    pub(super) inequalities: Vec<Inequality>,
     /// What the linear programme says each is worth.
     shares: Vec<Share>,
-    market: Market,
-    asked: Asked,
+    pub(super) market: Market,
+    pub(super) asked: Asked,
     /// The cost of the dearest column.
     highest: i128,
 }
@@ -124,29 +125,9 @@ impl Relaxation {
         Self { inequalities, shares, market, asked, highest }
     }
 
-    /// No plan for the demand costs less, in billionths per hour, fees included.
-    pub(crate) fn lower_bound(&self) -> i128 {
-        let prices = self.prices();
-        let priced = self.inequalities.iter().zip(&prices);
-        let sum = priced.fold(0_i128, |sum, (inequality, price)| {
-            sum.saturating_add(price.saturating_mul(inequality.bound))
-        });
-        // The least whole number that is not below the sum: prices are whole.
-        let whole = (sum >> SCALE) + i128::from(sum & ((1 << SCALE) - 1) != 0);
-        whole.max(self.plain())
-    }
-
-    /// A lower bound that needs no prices: the dearest pod's cheapest node.
-    fn plain(&self) -> i128 {
-        let launching = self.asked.sets.iter().filter(|set| set.launches);
-        let cheapest =
-            launching.filter_map(|set| set.columns.iter().map(|at| self.market.costs[at]).min());
-        cheapest.max().map_or(0, i128::from)
-    }
-
     /// The price of each inequality in units of 2^-[`SCALE`] billionths, such that no column gives
     /// more than it costs.
-    fn prices(&self) -> Vec<i128> {
+    pub(super) fn prices(&self) -> Vec<i128> {
         let exact = |price: &Share| price.share.saturating_mul(self.highest) / price.scale;
         let mut prices: Vec<i128> = self.shares.iter().map(exact).collect();
         repair(&self.market, &self.inequalities, &mut prices);
@@ -219,9 +200,7 @@ impl Relaxation {
             }
             match inequality.kind {
                 Kind::Room { set, dim } => {
-                    let family = &self.market.families[set];
-                    let sets = self.asked.sets.iter();
-                    let inside: Vec<bool> = sets.map(|set| family.includes(&set.columns)).collect();
+                    let inside = self.inside(set);
                     for (demand, place) in demands.iter().zip(&self.asked.set_of) {
                         if inside[*place] {
                             let request = compiled.classes[demand.class].request[dim];
@@ -229,7 +208,7 @@ impl Relaxation {
                         }
                     }
                 }
-                Kind::Slots { class } => worth.slot[class] += part(1),
+                Kind::Slots { demand } => worth.slot[demands[demand].class] += part(1),
                 Kind::Quota { place } => {
                     for (class, each) in &compiled.quotas[place].classes {
                         worth.slot[*class] += part(i64::from(*each));
@@ -239,6 +218,40 @@ impl Relaxation {
             }
         }
         worth
+    }
+
+    /// For each set of columns, whether a family has them all.
+    fn inside(&self, family: usize) -> Vec<bool> {
+        let family = &self.market.families[family];
+        self.asked.sets.iter().map(|set| family.includes(&set.columns)).collect()
+    }
+
+    /// The demands that an inequality counts, and what one pod of each counts for. What no column can take
+    /// isn't bought and counts for nothing.
+    pub(super) fn counted(
+        &self,
+        compiled: &Compiled<'_>,
+        demands: &[Demand],
+        inequality: &Inequality,
+    ) -> Vec<(usize, i64)> {
+        let bought = |at: &usize| !self.asked.columns(*at).is_empty();
+        match inequality.kind {
+            Kind::Room { set, dim } => {
+                let inside = self.inside(set);
+                let asked = (0..demands.len())
+                    .filter(|at| inside[self.asked.set_of[*at]] && bought(at))
+                    .map(|at| (at, compiled.classes[demands[at].class].request[dim]));
+                asked.filter(|(_, each)| *each > 0).collect()
+            }
+            Kind::Slots { demand } => vec![(demand, 1)],
+            Kind::Quota { place } => {
+                let classes: BTreeMap<ClassId, u32> =
+                    compiled.quotas[place].classes.iter().copied().collect();
+                let of_class = |at: usize| Some((at, i64::from(*classes.get(&demands[at].class)?)));
+                (0..demands.len()).filter(bought).filter_map(of_class).collect()
+            }
+            Kind::Reservation { .. } => Vec::new(),
+        }
     }
 }
 
@@ -307,15 +320,21 @@ fn shares(market: &Market, inequalities: &[Inequality], highest: i128) -> Vec<Sh
     solution.into_iter().zip(scales).map(|(share, scale)| Share { share, scale }).collect()
 }
 
+/// What a node of a column gives to inequalities at their prices.
+pub(super) fn given<'i>(
+    market: &Market,
+    priced: impl Iterator<Item = (&'i Inequality, &'i i128)>,
+    column: usize,
+) -> i128 {
+    priced.filter(|(_, price)| **price != 0).fold(0_i128, |sum, (row, price)| {
+        let amount = i128::from(market.amount(row, column));
+        sum.saturating_add(price.saturating_mul(amount))
+    })
+}
+
 /// Lowers prices until no column gives more than it costs: exact, in integers.
 fn repair(market: &Market, inequalities: &[Inequality], prices: &mut [i128]) {
-    let given = |column: usize, prices: &[i128]| {
-        let priced = inequalities.iter().zip(prices).filter(|(_, price)| **price != 0);
-        priced.fold(0_i128, |sum, (row, price)| {
-            let amount = i128::from(market.amount(row, column));
-            sum.saturating_add(price.saturating_mul(amount))
-        })
-    };
+    let given = |column, prices: &[i128]| given(market, inequalities.iter().zip(prices), column);
     // What a free node gives must be worth nothing.
     for (column, cost) in market.costs.iter().enumerate() {
         if *cost == 0 && given(column, prices) > 0 {

@@ -23,6 +23,8 @@ pub(crate) struct Column {
     pub(crate) admits: Bits,
     /// Its offers, in the order of their ids.
     pub(crate) offers: Vec<OfferId>,
+    /// The offers of columns that it dominates.
+    pub(crate) dominated: Vec<OfferId>,
 }
 
 /// The columns of a problem that no other dominates, in the order of their first offers; and for each
@@ -64,6 +66,7 @@ pub(crate) fn columns(compiled: &Compiled<'_>) -> (Vec<Column>, Vec<Bits>) {
                 reservation: offer.reservation,
                 admits: rows.clone(),
                 offers: vec![id],
+                dominated: Vec::new(),
             }),
         }
     }
@@ -83,18 +86,23 @@ fn undominated(compiled: &Compiled<'_>, columns: Vec<Column>) -> Vec<Column> {
     // dominate; with the resources of each in one row, which tell most of them apart.
     let width = compiled.dims.len();
     let mut kept: Vec<(&Bits, Vec<usize>, Vec<i64>)> = Vec::new();
+    let mut under: Vec<(usize, usize)> = Vec::new();
     for at in order {
         let worse = &columns[at];
         let small = &compiled.shapes[worse.shape].allocatable;
-        let dominated = kept.iter().any(|(admits, better, rooms)| {
+        let dominating = kept.iter().find_map(|(admits, better, rooms)| {
+            if !admits.includes(&worse.admits) {
+                return None;
+            }
             let holds = |room: &[i64]| room.iter().zip(small).all(|(mine, theirs)| mine >= theirs);
             let mut better = better.iter().zip(rooms.chunks_exact(width));
-            admits.includes(&worse.admits)
-                && better.any(|(better, room)| {
-                    holds(room) && dominates(compiled, &columns[*better], worse)
-                })
+            let found = better.find(|(better, room)| {
+                holds(room) && dominates(compiled, &columns[**better], worse)
+            });
+            found.map(|(better, _)| *better)
         });
-        if dominated {
+        if let Some(better) = dominating {
+            under.push((better, at));
             continue;
         }
         match kept.iter_mut().find(|(admits, ..)| *admits == &worse.admits) {
@@ -107,6 +115,11 @@ fn undominated(compiled: &Compiled<'_>, columns: Vec<Column>) -> Vec<Column> {
     }
     let mut kept: Vec<usize> = kept.into_iter().flat_map(|(_, alike, _)| alike).collect();
     kept.sort_unstable();
+    let mut columns = columns;
+    for (better, worse) in under {
+        let offers = std::mem::take(&mut columns[worse].offers);
+        columns[better].dominated.extend(offers);
+    }
     let mut keep = kept.into_iter().peekable();
     let chosen = columns.into_iter().enumerate().filter(|(at, _)| keep.next_if_eq(at).is_some());
     chosen.map(|(_, column)| column).collect()

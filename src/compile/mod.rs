@@ -82,6 +82,9 @@ pub(crate) struct Base<'p> {
     pub(crate) kinds: IdVec<KindId, Kind>,
     /// The sites that can be used at all: running, or on sale with room for the daemons.
     pub(crate) usable: Bits,
+    /// Running nodes that would admit a kind, had they not more pods already than its spread over hosts
+    /// allows above none.
+    pub(crate) crowded: BTreeSet<(NodeId, KindId)>,
     /// Label keys that daemon sets read.
     daemon_keys: BTreeSet<Arc<str>>,
     /// For each pool and type that it can use, the first of its offers and how many they are.
@@ -291,11 +294,19 @@ impl<'p> Compiled<'p> {
         };
         let (topology, fixed) = ground.topology(topology_keys);
         let mut rows = Rows::default();
+        let mut crowded: BTreeSet<(NodeId, KindId)> = BTreeSet::new();
         let mut classes: IdVec<ClassId, Class> = IdVec::new();
         for ((id, pod), members) in exemplars.iter().zip(members.values()) {
             let mut row = met[of_kind[id.index()]].clone();
             row.and(&usable);
             fixed.barred[id].iter().for_each(|barred| row.and_not(barred));
+            for node in &fixed.crowded[id] {
+                let site = first_node + node.index();
+                if row.contains(site) {
+                    row.remove(site);
+                    let _new = crowded.insert((*node, id));
+                }
+            }
             let ports = ports.used_by(pod);
             let apart = &fixed.apart[id];
             let alone = ports.any() || apart.binary_search(&id).is_ok();
@@ -347,6 +358,7 @@ impl<'p> Compiled<'p> {
             wishes,
             kinds,
             usable,
+            crowded,
             daemon_keys,
             first_offers,
         };

@@ -20,6 +20,8 @@ pub(crate) struct Running {
     pub(crate) free: Vec<i64>,
     /// The host ports that its pods and daemons take.
     pub(crate) ports: Bits,
+    /// Those of the pods that are there alone, not of daemons still to come.
+    pub(crate) bound_ports: Bits,
     /// Shared volumes that are attached already.
     pub(crate) attached: BTreeSet<VolumeKey>,
     /// Whether pods run there that no daemon set owns.
@@ -40,6 +42,7 @@ pub(crate) fn running(
             index,
             free: dims.allocatable(node),
             ports: ports.none(),
+            bound_ports: ports.none(),
             attached: BTreeSet::new(),
             occupied: false,
         };
@@ -59,6 +62,7 @@ pub(crate) fn running(
                 }
             }
         }
+        running.bound_ports = running.ports.clone();
         running
     });
     described.collect()

@@ -115,6 +115,9 @@ pub(crate) struct Spread {
 pub(crate) struct Fixed {
     /// For each kind, the sites that bound pods or missing labels bar; `None` where nothing does.
     pub(crate) barred: IdVec<KindId, Option<Bits>>,
+    /// For each kind, the running nodes on which bound pods alone exceed a spread over hosts. One more may
+    /// be legal there if every other node has as many, which isn't looked into.
+    pub(crate) crowded: IdVec<KindId, Vec<NodeId>>,
     /// For each kind, the kinds of which no pod may share a node with one of its own, sorted; a
     /// class in its own list is alone of its kind on a node.
     pub(crate) apart: IdVec<KindId, Vec<KindId>>,
@@ -342,6 +345,7 @@ impl Ground<'_> {
     fn fixed(&self, topology: &Topology, owners: &BTreeSet<(Term, NodeId)>) -> Fixed {
         let mut bars = Bars {
             barred: self.exemplars.iter().map(|_| None).collect(),
+            crowded: self.exemplars.iter().map(|_| Vec::new()).collect(),
             sites: self.sites,
             first_node: self.first_node,
             topology,
@@ -401,7 +405,7 @@ impl Ground<'_> {
             keys.sort_unstable();
             keys.dedup();
         }
-        Fixed { barred: bars.barred, apart, sticky }
+        Fixed { barred: bars.barred, crowded: bars.crowded, apart, sticky }
     }
 }
 
@@ -472,6 +476,7 @@ impl Counted {
 /// Notes which sites are barred to which class.
 struct Bars<'a> {
     barred: IdVec<KindId, Option<Bits>>,
+    crowded: IdVec<KindId, Vec<NodeId>>,
     sites: usize,
     first_node: usize,
     topology: &'a Topology,
@@ -509,7 +514,7 @@ impl Bars<'_> {
         }
     }
 
-    /// Bars the nodes on which bound pods alone exceed a spread over hosts.
+    /// Notes the nodes on which bound pods alone exceed a spread over hosts.
     fn crowded(&mut self, class: KindId, spread: &Spread) {
         if spread.over != Over::Host {
             return;
@@ -520,8 +525,7 @@ impl Bars<'_> {
             let counted = spread.counted.contains(self.first_node + super::Id::index(*node));
             counted && i64::from(*count) + own > spread.max_skew
         });
-        let nodes: Vec<NodeId> = crowded.map(|(node, _)| *node).collect();
-        nodes.into_iter().for_each(|node| self.node(class, node));
+        self.crowded[class].extend(crowded.map(|(node, _)| *node));
     }
 }
 

@@ -5,10 +5,12 @@ use super::honour;
 use super::reasons::reasons;
 use super::specify;
 use super::state::{Context, Group, Place, State};
-use crate::bound::{Demand, Relaxation};
-use crate::compile::{ClassId, Compiled, Id, IdVec, KindId, NodeId, OfferId, PoolId};
+use crate::bound::{Claim, Proved, prove};
+use crate::compile::{ClassId, Column, Compiled, IdVec, KindId, OfferId, PoolId};
 use crate::model::Price;
-use crate::plan::{Binding, Cost, Launch, LaunchPlan, LaunchSpec, Proof, Unschedulable};
+use crate::plan::{
+    Binding, Certificate, Cost, Launch, LaunchPlan, LaunchSpec, Proof, Unschedulable,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -49,14 +51,14 @@ pub(crate) fn assemble<'p>(whole: &Context<'_, 'p>, packed: &Packed<'p>) -> Laun
             .then_with(|| one.pods.first().cmp(&other.pods.first()))
     });
     bindings.sort_unstable();
-    let cost = cost(whole, compiled, state, &launches);
+    let (cost, certificate) = cost(whole, compiled, state, &launches);
     LaunchPlan {
         bindings,
         unschedulable: unschedulable(whole, packed, &mut names),
         cost,
         stats: stats(context, state, &chosen, &launches),
         launches,
-        certificate: None,
+        certificate,
     }
 }
 
@@ -138,7 +140,7 @@ fn unschedulable<'p>(
     out
 }
 
-/// What the launches cost, and the least that launches for the same pods could.
+/// What the launches cost, and the least that launches for the same pods could, with the proof.
 ///
 /// The bound is that of the kinds as they are: wherever an arrangement puts them is one of their places.
 fn cost(
@@ -146,67 +148,52 @@ fn cost(
     packed: &Compiled<'_>,
     state: &State,
     launches: &[Launch],
-) -> Cost {
+) -> (Cost, Option<Arc<Certificate>>) {
     let (context, compiled) = (whole, whole.compiled);
     let prices: i128 = launches.iter().map(|launch| launch.spec.offering.price.nanos()).sum();
     let nodes = i128::try_from(launches.len()).unwrap_or(i128::MAX);
     let fees = i128::from(context.fee).saturating_mul(nodes);
     let total = prices.saturating_add(fees);
-    let mut counts: BTreeMap<(ClassId, Option<i32>), u32> = BTreeMap::new();
     let placed = state.groups.iter().flat_map(|group| &group.items);
     let guests = placed.filter(|(class, _)| packed.classes[*class].guest);
     let guests: BTreeSet<ClassId> = guests.map(|(class, _)| *class).collect();
+    let mut counts: BTreeMap<(KindId, Option<i32>), u32> = BTreeMap::new();
+    let mut fixed: BTreeMap<PoolId, u32> = BTreeMap::new();
     for group in &state.groups {
         let weight = match group.place {
-            Place::Launch(column) => Some(packed.columns[column].weight),
+            Place::Launch(column) => {
+                let Column { pool, weight, .. } = packed.columns[column];
+                if packed.pools[pool].fixed.is_some() {
+                    *fixed.entry(pool).or_insert(0) += group.times;
+                }
+                Some(weight)
+            }
             Place::Running(_) => None,
         };
         for (class, count) in group.items.iter().filter(|(class, _)| !guests.contains(class)) {
             for (kind, each) in &packed.classes[*class].parts {
-                let class = ClassId::from_index(kind.index());
-                *counts.entry((class, weight)).or_insert(0) += each * count * group.times;
+                *counts.entry((*kind, weight)).or_insert(0) += each * count * group.times;
             }
         }
     }
-    let running: Vec<NodeId> = compiled.nodes.ids().collect();
-    let demands: Vec<Demand> = counts
-        .into_iter()
-        .map(|((class, weight), count)| {
-            let free = running
-                .iter()
-                .map(|node| super::running::room(context, *node).takes(context.class(class)));
-            let free = free.fold(0_u32, u32::saturating_add);
-            Demand { class, weight, count, beyond_running: count.saturating_sub(free) }
-        })
-        .collect();
-    // What static pools launch is launched by every plan, and may hold whatever it likes: beside it
-    // nothing is claimed.
-    let fixed = |pool: &PoolId| packed.pools[*pool].fixed.is_some_and(|count| count > 0);
-    let bound = if launches.is_empty() {
-        0
-    } else if packed.pools.ids().any(|pool| fixed(&pool)) {
-        let launched = state.groups.iter().filter_map(|group| match group.place {
-            Place::Launch(column) if fixed(&packed.columns[column].pool) => Some(
-                i128::from(context.fee.saturating_add(packed.columns[column].price))
-                    * i128::from(group.times),
-            ),
-            _ => None,
-        });
-        launched.sum::<i128>().min(total)
-    } else {
-        Relaxation::new(compiled, &demands, &running, context.fee).lower_bound().min(total)
+    let claim = Claim { counts: &counts, fixed: &fixed, fee: context.fee };
+    let Proved { bound, certificate } = match launches {
+        [] => Proved::default(),
+        _ => prove(compiled, &claim),
     };
+    let bound = bound.min(total);
     let proof = match bound {
         _ if bound == total => Proof::Optimal,
         0 => Proof::None,
         _ => Proof::Within,
     };
-    Cost {
+    let cost = Cost {
         total: Price::from_nanos(total),
         fees: Price::from_nanos(fees),
         lower_bound: Price::from_nanos(bound),
         proof,
-    }
+    };
+    (cost, certificate.map(Arc::new))
 }
 
 fn stats(

@@ -49,7 +49,8 @@ pub(super) fn term_selects(
         && selects(selector, |key| other.labels.get(key).map(|value| &**value))
 }
 
-fn forbids(facts: &Facts<'_>, owner: &Pod, other: &Pod) -> bool {
+/// Whether the anti-affinity of a pod keeps another off its node.
+pub(super) fn forbids(facts: &Facts<'_>, owner: &Pod, other: &Pod) -> bool {
     terms(owner).iter().any(|term| is_per_node(term) && term_selects(facts, owner, term, other))
 }
 

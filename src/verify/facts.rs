@@ -1,6 +1,6 @@
 //! The problem as the checks read it: things by name, and nothing derived that a rule decides.
 
-use super::node_affinity::NodeRules;
+use super::node_affinity::{NodeRules, Said};
 use crate::model::{
     InstanceType, LabelSelector, Namespace, Node, NodePool, Pod, Problem, SelectorOperator,
     well_known,
@@ -49,13 +49,13 @@ impl<'a> Facts<'a> {
             let required = kind.requirements.iter().map(|requirement| &requirement.key);
             declared.extend(labels.chain(required).map(|key| well_known::normalized(key)));
         }
-        let mut numbers: HashMap<NodeRules<'a>, usize, FixedState> = HashMap::default();
+        let mut numbers: HashMap<Said<'a>, usize, FixedState> = HashMap::default();
         let rules = problem
             .pods
             .iter()
             .map(|pod| {
                 let next = numbers.len();
-                *numbers.entry(NodeRules::of(pod)).or_insert(next)
+                *numbers.entry(NodeRules::of(pod).said()).or_insert(next)
             })
             .collect();
         Self {
@@ -107,6 +107,12 @@ impl<'a> Facts<'a> {
         let number: u32 = replica.parse().ok()?;
         let written = number.to_string() == replica;
         (written && pod.replicas > 1 && number < pod.replicas).then_some((at, pod, number))
+    }
+
+    /// The entry of a "namespace/name", replicas not told apart.
+    pub(super) fn entry(&self, name: &str) -> Option<(usize, &'a Pod)> {
+        let at = *self.pods.get(&name.split_once('/')?)?;
+        Some((at, self.problem.pods.get(at)?))
     }
 
     /// Whether a selector of namespaces matches a namespace, whose name is one of its labels.

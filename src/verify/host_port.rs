@@ -54,6 +54,16 @@ pub(super) fn check<'a>(
     }
 }
 
+/// Whether two pods want the same port.
+pub(super) fn clashes(one: &Pod, other: &Pod) -> bool {
+    let same = |one: &HostPort, other: &HostPort| {
+        one.port == other.port
+            && one.protocol == other.protocol
+            && (one.host_ip == other.host_ip || is_everywhere(one) || is_everywhere(other))
+    };
+    one.host_ports.iter().any(|port| other.host_ports.iter().any(|two| same(port, two)))
+}
+
 fn is_everywhere(port: &HostPort) -> bool {
     matches!(&*port.host_ip, "0.0.0.0" | "::")
 }

@@ -53,6 +53,14 @@ impl<'a> NodeLabels<'a> {
         self.meet(key, condition) != Some(false)
     }
 
+    /// Whether a condition holds of a label whatever it becomes, if it is open.
+    pub(super) fn surely_meet(&self, key: &str, condition: Condition<'_>) -> bool {
+        match self.open.get(well_known::normalized(key)) {
+            Some(conditions) => follows(conditions, condition) == Some(true),
+            None => condition.holds(self.state(key)) == Some(true),
+        }
+    }
+
     /// The values that a launch's labels give to open labels, where those may have them.
     pub(super) fn pins(&self, labels: &'a Labels) -> Pins<'a> {
         if self.open.is_empty() {

@@ -67,6 +67,11 @@ impl<'a> Usage<'a> {
         (amount(&self.running), amount(&self.launched))
     }
 
+    /// What a pool's nodes use already.
+    pub(super) fn running(&self, pool: &NodePool, resource: &str) -> i128 {
+        self.amounts(pool, resource).0
+    }
+
     /// Reports limits that the plan's launches exceed.
     pub(super) fn check(&self, facts: &Facts<'a>, out: &mut Vec<Violation>) {
         for pool in &facts.problem.node_pools {

@@ -64,6 +64,7 @@
 
 mod account;
 mod anti_affinity;
+mod certificate;
 mod cost;
 mod facts;
 mod host_port;
@@ -103,6 +104,7 @@ use site::Sites;
 #[must_use]
 pub struct Verified {
     total_cost: Price,
+    lower_bound: Price,
     launches: u64,
     pods_launched: u64,
     pods_bound: u64,
@@ -122,6 +124,15 @@ impl Verified {
     #[must_use]
     pub fn total_cost(&self) -> Price {
         self.total_cost
+    }
+
+    /// The lower bound that the plan's certificate proves, fees included; nothing for a plan without one,
+    /// such as one that was read from its document.
+    ///
+    /// It is at least the lower bound that the plan states.
+    #[must_use]
+    pub fn lower_bound(&self) -> Price {
+        self.lower_bound
     }
 
     /// How many nodes are launched.
@@ -193,8 +204,8 @@ pub fn verify(problem: &Problem, plan: &LaunchPlan) -> Result<Verified, Violatio
     let (launches, loads) = (&plan.launches, &placement.launches);
     let lowered_min_values = launch::check(&facts, &mut sites, launches, loads, &mut found);
     node::check(&facts, &placement, &mut found);
-    let preferences = topology::check(&facts, plan, &placement, &mut found);
-    check_stats(plan, &preferences, &mut found);
+    let judged = topology::check(&facts, plan, &placement, &mut found);
+    check_stats(plan, &judged.shares, &mut found);
     static_pool::check(&facts, launches, loads, &mut found);
     let usage = Usage::of(&facts, plan);
     usage.check(&facts, &mut found);
@@ -202,17 +213,21 @@ pub fn verify(problem: &Problem, plan: &LaunchPlan) -> Result<Verified, Violatio
     reservations.check(&mut found);
     weight::check(&facts, &mut sites, launches, loads, (&usage, &reservations), &mut found);
     cost::check(plan, &mut found);
+    let (placed, scarce) = ((plan, &placement), (&usage, &reservations));
+    let lower_bound =
+        certificate::check(&facts, &mut sites, placed, &judged.kinds, scarce, &mut found);
     match Violations::of(found) {
         Some(violations) => Err(violations),
         None => Ok(Verified {
             // No violation: the plan's total is the sum of the problem's prices.
             total_cost: plan.cost.total,
+            lower_bound,
             launches: u64::try_from(launches.len()).unwrap_or(u64::MAX),
             pods_launched: placement.launched,
             pods_bound: placement.bound,
             pods_unschedulable: placement.unschedulable,
             lowered_min_values,
-            preferences,
+            preferences: judged.shares,
         }),
     }
 }

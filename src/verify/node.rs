@@ -15,6 +15,17 @@ use std::collections::BTreeMap;
 
 /// Reports what is wrong with the pods that a plan adds to nodes.
 pub(super) fn check<'a>(facts: &Facts<'a>, placement: &Placement<'a>, out: &mut Vec<Violation>) {
+    let bound = bound(facts);
+    for (at, groups) in &placement.nodes {
+        if let Some(node) = facts.problem.nodes.get(*at) {
+            let bound = bound.get(&*node.name).map_or(&[][..], |groups| groups);
+            check_node(facts, node, bound, groups, out);
+        }
+    }
+}
+
+/// By name of a node, the pods that are bound to it.
+pub(super) fn bound<'a>(facts: &Facts<'a>) -> BTreeMap<&'a str, Vec<Group<'a>>> {
     let mut bound: BTreeMap<&str, Vec<Group<'a>>> = BTreeMap::new();
     for (entry, pod) in facts.problem.pods.iter().enumerate() {
         if let Some(node) = &pod.node_name {
@@ -28,12 +39,7 @@ pub(super) fn check<'a>(facts: &Facts<'a>, placement: &Placement<'a>, out: &mut 
             });
         }
     }
-    for (at, groups) in &placement.nodes {
-        if let Some(node) = facts.problem.nodes.get(*at) {
-            let bound = bound.get(&*node.name).map_or(&[][..], |groups| groups);
-            check_node(facts, node, bound, groups, out);
-        }
-    }
+    bound
 }
 
 fn check_node<'a>(
@@ -100,7 +106,7 @@ fn check_room<'a>(
 }
 
 /// What daemon sets that belong on a node request, less what daemons on it request already.
-fn held_back<'a>(facts: &Facts<'a>, node: &'a Node, bound: &[Group<'a>]) -> Amounts<'a> {
+pub(super) fn held_back<'a>(facts: &Facts<'a>, node: &'a Node, bound: &[Group<'a>]) -> Amounts<'a> {
     let labels = label::of_node(node);
     let taints = taint::of_node(facts, node);
     let mut expected = Amounts::new();

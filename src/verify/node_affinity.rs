@@ -14,12 +14,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Everything a pod says about the labels of its node; pods that say the same are judged together.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct NodeRules<'a> {
     selector: &'a Labels,
     required: Option<&'a [NodeSelectorTerm]>,
     volumes: &'a [Volume],
 }
+
+/// What rules are told by: of volumes it is their zones that count.
+pub(super) type Said<'a> = (&'a Labels, Option<&'a [NodeSelectorTerm]>, Vec<&'a [Arc<str>]>);
 
 /// Whether rules hold of a node; `Open` names a label that would have to be fixed to know.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,6 +37,12 @@ impl<'a> NodeRules<'a> {
         let required =
             pod.affinity.as_deref().and_then(|one| one.node_affinity.required.as_deref());
         Self { selector: &pod.node_selector, required, volumes: &pod.volumes }
+    }
+
+    /// What tells the rules from others.
+    pub(super) fn said(&self) -> Said<'a> {
+        let zones = self.volumes.iter().map(|volume| &volume.zones[..]);
+        (self.selector, self.required, zones.filter(|zones| !zones.is_empty()).collect())
     }
 
     /// Whether a node's labels meet the selector and the required affinity; volumes play no part.
@@ -51,12 +60,47 @@ impl<'a> NodeRules<'a> {
         let terms = self.required.map(|terms| {
             terms.iter().filter(|term| !is_empty(term) && fields_hold(term, labels) == Answer::Yes)
         });
+        let could = |expressions: &[Requirement]| {
+            let selected = self.selector.iter().map(|(k, value)| (&**k, Condition::equals(value)));
+            let expressed = expressions.iter().map(|one| (&*one.key, one.into()));
+            could_all_hold(selected.chain(expressed), labels)
+        };
         match terms {
-            None => could_all_hold(self.selector, &[], labels),
-            Some(mut terms) => {
-                terms.any(|term| could_all_hold(self.selector, &term.match_expressions, labels))
-            }
+            None => could(&[]),
+            Some(mut terms) => terms.any(|term| could(&term.match_expressions)),
         }
+    }
+
+    /// Whether open labels could be fixed so that one term holds.
+    pub(super) fn term_could_hold(term: &NodeSelectorTerm, labels: &NodeLabels<'_>) -> bool {
+        let expressed = term.match_expressions.iter().map(|one| (&*one.key, one.into()));
+        !is_empty(term)
+            && fields_hold(term, labels) == Answer::Yes
+            && could_all_hold(expressed, labels)
+    }
+
+    /// Whether the selector and the affinity hold whatever open labels become.
+    pub(super) fn surely_hold(&self, labels: &NodeLabels<'_>) -> bool {
+        let sure = |key: &str, condition: Condition<'_>| labels.surely_meet(key, condition);
+        let term = |term: &NodeSelectorTerm| {
+            !is_empty(term)
+                && fields_hold(term, labels) == Answer::Yes
+                && term.match_expressions.iter().all(|one| sure(&one.key, one.into()))
+        };
+        self.selector.iter().all(|(key, value)| sure(key, Condition::equals(value)))
+            && self.required.is_none_or(|terms| terms.iter().any(term))
+    }
+
+    /// Whether the rules read more of a node than its labels: its name.
+    pub(super) fn reads_fields(&self) -> bool {
+        self.required.unwrap_or(&[]).iter().any(|term| !term.match_fields.is_empty())
+    }
+
+    /// The label keys that matter for the rules.
+    pub(super) fn keys(self) -> impl Iterator<Item = &'a str> {
+        let terms = self.required.unwrap_or(&[]).iter();
+        let expressed = terms.flat_map(|term| &term.match_expressions).map(|one| &*one.key);
+        self.selector.iter().map(|(key, _)| &**key).chain(expressed)
     }
 
     /// Whether one term holds of a node's labels.
@@ -170,11 +214,12 @@ fn both<'k>(one: Answer<'k>, other: impl FnOnce() -> Answer<'k>) -> Answer<'k> {
 }
 
 /// Whether each label has, or could be given, a state that meets every condition on it.
-fn could_all_hold(selector: &Labels, expressions: &[Requirement], labels: &NodeLabels<'_>) -> bool {
+pub(super) fn could_all_hold<'k>(
+    conditions: impl Iterator<Item = (&'k str, Condition<'k>)>,
+    labels: &NodeLabels<'_>,
+) -> bool {
     let mut by_key: BTreeMap<&str, Vec<Condition<'_>>> = BTreeMap::new();
-    let selected = selector.iter().map(|(key, value)| (key, Condition::equals(value)));
-    let expressed = expressions.iter().map(|one| (&one.key, one.into()));
-    for (key, condition) in selected.chain(expressed) {
+    for (key, condition) in conditions {
         by_key.entry(well_known::normalized(key)).or_default().push(condition);
     }
     by_key.into_iter().all(|(key, mut conditions)| match labels.open.get(key) {

@@ -26,18 +26,31 @@ pub(super) enum State<'a> {
 pub(super) struct Condition<'a> {
     pub(super) operator: Operator,
     pub(super) values: &'a [Arc<str>],
+    /// Whether it is met where the operator doesn't hold.
+    pub(super) negated: bool,
 }
 
 impl<'a> From<&'a Requirement> for Condition<'a> {
     fn from(requirement: &'a Requirement) -> Self {
-        Self { operator: requirement.operator, values: &requirement.values }
+        Self { operator: requirement.operator, values: &requirement.values, negated: false }
     }
 }
 
 impl<'a> Condition<'a> {
     /// The condition that a label has exactly this value.
     pub(super) fn equals(value: &'a Arc<str>) -> Self {
-        Self { operator: Operator::In, values: std::slice::from_ref(value) }
+        let values = std::slice::from_ref(value);
+        Self { operator: Operator::In, values, negated: false }
+    }
+
+    /// The condition that a label has none of these values, or is absent.
+    pub(super) fn none_of(values: &'a [Arc<str>]) -> Self {
+        Self { operator: Operator::NotIn, values, negated: false }
+    }
+
+    /// The condition that a label is there.
+    pub(super) fn exists() -> Self {
+        Self { operator: Operator::Exists, values: &[], negated: false }
     }
 
     /// Whether it holds of a label's state; `None` if the state is open.
@@ -45,10 +58,12 @@ impl<'a> Condition<'a> {
         let value = match state {
             State::Open => return None,
             State::Unique => {
-                return Some(matches!(self.operator, Operator::NotIn | Operator::Exists));
+                let holds = matches!(self.operator, Operator::NotIn | Operator::Exists);
+                return Some(holds != self.negated);
             }
             State::Absent => {
-                return Some(matches!(self.operator, Operator::NotIn | Operator::DoesNotExist));
+                let holds = matches!(self.operator, Operator::NotIn | Operator::DoesNotExist);
+                return Some(holds != self.negated);
             }
             State::Value(value) => value,
         };
@@ -60,7 +75,7 @@ impl<'a> Condition<'a> {
                 _ => false,
             }
         };
-        Some(match self.operator {
+        let holds = match self.operator {
             Operator::In => listed(),
             Operator::NotIn => !listed(),
             Operator::Exists => true,
@@ -69,7 +84,8 @@ impl<'a> Condition<'a> {
             Operator::Lt => compared(|value, bound| value < bound),
             Operator::Gte => compared(|value, bound| value >= bound),
             Operator::Lte => compared(|value, bound| value <= bound),
-        })
+        };
+        Some(holds != self.negated)
     }
 
     /// The integer that the values are compared with, if they are.

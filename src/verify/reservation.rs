@@ -31,6 +31,11 @@ impl<'a> Reservations<'a> {
         found
     }
 
+    /// How many nodes a reservation holds; nothing where there is none of this id.
+    pub(super) fn remaining(&self, id: &str) -> Option<u32> {
+        self.remaining.get(id).copied()
+    }
+
     /// Reports reservations that are overdrawn.
     pub(super) fn check(&self, out: &mut Vec<Violation>) {
         for (id, launches) in &self.launches {

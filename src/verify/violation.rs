@@ -476,4 +476,76 @@ pub enum Violation {
         /// What follows.
         expected: Proof,
     },
+    /// The certificate says something that can't be: it has a negative amount, a position that isn't
+    /// there, a name that the problem doesn't have, something twice, or a number too large to count with.
+    CertificateMalformed {
+        /// Where, as a path in its document.
+        part: Arc<str>,
+    },
+    /// The certificate's fee isn't the plan's.
+    CertificateFee {
+        /// The certificate's fee per launch.
+        stated: Price,
+        /// The plan's fees.
+        fees: Price,
+        /// The number of launches.
+        launches: u64,
+    },
+    /// The certificate counts more pods than the plan has of that kind, or than running nodes leave.
+    CertificatePods {
+        /// The position in [`Certificate::pods`](crate::plan::Certificate::pods).
+        pods: usize,
+        /// How many it counts.
+        counted: u64,
+        /// How many there are.
+        found: u64,
+    },
+    /// The certificate takes it that two kinds of pods can't share a node, and nothing keeps them apart.
+    NotApart {
+        /// The position of one in [`Certificate::pods`](crate::plan::Certificate::pods).
+        pod: usize,
+        /// The position of the other.
+        other: usize,
+    },
+    /// The certificate has no proof for an offering that can have some of its pods.
+    OfferingUnproved {
+        /// The pool.
+        node_pool: Arc<str>,
+        /// The instance type.
+        instance_type: Arc<str>,
+        /// The position in the type's list of offerings.
+        offering: usize,
+    },
+    /// By the certificate pods are worth more than an offering that can have them costs, in its units.
+    OfferingWorth {
+        /// The pool.
+        node_pool: Arc<str>,
+        /// The instance type.
+        instance_type: Arc<str>,
+        /// The position in the type's list of offerings.
+        offering: usize,
+        /// What is proved that the pods there are worth at most.
+        worth: i128,
+        /// The price, the fee, and what a launch is charged.
+        cost: i128,
+    },
+    /// The certificate has no proof for a running node that can have some of its pods.
+    NodeUnproved {
+        /// The node.
+        node: Arc<str>,
+    },
+    /// A proof of the certificate doesn't hold where it is used, or takes too long to check.
+    WorthUnproved {
+        /// The node, or the pool and the instance type.
+        place: Arc<str>,
+        /// The position in [`Certificate::proofs`](crate::plan::Certificate::proofs).
+        proof: usize,
+    },
+    /// The certificate proves a lower bound below the plan's.
+    LowerBoundUnproved {
+        /// The plan's lower bound.
+        stated: Price,
+        /// What is proved.
+        proved: Price,
+    },
 }

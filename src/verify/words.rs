@@ -200,6 +200,36 @@ impl fmt::Display for Violation {
             V::ProofWrong { stated, expected } => {
                 write!(f, "{stated:?} is claimed to be proved, what is proved is {expected:?}")
             }
+            V::CertificateMalformed { part } => {
+                write!(f, "the certificate's {part} is out of range, unknown or repeated")
+            }
+            V::CertificateFee { stated, fees, launches } => write!(
+                f,
+                "the certificate's fee of {stated} isn't that of {launches} launches with {fees}"
+            ),
+            V::CertificatePods { pods, counted, found } => {
+                write!(f, "the certificate counts {counted} of its pods {pods}, there are {found}")
+            }
+            V::NotApart { pod, other } => {
+                write!(f, "the certificate's pods {pod} and {other} may share a node")
+            }
+            V::OfferingUnproved { node_pool, instance_type, offering } => write!(
+                f,
+                "the certificate has no proof for offering {offering} of {instance_type} in node \
+                 pool {node_pool}"
+            ),
+            V::OfferingWorth { node_pool, instance_type, offering, worth, cost } => write!(
+                f,
+                "offering {offering} of {instance_type} in node pool {node_pool} costs {cost}, the \
+                 certificate's pods there are worth {worth}"
+            ),
+            V::NodeUnproved { node } => write!(f, "the certificate has no proof for node {node}"),
+            V::WorthUnproved { place, proof } => {
+                write!(f, "proof {proof} of the certificate proves nothing of {place}")
+            }
+            V::LowerBoundUnproved { stated, proved } => {
+                write!(f, "the lower bound is {stated}, the certificate proves {proved}")
+            }
         }
     }
 }

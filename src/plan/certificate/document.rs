@@ -254,16 +254,26 @@ fn read_proof(cursor: Cursor<'_>) -> Option<WorthProof> {
         _ => true,
     };
     if !known {
-        return cursor.wrong("one of priced, full, split, apart, label");
+        return cursor.wrong("an object with one field: the kind of proof");
     }
     let mut fields = Cursor { value, path, faults: cursor.faults }
-        .object(&["priced", "full", "split", "apart", "label"]);
+        .object(&["priced", "table", "full", "crowded", "split", "apart", "label"]);
     let priced = fields.optional("priced", |cursor| {
         let mut fields = cursor.object(&["resources", "groups"]);
         Some(WorthProof::Priced {
             resources: fields.optional("resources", amounts).unwrap_or_default(),
             groups: fields.optional("groups", amounts).unwrap_or_default(),
         })
+    });
+    let table = fields.optional("table", |cursor| {
+        let mut fields = cursor.object(&["resource"]);
+        let resource = fields.required("resource", whole).unwrap_or_default();
+        Some(WorthProof::Table { resource })
+    });
+    let crowded = fields.optional("crowded", |cursor| {
+        let mut fields = cursor.object(&["group"]);
+        let group = fields.required("group", whole).unwrap_or_default();
+        Some(WorthProof::Crowded { group })
     });
     let full = fields.optional("full", |cursor| {
         let mut fields = cursor.object(&["resource"]);
@@ -300,16 +310,19 @@ fn read_proof(cursor: Cursor<'_>) -> Option<WorthProof> {
     });
     // A stand-in keeps the positions of what follows.
     let none = WorthProof::Full { resource: 0 };
-    Some(priced.or(full).or(split).or(apart).or(label).unwrap_or(none))
+    let leaf = priced.or(table).or(full).or(crowded);
+    Some(leaf.or(split).or(apart).or(label).unwrap_or(none))
 }
 
 fn write_proof(proof: &WorthProof) -> Value<'_> {
     let (name, fields) = match proof {
         WorthProof::Priced { resources, groups } => {
             let amounts = |list: &[i128]| write::list(list.to_vec(), write_amount);
-            let fields = Object::new().field("resources", amounts(resources));
+            let fields = Object::new().unless_empty("resources", amounts(resources));
             ("priced", fields.unless_empty("groups", amounts(groups)))
         }
+        WorthProof::Table { resource } => ("table", Object::new().field("resource", *resource)),
+        WorthProof::Crowded { group } => ("crowded", Object::new().field("group", *group)),
         WorthProof::Full { resource } => ("full", Object::new().field("resource", *resource)),
         WorthProof::Split { pod, count, fewer, more } => (
             "split",

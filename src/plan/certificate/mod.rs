@@ -32,8 +32,9 @@
 //!
 //! What the pods on a node are worth at most is proved by a tree ([`WorthProof`]). Its leaves are prices
 //! for what the node has: pods can't be worth more than the resources that they take, at these prices,
-//! and what is left of their values. Its inner nodes tell cases apart: few or many pods of a kind; one of
-//! two kinds that can't share a node, or the other; a label that a launch leaves open.
+//! and what is left of their values; or, where one resource alone matters, the best that can be had of it.
+//! Its inner nodes tell cases apart: few or many pods of a kind; one of two kinds that can't share a node,
+//! or the other; a label that a launch leaves open.
 //!
 //! # Units
 //!
@@ -170,11 +171,15 @@ pub struct NodeProof {
 
 /// Why the pods on a node are worth at most so much.
 ///
-/// It proves something of a node that has so much of each resource for pods, and may hold so many pods
-/// `a_j` of each kind `j`: to begin with at least none, and at most as many as there are, as fit and as
-/// share a node. Cases narrow this down. Other proofs are meant by their positions in
-/// [`Certificate::proofs`], which are below that of the proof itself.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// It proves something of a node that has so much of each resource for pods, and so many pods of each
+/// kind: to begin with at least none, and at most as many as are counted and share a node. Cases narrow
+/// this down, and lead to other proofs, which are meant by their positions in [`Certificate::proofs`];
+/// these are below that of the proof itself.
+///
+/// Where the cases say which pods must be there, `l_j` of each kind, at most `h_j` can be: what those that
+/// must be there leave of each resource and of each group is divided by what one more takes, and of pods
+/// that one of them keeps off the node there are none.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum WorthProof {
     /// The node is worth at most what it has, at these prices, and what they leave of the pods' values:
@@ -183,20 +188,32 @@ pub enum WorthProof {
     /// Σ_d price_d C_d + Σ_g price_g most_g + Σ_j max (v_j − Σ_d price_d r_jd − Σ_g price_g e_jg) a_j
     /// ```
     ///
-    /// with the node's capacity `C_d`, the pods' requests `r_jd`, and what they count for in groups,
-    /// `e_jg`.
+    /// where `a_j` is `l_j` or `h_j`, whichever gives more, with the node's capacity `C_d`, the pods'
+    /// requests `r_jd`, and what they count for in groups, `e_jg`.
     Priced {
         /// The price of a unit of each resource, in the order of [`Certificate::resources`]; none is below
-        /// zero.
+        /// zero. Those that are left out at the end are zero.
         resources: Vec<i128>,
-        /// The price of each group, in the order of [`Certificate::groups`], none below zero; empty where
-        /// all are zero.
+        /// The price of each group, in the order of [`Certificate::groups`], in the same way.
         groups: Vec<i128>,
     },
-    /// There is no such node: the pods that are there at least ask for more than it has.
+    /// The node is worth at most the best that can be made of this resource, whatever pods ask for of
+    /// others: the pods that must be there, and of each kind up to `h_j − l_j` more that fit into what is
+    /// left of it. It is found by trying all amounts of the resource, in steps of what the requests are
+    /// multiples of.
+    Table {
+        /// The position of the resource in [`Certificate::resources`].
+        resource: u32,
+    },
+    /// There is no such node: the pods that must be there ask for more of this resource than it has.
     Full {
         /// The position of the resource in [`Certificate::resources`].
         resource: u32,
+    },
+    /// There is no such node: the pods that must be there count for more in this group than it allows.
+    Crowded {
+        /// The position in [`Certificate::groups`].
+        group: u32,
     },
     /// There are few pods of a kind, or many.
     Split {

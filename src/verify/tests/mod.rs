@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod accounting;
+mod certificates;
 mod cost;
 mod launches;
 mod laws;
@@ -187,6 +188,7 @@ fn at_alternative(alternative: usize) -> Place {
 fn every_violation_has_a_plan_that_makes_it() {
     let tests = [
         include_str!("accounting.rs"),
+        include_str!("certificates.rs"),
         include_str!("cost.rs"),
         include_str!("launches.rs"),
         include_str!("nodes.rs"),

@@ -13,12 +13,14 @@
 //! `PodTopologySpread` and `InterPodAffinity` filters.
 
 mod apart;
+mod bars;
 mod order;
 mod preference;
 mod rules;
 mod scene;
 
 pub(super) use apart::Sticky;
+pub(super) use bars::{Kinds, needed_keys};
 
 use super::account::Placement;
 use super::facts::Facts;
@@ -27,16 +29,29 @@ use crate::plan::{LaunchPlan, PreferenceShare};
 use rules::Rules;
 use scene::Scene;
 
+/// What is found of rules between pods.
+pub(super) struct Judged {
+    /// Which preferences the plan honours.
+    pub(super) shares: Vec<PreferenceShare>,
+    /// Placed pods by kind, where the plan has a certificate.
+    pub(super) kinds: Kinds,
+}
+
 /// Reports pods whose rules over domains the plan can't keep, and says which preferences it honours.
 pub(super) fn check<'a>(
     facts: &Facts<'a>,
     plan: &'a LaunchPlan,
     placement: &Placement<'a>,
     out: &mut Vec<Violation>,
-) -> Vec<PreferenceShare> {
-    let scene = Scene::of(facts, plan, placement);
+) -> Judged {
+    let mut scene = Scene::of(facts, plan, placement);
     let rules = Rules::of(facts, &scene);
     apart::check(&scene, &rules, out);
     order::check(&scene, &rules, out);
-    preference::shares(facts, &scene, &rules)
+    let shares = preference::shares(facts, &scene, &rules);
+    let kinds = match plan.certificate {
+        Some(_) => Kinds::of(&mut scene, &rules),
+        None => Kinds::default(),
+    };
+    Judged { shares, kinds }
 }

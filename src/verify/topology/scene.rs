@@ -24,6 +24,8 @@ pub(super) struct Scene<'a> {
     pub(super) placed: Vec<Member>,
     /// Pods that run already.
     pub(super) bound: Vec<Member>,
+    /// The kinds of entries of which the plan places pods.
+    pub(super) of_entry: BTreeMap<usize, usize>,
 }
 
 /// A node of the problem or of the plan.
@@ -71,6 +73,7 @@ impl<'a> Scene<'a> {
             kinds: Vec::new(),
             placed: Vec::new(),
             bound: Vec::new(),
+            of_entry: BTreeMap::new(),
         };
         let read = ReadLabels::of(&facts.problem.pods);
         let mut kinds: HashMap<Key<'a>, usize, FixedState> = HashMap::default();
@@ -122,6 +125,7 @@ impl<'a> Scene<'a> {
     ) {
         for group in groups {
             let kind = self.kind(facts, read, kinds, group.entry, group.pod);
+            let _same = self.of_entry.insert(group.entry, kind);
             let (count, first) = (group.count, group.first.clone());
             self.placed.push(Member { kind, host, count, first });
         }
@@ -135,9 +139,9 @@ impl<'a> Scene<'a> {
         entry: usize,
         pod: &'a Pod,
     ) -> usize {
-        let labels = pod.labels.iter().filter(|(key, _)| read.0.contains(&***key));
+        let labels = pod.labels.iter().filter(|(key, _)| read.keys.contains(&***key));
         let key: Key<'a> = (
-            &pod.namespace,
+            if read.any { &pod.namespace } else { "" },
             labels.map(|(key, value)| (&**key, &**value)).collect(),
             pod.affinity.as_deref(),
             &pod.topology_spread_constraints,
@@ -159,23 +163,29 @@ fn stated(labels: &Labels) -> NodeLabels<'_> {
 }
 
 /// The label keys that any rule between pods reads.
-struct ReadLabels<'a>(BTreeSet<&'a str>);
+struct ReadLabels<'a> {
+    keys: BTreeSet<&'a str>,
+    /// Whether there is any such rule: without one, pods of different namespaces are the same.
+    any: bool,
+}
 
 impl<'a> ReadLabels<'a> {
     fn of(pods: &'a [Pod]) -> Self {
-        let mut read = Self(BTreeSet::new());
+        let mut read = Self { keys: BTreeSet::new(), any: false };
         for pod in pods {
             for one in &pod.topology_spread_constraints {
+                read.any = true;
                 read.selector(one.label_selector.as_ref());
-                read.0.extend(one.match_label_keys.iter().map(|key| &**key));
+                read.keys.extend(one.match_label_keys.iter().map(|key| &**key));
             }
             let Some(affinity) = pod.affinity.as_deref() else { continue };
             for rules in [&affinity.pod_affinity, &affinity.pod_anti_affinity] {
                 let wishes = rules.preferred.iter().map(|wish| &wish.term);
                 for term in rules.required.iter().chain(wishes) {
+                    read.any = true;
                     read.selector(term.label_selector.as_ref());
                     let keys = term.match_label_keys.iter().chain(&term.mismatch_label_keys);
-                    read.0.extend(keys.map(|key| &**key));
+                    read.keys.extend(keys.map(|key| &**key));
                 }
             }
         }
@@ -184,7 +194,7 @@ impl<'a> ReadLabels<'a> {
 
     fn selector(&mut self, selector: Option<&'a LabelSelector>) {
         let Some(selector) = selector else { return };
-        self.0.extend(selector.match_labels.iter().map(|(key, _)| &**key));
-        self.0.extend(selector.match_expressions.iter().map(|one| &*one.key));
+        self.keys.extend(selector.match_labels.iter().map(|(key, _)| &**key));
+        self.keys.extend(selector.match_expressions.iter().map(|one| &*one.key));
     }
 }

@@ -1,0 +1,307 @@
+//! From a bound's numbers to a certificate: names for numbers, a proof for each offering.
+//!
+//! Whoever proves a bound fills in a [`Draft`] in terms of the dense problem: what pods of which kinds are
+//! worth, and for each offer and each running node that can have some of them the proof that it isn't
+//! worth more. What follows from that is worked out here: the bound, as a checker will find it, and the
+//! certificate, in which an offering whose labels are open, and which is thus several offers, has one proof
+//! that tells these apart.
+
+use crate::compile::{Compiled, Id, KindId, NodeId, OfferId, PoolId, ReservationId};
+use crate::model::{Operator, Price, Requirement};
+use crate::plan::certificate::{
+    Certificate, Group, LimitPrice, NodeProof, OfferingProof, POINT, PodValue, ReservationPrice,
+    WorthProof,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a certificate says, in the terms of a dense problem.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    /// The fee per node and hour, in billionths.
+    pub(crate) fee: i64,
+    /// The pods that are counted. What they count for in groups goes by their places here.
+    pub(crate) pods: Vec<Pods>,
+    pub(crate) groups: Vec<Group>,
+    /// A pool, the place of one of its limits, and the price of a unit.
+    pub(crate) limits: Vec<(PoolId, usize, i128)>,
+    pub(crate) reservations: Vec<(ReservationId, i128)>,
+    /// For each offer that can have some of the pods, its proof.
+    pub(crate) offers: Vec<(OfferId, u32)>,
+    /// For each running node that can have some of the pods its proof, and what it is worth by that.
+    pub(crate) nodes: Vec<(NodeId, u32, i128)>,
+    /// Launches of static pools: how many, and what each is worth at most by its proofs.
+    pub(crate) fixed: Vec<(PoolId, u32, i128)>,
+    pub(crate) proofs: Proofs,
+}
+
+/// Pods of a kind that a draft counts.
+#[derive(Clone, Debug)]
+pub(crate) struct Pods {
+    pub(crate) kind: KindId,
+    /// As in [`PodValue`], like the others.
+    pub(crate) weight: Option<i32>,
+    pub(crate) honours: Vec<u32>,
+    pub(crate) untainted: bool,
+    pub(crate) beyond_running: bool,
+    pub(crate) count: u32,
+    pub(crate) value: i128,
+}
+
+/// Proofs, each once.
+#[derive(Debug, Default)]
+pub(crate) struct Proofs {
+    list: Vec<WorthProof>,
+    numbers: BTreeMap<WorthProof, u32>,
+}
+
+impl Proofs {
+    /// The number of a proof, which refers to none that isn't there yet.
+    pub(crate) fn number(&mut self, proof: WorthProof) -> u32 {
+        if let Some(known) = self.numbers.get(&proof) {
+            return *known;
+        }
+        let number = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+        self.list.push(proof.clone());
+        let _new = self.numbers.insert(proof, number);
+        number
+    }
+}
+
+impl Draft {
+    /// The bound in billionths per hour, fees included; `None` where numbers are too large. `step` is
+    /// the [`common_step`].
+    pub(crate) fn bound(&self, compiled: &Compiled<'_>, step: i64) -> Option<i128> {
+        let mut sum = 0_i128;
+        for pods in &self.pods {
+            sum = sum.checked_add(pods.value.checked_mul(pods.count.into())?)?;
+        }
+        for (pool, at, price) in &self.limits {
+            let limit = compiled.pools[*pool].limits.get(*at)?;
+            let left = limit.limit.checked_sub(limit.used)?.max(0);
+            sum = sum.checked_sub(price.checked_mul(left)?)?;
+        }
+        for (id, price) in &self.reservations {
+            let remaining = compiled.reservations[*id].remaining;
+            sum = sum.checked_sub(price.checked_mul(remaining.into())?)?;
+        }
+        for (_, _, worth) in &self.nodes {
+            sum = sum.checked_sub(*worth)?;
+        }
+        for (_, launches, worth) in &self.fixed {
+            sum = sum.checked_sub(worth.checked_mul(i128::from(*launches))?)?;
+        }
+        let rest = i128::from(sum & ((1 << POINT) - 1) != 0);
+        let mut bound = (sum >> POINT).checked_add(rest)?.max(0);
+        for (pool, launches, _) in &self.fixed {
+            let cost = cheapest(compiled, *pool).unwrap_or(0).checked_add(self.fee)?;
+            bound = bound.checked_add(i128::from(cost).checked_mul((*launches).into())?)?;
+        }
+        // What all launches' costs are multiples of, any plan's cost is a multiple of.
+        let step = i128::from(step);
+        match bound.checked_rem(step) {
+            None | Some(0) => Some(bound),
+            Some(above) => bound.checked_add(step - above),
+        }
+    }
+
+    /// The certificate.
+    pub(crate) fn certificate(mut self, compiled: &Compiled<'_>) -> Certificate {
+        let problem = compiled.problem;
+        let mut entries: BTreeMap<KindId, Vec<Arc<str>>> = BTreeMap::new();
+        let pods = self.pods.iter().map(|pods| PodValue {
+            entries: entries
+                .entry(pods.kind)
+                .or_insert_with(|| entry_names(compiled, pods.kind))
+                .clone(),
+            weight: pods.weight,
+            honours: pods.honours.clone(),
+            untainted: pods.untainted,
+            beyond_running: pods.beyond_running,
+            count: pods.count,
+            value: pods.value,
+        });
+        let pods = pods.collect();
+        let limits = self.limits.iter().filter_map(|(pool, at, price)| {
+            let pool = &compiled.pools[*pool];
+            Some(LimitPrice {
+                node_pool: problem.node_pools[pool.index].name.clone(),
+                resource: pool.limits.get(*at)?.name.clone(),
+                price: *price,
+            })
+        });
+        let limits = limits.collect();
+        let reservations = self.reservations.iter().map(|(id, price)| ReservationPrice {
+            id: compiled.reservations[*id].id.clone(),
+            price: *price,
+        });
+        let reservations = reservations.collect();
+        let nodes = self.nodes.iter().map(|(node, proof, _)| NodeProof {
+            node: problem.nodes[compiled.nodes[*node].index].name.clone(),
+            proof: *proof,
+        });
+        let nodes = nodes.collect();
+        let offerings = self.offerings(compiled);
+        Certificate {
+            node_fee: Price::from_nanos(self.fee.into()),
+            resources: compiled.dims.names().to_vec(),
+            pods,
+            groups: self.groups,
+            limits,
+            reservations,
+            offerings,
+            nodes,
+            proofs: self.proofs.list,
+        }
+    }
+
+    /// The proofs of offerings: one for each, whatever its labels become.
+    fn offerings(&mut self, compiled: &Compiled<'_>) -> Vec<OfferingProof> {
+        const NONE: u32 = u32::MAX;
+        let problem = compiled.problem;
+        let mut of_offer = vec![NONE; compiled.offers.len()];
+        self.offers.iter().for_each(|(offer, proof)| of_offer[offer.index()] = *proof);
+        let mut found: Vec<OfferingProof> = Vec::new();
+        // Offers of a pool, a type and an offering are neighbours; so are those of a pool and a type.
+        let mut former = None;
+        let mut of_type = 0;
+        let mut first = 0;
+        while first < of_offer.len() {
+            let offer = &compiled.offers[OfferId::from_index(first)];
+            let same = |other: &usize| {
+                let other = &compiled.offers[OfferId::from_index(*other)];
+                (other.pool, other.instance, other.offering)
+                    == (offer.pool, offer.instance, offer.offering)
+            };
+            let end = (first..of_offer.len()).find(|other| !same(other)).unwrap_or(of_offer.len());
+            let variants = &of_offer[first..end];
+            let proof = match variants {
+                [proof] => *proof,
+                _ if variants.iter().all(|proof| *proof == NONE) => NONE,
+                _ => {
+                    // What nothing can be on is worth nothing.
+                    let nothing = self.nothing();
+                    let proof = |proof: u32| if proof == NONE { nothing } else { proof };
+                    let sites = (first..end).zip(variants.iter().map(|one| proof(*one)));
+                    let sites: Vec<(usize, u32)> = sites.collect();
+                    self.told_apart(compiled, &sites)
+                }
+            };
+            first = end;
+            if former.replace((offer.pool, offer.instance)) != Some((offer.pool, offer.instance)) {
+                of_type = found.len();
+            }
+            if proof == NONE {
+                continue;
+            }
+            let number = u32::try_from(offer.offering).unwrap_or(u32::MAX);
+            match found[of_type..].iter_mut().find(|one| one.proof == proof) {
+                Some(one) => one.offerings.push(number),
+                None => found.push(OfferingProof {
+                    node_pool: problem.node_pools[compiled.pools[offer.pool].index].name.clone(),
+                    instance_type: problem.instance_types[offer.instance].name.clone(),
+                    offerings: vec![number],
+                    proof,
+                }),
+            }
+        }
+        found
+    }
+
+    fn nothing(&mut self) -> u32 {
+        self.proofs.number(WorthProof::Priced { resources: Vec::new(), groups: Vec::new() })
+    }
+
+    /// The proof for offers that differ in labels that a launch leaves open: the labels are asked for as
+    /// far as anything depends on them.
+    fn told_apart(&mut self, compiled: &Compiled<'_>, variants: &[(usize, u32)]) -> u32 {
+        let Some((first, proof)) = variants.first().copied() else { return self.nothing() };
+        let shape = |site: usize| compiled.offers[OfferId::from_index(site)].shape;
+        let alike = |(site, other): &(usize, u32)| {
+            *other == proof
+                && shape(*site) == shape(first)
+                && compiled.admits[*site] == compiled.admits[first]
+        };
+        if variants.iter().all(alike) {
+            return proof;
+        }
+        let Some((requirements, inside)) = question(compiled, variants) else { return proof };
+        let (meeting, failing): (Vec<_>, Vec<_>) =
+            variants.iter().partition(|(site, _)| inside.contains(site));
+        let fails = self.told_apart(compiled, &failing);
+        let mut meets = self.told_apart(compiled, &meeting);
+        for requirement in requirements.into_iter().rev() {
+            meets = self.proofs.number(WorthProof::Label { requirement, meets, fails });
+        }
+        meets
+    }
+}
+
+/// Requirements on a label which some of these sites meet together and others don't, and those that do.
+fn question(
+    compiled: &Compiled<'_>,
+    variants: &[(usize, u32)],
+) -> Option<(Vec<Requirement>, Vec<usize>)> {
+    let sites = || variants.iter().map(|(site, _)| *site);
+    let atoms = compiled.grounds.rules.atoms().iter().zip(&compiled.grounds.holds);
+    for ((key, states), holds) in atoms {
+        let inside: Vec<usize> = sites().filter(|site| holds.contains(*site)).collect();
+        if !inside.is_empty() && inside.len() < variants.len() {
+            return Some((states.to_requirements(key), inside));
+        }
+    }
+    // No rule about nodes tells them apart: a domain of a rule between pods does.
+    let table = &compiled.grounds.table;
+    table.keys().find_map(|key| {
+        let states = table.states(key);
+        let state = states.get(sites().next()?)?;
+        let inside: Vec<usize> = sites().filter(|site| states.get(*site) == Some(state)).collect();
+        let requirement = match table.value(key, *state) {
+            Some(value) => Requirement::new(key.clone(), Operator::In, [value.clone()]),
+            None => Requirement::new(key.clone(), Operator::DoesNotExist, [""; 0]),
+        };
+        (inside.len() < variants.len()).then(|| (vec![requirement], inside))
+    })
+}
+
+/// "namespace/name" of a kind's entries.
+fn entry_names(compiled: &Compiled<'_>, kind: KindId) -> Vec<Arc<str>> {
+    let mut text = String::new();
+    let name = |entry: &u32| {
+        let pod = &compiled.problem.pods[*entry as usize];
+        text.clear();
+        text.push_str(&pod.namespace);
+        text.push('/');
+        text.push_str(&pod.name);
+        Arc::from(&*text)
+    };
+    compiled.kinds[kind].entries.iter().map(name).collect()
+}
+
+/// What a pool's cheapest offer costs, without fees.
+fn cheapest(compiled: &Compiled<'_>, pool: PoolId) -> Option<i64> {
+    let own = compiled.offers.values().filter(|offer| offer.pool == pool && offer.available);
+    own.map(|offer| offer.price).min()
+}
+
+/// What the costs of all nodes that could be launched are multiples of, in billionths; 0 where they are
+/// nothing.
+pub(crate) fn common_step(compiled: &Compiled<'_>, fee: i64) -> i64 {
+    let problem = compiled.problem;
+    let every = problem.node_pools.iter().any(|pool| pool.instance_types.is_none());
+    let mut step = 0_i64;
+    for kind in &problem.instance_types {
+        let mut lists = problem.node_pools.iter().filter_map(|pool| pool.instance_types.as_ref());
+        if !every && !lists.any(|names| names.contains(&kind.name)) {
+            continue;
+        }
+        for offering in kind.offerings.iter().filter(|offering| offering.available) {
+            let price = i64::try_from(offering.price.nanos()).unwrap_or(1);
+            let mut other = price.saturating_add(fee);
+            while other != 0 {
+                (step, other) = (other, step.checked_rem(other).unwrap_or(0));
+            }
+        }
+    }
+    step
+}

@@ -1,0 +1,469 @@
+//! Certificates, checked: which lower bound a plan's certificate proves, in integers alone.
+//!
+//! Why a certificate proves a bound is said in [`crate::plan::certificate`]. Here each thing that it says
+//! is looked up or added up again:
+//!
+//! 1. That the plan has the pods that are counted, on launches of such pools or on running nodes, and that
+//!    they honour these preferences; no pod is counted twice ([`pods`]).
+//! 2. That pods of which few are to share a node keep each other off, by host ports or by required
+//!    anti-affinity over the hostname ([`apart`]).
+//! 3. For every way to launch a node, and for every running node, which of the pods can be there and what
+//!    room there is for them ([`place`]), and that its proof holds ([`worth`]).
+//!
+//! Where it isn't certain what a node would be, it is taken to be as good as it can be: a label that a
+//! launch leaves open suits each pod by itself, daemon sets run there only if they do whatever the labels
+//! become, and rules that depend on where other pods of the plan are (spreads, affinity) don't count. So
+//! what is proved holds of more plans than there are.
+//!
+//! Static pools launch what they lack in any plan. Each of their launches in this plan is taken to be in
+//! all, to cost no less than the pool's cheapest offering, and to hold pods for nothing.
+
+mod apart;
+mod place;
+mod pods;
+mod worth;
+
+use super::account::Placement;
+use super::facts::Facts;
+use super::limit::{self, Usage};
+use super::offering::lists;
+use super::reservation::Reservations;
+use super::resource;
+use super::site::Sites;
+use super::topology::Kinds;
+use super::violation::Violation;
+use crate::model::{InstanceType, NodePool, Offering, Price};
+use crate::plan::LaunchPlan;
+use crate::plan::certificate::{Certificate, POINT, WorthProof};
+use apart::Apart;
+use place::Judge;
+use pods::Counted;
+use std::collections::BTreeMap;
+use worth::Evaluator;
+
+/// Reports what is wrong with a plan's certificate, if it has one, and says which lower bound it proves.
+pub(super) fn check<'a>(
+    facts: &Facts<'a>,
+    sites: &mut Sites<'a>,
+    (plan, placement): (&'a LaunchPlan, &Placement<'a>),
+    kinds: &Kinds,
+    scarce: (&Usage<'a>, &Reservations<'a>),
+    out: &mut Vec<Violation>,
+) -> Price {
+    let Some(certificate) = plan.certificate.as_deref() else { return Price::ZERO };
+    let before = out.len();
+    check_fee(plan, certificate, out);
+    let (mut counted, asks) = pods::check(facts, sites, certificate, (plan, placement), kinds, out);
+    let mut apart = Apart::new(facts, &asks);
+    let alone: Vec<bool> = counted.iter().map(|pods| apart.are_apart(pods, pods)).collect();
+    counted.iter_mut().zip(alone).for_each(|(pods, alone)| pods.alone = alone);
+    check_groups(certificate, &counted, &mut apart, out);
+    check_proofs(certificate, &counted, &mut apart, out);
+    let offerings = offering_proofs(facts, certificate, out);
+    let nodes = node_proofs(facts, certificate, out);
+    let charges = charges(facts, certificate, scarce, out);
+    // What follows relies on it.
+    if out.len() > before {
+        return Price::ZERO;
+    }
+    let judge = Judge::new(facts, &certificate.resources, (&counted, &asks), kinds);
+    let evaluator = Evaluator::new(certificate, &counted, apart);
+    let mut checker = Checker { facts, certificate, judge, evaluator, sum: Some(0) };
+    checker.check_beyond(&counted, out);
+    checker.count(&counted);
+    checker.take_off(charges);
+    let fixed = checker.check_launches(&offerings, plan, out);
+    checker.check_nodes(&nodes, out);
+    if out.len() > before {
+        return Price::ZERO;
+    }
+    let Some(proved) = checker.sum.and_then(|sum| bound(facts, certificate, sum, fixed?)) else {
+        out.push(malformed("pods"));
+        return Price::ZERO;
+    };
+    if plan.cost.lower_bound > proved {
+        out.push(Violation::LowerBoundUnproved { stated: plan.cost.lower_bound, proved });
+    }
+    proved
+}
+
+fn malformed(part: impl Into<String>) -> Violation {
+    Violation::CertificateMalformed { part: part.into().into() }
+}
+
+/// Reports a fee that isn't the plan's.
+fn check_fee(plan: &LaunchPlan, certificate: &Certificate, out: &mut Vec<Violation>) {
+    let launches = u64::try_from(plan.launches.len()).unwrap_or(u64::MAX);
+    let stated = certificate.node_fee;
+    if stated < Price::ZERO || stated.checked_mul(launches) != Some(plan.cost.fees) {
+        out.push(Violation::CertificateFee { stated, fees: plan.cost.fees, launches });
+    }
+}
+
+/// Reports groups of which two pods could share a node.
+fn check_groups(
+    certificate: &Certificate,
+    counted: &[Counted],
+    apart: &mut Apart<'_, '_>,
+    out: &mut Vec<Violation>,
+) {
+    for (at, group) in certificate.groups.iter().enumerate() {
+        let mut members = Vec::with_capacity(group.pods.len());
+        let mut most = 0_u64;
+        for (pod, each) in &group.pods {
+            if let Some(pods) = counted.get(*pod as usize) {
+                let together = if pods.alone { 1 } else { u64::from(pods.count) };
+                most = most.max(u64::from(*each).saturating_mul(together));
+            }
+            members.push(*pod as usize);
+        }
+        members.sort_unstable();
+        let known = members.last().is_none_or(|last| *last < counted.len());
+        let repeated = members.windows(2).any(|two| matches!(two, [one, other] if one == other));
+        if !known || repeated || most > u64::from(group.most) {
+            out.push(malformed(format!("groups[{at}]")));
+        }
+        if let Some((pod, other)) = apart.first_together(&members, counted) {
+            out.push(Violation::NotApart { pod, other });
+        }
+    }
+}
+
+/// Reports proofs that can't be read, and pods told apart that could share a node.
+fn check_proofs(
+    certificate: &Certificate,
+    counted: &[Counted],
+    apart: &mut Apart<'_, '_>,
+    out: &mut Vec<Violation>,
+) {
+    let (resources, groups) = (&certificate.resources, &certificate.groups);
+    for (at, proof) in certificate.proofs.iter().enumerate() {
+        let earlier = |proof: &u32| (*proof as usize) < at;
+        let pods = |pod: &u32| counted.get(*pod as usize);
+        let sound = match proof {
+            WorthProof::Priced { resources: prices, groups: of_groups } => {
+                prices.len() <= resources.len()
+                    && of_groups.len() <= groups.len()
+                    && prices.iter().chain(of_groups).all(|price| *price >= 0)
+            }
+            WorthProof::Table { resource } | WorthProof::Full { resource } => {
+                (*resource as usize) < resources.len()
+            }
+            WorthProof::Crowded { group } => (*group as usize) < groups.len(),
+            WorthProof::Split { pod, count, fewer, more } => {
+                pods(pod).is_some() && *count > 0 && earlier(fewer) && earlier(more)
+            }
+            WorthProof::Apart { pod, other, without_pod, without_other } => {
+                if let (Some(one), Some(two)) = (pods(pod), pods(other))
+                    && !apart.are_apart(one, two)
+                {
+                    let (pod, other) = (*pod as usize, *other as usize);
+                    out.push(Violation::NotApart { pod, other });
+                }
+                let known = pods(pod).is_some() && pods(other).is_some();
+                known && pod != other && earlier(without_pod) && earlier(without_other)
+            }
+            WorthProof::Label { meets, fails, .. } => earlier(meets) && earlier(fails),
+        };
+        if !sound {
+            out.push(malformed(format!("proofs[{at}]")));
+        }
+    }
+}
+
+/// The proofs of offerings, by positions of pool, type and offering.
+type OfferingProofs = BTreeMap<(usize, usize, usize), u32>;
+
+/// Looks the offerings up, and reports those that aren't there.
+fn offering_proofs(
+    facts: &Facts<'_>,
+    certificate: &Certificate,
+    out: &mut Vec<Violation>,
+) -> OfferingProofs {
+    let mut proofs = BTreeMap::new();
+    for (at, offering) in certificate.offerings.iter().enumerate() {
+        let pool = facts.pool(&offering.node_pool);
+        let kind = facts.instance_type(&offering.instance_type);
+        let known = (offering.proof as usize) < certificate.proofs.len();
+        let (Some((pool, _)), Some((at_type, kind)), true) = (pool, kind, known) else {
+            out.push(malformed(format!("offerings[{at}]")));
+            continue;
+        };
+        for number in &offering.offerings {
+            let number = *number as usize;
+            let former = proofs.insert((pool, at_type, number), offering.proof);
+            if former.is_some() || number >= kind.offerings.len() {
+                out.push(malformed(format!("offerings[{at}].offerings")));
+            }
+        }
+    }
+    proofs
+}
+
+/// Looks the running nodes up, and reports those that aren't there.
+fn node_proofs<'a>(
+    facts: &Facts<'_>,
+    certificate: &'a Certificate,
+    out: &mut Vec<Violation>,
+) -> BTreeMap<&'a str, u32> {
+    let mut proofs = BTreeMap::new();
+    for (at, node) in certificate.nodes.iter().enumerate() {
+        let known = (node.proof as usize) < certificate.proofs.len();
+        let known = known && facts.node(&node.node).is_some();
+        if proofs.insert(&*node.node, node.proof).is_some() || !known {
+            out.push(malformed(format!("nodes[{at}]")));
+        }
+    }
+    proofs
+}
+
+/// What all launches together can be charged at most for limits and reservations. Reports prices of what
+/// isn't limited.
+fn charges<'a>(
+    facts: &Facts<'a>,
+    certificate: &Certificate,
+    (usage, reservations): (&Usage<'a>, &Reservations<'a>),
+    out: &mut Vec<Violation>,
+) -> Option<i128> {
+    let mut sum = Some(0_i128);
+    let mut add = |price: i128, most: i128| {
+        sum = sum.and_then(|sum| sum.checked_add(price.checked_mul(most)?));
+    };
+    for (at, limit) in certificate.limits.iter().enumerate() {
+        let pool = facts.pool(&limit.node_pool).map(|(_, pool)| pool);
+        let limits = pool.map(|pool| resource::rounded_down(&pool.limits));
+        let most = limits.and_then(|limits| limits.get(&*limit.resource).copied());
+        match (pool, most) {
+            (Some(pool), Some(most)) if limit.price >= 0 => {
+                let left = most.saturating_sub(usage.running(pool, &limit.resource));
+                add(limit.price, left.max(0));
+            }
+            _ => out.push(malformed(format!("limits[{at}]"))),
+        }
+    }
+    for (at, one) in certificate.reservations.iter().enumerate() {
+        match reservations.remaining(&one.id) {
+            Some(remaining) if one.price >= 0 => add(one.price, remaining.into()),
+            _ => out.push(malformed(format!("reservations[{at}]"))),
+        }
+    }
+    sum
+}
+
+/// What is found of a pool's offerings.
+struct Found {
+    /// What pods on one of its launches are worth at most.
+    worth: i128,
+    /// What one of its launches costs at least, in billionths.
+    cost: Option<i128>,
+}
+
+/// A proof, the room of a node, and the pods that can be there.
+type OnNode = (u32, Vec<i128>, Vec<(usize, u32)>);
+
+/// Goes through the places, and adds up.
+struct Checker<'c, 'a> {
+    facts: &'c Facts<'a>,
+    certificate: &'a Certificate,
+    judge: Judge<'c, 'a>,
+    evaluator: Evaluator<'c, 'a>,
+    /// What is proved so far, in the certificate's units; nothing once a number was too large.
+    sum: Option<i128>,
+}
+
+impl<'a> Checker<'_, 'a> {
+    fn take_off(&mut self, amount: Option<i128>) {
+        self.sum = self.sum.and_then(|sum| sum.checked_sub(amount?));
+    }
+
+    /// Adds what all pods are worth.
+    fn count(&mut self, counted: &[Counted]) {
+        for pods in counted {
+            let worth = pods.value.checked_mul(pods.count.into());
+            self.sum = self.sum.and_then(|sum| sum.checked_add(worth?));
+        }
+    }
+
+    /// Reports pods beyond running nodes of which running nodes can take more than is claimed.
+    fn check_beyond(&mut self, counted: &[Counted], out: &mut Vec<Violation>) {
+        for (at, pods) in counted.iter().enumerate().filter(|(_, pods)| pods.beyond) {
+            let room = (0..self.facts.problem.nodes.len())
+                .fold(0_u64, |sum, node| sum.saturating_add(self.judge.room_for(node, pods)));
+            let found = pods.available.saturating_sub(room);
+            if u64::from(pods.count) > found {
+                let counted = pods.count.into();
+                out.push(Violation::CertificatePods { pods: at, counted, found });
+            }
+        }
+    }
+
+    /// Reports offerings of which it isn't proved that they cost what pods there are worth. Takes off what
+    /// launches of static pools may hold; what those cost at least.
+    fn check_launches(
+        &mut self,
+        proofs: &OfferingProofs,
+        plan: &LaunchPlan,
+        out: &mut Vec<Violation>,
+    ) -> Option<i128> {
+        let mut fixed = Some(0_i128);
+        for (at_pool, pool) in self.facts.problem.node_pools.iter().enumerate() {
+            if pool.replicas.is_none() {
+                let _market = self.check_pool(proofs, (at_pool, pool), true, out);
+                continue;
+            }
+            let launches = plan.launches.iter().filter(|one| one.spec.node_pool == pool.name);
+            let launches = i128::try_from(launches.count()).unwrap_or(i128::MAX);
+            // Whatever a static pool could launch more, it doesn't.
+            if launches > 0 {
+                let found = self.check_pool(proofs, (at_pool, pool), false, out);
+                self.take_off(found.worth.checked_mul(launches));
+                let cost = found.cost.unwrap_or(0).checked_mul(launches);
+                fixed = fixed.and_then(|sum| sum.checked_add(cost?));
+            }
+        }
+        fixed
+    }
+
+    /// Reports a pool's offerings of which nothing is proved, or, where pods must be worth what they are
+    /// launched for, too little.
+    fn check_pool(
+        &mut self,
+        proofs: &OfferingProofs,
+        (at_pool, pool): (usize, &'a NodePool),
+        is_paid_by_pods: bool,
+        out: &mut Vec<Violation>,
+    ) -> Found {
+        let mut found = Found { worth: 0, cost: None };
+        // Offerings that make the same place differ in what they cost alone.
+        let mut known: BTreeMap<(usize, u32), Option<i128>> = BTreeMap::new();
+        for (at_type, kind) in self.facts.problem.instance_types.iter().enumerate() {
+            if !lists(pool, &kind.name) {
+                continue;
+            }
+            let offerings = kind.offerings.iter().enumerate();
+            for (at, offering) in offerings.filter(|(_, one)| one.available) {
+                let launch = self.judge.launch((at_pool, pool), (at_type, kind), offering);
+                let Some(id) = launch else { continue };
+                let price = offering.price.checked_add(self.certificate.node_fee);
+                let price = price.map(Price::nanos);
+                found.cost = found.cost.into_iter().chain(price).min();
+                let place = self.judge.place(id).filter(|place| !place.present.is_empty());
+                let Some(place) = place else { continue };
+                let (node_pool, instance_type) = (pool.name.clone(), kind.name.clone());
+                let Some(proof) = proofs.get(&(at_pool, at_type, at)) else {
+                    let offering = at;
+                    out.push(Violation::OfferingUnproved { node_pool, instance_type, offering });
+                    continue;
+                };
+                let worth = match known.get(&(id, *proof)) {
+                    Some(worth) => *worth,
+                    None => {
+                        let worth = self.evaluator.worth(*proof, place, &self.judge);
+                        if let Err(unproved) = worth {
+                            let place = format!("{node_pool} {instance_type}").into();
+                            let proof = unproved.proof;
+                            out.push(Violation::WorthUnproved { place, proof });
+                        }
+                        let _new = known.insert((id, *proof), worth.ok());
+                        worth.ok()
+                    }
+                };
+                let Some(worth) = worth else { continue };
+                found.worth = found.worth.max(worth);
+                let cost = price.and_then(|price| {
+                    let charge = self.charge(pool, kind, offering)?;
+                    price.checked_mul(1 << POINT)?.checked_add(charge)
+                });
+                if is_paid_by_pods && cost.is_none_or(|cost| worth > cost) {
+                    let (offering, cost) = (at, cost.unwrap_or(0));
+                    out.push(Violation::OfferingWorth {
+                        node_pool,
+                        instance_type,
+                        offering,
+                        worth,
+                        cost,
+                    });
+                }
+            }
+        }
+        found
+    }
+
+    /// What a launch is charged for its pool's limits and for a reservation.
+    fn charge(&self, pool: &NodePool, kind: &InstanceType, offering: &Offering) -> Option<i128> {
+        let mut sum = 0_i128;
+        let own = self.certificate.limits.iter().filter(|limit| limit.node_pool == pool.name);
+        let mut charge = None;
+        for limit in own {
+            let charge = charge.get_or_insert_with(|| limit::charge(kind));
+            let amount = charge.get(&*limit.resource).copied().unwrap_or(0);
+            sum = sum.checked_add(limit.price.checked_mul(amount)?)?;
+        }
+        let id = offering.reservation.as_ref().map(|one| &one.id);
+        for one in self.certificate.reservations.iter().filter(|one| Some(&one.id) == id) {
+            sum = sum.checked_add(one.price)?;
+        }
+        Some(sum)
+    }
+
+    /// Takes off what pods on running nodes can be worth, and reports nodes of which that isn't proved.
+    fn check_nodes(&mut self, proofs: &BTreeMap<&str, u32>, out: &mut Vec<Violation>) {
+        let mut known: BTreeMap<OnNode, i128> = BTreeMap::new();
+        for (at, node) in self.facts.problem.nodes.iter().enumerate() {
+            let place = self.judge.node(at).filter(|place| !place.present.is_empty());
+            let Some(place) = place else { continue };
+            let Some(proof) = proofs.get(&*node.name) else {
+                out.push(Violation::NodeUnproved { node: node.name.clone() });
+                continue;
+            };
+            let key = (*proof, place.room.clone(), place.present.clone());
+            let worth = match known.get(&key) {
+                Some(worth) => *worth,
+                None => match self.evaluator.worth(*proof, &place, &self.judge) {
+                    Ok(worth) => {
+                        let _new = known.insert(key, worth);
+                        worth
+                    }
+                    Err(unproved) => {
+                        let (place, proof) = (node.name.clone(), unproved.proof);
+                        out.push(Violation::WorthUnproved { place, proof });
+                        continue;
+                    }
+                },
+            };
+            self.take_off(Some(worth));
+        }
+    }
+}
+
+/// The bound that follows from what is proved in the certificate's units, and from what static pools'
+/// launches cost.
+fn bound(facts: &Facts<'_>, certificate: &Certificate, sum: i128, fixed: i128) -> Option<Price> {
+    let rest = i128::from(sum & ((1 << POINT) - 1) != 0);
+    let whole = (sum >> POINT).checked_add(rest)?.max(0).checked_add(fixed)?;
+    // Every plan's cost is a multiple of what all launches' costs are multiples of.
+    let step = common_step(facts, certificate)?;
+    let nanos = match whole.checked_rem(step) {
+        Some(0) | None => whole,
+        Some(above) => whole.checked_sub(above)?.checked_add(step)?,
+    };
+    Some(Price::from_nanos(nanos))
+}
+
+/// The greatest common divisor of what nodes cost that any pool could launch; 0 where that is nothing.
+fn common_step(facts: &Facts<'_>, certificate: &Certificate) -> Option<i128> {
+    let problem = facts.problem;
+    let mut step = 0_i128;
+    for kind in &problem.instance_types {
+        if !problem.node_pools.iter().any(|pool| lists(pool, &kind.name)) {
+            continue;
+        }
+        for offering in kind.offerings.iter().filter(|one| one.available) {
+            let mut other = offering.price.checked_add(certificate.node_fee)?.nanos();
+            while other != 0 {
+                (step, other) = (other, step.checked_rem(other)?);
+            }
+        }
+    }
+    Some(step)
+}

@@ -1,0 +1,282 @@
+//! Places for the pods of a certificate: launches and running nodes, with the room that they have and
+//! the pods that can be there.
+//!
+//! Thousands of offerings differ in nothing that any rule reads. So labels are cut down to the keys that
+//! matter, and what can be at a place with such labels is worked out once.
+
+use super::super::facts::{Facts, Group};
+use super::super::label::{self, NodeLabels};
+use super::super::node;
+use super::super::node_affinity::{NodeRules, could_all_hold};
+use super::super::requirement::{Condition, possible};
+use super::super::resource::{self, Amounts};
+use super::super::topology::{Kinds, needed_keys};
+use super::super::{anti_affinity, host_port, taint};
+use super::pods::{Ask, Counted, tolerates_soft};
+use crate::model::{InstanceType, NodePool, Offering, Pod, Requirement, Taint, well_known};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A node, running or to be launched.
+pub(super) struct Place<'a> {
+    /// What it has for pods, by the certificate's resources.
+    pub(super) room: Vec<i128>,
+    /// The pods that can be there, and how many of them at most.
+    pub(super) present: Vec<(usize, u32)>,
+    /// Of a launch, what it would be.
+    launch: Option<Launch<'a>>,
+}
+
+#[derive(Clone)]
+struct Launch<'a> {
+    pool: &'a NodePool,
+    instance_type: &'a InstanceType,
+    labels: NodeLabels<'a>,
+}
+
+/// What is left of a place when a label is known to meet a requirement, or not to.
+pub(super) enum Narrowed<'a> {
+    /// There is no such place.
+    Nowhere,
+    /// It is no different.
+    Same,
+    Other(Place<'a>),
+}
+
+/// What labels are told by: those that are known, and the pool and the type where some are open.
+type Known<'a> = (usize, Vec<(&'a str, &'a str)>, Option<usize>);
+
+/// What running nodes are told by: the name where it matters, labels, taints that count, all taints.
+type Outlook<'a> = (Option<&'a str>, Vec<(&'a str, &'a str)>, Vec<&'a Taint>, &'a [Taint]);
+
+/// What can be where.
+pub(super) struct Judge<'c, 'a> {
+    facts: &'c Facts<'a>,
+    resources: &'c [Arc<str>],
+    asks: &'c [Ask<'a>],
+    counted: &'c [Counted],
+    kinds: &'c Kinds,
+    /// The label keys that matter.
+    keys: BTreeSet<&'c str>,
+    /// Whether it matters which node it is.
+    named: bool,
+    /// What is on running nodes, by name.
+    bound: BTreeMap<&'a str, Vec<Group<'a>>>,
+    looks: BTreeMap<Known<'a>, usize>,
+    known: BTreeMap<(usize, usize), usize>,
+    places: Vec<Place<'a>>,
+    on_nodes: BTreeMap<Outlook<'a>, Vec<bool>>,
+}
+
+impl<'c, 'a> Judge<'c, 'a> {
+    pub(super) fn new(
+        facts: &'c Facts<'a>,
+        resources: &'c [Arc<str>],
+        (counted, asks): (&'c [Counted], &'c [Ask<'a>]),
+        kinds: &'c Kinds,
+    ) -> Self {
+        let mut keys: BTreeSet<&'c str> = BTreeSet::from([well_known::ZONE]);
+        let daemons = facts.problem.daemon_sets.iter();
+        let rules = asks.iter().map(|ask| ask.pod).chain(daemons).map(NodeRules::of);
+        keys.extend(rules.flat_map(NodeRules::keys).map(well_known::normalized));
+        let mut named = keys.contains(well_known::HOSTNAME);
+        for ask in asks {
+            let honoured = ask.honours.iter().flat_map(|term| &term.match_expressions);
+            keys.extend(honoured.map(|one| well_known::normalized(&one.key)));
+            keys.extend(needed_keys(ask.pod));
+            keys.extend(kinds.barred.get(ask.kind).into_iter().flatten().map(|(key, _)| &**key));
+            named |= NodeRules::of(ask.pod).reads_fields();
+            named |= ask.honours.iter().any(|term| !term.match_fields.is_empty());
+        }
+        Self {
+            facts,
+            resources,
+            asks,
+            counted,
+            kinds,
+            keys,
+            named,
+            bound: node::bound(facts),
+            looks: BTreeMap::new(),
+            known: BTreeMap::new(),
+            places: Vec::new(),
+            on_nodes: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn place(&self, id: usize) -> Option<&Place<'a>> {
+        self.places.get(id)
+    }
+
+    /// What a pool would launch with an offering; nothing where it can't.
+    pub(super) fn launch(
+        &mut self,
+        (at_pool, pool): (usize, &'a NodePool),
+        (at_type, instance_type): (usize, &'a InstanceType),
+        offering: &'a Offering,
+    ) -> Option<usize> {
+        let (mut labels, contradictions) =
+            label::of_launch(self.facts, pool, instance_type, offering);
+        if !contradictions.is_empty() {
+            return None;
+        }
+        let keys = &self.keys;
+        labels.known.retain(|key, _| keys.contains(key));
+        labels.open.retain(|key, _| keys.contains(key));
+        let known = labels.known.iter().map(|(key, value)| (*key, *value)).collect();
+        let open = (!labels.open.is_empty()).then_some(at_type);
+        let next = self.looks.len();
+        let look = *self.looks.entry((at_pool, known, open)).or_insert(next);
+        if let Some(id) = self.known.get(&(look, at_type)) {
+            return Some(*id);
+        }
+        let place = self.launched(&Launch { pool, instance_type, labels });
+        self.places.push(place);
+        let id = self.places.len().saturating_sub(1);
+        let _new = self.known.insert((look, at_type), id);
+        Some(id)
+    }
+
+    fn launched(&self, launch: &Launch<'a>) -> Place<'a> {
+        let Launch { pool, instance_type, labels } = launch;
+        let runs = |daemon: &&Pod| {
+            taint::untolerated(daemon, pool.taints.iter()).is_none()
+                && NodeRules::of(daemon).surely_hold(labels)
+        };
+        let daemons: Vec<&Pod> = self.facts.problem.daemon_sets.iter().filter(runs).collect();
+        let mut requests = Amounts::new();
+        daemons.iter().for_each(|daemon| resource::add(&mut requests, daemon, 1));
+        let allocatable = resource::allocatable(instance_type);
+        let room = self.room(&allocatable, &requests);
+        let can_be = |ask: &Ask<'a>| {
+            taint::untolerated(ask.pod, pool.taints.iter()).is_none()
+                && (!ask.untainted || tolerates_soft(ask.pod, pool.taints.iter()))
+                && !daemons.iter().any(|daemon| host_port::clashes(ask.pod, daemon))
+                && self.labels_could_suit(ask, labels)
+        };
+        let admitted: Vec<bool> = match resource::lacking(&requests, &allocatable).next() {
+            // No room for the daemons: nothing is launched there.
+            Some(_) => vec![false; self.asks.len()],
+            None => self.asks.iter().map(can_be).collect(),
+        };
+        let present = self.present(&room, &admitted, |pods| {
+            pods.weight.is_none_or(|weight| weight == pool.weight)
+        });
+        Place { room, present, launch: Some(launch.clone()) }
+    }
+
+    fn room(&self, allocatable: &Amounts<'_>, taken: &Amounts<'_>) -> Vec<i128> {
+        let of = |amounts: &Amounts<'_>, name: &str| amounts.get(name).copied().unwrap_or(0);
+        let names = self.resources.iter();
+        names.map(|name| of(allocatable, name).saturating_sub(of(taken, name))).collect()
+    }
+
+    /// The items of which some can be where there is so much room and such pods are admitted.
+    fn present(
+        &self,
+        room: &[i128],
+        admitted: &[bool],
+        may: impl Fn(&Counted) -> bool,
+    ) -> Vec<(usize, u32)> {
+        let items = self.counted.iter().enumerate();
+        let worthy = items.filter(|(_, pods)| pods.value > 0 && may(pods));
+        worthy
+            .filter(|(_, pods)| pods.asks.iter().any(|ask| admitted.get(*ask) == Some(&true)))
+            .filter_map(|(at, pods)| {
+                let most = u32::try_from(pods.fit(room, pods.count.into())).unwrap_or(u32::MAX);
+                (most > 0).then_some((at, most))
+            })
+            .collect()
+    }
+
+    /// Whether the labels of a place suit a pod, or could if those that are open were fixed for each of
+    /// its rules.
+    fn labels_could_suit(&self, ask: &Ask<'a>, labels: &NodeLabels<'a>) -> bool {
+        let rules = NodeRules::of(ask.pod);
+        let barred = self.kinds.barred.get(ask.kind).into_iter().flatten();
+        let barred = barred.map(|(key, values)| (&**key, Condition::none_of(values)));
+        let needed = needed_keys(ask.pod).map(|key| (key, Condition::exists()));
+        rules.could_hold(labels)
+            && rules.unreachable(labels).next().is_none()
+            && ask.honours.iter().all(|term| NodeRules::term_could_hold(term, labels))
+            && could_all_hold(barred.chain(needed), labels)
+    }
+
+    /// What is left of a place of which a label meets a requirement, or doesn't.
+    pub(super) fn narrowed(
+        &self,
+        place: &Place<'a>,
+        requirement: &'a Requirement,
+        meets: bool,
+    ) -> Narrowed<'a> {
+        // Nothing about a running node is open.
+        let Some(launch) = &place.launch else { return Narrowed::Same };
+        let key = well_known::normalized(&requirement.key);
+        let condition = Condition { negated: !meets, ..Condition::from(requirement) };
+        let mut launch = launch.clone();
+        match launch.labels.open.get_mut(key) {
+            Some(conditions) => {
+                conditions.push(condition);
+                match possible(conditions) {
+                    true => Narrowed::Other(self.launched(&launch)),
+                    false => Narrowed::Nowhere,
+                }
+            }
+            None => match condition.holds(launch.labels.state(key)) {
+                Some(false) => Narrowed::Nowhere,
+                _ => Narrowed::Same,
+            },
+        }
+    }
+
+    /// A running node.
+    pub(super) fn node(&mut self, at: usize) -> Option<Place<'a>> {
+        let (room, admitted) = self.on_node(at)?;
+        let present = self.present(&room, &admitted, |pods| !pods.beyond);
+        Some(Place { room, present, launch: None })
+    }
+
+    /// How many of all pods of an item a running node can take.
+    pub(super) fn room_for(&mut self, node: usize, pods: &Counted) -> u64 {
+        let Some((room, admitted)) = self.on_node(node) else { return 0 };
+        let admitted = pods.asks.iter().any(|ask| admitted.get(*ask) == Some(&true));
+        if admitted { pods.fit(&room, pods.available) } else { 0 }
+    }
+
+    /// What is free on a running node, and which pods it admits.
+    fn on_node(&mut self, at: usize) -> Option<(Vec<i128>, Vec<bool>)> {
+        let node = self.facts.problem.nodes.get(at).filter(|node| !node.deleting)?;
+        let bound = self.bound.get(&*node.name).map_or(&[][..], |groups| groups);
+        let mut taken = node::held_back(self.facts, node, bound);
+        bound.iter().for_each(|group| resource::add(&mut taken, group.pod, group.count));
+        let room = self.room(&resource::rounded_down(&node.allocatable), &taken);
+        let mut labels = label::of_node(node);
+        labels.known.retain(|key, _| self.keys.contains(key));
+        labels.name = Some(if self.named { &node.name } else { "" });
+        let known = labels.known.iter().map(|(key, value)| (*key, *value)).collect();
+        let taints = taint::of_node(self.facts, node);
+        let key = (labels.name, known, taints.clone(), &node.taints[..]);
+        let mut admitted = match self.on_nodes.get(&key) {
+            Some(admitted) => admitted.clone(),
+            None => {
+                let suits = |ask: &Ask<'a>| {
+                    taint::untolerated(ask.pod, taints.iter().copied()).is_none()
+                        && (!ask.untainted || tolerates_soft(ask.pod, node.taints.iter()))
+                        && self.labels_could_suit(ask, &labels)
+                };
+                let admitted: Vec<bool> = self.asks.iter().map(suits).collect();
+                let _new = self.on_nodes.insert(key, admitted.clone());
+                admitted
+            }
+        };
+        for (ask, admitted) in self.asks.iter().zip(&mut admitted).filter(|(_, yes)| **yes) {
+            let clashes = |group: &Group<'a>| {
+                host_port::clashes(ask.pod, group.pod)
+                    || anti_affinity::forbids(self.facts, ask.pod, group.pod)
+                    || anti_affinity::forbids(self.facts, group.pod, ask.pod)
+            };
+            *admitted = !bound.iter().any(clashes);
+        }
+        Some((room, admitted))
+    }
+}

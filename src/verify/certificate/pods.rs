@@ -1,0 +1,318 @@
+//! The pods of a certificate: that the plan has them, and what they ask for.
+
+use super::super::account::Placement;
+use super::super::facts::{Facts, Group};
+use super::super::node_affinity::{Answer, NodeRules};
+use super::super::site::Sites;
+use super::super::topology::Kinds;
+use super::super::violation::{Place, Violation};
+use super::super::{offering, resource, taint};
+use super::malformed;
+use crate::model::{Effect, HostPort, NodeSelectorTerm, Pod, Taint};
+use crate::plan::certificate::{Certificate, PodValue};
+use crate::plan::{Launch, LaunchPlan, LaunchSpec};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// The pods of one item of a certificate.
+pub(super) struct Counted {
+    /// The weight of pools whose launches may have them; `None`: of any.
+    pub(super) weight: Option<i32>,
+    pub(super) beyond: bool,
+    pub(super) count: u32,
+    /// How many there are of these in the plan, those of other items among them.
+    pub(super) available: u64,
+    pub(super) value: i128,
+    /// What each asks for at least, by the certificate's resources.
+    pub(super) request: Vec<i128>,
+    /// What they are like: each once.
+    pub(super) asks: Vec<usize>,
+    /// Whether no two of them share a node.
+    pub(super) alone: bool,
+}
+
+impl Counted {
+    /// How many of so many fit where there is so much room, and share a node.
+    pub(super) fn fit(&self, room: &[i128], count: u64) -> u64 {
+        let most = if self.alone { count.min(1) } else { count };
+        let asked = room.iter().zip(&self.request).filter(|(_, request)| **request > 0);
+        asked.fold(most, |most, (there, request)| {
+            let times = there.max(&0).checked_div(*request).unwrap_or(0);
+            most.min(u64::try_from(times).unwrap_or(u64::MAX))
+        })
+    }
+}
+
+/// Pods that no place tells apart.
+pub(super) struct Ask<'a> {
+    /// One of them.
+    pub(super) pod: &'a Pod,
+    /// Their kind as rules between pods have it.
+    pub(super) kind: usize,
+    /// Terms of preferred node affinity that their places honour.
+    pub(super) honours: Vec<&'a NodeSelectorTerm>,
+    /// Whether their places have no `PreferNoSchedule` taint that they don't tolerate.
+    pub(super) untainted: bool,
+}
+
+/// Pods of one entry that the plan has on launches of one weight, or binds, and that honour the same.
+struct Cell {
+    weight: Option<i32>,
+    honours: Rc<Honours>,
+    left: u64,
+}
+
+/// Which preferences about its node a pod of the plan honours.
+#[derive(Debug, Default, Eq, PartialEq)]
+struct Honours {
+    terms: Vec<u32>,
+    untainted: bool,
+}
+
+impl Honours {
+    fn include(&self, pods: &PodValue) -> bool {
+        pods.honours.iter().all(|term| self.terms.contains(term))
+            && (self.untainted || !pods.untainted)
+    }
+}
+
+/// Reports pods that the plan doesn't have, and says what all of them ask for.
+pub(super) fn check<'a>(
+    facts: &Facts<'a>,
+    sites: &mut Sites<'a>,
+    certificate: &Certificate,
+    (plan, placement): (&'a LaunchPlan, &Placement<'a>),
+    kinds: &Kinds,
+    out: &mut Vec<Violation>,
+) -> (Vec<Counted>, Vec<Ask<'a>>) {
+    let mut cells = cells(facts, sites, certificate, (plan, placement));
+    let mut asks = Asks { list: Vec::new(), known: BTreeMap::new() };
+    let mut counted: Vec<Counted> = Vec::with_capacity(certificate.pods.len());
+    let mut entries: Vec<Vec<usize>> = Vec::with_capacity(certificate.pods.len());
+    for (at, pods) in certificate.pods.iter().enumerate() {
+        if pods.value < 0 {
+            out.push(malformed(format!("pods[{at}].value")));
+        }
+        let mut of_pods = Vec::with_capacity(pods.entries.len());
+        for name in &pods.entries {
+            match facts.entry(name) {
+                Some((entry, pod)) if pod.node_name.is_none() => of_pods.push(entry),
+                _ => out.push(malformed(format!("pods[{at}].entries"))),
+            }
+        }
+        of_pods.sort_unstable();
+        of_pods.dedup();
+        counted.push(asks.count(facts, certificate, pods, &of_pods, kinds));
+        entries.push(of_pods);
+    }
+    // Those that can be taken from the fewest cells first, so that the others leave these to them.
+    let mut order: Vec<usize> = (0..counted.len()).collect();
+    let strictness = |pods: &PodValue| pods.honours.len().saturating_add(pods.untainted.into());
+    order.sort_by_key(|at| {
+        let pods = certificate.pods.get(*at);
+        pods.map(|pods| (!pods.beyond_running, std::cmp::Reverse(strictness(pods))))
+    });
+    for at in order {
+        let (Some(pods), Some(counted), Some(entries)) =
+            (certificate.pods.get(at), counted.get_mut(at), entries.get(at))
+        else {
+            continue;
+        };
+        let found = take(&mut cells, pods, entries);
+        counted.available = found;
+        // How many of them are beyond running nodes is looked at later.
+        if u64::from(pods.count) > found {
+            let counted = pods.count.into();
+            out.push(Violation::CertificatePods { pods: at, counted, found });
+        }
+    }
+    (counted, asks.list)
+}
+
+/// Takes so many pods from the cells that they can be of; how many there were. Of pods beyond running
+/// nodes it isn't known which they are, so all that they could be are taken.
+fn take(cells: &mut [Vec<Cell>], pods: &PodValue, entries: &[usize]) -> u64 {
+    let mut found = 0_u64;
+    for entry in entries {
+        let Some(cells) = cells.get_mut(*entry) else { continue };
+        let suits = |cell: &&mut Cell| cell.weight == pods.weight && cell.honours.include(pods);
+        for cell in cells.iter_mut().filter(suits) {
+            found = found.saturating_add(cell.left);
+            if pods.beyond_running {
+                cell.left = 0;
+            }
+        }
+    }
+    if pods.beyond_running {
+        return found;
+    }
+    let mut wanted = u64::from(pods.count);
+    for entry in entries {
+        let Some(cells) = cells.get_mut(*entry) else { continue };
+        // Cells lie in the order of how much they honour.
+        let suits = |cell: &&mut Cell| cell.weight == pods.weight && cell.honours.include(pods);
+        for cell in cells.iter_mut().filter(suits) {
+            let taken = cell.left.min(wanted);
+            cell.left = cell.left.saturating_sub(taken);
+            wanted = wanted.saturating_sub(taken);
+        }
+    }
+    found
+}
+
+/// By entry, the pods that the plan places, told apart by where they are and what they honour.
+fn cells<'a>(
+    facts: &Facts<'a>,
+    sites: &mut Sites<'a>,
+    certificate: &Certificate,
+    (plan, placement): (&'a LaunchPlan, &Placement<'a>),
+) -> Vec<Vec<Cell>> {
+    let mut cells: Vec<Vec<Cell>> = facts.problem.pods.iter().map(|_| Vec::new()).collect();
+    let mut add = |group: &Group<'a>, weight: Option<i32>, honours: Rc<Honours>| {
+        let Some(cells) = cells.get_mut(group.entry) else { return };
+        let same = |cell: &&mut Cell| cell.weight == weight && cell.honours == honours;
+        match cells.iter_mut().find(same) {
+            Some(cell) => cell.left = cell.left.saturating_add(group.count),
+            None => cells.push(Cell { weight, honours, left: group.count }),
+        }
+    };
+    let asked = certificate.pods.iter().any(|pods| pods.untainted || !pods.honours.is_empty());
+    let none = Rc::new(Honours::default());
+    let mut known: BTreeMap<(*const LaunchSpec, usize), Rc<Honours>> = BTreeMap::new();
+    for (launch, groups) in plan.launches.iter().zip(&placement.launches) {
+        let pool = facts.pool(&launch.spec.node_pool);
+        let weight = pool.map(|(_, pool)| pool.weight);
+        for group in groups {
+            let honours = match asked {
+                true => known
+                    .entry((Arc::as_ptr(&launch.spec), group.entry))
+                    .or_insert_with(|| Rc::new(on_launch(facts, sites, launch, group.pod))),
+                false => &none,
+            };
+            add(group, weight, honours.clone());
+        }
+    }
+    for (at, groups) in &placement.nodes {
+        let Some(node) = facts.problem.nodes.get(*at) else { continue };
+        let labels = super::super::label::of_node(node);
+        for group in groups {
+            let honours = match asked {
+                true => {
+                    let holds =
+                        |term: &NodeSelectorTerm| NodeRules::term(term, &labels) == Answer::Yes;
+                    Rc::new(honours(group.pod, holds, &node.taints))
+                }
+                false => none.clone(),
+            };
+            add(group, None, honours);
+        }
+    }
+    for cells in &mut cells {
+        cells.sort_by_key(|cell| (cell.honours.terms.len(), cell.honours.untainted));
+    }
+    cells
+}
+
+/// What a pod honours on a launch, whatever labels that are open there become.
+fn on_launch<'a>(
+    facts: &Facts<'a>,
+    sites: &mut Sites<'a>,
+    launch: &'a Launch,
+    pod: &Pod,
+) -> Honours {
+    let Some(pool) = facts.pool(&launch.spec.node_pool) else { return Honours::default() };
+    let choice = (&launch.spec.offering, &*launch.spec.labels);
+    // What is wrong with it has been said.
+    let mut said = Vec::new();
+    let site = offering::check(facts, sites, pool, choice, &Place::Launch(0), &mut said);
+    let Some(site) = site.and_then(|id| sites.get(id)) else { return Honours::default() };
+    let term = |term: &NodeSelectorTerm| NodeRules::term(term, &site.labels) == Answer::Yes;
+    honours(pod, term, &pool.1.taints)
+}
+
+fn honours(pod: &Pod, holds: impl Fn(&NodeSelectorTerm) -> bool, taints: &[Taint]) -> Honours {
+    let kept = preferred(pod).enumerate().filter(|(_, term)| holds(term));
+    Honours {
+        terms: kept.filter_map(|(at, _)| u32::try_from(at).ok()).collect(),
+        untainted: tolerates_soft(pod, taints.iter()),
+    }
+}
+
+/// Whether a pod tolerates every taint that is merely to be avoided.
+pub(super) fn tolerates_soft<'t>(pod: &Pod, mut taints: impl Iterator<Item = &'t Taint>) -> bool {
+    taints.all(|one| one.effect != Effect::PreferNoSchedule || taint::is_tolerated(pod, one))
+}
+
+/// The terms of a pod's preferred node affinity.
+fn preferred(pod: &Pod) -> impl Iterator<Item = &NodeSelectorTerm> {
+    let affinity = pod.affinity.as_deref().into_iter();
+    affinity.flat_map(|rules| &rules.node_affinity.preferred).map(|wish| &wish.preference)
+}
+
+/// What pods are told by: their kind, their ports, and what they honour.
+type Key<'c, 'a> = (usize, &'a [HostPort], &'c [u32], bool);
+
+struct Asks<'c, 'a> {
+    list: Vec<Ask<'a>>,
+    known: BTreeMap<Key<'c, 'a>, usize>,
+}
+
+impl<'c, 'a> Asks<'c, 'a> {
+    /// What an item's pods ask for.
+    fn count(
+        &mut self,
+        facts: &Facts<'a>,
+        certificate: &Certificate,
+        pods: &'c PodValue,
+        entries: &[usize],
+        kinds: &Kinds,
+    ) -> Counted {
+        let mut request: Option<Vec<i128>> = None;
+        let mut asks = Vec::new();
+        for entry in entries {
+            // Of entries without a kind the plan places nothing.
+            let (Some(pod), Some(kind)) =
+                (facts.problem.pods.get(*entry), kinds.of_entry.get(entry))
+            else {
+                continue;
+            };
+            let mut amounts = resource::Amounts::new();
+            resource::add(&mut amounts, pod, 1);
+            let amount = |name: &Arc<str>| amounts.get(&**name).copied().unwrap_or(0);
+            let own = certificate.resources.iter().map(amount);
+            match &mut request {
+                None => request = Some(own.collect()),
+                Some(least) => {
+                    least.iter_mut().zip(own).for_each(|(least, own)| *least = own.min(*least));
+                }
+            }
+            let key = (*kind, &pod.host_ports[..], &pods.honours[..], pods.untainted);
+            let next = self.list.len();
+            let ask = *self.known.entry(key).or_insert(next);
+            if ask == next {
+                let terms: Vec<&NodeSelectorTerm> = preferred(pod).collect();
+                let honours = pods.honours.iter().filter_map(|at| terms.get(*at as usize).copied());
+                self.list.push(Ask {
+                    pod,
+                    kind: *kind,
+                    honours: honours.collect(),
+                    untainted: pods.untainted,
+                });
+            }
+            asks.push(ask);
+        }
+        asks.sort_unstable();
+        asks.dedup();
+        Counted {
+            weight: pods.weight,
+            beyond: pods.beyond_running,
+            count: pods.count,
+            available: 0,
+            value: pods.value,
+            request: request.unwrap_or_else(|| vec![0; certificate.resources.len()]),
+            asks,
+            alone: false,
+        }
+    }
+}

@@ -1,0 +1,441 @@
+//! What the pods on a node are worth at most, by a proof.
+//!
+//! A proof is a tree, written down as a list in which one refers to others before it. It is walked through
+//! case by case with the numbers of pods that each case leaves possible; the worst case counts. The walk
+//! keeps its own stack, so a deep tree does no harm, and its steps are counted, so a list in which many
+//! refer to the same does none either.
+
+use super::apart::Apart;
+use super::place::{Judge, Narrowed, Place};
+use super::pods::Counted;
+use crate::plan::certificate::{Certificate, WorthProof};
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::rc::Rc;
+
+/// How many steps all proofs together may take, beyond one look at each proof for each place: a step is a
+/// product.
+const MOST_STEPS: u64 = 1 << 33;
+
+/// The most amounts of a resource that are tried.
+const MOST_AMOUNTS: usize = 1 << 22;
+
+/// A proof that proves nothing of a place, by its position.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unproved {
+    pub(super) proof: usize,
+}
+
+/// Finds what places are worth.
+pub(super) struct Evaluator<'c, 'a> {
+    certificate: &'a Certificate,
+    counted: &'c [Counted],
+    /// For each item, the groups that it is in and what one of it counts for.
+    groups: Vec<Vec<(usize, u32)>>,
+    apart: Apart<'c, 'a>,
+    /// For each item, whether it may keep others off.
+    keeps_off: Vec<bool>,
+    /// For each item, how many are there at least in the case at hand; those of which there are any.
+    low: BTreeMap<usize, u32>,
+    /// For each item, how many are there at most.
+    high: Vec<u32>,
+    steps_left: u64,
+}
+
+/// What is to be done next.
+enum Step<'p, 'a> {
+    /// Look at a proof.
+    Look(u32),
+    /// From now on there are at least so many of an item.
+    Low(usize, u32),
+    /// From now on there are at most so many.
+    High(usize, u32),
+    /// From now on the place is this.
+    Place(PlaceRef<'p, 'a>, Vec<u32>),
+}
+
+/// A place as it is, or as a case makes it.
+#[derive(Clone)]
+enum PlaceRef<'p, 'a> {
+    Whole(&'p Place<'a>),
+    Case(Rc<Place<'a>>),
+}
+
+impl<'a> Deref for PlaceRef<'_, 'a> {
+    type Target = Place<'a>;
+
+    fn deref(&self) -> &Place<'a> {
+        match self {
+            Self::Whole(place) => place,
+            Self::Case(place) => place,
+        }
+    }
+}
+
+impl<'c, 'a> Evaluator<'c, 'a> {
+    pub(super) fn new(
+        certificate: &'a Certificate,
+        counted: &'c [Counted],
+        apart: Apart<'c, 'a>,
+    ) -> Self {
+        let mut groups: Vec<Vec<(usize, u32)>> = counted.iter().map(|_| Vec::new()).collect();
+        for (at, group) in certificate.groups.iter().enumerate() {
+            for (pod, each) in &group.pods {
+                if let Some(list) = groups.get_mut(*pod as usize) {
+                    list.push((at, *each));
+                }
+            }
+        }
+        Self {
+            certificate,
+            counted,
+            groups,
+            keeps_off: counted.iter().map(|pods| apart.may_keep_off(pods)).collect(),
+            apart,
+            low: BTreeMap::new(),
+            high: counted.iter().map(|_| 0).collect(),
+            steps_left: MOST_STEPS,
+        }
+    }
+
+    /// What the pods that can be at a place are worth together at most.
+    pub(super) fn worth(
+        &mut self,
+        proof: u32,
+        place: &Place<'a>,
+        judge: &Judge<'_, 'a>,
+    ) -> Result<i128, Unproved> {
+        self.low.clear();
+        for (pods, most) in &place.present {
+            self.set_high(*pods, *most);
+        }
+        // One look at every kind of pods is what any proof is granted.
+        self.steps_left = self.steps_left.saturating_add(self.price_of_a_look(place));
+        let worth = self.walk(proof, place, judge);
+        for (pods, _) in &place.present {
+            self.set_high(*pods, 0);
+        }
+        worth
+    }
+
+    fn set_high(&mut self, pods: usize, most: u32) {
+        if let Some(high) = self.high.get_mut(pods) {
+            *high = most;
+        }
+    }
+
+    fn high(&self, pods: usize) -> u32 {
+        self.high.get(pods).copied().unwrap_or(0)
+    }
+
+    fn low(&self, pods: usize) -> u32 {
+        self.low.get(&pods).copied().unwrap_or(0)
+    }
+
+    /// Products in one look at a place.
+    fn price_of_a_look(&self, place: &Place<'a>) -> u64 {
+        let kinds = u64::try_from(place.present.len()).unwrap_or(u64::MAX);
+        let each = u64::try_from(self.certificate.resources.len()).unwrap_or(u64::MAX);
+        kinds.saturating_add(1).saturating_mul(each.saturating_add(2))
+    }
+
+    fn walk(
+        &mut self,
+        proof: u32,
+        place: &Place<'a>,
+        judge: &Judge<'_, 'a>,
+    ) -> Result<i128, Unproved> {
+        let mut place = PlaceRef::Whole(place);
+        let mut worst = 0_i128;
+        let mut steps = vec![Step::Look(proof)];
+        while let Some(step) = steps.pop() {
+            let at = match step {
+                Step::Low(pods, 0) => {
+                    let _former = self.low.remove(&pods);
+                    continue;
+                }
+                Step::Low(pods, least) => {
+                    let _former = self.low.insert(pods, least);
+                    continue;
+                }
+                Step::High(pods, most) => {
+                    self.set_high(pods, most);
+                    continue;
+                }
+                Step::Place(other, most) => {
+                    for ((pods, _), most) in other.present.iter().zip(most) {
+                        self.set_high(*pods, most);
+                    }
+                    place = other;
+                    continue;
+                }
+                Step::Look(at) => at as usize,
+            };
+            let unproved = Unproved { proof: at };
+            let proof = self.certificate.proofs.get(at).ok_or(unproved)?;
+            self.spend(1).ok_or(unproved)?;
+            match proof {
+                WorthProof::Priced { resources, groups } => {
+                    self.spend(self.price_of_a_look(&place)).ok_or(unproved)?;
+                    let left = self.left(&place).ok_or(unproved)?;
+                    if !left.is_impossible() {
+                        let worth = self.priced(&place, &left, resources, groups);
+                        worst = worst.max(worth.ok_or(unproved)?);
+                    }
+                }
+                WorthProof::Table { resource } => {
+                    self.spend(self.price_of_a_look(&place)).ok_or(unproved)?;
+                    let left = self.left(&place).ok_or(unproved)?;
+                    if !left.is_impossible() {
+                        let worth = self.table(&place, &left, *resource as usize);
+                        worst = worst.max(worth.ok_or(unproved)?);
+                    }
+                }
+                WorthProof::Full { resource } => {
+                    let left = self.left(&place).ok_or(unproved)?;
+                    let free = left.free.get(*resource as usize);
+                    if !left.contradiction && free.is_none_or(|free| *free >= 0) {
+                        return Err(unproved);
+                    }
+                }
+                WorthProof::Crowded { group } => {
+                    let left = self.left(&place).ok_or(unproved)?;
+                    let open = left.open.get(*group as usize);
+                    if !left.contradiction && open.is_none_or(|open| *open >= 0) {
+                        return Err(unproved);
+                    }
+                }
+                WorthProof::Split { pod, count, fewer, more } => {
+                    let pods = *pod as usize;
+                    let (low, high) = (self.low(pods), self.high(pods));
+                    let below = count.saturating_sub(1);
+                    steps.push(Step::Low(pods, low));
+                    if high >= *count {
+                        steps.push(Step::Look(*more));
+                        steps.push(Step::Low(pods, low.max(*count)));
+                    }
+                    steps.push(Step::High(pods, high));
+                    if low <= below {
+                        steps.push(Step::Look(*fewer));
+                        steps.push(Step::High(pods, high.min(below)));
+                    }
+                }
+                WorthProof::Apart { pod, other, without_pod, without_other } => {
+                    for (pods, without) in [(*pod, *without_pod), (*other, *without_other)] {
+                        let pods = pods as usize;
+                        steps.push(Step::High(pods, self.high(pods)));
+                        if self.low(pods) == 0 {
+                            steps.push(Step::Look(without));
+                            steps.push(Step::High(pods, 0));
+                        }
+                    }
+                }
+                WorthProof::Label { requirement, meets, fails } => {
+                    let now: Vec<u32> =
+                        place.present.iter().map(|(pods, _)| self.high(*pods)).collect();
+                    for (holds, next) in [(true, *meets), (false, *fails)] {
+                        // Working out what is there then costs more than a look.
+                        let price = self.price_of_a_look(&place).saturating_mul(64);
+                        self.spend(price).ok_or(unproved)?;
+                        match judge.narrowed(&place, requirement, holds) {
+                            Narrowed::Nowhere => {}
+                            Narrowed::Same => steps.push(Step::Look(next)),
+                            Narrowed::Other(other) => {
+                                let (case, most) = self.within(&place, other);
+                                steps.push(Step::Place(place.clone(), now.clone()));
+                                steps.push(Step::Look(next));
+                                steps.push(Step::Place(case, most));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        Ok(worst)
+    }
+
+    /// A case of a place, and how many of each item can be there: no more than in the place itself.
+    fn within<'p>(&self, whole: &Place<'a>, mut other: Place<'a>) -> (PlaceRef<'p, 'a>, Vec<u32>) {
+        let there: BTreeMap<usize, u32> = other.present.iter().copied().collect();
+        let present: Vec<(usize, u32)> = whole
+            .present
+            .iter()
+            .map(|(pods, _)| (*pods, there.get(pods).copied().unwrap_or(0).min(self.high(*pods))))
+            .collect();
+        let most = present.iter().map(|(_, most)| *most).collect();
+        other.present = present;
+        (PlaceRef::Case(Rc::new(other)), most)
+    }
+
+    fn spend(&mut self, steps: u64) -> Option<()> {
+        self.steps_left = self.steps_left.checked_sub(steps)?;
+        Some(())
+    }
+
+    /// What the pods that must be there leave; nothing where a number is too large.
+    fn left(&mut self, place: &Place<'a>) -> Option<Left> {
+        let mut left = Left {
+            contradiction: self.low.iter().any(|(pods, low)| *low > self.high(*pods)),
+            free: place.room.iter().map(|there| (*there).max(0)).collect(),
+            open: self.certificate.groups.iter().map(|group| group.most.into()).collect(),
+            most: Vec::new(),
+        };
+        for (pods, low) in &self.low {
+            let (counted, low) = (self.counted.get(*pods)?, i128::from(*low));
+            for (free, request) in left.free.iter_mut().zip(&counted.request) {
+                *free = free.checked_sub(request.checked_mul(low)?)?;
+            }
+            for (group, each) in self.groups.get(*pods)? {
+                let open = left.open.get_mut(*group)?;
+                *open = open.checked_sub(low.checked_mul(i128::from(*each))?)?;
+            }
+        }
+        if left.is_impossible() {
+            return Some(left);
+        }
+        let there: Vec<usize> = self.low.keys().copied().collect();
+        for (pods, _) in &place.present {
+            let (low, high) = (self.low(*pods), self.high(*pods));
+            let more = if self.is_kept_off(*pods, &there) {
+                0
+            } else {
+                self.more(*pods, high.saturating_sub(low), &left)?
+            };
+            left.most.push(low.saturating_add(more));
+        }
+        Some(left)
+    }
+
+    /// How many more pods of an item there can be, at most this many.
+    fn more(&self, pods: usize, most: u32, left: &Left) -> Option<u32> {
+        let counted = self.counted.get(pods)?;
+        let asked = left.free.iter().zip(&counted.request).map(|(free, each)| (*free, *each));
+        let in_groups = self.groups.get(pods)?.iter();
+        let in_groups =
+            in_groups.map(|(group, each)| Some((*left.open.get(*group)?, i128::from(*each))));
+        let mut more = i128::from(most);
+        for pair in asked.map(Some).chain(in_groups) {
+            let (left, each) = pair?;
+            if each > 0 {
+                more = more.min(left.checked_div(each)?);
+            }
+        }
+        u32::try_from(more.max(0)).ok()
+    }
+
+    /// Whether pods of an item are kept off by others, or by pods of their own.
+    fn is_kept_off(&mut self, pods: usize, there: &[usize]) -> bool {
+        let keeps_off = |pods: usize| self.keeps_off.get(pods) == Some(&true);
+        let may = keeps_off(pods);
+        let others: Vec<usize> =
+            there.iter().copied().filter(|other| may || keeps_off(*other)).collect();
+        others.into_iter().any(|other| match (self.counted.get(pods), self.counted.get(other)) {
+            (Some(one), Some(two)) => self.apart.are_apart(one, two),
+            _ => false,
+        })
+    }
+
+    /// What a place is worth at these prices; nothing where a number is too large.
+    fn priced(
+        &self,
+        place: &Place<'a>,
+        left: &Left,
+        resources: &[i128],
+        groups: &[i128],
+    ) -> Option<i128> {
+        let mut worth = 0_i128;
+        for (price, there) in resources.iter().zip(&place.room) {
+            worth = worth.checked_add(price.checked_mul((*there).max(0))?)?;
+        }
+        for (price, group) in groups.iter().zip(&self.certificate.groups) {
+            worth = worth.checked_add(price.checked_mul(group.most.into())?)?;
+        }
+        for ((pods, _), most) in place.present.iter().zip(&left.most) {
+            let counted = self.counted.get(*pods)?;
+            let mut beyond = counted.value;
+            for (price, request) in resources.iter().zip(&counted.request) {
+                beyond = beyond.checked_sub(price.checked_mul(*request)?)?;
+            }
+            for (group, each) in self.groups.get(*pods)? {
+                let price = groups.get(*group).copied().unwrap_or(0);
+                beyond = beyond.checked_sub(price.checked_mul(i128::from(*each))?)?;
+            }
+            let times = if beyond > 0 { *most } else { self.low(*pods) };
+            worth = worth.checked_add(beyond.checked_mul(times.into())?)?;
+        }
+        Some(worth)
+    }
+
+    /// The best that can be made of one resource; nothing where a number is too large, or there is too
+    /// much of it to try all amounts.
+    fn table(&mut self, place: &Place<'a>, left: &Left, resource: usize) -> Option<i128> {
+        let free = *left.free.get(resource)?;
+        // What is there in any case, and what costs nothing of it.
+        let mut worth = 0_i128;
+        let mut choices: Vec<(i128, i128, u32)> = Vec::new();
+        let mut unit = 0_i128;
+        for ((pods, _), most) in place.present.iter().zip(&left.most) {
+            let counted = self.counted.get(*pods)?;
+            let (request, low) = (*counted.request.get(resource)?, self.low(*pods));
+            let sure = if request > 0 { low } else { *most };
+            worth = worth.checked_add(counted.value.checked_mul(sure.into())?)?;
+            let more = most.saturating_sub(low);
+            if request > 0 && more > 0 {
+                choices.push((request, counted.value, more));
+                let (mut one, mut other) = (unit, request);
+                while other != 0 {
+                    (one, other) = (other, one.checked_rem(other)?);
+                }
+                unit = one;
+            }
+        }
+        if choices.is_empty() {
+            return Some(worth);
+        }
+        let amounts = usize::try_from(free.checked_div(unit)?).ok()?;
+        if amounts >= MOST_AMOUNTS {
+            return None;
+        }
+        // By amount, the best of the choices so far that takes no more.
+        let mut best = vec![0_i128; amounts.saturating_add(1)];
+        for (request, value, more) in choices {
+            let each = usize::try_from(request.checked_div(unit)?).ok()?;
+            // So many as 1, 2, 4, … and a rest make up each number.
+            let (mut lot, mut rest) = (1_u32, more);
+            while rest > 0 {
+                let times = lot.min(rest);
+                rest = rest.saturating_sub(times);
+                lot = lot.saturating_mul(2);
+                self.spend(u64::try_from(best.len()).ok()?)?;
+                let gain = value.checked_mul(times.into())?;
+                let Some(taken) = each.checked_mul(times as usize) else { continue };
+                for amount in (taken..best.len()).rev() {
+                    let before = best.get(amount.saturating_sub(taken)).copied()?;
+                    let with = before.checked_add(gain)?;
+                    if let Some(now) = best.get_mut(amount) {
+                        *now = with.max(*now);
+                    }
+                }
+            }
+        }
+        worth.checked_add(best.last().copied()?)
+    }
+}
+
+/// What the pods that must be there leave.
+struct Left {
+    /// Whether there are to be more of some item than there can be.
+    contradiction: bool,
+    /// By resource; below zero where they ask for more than there is.
+    free: Vec<i128>,
+    /// By group; below zero where they count for more than it allows.
+    open: Vec<i128>,
+    /// For each item that can be there, how many there are at most, those that must be there among them.
+    most: Vec<u32>,
+}
+
+impl Left {
+    fn is_impossible(&self) -> bool {
+        self.contradiction || self.free.iter().chain(&self.open).any(|left| *left < 0)
+    }
+}
