@@ -219,8 +219,8 @@ impl<'p> Solver<'p> {
                 let stop = || options.stop.now();
                 let mut work =
                     refine::Work { rounds: limits.rounds, attempts: limits.attempts, stop: &stop };
-                refine::refine(&context, &mut packed, &mut work);
-                pack::assemble(&context, &packed)
+                let proved = refine::refine(&context, &mut packed, &mut work);
+                pack::assemble(&context, &packed, proved)
             }
         };
         let launched: usize = plan.launches().iter().map(|launch| launch.pods().len()).sum();

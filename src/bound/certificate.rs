@@ -44,6 +44,7 @@ pub(crate) struct Pods {
     pub(crate) honours: Vec<u32>,
     pub(crate) untainted: bool,
     pub(crate) beyond_running: bool,
+    pub(crate) per_node: Option<u32>,
     pub(crate) count: u32,
     pub(crate) value: i128,
 }
@@ -118,6 +119,7 @@ impl Draft {
             honours: pods.honours.clone(),
             untainted: pods.untainted,
             beyond_running: pods.beyond_running,
+            per_node: pods.per_node,
             count: pods.count,
             value: pods.value,
         });

@@ -72,10 +72,10 @@ pub(crate) fn prove(compiled: &Compiled<'_>, claim: &Claim<'_>) -> Proved {
 }
 
 /// Running nodes that are alike.
-struct Standing<'c> {
-    nodes: Vec<NodeId>,
+pub(crate) struct Standing<'c> {
+    pub(crate) nodes: Vec<NodeId>,
     /// By resource, what is free on each.
-    free: &'c [i64],
+    pub(crate) free: &'c [i64],
     /// The host ports of its pods.
     ports: &'c Bits,
     admits: &'c Bits,
@@ -84,7 +84,8 @@ struct Standing<'c> {
 }
 
 impl<'c> Standing<'c> {
-    fn of(compiled: &'c Compiled<'_>) -> Vec<Self> {
+    /// The running nodes of a problem whose classes are its kinds.
+    pub(crate) fn of(compiled: &'c Compiled<'_>) -> Vec<Self> {
         let mut crowded: BTreeMap<NodeId, Vec<KindId>> = BTreeMap::new();
         for (node, kind) in &compiled.crowded {
             crowded.entry(*node).or_default().push(*kind);
@@ -109,7 +110,7 @@ impl<'c> Standing<'c> {
     }
 
     /// How many pods of a class one of the nodes can take, whatever else is planned.
-    fn takes(&self, compiled: &Compiled<'_>, id: ClassId) -> u32 {
+    pub(crate) fn takes(&self, compiled: &Compiled<'_>, id: ClassId) -> u32 {
         let class = &compiled.classes[id];
         let crowded = || self.crowded.binary_search(&KindId::from_index(id.index())).is_ok();
         let admitted = self.admits.contains(class.row.index()) || crowded();
@@ -165,6 +166,7 @@ impl Maker<'_, '_> {
             honours: Vec::new(),
             untainted: false,
             beyond_running: false,
+            per_node: None,
             count: demand.count,
             value,
         }

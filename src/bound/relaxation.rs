@@ -135,42 +135,16 @@ impl Relaxation {
     }
 
     /// What one pod of each demand is worth, in billionths per hour.
-    pub(crate) fn values(&self, compiled: &Compiled<'_>, demands: &[Demand]) -> Vec<f64> {
-        let mut values = vec![0.0; demands.len()];
+    pub(crate) fn values(&self, compiled: &Compiled<'_>, demands: &[Demand]) -> Vec<i128> {
+        let mut values = vec![0_i128; demands.len()];
         for (inequality, price) in self.inequalities.iter().zip(&self.shares) {
-            let price = price.share as f64 / price.scale as f64 * self.highest as f64 / ONE as f64;
-            if price == 0.0 {
+            let price = price.share.saturating_mul(self.highest) / price.scale;
+            if price == 0 {
                 continue;
             }
-            match inequality.kind {
-                Kind::Room { set, dim } => {
-                    let family = &self.market.families[set];
-                    let sets = self.asked.sets.iter();
-                    let inside: Vec<bool> = sets.map(|set| family.includes(&set.columns)).collect();
-                    for (at, demand) in demands.iter().enumerate() {
-                        if inside[self.asked.set_of[at]] {
-                            let request = compiled.classes[demand.class].request[dim];
-                            values[at] += price * request as f64;
-                        }
-                    }
-                }
-                Kind::Slots { class } => {
-                    for (at, demand) in demands.iter().enumerate() {
-                        if demand.class == class {
-                            values[at] += price;
-                        }
-                    }
-                }
-                Kind::Quota { place } => {
-                    for (class, each) in &compiled.quotas[place].classes {
-                        for (at, demand) in demands.iter().enumerate() {
-                            if demand.class == *class {
-                                values[at] += price * f64::from(*each);
-                            }
-                        }
-                    }
-                }
-                Kind::Reservation { .. } => {}
+            for (demand, each) in self.counted(compiled, demands, inequality) {
+                let worth = price.saturating_mul(each.into()) >> POINT;
+                values[demand] = values[demand].saturating_add(worth);
             }
         }
         values

@@ -14,8 +14,13 @@ use crate::plan::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Makes the plan of a packing.
-pub(crate) fn assemble<'p>(whole: &Context<'_, 'p>, packed: &Packed<'p>) -> LaunchPlan {
+/// Makes the plan of a packing; with the bound that was proved of it already, where that is better than
+/// the cheap one.
+pub(crate) fn assemble<'p>(
+    whole: &Context<'_, 'p>,
+    packed: &Packed<'p>,
+    proved: Option<Proved>,
+) -> LaunchPlan {
     let context = &Context { compiled: packed.compiled(whole.compiled), ..*whole };
     let (compiled, state) = (context.compiled, &packed.state);
     let mut names: IdVec<KindId, Names<'_>> =
@@ -51,7 +56,7 @@ pub(crate) fn assemble<'p>(whole: &Context<'_, 'p>, packed: &Packed<'p>) -> Laun
             .then_with(|| one.pods.first().cmp(&other.pods.first()))
     });
     bindings.sort_unstable();
-    let (cost, certificate) = cost(whole, compiled, state, &launches);
+    let (cost, certificate) = cost(whole, compiled, state, &launches, proved);
     LaunchPlan {
         bindings,
         unschedulable: unschedulable(whole, packed, &mut names),
@@ -148,6 +153,7 @@ fn cost(
     packed: &Compiled<'_>,
     state: &State,
     launches: &[Launch],
+    proved: Option<Proved>,
 ) -> (Cost, Option<Arc<Certificate>>) {
     let (context, compiled) = (whole, whole.compiled);
     let prices: i128 = launches.iter().map(|launch| launch.spec.offering.price.nanos()).sum();
@@ -180,6 +186,10 @@ fn cost(
     let Proved { bound, certificate } = match launches {
         [] => Proved::default(),
         _ => prove(compiled, &claim),
+    };
+    let (bound, certificate) = match proved {
+        Some(proved) if proved.bound > bound => (proved.bound, proved.certificate),
+        _ => (bound, certificate),
     };
     let bound = bound.min(total);
     let proof = match bound {

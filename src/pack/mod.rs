@@ -36,7 +36,6 @@ pub(crate) use choose::Packed;
 pub(crate) use fill::Node;
 pub(crate) use right_size::right_size;
 pub(crate) use running::{alike, room as room_of};
-pub(crate) use specify::chosen;
 pub(crate) use state::{Context, Group, Place, Room, State};
 
 use crate::compile::{ClassId, Compiled};
@@ -49,7 +48,7 @@ use std::collections::BTreeSet;
 
 /// Plans for the pending pods, cheaply.
 pub(crate) fn plan(context: &Context<'_, '_>) -> LaunchPlan {
-    assemble(context, &packed(context))
+    assemble(context, &packed(context), None)
 }
 
 /// Packs the pending pods, cheaply.
@@ -59,7 +58,7 @@ pub(crate) fn packed<'p>(context: &Context<'_, 'p>) -> Packed<'p> {
 
 /// Plans without looking at prices until the end: the baseline to compare with.
 pub(crate) fn plan_first_fit(context: &Context<'_, '_>) -> LaunchPlan {
-    assemble(context, &choose::choose(context, first_fit::pack))
+    assemble(context, &choose::choose(context, first_fit::pack), None)
 }
 
 /// With more classes than this, searching is no style of its own: too few nodes would be searched.

@@ -7,7 +7,7 @@
 //! competes for nodes by itself, the values are scaled and rounded such that for every bin there is a
 //! proof in integers that it holds no more than it costs (`prove`). Running nodes cost nothing: prices of
 //! their resources say what they can hold, and that is subtracted. What results is a
-//! [`Certificate`], which anyone can check against the problem.
+//! certificate, which anyone can check against the problem.
 //!
 //! *Cost.* A few searches of each bin.
 
@@ -15,10 +15,10 @@ use super::claim::Claims;
 use super::instance::{Bin, Instance, Prices, Site, Source};
 use super::prove::{Kind, Proof, certify, scale};
 use crate::bound::certificate::{Draft, Pods, Proofs, common_step};
-use crate::bound::{Proved, standing};
-use crate::compile::{Id, IdVec, KindId};
+use crate::bound::{Proved, Standing};
+use crate::compile::{ClassId, Compiled, Id};
 use crate::parallel;
-use crate::plan::certificate::{Certificate, Group, POINT, WorthProof};
+use crate::plan::certificate::{Group, POINT, WorthProof};
 use std::collections::BTreeMap;
 
 /// A billionth, in the units of a certificate.
@@ -34,7 +34,10 @@ fn whole(amount: f64) -> i128 {
 const STEPS: u32 = 20_000;
 
 /// The bound that prices prove; `None` where they prove nothing.
+///
+/// `kinds` is the problem with a class for each kind.
 pub(super) fn certified(
+    kinds: &Compiled<'_>,
     claims: &Claims<'_>,
     instance: &Instance<'_, '_>,
     prices: &Prices,
@@ -43,7 +46,8 @@ pub(super) fn certified(
     let fee = instance.context.fee;
     let mut draft = Draft { fee, ..Draft::default() };
     let mut supplies = vec![0_i128; instance.supplies.len()];
-    for ((supply, price), slot) in instance.supplies.iter().zip(&prices.supplies).zip(&mut supplies) {
+    for ((supply, price), slot) in instance.supplies.iter().zip(&prices.supplies).zip(&mut supplies)
+    {
         *slot = whole(*price);
         match supply.source {
             Source::Limit(pool, at) if *slot > 0 => draft.limits.push((pool, at, *slot)),
@@ -81,7 +85,7 @@ pub(super) fn certified(
         let offers = column.offers.iter().chain(&column.dominated);
         draft.offers.extend(offers.map(|offer| (*offer, proof)));
     }
-    nodes(claims, instance, &values, &publisher, &mut draft)?;
+    nodes(kinds, claims, instance, &values, &publisher, &mut draft)?;
     let bound = draft.bound(compiled, common_step(compiled, fee))?;
     (bound > 0).then(|| Proved { bound, certificate: Some(draft.certificate(compiled)) })
 }
@@ -122,7 +126,8 @@ fn scaled<'i>(
     let mut proofs = Vec::with_capacity(instance.bins.len());
     for (bins, certified) in parts.into_iter().zip(certified) {
         let certified = certified?;
-        for ((at, of_items), proof) in bins.into_iter().zip(certified.values).zip(certified.proofs) {
+        for ((at, of_items), proof) in bins.into_iter().zip(certified.values).zip(certified.proofs)
+        {
             for (demand, value) in instance.bins[at].items.iter().zip(of_items) {
                 values[*demand as usize] = value;
             }
@@ -142,7 +147,9 @@ struct Publisher<'a> {
 impl Publisher<'_> {
     fn publish(&self, bin: &Bin, proof: &Proof, proofs: &mut Proofs) -> Option<u32> {
         let published = match proof {
-            Proof::Priced { resources, groups } => self.leaf(bin, resources.clone(), groups),
+            Proof::Priced { resources, groups } => {
+                self.leaf(resources.clone(), &bin.groups, groups)
+            }
             Proof::Table { resource } => {
                 WorthProof::Table { resource: u32::try_from(*resource).ok()? }
             }
@@ -160,10 +167,10 @@ impl Publisher<'_> {
         Some(proofs.number(published))
     }
 
-    /// Prices of resources, and of a bin's groups.
-    fn leaf(&self, bin: &Bin, mut resources: Vec<i128>, of_bin: &[i128]) -> WorthProof {
+    /// Prices of resources, and of the groups with these numbers.
+    fn leaf(&self, mut resources: Vec<i128>, numbers: &[u32], prices: &[i128]) -> WorthProof {
         let mut groups = vec![0; self.groups];
-        for (group, price) in bin.groups.iter().zip(of_bin) {
+        for (group, price) in numbers.iter().zip(prices) {
             groups[*group as usize] = *price;
         }
         for prices in [&mut resources, &mut groups] {
@@ -177,6 +184,7 @@ impl Publisher<'_> {
 
 /// What running nodes can hold at most, by prices of their resources.
 fn nodes(
+    kinds: &Compiled<'_>,
     claims: &Claims<'_>,
     instance: &Instance<'_, '_>,
     values: &[i128],
@@ -191,10 +199,11 @@ fn nodes(
         }
     }
     let floats: Vec<f64> = values.iter().map(|value| *value as f64 / ONE).collect();
-    for alike in standing(compiled) {
+    for alike in Standing::of(kinds) {
         let mut held: Vec<(usize, u32)> = Vec::new();
         for (at, claim) in claims.list.iter().enumerate().filter(|(at, _)| values[*at] > 0) {
-            let most = alike.takes(compiled, at, claim.kind).min(claims.counts[at]);
+            let class = ClassId::from_index(claim.kind.index());
+            let most = alike.takes(kinds, class).min(claims.counts[at]);
             if most > 0 {
                 held.push((at, most));
             }
@@ -219,7 +228,7 @@ fn nodes(
             let beyond = values[at].checked_sub(asked.fold(0, i128::saturating_add))?;
             worth = worth.checked_add(beyond.max(0).checked_mul(most.into())?)?;
         }
-        let proof = draft.proofs.number(publisher.priced(resources));
+        let proof = draft.proofs.number(publisher.leaf(resources, &[], &[]));
         draft.nodes.extend(alike.nodes.iter().map(|node| (*node, proof, worth)));
     }
     draft.nodes.sort_unstable();

@@ -13,7 +13,7 @@ use crate::bound::Demand;
 use crate::compile::{
     Bits, Class, ClassId, Compiled, Id, IdVec, KindId, Over, RowId, Rows, Spread,
 };
-use crate::pack::{Context, Group, Packed, Place, chosen};
+use crate::pack::{Context, Packed, Place};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Pods of one kind of which other plans must keep the same.
@@ -44,39 +44,31 @@ impl<'p> Claims<'p> {
         let whole = context.compiled;
         let mut counts: BTreeMap<Claim, u32> = BTreeMap::new();
         let inner = Context { compiled: packed.compiled(whole), ..*context };
-        let offers = chosen(&inner, &packed.state);
-        for (group, offer) in packed.state.groups.iter().zip(offers) {
-            let sites: Vec<(usize, u32)> = match (&group.place, offer) {
-                (Place::Launch(column), Some(offer)) => {
-                    let pool = inner.compiled.columns[*column].pool;
+        for group in &packed.state.groups {
+            let weight = match group.place {
+                Place::Launch(column) => {
+                    let column = &inner.compiled.columns[column];
                     // Static pools' nodes are launched by every plan, and hold what they hold.
-                    if whole.pools[pool].fixed.is_some() {
+                    if whole.pools[column.pool].fixed.is_some() {
                         continue;
                     }
-                    vec![(whole.site_of_offer(offer), group.times)]
+                    Some(column.weight)
                 }
-                (Place::Launch(_), None) => continue,
-                (Place::Running(nodes), _) => {
-                    nodes.iter().map(|node| (whole.site_of_node(*node), 1)).collect()
-                }
-            };
-            let weight = match group.place {
-                Place::Launch(column) => Some(inner.compiled.columns[column].weight),
                 Place::Running(_) => None,
             };
             for (class, count) in &group.items {
-                if inner.compiled.classes[*class].guest {
+                let class = &inner.compiled.classes[*class];
+                if class.guest {
                     continue;
                 }
-                for (kind, each) in &inner.compiled.classes[*class].parts {
-                    for (site, times) in &sites {
-                        let claim = Claim::at(context, *kind, weight, *site);
-                        *counts.entry(claim).or_insert(0) += each * count * times;
-                    }
+                let sites = &inner.compiled.rows[class.row];
+                for (kind, each) in &class.parts {
+                    let claim = Claim::of(context, *kind, weight, sites);
+                    *counts.entry(claim).or_insert(0) += each * count * group.times;
                 }
             }
         }
-        let most = crowds(inner.compiled, &packed.state.groups);
+        let most = crowds(inner.compiled);
         let (list, counts): (Vec<Claim>, Vec<u32>) = counts.into_iter().unzip();
         let per_node: Vec<Option<u32>> =
             list.iter().map(|claim| cap(context, claim.kind, &most)).collect();
@@ -97,21 +89,25 @@ impl<'p> Claims<'p> {
 }
 
 impl Claim {
-    /// What a pod of a kind keeps at a site.
-    fn at(context: &Context<'_, '_>, kind: KindId, weight: Option<i32>, site: usize) -> Self {
+    /// What a pod of a kind keeps wherever it is among the sites that its class may go to.
+    fn of(context: &Context<'_, '_>, kind: KindId, weight: Option<i32>, sites: &Bits) -> Self {
         let base = context.compiled;
         let mut claim = Self { kind, weight, terms: Vec::new(), untainted: false };
-        if context.wishful {
-            for (at, (_, term)) in (0..).zip(&base.wishes.terms[kind]) {
-                let holds = |atom: &usize| base.grounds.holds[*atom].contains(site);
-                if !term.is_empty() && term.iter().all(holds) {
-                    claim.terms.push(at);
-                }
-            }
-            let list = tolerations(base, kind);
-            claim.untainted = base.wishes.disliked.get(list).copied().unwrap_or(false)
-                && base.wishes.untainted[list].contains(site);
+        let list = tolerations(base, kind);
+        let disliked = base.wishes.disliked.get(list).copied().unwrap_or(false);
+        if !context.wishful || base.wishes.terms[kind].is_empty() && !disliked {
+            return claim;
         }
+        let mut sites = sites.clone();
+        sites.and(&base.usable);
+        sites.and(&of_weight(base, weight));
+        for (at, (_, term)) in (0..).zip(&base.wishes.terms[kind]) {
+            let holds = |atom: &usize| base.grounds.holds[*atom].includes(&sites);
+            if !term.is_empty() && term.iter().all(holds) {
+                claim.terms.push(at);
+            }
+        }
+        claim.untainted = disliked && base.wishes.untainted[list].includes(&sites);
         claim
     }
 
@@ -126,34 +122,38 @@ impl Claim {
         if self.untainted {
             sites.and(&base.wishes.untainted[tolerations(base, self.kind)]);
         }
-        if let Some(weight) = self.weight {
-            for (offer, of) in base.offers.iter() {
-                if base.pools[of.pool].weight != weight {
-                    sites.remove(base.site_of_offer(offer));
-                }
-            }
-        }
+        sites.and(&of_weight(base, self.weight));
         sites
     }
+}
+
+/// Running nodes, and what pools of a weight launch.
+fn of_weight(base: &Compiled<'_>, weight: Option<i32>) -> Bits {
+    let mut sites = Bits::all(base.sites());
+    if let Some(weight) = weight {
+        for (offer, of) in base.offers.iter() {
+            if base.pools[of.pool].weight != weight {
+                sites.remove(base.site_of_offer(offer));
+            }
+        }
+    }
+    sites
 }
 
 fn tolerations(base: &Compiled<'_>, kind: KindId) -> usize {
     base.grounds.rules.sets()[base.kinds[kind].rules].tolerations
 }
 
-/// For each kind, the most of its pods that any node of a plan holds.
-fn crowds(compiled: &Compiled<'_>, groups: &[Group]) -> BTreeMap<KindId, u32> {
+/// For each kind, how many of its pods a node may hold as the packer sees it.
+fn crowds(compiled: &Compiled<'_>) -> BTreeMap<KindId, u32> {
     let mut most = BTreeMap::new();
-    for group in groups {
-        let mut here: BTreeMap<KindId, u32> = BTreeMap::new();
-        for (class, count) in &group.items {
-            for (kind, each) in &compiled.classes[*class].parts {
-                *here.entry(*kind).or_insert(0) += each * count;
-            }
-        }
-        for (kind, count) in here {
-            let slot = most.entry(kind).or_insert(0);
-            *slot = count.max(*slot);
+    for class in compiled.classes.values() {
+        let caps = class.caps.iter().map(|(cap, each)| compiled.caps[*cap].most / (*each).max(1));
+        let of_class = caps.min().unwrap_or(u32::MAX).min(class.per_node);
+        for (kind, each) in &class.parts {
+            let slot = most.entry(*kind).or_insert(0);
+            // Classes of a kind that count for one cap share it; others could meet on a node.
+            *slot = of_class.saturating_mul(*each).max(*slot);
         }
     }
     most
@@ -169,7 +169,7 @@ fn cap(context: &Context<'_, '_>, kind: KindId, most: &BTreeMap<KindId, u32>) ->
     };
     let skews = topology.rules[kind].spreads.iter().filter(kept);
     let caps = skews.map(|spread| u32::try_from(spread.max_skew.max(1)).unwrap_or(u32::MAX));
-    let held = most.get(&kind).copied().unwrap_or(0);
+    let held = most.get(&kind).copied().unwrap_or(u32::MAX);
     caps.filter(|cap| held <= *cap).min()
 }
 

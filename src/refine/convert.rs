@@ -10,13 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A packing with what may be packed anew told apart from what stays.
 ///
 /// Launches of one weight are packed anew at a time, so that no pod changes to a pool of another weight.
-/// Running nodes take part where all launches have one weight.
+/// What is on running nodes stays there: it costs nothing.
 #[derive(Debug)]
 pub(super) struct Movable {
     /// What each placed pod asks for, by class.
     pub(super) demands: Vec<Demand>,
     weight: i32,
-    alone: bool,
 }
 
 impl Movable {
@@ -32,9 +31,9 @@ impl Movable {
             .collect()
     }
 
-    /// The launches from pools of a weight, with running nodes where these launches are `alone`.
-    pub(super) fn of(compiled: &Compiled<'_>, state: &State, weight: i32, alone: bool) -> Self {
-        let mut movable = Self { demands: Vec::new(), weight, alone };
+    /// The launches from pools of a weight.
+    pub(super) fn of(compiled: &Compiled<'_>, state: &State, weight: i32) -> Self {
+        let mut movable = Self { demands: Vec::new(), weight };
         let mut counts: BTreeMap<ClassId, u32> = BTreeMap::new();
         for group in state.groups.iter().filter(|group| movable.takes(compiled, group)) {
             for (class, count) in &group.items {
@@ -60,7 +59,7 @@ impl Movable {
                 let column = &compiled.columns[column];
                 column.weight == self.weight && compiled.pools[column.pool].fixed.is_none()
             }
-            Place::Running(_) => self.alone,
+            Place::Running(_) => false,
         }
     }
 }

@@ -381,9 +381,8 @@ impl<'c, 'p> Instance<'c, 'p> {
             kept.iter().map(of_item).collect()
         };
         let groups = (0..).zip(&rules.groups).filter_map(|(number, group)| {
-            let there = |(demand, each): &(u32, u32)| {
-                place.get(demand).map(|at| (*at, i64::from(*each)))
-            };
+            let there =
+                |(demand, each): &(u32, u32)| place.get(demand).map(|at| (*at, i64::from(*each)));
             let members: Vec<(u32, i64)> = group.members.iter().filter_map(there).collect();
             let used = group.cap.zip(room.node).map_or(0, |(cap, node)| {
                 let used = &compiled.caps[cap].used;

@@ -15,7 +15,7 @@
 //! ([`claim`]). Where both are the same problem it is solved once.
 //!
 //! *Why it is right.* No plan is returned that costs more or places less than the greedy one, keeps fewer
-//! rules of weight, or honours less. The bound is proved anew in integers from prices that
+//! rules of weight, or honours less. The bound is proved anew in integers ([`certify`]) from prices that
 //! nobody needs to trust.
 //!
 //! *Anytime.* Work is counted in rounds and attempts; between any two of them the caller may stop it. The
@@ -23,6 +23,7 @@
 //!
 //! References: Gilmore and Gomory 1961; Lübbecke and Desrosiers 2005; Shaw 1998.
 
+mod certify;
 mod claim;
 mod convert;
 mod generate;
@@ -34,7 +35,7 @@ mod rows;
 mod ruin;
 mod simplex;
 
-use crate::bound::Relaxation;
+use crate::bound::{Proved, Relaxation};
 use crate::compile::NodeId;
 use crate::pack::{Context, Packed};
 use claim::Claims;
@@ -77,8 +78,12 @@ impl Work<'_> {
     }
 }
 
-/// Improves a packing and its bound.
-pub(crate) fn refine(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &mut Work<'_>) {
+/// Improves a packing; the bound that was proved meanwhile, if any.
+pub(crate) fn refine(
+    context: &Context<'_, '_>,
+    packed: &mut Packed<'_>,
+    work: &mut Work<'_>,
+) -> Option<Proved> {
     let claims = Claims::of(context, packed);
     let outer = Context { compiled: &claims.compiled, ..*context };
     let running: Vec<NodeId> = outer.compiled.nodes.ids().collect();
@@ -87,17 +92,18 @@ pub(crate) fn refine(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &
     let compiled = packed.compiled(context.compiled);
     let inner = Context { compiled, ..*context };
     let weights = Movable::weights(compiled, &packed.state);
-    let alone = weights.len() == 1;
-    let mut plans: Vec<Plan> = Vec::new();
+    let mut plans: Vec<Plan<'_, '_>> = Vec::new();
     for weight in weights.into_iter().rev() {
-        let movable = Movable::of(compiled, &packed.state, weight, alone);
-        let standing = if alone { &running[..] } else { &[] };
-        let instance = Instance::new(&inner, movable.demands.clone(), standing);
+        let movable = Movable::of(compiled, &packed.state, weight);
+        let instance = Instance::new(&inner, movable.demands.clone(), &[]);
         let known = convert::patterns(&instance, &movable, &packed.state);
-        plans.push(Plan { movable, instance, known, standing });
+        plans.push(Plan { movable, instance, known });
     }
     let mut seekers: Vec<Seeker<'_, '_, '_>> = plans.iter().map(Seeker::new).collect();
     for (number, own) in STAGES.into_iter().enumerate() {
+        if number > 0 && (work.stop)() {
+            break;
+        }
         stage(&mut bound, number, own, work);
         for seeker in &mut seekers {
             seeker.stage(number, own, work);
@@ -113,7 +119,15 @@ pub(crate) fn refine(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &
             state = better;
         }
     }
+    // Beside what static pools launch, which may hold anything, nothing more is claimed.
+    let fixed = context.compiled.pools.values().any(|pool| pool.fixed.is_some_and(|n| n > 0));
+    let proved = if fixed {
+        None
+    } else {
+        certify::certified(context.compiled, &claims, &whole, &bound.best)
+    };
     packed.state = state;
+    proved
 }
 
 /// A generator with the prices of the cheap bound.
@@ -126,6 +140,7 @@ fn started<'i, 'c, 'p>(
     let fee = instance.context.fee;
     let relaxation = Relaxation::new(compiled, &instance.demands, running, fee);
     let values = relaxation.values(compiled, &instance.demands);
+    let values = values.into_iter().map(|value| value as f64).collect();
     Generator::new(instance, patterns, values, STAGES[0], Care { close: 1e-3, steps: 2_000 })
 }
 
@@ -155,12 +170,11 @@ fn stage(
 }
 
 /// The launches of one weight, to be packed anew.
-struct Plan<'c, 'p, 'r> {
+struct Plan<'c, 'p> {
     movable: Movable,
     instance: Instance<'c, 'p>,
     /// What the packing has.
     known: Vec<(instance::Pattern, u32)>,
-    standing: &'r [NodeId],
 }
 
 /// The search for a better plan.
@@ -171,13 +185,13 @@ struct Seeker<'i, 'c, 'p> {
 }
 
 impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
-    fn new(plan: &'i Plan<'c, 'p, '_>) -> Self {
+    fn new(plan: &'i Plan<'c, 'p>) -> Self {
         let mut best = Draft::new(&plan.instance);
         for (pattern, times) in &plan.known {
             let _bought = best.buy(&plan.instance, pattern, *times);
         }
         let patterns = plan.known.iter().map(|(pattern, _)| pattern.clone());
-        let generator = started(&plan.instance, plan.standing, patterns);
+        let generator = started(&plan.instance, &[], patterns);
         Self { generator, ruin: None, best }
     }
 

@@ -132,6 +132,7 @@ fn read_pods(cursor: Cursor<'_>) -> Option<PodValue> {
         "honours",
         "untainted",
         "beyondRunning",
+        "perNode",
         "count",
         "value",
     ]);
@@ -141,6 +142,7 @@ fn read_pods(cursor: Cursor<'_>) -> Option<PodValue> {
         honours: fields.optional("honours", numbers).unwrap_or_default(),
         untainted: fields.optional("untainted", boolean).unwrap_or_default(),
         beyond_running: fields.optional("beyondRunning", boolean).unwrap_or_default(),
+        per_node: fields.optional("perNode", whole),
         count: fields.required("count", whole).unwrap_or_default(),
         value: fields.required("value", amount).unwrap_or_default(),
     })
@@ -153,6 +155,7 @@ fn write_pods(pods: &PodValue) -> Value<'_> {
         .unless_empty("honours", write_numbers(&pods.honours))
         .unless("untainted", false, pods.untainted)
         .unless("beyondRunning", false, pods.beyond_running)
+        .option("perNode", pods.per_node)
         .field("count", pods.count)
         .field("value", write_amount(pods.value))
         .into()

@@ -105,6 +105,9 @@ pub struct PodValue {
     /// that the plan has of these entries, this weight and so on, running nodes can take so few that
     /// `count` are left.
     pub beyond_running: bool,
+    /// How many of these share a node at most, where a spread over hosts says so: one that must be kept, or
+    /// one that is only wished for and that the plan keeps to on each of its nodes.
+    pub per_node: Option<u32>,
     /// How many of these are counted.
     pub count: u32,
     /// What each of these is worth, not below zero.

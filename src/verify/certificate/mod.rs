@@ -19,6 +19,7 @@
 //! all, to cost no less than the pool's cheapest offering, and to hold pods for nothing.
 
 mod apart;
+mod crowd;
 mod place;
 mod pods;
 mod worth;
@@ -112,7 +113,7 @@ fn check_groups(
         let mut most = 0_u64;
         for (pod, each) in &group.pods {
             if let Some(pods) = counted.get(*pod as usize) {
-                let together = if pods.alone { 1 } else { u64::from(pods.count) };
+                let together = pods.together().min(pods.count.into());
                 most = most.max(u64::from(*each).saturating_mul(together));
             }
             members.push(*pod as usize);

@@ -7,7 +7,7 @@ use super::super::site::Sites;
 use super::super::topology::Kinds;
 use super::super::violation::{Place, Violation};
 use super::super::{offering, resource, taint};
-use super::malformed;
+use super::{crowd, malformed};
 use crate::model::{Effect, HostPort, NodeSelectorTerm, Pod, Taint};
 use crate::plan::certificate::{Certificate, PodValue};
 use crate::plan::{Launch, LaunchPlan, LaunchSpec};
@@ -30,12 +30,20 @@ pub(super) struct Counted {
     pub(super) asks: Vec<usize>,
     /// Whether no two of them share a node.
     pub(super) alone: bool,
+    /// How many share a node at most, for the sake of a spread over hosts.
+    pub(super) per_node: Option<u32>,
 }
 
 impl Counted {
+    /// How many of them share a node at most.
+    pub(super) fn together(&self) -> u64 {
+        let spread = u64::from(self.per_node.unwrap_or(u32::MAX));
+        if self.alone { spread.min(1) } else { spread }
+    }
+
     /// How many of so many fit where there is so much room, and share a node.
     pub(super) fn fit(&self, room: &[i128], count: u64) -> u64 {
-        let most = if self.alone { count.min(1) } else { count };
+        let most = count.min(self.together());
         let asked = room.iter().zip(&self.request).filter(|(_, request)| **request > 0);
         asked.fold(most, |most, (there, request)| {
             let times = there.max(&0).checked_div(*request).unwrap_or(0);
@@ -103,6 +111,11 @@ pub(super) fn check<'a>(
         }
         of_pods.sort_unstable();
         of_pods.dedup();
+        if let Some(most) = pods.per_node
+            && !crowd::is_kept(facts, pods, &of_pods, most, placement)
+        {
+            out.push(malformed(format!("pods[{at}].perNode")));
+        }
         counted.push(asks.count(facts, certificate, pods, &of_pods, kinds));
         entries.push(of_pods);
     }
@@ -313,6 +326,7 @@ impl<'c, 'a> Asks<'c, 'a> {
             request: request.unwrap_or_else(|| vec![0; certificate.resources.len()]),
             asks,
             alone: false,
+            per_node: pods.per_node,
         }
     }
 }
