@@ -103,18 +103,33 @@ fn is_guest(whole: &Compiled<'_>, kind: KindId) -> bool {
 /// Arranges and packs.
 ///
 /// Where preferences may be given up, for the sake of pods or of money, what comes out without any of
-/// them is looked at too.
+/// them is looked at too. Where they have a price this is done in two ways: with preferences taken up
+/// where they pay, and as if there were none. Taking one up may be a step forward from which the search
+/// for other cells ends at a worse place than it would have otherwise, and no price may make a plan
+/// dearer than that.
 pub(crate) fn choose<'p>(context: &Context<'_, 'p>, pack: Pack) -> Packed<'p> {
-    let best = choose_one(context, pack);
+    let mut best = choose_one(context, pack);
     let whole = context.compiled;
-    let (short, priced) = (best.short(whole), context.wish_price.is_some());
-    if !context.wishful || short == 0 && !priced {
+    if !context.wishful {
         return best;
     }
-    let other = choose_one(&Context { wishful: false, ..*context }, pack);
-    let better =
-        if priced { other.rank(context) < best.rank(context) } else { other.short(whole) < short };
-    if better { other } else { best }
+    let without = Context { wishful: false, ..*context };
+    if context.wish_price.is_none() {
+        let short = best.short(whole);
+        if short > 0 {
+            let other = choose_one(&without, pack);
+            return if other.short(whole) < short { other } else { best };
+        }
+        return best;
+    }
+    let free = Context { wishful: false, wish_price: None, ..*context };
+    for other in [without, free] {
+        let other = choose_one(&other, pack);
+        if other.rank(context) < best.rank(context) {
+            best = other;
+        }
+    }
+    best
 }
 
 fn choose_one<'p>(context: &Context<'_, 'p>, pack: Pack) -> Packed<'p> {

@@ -38,7 +38,8 @@ mod spread;
 
 use super::state::Context;
 use crate::compile::{
-    Bits, Class, ClassId, Compiled, Id, IdVec, KeyId, KindId, Over, SelectionId, Topology,
+    Bits, Class, ClassId, Compiled, Id, IdVec, KeyId, KindId, OfferId, Over, SelectionId, Topology,
+    fits,
 };
 use crate::explain::Cause;
 use cell::Cell;
@@ -261,10 +262,25 @@ impl<'p> Arranger<'_, 'p> {
             for (_, sites) in banned.iter().filter(|(of, _)| **of != kind) {
                 row.and_not(sites);
             }
-            if cell::holds_any(self, self.class(kind), &row) {
+            // A pool of higher weight goes before keeping out of a domain.
+            if cell::holds_any(self, self.class(kind), &row)
+                && self.top_weight(kind, &row) == self.top_weight(kind, self.row(kind))
+            {
                 let _new = self.rows.insert(kind, row);
             }
         }
+    }
+
+    /// The highest weight of a pool by which one of these sites could hold a pod of a kind.
+    fn top_weight(&self, kind: KindId, sites: &Bits) -> Option<i32> {
+        let (compiled, class) = (self.compiled, self.class(kind));
+        let offers = sites.iter().take_while(|site| *site < compiled.offers.len());
+        let offers = offers.map(|site| &compiled.offers[OfferId::from_index(site)]);
+        let open = offers.filter(|offer| {
+            offer.available
+                && fits(&compiled.shapes[offer.shape].allocatable, &class.request, 1) > 0
+        });
+        open.map(|offer| compiled.pools[offer.pool].weight).max()
     }
 
     fn is_wishful(&self, kind: KindId) -> bool {
