@@ -30,8 +30,10 @@ fn whole(amount: f64) -> i128 {
     (amount.max(0.0) * ONE).floor() as i128
 }
 
-/// Steps of each search for an over-estimate or a proof.
-const STEPS: u32 = 20_000;
+/// Steps of each search for an over-estimate.
+const STEPS: u32 = 50_000;
+/// Steps of each search for a proof: a proof in integers is found a little later than what it shows.
+const PROOF_STEPS: u32 = 4 * STEPS;
 
 /// The bound that prices prove; `None` where they prove nothing.
 ///
@@ -121,7 +123,7 @@ fn scaled<'i>(
                 Kind { sack: &bin.sack, values, limit }
             })
             .collect();
-        certify(&kinds, scale(&kinds, STEPS).min(1.0), STEPS)
+        certify(&kinds, scale(&kinds, STEPS).min(1.0), PROOF_STEPS)
     });
     let mut proofs = Vec::with_capacity(instance.bins.len());
     for (bins, certified) in parts.into_iter().zip(certified) {

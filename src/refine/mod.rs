@@ -156,7 +156,7 @@ fn stage(
             return false;
         }
         if own >= MANY || generator.is_whole() {
-            generator.care = Care { close: 1e-5, steps: 20_000 };
+            generator.care = Care { close: 1e-5, steps: 50_000 };
         }
         generator.deepen(own);
     }
