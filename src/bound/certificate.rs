@@ -106,15 +106,30 @@ impl Draft {
         }
     }
 
-    /// The certificate.
-    pub(crate) fn certificate(mut self, compiled: &Compiled<'_>) -> Certificate {
+    /// The certificate. `entries` names those of a kind ("namespace/name") of which the plan places any
+    /// pod; it is asked once for each kind.
+    pub(crate) fn certificate(
+        mut self,
+        compiled: &Compiled<'_>,
+        entries: &mut dyn FnMut(KindId) -> Vec<Arc<str>>,
+    ) -> Certificate {
         let problem = compiled.problem;
-        let mut entries: BTreeMap<KindId, Vec<Arc<str>>> = BTreeMap::new();
+        let mut uses: BTreeMap<KindId, (usize, Vec<Arc<str>>)> = BTreeMap::new();
+        for pods in &self.pods {
+            let new = || (0, entries(pods.kind));
+            uses.entry(pods.kind).or_insert_with(new).0 += 1;
+        }
+        // A kind may have a million entries: who uses them last gets the list itself.
+        let mut names = |kind: KindId| match uses.get_mut(&kind) {
+            Some((1, names)) => std::mem::take(names),
+            Some((uses, names)) => {
+                *uses -= 1;
+                names.clone()
+            }
+            None => Vec::new(),
+        };
         let pods = self.pods.iter().map(|pods| PodValue {
-            entries: entries
-                .entry(pods.kind)
-                .or_insert_with(|| entry_names(compiled, pods.kind))
-                .clone(),
+            entries: names(pods.kind),
             weight: pods.weight,
             honours: pods.honours.clone(),
             untainted: pods.untainted,
@@ -264,20 +279,6 @@ fn question(
         };
         (inside.len() < variants.len()).then(|| (vec![requirement], inside))
     })
-}
-
-/// "namespace/name" of a kind's entries.
-fn entry_names(compiled: &Compiled<'_>, kind: KindId) -> Vec<Arc<str>> {
-    let mut text = String::new();
-    let name = |entry: &u32| {
-        let pod = &compiled.problem.pods[*entry as usize];
-        text.clear();
-        text.push_str(&pod.namespace);
-        text.push('/');
-        text.push_str(&pod.name);
-        Arc::from(&*text)
-    };
-    compiled.kinds[kind].entries.iter().map(name).collect()
 }
 
 /// What a pool's cheapest offer costs, without fees.

@@ -13,6 +13,7 @@ use super::relaxation::{Demand, Relaxation, given};
 use crate::compile::{Bits, ClassId, Compiled, Id, KindId, NodeId, PoolId, fits};
 use crate::plan::certificate::{Certificate, Group, POINT, WorthProof};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A lower bound and why it is one.
 #[derive(Debug, Default)]
@@ -37,8 +38,13 @@ pub(crate) struct Claim<'a> {
 
 /// A lower bound on the cost of all plans that place the same pods, on pools of the same weights.
 ///
-/// The problem's classes are its kinds as they are.
-pub(crate) fn prove(compiled: &Compiled<'_>, claim: &Claim<'_>) -> Proved {
+/// The problem's classes are its kinds as they are; `entries` names those of a kind, and is asked once for
+/// each.
+pub(crate) fn prove(
+    compiled: &Compiled<'_>,
+    claim: &Claim<'_>,
+    entries: &mut dyn FnMut(KindId) -> Vec<Arc<str>>,
+) -> Proved {
     let standing = Standing::of(compiled);
     let demand = |((kind, weight), count): (&(KindId, Option<i32>), &u32)| {
         let class = ClassId::from_index(kind.index());
@@ -65,7 +71,7 @@ pub(crate) fn prove(compiled: &Compiled<'_>, claim: &Claim<'_>) -> Proved {
     let best = bounds.reduce(|best, other| if other.0 > best.0 { other } else { best });
     match best {
         Some((bound, draft)) if bound > 0 => {
-            Proved { bound, certificate: Some(draft.certificate(compiled)) }
+            Proved { bound, certificate: Some(draft.certificate(compiled, entries)) }
         }
         _ => Proved::default(),
     }

@@ -56,7 +56,8 @@ pub(crate) fn assemble<'p>(
             .then_with(|| one.pods.first().cmp(&other.pods.first()))
     });
     bindings.sort_unstable();
-    let (cost, certificate) = cost(whole, compiled, state, &launches, proved);
+    let mut entries = |kind: KindId| std::mem::take(&mut names[kind].named);
+    let (cost, certificate) = cost(whole, compiled, state, &launches, proved, &mut entries);
     LaunchPlan {
         bindings,
         unschedulable: unschedulable(whole, packed, &mut names),
@@ -99,11 +100,14 @@ struct Names<'c> {
     compiled: &'c Compiled<'c>,
     entries: &'c [u32],
     next_replica: u32,
+    /// The names of entries of which some pod has been named.
+    named: Vec<Arc<str>>,
 }
 
 impl<'c> Names<'c> {
     fn of(compiled: &'c Compiled<'_>, kind: KindId) -> Self {
-        Self { compiled, entries: &compiled.kinds[kind].entries, next_replica: 0 }
+        let entries = &compiled.kinds[kind].entries;
+        Self { compiled, entries, next_replica: 0, named: Vec::with_capacity(entries.len()) }
     }
 
     fn take(&mut self, count: u32) -> Vec<Arc<str>> {
@@ -116,10 +120,17 @@ impl<'c> Names<'c> {
             name.push('/');
             name.push_str(&pod.name);
             if pod.replicas > 1 {
+                if self.next_replica == 0 {
+                    self.named.push(name.as_str().into());
+                }
                 name.push('-');
                 name.push_str(&self.next_replica.to_string());
+                names.push(name.into());
+            } else {
+                let name: Arc<str> = name.into();
+                self.named.push(name.clone());
+                names.push(name);
             }
-            names.push(name.into());
             self.next_replica += 1;
             if self.next_replica >= pod.replicas {
                 self.entries = others;
@@ -148,12 +159,14 @@ fn unschedulable<'p>(
 /// What the launches cost, and the least that launches for the same pods could, with the proof.
 ///
 /// The bound is that of the kinds as they are: wherever an arrangement puts them is one of their places.
+/// `entries` are the names of a kind's entries of which the plan places any pod; it is asked once.
 fn cost(
     whole: &Context<'_, '_>,
     packed: &Compiled<'_>,
     state: &State,
     launches: &[Launch],
     proved: Option<Proved>,
+    entries: &mut dyn FnMut(KindId) -> Vec<Arc<str>>,
 ) -> (Cost, Option<Arc<Certificate>>) {
     let (context, compiled) = (whole, whole.compiled);
     let prices: i128 = launches.iter().map(|launch| launch.spec.offering.price.nanos()).sum();
@@ -185,7 +198,7 @@ fn cost(
     let claim = Claim { counts: &counts, fixed: &fixed, fee: context.fee };
     let Proved { bound, certificate } = match launches {
         [] => Proved::default(),
-        _ => prove(compiled, &claim),
+        _ => prove(compiled, &claim, entries),
     };
     let (bound, certificate) = match proved {
         Some(proved) if proved.bound > bound => (proved.bound, proved.certificate),

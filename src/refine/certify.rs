@@ -16,10 +16,11 @@ use super::instance::{Bin, Instance, Prices, Site, Source};
 use super::prove::{Kind, Proof, certify, scale};
 use crate::bound::certificate::{Draft, Pods, Proofs, common_step};
 use crate::bound::{Proved, Standing};
-use crate::compile::{ClassId, Compiled, Id};
+use crate::compile::{ClassId, Compiled, Id, KindId};
 use crate::parallel;
 use crate::plan::certificate::{Group, POINT, WorthProof};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A billionth, in the units of a certificate.
 const ONE: f64 = (1_u64 << POINT) as f64;
@@ -89,7 +90,16 @@ pub(super) fn certified(
     }
     nodes(kinds, claims, instance, &values, &publisher, &mut draft)?;
     let bound = draft.bound(compiled, common_step(compiled, fee))?;
-    (bound > 0).then(|| Proved { bound, certificate: Some(draft.certificate(compiled)) })
+    let mut entries = |kind: KindId| entries(compiled, kind);
+    (bound > 0)
+        .then(|| Proved { bound, certificate: Some(draft.certificate(compiled, &mut entries)) })
+}
+
+/// "namespace/name" of a kind's entries.
+fn entries(compiled: &Compiled<'_>, kind: KindId) -> Vec<Arc<str>> {
+    let pods = compiled.kinds[kind].entries.iter();
+    let pods = pods.map(|entry| &compiled.problem.pods[*entry as usize]);
+    pods.map(|pod| format!("{}/{}", pod.namespace, pod.name).into()).collect()
 }
 
 /// Values in whole numbers, and for each bin that can be launched the proof that it holds no more than

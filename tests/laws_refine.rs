@@ -1,0 +1,101 @@
+//! Laws of refinement, on small random problems with all rules: the bound never above the optimum, the
+//! refined plan never dearer than the greedy one, every plan and certificate verified.
+
+#![cfg(feature = "serde")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
+
+mod oracle;
+mod order;
+mod random;
+
+use oracle::{Oracle, nanos};
+use plimsoll::{
+    Effort, LaunchPlan, Limits, Options, PreferencePolicy, Problem, Stop, provision, verify,
+};
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+use random::company;
+use serde_json::Value;
+
+/// Little work, so that a law has many cases.
+fn refining(preferences: PreferencePolicy) -> Options {
+    let mut limits = Limits::default();
+    (limits.rounds, limits.attempts) = (60, 20);
+    let mut options = Options::default();
+    options.effort = Effort::Refine(limits);
+    options.preferences = preferences;
+    options
+}
+
+fn greedy(preferences: PreferencePolicy) -> Options {
+    let mut options = Options::default();
+    options.preferences = preferences;
+    options
+}
+
+/// A verified plan, whose bound its certificate proves.
+fn planned(problem: &Value, options: &Options) -> Result<LaunchPlan, TestCaseError> {
+    let fail = |what: String| TestCaseError::fail(format!("{what}\n{problem}"));
+    let read = Problem::from_json(&problem.to_string()).map_err(|e| fail(e.to_string()))?;
+    let plan = provision(&read, options).map_err(|e| fail(e.to_string()))?;
+    let verified = verify(&read, &plan).map_err(|v| fail(format!("{v}\n{}", plan.to_json())))?;
+    if verified.lower_bound() < plan.cost().lower_bound {
+        return Err(fail("the bound isn't proved".into()));
+    }
+    Ok(plan)
+}
+
+/// How many pods are left out, what the launches cost, and how much preference is honoured.
+fn outcome(plan: &LaunchPlan) -> (usize, i128, u64) {
+    let honoured = plan.preferences().iter().map(|share| share.honoured).sum();
+    (plan.unschedulable().len(), plan.cost().total.nanos(), honoured)
+}
+
+proptest! {
+    // `PROPTEST_CASES` in the environment asks for more.
+    #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn refined_plans_are_legal_and_no_dearer(problem in company::problem()) {
+        for preferences in [PreferencePolicy::Respect, PreferencePolicy::Ignore] {
+            let greedy = planned(&problem, &greedy(preferences))?;
+            let refined = planned(&problem, &refining(preferences))?;
+            let ((out, cost, _), (more_out, refined_cost, _)) =
+                (outcome(&greedy), outcome(&refined));
+            prop_assert!(more_out <= out, "fewer pods are placed\n{}", problem);
+            prop_assert!(refined_cost <= cost, "dearer: {} than {}\n{}", refined_cost, cost, problem);
+            prop_assert!(refined.cost().lower_bound >= greedy.cost().lower_bound, "{}", problem);
+        }
+    }
+
+    #[test]
+    fn the_bound_is_no_higher_than_the_optimum(problem in random::problem()) {
+        let refined = planned(&problem, &refining(PreferencePolicy::Ignore))?;
+        let document: Value = serde_json::from_str(&refined.to_json()).unwrap();
+        let oracle = Oracle::new(&problem, 0, true);
+        let Some(optimum) = oracle.cheapest_like(&oracle.places(&document)) else {
+            return Err(TestCaseError::fail(format!("no plan is legal\n{problem}")));
+        };
+        let (bound, cost) =
+            (nanos(&document["cost"]["lowerBound"]), nanos(&document["cost"]["total"]));
+        prop_assert!(bound <= optimum, "{} above {}\n{}", bound, optimum, problem);
+        prop_assert!(optimum <= cost, "{} below {}\n{}", cost, optimum, problem);
+    }
+
+    #[test]
+    fn the_same_limits_give_the_same_plan(problem in company::problem(), turn in 0..3_usize) {
+        let options = refining(PreferencePolicy::Respect);
+        let plan = planned(&problem, &options)?.to_json();
+        let other = planned(&order::reordered(&problem, turn), &options)?.to_json();
+        prop_assert_eq!(plan, other, "{}", problem);
+    }
+
+    #[test]
+    fn a_stop_at_once_leaves_a_plan(problem in random::problem()) {
+        let mut options = refining(PreferencePolicy::Ignore);
+        options.stop = Stop::when(|| true);
+        let stopped = outcome(&planned(&problem, &options)?);
+        let greedy = outcome(&planned(&problem, &greedy(PreferencePolicy::Ignore))?);
+        prop_assert!(stopped <= greedy, "{:?} after {:?}\n{}", stopped, greedy, problem);
+    }
+}
