@@ -267,6 +267,27 @@ impl State {
         &self.limits[pool]
     }
 
+    /// How many more nodes a reservation takes.
+    pub(crate) fn reserved_left(&self, id: ReservationId) -> u32 {
+        self.reservations[id]
+    }
+
+    /// Whether more is bought than limits and reservations allow.
+    pub(crate) fn overdraws(&self, compiled: &Compiled<'_>) -> bool {
+        let mut drawn: BTreeMap<ReservationId, u64> = BTreeMap::new();
+        let mut pools: BTreeSet<PoolId> = BTreeSet::new();
+        for group in &self.groups {
+            let Place::Launch(column) = group.place else { continue };
+            let column = &compiled.columns[column];
+            let _known = pools.insert(column.pool);
+            if let Some(id) = column.reservation {
+                *drawn.entry(id).or_insert(0) += u64::from(group.times);
+            }
+        }
+        drawn.iter().any(|(id, drawn)| *drawn > compiled.reservations[*id].remaining.into())
+            || pools.iter().any(|pool| self.limits[*pool].iter().any(|left| *left < 0))
+    }
+
     /// Adds a group, and takes what it uses from what is left.
     pub(crate) fn add(&mut self, compiled: &Compiled<'_>, group: Group) {
         for (class, count) in &group.items {

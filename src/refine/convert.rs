@@ -52,6 +52,17 @@ impl Movable {
         movable
     }
 
+    /// The packing without what is packed anew.
+    pub(super) fn rest(&self, compiled: &Compiled<'_>, state: &State) -> State {
+        let mut rest = state.clone();
+        for at in (0..rest.groups.len()).rev() {
+            if self.takes(compiled, &rest.groups[at]) {
+                let _apart = rest.take_out(compiled, at);
+            }
+        }
+        rest
+    }
+
     /// Whether a group is packed anew.
     fn takes(&self, compiled: &Compiled<'_>, group: &Group) -> bool {
         match group.place {

@@ -110,20 +110,21 @@ impl Bin {
 }
 
 impl<'c, 'p> Instance<'c, 'p> {
-    /// The columns that can take some of the demands, and those of these running nodes that can.
+    /// The columns that can take some of the demands, and those of these running nodes that can, beside a
+    /// packing that uses some of what is scarce.
     pub(super) fn new(
         context: &'c Context<'c, 'p>,
         demands: Vec<Demand>,
         running: &[NodeId],
+        rest: &State,
     ) -> Self {
         let compiled = context.compiled;
         let sold = (0..compiled.columns.len())
             .filter(|at| compiled.pools[compiled.columns[*at].pool].fixed.is_none());
         let standing = alike(context, running).into_iter().map(Site::Running);
-        let state = State::new(compiled);
         let left = |source: Source| match source {
-            Source::Limit(pool, at) => state.limits_left(pool)[at].max(0),
-            Source::Reservation(id) => i128::from(compiled.reservations[id].remaining),
+            Source::Limit(pool, at) => rest.limits_left(pool)[at].max(0),
+            Source::Reservation(id) => i128::from(rest.reserved_left(id)),
             Source::Nodes(_) => i128::MAX,
         };
         Self::of(context, demands, sold.map(Site::Launch).chain(standing).collect(), &left)

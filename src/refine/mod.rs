@@ -37,7 +37,7 @@ mod simplex;
 
 use crate::bound::{Proved, Relaxation};
 use crate::compile::NodeId;
-use crate::pack::{Context, Packed};
+use crate::pack::{Context, Packed, State};
 use claim::Claims;
 use convert::Movable;
 use generate::{Care, Generator, Round};
@@ -87,7 +87,7 @@ pub(crate) fn refine(
     let claims = Claims::of(context, packed);
     let outer = Context { compiled: &claims.compiled, ..*context };
     let running: Vec<NodeId> = outer.compiled.nodes.ids().collect();
-    let whole = Instance::new(&outer, claims.demands(), &running);
+    let whole = Instance::new(&outer, claims.demands(), &running, &State::new(outer.compiled));
     let mut bound = started(&whole, &running, []);
     let compiled = packed.compiled(context.compiled);
     let inner = Context { compiled, ..*context };
@@ -95,7 +95,8 @@ pub(crate) fn refine(
     let mut plans: Vec<Plan<'_, '_>> = Vec::new();
     for weight in weights.into_iter().rev() {
         let movable = Movable::of(compiled, &packed.state, weight);
-        let instance = Instance::new(&inner, movable.demands.clone(), &[]);
+        let rest = movable.rest(compiled, &packed.state);
+        let instance = Instance::new(&inner, movable.demands.clone(), &[], &rest);
         let known = convert::patterns(&instance, &movable, &packed.state);
         plans.push(Plan { movable, instance, known });
     }
@@ -113,6 +114,7 @@ pub(crate) fn refine(
     for (seeker, plan) in seekers.iter().zip(&plans) {
         let better = convert::state(&plan.instance, &plan.movable, &seeker.best, &state);
         let kept = better.keeps_weights(compiled)
+            && !better.overdraws(compiled)
             && better.unplaced(compiled) <= state.unplaced(compiled)
             && better.cost(&inner) < state.cost(&inner);
         if kept {
