@@ -79,6 +79,23 @@ pub(super) struct Row {
     pub(super) bound: f64,
 }
 
+impl Row {
+    fn scaled(self, scale: f64) -> Self {
+        let sense = match self.sense {
+            Sense::Cover { penalty } => Sense::Cover { penalty: penalty / scale },
+            Sense::Supply => Sense::Supply,
+        };
+        Self { sense, bound: self.bound * scale }
+    }
+}
+
+/// A power of two that brings a bound to about a thousand, if it is larger: tolerances are for numbers
+/// of that size.
+fn scale(bound: f64) -> f64 {
+    let excess = (bound / 1024.0).log2().ceil();
+    if excess > 0.0 { (-excess).exp2() } else { 1.0 }
+}
+
 /// How a solve ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Outcome {
@@ -116,7 +133,10 @@ struct Candidate {
 /// The programme, with its last basis.
 #[derive(Debug)]
 pub(super) struct Master {
+    /// In the units in which it is solved, like all that follows but the duals.
     rows: Vec<Row>,
+    /// How many such units one of the caller's is, by row.
+    scales: Vec<f64>,
     /// Slack of every row, artificial columns of the cover rows, then the caller's columns.
     columns: Columns,
     /// By row, its artificial column.
@@ -146,14 +166,17 @@ pub(super) struct Master {
 impl Master {
     /// A programme without columns: everything is uncovered.
     pub(super) fn new(rows: &[Row]) -> Self {
+        let scales: Vec<f64> = rows.iter().map(|row| scale(row.bound)).collect();
+        let rows: Vec<Row> =
+            rows.iter().zip(&scales).map(|(row, scale)| row.scaled(*scale)).collect();
         let mut columns = Columns::default();
         let mut largest_cost = 0.0_f64;
-        for (at, row) in (0_u32..).zip(rows) {
+        for (at, row) in (0_u32..).zip(&rows) {
             let sign = if matches!(row.sense, Sense::Supply) { 1.0 } else { -1.0 };
             columns.push(0.0, [(at, sign)]);
         }
         let mut artificial = vec![None; rows.len()];
-        for (at, row) in (0_u32..).zip(rows) {
+        for (at, row) in (0_u32..).zip(&rows) {
             if let Sense::Cover { penalty } = row.sense {
                 artificial[at as usize] = Some(columns.len());
                 columns.push(penalty, [(at, 1.0)]);
@@ -162,7 +185,6 @@ impl Master {
         }
         let first = columns.len();
         let mut master = Self {
-            rows: rows.to_vec(),
             columns,
             artificial,
             first,
@@ -176,6 +198,8 @@ impl Master {
             lifted: false,
             multipliers: vec![0.0; rows.len()],
             duals: vec![0.0; rows.len()],
+            rows,
+            scales,
             candidates: Vec::new(),
             largest_cost,
             pivots: 0,
@@ -193,7 +217,9 @@ impl Master {
         entries: impl IntoIterator<Item = (u32, f64)>,
     ) -> usize {
         let column = self.columns.len();
-        self.columns.push(cost, entries);
+        let scales = &self.scales;
+        let scaled = entries.into_iter().map(|(row, entry)| (row, entry * scales[row as usize]));
+        self.columns.push(cost, scaled);
         self.places.push(Place::Candidate);
         self.forbidden.push(false);
         self.largest_cost = self.largest_cost.max(cost);
@@ -203,7 +229,7 @@ impl Master {
 
     /// Changes the bound of a row, from the next solve on. Below zero counts as zero.
     pub(super) fn set_bound(&mut self, row: usize, bound: f64) {
-        self.rows[row].bound = bound.max(0.0);
+        self.rows[row].bound = bound.max(0.0) * self.scales[row];
     }
 
     /// Allows a column to be used, or not, from the next solve on.
@@ -269,15 +295,15 @@ impl Master {
     pub(super) fn uncovered(&self, row: usize) -> f64 {
         let Some(artificial) = self.artificial[row] else { return 0.0 };
         let position = self.basis.iter().position(|column| *column == artificial);
-        position.map_or(0.0, |position| self.values[position].max(0.0))
+        position.map_or(0.0, |position| self.values[position].max(0.0) / self.scales[row])
     }
 
     /// What a column's cost is above what the duals say it is worth.
     pub(super) fn reduced_cost(&self, column: usize) -> f64 {
         let column = self.first + column;
         let worth = self.columns.entries(column).map(|(row, entry)| match self.rows[row].sense {
-            Sense::Cover { .. } => entry * self.duals[row],
-            Sense::Supply => -entry * self.duals[row],
+            Sense::Cover { .. } => entry / self.scales[row] * self.duals[row],
+            Sense::Supply => -entry / self.scales[row] * self.duals[row],
         });
         self.columns.cost(column) - worth.sum::<f64>()
     }
@@ -424,10 +450,9 @@ impl Master {
     }
 
     fn report(&mut self) {
-        for ((dual, row), multiplier) in
-            self.duals.iter_mut().zip(&self.rows).zip(&self.multipliers)
-        {
-            *dual = match row.sense {
+        for (row, dual) in self.duals.iter_mut().enumerate() {
+            let multiplier = self.multipliers[row] * self.scales[row];
+            *dual = match self.rows[row].sense {
                 Sense::Cover { .. } => multiplier.max(0.0),
                 Sense::Supply => (-multiplier).max(0.0),
             };

@@ -62,10 +62,13 @@ impl Checked {
             match row.sense {
                 Sense::Cover { penalty } => {
                     let lacking = (row.bound - sum).max(0.0);
-                    assert!((lacking - self.master.uncovered(at)).abs() < 1e-5, "row {at}");
+                    let near = 1e-6 * (1.0 + row.bound);
+                    assert!((lacking - self.master.uncovered(at)).abs() < near, "row {at}");
                     cost += penalty * lacking;
                 }
-                Sense::Supply => assert!(*sum <= row.bound + 1e-6, "row {at}: {sum}"),
+                Sense::Supply => {
+                    assert!(*sum <= row.bound + 1e-7 * (1.0 + row.bound), "row {at}: {sum}");
+                }
             }
         }
         assert!(near(cost, self.master.objective()), "{cost} {}", self.master.objective());
@@ -128,6 +131,21 @@ fn a_forbidden_column_leaves_the_basis_and_may_return() {
     assert_eq!(programme.solve(), 6.0 + 3.0 * PENALTY);
     programme.set_allowed(0, true);
     assert_eq!(programme.solve(), 3.0);
+}
+
+#[test]
+fn rows_in_small_units() {
+    // Billions of bytes and thousandths of processors, where only so many of the first are supplied.
+    let mut programme = Checked::new(vec![cover(3e12), supply(250_000.0), cover(9000.0)]);
+    programme.add((1.0, vec![(0, 64e9), (1, 16_000.0)]));
+    programme.add((3.0, vec![(0, 64e9), (2, 100.0)]));
+    programme.add((5.0, vec![(2, 1000.0)]));
+    let value = programme.solve();
+    assert!((value - (15.625 + 31.25 * 3.0 + 5.875 * 5.0)).abs() < 1e-6, "{value}");
+    programme.set_bound(1, 100_000.0);
+    programme.solve();
+    programme.set_bound(0, 0.0);
+    assert!((programme.solve() - 45.0).abs() < 1e-6);
 }
 
 #[test]
