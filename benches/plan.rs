@@ -3,7 +3,7 @@
 //! A problem's name says its pods, its classes of pods and its instance types. `compiled` is
 //! `Solver::provision` on a solver that exists; `whole` is `Solver::new` and that. Before a problem is
 //! timed, its plan and the baseline's (first fit decreasing, blind to prices) are checked by `verify`
-//! and their quality is printed.
+//! and their quality is printed. `refine` does the same for column generation within few rounds.
 //!
 //!     cargo bench --bench plan                    all, some minutes
 //!     cargo bench --bench plan -- 1m-300-1345     those whose name has this
@@ -19,7 +19,7 @@
 )]
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};
-use plimsoll::{Effort, LaunchPlan, Options, Price, Problem, Solver, verify};
+use plimsoll::{Effort, LaunchPlan, Limits, Options, Price, Problem, Solver, verify};
 use plimsoll_testdata::{BENCH_PROBLEMS, problem};
 use std::cell::OnceCell;
 use std::time::Duration;
@@ -87,5 +87,34 @@ fn dollars(price: Price) -> f64 {
     price.nanos() as f64 / 1e9
 }
 
-criterion_group!(benches, plans);
+/// What refinement with few rounds and attempts takes, and what it gains.
+fn refined(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("refine");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    group.warm_up_time(Duration::from_millis(500));
+    for (name, rounds, attempts) in [("1k-10-100", 100, 20), ("1k-300-1345", 100, 20)] {
+        let mut limits = Limits::default();
+        (limits.rounds, limits.attempts) = (rounds, attempts);
+        let mut options = Options::default();
+        options.effort = Effort::Refine(limits);
+        let prepared = OnceCell::new();
+        group.bench_function(BenchmarkId::new("whole", name), |bencher| {
+            let problem = prepared.get_or_init(|| {
+                let problem = prepare(name);
+                let plan =
+                    plimsoll::provision(&problem, &options).expect("the problem is supported");
+                if let Err(violations) = verify(&problem, &plan) {
+                    panic!("{name} refined breaks rules\n{violations}");
+                }
+                let (cost, nodes) = (dollars(plan.cost().total), plan.launches().len());
+                eprintln!("{name} refined: ${cost:.2}/h on {nodes} nodes, gap {:.2}%", gap(&plan));
+                problem
+            });
+            bencher.iter(|| plimsoll::provision(problem, &options));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, plans, refined);
 criterion_main!(benches);

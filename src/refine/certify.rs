@@ -102,13 +102,12 @@ fn entries(compiled: &Compiled<'_>, kind: KindId) -> Vec<Arc<str>> {
     pods.map(|pod| format!("{}/{}", pod.namespace, pod.name).into()).collect()
 }
 
+/// Values by demand, and proofs by the numbers of their bins.
+type Scaled = (Vec<i128>, Vec<(usize, Proof)>);
+
 /// Values in whole numbers, and for each bin that can be launched the proof that it holds no more than
 /// it costs.
-fn scaled<'i>(
-    instance: &'i Instance<'_, '_>,
-    prices: &Prices,
-    supplies: &[i128],
-) -> Option<(Vec<i128>, Vec<(usize, Proof)>)> {
+fn scaled(instance: &Instance<'_, '_>, prices: &Prices, supplies: &[i128]) -> Option<Scaled> {
     let mut values: Vec<i128> = prices.values.iter().map(|value| whole(*value)).collect();
     let mut of_part: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (number, bin) in instance.bins.iter().enumerate() {

@@ -173,6 +173,9 @@ fn cap(context: &Context<'_, '_>, kind: KindId, most: &BTreeMap<KindId, u32>) ->
     caps.filter(|cap| held <= *cap).min()
 }
 
+/// What tells the sites of claims apart: the kind's rules, the weight, and the preferences kept.
+type Key<'a> = (RowId, Option<i32>, KindId, &'a [u32], bool);
+
 /// A problem of which each claim is a class.
 fn compiled<'p>(
     whole: &Compiled<'p>,
@@ -185,14 +188,14 @@ fn compiled<'p>(
         of_kind.entry(claim.kind).or_default().insert(ClassId::from_index(at));
     }
     let mut rows = Rows::default();
-    let mut known: BTreeMap<(RowId, &Option<i32>, KindId, &[u32], bool), RowId> = BTreeMap::new();
+    let mut known: BTreeMap<Key<'_>, RowId> = BTreeMap::new();
     let mut classes: IdVec<ClassId, Class> = IdVec::new();
     for ((claim, count), per_node) in list.iter().zip(counts).zip(per_node) {
         let class = &whole.classes[ClassId::from_index(claim.kind.index())];
         // The kind matters only where it has preferences that are kept.
         let plain = claim.terms.is_empty() && !claim.untainted;
         let of = if plain { KindId::from_index(0) } else { claim.kind };
-        let key = (class.row, &claim.weight, of, &claim.terms[..], claim.untainted);
+        let key = (class.row, claim.weight, of, &claim.terms[..], claim.untainted);
         let row = *known.entry(key).or_insert_with(|| {
             let mut row = claim.sites(whole);
             row.and(&whole.rows[class.row]);

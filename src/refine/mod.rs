@@ -206,6 +206,9 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
                 .map(|(column, times)| (&self.generator.patterns[*column], *times))
                 .collect();
             for up in ROUND_UP {
+                if (work.stop)() {
+                    return;
+                }
                 let draft = round::rounded(instance, &fractions, &self.generator.best.values, up);
                 if draft.rank() < self.best.rank() {
                     self.best = draft;

@@ -148,7 +148,7 @@ impl Ruin {
             let mix = (number as u64)
                 .wrapping_mul(0x9E37_79B9_7F4A_7C15)
                 .wrapping_add(self.attempts.wrapping_mul(0xD1B5_4A32_D192_ED03));
-            let skip = turn > 1 && (mix >> 33) % (turn as u64 + 1) != 0;
+            let skip = turn > 1 && !(mix >> 33).is_multiple_of(turn as u64 + 1);
             if skip && skipped < draft.groups.len() {
                 skipped += 1;
                 continue;

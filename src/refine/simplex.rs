@@ -228,11 +228,13 @@ impl Master {
     }
 
     /// Changes the bound of a row, from the next solve on. Below zero counts as zero.
+    #[cfg(test)]
     pub(super) fn set_bound(&mut self, row: usize, bound: f64) {
         self.rows[row].bound = bound.max(0.0) * self.scales[row];
     }
 
     /// Allows a column to be used, or not, from the next solve on.
+    #[cfg(test)]
     pub(super) fn set_allowed(&mut self, column: usize, allowed: bool) {
         self.forbidden[self.first + column] = !allowed;
     }
@@ -292,6 +294,7 @@ impl Master {
     }
 
     /// How much of a cover row's bound isn't covered.
+    #[cfg(test)]
     pub(super) fn uncovered(&self, row: usize) -> f64 {
         let Some(artificial) = self.artificial[row] else { return 0.0 };
         let position = self.basis.iter().position(|column| *column == artificial);
@@ -299,6 +302,7 @@ impl Master {
     }
 
     /// What a column's cost is above what the duals say it is worth.
+    #[cfg(test)]
     pub(super) fn reduced_cost(&self, column: usize) -> f64 {
         let column = self.first + column;
         let worth = self.columns.entries(column).map(|(row, entry)| match self.rows[row].sense {
@@ -309,6 +313,7 @@ impl Master {
     }
 
     /// Pivots made so far.
+    #[cfg(test)]
     pub(super) fn pivots(&self) -> u64 {
         self.pivots
     }

@@ -34,11 +34,9 @@ mod search;
 mod tests;
 
 use super::knapsack::Sack;
-#[cfg_attr(not(test), expect(unused_imports, reason = "column generation will call it"))]
-pub(super) use {
-    scale::{Kind, certify, scale},
-    search::prove,
-};
+pub(super) use scale::{Kind, certify, scale};
+#[cfg(test)]
+pub(super) use search::prove;
 
 /// Cells of the largest table that is made.
 const CELLS: usize = 1 << 22;
@@ -121,10 +119,12 @@ impl Left {
 
 /// The most that a filling can be worth as far as the proof shows; `None` where it shows nothing,
 /// or numbers are too large.
+#[cfg(test)]
 pub(super) fn proved(sack: &Sack, values: &[i128], proof: &Proof) -> Option<i128> {
     below(sack, values, proof, &mut Ranges::all(sack))
 }
 
+#[cfg(test)]
 fn below(sack: &Sack, values: &[i128], proof: &Proof, ranges: &mut Ranges) -> Option<i128> {
     let Proof::Split { item, count, fewer, more } = proof else {
         return leaf(sack, values, proof, ranges, &Left::of(sack, ranges));

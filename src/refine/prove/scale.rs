@@ -67,8 +67,10 @@ pub(in super::super) fn scale(kinds: &[Kind<'_>], steps: u32) -> f64 {
 /// Values in whole numbers, by kind, and a proof for each kind that they keep to its limit.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Certified {
+    #[cfg(test)]
     pub(in super::super) factor: f64,
     pub(in super::super) values: Vec<Vec<i128>>,
+    #[cfg(test)]
     pub(in super::super) limits: Vec<i128>,
     pub(in super::super) proofs: Vec<Proof>,
 }
@@ -88,8 +90,14 @@ pub(in super::super) fn certify(kinds: &[Kind<'_>], factor: f64, steps: u32) -> 
         proofs.push(proof);
     }
     let values = kinds.iter().map(|kind| whole_values(kind, factor)).collect();
-    let limits = kinds.iter().map(whole_limit).collect();
-    Some(Certified { factor, values, limits, proofs })
+    Some(Certified {
+        #[cfg(test)]
+        factor,
+        values,
+        #[cfg(test)]
+        limits: kinds.iter().map(whole_limit).collect(),
+        proofs,
+    })
 }
 
 fn certify_one(kind: &Kind<'_>, factor: f64, steps: u32) -> Option<(f64, Proof)> {

@@ -41,6 +41,7 @@ struct Search<'a> {
 
 /// A proof that no filling is worth more than the limit; `None` where some filling is, or none was
 /// found within the steps.
+#[cfg(test)]
 pub(in super::super) fn prove(
     sack: &Sack,
     values: &[i128],
