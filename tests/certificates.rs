@@ -13,7 +13,6 @@ use plimsoll::plan::certificate::WorthProof;
 use plimsoll::verify::Violation;
 use plimsoll::{Effort, LaunchPlan, Options, PreferencePolicy, Price, Problem, provision, verify};
 use proptest::prelude::*;
-use proptest::test_runner::Config;
 use random::company;
 use serde_json::{Value, json};
 
@@ -141,8 +140,7 @@ fn change(certificate: &mut Certificate, (what, at, by): (u8, usize, i64)) {
 }
 
 proptest! {
-    // `PROPTEST_CASES` in the environment asks for more.
-    #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+    #![proptest_config(random::config())]
 
     #[test]
     fn every_bound_is_proved(problem in random::problem(), fee in 0..2_i64) {

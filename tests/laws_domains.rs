@@ -10,7 +10,7 @@ use oracle::{Best, Oracle, nanos};
 use plimsoll::{Options, Problem, provision, verify};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::TestRunner;
 use random::tiny;
 use serde_json::Value;
 
@@ -56,8 +56,7 @@ fn judged(problem: &Value) -> Result<Outcome, TestCaseError> {
 }
 
 proptest! {
-    // `PROPTEST_CASES` in the environment asks for more.
-    #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+    #![proptest_config(random::config())]
 
     #[test]
     fn bound_optimum_and_plan_are_in_order(problem in tiny::problem()) {

@@ -14,7 +14,7 @@ use oracle::{Oracle, Place, nanos};
 use plimsoll::{Effort, LaunchPlan, Options, PreferencePolicy, Problem, provision, verify};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -74,8 +74,7 @@ fn placements(plan: &Value) -> (BTreeSet<String>, BTreeSet<String>) {
 }
 
 proptest! {
-    // `PROPTEST_CASES` in the environment asks for more.
-    #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+    #![proptest_config(random::config())]
 
     #[test]
     fn a_plan_is_the_same_whatever_the_order(problem in random::problem(), turn in 0..3_usize) {

@@ -13,7 +13,6 @@ use plimsoll::{
     Effort, LaunchPlan, Limits, Options, PreferencePolicy, Problem, Stop, provision, verify,
 };
 use proptest::prelude::*;
-use proptest::test_runner::Config;
 use random::company;
 use serde_json::Value;
 
@@ -52,8 +51,7 @@ fn outcome(plan: &LaunchPlan) -> (usize, i128, u64) {
 }
 
 proptest! {
-    // `PROPTEST_CASES` in the environment asks for more.
-    #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+    #![proptest_config(random::config())]
 
     #[test]
     fn refined_plans_are_legal_and_no_dearer(problem in company::problem()) {

@@ -9,7 +9,6 @@ mod random;
 
 use plimsoll::{Effort, LaunchPlan, Options, PreferencePolicy, Price, Problem, provision, verify};
 use proptest::prelude::*;
-use proptest::test_runner::Config;
 use random::company;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -50,8 +49,7 @@ fn left_out(problem: &Value, plan: &LaunchPlan) -> Vec<usize> {
 }
 
 proptest! {
-    // `PROPTEST_CASES` in the environment asks for more.
-    #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+    #![proptest_config(random::config())]
 
     #[test]
     fn every_plan_keeps_every_rule(problem in company::problem()) {
