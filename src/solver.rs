@@ -37,8 +37,7 @@ pub enum Effort {
     #[default]
     Greedy,
     /// The price-aware packer, and then column generation: a bound and a plan that come to meet each
-    /// other, until the limits are reached, [`Options::stop`] says so, or the plan is proved to be the
-    /// cheapest.
+    /// other, until nothing is left to try, the limits are reached, or [`Options::stop`] says so.
     ///
     /// The plan is never dearer than that of [`Effort::Greedy`].
     Refine(Limits),

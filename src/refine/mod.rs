@@ -12,7 +12,7 @@
 //!
 //! The plan is sought within the arrangement that the packer chose (what goes to which zone), one weight
 //! of pools at a time; the bound speaks of the pods as they are, whatever they are arranged to
-//! ([`claim`]). Where both are the same problem it is solved once.
+//! ([`claim`]).
 //!
 //! *Why it is right.* No plan is returned that costs more or places less than the greedy one, keeps fewer
 //! rules of weight, or honours less. The bound is proved anew in integers ([`certify`]) from prices that
