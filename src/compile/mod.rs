@@ -48,7 +48,7 @@ pub(crate) use taint::untolerated;
 pub(crate) use topology::{Near, Over, Spread, Term, Topology};
 pub(crate) use wish::Wishes;
 
-use crate::error::{Error, InvalidInput};
+use crate::error::Error;
 use crate::model::{Placeholder, Pod, Problem};
 use kind::{ReadLabels, kinds, shared_volumes, volume_slots};
 use label::LabelTable;
@@ -239,7 +239,11 @@ impl<'p> Compiled<'p> {
         let sites = offers.len() + nodes.len();
         let bits = sites.saturating_mul(rules.sets().len() + rules.atoms().len());
         if bits > MAX_BITS {
-            return Err(Error::unsupported(vec![too_many_rules(rules.sets().len(), sites)]));
+            return Err(Error::unsupported(vec![rule::too_many(
+                rules.sets().len(),
+                sites,
+                MAX_BITS,
+            )]));
         }
 
         let mut tainted = TaintedSites::default();
@@ -558,14 +562,6 @@ impl<'p> Base<'p> {
     pub(crate) fn exemplar(&self, kind: KindId) -> Option<&'p Pod> {
         self.problem.pods.get(*self.kinds[kind].entries.first()? as usize)
     }
-}
-
-fn too_many_rules(kinds: usize, sites: usize) -> InvalidInput {
-    InvalidInput::new(
-        "pods",
-        format!("have too many kinds of rules ({kinds}) for {sites} places"),
-        format!("no more than {MAX_BITS} pairs of a rule and a place"),
-    )
 }
 
 /// The sites at which some term holds wholly; an empty term never does.

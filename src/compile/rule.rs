@@ -5,6 +5,7 @@
 //! value of its key, not once for each pod and node.
 
 use super::taint::Tolerations;
+use crate::error::InvalidInput;
 use crate::model::{Labels, NodeSelectorTerm, Operator, Pod, Requirement, ValueSet, well_known};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -109,4 +110,13 @@ impl Rules {
         let _new = self.by_atom.insert(wanted, self.atoms.len() - 1);
         self.atoms.len() - 1
     }
+}
+
+/// What is wrong with a problem of too many pairs of a set of rules and a site.
+pub(crate) fn too_many(kinds: usize, sites: usize, most: usize) -> InvalidInput {
+    InvalidInput::new(
+        "pods",
+        format!("have too many kinds of rules ({kinds}) for {sites} places"),
+        format!("no more than {most} pairs of a rule and a place"),
+    )
 }
