@@ -6,7 +6,7 @@
 //! *Idea.* Solve the programme with the patterns known so far (the master, [`Master`]). Its dual says
 //! what each pod is worth, `v`, and what each unit of a supply costs, `μ`. A pattern can improve the
 //! master only if it is worth more than its bin costs: `v·a > c + μ·u`. So for each bin the filling
-//! worth most is looked for (a knapsack, [`Sack`]); what is found is added, until nothing is.
+//! worth most is looked for (a knapsack, [`super::knapsack`]); what is found is added, until nothing is.
 //!
 //! *Bounds.* For any `v, μ ≥ 0` and over-estimates `z̄_t` of what each bin can hold, `θ = min (c_t +
 //! μ·u_t) / z̄_t`, at most 1, makes `θv` a solution of the dual, so no plan costs less than `θ Σ n v − Σ

@@ -20,7 +20,7 @@
 //! Σ_d p_d C_d + Σ_g p_g most_g + Σ_j max over its range of (v_j − Σ_d p_d r_jd − Σ_g p_g e_jg) a_j
 //! ```
 //!
-//! All of it is computed in checked integers by [`proved`], whose judgement of a leaf the search
+//! All of it is computed in checked integers by `proved`, whose judgement of a leaf the search
 //! (`search`) relies on; floats only suggest prices and cuts.
 //!
 //! *Cost.* Items × resources for each leaf.
