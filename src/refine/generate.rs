@@ -35,6 +35,8 @@ use std::collections::BTreeSet;
 const BATCH: usize = 24;
 /// The share of the best bound's prices in the prices at which bins are filled, at first.
 const SMOOTH: f64 = 0.7;
+/// How many bins are filled at a time.
+const FILLED: usize = 32;
 /// Relative differences below this are none.
 const TINY: f64 = 1e-9;
 /// Pivots of the master in a round at most.
@@ -64,7 +66,7 @@ pub(super) struct Generator<'i, 'c, 'p> {
     pub(super) patterns: Vec<Pattern>,
     known: BTreeSet<Pattern>,
     /// For each bin what was found when it was last looked at.
-    screens: Vec<Option<Relaxed>>,
+    pub(super) screens: Vec<Option<Relaxed>>,
     pub(super) best: Prices,
     /// What a cost is divided by, so that the master's numbers are about one.
     unit: f64,
@@ -217,11 +219,11 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
                     return Look { ceiling, ..Look::default() };
                 }
             }
-            let (relaxed, filled) = bin.sack.estimate(&worth, last);
-            let found = (filled.value > net).then(|| bin.pattern(*number, &filled.counts));
-            Look { ceiling: relaxed.ceiling, relaxed: Some(relaxed), found }
+            let relaxed = bin.sack.relax(&worth, last);
+            Look { ceiling: relaxed.ceiling, relaxed: Some(relaxed), found: None }
         };
         let mut looks = parallel::map(&numbers, quickly);
+        self.fill(&mut looks, values, supplies);
         if !search {
             return looks;
         }
@@ -257,6 +259,34 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             }
         }
         looks
+    }
+
+    /// Fills the bins that could hold most for what they cost, until that is enough for a round.
+    fn fill(&self, looks: &mut [Look], values: &[f64], supplies: &[f64]) {
+        let mut order: Vec<(f64, usize)> = Vec::new();
+        for (number, look) in looks.iter().enumerate() {
+            let net = self.instance.bins[number].net(supplies);
+            if look.ceiling > net && look.relaxed.is_some() {
+                order.push((look.ceiling / net.max(1.0), number));
+            }
+        }
+        order.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
+        let mut found = 0;
+        for batch in order.chunks(FILLED) {
+            let filled = parallel::map(batch, |(_, number)| {
+                let bin = &self.instance.bins[*number];
+                let last = looks[*number].relaxed.as_ref();
+                let filled = bin.sack.fill(&bin.worth(values), last);
+                (filled.value > bin.net(supplies)).then(|| bin.pattern(*number, &filled.counts))
+            });
+            for ((_, number), pattern) in batch.iter().zip(filled) {
+                found += usize::from(pattern.is_some());
+                looks[*number].found = pattern;
+            }
+            if found >= BATCH {
+                break;
+            }
+        }
     }
 
     /// Keeps the bound of prices where it is the best, and adds the patterns that improve the master

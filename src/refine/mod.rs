@@ -51,6 +51,8 @@ const STAGES: [usize; 6] = [16, 64, 160, 400, 1000, 2500];
 const MANY: usize = 100;
 /// Shares of a pattern's fraction from which on it is rounded up; above one: never.
 const ROUND_UP: [f64; 4] = [2.0, 0.9, 0.75, 0.5];
+/// Plans that are made in each stage, with values corrected by the one before.
+const CORRECTIONS: u32 = 24;
 /// Attempts to improve a plan in each stage.
 const ATTEMPTS: u32 = 40;
 
@@ -209,11 +211,12 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
                 if (work.stop)() {
                     return;
                 }
-                let draft = round::rounded(instance, &fractions, &self.generator.best.values, up);
-                if draft.rank() < self.best.rank() {
-                    self.best = draft;
-                }
+                let values = &self.generator.best.values;
+                let draft =
+                    round::rounded(instance, &fractions, values, &self.generator.screens, up);
+                self.best.take(draft);
             }
+            self.correct(work);
             self.ruin = Some(Ruin::new(instance, &self.generator.efficient()));
         }
         let Some(ruin) = &mut self.ruin else { return };
@@ -222,6 +225,22 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
                 return;
             }
             let _better = ruin.improve(instance, &mut self.best, &self.generator.best.values);
+        }
+    }
+
+    /// Plans at the relaxation's values, corrected by what each plan pays.
+    fn correct(&mut self, work: &mut Work<'_>) {
+        let instance = self.generator.instance;
+        let mut values = self.generator.best.values.clone();
+        for _ in 0..CORRECTIONS {
+            if !work.attempt() {
+                return;
+            }
+            let mut draft = Draft::new(instance);
+            draft.complete(instance, &values, &self.generator.screens);
+            round::corrected(instance, &draft, &mut values);
+            draft.tidy();
+            self.best.take(draft);
         }
     }
 }
