@@ -27,6 +27,7 @@
 use super::instance::{Instance, Pattern, Prices};
 use super::knapsack::Relaxed;
 use super::rows::Rows;
+use super::several::Several;
 use super::simplex::{Master, Outcome, Row, Sense};
 use crate::parallel;
 use std::collections::BTreeSet;
@@ -43,6 +44,8 @@ const TINY: f64 = 1e-9;
 const PIVOTS: u32 = 4000;
 /// Steps of the first exact searches of bins.
 const FIRST_STEPS: u32 = 2_000;
+/// Steps of an exact search for one pattern more.
+const SEVERAL_STEPS: u32 = 400;
 /// How many bins a round searches exactly where filling them quickly finds nothing.
 const SEARCHED: usize = 16;
 
@@ -71,8 +74,6 @@ pub(super) struct Generator<'i, 'c, 'p> {
     /// What a cost is divided by, so that the master's numbers are about one.
     unit: f64,
     pub(super) care: Care,
-    /// Steps of an exact search of a bin, so far.
-    steps: u32,
 }
 
 /// How far it is worth going.
@@ -90,7 +91,7 @@ struct Look {
     /// No filling is worth more.
     ceiling: f64,
     relaxed: Option<Relaxed>,
-    found: Option<Pattern>,
+    found: Vec<Pattern>,
 }
 
 impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
@@ -116,11 +117,10 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             best: Prices { values, supplies, bound: f64::NEG_INFINITY },
             unit,
             care,
-            steps: FIRST_STEPS.min(care.steps),
         };
         // The bound of the prices that it starts with.
         let Prices { values, supplies, .. } = generator.best.clone();
-        let looks = generator.look(&values, &supplies, false);
+        let looks = generator.look(&values, &supplies, None);
         let _none = generator.take(looks, values.clone(), supplies.clone(), &values, &supplies);
         let singles = instance.singles().into_iter().flatten();
         singles.for_each(|single| generator.add(instance.legal(single)));
@@ -141,6 +141,32 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
     /// Whether every demand has a row of its own.
     pub(super) fn is_whole(&self) -> bool {
         self.rows.whole
+    }
+
+    /// Takes over what another found, as far as it holds here.
+    ///
+    /// Where bins and demands are the same that is everything; the prices are as good as any to start
+    /// from.
+    pub(super) fn learn(&mut self, other: &Generator<'_, '_, '_>) {
+        let (here, there) = (self.instance, other.instance);
+        if here.demands.len() != there.demands.len() || here.bins.len() != there.bins.len() {
+            return;
+        }
+        let Prices { values, supplies, .. } = other.best.clone();
+        if supplies.len() == here.supplies.len() {
+            let looks = self.look(&values, &supplies, None);
+            let _none = self.take(looks, values.clone(), supplies.clone(), &values, &supplies);
+        }
+        for pattern in &other.patterns {
+            let bin = &here.bins[pattern.bin as usize];
+            let item = |(demand, count): &(u32, u32)| {
+                Some((bin.items.binary_search(demand).ok()? as u32, *count))
+            };
+            let counts: Option<Vec<(u32, u32)>> = pattern.items.iter().map(item).collect();
+            if counts.is_some_and(|counts| bin.sack.holds(&counts)) {
+                self.add(here.legal(pattern.clone()));
+            }
+        }
     }
 
     /// Adds a pattern that isn't known yet.
@@ -167,7 +193,9 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
         let (covers, supplies) = duals.split_at(self.rows.bounds.len());
         let values = &self.rows.values(covers)[..];
         let objective = self.objective();
-        if solved == Outcome::Optimal && self.best.bound >= objective * (1.0 - self.care.close) {
+        // Plans cost whole steps: what the bound comes to, rounded up, is as good as the bound.
+        let bound = self.best.bound.max(self.instance.up(self.best.bound) as f64 * (1.0 - TINY));
+        if solved == Outcome::Optimal && bound >= objective * (1.0 - self.care.close) {
             return Round::Converged;
         }
         let mut smooth = if self.best.bound > 0.0 { SMOOTH } else { 0.0 };
@@ -175,7 +203,7 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             let mix = |(one, other): (&f64, &f64)| smooth * one + (1.0 - smooth) * other;
             let mixed: Vec<f64> = self.best.values.iter().zip(values).map(mix).collect();
             let paid: Vec<f64> = self.best.supplies.iter().zip(supplies).map(mix).collect();
-            let looks = self.look(&mixed, &paid, false);
+            let looks = self.look(&mixed, &paid, None);
             if self.take(looks, mixed, paid, values, supplies) > 0 {
                 return Round::Improved;
             }
@@ -185,8 +213,9 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             smooth = if smooth > 0.3 { smooth / 2.0 } else { 0.0 };
         }
         // Quick fillings find nothing more: search the bins that could hold most for what they cost.
+        let mut steps = FIRST_STEPS.min(self.care.steps);
         loop {
-            let looks = self.look(values, supplies, true);
+            let looks = self.look(values, supplies, Some(steps));
             let open = looks
                 .iter()
                 .zip(&self.instance.bins)
@@ -197,17 +226,18 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             if !open {
                 return Round::Converged;
             }
-            if self.steps >= self.care.steps {
+            if steps >= self.care.steps {
                 return Round::Stuck;
             }
-            self.steps = self.care.steps.min(self.steps.max(1) * 4);
+            steps = self.care.steps.min(steps.max(1) * 4);
         }
     }
 
-    /// Fills the bins that could hold more than they cost; to `search` is to search those that are
-    /// the worst.
-    fn look(&self, values: &[f64], supplies: &[f64], search: bool) -> Vec<Look> {
+    /// Fills the bins that could hold more than they cost; `search` those that are the
+    /// worst in so many steps.
+    fn look(&self, values: &[f64], supplies: &[f64], search: Option<u32>) -> Vec<Look> {
         let numbers: Vec<usize> = (0..self.instance.bins.len()).collect();
+        let left = self.instance.counts();
         let quickly = |number: &usize| {
             let bin = &self.instance.bins[*number];
             let worth = bin.worth(values);
@@ -220,13 +250,11 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
                 }
             }
             let relaxed = bin.sack.relax(&worth, last);
-            Look { ceiling: relaxed.ceiling, relaxed: Some(relaxed), found: None }
+            Look { ceiling: relaxed.ceiling, relaxed: Some(relaxed), found: Vec::new() }
         };
         let mut looks = parallel::map(&numbers, quickly);
         self.fill(&mut looks, values, supplies);
-        if !search {
-            return looks;
-        }
+        let Some(steps) = search else { return looks };
         let mut open: Vec<(f64, usize)> = Vec::new();
         for number in numbers {
             let bin = &self.instance.bins[number];
@@ -241,15 +269,19 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             let searched = parallel::map(batch, |(_, number)| {
                 let bin = &self.instance.bins[*number];
                 let net = bin.net(supplies);
-                let priced = bin.sack.best(&bin.worth(values), net, self.steps);
-                let better = (priced.value > net * (1.0 + TINY))
-                    .then(|| bin.pattern(*number, &priced.counts));
+                let priced = bin.sack.best(&bin.worth(values), net, steps);
+                let mut better = Vec::new();
+                if priced.value > net * (1.0 + TINY) {
+                    better.push(bin.pattern(*number, &priced.counts));
+                    let several = self.several(values, net, Some(SEVERAL_STEPS));
+                    several.look(self.instance, &left, &mut better);
+                }
                 (*number, priced.ceiling.max(net), better)
             });
             for (number, ceiling, better) in searched {
                 let look = &mut looks[number];
                 look.ceiling = look.ceiling.min(ceiling);
-                if better.is_some() {
+                if !better.is_empty() {
                     look.found = better;
                     found = true;
                 }
@@ -259,6 +291,12 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             }
         }
         looks
+    }
+
+    /// Where there are few bins, some patterns of each.
+    fn several<'a>(&self, values: &'a [f64], net: f64, steps: Option<u32>) -> Several<'a> {
+        let patterns = BATCH / self.instance.bins.len().max(1);
+        Several { patterns, values, net, steps }
     }
 
     /// Fills the bins that could hold most for what they cost, until that is enough for a round.
@@ -271,17 +309,24 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             }
         }
         order.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
+        let left = self.instance.counts();
         let mut found = 0;
         for batch in order.chunks(FILLED) {
             let filled = parallel::map(batch, |(_, number)| {
                 let bin = &self.instance.bins[*number];
+                let net = bin.net(supplies);
                 let last = looks[*number].relaxed.as_ref();
                 let filled = bin.sack.fill(&bin.worth(values), last);
-                (filled.value > bin.net(supplies)).then(|| bin.pattern(*number, &filled.counts))
+                let mut patterns = Vec::new();
+                if filled.value > net {
+                    patterns.push(bin.pattern(*number, &filled.counts));
+                    self.several(values, net, None).look(self.instance, &left, &mut patterns);
+                }
+                patterns
             });
-            for ((_, number), pattern) in batch.iter().zip(filled) {
-                found += usize::from(pattern.is_some());
-                looks[*number].found = pattern;
+            for ((_, number), patterns) in batch.iter().zip(filled) {
+                found += patterns.len();
+                looks[*number].found = patterns;
             }
             if found >= BATCH {
                 break;
@@ -310,17 +355,16 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             if look.relaxed.is_some() {
                 self.screens[number] = look.relaxed;
             }
-            let Some(pattern) = look.found else { continue };
-            let pattern = instance.legal(pattern);
-            let bin = &instance.bins[number];
-            let worth: f64 = pattern
-                .items
-                .iter()
-                .map(|(demand, count)| of_master[*demand as usize] * f64::from(*count))
-                .sum();
-            let net = bin.net(supplies_of_master);
-            if worth > net * (1.0 + TINY) + TINY && !self.known.contains(&pattern) {
-                improving.push((net / worth, pattern));
+            let net = instance.bins[number].net(supplies_of_master);
+            for pattern in look.found {
+                let pattern = instance.legal(pattern);
+                let items = pattern.items.iter();
+                let worth: f64 = items
+                    .map(|(demand, count)| of_master[*demand as usize] * f64::from(*count))
+                    .sum();
+                if worth > net * (1.0 + TINY) + TINY && !self.known.contains(&pattern) {
+                    improving.push((net / worth, pattern));
+                }
             }
         }
         improving.sort_by(|(one, at), (other, place)| one.total_cmp(other).then(at.cmp(place)));

@@ -6,9 +6,11 @@
 //! *Idea.* Column generation ([`generate`]) solves the linear relaxation over all fillings of all nodes.
 //! Its dual prices are a sharp bound, and they are what a good plan is made from: whole numbers of the
 //! patterns that the relaxation uses, completed by the best bargains at these prices ([`round`]), and
-//! repaired where it wastes most ([`ruin`]). It goes in stages: first the pods with least at stake share
-//! rows ([`rows`]), so that prices settle in a second whatever the size; then more and more of them have
-//! their own, until the gap is closed or the caller stops.
+//! repaired where it wastes most ([`ruin`]); where demands are few also by fixing one pattern after the
+//! other ([`dive`]), and by an integer programme over the patterns ([`restricted`], [`backend`]). It
+//! goes in stages: first the pods with least at stake share rows ([`rows`]), so that prices settle in a
+//! second whatever the size; then more and more of them have their own, until the gap is closed or the
+//! caller stops.
 //!
 //! The plan is sought within the arrangement that the packer chose (what goes to which zone), one weight
 //! of pools at a time; the bound speaks of the pods as they are, whatever they are arranged to
@@ -23,23 +25,29 @@
 //!
 //! References: Gilmore and Gomory 1961; Lübbecke and Desrosiers 2005; Shaw 1998.
 
+mod backend;
 mod certify;
 mod claim;
 mod convert;
+mod dive;
 mod generate;
 mod instance;
 mod knapsack;
 mod prove;
+mod restricted;
 mod round;
 mod rows;
 mod ruin;
+mod several;
 mod simplex;
 
 use crate::bound::{Proved, Relaxation};
 use crate::compile::NodeId;
 use crate::pack::{Context, Packed, State};
+use backend::Effort;
 use claim::Claims;
 use convert::Movable;
+use dive::Diver;
 use generate::{Care, Generator, Round};
 use instance::Instance;
 use round::Draft;
@@ -47,6 +55,8 @@ use ruin::Ruin;
 
 /// How many demands have rows of their own, stage by stage.
 const STAGES: [usize; 6] = [16, 64, 160, 400, 1000, 2500];
+/// Where demands × bins are no more, all demands have rows of their own from the start.
+const FEW: usize = 3000;
 /// Demands with rows of their own from which on the relaxation is solved closely.
 const MANY: usize = 100;
 /// Shares of a pattern's fraction from which on it is rounded up; above one: never.
@@ -55,6 +65,11 @@ const ROUND_UP: [f64; 4] = [2.0, 0.9, 0.75, 0.5];
 const CORRECTIONS: u32 = 24;
 /// Attempts to improve a plan in each stage.
 const ATTEMPTS: u32 = 40;
+
+/// Decisions of dives in each stage.
+const DECISIONS: u32 = 200;
+/// What a solver of integer programmes may do in each stage.
+const SOLVED: Effort = Effort { size: 60_000, work: 30_000_000 };
 
 /// How much work to spend.
 pub(crate) struct Work<'a> {
@@ -109,6 +124,7 @@ pub(crate) fn refine(
         }
         stage(&mut bound, number, own, work);
         for seeker in &mut seekers {
+            seeker.generator.learn(&bound);
             seeker.stage(number, own, work);
         }
     }
@@ -145,7 +161,12 @@ fn started<'i, 'c, 'p>(
     let relaxation = Relaxation::new(compiled, &instance.demands, running, fee);
     let values = relaxation.values(compiled, &instance.demands);
     let values = values.into_iter().map(|value| value as f64).collect();
-    Generator::new(instance, patterns, values, STAGES[0], Care { close: 1e-3, steps: 2_000 })
+    let demands = instance.demands.len();
+    if demands * instance.bins.len() <= FEW {
+        Generator::new(instance, patterns, values, demands, Care { close: 1e-5, steps: 50_000 })
+    } else {
+        Generator::new(instance, patterns, values, STAGES[0], Care { close: 1e-3, steps: 2_000 })
+    }
 }
 
 /// Solves the relaxation with so many rows; whether there was anything to do.
@@ -185,6 +206,7 @@ struct Plan<'c, 'p> {
 struct Seeker<'i, 'c, 'p> {
     generator: Generator<'i, 'c, 'p>,
     ruin: Option<Ruin>,
+    diver: Option<Diver<'i, 'c, 'p>>,
     best: Draft,
 }
 
@@ -196,7 +218,36 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
         }
         let patterns = plan.known.iter().map(|(pattern, _)| pattern.clone());
         let generator = started(&plan.instance, &[], patterns);
-        Self { generator, ruin: None, best }
+        Self { generator, ruin: None, diver: None, best }
+    }
+
+    /// Dives, and asks a solver for whole numbers of the patterns known, where that is not too much.
+    fn integers(&mut self, work: &mut Work<'_>) {
+        let instance = self.generator.instance;
+        if !self.generator.is_whole() || instance.demands.len() > dive::DEMANDS {
+            return;
+        }
+        let diver = self.diver.get_or_insert_with(|| Diver::new(&self.generator));
+        let prices = &self.generator.best;
+        self.best.groups.iter().for_each(|(pattern, _)| diver.add(pattern.clone()));
+        let done = |best: &Draft| best.missing() == 0 && best.cost <= instance.up(prices.bound);
+        if done(&self.best) {
+            return;
+        }
+        if let Some(better) = diver.dive(&self.best, prices.bound, &prices.values, DECISIONS, work)
+        {
+            self.best = better;
+        }
+        if done(&self.best) {
+            return;
+        }
+        let (patterns, screens) = (&diver.patterns, &self.generator.screens);
+        let stop = &|| (work.stop)();
+        if let Some(better) =
+            restricted::better(instance, patterns, prices, screens, &self.best, SOLVED, stop)
+        {
+            self.best = better;
+        }
     }
 
     fn stage(&mut self, number: usize, own: usize, work: &mut Work<'_>) {
@@ -219,6 +270,7 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
             self.correct(work);
             self.ruin = Some(Ruin::new(instance, &self.generator.efficient()));
         }
+        self.integers(work);
         let Some(ruin) = &mut self.ruin else { return };
         for _ in 0..ATTEMPTS {
             if !work.attempt() {
