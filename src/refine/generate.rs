@@ -24,13 +24,13 @@
 //!
 //! References: Gilmore and Gomory 1961; Farley 1990; Wentges 1997; Lübbecke and Desrosiers 2005.
 
-use super::instance::{Instance, Pattern, Prices};
+use super::instance::{Instance, Pattern, Prices, Source, Supply};
 use super::knapsack::Relaxed;
 use super::rows::Rows;
 use super::several::Several;
 use super::simplex::{Master, Outcome, Row, Sense};
 use crate::parallel;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most patterns that a round adds.
 const BATCH: usize = 24;
@@ -143,19 +143,19 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
         self.rows.whole
     }
 
-    /// Takes over what another found, as far as it holds here.
-    ///
-    /// Where bins and demands are the same that is everything; the prices are as good as any to start
-    /// from.
-    pub(super) fn learn(&mut self, other: &Generator<'_, '_, '_>) {
+    /// Takes over what another found, which says that pods are worth so much here: prices, and where bins
+    /// and demands are the same, patterns.
+    pub(super) fn learn(&mut self, other: &Generator<'_, '_, '_>, values: &[f64]) {
         let (here, there) = (self.instance, other.instance);
+        let prices = there.supplies.iter().zip(&other.best.supplies);
+        let prices: BTreeMap<Source, f64> =
+            prices.map(|(supply, price)| (supply.source, *price)).collect();
+        let price = |supply: &Supply| prices.get(&supply.source).copied().unwrap_or(0.0);
+        let supplies: Vec<f64> = here.supplies.iter().map(price).collect();
+        let looks = self.look(values, &supplies, None);
+        let _none = self.take(looks, values.to_vec(), supplies.clone(), values, &supplies);
         if here.demands.len() != there.demands.len() || here.bins.len() != there.bins.len() {
             return;
-        }
-        let Prices { values, supplies, .. } = other.best.clone();
-        if supplies.len() == here.supplies.len() {
-            let looks = self.look(&values, &supplies, None);
-            let _none = self.take(looks, values.clone(), supplies.clone(), &values, &supplies);
         }
         for pattern in &other.patterns {
             let bin = &here.bins[pattern.bin as usize];

@@ -57,6 +57,8 @@ use ruin::Ruin;
 const STAGES: [usize; 6] = [16, 64, 160, 400, 1000, 2500];
 /// Where demands × bins are no more, all demands have rows of their own from the start.
 const FEW: usize = 3000;
+/// So many demands are packed at the bound's prices: a relaxation of their own takes too long.
+const MANY_DEMANDS: usize = 600;
 /// Demands with rows of their own from which on the relaxation is solved closely.
 const MANY: usize = 100;
 /// Shares of a pattern's fraction from which on it is rounded up; above one: never.
@@ -122,10 +124,14 @@ pub(crate) fn refine(
         if number > 0 && (work.stop)() {
             break;
         }
-        stage(&mut bound, number, own, work);
+        let news = stage(&mut bound, number, own, work);
         for seeker in &mut seekers {
-            seeker.generator.learn(&bound);
-            seeker.stage(number, own, work);
+            let demands = &seeker.generator.instance.demands;
+            let values = claims.values(&bound.best.values, compiled, demands);
+            if news {
+                seeker.generator.learn(&bound, &values);
+            }
+            seeker.stage(number, own, values, work);
         }
     }
     let mut state = packed.state.clone();
@@ -180,9 +186,8 @@ fn stage(
         if generator.is_whole() && generator.care.close < 1e-4 {
             return false;
         }
-        if own >= MANY || generator.is_whole() {
-            generator.care = Care { close: 1e-5, steps: 50_000 };
-        }
+        let close = if own >= MANY || generator.is_whole() { 1e-5 } else { 1e-3 };
+        generator.care = Care { close, steps: 50_000 };
         generator.deepen(own);
     }
     while work.round() {
@@ -250,24 +255,28 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
         }
     }
 
-    fn stage(&mut self, number: usize, own: usize, work: &mut Work<'_>) {
+    /// Looks for better plans; `values`: what the bound says that pods are worth.
+    fn stage(&mut self, number: usize, own: usize, values: Vec<f64>, work: &mut Work<'_>) {
         let instance = self.generator.instance;
+        if instance.demands.len() > MANY_DEMANDS {
+            self.correct(values, work);
+            return;
+        }
         if stage(&mut self.generator, number, own, work) {
             let fractions = self.generator.solution();
             let fractions: Vec<_> = fractions
                 .iter()
                 .map(|(column, times)| (&self.generator.patterns[*column], *times))
                 .collect();
+            let values = self.generator.best.values.clone();
             for up in ROUND_UP {
                 if (work.stop)() {
                     return;
                 }
-                let values = &self.generator.best.values;
-                let draft =
-                    round::rounded(instance, &fractions, values, &self.generator.screens, up);
-                self.best.take(draft);
+                let screens = &self.generator.screens;
+                self.best.take(round::rounded(instance, &fractions, &values, screens, up));
             }
-            self.correct(work);
+            self.correct(values, work);
             self.ruin = Some(Ruin::new(instance, &self.generator.efficient()));
         }
         self.integers(work);
@@ -280,10 +289,9 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
         }
     }
 
-    /// Plans at the relaxation's values, corrected by what each plan pays.
-    fn correct(&mut self, work: &mut Work<'_>) {
+    /// Plans at these values, corrected by what each plan pays.
+    fn correct(&mut self, mut values: Vec<f64>, work: &mut Work<'_>) {
         let instance = self.generator.instance;
-        let mut values = self.generator.best.values.clone();
         for _ in 0..CORRECTIONS {
             if !work.attempt() {
                 return;
