@@ -34,7 +34,7 @@ fn whole(amount: f64) -> i128 {
 /// Steps of each search for an over-estimate.
 const STEPS: u32 = 50_000;
 /// Steps of each search for a proof: beyond these it is cheaper to claim a little less.
-const PROOF_STEPS: u32 = 40_000;
+const PROOF_STEPS: u32 = 200_000;
 
 /// The bound that prices prove; `None` where they prove nothing.
 ///

@@ -192,6 +192,25 @@ fn priced(
     Some(sum)
 }
 
+/// What one of each item is worth beyond its price; `None` where numbers are too large.
+fn margins(sack: &Sack, values: &[i128], prices: &Proof) -> Option<Vec<i128>> {
+    let Proof::Priced { resources, groups } = prices else { return None };
+    let mut margins = values.to_vec();
+    margins.resize(sack.len(), 0);
+    for (price, group) in groups.iter().zip(sack.groups()) {
+        for (item, each) in &group.members {
+            let slot = &mut margins[*item as usize];
+            *slot = slot.checked_sub(price.checked_mul(i128::from(*each))?)?;
+        }
+    }
+    for (item, margin) in margins.iter_mut().enumerate() {
+        for (price, asked) in resources.iter().zip(sack.request(item)) {
+            *margin = margin.checked_sub(price.checked_mul(i128::from(*asked))?)?;
+        }
+    }
+    Some(margins)
+}
+
 /// The best that can be had from a resource alone.
 fn table(
     sack: &Sack,

@@ -24,7 +24,7 @@ const ONE: f64 = (1_u64 << 40) as f64;
 /// What a factor is lowered by where it proves too high, in turn.
 const STEPS_DOWN: [f64; 6] = [0.0, 1e-9, 1e-7, 1e-6, 1e-5, 1e-4];
 /// What it is lowered by where a proof takes too long: with something to spare it is found much sooner.
-const EASIER: [f64; 6] = [1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2];
+const EASIER: [f64; 8] = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 2e-2, 5e-2];
 /// Steps of the first search of a kind; the next has all.
 const FIRST: u32 = 500;
 
@@ -117,7 +117,7 @@ fn certify_one(kind: &Kind<'_>, factor: f64, steps: u32) -> Option<(f64, Proof)>
     let ceiling = kind.sack.relax(kind.values, None).ceiling;
     let ratio = if ceiling > 0.0 { kind.limit.max(0.0) / ceiling } else { factor };
     let easier = EASIER.iter().map(|down| factor * (1.0 - down)).filter(|lower| *lower > ratio);
-    let tries = easier.map(|lower| (lower, steps / 4));
+    let tries = easier.map(|lower| (lower, steps / 8));
     let surely = STEPS_DOWN.iter().map(|down| (factor.min(ratio) * (1.0 - down), steps));
     tries.chain(surely).find_map(|(lower, steps)| {
         let (lower, proof) = attempt(lower, steps);

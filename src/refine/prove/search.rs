@@ -13,10 +13,12 @@
 //! *Cost.* A few pivots and one evaluation for each step.
 
 use super::super::knapsack::{Root, Sack};
-use super::{Left, Proof, Ranges, leaf};
+use super::{Left, Proof, Ranges, leaf, margins};
 
 /// The most cuts above a leaf.
-const DEPTH: u32 = 400;
+const DEPTH: usize = 1000;
+/// Reduced costs are asked again where what is shown in excess of the limit has fallen to this share.
+const LESS: i128 = 2;
 /// A count this close to a whole number is one.
 const WHOLE: f64 = 1e-7;
 
@@ -61,11 +63,20 @@ pub(super) fn attempt(
     let ranges = Ranges::all(sack);
     let root = sack.root(&floats, None);
     let table = sack.lone_resource();
-    Search { sack, values, limit, root, ranges, steps, table }.place(0)
+    Search { sack, values, limit, root, ranges, steps, table }.place(0, i128::MAX)
+}
+
+/// How many there are of an item at least and at most in all fillings that aren't beaten by prices.
+struct Range {
+    item: usize,
+    low: i64,
+    high: i64,
 }
 
 impl Search<'_> {
-    fn place(&mut self, depth: u32) -> Result<Proof, Unproved> {
+    /// A proof for the fillings in the ranges at hand; `excess`: what was shown beyond the limit when
+    /// reduced costs were asked last.
+    fn place(&mut self, depth: usize, excess: i128) -> Result<Proof, Unproved> {
         if self.steps == 0 || depth > DEPTH {
             return Err(Unproved::OutOfSteps);
         }
@@ -80,11 +91,13 @@ impl Search<'_> {
         self.root.narrow(self.sack, &left.free, &left.open, &left.more);
         let there = self.there().ok_or(Unproved::Exceeded)?;
         let enough = self.limit.checked_sub(there).ok_or(Unproved::Exceeded)? as f64;
+        let mut priced = None;
         for enough in [enough - enough.abs() * 1e-12, f64::NEG_INFINITY] {
             let bound = self.root.solve(enough);
             let proof = self.prices();
-            if self.shown(&proof, &left).is_some_and(|shown| shown <= self.limit) {
-                return Ok(proof);
+            match self.shown(&proof, &left) {
+                Some(shown) if shown <= self.limit => return Ok(proof),
+                shown => priced = shown.map(|shown| (proof, shown - self.limit)),
             }
             if bound > enough {
                 // It was solved to the end already.
@@ -100,15 +113,72 @@ impl Search<'_> {
                 _ => {}
             }
         }
+        if let Some((proof, beyond)) = priced.filter(|(_, beyond)| *beyond <= excess / LESS) {
+            let ranges = self.narrowed(&proof, beyond, &left);
+            if !ranges.is_empty() && depth + ranges.len() <= DEPTH {
+                return self.within(ranges, &proof, depth, beyond);
+            }
+        }
         let (item, count) = self.cut(&left).ok_or(Unproved::Exceeded)?;
         let (low, high) = (self.ranges.low[item], self.ranges.high[item]);
         self.ranges.low[item] = count + 1;
-        let more = self.place(depth + 1)?;
+        let more = self.place(depth + 1, excess)?;
         self.ranges.low[item] = low;
         self.ranges.high[item] = count;
-        let fewer = self.place(depth + 1)?;
+        let fewer = self.place(depth + 1, excess)?;
         self.ranges.high[item] = high;
         Ok(Proof::Split { item, count, fewer: Box::new(fewer), more: Box::new(more) })
+    }
+
+    /// The items of which fewer or more than some number are beaten by prices that show this much more than
+    /// the limit.
+    fn narrowed(&self, prices: &Proof, beyond: i128, left: &Left) -> Vec<Range> {
+        let Some(margins) = margins(self.sack, self.values, prices) else { return Vec::new() };
+        let mut narrowed = Vec::new();
+        for (item, margin) in margins.iter().enumerate().filter(|(_, margin)| **margin != 0) {
+            let more = left.more[item];
+            // Each one too many, or too few, costs its margin.
+            let spare = (beyond - 1) / margin.abs();
+            if let Ok(spare) = i64::try_from(spare)
+                && spare < more
+            {
+                let low = self.ranges.low[item];
+                let (low, high) = if *margin < 0 {
+                    (low, low + spare)
+                } else {
+                    (low + more - spare, self.ranges.high[item])
+                };
+                narrowed.push(Range { item, low, high });
+            }
+        }
+        narrowed
+    }
+
+    /// A proof for what is in these ranges, and by the prices for the rest.
+    fn within(
+        &mut self,
+        mut ranges: Vec<Range>,
+        prices: &Proof,
+        depth: usize,
+        beyond: i128,
+    ) -> Result<Proof, Unproved> {
+        for range in &mut ranges {
+            std::mem::swap(&mut self.ranges.low[range.item], &mut range.low);
+            std::mem::swap(&mut self.ranges.high[range.item], &mut range.high);
+        }
+        let mut proof = self.place(depth + ranges.len(), beyond)?;
+        for Range { item, low, high } in ranges.into_iter().rev() {
+            let rest = Box::new(prices.clone());
+            let narrow = Box::new(proof);
+            let (least, most) = (self.ranges.low[item], self.ranges.high[item]);
+            proof = if most < high {
+                Proof::Split { item, count: most, fewer: narrow, more: rest }
+            } else {
+                Proof::Split { item, count: least - 1, fewer: rest, more: narrow }
+            };
+            (self.ranges.low[item], self.ranges.high[item]) = (low, high);
+        }
+        Ok(proof)
     }
 
     /// What must be there is worth.
