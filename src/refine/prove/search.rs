@@ -135,7 +135,9 @@ impl Search<'_> {
     fn narrowed(&self, prices: &Proof, beyond: i128, left: &Left) -> Vec<Range> {
         let Some(margins) = margins(self.sack, self.values, prices) else { return Vec::new() };
         let mut narrowed = Vec::new();
-        for (item, margin) in margins.iter().enumerate().filter(|(_, margin)| **margin != 0) {
+        // Those worth nothing aren't in a certificate, and are never taken.
+        let matters = |(item, margin): &(usize, &i128)| **margin != 0 && self.values[*item] > 0;
+        for (item, margin) in margins.iter().enumerate().filter(matters) {
             let more = left.more[item];
             // Each one too many, or too few, costs its margin.
             let spare = (beyond - 1) / margin.abs();
