@@ -135,8 +135,12 @@ impl Search<'_> {
     fn narrowed(&self, prices: &Proof, beyond: i128, left: &Left) -> Vec<Range> {
         let Some(margins) = margins(self.sack, self.values, prices) else { return Vec::new() };
         let mut narrowed = Vec::new();
-        // Those worth nothing aren't in a certificate, and are never taken.
-        let matters = |(item, margin): &(usize, &i128)| **margin != 0 && self.values[*item] > 0;
+        // Those worth nothing aren't in a certificate, and are never taken. Where two must be there that
+        // keep each other off there is no filling, but no proof says so: such items are left to cuts.
+        let matters = |(item, margin): &(usize, &i128)| {
+            let kept_off = !self.sack.conflicts(*item).is_empty();
+            self.values[*item] > 0 && (**margin < 0 || **margin > 0 && !kept_off)
+        };
         for (item, margin) in margins.iter().enumerate().filter(matters) {
             let more = left.more[item];
             // Each one too many, or too few, costs its margin.
