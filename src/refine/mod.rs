@@ -26,6 +26,7 @@
 mod certify;
 mod claim;
 mod convert;
+mod exact;
 mod generate;
 mod instance;
 mod knapsack;
@@ -129,7 +130,10 @@ pub(crate) fn refine(
         certify::certified(context.compiled, &claims, &whole, &bound.best)
     };
     packed.state = state;
-    proved
+    if fixed || (work.stop)() {
+        return proved;
+    }
+    exact::exhausted(context, &claims, packed, proved)
 }
 
 /// A generator with the prices of the cheap bound.

@@ -1,8 +1,10 @@
 //! What bound pods fix about kinds of pods, whatever a plan does: domains that anti-affinity keeps them
 //! from, and labels that their nodes need.
 
+use super::super::facts::Facts;
 use super::rules::Rules;
 use super::scene::Scene;
+use super::ties::{self, Crowd, Tie};
 use crate::model::{Pod, WhenUnsatisfiable, well_known};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,6 +19,11 @@ pub(in super::super) struct Kinds {
     pub(in super::super) of_entry: BTreeMap<usize, usize>,
     /// For each kind, label keys other than the hostname with the values that its nodes can't have.
     pub(in super::super) barred: Vec<Vec<Barred>>,
+    /// How many pods of each kind the plan places.
+    pub(in super::super) placed: BTreeMap<usize, u64>,
+    /// What rules say about the end, where a certificate needs it.
+    pub(in super::super) ties: Vec<Tie>,
+    pub(in super::super) crowds: Vec<Crowd>,
 }
 
 impl Kinds {
@@ -57,7 +64,23 @@ impl Kinds {
             };
             of_kind.into_iter().map(values).collect()
         });
-        Self { barred: listed.collect(), of_entry: std::mem::take(&mut scene.of_entry) }
+        Self {
+            barred: listed.collect(),
+            of_entry: std::mem::take(&mut scene.of_entry),
+            ..Self::default()
+        }
+    }
+}
+
+impl Kinds {
+    /// Works out what rules say about the end.
+    pub(super) fn tie(&mut self, facts: &Facts<'_>, scene: &Scene<'_>, rules: &Rules) {
+        for member in &scene.placed {
+            let sum = self.placed.entry(member.kind).or_insert(0);
+            *sum = sum.saturating_add(member.count);
+        }
+        self.ties = ties::ties(facts, scene, rules);
+        self.crowds = ties::crowds(scene, rules);
     }
 }
 
