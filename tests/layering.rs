@@ -147,7 +147,21 @@ fn modules_import_only_what_lies_below_them() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// What the test above relies on: paths are found in groups and through re-exports.
+/// Solvers of others are named in one place, where nothing that they say is believed.
+#[test]
+fn solvers_are_asked_in_one_place() {
+    let backend = root().join("src/refine/backend");
+    for file in sources(&root().join("src")) {
+        if file.starts_with(&backend) || file == backend.with_extension("rs") {
+            continue;
+        }
+        let code = code(&file);
+        let named = ["good_lp::", "microlp::", "highs::"].iter().find(|name| code.contains(**name));
+        assert_eq!(named, None, "{}", file.display());
+    }
+}
+
+/// What the first test relies on: paths are found in groups and through re-exports.
 #[test]
 fn edges_are_seen() {
     assert_eq!(heads("model::{Price, Pod};"), ["model"]);

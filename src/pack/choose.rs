@@ -215,9 +215,11 @@ impl<'p> Chooser<'_, 'p> {
         }
     }
 
-    /// Gives up preferences where pods stay out, and looks after kinds first that found no cell.
+    /// Gives up preferences where pods stay out, and looks after kinds first that found no cell. What was of
+    /// no use is taken back.
     fn concede(&self, mut brief: Brief, mut best: Packed<'p>, pack: Pack) -> (Brief, Packed<'p>) {
         let whole = self.context.compiled;
+        let mut kept = brief.clone();
         for _ in 0..MAX_CONCESSIONS {
             let left = best.left(whole);
             let mut changed = false;
@@ -230,14 +232,14 @@ impl<'p> Chooser<'_, 'p> {
                 }
             }
             if !changed {
-                return (brief, best);
+                break;
             }
             let other = self.solve(&brief, pack);
             if other.rank(self.context) < best.rank(self.context) {
-                best = other;
+                (kept, best) = (brief.clone(), other);
             }
         }
-        (brief, best)
+        (kept, best)
     }
 
     /// Where preferences have a price: gives up those that cost more than they are worth, all of them or

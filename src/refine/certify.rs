@@ -33,8 +33,8 @@ fn whole(amount: f64) -> i128 {
 
 /// Steps of each search for an over-estimate.
 const STEPS: u32 = 50_000;
-/// Steps of each search for a proof: a proof in integers is found a little later than what it shows.
-const PROOF_STEPS: u32 = 4 * STEPS;
+/// Steps of each search for a proof: beyond these it is cheaper to claim a little less.
+const PROOF_STEPS: u32 = 40_000;
 
 /// The bound that prices prove; `None` where they prove nothing.
 ///

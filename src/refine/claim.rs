@@ -88,6 +88,32 @@ impl<'p> Claims<'p> {
     }
 }
 
+impl Claims<'_> {
+    /// What pods of these demands are worth where those of the claims are worth so much: for each kind
+    /// and weight the mean of its claims.
+    pub(super) fn values(
+        &self,
+        of_claims: &[f64],
+        compiled: &Compiled<'_>,
+        demands: &[Demand],
+    ) -> Vec<f64> {
+        let mut sums: BTreeMap<(KindId, Option<i32>), (f64, f64)> = BTreeMap::new();
+        for ((claim, count), value) in self.list.iter().zip(&self.counts).zip(of_claims) {
+            let sum = sums.entry((claim.kind, claim.weight)).or_default();
+            sum.0 += f64::from(*count) * value;
+            sum.1 += f64::from(*count);
+        }
+        let mean = |kind: KindId, weight: Option<i32>| {
+            sums.get(&(kind, weight)).map_or(0.0, |(value, count)| value / count.max(1.0))
+        };
+        let of_demand = |demand: &Demand| {
+            let parts = compiled.classes[demand.class].parts.iter();
+            parts.map(|(kind, each)| f64::from(*each) * mean(*kind, demand.weight)).sum()
+        };
+        demands.iter().map(of_demand).collect()
+    }
+}
+
 impl Claim {
     /// What a pod of a kind keeps wherever it is among the sites that its class may go to.
     pub(super) fn of(

@@ -24,23 +24,28 @@
 //!
 //! References: Gilmore and Gomory 1961; Farley 1990; Wentges 1997; Lübbecke and Desrosiers 2005.
 
-use super::instance::{Instance, Pattern, Prices};
+use super::instance::{Instance, Pattern, Prices, Source, Supply};
 use super::knapsack::Relaxed;
 use super::rows::Rows;
+use super::several::Several;
 use super::simplex::{Master, Outcome, Row, Sense};
 use crate::parallel;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most patterns that a round adds.
 const BATCH: usize = 24;
 /// The share of the best bound's prices in the prices at which bins are filled, at first.
 const SMOOTH: f64 = 0.7;
+/// How many bins are filled at a time.
+const FILLED: usize = 32;
 /// Relative differences below this are none.
 const TINY: f64 = 1e-9;
 /// Pivots of the master in a round at most.
 const PIVOTS: u32 = 4000;
 /// Steps of the first exact searches of bins.
 const FIRST_STEPS: u32 = 2_000;
+/// Steps of an exact search for one pattern more.
+const SEVERAL_STEPS: u32 = 400;
 /// How many bins a round searches exactly where filling them quickly finds nothing.
 const SEARCHED: usize = 16;
 
@@ -64,13 +69,11 @@ pub(super) struct Generator<'i, 'c, 'p> {
     pub(super) patterns: Vec<Pattern>,
     known: BTreeSet<Pattern>,
     /// For each bin what was found when it was last looked at.
-    screens: Vec<Option<Relaxed>>,
+    pub(super) screens: Vec<Option<Relaxed>>,
     pub(super) best: Prices,
     /// What a cost is divided by, so that the master's numbers are about one.
     unit: f64,
     pub(super) care: Care,
-    /// Steps of an exact search of a bin, so far.
-    steps: u32,
 }
 
 /// How far it is worth going.
@@ -88,7 +91,7 @@ struct Look {
     /// No filling is worth more.
     ceiling: f64,
     relaxed: Option<Relaxed>,
-    found: Option<Pattern>,
+    found: Vec<Pattern>,
 }
 
 impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
@@ -114,11 +117,10 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             best: Prices { values, supplies, bound: f64::NEG_INFINITY },
             unit,
             care,
-            steps: FIRST_STEPS.min(care.steps),
         };
         // The bound of the prices that it starts with.
         let Prices { values, supplies, .. } = generator.best.clone();
-        let looks = generator.look(&values, &supplies, false);
+        let looks = generator.look(&values, &supplies, None);
         let _none = generator.take(looks, values.clone(), supplies.clone(), &values, &supplies);
         let singles = instance.singles().into_iter().flatten();
         singles.for_each(|single| generator.add(instance.legal(single)));
@@ -139,6 +141,32 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
     /// Whether every demand has a row of its own.
     pub(super) fn is_whole(&self) -> bool {
         self.rows.whole
+    }
+
+    /// Takes over what another found, which says that pods are worth so much here: prices, and where bins
+    /// and demands are the same, patterns.
+    pub(super) fn learn(&mut self, other: &Generator<'_, '_, '_>, values: &[f64]) {
+        let (here, there) = (self.instance, other.instance);
+        let prices = there.supplies.iter().zip(&other.best.supplies);
+        let prices: BTreeMap<Source, f64> =
+            prices.map(|(supply, price)| (supply.source, *price)).collect();
+        let price = |supply: &Supply| prices.get(&supply.source).copied().unwrap_or(0.0);
+        let supplies: Vec<f64> = here.supplies.iter().map(price).collect();
+        let looks = self.look(values, &supplies, None);
+        let _none = self.take(looks, values.to_vec(), supplies.clone(), values, &supplies);
+        if here.demands.len() != there.demands.len() || here.bins.len() != there.bins.len() {
+            return;
+        }
+        for pattern in &other.patterns {
+            let bin = &here.bins[pattern.bin as usize];
+            let item = |(demand, count): &(u32, u32)| {
+                Some((bin.items.binary_search(demand).ok()? as u32, *count))
+            };
+            let counts: Option<Vec<(u32, u32)>> = pattern.items.iter().map(item).collect();
+            if counts.is_some_and(|counts| bin.sack.holds(&counts)) {
+                self.add(here.legal(pattern.clone()));
+            }
+        }
     }
 
     /// Adds a pattern that isn't known yet.
@@ -165,7 +193,9 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
         let (covers, supplies) = duals.split_at(self.rows.bounds.len());
         let values = &self.rows.values(covers)[..];
         let objective = self.objective();
-        if solved == Outcome::Optimal && self.best.bound >= objective * (1.0 - self.care.close) {
+        // Plans cost whole steps: what the bound comes to, rounded up, is as good as the bound.
+        let bound = self.best.bound.max(self.instance.up(self.best.bound) as f64 * (1.0 - TINY));
+        if solved == Outcome::Optimal && bound >= objective * (1.0 - self.care.close) {
             return Round::Converged;
         }
         let mut smooth = if self.best.bound > 0.0 { SMOOTH } else { 0.0 };
@@ -173,7 +203,7 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             let mix = |(one, other): (&f64, &f64)| smooth * one + (1.0 - smooth) * other;
             let mixed: Vec<f64> = self.best.values.iter().zip(values).map(mix).collect();
             let paid: Vec<f64> = self.best.supplies.iter().zip(supplies).map(mix).collect();
-            let looks = self.look(&mixed, &paid, false);
+            let looks = self.look(&mixed, &paid, None);
             if self.take(looks, mixed, paid, values, supplies) > 0 {
                 return Round::Improved;
             }
@@ -183,8 +213,9 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             smooth = if smooth > 0.3 { smooth / 2.0 } else { 0.0 };
         }
         // Quick fillings find nothing more: search the bins that could hold most for what they cost.
+        let mut steps = FIRST_STEPS.min(self.care.steps);
         loop {
-            let looks = self.look(values, supplies, true);
+            let looks = self.look(values, supplies, Some(steps));
             let open = looks
                 .iter()
                 .zip(&self.instance.bins)
@@ -195,17 +226,18 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             if !open {
                 return Round::Converged;
             }
-            if self.steps >= self.care.steps {
+            if steps >= self.care.steps {
                 return Round::Stuck;
             }
-            self.steps = self.care.steps.min(self.steps.max(1) * 4);
+            steps = self.care.steps.min(steps.max(1) * 4);
         }
     }
 
-    /// Fills the bins that could hold more than they cost; to `search` is to search those that are
-    /// the worst.
-    fn look(&self, values: &[f64], supplies: &[f64], search: bool) -> Vec<Look> {
+    /// Fills the bins that could hold more than they cost; `search` those that are the
+    /// worst in so many steps.
+    fn look(&self, values: &[f64], supplies: &[f64], search: Option<u32>) -> Vec<Look> {
         let numbers: Vec<usize> = (0..self.instance.bins.len()).collect();
+        let left = self.instance.counts();
         let quickly = |number: &usize| {
             let bin = &self.instance.bins[*number];
             let worth = bin.worth(values);
@@ -217,14 +249,12 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
                     return Look { ceiling, ..Look::default() };
                 }
             }
-            let (relaxed, filled) = bin.sack.estimate(&worth, last);
-            let found = (filled.value > net).then(|| bin.pattern(*number, &filled.counts));
-            Look { ceiling: relaxed.ceiling, relaxed: Some(relaxed), found }
+            let relaxed = bin.sack.relax(&worth, last);
+            Look { ceiling: relaxed.ceiling, relaxed: Some(relaxed), found: Vec::new() }
         };
         let mut looks = parallel::map(&numbers, quickly);
-        if !search {
-            return looks;
-        }
+        self.fill(&mut looks, values, supplies);
+        let Some(steps) = search else { return looks };
         let mut open: Vec<(f64, usize)> = Vec::new();
         for number in numbers {
             let bin = &self.instance.bins[number];
@@ -239,15 +269,19 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             let searched = parallel::map(batch, |(_, number)| {
                 let bin = &self.instance.bins[*number];
                 let net = bin.net(supplies);
-                let priced = bin.sack.best(&bin.worth(values), net, self.steps);
-                let better = (priced.value > net * (1.0 + TINY))
-                    .then(|| bin.pattern(*number, &priced.counts));
+                let priced = bin.sack.best(&bin.worth(values), net, steps);
+                let mut better = Vec::new();
+                if priced.value > net * (1.0 + TINY) {
+                    better.push(bin.pattern(*number, &priced.counts));
+                    let several = self.several(values, net, Some(SEVERAL_STEPS));
+                    several.look(self.instance, &left, &mut better);
+                }
                 (*number, priced.ceiling.max(net), better)
             });
             for (number, ceiling, better) in searched {
                 let look = &mut looks[number];
                 look.ceiling = look.ceiling.min(ceiling);
-                if better.is_some() {
+                if !better.is_empty() {
                     look.found = better;
                     found = true;
                 }
@@ -257,6 +291,47 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             }
         }
         looks
+    }
+
+    /// Where there are few bins, some patterns of each.
+    fn several<'a>(&self, values: &'a [f64], net: f64, steps: Option<u32>) -> Several<'a> {
+        let patterns = BATCH / self.instance.bins.len().max(1);
+        Several { patterns, values, net, steps }
+    }
+
+    /// Fills the bins that could hold most for what they cost, until that is enough for a round.
+    fn fill(&self, looks: &mut [Look], values: &[f64], supplies: &[f64]) {
+        let mut order: Vec<(f64, usize)> = Vec::new();
+        for (number, look) in looks.iter().enumerate() {
+            let net = self.instance.bins[number].net(supplies);
+            if look.ceiling > net && look.relaxed.is_some() {
+                order.push((look.ceiling / net.max(1.0), number));
+            }
+        }
+        order.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
+        let left = self.instance.counts();
+        let mut found = 0;
+        for batch in order.chunks(FILLED) {
+            let filled = parallel::map(batch, |(_, number)| {
+                let bin = &self.instance.bins[*number];
+                let net = bin.net(supplies);
+                let last = looks[*number].relaxed.as_ref();
+                let filled = bin.sack.fill(&bin.worth(values), last);
+                let mut patterns = Vec::new();
+                if filled.value > net {
+                    patterns.push(bin.pattern(*number, &filled.counts));
+                    self.several(values, net, None).look(self.instance, &left, &mut patterns);
+                }
+                patterns
+            });
+            for ((_, number), patterns) in batch.iter().zip(filled) {
+                found += patterns.len();
+                looks[*number].found = patterns;
+            }
+            if found >= BATCH {
+                break;
+            }
+        }
     }
 
     /// Keeps the bound of prices where it is the best, and adds the patterns that improve the master
@@ -280,17 +355,16 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             if look.relaxed.is_some() {
                 self.screens[number] = look.relaxed;
             }
-            let Some(pattern) = look.found else { continue };
-            let pattern = instance.legal(pattern);
-            let bin = &instance.bins[number];
-            let worth: f64 = pattern
-                .items
-                .iter()
-                .map(|(demand, count)| of_master[*demand as usize] * f64::from(*count))
-                .sum();
-            let net = bin.net(supplies_of_master);
-            if worth > net * (1.0 + TINY) + TINY && !self.known.contains(&pattern) {
-                improving.push((net / worth, pattern));
+            let net = instance.bins[number].net(supplies_of_master);
+            for pattern in look.found {
+                let pattern = instance.legal(pattern);
+                let items = pattern.items.iter();
+                let worth: f64 = items
+                    .map(|(demand, count)| of_master[*demand as usize] * f64::from(*count))
+                    .sum();
+                if worth > net * (1.0 + TINY) + TINY && !self.known.contains(&pattern) {
+                    improving.push((net / worth, pattern));
+                }
             }
         }
         improving.sort_by(|(one, at), (other, place)| one.total_cmp(other).then(at.cmp(place)));

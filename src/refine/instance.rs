@@ -25,6 +25,8 @@ pub(super) struct Instance<'c, 'p> {
     pub(super) supplies: Vec<Supply>,
     /// Demands of which a node holds only so much together.
     pub(super) groups: Vec<Together>,
+    /// All bins' costs are multiples of this.
+    pub(super) step: i64,
     /// For each demand, its part: see [`Instance::parts`].
     pub(super) part_of: Vec<u32>,
 }
@@ -145,6 +147,7 @@ impl<'c, 'p> Instance<'c, 'p> {
             bins: Vec::new(),
             supplies: Vec::new(),
             groups: Vec::new(),
+            step: 1,
         };
         let rules = Rules::of(context.compiled, &instance.demands);
         let filled = parallel::map(&sites, |site| instance.sack(&rules, site));
@@ -170,6 +173,7 @@ impl<'c, 'p> Instance<'c, 'p> {
             instance.bins.push(Bin { site, cost, sack, items, groups, uses });
         }
         instance.part_of = instance.parts();
+        instance.step = instance.bins.iter().map(|bin| bin.cost).fold(0, gcd).max(1);
         instance.groups = rules.groups;
         instance
     }
@@ -446,10 +450,21 @@ impl<'c, 'p> Instance<'c, 'p> {
         best.into_iter().map(|single| Some(single?.1)).collect()
     }
 
+    /// An amount rounded up to one that a plan can cost: what all bins' costs are multiples of.
+    pub(super) fn up(&self, amount: f64) -> i128 {
+        let amount = (amount * (1.0 - 1e-9)).ceil() as i128;
+        let step = i128::from(self.step);
+        amount.saturating_add((step - amount.rem_euclid(step)) % step)
+    }
+
     /// How many pods there are.
     pub(super) fn counts(&self) -> Vec<u32> {
         self.demands.iter().map(|demand| demand.count).collect()
     }
+}
+
+fn gcd(one: i64, other: i64) -> i64 {
+    if other == 0 { one } else { gcd(other, one % other) }
 }
 
 /// Rules about what shares a node, by demand.

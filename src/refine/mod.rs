@@ -6,9 +6,11 @@
 //! *Idea.* Column generation ([`generate`]) solves the linear relaxation over all fillings of all nodes.
 //! Its dual prices are a sharp bound, and they are what a good plan is made from: whole numbers of the
 //! patterns that the relaxation uses, completed by the best bargains at these prices ([`round`]), and
-//! repaired where it wastes most ([`ruin`]). It goes in stages: first the pods with least at stake share
-//! rows ([`rows`]), so that prices settle in a second whatever the size; then more and more of them have
-//! their own, until the gap is closed or the caller stops.
+//! repaired where it wastes most ([`ruin`]); where demands are few also by fixing one pattern after the
+//! other ([`dive`]), and by an integer programme over the patterns ([`restricted`], [`backend`]). It
+//! goes in stages: first the pods with least at stake share rows ([`rows`]), so that prices settle in a
+//! second whatever the size; then more and more of them have their own, until the gap is closed or the
+//! caller stops.
 //!
 //! The plan is sought within the arrangement that the packer chose (what goes to which zone), one weight
 //! of pools at a time; the bound speaks of the pods as they are, whatever they are arranged to
@@ -23,24 +25,30 @@
 //!
 //! References: Gilmore and Gomory 1961; Lübbecke and Desrosiers 2005; Shaw 1998.
 
+mod backend;
 mod certify;
 mod claim;
 mod convert;
+mod dive;
 mod exact;
 mod generate;
 mod instance;
 mod knapsack;
 mod prove;
+mod restricted;
 mod round;
 mod rows;
 mod ruin;
+mod several;
 mod simplex;
 
 use crate::bound::{Proved, Relaxation};
 use crate::compile::NodeId;
 use crate::pack::{Context, Packed, State};
+use backend::Effort;
 use claim::Claims;
 use convert::Movable;
+use dive::Diver;
 use generate::{Care, Generator, Round};
 use instance::Instance;
 use round::Draft;
@@ -48,12 +56,23 @@ use ruin::Ruin;
 
 /// How many demands have rows of their own, stage by stage.
 const STAGES: [usize; 6] = [16, 64, 160, 400, 1000, 2500];
+/// Where demands × bins are no more, all demands have rows of their own from the start.
+const FEW: usize = 3000;
+/// So many demands are packed at the bound's prices: a relaxation of their own takes too long.
+const MANY_DEMANDS: usize = 600;
 /// Demands with rows of their own from which on the relaxation is solved closely.
 const MANY: usize = 100;
 /// Shares of a pattern's fraction from which on it is rounded up; above one: never.
 const ROUND_UP: [f64; 4] = [2.0, 0.9, 0.75, 0.5];
+/// Plans that are made in each stage, with values corrected by the one before.
+const CORRECTIONS: u32 = 24;
 /// Attempts to improve a plan in each stage.
 const ATTEMPTS: u32 = 40;
+
+/// Decisions of dives in each stage.
+const DECISIONS: u32 = 200;
+/// What a solver of integer programmes may do in each stage.
+const SOLVED: Effort = Effort { size: 60_000, work: 30_000_000 };
 
 /// How much work to spend.
 pub(crate) struct Work<'a> {
@@ -106,9 +125,14 @@ pub(crate) fn refine(
         if number > 0 && (work.stop)() {
             break;
         }
-        stage(&mut bound, number, own, work);
+        let news = stage(&mut bound, number, own, work);
         for seeker in &mut seekers {
-            seeker.stage(number, own, work);
+            let demands = &seeker.generator.instance.demands;
+            let values = claims.values(&bound.best.values, compiled, demands);
+            if news {
+                seeker.generator.learn(&bound, &values);
+            }
+            seeker.stage(number, own, values, work);
         }
     }
     let mut state = packed.state.clone();
@@ -147,7 +171,12 @@ fn started<'i, 'c, 'p>(
     let relaxation = Relaxation::new(compiled, &instance.demands, running, fee);
     let values = relaxation.values(compiled, &instance.demands);
     let values = values.into_iter().map(|value| value as f64).collect();
-    Generator::new(instance, patterns, values, STAGES[0], Care { close: 1e-3, steps: 2_000 })
+    let demands = instance.demands.len();
+    if demands * instance.bins.len() <= FEW {
+        Generator::new(instance, patterns, values, demands, Care { close: 1e-5, steps: 50_000 })
+    } else {
+        Generator::new(instance, patterns, values, STAGES[0], Care { close: 1e-3, steps: 2_000 })
+    }
 }
 
 /// Solves the relaxation with so many rows; whether there was anything to do.
@@ -161,9 +190,8 @@ fn stage(
         if generator.is_whole() && generator.care.close < 1e-4 {
             return false;
         }
-        if own >= MANY || generator.is_whole() {
-            generator.care = Care { close: 1e-5, steps: 50_000 };
-        }
+        let close = if own >= MANY || generator.is_whole() { 1e-5 } else { 1e-3 };
+        generator.care = Care { close, steps: 50_000 };
         generator.deepen(own);
     }
     while work.round() {
@@ -187,6 +215,7 @@ struct Plan<'c, 'p> {
 struct Seeker<'i, 'c, 'p> {
     generator: Generator<'i, 'c, 'p>,
     ruin: Option<Ruin>,
+    diver: Option<Diver<'i, 'c, 'p>>,
     best: Draft,
 }
 
@@ -198,34 +227,84 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
         }
         let patterns = plan.known.iter().map(|(pattern, _)| pattern.clone());
         let generator = started(&plan.instance, &[], patterns);
-        Self { generator, ruin: None, best }
+        Self { generator, ruin: None, diver: None, best }
     }
 
-    fn stage(&mut self, number: usize, own: usize, work: &mut Work<'_>) {
+    /// Dives, and asks a solver for whole numbers of the patterns known, where that is not too much.
+    fn integers(&mut self, work: &mut Work<'_>) {
         let instance = self.generator.instance;
+        if !self.generator.is_whole() || instance.demands.len() > dive::DEMANDS {
+            return;
+        }
+        let diver = self.diver.get_or_insert_with(|| Diver::new(&self.generator));
+        let prices = &self.generator.best;
+        self.best.groups.iter().for_each(|(pattern, _)| diver.add(pattern.clone()));
+        let done = |best: &Draft| best.missing() == 0 && best.cost <= instance.up(prices.bound);
+        if done(&self.best) {
+            return;
+        }
+        if let Some(better) = diver.dive(&self.best, prices.bound, &prices.values, DECISIONS, work)
+        {
+            self.best = better;
+        }
+        if done(&self.best) {
+            return;
+        }
+        let (patterns, screens) = (&diver.patterns, &self.generator.screens);
+        let stop = &|| (work.stop)();
+        if let Some(better) =
+            restricted::better(instance, patterns, prices, screens, &self.best, SOLVED, stop)
+        {
+            self.best = better;
+        }
+    }
+
+    /// Looks for better plans; `values`: what the bound says that pods are worth.
+    fn stage(&mut self, number: usize, own: usize, values: Vec<f64>, work: &mut Work<'_>) {
+        let instance = self.generator.instance;
+        if instance.demands.len() > MANY_DEMANDS {
+            self.correct(values, work);
+            return;
+        }
         if stage(&mut self.generator, number, own, work) {
             let fractions = self.generator.solution();
             let fractions: Vec<_> = fractions
                 .iter()
                 .map(|(column, times)| (&self.generator.patterns[*column], *times))
                 .collect();
+            let values = self.generator.best.values.clone();
             for up in ROUND_UP {
                 if (work.stop)() {
                     return;
                 }
-                let draft = round::rounded(instance, &fractions, &self.generator.best.values, up);
-                if draft.rank() < self.best.rank() {
-                    self.best = draft;
-                }
+                let screens = &self.generator.screens;
+                self.best.take(round::rounded(instance, &fractions, &values, screens, up));
             }
+            self.correct(values, work);
             self.ruin = Some(Ruin::new(instance, &self.generator.efficient()));
         }
+        self.integers(work);
         let Some(ruin) = &mut self.ruin else { return };
         for _ in 0..ATTEMPTS {
             if !work.attempt() {
                 return;
             }
             let _better = ruin.improve(instance, &mut self.best, &self.generator.best.values);
+        }
+    }
+
+    /// Plans at these values, corrected by what each plan pays.
+    fn correct(&mut self, mut values: Vec<f64>, work: &mut Work<'_>) {
+        let instance = self.generator.instance;
+        for _ in 0..CORRECTIONS {
+            if !work.attempt() {
+                return;
+            }
+            let mut draft = Draft::new(instance);
+            draft.complete(instance, &values, &self.generator.screens);
+            round::corrected(instance, &draft, &mut values);
+            draft.tidy();
+            self.best.take(draft);
         }
     }
 }

@@ -9,15 +9,29 @@
 //! relaxation's prices no filling is worth more than its bin costs, and those of an optimal plan are
 //! all worth just that; so worth ÷ cost says how far a purchase is from the best.
 //!
-//! *Cost.* One filling of each bin, and a few for each purchase.
+//! A bin is filled when no other could be the better bargain, by an over-estimate of its worth.
+//!
+//! Pods that end up on nodes which are worth less than they cost are worth more than was thought: they
+//! had better been packed earlier, while there was something to pack them with. So their values are
+//! raised by what was paid for them, and a plan is made anew, some times ([`corrected`]).
+//!
+//! *Cost.* A glance at each bin, a filling for each that comes first, and a few for each purchase.
 //!
 //! References: rounding of column generation (Wäscher and Gau 1996); bin-centric greedies with
-//! variable costs (Gabay and Zaourar 2016).
+//! variable costs (Gabay and Zaourar 2016); sequential value correction (Mukhacheva et al. 2000;
+//! Belov and Scheithauer 2007).
 
 use super::instance::{Instance, Pattern};
-use crate::parallel;
+use super::knapsack::Relaxed;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+
+/// The least that a pod counts for, in billionths.
+const LEAST: f64 = 1.0;
+/// How far values are corrected each time, towards what is paid for the pods.
+const GAIN: f64 = 0.3;
+/// How many times as much as a node is worth it may seem to cost.
+const MOST_RAISED: f64 = 50.0;
 
 /// A plan in the making: patterns in whole numbers, and what they leave.
 #[derive(Clone, Debug)]
@@ -39,7 +53,7 @@ fn rate(worth: f64, cost: i64) -> u64 {
     if cost <= 0 {
         return u64::MAX;
     }
-    (worth / cost as f64 * (1_u64 << 40) as f64) as u64
+    ((worth / cost as f64 * (1_u64 << 40) as f64) as u64).max(1)
 }
 
 impl Draft {
@@ -62,6 +76,13 @@ impl Draft {
     pub(super) fn rank(&self) -> (u64, i128, u64) {
         let nodes = self.groups.iter().map(|(_, times)| u64::from(*times)).sum();
         (self.missing(), self.cost, nodes)
+    }
+
+    /// Becomes the other one where that is better.
+    pub(super) fn take(&mut self, other: Self) {
+        if other.rank() < self.rank() {
+            *self = other;
+        }
     }
 
     /// How many more of a bin the supplies allow.
@@ -123,49 +144,77 @@ impl Draft {
     }
 
     /// Buys for what is left, the best bargains first.
-    pub(super) fn complete(&mut self, instance: &Instance<'_, '_>, values: &[f64]) {
+    ///
+    /// `screens`: for each bin, prices of what it has that were found for values like these, if any were.
+    pub(super) fn complete(
+        &mut self,
+        instance: &Instance<'_, '_>,
+        values: &[f64],
+        screens: &[Option<Relaxed>],
+    ) {
         if self.missing() == 0 {
             return;
         }
-        let numbers: Vec<u32> = (0..instance.bins.len() as u32).collect();
-        let fill = |left: &[u32], number: u32| -> (u64, Pattern) {
-            let bin = &instance.bins[number as usize];
-            let most: Vec<i64> =
-                bin.items.iter().map(|demand| i64::from(left[*demand as usize])).collect();
-            let filled = bin.sack.within(&most).fill(&bin.worth(values));
-            let pattern = instance.legal(bin.pattern(number as usize, &filled.counts));
-            let worth: f64 = pattern
-                .items
-                .iter()
-                .map(|(demand, count)| values[*demand as usize].max(1e-9) * f64::from(*count))
-                .sum();
-            (rate(worth, bin.cost), pattern)
-        };
-        let left = self.left.clone();
-        let filled = parallel::map(&numbers, |number| {
-            if self.supply(instance, *number) == 0 {
-                return (0, Pattern { bin: *number, items: Vec::new() });
+        // What is worth nothing wants a place too.
+        let values: Vec<f64> = values.iter().map(|value| value.max(LEAST)).collect();
+        // Bins by what they hold for their cost, at most or, where they are filled, really.
+        let mut heap: BinaryHeap<(u64, Reverse<u32>, Option<Pattern>)> = BinaryHeap::new();
+        for (number, (bin, screen)) in (0..).zip(instance.bins.iter().zip(screens)) {
+            if self.supply(instance, number) > 0 {
+                let ceiling = screen.as_ref().map_or(f64::INFINITY, |last| {
+                    bin.sack.ceiling(&bin.worth(&values), &last.prices) * (1.0 + 1e-9)
+                });
+                heap.push((rate(ceiling, bin.cost), Reverse(number), None));
             }
-            fill(&left, *number)
-        });
-        let mut patterns: Vec<Pattern> = Vec::with_capacity(filled.len());
-        let mut heap: BinaryHeap<(u64, Reverse<u32>)> = BinaryHeap::new();
-        for (number, (rate, pattern)) in numbers.iter().zip(filled) {
-            if rate > 0 {
-                heap.push((rate, Reverse(*number)));
-            }
-            patterns.push(pattern);
         }
-        while let Some((_, Reverse(number))) = heap.pop() {
-            let pattern = patterns[number as usize].clone();
-            if self.buy(instance, &pattern, u32::MAX) == 0 && self.supply(instance, number) == 0 {
+        while let Some((_, Reverse(number), pattern)) = heap.pop() {
+            let bought = pattern.is_some_and(|pattern| {
+                self.buy(instance, &pattern, u32::MAX);
+                self.missing() == 0
+            });
+            if bought {
+                return;
+            }
+            if self.supply(instance, number) == 0 {
                 continue;
             }
-            let (rate, pattern) = fill(&self.left, number);
-            if rate > 0 {
-                heap.push((rate, Reverse(number)));
+            let bin = &instance.bins[number as usize];
+            let most: Vec<i64> =
+                bin.items.iter().map(|demand| i64::from(self.left[*demand as usize])).collect();
+            let last = screens[number as usize].as_ref();
+            let filled = bin.sack.within(&most).fill(&bin.worth(&values), last);
+            let pattern = instance.legal(bin.pattern(number as usize, &filled.counts));
+            if !pattern.items.is_empty() {
+                let rate = rate(worth(&pattern, &values), bin.cost);
+                heap.push((rate, Reverse(number), Some(pattern)));
             }
-            patterns[number as usize] = pattern;
+        }
+    }
+}
+
+/// What the pods of a pattern are worth together.
+fn worth(pattern: &Pattern, values: &[f64]) -> f64 {
+    let items = pattern.items.iter();
+    items.map(|(demand, count)| values[*demand as usize] * f64::from(*count)).sum()
+}
+
+/// Corrects values by what a plan pays for the pods, where that is known.
+pub(super) fn corrected(instance: &Instance<'_, '_>, draft: &Draft, values: &mut [f64]) {
+    values.iter_mut().for_each(|value| *value = value.max(LEAST));
+    let mut paid = vec![0.0; values.len()];
+    let mut placed = vec![0.0; values.len()];
+    for (pattern, times) in &draft.groups {
+        let cost = instance.bins[pattern.bin as usize].cost as f64;
+        let rate = cost / worth(pattern, values);
+        for (demand, count) in &pattern.items {
+            let pods = f64::from(*count) * f64::from(*times);
+            paid[*demand as usize] += rate * pods;
+            placed[*demand as usize] += pods;
+        }
+    }
+    for ((value, paid), placed) in values.iter_mut().zip(paid).zip(placed) {
+        if placed > 0.0 {
+            *value *= 1.0 - GAIN + GAIN * (paid / placed).min(MOST_RAISED);
         }
     }
 }
@@ -176,6 +225,7 @@ pub(super) fn rounded(
     instance: &Instance<'_, '_>,
     fractions: &[(&Pattern, f64)],
     values: &[f64],
+    screens: &[Option<Relaxed>],
     up: f64,
 ) -> Draft {
     let mut draft = Draft::new(instance);
@@ -194,7 +244,7 @@ pub(super) fn rounded(
             let _bought = draft.buy(instance, pattern, 1);
         }
     }
-    draft.complete(instance, values);
+    draft.complete(instance, values, screens);
     draft.tidy();
     draft
 }

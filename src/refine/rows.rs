@@ -40,7 +40,15 @@ impl Rows {
         let own = if whole { demands.len() } else { own };
         let mut rows =
             Self { of_demand: vec![Vec::new(); demands.len()], bounds: Vec::new(), whole };
-        let stake = |at: usize| values[at].max(0.0) * f64::from(demands[at].count);
+        // What they cost when each is packed alone, for the sake of those of which a node holds few.
+        let singles = instance.singles();
+        let stake = |at: usize| {
+            let alone = singles[at].as_ref().map_or(0.0, |single| {
+                let most: u32 = single.items.iter().map(|(_, count)| *count).sum();
+                instance.bins[single.bin as usize].cost as f64 / f64::from(most.max(1))
+            });
+            values[at].max(alone) * f64::from(demands[at].count)
+        };
         let mut ranked: Vec<usize> = (0..demands.len()).collect();
         ranked.sort_by(|one, other| stake(*other).total_cmp(&stake(*one)).then(one.cmp(other)));
         let (own, others) = ranked.split_at(own);

@@ -200,6 +200,7 @@ fn solve(
     let fractions: Vec<(&Pattern, f64)> =
         fractions.into_iter().map(|(column, times)| (&generator.patterns[column], times)).collect();
     let tries = [2.0, 0.9, 0.7, 0.5];
-    let drafts = tries.iter().map(|up| rounded(part, &fractions, &generator.best.values, *up));
+    let (values, screens) = (&generator.best.values, &generator.screens);
+    let drafts = tries.iter().map(|up| rounded(part, &fractions, values, screens, *up));
     drafts.min_by_key(Draft::rank)
 }

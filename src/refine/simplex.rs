@@ -228,7 +228,6 @@ impl Master {
     }
 
     /// Changes the bound of a row, from the next solve on. Below zero counts as zero.
-    #[cfg(test)]
     pub(super) fn set_bound(&mut self, row: usize, bound: f64) {
         self.rows[row].bound = bound.max(0.0) * self.scales[row];
     }

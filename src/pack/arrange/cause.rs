@@ -15,19 +15,19 @@ impl Arranger<'_, '_> {
             return self.apart_cause(kind);
         };
         let key = &self.topology.keys[level.key];
-        let counts = self.counts_of(level);
+        let tally = self.tally(level);
         let whole = |count: i64| u32::try_from(count.max(0)).unwrap_or(u32::MAX);
         let cells = self.kinds[kind].cells.iter().filter_map(|cell| cell.domain(level.key));
         let domains: BTreeSet<usize> = cells.map(|domain| domain as usize).collect();
         let full = domains
             .into_iter()
-            .map(|domain| (key.names[domain].clone(), whole(level.count(counts, domain))));
+            .map(|domain| (key.names[domain].clone(), whole(level.count(tally, domain))));
         let mut full: Vec<(Arc<str>, u32)> = full.collect();
         full.sort_unstable();
         Cause::TopologySpread {
             key: key.name.clone(),
             max_skew: whole(level.max_skew),
-            least: whole(level.lowest(counts)),
+            least: whole(level.lowest(tally)),
             full,
         }
     }

@@ -44,7 +44,7 @@ use crate::compile::{
 use crate::explain::Cause;
 use cell::Cell;
 pub(crate) use cell::Prices;
-use spread::Rules;
+use spread::{Rules, Tally};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -143,6 +143,8 @@ struct Arranger<'a, 'p> {
     kinds: IdVec<KindId, Progress>,
     /// Pending pods in known domains, by what counts them.
     counts: BTreeMap<(SelectionId, KeyId), Vec<i64>>,
+    /// The same as spreads see it, each of which looks at some nodes alone.
+    tallies: BTreeMap<(SelectionId, KeyId), Vec<Tally>>,
     drafts: Vec<Draft>,
     out: BTreeMap<KindId, (u32, Option<Cause>)>,
     /// For each kind, the others that anti-affinity over a key keeps out of its domains.
@@ -187,6 +189,7 @@ pub(crate) fn arrange<'p>(
         prices,
         kinds: compiled.kinds.iter().map(|_| Progress::default()).collect(),
         counts: BTreeMap::new(),
+        tallies: BTreeMap::new(),
         drafts: Vec::new(),
         out: BTreeMap::new(),
         foes: affinity::foes(&compiled.topology, &compiled.kinds),
@@ -297,6 +300,7 @@ impl<'p> Arranger<'_, 'p> {
                 let _counts =
                     self.counts.entry((selection, key)).or_insert_with(|| vec![0; domains]);
             }
+            self.keep_tallies(*kind);
             let ruled = self.is_ruled(*kind);
             let rules = if ruled { self.rules_of(*kind) } else { Rules::default() };
             let cells = if keys.is_empty() { Vec::new() } else { self.cells(*kind, &keys) };
@@ -465,6 +469,9 @@ impl<'p> Arranger<'_, 'p> {
             for (key, domain) in &domains {
                 if let Some(counts) = self.counts.get_mut(&(*selection, *key)) {
                     counts[*domain as usize] += i64::from(count);
+                }
+                for tally in self.tallies.get_mut(&(*selection, *key)).into_iter().flatten() {
+                    tally.add(&self.kinds[kind].cells[cell].sites, *domain as usize, count);
                 }
             }
         }

@@ -222,7 +222,7 @@ impl Arranger<'_, '_> {
         let rules = self.rules(kind);
         let runs = rules.levels.iter().filter(|level| level.hard).map(|level| {
             let domain = self.kinds[kind].cells[cell].domain(level.key);
-            level.run(self.counts_of(level), domain).min(i64::from(most))
+            level.run(self.tally(level), domain).min(i64::from(most))
         });
         let alone = if rules.alone.is_empty() { i64::MAX } else { 1 };
         let run = runs.min().unwrap_or(i64::from(most)).min(alone);

@@ -15,12 +15,41 @@ use crate::compile::{Bits, Id, KeyId, KindId, Near, NodeId, Over, SelectionId, T
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
+
+/// How many pending pods a spread counts by domain, of those that have a cell.
+///
+/// A cell may have sites on which the spread counts nobody (`nodeAffinityPolicy`, `nodeTaintsPolicy`), and
+/// the packer decides later which of its sites a pod gets. So there are two counts, and each is used
+/// where it makes the rule stricter.
+#[derive(Debug)]
+pub(super) struct Tally {
+    counted: Arc<Bits>,
+    /// Pods that count wherever in their cells they land.
+    least: Vec<i64>,
+    /// Pods that count somewhere in their cells.
+    most: Vec<i64>,
+}
+
+impl Tally {
+    /// Adds pods that go to some of these sites, all of one domain.
+    pub(super) fn add(&mut self, sites: &Bits, domain: usize, count: u32) {
+        if self.counted.overlaps(sites) {
+            self.most[domain] += i64::from(count);
+        }
+        if self.counted.includes(sites) {
+            self.least[domain] += i64::from(count);
+        }
+    }
+}
 
 /// A spread of a kind over a key, as its pods are placed.
 #[derive(Debug)]
 pub(super) struct Level {
     pub(super) key: KeyId,
     selection: SelectionId,
+    /// Which of the tallies of its selection and key it looks at.
+    tally: usize,
     pub(super) max_skew: i64,
     pub(super) hard: bool,
     /// 1 where the kind counts itself.
@@ -35,37 +64,41 @@ pub(super) struct Level {
 
 impl Level {
     /// How many more pods a domain may take in a row.
-    pub(super) fn run(&self, counts: &[i64], domain: Option<u32>) -> i64 {
+    pub(super) fn run(&self, tally: &Tally, domain: Option<u32>) -> i64 {
         let Some(domain) = domain.map(|domain| domain as usize) else { return 0 };
-        let count = self.bound[domain] + counts[domain];
-        let (lowest, others) = (self.lowest(counts), self.lowest_but(counts, domain));
+        if !self.is_kept(tally, domain, self.lowest(tally)) {
+            return 0;
+        }
         if self.own == 0 {
-            return if count - lowest <= self.max_skew { i64::MAX } else { 0 };
+            return i64::MAX;
         }
         // The domain itself may be the lowest: then the lowest rises with it, up to the next.
-        (others.max(lowest) + self.max_skew - count).max(0)
+        self.lowest_but(tally, Some(domain)).unwrap_or(i64::MAX / 4) + self.max_skew
+            - self.count(tally, domain)
     }
 
-    /// The lowest count of the other domains; of none, no bound.
-    fn lowest_but(&self, counts: &[i64], domain: usize) -> i64 {
+    /// Whether a domain may take one more pod.
+    fn is_kept(&self, tally: &Tally, domain: usize, lowest: i64) -> bool {
+        self.count(tally, domain) + self.own - lowest <= self.max_skew
+    }
+
+    /// The lowest count that the domains are sure to have, but for one.
+    fn lowest_but(&self, tally: &Tally, domain: Option<usize>) -> Option<i64> {
         if self.few {
-            return 0;
+            return Some(0);
         }
-        let others = (0..counts.len()).filter(|at| *at != domain && self.open[*at]);
-        others.map(|at| self.bound[at] + counts[at]).min().unwrap_or(i64::MAX / 4)
+        let others = (0..self.open.len()).filter(|at| Some(*at) != domain && self.open[*at]);
+        others.map(|at| self.bound[at] + tally.least[at]).min()
     }
 
-    /// How many pods count in a domain.
-    pub(super) fn count(&self, counts: &[i64], domain: usize) -> i64 {
-        self.bound[domain] + counts[domain]
+    /// How many pods may count in a domain.
+    pub(super) fn count(&self, tally: &Tally, domain: usize) -> i64 {
+        self.bound[domain] + tally.most[domain]
     }
 
-    pub(super) fn lowest(&self, counts: &[i64]) -> i64 {
-        if self.few {
-            return 0;
-        }
-        let open = self.open.iter().zip(self.bound.iter().zip(counts));
-        open.filter(|(open, _)| **open).map(|(_, (bound, more))| bound + more).min().unwrap_or(0)
+    /// The lowest count that the domains are sure to have.
+    pub(super) fn lowest(&self, tally: &Tally) -> i64 {
+        self.lowest_but(tally, None).unwrap_or(0)
     }
 }
 
@@ -92,6 +125,22 @@ impl Arranger<'_, '_> {
             && rules.wish_far.is_empty())
     }
 
+    /// Starts to count for the spreads of a kind.
+    pub(super) fn keep_tallies(&mut self, kind: KindId) {
+        for spread in &self.topology.rules[kind].spreads {
+            let Over::Key(key) = spread.over else { continue };
+            let tallies = self.tallies.entry((spread.selection, key)).or_default();
+            if tallies.iter().all(|tally| tally.counted != spread.counted) {
+                let none = vec![0; self.topology.keys[key].domains.len()];
+                tallies.push(Tally {
+                    counted: spread.counted.clone(),
+                    least: none.clone(),
+                    most: none,
+                });
+            }
+        }
+    }
+
     /// What each pod of a kind looks at.
     pub(super) fn rules(&self, kind: KindId) -> Rc<Rules> {
         self.kinds[kind].rules.clone()
@@ -103,12 +152,15 @@ impl Arranger<'_, '_> {
         let levels = rules.spreads.iter().filter(|spread| spread.hard || wishful);
         let levels = levels.filter_map(|spread| {
             let Over::Key(key) = spread.over else { return None };
+            let tallies = self.tallies.get(&(spread.selection, key))?;
+            let tally = tallies.iter().position(|tally| tally.counted == spread.counted)?;
             let bound = self.bound(spread.selection, key, Some(&spread.counted));
             let open = self.open_domains(kind, key, &spread.counted);
             let few = open.iter().filter(|open| **open).count() < spread.min_domains;
             Some(Level {
                 key,
                 selection: spread.selection,
+                tally,
                 max_skew: spread.max_skew,
                 hard: spread.hard,
                 own: i64::from(self.topology.selects(spread.selection, kind)),
@@ -257,10 +309,12 @@ impl Arranger<'_, '_> {
     fn differences(&self, kind: KindId, rules: &Rules) -> Vec<i64> {
         let mut differences = Vec::new();
         for level in &rules.levels {
-            let counts = self.pending(level.selection, level.key);
-            let lowest = level.lowest(counts);
-            let count = level.bound.iter().zip(counts).map(|(bound, more)| bound + more - lowest);
-            differences.extend(count);
+            let tally = self.tally(level);
+            let lowest = level.lowest(tally);
+            for more in [&tally.least, &tally.most] {
+                let counts = level.bound.iter().zip(more);
+                differences.extend(counts.map(|(bound, more)| bound + more - lowest));
+            }
         }
         for (_, selection, key) in rules.wish_near.iter().chain(&rules.wish_far) {
             differences.extend(self.pending(*selection, *key).iter().map(|count| (*count).min(2)));
@@ -295,8 +349,8 @@ impl Arranger<'_, '_> {
     }
 
     /// What pending pods count for in a spread, by domain.
-    pub(super) fn counts_of(&self, level: &Level) -> &[i64] {
-        self.pending(level.selection, level.key)
+    pub(super) fn tally(&self, level: &Level) -> &Tally {
+        &self.tallies[&(level.selection, level.key)][level.tally]
     }
 
     fn pending(&self, selection: SelectionId, key: KeyId) -> &[i64] {
@@ -312,11 +366,9 @@ impl Arranger<'_, '_> {
     ) -> Option<usize> {
         let progress = &self.kinds[kind];
         let hint = self.brief.hints.get(&kind).copied();
-        let lowest: Vec<i64> = rules
-            .levels
-            .iter()
-            .map(|level| level.lowest(self.pending(level.selection, level.key)))
-            .collect();
+        let levels = rules.levels.iter().map(|level| (level, self.tally(level)));
+        let levels: Vec<(&Level, &Tally, i64)> =
+            levels.map(|(level, tally)| (level, tally, level.lowest(tally))).collect();
         let mut best: Option<(_, usize)> = None;
         for (at, cell) in progress.cells.iter().enumerate().filter(|(at, _)| progress.allowed[*at])
         {
@@ -328,14 +380,14 @@ impl Arranger<'_, '_> {
             let mut honoured = u64::from(cell.honoured);
             let mut crowd = 0;
             let mut legal = true;
-            for (level, lowest) in rules.levels.iter().zip(&lowest) {
-                let Some(domain) = cell.domain(level.key) else { continue };
-                let count = level.bound[domain as usize]
-                    + self.pending(level.selection, level.key)[domain as usize];
-                let kept = count + level.own - lowest <= level.max_skew;
+            for (level, tally, lowest) in &levels {
+                let Some(domain) = cell.domain(level.key).map(|domain| domain as usize) else {
+                    continue;
+                };
+                let kept = level.is_kept(tally, domain, *lowest);
                 legal &= kept || !level.hard;
                 honoured += u64::from(if kept && !level.hard { SOFT_SPREAD } else { 0 });
-                crowd += count;
+                crowd += level.count(tally, domain);
             }
             for key in &rules.alone {
                 // Nodes without the label are in no domain, and keep nobody away.

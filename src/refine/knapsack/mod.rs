@@ -289,9 +289,9 @@ impl Sack {
         self.root(values, last).relaxed(self, values)
     }
 
-    /// A good filling.
-    pub(super) fn fill(&self, values: &[f64]) -> Filled {
-        self.root(values, None).fill(self, values)
+    /// A good filling; quicker where the relaxation for values like these is known.
+    pub(super) fn fill(&self, values: &[f64], last: Option<&Relaxed>) -> Filled {
+        self.root(values, last).fill(self, values)
     }
 
     /// Both, for little more than one of them.

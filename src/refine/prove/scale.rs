@@ -23,6 +23,8 @@ use super::search::{Unproved, attempt};
 const ONE: f64 = (1_u64 << 40) as f64;
 /// What a factor is lowered by where it proves too high, in turn.
 const STEPS_DOWN: [f64; 6] = [0.0, 1e-9, 1e-7, 1e-6, 1e-5, 1e-4];
+/// What it is lowered by where a proof takes too long: with something to spare it is found much sooner.
+const EASIER: [f64; 6] = [1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2];
 /// Steps of the first search of a kind; the next has all.
 const FIRST: u32 = 500;
 
@@ -79,8 +81,8 @@ pub(in super::super) struct Certified {
 /// they keep to all limits.
 ///
 /// A proof that was found stays one for a lower factor, since what it shows grows with the values;
-/// so each kind is proved once. One whose proof needs more than the steps falls back on the ceiling
-/// of the relaxation, which needs none.
+/// so each kind is proved once. For one whose proof needs more than the steps the factor is lowered, at
+/// worst to what the ceiling of the relaxation shows, which needs none.
 pub(in super::super) fn certify(kinds: &[Kind<'_>], factor: f64, steps: u32) -> Option<Certified> {
     let mut factor = factor;
     let mut proofs = Vec::with_capacity(kinds.len());
@@ -102,10 +104,11 @@ pub(in super::super) fn certify(kinds: &[Kind<'_>], factor: f64, steps: u32) -> 
 
 fn certify_one(kind: &Kind<'_>, factor: f64, steps: u32) -> Option<(f64, Proof)> {
     let limit = whole_limit(kind);
-    let attempt =
-        |factor: f64| (factor, attempt(kind.sack, &whole_values(kind, factor), limit, steps));
+    let attempt = |factor: f64, steps: u32| {
+        (factor, attempt(kind.sack, &whole_values(kind, factor), limit, steps))
+    };
     for down in STEPS_DOWN {
-        match attempt(factor * (1.0 - down)) {
+        match attempt(factor * (1.0 - down), steps) {
             (lower, Ok(proof)) => return Some((lower, proof)),
             (_, Err(Unproved::OutOfSteps)) => break,
             (_, Err(Unproved::Exceeded)) => {}
@@ -113,8 +116,11 @@ fn certify_one(kind: &Kind<'_>, factor: f64, steps: u32) -> Option<(f64, Proof)>
     }
     let ceiling = kind.sack.relax(kind.values, None).ceiling;
     let ratio = if ceiling > 0.0 { kind.limit.max(0.0) / ceiling } else { factor };
-    STEPS_DOWN.iter().find_map(|down| {
-        let (lower, proof) = attempt(factor.min(ratio) * (1.0 - down));
+    let easier = EASIER.iter().map(|down| factor * (1.0 - down)).filter(|lower| *lower > ratio);
+    let tries = easier.map(|lower| (lower, steps / 4));
+    let surely = STEPS_DOWN.iter().map(|down| (factor.min(ratio) * (1.0 - down), steps));
+    tries.chain(surely).find_map(|(lower, steps)| {
+        let (lower, proof) = attempt(lower, steps);
         proof.ok().map(|proof| (lower, proof))
     })
 }

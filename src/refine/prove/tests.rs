@@ -105,7 +105,7 @@ proptest! {
             let best = priced.value.round() as i128;
             let proof = prove(&sack, &values, best, 400_000);
             prop_assert_eq!(proof.and_then(|proof| proved(&sack, &values, &proof)), Some(best));
-            let filled = sack.fill(&case.values);
+            let filled = sack.fill(&case.values, None);
             case.check(&filled.counts, filled.value);
             prop_assert!(filled.value >= priced.value * 0.8, "{} {}", filled.value, priced.value);
         }

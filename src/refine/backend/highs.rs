@@ -1,0 +1,29 @@
+//! HiGHS, on one thread and without a start.
+
+use super::model::{Model, model};
+use super::{Claim, Known, Programme};
+use good_lp::{Solution, SolverModel};
+
+/// The best that HiGHS finds.
+///
+/// Never with a start: see the pitfalls of [`super`].
+pub(super) fn solve(
+    programme: &Programme,
+    known: &Known,
+    nodes: u32,
+    _stop: &dyn Fn() -> bool,
+) -> Option<Claim> {
+    let Model { problem, variables, rows } = model(programme);
+    let mut problem = problem
+        .using(good_lp::highs)
+        .set_threads(1)
+        .set_option("parallel", "off")
+        .set_option("mip_max_nodes", i32::try_from(nodes).unwrap_or(i32::MAX))
+        .set_option("mip_rel_gap", Programme::gap(known));
+    for row in rows {
+        let _reference = problem.add_constraint(row);
+    }
+    let solution = problem.solve().ok()?;
+    let values = variables.into_iter().map(|variable| solution.value(variable)).collect();
+    Some(Claim { values, objective: None })
+}

@@ -1,0 +1,324 @@
+//! Whole plans by diving: fix a pattern, solve the relaxation of the rest, and so on.
+//!
+//! *Problem.* Rounding all fractions at once and filling what is left by bargains loses some nodes
+//! where a node holds few pods: what is left fits badly.
+//!
+//! *Idea.* Buy the whole parts of the relaxation's solution, or else its largest fraction, for good;
+//! then solve the relaxation again for the pods that are left, with new patterns for just these. Most
+//! fractions settle by themselves. Where a dive ends no better than what is known, its decisions are taken
+//! back one at a time, those taken first before others (limited discrepancy): the pattern is barred from
+//! being fixed, and another dive goes on from there. A dive is given up as soon as what it bought with the
+//! relaxation of the rest costs what is known already, after patterns were looked for. Costs are
+//! multiples of some step, so where all cost the same that is a sharp test, and no pattern is looked for as
+//! long as the relaxation is below it.
+//!
+//! *Why it is right.* Each plan is bought from pods and supplies that are there. What is given up is given
+//! up for good only as far as the rounds allowed go: nothing is proved here.
+//!
+//! *Cost.* Rounds × (a few pivots + a filling of each of a few bins).
+//!
+//! References: Sadykov, Vanderbeck, Pessoa, Tahiri and Uchoa 2019 (diving for branch and price); Harvey
+//! and Ginsberg 1995 (limited discrepancy).
+
+use super::Work;
+use super::generate::Generator;
+use super::instance::{Instance, Pattern};
+use super::knapsack::Relaxed;
+use super::round::Draft;
+use super::simplex::{Master, Outcome, Row, Sense};
+use crate::parallel;
+use std::collections::{BTreeSet, VecDeque};
+
+/// The most demands with which a relaxation is solved again and again.
+pub(super) const DEMANDS: usize = 600;
+/// The most bins that are filled.
+const BINS: usize = 48;
+/// Pivots of a solve.
+const PIVOTS: u32 = 2000;
+/// Rounds of looking for patterns after each decision.
+const ROUNDS: u32 = 40;
+/// Steps of an exact search of a bin.
+const STEPS: u32 = 5_000;
+/// How many bins are searched exactly in a round.
+const SEARCHED: usize = 4;
+/// The most patterns that a round adds.
+const BATCH: usize = 8;
+/// Decisions to be taken back that are kept in mind.
+const TURNS: usize = 64;
+/// Of the fractions, the share that is fixed at once.
+const AT_ONCE: usize = 16;
+const TINY: f64 = 1e-9;
+
+/// The relaxation with a row for each demand, to be solved for what is left.
+#[derive(Debug)]
+pub(super) struct Diver<'i, 'c, 'p> {
+    instance: &'i Instance<'c, 'p>,
+    master: Master,
+    pub(super) patterns: Vec<Pattern>,
+    known: BTreeSet<Pattern>,
+    /// The bins that are filled.
+    bins: Vec<u32>,
+    /// Prices of what each bin has, for values like those of the relaxation.
+    screens: Vec<Option<Relaxed>>,
+    /// What a cost is divided by.
+    unit: f64,
+}
+
+/// Where a dive goes on: what was bought, and the patterns that aren't to be fixed.
+#[derive(Clone, Debug)]
+struct Turn {
+    draft: Draft,
+    barred: BTreeSet<usize>,
+}
+
+/// How a look at a relaxation ended.
+enum Look {
+    /// Patterns with their fractions.
+    Open(Vec<(usize, f64)>),
+    /// Nothing better is there, as far as was looked.
+    Hopeless,
+    /// Work ran out.
+    Stopped,
+}
+
+impl<'i, 'c, 'p> Diver<'i, 'c, 'p> {
+    /// Starts from what column generation found.
+    pub(super) fn new(generator: &Generator<'i, 'c, 'p>) -> Self {
+        let instance = generator.instance;
+        let dearest = instance.bins.iter().map(|bin| bin.cost as f64).fold(1.0, f64::max);
+        let unit = dearest / 16.0;
+        let cover = Sense::Cover { penalty: 4.0 * dearest / unit };
+        let covers = instance.demands.iter();
+        let covers = covers.map(|demand| Row { sense: cover, bound: f64::from(demand.count) });
+        let supplies = instance.supplies.iter();
+        let supplies =
+            supplies.map(|supply| Row { sense: Sense::Supply, bound: supply.left as f64 });
+        let rows: Vec<Row> = covers.chain(supplies).collect();
+        let mut diver = Self {
+            instance,
+            master: Master::new(&rows),
+            patterns: Vec::new(),
+            known: BTreeSet::new(),
+            bins: generator.efficient().into_iter().take(BINS).collect(),
+            screens: generator.screens.clone(),
+            unit,
+        };
+        generator.patterns.iter().for_each(|pattern| diver.add(pattern.clone()));
+        diver
+    }
+
+    /// Adds a pattern that isn't known yet.
+    pub(super) fn add(&mut self, pattern: Pattern) {
+        if pattern.items.is_empty() || !self.known.insert(pattern.clone()) {
+            return;
+        }
+        let bin = &self.instance.bins[pattern.bin as usize];
+        let first = self.instance.demands.len() as u32;
+        let covers = pattern.items.iter().map(|(demand, count)| (*demand, f64::from(*count)));
+        let uses = bin.uses.iter().map(|(supply, each)| (first + supply, *each as f64));
+        let _column = self.master.add(bin.cost as f64 / self.unit, covers.chain(uses));
+        self.patterns.push(pattern);
+    }
+
+    /// A plan that is better than the one known, with at most so many decisions; `bound`: no plan
+    /// costs less.
+    pub(super) fn dive(
+        &mut self,
+        known: &Draft,
+        bound: f64,
+        values: &[f64],
+        mut decisions: u32,
+        work: &mut Work<'_>,
+    ) -> Option<Draft> {
+        let mut best = known.clone();
+        let enough = self.instance.up(bound);
+        let start = Turn { draft: Draft::new(self.instance), barred: BTreeSet::new() };
+        let mut turns = VecDeque::from([start]);
+        while let Some(mut turn) = turns.pop_front() {
+            if best.missing() == 0 && best.cost <= enough {
+                break;
+            }
+            loop {
+                if decisions == 0 {
+                    return (best.rank() < known.rank()).then_some(best);
+                }
+                decisions -= 1;
+                let fractions = match self.look(&turn.draft, &best, enough, work) {
+                    Look::Open(fractions) => fractions,
+                    Look::Hopeless => break,
+                    Look::Stopped => return (best.rank() < known.rank()).then_some(best),
+                };
+                if !self.fix(&mut turn, &fractions, &mut turns) {
+                    let mut draft = turn.draft;
+                    draft.complete(self.instance, values, &self.screens);
+                    draft.tidy();
+                    if draft.rank() < best.rank() {
+                        best = draft;
+                    }
+                    break;
+                }
+            }
+        }
+        (best.rank() < known.rank()).then_some(best)
+    }
+
+    /// Buys what is whole, or else the largest fractions; whether anything was bought.
+    fn fix(&self, turn: &mut Turn, fractions: &[(usize, f64)], turns: &mut VecDeque<Turn>) -> bool {
+        let mut bought = 0;
+        for (column, times) in fractions {
+            let whole = (times + 1e-6).floor() as u32;
+            bought += trimmed(&mut turn.draft, self.instance, &self.patterns[*column], whole);
+        }
+        if bought > 0 {
+            return true;
+        }
+        let mut order: Vec<(f64, usize)> = fractions
+            .iter()
+            .filter(|(column, _)| !turn.barred.contains(column))
+            .map(|(column, times)| (*times, *column))
+            .collect();
+        order.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
+        let Some((_, first)) = order.first() else { return false };
+        if turns.len() < TURNS {
+            let mut other = turn.clone();
+            let _new = other.barred.insert(*first);
+            turns.push_back(other);
+        }
+        for (number, (_, column)) in order.iter().take(1 + order.len() / AT_ONCE).enumerate() {
+            let pattern = &self.patterns[*column];
+            bought += match number {
+                0 => trimmed(&mut turn.draft, self.instance, pattern, 1),
+                _ => turn.draft.buy(self.instance, pattern, 1),
+            };
+        }
+        bought > 0
+    }
+
+    /// Solves the relaxation for what a draft leaves, with patterns for it.
+    fn look(&mut self, draft: &Draft, best: &Draft, enough: i128, work: &mut Work<'_>) -> Look {
+        // What the best plan has no place for has none here.
+        let left: Vec<u32> = draft
+            .left
+            .iter()
+            .zip(&best.left)
+            .map(|(left, none)| left.saturating_sub(*none))
+            .collect();
+        for (row, left) in left.iter().enumerate() {
+            self.master.set_bound(row, f64::from(*left));
+        }
+        for (at, left) in draft.supplies.iter().enumerate() {
+            self.master.set_bound(left_row(self.instance, at), *left as f64);
+        }
+        for _ in 0..ROUNDS {
+            if !work.round() {
+                return Look::Stopped;
+            }
+            if self.master.solve(PIVOTS) != Outcome::Optimal {
+                return Look::Hopeless;
+            }
+            let total = self.instance.up(draft.cost as f64 + self.master.objective() * self.unit);
+            if total <= enough {
+                return Look::Open(self.master.values());
+            }
+            if self.price(&left) == 0 {
+                if total >= best.cost {
+                    return Look::Hopeless;
+                }
+                return Look::Open(self.master.values());
+            }
+        }
+        match self.master.solve(PIVOTS) {
+            Outcome::Optimal => Look::Open(self.master.values()),
+            Outcome::PivotsOut => Look::Hopeless,
+        }
+    }
+
+    /// Adds patterns of these pods that improve the relaxation; how many.
+    fn price(&mut self, left: &[u32]) -> usize {
+        let instance = self.instance;
+        let duals: Vec<f64> =
+            self.master.duals().iter().map(|dual| dual.max(0.0) * self.unit).collect();
+        let (values, supplies) = duals.split_at(instance.demands.len());
+        let sack = |number: u32| {
+            let bin = &instance.bins[number as usize];
+            let most: Vec<i64> =
+                bin.items.iter().map(|demand| i64::from(left[*demand as usize])).collect();
+            bin.sack.within(&most)
+        };
+        let looks = parallel::map(&self.bins, |number| {
+            let bin = &instance.bins[*number as usize];
+            let net = bin.net(supplies);
+            let (relaxed, filled) = sack(*number).estimate(&bin.worth(values), None);
+            let found = (filled.value > net * (1.0 + TINY) + TINY)
+                .then(|| bin.pattern(*number as usize, &filled.counts));
+            (relaxed.ceiling - net, net, found)
+        });
+        let mut open: Vec<(f64, u32)> = Vec::new();
+        let mut found: Vec<Pattern> = Vec::new();
+        for (number, (over, net, pattern)) in self.bins.iter().zip(looks) {
+            if over > net * 1e-6 {
+                open.push((over / net.max(1.0), *number));
+            }
+            found.extend(pattern);
+        }
+        if found.is_empty() {
+            open.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
+            open.truncate(SEARCHED);
+            let searched = parallel::map(&open, |(_, number)| {
+                let bin = &instance.bins[*number as usize];
+                let net = bin.net(supplies);
+                let priced = sack(*number).best(&bin.worth(values), net, STEPS);
+                (priced.value > net * (1.0 + TINY) + TINY)
+                    .then(|| bin.pattern(*number as usize, &priced.counts))
+            });
+            found.extend(searched.into_iter().flatten());
+        }
+        let worth = |pattern: &Pattern| -> f64 {
+            let items = pattern.items.iter();
+            let worth: f64 = items.map(|(d, n)| values[*d as usize] * f64::from(*n)).sum();
+            worth / instance.bins[pattern.bin as usize].net(supplies).max(1.0)
+        };
+        let mut found: Vec<(f64, Pattern)> = found
+            .into_iter()
+            .map(|pattern| instance.legal(pattern))
+            .filter(|pattern| !self.known.contains(pattern))
+            .map(|pattern| (worth(&pattern), pattern))
+            .filter(|(worth, _)| *worth > 1.0 + TINY)
+            .collect();
+        found.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
+        found.truncate(BATCH);
+        let number = found.len();
+        found.into_iter().for_each(|(_, pattern)| self.add(pattern));
+        number
+    }
+}
+
+/// The row of a supply.
+fn left_row(instance: &Instance<'_, '_>, supply: usize) -> usize {
+    instance.demands.len() + supply
+}
+
+/// Buys a pattern so many times, where pods are gone with those that are left; how often.
+pub(super) fn trimmed(
+    draft: &mut Draft,
+    instance: &Instance<'_, '_>,
+    pattern: &Pattern,
+    times: u32,
+) -> u32 {
+    let mut bought = draft.buy(instance, pattern, times);
+    while bought < times {
+        let there = |(demand, count): &(u32, u32)| {
+            let count = draft.left[*demand as usize].min(*count);
+            (count > 0).then_some((*demand, count))
+        };
+        let items: Vec<(u32, u32)> = pattern.items.iter().filter_map(there).collect();
+        let rest = Pattern { bin: pattern.bin, items };
+        let more =
+            if rest.items.is_empty() { 0 } else { draft.buy(instance, &rest, times - bought) };
+        if more == 0 {
+            break;
+        }
+        bought += more;
+    }
+    bought
+}
