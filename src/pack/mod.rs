@@ -34,6 +34,7 @@ mod top_up;
 pub(crate) use assemble::assemble;
 pub(crate) use choose::Packed;
 pub(crate) use fill::Node;
+pub(crate) use honour::honours_no_less;
 pub(crate) use right_size::right_size;
 pub(crate) use running::{alike, room as room_of};
 pub(crate) use specify::chosen;

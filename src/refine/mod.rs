@@ -49,6 +49,7 @@ use backend::Effort;
 use claim::Claims;
 use convert::Movable;
 use dive::Diver;
+use exact::Exhaustion;
 use generate::{Care, Generator, Round};
 use instance::Instance;
 use round::Draft;
@@ -71,6 +72,8 @@ const ATTEMPTS: u32 = 40;
 
 /// Decisions of dives in each stage.
 const DECISIONS: u32 = 200;
+/// How often a plan is taken over that trying everything came upon.
+const REBUILT: u32 = 3;
 /// What a solver of integer programmes may do in each stage.
 const SOLVED: Effort = Effort { size: 60_000, work: 30_000_000 };
 
@@ -104,6 +107,31 @@ pub(crate) fn refine(
     packed: &mut Packed<'_>,
     work: &mut Work<'_>,
 ) -> Option<Proved> {
+    let mut refined = improve(context, packed, work);
+    for _ in 0..REBUILT {
+        let Some(cheaper) = refined.cheaper else { break };
+        // Its pods may be on running nodes where they weren't, so the bound is another.
+        let former = std::mem::replace(&mut packed.state, cheaper);
+        let again = improve(context, packed, work);
+        let bound = |proved: &Option<Proved>| proved.as_ref().map(|proved| proved.bound);
+        if bound(&again.proved) < bound(&refined.proved) {
+            packed.state = former;
+            break;
+        }
+        refined = again;
+    }
+    refined.proved
+}
+
+/// What comes of looking for a better plan.
+struct Refined {
+    proved: Option<Proved>,
+    /// A cheaper packing that trying everything came upon.
+    cheaper: Option<State>,
+}
+
+/// Improves a packing in one go.
+fn improve(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &mut Work<'_>) -> Refined {
     let claims = Claims::of(context, packed);
     let outer = Context { compiled: &claims.compiled, ..*context };
     let running: Vec<NodeId> = outer.compiled.nodes.ids().collect();
@@ -155,9 +183,10 @@ pub(crate) fn refine(
     };
     packed.state = state;
     if fixed || (work.stop)() {
-        return proved;
+        return Refined { proved, cheaper: None };
     }
-    exact::exhausted(context, &claims, packed, proved)
+    let exhaustion = Exhaustion::of(context, &claims, packed);
+    Refined { proved: exhaustion.proved(context, &claims, proved), cheaper: exhaustion.cheaper }
 }
 
 /// A generator with the prices of the cheap bound.

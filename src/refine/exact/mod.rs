@@ -22,20 +22,22 @@
 mod front;
 mod grid;
 mod places;
+mod rebuild;
 mod rules;
 mod search;
+mod trace;
 
 use super::certify::entries;
 use super::claim::{Claim, Claims};
 use crate::bound::Proved;
 use crate::model::Price;
-use crate::pack::{self, Context, Packed, Place};
+use crate::pack::{self, Context, Packed, Place, State};
 use crate::plan::certificate::{Certificate, PodValue};
 use front::Budget;
 use grid::Grid;
 use places::{Item, Sites};
 use rules::{Rule, Spots};
-use search::{Division, Search};
+use search::Search;
 
 /// The most pods that are looked at.
 const MOST_PODS: u32 = 64;
@@ -44,59 +46,78 @@ const MOST_WAYS: usize = 1 << 16;
 /// The most steps.
 const MOST_STEPS: u64 = 1 << 27;
 
-/// The bound that follows from trying everything, where that is better than what is proved already.
-pub(super) fn exhausted(
-    context: &Context<'_, '_>,
-    claims: &Claims<'_>,
-    packed: &Packed<'_>,
-    proved: Option<Proved>,
-) -> Option<Proved> {
-    let inner = Context { compiled: packed.compiled(context.compiled), ..*context };
-    let cost = packed.state.cost(&inner);
-    if proved.as_ref().is_some_and(|proved| proved.bound >= cost) {
-        return proved;
-    }
-    let Some(least) = least(context, claims, packed, cost) else { return proved };
-    let bound = i128::from(least).min(cost);
-    if proved.as_ref().is_some_and(|proved| proved.bound >= bound) {
-        return proved;
-    }
-    let mut certificate = proved.and_then(|proved| proved.certificate).unwrap_or_else(|| {
-        let resources = context.compiled.dims.names().to_vec();
-        let node_fee = Price::from_nanos(context.fee.into());
-        Certificate { resources, node_fee, ..Certificate::default() }
-    });
-    certificate.exhausted = Some(Price::from_nanos(bound));
-    for (at, claim) in claims.list.iter().enumerate() {
-        let pods = PodValue {
-            entries: entries(&claims.compiled, claim.kind),
-            weight: claim.weight,
-            honours: claim.terms.clone(),
-            untainted: claim.untainted,
-            beyond_running: false,
-            per_node: claims.per_node[at],
-            count: claims.counts[at],
-            value: 0,
-        };
-        // Those that are worth something are there.
-        if !certificate.pods.iter().any(|one| PodValue { value: 0, ..one.clone() } == pods) {
-            certificate.pods.push(pods);
-        }
-    }
-    Some(Proved { bound, certificate: Some(certificate) })
+/// What comes of trying everything.
+#[derive(Debug, Default)]
+pub(super) struct Exhaustion {
+    /// The least that the plan's pods cost, as far as that is below what they cost now or the same.
+    least: Option<i64>,
+    /// A cheaper packing of them.
+    pub(super) cheaper: Option<State>,
 }
 
-/// The least that the pods of these claims cost, as far as that is below what they cost now or the same.
-fn least(
+impl Exhaustion {
+    /// Tries everything, where that isn't too much.
+    pub(super) fn of(context: &Context<'_, '_>, claims: &Claims<'_>, packed: &Packed<'_>) -> Self {
+        exhaust(context, claims, packed).unwrap_or_default()
+    }
+
+    /// The bound that follows, where that is better than what is proved already.
+    pub(super) fn proved(
+        &self,
+        context: &Context<'_, '_>,
+        claims: &Claims<'_>,
+        proved: Option<Proved>,
+    ) -> Option<Proved> {
+        let Some(least) = self.least.map(i128::from) else { return proved };
+        if proved.as_ref().is_some_and(|proved| proved.bound >= least) {
+            return proved;
+        }
+        let mut certificate = proved.and_then(|proved| proved.certificate).unwrap_or_else(|| {
+            let resources = context.compiled.dims.names().to_vec();
+            let node_fee = Price::from_nanos(context.fee.into());
+            Certificate { resources, node_fee, ..Certificate::default() }
+        });
+        certificate.exhausted = Some(Price::from_nanos(least));
+        for (at, claim) in claims.list.iter().enumerate() {
+            let pods = PodValue {
+                entries: entries(&claims.compiled, claim.kind),
+                weight: claim.weight,
+                honours: claim.terms.clone(),
+                untainted: claim.untainted,
+                beyond_running: false,
+                per_node: claims.per_node[at],
+                count: claims.counts[at],
+                value: 0,
+            };
+            // Those that are worth something are there.
+            if !certificate.pods.iter().any(|one| PodValue { value: 0, ..one.clone() } == pods) {
+                certificate.pods.push(pods);
+            }
+        }
+        Some(Proved { bound: least, certificate: Some(certificate) })
+    }
+}
+
+/// Whether the certificate's reader sees the same problem: nodes whose labels are all known, and all pods
+/// among the claims.
+fn is_definite(context: &Context<'_, '_>) -> bool {
+    let compiled = context.compiled;
+    compiled.pools.values().all(|pool| pool.fixed.is_none())
+        && compiled.offers.values().all(|offer| offer.pinned.is_empty())
+        && compiled.classes.values().all(|class| !class.guest)
+}
+
+fn exhaust(
     context: &Context<'_, '_>,
     claims: &Claims<'_>,
     packed: &Packed<'_>,
-    cost: i128,
-) -> Option<i64> {
+) -> Option<Exhaustion> {
     let pods = claims.counts.iter().fold(0_u32, |sum, count| sum.saturating_add(*count));
-    if pods > MOST_PODS {
+    if pods > MOST_PODS || !is_definite(context) {
         return None;
     }
+    let inner = Context { compiled: packed.compiled(context.compiled), ..*context };
+    let cost = packed.state.cost(&inner);
     let keys = rules::keys(context, claims.list.iter().map(|claim| claim.kind));
     let sites = Sites::new(context, claims, keys);
     let mut order: Vec<usize> = (0..claims.list.len()).collect();
@@ -119,8 +140,18 @@ fn least(
     let mut budget = Budget { limit, left: sites.left.clone(), steps: MOST_STEPS };
     let search = Search { items: &items, ruled, sites: &sites, rules: &rules, grid: &grid };
     let tables = search.tables(&mut budget)?;
-    let division: Option<Division> = search.divide(&tables, &mut budget)?;
-    division.map(|division| division.label.cost)
+    let division = search.divide(&tables, &mut budget)??;
+    let least = division.label.cost;
+    let mut exhaustion = Exhaustion { least: Some(least), cheaper: None };
+    if i128::from(least) < cost {
+        budget.limit = least.saturating_add(1);
+        exhaustion.cheaper = search.trace(&tables, &division, &mut budget).and_then(|held| {
+            let held: Vec<(usize, Vec<u32>)> =
+                held.into_iter().map(|(place, number)| (place, grid.vector(number))).collect();
+            rebuild::cheaper(context, packed, (&items, &sites), &held)
+        });
+    }
+    Some(exhaustion)
 }
 
 /// How many pods of each item the packing has in each cell; `None` where that can't be told.

@@ -104,7 +104,8 @@ impl Sites {
             let mut uses = Vec::new();
             for (supply, left, each) in limits.chain(reserved) {
                 let at = *supplies.entry(supply).or_insert_with(|| {
-                    sites.left.push(i64::try_from(left).unwrap_or(i64::MAX));
+                    // What is overrun already still admits what it isn't charged for.
+                    sites.left.push(i64::try_from(left.max(0)).unwrap_or(i64::MAX));
                     sites.left.len() - 1
                 });
                 uses.push((at, each));

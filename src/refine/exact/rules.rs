@@ -90,7 +90,7 @@ pub(super) fn rules(context: &Context<'_, '_>, items: &[Item], sites: &Sites) ->
     let topology = &whole.topology;
     let mut rules: Vec<Rule> = Vec::new();
     let mut evens: BTreeMap<
-        (SelectionId, KeyId, i64, BTreeSet<u32>, BTreeMap<u32, i64>),
+        (SelectionId, KeyId, i64, BTreeSet<u32>, BTreeMap<u32, i64>, Vec<usize>),
         Vec<usize>,
     > = BTreeMap::new();
     let of_selection = |selection: SelectionId| -> Vec<usize> {
@@ -109,7 +109,9 @@ pub(super) fn rules(context: &Context<'_, '_>, items: &[Item], sites: &Sites) ->
             }
             let open = open(whole, kind, key, &spread.counted);
             let bound = bound(whole, spread.selection, key, Some(&spread.counted));
-            let named = (spread.selection, key, spread.max_skew, open, bound);
+            // Those that count the same pods at the same nodes look at each other's as at their own.
+            let counted = spread.counted.iter().collect();
+            let named = (spread.selection, key, spread.max_skew, open, bound, counted);
             evens.entry(named).or_default().extend(&own);
         }
         for over in of.near.iter().flat_map(|near| &near.over) {
@@ -133,7 +135,7 @@ pub(super) fn rules(context: &Context<'_, '_>, items: &[Item], sites: &Sites) ->
             }));
         }
     }
-    for ((selection, key, skew, open, bound), owners) in evens {
+    for ((selection, key, skew, open, bound, _), owners) in evens {
         rules.extend(place(key).map(|at| Rule {
             key: at,
             owners,
