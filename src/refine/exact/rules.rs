@@ -3,7 +3,7 @@
 
 use super::places::{Item, Sites};
 use crate::compile::{
-    Bits, ClassId, Compiled, Id, KeyId, KindId, OfferId, Over, SelectionId, fits,
+    Bits, ClassId, Compiled, Id, KeyId, KindId, NO_DOMAIN, OfferId, Over, SelectionId, fits,
 };
 use crate::pack::Context;
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +54,9 @@ impl Rule {
         let mut helpers: BTreeMap<u32, i64> = self.bound.clone();
         for (cell, domains) in cells.iter().enumerate() {
             let domain = domains[self.key];
+            if domain == NO_DOMAIN {
+                continue;
+            }
             let sum = |items: &[usize]| -> i64 {
                 items.iter().map(|item| i64::from(spots[*item][cell])).sum()
             };
@@ -84,15 +87,22 @@ impl Rule {
     }
 }
 
+/// What spreads of several kinds must have in common for each to look at the pods of all.
+#[derive(Eq, Ord, PartialEq, PartialOrd)]
+struct Alike {
+    selection: SelectionId,
+    key: KeyId,
+    skew: i64,
+    bound: BTreeMap<u32, i64>,
+    counted: Vec<usize>,
+}
+
 /// The rules that these items have over keys, hard ones and those that are only wished for.
 pub(super) fn rules(context: &Context<'_, '_>, items: &[Item], sites: &Sites) -> Vec<Rule> {
     let whole = context.compiled;
     let topology = &whole.topology;
     let mut rules: Vec<Rule> = Vec::new();
-    let mut evens: BTreeMap<
-        (SelectionId, KeyId, i64, BTreeSet<u32>, BTreeMap<u32, i64>, Vec<usize>),
-        Vec<usize>,
-    > = BTreeMap::new();
+    let mut evens: BTreeMap<Alike, (Vec<usize>, BTreeSet<u32>)> = BTreeMap::new();
     let of_selection = |selection: SelectionId| -> Vec<usize> {
         let places = (0..items.len()).filter(|at| topology.selects(selection, items[*at].kind));
         places.collect()
@@ -109,10 +119,16 @@ pub(super) fn rules(context: &Context<'_, '_>, items: &[Item], sites: &Sites) ->
             }
             let open = open(whole, kind, key, &spread.counted);
             let bound = bound(whole, spread.selection, key, Some(&spread.counted));
-            // Those that count the same pods at the same nodes look at each other's as at their own.
-            let counted = spread.counted.iter().collect();
-            let named = (spread.selection, key, spread.max_skew, open, bound, counted);
-            evens.entry(named).or_default().extend(&own);
+            let alike = Alike {
+                selection: spread.selection,
+                key,
+                skew: spread.max_skew,
+                bound,
+                counted: spread.counted.iter().collect(),
+            };
+            let (owners, all_open) = evens.entry(alike).or_insert_with(|| (vec![], open.clone()));
+            owners.extend(&own);
+            all_open.retain(|domain| open.contains(domain));
         }
         for over in of.near.iter().flat_map(|near| &near.over) {
             let (Over::Key(key), Some(near)) = (over, &of.near) else { continue };
@@ -135,7 +151,7 @@ pub(super) fn rules(context: &Context<'_, '_>, items: &[Item], sites: &Sites) ->
             }));
         }
     }
-    for ((selection, key, skew, open, bound, _), owners) in evens {
+    for (Alike { selection, key, skew, bound, .. }, (owners, open)) in evens {
         rules.extend(place(key).map(|at| Rule {
             key: at,
             owners,
@@ -176,7 +192,9 @@ fn bound(
         let site = whole.site_of_node(*node);
         if counted.is_none_or(|counted| counted.contains(site)) {
             let domain = whole.topology.keys[key].of_site[site];
-            *counts.entry(domain).or_insert(0) += i64::from(*count);
+            if domain != NO_DOMAIN {
+                *counts.entry(domain).or_insert(0) += i64::from(*count);
+            }
         }
     }
     counts
@@ -198,7 +216,7 @@ fn open(whole: &Compiled<'_>, kind: KindId, key: KeyId, counted: &Bits) -> BTree
                     && fits(&shape.allocatable, &class.request, 1) > 0
             }
         };
-        if could {
+        if could && of_site[site] != NO_DOMAIN {
             let _new = open.insert(of_site[site]);
         }
     }

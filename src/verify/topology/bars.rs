@@ -9,6 +9,9 @@ use crate::model::{Pod, WhenUnsatisfiable, well_known};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// The most pods for which it is worked out what rules say about the end.
+pub(in super::super) const MOST_PODS: u64 = 64;
+
 /// A label key, and values of it.
 type Barred = (Arc<str>, Vec<Arc<str>>);
 
@@ -79,8 +82,11 @@ impl Kinds {
             let sum = self.placed.entry(member.kind).or_insert(0);
             *sum = sum.saturating_add(member.count);
         }
-        self.ties = ties::ties(facts, scene, rules);
-        self.crowds = ties::crowds(scene, rules);
+        let pods = self.placed.values().fold(0, |sum: u64, count| sum.saturating_add(*count));
+        if pods <= MOST_PODS {
+            self.ties = ties::ties(facts, scene, rules, &self.of_entry);
+            self.crowds = ties::crowds(scene, rules);
+        }
     }
 }
 

@@ -21,7 +21,7 @@ mod scene;
 mod ties;
 
 pub(super) use apart::Sticky;
-pub(super) use bars::{Kinds, needed_keys};
+pub(super) use bars::{Kinds, MOST_PODS, needed_keys};
 pub(super) use ties::{ByValue, Crowd, Tie, What};
 
 use super::account::Placement;

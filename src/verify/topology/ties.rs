@@ -22,7 +22,7 @@ use super::super::violation::Place;
 use super::super::{host_port, taint};
 use super::rules::{Counter, Rules};
 use super::scene::Scene;
-use crate::model::{NodePool, Pod, well_known};
+use crate::model::{NodeInclusionPolicy, NodePool, Pod, TopologySpreadConstraint, well_known};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -97,36 +97,73 @@ impl Tie {
     }
 }
 
-/// The rules that pending pods have and this plan keeps.
-pub(super) fn ties(facts: &Facts<'_>, scene: &Scene<'_>, rules: &Rules) -> Vec<Tie> {
+/// What spreads of several kinds must have in common for each to look at the pods of all: wherever one of
+/// them counts a pod the others do.
+#[derive(Eq, Ord, PartialEq, PartialOrd)]
+struct Alike {
+    counter: usize,
+    skew: u64,
+    /// For each offer, whether its launches count, where that is certain.
+    looked_at: Vec<Option<bool>>,
+    /// The kind, where that isn't certain of all.
+    alone: Option<usize>,
+}
+
+/// The kinds that share a spread, and the values that each of their pods could have.
+struct Shared {
+    owners: BTreeSet<usize>,
+    values: BTreeSet<Arc<str>>,
+}
+
+/// The rules that pending pods have and this plan keeps; `of_entry`: the kinds of the entries placed.
+pub(super) fn ties(
+    facts: &Facts<'_>,
+    scene: &Scene<'_>,
+    rules: &Rules,
+    of_entry: &BTreeMap<usize, usize>,
+) -> Vec<Tie> {
     let kinds: BTreeSet<usize> = scene.placed.iter().map(|member| member.kind).collect();
-    let mut market = Market::of(facts);
-    let mut spreads: BTreeMap<(usize, u64, BTreeSet<Arc<str>>), BTreeSet<usize>> = BTreeMap::new();
-    let mut ties = Vec::new();
-    for kind in kinds {
-        let (Some(own), Some(pod)) = (rules.of_kind.get(kind), scene.kinds.get(kind)) else {
+    let market = Market::of(facts);
+    let mut spreads: BTreeMap<Alike, Shared> = BTreeMap::new();
+    // Pods of one kind may still ask for different amounts.
+    for (entry, kind) in of_entry {
+        let (Some(own), Some(pod)) = (rules.of_kind.get(*kind), facts.problem.pods.get(*entry))
+        else {
             continue;
         };
-        for spread in own.spreads.iter().filter(|spread| spread.own) {
+        let constraints = &pod.topology_spread_constraints;
+        for (spread, one) in own.spreads.iter().zip(constraints).filter(|(spread, _)| spread.own) {
             let Some(counter) = rules.counters.get(spread.counter) else { continue };
             let key = key_of(rules, counter);
-            if &*key != well_known::HOSTNAME {
-                let mut values = market.values(pod.pod, &key);
-                values.extend(standing(scene, rules, counter));
-                let alike = spreads.entry((spread.counter, spread.max_skew, values)).or_default();
-                let _new = alike.insert(kind);
+            if &*key == well_known::HOSTNAME {
+                continue;
             }
+            let looked_at = market.counted(pod, one);
+            let mut values = market.values(pod, &key, &looked_at);
+            values.extend(standing(scene, rules, counter));
+            let alone = looked_at.contains(&None).then_some(*kind);
+            let (counter, skew) = (spread.counter, spread.max_skew);
+            let alike = Alike { counter, skew, looked_at, alone };
+            let shared = spreads
+                .entry(alike)
+                .or_insert_with(|| Shared { owners: BTreeSet::new(), values: values.clone() });
+            let _new = shared.owners.insert(*kind);
+            shared.values.retain(|value| values.contains(value));
         }
+    }
+    let mut ties = Vec::new();
+    for (Alike { counter, skew, .. }, Shared { owners, values }) in spreads {
+        let Some(counter) = rules.counters.get(counter) else { continue };
+        ties.push(tie(rules, counter, owners, What::Spread(skew, values)));
+    }
+    for kind in kinds {
+        let Some(own) = rules.of_kind.get(kind) else { continue };
         let near = own.near.iter().map(|at| (at, What::Affinity));
         let far = own.far.iter().map(|at| (at, What::AntiAffinity));
         for (at, what) in near.chain(far) {
             let Some(counter) = rules.counters.get(*at) else { continue };
             ties.push(tie(rules, counter, BTreeSet::from([kind]), what));
         }
-    }
-    for ((counter, skew, values), owners) in spreads {
-        let Some(counter) = rules.counters.get(counter) else { continue };
-        ties.push(tie(rules, counter, owners, What::Spread(skew, values)));
     }
     ties.retain(|tie| !market.open.contains(&*tie.key) && is_kept(scene, rules, tie));
     ties
@@ -235,12 +272,43 @@ impl<'a> Market<'a> {
         market
     }
 
-    /// The values of a label with which such a pod could be launched, alone and wherever its volumes are.
-    fn values(&mut self, pod: &Pod, key: &str) -> BTreeSet<Arc<str>> {
+    /// For each offer, whether its launches count for a spread; nothing where that isn't certain.
+    fn counted(&self, pod: &Pod, one: &TopologySpreadConstraint) -> Vec<Option<bool>> {
+        let alike = pod
+            .topology_spread_constraints
+            .iter()
+            .filter(|other| other.when_unsatisfiable == one.when_unsatisfiable);
+        let keys: Vec<&str> = alike
+            .map(|other| well_known::normalized(&other.topology_key))
+            .filter(|key| *key != well_known::HOSTNAME)
+            .collect();
+        let rules = NodeRules::of(pod);
+        let of_offer = |offer: &Offer<'a>| {
+            let labels = &offer.labels;
+            let tolerated = one.node_taints_policy == NodeInclusionPolicy::Ignore
+                || taint::untolerated(pod, offer.pool.taints.iter()).is_none();
+            if !tolerated {
+                return Some(false);
+            }
+            if keys.iter().any(|key| labels.open.contains_key(key)) {
+                return None;
+            }
+            let labelled = keys.iter().all(|key| labels.known.contains_key(key));
+            if one.node_affinity_policy == NodeInclusionPolicy::Ignore || rules.surely_hold(labels) {
+                return Some(labelled);
+            }
+            if rules.could_hold(labels) { None } else { Some(false) }
+        };
+        self.offers.iter().map(of_offer).collect()
+    }
+
+    /// The values of a label with which such a pod could be launched on offers that count, alone and
+    /// wherever its volumes are.
+    fn values(&self, pod: &Pod, key: &str, counted: &[Option<bool>]) -> BTreeSet<Arc<str>> {
         let mut values = BTreeSet::new();
-        for offer in &self.offers {
+        for (offer, counts) in self.offers.iter().zip(counted) {
             let Some(value) = offer.labels.known.get(key) else { continue };
-            if !values.contains(*value) && self.takes(offer, pod) {
+            if !values.contains(*value) && *counts == Some(true) && self.takes(offer, pod) {
                 let _new = values.insert(Arc::from(*value));
             }
         }
@@ -265,7 +333,6 @@ impl<'a> Market<'a> {
             }
             resource::add(&mut requests, daemon, 1);
         }
-        let mut requests = requests.clone();
         resource::add(&mut requests, pod, 1);
         resource::lacking(&requests, &offer.allocatable).next().is_none()
     }

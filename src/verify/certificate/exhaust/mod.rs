@@ -24,7 +24,7 @@ mod search;
 use super::super::facts::Facts;
 use super::super::limit::Usage;
 use super::super::reservation::Reservations;
-use super::super::topology::{Kinds, Tie};
+use super::super::topology::{Kinds, MOST_PODS, Tie};
 use super::apart::Apart;
 use super::pods::{Ask, Counted};
 use crate::model::{Price, well_known};
@@ -36,8 +36,6 @@ use std::sync::Arc;
 
 /// The most steps of a search.
 const MOST_STEPS: u64 = 1 << 30;
-/// The most pods and the most items of a search.
-const MOST_PODS: u64 = 64;
 
 /// What became of a claim.
 pub(super) enum Outcome {

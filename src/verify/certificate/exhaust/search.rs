@@ -20,11 +20,8 @@ struct Way {
 /// Ways of which none beats another.
 type Ways = Rc<Vec<Way>>;
 
-/// How many pods of each item a node holds, with the number of that vector.
-struct Filling {
-    counts: Vec<u32>,
-    number: u64,
-}
+/// How many pods of each item a node holds.
+type Filling = Vec<u32>;
 
 /// How many pods of an item a node may hold.
 struct Cap {
@@ -140,11 +137,7 @@ impl<'c> Search<'c> {
                 }
             }
             if node.name.is_some() {
-                let fillings = found.into_iter().map(|counts| {
-                    let number = self.number(&counts);
-                    Filling { counts, number }
-                });
-                cell.running.push(fillings.collect());
+                cell.running.push(found);
                 continue;
             }
             let way = Way { cost: node.cost, draws: node.draws.clone() };
@@ -154,9 +147,8 @@ impl<'c> Search<'c> {
         }
         cell.launches.resize_with(self.items.len(), Vec::new);
         for (counts, ways) in launches {
-            let number = self.number(&counts);
             let first = counts.iter().position(|count| *count > 0)?;
-            cell.launches.get_mut(first)?.push((Filling { counts, number }, ways));
+            cell.launches.get_mut(first)?.push((counts, ways));
         }
         Some(cell)
     }
@@ -287,9 +279,9 @@ impl<'c> Search<'c> {
         let mut ways = Vec::new();
         let mut next = Vec::new();
         let of_cell = self.cells.get(cell)?;
-        let fits = |filling: &Filling| filling.counts.iter().zip(pods).all(|(a, b)| a <= b);
+        let fits = |filling: &Filling| filling.iter().zip(pods).all(|(a, b)| a <= b);
         let less = |filling: &Filling| -> Vec<u32> {
-            pods.iter().zip(&filling.counts).map(|(all, some)| all.saturating_sub(*some)).collect()
+            pods.iter().zip(filling).map(|(all, some)| all.saturating_sub(*some)).collect()
         };
         let mut looked_at = 1;
         match (of_cell.running.get(used), pods.iter().position(|count| *count > 0)) {
