@@ -44,7 +44,7 @@ const MOST_PODS: u32 = 64;
 /// The most ways to take some of the pods.
 const MOST_WAYS: usize = 1 << 16;
 /// The most steps.
-const MOST_STEPS: u64 = 1 << 27;
+const MOST_STEPS: u64 = 1 << 26;
 
 /// What comes of trying everything.
 #[derive(Debug, Default)]

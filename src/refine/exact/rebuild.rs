@@ -6,7 +6,10 @@
 
 use super::places::{Item, Sites};
 use crate::compile::{ClassId, Compiled, Id, IdVec, OfferId};
-use crate::pack::{Context, Group, Node, Packed, Place, Room, State, honours_no_less, right_size, room_of, seat_guests};
+use crate::pack::{
+    Context, Group, Node, Packed, Place, Room, State, honours_no_less, right_size, room_of,
+    seat_guests,
+};
 
 /// The packing of these nodes, where it keeps all that the present one does and is cheaper.
 pub(super) fn cheaper(
@@ -45,7 +48,10 @@ pub(super) fn cheaper(
             }
             (None, column) => Place::Launch(column?),
         };
-        state.add(compiled, Group { place: target, items: filling.items, load: filling.load, times: 1 });
+        state.add(
+            compiled,
+            Group { place: target, items: filling.items, load: filling.load, times: 1 },
+        );
     }
     right_size(&inner, &mut state);
     seat_guests(&inner, &mut state);
@@ -81,7 +87,8 @@ fn put(
     mut count: u32,
 ) -> Option<()> {
     let compiled = context.compiled;
-    let of_kind = compiled.classes.iter().filter(|(_, class)| class.parts.first() == Some(&(item.kind, 1)));
+    let of_kind =
+        compiled.classes.iter().filter(|(_, class)| class.parts.first() == Some(&(item.kind, 1)));
     let mut classes: Vec<(usize, ClassId)> =
         of_kind.map(|(id, class)| (compiled.rows[class.row].count(), id)).collect();
     classes.sort_unstable();

@@ -47,8 +47,9 @@ impl Search<'_> {
             let mut here = Rest { number: rest.number, label: rest.label.clone() };
             if let Some(before) = cell.checked_sub(1).map(|before| &sums[before]) {
                 let of_part = |part: usize| &table.least()[numbers[cell] + part];
-                let (part, one, other) =
-                    split(self.grid, &rest, budget, |part| (of_part(part), &before[rest.number - part]))?;
+                let (part, one, other) = split(self.grid, &rest, budget, |part| {
+                    (of_part(part), &before[rest.number - part])
+                })?;
                 here = Rest { number: part, label: one };
                 rest = Rest { number: rest.number - part, label: other };
             }

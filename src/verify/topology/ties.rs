@@ -294,7 +294,8 @@ impl<'a> Market<'a> {
                 return None;
             }
             let labelled = keys.iter().all(|key| labels.known.contains_key(key));
-            if one.node_affinity_policy == NodeInclusionPolicy::Ignore || rules.surely_hold(labels) {
+            if one.node_affinity_policy == NodeInclusionPolicy::Ignore || rules.surely_hold(labels)
+            {
                 return Some(labelled);
             }
             if rules.could_hold(labels) { None } else { Some(false) }
