@@ -10,7 +10,8 @@
 //! other ([`dive`]), and by an integer programme over the patterns ([`restricted`], [`backend`]). It
 //! goes in stages: first the pods with least at stake share rows ([`rows`]), so that prices settle in a
 //! second whatever the size; then more and more of them have their own, until the gap is closed or the
-//! caller stops.
+//! caller stops. Where pods are few everything is tried in the end ([`exact`]): what the cheapest costs is
+//! the bound, and the plan where the packer's arrangement has room for it.
 //!
 //! The plan is sought within the arrangement that the packer chose (what goes to which zone), one weight
 //! of pools at a time; the bound speaks of the pods as they are, whatever they are arranged to
