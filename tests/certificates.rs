@@ -36,6 +36,7 @@ fn is_about_the_certificate(violation: &&Violation) -> bool {
             | Violation::NodeUnproved { .. }
             | Violation::WorthUnproved { .. }
             | Violation::LowerBoundUnproved { .. }
+            | Violation::NotExhausted { .. }
     )
 }
 

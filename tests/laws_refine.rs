@@ -10,11 +10,11 @@ mod random;
 
 use oracle::{Oracle, nanos};
 use plimsoll::{
-    Effort, LaunchPlan, Limits, Options, PreferencePolicy, Problem, Stop, provision, verify,
+    Effort, LaunchPlan, Limits, Options, PreferencePolicy, Price, Problem, Stop, provision, verify,
 };
 use proptest::prelude::*;
-use random::company;
-use serde_json::Value;
+use random::{company, tiny};
+use serde_json::{Value, json};
 
 /// Little work, so that a law has many cases.
 fn refining(preferences: PreferencePolicy) -> Options {
@@ -78,6 +78,32 @@ proptest! {
             (nanos(&document["cost"]["lowerBound"]), nanos(&document["cost"]["total"]));
         prop_assert!(bound <= optimum, "{} above {}\n{}", bound, optimum, problem);
         prop_assert!(optimum <= cost, "{} below {}\n{}", cost, optimum, problem);
+    }
+
+    /// The same where rules between pods decide; and a claim to have found that nothing costs so little
+    /// is refused.
+    #[test]
+    fn nothing_is_exhausted_beyond_the_optimum(problem in tiny::problem(), more in 1..3_i128) {
+        let refined = planned(&problem, &refining(PreferencePolicy::Ignore))?;
+        let mut document: Value = serde_json::from_str(&refined.to_json()).unwrap();
+        let oracle = Oracle::new(&problem, 0, true);
+        let Some(optimum) = oracle.cheapest_like(&oracle.places(&document)) else {
+            return Err(TestCaseError::fail(format!("no plan is legal\n{problem}")));
+        };
+        let bound = refined.cost().lower_bound.nanos();
+        prop_assert!(bound <= optimum, "{} above {}\n{}", bound, optimum, problem);
+        let Some(certificate) = refined.certificate() else { return Ok(()) };
+        let mut certificate = certificate.clone();
+        certificate.exhausted = Some(Price::from_nanos(optimum + more));
+        // The same plan, of which nothing is stated: what is proved need not reach a bound.
+        document["cost"]["lowerBound"] = json!(0);
+        document["cost"]["proof"] = json!("none");
+        let plan = LaunchPlan::from_json(&document.to_string()).unwrap();
+        let read = Problem::from_json(&problem.to_string()).unwrap();
+        if let Ok(verified) = verify(&read, &plan.with_certificate(certificate)) {
+            let proved = verified.lower_bound().nanos();
+            prop_assert!(proved <= optimum, "{} proved, {} possible\n{}", proved, optimum, problem);
+        }
     }
 
     #[test]

@@ -169,6 +169,7 @@ impl Draft {
             offerings,
             nodes,
             proofs: self.proofs.list,
+            exhausted: None,
         }
     }
 

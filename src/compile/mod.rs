@@ -45,7 +45,7 @@ pub(crate) use row::Rows;
 pub(crate) use rule::NODE_NAME;
 pub(crate) use shape::Shape;
 pub(crate) use taint::untolerated;
-pub(crate) use topology::{Near, Over, Spread, Term, Topology};
+pub(crate) use topology::{NO_DOMAIN, Near, Over, Spread, Term, Topology};
 pub(crate) use wish::Wishes;
 
 use crate::error::Error;

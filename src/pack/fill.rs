@@ -491,7 +491,7 @@ impl<'a> Node<'a> {
         self.worth += i128::from(worth) * i128::from(count);
     }
 
-    pub(super) fn finish(mut self) -> Filling {
+    pub(crate) fn finish(mut self) -> Filling {
         self.items.sort_unstable();
         let load = self.room.free.iter().zip(&self.free).map(|(all, free)| all - free).collect();
         Filling { items: self.items, load, worth: self.worth }

@@ -3,7 +3,8 @@
 //! The same definitions as in the documentation of [`crate::plan::PreferenceShare`]: every placed pod
 //! counts with the weight of each of its preferences, whatever made the packer honour it or not.
 
-use super::state::{Group, Place};
+use super::specify::chosen;
+use super::state::{Context, Group, Place, State};
 use crate::compile::{
     Base, Compiled, Id, KeyId, KindId, NodeId, OfferId, Over, SelectionId, Spread, Term,
 };
@@ -61,6 +62,20 @@ pub(crate) fn shares(base: &Base<'_>, spots: &[Spot]) -> Vec<PreferenceShare> {
         tally.taints(),
     ];
     all.into_iter().filter(|share| share.weight > 0).collect()
+}
+
+/// Whether a packing honours no less of any kind of preference than another, as far as they count.
+pub(crate) fn honours_no_less(context: &Context<'_, '_>, state: &State, other: &State) -> bool {
+    let compiled = context.compiled;
+    let honoured = |state: &State| {
+        let chosen = chosen(context, state);
+        shares(compiled, &spots(compiled, &state.groups, |at| chosen[at]))
+    };
+    // The same pods have the same preferences.
+    !context.wishful
+        || honoured(state).iter().zip(&honoured(other)).all(|(one, other)| {
+            (one.kind, one.weight) == (other.kind, other.weight) && one.honoured >= other.honoured
+        })
 }
 
 /// How many pods of a selection are where, bound ones among them.

@@ -34,8 +34,10 @@ mod top_up;
 pub(crate) use assemble::assemble;
 pub(crate) use choose::Packed;
 pub(crate) use fill::Node;
+pub(crate) use honour::honours_no_less;
 pub(crate) use right_size::right_size;
 pub(crate) use running::{alike, room as room_of};
+pub(crate) use specify::chosen;
 pub(crate) use state::{Context, Group, Place, Room, State};
 
 use crate::compile::{ClassId, Compiled};

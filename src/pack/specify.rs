@@ -67,7 +67,7 @@ pub(super) fn specify(
 }
 
 /// For each group, the offer that its launches take.
-pub(super) fn chosen(context: &Context<'_, '_>, state: &State) -> Vec<Option<OfferId>> {
+pub(crate) fn chosen(context: &Context<'_, '_>, state: &State) -> Vec<Option<OfferId>> {
     let offered = offered(context, state).into_iter();
     offered.map(|offered| offered.map(|offered| offered.chosen)).collect()
 }

@@ -96,7 +96,7 @@ pub(super) fn certified(
 }
 
 /// "namespace/name" of a kind's entries.
-fn entries(compiled: &Compiled<'_>, kind: KindId) -> Vec<Arc<str>> {
+pub(super) fn entries(compiled: &Compiled<'_>, kind: KindId) -> Vec<Arc<str>> {
     let pods = compiled.kinds[kind].entries.iter();
     let pods = pods.map(|entry| &compiled.problem.pods[*entry as usize]);
     pods.map(|pod| format!("{}/{}", pod.namespace, pod.name).into()).collect()
@@ -214,7 +214,8 @@ fn nodes(
         let mut held: Vec<(usize, u32)> = Vec::new();
         for (at, claim) in claims.list.iter().enumerate().filter(|(at, _)| values[*at] > 0) {
             let class = ClassId::from_index(claim.kind.index());
-            let most = alike.takes(kinds, class).min(claims.counts[at]);
+            let together = claims.per_node[at].unwrap_or(u32::MAX);
+            let most = alike.takes(kinds, class).min(claims.counts[at]).min(together);
             if most > 0 {
                 held.push((at, most));
             }

@@ -116,7 +116,12 @@ impl Claims<'_> {
 
 impl Claim {
     /// What a pod of a kind keeps wherever it is among the sites that its class may go to.
-    fn of(context: &Context<'_, '_>, kind: KindId, weight: Option<i32>, sites: &Bits) -> Self {
+    pub(super) fn of(
+        context: &Context<'_, '_>,
+        kind: KindId,
+        weight: Option<i32>,
+        sites: &Bits,
+    ) -> Self {
         let base = context.compiled;
         let mut claim = Self { kind, weight, terms: Vec::new(), untainted: false };
         let list = tolerations(base, kind);

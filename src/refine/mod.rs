@@ -10,7 +10,8 @@
 //! other ([`dive`]), and by an integer programme over the patterns ([`restricted`], [`backend`]). It
 //! goes in stages: first the pods with least at stake share rows ([`rows`]), so that prices settle in a
 //! second whatever the size; then more and more of them have their own, until the gap is closed or the
-//! caller stops.
+//! caller stops. Where pods are few everything is tried in the end ([`exact`]): what the cheapest costs is
+//! the bound, and the plan where the packer's arrangement has room for it.
 //!
 //! The plan is sought within the arrangement that the packer chose (what goes to which zone), one weight
 //! of pools at a time; the bound speaks of the pods as they are, whatever they are arranged to
@@ -30,6 +31,7 @@ mod certify;
 mod claim;
 mod convert;
 mod dive;
+mod exact;
 mod generate;
 mod instance;
 mod knapsack;
@@ -48,6 +50,7 @@ use backend::Effort;
 use claim::Claims;
 use convert::Movable;
 use dive::Diver;
+use exact::Exhaustion;
 use generate::{Care, Generator, Round};
 use instance::Instance;
 use round::Draft;
@@ -70,6 +73,8 @@ const ATTEMPTS: u32 = 40;
 
 /// Decisions of dives in each stage.
 const DECISIONS: u32 = 200;
+/// How often a plan is taken over that trying everything came upon.
+const REBUILT: u32 = 3;
 /// What a solver of integer programmes may do in each stage.
 const SOLVED: Effort = Effort { size: 60_000, work: 30_000_000 };
 
@@ -103,6 +108,31 @@ pub(crate) fn refine(
     packed: &mut Packed<'_>,
     work: &mut Work<'_>,
 ) -> Option<Proved> {
+    let mut refined = improve(context, packed, work);
+    for _ in 0..REBUILT {
+        let Some(cheaper) = refined.cheaper else { break };
+        // Its pods may be on running nodes where they weren't, so the bound is another.
+        let former = std::mem::replace(&mut packed.state, cheaper);
+        let again = improve(context, packed, work);
+        let bound = |proved: &Option<Proved>| proved.as_ref().map(|proved| proved.bound);
+        if bound(&again.proved) < bound(&refined.proved) {
+            packed.state = former;
+            break;
+        }
+        refined = again;
+    }
+    refined.proved
+}
+
+/// What comes of looking for a better plan.
+struct Refined {
+    proved: Option<Proved>,
+    /// A cheaper packing that trying everything came upon.
+    cheaper: Option<State>,
+}
+
+/// Improves a packing in one go.
+fn improve(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &mut Work<'_>) -> Refined {
     let claims = Claims::of(context, packed);
     let outer = Context { compiled: &claims.compiled, ..*context };
     let running: Vec<NodeId> = outer.compiled.nodes.ids().collect();
@@ -153,7 +183,11 @@ pub(crate) fn refine(
         certify::certified(context.compiled, &claims, &whole, &bound.best)
     };
     packed.state = state;
-    proved
+    if fixed || (work.stop)() {
+        return Refined { proved, cheaper: None };
+    }
+    let exhaustion = Exhaustion::of(context, &claims, packed);
+    Refined { proved: exhaustion.proved(context, &claims, proved), cheaper: exhaustion.cheaper }
 }
 
 /// A generator with the prices of the cheap bound.

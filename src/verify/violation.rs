@@ -541,6 +541,13 @@ pub enum Violation {
         /// The position in [`Certificate::proofs`](crate::plan::Certificate::proofs).
         proof: usize,
     },
+    /// The certificate says that everything was tried, but there is something cheaper.
+    NotExhausted {
+        /// What nothing is said to cost less than.
+        stated: Price,
+        /// What something costs.
+        found: Price,
+    },
     /// The certificate proves a lower bound below the plan's.
     LowerBoundUnproved {
         /// The plan's lower bound.

@@ -227,6 +227,9 @@ impl fmt::Display for Violation {
             V::WorthUnproved { place, proof } => {
                 write!(f, "proof {proof} of the certificate proves nothing of {place}")
             }
+            V::NotExhausted { stated, found } => {
+                write!(f, "nothing is said to cost less than {stated}, but something costs {found}")
+            }
             V::LowerBoundUnproved { stated, proved } => {
                 write!(f, "the lower bound is {stated}, the certificate proves {proved}")
             }

@@ -51,7 +51,7 @@ impl Serialize for Certificate {
     }
 }
 
-const LISTS: [&str; 9] = [
+const LISTS: [&str; 10] = [
     "nodeFee",
     "resources",
     "pods",
@@ -61,6 +61,7 @@ const LISTS: [&str; 9] = [
     "offerings",
     "nodes",
     "proofs",
+    "exhausted",
 ];
 
 fn read_certificate(document: &Value<'_>) -> Result<Certificate, Error> {
@@ -77,6 +78,7 @@ fn read_certificate(document: &Value<'_>) -> Result<Certificate, Error> {
         offerings: fields.list("offerings", read_offering),
         nodes: fields.list("nodes", read_node),
         proofs: fields.list("proofs", read_proof),
+        exhausted: fields.optional("exhausted", price),
     };
     faults.into_result(&LISTS)?;
     Ok(certificate)
@@ -93,6 +95,7 @@ fn write_certificate(certificate: &Certificate) -> Value<'_> {
         .field("offerings", write::list(&certificate.offerings, write_offering))
         .unless_empty("nodes", write::list(&certificate.nodes, write_node))
         .field("proofs", write::list(&certificate.proofs, write_proof))
+        .option("exhausted", certificate.exhausted)
         .into()
 }
 

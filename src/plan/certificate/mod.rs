@@ -36,6 +36,15 @@
 //! Its inner nodes tell cases apart: few or many pods of a kind; one of two kinds that can't share a node,
 //! or the other; a label that a launch leaves open.
 //!
+//! # Exhaustion
+//!
+//! Where pods are few all ways to fill nodes with them can be tried, and what the cheapest costs is a bound
+//! too ([`Certificate::exhausted`]): the best one for those rules that are looked at. These are all that
+//! concern single nodes, limits and reservations; and rules between pods over domains, by what they say
+//! of the end. A spread is over the domains of nodes that stand and those in which a launch of such a pod
+//! could be; one that this plan keeps in this sense other plans keep as well. There is nothing to be
+//! written down for it: whoever doubts it tries them all again.
+//!
 //! # Units
 //!
 //! All amounts of money are integers in units of 2^-[`POINT`] billionths per hour; prices of resources are
@@ -80,6 +89,9 @@ pub struct Certificate {
     /// The proofs that offerings and nodes refer to by position. One that refers to others comes after
     /// them.
     pub proofs: Vec<WorthProof>,
+    /// What no way to fill nodes with the pods in [`Certificate::pods`] costs less than, found by trying
+    /// them all.
+    pub exhausted: Option<Price>,
 }
 
 /// Pods that a certificate counts, all of one value.

@@ -10,16 +10,19 @@
 //! 3. For every way to launch a node, and for every running node, which of the pods can be there and what
 //!    room there is for them ([`place`]), and that its proof holds ([`worth`]).
 //!
+//! 4. That nothing was overlooked where everything is said to have been tried ([`exhaust`]).
+//!
 //! Where it isn't certain what a node would be, it is taken to be as good as it can be: a label that a
 //! launch leaves open suits each pod by itself, daemon sets run there only if they do whatever the labels
-//! become, and rules that depend on where other pods of the plan are (spreads, affinity) don't count. So
-//! what is proved holds of more plans than there are.
+//! become, and rules that depend on where other pods of the plan are (spreads, affinity) count only where
+//! everything is tried. So what is proved holds of more plans than there are.
 //!
 //! Static pools launch what they lack in any plan. Each of their launches in this plan is taken to be in
 //! all, to cost no less than the pool's cheapest offering, and to hold pods for nothing.
 
 mod apart;
 mod crowd;
+mod exhaust;
 mod place;
 mod pods;
 mod worth;
@@ -37,6 +40,7 @@ use crate::model::{InstanceType, NodePool, Offering, Price};
 use crate::plan::LaunchPlan;
 use crate::plan::certificate::{Certificate, POINT, WorthProof};
 use apart::Apart;
+use exhaust::Outcome;
 use place::Judge;
 use pods::Counted;
 use std::collections::BTreeMap;
@@ -82,6 +86,14 @@ pub(super) fn check<'a>(
         out.push(malformed("pods"));
         return Price::ZERO;
     };
+    let mut proved = proved;
+    if let Some(stated) = certificate.exhausted.filter(|stated| *stated > proved) {
+        match exhaust::check(facts, certificate, (&counted, &asks), kinds, scarce, stated) {
+            Outcome::Proved => proved = stated,
+            Outcome::Cheaper(found) => out.push(Violation::NotExhausted { stated, found }),
+            Outcome::Unknown => {}
+        }
+    }
     if plan.cost.lower_bound > proved {
         out.push(Violation::LowerBoundUnproved { stated: plan.cost.lower_bound, proved });
     }

@@ -16,6 +16,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// The pods of one item of a certificate.
+#[derive(Clone)]
 pub(super) struct Counted {
     /// The weight of pools whose launches may have them; `None`: of any.
     pub(super) weight: Option<i32>,
@@ -32,9 +33,16 @@ pub(super) struct Counted {
     pub(super) alone: bool,
     /// How many share a node at most, for the sake of a spread over hosts.
     pub(super) per_node: Option<u32>,
+    /// The position in the certificate.
+    pub(super) position: usize,
 }
 
 impl Counted {
+    /// The same, worth something.
+    pub(super) fn as_if_worthy(&self) -> Self {
+        Self { value: 1, ..self.clone() }
+    }
+
     /// How many of them share a node at most.
     pub(super) fn together(&self) -> u64 {
         let spread = u64::from(self.per_node.unwrap_or(u32::MAX));
@@ -116,7 +124,9 @@ pub(super) fn check<'a>(
         {
             out.push(malformed(format!("pods[{at}].perNode")));
         }
-        counted.push(asks.count(facts, certificate, pods, &of_pods, kinds));
+        let mut item = asks.count(facts, certificate, pods, &of_pods, kinds);
+        item.position = at;
+        counted.push(item);
         entries.push(of_pods);
     }
     // Those that can be taken from the fewest cells first, so that the others leave these to them.
@@ -327,6 +337,7 @@ impl<'c, 'a> Asks<'c, 'a> {
             asks,
             alone: false,
             per_node: pods.per_node,
+            position: 0,
         }
     }
 }

@@ -1,11 +1,16 @@
 //! What bound pods fix about kinds of pods, whatever a plan does: domains that anti-affinity keeps them
 //! from, and labels that their nodes need.
 
+use super::super::facts::Facts;
 use super::rules::Rules;
 use super::scene::Scene;
+use super::ties::{self, Crowd, Tie};
 use crate::model::{Pod, WhenUnsatisfiable, well_known};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// The most pods for which it is worked out what rules say about the end.
+pub(in super::super) const MOST_PODS: u64 = 64;
 
 /// A label key, and values of it.
 type Barred = (Arc<str>, Vec<Arc<str>>);
@@ -17,6 +22,11 @@ pub(in super::super) struct Kinds {
     pub(in super::super) of_entry: BTreeMap<usize, usize>,
     /// For each kind, label keys other than the hostname with the values that its nodes can't have.
     pub(in super::super) barred: Vec<Vec<Barred>>,
+    /// How many pods of each kind the plan places.
+    pub(in super::super) placed: BTreeMap<usize, u64>,
+    /// What rules say about the end, where a certificate needs it.
+    pub(in super::super) ties: Vec<Tie>,
+    pub(in super::super) crowds: Vec<Crowd>,
 }
 
 impl Kinds {
@@ -57,7 +67,26 @@ impl Kinds {
             };
             of_kind.into_iter().map(values).collect()
         });
-        Self { barred: listed.collect(), of_entry: std::mem::take(&mut scene.of_entry) }
+        Self {
+            barred: listed.collect(),
+            of_entry: std::mem::take(&mut scene.of_entry),
+            ..Self::default()
+        }
+    }
+}
+
+impl Kinds {
+    /// Works out what rules say about the end.
+    pub(super) fn tie(&mut self, facts: &Facts<'_>, scene: &Scene<'_>, rules: &Rules) {
+        for member in &scene.placed {
+            let sum = self.placed.entry(member.kind).or_insert(0);
+            *sum = sum.saturating_add(member.count);
+        }
+        let pods = self.placed.values().fold(0, |sum: u64, count| sum.saturating_add(*count));
+        if pods <= MOST_PODS {
+            self.ties = ties::ties(facts, scene, rules, &self.of_entry);
+            self.crowds = ties::crowds(scene, rules);
+        }
     }
 }
 

@@ -18,9 +18,11 @@ mod order;
 mod preference;
 mod rules;
 mod scene;
+mod ties;
 
 pub(super) use apart::Sticky;
-pub(super) use bars::{Kinds, needed_keys};
+pub(super) use bars::{Kinds, MOST_PODS, needed_keys};
+pub(super) use ties::{ByValue, Crowd, Tie, What};
 
 use super::account::Placement;
 use super::facts::Facts;
@@ -49,9 +51,12 @@ pub(super) fn check<'a>(
     apart::check(&scene, &rules, out);
     order::check(&scene, &rules, out);
     let shares = preference::shares(facts, &scene, &rules);
-    let kinds = match plan.certificate {
+    let mut kinds = match plan.certificate {
         Some(_) => Kinds::of(&mut scene, &rules),
         None => Kinds::default(),
     };
+    if plan.certificate.as_deref().is_some_and(|one| one.exhausted.is_some()) {
+        kinds.tie(facts, &scene, &rules);
+    }
     Judged { shares, kinds }
 }

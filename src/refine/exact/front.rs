@@ -1,0 +1,67 @@
+//! What pods cost at least, where something is scarce: a choice of costs and uses.
+
+/// One way to have some pods on nodes.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Label {
+    /// What it costs per hour, in billionths.
+    pub(super) cost: i64,
+    /// How much of each supply it uses.
+    pub(super) uses: Vec<i64>,
+}
+
+/// Ways of which none is at least as good as another in everything, the cheapest first.
+pub(super) type Front = Vec<Label>;
+
+/// What a way may cost and use to be of interest.
+#[derive(Debug)]
+pub(super) struct Budget {
+    /// It must cost less.
+    pub(super) limit: i64,
+    /// How much there is of each supply.
+    pub(super) left: Vec<i64>,
+    /// How many more steps may be made.
+    pub(super) steps: u64,
+}
+
+impl Budget {
+    /// Makes so many steps; `None` where that is too many.
+    pub(super) fn spend(&mut self, steps: u64) -> Option<()> {
+        self.steps = self.steps.checked_sub(steps)?;
+        Some(())
+    }
+
+    /// Adds a way to a front if it is of interest.
+    pub(super) fn add(&self, front: &mut Front, cost: i64, uses: impl Fn(usize) -> i64) {
+        let supplies = 0..self.left.len();
+        if cost >= self.limit || supplies.clone().any(|at| uses(at) > self.left[at]) {
+            return;
+        }
+        let worse =
+            |one: &Label| one.cost <= cost && supplies.clone().all(|at| one.uses[at] <= uses(at));
+        if front.iter().any(worse) {
+            return;
+        }
+        front.retain(|one| one.cost < cost || supplies.clone().any(|at| one.uses[at] < uses(at)));
+        let label = Label { cost, uses: supplies.clone().map(&uses).collect() };
+        let at = front.partition_point(|one| *one < label);
+        front.insert(at, label);
+    }
+
+    /// Adds to a front every way of one beside every way of another.
+    pub(super) fn combine(
+        &mut self,
+        front: &mut Front,
+        one: &[Label],
+        other: &[Label],
+    ) -> Option<()> {
+        for a in one {
+            for b in other {
+                self.spend(1)?;
+                self.add(front, a.cost.saturating_add(b.cost), |at| {
+                    a.uses[at].saturating_add(b.uses[at])
+                });
+            }
+        }
+        Some(())
+    }
+}

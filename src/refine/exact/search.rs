@@ -1,0 +1,209 @@
+//! The search: what pods in a cell cost, and how pods are best divided over cells.
+
+use super::front::{Budget, Front, Label};
+use super::grid::Grid;
+use super::places::{Item, Place, Sites};
+use super::rules::{Rule, Spots};
+
+/// What is searched.
+#[derive(Debug)]
+pub(super) struct Search<'a> {
+    /// Those that rules over domains are about first.
+    pub(super) items: &'a [Item],
+    /// How many of them rules are about.
+    pub(super) ruled: usize,
+    pub(super) sites: &'a Sites,
+    pub(super) rules: &'a [Rule],
+    pub(super) grid: &'a Grid,
+}
+
+/// What pods in one cell cost, by the number of the vector of pods.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// On one launch.
+    pub(super) launch: Vec<Front>,
+    /// On launches and so many of the cell's running nodes.
+    pub(super) with_nodes: Vec<Vec<Front>>,
+}
+
+impl Table {
+    /// On all that the cell has.
+    pub(super) fn least(&self) -> &[Front] {
+        self.with_nodes.last().map_or(&[], |last| last)
+    }
+}
+
+/// Pods by cell, and the least cost of them that is known.
+#[derive(Debug)]
+pub(super) struct Division {
+    pub(super) label: Label,
+    /// Where the items are that rules are about.
+    pub(super) spots: Spots,
+}
+
+impl Search<'_> {
+    /// What pods cost in each cell.
+    pub(super) fn tables(&self, budget: &mut Budget) -> Option<Vec<Table>> {
+        (0..self.sites.cells.len()).map(|cell| self.table(cell, budget)).collect()
+    }
+
+    fn table(&self, cell: usize, budget: &mut Budget) -> Option<Table> {
+        let mut launch: Vec<Front> = vec![Vec::new(); self.grid.len()];
+        let (launches, nodes): (Vec<&Place>, Vec<&Place>) =
+            self.sites.places.iter().filter(|place| place.cell == cell).partition(|p| !p.runs());
+        for place in launches {
+            for number in place.fillings(self.items, self.grid, budget)? {
+                if number > 0 {
+                    budget.add(&mut launch[number], place.cost, |at| place.uses[at]);
+                }
+            }
+        }
+        let mut least: Vec<Front> = vec![Vec::new(); self.grid.len()];
+        least[0] = vec![Label { cost: 0, uses: vec![0; budget.left.len()] }];
+        for number in 1..self.grid.len() {
+            let most = self.grid.vector(number);
+            // Of all nodes that hold the pods, one holds one of the first item that there are any of.
+            let mut from = vec![0; most.len()];
+            if let Some(first) = most.iter().position(|count| *count > 0) {
+                from[first] = 1;
+            }
+            budget.spend(self.grid.between(&from, &most))?;
+            let mut front = Vec::new();
+            for part in self.grid.range(&from, &most).filter(|part| !launch[*part].is_empty()) {
+                budget.combine(&mut front, &launch[part], &least[number - part])?;
+            }
+            least[number] = front;
+        }
+        let mut with_nodes = vec![least];
+        for place in nodes {
+            let before = with_nodes.last()?;
+            let mut after = before.clone();
+            for part in place.fillings(self.items, self.grid, budget)? {
+                let rest = self.grid.rest(part);
+                budget.spend(self.grid.between(&vec![0; rest.len()], &rest))?;
+                for other in self.grid.range(&vec![0; rest.len()], &rest) {
+                    for label in &before[other] {
+                        budget.add(&mut after[other + part], label.cost, |at| label.uses[at]);
+                    }
+                }
+            }
+            with_nodes.push(after);
+        }
+        Some(Table { launch, with_nodes })
+    }
+
+    /// The cheapest division of all pods over cells; the inner `None` where none costs less than the
+    /// budget's limit.
+    pub(super) fn divide(&self, tables: &[Table], budget: &mut Budget) -> Option<Option<Division>> {
+        let mut divider = Divider {
+            search: self,
+            tables,
+            budget,
+            best: None,
+            spots: self.items.iter().map(|_| vec![0; tables.len()]).collect(),
+            numbers: vec![0; tables.len()],
+        };
+        divider.item(0)?;
+        Some(divider.best)
+    }
+
+    /// For each cell from the first on, what the items that no rule is about cost on it and those before
+    /// it, beside those with these numbers there.
+    pub(super) fn sums(
+        &self,
+        tables: &[Table],
+        numbers: &[usize],
+        budget: &mut Budget,
+    ) -> Option<Vec<Vec<Front>>> {
+        let len = self.free();
+        let mut sums: Vec<Vec<Front>> = Vec::new();
+        for (table, start) in tables.iter().zip(numbers) {
+            let here = table.least().get(*start..start + len)?;
+            let Some(before) = sums.last() else {
+                sums.push(here.to_vec());
+                continue;
+            };
+            let last = sums.len() + 1 == tables.len();
+            let mut sum: Vec<Front> = vec![Vec::new(); len];
+            for number in if last { len - 1..len } else { 0..len } {
+                let most = self.grid.vector(number);
+                let none = vec![0; most.len()];
+                budget.spend(self.grid.between(&none, &most))?;
+                let mut front = Vec::new();
+                for part in self.grid.range(&none, &most) {
+                    budget.combine(&mut front, &before[number - part], &here[part])?;
+                }
+                sum[number] = front;
+            }
+            sums.push(sum);
+        }
+        Some(sums)
+    }
+
+    /// How many vectors there are of items that no rule is about.
+    pub(super) fn free(&self) -> usize {
+        match self.ruled.checked_sub(1) {
+            Some(last) => self.grid.stride(last),
+            None => self.grid.len(),
+        }
+    }
+}
+
+struct Divider<'a, 'b> {
+    search: &'a Search<'a>,
+    tables: &'a [Table],
+    budget: &'b mut Budget,
+    best: Option<Division>,
+    spots: Spots,
+    /// By cell, the number of the vector of pods that are there.
+    numbers: Vec<usize>,
+}
+
+impl Divider<'_, '_> {
+    /// Divides the items from this one on; those before it are.
+    fn item(&mut self, at: usize) -> Option<()> {
+        self.budget.spend(self.tables.len() as u64)?;
+        let search = self.search;
+        // Fewer pods never cost more.
+        let mut sum = 0_i64;
+        for (number, table) in self.numbers.iter().zip(self.tables) {
+            let Some(cheapest) = table.least()[*number].first() else { return Some(()) };
+            sum = sum.saturating_add(cheapest.cost);
+        }
+        let decided = |rule: &&Rule| rule.last().is_some_and(|last| last + 1 == at);
+        let mut decided = search.rules.iter().filter(decided);
+        if sum >= self.budget.limit
+            || !decided.all(|rule| rule.holds(&search.sites.cells, &self.spots))
+        {
+            return Some(());
+        }
+        if at < search.ruled {
+            return self.cell(at, 0, search.items[at].count);
+        }
+        let sums = search.sums(self.tables, &self.numbers, self.budget)?;
+        if let Some(label) = sums.last().and_then(|sum| sum.last()?.first()) {
+            self.budget.limit = label.cost;
+            self.best = Some(Division { label: label.clone(), spots: self.spots.clone() });
+        }
+        Some(())
+    }
+
+    /// Divides what is left of an item over the cells from this one on.
+    fn cell(&mut self, at: usize, cell: usize, left: u32) -> Option<()> {
+        let search = self.search;
+        if cell == self.tables.len() {
+            return if left == 0 { self.item(at + 1) } else { Some(()) };
+        }
+        let most = if search.items[at].reaches(cell) { left } else { 0 };
+        let stride = search.grid.stride(at);
+        for count in (0..=most).rev() {
+            self.spots[at][cell] = count;
+            self.numbers[cell] += stride * count as usize;
+            let done = self.cell(at, cell + 1, left - count);
+            self.numbers[cell] -= stride * count as usize;
+            self.spots[at][cell] = 0;
+            done?;
+        }
+        Some(())
+    }
+}

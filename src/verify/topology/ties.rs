@@ -1,0 +1,340 @@
+//! What rules over domains say about the end, whatever the order of binding: as far as any plan of which
+//! a certificate speaks must keep it.
+//!
+//! - A spread: where its pods are, a domain's bound pods and they are at most `maxSkew` more than what the
+//!   lowest domain has. When the last of them was bound there were all these, and lowest counts only rise.
+//!   The domains are those of nodes that stand, and those in which a launch of such a pod could be: a plan
+//!   that gets round a spread by not launching anything in a zone is none that a certificate speaks of.
+//! - Affinity: where its pods are, there are others that it means, or bound ones. Only the very first pod
+//!   may have come by itself, so of domains with neither there is one at most, and none where bound pods
+//!   are meant.
+//! - Anti-affinity: where its pods are, there is nobody else that it means.
+//!
+//! A rule that this plan doesn't keep in this sense, as a spread that is only wished for may be, binds no
+//! other plan either.
+
+use super::super::facts::Facts;
+use super::super::label::{self, NodeLabels};
+use super::super::node_affinity::NodeRules;
+use super::super::offering::lists;
+use super::super::resource::{self, Amounts};
+use super::super::violation::Place;
+use super::super::{host_port, taint};
+use super::rules::{Counter, Rules};
+use super::scene::Scene;
+use crate::model::{NodeInclusionPolicy, NodePool, Pod, TopologySpreadConstraint, well_known};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Numbers of pods by the value of a label.
+pub(in super::super) type ByValue = BTreeMap<Arc<str>, u64>;
+
+/// A rule over the values of a label; kinds of pods are meant by their numbers.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Tie {
+    pub(in super::super) key: Arc<str>,
+    /// The kinds that have it.
+    pub(in super::super) owners: BTreeSet<usize>,
+    /// The kinds that it means.
+    pub(in super::super) meant: BTreeSet<usize>,
+    /// Bound pods that it means.
+    pub(in super::super) bound: ByValue,
+    pub(in super::super) what: What,
+}
+
+/// What it says.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(in super::super) enum What {
+    /// A spread: its `maxSkew`, and the values that there are or could be.
+    Spread(u64, BTreeSet<Arc<str>>),
+    /// Required affinity.
+    Affinity,
+    /// Required anti-affinity.
+    AntiAffinity,
+}
+
+/// A spread over hosts that must be kept: a fresh node has none of what it counts, and one can always be
+/// launched, so a node never has more than this of it.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Crowd {
+    /// The kind that has it.
+    pub(in super::super) kind: usize,
+    /// Whether it counts itself.
+    pub(in super::super) own: bool,
+    pub(in super::super) skew: u64,
+    /// Bound pods that it counts, by the name of their node.
+    pub(in super::super) bound: ByValue,
+}
+
+impl Tie {
+    /// Whether it holds where so many pods of owners, and of those that it means and aren't owners, are
+    /// at each value.
+    pub(in super::super) fn holds(&self, owners: &ByValue, others: &ByValue) -> bool {
+        let at = |counts: &ByValue, value: &Arc<str>| counts.get(value).copied().unwrap_or(0);
+        let is_meant = !self.owners.is_disjoint(&self.meant);
+        let mut used = owners.iter().filter(|(_, count)| **count > 0);
+        match &self.what {
+            What::Spread(skew, values) => {
+                let sum = |value: &Arc<str>| {
+                    let pending = at(owners, value).saturating_add(at(others, value));
+                    pending.saturating_add(at(&self.bound, value))
+                };
+                let lowest = values.iter().map(sum).min().unwrap_or(0);
+                used.all(|(value, count)| {
+                    at(&self.bound, value).saturating_add(*count) <= lowest.saturating_add(*skew)
+                })
+            }
+            What::Affinity => {
+                let alone =
+                    |value: &Arc<str>| at(others, value) == 0 && at(&self.bound, value) == 0;
+                let first = is_meant && self.bound.values().all(|count| *count == 0);
+                used.filter(|(value, _)| alone(value)).count() <= usize::from(first)
+            }
+            What::AntiAffinity => {
+                used.all(|(value, count)| at(others, value) == 0 && (!is_meant || *count <= 1))
+            }
+        }
+    }
+}
+
+/// What spreads of several kinds must have in common for each to look at the pods of all: wherever one of
+/// them counts a pod the others do.
+#[derive(Eq, Ord, PartialEq, PartialOrd)]
+struct Alike {
+    counter: usize,
+    skew: u64,
+    /// For each offer, whether its launches count, where that is certain.
+    looked_at: Vec<Option<bool>>,
+    /// The kind, where that isn't certain of all.
+    alone: Option<usize>,
+}
+
+/// The kinds that share a spread, and the values that each of their pods could have.
+struct Shared {
+    owners: BTreeSet<usize>,
+    values: BTreeSet<Arc<str>>,
+}
+
+/// The rules that pending pods have and this plan keeps; `of_entry`: the kinds of the entries placed.
+pub(super) fn ties(
+    facts: &Facts<'_>,
+    scene: &Scene<'_>,
+    rules: &Rules,
+    of_entry: &BTreeMap<usize, usize>,
+) -> Vec<Tie> {
+    let kinds: BTreeSet<usize> = scene.placed.iter().map(|member| member.kind).collect();
+    let market = Market::of(facts);
+    let mut spreads: BTreeMap<Alike, Shared> = BTreeMap::new();
+    // Pods of one kind may still ask for different amounts.
+    for (entry, kind) in of_entry {
+        let (Some(own), Some(pod)) = (rules.of_kind.get(*kind), facts.problem.pods.get(*entry))
+        else {
+            continue;
+        };
+        let constraints = &pod.topology_spread_constraints;
+        for (spread, one) in own.spreads.iter().zip(constraints).filter(|(spread, _)| spread.own) {
+            let Some(counter) = rules.counters.get(spread.counter) else { continue };
+            let key = key_of(rules, counter);
+            if &*key == well_known::HOSTNAME {
+                continue;
+            }
+            let looked_at = market.counted(pod, one);
+            let mut values = market.values(pod, &key, &looked_at);
+            values.extend(standing(scene, rules, counter));
+            let alone = looked_at.contains(&None).then_some(*kind);
+            let (counter, skew) = (spread.counter, spread.max_skew);
+            let alike = Alike { counter, skew, looked_at, alone };
+            let shared = spreads
+                .entry(alike)
+                .or_insert_with(|| Shared { owners: BTreeSet::new(), values: values.clone() });
+            let _new = shared.owners.insert(*kind);
+            shared.values.retain(|value| values.contains(value));
+        }
+    }
+    let mut ties = Vec::new();
+    for (Alike { counter, skew, .. }, Shared { owners, values }) in spreads {
+        let Some(counter) = rules.counters.get(counter) else { continue };
+        ties.push(tie(rules, counter, owners, What::Spread(skew, values)));
+    }
+    for kind in kinds {
+        let Some(own) = rules.of_kind.get(kind) else { continue };
+        let near = own.near.iter().map(|at| (at, What::Affinity));
+        let far = own.far.iter().map(|at| (at, What::AntiAffinity));
+        for (at, what) in near.chain(far) {
+            let Some(counter) = rules.counters.get(*at) else { continue };
+            ties.push(tie(rules, counter, BTreeSet::from([kind]), what));
+        }
+    }
+    ties.retain(|tie| !market.open.contains(&*tie.key) && is_kept(scene, rules, tie));
+    ties
+}
+
+/// The spreads over hosts that placed pods must keep.
+pub(super) fn crowds(scene: &Scene<'_>, rules: &Rules) -> Vec<Crowd> {
+    let kinds: BTreeSet<usize> = scene.placed.iter().map(|member| member.kind).collect();
+    let mut crowds = Vec::new();
+    for kind in kinds {
+        let spreads = rules.of_kind.get(kind).into_iter().flat_map(|own| &own.spreads);
+        for spread in spreads.filter(|spread| spread.hard) {
+            let Some(counter) = rules.counters.get(spread.counter) else { continue };
+            if &*key_of(rules, counter) == well_known::HOSTNAME {
+                let tie = tie(rules, counter, BTreeSet::new(), What::Affinity);
+                let (own, skew, bound) = (spread.own, spread.max_skew, tie.bound);
+                crowds.push(Crowd { kind, own, skew, bound });
+            }
+        }
+    }
+    crowds
+}
+
+fn key_of(rules: &Rules, counter: &Counter) -> Arc<str> {
+    let key = rules.keys.get(counter.key).map_or("", |key| &*key.key);
+    well_known::normalized(key).into()
+}
+
+fn tie(rules: &Rules, counter: &Counter, owners: BTreeSet<usize>, what: What) -> Tie {
+    let name = |domain: &usize| rules.keys.get(counter.key)?.names.get(*domain).cloned();
+    let bound = counter.counts.iter();
+    Tie {
+        key: key_of(rules, counter),
+        owners,
+        meant: counter.kinds.iter().copied().collect(),
+        bound: bound.filter_map(|(domain, count)| Some((name(domain)?, *count))).collect(),
+        what,
+    }
+}
+
+/// The values that running nodes have which count.
+fn standing(scene: &Scene<'_>, rules: &Rules, counter: &Counter) -> BTreeSet<Arc<str>> {
+    let mut values = BTreeSet::new();
+    let Some(key) = rules.keys.get(counter.key) else { return values };
+    for (host, domain) in scene.hosts.iter().zip(&key.of_host) {
+        let counts = counter.looks.get(host.look) == Some(&true);
+        if let (Place::Node(_), true, Some(domain)) = (&host.place, counts, domain) {
+            values.extend(key.names.get(*domain).cloned());
+        }
+    }
+    values
+}
+
+/// Whether the plan keeps a rule.
+fn is_kept(scene: &Scene<'_>, rules: &Rules, tie: &Tie) -> bool {
+    let Some(key) = rules.keys.iter().find(|key| well_known::normalized(&key.key) == &*tie.key)
+    else {
+        return false;
+    };
+    let (mut owners, mut others) = (ByValue::new(), ByValue::new());
+    for member in &scene.placed {
+        let domain = key.of_host.get(member.host).copied().flatten();
+        let Some(value) = domain.and_then(|domain| key.names.get(domain)) else { continue };
+        let counts = if tie.owners.contains(&member.kind) {
+            &mut owners
+        } else if tie.meant.contains(&member.kind) {
+            &mut others
+        } else {
+            continue;
+        };
+        let sum = counts.entry(value.clone()).or_insert(0);
+        *sum = sum.saturating_add(member.count);
+    }
+    tie.holds(&owners, &others)
+}
+
+/// What could be launched.
+struct Market<'a> {
+    facts: &'a Facts<'a>,
+    offers: Vec<Offer<'a>>,
+    /// Labels that some launches leave open.
+    open: BTreeSet<&'a str>,
+}
+
+struct Offer<'a> {
+    pool: &'a NodePool,
+    labels: NodeLabels<'a>,
+    allocatable: Amounts<'a>,
+}
+
+impl<'a> Market<'a> {
+    fn of(facts: &'a Facts<'a>) -> Self {
+        let mut market = Self { facts, offers: Vec::new(), open: BTreeSet::new() };
+        for pool in facts.problem.node_pools.iter().filter(|pool| pool.replicas.is_none()) {
+            for kind in facts.problem.instance_types.iter().filter(|kind| lists(pool, &kind.name)) {
+                for offering in kind.offerings.iter().filter(|offering| offering.available) {
+                    let (labels, contradictions) = label::of_launch(facts, pool, kind, offering);
+                    if contradictions.is_empty() {
+                        market.open.extend(labels.open.keys());
+                        let allocatable = resource::allocatable(kind);
+                        market.offers.push(Offer { pool, labels, allocatable });
+                    }
+                }
+            }
+        }
+        market
+    }
+
+    /// For each offer, whether its launches count for a spread; nothing where that isn't certain.
+    fn counted(&self, pod: &Pod, one: &TopologySpreadConstraint) -> Vec<Option<bool>> {
+        let alike = pod
+            .topology_spread_constraints
+            .iter()
+            .filter(|other| other.when_unsatisfiable == one.when_unsatisfiable);
+        let keys: Vec<&str> = alike
+            .map(|other| well_known::normalized(&other.topology_key))
+            .filter(|key| *key != well_known::HOSTNAME)
+            .collect();
+        let rules = NodeRules::of(pod);
+        let of_offer = |offer: &Offer<'a>| {
+            let labels = &offer.labels;
+            let tolerated = one.node_taints_policy == NodeInclusionPolicy::Ignore
+                || taint::untolerated(pod, offer.pool.taints.iter()).is_none();
+            if !tolerated {
+                return Some(false);
+            }
+            if keys.iter().any(|key| labels.open.contains_key(key)) {
+                return None;
+            }
+            let labelled = keys.iter().all(|key| labels.known.contains_key(key));
+            if one.node_affinity_policy == NodeInclusionPolicy::Ignore || rules.surely_hold(labels)
+            {
+                return Some(labelled);
+            }
+            if rules.could_hold(labels) { None } else { Some(false) }
+        };
+        self.offers.iter().map(of_offer).collect()
+    }
+
+    /// The values of a label with which such a pod could be launched on offers that count, alone and
+    /// wherever its volumes are.
+    fn values(&self, pod: &Pod, key: &str, counted: &[Option<bool>]) -> BTreeSet<Arc<str>> {
+        let mut values = BTreeSet::new();
+        for (offer, counts) in self.offers.iter().zip(counted) {
+            let Some(value) = offer.labels.known.get(key) else { continue };
+            if !values.contains(*value) && *counts == Some(true) && self.takes(offer, pod) {
+                let _new = values.insert(Arc::from(*value));
+            }
+        }
+        values
+    }
+
+    fn takes(&self, offer: &Offer<'a>, pod: &Pod) -> bool {
+        let rules = NodeRules::of(pod);
+        let suits = taint::untolerated(pod, offer.pool.taints.iter()).is_none()
+            && rules.surely_hold(&offer.labels);
+        if !suits {
+            return false;
+        }
+        let daemons = self.facts.problem.daemon_sets.iter().filter(|daemon| {
+            taint::untolerated(daemon, offer.pool.taints.iter()).is_none()
+                && NodeRules::of(daemon).could_hold(&offer.labels)
+        });
+        let mut requests = Amounts::new();
+        for daemon in daemons {
+            if host_port::clashes(pod, daemon) {
+                return false;
+            }
+            resource::add(&mut requests, daemon, 1);
+        }
+        resource::add(&mut requests, pod, 1);
+        resource::lacking(&requests, &offer.allocatable).next().is_none()
+    }
+}
