@@ -18,3 +18,25 @@ pub(crate) fn map<T: Sync, R: Send>(items: &[T], function: impl Fn(&T) -> R + Sy
 pub(crate) fn map<T, R>(items: &[T], function: impl Fn(&T) -> R) -> Vec<R> {
     items.iter().map(function).collect()
 }
+
+/// The first item of which a function makes something, its place and what that is: items are tried one
+/// after another, or a few at a time where there are threads to do so.
+pub(crate) fn first<T: Sync, R: Send>(
+    items: &[T],
+    function: impl Fn(&T) -> Option<R> + Sync,
+) -> Option<(usize, R)> {
+    let few = threads();
+    items.chunks(few).enumerate().find_map(|(number, chunk)| {
+        let found = map(chunk, &function).into_iter().enumerate();
+        let mut found = found.filter_map(|(at, found)| Some((number * few + at, found?)));
+        found.next()
+    })
+}
+
+/// How many threads share the work.
+pub(crate) fn threads() -> usize {
+    #[cfg(feature = "parallel")]
+    return rayon::current_num_threads().max(1);
+    #[cfg(not(feature = "parallel"))]
+    1
+}

@@ -3,11 +3,13 @@
 //! See `bound::relaxation` for what they say and why. Most of those that are found here are dropped
 //! again, so their coefficients are looked up only where they are used.
 
+use super::goods::{Givers, Goods};
 use super::relaxation::Demand;
 use crate::compile::{Bits, ClassId, Compiled, Id, NodeId, Quota, ReservationId};
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The most prices that are worked out: the sets and slots with the most at stake come first.
 const MAX_PRICES: usize = 48;
@@ -25,8 +27,8 @@ pub(super) struct Inequality {
     pub(super) cheapest: Option<usize>,
     /// What it alone proves, in billionths.
     stake: u128,
-    /// Of slots alone: the coefficient of each column.
-    slots: Vec<i64>,
+    /// Of slots and quotas alone: the coefficient of each column.
+    slots: Arc<Vec<i64>>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -41,14 +43,10 @@ pub(super) enum Kind {
     Reservation { id: ReservationId },
 }
 
-/// What can be bought, by column.
+/// What can be bought, and for which of it room is asked.
 #[derive(Debug)]
 pub(super) struct Market {
-    /// What a node costs, fees included, in billionths per hour.
-    pub(super) costs: Vec<i64>,
-    pub(super) reservations: Vec<Option<ReservationId>>,
-    /// By resource, then column: what an empty node has.
-    room: Vec<Vec<i64>>,
+    pub(super) goods: Arc<Goods>,
     /// The sets of columns for which room is asked.
     pub(super) families: Vec<Bits>,
 }
@@ -143,29 +141,19 @@ impl Asked {
 }
 
 impl Market {
-    pub(super) fn new(compiled: &Compiled<'_>, asked: &Asked, fee: i64) -> Self {
-        let columns = &compiled.columns;
-        let room = |dim: usize| {
-            let shapes = columns.iter().map(|column| &compiled.shapes[column.shape]);
-            shapes.map(|shape| shape.allocatable[dim].max(0)).collect()
-        };
-        Self {
-            costs: columns.iter().map(|column| column.price.saturating_add(fee)).collect(),
-            reservations: columns.iter().map(|column| column.reservation).collect(),
-            room: (0..compiled.dims.len()).map(room).collect(),
-            families: asked.families(compiled),
-        }
+    pub(super) fn new(compiled: &Compiled<'_>, asked: &Asked, goods: Arc<Goods>) -> Self {
+        Self { goods, families: asked.families(compiled) }
     }
 
     /// What a node of a column gives to an inequality.
     pub(super) fn amount(&self, inequality: &Inequality, column: usize) -> i64 {
         match inequality.kind {
             Kind::Room { set, dim } if self.families[set].contains(column) => {
-                self.room[dim][column]
+                self.goods.rooms[dim].of[column]
             }
             Kind::Room { .. } => 0,
             Kind::Slots { .. } | Kind::Quota { .. } => inequality.slots[column],
-            Kind::Reservation { id } => -i64::from(self.reservations[column] == Some(id)),
+            Kind::Reservation { id } => -i64::from(self.goods.reservations[column] == Some(id)),
         }
     }
 
@@ -178,54 +166,28 @@ impl Market {
     ) {
         match inequality.kind {
             Kind::Room { set, dim } => {
-                let room = &self.room[dim];
-                self.columns_of(&self.families[set]).for_each(|at| each(at, room[at]));
+                let (room, family) = (&self.goods.rooms[dim].of, &self.families[set]);
+                // Most sets are dense, so each column is looked at.
+                let inside = room.iter().enumerate().filter(|(at, _)| family.contains(*at));
+                inside.for_each(|(at, room)| each(at, *room));
             }
             Kind::Slots { .. } | Kind::Quota { .. } => {
                 inequality.slots.iter().enumerate().for_each(|(at, slots)| each(at, *slots));
             }
             Kind::Reservation { .. } => {
-                (0..self.costs.len()).for_each(|at| each(at, self.amount(inequality, at)));
+                (0..self.goods.costs.len()).for_each(|at| each(at, self.amount(inequality, at)));
             }
         }
     }
 
-    /// The columns of a set: most sets are dense, so each column is looked at.
-    fn columns_of<'a>(&self, set: &'a Bits) -> impl Iterator<Item = usize> + use<'a> {
-        (0..self.costs.len()).filter(|at| set.contains(*at))
-    }
-
-    /// An inequality of which these columns have these coefficients, all others none.
-    fn inequality(
-        &self,
-        kind: Kind,
-        bound: i128,
-        amounts: impl Iterator<Item = (usize, i64)>,
-    ) -> Inequality {
-        // The columns that give most for what they cost: of all, and of those without a reservation.
-        let mut best: [Option<(usize, i64)>; 2] = [None; 2];
-        let mut largest = 0;
-        for (at, amount) in amounts.filter(|(_, amount)| *amount > 0) {
-            largest = amount.max(largest);
-            // cost ÷ amount, compared without a division.
-            let cost = i128::from(self.costs[at]);
-            let better = |(other, most): (usize, i64)| {
-                cost * i128::from(most) < i128::from(self.costs[other]) * i128::from(amount)
-            };
-            let unreserved = self.reservations[at].is_none();
-            for slot in best.iter_mut().take(1 + usize::from(unreserved)) {
-                if slot.is_none_or(better) {
-                    *slot = Some((at, amount));
-                }
-            }
-        }
-        let [best, unreserved] = best;
-        let stake = best.map_or(0, |(at, amount)| {
-            let cost = u128::from(self.costs[at].unsigned_abs());
+    /// An inequality to which columns give so much.
+    fn inequality(&self, kind: Kind, bound: i128, givers: Givers) -> Inequality {
+        let stake = givers.best.map_or(0, |(at, amount)| {
+            let cost = u128::from(self.goods.costs[at].unsigned_abs());
             bound.unsigned_abs().saturating_mul(cost) / u128::from(amount.unsigned_abs())
         });
-        let cheapest = unreserved.map(|(at, _)| at);
-        Inequality { kind, bound, largest, cheapest, stake, slots: Vec::new() }
+        let Givers { largest, unreserved: cheapest, .. } = givers;
+        Inequality { kind, bound, largest, cheapest, stake, slots: Arc::default() }
     }
 
     /// The inequalities with the most at stake, and those of the reservations.
@@ -243,11 +205,10 @@ impl Market {
         found.sort_by_key(|inequality| (Reverse(inequality.stake), inequality.kind));
         found.truncate(MAX_PRICES);
         for (id, reserved) in compiled.reservations.iter() {
-            if self.reservations.contains(&Some(id)) {
+            if self.goods.reservations.contains(&Some(id)) {
                 let bound = -i128::from(reserved.remaining);
-                let kind = Kind::Reservation { id };
-                let none = std::iter::empty();
-                found.push(Inequality { largest: 1, ..self.inequality(kind, bound, none) });
+                let givers = Givers { largest: 1, ..Givers::default() };
+                found.push(self.inequality(Kind::Reservation { id }, bound, givers));
             }
         }
         found
@@ -273,13 +234,11 @@ impl Market {
                     }
                 }
             }
-            let columns: Vec<usize> = self.columns_of(family).collect();
             // Launches attach as many volumes as one likes.
             let resources = needed.iter().enumerate().take(compiled.dims.names().len());
             for (dim, bound) in resources.filter(|(_, bound)| **bound > 0) {
-                let room = &self.room[dim];
-                let amounts = columns.iter().map(|at| (*at, room[*at]));
-                found.push(self.inequality(Kind::Room { set: number, dim }, *bound, amounts));
+                let givers = self.goods.of_room(dim, family);
+                found.push(self.inequality(Kind::Room { set: number, dim }, *bound, givers));
             }
         }
         found
@@ -297,23 +256,14 @@ impl Market {
             .collect();
         counted.sort_by_key(|at| (Reverse(demands[*at].beyond_running), demands[*at]));
         let of_demand = |at: usize| {
-            let (demand, set) = (&demands[at], asked.columns(at));
-            let mut slots = vec![0; compiled.columns.len()];
-            // All of them take the class, so how often depends on the shape alone; columns of a shape
-            // lie together.
-            let mut known = None;
-            for at in self.columns_of(set) {
-                let column = &compiled.columns[at];
-                slots[at] = match known {
-                    Some((shape, slots)) if shape == column.shape => slots,
-                    _ => i64::from(compiled.slots(column, demand.class)),
-                };
-                known = Some((column.shape, slots[at]));
-            }
-            let amounts = slots.iter().copied().enumerate();
+            let demand = &demands[at];
+            let slots = match demand.weight {
+                None => self.goods.slots(compiled, demand.class).clone(),
+                Some(_) => self.goods.slots_in(compiled, demand.class, asked.columns(at)),
+            };
             let kind = Kind::Slots { demand: at };
-            let found = self.inequality(kind, demand.beyond_running.into(), amounts);
-            Inequality { slots, ..found }
+            let found = self.inequality(kind, demand.beyond_running.into(), slots.givers);
+            Inequality { slots: slots.of, ..found }
         };
         counted.into_iter().take(MAX_PRICES).map(of_demand).collect()
     }
@@ -332,19 +282,14 @@ impl Market {
             of_class.entry(demand.class).or_default().push(at);
         }
         let quota = |(place, quota): (usize, &Quota)| {
-            let mut slots = vec![0; compiled.columns.len()];
+            let mut columns = Bits::none(compiled.columns.len());
             let mut rows = Bits::none(compiled.rows.len());
             let mut bound = 0_i128;
-            let mut sets = BTreeSet::new();
             for (class, each) in &quota.classes {
                 for at in of_class.get(class).into_iter().flatten() {
-                    let set = asked.set_of[*at];
-                    let columns = &asked.sets[set].columns;
                     // What no column can take isn't bought.
-                    if !columns.is_empty() {
-                        if sets.insert(set) {
-                            columns.iter().for_each(|at| slots[at] = i64::from(quota.most));
-                        }
+                    if !asked.columns(*at).is_empty() {
+                        columns.or(asked.columns(*at));
                         rows.insert(compiled.classes[*class].row.index());
                         bound += i128::from(demands[*at].count) * i128::from(*each);
                     }
@@ -354,8 +299,10 @@ impl Market {
                 .iter()
                 .filter(|node| compiled.admits[compiled.site_of_node(**node)].overlaps(&rows));
             bound -= i128::try_from(helpful.count()).unwrap_or(i128::MAX) * i128::from(quota.most);
-            let amounts = slots.iter().copied().enumerate();
-            let found = self.inequality(Kind::Quota { place }, bound, amounts);
+            let givers = self.goods.of_all(&columns, i64::from(quota.most));
+            let slots = |at| if columns.contains(at) { i64::from(quota.most) } else { 0 };
+            let slots = Arc::new((0..compiled.columns.len()).map(slots).collect());
+            let found = self.inequality(Kind::Quota { place }, bound, givers);
             (bound > 0).then_some(Inequality { slots, ..found })
         };
         compiled.quotas.iter().enumerate().filter_map(quota).collect()

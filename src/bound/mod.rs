@@ -1,10 +1,12 @@
 //! Lower bounds on what any plan must pay, and the worth of each class that follows from them.
 
 pub(crate) mod certificate;
+mod goods;
 mod inequality;
 mod published;
 mod relaxation;
 mod simplex;
 
+pub(crate) use goods::Goods;
 pub(crate) use published::{Claim, Proved, Standing, prove};
 pub(crate) use relaxation::{Demand, Relaxation, Worth};

@@ -8,6 +8,7 @@
 //! Where few pods make a node necessary the dearest pod's cheapest node alone proves more.
 
 use super::certificate::{Draft, Pods, common_step};
+use super::goods::Goods;
 use super::inequality::Kind;
 use super::relaxation::{Demand, Relaxation, given};
 use crate::compile::{Bits, ClassId, Compiled, Id, KindId, NodeId, PoolId, fits};
@@ -57,7 +58,8 @@ pub(crate) fn prove(
     };
     let demands: Vec<Demand> = claim.counts.iter().map(demand).collect();
     let running: Vec<NodeId> = compiled.nodes.ids().collect();
-    let relaxation = Relaxation::new(compiled, &demands, &running, claim.fee);
+    let goods = Arc::new(Goods::new(compiled, claim.fee));
+    let relaxation = Relaxation::new(compiled, &demands, &running, goods);
     let maker = Maker { compiled, claim, demands: &demands, standing: &standing, relaxation };
     // Where nothing is counted static pools' launches alone have to be paid.
     let nothing = (!claim.fixed.is_empty()).then(|| maker.start());
@@ -306,7 +308,7 @@ impl Maker<'_, '_> {
 
     /// What the dearest pod's cheapest node proves, of pods for which running nodes have no room.
     fn by_dearest(&self) -> Option<Draft> {
-        let (asked, costs) = (&self.relaxation.asked, &self.relaxation.market.costs);
+        let (asked, costs) = (&self.relaxation.asked, &self.relaxation.market.goods.costs);
         let cheapest = |at: usize| asked.columns(at).iter().map(|column| costs[column]).min();
         let launching = (0..self.demands.len()).filter(|at| self.demands[*at].beyond_running > 0);
         let priced = launching.filter_map(|at| Some((cheapest(at)?, at)));

@@ -31,10 +31,12 @@
 //! References: Farley 1990 (bounds from any dual prices); the "L0" and "L1" bounds of vector bin
 //! packing with variable bin sizes; Dantzig and Wolfe 1960.
 
+use super::goods::Goods;
 use super::inequality::{Asked, Inequality, Kind, Market};
 use super::simplex::{ONE, POINT, Rows, maximize, times};
 use crate::compile::{ClassId, Compiled, IdVec, NodeId};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Prices are integers in units of 2^-SCALE billionths per unit of resource.
 const SCALE: u32 = POINT;
@@ -109,18 +111,17 @@ impl Worth {
 const MAX_WORTH: i128 = 1 << 48;
 
 impl Relaxation {
-    /// Finds prices for a demand that these running nodes can help to meet. `fee` is added to the
-    /// price of every launch.
+    /// Finds prices for a demand that these running nodes can help to meet.
     pub(crate) fn new(
         compiled: &Compiled<'_>,
         demands: &[Demand],
         running: &[NodeId],
-        fee: i64,
+        goods: Arc<Goods>,
     ) -> Self {
         let asked = Asked::new(compiled, demands);
-        let market = Market::new(compiled, &asked, fee);
+        let market = Market::new(compiled, &asked, goods);
         let inequalities = market.inequalities(compiled, demands, &asked, running);
-        let highest = i128::from(market.costs.iter().copied().max().unwrap_or(0).max(1));
+        let highest = i128::from(market.goods.costs.iter().copied().max().unwrap_or(0).max(1));
         let shares = shares(&market, &inequalities, highest);
         Self { inequalities, shares, market, asked, highest }
     }
@@ -254,7 +255,7 @@ impl Dual<'_> {
 
 impl Rows for Dual<'_> {
     fn height(&self) -> usize {
-        self.market.costs.len()
+        self.market.goods.costs.len()
     }
 
     fn entry(&self, row: usize, variable: usize) -> i128 {
@@ -287,7 +288,7 @@ fn shares(market: &Market, inequalities: &[Inequality], highest: i128) -> Vec<Sh
     // To begin with, each price is stopped by the column that gives most for its cost.
     let start = inequalities.iter().filter_map(|row| row.cheapest);
     let part = |cost: &i64| (i128::from((*cost).max(0)) << POINT) / highest;
-    let bounds = market.costs.iter().map(part).collect();
+    let bounds = market.goods.costs.iter().map(part).collect();
     let dual = Dual { market, inequalities, shifts, bounds };
     let solution = maximize(&gain, &dual, start);
     let scales = dual.shifts.iter().map(|shift| 1 << shift);
@@ -310,7 +311,7 @@ pub(super) fn given<'i>(
 fn repair(market: &Market, inequalities: &[Inequality], prices: &mut [i128]) {
     let given = |column, prices: &[i128]| given(market, inequalities.iter().zip(prices), column);
     // What a free node gives must be worth nothing.
-    for (column, cost) in market.costs.iter().enumerate() {
+    for (column, cost) in market.goods.costs.iter().enumerate() {
         if *cost == 0 && given(column, prices) > 0 {
             for (row, price) in inequalities.iter().zip(prices.iter_mut()) {
                 if market.amount(row, column) > 0 {
@@ -322,7 +323,7 @@ fn repair(market: &Market, inequalities: &[Inequality], prices: &mut [i128]) {
     // One factor for all prices keeps their proportions: Farley's scaling.
     const FACTOR: u32 = 30;
     let mut factor = 1_i128 << FACTOR;
-    for (column, cost) in market.costs.iter().enumerate() {
+    for (column, cost) in market.goods.costs.iter().enumerate() {
         let (given, cost) = (given(column, prices), i128::from(*cost) << SCALE);
         if given > cost {
             factor = factor.min(cost.saturating_mul(1 << FACTOR) / given);

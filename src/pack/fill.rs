@@ -113,7 +113,7 @@ impl Lanes {
                 };
                 let parts: Vec<i64> = parts[class].iter().map(|part| (*part).min(most)).collect();
                 let of_class = &compiled.classes[class];
-                let entry = Entry { class, base, plain: of_class.goes_anywhere() };
+                let entry = Entry::new(class, of_class, base);
                 of_kind.push(entry, &of_class.request, &parts);
             }
             of_kind.measure();
@@ -383,16 +383,24 @@ impl<'a> Node<'a> {
     fn can_take(&self, entry: &Entry, quads: &[Quad], added: u32, view: &View) -> bool {
         fits_into(quads, &view.free)
             && added < self.left[entry.class]
-            && (entry.plain || self.may_take(entry.class, added))
+            && (entry.plain || self.may_take(entry, added))
     }
 
     /// Whether the rules between pods let the node have one more of a class for which it has room and
     /// of which it was given `added`.
-    fn may_take(&self, id: ClassId, added: u32) -> bool {
-        let class = self.context.class(id);
+    fn may_take(&self, entry: &Entry, added: u32) -> bool {
+        let id = entry.class;
         if self.barred.contains(id.index()) {
             return false;
         }
+        let most = entry.per_node;
+        if most != u32::MAX && added + count_of(self.held, id) >= most {
+            return false;
+        }
+        if !entry.ruled {
+            return true;
+        }
+        let class = self.context.class(id);
         let under = class.caps.iter().all(|(cap, each)| {
             let used = self.used[cap.index()].saturating_add(*each);
             used <= self.context.compiled.caps[*cap].most
@@ -400,11 +408,7 @@ impl<'a> Node<'a> {
         if !under || self.room.node.is_some() && self.under_caps(class) == 0 {
             return false;
         }
-        if class.ports.any() || !class.shared.is_empty() {
-            self.takes_by_rules(id) > 0
-        } else {
-            class.per_node == u32::MAX || added + count_of(self.held, id) < class.per_node
-        }
+        !class.ports.any() && class.shared.is_empty() || self.takes_by_rules(id) > 0
     }
 
     /// How many more pods of a class the node can take, of those that are left.

@@ -23,8 +23,9 @@ use super::fill::{Filling, Lanes, Style};
 use super::state::{Context, Group, Place, State};
 use crate::bound::Worth;
 use crate::compile::ClassId;
+use crate::parallel;
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What may be bought, and for whom.
@@ -77,6 +78,9 @@ struct Pricing<'a> {
 const ANEW_OF_MANY: u32 = 3;
 /// More classes than this are many.
 pub(crate) const MANY: usize = 512;
+
+/// How many first fillings are made ahead for each further thread, at most.
+const AHEAD: usize = 16;
 
 /// How often worth is computed anew at most.
 fn pricings(context: &Context<'_, '_>) -> u32 {
@@ -143,7 +147,11 @@ impl Bargains {
         // Fillings go bad all at once when many columns hold the same pods: making a few of the best
         // anew finds the best, or nearly.
         let mut fresh: Option<usize> = None;
-        let mut anew = if context.compiled.classes.len() <= MANY { u32::MAX } else { ANEW_OF_MANY };
+        let many = context.compiled.classes.len() > MANY;
+        let mut anew = if many { ANEW_OF_MANY } else { u32::MAX };
+        // First fillings that were made ahead, side by side.
+        let mut ready: BTreeMap<usize, Filling> = BTreeMap::new();
+        let mut ahead = 1;
         loop {
             let at = self.ranking.first()?.1;
             let column = columns[at];
@@ -173,9 +181,24 @@ impl Bargains {
             {
                 return Some((at, self.fillings[at].clone()?));
             }
+            let first = self.fillings[at].is_none();
+            let fill = |at: &usize| {
+                self.lanes.fill(context, &context.room(columns[*at]), &[], &state.left)
+            };
             // A column's first filling has to be made in any case.
-            anew = anew.saturating_sub(u32::from(self.fillings[at].is_some()));
-            let filling = self.lanes.fill(context, &context.room(column), &[], &state.left);
+            anew = anew.saturating_sub(u32::from(!first));
+            let filling = match ready.remove(&at) {
+                Some(filling) => filling,
+                None if first && many => {
+                    let next = self.ranking.iter().map(|(_, at)| *at);
+                    let next: Vec<usize> =
+                        next.filter(|at| self.fillings[*at].is_none()).take(ahead).collect();
+                    ahead = (2 * ahead).min(AHEAD * (parallel::threads() - 1)).max(1);
+                    ready.extend(next.iter().copied().zip(parallel::map(&next, fill)));
+                    ready.remove(&at).unwrap_or_default()
+                }
+                None => fill(&at),
+            };
             self.keep(context, at, column, filling);
             self.searched[at] = false;
             let best = fresh.map_or(0, |best| self.rates[best]);

@@ -15,15 +15,16 @@ use super::state::{Context, Place, State};
 use super::{buy_all, top_up};
 use crate::bound::Worth;
 use crate::compile::ClassId;
+use crate::parallel;
 
 /// How many kinds of node are taken apart where they are few, and where they are many.
-const ATTEMPTS: u32 = 32;
-const ATTEMPTS_OF_MANY: u32 = 6;
+const ATTEMPTS: usize = 32;
+const ATTEMPTS_OF_MANY: usize = 6;
 /// More groups than this are many.
 const MANY_GROUPS: usize = 96;
 
 /// How many pairs of kinds of node are taken apart together where there are few.
-const PAIRS: u32 = 64;
+const PAIRS: usize = 64;
 /// More groups than this are too many for pairs.
 const FEW_GROUPS: usize = 12;
 
@@ -41,15 +42,13 @@ pub(crate) fn improve(
         // Each launch holds others: taking one kind apart changes nothing.
         _ => 0,
     };
-    let mut poorest = by_efficiency(context, &best, worth).into_iter();
-    while attempts > 0
-        && let Some(group) = poorest.next()
-    {
-        attempts -= 1;
-        if let Some(other) = without(context, &best, &[group], style) {
-            best = other;
-            poorest = by_efficiency(context, &best, worth).into_iter();
-        }
+    while attempts > 0 {
+        let mut poorest = by_efficiency(context, &best, worth);
+        poorest.truncate(attempts);
+        let apart = |group: &usize| without(context, &best, &[*group], style);
+        let Some((at, other)) = parallel::first(&poorest, apart) else { break };
+        attempts -= at + 1;
+        best = other;
     }
     if best.groups.len() <= FEW_GROUPS {
         return improve_pairs(context, best, worth, style);
@@ -67,23 +66,16 @@ pub(crate) fn improve(
 /// Repacks pairs of launches, where what either holds would fit if the other weren't as it is.
 fn improve_pairs(context: &Context<'_, '_>, mut best: State, worth: &Worth, style: Style) -> State {
     let mut attempts = PAIRS;
-    let mut again = true;
-    while std::mem::take(&mut again) {
+    while attempts > 0 {
         let launches = by_efficiency(context, &best, worth);
         let pairs = launches.iter().enumerate().flat_map(|(at, one)| {
             launches[..at].iter().map(move |other| [*one.max(other), *one.min(other)])
         });
-        for pair in pairs {
-            if attempts == 0 {
-                return best;
-            }
-            attempts -= 1;
-            if let Some(other) = without(context, &best, &pair, style) {
-                best = other;
-                again = true;
-                break;
-            }
-        }
+        let pairs: Vec<[usize; 2]> = pairs.take(attempts).collect();
+        let apart = |pair: &[usize; 2]| without(context, &best, pair, style);
+        let Some((at, other)) = parallel::first(&pairs, apart) else { break };
+        attempts -= at + 1;
+        best = other;
     }
     best
 }

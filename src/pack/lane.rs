@@ -4,7 +4,7 @@
 //! Those numbers lie side by side in the order of the walk, four resources at a time; and in a long
 //! lane many classes that are too large for what is left are passed at once.
 
-use crate::compile::{ClassId, RowId};
+use crate::compile::{Class, ClassId, RowId};
 
 /// Classes of one row and one direction, largest worth first.
 #[derive(Clone, Debug)]
@@ -33,6 +33,22 @@ pub(super) struct Entry {
     pub(super) base: i64,
     /// Whether its pods go wherever there is room: no rule between pods counts.
     pub(super) plain: bool,
+    /// Whether more is to be looked at than who may not share its node and how many it takes.
+    pub(super) ruled: bool,
+    /// How many a node holds at most, whatever its size.
+    pub(super) per_node: u32,
+}
+
+impl Entry {
+    pub(super) fn new(id: ClassId, class: &Class, base: i64) -> Self {
+        Self {
+            class: id,
+            base,
+            plain: class.goes_anywhere(),
+            ruled: !class.caps.is_empty() || class.ports.any() || !class.shared.is_empty(),
+            per_node: class.per_node,
+        }
+    }
 }
 
 /// Numbers for four resources: steps read them in fours, without loops over the resources.

@@ -139,6 +139,8 @@ struct Allowed {
     agreeing: Bits,
     /// Offers that may stand beside the choice.
     alternatives: Bits,
+    /// Their places in the market, cheapest first.
+    ranked: Vec<usize>,
 }
 
 impl Allowed {
@@ -147,15 +149,17 @@ impl Allowed {
         let (pins, sticky) = (compiled.pins(first, &classes), compiled.sticky(&classes));
         let (mut agreeing, mut alternatives) =
             (compiled.usable.emptied(), compiled.usable.emptied());
-        for id in &market.pools[compiled.offers[first].pool] {
+        let mut ranked = Vec::new();
+        for (place, id) in market.pools[compiled.offers[first].pool].iter().enumerate() {
             if compiled.agrees(*id, &pins, &classes) {
                 agreeing.insert(id.index());
                 if is_alternative(compiled, first, (&pins, &sticky), &classes, *id) {
                     alternatives.insert(id.index());
+                    ranked.push(place);
                 }
             }
         }
-        Self { pins, agreeing, alternatives }
+        Self { pins, agreeing, alternatives, ranked }
     }
 }
 
@@ -189,13 +193,31 @@ impl ByPrice {
         Self { rooms: rooms.collect(), width: compiled.dims.len(), pinned, pools }
     }
 
-    /// The offers of a pool that are large enough for a load, cheapest first.
-    fn large_enough(&self, pool: PoolId, load: &[i64]) -> impl Iterator<Item = OfferId> {
-        let rooms = self.rooms[pool].chunks_exact(self.width);
-        let offers = self.pools[pool].iter().zip(rooms);
-        offers
-            .filter(move |(_, room)| room.iter().zip(load).all(|(have, want)| have >= want))
-            .map(|(id, _)| *id)
+    /// The offers at some places of a pool, and one offer more, that are large enough for a load, cheapest
+    /// first.
+    fn large_enough(
+        &self,
+        pool: PoolId,
+        ranked: &[usize],
+        more: usize,
+        load: &[i64],
+    ) -> impl Iterator<Item = OfferId> {
+        let (before, after) = ranked.split_at(ranked.partition_point(|place| *place < more));
+        let after = after.iter().copied().filter(move |place| *place != more);
+        let places = before.iter().copied().chain([more]).chain(after);
+        let is_large = move |place: &usize| {
+            let room = &self.rooms[pool][place * self.width..(place + 1) * self.width];
+            room.iter().zip(load).all(|(have, want)| have >= want)
+        };
+        places.filter(is_large).map(move |place| self.pools[pool][place])
+    }
+
+    /// The place of an offer.
+    fn place(&self, compiled: &Compiled<'_>, id: OfferId) -> usize {
+        let offers = &self.pools[compiled.offers[id].pool];
+        offers.partition_point(|other| {
+            (compiled.offers[*other].price, *other) < (compiled.offers[id].price, id)
+        })
     }
 }
 
@@ -220,7 +242,8 @@ fn options(
     let mut open = minimums.counter(context);
     let mut options: Vec<OfferId> = Vec::new();
     let offering = |id: OfferId| (compiled.offers[id].instance, compiled.offers[id].offering);
-    for id in market.large_enough(pool, &group.load) {
+    let place_of_first = market.place(compiled, first);
+    for id in market.large_enough(pool, &allowed.ranked, place_of_first, &group.load) {
         let enough = options.len() >= ALTERNATIVES;
         if enough && (open.is_met() || !open.gains(id)) || !suits(id) {
             continue;

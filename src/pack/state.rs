@@ -1,6 +1,6 @@
 //! What a packing is made of, and what is left to pack and to pack into.
 
-use crate::bound::{Demand, Relaxation, Worth};
+use crate::bound::{Demand, Goods, Relaxation, Worth};
 use crate::compile::{
     Bits, CapId, Class, ClassId, Column, Compiled, Id, IdVec, NodeId, OfferId, PoolId,
     ReservationId, RowId, VolumeKey, fits,
@@ -165,6 +165,8 @@ pub(crate) struct State {
     pub(crate) groups: Vec<Group>,
     /// What pods are worth that were left when that was last asked: it's often asked again.
     worth: Option<(IdVec<ClassId, u32>, Arc<Worth>)>,
+    /// What can be bought, once worth was asked.
+    goods: Option<Arc<Goods>>,
 }
 
 impl State {
@@ -182,6 +184,7 @@ impl State {
             idle: compiled.nodes.ids().collect(),
             groups: Vec::new(),
             worth: None,
+            goods: None,
         };
         for (pool, fixed) in compiled.pools.iter() {
             state.launch_fixed(compiled, pool, fixed.fixed.unwrap_or(0));
@@ -239,7 +242,9 @@ impl State {
                 beyond_running: *left,
             })
             .collect();
-        let relaxation = Relaxation::new(context.compiled, &demands, &[], context.fee);
+        let goods = || Arc::new(Goods::new(context.compiled, context.fee));
+        let goods = self.goods.get_or_insert_with(goods).clone();
+        let relaxation = Relaxation::new(context.compiled, &demands, &[], goods);
         let worth = Arc::new(relaxation.worth(context.compiled, &demands));
         self.worth = Some((left.clone(), worth.clone()));
         worth
@@ -298,12 +303,33 @@ impl State {
         self.groups.push(group);
     }
 
-    /// Adds a group at a place of the list.
-    pub(crate) fn insert(&mut self, compiled: &Compiled<'_>, at: usize, group: Group) {
-        self.add(compiled, group);
-        if let Some(added) = self.groups.pop() {
-            self.groups.insert(at, added);
+    /// Has some nodes of a group hold these items, which are more than they held; they come before those
+    /// that stay as they are.
+    pub(crate) fn refill(
+        &mut self,
+        at: usize,
+        times: u32,
+        items: Vec<(ClassId, u32)>,
+        load: Vec<i64>,
+    ) {
+        let group = &mut self.groups[at];
+        for (sign, items) in [(1, &group.items), (-1, &items)] {
+            for (class, count) in items {
+                let moved = i64::from(*count) * i64::from(times) * sign;
+                let left = i64::from(self.left[*class]).saturating_add(moved);
+                self.left[*class] = u32::try_from(left.max(0)).unwrap_or(u32::MAX);
+            }
         }
+        let mut rest = Group { times: group.times - times, ..group.clone() };
+        (group.items, group.load, group.times) = (items, load, times);
+        if rest.times == 0 {
+            return;
+        }
+        if let (Place::Running(nodes), Place::Running(others)) = (&mut group.place, &mut rest.place)
+        {
+            *others = nodes.split_off(times as usize);
+        }
+        self.groups.insert(at + 1, rest);
     }
 
     /// For each weight, the columns of higher weights that can still be bought.

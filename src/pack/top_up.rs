@@ -28,24 +28,10 @@ pub(crate) fn top_up(
     let mut at = 0;
     while at < state.groups.len() {
         let more = fill(context, &state.left, &lanes, &above, &state.groups[at]);
-        let Some((times, filled)) = more else {
-            at += 1;
-            continue;
-        };
-        let mut group = state.take_out(context.compiled, at);
-        let mut rest = group.clone();
-        rest.times -= times;
-        group.times = times;
-        if let (Place::Running(nodes), Place::Running(others)) = (&mut group.place, &mut rest.place)
-        {
-            *others = nodes.split_off(times as usize);
+        match more {
+            Some((times, (items, load))) => state.refill(at, times, items, load),
+            None => at += 1,
         }
-        group.items = filled.0;
-        group.load = filled.1;
-        if rest.times > 0 {
-            state.insert(context.compiled, at, rest);
-        }
-        state.insert(context.compiled, at, group);
     }
 }
 

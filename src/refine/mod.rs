@@ -43,7 +43,7 @@ mod ruin;
 mod several;
 mod simplex;
 
-use crate::bound::{Proved, Relaxation};
+use crate::bound::{Goods, Proved, Relaxation};
 use crate::compile::NodeId;
 use crate::pack::{Context, Packed, State};
 use backend::Effort;
@@ -55,6 +55,7 @@ use generate::{Care, Generator, Round};
 use instance::Instance;
 use round::Draft;
 use ruin::Ruin;
+use std::sync::Arc;
 
 /// How many demands have rows of their own, stage by stage.
 const STAGES: [usize; 6] = [16, 64, 160, 400, 1000, 2500];
@@ -197,8 +198,8 @@ fn started<'i, 'c, 'p>(
     patterns: impl IntoIterator<Item = instance::Pattern>,
 ) -> Generator<'i, 'c, 'p> {
     let compiled = instance.context.compiled;
-    let fee = instance.context.fee;
-    let relaxation = Relaxation::new(compiled, &instance.demands, running, fee);
+    let goods = Arc::new(Goods::new(compiled, instance.context.fee));
+    let relaxation = Relaxation::new(compiled, &instance.demands, running, goods);
     let values = relaxation.values(compiled, &instance.demands);
     let values = values.into_iter().map(|value| value as f64).collect();
     let demands = instance.demands.len();

@@ -16,9 +16,15 @@ pub(super) struct Cell {
     pub(super) best: Bits,
     /// The weight of the preferences honoured there.
     pub(super) honoured: u32,
-    /// What a pod costs there at least: first by weight of the pool, then in billionths; less is better.
-    pub(super) cost: (Reverse<i32>, i64),
+    /// What a pod costs there at least.
+    pub(super) cost: Cost,
 }
+
+/// What a pod costs at least: first by weight of the pool, then in billionths; less is better.
+pub(super) type Cost = (Reverse<i32>, i64);
+
+/// What was worked out, by request, number of pods and sites.
+pub(super) type Priced = BTreeMap<(Vec<i64>, u32, Bits), Cost>;
 
 impl Cell {
     /// The cell's domain of a key.
@@ -143,32 +149,31 @@ impl Arranger<'_, '_> {
     }
 
     /// What one pod of a class costs at least on these sites.
-    fn cheapest(&self, class: &Class, sites: &Bits) -> (Reverse<i32>, i64) {
+    fn cheapest(&self, class: &Class, sites: &Bits) -> Cost {
         let compiled = self.compiled;
         if self.prices.even {
             return (Reverse(0), 0);
         }
-        let mut best = (Reverse(i32::MIN), i64::MAX);
-        for site in sites.iter() {
-            let cost = if site < compiled.offers.len() {
-                let offer = &compiled.offers[OfferId::from_index(site)];
-                let slots =
-                    fits(&compiled.shapes[offer.shape].allocatable, &class.request, class.count);
-                if slots == 0 || !offer.available {
-                    continue;
-                }
-                let price = offer.price.saturating_add(self.context.fee);
-                (Reverse(compiled.pools[offer.pool].weight), price / i64::from(slots))
-            } else {
-                let node = NodeId::from_index(site - compiled.offers.len());
-                if running::room(self.context, node).takes(class) == 0 {
-                    continue;
-                }
-                (Reverse(i32::MAX), 0)
-            };
-            best = best.min(cost);
+        let mut nodes =
+            compiled.nodes.ids().filter(|node| sites.contains(compiled.site_of_node(*node)));
+        if nodes.any(|node| running::room(self.context, node).takes(class) > 0) {
+            return (Reverse(i32::MAX), 0);
         }
-        best
+        // Many kinds ask for the same.
+        let key = (class.request.clone(), class.count, sites.clone());
+        let mut priced = self.priced.borrow_mut();
+        *priced.entry(key).or_insert_with(|| {
+            let offers = sites.iter().take_while(|site| *site < compiled.offers.len());
+            let costs = offers.filter_map(|site| {
+                let offer = &compiled.offers[OfferId::from_index(site)];
+                let room = &compiled.shapes[offer.shape].allocatable;
+                let slots = fits(room, &class.request, class.count);
+                let price = offer.price.saturating_add(self.context.fee);
+                (slots > 0 && offer.available)
+                    .then(|| (Reverse(compiled.pools[offer.pool].weight), price / i64::from(slots)))
+            });
+            costs.min().unwrap_or((Reverse(i32::MIN), i64::MAX))
+        })
     }
 }
 

@@ -42,9 +42,10 @@ use crate::compile::{
     fits,
 };
 use crate::explain::Cause;
-use cell::Cell;
 pub(crate) use cell::Prices;
+use cell::{Cell, Priced};
 use spread::{Rules, Tally};
+use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -155,6 +156,8 @@ struct Arranger<'a, 'p> {
     needed: IdVec<KindId, bool>,
     /// The sites of kinds that keep out of banned domains.
     rows: BTreeMap<KindId, Bits>,
+    /// What pods cost at least that ask for the same.
+    priced: RefCell<Priced>,
 }
 
 /// Whether there is anything to arrange: rules between pods, preferences that take part, reservations
@@ -196,6 +199,7 @@ pub(crate) fn arrange<'p>(
         ties: affinity::ties(&compiled.topology, &compiled.kinds),
         needed: affinity::needed(&compiled.topology, &compiled.kinds),
         rows: BTreeMap::new(),
+        priced: RefCell::default(),
     };
     arranger.ban();
     arranger.prepare();

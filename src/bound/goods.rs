@@ -1,0 +1,146 @@
+//! What can be bought, whatever is asked.
+//!
+//! The same columns are looked at again and again for what is left to pack: which of them gives most for
+//! its cost. So they are put in order once, and of a set the first that it contains is the best.
+
+use crate::compile::{Bits, ClassId, Compiled, IdVec, ReservationId};
+use std::sync::{Arc, OnceLock};
+
+/// What can be bought, by column.
+#[derive(Debug)]
+pub(crate) struct Goods {
+    /// What a node costs, fees included, in billionths per hour.
+    pub(super) costs: Vec<i64>,
+    pub(super) reservations: Vec<Option<ReservationId>>,
+    /// The columns, the cheapest first.
+    cheapest_first: Vec<usize>,
+    pub(super) rooms: Vec<Room>,
+    /// For each class that was asked for, what its slots are on all columns.
+    slots: IdVec<ClassId, OnceLock<Slots>>,
+}
+
+/// What columns have of a resource.
+#[derive(Debug)]
+pub(super) struct Room {
+    /// By column, what an empty node has.
+    pub(super) of: Vec<i64>,
+    /// The columns that have any: those first that give most for their cost, and those that have most.
+    best_first: Vec<usize>,
+    largest_first: Vec<usize>,
+}
+
+/// How many pods of a class a node holds, by column, and who gives most.
+#[derive(Clone, Debug)]
+pub(super) struct Slots {
+    pub(super) of: Arc<Vec<i64>>,
+    pub(super) givers: Givers,
+}
+
+/// Of some columns those that give most.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Givers {
+    /// The most that any gives.
+    pub(super) largest: i64,
+    /// The column that gives most for its cost, and what.
+    pub(super) best: Option<(usize, i64)>,
+    /// The same among those without a reservation.
+    pub(super) unreserved: Option<usize>,
+}
+
+impl Goods {
+    pub(crate) fn new(compiled: &Compiled<'_>, fee: i64) -> Self {
+        let columns = &compiled.columns;
+        let costs: Vec<i64> =
+            columns.iter().map(|column| column.price.saturating_add(fee)).collect();
+        let mut cheapest_first: Vec<usize> = (0..columns.len()).collect();
+        cheapest_first.sort_by_key(|at| (costs[*at], *at));
+        let room = |dim: usize| {
+            let shapes = columns.iter().map(|column| &compiled.shapes[column.shape]);
+            Room::new(shapes.map(|shape| shape.allocatable[dim].max(0)).collect(), &costs)
+        };
+        Self {
+            rooms: (0..compiled.dims.len()).map(room).collect(),
+            reservations: columns.iter().map(|column| column.reservation).collect(),
+            slots: compiled.classes.iter().map(|_| OnceLock::new()).collect(),
+            cheapest_first,
+            costs,
+        }
+    }
+
+    /// Those of a set of columns that give most of a resource.
+    pub(super) fn of_room(&self, dim: usize, set: &Bits) -> Givers {
+        let room = &self.rooms[dim];
+        let largest = room.largest_first.iter().find(|at| set.contains(**at));
+        let largest = largest.map_or(0, |at| room.of[*at]);
+        Givers { largest, ..self.first_of(&room.best_first, set, |at| room.of[at]) }
+    }
+
+    /// Those of a set of columns that give most where each gives the same.
+    pub(super) fn of_all(&self, set: &Bits, amount: i64) -> Givers {
+        if amount <= 0 {
+            return Givers::default();
+        }
+        Givers { largest: amount, ..self.first_of(&self.cheapest_first, set, |_| amount) }
+    }
+
+    fn first_of(&self, order: &[usize], set: &Bits, amount: impl Fn(usize) -> i64) -> Givers {
+        let mut inside = order.iter().copied().filter(|at| set.contains(*at));
+        let best = inside.next();
+        let unreserved = best.into_iter().chain(inside).find(|at| self.reservations[*at].is_none());
+        Givers { largest: 0, best: best.map(|at| (at, amount(at))), unreserved }
+    }
+
+    /// How many pods of a class nodes hold, of all columns that take any.
+    pub(super) fn slots(&self, compiled: &Compiled<'_>, class: ClassId) -> &Slots {
+        self.slots[class].get_or_init(|| self.slots_in(compiled, class, &compiled.takers[class]))
+    }
+
+    /// How many pods of a class nodes hold, of some columns that take any.
+    pub(super) fn slots_in(&self, compiled: &Compiled<'_>, class: ClassId, set: &Bits) -> Slots {
+        let mut slots = vec![0; self.costs.len()];
+        let mut givers = Givers::default();
+        // All of them take the class, so how often depends on the shape alone; columns of a shape lie
+        // together.
+        let mut known = None;
+        for at in set.iter() {
+            let column = &compiled.columns[at];
+            let amount = match known {
+                Some((shape, slots)) if shape == column.shape => slots,
+                _ => i64::from(compiled.slots(column, class)),
+            };
+            known = Some((column.shape, amount));
+            if amount == 0 {
+                continue;
+            }
+            slots[at] = amount;
+            givers.largest = givers.largest.max(amount);
+            let beats = |other: usize| {
+                gives_more((amount, self.costs[at]), (slots[other], self.costs[other]))
+            };
+            if givers.best.is_none_or(|(other, _)| beats(other)) {
+                givers.best = Some((at, amount));
+            }
+            if self.reservations[at].is_none() && givers.unreserved.is_none_or(beats) {
+                givers.unreserved = Some(at);
+            }
+        }
+        Slots { of: Arc::new(slots), givers }
+    }
+}
+
+impl Room {
+    fn new(of: Vec<i64>, costs: &[i64]) -> Self {
+        let mut best_first: Vec<usize> = (0..of.len()).filter(|at| of[*at] > 0).collect();
+        let mut largest_first = best_first.clone();
+        let per_unit = |a: usize, b: usize| i128::from(costs[a]) * i128::from(of[b]);
+        best_first.sort_by(|a, b| per_unit(*a, *b).cmp(&per_unit(*b, *a)).then(a.cmp(b)));
+        largest_first.sort_by_key(|at| std::cmp::Reverse(of[*at]));
+        Self { of, best_first, largest_first }
+    }
+}
+
+/// Whether one amount at its cost is more for the money than another.
+fn gives_more((amount, cost): (i64, i64), (other, others): (i64, i64)) -> bool {
+    // cost ÷ amount, compared without a division.
+    i128::from(cost) * i128::from(other) < i128::from(others) * i128::from(amount)
+}
