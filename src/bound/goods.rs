@@ -3,8 +3,9 @@
 //! The same columns are looked at again and again for what is left to pack: which of them gives most for
 //! its cost. So they are put in order once, and of a set the first that it contains is the best.
 
-use crate::compile::{Bits, ClassId, Compiled, IdVec, ReservationId};
-use std::sync::{Arc, OnceLock};
+use crate::compile::{Bits, ClassId, Compiled, ReservationId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What can be bought, by column.
 #[derive(Debug)]
@@ -15,8 +16,6 @@ pub(crate) struct Goods {
     /// The columns, the cheapest first.
     cheapest_first: Vec<usize>,
     pub(super) rooms: Vec<Room>,
-    /// For each class that was asked for, what its slots are on all columns.
-    slots: IdVec<ClassId, OnceLock<Slots>>,
 }
 
 /// What columns have of a resource.
@@ -31,10 +30,13 @@ pub(super) struct Room {
 
 /// How many pods of a class a node holds, by column, and who gives most.
 #[derive(Clone, Debug)]
-pub(super) struct Slots {
+pub(crate) struct Slots {
     pub(super) of: Arc<Vec<i64>>,
     pub(super) givers: Givers,
 }
+
+/// The slots of classes that were asked for, on all columns that take any.
+pub(crate) type Known = BTreeMap<ClassId, Slots>;
 
 /// Of some columns those that give most.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,7 +63,6 @@ impl Goods {
         Self {
             rooms: (0..compiled.dims.len()).map(room).collect(),
             reservations: columns.iter().map(|column| column.reservation).collect(),
-            slots: compiled.classes.iter().map(|_| OnceLock::new()).collect(),
             cheapest_first,
             costs,
         }
@@ -88,11 +89,6 @@ impl Goods {
         let best = inside.next();
         let unreserved = best.into_iter().chain(inside).find(|at| self.reservations[*at].is_none());
         Givers { largest: 0, best: best.map(|at| (at, amount(at))), unreserved }
-    }
-
-    /// How many pods of a class nodes hold, of all columns that take any.
-    pub(super) fn slots(&self, compiled: &Compiled<'_>, class: ClassId) -> &Slots {
-        self.slots[class].get_or_init(|| self.slots_in(compiled, class, &compiled.takers[class]))
     }
 
     /// How many pods of a class nodes hold, of some columns that take any.

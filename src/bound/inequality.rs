@@ -3,7 +3,7 @@
 //! See `bound::relaxation` for what they say and why. Most of those that are found here are dropped
 //! again, so their coefficients are looked up only where they are used.
 
-use super::goods::{Givers, Goods};
+use super::goods::{Givers, Goods, Known};
 use super::relaxation::Demand;
 use crate::compile::{Bits, ClassId, Compiled, Id, NodeId, Quota, ReservationId};
 use std::borrow::Cow;
@@ -197,9 +197,10 @@ impl Market {
         demands: &[Demand],
         asked: &Asked,
         running: &[NodeId],
+        known: &mut Known,
     ) -> Vec<Inequality> {
         let mut found = self.rooms(compiled, asked, running);
-        found.extend(self.slots(compiled, demands, asked));
+        found.extend(self.slots(compiled, demands, asked, known));
         found.extend(self.quotas(compiled, demands, asked, running));
         // The most at stake first; ties in a fixed order.
         found.sort_by_key(|inequality| (Reverse(inequality.stake), inequality.kind));
@@ -245,7 +246,13 @@ impl Market {
     }
 
     /// For each class, the nodes that its number alone asks for.
-    fn slots(&self, compiled: &Compiled<'_>, demands: &[Demand], asked: &Asked) -> Vec<Inequality> {
+    fn slots(
+        &self,
+        compiled: &Compiled<'_>,
+        demands: &[Demand],
+        asked: &Asked,
+        known: &mut Known,
+    ) -> Vec<Inequality> {
         let few = demands.len() <= MAX_PRICES / 2;
         let mut counted: Vec<usize> = (0..demands.len())
             .filter(|at| {
@@ -257,9 +264,10 @@ impl Market {
         counted.sort_by_key(|at| (Reverse(demands[*at].beyond_running), demands[*at]));
         let of_demand = |at: usize| {
             let demand = &demands[at];
+            let count = || self.goods.slots_in(compiled, demand.class, asked.columns(at));
             let slots = match demand.weight {
-                None => self.goods.slots(compiled, demand.class).clone(),
-                Some(_) => self.goods.slots_in(compiled, demand.class, asked.columns(at)),
+                None => known.entry(demand.class).or_insert_with(count).clone(),
+                Some(_) => count(),
             };
             let kind = Kind::Slots { demand: at };
             let found = self.inequality(kind, demand.beyond_running.into(), slots.givers);

@@ -7,6 +7,6 @@ mod published;
 mod relaxation;
 mod simplex;
 
-pub(crate) use goods::Goods;
+pub(crate) use goods::{Goods, Known};
 pub(crate) use published::{Claim, Proved, Standing, prove};
 pub(crate) use relaxation::{Demand, Relaxation, Worth};

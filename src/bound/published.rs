@@ -8,7 +8,7 @@
 //! Where few pods make a node necessary the dearest pod's cheapest node alone proves more.
 
 use super::certificate::{Draft, Pods, common_step};
-use super::goods::Goods;
+use super::goods::{Goods, Known};
 use super::inequality::Kind;
 use super::relaxation::{Demand, Relaxation, given};
 use crate::compile::{Bits, ClassId, Compiled, Id, KindId, NodeId, PoolId, fits};
@@ -59,7 +59,7 @@ pub(crate) fn prove(
     let demands: Vec<Demand> = claim.counts.iter().map(demand).collect();
     let running: Vec<NodeId> = compiled.nodes.ids().collect();
     let goods = Arc::new(Goods::new(compiled, claim.fee));
-    let relaxation = Relaxation::new(compiled, &demands, &running, goods);
+    let relaxation = Relaxation::new(compiled, &demands, &running, goods, &mut Known::new());
     let maker = Maker { compiled, claim, demands: &demands, standing: &standing, relaxation };
     // Where nothing is counted static pools' launches alone have to be paid.
     let nothing = (!claim.fixed.is_empty()).then(|| maker.start());

@@ -31,7 +31,7 @@
 //! References: Farley 1990 (bounds from any dual prices); the "L0" and "L1" bounds of vector bin
 //! packing with variable bin sizes; Dantzig and Wolfe 1960.
 
-use super::goods::Goods;
+use super::goods::{Goods, Known};
 use super::inequality::{Asked, Inequality, Kind, Market};
 use super::simplex::{ONE, POINT, Rows, maximize, times};
 use crate::compile::{ClassId, Compiled, IdVec, NodeId};
@@ -111,16 +111,18 @@ impl Worth {
 const MAX_WORTH: i128 = 1 << 48;
 
 impl Relaxation {
-    /// Finds prices for a demand that these running nodes can help to meet.
+    /// Finds prices for a demand that these running nodes can help to meet. What is known of slots is
+    /// used, and what is found is added to it.
     pub(crate) fn new(
         compiled: &Compiled<'_>,
         demands: &[Demand],
         running: &[NodeId],
         goods: Arc<Goods>,
+        known: &mut Known,
     ) -> Self {
         let asked = Asked::new(compiled, demands);
         let market = Market::new(compiled, &asked, goods);
-        let inequalities = market.inequalities(compiled, demands, &asked, running);
+        let inequalities = market.inequalities(compiled, demands, &asked, running, known);
         let highest = i128::from(market.goods.costs.iter().copied().max().unwrap_or(0).max(1));
         let shares = shares(&market, &inequalities, highest);
         Self { inequalities, shares, market, asked, highest }

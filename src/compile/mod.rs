@@ -186,6 +186,8 @@ pub(crate) struct Kind {
 #[derive(Clone, Debug)]
 pub(crate) struct Cap {
     pub(crate) most: u32,
+    /// The classes that it counts.
+    pub(crate) counted: Bits,
     /// What bound pods count for, by node.
     pub(crate) used: Vec<(NodeId, u32)>,
 }

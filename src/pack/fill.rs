@@ -349,7 +349,9 @@ impl<'a> Node<'a> {
         let mut barred = Bits::none(context.compiled.classes.len());
         held.iter().for_each(|(class, _)| bar(&mut barred, context.class(*class)));
         let mut used = vec![0; context.compiled.caps.len()];
-        held.iter().for_each(|(class, count)| use_up(&mut used, context.class(*class), *count));
+        for (class, count) in held {
+            use_up(context, &mut used, &mut barred, context.class(*class), *count);
+        }
         Self {
             context,
             room,
@@ -473,7 +475,7 @@ impl<'a> Node<'a> {
         for (free, asked) in self.free.iter_mut().zip(&class.request) {
             *free -= asked * i64::from(count);
         }
-        use_up(&mut self.used, class, count);
+        use_up(self.context, &mut self.used, &mut self.barred, class, count);
         self.ports.or(&class.ports.takes);
         if self.room.attached.is_some() {
             for (at, volume) in &class.shared {
@@ -507,10 +509,20 @@ fn bar(barred: &mut Bits, class: &Class) {
     class.conflicts.iter().for_each(|other| barred.insert(other.index()));
 }
 
-/// Counts pods for the caps of their class.
-fn use_up(used: &mut [u32], class: &Class, count: u32) {
-    for (cap, each) in &class.caps {
-        used[cap.index()] = used[cap.index()].saturating_add(each.saturating_mul(count));
+/// Counts pods for the caps of their class, and bars all classes of a cap that is used up.
+fn use_up(
+    context: &Context<'_, '_>,
+    used: &mut [u32],
+    barred: &mut Bits,
+    class: &Class,
+    count: u32,
+) {
+    for (id, each) in &class.caps {
+        let (cap, used) = (&context.compiled.caps[*id], &mut used[id.index()]);
+        *used = used.saturating_add(each.saturating_mul(count));
+        if *used >= cap.most {
+            barred.or(&cap.counted);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a packing is made of, and what is left to pack and to pack into.
 
-use crate::bound::{Demand, Goods, Relaxation, Worth};
+use crate::bound::{Demand, Goods, Known, Relaxation, Worth};
 use crate::compile::{
     Bits, CapId, Class, ClassId, Column, Compiled, Id, IdVec, NodeId, OfferId, PoolId,
     ReservationId, RowId, VolumeKey, fits,
@@ -165,8 +165,9 @@ pub(crate) struct State {
     pub(crate) groups: Vec<Group>,
     /// What pods are worth that were left when that was last asked: it's often asked again.
     worth: Option<(IdVec<ClassId, u32>, Arc<Worth>)>,
-    /// What can be bought, once worth was asked.
+    /// What can be bought, once worth was asked, and how many pods of which classes nodes hold.
     goods: Option<Arc<Goods>>,
+    slots: Known,
 }
 
 impl State {
@@ -185,6 +186,7 @@ impl State {
             groups: Vec::new(),
             worth: None,
             goods: None,
+            slots: Known::new(),
         };
         for (pool, fixed) in compiled.pools.iter() {
             state.launch_fixed(compiled, pool, fixed.fixed.unwrap_or(0));
@@ -244,7 +246,7 @@ impl State {
             .collect();
         let goods = || Arc::new(Goods::new(context.compiled, context.fee));
         let goods = self.goods.get_or_insert_with(goods).clone();
-        let relaxation = Relaxation::new(context.compiled, &demands, &[], goods);
+        let relaxation = Relaxation::new(context.compiled, &demands, &[], goods, &mut self.slots);
         let worth = Arc::new(relaxation.worth(context.compiled, &demands));
         self.worth = Some((left.clone(), worth.clone()));
         worth

@@ -43,7 +43,7 @@ mod ruin;
 mod several;
 mod simplex;
 
-use crate::bound::{Goods, Proved, Relaxation};
+use crate::bound::{Goods, Known, Proved, Relaxation};
 use crate::compile::NodeId;
 use crate::pack::{Context, Packed, State};
 use backend::Effort;
@@ -199,7 +199,8 @@ fn started<'i, 'c, 'p>(
 ) -> Generator<'i, 'c, 'p> {
     let compiled = instance.context.compiled;
     let goods = Arc::new(Goods::new(compiled, instance.context.fee));
-    let relaxation = Relaxation::new(compiled, &instance.demands, running, goods);
+    let relaxation =
+        Relaxation::new(compiled, &instance.demands, running, goods, &mut Known::new());
     let values = relaxation.values(compiled, &instance.demands);
     let values = values.into_iter().map(|value| value as f64).collect();
     let demands = instance.demands.len();

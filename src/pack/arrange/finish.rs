@@ -2,7 +2,7 @@
 
 use super::{Arrangement, Arranger, Draft};
 use crate::compile::{
-    Cap, CapId, Class, ClassId, Id, IdVec, KindId, Over, Rows, SelectionId, Spread,
+    Bits, Cap, CapId, Class, ClassId, Id, IdVec, KindId, Over, Rows, SelectionId, Spread,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -145,7 +145,9 @@ impl<'p> Arranger<'_, 'p> {
             let used = used
                 .filter(|(node, _)| counted.contains(self.compiled.site_of_node(*node)))
                 .collect();
-            let cap = caps.push(Cap { most, used });
+            let mut members = Bits::none(classes.len());
+            concerned.iter().for_each(|(class, _)| members.insert(class.index()));
+            let cap = caps.push(Cap { most, counted: members, used });
             for (id, count) in concerned {
                 classes[id].per_node = classes[id].per_node.min(most / count);
                 classes[id].caps.push((cap, count));
