@@ -99,6 +99,21 @@ fn worth(kind: &str, offering: usize, worth: i128, cost: i128) -> Violation {
 }
 
 #[test]
+fn what_is_said_to_be_exhausted_is_tried_again() {
+    let (problem, mut plan) = two();
+    let exhausted = |certificate: &mut Certificate, most: &str| {
+        certificate.exhausted = Some(price(most));
+        certificate.pods[0].value = 0;
+    };
+    exhausted(Arc::make_mut(plan.certificate.as_mut().unwrap()), "0.08");
+    assert_eq!(accepted(&problem, &plan).lower_bound(), price("0.08"));
+    spoilt(
+        |certificate| certificate.exhausted = Some(price("0.080000001")),
+        [Violation::NotExhausted { stated: price("0.080000001"), found: price("0.08") }],
+    );
+}
+
+#[test]
 fn changed_certificates_are_refused() {
     let malformed = |part: &str| Violation::CertificateMalformed { part: part.into() };
     let proved = |nanos| Violation::LowerBoundUnproved {
