@@ -49,6 +49,22 @@ pub(crate) struct Pods {
     pub(crate) value: i128,
 }
 
+impl Pods {
+    /// As a certificate has them, with the names of their entries.
+    pub(crate) fn published(&self, entries: Vec<Arc<str>>) -> PodValue {
+        PodValue {
+            entries,
+            weight: self.weight,
+            honours: self.honours.clone(),
+            untainted: self.untainted,
+            beyond_running: self.beyond_running,
+            per_node: self.per_node,
+            count: self.count,
+            value: self.value,
+        }
+    }
+}
+
 /// Proofs, each once.
 #[derive(Debug, Default)]
 pub(crate) struct Proofs {
@@ -128,17 +144,7 @@ impl Draft {
             }
             None => Vec::new(),
         };
-        let pods = self.pods.iter().map(|pods| PodValue {
-            entries: names(pods.kind),
-            weight: pods.weight,
-            honours: pods.honours.clone(),
-            untainted: pods.untainted,
-            beyond_running: pods.beyond_running,
-            per_node: pods.per_node,
-            count: pods.count,
-            value: pods.value,
-        });
-        let pods = pods.collect();
+        let pods = self.pods.iter().map(|pods| pods.published(names(pods.kind))).collect();
         let limits = self.limits.iter().filter_map(|(pool, at, price)| {
             let pool = &compiled.pools[*pool];
             Some(LimitPrice {

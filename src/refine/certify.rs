@@ -14,7 +14,7 @@
 use super::claim::Claims;
 use super::instance::{Bin, Instance, Prices, Site, Source};
 use super::prove::{Kind, Proof, certify, scale};
-use crate::bound::certificate::{Draft, Pods, Proofs, common_step};
+use crate::bound::certificate::{Draft, Proofs, common_step};
 use crate::bound::{Proved, Standing};
 use crate::compile::{ClassId, Compiled, Id, KindId};
 use crate::parallel;
@@ -62,17 +62,7 @@ pub(super) fn certified(
     let mut places: Vec<Option<u32>> = vec![None; values.len()];
     for (at, value) in values.iter().enumerate().filter(|(_, value)| **value > 0) {
         places[at] = Some(u32::try_from(draft.pods.len()).ok()?);
-        let claim = &claims.list[at];
-        draft.pods.push(Pods {
-            kind: claim.kind,
-            weight: claim.weight,
-            honours: claim.terms.clone(),
-            untainted: claim.untainted,
-            beyond_running: false,
-            per_node: claims.per_node[at],
-            count: claims.counts[at],
-            value: *value,
-        });
+        draft.pods.push(claims.pods(at, *value));
     }
     for group in &instance.groups {
         let members = group.members.iter();

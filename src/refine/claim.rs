@@ -10,6 +10,7 @@
 //! All other rules between pods are left out: a bound without them is a bound all the same.
 
 use crate::bound::Demand;
+use crate::bound::certificate::Pods;
 use crate::compile::{
     Bits, Class, ClassId, Compiled, Id, IdVec, KindId, Over, RowId, Rows, Spread,
 };
@@ -86,9 +87,22 @@ impl<'p> Claims<'p> {
         });
         demands.collect()
     }
-}
 
-impl Claims<'_> {
+    /// The pods of a claim as a certificate counts them, each worth so much.
+    pub(super) fn pods(&self, at: usize, value: i128) -> Pods {
+        let claim = &self.list[at];
+        Pods {
+            kind: claim.kind,
+            weight: claim.weight,
+            honours: claim.terms.clone(),
+            untainted: claim.untainted,
+            beyond_running: false,
+            per_node: self.per_node[at],
+            count: self.counts[at],
+            value,
+        }
+    }
+
     /// What pods of these demands are worth where those of the claims are worth so much: for each kind
     /// and weight the mean of its claims.
     pub(super) fn values(

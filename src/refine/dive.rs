@@ -274,9 +274,7 @@ impl<'i, 'c, 'p> Diver<'i, 'c, 'p> {
             found.extend(searched.into_iter().flatten());
         }
         let worth = |pattern: &Pattern| -> f64 {
-            let items = pattern.items.iter();
-            let worth: f64 = items.map(|(d, n)| values[*d as usize] * f64::from(*n)).sum();
-            worth / instance.bins[pattern.bin as usize].net(supplies).max(1.0)
+            pattern.worth(values) / instance.bins[pattern.bin as usize].net(supplies).max(1.0)
         };
         let mut found: Vec<(f64, Pattern)> = found
             .into_iter()

@@ -358,10 +358,7 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             let net = instance.bins[number].net(supplies_of_master);
             for pattern in look.found {
                 let pattern = instance.legal(pattern);
-                let items = pattern.items.iter();
-                let worth: f64 = items
-                    .map(|(demand, count)| of_master[*demand as usize] * f64::from(*count))
-                    .sum();
+                let worth = pattern.worth(of_master);
                 if worth > net * (1.0 + TINY) + TINY && !self.known.contains(&pattern) {
                     improving.push((net / worth, pattern));
                 }

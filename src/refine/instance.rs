@@ -91,6 +91,14 @@ pub(super) struct Prices {
     pub(super) bound: f64,
 }
 
+impl Pattern {
+    /// What its pods are worth together, of what one pod of each demand is.
+    pub(super) fn worth(&self, values: &[f64]) -> f64 {
+        let items = self.items.iter();
+        items.map(|(demand, count)| values[*demand as usize] * f64::from(*count)).sum()
+    }
+}
+
 impl Bin {
     /// What the items are worth, of what the demands are.
     pub(super) fn worth(&self, values: &[f64]) -> Vec<f64> {

@@ -38,9 +38,8 @@ pub(super) fn better(
         .map(|(demand, none)| demand.count.saturating_sub(*none))
         .collect();
     let beyond = |pattern: &Pattern| -> f64 {
-        let items = pattern.items.iter();
-        let worth: f64 = items.map(|(d, n)| prices.values[*d as usize] * f64::from(*n)).sum();
-        instance.bins[pattern.bin as usize].net(&prices.supplies) - worth
+        let net = instance.bins[pattern.bin as usize].net(&prices.supplies);
+        net - pattern.worth(&prices.values)
     };
     let gap = (known.cost as f64 - prices.bound).max(0.0);
     let mut chosen: Vec<(f64, &Pattern)> = patterns

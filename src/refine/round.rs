@@ -185,17 +185,11 @@ impl Draft {
             let filled = bin.sack.within(&most).fill(&bin.worth(&values), last);
             let pattern = instance.legal(bin.pattern(number as usize, &filled.counts));
             if !pattern.items.is_empty() {
-                let rate = rate(worth(&pattern, &values), bin.cost);
+                let rate = rate(pattern.worth(&values), bin.cost);
                 heap.push((rate, Reverse(number), Some(pattern)));
             }
         }
     }
-}
-
-/// What the pods of a pattern are worth together.
-fn worth(pattern: &Pattern, values: &[f64]) -> f64 {
-    let items = pattern.items.iter();
-    items.map(|(demand, count)| values[*demand as usize] * f64::from(*count)).sum()
 }
 
 /// Corrects values by what a plan pays for the pods, where that is known.
@@ -205,7 +199,7 @@ pub(super) fn corrected(instance: &Instance<'_, '_>, draft: &Draft, values: &mut
     let mut placed = vec![0.0; values.len()];
     for (pattern, times) in &draft.groups {
         let cost = instance.bins[pattern.bin as usize].cost as f64;
-        let rate = cost / worth(pattern, values);
+        let rate = cost / pattern.worth(values);
         for (demand, count) in &pattern.items {
             let pods = f64::from(*count) * f64::from(*times);
             paid[*demand as usize] += rate * pods;

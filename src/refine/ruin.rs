@@ -113,8 +113,7 @@ impl Ruin {
         values: &[f64],
     ) -> Option<Vec<(usize, u32)>> {
         let waste = |(pattern, _): &(Pattern, u32)| {
-            let worth = pattern.items.iter().map(|(d, n)| values[*d as usize] * f64::from(*n));
-            instance.bins[pattern.bin as usize].cost as f64 - worth.sum::<f64>()
+            instance.bins[pattern.bin as usize].cost as f64 - pattern.worth(values)
         };
         let launched = |(pattern, times): &(Pattern, u32)| {
             *times > 0 && matches!(instance.bins[pattern.bin as usize].site, Site::Launch(_))

@@ -84,16 +84,7 @@ impl Exhaustion {
         });
         certificate.exhausted = Some(Price::from_nanos(least));
         for (at, claim) in claims.list.iter().enumerate() {
-            let pods = PodValue {
-                entries: entries(&claims.compiled, claim.kind),
-                weight: claim.weight,
-                honours: claim.terms.clone(),
-                untainted: claim.untainted,
-                beyond_running: false,
-                per_node: claims.per_node[at],
-                count: claims.counts[at],
-                value: 0,
-            };
+            let pods = claims.pods(at, 0).published(entries(&claims.compiled, claim.kind));
             // Those that are worth something are there.
             if !certificate.pods.iter().any(|one| PodValue { value: 0, ..one.clone() } == pods) {
                 certificate.pods.push(pods);

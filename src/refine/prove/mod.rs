@@ -169,24 +169,16 @@ fn priced(
     for (price, room) in resources.iter().zip(sack.room()) {
         sum = sum.checked_add(price.checked_mul(i128::from(*room))?)?;
     }
-    let mut beyond = values.to_vec();
-    beyond.resize(sack.len(), 0);
-    for (price, group) in groups.iter().zip(sack.groups()).filter(|(price, _)| **price > 0) {
+    for (price, group) in groups.iter().zip(sack.groups()) {
         sum = sum.checked_add(price.checked_mul(i128::from(group.most))?)?;
-        for (item, each) in &group.members {
-            let slot = &mut beyond[*item as usize];
-            *slot = slot.checked_sub(price.checked_mul(i128::from(*each))?)?;
-        }
     }
-    for (item, beyond) in beyond.iter_mut().enumerate() {
+    for (item, value) in beyond_groups(sack, values, groups)?.into_iter().enumerate() {
         let (low, more) = (ranges.low[item], left.more[item]);
-        if low == 0 && (more == 0 || *beyond <= 0) {
+        if low == 0 && (more == 0 || value <= 0) {
             continue;
         }
-        for (price, asked) in resources.iter().zip(sack.request(item)) {
-            *beyond = beyond.checked_sub(price.checked_mul(i128::from(*asked))?)?;
-        }
-        let count = if *beyond > 0 { low.checked_add(more)? } else { low };
+        let beyond = beyond_resources(sack, item, value, resources)?;
+        let count = if beyond > 0 { low.checked_add(more)? } else { low };
         sum = sum.checked_add(beyond.checked_mul(i128::from(count))?)?;
     }
     Some(sum)
@@ -195,20 +187,29 @@ fn priced(
 /// What one of each item is worth beyond its price; `None` where numbers are too large.
 fn margins(sack: &Sack, values: &[i128], prices: &Proof) -> Option<Vec<i128>> {
     let Proof::Priced { resources, groups } = prices else { return None };
-    let mut margins = values.to_vec();
-    margins.resize(sack.len(), 0);
-    for (price, group) in groups.iter().zip(sack.groups()) {
+    let values = beyond_groups(sack, values, groups)?.into_iter().enumerate();
+    values.map(|(item, value)| beyond_resources(sack, item, value, resources)).collect()
+}
+
+/// What one of each item is worth beyond the prices of its groups.
+fn beyond_groups(sack: &Sack, values: &[i128], prices: &[i128]) -> Option<Vec<i128>> {
+    let mut beyond = values.to_vec();
+    beyond.resize(sack.len(), 0);
+    for (price, group) in prices.iter().zip(sack.groups()).filter(|(price, _)| **price > 0) {
         for (item, each) in &group.members {
-            let slot = &mut margins[*item as usize];
+            let slot = &mut beyond[*item as usize];
             *slot = slot.checked_sub(price.checked_mul(i128::from(*each))?)?;
         }
     }
-    for (item, margin) in margins.iter_mut().enumerate() {
-        for (price, asked) in resources.iter().zip(sack.request(item)) {
-            *margin = margin.checked_sub(price.checked_mul(i128::from(*asked))?)?;
-        }
-    }
-    Some(margins)
+    Some(beyond)
+}
+
+/// What is left of a value beyond the prices of what one of an item asks for.
+fn beyond_resources(sack: &Sack, item: usize, value: i128, prices: &[i128]) -> Option<i128> {
+    let mut asked = prices.iter().zip(sack.request(item));
+    asked.try_fold(value, |beyond, (price, each)| {
+        beyond.checked_sub(price.checked_mul(i128::from(*each))?)
+    })
 }
 
 /// The best that can be had from a resource alone.

@@ -124,7 +124,9 @@ fn quick_fillings_are_nearly_the_best() {
         let sack = case.sack();
         let priced = sack.best(&case.values, 0.0, 50_000);
         if priced.exact {
-            shares += sack.fill(&case.values, None).value / priced.value;
+            let share = sack.fill(&case.values, None).value / priced.value;
+            assert!(share >= 0.8, "{share} of {case:?}");
+            shares += share;
             number += 1.0;
         }
     }

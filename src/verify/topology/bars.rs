@@ -73,9 +73,7 @@ impl Kinds {
             ..Self::default()
         }
     }
-}
 
-impl Kinds {
     /// Works out what rules say about the end.
     pub(super) fn tie(&mut self, facts: &Facts<'_>, scene: &Scene<'_>, rules: &Rules) {
         for member in &scene.placed {

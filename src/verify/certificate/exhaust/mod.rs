@@ -92,10 +92,9 @@ pub(super) fn check<'a>(
     for at in order {
         let Some(pods) = counted.get(at) else { continue };
         let before = || items.iter().enumerate();
-        let entries = |at: usize| certificate.pods.get(at).map(|pods| &pods.entries);
-        let position = |pods: &Counted| counted.iter().position(|one| std::ptr::eq(one, pods));
-        let same = |other: &Counted| position(other).is_some_and(|it| entries(it) == entries(at));
-        let fellows = before().filter(|(_, item)| same(item.pods)).map(|(it, _)| it).collect();
+        let entries = |pods: &Counted| certificate.pods.get(pods.position).map(|it| &it.entries);
+        let fellows = before().filter(|(_, item)| entries(item.pods) == entries(pods));
+        let fellows = fellows.map(|(it, _)| it).collect();
         let apart = before().filter(|(_, item)| apart.are_apart(pods, item.pods));
         let apart = apart.map(|(it, _)| it).collect();
         items.push(Item { pods, kind: kind(pods, asks), count: pods.count, apart, fellows });
