@@ -14,8 +14,10 @@
 //! the price of that very supply. So each round gives a bound, whether the master is solved or not.
 //!
 //! *Stabilisation.* The prices of the first masters swing wildly. Bins are filled at a mixture of the
-//! master's prices and of those that gave the best bound so far; where that finds nothing that
-//! improves the master, less of the latter is mixed in (Wentges smoothing).
+//! master's prices and of those of a centre; where that finds nothing that improves the master, less of
+//! the latter is mixed in (Wentges smoothing). The centre is where the bound seems best: where what bins
+//! hold is taken from the fillings that were found, for over-estimates are so far above these that the
+//! bound they prove would hardly ever move it. A pattern that shows that it seemed too good corrects it.
 //!
 //! *Screening.* A bin of which the over-estimate at its last prices of resources is no more than it
 //! costs holds no improving pattern; most bins are passed over by that.
@@ -24,7 +26,7 @@
 //!
 //! References: Gilmore and Gomory 1961; Farley 1990; Wentges 1997; Lübbecke and Desrosiers 2005.
 
-use super::instance::{Instance, Pattern, Prices, Source, Supply};
+use super::instance::{Bin, Instance, Pattern, Prices, Source, Supply};
 use super::knapsack::Relaxed;
 use super::rows::Rows;
 use super::several::Several;
@@ -46,6 +48,10 @@ const PIVOTS: u32 = 4000;
 const FIRST_STEPS: u32 = 2_000;
 /// Steps of an exact search for one pattern more.
 const SEVERAL_STEPS: u32 = 400;
+/// How often prices are corrected before they are to be believed.
+const SETTLED: usize = 24;
+/// Patterns worth so much more than they cost, in proportion, don't call for another correction.
+const SETTLED_BY: f64 = 1e-4;
 /// How many bins a round searches exactly where filling them quickly finds nothing.
 const SEARCHED: usize = 16;
 
@@ -71,6 +77,8 @@ pub(super) struct Generator<'i, 'c, 'p> {
     /// For each bin what was found when it was last looked at.
     pub(super) screens: Vec<Option<Relaxed>>,
     pub(super) best: Prices,
+    /// Prices that others are mixed with; their bound is what it seems to be.
+    centre: Prices,
     /// What a cost is divided by, so that the master's numbers are about one.
     unit: f64,
     pub(super) care: Care,
@@ -85,11 +93,24 @@ pub(super) struct Care {
     pub(super) steps: u32,
 }
 
+/// An exact search of the bins that quick fillings say nothing about.
+#[derive(Clone, Copy, Debug)]
+struct Search {
+    /// At most, for each bin.
+    steps: u32,
+    /// How much more than the bin costs a filling must be worth to be of interest, in proportion.
+    beyond: f64,
+    /// Bins are searched which could hold more than they cost by this.
+    open: f64,
+}
+
 /// What looking at one bin found.
 #[derive(Debug, Default)]
 struct Look {
     /// No filling is worth more.
     ceiling: f64,
+    /// What the best filling seems to be worth.
+    estimate: f64,
     relaxed: Option<Relaxed>,
     found: Vec<Pattern>,
 }
@@ -107,6 +128,7 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
         let rows = Rows::of(instance, &values, own);
         let supplies = vec![0.0; instance.supplies.len()];
         let unit = dearest / 16.0;
+        let best = Prices { values, supplies, bound: f64::NEG_INFINITY };
         let mut generator = Self {
             instance,
             master: master(instance, &rows, 4.0 * dearest / unit),
@@ -114,7 +136,8 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             patterns: Vec::new(),
             known: BTreeSet::new(),
             screens: vec![None; instance.bins.len()],
-            best: Prices { values, supplies, bound: f64::NEG_INFINITY },
+            centre: best.clone(),
+            best,
             unit,
             care,
         };
@@ -177,6 +200,7 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
     }
 
     fn append(&mut self, pattern: Pattern) {
+        self.instance.respect(&mut self.centre, &pattern);
         let bin = &self.instance.bins[pattern.bin as usize];
         let first = self.rows.bounds.len() as u32;
         let covers = self.rows.covered(&pattern.items).into_iter();
@@ -188,21 +212,18 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
     /// Solves the master and looks for patterns that improve it.
     pub(super) fn round(&mut self) -> Round {
         let solved = self.master.solve(PIVOTS);
-        let duals: Vec<f64> =
-            self.master.duals().iter().map(|dual| dual.max(0.0) * self.unit).collect();
-        let (covers, supplies) = duals.split_at(self.rows.bounds.len());
-        let values = &self.rows.values(covers)[..];
+        let (values, supplies) = &self.prices_of_master();
         let objective = self.objective();
         // Plans cost whole steps: what the bound comes to, rounded up, is as good as the bound.
         let bound = self.best.bound.max(self.instance.up(self.best.bound) as f64 * (1.0 - TINY));
         if solved == Outcome::Optimal && bound >= objective * (1.0 - self.care.close) {
             return Round::Converged;
         }
-        let mut smooth = if self.best.bound > 0.0 { SMOOTH } else { 0.0 };
+        let mut smooth = if self.centre.bound > 0.0 { SMOOTH } else { 0.0 };
         loop {
             let mix = |(one, other): (&f64, &f64)| smooth * one + (1.0 - smooth) * other;
-            let mixed: Vec<f64> = self.best.values.iter().zip(values).map(mix).collect();
-            let paid: Vec<f64> = self.best.supplies.iter().zip(supplies).map(mix).collect();
+            let mixed: Vec<f64> = self.centre.values.iter().zip(values).map(mix).collect();
+            let paid: Vec<f64> = self.centre.supplies.iter().zip(supplies).map(mix).collect();
             let looks = self.look(&mixed, &paid, None);
             if self.take(looks, mixed, paid, values, supplies) > 0 {
                 return Round::Improved;
@@ -215,7 +236,8 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
         // Quick fillings find nothing more: search the bins that could hold most for what they cost.
         let mut steps = FIRST_STEPS.min(self.care.steps);
         loop {
-            let looks = self.look(values, supplies, Some(steps));
+            let search = Search { steps, beyond: TINY, open: self.care.close };
+            let looks = self.look(values, supplies, Some(search));
             let open = looks
                 .iter()
                 .zip(&self.instance.bins)
@@ -233,9 +255,8 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
         }
     }
 
-    /// Fills the bins that could hold more than they cost; `search` those that are the
-    /// worst in so many steps.
-    fn look(&self, values: &[f64], supplies: &[f64], search: Option<u32>) -> Vec<Look> {
+    /// Fills the bins that could hold more than they cost, and searches those that are the worst.
+    fn look(&self, values: &[f64], supplies: &[f64], search: Option<Search>) -> Vec<Look> {
         let numbers: Vec<usize> = (0..self.instance.bins.len()).collect();
         let left = self.instance.counts();
         let quickly = |number: &usize| {
@@ -246,41 +267,48 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             if let Some(last) = last {
                 let ceiling = bin.sack.ceiling(&worth, &last.prices);
                 if ceiling <= net {
-                    return Look { ceiling, ..Look::default() };
+                    return Look { ceiling, estimate: ceiling, ..Look::default() };
                 }
             }
             let relaxed = bin.sack.relax(&worth, last);
-            Look { ceiling: relaxed.ceiling, relaxed: Some(relaxed), found: Vec::new() }
+            let (ceiling, found) = (relaxed.ceiling, Vec::new());
+            Look { ceiling, estimate: ceiling, relaxed: Some(relaxed), found }
         };
         let mut looks = parallel::map(&numbers, quickly);
         self.fill(&mut looks, values, supplies);
-        let Some(steps) = search else { return looks };
+        let Some(Search { steps, beyond, open: closed }) = search else { return looks };
         let mut open: Vec<(f64, usize)> = Vec::new();
         for number in numbers {
             let bin = &self.instance.bins[number];
             let net = bin.net(supplies);
-            if looks[number].ceiling > net * (1.0 + self.care.close) {
+            if looks[number].ceiling > net * (1.0 + closed) {
                 open.push((looks[number].ceiling / net.max(1.0), number));
             }
         }
         open.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
+        // Where few bins are open, some patterns of each.
+        let patterns = BATCH / open.len().max(1);
         let mut found = false;
         for batch in open.chunks(SEARCHED) {
             let searched = parallel::map(batch, |(_, number)| {
                 let bin = &self.instance.bins[*number];
                 let net = bin.net(supplies);
-                let priced = bin.sack.best(&bin.worth(values), net, steps);
+                let enough = net * (1.0 + beyond);
+                let priced = bin.sack.best(&bin.worth(values), enough, steps);
                 let mut better = Vec::new();
-                if priced.value > net * (1.0 + TINY) {
+                if priced.value > enough {
                     better.push(bin.pattern(*number, &priced.counts));
-                    let several = self.several(values, net, Some(SEVERAL_STEPS));
+                    let steps = Some(SEVERAL_STEPS);
+                    let several = Several { patterns, values, net, steps };
                     several.look(self.instance, &left, &mut better);
                 }
-                (*number, priced.ceiling.max(net), better)
+                (*number, priced, better)
             });
-            for (number, ceiling, better) in searched {
+            for (number, priced, better) in searched {
                 let look = &mut looks[number];
-                look.ceiling = look.ceiling.min(ceiling);
+                let net = self.instance.bins[number].net(supplies);
+                look.ceiling = look.ceiling.min(priced.ceiling.max(net));
+                look.estimate = look.estimate.max(priced.value);
                 if !better.is_empty() {
                     look.found = better;
                     found = true;
@@ -291,12 +319,6 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             }
         }
         looks
-    }
-
-    /// Where there are few bins, some patterns of each.
-    fn several<'a>(&self, values: &'a [f64], net: f64, steps: Option<u32>) -> Several<'a> {
-        let patterns = BATCH / self.instance.bins.len().max(1);
-        Several { patterns, values, net, steps }
     }
 
     /// Fills the bins that could hold most for what they cost, until that is enough for a round.
@@ -310,6 +332,8 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
         }
         order.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
         let left = self.instance.counts();
+        // Where few bins are open, some patterns of each.
+        let each = BATCH / order.len().max(1);
         let mut found = 0;
         for batch in order.chunks(FILLED) {
             let filled = parallel::map(batch, |(_, number)| {
@@ -320,13 +344,15 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
                 let mut patterns = Vec::new();
                 if filled.value > net {
                     patterns.push(bin.pattern(*number, &filled.counts));
-                    self.several(values, net, None).look(self.instance, &left, &mut patterns);
+                    let several = Several { patterns: each, values, net, steps: None };
+                    several.look(self.instance, &left, &mut patterns);
                 }
-                patterns
+                (filled.value, patterns)
             });
-            for ((_, number), patterns) in batch.iter().zip(filled) {
+            for ((_, number), (estimate, patterns)) in batch.iter().zip(filled) {
                 found += patterns.len();
                 looks[*number].found = patterns;
+                looks[*number].estimate = estimate;
             }
             if found >= BATCH {
                 break;
@@ -345,6 +371,11 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
         supplies_of_master: &[f64],
     ) -> usize {
         let instance = self.instance;
+        let estimates: Vec<f64> = looks.iter().map(|look| look.estimate).collect();
+        let seeming = instance.scaled(values.clone(), supplies.clone(), &estimates);
+        if seeming.bound > self.centre.bound {
+            self.centre = seeming;
+        }
         let ceilings: Vec<f64> = looks.iter().map(|look| look.ceiling).collect();
         let prices = instance.scaled(values, supplies, &ceilings);
         if prices.bound > self.best.bound {
@@ -358,6 +389,7 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             let net = instance.bins[number].net(supplies_of_master);
             for pattern in look.found {
                 let pattern = instance.legal(pattern);
+                instance.respect(&mut self.centre, &pattern);
                 let worth = pattern.worth(of_master);
                 if worth > net * (1.0 + TINY) + TINY && !self.known.contains(&pattern) {
                     improving.push((net / worth, pattern));
@@ -371,33 +403,56 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
         found
     }
 
-    /// Makes the most of the master's prices: over-estimates are sharpened by search where they decide
-    /// the bound.
+    /// Searches the bins at the centre's prices, and corrects these by what is found, until they hold.
+    fn settle(&mut self, steps: u32) {
+        let (of_master, supplies_of_master) = self.prices_of_master();
+        let search = Search { steps, beyond: SETTLED_BY, open: SETTLED_BY };
+        for _ in 0..SETTLED {
+            let Prices { values, supplies, .. } = self.centre.clone();
+            let looks = self.look(&values, &supplies, Some(search));
+            let beyond = |(look, bin): (&Look, &Bin)| {
+                look.estimate > bin.net(&supplies) * (1.0 + SETTLED_BY)
+            };
+            let settled = !looks.iter().zip(&self.instance.bins).any(beyond);
+            let _added = self.take(looks, values, supplies, &of_master, &supplies_of_master);
+            if settled {
+                break;
+            }
+        }
+    }
+
+    /// Makes the most of the prices: over-estimates are sharpened by search where they decide the bound.
     pub(super) fn sharpen(&mut self, steps: u32) {
+        self.settle(steps);
+        let Prices { values, supplies, .. } = self.centre.clone();
+        // A master that isn't solved to the end says nothing better.
+        let of_master = self.is_whole().then(|| self.prices_of_master());
+        for (values, supplies) in of_master.into_iter().chain([(values, supplies)]) {
+            let sharp = self.instance.sharpened(values, supplies, steps);
+            if sharp.bound > self.best.bound {
+                self.best = sharp;
+            }
+        }
+    }
+
+    /// What the master says that pods and supplies are worth.
+    fn prices_of_master(&self) -> (Vec<f64>, Vec<f64>) {
         let duals: Vec<f64> =
             self.master.duals().iter().map(|dual| dual.max(0.0) * self.unit).collect();
         let (covers, supplies) = duals.split_at(self.rows.bounds.len());
-        let values = self.rows.values(covers);
-        let sharp = self.instance.sharpened(values, supplies.to_vec(), steps);
-        if sharp.bound > self.best.bound {
-            self.best = sharp;
-        }
-        let Prices { values, supplies, .. } = self.best.clone();
-        let sharp = self.instance.sharpened(values, supplies, steps);
-        if sharp.bound > self.best.bound {
-            self.best = sharp;
-        }
+        (self.rows.values(covers), supplies.to_vec())
     }
 
     /// How much each bin could hold for what it costs at the best prices: the best first.
     pub(super) fn efficient(&self) -> Vec<u32> {
-        let mut ranked: Vec<(f64, u32)> = Vec::new();
-        for (number, bin) in (0..).zip(&self.instance.bins) {
+        let numbers: Vec<u32> = (0..).zip(&self.instance.bins).map(|(number, _)| number).collect();
+        let mut ranked = parallel::map(&numbers, |number| {
+            let bin = &self.instance.bins[*number as usize];
             let worth = bin.worth(&self.best.values);
-            let last = self.screens[number as usize].as_ref();
+            let last = self.screens[*number as usize].as_ref();
             let relaxed = bin.sack.relax(&worth, last);
-            ranked.push((relaxed.ceiling / bin.net(&self.best.supplies).max(1.0), number));
-        }
+            (relaxed.ceiling / bin.net(&self.best.supplies).max(1.0), *number)
+        });
         ranked.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
         ranked.into_iter().map(|(_, number)| number).collect()
     }

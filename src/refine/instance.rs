@@ -323,6 +323,21 @@ impl<'c, 'p> Instance<'c, 'p> {
         prices
     }
 
+    /// Lowers what the pods of a pattern are worth to what it costs.
+    pub(super) fn respect(&self, prices: &mut Prices, pattern: &Pattern) {
+        let bin = &self.bins[pattern.bin as usize];
+        let (worth, net) = (pattern.worth(&prices.values), bin.net(&prices.supplies));
+        if worth <= net || net <= 0.0 {
+            return;
+        }
+        for (demand, _) in &pattern.items {
+            let value = &mut prices.values[*demand as usize];
+            let less = *value * (1.0 - net / worth);
+            *value -= less;
+            prices.bound -= less * f64::from(self.demands[*demand as usize].count);
+        }
+    }
+
     /// What one node of a site uses of what is scarce.
     fn uses(&self, site: &Site) -> Vec<(Source, i64)> {
         let compiled = self.context.compiled;

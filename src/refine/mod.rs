@@ -65,12 +65,19 @@ const FEW: usize = 3000;
 const MANY_DEMANDS: usize = 600;
 /// Demands with rows of their own from which on the relaxation is solved closely.
 const MANY: usize = 100;
+/// Rounds in which a relaxation with shared rows has to improve by so much, in proportion.
+const TAIL: u32 = 12;
+const SLOW: f64 = 1e-4;
 /// Shares of a pattern's fraction from which on it is rounded up; above one: never.
 const ROUND_UP: [f64; 4] = [2.0, 0.9, 0.75, 0.5];
-/// Plans that are made in each stage, with values corrected by the one before.
+/// Plans that are made in each stage, with values corrected by the one before; and after how many that
+/// are no better it ends.
 const CORRECTIONS: u32 = 24;
+const PATIENCE: u32 = 8;
 /// Attempts to improve a plan in each stage.
 const ATTEMPTS: u32 = 40;
+/// Parts of a plan that are packed anew side by side.
+const PARTS: u32 = 4;
 
 /// Decisions of dives in each stage.
 const DECISIONS: u32 = 200;
@@ -151,6 +158,10 @@ fn improve(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &mut Work<'
         plans.push(Plan { movable, instance, known });
     }
     let mut seekers: Vec<Seeker<'_, '_, '_>> = plans.iter().map(Seeker::new).collect();
+    for seeker in seekers.iter_mut().filter(|seeker| seeker.generator.is_whole()) {
+        // A relaxation of few demands is solved in one go, and may take all the time.
+        seeker.correct(seeker.generator.best.values.clone(), work);
+    }
     for (number, own) in STAGES.into_iter().enumerate() {
         if number > 0 && (work.stop)() {
             break;
@@ -226,8 +237,17 @@ fn stage(
         generator.care = Care { close, steps: 50_000 };
         generator.deepen(own);
     }
-    while work.round() {
-        if generator.round() != Round::Improved {
+    let mut before = f64::INFINITY;
+    for round in 0_u32.. {
+        // The last digits of a relaxation with shared rows aren't worth their rounds.
+        if round.is_multiple_of(TAIL) && !generator.is_whole() {
+            let now = generator.objective();
+            if now > before * (1.0 - SLOW) {
+                break;
+            }
+            before = now;
+        }
+        if !work.round() || generator.round() != Round::Improved {
             break;
         }
     }
@@ -295,7 +315,9 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
     fn stage(&mut self, number: usize, own: usize, values: Vec<f64>, work: &mut Work<'_>) {
         let instance = self.generator.instance;
         if instance.demands.len() > MANY_DEMANDS {
-            self.correct(values, work);
+            self.correct(values.clone(), work);
+            self.ruin = Some(Ruin::new(instance, &self.generator.efficient()));
+            self.repair(&values, work);
             return;
         }
         if stage(&mut self.generator, number, own, work) {
@@ -316,26 +338,36 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
             self.ruin = Some(Ruin::new(instance, &self.generator.efficient()));
         }
         self.integers(work);
+        let values = self.generator.best.values.clone();
+        self.repair(&values, work);
+    }
+
+    /// Takes parts of the plan apart, as long as that is worth it.
+    fn repair(&mut self, values: &[f64], work: &mut Work<'_>) {
         let Some(ruin) = &mut self.ruin else { return };
+        let mut patience = PATIENCE;
         for _ in 0..ATTEMPTS {
-            if !work.attempt() {
+            if patience == 0 || !work.attempt() {
                 return;
             }
-            let _better = ruin.improve(instance, &mut self.best, &self.generator.best.values);
+            let better = ruin.improve(self.generator.instance, &mut self.best, values, PARTS);
+            patience = if better { PATIENCE } else { patience - 1 };
         }
     }
 
     /// Plans at these values, corrected by what each plan pays.
     fn correct(&mut self, mut values: Vec<f64>, work: &mut Work<'_>) {
         let instance = self.generator.instance;
+        let mut patience = PATIENCE;
         for _ in 0..CORRECTIONS {
-            if !work.attempt() {
+            if patience == 0 || !work.attempt() {
                 return;
             }
             let mut draft = Draft::new(instance);
             draft.complete(instance, &values, &self.generator.screens);
             round::corrected(instance, &draft, &mut values);
             draft.tidy();
+            patience = if draft.rank() < self.best.rank() { PATIENCE } else { patience - 1 };
             self.best.take(draft);
         }
     }

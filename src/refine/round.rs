@@ -23,9 +23,12 @@
 
 use super::instance::{Instance, Pattern};
 use super::knapsack::Relaxed;
+use crate::parallel;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+/// How many bins are filled at a time.
+const WIDE: usize = 4;
 /// The least that a pod counts for, in billionths.
 const LEAST: f64 = 1.0;
 /// How far values are corrected each time, towards what is paid for the pods.
@@ -167,25 +170,37 @@ impl Draft {
                 heap.push((rate(ceiling, bin.cost), Reverse(number), None));
             }
         }
-        while let Some((_, Reverse(number), pattern)) = heap.pop() {
-            let bought = pattern.is_some_and(|pattern| {
+        let mut stale = Vec::with_capacity(WIDE);
+        while let Some((seeming, Reverse(number), pattern)) = heap.pop() {
+            if let Some(pattern) = pattern {
                 self.buy(instance, &pattern, u32::MAX);
-                self.missing() == 0
-            });
-            if bought {
-                return;
-            }
-            if self.supply(instance, number) == 0 {
+                if self.missing() == 0 {
+                    return;
+                }
+                // With fewer pods left it is hardly a better bargain.
+                heap.push((seeming, Reverse(number), None));
                 continue;
             }
-            let bin = &instance.bins[number as usize];
-            let most: Vec<i64> =
-                bin.items.iter().map(|demand| i64::from(self.left[*demand as usize])).collect();
-            let last = screens[number as usize].as_ref();
-            let filled = bin.sack.within(&most).fill(&bin.worth(&values), last);
-            let pattern = instance.legal(bin.pattern(number as usize, &filled.counts));
-            if !pattern.items.is_empty() {
-                let rate = rate(pattern.worth(&values), bin.cost);
+            stale.clear();
+            stale.push(number);
+            while stale.len() < WIDE
+                && let Some((_, Reverse(next), None)) = heap.peek()
+            {
+                stale.push(*next);
+                let _popped = heap.pop();
+            }
+            stale.retain(|number| self.supply(instance, *number) > 0);
+            let filled = parallel::map(&stale, |number| {
+                let bin = &instance.bins[*number as usize];
+                let most = bin.items.iter().map(|demand| i64::from(self.left[*demand as usize]));
+                let sack = bin.sack.within(&most.collect::<Vec<i64>>());
+                let last = screens[*number as usize].as_ref();
+                let filled = sack.fill(&bin.worth(&values), last);
+                instance.legal(bin.pattern(*number as usize, &filled.counts))
+            });
+            for pattern in filled.into_iter().filter(|pattern| !pattern.items.is_empty()) {
+                let number = pattern.bin;
+                let rate = rate(pattern.worth(&values), instance.bins[number as usize].cost);
                 heap.push((rate, Reverse(number), Some(pattern)));
             }
         }

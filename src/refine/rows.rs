@@ -47,7 +47,7 @@ impl Rows {
                 let most: u32 = single.items.iter().map(|(_, count)| *count).sum();
                 instance.bins[single.bin as usize].cost as f64 / f64::from(most.max(1))
             });
-            values[at].max(alone) * f64::from(demands[at].count)
+            (alone - values[at]).max(0.0) * f64::from(demands[at].count)
         };
         let mut ranked: Vec<usize> = (0..demands.len()).collect();
         ranked.sort_by(|one, other| stake(*other).total_cmp(&stake(*one)).then(one.cmp(other)));

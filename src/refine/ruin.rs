@@ -18,6 +18,7 @@
 use super::generate::{Care, Generator, Round};
 use super::instance::{Instance, Pattern, Site};
 use super::round::{Draft, rounded};
+use crate::parallel;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many nodes are taken apart together.
@@ -28,6 +29,8 @@ const BINS: usize = 48;
 const ROUNDS: u32 = 30;
 /// How many demands of a part have rows of their own.
 const OWN: usize = 16;
+/// Shares of a pattern's fraction from which on it is rounded up; above one: never.
+const ROUND_UP: [f64; 4] = [2.0, 0.9, 0.7, 0.5];
 const CARE: Care = Care { close: 1e-3, steps: 200 };
 
 /// Where the search stands.
@@ -54,47 +57,38 @@ impl Ruin {
         }
     }
 
-    /// Tries to improve a plan once, at these values of pods; whether that was worth it.
+    /// Takes some parts of a plan apart, at these values of pods, and packs each anew; whether that was
+    /// worth it.
     pub(super) fn improve(
         &mut self,
         instance: &Instance<'_, '_>,
         draft: &mut Draft,
         values: &[f64],
+        parts: u32,
     ) -> bool {
-        self.attempts += 1;
-        let Some(chosen) = self.choose(instance, draft, values) else { return false };
         let mut rest = draft.clone();
-        let mut counts: BTreeMap<u32, u32> = BTreeMap::new();
-        let mut taken: Vec<(Pattern, u32)> = Vec::new();
-        for (group, times) in chosen {
-            let pattern = draft.groups[group].0.clone();
-            rest.give_back(instance, group, times);
-            for (demand, count) in &pattern.items {
-                *counts.entry(*demand).or_insert(0) += count * times;
+        let mut wanted = Vec::new();
+        for number in 0..parts {
+            self.attempts += 1;
+            let before = rest.supplies.clone();
+            let Some(chosen) = self.choose(instance, &rest, values) else { break };
+            let mut part = Part::default();
+            for (group, times) in chosen {
+                part.taken.push((rest.groups[group].0.clone(), times));
+                rest.give_back(instance, group, times);
             }
-            taken.push((pattern, times));
+            // What each part may use is what it gave back; one has what wasn't used before as well.
+            let unused = if number == 0 { draft.supplies.clone() } else { vec![0; before.len()] };
+            part.supplies =
+                rest.supplies.iter().zip(before).map(|(now, then)| now - then).collect();
+            part.supplies.iter_mut().zip(unused).for_each(|(own, unused)| *own += unused);
+            part.counts(if number == 0 { &draft.left } else { &[] });
+            wanted.push(part);
         }
-        // What had no place may find one.
-        for (demand, left) in (0..).zip(&draft.left) {
-            if *left > 0 {
-                *counts.entry(demand).or_insert(0) += left;
-            }
-        }
-        let mut bins: BTreeSet<u32> = self.bins.iter().copied().collect();
-        bins.extend(taken.iter().map(|(pattern, _)| pattern.bin));
-        bins.extend(counts.keys().filter_map(|demand| self.single[*demand as usize]));
-        let bins: Vec<u32> = bins.into_iter().collect();
-        let part = instance.part(&counts, &bins, &rest.supplies);
-        let numbers: Vec<u32> = counts.keys().copied().collect();
-        let Some(better) = solve(instance, &part, &numbers, &taken, values) else { return false };
-        for (pattern, times) in &better.groups {
-            let items =
-                pattern.items.iter().map(|(demand, count)| (numbers[*demand as usize], *count));
-            let bin = whole_bin(instance, &part, pattern.bin);
-            let Some(bin) = bin else { return false };
-            let pattern = Pattern { bin, items: items.collect() };
-            if rest.buy(instance, &pattern, *times) < *times {
-                return false;
+        let solved = parallel::map(&wanted, |part| self.solve(instance, part, values));
+        for (part, better) in wanted.into_iter().zip(solved) {
+            for (pattern, times) in better.unwrap_or(part.taken) {
+                let _bought = rest.buy(instance, &pattern, times);
             }
         }
         rest.tidy();
@@ -103,6 +97,61 @@ impl Ruin {
             return true;
         }
         false
+    }
+
+    /// Patterns for a part that are better than what was taken apart.
+    fn solve(
+        &self,
+        instance: &Instance<'_, '_>,
+        part: &Part,
+        values: &[f64],
+    ) -> Option<Vec<(Pattern, u32)>> {
+        let mut bins: BTreeSet<u32> = self.bins.iter().copied().collect();
+        bins.extend(part.taken.iter().map(|(pattern, _)| pattern.bin));
+        bins.extend(part.counts.keys().filter_map(|demand| self.single[*demand as usize]));
+        let bins: Vec<u32> = bins.into_iter().collect();
+        let inner = instance.part(&part.counts, &bins, &part.supplies);
+        let numbers: Vec<u32> = part.counts.keys().copied().collect();
+        let values: Vec<f64> = numbers.iter().map(|demand| values[*demand as usize]).collect();
+        // The bins of a part are in the order of those of the whole, but for those that hold nothing.
+        let outer: Vec<u32> = bins_of(instance, &bins, &inner);
+        let known = part.taken.iter().filter_map(|(pattern, times)| {
+            let bin = outer.binary_search(&pattern.bin).ok()? as u32;
+            let place = |(demand, count): &(u32, u32)| {
+                Some((numbers.binary_search(demand).ok()? as u32, *count))
+            };
+            let items = pattern.items.iter().filter_map(place).collect();
+            Some((Pattern { bin, items }, *times))
+        });
+        let known: Vec<(Pattern, u32)> = known.collect();
+        let mut former = Draft::new(&inner);
+        for (pattern, times) in &known {
+            let _bought = former.buy(&inner, pattern, *times);
+        }
+        let known = known.into_iter().map(|(pattern, _)| pattern);
+        let mut generator = Generator::new(&inner, known, values, OWN, CARE);
+        for _ in 0..ROUNDS {
+            if generator.round() != Round::Improved {
+                break;
+            }
+        }
+        let fractions: Vec<(&Pattern, f64)> = generator
+            .solution()
+            .into_iter()
+            .map(|(column, times)| (&generator.patterns[column], times))
+            .collect();
+        let (values, screens) = (&generator.best.values, &generator.screens);
+        let drafts = ROUND_UP.iter().map(|up| rounded(&inner, &fractions, values, screens, *up));
+        let best = drafts.min_by_key(Draft::rank)?;
+        if best.rank() >= former.rank() {
+            return None;
+        }
+        let outside = |(pattern, times): (Pattern, u32)| {
+            let items = pattern.items.iter();
+            let items = items.map(|(demand, count)| (numbers[*demand as usize], *count)).collect();
+            (Pattern { bin: outer[pattern.bin as usize], items }, times)
+        };
+        Some(best.groups.into_iter().map(outside).collect())
     }
 
     /// Some nodes to take apart: groups of the plan with how many of each.
@@ -162,44 +211,39 @@ impl Ruin {
     }
 }
 
-/// The number that a part's bin has in the whole.
-fn whole_bin(instance: &Instance<'_, '_>, part: &Instance<'_, '_>, bin: u32) -> Option<u32> {
-    let Site::Launch(column) = part.bins[bin as usize].site else { return None };
-    let same = |bin: &super::instance::Bin| matches!(bin.site, Site::Launch(at) if at == column);
-    instance.bins.iter().position(same).map(|at| at as u32)
+/// Nodes that were taken apart.
+#[derive(Debug, Default)]
+struct Part {
+    taken: Vec<(Pattern, u32)>,
+    /// By demand, how many pods.
+    counts: BTreeMap<u32, u32>,
+    /// By supply, how much of it there is.
+    supplies: Vec<i128>,
 }
 
-/// A plan for a part that is better than what was taken apart.
-fn solve(
-    instance: &Instance<'_, '_>,
-    part: &Instance<'_, '_>,
-    numbers: &[u32],
-    taken: &[(Pattern, u32)],
-    values: &[f64],
-) -> Option<Draft> {
-    let values: Vec<f64> = numbers.iter().map(|demand| values[*demand as usize]).collect();
-    let place: BTreeMap<u32, u32> = numbers.iter().copied().zip(0..).collect();
-    let known = taken.iter().filter_map(|(pattern, _)| {
-        let items =
-            pattern.items.iter().filter_map(|(demand, count)| Some((*place.get(demand)?, *count)));
-        let site = &instance.bins[pattern.bin as usize].site;
-        let Site::Launch(column) = site else { return None };
-        let same =
-            |bin: &super::instance::Bin| matches!(bin.site, Site::Launch(at) if at == *column);
-        let bin = part.bins.iter().position(same)? as u32;
-        Some(Pattern { bin, items: items.collect() })
-    });
-    let mut generator = Generator::new(part, known, values, OWN, CARE);
-    for _ in 0..ROUNDS {
-        if generator.round() != Round::Improved {
-            break;
+impl Part {
+    /// Counts the pods of what was taken apart, and those that have no place and may find one.
+    fn counts(&mut self, left: &[u32]) {
+        for (pattern, times) in &self.taken {
+            for (demand, count) in &pattern.items {
+                *self.counts.entry(*demand).or_insert(0) += count * times;
+            }
+        }
+        for (demand, left) in (0..).zip(left).filter(|(_, left)| **left > 0) {
+            *self.counts.entry(demand).or_insert(0) += left;
         }
     }
-    let fractions = generator.solution();
-    let fractions: Vec<(&Pattern, f64)> =
-        fractions.into_iter().map(|(column, times)| (&generator.patterns[column], times)).collect();
-    let tries = [2.0, 0.9, 0.7, 0.5];
-    let (values, screens) = (&generator.best.values, &generator.screens);
-    let drafts = tries.iter().map(|up| rounded(part, &fractions, values, screens, *up));
-    drafts.min_by_key(Draft::rank)
+}
+
+/// For each bin of a part, its number in the whole; `bins`: those that it was made of, ascending.
+fn bins_of(instance: &Instance<'_, '_>, bins: &[u32], part: &Instance<'_, '_>) -> Vec<u32> {
+    let column = |site: &Site| match site {
+        Site::Launch(column) => Some(*column),
+        Site::Running(_) => None,
+    };
+    let mut from = bins.iter();
+    let mut number = |site: &Site| {
+        from.find(|bin| column(&instance.bins[**bin as usize].site) == column(site)).copied()
+    };
+    part.bins.iter().filter_map(|bin| number(&bin.site)).collect()
 }

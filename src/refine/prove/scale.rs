@@ -18,6 +18,7 @@
 use super::super::knapsack::Sack;
 use super::Proof;
 use super::search::{Unproved, attempt};
+use crate::parallel;
 
 /// One unit of value as an integer.
 const ONE: f64 = (1_u64 << 40) as f64;
@@ -25,6 +26,10 @@ const ONE: f64 = (1_u64 << 40) as f64;
 const STEPS_DOWN: [f64; 6] = [0.0, 1e-9, 1e-7, 1e-6, 1e-5, 1e-4];
 /// What it is lowered by where a proof takes too long: with something to spare it is found much sooner.
 const EASIER: [f64; 8] = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 2e-2, 5e-2];
+/// How many kinds are proved at a time.
+const FEW: usize = 32;
+/// Items that are looked at for a proof at most, each as often as there are steps.
+const LOOKS: u32 = 20_000_000;
 /// Steps of the first search of a kind; the next has all.
 const FIRST: u32 = 500;
 
@@ -44,8 +49,8 @@ pub(in super::super) fn scale(kinds: &[Kind<'_>], steps: u32) -> f64 {
     };
     let mut upper = f64::INFINITY;
     let mut lower = Vec::with_capacity(kinds.len());
-    for kind in kinds {
-        let (relaxed, filled) = kind.sack.estimate(kind.values, None);
+    let estimates = parallel::map(kinds, |kind| kind.sack.estimate(kind.values, None));
+    for (kind, (relaxed, filled)) in kinds.iter().zip(estimates) {
         upper = upper.min(ratio(kind, filled.value));
         lower.push((ratio(kind, relaxed.ceiling), 0));
     }
@@ -86,10 +91,13 @@ pub(in super::super) struct Certified {
 pub(in super::super) fn certify(kinds: &[Kind<'_>], factor: f64, steps: u32) -> Option<Certified> {
     let mut factor = factor;
     let mut proofs = Vec::with_capacity(kinds.len());
-    for kind in kinds {
-        let (lower, proof) = certify_one(kind, factor, steps)?;
-        factor = lower;
-        proofs.push(proof);
+    // A few at a time: what one of them has to claim less makes the next ones easier.
+    for few in kinds.chunks(FEW) {
+        for proved in parallel::map(few, |kind| certify_one(kind, factor, steps)) {
+            let (lower, proof) = proved?;
+            factor = factor.min(lower);
+            proofs.push(proof);
+        }
     }
     let values = kinds.iter().map(|kind| whole_values(kind, factor)).collect();
     Some(Certified {
@@ -104,6 +112,7 @@ pub(in super::super) fn certify(kinds: &[Kind<'_>], factor: f64, steps: u32) -> 
 
 fn certify_one(kind: &Kind<'_>, factor: f64, steps: u32) -> Option<(f64, Proof)> {
     let limit = whole_limit(kind);
+    let steps = steps.min(LOOKS / kind.sack.len().max(1) as u32);
     let attempt = |factor: f64, steps: u32| {
         (factor, attempt(kind.sack, &whole_values(kind, factor), limit, steps))
     };
