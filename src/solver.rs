@@ -4,7 +4,7 @@ use crate::compile::Compiled;
 use crate::error::{Error, InvalidInput};
 use crate::model::{Price, Problem};
 use crate::pack::{self, Context};
-use crate::plan::LaunchPlan;
+use crate::plan::{Ended, LaunchPlan, Proof};
 use crate::refine;
 use std::fmt;
 use std::sync::Arc;
@@ -39,7 +39,8 @@ pub enum Effort {
     /// The price-aware packer, and then column generation: a bound and a plan that come to meet each
     /// other, until nothing is left to try, the limits are reached, or [`Options::stop`] says so.
     ///
-    /// The plan is never dearer than that of [`Effort::Greedy`].
+    /// The plan is never dearer than that of [`Effort::Greedy`]; [`LaunchPlan::ended`] says what ended the
+    /// search.
     Refine(Limits),
 }
 
@@ -216,10 +217,15 @@ impl<'p> Solver<'p> {
             Effort::Refine(limits) => {
                 let mut packed = pack::packed(&context);
                 let stop = || options.stop.now();
-                let mut work =
-                    refine::Work { rounds: limits.rounds, attempts: limits.attempts, stop: &stop };
+                let mut work = refine::Work::new(limits.rounds, limits.attempts, &stop);
                 let proved = refine::refine(&context, &mut packed, &mut work);
-                pack::assemble(&context, &packed, proved)
+                let plan = pack::assemble(&context, &packed, proved);
+                // Of a plan that is proved the cheapest nothing was left to try, whatever ended it.
+                let ended = match plan.cost().proof {
+                    Proof::Optimal => Ended::Done,
+                    Proof::Within | Proof::None => work.ended(),
+                };
+                LaunchPlan { ended: Some(ended), ..plan }
             }
         };
         let launched: usize = plan.launches().iter().map(|launch| launch.pods().len()).sum();

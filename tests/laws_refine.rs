@@ -9,6 +9,7 @@ mod order;
 mod random;
 
 use oracle::{Oracle, nanos};
+use plimsoll::plan::{Ended, Proof};
 use plimsoll::{
     Effort, LaunchPlan, Limits, Options, PreferencePolicy, Price, Problem, Stop, provision, verify,
 };
@@ -109,16 +110,22 @@ proptest! {
     #[test]
     fn the_same_limits_give_the_same_plan(problem in company::problem(), turn in 0..3_usize) {
         let options = refining(PreferencePolicy::Respect);
-        let plan = planned(&problem, &options)?.to_json();
-        let other = planned(&order::reordered(&problem, turn), &options)?.to_json();
-        prop_assert_eq!(plan, other, "{}", problem);
+        let plan = planned(&problem, &options)?;
+        let other = planned(&order::reordered(&problem, turn), &options)?;
+        prop_assert_eq!(plan.to_json(), other.to_json(), "{}", problem);
+        prop_assert_eq!(plan.ended(), other.ended(), "{}", problem);
+        prop_assert!(plan.ended().is_some());
     }
 
     #[test]
     fn a_stop_at_once_leaves_a_plan(problem in random::problem()) {
         let mut options = refining(PreferencePolicy::Ignore);
         options.stop = Stop::when(|| true);
-        let stopped = outcome(&planned(&problem, &options)?);
+        let plan = planned(&problem, &options)?;
+        let ended =
+            if plan.cost().proof == Proof::Optimal { Ended::Done } else { Ended::Stopped };
+        prop_assert_eq!(plan.ended(), Some(ended), "{}", problem);
+        let stopped = outcome(&plan);
         let greedy = outcome(&planned(&problem, &greedy(PreferencePolicy::Ignore))?);
         prop_assert!(stopped <= greedy, "{:?} after {:?}\n{}", stopped, greedy, problem);
     }

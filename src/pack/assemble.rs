@@ -65,6 +65,7 @@ pub(crate) fn assemble<'p>(
         stats: stats(context, state, &chosen, &launches),
         launches,
         certificate,
+        ended: None,
     }
 }
 
