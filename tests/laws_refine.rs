@@ -7,6 +7,7 @@
 mod oracle;
 mod order;
 mod random;
+mod scaled;
 
 use oracle::{Oracle, nanos};
 use plimsoll::plan::{Ended, Proof};
@@ -115,6 +116,51 @@ proptest! {
         prop_assert_eq!(plan.to_json(), other.to_json(), "{}", problem);
         prop_assert_eq!(plan.ended(), other.ended(), "{}", problem);
         prop_assert!(plan.ended().is_some());
+    }
+
+    /// A copy of a type, under another name, is worth nothing.
+    #[test]
+    fn a_type_twice_changes_neither_cost_nor_bound(
+        problem in company::problem(),
+        which in 0..4_usize,
+        first in any::<bool>(),
+    ) {
+        let problem = scaled::without_min_values(&problem);
+        let more = scaled::with_copy(&problem, which, if first { "copy" } else { "zcopy" });
+        for preferences in [PreferencePolicy::Respect, PreferencePolicy::Ignore] {
+            for options in [greedy(preferences), refining(preferences)] {
+                let (one, other) = (planned(&problem, &options)?, planned(&more, &options)?);
+                prop_assert_eq!(outcome(&one), outcome(&other), "{}", &problem);
+                prop_assert_eq!(one.cost(), other.cost(), "{}", &problem);
+            }
+        }
+    }
+
+    /// The unit of prices means nothing.
+    #[test]
+    fn prices_in_another_unit_are_all_that_changes(problem in company::problem(), times in 2..=7_u32) {
+        let dearer = scaled::prices(&problem, times);
+        let options = refining(PreferencePolicy::Ignore);
+        let (one, other) = (planned(&problem, &options)?, planned(&dearer, &options)?);
+        let in_unit = |price: Price| price.nanos() * i128::from(times);
+        prop_assert_eq!(in_unit(one.cost().total), other.cost().total.nanos(), "{}", &problem);
+        prop_assert_eq!(in_unit(one.cost().lower_bound), other.cost().lower_bound.nanos(), "{}", &problem);
+    }
+
+    /// Nor does the unit of resources. What pods are worth is rounded, so of packings that cost the same
+    /// another may be found, and a bound may be a step of prices off.
+    #[test]
+    fn resources_in_another_unit_cost_as_much(problem in company::problem(), times in 2..=7_u64) {
+        let finer = scaled::resources(&problem, times);
+        for preferences in [PreferencePolicy::Respect, PreferencePolicy::Ignore] {
+            for options in [greedy(preferences), refining(preferences)] {
+                let (one, other) = (planned(&problem, &options)?, planned(&finer, &options)?);
+                prop_assert_eq!(outcome(&one), outcome(&other), "{}", &problem);
+                let bounds = [one, other].map(|plan| plan.cost().lower_bound.nanos());
+                let off = (bounds[0] - bounds[1]).abs();
+                prop_assert!(off <= scaled::step(&problem), "{:?}\n{}", bounds, &problem);
+            }
+        }
     }
 
     #[test]
