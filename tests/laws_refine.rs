@@ -118,6 +118,23 @@ proptest! {
         prop_assert!(plan.ended().is_some());
     }
 
+    /// Whatever runs of static pools, the bound is proved and no lower than the cheap one.
+    #[test]
+    fn static_pools_have_bounds(problem in random::problem(), replicas in 1..=3_u32, fee in 0..2_i128) {
+        let mut problem = problem;
+        let pool = json!({ "name": "standing", "replicas": replicas });
+        problem["nodePools"].as_array_mut().unwrap().push(pool);
+        let plans = [greedy, refining].map(|of| {
+            let mut options = of(PreferencePolicy::Respect);
+            options.objective.node_fee = Price::from_nanos(fee * 1_000_000);
+            planned(&problem, &options)
+        });
+        let [greedy, refined] = plans;
+        let (greedy, refined) = (greedy?.cost(), refined?.cost());
+        prop_assert!(greedy.lower_bound <= refined.lower_bound, "{}", problem);
+        prop_assert!(refined.total <= greedy.total, "{}", problem);
+    }
+
     /// A copy of a type, under another name, is worth nothing.
     #[test]
     fn a_type_twice_changes_neither_cost_nor_bound(

@@ -57,6 +57,7 @@ use instance::Instance;
 use round::Draft;
 use ruin::Ruin;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How many demands have rows of their own, stage by stage.
@@ -166,7 +167,8 @@ fn improve(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &mut Work<'
     let claims = Claims::of(context, packed);
     let outer = Context { compiled: &claims.compiled, ..*context };
     let running: Vec<NodeId> = outer.compiled.nodes.ids().collect();
-    let whole = Instance::new(&outer, claims.demands(), &running, &State::new(outer.compiled));
+    let start = State::new(outer.compiled);
+    let whole = Instance::new(&outer, claims.demands(), &running, &claims.fixed, &start);
     let mut bound = started(&whole, &running, []);
     let compiled = packed.compiled(context.compiled);
     let inner = Context { compiled, ..*context };
@@ -175,7 +177,7 @@ fn improve(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &mut Work<'
     for weight in weights.into_iter().rev() {
         let movable = Movable::of(compiled, &packed.state, weight);
         let rest = movable.rest(compiled, &packed.state);
-        let instance = Instance::new(&inner, movable.demands.clone(), &[], &rest);
+        let instance = Instance::new(&inner, movable.demands.clone(), &[], &BTreeMap::new(), &rest);
         let known = convert::patterns(&instance, &movable, &packed.state);
         plans.push(Plan { movable, instance, known });
     }
@@ -205,15 +207,9 @@ fn improve(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &mut Work<'
             state = better;
         }
     }
-    // Beside what static pools launch, which may hold anything, nothing more is claimed.
-    let fixed = context.compiled.pools.values().any(|pool| pool.fixed.is_some_and(|n| n > 0));
-    let proved = if fixed {
-        None
-    } else {
-        certify::certified(context.compiled, &claims, &whole, &bound.best)
-    };
+    let proved = certify::certified(context.compiled, &claims, &whole, &bound.best);
     packed.state = state;
-    if fixed || work.stopped() {
+    if work.stopped() {
         return Refined { proved, cheaper: None };
     }
     let exhaustion = Exhaustion::of(context, &claims, packed);
