@@ -3,7 +3,9 @@
 //! A problem's name says its pods, its classes of pods and its instance types. `compiled` is
 //! `Solver::provision` on a solver that exists; `whole` is `Solver::new` and that. Before a problem is
 //! timed, its plan and the baseline's (first fit decreasing, blind to prices) are checked by `verify`
-//! and their quality is printed. `refine` does the same for column generation within few rounds.
+//! and their quality is printed. `refine` does the same for column generation within few rounds; before it
+//! is timed, cost, gap and time are printed for more and more rounds, until nothing is left to try: how
+//! plan and bound come to meet each other.
 //!
 //!     cargo bench --bench plan                    all, some minutes
 //!     cargo bench --bench plan -- 1m-300-1345     those whose name has this
@@ -19,10 +21,11 @@
 )]
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};
+use plimsoll::plan::Ended;
 use plimsoll::{Effort, LaunchPlan, Limits, Options, Price, Problem, Solver, verify};
 use plimsoll_testdata::{BENCH_PROBLEMS, problem};
 use std::cell::OnceCell;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn plans(criterion: &mut Criterion) {
     let test = std::env::args().any(|argument| argument == "--test");
@@ -101,19 +104,44 @@ fn refined(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("whole", name), |bencher| {
             let problem = prepared.get_or_init(|| {
                 let problem = prepare(name);
-                let plan =
-                    plimsoll::provision(&problem, &options).expect("the problem is supported");
-                if let Err(violations) = verify(&problem, &plan) {
-                    panic!("{name} refined breaks rules\n{violations}");
-                }
-                let (cost, nodes) = (dollars(plan.cost().total), plan.launches().len());
-                eprintln!("{name} refined: ${cost:.2}/h on {nodes} nodes, gap {:.2}%", gap(&plan));
+                progress(name, &problem);
                 problem
             });
             bencher.iter(|| plimsoll::provision(problem, &options));
         });
     }
     group.finish();
+}
+
+/// Prints what refinement comes to with more and more work, and what each of these plans took as a whole.
+fn progress(name: &str, problem: &Problem) {
+    let solver = Solver::new(problem).expect("the problem is supported");
+    let all = [25, 100, 400, 1_600, u64::MAX];
+    // Once, untimed, the first of them says enough.
+    let few = std::env::args().any(|argument| argument == "--test");
+    for rounds in all.into_iter().take(if few { 1 } else { all.len() }) {
+        let mut limits = Limits::default();
+        (limits.rounds, limits.attempts) = (rounds, rounds);
+        let mut options = Options::default();
+        options.effort = Effort::Refine(limits);
+        let start = Instant::now();
+        let plan = solver.provision(&options).expect("the library keeps its invariants");
+        let seconds = start.elapsed().as_secs_f64();
+        if let Err(violations) = verify(problem, &plan) {
+            panic!("{name} refined breaks rules\n{violations}");
+        }
+        let ended = plan.ended().expect("it was refined");
+        eprintln!(
+            "{name} refined until {ended}, {}: ${:.4}/h on {} nodes, gap {:.2}%, {seconds:.2} s",
+            if rounds == u64::MAX { "all it wants".into() } else { format!("{rounds} of each") },
+            dollars(plan.cost().total),
+            plan.launches().len(),
+            gap(&plan),
+        );
+        if ended == Ended::Done {
+            break;
+        }
+    }
 }
 
 criterion_group!(benches, plans, refined);

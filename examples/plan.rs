@@ -156,6 +156,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
             .map_err(|error| Failure { message: error.to_string(), code: 1 })?;
         document["stats"]["solveSeconds"] = seconds.into();
         println!("{document}");
+        if let Some(ended) = plan.ended() {
+            eprintln!("refined until {ended}");
+        }
         eprintln!("verified: the plan breaks no rule");
     } else {
         println!("{plan}");

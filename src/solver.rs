@@ -4,7 +4,7 @@ use crate::compile::Compiled;
 use crate::error::{Error, InvalidInput};
 use crate::model::{Price, Problem};
 use crate::pack::{self, Context};
-use crate::plan::LaunchPlan;
+use crate::plan::{Ended, LaunchPlan, Proof};
 use crate::refine;
 use std::fmt;
 use std::sync::Arc;
@@ -39,7 +39,8 @@ pub enum Effort {
     /// The price-aware packer, and then column generation: a bound and a plan that come to meet each
     /// other, until nothing is left to try, the limits are reached, or [`Options::stop`] says so.
     ///
-    /// The plan is never dearer than that of [`Effort::Greedy`].
+    /// The plan is never dearer than that of [`Effort::Greedy`], by what is minimised; [`LaunchPlan::ended`] says what ended the
+    /// search.
     Refine(Limits),
 }
 
@@ -96,12 +97,37 @@ impl fmt::Debug for Stop {
     }
 }
 
-/// What is minimised: the launches' prices, plus a fee for each node.
+/// What is minimised: the launches' prices, plus a fee for each node, plus the risk of interruptions.
+///
+/// # Examples
+/// ```
+/// use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+///
+/// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+///     .with_offering(Offering::new("eu-1a", "on-demand", "0.1008".parse()?))
+///     // One interruption in twenty hours.
+///     .with_offering(Offering::new("eu-1a", "spot", "0.06".parse()?).with_interruption_rate(50_000_000));
+/// let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+/// let problem =
+///     Problem::builder().pod(web).instance_type(large).node_pool(NodePool::new("default")).build()?;
+/// let mut options = Options::default();
+/// assert_eq!(provision(&problem, &options)?.cost().total.to_string(), "0.06");
+/// options.objective.interruption = "1".parse()?;
+/// assert_eq!(provision(&problem, &options)?.cost().total.to_string(), "0.1008");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Objective {
     /// A fee per node and hour.
     pub node_fee: Price,
+    /// What an expected interruption counts for. Offerings are compared by their price plus their
+    /// interruption rate times this; one of which no rate is known isn't interrupted.
+    ///
+    /// A plan's cost is what is paid: prices and fees. Its lower bound is of these too, with the risk left
+    /// out, and thus a bound for every plan, but not as close to a plan that pays for safety; refinement
+    /// improves the plan then, and leaves the bound as it is.
+    pub interruption: Price,
 }
 
 /// What preferences count for: preferred affinity of nodes and pods, spread constraints that may be
@@ -170,7 +196,7 @@ impl<'p> Solver<'p> {
     /// A problem beyond a stated limit of this version: more offers, open labels or kinds of rules than
     /// there is memory for ([`Error::is_unsupported`]).
     pub fn new(problem: &'p Problem) -> Result<Self, Error> {
-        Ok(Self { compiled: Compiled::new(problem)? })
+        Ok(Self { compiled: Compiled::new(problem, Price::ZERO)? })
     }
 
     /// A plan for the pending pods.
@@ -178,16 +204,18 @@ impl<'p> Solver<'p> {
     /// The same problem, with its parts given in any order, and the same options give the same plan.
     ///
     /// # Errors
-    /// A fee or a price of preferences that is below zero or more than [`Price::MAX_UNIT`]
-    /// ([`Error::is_invalid_input`]), or a fault of the library itself ([`Error::is_internal`]).
+    /// A fee, or a price of interruptions or preferences, that is below zero or more than
+    /// [`Price::MAX_UNIT`] ([`Error::is_invalid_input`]), or a fault of the library itself ([`Error::is_internal`]).
     pub fn provision(&self, options: &Options) -> Result<LaunchPlan, Error> {
         let fee = options.objective.node_fee;
         let wish_price = match options.preferences {
             PreferencePolicy::Priced(price) => Some(price),
             PreferencePolicy::Respect | PreferencePolicy::Ignore => None,
         };
+        let interruption = options.objective.interruption;
         let prices = [
             ("options.objective.nodeFee", fee),
+            ("options.objective.interruption", interruption),
             ("options.preferences.priced", wish_price.unwrap_or(Price::ZERO)),
         ];
         let faults: Vec<InvalidInput> = prices
@@ -201,8 +229,16 @@ impl<'p> Solver<'p> {
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
         }
+        let types = self.compiled.problem.instance_types.iter();
+        let mut offerings = types.flat_map(|kind| &kind.offerings);
+        // What interruptions count for is in what offers cost, so these are compiled anew.
+        let weighed = match offerings.any(|one| one.weighed(interruption) != one.price) {
+            true => Some(Compiled::new(self.compiled.problem, interruption)?),
+            false => None,
+        };
         let context = Context {
-            compiled: &self.compiled,
+            compiled: weighed.as_ref().unwrap_or(&self.compiled),
+            listed: &self.compiled,
             fee: i64::try_from(fee.nanos()).unwrap_or(i64::MAX),
             lenient: options.min_values == MinValuesPolicy::BestEffort,
             wishful: options.preferences != PreferencePolicy::Ignore,
@@ -216,10 +252,17 @@ impl<'p> Solver<'p> {
             Effort::Refine(limits) => {
                 let mut packed = pack::packed(&context);
                 let stop = || options.stop.now();
-                let mut work =
-                    refine::Work { rounds: limits.rounds, attempts: limits.attempts, stop: &stop };
+                let mut work = refine::Work::new(limits.rounds, limits.attempts, &stop);
                 let proved = refine::refine(&context, &mut packed, &mut work);
-                pack::assemble(&context, &packed, proved)
+                // A bound with the risk in it is none of what is paid.
+                let proved = proved.filter(|_| weighed.is_none());
+                let plan = pack::assemble(&context, &packed, proved);
+                // Of a plan that is proved the cheapest nothing was left to try, whatever ended it.
+                let ended = match plan.cost().proof {
+                    Proof::Optimal => Ended::Done,
+                    Proof::Within | Proof::None => work.ended(),
+                };
+                LaunchPlan { ended: Some(ended), ..plan }
             }
         };
         let launched: usize = plan.launches().iter().map(|launch| launch.pods().len()).sum();

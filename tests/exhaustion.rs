@@ -73,3 +73,35 @@ fn a_billionth_more_is_refused() {
     };
     assert!(violations.iter().any(is_found_out), "{violations}");
 }
+
+/// A pod that needs company which only a bound pod is can be where that one is and nowhere else; who
+/// checks that knows it, whatever kind of pod it is that is bound.
+#[test]
+fn company_of_bound_pods_is_in_the_bound() {
+    let pod = |name: &str, cpu: &str| json!({ "name": name, "labels": { "app": name }, "requests": { "cpu": cpu } });
+    let (mut bound, mut guest, mut other) = (pod("web", "0"), pod("web", "100m"), pod("db", "3"));
+    (bound["name"], bound["nodeName"]) = (json!("bound"), json!("running"));
+    (guest["name"], other["replicas"]) = (json!("guest"), json!(2));
+    let near = json!({
+        "topologyKey": "kubernetes.io/hostname",
+        "labelSelector": { "matchLabels": { "app": "web" } },
+    });
+    guest["affinity"] =
+        json!({ "podAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": [near] } });
+    let problem = json!({
+        "pods": [bound, guest, other],
+        "instanceTypes": [{
+            "name": "t",
+            "capacity": { "cpu": "4", "memory": "16Gi", "pods": "10" },
+            "offerings": [{ "zone": "a", "capacityType": "on-demand", "price": 0.1 }],
+        }],
+        "nodePools": [{ "name": "main" }],
+        "nodes": [{ "name": "running", "allocatable": { "cpu": "3", "memory": "16Gi", "pods": "10" } }],
+    });
+    let problem = Problem::from_json(&problem.to_string()).unwrap();
+    let plan = refined(&problem);
+    // One of the two could be on the running node but for the guest.
+    assert_eq!(plan.cost().total, "0.2".parse().unwrap());
+    assert_eq!(plan.cost().proof, Proof::Optimal);
+    assert_eq!(verify(&problem, &plan).unwrap().lower_bound(), "0.2".parse().unwrap());
+}

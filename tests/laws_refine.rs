@@ -7,8 +7,10 @@
 mod oracle;
 mod order;
 mod random;
+mod scaled;
 
 use oracle::{Oracle, nanos};
+use plimsoll::plan::{Ended, Proof};
 use plimsoll::{
     Effort, LaunchPlan, Limits, Options, PreferencePolicy, Price, Problem, Stop, provision, verify,
 };
@@ -109,16 +111,84 @@ proptest! {
     #[test]
     fn the_same_limits_give_the_same_plan(problem in company::problem(), turn in 0..3_usize) {
         let options = refining(PreferencePolicy::Respect);
-        let plan = planned(&problem, &options)?.to_json();
-        let other = planned(&order::reordered(&problem, turn), &options)?.to_json();
-        prop_assert_eq!(plan, other, "{}", problem);
+        let plan = planned(&problem, &options)?;
+        let other = planned(&order::reordered(&problem, turn), &options)?;
+        prop_assert_eq!(plan.to_json(), other.to_json(), "{}", problem);
+        prop_assert_eq!(plan.ended(), other.ended(), "{}", problem);
+        prop_assert!(plan.ended().is_some());
+    }
+
+    /// Whatever runs of static pools, the bound is proved and no lower than the cheap one.
+    #[test]
+    fn static_pools_have_bounds(problem in random::problem(), replicas in 1..=3_u32, fee in 0..2_i128) {
+        let mut problem = problem;
+        let pool = json!({ "name": "standing", "replicas": replicas });
+        problem["nodePools"].as_array_mut().unwrap().push(pool);
+        let plans = [greedy, refining].map(|of| {
+            let mut options = of(PreferencePolicy::Respect);
+            options.objective.node_fee = Price::from_nanos(fee * 1_000_000);
+            planned(&problem, &options)
+        });
+        let [greedy, refined] = plans;
+        let (greedy, refined) = (greedy?.cost(), refined?.cost());
+        prop_assert!(greedy.lower_bound <= refined.lower_bound, "{}", problem);
+        prop_assert!(refined.total <= greedy.total, "{}", problem);
+    }
+
+    /// A copy of a type, under another name, is worth nothing.
+    #[test]
+    fn a_type_twice_changes_neither_cost_nor_bound(
+        problem in company::problem(),
+        which in 0..4_usize,
+        first in any::<bool>(),
+    ) {
+        let problem = scaled::without_min_values(&problem);
+        let more = scaled::with_copy(&problem, which, if first { "copy" } else { "zcopy" });
+        for preferences in [PreferencePolicy::Respect, PreferencePolicy::Ignore] {
+            for options in [greedy(preferences), refining(preferences)] {
+                let (one, other) = (planned(&problem, &options)?, planned(&more, &options)?);
+                prop_assert_eq!(outcome(&one), outcome(&other), "{}", &problem);
+                prop_assert_eq!(one.cost(), other.cost(), "{}", &problem);
+            }
+        }
+    }
+
+    /// The unit of prices means nothing.
+    #[test]
+    fn prices_in_another_unit_are_all_that_changes(problem in company::problem(), times in 2..=7_u32) {
+        let dearer = scaled::prices(&problem, times);
+        let options = refining(PreferencePolicy::Ignore);
+        let (one, other) = (planned(&problem, &options)?, planned(&dearer, &options)?);
+        let in_unit = |price: Price| price.nanos() * i128::from(times);
+        prop_assert_eq!(in_unit(one.cost().total), other.cost().total.nanos(), "{}", &problem);
+        prop_assert_eq!(in_unit(one.cost().lower_bound), other.cost().lower_bound.nanos(), "{}", &problem);
+    }
+
+    /// Nor does the unit of resources. What pods are worth is rounded, so of packings that cost the same
+    /// another may be found, and a bound may be a step of prices off.
+    #[test]
+    fn resources_in_another_unit_cost_as_much(problem in company::problem(), times in 2..=7_u64) {
+        let finer = scaled::resources(&problem, times);
+        for preferences in [PreferencePolicy::Respect, PreferencePolicy::Ignore] {
+            for options in [greedy(preferences), refining(preferences)] {
+                let (one, other) = (planned(&problem, &options)?, planned(&finer, &options)?);
+                prop_assert_eq!(outcome(&one), outcome(&other), "{}", &problem);
+                let bounds = [one, other].map(|plan| plan.cost().lower_bound.nanos());
+                let off = (bounds[0] - bounds[1]).abs();
+                prop_assert!(off <= scaled::step(&problem), "{:?}\n{}", bounds, &problem);
+            }
+        }
     }
 
     #[test]
     fn a_stop_at_once_leaves_a_plan(problem in random::problem()) {
         let mut options = refining(PreferencePolicy::Ignore);
         options.stop = Stop::when(|| true);
-        let stopped = outcome(&planned(&problem, &options)?);
+        let plan = planned(&problem, &options)?;
+        let ended =
+            if plan.cost().proof == Proof::Optimal { Ended::Done } else { Ended::Stopped };
+        prop_assert_eq!(plan.ended(), Some(ended), "{}", problem);
+        let stopped = outcome(&plan);
         let greedy = outcome(&planned(&problem, &greedy(PreferencePolicy::Ignore))?);
         prop_assert!(stopped <= greedy, "{:?} after {:?}\n{}", stopped, greedy, problem);
     }

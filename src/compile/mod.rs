@@ -49,7 +49,7 @@ pub(crate) use topology::{NO_DOMAIN, Near, Over, Spread, Term, Topology};
 pub(crate) use wish::Wishes;
 
 use crate::error::Error;
-use crate::model::{Placeholder, Pod, Problem};
+use crate::model::{Placeholder, Pod, Price, Problem};
 use kind::{ReadLabels, kinds, shared_volumes, volume_slots};
 use label::LabelTable;
 use offer::Market;
@@ -202,11 +202,11 @@ pub(crate) type SharedVolume = (usize, VolumeKey);
 const MAX_BITS: usize = 1 << 33;
 
 impl<'p> Compiled<'p> {
-    /// Makes a problem dense.
+    /// Makes a problem dense; each expected interruption of a node adds so much to what offers cost.
     ///
     /// # Errors
     /// A problem with more kinds of things than there is memory for.
-    pub(crate) fn new(problem: &'p Problem) -> Result<Self, Error> {
+    pub(crate) fn new(problem: &'p Problem, interruption: Price) -> Result<Self, Error> {
         let daemons = &problem.daemon_sets;
         let pending = problem.pods.iter().filter(|pod| pod.node_name.is_none());
         let drivers = problem.nodes.iter().flat_map(|node| node.volume_limits.keys().cloned());
@@ -235,7 +235,7 @@ impl<'p> Compiled<'p> {
         let mut table =
             LabelTable::new(&rules, flexible_keys.iter().cloned(), topology_keys.iter().cloned());
         let Market { mut pools, mut offers, reservations, declared } =
-            Market::of(problem, &mut table).map_err(Error::unsupported)?;
+            Market::of(problem, interruption, &mut table).map_err(Error::unsupported)?;
         let mut nodes = node::running(problem, &dims, &ports, &shared);
         nodes.values().for_each(|node| node::push_labels(&mut table, problem, node));
         let sites = offers.len() + nodes.len();

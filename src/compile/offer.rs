@@ -10,7 +10,8 @@ use super::resource::{Limit, limits};
 use super::rule::NODE_NAME;
 use crate::error::InvalidInput;
 use crate::model::{
-    InstanceType, NodePool, Offering, Problem, Requirement, Requirements, ValueSet, well_known,
+    InstanceType, NodePool, Offering, Price, Problem, Requirement, Requirements, ValueSet,
+    well_known,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ pub(crate) struct Offer {
     pub(crate) instance: usize,
     /// The index of the offering in the type.
     pub(crate) offering: usize,
-    /// Price per hour in billionths.
+    /// Price per hour in billionths, expected interruptions counted.
     pub(crate) price: i64,
     pub(crate) reservation: Option<ReservationId>,
     /// Whether it can be bought now; those that can't are listed for reasons alone.
@@ -125,7 +126,11 @@ impl Market {
     ///
     /// # Errors
     /// Pools that leave too many labels open.
-    pub(crate) fn of(problem: &Problem, table: &mut LabelTable) -> Result<Self, Vec<InvalidInput>> {
+    pub(crate) fn of(
+        problem: &Problem,
+        interruption: Price,
+        table: &mut LabelTable,
+    ) -> Result<Self, Vec<InvalidInput>> {
         let declared = Declared::of(&problem.instance_types);
         let mut market = Self {
             pools: IdVec::new(),
@@ -162,7 +167,8 @@ impl Market {
                         pool: id,
                         instance: at,
                         offering: number,
-                        price: i64::try_from(offering.price.nanos()).unwrap_or(i64::MAX),
+                        price: i64::try_from(offering.weighed(interruption).nanos())
+                            .unwrap_or(i64::MAX),
                         reservation: offering
                             .reservation
                             .as_ref()

@@ -166,6 +166,16 @@ impl Offering {
         self
     }
 
+    /// What it is compared by where an interruption counts for so much: its price, and what interruptions
+    /// are expected to cost, rounded up; no more than a price may be.
+    pub(crate) fn weighed(&self, interruption: Price) -> Price {
+        let rate = i128::from(self.interruption_rate.unwrap_or(0));
+        let risk = rate.saturating_mul(interruption.nanos());
+        let risk = risk / 1_000_000_000 + i128::from(risk % 1_000_000_000 > 0);
+        let most = self.price.max(Price::MAX_UNIT);
+        Price::from_nanos(self.price.nanos().saturating_add(risk)).min(most)
+    }
+
     /// The zone, the value of the label `topology.kubernetes.io/zone`.
     #[must_use]
     pub fn zone(&self) -> &str {

@@ -65,6 +65,7 @@ pub(crate) fn assemble<'p>(
         stats: stats(context, state, &chosen, &launches),
         launches,
         certificate,
+        ended: None,
     }
 }
 
@@ -168,7 +169,7 @@ fn cost(
     proved: Option<Proved>,
     entries: &mut dyn FnMut(KindId) -> Vec<Arc<str>>,
 ) -> (Cost, Option<Arc<Certificate>>) {
-    let (context, compiled) = (whole, whole.compiled);
+    let (context, compiled) = (whole, whole.listed);
     let prices: i128 = launches.iter().map(|launch| launch.spec.offering.price.nanos()).sum();
     let nodes = i128::try_from(launches.len()).unwrap_or(i128::MAX);
     let fees = i128::from(context.fee).saturating_mul(nodes);

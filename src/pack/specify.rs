@@ -45,12 +45,17 @@ pub(super) fn specify(
         let chosen = offered.chosen;
         let offer = &compiled.offers[chosen];
         let pool = &compiled.problem.node_pools[compiled.pools[offer.pool].index];
-        let common = known.entry(offered).or_insert_with_key(|offered| Common {
-            alternatives: Arc::new(
-                offered.options.iter().map(|option| choice(compiled, *option)).collect(),
-            ),
-            labels: Arc::new(labels(compiled, chosen, &offered.pins)),
-            requirements: Arc::new(requirements(context, offered)),
+        let common = known.entry(offered).or_insert_with_key(|offered| {
+            let options = offered.options.iter();
+            let mut alternatives: Vec<Choice> =
+                options.map(|option| choice(compiled, *option)).collect();
+            // By price alone, whatever interruptions count for.
+            alternatives.sort_unstable();
+            Common {
+                alternatives: Arc::new(alternatives),
+                labels: Arc::new(labels(compiled, chosen, &offered.pins)),
+                requirements: Arc::new(requirements(context, offered)),
+            }
         });
         let spec = LaunchSpec {
             node_pool: pool.name.clone(),

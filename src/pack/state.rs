@@ -34,6 +34,8 @@ pub(crate) enum Place {
 #[derive(Debug)]
 pub(crate) struct Context<'c, 'p> {
     pub(crate) compiled: &'c Compiled<'p>,
+    /// The problem at the prices that are paid, whatever interruptions count for: bounds are of these.
+    pub(crate) listed: &'c Compiled<'p>,
     /// The fee per node and hour, in billionths.
     pub(crate) fee: i64,
     /// Whether pools' `minValues` give way where a pod alone can't meet them.

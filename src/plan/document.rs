@@ -94,6 +94,7 @@ fn read_plan(document: &Value<'_>) -> Result<LaunchPlan, Error> {
         }),
         stats: fields.optional("stats", read_stats).unwrap_or_default(),
         certificate: None,
+        ended: None,
     };
     faults.into_result(&LISTS)?;
     Ok(plan)

@@ -17,8 +17,8 @@ use std::sync::Arc;
 /// What to launch for the pending pods, and at what cost.
 ///
 /// Launches are sorted by node pool, instance type, zone, capacity type, reservation and first pod;
-/// bindings and unschedulable pods by pod. Plans are equal if their documents are: certificates play no
-/// part.
+/// bindings and unschedulable pods by pod. Plans are equal if their documents are: certificates, and what
+/// ended the search, play no part.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct LaunchPlan {
@@ -28,6 +28,7 @@ pub struct LaunchPlan {
     pub(crate) cost: Cost,
     pub(crate) stats: BTreeMap<Arc<str>, u64>,
     pub(crate) certificate: Option<Arc<Certificate>>,
+    pub(crate) ended: Option<Ended>,
 }
 
 /// One node to create. Launches alike but for their pods share one [`LaunchSpec`].
@@ -119,6 +120,38 @@ pub enum Proof {
     None,
 }
 
+/// What put an end to refinement ([`Effort::Refine`](crate::Effort::Refine)).
+///
+/// It says nothing of the plan's cost; [`Proof`] does.
+///
+/// # Examples
+/// ```
+/// use plimsoll::plan::Ended;
+/// use plimsoll::{Effort, InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+///
+/// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+///     .with_offering(Offering::new("eu-1a", "on-demand", "0.1008".parse()?));
+/// let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1500m")])?);
+/// let problem =
+///     Problem::builder().pod(web).instance_type(large).node_pool(NodePool::new("default")).build()?;
+/// let mut options = Options::default();
+/// options.effort = Effort::Refine(Default::default());
+/// assert_eq!(provision(&problem, &options)?.ended(), Some(Ended::Done));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Ended {
+    /// Nothing was left to try: the plan is proved the cheapest, or all stages of refinement are done.
+    Done,
+    /// [`Limits::rounds`](crate::Limits::rounds) were the first to run out.
+    Rounds,
+    /// [`Limits::attempts`](crate::Limits::attempts) were the first to run out.
+    Attempts,
+    /// [`Options::stop`](crate::Options::stop) said so.
+    Stopped,
+}
+
 impl Cost {
     /// How far the total may be from the cheapest: (total − lower bound) / total in millionths,
     /// rounded to the nearest; 0 for a total of 0.
@@ -136,7 +169,8 @@ impl Cost {
 
 impl PartialEq for LaunchPlan {
     fn eq(&self, other: &Self) -> bool {
-        let Self { launches, bindings, unschedulable, cost, stats, certificate: _ } = self;
+        let Self { launches, bindings, unschedulable, cost, stats, certificate: _, ended: _ } =
+            self;
         *launches == other.launches
             && *bindings == other.bindings
             && *unschedulable == other.unschedulable
@@ -183,6 +217,14 @@ impl LaunchPlan {
     /// read from its document, say.
     pub fn with_certificate(self, certificate: Certificate) -> Self {
         Self { certificate: Some(Arc::new(certificate)), ..self }
+    }
+
+    /// What put an end to the search for a better plan, for one that [`provision`](crate::provision()) made
+    /// with [`Effort::Refine`](crate::Effort::Refine); `None` for others, and for a plan that was read from a
+    /// document.
+    #[must_use]
+    pub fn ended(&self) -> Option<Ended> {
+        self.ended
     }
 
     /// How much of the pods' preferences the plan honours, by kind; kinds that no placed pod has, or

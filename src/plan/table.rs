@@ -1,6 +1,6 @@
 //! A plan as a table for people; the same plan gives the same text.
 
-use super::{LaunchPlan, Proof};
+use super::{Ended, LaunchPlan, Proof};
 use crate::model::{CPU, PODS, Price, Quantity};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -24,7 +24,22 @@ impl fmt::Display for LaunchPlan {
             write!(f, "\n{}", self.launch_table())?;
         }
         self.fmt_cost(f)?;
+        if let Some(ended) = self.ended {
+            writeln!(f, "refined until {ended}")?;
+        }
         self.fmt_unschedulable(f)
+    }
+}
+
+impl fmt::Display for Ended {
+    /// What follows "until".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Done => "nothing was left to try",
+            Self::Rounds => "its rounds ran out",
+            Self::Attempts => "its attempts ran out",
+            Self::Stopped => "it was stopped",
+        })
     }
 }
 

@@ -6,13 +6,14 @@
 //! *Idea.* Prices of limits and reservations are rounded first. Then, for each part of the pods that
 //! competes for nodes by itself, the values are scaled and rounded such that for every bin there is a
 //! proof in integers that it holds no more than it costs (`prove`). Running nodes cost nothing: prices of
-//! their resources say what they can hold, and that is subtracted. What results is a
+//! their resources say what they can hold, and that is subtracted; so is what the launches of static pools
+//! can hold, and what these cost in any case is added. What results is a
 //! certificate, which anyone can check against the problem.
 //!
 //! *Cost.* A few searches of each bin.
 
 use super::claim::Claims;
-use super::instance::{Bin, Instance, Prices, Site, Source};
+use super::instance::{Bin, Instance, Prices, Site, Source, Supply};
 use super::prove::{Kind, Proof, certify, scale};
 use crate::bound::certificate::{Draft, Proofs, common_step};
 use crate::bound::{Proved, Standing};
@@ -57,6 +58,12 @@ pub(super) fn certified(
             Source::Reservation(id) if *slot > 0 => draft.reservations.push((id, *slot)),
             _ => {}
         }
+    }
+    // A launch of a static pool is worth at most what it takes to be one of them.
+    for (pool, launches) in &claims.fixed {
+        let own = |supply: &Supply| supply.source == Source::Fixed(*pool);
+        let at = instance.supplies.iter().position(own);
+        draft.fixed.push((*pool, *launches, at.map_or(0, |at| supplies[at])));
     }
     let (values, proofs) = scaled(instance, prices, &supplies)?;
     let mut places: Vec<Option<u32>> = vec![None; values.len()];

@@ -12,7 +12,7 @@
 use crate::bound::Demand;
 use crate::bound::certificate::Pods;
 use crate::compile::{
-    Bits, Class, ClassId, Compiled, Id, IdVec, KindId, Over, RowId, Rows, Spread,
+    Bits, Class, ClassId, Compiled, Id, IdVec, KindId, Over, PoolId, RowId, Rows, Spread,
 };
 use crate::pack::{Context, Packed, Place};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +37,8 @@ pub(super) struct Claims<'p> {
     pub(super) counts: Vec<u32>,
     /// By claim: how many of its pods a node may hold for the sake of spreads over hosts.
     pub(super) per_node: Vec<Option<u32>>,
+    /// How many nodes static pools launch: in this plan, and so in all.
+    pub(super) fixed: BTreeMap<PoolId, u32>,
     pub(super) compiled: Compiled<'p>,
 }
 
@@ -44,14 +46,14 @@ impl<'p> Claims<'p> {
     pub(super) fn of(context: &Context<'_, 'p>, packed: &Packed<'p>) -> Self {
         let whole = context.compiled;
         let mut counts: BTreeMap<Claim, u32> = BTreeMap::new();
+        let mut fixed: BTreeMap<PoolId, u32> = BTreeMap::new();
         let inner = Context { compiled: packed.compiled(whole), ..*context };
         for group in &packed.state.groups {
             let weight = match group.place {
                 Place::Launch(column) => {
                     let column = &inner.compiled.columns[column];
-                    // Static pools' nodes are launched by every plan, and hold what they hold.
                     if whole.pools[column.pool].fixed.is_some() {
-                        continue;
+                        *fixed.entry(column.pool).or_insert(0) += group.times;
                     }
                     Some(column.weight)
                 }
@@ -74,7 +76,7 @@ impl<'p> Claims<'p> {
         let per_node: Vec<Option<u32>> =
             list.iter().map(|claim| cap(context, claim.kind, &most)).collect();
         let compiled = compiled(whole, &list, &counts, &per_node);
-        Self { list, counts, per_node, compiled }
+        Self { list, counts, per_node, fixed, compiled }
     }
 
     /// One demand for each claim.

@@ -2,7 +2,7 @@
 //!
 //! A *demand* is a class of pods, how many of them there are, and where they may go. A *bin* is one
 //! kind of node: a column to launch, or running nodes that are alike. What only so many bins may use
-//! (limits of pools, reservations, running nodes) is a *supply*.
+//! (limits of pools, reservations, running nodes, what static pools launch) is a *supply*.
 //!
 //! Everything that concerns one node alone is in its [`Sack`], but for `minValues` and volumes that
 //! several pods mount: a filling is held against these when it is made ([`Instance::legal`]), and a
@@ -35,7 +35,7 @@ pub(super) struct Instance<'c, 'p> {
 #[derive(Debug)]
 pub(super) struct Bin {
     pub(super) site: Site,
-    /// What one costs per hour, fees included, in billionths.
+    /// What one costs per hour, fees included, in billionths; nothing where it is paid in any case.
     pub(super) cost: i64,
     pub(super) sack: Sack,
     /// For each item of the sack, its demand; ascending.
@@ -70,6 +70,18 @@ pub(super) enum Source {
     Reservation(ReservationId),
     /// The running nodes of which this is the first.
     Nodes(NodeId),
+    /// The launches of a static pool, which are paid in any case.
+    Fixed(PoolId),
+}
+
+impl Source {
+    /// Whether its price pays for the bins that draw on it, whatever they cost.
+    fn is_own(self) -> bool {
+        match self {
+            Self::Limit(..) => false,
+            Self::Reservation(_) | Self::Nodes(_) | Self::Fixed(_) => true,
+        }
+    }
 }
 
 /// So many bins with these demands in each.
@@ -121,21 +133,25 @@ impl Bin {
 
 impl<'c, 'p> Instance<'c, 'p> {
     /// The columns that can take some of the demands, and those of these running nodes that can, beside a
-    /// packing that uses some of what is scarce.
+    /// packing that uses some of what is scarce. Static pools launch so many nodes, `fixed`, of whatever kind.
     pub(super) fn new(
         context: &'c Context<'c, 'p>,
         demands: Vec<Demand>,
         running: &[NodeId],
+        fixed: &BTreeMap<PoolId, u32>,
         rest: &State,
     ) -> Self {
         let compiled = context.compiled;
-        let sold = (0..compiled.columns.len())
-            .filter(|at| compiled.pools[compiled.columns[*at].pool].fixed.is_none());
+        let sold = (0..compiled.columns.len()).filter(|at| {
+            let pool = compiled.columns[*at].pool;
+            compiled.pools[pool].fixed.is_none() || fixed.contains_key(&pool)
+        });
         let standing = alike(context, running).into_iter().map(Site::Running);
         let left = |source: Source| match source {
             Source::Limit(pool, at) => rest.limits_left(pool)[at].max(0),
             Source::Reservation(id) => i128::from(rest.reserved_left(id)),
             Source::Nodes(_) => i128::MAX,
+            Source::Fixed(pool) => fixed.get(&pool).copied().unwrap_or(0).into(),
         };
         Self::of(context, demands, sold.map(Site::Launch).chain(standing).collect(), &left)
     }
@@ -175,8 +191,10 @@ impl<'c, 'p> Instance<'c, 'p> {
                 uses.push((at, each));
             }
             let cost = match site {
-                Site::Launch(column) => context.cost(column),
-                Site::Running(_) => 0,
+                Site::Launch(column) if instance.static_pool(column).is_none() => {
+                    context.cost(column)
+                }
+                Site::Launch(_) | Site::Running(_) => 0,
             };
             instance.bins.push(Bin { site, cost, sack, items, groups, uses });
         }
@@ -263,12 +281,14 @@ impl<'c, 'p> Instance<'c, 'p> {
 
     /// Whether a bin is paid for by the price of a supply of its own.
     fn is_free(&self, bin: &Bin) -> bool {
-        bin.uses.iter().any(|(supply, _)| {
-            matches!(
-                self.supplies[*supply as usize].source,
-                Source::Nodes(_) | Source::Reservation(_)
-            )
-        })
+        bin.uses.iter().any(|(supply, _)| self.supplies[*supply as usize].source.is_own())
+    }
+
+    /// The pool of a column, if that is static.
+    fn static_pool(&self, column: usize) -> Option<PoolId> {
+        let compiled = self.context.compiled;
+        let pool = compiled.columns[column].pool;
+        compiled.pools[pool].fixed.map(|_| pool)
     }
 
     /// What prices prove, if no bin can hold more than it costs.
@@ -289,12 +309,7 @@ impl<'c, 'p> Instance<'c, 'p> {
         mut supplies: Vec<f64>,
         ceilings: &[f64],
     ) -> Prices {
-        let own = |supply: u32| {
-            matches!(
-                self.supplies[supply as usize].source,
-                Source::Nodes(_) | Source::Reservation(_)
-            )
-        };
+        let own = |supply: u32| self.supplies[supply as usize].source.is_own();
         let mut needed = vec![0.0_f64; supplies.len()];
         for (bin, ceiling) in self.bins.iter().zip(ceilings) {
             for (supply, _) in bin.uses.iter().filter(|(supply, _)| own(*supply)) {
@@ -346,6 +361,9 @@ impl<'c, 'p> Instance<'c, 'p> {
                 nodes.first().map(|first| (Source::Nodes(*first), 1)).into_iter().collect()
             }
             Site::Launch(column) => {
+                if let Some(pool) = self.static_pool(*column) {
+                    return vec![(Source::Fixed(pool), 1)];
+                }
                 let column = &compiled.columns[*column];
                 let limits = compiled.pools[column.pool].limits.iter();
                 let charge = &compiled.shapes[column.shape].charge;

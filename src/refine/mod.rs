@@ -46,6 +46,7 @@ mod simplex;
 use crate::bound::{Goods, Known, Proved, Relaxation};
 use crate::compile::NodeId;
 use crate::pack::{Context, Packed, State};
+use crate::plan::Ended;
 use backend::Effort;
 use claim::Claims;
 use convert::Movable;
@@ -55,6 +56,8 @@ use generate::{Care, Generator, Round};
 use instance::Instance;
 use round::Draft;
 use ruin::Ruin;
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How many demands have rows of their own, stage by stage.
@@ -86,27 +89,54 @@ const REBUILT: u32 = 3;
 /// What a solver of integer programmes may do in each stage.
 const SOLVED: Effort = Effort { size: 60_000, work: 30_000_000 };
 
-/// How much work to spend.
+/// How much work to spend, and what put an end to it.
 pub(crate) struct Work<'a> {
     /// Rounds of column generation that are left.
-    pub(crate) rounds: u64,
+    rounds: u64,
     /// Attempts to improve a plan that are left.
-    pub(crate) attempts: u64,
+    attempts: u64,
     /// The caller's wish to stop.
-    pub(crate) stop: &'a (dyn Fn() -> bool + Sync),
+    stop: &'a dyn Fn() -> bool,
+    /// What was refused first, or else the caller's stop, whenever that came.
+    ended: Cell<Option<Ended>>,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    pub(crate) fn new(rounds: u64, attempts: u64, stop: &'a dyn Fn() -> bool) -> Self {
+        Self { rounds, attempts, stop, ended: Cell::new(None) }
+    }
+
+    /// Why the search ended.
+    pub(crate) fn ended(&self) -> Ended {
+        self.ended.get().unwrap_or(Ended::Done)
+    }
+
     fn round(&mut self) -> bool {
-        let more = self.rounds > 0 && !(self.stop)();
+        let more = !self.stopped() && self.grants(self.rounds, Ended::Rounds);
         self.rounds -= u64::from(more);
         more
     }
 
     fn attempt(&mut self) -> bool {
-        let more = self.attempts > 0 && !(self.stop)();
+        let more = !self.stopped() && self.grants(self.attempts, Ended::Attempts);
         self.attempts -= u64::from(more);
         more
+    }
+
+    /// Whether the caller wishes to stop; once so, always so.
+    fn stopped(&self) -> bool {
+        let stopped = self.ended.get() == Some(Ended::Stopped) || (self.stop)();
+        if stopped {
+            self.ended.set(Some(Ended::Stopped));
+        }
+        stopped
+    }
+
+    fn grants(&self, left: u64, limit: Ended) -> bool {
+        if left == 0 && self.ended.get().is_none() {
+            self.ended.set(Some(limit));
+        }
+        left > 0
     }
 }
 
@@ -144,7 +174,8 @@ fn improve(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &mut Work<'
     let claims = Claims::of(context, packed);
     let outer = Context { compiled: &claims.compiled, ..*context };
     let running: Vec<NodeId> = outer.compiled.nodes.ids().collect();
-    let whole = Instance::new(&outer, claims.demands(), &running, &State::new(outer.compiled));
+    let start = State::new(outer.compiled);
+    let whole = Instance::new(&outer, claims.demands(), &running, &claims.fixed, &start);
     let mut bound = started(&whole, &running, []);
     let compiled = packed.compiled(context.compiled);
     let inner = Context { compiled, ..*context };
@@ -153,7 +184,7 @@ fn improve(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &mut Work<'
     for weight in weights.into_iter().rev() {
         let movable = Movable::of(compiled, &packed.state, weight);
         let rest = movable.rest(compiled, &packed.state);
-        let instance = Instance::new(&inner, movable.demands.clone(), &[], &rest);
+        let instance = Instance::new(&inner, movable.demands.clone(), &[], &BTreeMap::new(), &rest);
         let known = convert::patterns(&instance, &movable, &packed.state);
         plans.push(Plan { movable, instance, known });
     }
@@ -163,7 +194,7 @@ fn improve(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &mut Work<'
         seeker.correct(seeker.generator.best.values.clone(), work);
     }
     for (number, own) in STAGES.into_iter().enumerate() {
-        if number > 0 && (work.stop)() {
+        if number > 0 && work.stopped() {
             break;
         }
         let news = stage(&mut bound, number, own, work);
@@ -187,15 +218,9 @@ fn improve(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &mut Work<'
             state = better;
         }
     }
-    // Beside what static pools launch, which may hold anything, nothing more is claimed.
-    let fixed = context.compiled.pools.values().any(|pool| pool.fixed.is_some_and(|n| n > 0));
-    let proved = if fixed {
-        None
-    } else {
-        certify::certified(context.compiled, &claims, &whole, &bound.best)
-    };
+    let proved = certify::certified(context.compiled, &claims, &whole, &bound.best);
     packed.state = state;
-    if fixed || (work.stop)() {
+    if work.stopped() {
         return Refined { proved, cheaper: None };
     }
     let exhaustion = Exhaustion::of(context, &claims, packed);
@@ -303,7 +328,7 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
             return;
         }
         let (patterns, screens) = (&diver.patterns, &self.generator.screens);
-        let stop = &|| (work.stop)();
+        let stop = &|| work.stopped();
         if let Some(better) =
             restricted::better(instance, patterns, prices, screens, &self.best, SOLVED, stop)
         {
@@ -328,7 +353,7 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
                 .collect();
             let values = self.generator.best.values.clone();
             for up in ROUND_UP {
-                if (work.stop)() {
+                if work.stopped() {
                     return;
                 }
                 let screens = &self.generator.screens;

@@ -232,8 +232,10 @@ fn table(
             unit = divisor(unit, *sack.request(item).get(resource)?);
         }
     }
+    // Where nothing more can be there that asks for any, one amount is all there is to try.
+    let most = free.checked_div(unit).unwrap_or(0);
     let unit = unit.max(1);
-    let amounts = usize::try_from(free / unit).ok()?.checked_add(1)?;
+    let amounts = usize::try_from(most).ok()?.checked_add(1).filter(|amounts| *amounts <= CELLS)?;
     let mut worth = vec![0_i128; amounts];
     let mut cells = CELLS;
     for (item, value) in values.iter().enumerate().take(sack.len()).filter(|(_, value)| **value > 0)

@@ -153,3 +153,18 @@ fn a_leaf_that_shows_nothing_is_refused() {
     let split = Proof::Split { item: 3, count: 2, fewer: full(), more: full() };
     assert_eq!(shown(&split), None);
 }
+
+/// Memory has billions of units: a table has as many entries as amounts matter, or there is none.
+#[test]
+fn a_table_takes_no_more_memory_than_is_of_use() {
+    use super::super::knapsack::{Item, Sack};
+    let of = |asked: i64| {
+        let items = [Item { request: vec![asked, 1], most: 3 }];
+        let sack = Sack::new(vec![1 << 50, 2], &items, vec![], &[]);
+        proved(&sack, &[10], &Proof::Table { resource: 0 })
+    };
+    // None that asks for any, a single amount, and more than can be tried.
+    assert_eq!(of(0), Some(20));
+    assert_eq!(of(1 << 49), Some(20));
+    assert_eq!(of(1), None);
+}

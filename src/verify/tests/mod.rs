@@ -147,6 +147,7 @@ fn plan(launches: Vec<Launch>) -> LaunchPlan {
         },
         stats: BTreeMap::new(),
         certificate: None,
+        ended: None,
     }
 }
 

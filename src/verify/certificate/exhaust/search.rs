@@ -178,9 +178,10 @@ impl<'c> Search<'c> {
                     && tie.owners.contains(&kind)
             });
             for tie in over_hosts {
-                let alone = tie.meant.iter().all(|other| *other == kind)
-                    && self.items.iter().filter(|other| other.kind == Some(kind)).count() == 1;
-                if !alone {
+                // Kinds of bound pods are meant as well, but those aren't to be placed.
+                let about = |of: usize| of == kind || tie.meant.contains(&of);
+                let about = self.items.iter().filter(|other| other.kind.is_some_and(about));
+                if about.count() != 1 {
                     continue;
                 }
                 if tie.bound.values().any(|count| *count > 0) {
