@@ -404,10 +404,13 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
     }
 
     /// Searches the bins at the centre's prices, and corrects these by what is found, until they hold.
-    fn settle(&mut self, steps: u32) {
+    fn settle(&mut self, steps: u32, stop: &dyn Fn() -> bool) {
         let (of_master, supplies_of_master) = self.prices_of_master();
         let search = Search { steps, beyond: SETTLED_BY, open: SETTLED_BY };
         for _ in 0..SETTLED {
+            if stop() {
+                return;
+            }
             let Prices { values, supplies, .. } = self.centre.clone();
             let looks = self.look(&values, &supplies, Some(search));
             let beyond = |(look, bin): (&Look, &Bin)| {
@@ -422,8 +425,11 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
     }
 
     /// Makes the most of the prices: over-estimates are sharpened by search where they decide the bound.
-    pub(super) fn sharpen(&mut self, steps: u32) {
-        self.settle(steps);
+    pub(super) fn sharpen(&mut self, steps: u32, stop: &dyn Fn() -> bool) {
+        self.settle(steps, stop);
+        if stop() {
+            return;
+        }
         let Prices { values, supplies, .. } = self.centre.clone();
         // A master that isn't solved to the end says nothing better.
         let of_master = self.is_whole().then(|| self.prices_of_master());

@@ -73,12 +73,14 @@ const TAIL: u32 = 12;
 const SLOW: f64 = 1e-4;
 /// Shares of a pattern's fraction from which on it is rounded up; above one: never.
 const ROUND_UP: [f64; 4] = [2.0, 0.9, 0.75, 0.5];
-/// Plans that are made in each stage, with values corrected by the one before; and after how many that
-/// are no better it ends.
+/// Plans that are made in each stage, with values corrected by the one before.
 const CORRECTIONS: u32 = 24;
-const PATIENCE: u32 = 8;
 /// Attempts to improve a plan in each stage.
-const ATTEMPTS: u32 = 40;
+const ATTEMPTS: u32 = 12;
+/// Corrections and attempts where demands are many and each takes long.
+const FEWER: u32 = 8;
+/// Corrections or attempts in a row that are no better before it ends.
+const PATIENCE: u32 = 6;
 /// Parts of a plan that are packed anew side by side.
 const PARTS: u32 = 4;
 
@@ -191,7 +193,7 @@ fn improve(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &mut Work<'
     let mut seekers: Vec<Seeker<'_, '_, '_>> = plans.iter().map(Seeker::new).collect();
     for seeker in seekers.iter_mut().filter(|seeker| seeker.generator.is_whole()) {
         // A relaxation of few demands is solved in one go, and may take all the time.
-        seeker.correct(seeker.generator.best.values.clone(), work);
+        seeker.correct(seeker.generator.best.values.clone(), CORRECTIONS, work);
     }
     for (number, own) in STAGES.into_iter().enumerate() {
         if number > 0 && work.stopped() {
@@ -276,7 +278,7 @@ fn stage(
             break;
         }
     }
-    generator.sharpen(generator.care.steps);
+    generator.sharpen(generator.care.steps, &|| work.stopped());
     true
 }
 
@@ -340,9 +342,10 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
     fn stage(&mut self, number: usize, own: usize, values: Vec<f64>, work: &mut Work<'_>) {
         let instance = self.generator.instance;
         if instance.demands.len() > MANY_DEMANDS {
-            self.correct(values.clone(), work);
+            let corrections = if number == 0 { FEWER } else { CORRECTIONS };
+            self.correct(values.clone(), corrections, work);
             self.ruin = Some(Ruin::new(instance, &self.generator.efficient()));
-            self.repair(&values, work);
+            self.repair(&values, FEWER, work);
             return;
         }
         if stage(&mut self.generator, number, own, work) {
@@ -359,19 +362,19 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
                 let screens = &self.generator.screens;
                 self.best.take(round::rounded(instance, &fractions, &values, screens, up));
             }
-            self.correct(values, work);
+            self.correct(values, CORRECTIONS, work);
             self.ruin = Some(Ruin::new(instance, &self.generator.efficient()));
         }
         self.integers(work);
         let values = self.generator.best.values.clone();
-        self.repair(&values, work);
+        self.repair(&values, ATTEMPTS, work);
     }
 
     /// Takes parts of the plan apart, as long as that is worth it.
-    fn repair(&mut self, values: &[f64], work: &mut Work<'_>) {
+    fn repair(&mut self, values: &[f64], attempts: u32, work: &mut Work<'_>) {
         let Some(ruin) = &mut self.ruin else { return };
         let mut patience = PATIENCE;
-        for _ in 0..ATTEMPTS {
+        for _ in 0..attempts {
             if patience == 0 || !work.attempt() {
                 return;
             }
@@ -381,10 +384,10 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
     }
 
     /// Plans at these values, corrected by what each plan pays.
-    fn correct(&mut self, mut values: Vec<f64>, work: &mut Work<'_>) {
+    fn correct(&mut self, mut values: Vec<f64>, corrections: u32, work: &mut Work<'_>) {
         let instance = self.generator.instance;
         let mut patience = PATIENCE;
-        for _ in 0..CORRECTIONS {
+        for _ in 0..corrections {
             if patience == 0 || !work.attempt() {
                 return;
             }

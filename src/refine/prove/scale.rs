@@ -17,17 +17,22 @@
 
 use super::super::knapsack::Sack;
 use super::Proof;
-use super::search::{Unproved, attempt};
+use super::search::attempt;
 use crate::parallel;
 
 /// One unit of value as an integer.
 const ONE: f64 = (1_u64 << 40) as f64;
-/// What a factor is lowered by where it proves too high, in turn.
-const STEPS_DOWN: [f64; 6] = [0.0, 1e-9, 1e-7, 1e-6, 1e-5, 1e-4];
-/// What it is lowered by where a proof takes too long: with something to spare it is found much sooner.
-const EASIER: [f64; 8] = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 2e-2, 5e-2];
-/// How many kinds are proved at a time.
-const FEW: usize = 32;
+/// What a factor is lowered by, in turn, where it proves too high or a proof takes too long: with
+/// something to spare it is found much sooner.
+const STEPS_DOWN: [f64; 13] =
+    [0.0, 1e-9, 1e-7, LEAST, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 2e-2, 3e-2, 5e-2];
+/// What is hardly missed.
+const LEAST: f64 = 1e-6;
+/// What it is lowered by below what ceilings show, for the sake of rounding.
+const SURELY: [f64; 4] = [0.0, 1e-9, 1e-7, 1e-5];
+/// The share of the steps that most kinds' proofs have; so many kinds have all of them.
+const QUICK: u32 = 16;
+const FEW: usize = 4;
 /// Items that are looked at for a proof at most, each as often as there are steps.
 const LOOKS: u32 = 20_000_000;
 /// Steps of the first search of a kind; the next has all.
@@ -86,51 +91,58 @@ pub(in super::super) struct Certified {
 /// they keep to all limits.
 ///
 /// A proof that was found stays one for a lower factor, since what it shows grows with the values;
-/// so each kind is proved once. For one whose proof needs more than the steps the factor is lowered, at
-/// worst to what the ceiling of the relaxation shows, which needs none.
+/// so each kind is proved once. Where some kinds' proofs need more than the steps the factor is lowered
+/// for all, at worst to what the ceiling of the relaxation shows, which needs none.
 pub(in super::super) fn certify(kinds: &[Kind<'_>], factor: f64, steps: u32) -> Option<Certified> {
-    let mut factor = factor;
-    let mut proofs = Vec::with_capacity(kinds.len());
-    // A few at a time: what one of them has to claim less makes the next ones easier.
-    for few in kinds.chunks(FEW) {
-        for proved in parallel::map(few, |kind| certify_one(kind, factor, steps)) {
-            let (lower, proof) = proved?;
-            factor = factor.min(lower);
-            proofs.push(proof);
+    let mut proofs: Vec<Option<Proof>> = vec![None; kinds.len()];
+    let mut open: Vec<usize> = (0..kinds.len()).collect();
+    // Those that are still open after an attempt with this factor, and at most so many steps.
+    let mut attempts = |open: &[usize], factor: f64, quick: bool| -> Vec<usize> {
+        let proved = parallel::map(open, |at| {
+            let kind = &kinds[*at];
+            let steps = steps.min(LOOKS / kind.sack.len().max(1) as u32);
+            let steps = if quick { steps / QUICK } else { steps };
+            attempt(kind.sack, &whole_values(kind, factor), whole_limit(kind), steps.max(1))
+        });
+        let mut left = Vec::new();
+        for (at, proved) in open.iter().zip(proved) {
+            proofs[*at] = proved.ok();
+            if proofs[*at].is_none() {
+                left.push(*at);
+            }
+        }
+        left
+    };
+    let mut lower = factor;
+    for down in STEPS_DOWN {
+        lower = factor * (1.0 - down);
+        open = attempts(&open, lower, true);
+        // Before it costs something.
+        if down == LEAST && open.len() <= FEW {
+            open = attempts(&open, lower, false);
+        }
+        if open.is_empty() {
+            break;
         }
     }
-    let values = kinds.iter().map(|kind| whole_values(kind, factor)).collect();
+    for down in SURELY {
+        if open.is_empty() {
+            break;
+        }
+        let ceiling = |at: &usize| kinds[*at].sack.relax(kinds[*at].values, None).ceiling;
+        let ratios =
+            open.iter().map(|at| kinds[*at].limit.max(0.0) / ceiling(at).max(f64::MIN_POSITIVE));
+        lower = ratios.fold(lower, f64::min) * (1.0 - down);
+        open = attempts(&open, lower, false);
+    }
+    let values = kinds.iter().map(|kind| whole_values(kind, lower)).collect();
     Some(Certified {
         #[cfg(test)]
-        factor,
+        factor: lower,
         values,
         #[cfg(test)]
         limits: kinds.iter().map(whole_limit).collect(),
-        proofs,
-    })
-}
-
-fn certify_one(kind: &Kind<'_>, factor: f64, steps: u32) -> Option<(f64, Proof)> {
-    let limit = whole_limit(kind);
-    let steps = steps.min(LOOKS / kind.sack.len().max(1) as u32);
-    let attempt = |factor: f64, steps: u32| {
-        (factor, attempt(kind.sack, &whole_values(kind, factor), limit, steps))
-    };
-    for down in STEPS_DOWN {
-        match attempt(factor * (1.0 - down), steps) {
-            (lower, Ok(proof)) => return Some((lower, proof)),
-            (_, Err(Unproved::OutOfSteps)) => break,
-            (_, Err(Unproved::Exceeded)) => {}
-        }
-    }
-    let ceiling = kind.sack.relax(kind.values, None).ceiling;
-    let ratio = if ceiling > 0.0 { kind.limit.max(0.0) / ceiling } else { factor };
-    let easier = EASIER.iter().map(|down| factor * (1.0 - down)).filter(|lower| *lower > ratio);
-    let tries = easier.map(|lower| (lower, steps / 8));
-    let surely = STEPS_DOWN.iter().map(|down| (factor.min(ratio) * (1.0 - down), steps));
-    tries.chain(surely).find_map(|(lower, steps)| {
-        let (lower, proof) = attempt(lower, steps);
-        proof.ok().map(|proof| (lower, proof))
+        proofs: proofs.into_iter().collect::<Option<Vec<Proof>>>()?,
     })
 }
 
