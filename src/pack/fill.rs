@@ -136,6 +136,12 @@ impl Lanes {
         }
     }
 
+    /// Whether anything that is left may find room.
+    pub(crate) fn may_fit(&self, room: &Room<'_>) -> bool {
+        let free: Vec<Four> = in_fours(room.free).collect();
+        self.lanes.iter().any(|lane| room.admits(lane.row) && lane.may_fit(&free))
+    }
+
     /// What a room can hold of what is left, beside what it holds already.
     pub(crate) fn fill(
         &self,
@@ -165,10 +171,10 @@ impl Lanes {
                     scored.push(cursor);
                     break;
                 }
-                match self.portion(&node, entry.class) {
+                match self.portion(&node, entry.class, cursor.added) {
                     0 => cursor.pass(),
                     count => {
-                        node.put(entry.class, count, self.worth[entry.class]);
+                        node.add(entry.class, count, self.worth[entry.class], cursor.added);
                         view.look(&node, self.style);
                         cursor.added += count;
                     }
@@ -177,10 +183,10 @@ impl Lanes {
         }
     }
 
-    /// How many pods of a class the node is given in one step; none where `minValues` keep out what
-    /// there is room for.
-    fn portion(&self, node: &Node<'_>, class: ClassId) -> u32 {
-        match node.takes(class) {
+    /// How many pods of a class, of which the node was given `added`, it is given in one step; none where
+    /// `minValues` keep out what there is room for.
+    fn portion(&self, node: &Node<'_>, class: ClassId, added: u32) -> u32 {
+        match node.takes_beside(class, added) {
             count if self.style == Style::Largest => count,
             count => count.div_ceil(2),
         }
@@ -388,12 +394,17 @@ impl<'a> Node<'a> {
         if !under || self.room.node.is_some() && self.under_caps(class) == 0 {
             return false;
         }
-        !class.ports.any() && class.shared.is_empty() || self.takes_by_rules(id) > 0
+        !class.ports.any() && class.shared.is_empty() || self.takes_by_rules(id, added) > 0
     }
 
     /// How many more pods of a class the node can take, of those that are left.
     pub(crate) fn takes(&self, id: ClassId) -> u32 {
-        let count = self.takes_by_rules(id);
+        self.takes_beside(id, count_of(&self.items, id))
+    }
+
+    /// As [`Node::takes`], of a class of which it was given `added`.
+    fn takes_beside(&self, id: ClassId, added: u32) -> u32 {
+        let count = self.takes_by_rules(id, added);
         match &self.minimums {
             Some(minimums) if count > 0 => {
                 let held: Vec<ClassId> =
@@ -406,10 +417,9 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// As [`Node::takes`], `minValues` aside.
-    fn takes_by_rules(&self, id: ClassId) -> u32 {
+    /// As [`Node::takes_beside`], `minValues` aside.
+    fn takes_by_rules(&self, id: ClassId, added: u32) -> u32 {
         let class = self.context.class(id);
-        let added = count_of(&self.items, id);
         let held = added + count_of(self.held, id);
         let most = self.left[id].saturating_sub(added).min(class.per_node.saturating_sub(held));
         let count = fits(&self.free, &class.request, most);
@@ -449,6 +459,11 @@ impl<'a> Node<'a> {
     }
 
     pub(crate) fn put(&mut self, id: ClassId, count: u32, worth: i64) {
+        self.add(id, count, worth, count_of(&self.items, id));
+    }
+
+    /// Gives the node more pods of a class of which it was given `added`.
+    fn add(&mut self, id: ClassId, count: u32, worth: i64, added: u32) {
         let class = self.context.class(id);
         for (free, asked) in self.free.iter_mut().zip(&class.request) {
             *free -= asked * i64::from(count);
@@ -465,7 +480,9 @@ impl<'a> Node<'a> {
         if let Some(minimums) = &mut self.minimums {
             minimums.settle(self.context, id);
         }
-        match self.items.iter_mut().find(|(held, _)| *held == id) {
+        // Most often it's what was given last.
+        let mut before = self.items.iter_mut().rev().filter(|_| added > 0);
+        match before.find(|(held, _)| *held == id) {
             Some((_, held)) => *held += count,
             None => {
                 bar(&mut self.barred, class);

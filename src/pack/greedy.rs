@@ -20,7 +20,7 @@
 //! Zaourar 2016); Chvátal 1979 for cover by the best ratio.
 
 use super::fill::{Filling, Lanes, Style};
-use super::state::{Context, Group, Place, State};
+use super::state::{Context, Group, Place, Room, State};
 use crate::bound::Worth;
 use crate::compile::{Bits, ClassId};
 use crate::parallel;
@@ -120,10 +120,11 @@ impl<'a> Pricing<'a> {
         let total: i128 = left.iter().map(|(class, left)| each(class) * i128::from(*left)).sum();
         (self.placed, self.until) = (0, total / 2);
         let lanes = Lanes::new(context, &worth, &left, self.tier.style);
+        let roomy = roomy(context, &lanes, &open, state);
         let columns = self.tier.columns.iter().enumerate();
         let columns = columns.filter(|(_, column)| open.contains(**column));
         let bounds = columns.map(|(at, column)| {
-            let most = worth.ceiling(*column).min(total);
+            let most = worth.ceiling(*column).min(total).min(roomy);
             (worth.rate(most, context.cost(*column)), Reverse(at))
         });
         let mut unfilled: Vec<(u128, Reverse<usize>)> = bounds.collect();
@@ -137,6 +138,23 @@ impl<'a> Pricing<'a> {
             worth,
         })
     }
+}
+
+/// Twice what a node is filled with that has as much room as any of these columns: where rules keep pods
+/// off each other's nodes, more room doesn't help, and no column's filling is worth so much.
+fn roomy(context: &Context<'_, '_>, lanes: &Lanes, columns: &Bits, state: &State) -> i128 {
+    let rooms: Vec<Room<'_>> = columns.iter().map(|column| context.room(column)).collect();
+    let mut all = vec![0; context.compiled.dims.len()];
+    let mut admits = Bits::none(context.compiled.rows.len());
+    for room in &rooms {
+        all.iter_mut().zip(room.all).for_each(|(most, have)| *most = *have.max(most));
+        admits.or(room.admits);
+    }
+    let Some(first) = rooms.first() else { return 0 };
+    let ports = first.ports.emptied();
+    let room =
+        Room { all: &all, free: &all, ports: &ports, admits: &admits, flexible: None, ..*first };
+    lanes.fill(context, &room, &[], &state.left).worth.saturating_mul(2)
 }
 
 /// The best filling known of each column.
