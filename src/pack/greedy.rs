@@ -101,7 +101,7 @@ impl<'a> Pricing<'a> {
         let columns = &context.compiled.columns;
         let mut open = Bits::none(columns.len());
         let tier = self.tier.columns.iter();
-        tier.filter(|at| state.supply(context.compiled, &columns[**at]) > 0)
+        tier.filter(|at| state.is_open(context.compiled, &columns[**at]))
             .for_each(|at| open.insert(*at));
         open
     }
@@ -189,7 +189,7 @@ impl Bargains {
         loop {
             let at = self.filled.peek().max(self.unfilled.last())?.1.0;
             let column = columns[at];
-            if state.supply(context.compiled, &context.compiled.columns[column]) == 0 {
+            if !state.is_open(context.compiled, &context.compiled.columns[column]) {
                 self.pass_over(at);
                 continue;
             }
