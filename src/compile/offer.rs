@@ -269,9 +269,8 @@ impl<'a> Maker<'a> {
         let of_type = |key: &Arc<str>| !self.offered.contains(&**key);
         let usable =
             alike.usable.get_or_insert_with(|| stated().filter(|key| of_type(key)).all(may_be));
-        let mut own = stated()
-            .filter(|key| !of_type(key))
-            .chain(offering.labels.iter().map(|(key, _)| key));
+        let mut own =
+            stated().filter(|key| !of_type(key)).chain(offering.labels.iter().map(|(key, _)| key));
         if !*usable || !own.all(may_be) {
             return None;
         }
