@@ -19,6 +19,17 @@ pub(crate) fn map<T, R>(items: &[T], function: impl Fn(&T) -> R) -> Vec<R> {
     items.iter().map(function).collect()
 }
 
+/// What two functions make, side by side.
+pub(crate) fn both<A: Send, B: Send>(
+    one: impl FnOnce() -> A + Send,
+    other: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    #[cfg(feature = "parallel")]
+    return rayon::join(one, other);
+    #[cfg(not(feature = "parallel"))]
+    (one(), other())
+}
+
 /// The first item of which a function makes something, its place and what that is: items are tried one
 /// after another, or a few at a time where there are threads to do so.
 pub(crate) fn first<T: Sync, R: Send>(

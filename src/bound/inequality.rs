@@ -29,6 +29,8 @@ pub(super) struct Inequality {
     stake: u128,
     /// Of slots and quotas alone: the coefficient of each column.
     slots: Arc<Vec<i64>>,
+    /// Of a quota alone, as long as its slots aren't written down: the columns that take any.
+    within: Bits,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -187,7 +189,8 @@ impl Market {
             bound.unsigned_abs().saturating_mul(cost) / u128::from(amount.unsigned_abs())
         });
         let Givers { largest, unreserved: cheapest, .. } = givers;
-        Inequality { kind, bound, largest, cheapest, stake, slots: Arc::default() }
+        let (slots, within) = (Arc::default(), Bits::default());
+        Inequality { kind, bound, largest, cheapest, stake, slots, within }
     }
 
     /// The inequalities with the most at stake, and those of the reservations.
@@ -205,6 +208,15 @@ impl Market {
         // The most at stake first; ties in a fixed order.
         found.sort_by_key(|inequality| (Reverse(inequality.stake), inequality.kind));
         found.truncate(MAX_PRICES);
+        // Most are dropped, so what nodes give to a quota is written down for those that stay alone.
+        for inequality in &mut found {
+            if let Kind::Quota { place } = inequality.kind {
+                let most = i64::from(compiled.quotas[place].most);
+                let columns = std::mem::take(&mut inequality.within);
+                let slots = |at| if columns.contains(at) { most } else { 0 };
+                inequality.slots = Arc::new((0..compiled.columns.len()).map(slots).collect());
+            }
+        }
         for (id, reserved) in compiled.reservations.iter() {
             if self.goods.reservations.contains(&Some(id)) {
                 let bound = -i128::from(reserved.remaining);
@@ -308,10 +320,8 @@ impl Market {
                 .filter(|node| compiled.admits[compiled.site_of_node(**node)].overlaps(&rows));
             bound -= i128::try_from(helpful.count()).unwrap_or(i128::MAX) * i128::from(quota.most);
             let givers = self.goods.of_all(&columns, i64::from(quota.most));
-            let slots = |at| if columns.contains(at) { i64::from(quota.most) } else { 0 };
-            let slots = Arc::new((0..compiled.columns.len()).map(slots).collect());
             let found = self.inequality(Kind::Quota { place }, bound, givers);
-            (bound > 0).then_some(Inequality { slots, ..found })
+            (bound > 0).then_some(Inequality { within: columns, ..found })
         };
         compiled.quotas.iter().enumerate().filter_map(quota).collect()
     }

@@ -73,6 +73,16 @@ pub(crate) fn columns(compiled: &Compiled<'_>) -> (Vec<Column>, Vec<Bits>) {
     (undominated(compiled, columns), admits)
 }
 
+/// Columns that the same rows admit.
+struct Alike<'c> {
+    admits: &'c Bits,
+    columns: Vec<usize>,
+    /// The resources of each in one row, which tell most of them apart.
+    rooms: Vec<i64>,
+    /// The most that any has of each resource.
+    most: Vec<i64>,
+}
+
 fn undominated(compiled: &Compiled<'_>, columns: Vec<Column>) -> Vec<Column> {
     let mut order: Vec<usize> = (0..columns.len()).collect();
     // Cheapest first; at one price the larger first, so that whatever dominates comes before.
@@ -83,19 +93,19 @@ fn undominated(compiled: &Compiled<'_>, columns: Vec<Column>) -> Vec<Column> {
         (column.price, std::cmp::Reverse(room), std::cmp::Reverse(column.admits.count()), *at)
     });
     // What is kept, by the rows that admit it, since only what the same rows and more admit can
-    // dominate; with the resources of each in one row, which tell most of them apart.
+    // dominate.
     let width = compiled.dims.len();
-    let mut kept: Vec<(&Bits, Vec<usize>, Vec<i64>)> = Vec::new();
+    let mut kept: Vec<Alike<'_>> = Vec::new();
     let mut under: Vec<(usize, usize)> = Vec::new();
     for at in order {
         let worse = &columns[at];
         let small = &compiled.shapes[worse.shape].allocatable;
-        let dominating = kept.iter().find_map(|(admits, better, rooms)| {
-            if !admits.includes(&worse.admits) {
+        let holds = |room: &[i64]| room.iter().zip(small).all(|(mine, theirs)| mine >= theirs);
+        let dominating = kept.iter().find_map(|alike| {
+            if !holds(&alike.most) || !alike.admits.includes(&worse.admits) {
                 return None;
             }
-            let holds = |room: &[i64]| room.iter().zip(small).all(|(mine, theirs)| mine >= theirs);
-            let mut better = better.iter().zip(rooms.chunks_exact(width));
+            let mut better = alike.columns.iter().zip(alike.rooms.chunks_exact(width));
             let found = better.find(|(better, room)| {
                 holds(room) && dominates(compiled, &columns[**better], worse)
             });
@@ -105,15 +115,21 @@ fn undominated(compiled: &Compiled<'_>, columns: Vec<Column>) -> Vec<Column> {
             under.push((better, at));
             continue;
         }
-        match kept.iter_mut().find(|(admits, ..)| *admits == &worse.admits) {
-            Some((_, alike, rooms)) => {
-                alike.push(at);
-                rooms.extend(small);
+        match kept.iter_mut().find(|alike| alike.admits == &worse.admits) {
+            Some(alike) => {
+                alike.columns.push(at);
+                alike.rooms.extend(small);
+                alike.most.iter_mut().zip(small).for_each(|(most, have)| *most = *have.max(most));
             }
-            None => kept.push((&worse.admits, vec![at], small.clone())),
+            None => kept.push(Alike {
+                admits: &worse.admits,
+                columns: vec![at],
+                rooms: small.clone(),
+                most: small.clone(),
+            }),
         }
     }
-    let mut kept: Vec<usize> = kept.into_iter().flat_map(|(_, alike, _)| alike).collect();
+    let mut kept: Vec<usize> = kept.into_iter().flat_map(|alike| alike.columns).collect();
     kept.sort_unstable();
     let mut columns = columns;
     for (better, worse) in under {

@@ -154,9 +154,10 @@ impl Market {
                 {
                     continue;
                 }
-                let maker = Maker { pool, requirements: &requirements, declared: &declared, at };
+                let maker = Maker::new(pool, &requirements, &declared, instance, at);
+                let mut alike = Alike::default();
                 for (number, offering) in instance.offerings.iter().enumerate() {
-                    let Some(choices) = maker.states(offering, table) else { continue };
+                    let Some(choices) = maker.states(offering, table, &mut alike) else { continue };
                     let lengths = choices.iter().map(Vec::len);
                     let variants = lengths.fold(1, usize::saturating_mul);
                     if variants > MAX_VARIANTS {
@@ -231,23 +232,62 @@ struct Maker<'a> {
     requirements: &'a Requirements,
     declared: &'a Declared,
     at: usize,
+    /// The keys of which some offering of the type says something.
+    offered: BTreeSet<&'a str>,
 }
 
-impl Maker<'_> {
+/// What the offerings of a type have in common.
+#[derive(Default)]
+struct Alike {
+    /// Whether the pool can use them, as far as that goes.
+    usable: Option<bool>,
+    /// For each key of the table, the states that their launches can be in, where that is the same.
+    choices: Option<Vec<Option<Vec<State>>>>,
+}
+
+impl<'a> Maker<'a> {
+    fn new(
+        pool: &'a NodePool,
+        requirements: &'a Requirements,
+        declared: &'a Declared,
+        instance: &'a InstanceType,
+        at: usize,
+    ) -> Self {
+        let labels = instance.offerings.iter().flat_map(|offering| offering.labels.iter());
+        let offered = labels.map(|(key, _)| &**key);
+        let offered = offered.chain([well_known::ZONE, well_known::CAPACITY_TYPE]).collect();
+        Self { pool, requirements, declared, at, offered }
+    }
+
     /// For each key of the table, the states that a launch of this offering can be in; `None` where
     /// the pool can't use it.
-    fn states(&self, offering: &Offering, table: &mut LabelTable) -> Option<Vec<Vec<State>>> {
-        let required = self.requirements.iter().map(|(key, _)| key);
-        let labelled = self.pool.labels.iter().map(|(key, _)| key);
-        let offered = offering.labels.iter().map(|(key, _)| key);
-        for key in required.chain(labelled).chain(offered) {
-            if self.may_be(key, offering).is_empty() {
-                return None;
-            }
+    fn states(
+        &self,
+        offering: &Offering,
+        table: &mut LabelTable,
+        alike: &mut Alike,
+    ) -> Option<Vec<Vec<State>>> {
+        let stated = || {
+            let required = self.requirements.iter().map(|(key, _)| key);
+            required.chain(self.pool.labels.iter().map(|(key, _)| key))
+        };
+        let may_be = |key: &Arc<str>| !self.may_be(key, offering).is_empty();
+        let of_type = |key: &Arc<str>| !self.offered.contains(&**key);
+        let usable =
+            alike.usable.get_or_insert_with(|| stated().filter(|key| of_type(key)).all(may_be));
+        let mut own =
+            stated().filter(|key| !of_type(key)).chain(offering.labels.iter().map(|(key, _)| key));
+        if !*usable || !own.all(may_be) {
+            return None;
         }
         let keys: Vec<Arc<str>> = table.keys().cloned().collect();
+        let known = alike.choices.get_or_insert_with(|| vec![None; keys.len()]);
         let mut choices = Vec::with_capacity(keys.len());
-        for key in &keys {
+        for (key, known) in keys.iter().zip(known) {
+            if let Some(states) = known {
+                choices.push(states.clone());
+                continue;
+            }
             let states = match &**key {
                 well_known::HOSTNAME | NODE_NAME => vec![table.state(key, &UNNAMED.into())],
                 _ => {
@@ -261,6 +301,9 @@ impl Maker<'_> {
             };
             if states.is_empty() {
                 return None;
+            }
+            if of_type(key) {
+                *known = Some(states.clone());
             }
             choices.push(states);
         }

@@ -355,6 +355,17 @@ impl Ground<'_> {
         let mut sticky: IdVec<KindId, Vec<KeyId>> =
             self.exemplars.iter().map(|_| Vec::new()).collect();
         let early = early(topology);
+        // Many kinds count the same: what ties those that are counted is gone through once.
+        let mut tied: BTreeSet<(SelectionId, KeyId, bool)> = BTreeSet::new();
+        let mut tie = |sticky: &mut IdVec<KindId, Vec<KeyId>>, selection, over, all| {
+            let Some(key) = key_of(over).filter(|key| tied.insert((selection, *key, all))) else {
+                return;
+            };
+            let counted = topology.selections[selection].kinds.iter();
+            counted
+                .filter(|other| all || early[**other])
+                .for_each(|other| sticky[*other].push(key));
+        };
         for (class, rules) in topology.rules.iter() {
             for term in &rules.far {
                 let selected = &topology.selections[term.selection];
@@ -368,7 +379,7 @@ impl Ground<'_> {
                     }
                     Over::Key(key) => {
                         sticky[class].push(key);
-                        selected.kinds.iter().for_each(|other| sticky[*other].push(key));
+                        tie(&mut sticky, term.selection, term.over, true);
                     }
                 }
             }
@@ -376,18 +387,13 @@ impl Ground<'_> {
                 bars.unlabelled(class, spread.over);
                 bars.crowded(class, spread);
                 sticky[class].extend(key_of(spread.over));
-                let counted = &topology.selections[spread.selection].kinds;
-                for other in counted.iter().filter(|other| early[**other]) {
-                    sticky[*other].extend(key_of(spread.over));
-                }
+                tie(&mut sticky, spread.selection, spread.over, false);
             }
             if let Some(near) = &rules.near {
                 for over in &near.over {
                     bars.unlabelled(class, *over);
                     sticky[class].extend(key_of(*over));
-                    for other in &topology.selections[near.selection].kinds {
-                        sticky[*other].extend(key_of(*over));
-                    }
+                    tie(&mut sticky, near.selection, *over, true);
                 }
             }
         }

@@ -8,6 +8,7 @@ use super::state::{Context, Group, Place, State};
 use crate::bound::{Claim, Proved, prove};
 use crate::compile::{ClassId, Column, Compiled, IdVec, KindId, OfferId, PoolId};
 use crate::model::Price;
+use crate::parallel;
 use crate::plan::{
     Binding, Certificate, Cost, Launch, LaunchPlan, LaunchSpec, Proof, Unschedulable,
 };
@@ -23,12 +24,14 @@ pub(crate) fn assemble<'p>(
 ) -> LaunchPlan {
     let context = &Context { compiled: packed.compiled(whole.compiled), ..*whole };
     let (compiled, state) = (context.compiled, &packed.state);
+    let (specified, cheap) =
+        parallel::both(|| specify::specify(context, state), || bound(whole, compiled, state));
     let mut names: IdVec<KindId, Names<'_>> =
         compiled.kinds.ids().map(|kind| Names::of(compiled, kind)).collect();
     let mut bindings = Vec::new();
     let mut launched: Vec<(Arc<LaunchSpec>, &Group)> = Vec::new();
     let mut chosen: Vec<Option<OfferId>> = Vec::with_capacity(state.groups.len());
-    for (group, specified) in state.groups.iter().zip(specify::specify(context, state)) {
+    for (group, specified) in state.groups.iter().zip(specified) {
         chosen.push(specified.as_ref().map(|(choice, _)| *choice));
         launched.extend(specified.map(|(_, spec)| (spec, group)));
         if let Place::Running(nodes) = &group.place {
@@ -56,8 +59,8 @@ pub(crate) fn assemble<'p>(
             .then_with(|| one.pods.first().cmp(&other.pods.first()))
     });
     bindings.sort_unstable();
-    let mut entries = |kind: KindId| std::mem::take(&mut names[kind].named);
-    let (cost, certificate) = cost(whole, compiled, state, &launches, proved, &mut entries);
+    let proved = proved.filter(|proved| proved.bound > cheap.bound).unwrap_or(cheap);
+    let (cost, certificate) = cost(whole, &launches, proved);
     LaunchPlan {
         bindings,
         unschedulable: unschedulable(whole, packed, &mut names),
@@ -157,28 +160,17 @@ fn unschedulable<'p>(
     out
 }
 
-/// What the launches cost, and the least that launches for the same pods could, with the proof.
+/// The least that launches for the pods of a packing could cost, proved cheaply.
 ///
 /// The bound is that of the kinds as they are: wherever an arrangement puts them is one of their places.
-/// `entries` are the names of a kind's entries of which the plan places any pod; it is asked once.
-fn cost(
-    whole: &Context<'_, '_>,
-    packed: &Compiled<'_>,
-    state: &State,
-    launches: &[Launch],
-    proved: Option<Proved>,
-    entries: &mut dyn FnMut(KindId) -> Vec<Arc<str>>,
-) -> (Cost, Option<Arc<Certificate>>) {
-    let (context, compiled) = (whole, whole.listed);
-    let prices: i128 = launches.iter().map(|launch| launch.spec.offering.price.nanos()).sum();
-    let nodes = i128::try_from(launches.len()).unwrap_or(i128::MAX);
-    let fees = i128::from(context.fee).saturating_mul(nodes);
-    let total = prices.saturating_add(fees);
+fn bound(whole: &Context<'_, '_>, packed: &Compiled<'_>, state: &State) -> Proved {
+    let compiled = whole.listed;
     let placed = state.groups.iter().flat_map(|group| &group.items);
     let guests = placed.filter(|(class, _)| packed.classes[*class].guest);
     let guests: BTreeSet<ClassId> = guests.map(|(class, _)| *class).collect();
     let mut counts: BTreeMap<(KindId, Option<i32>), u32> = BTreeMap::new();
     let mut fixed: BTreeMap<PoolId, u32> = BTreeMap::new();
+    let mut launched = false;
     for group in &state.groups {
         let weight = match group.place {
             Place::Launch(column) => {
@@ -186,6 +178,7 @@ fn cost(
                 if packed.pools[pool].fixed.is_some() {
                     *fixed.entry(pool).or_insert(0) += group.times;
                 }
+                launched |= group.times > 0;
                 Some(weight)
             }
             Place::Running(_) => None,
@@ -196,15 +189,30 @@ fn cost(
             }
         }
     }
-    let claim = Claim { counts: &counts, fixed: &fixed, fee: context.fee };
-    let Proved { bound, certificate } = match launches {
-        [] => Proved::default(),
-        _ => prove(compiled, &claim, entries),
+    if !launched {
+        return Proved::default();
+    }
+    // Names are handed out in order, so these are the entries of which the plan places any pod.
+    let mut entries = |kind: KindId| {
+        let placed = counts.range((kind, None)..=(kind, Some(i32::MAX))).map(|(_, count)| count);
+        let mut names = Names::of(compiled, kind);
+        let _pods = names.take(placed.sum());
+        names.named
     };
-    let (bound, certificate) = match proved {
-        Some(proved) if proved.bound > bound => (proved.bound, proved.certificate),
-        _ => (bound, certificate),
-    };
+    prove(compiled, &Claim { counts: &counts, fixed: &fixed, fee: whole.fee }, &mut entries)
+}
+
+/// What the launches cost, and what is proved of the least that launches for the same pods could.
+fn cost(
+    context: &Context<'_, '_>,
+    launches: &[Launch],
+    proved: Proved,
+) -> (Cost, Option<Arc<Certificate>>) {
+    let prices: i128 = launches.iter().map(|launch| launch.spec.offering.price.nanos()).sum();
+    let nodes = i128::try_from(launches.len()).unwrap_or(i128::MAX);
+    let fees = i128::from(context.fee).saturating_mul(nodes);
+    let total = prices.saturating_add(fees);
+    let Proved { bound, certificate } = proved;
     let bound = bound.min(total);
     let proof = match bound {
         _ if bound == total => Proof::Optimal,

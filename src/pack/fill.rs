@@ -11,9 +11,13 @@
 //!
 //! Classes of one row and one direction (how their worth divides over the resources) are a *lane*,
 //! largest first; in each lane only the first class that still fits is scored. Within a fill what
-//! doesn't fit once never fits again, so each lane is walked once.
+//! doesn't fit once never fits again, so each lane is walked once. Scores fall while the node fills up,
+//! so what a lane scored before is the most it can score now (within a lane, nearly), and on an empty
+//! node every lane scores the same whatever the node is: lanes lie in that order, and only those are
+//! scored again that come first by what they scored.
 //!
-//! *Cost.* One look at each class of the admitted lanes, and lanes × steps scores at most.
+//! *Cost.* One look at each class of the admitted lanes, and lanes × steps scores at most; mostly a few
+//! for each step.
 //!
 //! References: Panigrahy et al. 2011, "Heuristics for vector bin packing" (dot product, bin-centric).
 
@@ -29,6 +33,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 /// How the classes left to pack are looked at.
 #[derive(Clone, Debug)]
 pub(crate) struct Lanes {
+    /// The one that scores most on an empty node first.
     lanes: Vec<Lane>,
     /// For each class, the parts of its worth by resource; at least one where it asks for any.
     parts: IdVec<ClassId, Vec<i64>>,
@@ -36,8 +41,6 @@ pub(crate) struct Lanes {
     worth: IdVec<ClassId, i64>,
     /// For each class, its lane.
     lane: IdVec<ClassId, usize>,
-    /// Whether each lane holds one class.
-    single: bool,
     style: Style,
 }
 
@@ -98,13 +101,11 @@ impl Lanes {
         let width = compiled.dims.len();
         // So small that no score overflows; worth comes nowhere near it.
         let most = i64::MAX / (4 * WHOLE) / i64::try_from(width + 1).unwrap_or(i64::MAX);
-        let mut lane: IdVec<ClassId, usize> = compiled.classes.iter().map(|_| usize::MAX).collect();
         let mut lanes = Vec::with_capacity(by_kind.len());
         for ((row, _), mut classes) in by_kind {
             classes.sort_by_key(|class| (Reverse(total[*class]), *class));
             let mut of_kind = Lane::new(row, width);
             for class in classes {
-                lane[class] = lanes.len();
                 let base = match style {
                     Style::Largest => total[class].min(most),
                     // What is no resource's is as free on every node; one style leaves it out.
@@ -117,9 +118,15 @@ impl Lanes {
                 of_kind.push(entry, &of_class.request, &parts);
             }
             of_kind.measure();
+            of_kind.set_rank(style.share(1, 1));
             lanes.push(of_kind);
         }
-        Self { lanes, parts, worth: total, lane, single: waiting.len() <= FEW, style }
+        lanes.sort_by_key(|lane| Reverse(lane.rank));
+        let mut lane: IdVec<ClassId, usize> = compiled.classes.iter().map(|_| usize::MAX).collect();
+        for (at, of_kind) in lanes.iter().enumerate() {
+            of_kind.entries.iter().for_each(|entry| lane[entry.class] = at);
+        }
+        Self { lanes, parts, worth: total, lane, style }
     }
 
     /// Forgets a class of which none are left.
@@ -127,6 +134,12 @@ impl Lanes {
         if let Some(lane) = self.lanes.get_mut(self.lane[class]) {
             lane.forget(class);
         }
+    }
+
+    /// Whether anything that is left may find room.
+    pub(crate) fn may_fit(&self, room: &Room<'_>) -> bool {
+        let free: Vec<Four> = in_fours(room.free).collect();
+        self.lanes.iter().any(|lane| room.admits(lane.row) && lane.may_fit(&free))
     }
 
     /// What a room can hold of what is left, beside what it holds already.
@@ -137,96 +150,43 @@ impl Lanes {
         held: &[(ClassId, u32)],
         left: &IdVec<ClassId, u32>,
     ) -> Filling {
-        let node = Node::new(context, room, held, left);
-        if self.single { self.fill_lazily(node) } else { self.fill_by_lanes(node) }
-    }
-
-    /// Fills a node from lanes of several classes.
-    fn fill_by_lanes(&self, mut node: Node<'_>) -> Filling {
-        let admitted = self.lanes.iter().filter(|lane| node.room.admits(lane.row));
-        let mut cursors: Vec<Cursor<'_>> =
-            admitted.map(|lane| Cursor { lane, at: 0, added: 0 }).collect();
+        let mut node = Node::new(context, room, held, left);
         let mut view = View::of(&node, self.style);
+        // Lanes that weren't looked at yet, by what they score at most, and those that were, by what they
+        // scored.
+        let mut fresh = self.lanes.iter().filter(|lane| room.admits(lane.row)).peekable();
+        let mut scored: BinaryHeap<Cursor<'_>> = BinaryHeap::new();
         loop {
-            let mut best: Option<(i64, ClassId, usize)> = None;
-            let mut kept = 0;
-            cursors.retain_mut(|cursor| {
-                let lane = cursor.lane;
-                if !lane.may_fit(&view.free) {
-                    return false;
+            let next = match (fresh.peek(), scored.peek()) {
+                (Some(lane), best) if best.is_none_or(|best| best.rank < lane.rank) => {
+                    fresh.next().map(Cursor::new)
                 }
-                while let Some(entry) = lane.entries.get(cursor.at) {
-                    if lane.is_too_large(cursor.at, &view.free) {
-                        cursor.pass_stride();
-                        continue;
-                    }
-                    let quads = lane.quads(cursor.at);
-                    if node.can_take(entry, quads, cursor.added, &view) {
-                        let score = entry.base + score(quads, &view.shares);
-                        if best.is_none_or(|(most, first, _)| {
-                            score > most || score == most && entry.class < first
-                        }) {
-                            best = Some((score, entry.class, kept));
-                        }
-                        kept += 1;
-                        return true;
-                    }
-                    cursor.pass();
+                _ => scored.pop(),
+            };
+            let Some(mut cursor) = next else { return node.finish() };
+            while let Some((entry, quads)) = node.first_in(&mut cursor, &view) {
+                cursor.rank = (entry.base + score(quads, &view.shares), Reverse(entry.class));
+                let others = scored.peek().map(|best| best.rank);
+                if others.max(fresh.peek().map(|lane| lane.rank)) > Some(cursor.rank) {
+                    scored.push(cursor);
+                    break;
                 }
-                false
-            });
-            let Some((_, class, at)) = best else { break };
-            match self.portion(&node, class) {
-                0 => cursors[at].pass(),
-                count => {
-                    node.put(class, count, self.worth[class]);
-                    view.look(&node, self.style);
-                    cursors[at].added += count;
+                match self.portion(&node, entry.class, cursor.added) {
+                    0 => cursor.pass(),
+                    count => {
+                        node.add(entry.class, count, self.worth[entry.class], cursor.added);
+                        view.look(&node, self.style);
+                        cursor.added += count;
+                    }
                 }
             }
         }
-        node.finish()
     }
 
-    /// Fills a node from lanes of one class each.
-    ///
-    /// A score falls while the node fills up, so what a class scored before is the most it can score:
-    /// only those classes are scored again that come first by what they scored.
-    fn fill_lazily(&self, mut node: Node<'_>) -> Filling {
-        let mut view = View::of(&node, self.style);
-        let lanes = self.lanes.iter().enumerate();
-        let admitted = lanes.filter(|(_, lane)| node.room.admits(lane.row));
-        let ranked = admitted.filter_map(|(at, lane)| {
-            let entry = lane.entries.first().filter(|_| lane.may_fit(&view.free))?;
-            let score = entry.base + score(lane.quads(0), &view.shares);
-            Some((score, Reverse(entry.class), at, 0))
-        });
-        let mut ranked: BinaryHeap<(i64, Reverse<ClassId>, usize, u32)> = ranked.collect();
-        while let Some((_, first, at, added)) = ranked.pop() {
-            let lane = &self.lanes[at];
-            let (entry, quads) = (&lane.entries[0], lane.quads(0));
-            if !node.can_take(entry, quads, added, &view) {
-                continue;
-            }
-            let now = (entry.base + score(quads, &view.shares), first, at, added);
-            if ranked.peek().is_some_and(|next| now < *next) {
-                ranked.push(now);
-                continue;
-            }
-            let count = self.portion(&node, entry.class);
-            if count > 0 {
-                node.put(entry.class, count, self.worth[entry.class]);
-                view.look(&node, self.style);
-                ranked.push((now.0, first, at, added + count));
-            }
-        }
-        node.finish()
-    }
-
-    /// How many pods of a class the node is given in one step; none where `minValues` keep out what
-    /// there is room for.
-    fn portion(&self, node: &Node<'_>, class: ClassId) -> u32 {
-        match node.takes(class) {
+    /// How many pods of a class, of which the node was given `added`, it is given in one step; none where
+    /// `minValues` keep out what there is room for.
+    fn portion(&self, node: &Node<'_>, class: ClassId, added: u32) -> u32 {
+        match node.takes_beside(class, added) {
             count if self.style == Style::Largest => count,
             count => count.div_ceil(2),
         }
@@ -380,6 +340,30 @@ impl<'a> Node<'a> {
         self.worth
     }
 
+    /// The first class of a lane, from a cursor on, of which the node can take one more pod.
+    fn first_in<'l>(
+        &self,
+        cursor: &mut Cursor<'l>,
+        view: &View,
+    ) -> Option<(&'l Entry, &'l [Quad])> {
+        let lane = cursor.lane;
+        if !lane.may_fit(&view.free) {
+            return None;
+        }
+        while let Some(entry) = lane.entries.get(cursor.at) {
+            if lane.is_too_large(cursor.at, &view.free) {
+                cursor.pass_stride();
+                continue;
+            }
+            let quads = lane.quads(cursor.at);
+            if self.can_take(entry, quads, cursor.added, view) {
+                return Some((entry, quads));
+            }
+            cursor.pass();
+        }
+        None
+    }
+
     /// Whether the node can take one more pod of a class of which it was given `added`: all rules but
     /// `minValues`.
     fn can_take(&self, entry: &Entry, quads: &[Quad], added: u32, view: &View) -> bool {
@@ -410,12 +394,17 @@ impl<'a> Node<'a> {
         if !under || self.room.node.is_some() && self.under_caps(class) == 0 {
             return false;
         }
-        !class.ports.any() && class.shared.is_empty() || self.takes_by_rules(id) > 0
+        !class.ports.any() && class.shared.is_empty() || self.takes_by_rules(id, added) > 0
     }
 
     /// How many more pods of a class the node can take, of those that are left.
     pub(crate) fn takes(&self, id: ClassId) -> u32 {
-        let count = self.takes_by_rules(id);
+        self.takes_beside(id, count_of(&self.items, id))
+    }
+
+    /// As [`Node::takes`], of a class of which it was given `added`.
+    fn takes_beside(&self, id: ClassId, added: u32) -> u32 {
+        let count = self.takes_by_rules(id, added);
         match &self.minimums {
             Some(minimums) if count > 0 => {
                 let held: Vec<ClassId> =
@@ -428,10 +417,9 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// As [`Node::takes`], `minValues` aside.
-    fn takes_by_rules(&self, id: ClassId) -> u32 {
+    /// As [`Node::takes_beside`], `minValues` aside.
+    fn takes_by_rules(&self, id: ClassId, added: u32) -> u32 {
         let class = self.context.class(id);
-        let added = count_of(&self.items, id);
         let held = added + count_of(self.held, id);
         let most = self.left[id].saturating_sub(added).min(class.per_node.saturating_sub(held));
         let count = fits(&self.free, &class.request, most);
@@ -471,6 +459,11 @@ impl<'a> Node<'a> {
     }
 
     pub(crate) fn put(&mut self, id: ClassId, count: u32, worth: i64) {
+        self.add(id, count, worth, count_of(&self.items, id));
+    }
+
+    /// Gives the node more pods of a class of which it was given `added`.
+    fn add(&mut self, id: ClassId, count: u32, worth: i64, added: u32) {
         let class = self.context.class(id);
         for (free, asked) in self.free.iter_mut().zip(&class.request) {
             *free -= asked * i64::from(count);
@@ -487,7 +480,9 @@ impl<'a> Node<'a> {
         if let Some(minimums) = &mut self.minimums {
             minimums.settle(self.context, id);
         }
-        match self.items.iter_mut().find(|(held, _)| *held == id) {
+        // Most often it's what was given last.
+        let mut before = self.items.iter_mut().rev().filter(|_| added > 0);
+        match before.find(|(held, _)| *held == id) {
             Some((_, held)) => *held += count,
             None => {
                 bar(&mut self.barred, class);

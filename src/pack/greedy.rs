@@ -20,12 +20,12 @@
 //! Zaourar 2016); Chvátal 1979 for cover by the best ratio.
 
 use super::fill::{Filling, Lanes, Style};
-use super::state::{Context, Group, Place, State};
+use super::state::{Context, Group, Place, Room, State};
 use crate::bound::Worth;
-use crate::compile::ClassId;
+use crate::compile::{Bits, ClassId};
 use crate::parallel;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
 /// What may be bought, and for whom.
@@ -96,31 +96,65 @@ impl<'a> Pricing<'a> {
         self.again > 0 && self.placed >= self.until
     }
 
-    /// Computes the worth of what is left; `None` when nothing is.
+    /// The columns that can still be bought.
+    fn open(&self, context: &Context<'_, '_>, state: &State) -> Bits {
+        let columns = &context.compiled.columns;
+        let mut open = Bits::none(columns.len());
+        let tier = self.tier.columns.iter();
+        tier.filter(|at| state.is_open(context.compiled, &columns[**at]))
+            .for_each(|at| open.insert(*at));
+        open
+    }
+
+    /// Computes the worth of what is left; `None` when nothing is that can be bought for.
     fn next(&mut self, context: &Context<'_, '_>, state: &mut State) -> Option<Bargains> {
         let left = state.waiting(self.tier.wanted);
-        if left.values().all(|left| *left == 0) {
+        let open = self.open(context, state);
+        let takers = &context.compiled.takers;
+        if !left.iter().any(|(class, left)| *left > 0 && takers[class].overlaps(&open)) {
             return None;
         }
         self.again -= 1;
         let worth = state.worth(context, &left);
-        let total: i128 =
-            left.iter().map(|(class, left)| i128::from(worth.of(class)) * i128::from(*left)).sum();
+        let each = |class| i128::from(worth.of(class).max(1));
+        let total: i128 = left.iter().map(|(class, left)| each(class) * i128::from(*left)).sum();
         (self.placed, self.until) = (0, total / 2);
         let lanes = Lanes::new(context, &worth, &left, self.tier.style);
-        let columns = self.tier.columns.iter();
-        let rates = columns.map(|column| worth.rate(worth.ceiling(*column), context.cost(*column)));
-        let rates: Vec<u128> = rates.collect();
-        let ranking = (0..).zip(&rates).filter(|(_, rate)| **rate > 0);
+        let roomy = roomy(context, &lanes, &open, state);
+        let columns = self.tier.columns.iter().enumerate();
+        let columns = columns.filter(|(_, column)| open.contains(**column));
+        let bounds = columns.map(|(at, column)| {
+            let most = worth.ceiling(*column).min(total).min(roomy);
+            (worth.rate(most, context.cost(*column)), Reverse(at))
+        });
+        let mut unfilled: Vec<(u128, Reverse<usize>)> = bounds.collect();
+        unfilled.sort_unstable();
         Some(Bargains {
             lanes,
             fillings: vec![None; self.tier.columns.len()],
             searched: vec![false; self.tier.columns.len()],
-            ranking: ranking.map(|(at, rate)| (Reverse(*rate), at)).collect(),
-            rates,
+            unfilled,
+            filled: BinaryHeap::new(),
             worth,
         })
     }
+}
+
+/// Twice what a node is filled with that has as much room as any of these columns: where rules keep pods
+/// off each other's nodes, more room doesn't help, and no column's filling is worth so much.
+fn roomy(context: &Context<'_, '_>, lanes: &Lanes, columns: &Bits, state: &State) -> i128 {
+    let rooms: Vec<Room<'_>> = columns.iter().map(|column| context.room(column)).collect();
+    let mut all = vec![0; context.compiled.dims.len()];
+    let mut admits = Bits::none(context.compiled.rows.len());
+    for room in &rooms {
+        all.iter_mut().zip(room.all).for_each(|(most, have)| *most = *have.max(most));
+        admits.or(room.admits);
+    }
+    let Some(first) = rooms.first() else { return 0 };
+    let ports = first.ports.emptied();
+    let room =
+        Room { all: &all, free: &all, ports: &ports, admits: &admits, flexible: None, ..*first };
+    lanes.fill(context, &room, &[], &state.left).worth.saturating_mul(2)
 }
 
 /// The best filling known of each column.
@@ -130,10 +164,10 @@ struct Bargains {
     fillings: Vec<Option<Filling>>,
     /// Which of them were searched for already.
     searched: Vec<bool>,
-    /// The efficiency of each filling; where there is none yet, what can't be exceeded.
-    rates: Vec<u128>,
-    /// The columns whose efficiency isn't 0, the most efficient first.
-    ranking: BTreeSet<(Reverse<u128>, usize)>,
+    /// The columns without a filling, with what their efficiency can't exceed, the best last.
+    unfilled: Vec<(u128, Reverse<usize>)>,
+    /// The others, with the efficiency of their fillings where that isn't 0.
+    filled: BinaryHeap<(u128, Reverse<usize>)>,
 }
 
 impl Bargains {
@@ -146,17 +180,17 @@ impl Bargains {
     ) -> Option<(usize, Filling)> {
         // Fillings go bad all at once when many columns hold the same pods: making a few of the best
         // anew finds the best, or nearly.
-        let mut fresh: Option<usize> = None;
+        let mut fresh: Option<(u128, usize)> = None;
         let many = context.compiled.classes.len() > MANY;
         let mut anew = if many { ANEW_OF_MANY } else { u32::MAX };
         // First fillings that were made ahead, side by side.
         let mut ready: BTreeMap<usize, Filling> = BTreeMap::new();
         let mut ahead = 1;
         loop {
-            let at = self.ranking.first()?.1;
+            let at = self.filled.peek().max(self.unfilled.last())?.1.0;
             let column = columns[at];
-            if state.supply(context.compiled, &context.compiled.columns[column]) == 0 {
-                self.rate(at, 0);
+            if !state.is_open(context.compiled, &context.compiled.columns[column]) {
+                self.pass_over(at);
                 continue;
             }
             if let Some(filling) = &self.fillings[at]
@@ -170,14 +204,16 @@ impl Bargains {
                 let room = context.room(column);
                 let found = self.lanes.search(context, &room, &[], &state.left);
                 match found.filter(|found| found.worth > filling.worth) {
-                    Some(found) => self.keep(context, at, column, found),
+                    Some(found) => {
+                        let _rate = self.keep(context, at, column, found);
+                    }
                     None => return Some((at, filling.clone())),
                 }
                 continue;
             }
             if anew == 0
                 && self.fillings[at].is_some()
-                && let Some(at) = fresh
+                && let Some((_, at)) = fresh
             {
                 return Some((at, self.fillings[at].clone()?));
             }
@@ -190,36 +226,45 @@ impl Bargains {
             let filling = match ready.remove(&at) {
                 Some(filling) => filling,
                 None if first && many => {
-                    let next = self.ranking.iter().map(|(_, at)| *at);
-                    let next: Vec<usize> =
-                        next.filter(|at| self.fillings[*at].is_none()).take(ahead).collect();
+                    let next = self.unfilled.iter().rev().map(|(_, at)| at.0);
+                    let next: Vec<usize> = next.take(ahead).collect();
                     ahead = (2 * ahead).min(AHEAD * (parallel::threads() - 1)).max(1);
                     ready.extend(next.iter().copied().zip(parallel::map(&next, fill)));
                     ready.remove(&at).unwrap_or_default()
                 }
                 None => fill(&at),
             };
-            self.keep(context, at, column, filling);
+            let rate = self.keep(context, at, column, filling);
             self.searched[at] = false;
-            let best = fresh.map_or(0, |best| self.rates[best]);
-            if self.rates[at] > best {
-                fresh = Some(at);
+            if rate > fresh.map_or(0, |(best, _)| best) {
+                fresh = Some((rate, at));
             }
         }
     }
 
-    /// Keeps a filling of a column, and its efficiency.
-    fn keep(&mut self, context: &Context<'_, '_>, at: usize, column: usize, filling: Filling) {
+    /// Keeps a filling of the column that came first, and says how efficient that is.
+    fn keep(
+        &mut self,
+        context: &Context<'_, '_>,
+        at: usize,
+        column: usize,
+        filling: Filling,
+    ) -> u128 {
         let rate = self.worth.rate(filling.worth, context.cost(column));
-        self.rate(at, if filling.items.is_empty() { 0 } else { rate });
+        let rate = if filling.items.is_empty() { 0 } else { rate };
+        self.pass_over(at);
         self.fillings[at] = Some(filling);
+        if rate > 0 {
+            self.filled.push((rate, Reverse(at)));
+        }
+        rate
     }
 
-    fn rate(&mut self, at: usize, rate: u128) {
-        let former = std::mem::replace(&mut self.rates[at], rate);
-        let _ranked = self.ranking.remove(&(Reverse(former), at));
-        if rate > 0 {
-            let _new = self.ranking.insert((Reverse(rate), at));
-        }
+    /// Takes the column that came first from among the others.
+    fn pass_over(&mut self, at: usize) {
+        let _first = match self.fillings[at] {
+            None => self.unfilled.pop(),
+            Some(_) => self.filled.pop(),
+        };
     }
 }

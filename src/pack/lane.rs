@@ -4,12 +4,15 @@
 //! Those numbers lie side by side in the order of the walk, four resources at a time; and in a long
 //! lane many classes that are too large for what is left are passed at once.
 
-use crate::compile::{Class, ClassId, RowId};
+use crate::compile::{Class, ClassId, Id, RowId};
+use std::cmp::{Ordering, Reverse};
 
 /// Classes of one row and one direction, largest worth first.
 #[derive(Clone, Debug)]
 pub(super) struct Lane {
     pub(super) row: RowId,
+    /// What none of its classes exceeds.
+    pub(super) rank: Rank,
     pub(super) entries: Vec<Entry>,
     /// For each class so many of them as its resources take, in the same order.
     quads: Vec<Quad>,
@@ -21,6 +24,9 @@ pub(super) struct Lane {
     /// How many classes stand there yet are forgotten.
     forgotten: usize,
 }
+
+/// A score, and the class that scores so; of equal scores the first class is the best.
+pub(super) type Rank = (i64, Reverse<ClassId>);
 
 /// How many classes of a long lane are passed at once.
 const STRIDE: usize = 16;
@@ -81,6 +87,7 @@ impl Lane {
         let least = vec![NEVER; width.div_ceil(4)];
         Self {
             row,
+            rank: (0, Reverse(ClassId::from_index(0))),
             entries: Vec::new(),
             quads: Vec::new(),
             least,
@@ -136,6 +143,16 @@ impl Lane {
         }
     }
 
+    /// Sets the rank, where so much is the share of each resource that is free at most.
+    pub(super) fn set_rank(&mut self, share: i64) {
+        let shares = vec![[share; 4]; self.least.len()];
+        let scores = self.entries.iter().zip(self.quads.chunks(self.least.len()));
+        let most = scores.map(|(entry, quads)| entry.base + score(quads, &shares)).max();
+        if let (Some(most), Some(first)) = (most, self.entries.first()) {
+            self.rank = (most, Reverse(first.class));
+        }
+    }
+
     /// Whether a stride begins at a place of which every class needs more than is free.
     pub(super) fn is_too_large(&self, at: usize, free: &[Four]) -> bool {
         if !at.is_multiple_of(STRIDE) {
@@ -177,11 +194,39 @@ pub(super) fn score(quads: &[Quad], shares: &[Four]) -> i64 {
 /// How far a lane has been walked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
+    /// What its first class scored when that was last looked at.
+    pub(super) rank: Rank,
     pub(super) lane: &'a Lane,
     /// The place of the first class that may still fit.
     pub(super) at: usize,
     /// How many pods of that class the node was given.
     pub(super) added: u32,
+}
+
+impl Ord for Cursor<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.rank.cmp(&other.rank)
+    }
+}
+
+impl PartialOrd for Cursor<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Eq for Cursor<'_> {}
+
+impl PartialEq for Cursor<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank == other.rank
+    }
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(lane: &'a Lane) -> Self {
+        Self { rank: lane.rank, lane, at: 0, added: 0 }
+    }
 }
 
 impl Cursor<'_> {

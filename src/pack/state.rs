@@ -260,6 +260,16 @@ impl State {
         if fixed { 0 } else { self.buyable(compiled, column) }
     }
 
+    /// Whether any node of a column may still be bought for pods.
+    pub(crate) fn is_open(&self, compiled: &Compiled<'_>, column: &Column) -> bool {
+        let charge = &compiled.shapes[column.shape].charge;
+        // A node that is charged nothing still needs limits that aren't overrun.
+        let within = |(left, each): (&i128, &i64)| *left >= i128::from(*each).max(0);
+        compiled.pools[column.pool].fixed.is_none()
+            && column.reservation.is_none_or(|id| self.reservations[id] > 0)
+            && self.limits[column.pool].iter().zip(charge).all(within)
+    }
+
     fn buyable(&self, compiled: &Compiled<'_>, column: &Column) -> u32 {
         let reserved = column.reservation.map_or(u32::MAX, |id| self.reservations[id]);
         let charge = &compiled.shapes[column.shape].charge;
@@ -340,7 +350,7 @@ impl State {
     pub(crate) fn open_above(&self, compiled: &Compiled<'_>) -> BTreeMap<i32, Bits> {
         let columns = &compiled.columns;
         let mut open: Vec<(i32, usize)> = (0..columns.len())
-            .filter(|at| self.supply(compiled, &columns[*at]) > 0)
+            .filter(|at| self.is_open(compiled, &columns[*at]))
             .map(|at| (columns[at].weight, at))
             .collect();
         open.sort_unstable();

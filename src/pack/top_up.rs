@@ -50,6 +50,12 @@ fn fill(
         Place::Launch(column) => context.room(*column),
         Place::Running(nodes) => running::room(context, *nodes.first()?),
     };
+    let free: Vec<i64> =
+        empty.free.iter().zip(&group.load).map(|(free, load)| free - load).collect();
+    // Most nodes are full.
+    if !lanes.may_fit(&Room { free: &free, ..empty }) {
+        return None;
+    }
     let mut ports = empty.ports.clone();
     let mut attached = empty.attached.cloned();
     for (class, _) in &group.items {
@@ -58,8 +64,6 @@ fn fill(
             attached.extend(context.class(*class).shared.iter().map(|(_, volume)| volume.clone()));
         }
     }
-    let free: Vec<i64> =
-        empty.free.iter().zip(&group.load).map(|(free, load)| free - load).collect();
     let room = Room { free: &free, ports: &ports, attached: attached.as_ref(), ..empty };
     // A launch may not draw a pod that a pool of higher weight still takes.
     let kept_above = match group.place {
