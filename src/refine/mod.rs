@@ -78,7 +78,9 @@ const CORRECTIONS: u32 = 24;
 /// Attempts to improve a plan in each stage.
 const ATTEMPTS: u32 = 12;
 /// Corrections and attempts where demands are many and each takes long.
-const FEWER: u32 = 8;
+const FEWER: u32 = 10;
+/// How far plans' values go beyond the bound's, or below.
+const MOST_BEYOND: f64 = 4.0;
 /// Corrections or attempts in a row that are no better before it ends.
 const PATIENCE: u32 = 6;
 /// Parts of a plan that are packed anew side by side.
@@ -193,7 +195,8 @@ fn improve(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &mut Work<'
     let mut seekers: Vec<Seeker<'_, '_, '_>> = plans.iter().map(Seeker::new).collect();
     for seeker in seekers.iter_mut().filter(|seeker| seeker.generator.is_whole()) {
         // A relaxation of few demands is solved in one go, and may take all the time.
-        seeker.correct(seeker.generator.best.values.clone(), CORRECTIONS, work);
+        let values = seeker.generator.best.values.clone();
+        seeker.correct(&values, CORRECTIONS, work);
     }
     for (number, own) in STAGES.into_iter().enumerate() {
         if number > 0 && work.stopped() {
@@ -296,6 +299,8 @@ struct Seeker<'i, 'c, 'p> {
     ruin: Option<Ruin>,
     diver: Option<Diver<'i, 'c, 'p>>,
     best: Draft,
+    /// For each demand, how many times what the bound says that its pods are worth plans paid for them.
+    beyond: Vec<f64>,
 }
 
 impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
@@ -306,7 +311,8 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
         }
         let patterns = plan.known.iter().map(|(pattern, _)| pattern.clone());
         let generator = started(&plan.instance, &[], patterns);
-        Self { generator, ruin: None, diver: None, best }
+        let beyond = vec![1.0; plan.instance.demands.len()];
+        Self { generator, ruin: None, diver: None, best, beyond }
     }
 
     /// Dives, and asks a solver for whole numbers of the patterns known, where that is not too much.
@@ -343,7 +349,7 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
         let instance = self.generator.instance;
         if instance.demands.len() > MANY_DEMANDS {
             let corrections = if number == 0 { FEWER } else { CORRECTIONS };
-            self.correct(values.clone(), corrections, work);
+            self.correct(&values, corrections, work);
             self.ruin = Some(Ruin::new(instance, &self.generator.efficient()));
             self.repair(&values, FEWER, work);
             return;
@@ -362,7 +368,7 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
                 let screens = &self.generator.screens;
                 self.best.take(round::rounded(instance, &fractions, &values, screens, up));
             }
-            self.correct(values, CORRECTIONS, work);
+            self.correct(&values, CORRECTIONS, work);
             self.ruin = Some(Ruin::new(instance, &self.generator.efficient()));
         }
         self.integers(work);
@@ -383,20 +389,29 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
         }
     }
 
-    /// Plans at these values, corrected by what each plan pays.
-    fn correct(&mut self, mut values: Vec<f64>, corrections: u32, work: &mut Work<'_>) {
+    /// Plans at these values, corrected by what each plan pays, and by what former ones paid beyond theirs.
+    fn correct(&mut self, values: &[f64], corrections: u32, work: &mut Work<'_>) {
         let instance = self.generator.instance;
+        let mut corrected: Vec<f64> =
+            values.iter().zip(&self.beyond).map(|(value, beyond)| value * beyond).collect();
+        let mut best = None;
         let mut patience = PATIENCE;
         for _ in 0..corrections {
             if patience == 0 || !work.attempt() {
-                return;
+                break;
             }
             let mut draft = Draft::new(instance);
-            draft.complete(instance, &values, &self.generator.screens);
-            round::corrected(instance, &draft, &mut values);
+            draft.complete(instance, &corrected, &self.generator.screens);
+            round::correct(instance, &draft, &mut corrected);
             draft.tidy();
-            patience = if draft.rank() < self.best.rank() { PATIENCE } else { patience - 1 };
+            let better = best.is_none_or(|best| draft.rank() < best);
+            (best, patience) =
+                if better { (Some(draft.rank()), PATIENCE) } else { (best, patience - 1) };
             self.best.take(draft);
+        }
+        let pairs = self.beyond.iter_mut().zip(corrected.iter().zip(values));
+        for (beyond, (corrected, value)) in pairs.filter(|(_, (_, value))| **value > 0.0) {
+            *beyond = (corrected / value).clamp(1.0 / MOST_BEYOND, MOST_BEYOND);
         }
     }
 }

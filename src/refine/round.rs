@@ -13,7 +13,7 @@
 //!
 //! Pods that end up on nodes which are worth less than they cost are worth more than was thought: they
 //! had better been packed earlier, while there was something to pack them with. So their values are
-//! raised by what was paid for them, and a plan is made anew, some times ([`corrected`]).
+//! raised by what was paid for them, and a plan is made anew, some times ([`correct`]).
 //!
 //! *Cost.* A glance at each bin, a filling for each that comes first, and a few for each purchase.
 //!
@@ -208,7 +208,7 @@ impl Draft {
 }
 
 /// Corrects values by what a plan pays for the pods, where that is known.
-pub(super) fn corrected(instance: &Instance<'_, '_>, draft: &Draft, values: &mut [f64]) {
+pub(super) fn correct(instance: &Instance<'_, '_>, draft: &Draft, values: &mut [f64]) {
     values.iter_mut().for_each(|value| *value = value.max(LEAST));
     let mut paid = vec![0.0; values.len()];
     let mut placed = vec![0.0; values.len()];
