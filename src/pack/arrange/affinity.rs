@@ -251,6 +251,15 @@ impl Arranger<'_, '_> {
         })
     }
 
+    /// Whom a kind would call to a cell's domains, where what it needs isn't there yet.
+    pub(super) fn called(&self, kind: KindId, at: usize, near: &Near) -> Option<(KindId, usize)> {
+        let keys = keys_of(near);
+        if self.is_met(kind, at, near, &keys) {
+            return None;
+        }
+        self.callable(kind, at, near, &keys)
+    }
+
     /// Sees to it that what a kind needs is in a cell's domains; whether it is.
     pub(super) fn accompany(&mut self, kind: KindId, at: usize, near: &Near) -> bool {
         let keys = keys_of(near);

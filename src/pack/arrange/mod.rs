@@ -12,7 +12,8 @@
 //!
 //! *Why it is right.* Kinds are arranged one after another, and each pod is given a cell in which
 //! kube-scheduler would accept it after all those arranged before it (and the bound ones). So the order
-//! of arranging is an order of binding. Kinds come in this order: those that others' affinity
+//! of arranging is an order of binding. Whom a pod needs is bound before it: those with whom it is to
+//! share a node, or who are called to its domains, count there when it is judged. Kinds come in this order: those that others' affinity
 //! needs before the others; then the urgent; then those with the fewest cells. Pods without rules of
 //! their own come last, wherever they are put, since nothing counts them any more. Anti-affinity holds
 //! between every two kinds whatever the order. A spread counts the domains that the kind could use by a
@@ -462,11 +463,11 @@ impl<'p> Arranger<'_, 'p> {
         let count = count.min(progress.loose);
         progress.loose -= count;
         progress.pinned[cell] += count;
-        self.count(kind, cell, count);
+        self.count(kind, cell, count, None);
     }
 
-    /// Counts pods of a kind in the domains of a cell.
-    fn count(&mut self, kind: KindId, cell: usize, count: u32) {
+    /// Counts pods of a kind in the domains of a cell, on all of its sites or on these.
+    fn count(&mut self, kind: KindId, cell: usize, count: u32, sites: Option<&Bits>) {
         self.kinds[kind].counted[cell] += count;
         let domains = self.kinds[kind].cells[cell].domains.clone();
         for selection in &self.topology.selected_by[kind] {
@@ -475,7 +476,8 @@ impl<'p> Arranger<'_, 'p> {
                     counts[*domain as usize] += i64::from(count);
                 }
                 for tally in self.tallies.get_mut(&(*selection, *key)).into_iter().flatten() {
-                    tally.add(&self.kinds[kind].cells[cell].sites, *domain as usize, count);
+                    let sites = sites.unwrap_or(&self.kinds[kind].cells[cell].sites);
+                    tally.add(sites, *domain as usize, count);
                 }
             }
         }

@@ -3,13 +3,26 @@
 //! A pod that needs another on its node can go where one is bound already, or beside a pending one:
 //! then the two are packed as one thing, as heavy as both. Those who need each other and have nobody
 //! bound all go to one node, as many as it holds, since the first of them decides for the others.
+//!
+//! A follower that gets a cell settles that of its hosts too, and they are bound before it: its spreads
+//! judge it with them in place. Where that leaves followers out, further hosts are bound first in the
+//! domains that its spreads find lowest, as long as that lets more of the followers in.
 
 use super::cell::most_on_any;
-use super::{Arranger, Draft, KindId};
+use super::spread::Company;
+use super::{Arranger, Cell, Draft, KindId};
 use crate::compile::{Bits, Class, Id, Near, NodeId, Over};
+use std::collections::BTreeMap;
 
 /// The most drafts that followers are given to one by one.
 const MAX_DRAFTS: usize = 4096;
+/// The most pods that get cells at once so that others can follow them.
+const MAX_EVENED: u32 = 4096;
+/// How often followers are given to drafts again, since others' cells were settled.
+const MAX_PASSES: u32 = 64;
+
+/// Kinds, each with one of its cells.
+type Settled = Vec<(KindId, usize)>;
 
 impl Arranger<'_, '_> {
     /// Gives the pods of a kind nodes that they share with those that they need.
@@ -18,7 +31,17 @@ impl Arranger<'_, '_> {
             self.join_bound(kind, near);
         }
         self.tie_down(near, kind);
-        self.join_drafts(kind, near);
+        self.join_drafts(kind, near, true);
+        // What its spreads allow changes as domains fill up.
+        let mut progress = self.steps(kind);
+        for _ in 0..MAX_PASSES {
+            let before = self.kinds[kind].loose;
+            if before == 0 || !progress && !self.even_out(kind, near) {
+                break;
+            }
+            self.join_drafts(kind, near, false);
+            progress = self.kinds[kind].loose < before;
+        }
         if self.kinds[kind].loose > 0
             && self.topology.selects(near.selection, kind)
             && !self.is_anywhere(near)
@@ -71,7 +94,8 @@ impl Arranger<'_, '_> {
             return;
         }
         while left > 0 {
-            let Some(cell) = self.best_cell(kind, &rules, Some(sites)) else { return };
+            let company = Company::Nobody;
+            let Some(cell) = self.best_cell(kind, &rules, Some(sites), company) else { return };
             let mut within = sites.clone();
             within.and(&self.kinds[kind].cells[cell].sites);
             self.note(kind, cell, 1);
@@ -93,7 +117,7 @@ impl Arranger<'_, '_> {
     /// Counts pods of a kind in a cell without keeping them there: a draft has them.
     fn note(&mut self, kind: KindId, cell: usize, count: u32) {
         self.kinds[kind].loose -= count;
-        self.count(kind, cell, count);
+        self.count(kind, cell, count, None);
     }
 
     /// Makes drafts of the pods that a kind may need on its node, so that it can join them.
@@ -124,8 +148,8 @@ impl Arranger<'_, '_> {
         }
     }
 
-    /// Adds pods of a kind to drafts that hold what it needs, as evenly as they go.
-    fn join_drafts(&mut self, kind: KindId, near: &Near) {
+    /// Adds pods of a kind to drafts that hold what it needs: evenly, or as many as each takes.
+    fn join_drafts(&mut self, kind: KindId, near: &Near, evenly: bool) {
         let mut hosts: Vec<usize> = (0..self.drafts.len())
             .filter(|at| {
                 self.drafts[*at]
@@ -139,8 +163,8 @@ impl Arranger<'_, '_> {
         for at in hosts {
             let mut count = self.drafts[at].count;
             while count > 0 && self.kinds[kind].loose > 0 && copies > 0 {
-                let each = self.kinds[kind].loose.div_ceil(copies);
-                let Some((joined, sites, cell)) = self.fit_in(kind, at, each) else { break };
+                let each = self.kinds[kind].loose.div_ceil(if evenly { copies } else { 1 });
+                let Some((joined, sites, cells)) = self.fit_in(kind, at, each) else { break };
                 // Followers over keys change the counts with each node; others go to all nodes alike.
                 let steps = self.steps(kind);
                 let times =
@@ -152,12 +176,15 @@ impl Arranger<'_, '_> {
                 }
                 parts.sort_unstable();
                 let mut firm = self.drafts[at].firm.clone();
-                match cell {
-                    Some(cell) => {
-                        self.note(kind, cell, joined * times);
-                        firm.push((kind, cell));
+                self.kinds[kind].loose -= joined * times;
+                // Where the follower has a cell, those that had none have one now and count as well.
+                for (of, cell) in cells {
+                    let here = parts.iter().find(|(part, _)| *part == of);
+                    let each = if of == kind { joined } else { here.map_or(0, |(_, each)| *each) };
+                    self.count(of, cell, each * times, Some(&sites));
+                    if !firm.contains(&(of, cell)) {
+                        firm.push((of, cell));
                     }
-                    None => self.kinds[kind].loose -= joined * times,
                 }
                 self.drafts.push(Draft { parts, count: times, sites, firm });
                 count -= times;
@@ -169,8 +196,54 @@ impl Arranger<'_, '_> {
         self.drafts.retain(|draft| draft.count > 0);
     }
 
-    /// How many pods of a kind a draft can take in each of its nodes, on which sites, in which cell.
-    fn fit_in(&self, kind: KindId, at: usize, wanted: u32) -> Option<(u32, Bits, Option<usize>)> {
+    /// Gives cells to half of those that a kind needs and that have none, where a spread of the kind
+    /// counts least: with them in place first it may be kept where it can't be with each as its company.
+    /// Whether there are any.
+    fn even_out(&mut self, kind: KindId, near: &Near) -> bool {
+        let rules = self.rules(kind);
+        for at in 0..self.drafts.len() {
+            let draft = &self.drafts[at];
+            let [(host, 1)] = draft.parts[..] else { continue };
+            if host == kind
+                || !self.topology.selects(near.selection, host)
+                || self.unsettled(draft).is_empty()
+            {
+                continue;
+            }
+            let (sites, half) = (draft.sites.clone(), draft.count.div_ceil(2).min(MAX_EVENED));
+            let mut settled: BTreeMap<usize, (u32, Bits)> = BTreeMap::new();
+            for _ in 0..half {
+                let Some(cell) = self.lowest_cell(host, &rules, &sites) else { break };
+                let mut within = sites.clone();
+                within.and(&self.kinds[host].cells[cell].sites);
+                self.count(host, cell, 1, Some(&within));
+                settled.entry(cell).or_insert((0, within)).0 += 1;
+            }
+            if settled.is_empty() {
+                continue;
+            }
+            for (cell, (count, sites)) in settled {
+                self.drafts[at].count -= count;
+                let (parts, firm) = (vec![(host, 1)], vec![(host, cell)]);
+                self.drafts.push(Draft { parts, count, sites, firm });
+            }
+            self.drafts.retain(|draft| draft.count > 0);
+            return true;
+        }
+        false
+    }
+
+    /// The parts of a draft that have cells of which none is settled.
+    fn unsettled(&self, draft: &Draft) -> Vec<(KindId, u32)> {
+        let is_settled = |kind: KindId| draft.firm.iter().any(|(of, _)| *of == kind);
+        let open =
+            |(kind, _): &&(KindId, u32)| !self.kinds[*kind].cells.is_empty() && !is_settled(*kind);
+        draft.parts.iter().filter(open).copied().collect()
+    }
+
+    /// How many pods of a kind a draft can take in each of its nodes, on which sites, and the cells that
+    /// are settled by this: the kind's own, and those of the others that had none.
+    fn fit_in(&self, kind: KindId, at: usize, wanted: u32) -> Option<(u32, Bits, Settled)> {
         let draft = &self.drafts[at];
         let held = draft.parts.iter().find(|(of, _)| *of == kind).map_or(0, |(_, count)| *count);
         let apart = &self.compiled.kinds[kind].apart;
@@ -181,12 +254,29 @@ impl Arranger<'_, '_> {
         sites.and(self.row(kind));
         let rules = self.rules(kind);
         let mut most = wanted.min(self.kinds[kind].loose);
-        let mut cell = None;
+        let mut cells = Settled::new();
         if !self.kinds[kind].cells.is_empty() {
-            let best = self.best_cell(kind, &rules, Some(&sites))?;
+            let unsettled = self.unsettled(draft);
+            let company = Company::Shared(&unsettled);
+            let best = self.best_cell(kind, &rules, Some(&sites), company)?;
             sites.and(&self.kinds[kind].cells[best].sites);
-            most = most.min(self.legal_run(kind, best, most));
-            cell = Some(best);
+            most = most.min(self.legal_run(kind, best, most, company));
+            cells.push((kind, best));
+            for (other, _) in unsettled {
+                let (class, theirs) = (self.class(other), &self.kinds[other].cells);
+                let within = |cell: &Cell| {
+                    let mut within = sites.clone();
+                    within.and(&cell.sites);
+                    within
+                };
+                let mut numbered = theirs.iter().enumerate();
+                let (at, cell) = numbered.find(|(at, cell)| {
+                    self.is_below_ceiling(other, *at)
+                        && most_on_any(self, class, &within(cell), 1) > 0
+                })?;
+                sites = within(cell);
+                cells.push((other, at));
+            }
         }
         most = most.min(self.cap(kind).saturating_sub(held));
         while most > 0 {
@@ -197,7 +287,7 @@ impl Arranger<'_, '_> {
             }
             let together = self.together(&parts)?;
             if most_on_any(self, &together, &sites, 1) > 0 {
-                return Some((most, sites, cell));
+                return Some((most, sites, cells));
             }
             most /= 2;
         }
@@ -217,12 +307,13 @@ impl Arranger<'_, '_> {
         skew.unwrap_or(u32::MAX).min(self.class(kind).per_node).min(bundle)
     }
 
-    /// How many pods of a kind in a row a cell may take, up to `most`.
-    fn legal_run(&self, kind: KindId, cell: usize, most: u32) -> u32 {
+    /// How many pods of a kind in a row a cell may take after their company, up to `most`.
+    fn legal_run(&self, kind: KindId, cell: usize, most: u32, company: Company<'_>) -> u32 {
         let rules = self.rules(kind);
         let runs = rules.levels.iter().filter(|level| level.hard).map(|level| {
             let domain = self.kinds[kind].cells[cell].domain(level.key);
-            level.run(self.tally(level), domain).min(i64::from(most))
+            let company = self.extra(kind, cell, level, company);
+            level.run(self.tally(level), domain, company).min(i64::from(most))
         });
         let alone = if rules.alone.is_empty() { i64::MAX } else { 1 };
         let run = runs.min().unwrap_or(i64::from(most)).min(alone);
@@ -243,7 +334,10 @@ impl Arranger<'_, '_> {
             let cells = self.kinds[kind].cells.iter().enumerate();
             cells
                 .filter(|(at, _)| self.kinds[kind].allowed[*at] && self.is_below_ceiling(kind, *at))
-                .map(|(at, cell)| (Some(at), cell.best.clone(), self.legal_run(kind, at, wanted)))
+                .map(|(at, cell)| {
+                    let legal = self.legal_run(kind, at, wanted, Company::Nobody);
+                    (Some(at), cell.best.clone(), legal)
+                })
                 .collect()
         };
         let held = options.into_iter().map(|(cell, sites, legal)| {

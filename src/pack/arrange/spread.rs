@@ -11,7 +11,7 @@
 
 use super::Arranger;
 use super::cell::holds_any;
-use crate::compile::{Bits, Id, KeyId, KindId, Near, NodeId, Over, SelectionId, Term};
+use crate::compile::{Bits, Class, Id, KeyId, KindId, Near, NodeId, Over, SelectionId, Term};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -43,6 +43,24 @@ impl Tally {
     }
 }
 
+/// Whom a pod needs and who may have to be bound in its domains before it, although nobody is counted
+/// there yet: a spread judges the pod with them in place, be it one of those that it counts or not.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Company<'a> {
+    Nobody,
+    /// These, on the same node.
+    Shared(&'a [(KindId, u32)]),
+    /// One of those, in the same domains.
+    Near(&'a Near),
+}
+
+/// What company counts for in a spread: as in a [`Tally`], at least and at most.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Extra {
+    least: i64,
+    most: i64,
+}
+
 /// A spread of a kind over a key, as its pods are placed.
 #[derive(Debug)]
 pub(super) struct Level {
@@ -63,10 +81,10 @@ pub(super) struct Level {
 }
 
 impl Level {
-    /// How many more pods a domain may take in a row.
-    pub(super) fn run(&self, tally: &Tally, domain: Option<u32>) -> i64 {
+    /// How many more pods a domain may take in a row, after their company.
+    pub(super) fn run(&self, tally: &Tally, domain: Option<u32>, company: Extra) -> i64 {
         let Some(domain) = domain.map(|domain| domain as usize) else { return 0 };
-        if !self.is_kept(tally, domain, self.lowest(tally)) {
+        if !self.is_kept(tally, domain, self.lowest(tally), company) {
             return 0;
         }
         if self.own == 0 {
@@ -75,11 +93,19 @@ impl Level {
         // The domain itself may be the lowest: then the lowest rises with it, up to the next.
         self.lowest_but(tally, Some(domain)).unwrap_or(i64::MAX / 4) + self.max_skew
             - self.count(tally, domain)
+            - company.most
     }
 
-    /// Whether a domain may take one more pod.
-    fn is_kept(&self, tally: &Tally, domain: usize, lowest: i64) -> bool {
-        self.count(tally, domain) + self.own - lowest <= self.max_skew
+    /// Whether a domain may take one more pod, after its company.
+    fn is_kept(&self, tally: &Tally, domain: usize, lowest: i64, company: Extra) -> bool {
+        let lowest = match company.least {
+            0 => lowest,
+            least => {
+                let here = self.bound[domain] + tally.least[domain] + least;
+                self.lowest_but(tally, Some(domain)).map_or(here, |others| others.min(here))
+            }
+        };
+        self.count(tally, domain) + company.most + self.own - lowest <= self.max_skew
     }
 
     /// The lowest count that the domains are sure to have, but for one.
@@ -212,7 +238,6 @@ impl Arranger<'_, '_> {
     /// The domains of a key that exist for a kind's spread, or could by a launch of the kind.
     fn open_domains(&self, kind: KindId, key: KeyId, counted: &Bits) -> Vec<bool> {
         let compiled = self.compiled;
-        let class = self.class(kind);
         let set = &compiled.grounds.rules.sets()[compiled.kinds[kind].rules];
         // Where the pod could be launched, if its volumes were elsewhere: a volume's zone restricts the
         // pod, not the domains in which its fellows are counted.
@@ -226,6 +251,7 @@ impl Arranger<'_, '_> {
         for node in compiled.nodes.ids() {
             could.remove(compiled.site_of_node(node));
         }
+        let launches = self.launches(kind);
         let runs = |domain: &Bits| {
             let mut nodes = compiled.nodes.ids().map(|node| compiled.site_of_node(node));
             nodes.any(|site| counted.contains(site) && domain.contains(site))
@@ -237,10 +263,31 @@ impl Arranger<'_, '_> {
                 let mut offers = could.clone();
                 offers.and(domain);
                 self.brief.opened.contains(&(kind, key, number))
-                    || holds_any(self, class, &offers)
+                    || launches.iter().any(|(class, among)| {
+                        let mut offers = offers.clone();
+                        among.iter().for_each(|among| offers.and(among));
+                        holds_any(self, class, &offers)
+                    })
                     || runs(domain)
             })
             .collect()
+    }
+
+    /// What a launch for a pod of a kind holds at least, and on which sites: the pod, and where it needs
+    /// another on its node, one of those.
+    fn launches(&self, kind: KindId) -> Vec<(Class, Option<Bits>)> {
+        let shares = |near: &&Near| near.over.contains(&Over::Host);
+        let Some(near) = self.topology.rules[kind].near.as_ref().filter(shares) else {
+            return vec![(self.class(kind).clone(), None)];
+        };
+        let hosts = self.topology.selections[near.selection].kinds.iter();
+        let launches = hosts.filter_map(|host| match *host == kind {
+            true => Some((self.class(kind).clone(), None)),
+            false => {
+                Some((self.together(&[(kind, 1), (*host, 1)])?, Some(self.row(*host).clone())))
+            }
+        });
+        launches.collect()
     }
 
     /// The domains that are closed to a kind's spreads, with the offers that would open them.
@@ -274,7 +321,8 @@ impl Arranger<'_, '_> {
         let mut seen: BTreeMap<Vec<i64>, (u32, Vec<u32>)> = BTreeMap::new();
         let mut left = count.min(self.kinds[kind].loose);
         while left > 0 {
-            let Some(cell) = self.best_cell(kind, &rules, None) else { return };
+            let company = near.map_or(Company::Nobody, Company::Near);
+            let Some(cell) = self.best_cell(kind, &rules, None, company) else { return };
             if let Some(near) = near
                 && !self.accompany(kind, cell, near)
             {
@@ -353,6 +401,59 @@ impl Arranger<'_, '_> {
         &self.tallies[&(level.selection, level.key)][level.tally]
     }
 
+    /// What the company of a kind's pods counts for in a spread of theirs if they go to a cell.
+    pub(super) fn extra(
+        &self,
+        kind: KindId,
+        at: usize,
+        level: &Level,
+        company: Company<'_>,
+    ) -> Extra {
+        let mut extra = Extra::default();
+        let mut add = |of: KindId, count: u32, sites: &Bits| {
+            let tally = self.tally(level);
+            if self.topology.selects(level.selection, of) && tally.counted.overlaps(sites) {
+                extra.most += i64::from(count);
+                let sure = tally.counted.includes(sites);
+                extra.least += if sure { i64::from(count) } else { 0 };
+            }
+        };
+        match company {
+            Company::Nobody => {}
+            Company::Shared(parts) => {
+                let sites = &self.kinds[kind].cells[at].sites;
+                parts.iter().for_each(|(of, count)| add(*of, *count, sites));
+            }
+            Company::Near(near) => {
+                if let Some((of, cell)) = self.called(kind, at, near) {
+                    add(of, 1, &self.kinds[of].cells[cell].sites);
+                }
+            }
+        }
+        extra
+    }
+
+    /// The cell of a pod without rules of its own, on some of these sites, that raises the lowest count of
+    /// a spread.
+    pub(super) fn lowest_cell(&self, kind: KindId, rules: &Rules, sites: &Bits) -> Option<usize> {
+        let mut levels = rules.levels.iter().filter(|level| level.hard && !level.few);
+        let level = levels.find(|level| self.topology.selects(level.selection, kind))?;
+        let tally = self.tally(level);
+        let lowest = level.lowest(tally);
+        let cells = self.kinds[kind].cells.iter().enumerate().filter(|(at, cell)| {
+            if !self.is_below_ceiling(kind, *at) {
+                return false;
+            }
+            let mut within = sites.clone();
+            within.and(&cell.sites);
+            let domain = cell.domain(level.key).map(|domain| domain as usize);
+            domain.is_some_and(|at| level.open[at] && level.count(tally, at) <= lowest)
+                && tally.counted.includes(&within)
+                && holds_any(self, self.class(kind), &within)
+        });
+        cells.min_by_key(|(at, cell)| (cell.cost, *at)).map(|(at, _)| at)
+    }
+
     fn pending(&self, selection: SelectionId, key: KeyId) -> &[i64] {
         self.counts.get(&(selection, key)).map_or(&[], |counts| counts)
     }
@@ -363,6 +464,7 @@ impl Arranger<'_, '_> {
         kind: KindId,
         rules: &Rules,
         within: Option<&Bits>,
+        company: Company<'_>,
     ) -> Option<usize> {
         let progress = &self.kinds[kind];
         let hint = self.brief.hints.get(&kind).copied();
@@ -384,7 +486,8 @@ impl Arranger<'_, '_> {
                 let Some(domain) = cell.domain(level.key).map(|domain| domain as usize) else {
                     continue;
                 };
-                let kept = level.is_kept(tally, domain, *lowest);
+                let company = self.extra(kind, at, level, company);
+                let kept = level.is_kept(tally, domain, *lowest, company);
                 legal &= kept || !level.hard;
                 honoured += u64::from(if kept && !level.hard { SOFT_SPREAD } else { 0 });
                 crowd += level.count(tally, domain);
