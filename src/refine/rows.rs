@@ -3,9 +3,11 @@
 //! *Problem.* With a row for each demand the linear programme is exact, but where demands are many it
 //! takes thousands of rounds until its prices settle.
 //!
-//! *Idea.* Only the demands with most at stake have rows of their own. Of the others, those that can go to
-//! the same bins share a row for each resource, which asks for patterns that hold as much of it as all
-//! of them need. The price of such a pod is then that of what it asks for.
+//! *Idea.* Only the demands with most at stake have rows of their own: those whose pods, packed alone,
+//! cost most beyond what they are worth so far, for no relaxation says that they are worth more than that.
+//! Of the others, those that can go to the same bins share a row for each resource, which asks for
+//! patterns that hold as much of it as all of them need. The price of such a pod is then that of what it
+//! asks for.
 //!
 //! *Why it is right.* A plan that covers every demand meets the shared rows too, so the programme with
 //! shared rows is a relaxation. Seen from its dual: prices of rows give values of pods, and whatever
@@ -40,7 +42,7 @@ impl Rows {
         let own = if whole { demands.len() } else { own };
         let mut rows =
             Self { of_demand: vec![Vec::new(); demands.len()], bounds: Vec::new(), whole };
-        // What they cost when each is packed alone, for the sake of those of which a node holds few.
+        // What they cost when each is packed alone is the most that they can be worth.
         let singles = instance.singles();
         let stake = |at: usize| {
             let alone = singles[at].as_ref().map_or(0.0, |single| {
