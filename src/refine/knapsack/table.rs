@@ -52,6 +52,8 @@ impl Table {
                 lot *= 2;
             }
         }
+        // Where nothing asks for it, none of it is needed.
+        let amounts = if lots.is_empty() { 0 } else { amounts };
         let cells = lots.len().checked_mul(amounts.checked_add(1)?)?;
         Some(Self { amounts, lots, cells })
     }

@@ -134,6 +134,17 @@ fn mutual(items: usize, pairs: Vec<(u32, u32)>) -> Vec<Vec<u32>> {
     conflicts
 }
 
+/// A table has a cell for each amount of what is asked for, however much there is of the rest.
+#[test]
+fn what_nothing_worthy_asks_for_needs_no_table() {
+    let item = |asked, most| Item { request: vec![asked], most };
+    let half = (1 << 39) + 1;
+    let items = [item(half, 1), item(half, 1), item(0, 3)];
+    let sack = Sack::new(vec![1 << 40], &items, Vec::new(), &[]);
+    let priced = sack.best(&[0.0, 0.0, 2.0], 0.0, 100);
+    assert_eq!((priced.counts, priced.value), (vec![(2, 3)], 6.0));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
