@@ -469,8 +469,9 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
     }
 
     /// The patterns that the relaxation uses, with how often.
-    pub(super) fn solution(&self) -> Vec<(usize, f64)> {
-        self.master.values()
+    pub(super) fn solution(&self) -> Vec<(&Pattern, f64)> {
+        let columns = self.master.values().into_iter();
+        columns.map(|(column, times)| (&self.patterns[column], times)).collect()
     }
 }
 

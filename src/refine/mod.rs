@@ -83,8 +83,6 @@ const FEWER: u32 = 10;
 const MOST_BEYOND: f64 = 4.0;
 /// Corrections or attempts in a row that are no better before it ends.
 const PATIENCE: u32 = 6;
-/// Parts of a plan that are packed anew side by side.
-const PARTS: u32 = 4;
 
 /// Decisions of dives in each stage.
 const DECISIONS: u32 = 200;
@@ -356,10 +354,6 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
         }
         if stage(&mut self.generator, number, own, work) {
             let fractions = self.generator.solution();
-            let fractions: Vec<_> = fractions
-                .iter()
-                .map(|(column, times)| (&self.generator.patterns[*column], *times))
-                .collect();
             let values = self.generator.best.values.clone();
             for up in ROUND_UP {
                 if work.stopped() {
@@ -384,7 +378,7 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
             if patience == 0 || !work.attempt() {
                 return;
             }
-            let better = ruin.improve(self.generator.instance, &mut self.best, values, PARTS);
+            let better = ruin.improve(self.generator.instance, &mut self.best, values);
             patience = if better { PATIENCE } else { patience - 1 };
         }
     }

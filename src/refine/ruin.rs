@@ -23,6 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How many nodes are taken apart together.
 const NODES: u32 = 12;
+/// Parts of a plan that are packed anew side by side.
+const PARTS: u32 = 4;
 /// The most bins that a part may use.
 const BINS: usize = 48;
 /// Rounds of column generation for a part.
@@ -64,24 +66,21 @@ impl Ruin {
         instance: &Instance<'_, '_>,
         draft: &mut Draft,
         values: &[f64],
-        parts: u32,
     ) -> bool {
         let mut rest = draft.clone();
         let mut wanted = Vec::new();
-        for number in 0..parts {
+        // What other parts may use: each has what it gives back, and the first what wasn't used at all.
+        let mut others = vec![0; rest.supplies.len()];
+        for number in 0..PARTS {
             self.attempts += 1;
-            let before = rest.supplies.clone();
             let Some(chosen) = self.choose(instance, &rest, values) else { break };
             let mut part = Part::default();
             for (group, times) in chosen {
                 part.taken.push((rest.groups[group].0.clone(), times));
                 rest.give_back(instance, group, times);
             }
-            // What each part may use is what it gave back; one has what wasn't used before as well.
-            let unused = if number == 0 { draft.supplies.clone() } else { vec![0; before.len()] };
-            part.supplies =
-                rest.supplies.iter().zip(before).map(|(now, then)| now - then).collect();
-            part.supplies.iter_mut().zip(unused).for_each(|(own, unused)| *own += unused);
+            part.supplies = rest.supplies.iter().zip(&others).map(|(all, of)| all - of).collect();
+            others.clone_from(&rest.supplies);
             part.counts(if number == 0 { &draft.left } else { &[] });
             wanted.push(part);
         }
@@ -135,11 +134,7 @@ impl Ruin {
                 break;
             }
         }
-        let fractions: Vec<(&Pattern, f64)> = generator
-            .solution()
-            .into_iter()
-            .map(|(column, times)| (&generator.patterns[column], times))
-            .collect();
+        let fractions = generator.solution();
         let (values, screens) = (&generator.best.values, &generator.screens);
         let drafts = ROUND_UP.iter().map(|up| rounded(&inner, &fractions, values, screens, *up));
         let best = drafts.min_by_key(Draft::rank)?;

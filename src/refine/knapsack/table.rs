@@ -38,8 +38,10 @@ impl Table {
             return None;
         }
         let request = |item: usize| sack.request(item)[resource];
-        let unit = root.items.iter().fold(0, |unit, item| divisor(unit, request(*item))).max(1);
-        let amounts = usize::try_from(sack.room[resource] / unit).ok()?;
+        let unit = root.items.iter().fold(0, |unit, item| divisor(unit, request(*item)));
+        // Where nothing asks for any, none is all there is to try.
+        let amounts = usize::try_from(sack.room[resource].checked_div(unit).unwrap_or(0)).ok()?;
+        let unit = unit.max(1);
         let mut lots = Vec::new();
         for (column, item) in root.items.iter().enumerate() {
             let asked = usize::try_from(request(*item) / unit).ok()?;
@@ -52,8 +54,6 @@ impl Table {
                 lot *= 2;
             }
         }
-        // Where nothing asks for it, none of it is needed.
-        let amounts = if lots.is_empty() { 0 } else { amounts };
         let cells = lots.len().checked_mul(amounts.checked_add(1)?)?;
         Some(Self { amounts, lots, cells })
     }

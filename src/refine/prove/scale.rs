@@ -17,7 +17,7 @@
 
 use super::super::knapsack::Sack;
 use super::Proof;
-use super::search::attempt;
+use super::search::prove;
 use crate::parallel;
 
 /// One unit of value as an integer.
@@ -102,14 +102,14 @@ pub(in super::super) fn certify(kinds: &[Kind<'_>], factor: f64, steps: u32) -> 
             let kind = &kinds[*at];
             let steps = steps.min(LOOKS / kind.sack.len().max(1) as u32);
             let steps = if quick { steps / QUICK } else { steps };
-            attempt(kind.sack, &whole_values(kind, factor), whole_limit(kind), steps.max(1))
+            prove(kind.sack, &whole_values(kind, factor), whole_limit(kind), steps.max(1))
         });
         let mut left = Vec::new();
         for (at, proved) in open.iter().zip(proved) {
-            proofs[*at] = proved.ok();
-            if proofs[*at].is_none() {
+            if proved.is_none() {
                 left.push(*at);
             }
+            proofs[*at] = proved;
         }
         left
     };

@@ -22,14 +22,6 @@ const LESS: i128 = 2;
 /// A count this close to a whole number is one.
 const WHOLE: f64 = 1e-7;
 
-/// Why there is no proof.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Unproved {
-    /// A filling is worth more than the limit, or numbers are too large.
-    Exceeded,
-    OutOfSteps,
-}
-
 struct Search<'a> {
     sack: &'a Sack,
     values: &'a [i128],
@@ -43,22 +35,12 @@ struct Search<'a> {
 
 /// A proof that no filling is worth more than the limit; `None` where some filling is, or none was
 /// found within the steps.
-#[cfg(test)]
 pub(in super::super) fn prove(
     sack: &Sack,
     values: &[i128],
     limit: i128,
     steps: u32,
 ) -> Option<Proof> {
-    attempt(sack, values, limit, steps).ok()
-}
-
-pub(super) fn attempt(
-    sack: &Sack,
-    values: &[i128],
-    limit: i128,
-    steps: u32,
-) -> Result<Proof, Unproved> {
     let floats: Vec<f64> = values.iter().map(|value| *value as f64).collect();
     let ranges = Ranges::all(sack);
     let root = sack.root(&floats, None);
@@ -76,27 +58,27 @@ struct Range {
 impl Search<'_> {
     /// A proof for the fillings in the ranges at hand; `excess`: what was shown beyond the limit when
     /// reduced costs were asked last.
-    fn place(&mut self, depth: usize, excess: i128) -> Result<Proof, Unproved> {
+    fn place(&mut self, depth: usize, excess: i128) -> Option<Proof> {
         if self.steps == 0 || depth > DEPTH {
-            return Err(Unproved::OutOfSteps);
+            return None;
         }
         self.steps -= 1;
         let left = Left::of(self.sack, &self.ranges);
         if let Some(resource) = left.free.iter().position(|free| *free < 0) {
-            return Ok(Proof::Full { resource });
+            return Some(Proof::Full { resource });
         }
         if let Some(group) = left.open.iter().position(|open| *open < 0) {
-            return Ok(Proof::Crowded { group });
+            return Some(Proof::Crowded { group });
         }
         self.root.narrow(self.sack, &left.free, &left.open, &left.more);
-        let there = self.there().ok_or(Unproved::Exceeded)?;
-        let enough = self.limit.checked_sub(there).ok_or(Unproved::Exceeded)? as f64;
+        let there = self.there()?;
+        let enough = self.limit.checked_sub(there)? as f64;
         let mut priced = None;
         for enough in [enough - enough.abs() * 1e-12, f64::NEG_INFINITY] {
             let bound = self.root.solve(enough);
             let proof = self.prices();
             match self.shown(&proof, &left) {
-                Some(shown) if shown <= self.limit => return Ok(proof),
+                Some(shown) if shown <= self.limit => return Some(proof),
                 shown => priced = shown.map(|shown| (proof, shown - self.limit)),
             }
             if bound > enough {
@@ -107,9 +89,9 @@ impl Search<'_> {
         if let Some((resource, alone)) = self.table {
             let proof = Proof::Table { resource };
             match self.shown(&proof, &left) {
-                Some(shown) if shown <= self.limit => return Ok(proof),
+                Some(shown) if shown <= self.limit => return Some(proof),
                 // The table is exact.
-                Some(_) if alone => return Err(Unproved::Exceeded),
+                Some(_) if alone => return None,
                 _ => {}
             }
         }
@@ -119,7 +101,7 @@ impl Search<'_> {
                 return self.within(ranges, &proof, depth, beyond);
             }
         }
-        let (item, count) = self.cut(&left).ok_or(Unproved::Exceeded)?;
+        let (item, count) = self.cut(&left)?;
         let (low, high) = (self.ranges.low[item], self.ranges.high[item]);
         self.ranges.low[item] = count + 1;
         let more = self.place(depth + 1, excess)?;
@@ -127,7 +109,7 @@ impl Search<'_> {
         self.ranges.high[item] = count;
         let fewer = self.place(depth + 1, excess)?;
         self.ranges.high[item] = high;
-        Ok(Proof::Split { item, count, fewer: Box::new(fewer), more: Box::new(more) })
+        Some(Proof::Split { item, count, fewer: Box::new(fewer), more: Box::new(more) })
     }
 
     /// The items of which fewer or more than some number are beaten by prices that show this much more than
@@ -167,7 +149,7 @@ impl Search<'_> {
         prices: &Proof,
         depth: usize,
         beyond: i128,
-    ) -> Result<Proof, Unproved> {
+    ) -> Option<Proof> {
         for range in &mut ranges {
             std::mem::swap(&mut self.ranges.low[range.item], &mut range.low);
             std::mem::swap(&mut self.ranges.high[range.item], &mut range.high);
@@ -184,7 +166,7 @@ impl Search<'_> {
             };
             (self.ranges.low[item], self.ranges.high[item]) = (low, high);
         }
-        Ok(proof)
+        Some(proof)
     }
 
     /// What must be there is worth.
