@@ -77,6 +77,9 @@ const ROUND_UP: [f64; 4] = [2.0, 0.9, 0.75, 0.5];
 const CORRECTIONS: u32 = 24;
 /// Attempts to improve a plan in each stage.
 const ATTEMPTS: u32 = 12;
+/// How far values are corrected at first, towards what is paid for pods, and how much less each time.
+const GAIN: f64 = 0.5;
+const CALMER: f64 = 0.1;
 /// Corrections and attempts where demands are many and each takes long.
 const FEWER: u32 = 10;
 /// How far plans' values go beyond the bound's, or below.
@@ -390,13 +393,14 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
             values.iter().zip(&self.beyond).map(|(value, beyond)| value * beyond).collect();
         let mut best = None;
         let mut patience = PATIENCE;
-        for _ in 0..corrections {
+        for number in 0..corrections {
             if patience == 0 || !work.attempt() {
                 break;
             }
             let mut draft = Draft::new(instance);
             draft.complete(instance, &corrected, &self.generator.screens);
-            round::correct(instance, &draft, &mut corrected);
+            let gain = GAIN / (1.0 + CALMER * f64::from(number));
+            round::correct(instance, &draft, gain, &mut corrected);
             draft.tidy();
             let better = best.is_none_or(|best| draft.rank() < best);
             (best, patience) =

@@ -25,14 +25,12 @@ use super::instance::{Instance, Pattern};
 use super::knapsack::Relaxed;
 use crate::parallel;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 /// How many bins are filled at a time.
 const WIDE: usize = 4;
 /// The least that a pod counts for, in billionths.
 const LEAST: f64 = 1.0;
-/// How far values are corrected each time, towards what is paid for the pods.
-const GAIN: f64 = 0.3;
 /// How many times as much as a node is worth it may seem to cost.
 const MOST_RAISED: f64 = 50.0;
 
@@ -171,6 +169,8 @@ impl Draft {
             }
         }
         let mut stale = Vec::with_capacity(WIDE);
+        // Prices of what a bin has, as they were when it was filled last.
+        let mut latest: BTreeMap<u32, Relaxed> = BTreeMap::new();
         while let Some((seeming, Reverse(number), pattern)) = heap.pop() {
             if let Some(pattern) = pattern {
                 self.buy(instance, &pattern, u32::MAX);
@@ -194,12 +194,15 @@ impl Draft {
                 let bin = &instance.bins[*number as usize];
                 let most = bin.items.iter().map(|demand| i64::from(self.left[*demand as usize]));
                 let sack = bin.sack.within(&most.collect::<Vec<i64>>());
-                let last = screens[*number as usize].as_ref();
-                let filled = sack.fill(&bin.worth(&values), last);
-                instance.legal(bin.pattern(*number as usize, &filled.counts))
+                let last = latest.get(number).or(screens[*number as usize].as_ref());
+                let (relaxed, filled) = sack.estimate(&bin.worth(&values), last);
+                (relaxed, instance.legal(bin.pattern(*number as usize, &filled.counts)))
             });
-            for pattern in filled.into_iter().filter(|pattern| !pattern.items.is_empty()) {
-                let number = pattern.bin;
+            for (number, (relaxed, pattern)) in stale.iter().copied().zip(filled) {
+                if pattern.items.is_empty() {
+                    continue;
+                }
+                let _former = latest.insert(number, relaxed);
                 let rate = rate(pattern.worth(&values), instance.bins[number as usize].cost);
                 heap.push((rate, Reverse(number), Some(pattern)));
             }
@@ -207,8 +210,8 @@ impl Draft {
     }
 }
 
-/// Corrects values by what a plan pays for the pods, where that is known.
-pub(super) fn correct(instance: &Instance<'_, '_>, draft: &Draft, values: &mut [f64]) {
+/// Corrects values so far, in proportion, towards what a plan pays for the pods, where that is known.
+pub(super) fn correct(instance: &Instance<'_, '_>, draft: &Draft, gain: f64, values: &mut [f64]) {
     values.iter_mut().for_each(|value| *value = value.max(LEAST));
     let mut paid = vec![0.0; values.len()];
     let mut placed = vec![0.0; values.len()];
@@ -223,7 +226,7 @@ pub(super) fn correct(instance: &Instance<'_, '_>, draft: &Draft, values: &mut [
     }
     for ((value, paid), placed) in values.iter_mut().zip(paid).zip(placed) {
         if placed > 0.0 {
-            *value *= 1.0 - GAIN + GAIN * (paid / placed).min(MOST_RAISED);
+            *value *= 1.0 - gain + gain * (paid / placed).min(MOST_RAISED);
         }
     }
 }

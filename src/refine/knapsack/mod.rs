@@ -254,33 +254,36 @@ impl Sack {
 
     /// An over-estimate of what a node can hold, whatever the prices: see [`Relaxed::prices`].
     pub(super) fn ceiling(&self, values: &[f64], prices: &[f64]) -> f64 {
-        let mut gain = values.to_vec();
-        gain.resize(self.len(), 0.0);
+        let (paid, gains) = self.gains(values, prices);
+        let gains = gains.iter().zip(&self.most);
+        paid + gains.map(|(gain, most)| gain.max(0.0) * *most as f64).sum::<f64>()
+    }
+
+    /// What all the room costs at these prices, and what each item is worth beyond its share of that.
+    fn gains(&self, values: &[f64], prices: &[f64]) -> (f64, Vec<f64>) {
+        let mut gains = values.to_vec();
+        gains.resize(self.len(), 0.0);
         let price = |at: usize| prices.get(at).map_or(0.0, |price| price.max(0.0));
-        let mut sum = 0.0;
+        let mut paid = 0.0;
         for (row, resource) in self.binding.iter().enumerate() {
             let price = price(*resource);
             if price > 0.0 {
-                sum += price;
-                let gains = gain.iter_mut().zip(self.share(row));
-                gains.for_each(|(gain, share)| *gain -= price * share);
+                paid += price;
+                let shares = gains.iter_mut().zip(self.share(row));
+                shares.for_each(|(gain, share)| *gain -= price * share);
             }
         }
         for (at, group) in self.groups.iter().enumerate().filter(|(at, _)| self.crowded[*at]) {
             let price = price(self.room.len() + at);
             if price > 0.0 {
-                sum += price;
+                paid += price;
                 let unit = price / group.most as f64;
                 for (item, each) in &group.members {
-                    gain[*item as usize] -= unit * *each as f64;
+                    gains[*item as usize] -= unit * *each as f64;
                 }
             }
         }
-        sum + gain
-            .iter()
-            .zip(&self.most)
-            .map(|(gain, most)| gain.max(0.0) * *most as f64)
-            .sum::<f64>()
+        (paid, gains)
     }
 
     /// The over-estimate of the linear relaxation. What was found for values much like these, if
