@@ -77,14 +77,11 @@ const ROUND_UP: [f64; 4] = [2.0, 0.9, 0.75, 0.5];
 const CORRECTIONS: u32 = 24;
 /// Attempts to improve a plan in each stage.
 const ATTEMPTS: u32 = 12;
-/// How far values are corrected at first, towards what is paid for pods, and how much less each time.
-const GAIN: f64 = 0.5;
-const CALMER: f64 = 0.1;
 /// Corrections and attempts where demands are many and each takes long.
 const FEWER: u32 = 10;
 /// How far plans' values go beyond the bound's, or below.
 const MOST_BEYOND: f64 = 4.0;
-/// Corrections or attempts in a row that are no better before it ends.
+/// Attempts in a row that are no better before it ends.
 const PATIENCE: u32 = 6;
 
 /// Decisions of dives in each stage.
@@ -391,22 +388,10 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
         let instance = self.generator.instance;
         let mut corrected: Vec<f64> =
             values.iter().zip(&self.beyond).map(|(value, beyond)| value * beyond).collect();
-        let mut best = None;
-        let mut patience = PATIENCE;
-        for number in 0..corrections {
-            if patience == 0 || !work.attempt() {
-                break;
-            }
-            let mut draft = Draft::new(instance);
-            draft.complete(instance, &corrected, &self.generator.screens);
-            let gain = GAIN / (1.0 + CALMER * f64::from(number));
-            round::correct(instance, &draft, gain, &mut corrected);
-            draft.tidy();
-            let better = best.is_none_or(|best| draft.rank() < best);
-            (best, patience) =
-                if better { (Some(draft.rank()), PATIENCE) } else { (best, patience - 1) };
-            self.best.take(draft);
-        }
+        let screens = &self.generator.screens;
+        let granted = &mut || work.attempt();
+        let plan = round::corrected(instance, &mut corrected, screens, corrections, granted);
+        plan.into_iter().for_each(|plan| self.best.take(plan));
         let pairs = self.beyond.iter_mut().zip(corrected.iter().zip(values));
         for (beyond, (corrected, value)) in pairs.filter(|(_, (_, value))| **value > 0.0) {
             *beyond = (corrected / value).clamp(1.0 / MOST_BEYOND, MOST_BEYOND);

@@ -13,7 +13,7 @@
 //!
 //! Pods that end up on nodes which are worth less than they cost are worth more than was thought: they
 //! had better been packed earlier, while there was something to pack them with. So their values are
-//! raised by what was paid for them, and a plan is made anew, some times ([`correct`]).
+//! raised by what was paid for them, and a plan is made anew, some times ([`corrected`]).
 //!
 //! *Cost.* A glance at each bin, a filling for each that comes first, and a few for each purchase.
 //!
@@ -31,6 +31,11 @@ use std::collections::{BTreeMap, BinaryHeap};
 const WIDE: usize = 4;
 /// The least that a pod counts for, in billionths.
 const LEAST: f64 = 1.0;
+/// How far values are corrected at first, towards what is paid for pods, and how much less each time.
+const GAIN: f64 = 0.5;
+const CALMER: f64 = 0.1;
+/// Plans in a row that are no better before corrections end.
+const PATIENCE: u32 = 6;
 /// How many times as much as a node is worth it may seem to cost.
 const MOST_RAISED: f64 = 50.0;
 
@@ -210,8 +215,37 @@ impl Draft {
     }
 }
 
+/// The best of so many plans at these values, each time corrected by what the plan before pays for pods;
+/// fewer where they stop getting better, or where no more are granted.
+pub(super) fn corrected(
+    instance: &Instance<'_, '_>,
+    values: &mut [f64],
+    screens: &[Option<Relaxed>],
+    plans: u32,
+    granted: &mut dyn FnMut() -> bool,
+) -> Option<Draft> {
+    let mut best: Option<Draft> = None;
+    let mut patience = PATIENCE;
+    for number in 0..plans {
+        if patience == 0 || !granted() {
+            break;
+        }
+        let mut draft = Draft::new(instance);
+        draft.complete(instance, values, screens);
+        correct(instance, &draft, GAIN / (1.0 + CALMER * f64::from(number)), values);
+        draft.tidy();
+        if best.as_ref().is_none_or(|best| draft.rank() < best.rank()) {
+            best = Some(draft);
+            patience = PATIENCE;
+        } else {
+            patience -= 1;
+        }
+    }
+    best
+}
+
 /// Corrects values so far, in proportion, towards what a plan pays for the pods, where that is known.
-pub(super) fn correct(instance: &Instance<'_, '_>, draft: &Draft, gain: f64, values: &mut [f64]) {
+fn correct(instance: &Instance<'_, '_>, draft: &Draft, gain: f64, values: &mut [f64]) {
     values.iter_mut().for_each(|value| *value = value.max(LEAST));
     let mut paid = vec![0.0; values.len()];
     let mut placed = vec![0.0; values.len()];

@@ -5,8 +5,9 @@
 //!
 //! *Idea.* Take apart a few nodes that waste most (cost more than their pods are worth) with some
 //! others that can hold the same pods. What they held is a small problem of its own: column generation
-//! finds patterns for exactly these pods, which are rounded; if that is cheaper, the plan takes it over.
-//! Each node that wastes something has its turn, with other companions every time.
+//! finds patterns for exactly these pods, which are rounded, and prices, which are corrected by a few
+//! plans; if the best of all these is cheaper, the plan takes it over. Each node that wastes something
+//! has its turn, with other companions every time.
 //!
 //! *Why it is right.* The pods of a part are placed as before or better, and parts are replaced whole.
 //!
@@ -17,7 +18,7 @@
 
 use super::generate::{Care, Generator, Round};
 use super::instance::{Instance, Pattern, Site};
-use super::round::{Draft, rounded};
+use super::round::{Draft, corrected, rounded};
 use crate::parallel;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +34,8 @@ const ROUNDS: u32 = 30;
 const OWN: usize = 16;
 /// Shares of a pattern's fraction from which on it is rounded up; above one: never.
 const ROUND_UP: [f64; 4] = [2.0, 0.9, 0.7, 0.5];
+/// Plans for a part at corrected values.
+const CORRECTIONS: u32 = 8;
 const CARE: Care = Care { close: 1e-3, steps: 200 };
 
 /// Where the search stands.
@@ -135,9 +138,10 @@ impl Ruin {
             }
         }
         let fractions = generator.solution();
-        let (values, screens) = (&generator.best.values, &generator.screens);
-        let drafts = ROUND_UP.iter().map(|up| rounded(&inner, &fractions, values, screens, *up));
-        let best = drafts.min_by_key(Draft::rank)?;
+        let (mut values, screens) = (generator.best.values.clone(), &generator.screens);
+        let drafts = ROUND_UP.iter().map(|up| rounded(&inner, &fractions, &values, screens, *up));
+        let mut best = drafts.min_by_key(Draft::rank)?;
+        best.take(corrected(&inner, &mut values, screens, CORRECTIONS, &mut || true)?);
         if best.rank() >= former.rank() {
             return None;
         }
