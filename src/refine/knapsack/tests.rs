@@ -100,7 +100,11 @@ pub(in super::super) fn cases(
 
 /// As many items as on a node of some size, worth about what they ask for.
 pub(in super::super) fn larger() -> impl Strategy<Value = Case> {
-    (1..=4_usize, 8..40_usize).prop_flat_map(|(dims, items)| {
+    of_items(8..40)
+}
+
+fn of_items(number: std::ops::Range<usize>) -> impl Strategy<Value = Case> {
+    (1..=4_usize, number).prop_flat_map(|(dims, items)| {
         let item = (prop::collection::vec(1..60_i64, dims), 1..5_u32, 80..120_i64);
         let group = (1..6_i64, prop::collection::vec((0..items as u32, 1..3_i64), 1..6));
         let pair = (0..items as u32, 0..items as u32);
@@ -187,6 +191,21 @@ proptest! {
             let apart = (warm.ceiling - cold.ceiling).abs();
             prop_assert!(apart <= 1e-7 * cold.ceiling, "{cold:?} {warm:?}");
         }
+    }
+
+    /// A core that is chosen at the right prices proves what all items do, and never less at any others.
+    #[test]
+    fn a_core_only_saves_work(case in of_items(260..400), turn in 0..40_usize) {
+        let sack = case.sack();
+        let mut others = case.values.clone();
+        others.rotate_left(turn);
+        let cold = sack.relax(&case.values, None);
+        let (warm, filled) = sack.estimate(&case.values, Some(&cold));
+        prop_assert!((warm.ceiling - cold.ceiling).abs() <= 1e-7 * cold.ceiling, "{cold:?} {warm:?}");
+        case.check(&filled.counts, filled.value);
+        let (warm, filled) = sack.estimate(&case.values, Some(&sack.relax(&others, None)));
+        prop_assert!(warm.ceiling >= cold.ceiling * (1.0 - 1e-7), "{cold:?} {warm:?}");
+        case.check(&filled.counts, filled.value);
     }
 
     #[test]
