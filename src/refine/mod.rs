@@ -190,6 +190,8 @@ fn improve(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &mut Work<'
         let known = convert::patterns(&instance, &movable, &packed.state);
         plans.push(Plan { movable, instance, known });
     }
+    // What costs most can save most, if time is short.
+    plans.sort_by_key(|plan| std::cmp::Reverse(plan.cost()));
     let mut seekers: Vec<Seeker<'_, '_, '_>> = plans.iter().map(Seeker::new).collect();
     for seeker in seekers.iter_mut().filter(|seeker| seeker.generator.is_whole()) {
         // A relaxation of few demands is solved in one go, and may take all the time.
@@ -289,6 +291,14 @@ struct Plan<'c, 'p> {
     instance: Instance<'c, 'p>,
     /// What the packing has.
     known: Vec<(instance::Pattern, u32)>,
+}
+
+impl Plan<'_, '_> {
+    /// What the packing costs, in billionths.
+    fn cost(&self) -> i128 {
+        let cost = |bin: u32| i128::from(self.instance.bins[bin as usize].cost);
+        self.known.iter().map(|(pattern, times)| cost(pattern.bin) * i128::from(*times)).sum()
+    }
 }
 
 /// The search for a better plan.

@@ -55,7 +55,7 @@ impl Root {
                     load.worth += linear.value[*column as usize] * count as f64;
                 }
             }
-            self.top_up(&mut load, &by_excess, None, values);
+            self.top_up(&mut load, &by_excess, None, values, &mut Vec::new());
             if best.as_ref().is_none_or(|best| load.worth > best.worth) {
                 best = Some(load);
             }
@@ -65,8 +65,15 @@ impl Root {
         load.finish(values)
     }
 
-    /// Adds what fits, in an order, save for one item.
-    fn top_up(&self, load: &mut Load<'_>, order: &Order, but: Option<usize>, values: &[f64]) {
+    /// Adds what fits, in an order, save for one item, and notes what it added.
+    fn top_up(
+        &self,
+        load: &mut Load<'_>,
+        order: &Order,
+        but: Option<usize>,
+        values: &[f64],
+        added: &mut Vec<(usize, i64)>,
+    ) {
         let height = load.free.len();
         for (at, column) in order.columns.iter().enumerate() {
             let request = &order.requests[at * height..(at + 1) * height];
@@ -77,6 +84,9 @@ impl Root {
                 if Some(item) != but {
                     let count = load.put(item, i64::MAX);
                     load.worth += values[item] * count as f64;
+                    if count > 0 {
+                        added.push((item, count));
+                    }
                 }
             }
         }
@@ -86,6 +96,7 @@ impl Root {
     /// the first, as long as that pays.
     fn improve(&self, load: &mut Load<'_>, by_excess: &Order, by_worth: &Order, values: &[f64]) {
         let mut tries = TRIES.min(LOOKS / self.items.len().max(1));
+        let mut changes = Vec::new();
         loop {
             let items = by_excess.columns.iter().rev().map(|column| self.items[*column as usize]);
             let held: Vec<usize> = items.filter(|item| load.counts[*item] > 0).collect();
@@ -94,22 +105,34 @@ impl Root {
                 .iter()
                 .enumerate()
                 .flat_map(|(at, item)| held[at..].iter().map(|other| (*item, Some(*other))));
-            let better = one.chain(two).find_map(|(first, second)| {
-                [by_worth, by_excess].into_iter().find_map(|order| {
-                    tries = tries.checked_sub(1)?;
-                    let mut other = load.clone();
-                    for item in std::iter::once(first).chain(second) {
-                        if other.counts[item] == 0 {
-                            return None;
+            let better = one.chain(two).any(|(first, second)| {
+                [by_worth, by_excess].into_iter().any(|order| {
+                    let Some(left) = tries.checked_sub(1) else { return false };
+                    tries = left;
+                    let before = load.worth;
+                    changes.clear();
+                    let out = std::iter::once(first).chain(second).all(|item| {
+                        let there = load.counts[item] > 0;
+                        if there {
+                            load.take(item, values);
+                            changes.push((item, -1));
                         }
-                        other.take(item, values);
+                        there
+                    });
+                    if out {
+                        self.top_up(load, order, Some(first), values, &mut changes);
                     }
-                    self.top_up(&mut other, order, Some(first), values);
-                    (other.worth > load.worth * (1.0 + SAME)).then_some(other)
+                    let better = out && load.worth > before * (1.0 + SAME);
+                    if !better {
+                        changes.iter().for_each(|(item, count)| load.change(*item, -count));
+                        load.worth = before;
+                    }
+                    better
                 })
             });
-            let Some(better) = better else { return };
-            *load = better;
+            if !better {
+                return;
+            }
         }
     }
 }
