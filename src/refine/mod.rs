@@ -248,7 +248,8 @@ fn started<'i, 'c, 'p>(
     if demands * instance.bins.len() <= FEW {
         Generator::new(instance, patterns, values, demands, Care { close: 1e-5, steps: 50_000 })
     } else {
-        Generator::new(instance, patterns, values, STAGES[0], Care { close: 1e-3, steps: 2_000 })
+        let steps = if demands > MANY_DEMANDS { 200 } else { 2_000 };
+        Generator::new(instance, patterns, values, STAGES[0], Care { close: 1e-3, steps })
     }
 }
 
@@ -264,7 +265,9 @@ fn stage(
             return false;
         }
         let close = if own >= MANY || generator.is_whole() { 1e-5 } else { 1e-3 };
-        generator.care = Care { close, steps: 50_000 };
+        // Over many demands searches are dear, and say little more the longer they are.
+        let many = generator.instance.demands.len() > MANY_DEMANDS;
+        generator.care = Care { close, steps: if many { 1_000 } else { 50_000 } };
         generator.deepen(own);
     }
     let mut before = f64::INFINITY;
@@ -358,8 +361,10 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
         if instance.demands.len() > MANY_DEMANDS {
             let corrections = if number == 0 { FEWER } else { CORRECTIONS };
             self.correct(&values, corrections, work);
-            self.ruin = Some(Ruin::new(instance, &self.generator.efficient()));
-            self.repair(&values, FEWER, work);
+            if number > 0 {
+                self.ruin = Some(Ruin::new(instance, &self.generator.efficient()));
+                self.repair(&values, FEWER, work);
+            }
             return;
         }
         if stage(&mut self.generator, number, own, work) {

@@ -35,7 +35,7 @@ const LEAST: f64 = 1.0;
 const GAIN: f64 = 0.5;
 const CALMER: f64 = 0.1;
 /// Plans in a row that are no better before corrections end.
-const PATIENCE: u32 = 6;
+const PATIENCE: u32 = 8;
 /// How many times as much as a node is worth it may seem to cost.
 const MOST_RAISED: f64 = 50.0;
 
