@@ -248,8 +248,19 @@ fn started<'i, 'c, 'p>(
     if demands * instance.bins.len() <= FEW {
         Generator::new(instance, patterns, values, demands, Care { close: 1e-5, steps: 50_000 })
     } else {
-        let steps = if demands > MANY_DEMANDS { 200 } else { 2_000 };
-        Generator::new(instance, patterns, values, STAGES[0], Care { close: 1e-3, steps })
+        let care = Care { close: 1e-3, steps: steps(demands, 0) };
+        Generator::new(instance, patterns, values, STAGES[0], care)
+    }
+}
+
+/// The most steps of an exact search in a stage: over many demands each is dear, and says little more the
+/// longer it is.
+fn steps(demands: usize, stage: usize) -> u32 {
+    match (demands > MANY_DEMANDS, stage) {
+        (false, 0) => 2_000,
+        (false, _) => 50_000,
+        (true, 0) => 200,
+        (true, _) => 1_000,
     }
 }
 
@@ -265,9 +276,7 @@ fn stage(
             return false;
         }
         let close = if own >= MANY || generator.is_whole() { 1e-5 } else { 1e-3 };
-        // Over many demands searches are dear, and say little more the longer they are.
-        let many = generator.instance.demands.len() > MANY_DEMANDS;
-        generator.care = Care { close, steps: if many { 1_000 } else { 50_000 } };
+        generator.care = Care { close, steps: steps(generator.instance.demands.len(), number) };
         generator.deepen(own);
     }
     let mut before = f64::INFINITY;
