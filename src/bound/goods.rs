@@ -4,6 +4,7 @@
 //! its cost. So they are put in order once, and of a set the first that it contains is the best.
 
 use crate::compile::{Bits, ClassId, Compiled, ReservationId};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -126,11 +127,16 @@ impl Goods {
 
 impl Room {
     fn new(of: Vec<i64>, costs: &[i64]) -> Self {
-        let mut best_first: Vec<usize> = (0..of.len()).filter(|at| of[*at] > 0).collect();
-        let mut largest_first = best_first.clone();
-        let per_unit = |a: usize, b: usize| i128::from(costs[a]) * i128::from(of[b]);
-        best_first.sort_by(|a, b| per_unit(*a, *b).cmp(&per_unit(*b, *a)).then(a.cmp(b)));
-        largest_first.sort_by_key(|at| std::cmp::Reverse(of[*at]));
+        let some = of.iter().enumerate().filter(|(_, has)| **has > 0);
+        let mut order: Vec<(i64, i64, usize)> =
+            some.map(|(at, has)| (costs[at], *has, at)).collect();
+        order.sort_unstable_by(|(cost, has, at), (other, others, place)| {
+            let one = i128::from(*cost) * i128::from(*others);
+            one.cmp(&(i128::from(*other) * i128::from(*has))).then(at.cmp(place))
+        });
+        let best_first = order.iter().map(|(_, _, at)| *at).collect();
+        order.sort_unstable_by_key(|(_, has, at)| (Reverse(*has), *at));
+        let largest_first = order.into_iter().map(|(_, _, at)| at).collect();
         Self { of, best_first, largest_first }
     }
 }

@@ -86,7 +86,7 @@ struct Alike<'c> {
 fn undominated(compiled: &Compiled<'_>, columns: Vec<Column>) -> Vec<Column> {
     let mut order: Vec<usize> = (0..columns.len()).collect();
     // Cheapest first; at one price the larger first, so that whatever dominates comes before.
-    order.sort_by_key(|at| {
+    order.sort_by_cached_key(|at| {
         let column = &columns[*at];
         let room: i128 =
             compiled.shapes[column.shape].allocatable.iter().map(|have| i128::from(*have)).sum();

@@ -127,13 +127,11 @@ impl<'a> Pricing<'a> {
             let most = worth.ceiling(*column).min(total).min(roomy);
             (worth.rate(most, context.cost(*column)), Reverse(at))
         });
-        let mut unfilled: Vec<(u128, Reverse<usize>)> = bounds.collect();
-        unfilled.sort_unstable();
         Some(Bargains {
             lanes,
             fillings: vec![None; self.tier.columns.len()],
             searched: vec![false; self.tier.columns.len()],
-            unfilled,
+            unfilled: bounds.collect(),
             filled: BinaryHeap::new(),
             worth,
         })
@@ -164,8 +162,8 @@ struct Bargains {
     fillings: Vec<Option<Filling>>,
     /// Which of them were searched for already.
     searched: Vec<bool>,
-    /// The columns without a filling, with what their efficiency can't exceed, the best last.
-    unfilled: Vec<(u128, Reverse<usize>)>,
+    /// The columns without a filling, with what their efficiency can't exceed.
+    unfilled: BinaryHeap<(u128, Reverse<usize>)>,
     /// The others, with the efficiency of their fillings where that isn't 0.
     filled: BinaryHeap<(u128, Reverse<usize>)>,
 }
@@ -187,7 +185,7 @@ impl Bargains {
         let mut ready: BTreeMap<usize, Filling> = BTreeMap::new();
         let mut ahead = 1;
         loop {
-            let at = self.filled.peek().max(self.unfilled.last())?.1.0;
+            let at = self.filled.peek().max(self.unfilled.peek())?.1.0;
             let column = columns[at];
             if !state.is_open(context.compiled, &context.compiled.columns[column]) {
                 self.pass_over(at);
@@ -226,8 +224,7 @@ impl Bargains {
             let filling = match ready.remove(&at) {
                 Some(filling) => filling,
                 None if first && many => {
-                    let next = self.unfilled.iter().rev().map(|(_, at)| at.0);
-                    let next: Vec<usize> = next.take(ahead).collect();
+                    let next = first_of(&mut self.unfilled, ahead);
                     ahead = (2 * ahead).min(AHEAD * (parallel::threads() - 1)).max(1);
                     ready.extend(next.iter().copied().zip(parallel::map(&next, fill)));
                     ready.remove(&at).unwrap_or_default()
@@ -267,4 +264,11 @@ impl Bargains {
             Some(_) => self.filled.pop(),
         };
     }
+}
+
+/// So many of what a heap has, by their places, the best first.
+fn first_of(heap: &mut BinaryHeap<(u128, Reverse<usize>)>, many: usize) -> Vec<usize> {
+    let first: Vec<_> = std::iter::from_fn(|| heap.pop()).take(many).collect();
+    heap.extend(&first);
+    first.into_iter().map(|(_, at)| at.0).collect()
 }
