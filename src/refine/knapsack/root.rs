@@ -49,21 +49,19 @@ impl Sack {
     /// The relaxation of a core of the items, and of those that gain something at the prices that it has.
     fn sifted(&self, values: &[f64], items: &[usize], last: &Relaxed) -> Root {
         let (_, gains) = self.gains(values, &last.prices);
-        let mut core = self.core(values, items, &gains);
-        let mut root = self.solved(values, core.clone(), Some(last));
+        let mut root = self.solved(values, self.core(values, items, &gains), Some(last));
         for _ in 0..SIFTS {
-            let relaxed = root.relaxed(self, values);
-            let (_, gains) = self.gains(values, &relaxed.prices);
+            let (_, gains) = self.gains(values, &root.prices(self));
             let left_out = |item: &usize| {
-                gains[*item] > GAINFUL * values[*item] && core.binary_search(item).is_err()
+                gains[*item] > GAINFUL * values[*item] && root.items.binary_search(item).is_err()
             };
-            let others: Vec<usize> = items.iter().copied().filter(left_out).collect();
-            if others.is_empty() {
+            let mut more: Vec<usize> = items.iter().copied().filter(left_out).collect();
+            if more.is_empty() {
                 break;
             }
-            core.extend(others);
-            core.sort_unstable();
-            root = self.solved(values, core.clone(), Some(&relaxed));
+            more.extend(&root.items);
+            more.sort_unstable();
+            root = self.solved(values, more, Some(&root.relaxed(self, values)));
         }
         root
     }
@@ -177,11 +175,17 @@ impl Root {
         self.groups.push(group);
     }
 
-    pub(super) fn relaxed(&self, sack: &Sack, values: &[f64]) -> Relaxed {
+    /// The prices of resources, then of groups, each for all of its room.
+    fn prices(&self, sack: &Sack) -> Vec<f64> {
         let mut prices = vec![0.0; sack.room.len() + sack.groups.len()];
         let groups = self.groups.iter().map(|group| sack.room.len() + group);
         let rows = sack.binding.iter().copied().chain(groups);
         rows.zip(&self.linear.prices).for_each(|(row, price)| prices[row] = *price);
+        prices
+    }
+
+    pub(super) fn relaxed(&self, sack: &Sack, values: &[f64]) -> Relaxed {
+        let prices = self.prices(sack);
         let ceiling = sack.ceiling(values, &prices);
         let basis = self.linear.basis().iter().map(|column| self.items[*column] as u32).collect();
         Relaxed { prices, ceiling, basis, groups: self.groups.clone() }
