@@ -1,6 +1,11 @@
-//! Which offers can hold certain pods on one node.
+//! Which offers and columns can hold certain pods on one node.
 
-use super::{Base, Bits, ClassId, Compiled, Id, OfferId, PortUse, RowId};
+use super::bits::transpose;
+use super::{
+    Base, Bits, Class, ClassId, Column, Compiled, Id, IdVec, NodeId, OfferId, PortUse, RowId,
+    Shape, ShapeId, fits,
+};
+use std::collections::BTreeMap;
 
 /// The offers whose launches can hold certain pods.
 #[derive(Debug)]
@@ -26,6 +31,46 @@ impl Holders<'_> {
 }
 
 impl Compiled<'_> {
+    /// How many pods of a class an empty node of a column holds at most.
+    pub(crate) fn slots(&self, column: &Column, class: ClassId) -> u32 {
+        let class = &self.classes[class];
+        if column.admits(class.row) { room_for(class, &self.shapes[column.shape]) } else { 0 }
+    }
+
+    /// Whether any of these sites, empty but for what runs there, holds one of a class.
+    pub(super) fn holds_any(&self, sites: &Bits, class: &Class) -> bool {
+        sites.iter().any(|site| match site.checked_sub(self.offers.len()) {
+            None => {
+                let shape = &self.shapes[self.offers[OfferId::from_index(site)].shape];
+                fits(&shape.allocatable, &class.request, 1) > 0
+            }
+            Some(node) => fits(&self.nodes[NodeId::from_index(node)].free, &class.request, 1) > 0,
+        })
+    }
+
+    /// For each class, the columns that hold one of it.
+    pub(super) fn takers(&self) -> IdVec<ClassId, Bits> {
+        let admitting = transpose(self.columns.iter().map(|one| &one.admits), self.rows.len());
+        // Many classes ask for the same; what keeps them apart lies in rows and in rules between pods.
+        let mut roomy: BTreeMap<(&[i64], &PortUse, u32), Bits> = BTreeMap::new();
+        let takers = self.classes.values().map(|class| {
+            let key = (&class.request[..], &class.ports, class.per_node.min(1));
+            let roomy = roomy.entry(key).or_insert_with(|| {
+                let roomy = |shape: &Shape| room_for(class, shape) > 0;
+                let roomy: IdVec<ShapeId, bool> = self.shapes.values().map(roomy).collect();
+                let mut columns = Bits::none(self.columns.len());
+                let of_roomy = self.columns.iter().enumerate();
+                let of_roomy = of_roomy.filter(|(_, column)| roomy[column.shape]);
+                of_roomy.for_each(|(at, _)| columns.insert(at));
+                columns
+            });
+            let mut takers = roomy.clone();
+            takers.and(&admitting[class.row.index()]);
+            takers
+        });
+        takers.collect()
+    }
+
     /// What launches can hold pods of these classes that ask for this much together.
     pub(crate) fn holders<'a>(&'a self, classes: &[ClassId], load: &'a [i64]) -> Holders<'a> {
         let mut rows: Vec<RowId> = classes.iter().map(|class| self.classes[*class].row).collect();
@@ -41,4 +86,12 @@ impl Compiled<'_> {
             ports: ports.filter(|ports| ports.any()).collect(),
         }
     }
+}
+
+/// How many pods of a class an empty node of a shape holds at most, should its labels and taints suit.
+fn room_for(class: &Class, shape: &Shape) -> u32 {
+    if class.ports.blocks.overlaps(&shape.ports) {
+        return 0;
+    }
+    fits(&shape.allocatable, &class.request, class.per_node)
 }

@@ -323,7 +323,7 @@ impl<'p> Compiled<'p> {
                 parts: vec![(id, 1)],
                 count: members.count,
                 request,
-                row: rows.number(row),
+                row: rows.number(&row),
                 priority: pod.priority,
                 per_node: if alone { 1 } else { u32::MAX },
                 ports,
@@ -405,46 +405,6 @@ impl<'p> Compiled<'p> {
         compiled.takers = compiled.takers();
         compiled.quotas = compiled.quotas();
         compiled
-    }
-
-    /// How many pods of a class an empty node of a column holds at most.
-    pub(crate) fn slots(&self, column: &Column, class: ClassId) -> u32 {
-        let (shape, class) = (&self.shapes[column.shape], &self.classes[class]);
-        if !column.admits(class.row) || class.ports.blocks.overlaps(&shape.ports) {
-            return 0;
-        }
-        fits(&shape.allocatable, &class.request, class.per_node)
-    }
-
-    /// Whether any of these sites, empty but for what runs there, holds one of a class.
-    fn holds_any(&self, sites: &Bits, class: &Class) -> bool {
-        sites.iter().any(|site| match site.checked_sub(self.offers.len()) {
-            None => {
-                let shape = &self.shapes[self.offers[OfferId::from_index(site)].shape];
-                fits(&shape.allocatable, &class.request, 1) > 0
-            }
-            Some(node) => fits(&self.nodes[NodeId::from_index(node)].free, &class.request, 1) > 0,
-        })
-    }
-
-    /// For each class, the columns that hold one of it.
-    fn takers(&self) -> IdVec<ClassId, Bits> {
-        // Many classes ask for the same; what keeps them apart lies in rules between pods.
-        let mut known: BTreeMap<(RowId, &[i64], &PortUse, u32), Bits> = BTreeMap::new();
-        let takers = self.classes.iter().map(|(id, class)| {
-            let key = (class.row, &class.request[..], &class.ports, class.per_node.min(1));
-            let takers = known.entry(key).or_insert_with(|| {
-                let mut takers = Bits::none(self.columns.len());
-                for (at, column) in self.columns.iter().enumerate() {
-                    if self.slots(column, id) > 0 {
-                        takers.insert(at);
-                    }
-                }
-                takers
-            });
-            takers.clone()
-        });
-        takers.collect()
     }
 
     /// The offers of a pool's use of a type: they stand together.

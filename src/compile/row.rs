@@ -12,12 +12,12 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    pub(crate) fn number(&mut self, row: Bits) -> RowId {
-        if let Some(known) = self.numbers.get(&row) {
+    pub(crate) fn number(&mut self, row: &Bits) -> RowId {
+        if let Some(known) = self.numbers.get(row) {
             return *known;
         }
         let id = self.rows.push(row.clone());
-        let _new = self.numbers.insert(row, id);
+        let _new = self.numbers.insert(row.clone(), id);
         id
     }
 }

@@ -15,6 +15,16 @@ use crate::plan::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// The nodes of a packing with the names of their pods.
+struct Named<'c> {
+    bindings: Vec<Binding>,
+    launches: Vec<Launch>,
+    /// For each group, the offer that is launched.
+    chosen: Vec<Option<OfferId>>,
+    /// The names that are left.
+    names: IdVec<KindId, Names<'c>>,
+}
+
 /// Makes the plan of a packing; with the bound that was proved of it already, where that is better than
 /// the cheap one.
 pub(crate) fn assemble<'p>(
@@ -24,41 +34,9 @@ pub(crate) fn assemble<'p>(
 ) -> LaunchPlan {
     let context = &Context { compiled: packed.compiled(whole.compiled), ..*whole };
     let (compiled, state) = (context.compiled, &packed.state);
-    let (specified, cheap) =
-        parallel::both(|| specify::specify(context, state), || bound(whole, compiled, state));
-    let mut names: IdVec<KindId, Names<'_>> =
-        compiled.kinds.ids().map(|kind| Names::of(compiled, kind)).collect();
-    let mut bindings = Vec::new();
-    let mut launched: Vec<(Arc<LaunchSpec>, &Group)> = Vec::new();
-    let mut chosen: Vec<Option<OfferId>> = Vec::with_capacity(state.groups.len());
-    for (group, specified) in state.groups.iter().zip(specified) {
-        chosen.push(specified.as_ref().map(|(choice, _)| *choice));
-        launched.extend(specified.map(|(_, spec)| (spec, group)));
-        if let Place::Running(nodes) = &group.place {
-            for node in nodes {
-                let node = &compiled.problem.nodes[compiled.nodes[*node].index].name;
-                let pods = take(compiled, &mut names, &group.items).into_iter();
-                bindings.extend(pods.map(|pod| Binding { pod, node: node.clone() }));
-            }
-        }
-    }
-    launched.sort_by(|(one, of_one), (other, of_other)| {
-        order(one).cmp(&order(other)).then_with(|| of_one.items.cmp(&of_other.items))
-    });
-    let mut launches = Vec::new();
-    for (spec, group) in &launched {
-        for _ in 0..group.times {
-            let mut pods = take(compiled, &mut names, &group.items);
-            pods.sort_unstable();
-            launches.push(Launch { spec: spec.clone(), pods });
-        }
-    }
-    launches.sort_by(|one, other| {
-        order(&one.spec)
-            .cmp(&order(&other.spec))
-            .then_with(|| one.pods.first().cmp(&other.pods.first()))
-    });
-    bindings.sort_unstable();
+    let (named, cheap) =
+        parallel::both(|| Named::of(context, state), || bound(whole, compiled, state));
+    let Named { bindings, launches, chosen, mut names } = named;
     let proved = proved.filter(|proved| proved.bound > cheap.bound).unwrap_or(cheap);
     let (cost, certificate) = cost(whole, &launches, proved);
     LaunchPlan {
@@ -69,6 +47,46 @@ pub(crate) fn assemble<'p>(
         launches,
         certificate,
         ended: None,
+    }
+}
+
+impl<'c> Named<'c> {
+    fn of(context: &Context<'c, '_>, state: &State) -> Self {
+        let compiled = context.compiled;
+        let mut names: IdVec<KindId, Names<'_>> =
+            compiled.kinds.ids().map(|kind| Names::of(compiled, kind)).collect();
+        let mut bindings = Vec::new();
+        let mut launched: Vec<(Arc<LaunchSpec>, &Group)> = Vec::new();
+        let mut chosen: Vec<Option<OfferId>> = Vec::with_capacity(state.groups.len());
+        for (group, specified) in state.groups.iter().zip(specify::specify(context, state)) {
+            chosen.push(specified.as_ref().map(|(choice, _)| *choice));
+            launched.extend(specified.map(|(_, spec)| (spec, group)));
+            if let Place::Running(nodes) = &group.place {
+                for node in nodes {
+                    let node = &compiled.problem.nodes[compiled.nodes[*node].index].name;
+                    let pods = take(compiled, &mut names, &group.items).into_iter();
+                    bindings.extend(pods.map(|pod| Binding { pod, node: node.clone() }));
+                }
+            }
+        }
+        launched.sort_by(|(one, of_one), (other, of_other)| {
+            order(one).cmp(&order(other)).then_with(|| of_one.items.cmp(&of_other.items))
+        });
+        let mut launches = Vec::new();
+        for (spec, group) in &launched {
+            for _ in 0..group.times {
+                let mut pods = take(compiled, &mut names, &group.items);
+                pods.sort_unstable();
+                launches.push(Launch { spec: spec.clone(), pods });
+            }
+        }
+        launches.sort_by(|one, other| {
+            order(&one.spec)
+                .cmp(&order(&other.spec))
+                .then_with(|| one.pods.first().cmp(&other.pods.first()))
+        });
+        bindings.sort_unstable();
+        Self { bindings, launches, chosen, names }
     }
 }
 

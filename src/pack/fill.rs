@@ -35,7 +35,8 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 pub(crate) struct Lanes {
     /// The one that scores most on an empty node first.
     lanes: Vec<Lane>,
-    /// For each class, the parts of its worth by resource; at least one where it asks for any.
+    /// For each class of which any are left, the parts of its worth by resource; at least one where it
+    /// asks for any.
     parts: IdVec<ClassId, Vec<i64>>,
     /// For each class, its worth.
     worth: IdVec<ClassId, i64>,
@@ -85,6 +86,9 @@ impl Lanes {
     ) -> Self {
         let compiled = context.compiled;
         let part = |(id, class): (ClassId, &Class)| -> Vec<i64> {
+            if left[id] == 0 {
+                return Vec::new();
+            }
             let parts = worth.by_dim[id].iter().zip(&class.request);
             parts.map(|(part, asked)| if *asked > 0 { (*part).max(1) } else { 0 }).collect()
         };
@@ -132,7 +136,7 @@ impl Lanes {
     /// Forgets a class of which none are left.
     pub(crate) fn forget(&mut self, class: ClassId) {
         if let Some(lane) = self.lanes.get_mut(self.lane[class]) {
-            lane.forget(class);
+            lane.forget(class, &self.worth);
         }
     }
 

@@ -4,7 +4,7 @@
 //! Those numbers lie side by side in the order of the walk, four resources at a time; and in a long
 //! lane many classes that are too large for what is left are passed at once.
 
-use crate::compile::{Class, ClassId, Id, RowId};
+use crate::compile::{Class, ClassId, Id, IdVec, RowId};
 use std::cmp::{Ordering, Reverse};
 
 /// Classes of one row and one direction, largest worth first.
@@ -106,9 +106,10 @@ impl Lane {
         self.entries.push(entry);
     }
 
-    pub(super) fn forget(&mut self, class: ClassId) {
-        let at = self.entries.iter().position(|entry| entry.class == class);
-        let Some(at) = at else { return };
+    pub(super) fn forget(&mut self, class: ClassId, worth: &IdVec<ClassId, i64>) {
+        let place = |class: ClassId| (Reverse(worth[class]), class);
+        let at = self.entries.binary_search_by_key(&place(class), |entry| place(entry.class));
+        let Ok(at) = at else { return };
         let fours = self.least.len();
         // It stays where it is, too large for any node, until many have to go.
         self.quads[at * fours..(at + 1) * fours].iter_mut().for_each(|quad| quad.needs = NEVER);

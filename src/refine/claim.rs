@@ -246,7 +246,7 @@ fn compiled<'p>(
         let row = *known.entry(key).or_insert_with(|| {
             let mut row = claim.sites(whole);
             row.and(&whole.rows[class.row]);
-            rows.number(row)
+            rows.number(&row)
         });
         let id = ClassId::from_index(classes.len());
         let of_kinds = |other: &ClassId| {

@@ -2,18 +2,19 @@
 
 use super::super::running;
 use super::Arranger;
-use crate::compile::{Bits, Class, Compiled, Id, KeyId, KindId, NodeId, OfferId, fits};
+use crate::compile::{Bits, Class, Compiled, Id, KeyId, KindId, NodeId, OfferId, RowId, fits};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// One combination of domains, one for each key of its kind.
 #[derive(Clone, Debug)]
 pub(super) struct Cell {
-    pub(super) domains: Vec<(KeyId, u32)>,
+    pub(super) domains: Rc<[(KeyId, u32)]>,
     /// The sites that the kind may use there.
-    pub(super) sites: Bits,
+    pub(super) sites: Rc<Bits>,
     /// Those of them that honour most of its preferences about nodes, where these take part.
-    pub(super) best: Bits,
+    pub(super) best: Rc<Bits>,
     /// The weight of the preferences honoured there.
     pub(super) honoured: u32,
     /// What a pod costs there at least.
@@ -22,6 +23,12 @@ pub(super) struct Cell {
 
 /// What a pod costs at least: first by weight of the pool, then in billionths; less is better.
 pub(super) type Cost = (Reverse<i32>, i64);
+
+/// Sites cut along the domains of some keys: each combination that has any, with its sites.
+pub(super) type Cut = Rc<[(Rc<[(KeyId, u32)]>, Rc<Bits>)]>;
+
+/// The rows that were cut, by the keys.
+pub(super) type Cuts = BTreeMap<(RowId, Vec<KeyId>), Cut>;
 
 /// What was worked out, by request, number of pods and sites.
 pub(super) type Priced = BTreeMap<(Vec<i64>, u32, Bits), Cost>;
@@ -66,8 +73,28 @@ impl Arranger<'_, '_> {
     /// The cells of a kind over some keys that hold at least one of its pods.
     pub(super) fn cells(&self, kind: KindId, keys: &[KeyId]) -> Vec<Cell> {
         let class = self.class(kind);
-        let row = self.row(kind).clone();
-        let mut found: Vec<(Vec<(KeyId, u32)>, Bits)> = vec![(Vec::new(), row)];
+        let cut = match self.rows.get(&kind) {
+            Some(row) => self.cut(row, keys),
+            // Many kinds have the same row.
+            None => {
+                let mut cuts = self.cuts.borrow_mut();
+                let cut = cuts.entry((class.row, keys.to_vec()));
+                cut.or_insert_with(|| self.cut(self.row(kind), keys)).clone()
+            }
+        };
+        let usable = cut.iter().filter(|(_, sites)| holds_any(self, class, sites));
+        usable
+            .map(|(domains, sites)| {
+                let (best, honoured) = self.best_sites(kind, sites);
+                let cost = self.cheapest(class, &best);
+                Cell { domains: domains.clone(), sites: sites.clone(), best, honoured, cost }
+            })
+            .collect()
+    }
+
+    /// Sites by the domains of some keys.
+    fn cut(&self, sites: &Bits, keys: &[KeyId]) -> Cut {
+        let mut found: Vec<(Vec<(KeyId, u32)>, Bits)> = vec![(Vec::new(), sites.clone())];
         for key in keys {
             let domains = &self.topology.keys[*key].domains;
             let mut finer = Vec::new();
@@ -90,39 +117,47 @@ impl Arranger<'_, '_> {
             }
             found = finer;
         }
-        let usable = found.into_iter().filter(|(_, sites)| holds_any(self, class, sites));
-        usable
-            .map(|(domains, sites)| {
-                let (best, honoured) = self.best_sites(kind, &sites);
-                let cost = self.cheapest(class, &best);
-                Cell { domains, sites, best, honoured, cost }
-            })
-            .collect()
+        found.into_iter().map(|(domains, sites)| (domains.into(), Rc::new(sites))).collect()
     }
 
     /// The sites that honour most of a kind's preferences about nodes, of those that hold a pod of it,
     /// and the weight honoured.
-    pub(super) fn best_sites(&self, kind: KindId, sites: &Bits) -> (Bits, u32) {
+    pub(super) fn best_sites(&self, kind: KindId, sites: &Rc<Bits>) -> (Rc<Bits>, u32) {
         if !self.is_wishful(kind) {
             return (sites.clone(), 0);
         }
         let (compiled, class) = (self.compiled, self.class(kind));
         let mut wishes: Vec<(u32, Bits)> = Vec::new();
-        for (weight, term) in &compiled.wishes.terms[kind] {
-            let mut honoured = sites.clone();
-            term.iter().for_each(|atom| honoured.and(&compiled.grounds.holds[*atom]));
-            if !term.is_empty() {
-                wishes.push((u32::from(*weight), honoured));
+        // What all of these sites honour, or none, tells no two of them apart.
+        let mut common = 0;
+        let mut weigh = |weight, honoured: Bits| {
+            if honoured == **sites {
+                common += weight;
+            } else if !honoured.is_empty() {
+                wishes.push((weight, honoured));
             }
+        };
+        for (weight, term) in
+            compiled.wishes.terms[kind].iter().filter(|(_, term)| !term.is_empty())
+        {
+            let mut honoured = (**sites).clone();
+            term.iter().for_each(|atom| honoured.and(&compiled.grounds.holds[*atom]));
+            weigh(u32::from(*weight), honoured);
         }
         let rules = compiled.kinds[kind].rules;
         let tolerations = compiled.grounds.rules.sets()[rules].tolerations;
         if let Some(untainted) = compiled.wishes.untainted.get(tolerations) {
-            wishes.push((UNTAINTED, untainted.clone()));
+            let mut honoured = (**sites).clone();
+            honoured.and(untainted);
+            weigh(UNTAINTED, honoured);
+        }
+        if wishes.is_empty() {
+            let holds = common > 0 && holds_any(self, class, sites);
+            return (sites.clone(), if holds { common } else { 0 });
         }
         // Split by wish, the heavier part first: the first part that holds a pod isn't the best yet, since
         // several light wishes may outweigh a heavy one, so all parts are weighed.
-        let mut parts: Vec<(u32, Bits)> = vec![(0, sites.clone())];
+        let mut parts: Vec<(u32, Bits)> = vec![(common, (**sites).clone())];
         for (weight, honoured) in &wishes {
             let mut finer: BTreeMap<Bits, u32> = BTreeMap::new();
             for (sum, part) in parts {
@@ -142,7 +177,7 @@ impl Arranger<'_, '_> {
             let mut together = sites.emptied();
             same.iter().for_each(|(_, bits)| together.or(bits));
             if holds_any(self, class, &together) {
-                return (together, same[0].0);
+                return (Rc::new(together), same[0].0);
             }
         }
         (sites.clone(), 0)

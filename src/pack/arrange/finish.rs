@@ -1,6 +1,6 @@
 //! From cells and drafts to classes: what the packer has to know of each part.
 
-use super::{Arrangement, Arranger, Draft};
+use super::{Arrangement, Arranger, Draft, Progress};
 use crate::compile::{
     Bits, Cap, CapId, Class, ClassId, Id, IdVec, KindId, Over, Rows, SelectionId, Spread,
 };
@@ -21,11 +21,12 @@ impl<'p> Arranger<'_, 'p> {
             let Some(mut class) = self.together(&parts) else { continue };
             let _id = firm.push(counted);
             class.count = count;
-            class.row = rows.number(sites);
+            class.row = rows.number(&sites);
             let _id = classes.push(class);
         }
-        self.keep_apart(&mut classes);
-        let caps = self.limit(&mut classes);
+        let of_kind = classes_of_kinds(&self.kinds, &classes);
+        self.keep_apart(&mut classes, &of_kind);
+        let caps = self.limit(&mut classes, &of_kind);
         let choices = self
             .kinds
             .iter()
@@ -66,8 +67,7 @@ impl<'p> Arranger<'_, 'p> {
     }
 
     /// Says which classes may not share a node.
-    fn keep_apart(&self, classes: &mut IdVec<ClassId, Class>) {
-        let of_kind = classes_of_kinds(classes);
+    fn keep_apart(&self, classes: &mut IdVec<ClassId, Class>, of_kind: &OfKind) {
         let mut pairs: BTreeSet<(KindId, KindId)> = BTreeSet::new();
         for (kind, rules) in self.topology.rules.iter().filter(|(kind, _)| self.is_wishful(*kind)) {
             for (_, term) in rules.wish_far.iter().filter(|(_, term)| term.over == Over::Host) {
@@ -87,13 +87,8 @@ impl<'p> Arranger<'_, 'p> {
                 let fixed = self.compiled.kinds[*kind].apart.iter();
                 fixed.chain(wished(*kind).map(|(_, other)| other))
             });
-            let foes: BTreeSet<KindId> = foes.copied().collect();
-            let mut conflicts: Vec<ClassId> = foes
-                .iter()
-                .filter_map(|foe| of_kind.get(foe))
-                .flatten()
-                .map(|(class, _)| *class)
-                .collect();
+            let conflicts = foes.flat_map(|foe| &of_kind[*foe]).map(|(class, _)| *class);
+            let mut conflicts: Vec<ClassId> = conflicts.collect();
             conflicts.sort_unstable();
             conflicts.dedup();
             let alone = conflicts.binary_search(&id).is_ok();
@@ -108,7 +103,7 @@ impl<'p> Arranger<'_, 'p> {
     }
 
     /// Turns spreads over single nodes into caps.
-    fn limit(&self, classes: &mut IdVec<ClassId, Class>) -> IdVec<CapId, Cap> {
+    fn limit(&self, classes: &mut IdVec<ClassId, Class>, of_kind: &OfKind) -> IdVec<CapId, Cap> {
         let mut groups: BTreeMap<(SelectionId, i64), Vec<&Spread>> = BTreeMap::new();
         for (kind, rules) in self.topology.rules.iter() {
             let wishful = self.is_wishful(kind);
@@ -120,13 +115,12 @@ impl<'p> Arranger<'_, 'p> {
                 groups.entry((spread.selection, spread.max_skew)).or_default().push(spread);
             }
         }
-        let of_kind = classes_of_kinds(classes);
         let mut caps = IdVec::new();
         for ((selection, max_skew), spreads) in groups {
             let selected = &self.topology.selections[selection];
             let mut counts: BTreeMap<ClassId, u32> = BTreeMap::new();
             for kind in selected.kinds.iter().filter(|kind| self.is_early(**kind)) {
-                for (class, count) in of_kind.get(kind).into_iter().flatten() {
+                for (class, count) in &of_kind[*kind] {
                     *counts.entry(*class).or_insert(0) += count;
                 }
             }
@@ -171,11 +165,13 @@ impl<'p> Arranger<'_, 'p> {
 }
 
 /// For each kind, the classes that hold pods of it, with how many.
-fn classes_of_kinds(classes: &IdVec<ClassId, Class>) -> BTreeMap<KindId, Vec<(ClassId, u32)>> {
-    let mut of_kind: BTreeMap<KindId, Vec<(ClassId, u32)>> = BTreeMap::new();
+type OfKind = IdVec<KindId, Vec<(ClassId, u32)>>;
+
+fn classes_of_kinds(kinds: &IdVec<KindId, Progress>, classes: &IdVec<ClassId, Class>) -> OfKind {
+    let mut of_kind: OfKind = kinds.iter().map(|_| Vec::new()).collect();
     for (id, class) in classes.iter() {
         for (kind, count) in &class.parts {
-            of_kind.entry(*kind).or_default().push((id, *count));
+            of_kind[*kind].push((id, *count));
         }
     }
     of_kind

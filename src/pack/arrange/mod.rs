@@ -44,8 +44,8 @@ use crate::compile::{
 };
 use crate::explain::Cause;
 pub(crate) use cell::Prices;
-use cell::{Cell, Priced};
-use spread::{Rules, Tally};
+use cell::{Cell, Cuts, Priced};
+use spread::{Reaches, Rules, Tally};
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,7 +110,7 @@ pub(crate) struct Arrangement<'p> {
 struct Draft {
     parts: Vec<(KindId, u32)>,
     count: u32,
-    sites: Bits,
+    sites: Rc<Bits>,
     /// The kinds in it that were counted in a cell, for others or for themselves.
     firm: Vec<(KindId, usize)>,
 }
@@ -157,6 +157,10 @@ struct Arranger<'a, 'p> {
     needed: IdVec<KindId, bool>,
     /// The sites of kinds that keep out of banned domains.
     rows: BTreeMap<KindId, Bits>,
+    /// The rows by domains, as far as they were cut.
+    cuts: RefCell<Cuts>,
+    /// What the domains of keys have for spreads, as far as it was looked up.
+    reaches: RefCell<Reaches>,
     /// What pods cost at least that ask for the same.
     priced: RefCell<Priced>,
 }
@@ -200,6 +204,8 @@ pub(crate) fn arrange<'p>(
         ties: affinity::ties(&compiled.topology, &compiled.kinds),
         needed: affinity::needed(&compiled.topology, &compiled.kinds),
         rows: BTreeMap::new(),
+        cuts: RefCell::default(),
+        reaches: RefCell::default(),
         priced: RefCell::default(),
     };
     arranger.ban();
@@ -471,7 +477,7 @@ impl<'p> Arranger<'_, 'p> {
         self.kinds[kind].counted[cell] += count;
         let domains = self.kinds[kind].cells[cell].domains.clone();
         for selection in &self.topology.selected_by[kind] {
-            for (key, domain) in &domains {
+            for (key, domain) in domains.iter() {
                 if let Some(counts) = self.counts.get_mut(&(*selection, *key)) {
                     counts[*domain as usize] += i64::from(count);
                 }

@@ -13,6 +13,7 @@ use super::spread::Company;
 use super::{Arranger, Cell, Draft, KindId};
 use crate::compile::{Bits, Class, Id, Near, NodeId, Over};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// The most drafts that followers are given to one by one.
 const MAX_DRAFTS: usize = 4096;
@@ -87,7 +88,7 @@ impl Arranger<'_, '_> {
                 self.drafts.push(Draft {
                     parts,
                     count: left,
-                    sites: sites.clone(),
+                    sites: Rc::new(sites.clone()),
                     firm: Vec::new(),
                 });
             }
@@ -102,12 +103,13 @@ impl Arranger<'_, '_> {
             let same = self
                 .drafts
                 .iter_mut()
-                .find(|draft| draft.parts == [(kind, 1)] && draft.sites == within);
+                .find(|draft| draft.parts == [(kind, 1)] && *draft.sites == within);
             match same {
                 Some(draft) => draft.count += 1,
                 None => {
                     let (parts, firm) = (vec![(kind, 1)], vec![(kind, cell)]);
-                    self.drafts.push(Draft { parts, count: 1, sites: within, firm });
+                    let sites = Rc::new(within);
+                    self.drafts.push(Draft { parts, count: 1, sites, firm });
                 }
             }
             left -= 1;
@@ -186,7 +188,7 @@ impl Arranger<'_, '_> {
                         firm.push((of, cell));
                     }
                 }
-                self.drafts.push(Draft { parts, count: times, sites, firm });
+                self.drafts.push(Draft { parts, count: times, sites: Rc::new(sites), firm });
                 count -= times;
                 copies -= times;
                 self.drafts[at].count = count;
@@ -214,7 +216,7 @@ impl Arranger<'_, '_> {
             let mut settled: BTreeMap<usize, (u32, Bits)> = BTreeMap::new();
             for _ in 0..half {
                 let Some(cell) = self.lowest_cell(host, &rules, &sites) else { break };
-                let mut within = sites.clone();
+                let mut within = (*sites).clone();
                 within.and(&self.kinds[host].cells[cell].sites);
                 self.count(host, cell, 1, Some(&within));
                 settled.entry(cell).or_insert((0, within)).0 += 1;
@@ -225,7 +227,7 @@ impl Arranger<'_, '_> {
             for (cell, (count, sites)) in settled {
                 self.drafts[at].count -= count;
                 let (parts, firm) = (vec![(host, 1)], vec![(host, cell)]);
-                self.drafts.push(Draft { parts, count, sites, firm });
+                self.drafts.push(Draft { parts, count, sites: Rc::new(sites), firm });
             }
             self.drafts.retain(|draft| draft.count > 0);
             return true;
@@ -250,7 +252,7 @@ impl Arranger<'_, '_> {
         if draft.parts.iter().any(|(of, _)| apart.binary_search(of).is_ok()) {
             return None;
         }
-        let mut sites = draft.sites.clone();
+        let mut sites = (*draft.sites).clone();
         sites.and(self.row(kind));
         let rules = self.rules(kind);
         let mut most = wanted.min(self.kinds[kind].loose);
@@ -324,8 +326,8 @@ impl Arranger<'_, '_> {
     fn found(&mut self, kind: KindId) {
         let class = self.class(kind);
         let wanted = self.kinds[kind].loose.min(self.cap(kind));
-        let row = self.row(kind).clone();
-        let options: Vec<(Option<usize>, Bits, u32)> = if self.kinds[kind].cells.is_empty() {
+        let row = Rc::new(self.row(kind).clone());
+        let options: Vec<(Option<usize>, Rc<Bits>, u32)> = if self.kinds[kind].cells.is_empty() {
             if !self.kinds[kind].keys.is_empty() {
                 return;
             }
@@ -364,16 +366,16 @@ impl Arranger<'_, '_> {
     }
 
     /// The sites that loose pods of a kind may use.
-    pub(super) fn loose_sites(&self, kind: KindId) -> Bits {
+    pub(super) fn loose_sites(&self, kind: KindId) -> Rc<Bits> {
         let row = self.row(kind);
         let progress = &self.kinds[kind];
         if progress.allowed.iter().all(|allowed| *allowed) {
-            return self.best_sites(kind, row).0;
+            return self.best_sites(kind, &Rc::new(row.clone())).0;
         }
         let mut sites = row.emptied();
         let open = progress.cells.iter().zip(&progress.allowed).filter(|(_, allowed)| **allowed);
         open.for_each(|(cell, _)| sites.or(&cell.sites));
-        self.best_sites(kind, &sites).0
+        self.best_sites(kind, &Rc::new(sites)).0
     }
 
     /// What pods that share a node ask for together; nothing where they can't.

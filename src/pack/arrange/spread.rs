@@ -12,6 +12,7 @@
 use super::Arranger;
 use super::cell::holds_any;
 use crate::compile::{Bits, Class, Id, KeyId, KindId, Near, NodeId, Over, SelectionId, Term};
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -128,6 +129,18 @@ impl Level {
     }
 }
 
+/// What a domain has for a spread of pods with some rules about nodes.
+#[derive(Debug)]
+pub(super) struct Reach {
+    /// The counted offers that they may use.
+    offers: Bits,
+    /// Whether a counted node runs there.
+    stands: bool,
+}
+
+/// By rules, key and the sites on which the spread counts, for each domain.
+pub(super) type Reaches = BTreeMap<(usize, KeyId, Arc<Bits>), Vec<Reach>>;
+
 /// What one pod of a kind looks at before it chooses a cell.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
@@ -236,9 +249,34 @@ impl Arranger<'_, '_> {
     }
 
     /// The domains of a key that exist for a kind's spread, or could by a launch of the kind.
-    fn open_domains(&self, kind: KindId, key: KeyId, counted: &Bits) -> Vec<bool> {
+    fn open_domains(&self, kind: KindId, key: KeyId, counted: &Arc<Bits>) -> Vec<bool> {
+        let rules = self.compiled.kinds[kind].rules;
+        let mut reaches = self.reaches.borrow_mut();
+        let reach = reaches
+            .entry((rules, key, counted.clone()))
+            .or_insert_with(|| self.reach(rules, key, counted));
+        let launches = self.launches(kind);
+        let domains = (0_u32..).zip(&*reach);
+        domains
+            .map(|(number, domain)| {
+                domain.stands
+                    || self.brief.opened.contains(&(kind, key, number))
+                    || launches.iter().any(|(class, among)| match among {
+                        None => holds_any(self, class, &domain.offers),
+                        Some(among) => {
+                            let mut offers = domain.offers.clone();
+                            offers.and(among);
+                            holds_any(self, class, &offers)
+                        }
+                    })
+            })
+            .collect()
+    }
+
+    /// What each domain of a key has for a spread of pods with these rules.
+    fn reach(&self, rules: usize, key: KeyId, counted: &Bits) -> Vec<Reach> {
         let compiled = self.compiled;
-        let set = &compiled.grounds.rules.sets()[compiled.kinds[kind].rules];
+        let set = &compiled.grounds.rules.sets()[rules];
         // Where the pod could be launched, if its volumes were elsewhere: a volume's zone restricts the
         // pod, not the domains in which its fellows are counted.
         let mut could = compiled.usable.clone();
@@ -251,40 +289,34 @@ impl Arranger<'_, '_> {
         for node in compiled.nodes.ids() {
             could.remove(compiled.site_of_node(node));
         }
-        let launches = self.launches(kind);
-        let runs = |domain: &Bits| {
+        let stands = |domain: &Bits| {
             let mut nodes = compiled.nodes.ids().map(|node| compiled.site_of_node(node));
             nodes.any(|site| counted.contains(site) && domain.contains(site))
         };
         let domains = self.topology.keys[key].domains.iter();
-        (0_u32..)
-            .zip(domains)
-            .map(|(number, domain)| {
+        domains
+            .map(|domain| {
                 let mut offers = could.clone();
                 offers.and(domain);
-                self.brief.opened.contains(&(kind, key, number))
-                    || launches.iter().any(|(class, among)| {
-                        let mut offers = offers.clone();
-                        among.iter().for_each(|among| offers.and(among));
-                        holds_any(self, class, &offers)
-                    })
-                    || runs(domain)
+                Reach { offers, stands: stands(domain) }
             })
             .collect()
     }
 
     /// What a launch for a pod of a kind holds at least, and on which sites: the pod, and where it needs
     /// another on its node, one of those.
-    fn launches(&self, kind: KindId) -> Vec<(Class, Option<Bits>)> {
+    fn launches(&self, kind: KindId) -> Vec<(Cow<'_, Class>, Option<&Bits>)> {
+        let alone = (Cow::Borrowed(self.class(kind)), None);
         let shares = |near: &&Near| near.over.contains(&Over::Host);
         let Some(near) = self.topology.rules[kind].near.as_ref().filter(shares) else {
-            return vec![(self.class(kind).clone(), None)];
+            return vec![alone];
         };
         let hosts = self.topology.selections[near.selection].kinds.iter();
         let launches = hosts.filter_map(|host| match *host == kind {
-            true => Some((self.class(kind).clone(), None)),
+            true => Some(alone.clone()),
             false => {
-                Some((self.together(&[(kind, 1), (*host, 1)])?, Some(self.row(*host).clone())))
+                let together = self.together(&[(kind, 1), (*host, 1)])?;
+                Some((Cow::Owned(together), Some(self.row(*host))))
             }
         });
         launches.collect()
