@@ -20,8 +20,8 @@ use super::instance::Instance;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// The most sets of demands that share rows.
-const SHARED: usize = 40;
+/// The most sets of demands that share rows: more than problems have, but for odd ones.
+const SHARED: usize = 256;
 
 /// Rows, and what a pod of each demand counts for in them.
 #[derive(Debug)]
