@@ -34,7 +34,7 @@
 use super::goods::{Goods, Known};
 use super::inequality::{Asked, Inequality, Kind, Market};
 use super::simplex::{ONE, POINT, Rows, maximize, times};
-use crate::compile::{ClassId, Compiled, IdVec, NodeId};
+use crate::compile::{ClassId, Compiled, IdTable, IdVec, NodeId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ struct Share {
 pub(crate) struct Worth {
     highest: i128,
     /// For each class, by resource.
-    pub(crate) by_dim: IdVec<ClassId, Vec<i64>>,
+    pub(crate) by_dim: IdTable<ClassId, i64>,
     /// For each class, what is no resource's.
     pub(crate) slot: IdVec<ClassId, i64>,
     /// For each column, what its node can be worth at most.
@@ -157,7 +157,7 @@ impl Relaxation {
     pub(crate) fn worth(&self, compiled: &Compiled<'_>, demands: &[Demand]) -> Worth {
         let dims = compiled.dims.len();
         let mut worth = Worth {
-            by_dim: compiled.classes.iter().map(|_| vec![0; dims]).collect(),
+            by_dim: IdTable::filled(compiled.classes.len(), dims, 0),
             slot: compiled.classes.iter().map(|_| 0).collect(),
             ceilings: vec![0; compiled.columns.len()],
             highest: self.highest,

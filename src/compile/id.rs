@@ -116,3 +116,32 @@ impl<I: Id, T> IndexMut<I> for IdVec<I, T> {
         &mut self.items[id.index()]
     }
 }
+
+/// Rows of one width, side by side, indexed by one kind of id.
+#[derive(Clone, Debug)]
+pub(crate) struct IdTable<I, T> {
+    items: Vec<T>,
+    width: usize,
+    id: PhantomData<I>,
+}
+
+impl<I: Id, T: Clone> IdTable<I, T> {
+    /// So many rows of so many equal items.
+    pub(crate) fn filled(rows: usize, width: usize, item: T) -> Self {
+        Self { items: vec![item; rows * width], width, id: PhantomData }
+    }
+}
+
+impl<I: Id, T> Index<I> for IdTable<I, T> {
+    type Output = [T];
+
+    fn index(&self, id: I) -> &[T] {
+        &self.items[id.index() * self.width..][..self.width]
+    }
+}
+
+impl<I: Id, T> IndexMut<I> for IdTable<I, T> {
+    fn index_mut(&mut self, id: I) -> &mut [T] {
+        &mut self.items[id.index() * self.width..][..self.width]
+    }
+}

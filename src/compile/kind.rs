@@ -14,6 +14,7 @@ use crate::model::{
     TopologySpreadConstraint, Volume, per_unit,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hash;
 use std::sync::Arc;
 
 /// Pods that no rule can tell apart.
@@ -152,9 +153,9 @@ impl<'a> Keys<'a> {
         }
         key.push(END);
         key.push(pod.affinity.as_ref().map_or(END, |rules| self.affinities.intern(&**rules)));
-        key.push(self.tolerations.intern(&pod.tolerations[..]));
-        key.push(self.ports.intern(&pod.host_ports[..]));
-        key.push(self.spreads.intern(&pod.topology_spread_constraints[..]));
+        key.push(number(&mut self.tolerations, &pod.tolerations));
+        key.push(number(&mut self.ports, &pod.host_ports));
+        key.push(number(&mut self.spreads, &pod.topology_spread_constraints));
         push_wide(key, i64::from(pod.priority));
         key.push(match pod.placeholder() {
             None => 0,
@@ -188,6 +189,14 @@ impl<'a> Keys<'a> {
         }
         key.push(END);
     }
+}
+
+/// The number of a list; most pods have none.
+fn number<T: Eq + Hash>(lists: &mut Interner<Vec<T>>, list: &[T]) -> u32
+where
+    [T]: ToKey<Vec<T>>,
+{
+    if list.is_empty() { END } else { lists.intern(list) }
 }
 
 fn push_wide(key: &mut Vec<u32>, number: i64) {

@@ -33,8 +33,8 @@ mod wish;
 pub(crate) use bits::Bits;
 pub(crate) use column::Column;
 pub(crate) use id::{
-    CapId, ClassId, Id, IdVec, KeyId, KindId, NodeId, OfferId, PoolId, ReservationId, RowId,
-    SelectionId, ShapeId,
+    CapId, ClassId, Id, IdTable, IdVec, KeyId, KindId, NodeId, OfferId, PoolId, ReservationId,
+    RowId, SelectionId, ShapeId,
 };
 pub(crate) use node::Running;
 pub(crate) use offer::{Flexible, Offer, Pool, Reserved};

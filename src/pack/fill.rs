@@ -22,11 +22,11 @@
 //! References: Panigrahy et al. 2011, "Heuristics for vector bin packing" (dot product, bin-centric).
 
 use super::flexible::Minimums;
-use super::lane::{Cursor, Entry, Four, Lane, Quad, fits_into, in_fours, score};
+use super::lane::{Cursor, Entry, Four, Lane, Quad, Rank, fits_into, in_fours, score};
 use super::search::Search;
 use super::state::{Context, Room};
 use crate::bound::Worth;
-use crate::compile::{Bits, Class, ClassId, Id, IdVec, RowId, VolumeKey, fits};
+use crate::compile::{Bits, Class, ClassId, Id, IdTable, IdVec, RowId, VolumeKey, fits};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
@@ -37,7 +37,7 @@ pub(crate) struct Lanes {
     lanes: Vec<Lane>,
     /// For each class of which any are left, the parts of its worth by resource; at least one where it
     /// asks for any.
-    parts: IdVec<ClassId, Vec<i64>>,
+    parts: IdTable<ClassId, i64>,
     /// For each class, its worth.
     worth: IdVec<ClassId, i64>,
     /// For each class, its lane.
@@ -85,26 +85,25 @@ impl Lanes {
         style: Style,
     ) -> Self {
         let compiled = context.compiled;
-        let part = |(id, class): (ClassId, &Class)| -> Vec<i64> {
-            if left[id] == 0 {
-                return Vec::new();
-            }
-            let parts = worth.by_dim[id].iter().zip(&class.request);
-            parts.map(|(part, asked)| if *asked > 0 { (*part).max(1) } else { 0 }).collect()
-        };
-        let parts: IdVec<ClassId, Vec<i64>> = compiled.classes.iter().map(part).collect();
         let total: IdVec<ClassId, i64> =
             compiled.classes.ids().map(|class| worth.of(class).max(1)).collect();
         let waiting: Vec<ClassId> =
             left.iter().filter(|(_, left)| **left > 0).map(|(class, _)| class).collect();
+        let width = compiled.dims.len();
+        // So small that no score overflows; worth comes nowhere near it.
+        let most = i64::MAX / (4 * WHOLE) / i64::try_from(width + 1).unwrap_or(i64::MAX);
+        let mut parts = IdTable::filled(compiled.classes.len(), width, 0);
+        for class in &waiting {
+            let worths = worth.by_dim[*class].iter().zip(&compiled.classes[*class].request);
+            for (part, (worth, asked)) in parts[*class].iter_mut().zip(worths) {
+                *part = if *asked > 0 { (*worth).clamp(1, most) } else { 0 };
+            }
+        }
         let mut by_kind: BTreeMap<(RowId, u64), Vec<ClassId>> = BTreeMap::new();
         for (number, class) in (0_u64..).zip(&waiting) {
             let kind = if waiting.len() <= FEW { number } else { direction(&parts[*class]) };
             by_kind.entry((compiled.classes[*class].row, kind)).or_default().push(*class);
         }
-        let width = compiled.dims.len();
-        // So small that no score overflows; worth comes nowhere near it.
-        let most = i64::MAX / (4 * WHOLE) / i64::try_from(width + 1).unwrap_or(i64::MAX);
         let mut lanes = Vec::with_capacity(by_kind.len());
         for ((row, _), mut classes) in by_kind {
             classes.sort_by_key(|class| (Reverse(total[*class]), *class));
@@ -116,10 +115,9 @@ impl Lanes {
                     Style::Careful => 0,
                     Style::Balanced | Style::Searched => worth.slot[class].clamp(0, most) * WHOLE,
                 };
-                let parts: Vec<i64> = parts[class].iter().map(|part| (*part).min(most)).collect();
                 let of_class = &compiled.classes[class];
                 let entry = Entry::new(class, of_class, base);
-                of_kind.push(entry, &of_class.request, &parts);
+                of_kind.push(entry, &of_class.request, &parts[class]);
             }
             of_kind.measure();
             of_kind.set_rank(style.share(1, 1));
@@ -157,22 +155,26 @@ impl Lanes {
         let mut node = Node::new(context, room, held, left);
         let mut view = View::of(&node, self.style);
         // Lanes that weren't looked at yet, by what they score at most, and those that were, by what they
-        // scored.
+        // scored and how far they were walked.
         let mut fresh = self.lanes.iter().filter(|lane| room.admits(lane.row)).peekable();
-        let mut scored: BinaryHeap<Cursor<'_>> = BinaryHeap::new();
+        let mut scored: BinaryHeap<(Rank, u32)> = BinaryHeap::new();
+        let mut cursors: Vec<Cursor<'_>> = Vec::new();
         loop {
             let next = match (fresh.peek(), scored.peek()) {
-                (Some(lane), best) if best.is_none_or(|best| best.rank < lane.rank) => {
-                    fresh.next().map(Cursor::new)
+                (Some(lane), best) if best.is_none_or(|(best, _)| *best < lane.rank) => {
+                    cursors.push(Cursor::new(lane));
+                    let _lane = fresh.next();
+                    Some(cursors.len() as u32 - 1)
                 }
-                _ => scored.pop(),
+                _ => scored.pop().map(|(_, at)| at),
             };
-            let Some(mut cursor) = next else { return node.finish() };
-            while let Some((entry, quads)) = node.first_in(&mut cursor, &view) {
-                cursor.rank = (entry.base + score(quads, &view.shares), Reverse(entry.class));
-                let others = scored.peek().map(|best| best.rank);
-                if others.max(fresh.peek().map(|lane| lane.rank)) > Some(cursor.rank) {
-                    scored.push(cursor);
+            let Some(at) = next else { return node.finish() };
+            let cursor = &mut cursors[at as usize];
+            while let Some((entry, quads)) = node.first_in(cursor, &view) {
+                let rank = (entry.base + score(quads, &view.shares), Reverse(entry.class));
+                let others = scored.peek().map(|(best, _)| *best);
+                if others.max(fresh.peek().map(|lane| lane.rank)) > Some(rank) {
+                    scored.push((rank, at));
                     break;
                 }
                 match self.portion(&node, entry.class, cursor.added) {

@@ -5,7 +5,7 @@
 //! lane many classes that are too large for what is left are passed at once.
 
 use crate::compile::{Class, ClassId, Id, IdVec, RowId};
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Reverse;
 
 /// Classes of one row and one direction, largest worth first.
 #[derive(Clone, Debug)]
@@ -195,8 +195,6 @@ pub(super) fn score(quads: &[Quad], shares: &[Four]) -> i64 {
 /// How far a lane has been walked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
-    /// What its first class scored when that was last looked at.
-    pub(super) rank: Rank,
     pub(super) lane: &'a Lane,
     /// The place of the first class that may still fit.
     pub(super) at: usize,
@@ -204,29 +202,9 @@ pub(super) struct Cursor<'a> {
     pub(super) added: u32,
 }
 
-impl Ord for Cursor<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.rank.cmp(&other.rank)
-    }
-}
-
-impl PartialOrd for Cursor<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Eq for Cursor<'_> {}
-
-impl PartialEq for Cursor<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.rank == other.rank
-    }
-}
-
 impl<'a> Cursor<'a> {
     pub(super) fn new(lane: &'a Lane) -> Self {
-        Self { rank: lane.rank, lane, at: 0, added: 0 }
+        Self { lane, at: 0, added: 0 }
     }
 }
 

@@ -11,7 +11,7 @@
 //! *Cost.* At most [`STEPS`] looks at a node.
 
 use super::fill::{Filling, Node};
-use crate::compile::{ClassId, IdVec};
+use crate::compile::{ClassId, IdTable, IdVec};
 
 /// The most branches that one search follows.
 const STEPS: u32 = 600;
@@ -19,7 +19,7 @@ const STEPS: u32 = 600;
 /// What each class pays.
 pub(super) struct Search<'s> {
     pub(super) worth: &'s IdVec<ClassId, i64>,
-    pub(super) parts: &'s IdVec<ClassId, Vec<i64>>,
+    pub(super) parts: &'s IdTable<ClassId, i64>,
 }
 
 impl Search<'_> {
