@@ -14,6 +14,8 @@ use super::super::topology::{Kinds, needed_keys};
 use super::super::{anti_affinity, host_port, taint};
 use super::pods::{Ask, Counted, tolerates_soft};
 use crate::model::{InstanceType, NodePool, Offering, Pod, Requirement, Taint, well_known};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -56,6 +58,8 @@ pub(super) struct Judge<'c, 'a> {
     asks: &'c [Ask<'a>],
     counted: &'c [Counted],
     kinds: &'c Kinds,
+    /// For each ask, the first that asks the same of labels.
+    alike: Vec<usize>,
     /// The label keys that matter.
     keys: BTreeSet<&'c str>,
     /// Whether it matters which node it is.
@@ -94,6 +98,7 @@ impl<'c, 'a> Judge<'c, 'a> {
             asks,
             counted,
             kinds,
+            alike: alike(asks, kinds),
             keys,
             named,
             bound: node::bound(facts),
@@ -148,16 +153,23 @@ impl<'c, 'a> Judge<'c, 'a> {
         daemons.iter().for_each(|daemon| resource::add(&mut requests, daemon, 1));
         let allocatable = resource::allocatable(instance_type);
         let room = self.room(&allocatable, &requests);
-        let can_be = |ask: &Ask<'a>| {
+        // Few ask for different things of labels.
+        let mut suits: Vec<Option<bool>> = vec![None; self.asks.len()];
+        let mut labels_suit = |at: usize, ask: &Ask<'a>| {
+            let first = self.alike.get(at).and_then(|first| suits.get_mut(*first));
+            let judged = || self.labels_could_suit(ask, labels);
+            first.map_or_else(judged, |known| *known.get_or_insert_with(judged))
+        };
+        let can_be = |(at, ask): (usize, &Ask<'a>)| {
             taint::untolerated(ask.pod, pool.taints.iter()).is_none()
                 && (!ask.untainted || tolerates_soft(ask.pod, pool.taints.iter()))
                 && !daemons.iter().any(|daemon| host_port::clashes(ask.pod, daemon))
-                && self.labels_could_suit(ask, labels)
+                && labels_suit(at, ask)
         };
         let admitted: Vec<bool> = match resource::lacking(&requests, &allocatable).next() {
             // No room for the daemons: nothing is launched there.
             Some(_) => vec![false; self.asks.len()],
-            None => self.asks.iter().map(can_be).collect(),
+            None => self.asks.iter().enumerate().map(can_be).collect(),
         };
         let present = self.present(&room, &admitted, |pods| {
             pods.weight.is_none_or(|weight| weight == pool.weight)
@@ -279,4 +291,17 @@ impl<'c, 'a> Judge<'c, 'a> {
         }
         Some((room, admitted))
     }
+}
+
+/// For each ask, the first that asks the same of labels.
+fn alike(asks: &[Ask<'_>], kinds: &Kinds) -> Vec<usize> {
+    let mut firsts: HashMap<_, usize, FixedState> = HashMap::default();
+    let mut alike = Vec::with_capacity(asks.len());
+    for (at, ask) in asks.iter().enumerate() {
+        let said = NodeRules::of(ask.pod).said();
+        let needed: Vec<&str> = needed_keys(ask.pod).collect();
+        let barred = kinds.barred.get(ask.kind).filter(|barred| !barred.is_empty());
+        alike.push(*firsts.entry((said, &ask.honours, needed, barred)).or_insert(at));
+    }
+    alike
 }
