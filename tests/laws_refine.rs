@@ -17,6 +17,7 @@ use plimsoll::{
 use proptest::prelude::*;
 use random::{company, tiny};
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Little work, so that a law has many cases.
 fn refining(preferences: PreferencePolicy) -> Options {
@@ -178,6 +179,17 @@ proptest! {
                 prop_assert!(off <= scaled::step(&problem), "{:?}\n{}", bounds, &problem);
             }
         }
+    }
+
+    #[test]
+    fn a_stop_at_any_time_leaves_a_plan(problem in random::problem(), asked in 0..400_u32) {
+        let mut options = refining(PreferencePolicy::Ignore);
+        let left = AtomicU32::new(asked);
+        // It says so once, to whichever part of the search asks then.
+        options.stop = Stop::when(move || left.fetch_sub(1, Ordering::Relaxed) == 0);
+        let stopped = outcome(&planned(&problem, &options)?);
+        let greedy = outcome(&planned(&problem, &greedy(PreferencePolicy::Ignore))?);
+        prop_assert!(stopped <= greedy, "{:?} after {:?}\n{}", stopped, greedy, problem);
     }
 
     #[test]

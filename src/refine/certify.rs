@@ -10,11 +10,13 @@
 //! can hold, and what these cost in any case is added. What results is a
 //! certificate, which anyone can check against the problem.
 //!
-//! *Cost.* A few searches of each bin.
+//! *Cost.* A few searches of each bin. The proofs aren't hurried when the caller wishes to stop: without
+//! them there is no bound.
 
 use super::claim::Claims;
 use super::instance::{Bin, Instance, Prices, Site, Source, Supply};
 use super::prove::{Kind, Proof, certify, scale};
+use super::wish::{Pace, Wish};
 use crate::bound::certificate::{Draft, Proofs, common_step};
 use crate::bound::{Proved, Standing};
 use crate::compile::{ClassId, Compiled, Id, KindId};
@@ -45,6 +47,7 @@ pub(super) fn certified(
     claims: &Claims<'_>,
     instance: &Instance<'_, '_>,
     prices: &Prices,
+    wish: &Wish<'_>,
 ) -> Option<Proved> {
     let compiled = &claims.compiled;
     let fee = instance.context.fee;
@@ -65,7 +68,7 @@ pub(super) fn certified(
         let at = instance.supplies.iter().position(own);
         draft.fixed.push((*pool, *launches, at.map_or(0, |at| supplies[at])));
     }
-    let (values, proofs) = scaled(instance, prices, &supplies)?;
+    let (values, proofs) = scaled(instance, prices, &supplies, wish)?;
     let mut places: Vec<Option<u32>> = vec![None; values.len()];
     for (at, value) in values.iter().enumerate().filter(|(_, value)| **value > 0) {
         places[at] = Some(u32::try_from(draft.pods.len()).ok()?);
@@ -104,7 +107,12 @@ type Scaled = (Vec<i128>, Vec<(usize, Proof)>);
 
 /// Values in whole numbers, and for each bin that can be launched the proof that it holds no more than
 /// it costs.
-fn scaled(instance: &Instance<'_, '_>, prices: &Prices, supplies: &[i128]) -> Option<Scaled> {
+fn scaled(
+    instance: &Instance<'_, '_>,
+    prices: &Prices,
+    supplies: &[i128],
+    wish: &Wish<'_>,
+) -> Option<Scaled> {
     let mut values: Vec<i128> = prices.values.iter().map(|value| whole(*value)).collect();
     let mut of_part: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (number, bin) in instance.bins.iter().enumerate() {
@@ -129,7 +137,10 @@ fn scaled(instance: &Instance<'_, '_>, prices: &Prices, supplies: &[i128]) -> Op
                 Kind { sack: &bin.sack, values, limit }
             })
             .collect();
-        certify(&kinds, scale(&kinds, STEPS).min(1.0), PROOF_STEPS)
+        let factor = scale(&kinds, Pace { steps: STEPS, wish });
+        // The prices keep to what bins cost, as far as floats can tell; in a hurry that will do.
+        let factor = if wish.now() { 1.0 } else { factor.min(1.0) };
+        certify(&kinds, factor, PROOF_STEPS)
     });
     let mut proofs = Vec::with_capacity(instance.bins.len());
     for (bins, certified) in parts.into_iter().zip(certified) {

@@ -26,6 +26,7 @@ use super::instance::{Instance, Pattern};
 use super::knapsack::Relaxed;
 use super::round::Draft;
 use super::simplex::{Master, Outcome, Row, Sense};
+use super::wish::{Pace, Wish};
 use crate::parallel;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -213,28 +214,28 @@ impl<'i, 'c, 'p> Diver<'i, 'c, 'p> {
             if !work.round() {
                 return Look::Stopped;
             }
-            if self.master.solve(PIVOTS) != Outcome::Optimal {
+            if self.master.solve(Pace { steps: PIVOTS, wish: &work.wish }) != Outcome::Optimal {
                 return Look::Hopeless;
             }
             let total = self.instance.up(draft.cost as f64 + self.master.objective() * self.unit);
             if total <= enough {
                 return Look::Open(self.master.values());
             }
-            if self.price(&left) == 0 {
+            if self.price(&left, &work.wish) == 0 {
                 if total >= best.cost {
                     return Look::Hopeless;
                 }
                 return Look::Open(self.master.values());
             }
         }
-        match self.master.solve(PIVOTS) {
+        match self.master.solve(Pace { steps: PIVOTS, wish: &work.wish }) {
             Outcome::Optimal => Look::Open(self.master.values()),
             Outcome::PivotsOut => Look::Hopeless,
         }
     }
 
     /// Adds patterns of these pods that improve the relaxation; how many.
-    fn price(&mut self, left: &[u32]) -> usize {
+    fn price(&mut self, left: &[u32], wish: &Wish<'_>) -> usize {
         let instance = self.instance;
         let duals: Vec<f64> =
             self.master.duals().iter().map(|dual| dual.max(0.0) * self.unit).collect();
@@ -267,7 +268,8 @@ impl<'i, 'c, 'p> Diver<'i, 'c, 'p> {
             let searched = parallel::map(&open, |(_, number)| {
                 let bin = &instance.bins[*number as usize];
                 let net = bin.net(supplies);
-                let priced = sack(*number).best(&bin.worth(values), net, STEPS);
+                let priced =
+                    sack(*number).best(&bin.worth(values), net, Pace { steps: STEPS, wish });
                 (priced.value > net * (1.0 + TINY) + TINY)
                     .then(|| bin.pattern(*number as usize, &priced.counts))
             });

@@ -31,6 +31,7 @@ use super::knapsack::Relaxed;
 use super::rows::Rows;
 use super::several::Several;
 use super::simplex::{Master, Outcome, Row, Sense};
+use super::wish::{Pace, Wish};
 use crate::parallel;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,10 +95,10 @@ pub(super) struct Care {
 }
 
 /// An exact search of the bins that quick fillings say nothing about.
-#[derive(Clone, Copy, Debug)]
-struct Search {
-    /// At most, for each bin.
-    steps: u32,
+#[derive(Clone, Copy)]
+struct Search<'a> {
+    /// For each bin.
+    pace: Pace<'a>,
     /// How much more than the bin costs a filling must be worth to be of interest, in proportion.
     beyond: f64,
     /// Bins are searched which could hold more than they cost by this.
@@ -166,6 +167,11 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
         self.rows.whole
     }
 
+    /// Whether another stage has nothing to do: there are no more rows, and no closer solution is asked for.
+    pub(super) fn is_final(&self) -> bool {
+        self.is_whole() && self.care.close < 1e-4
+    }
+
     /// Takes over what another found, which says that pods are worth so much here: prices, and where bins
     /// and demands are the same, patterns.
     pub(super) fn learn(&mut self, other: &Generator<'_, '_, '_>, values: &[f64]) {
@@ -210,8 +216,8 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
     }
 
     /// Solves the master and looks for patterns that improve it.
-    pub(super) fn round(&mut self) -> Round {
-        let solved = self.master.solve(PIVOTS);
+    pub(super) fn round(&mut self, wish: &Wish<'_>) -> Round {
+        let solved = self.master.solve(Pace { steps: PIVOTS, wish });
         let (values, supplies) = &self.prices_of_master();
         let objective = self.objective();
         // Plans cost whole steps: what the bound comes to, rounded up, is as good as the bound.
@@ -228,6 +234,9 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             if self.take(looks, mixed, paid, values, supplies) > 0 {
                 return Round::Improved;
             }
+            if wish.now() {
+                return Round::Stuck;
+            }
             if smooth == 0.0 {
                 break;
             }
@@ -236,7 +245,8 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
         // Quick fillings find nothing more: search the bins that could hold most for what they cost.
         let mut steps = FIRST_STEPS.min(self.care.steps);
         loop {
-            let search = Search { steps, beyond: TINY, open: self.care.close };
+            let pace = Pace { steps, wish };
+            let search = Search { pace, beyond: TINY, open: self.care.close };
             let looks = self.look(values, supplies, Some(search));
             let open = looks
                 .iter()
@@ -248,7 +258,7 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
             if !open {
                 return Round::Converged;
             }
-            if steps >= self.care.steps {
+            if steps >= self.care.steps || wish.now() {
                 return Round::Stuck;
             }
             steps = self.care.steps.min(steps.max(1) * 4);
@@ -256,7 +266,7 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
     }
 
     /// Fills the bins that could hold more than they cost, and searches those that are the worst.
-    fn look(&self, values: &[f64], supplies: &[f64], search: Option<Search>) -> Vec<Look> {
+    fn look(&self, values: &[f64], supplies: &[f64], search: Option<Search<'_>>) -> Vec<Look> {
         let numbers: Vec<usize> = (0..self.instance.bins.len()).collect();
         let left = self.instance.counts();
         let quickly = |number: &usize| {
@@ -276,7 +286,7 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
         };
         let mut looks = parallel::map(&numbers, quickly);
         self.fill(&mut looks, values, supplies);
-        let Some(Search { steps, beyond, open: closed }) = search else { return looks };
+        let Some(Search { pace, beyond, open: closed }) = search else { return looks };
         let mut open: Vec<(f64, usize)> = Vec::new();
         for number in numbers {
             let bin = &self.instance.bins[number];
@@ -294,12 +304,12 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
                 let bin = &self.instance.bins[*number];
                 let net = bin.net(supplies);
                 let enough = net * (1.0 + beyond);
-                let priced = bin.sack.best(&bin.worth(values), enough, steps);
+                let priced = bin.sack.best(&bin.worth(values), enough, pace);
                 let mut better = Vec::new();
                 if priced.value > enough {
                     better.push(bin.pattern(*number, &priced.counts));
-                    let steps = Some(SEVERAL_STEPS);
-                    let several = Several { patterns, values, net, steps };
+                    let pace = Some(Pace { steps: SEVERAL_STEPS, ..pace });
+                    let several = Several { patterns, values, net, pace };
                     several.look(self.instance, &left, &mut better);
                 }
                 (*number, priced, better)
@@ -314,7 +324,7 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
                     found = true;
                 }
             }
-            if found {
+            if found || pace.wish.now() {
                 break;
             }
         }
@@ -344,7 +354,7 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
                 let mut patterns = Vec::new();
                 if filled.value > net {
                     patterns.push(bin.pattern(*number, &filled.counts));
-                    let several = Several { patterns: each, values, net, steps: None };
+                    let several = Several { patterns: each, values, net, pace: None };
                     several.look(self.instance, &left, &mut patterns);
                 }
                 (filled.value, patterns)
@@ -404,11 +414,11 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
     }
 
     /// Searches the bins at the centre's prices, and corrects these by what is found, until they hold.
-    fn settle(&mut self, steps: u32, stop: &dyn Fn() -> bool) {
+    fn settle(&mut self, pace: Pace<'_>) {
         let (of_master, supplies_of_master) = self.prices_of_master();
-        let search = Search { steps, beyond: SETTLED_BY, open: SETTLED_BY };
+        let search = Search { pace, beyond: SETTLED_BY, open: SETTLED_BY };
         for _ in 0..SETTLED {
-            if stop() {
+            if pace.wish.now() {
                 return;
             }
             let Prices { values, supplies, .. } = self.centre.clone();
@@ -425,16 +435,17 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
     }
 
     /// Makes the most of the prices: over-estimates are sharpened by search where they decide the bound.
-    pub(super) fn sharpen(&mut self, steps: u32, stop: &dyn Fn() -> bool) {
-        self.settle(steps, stop);
-        if stop() {
+    pub(super) fn sharpen(&mut self, steps: u32, wish: &Wish<'_>) {
+        let pace = Pace { steps, wish };
+        self.settle(pace);
+        if wish.now() {
             return;
         }
         let Prices { values, supplies, .. } = self.centre.clone();
         // A master that isn't solved to the end says nothing better.
         let of_master = self.is_whole().then(|| self.prices_of_master());
         for (values, supplies) in of_master.into_iter().chain([(values, supplies)]) {
-            let sharp = self.instance.sharpened(values, supplies, steps);
+            let sharp = self.instance.sharpened(values, supplies, pace);
             if sharp.bound > self.best.bound {
                 self.best = sharp;
             }

@@ -10,6 +10,7 @@
 
 use super::knapsack::{Group, Item, Sack};
 use super::prove::{Kind, scale};
+use super::wish::Pace;
 use crate::bound::Demand;
 use crate::compile::{CapId, ClassId, Compiled, Id, IdVec, NodeId, PoolId, ReservationId};
 use crate::pack::{Context, Node, Room, State, alike, room_of};
@@ -239,7 +240,7 @@ impl<'c, 'p> Instance<'c, 'p> {
     }
 
     /// As [`Instance::scaled`], with over-estimates that are searched for where they matter.
-    pub(super) fn sharpened(&self, values: Vec<f64>, supplies: Vec<f64>, steps: u32) -> Prices {
+    pub(super) fn sharpened(&self, values: Vec<f64>, supplies: Vec<f64>, pace: Pace<'_>) -> Prices {
         let numbers: Vec<usize> = (0..self.bins.len()).collect();
         // What costs nothing is never scaled, so its over-estimates add up.
         let ceilings = parallel::map(&numbers, |number| {
@@ -268,7 +269,7 @@ impl<'c, 'p> Instance<'c, 'p> {
                     limit: self.bins[*at].net(&prices.supplies),
                 })
                 .collect();
-            scale(&kinds, steps)
+            scale(&kinds, pace)
         });
         let factors: BTreeMap<u32, f64> =
             parts.iter().map(|(part, _)| *part).zip(factors).collect();

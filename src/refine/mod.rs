@@ -42,6 +42,7 @@ mod rows;
 mod ruin;
 mod several;
 mod simplex;
+mod wish;
 
 use crate::bound::{Goods, Known, Proved, Relaxation};
 use crate::compile::NodeId;
@@ -53,12 +54,13 @@ use convert::Movable;
 use dive::Diver;
 use exact::Exhaustion;
 use generate::{Care, Generator, Round};
-use instance::Instance;
+use instance::{Instance, Prices};
 use round::Draft;
 use ruin::Ruin;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use wish::Wish;
 
 /// How many demands have rows of their own, stage by stage.
 const STAGES: [usize; 6] = [16, 64, 160, 400, 1000, 2500];
@@ -98,19 +100,20 @@ pub(crate) struct Work<'a> {
     /// Attempts to improve a plan that are left.
     attempts: u64,
     /// The caller's wish to stop.
-    stop: &'a dyn Fn() -> bool,
-    /// What was refused first, or else the caller's stop, whenever that came.
+    wish: Wish<'a>,
+    /// What was refused first.
     ended: Cell<Option<Ended>>,
 }
 
 impl<'a> Work<'a> {
-    pub(crate) fn new(rounds: u64, attempts: u64, stop: &'a dyn Fn() -> bool) -> Self {
-        Self { rounds, attempts, stop, ended: Cell::new(None) }
+    pub(crate) fn new(rounds: u64, attempts: u64, stop: &'a (dyn Fn() -> bool + Sync)) -> Self {
+        Self { rounds, attempts, wish: Wish::new(stop), ended: Cell::new(None) }
     }
 
     /// Why the search ended.
     pub(crate) fn ended(&self) -> Ended {
-        self.ended.get().unwrap_or(Ended::Done)
+        let ended = self.ended.get().unwrap_or(Ended::Done);
+        if self.wish.said() { Ended::Stopped } else { ended }
     }
 
     fn round(&mut self) -> bool {
@@ -127,11 +130,7 @@ impl<'a> Work<'a> {
 
     /// Whether the caller wishes to stop; once so, always so.
     fn stopped(&self) -> bool {
-        let stopped = self.ended.get() == Some(Ended::Stopped) || (self.stop)();
-        if stopped {
-            self.ended.set(Some(Ended::Stopped));
-        }
-        stopped
+        self.wish.now()
     }
 
     fn grants(&self, left: u64, limit: Ended) -> bool {
@@ -198,11 +197,19 @@ fn improve(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &mut Work<'
         let values = seeker.generator.best.values.clone();
         seeker.correct(&values, CORRECTIONS, work);
     }
+    let certified = |best: &Prices, wish: &Wish<'_>| {
+        certify::certified(context.compiled, &claims, &whole, best, wish)
+    };
+    let mut proved = None;
     for (number, own) in STAGES.into_iter().enumerate() {
         if number > 0 && work.stopped() {
             break;
         }
         let news = stage(&mut bound, number, own, work);
+        if proved.is_none() && bound.is_final() {
+            // While there is time for it.
+            proved = Some(certified(&bound.best, &work.wish));
+        }
         for seeker in &mut seekers {
             let demands = &seeker.generator.instance.demands;
             let values = claims.values(&bound.best.values, compiled, demands);
@@ -223,12 +230,12 @@ fn improve(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &mut Work<'
             state = better;
         }
     }
-    let proved = certify::certified(context.compiled, &claims, &whole, &bound.best);
+    let proved = proved.unwrap_or_else(|| certified(&bound.best, &work.wish));
     packed.state = state;
     if work.stopped() {
         return Refined { proved, cheaper: None };
     }
-    let exhaustion = Exhaustion::of(context, &claims, packed);
+    let exhaustion = Exhaustion::of(context, &claims, packed, &work.wish);
     Refined { proved: exhaustion.proved(context, &claims, proved), cheaper: exhaustion.cheaper }
 }
 
@@ -272,7 +279,7 @@ fn stage(
     work: &mut Work<'_>,
 ) -> bool {
     if number > 0 {
-        if generator.is_whole() && generator.care.close < 1e-4 {
+        if generator.is_final() {
             return false;
         }
         let close = if own >= MANY || generator.is_whole() { 1e-5 } else { 1e-3 };
@@ -289,11 +296,11 @@ fn stage(
             }
             before = now;
         }
-        if !work.round() || generator.round() != Round::Improved {
+        if !work.round() || generator.round(&work.wish) != Round::Improved {
             break;
         }
     }
-    generator.sharpen(generator.care.steps, &|| work.stopped());
+    generator.sharpen(generator.care.steps, &work.wish);
     true
 }
 
@@ -402,7 +409,8 @@ impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
             if patience == 0 || !work.attempt() {
                 return;
             }
-            let better = ruin.improve(self.generator.instance, &mut self.best, values);
+            let instance = self.generator.instance;
+            let better = ruin.improve(instance, &mut self.best, values, &work.wish);
             patience = if better { PATIENCE } else { patience - 1 };
         }
     }

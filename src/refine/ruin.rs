@@ -19,6 +19,7 @@
 use super::generate::{Care, Generator, Round};
 use super::instance::{Instance, Pattern, Site};
 use super::round::{Draft, corrected, rounded};
+use super::wish::Wish;
 use crate::parallel;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,6 +70,7 @@ impl Ruin {
         instance: &Instance<'_, '_>,
         draft: &mut Draft,
         values: &[f64],
+        wish: &Wish<'_>,
     ) -> bool {
         let mut rest = draft.clone();
         let mut wanted = Vec::new();
@@ -87,7 +89,7 @@ impl Ruin {
             part.counts(if number == 0 { &draft.left } else { &[] });
             wanted.push(part);
         }
-        let solved = parallel::map(&wanted, |part| self.solve(instance, part, values));
+        let solved = parallel::map(&wanted, |part| self.solve(instance, part, values, wish));
         for (part, better) in wanted.into_iter().zip(solved) {
             for (pattern, times) in better.unwrap_or(part.taken) {
                 let _bought = rest.buy(instance, &pattern, times);
@@ -107,6 +109,7 @@ impl Ruin {
         instance: &Instance<'_, '_>,
         part: &Part,
         values: &[f64],
+        wish: &Wish<'_>,
     ) -> Option<Vec<(Pattern, u32)>> {
         let mut bins: BTreeSet<u32> = self.bins.iter().copied().collect();
         bins.extend(part.taken.iter().map(|(pattern, _)| pattern.bin));
@@ -133,7 +136,7 @@ impl Ruin {
         let known = known.into_iter().map(|(pattern, _)| pattern);
         let mut generator = Generator::new(&inner, known, values, OWN, CARE);
         for _ in 0..ROUNDS {
-            if generator.round() != Round::Improved {
+            if wish.now() || generator.round(wish) != Round::Improved {
                 break;
             }
         }
@@ -141,7 +144,7 @@ impl Ruin {
         let (mut values, screens) = (generator.best.values.clone(), &generator.screens);
         let drafts = ROUND_UP.iter().map(|up| rounded(&inner, &fractions, &values, screens, *up));
         let mut best = drafts.min_by_key(Draft::rank)?;
-        best.take(corrected(&inner, &mut values, screens, CORRECTIONS, &mut || true)?);
+        best.take(corrected(&inner, &mut values, screens, CORRECTIONS, &mut || !wish.now())?);
         if best.rank() >= former.rank() {
             return None;
         }

@@ -12,9 +12,10 @@
 //! References: Lübbecke and Desrosiers 2005, section 5, on complementary columns.
 
 use super::instance::{Instance, Pattern};
+use super::wish::Pace;
 
 /// How patterns are looked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Several<'a> {
     /// The most patterns.
     pub(super) patterns: usize,
@@ -23,7 +24,7 @@ pub(super) struct Several<'a> {
     /// What a pattern must be worth more than.
     pub(super) net: f64,
     /// To search exactly for, with at most so many steps each.
-    pub(super) steps: Option<u32>,
+    pub(super) pace: Option<Pace<'a>>,
 }
 
 impl Several<'_> {
@@ -43,13 +44,13 @@ impl Several<'_> {
             taken = found.len();
             let sack = bin.sack.within(&most);
             let worth = bin.worth(self.values);
-            let (counts, value) = match self.steps {
+            let (counts, value) = match self.pace {
                 None => {
                     let filled = sack.fill(&worth, None);
                     (filled.counts, filled.value)
                 }
-                Some(steps) => {
-                    let priced = sack.best(&worth, self.net, steps);
+                Some(pace) => {
+                    let priced = sack.best(&worth, self.net, pace);
                     (priced.counts, priced.value)
                 }
             };

@@ -36,6 +36,8 @@
 //! *References.* Dantzig 1963; Goldfarb and Reid 1977, Forrest and Goldfarb 1992 (steepest edges); Harris
 //! 1973 (ratio test); Gill, Murray, Saunders and Wright 1989 (lifting bounds against cycling).
 
+use super::wish::Pace;
+
 mod columns;
 mod dual;
 mod inverse;
@@ -100,7 +102,7 @@ fn scale(bound: f64) -> f64 {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Outcome {
     Optimal,
-    /// They ran out, or numbers failed. What is reported is that of the last basis, feasible or not.
+    /// They ran out, the caller wished to stop, or numbers failed. What is reported is that of the last basis, feasible or not.
     PivotsOut,
 }
 
@@ -160,7 +162,6 @@ pub(super) struct Master {
     candidates: Vec<Candidate>,
     largest_cost: f64,
     pivots: u64,
-    left: u32,
 }
 
 impl Master {
@@ -203,7 +204,6 @@ impl Master {
             candidates: Vec::new(),
             largest_cost,
             pivots: 0,
-            left: 0,
         };
         master.restart();
         master.settle();
@@ -238,15 +238,14 @@ impl Master {
         self.forbidden[self.first + column] = !allowed;
     }
 
-    /// Goes on from the last basis until it is optimal or so many pivots were made.
-    pub(super) fn solve(&mut self, pivots: u32) -> Outcome {
-        self.left = pivots;
+    /// Goes on from the last basis until it is optimal or so many pivots were made; a pivot is a step.
+    pub(super) fn solve(&mut self, mut pace: Pace<'_>) -> Outcome {
         self.settle();
         let mut restarted = false;
         loop {
-            let mut end = if self.is_feasible() { End::Done } else { self.dual() };
+            let mut end = if self.is_feasible() { End::Done } else { self.dual(&mut pace) };
             if end == End::Done {
-                end = self.primal();
+                end = self.primal(&mut pace);
             }
             match end {
                 End::Stuck if !restarted => {
@@ -450,7 +449,6 @@ impl Master {
         self.basis[position] = column;
         self.age += 1;
         self.pivots += 1;
-        self.left -= 1;
     }
 
     fn report(&mut self) {

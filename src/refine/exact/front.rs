@@ -1,5 +1,10 @@
 //! What pods cost at least, where something is scarce: a choice of costs and uses.
 
+use super::super::wish::Wish;
+
+/// Steps between two questions whether the caller wishes to stop.
+const BETWEEN: u64 = 1 << 14;
+
 /// One way to have some pods on nodes.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Label {
@@ -13,21 +18,23 @@ pub(super) struct Label {
 pub(super) type Front = Vec<Label>;
 
 /// What a way may cost and use to be of interest.
-#[derive(Debug)]
-pub(super) struct Budget {
+pub(super) struct Budget<'a> {
     /// It must cost less.
     pub(super) limit: i64,
     /// How much there is of each supply.
     pub(super) left: Vec<i64>,
     /// How many more steps may be made.
     pub(super) steps: u64,
+    pub(super) wish: &'a Wish<'a>,
 }
 
-impl Budget {
-    /// Makes so many steps; `None` where that is too many.
+impl Budget<'_> {
+    /// Makes so many steps; `None` where that is too many, or the caller wishes to stop.
     pub(super) fn spend(&mut self, steps: u64) -> Option<()> {
+        let before = self.steps / BETWEEN;
         self.steps = self.steps.checked_sub(steps)?;
-        Some(())
+        let asks = self.steps / BETWEEN < before;
+        (!asks || !self.wish.now()).then_some(())
     }
 
     /// Adds a way to a front if it is of interest.

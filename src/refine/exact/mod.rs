@@ -34,6 +34,7 @@ mod trace;
 
 use super::certify::entries;
 use super::claim::{Claim, Claims};
+use super::wish::Wish;
 use crate::bound::Proved;
 use crate::model::Price;
 use crate::pack::{self, Context, Packed, Place, State};
@@ -62,8 +63,13 @@ pub(super) struct Exhaustion {
 
 impl Exhaustion {
     /// Tries everything, where that isn't too much.
-    pub(super) fn of(context: &Context<'_, '_>, claims: &Claims<'_>, packed: &Packed<'_>) -> Self {
-        exhaust(context, claims, packed).unwrap_or_default()
+    pub(super) fn of(
+        context: &Context<'_, '_>,
+        claims: &Claims<'_>,
+        packed: &Packed<'_>,
+        wish: &Wish<'_>,
+    ) -> Self {
+        exhaust(context, claims, packed, wish).unwrap_or_default()
     }
 
     /// The bound that follows, where that is better than what is proved already.
@@ -107,6 +113,7 @@ fn exhaust(
     context: &Context<'_, '_>,
     claims: &Claims<'_>,
     packed: &Packed<'_>,
+    wish: &Wish<'_>,
 ) -> Option<Exhaustion> {
     let pods = claims.counts.iter().fold(0_u32, |sum, count| sum.saturating_add(*count));
     if pods > MOST_PODS || !is_definite(context) {
@@ -133,7 +140,7 @@ fn exhaust(
     let counts: Vec<u32> = items.iter().map(|item| item.count).collect();
     let grid = Grid::new(&counts, MOST_WAYS)?;
     let limit = i64::try_from(cost).ok()?.checked_add(1)?;
-    let mut budget = Budget { limit, left: sites.left.clone(), steps: MOST_STEPS };
+    let mut budget = Budget { limit, left: sites.left.clone(), steps: MOST_STEPS, wish };
     let search = Search { items: &items, ruled, sites: &sites, rules: &rules, grid: &grid };
     let tables = search.tables(&mut budget)?;
     let division = search.divide(&tables, &mut budget)??;

@@ -294,7 +294,7 @@ impl Place {
         &self,
         items: &[Item],
         grid: &Grid,
-        budget: &mut Budget,
+        budget: &mut Budget<'_>,
     ) -> Option<Vec<usize>> {
         let mut filler = Filler {
             place: self,
@@ -310,17 +310,17 @@ impl Place {
     }
 }
 
-struct Filler<'a, 'b> {
+struct Filler<'a, 'b, 'w> {
     place: &'a Place,
     items: &'a [Item],
     grid: &'a Grid,
-    budget: &'b mut Budget,
+    budget: &'b mut Budget<'w>,
     free: Vec<i64>,
     held: Vec<u32>,
     found: Vec<usize>,
 }
 
-impl Filler<'_, '_> {
+impl Filler<'_, '_, '_> {
     fn fill(&mut self, at: usize, number: usize) -> Option<()> {
         self.budget.spend(1)?;
         let Some(item) = self.items.get(at) else {

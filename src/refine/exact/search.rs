@@ -43,11 +43,11 @@ pub(super) struct Division {
 
 impl Search<'_> {
     /// What pods cost in each cell.
-    pub(super) fn tables(&self, budget: &mut Budget) -> Option<Vec<Table>> {
+    pub(super) fn tables(&self, budget: &mut Budget<'_>) -> Option<Vec<Table>> {
         (0..self.sites.cells.len()).map(|cell| self.table(cell, budget)).collect()
     }
 
-    fn table(&self, cell: usize, budget: &mut Budget) -> Option<Table> {
+    fn table(&self, cell: usize, budget: &mut Budget<'_>) -> Option<Table> {
         let mut launch: Vec<Front> = vec![Vec::new(); self.grid.len()];
         let (launches, nodes): (Vec<&Place>, Vec<&Place>) =
             self.sites.places.iter().filter(|place| place.cell == cell).partition(|p| !p.runs());
@@ -94,7 +94,11 @@ impl Search<'_> {
 
     /// The cheapest division of all pods over cells; the inner `None` where none costs less than the
     /// budget's limit.
-    pub(super) fn divide(&self, tables: &[Table], budget: &mut Budget) -> Option<Option<Division>> {
+    pub(super) fn divide(
+        &self,
+        tables: &[Table],
+        budget: &mut Budget<'_>,
+    ) -> Option<Option<Division>> {
         let mut divider = Divider {
             search: self,
             tables,
@@ -113,7 +117,7 @@ impl Search<'_> {
         &self,
         tables: &[Table],
         numbers: &[usize],
-        budget: &mut Budget,
+        budget: &mut Budget<'_>,
     ) -> Option<Vec<Vec<Front>>> {
         let len = self.free();
         let mut sums: Vec<Vec<Front>> = Vec::new();
@@ -149,17 +153,17 @@ impl Search<'_> {
     }
 }
 
-struct Divider<'a, 'b> {
+struct Divider<'a, 'b, 'w> {
     search: &'a Search<'a>,
     tables: &'a [Table],
-    budget: &'b mut Budget,
+    budget: &'b mut Budget<'w>,
     best: Option<Division>,
     spots: Spots,
     /// By cell, the number of the vector of pods that are there.
     numbers: Vec<usize>,
 }
 
-impl Divider<'_, '_> {
+impl Divider<'_, '_, '_> {
     /// Divides the items from this one on; those before it are.
     fn item(&mut self, at: usize) -> Option<()> {
         self.budget.spend(self.tables.len() as u64)?;

@@ -32,7 +32,7 @@ impl Search<'_> {
         &self,
         tables: &[Table],
         division: &Division,
-        budget: &mut Budget,
+        budget: &mut Budget<'_>,
     ) -> Option<Vec<Held>> {
         let numbers: Vec<usize> = (0..tables.len())
             .map(|cell| {
@@ -65,7 +65,7 @@ impl Search<'_> {
         cell: usize,
         table: &Table,
         mut rest: Rest,
-        budget: &mut Budget,
+        budget: &mut Budget<'_>,
         held: &mut Vec<Held>,
     ) -> Option<()> {
         let of_cell = self.sites.places.iter().enumerate().filter(|(_, place)| place.cell == cell);
@@ -101,7 +101,7 @@ impl Search<'_> {
         launches: &[(usize, &Place)],
         part: usize,
         label: &Label,
-        budget: &mut Budget,
+        budget: &mut Budget<'_>,
     ) -> Option<usize> {
         for (at, place) in launches {
             let alike = place.cost == label.cost && place.uses == label.uses;
@@ -117,7 +117,7 @@ impl Search<'_> {
 fn split<'f>(
     grid: &Grid,
     rest: &Rest,
-    budget: &mut Budget,
+    budget: &mut Budget<'_>,
     entries: impl Fn(usize) -> (&'f Vec<Label>, &'f Vec<Label>),
 ) -> Option<(usize, Label, Label)> {
     let most = grid.vector(rest.number);

@@ -29,7 +29,7 @@
 //! Shih 1979 for bounds with several resources.
 
 use super::relax::Linear;
-use super::{Filled, Priced, Root, Sack};
+use super::{Filled, Pace, Priced, Root, Sack};
 
 /// Of a value, relative: less isn't worth a search.
 const SAME: f64 = 1e-10;
@@ -76,10 +76,10 @@ struct Search<'a> {
     left_over: f64,
     /// What is there, by level.
     there: Vec<(u32, i64)>,
-    steps: u32,
+    pace: Pace<'a>,
 }
 
-pub(super) fn best(sack: &Sack, root: Root, values: &[f64], floor: f64, steps: u32) -> Priced {
+pub(super) fn best(sack: &Sack, root: Root, values: &[f64], floor: f64, pace: Pace<'_>) -> Priced {
     let relaxed = root.relaxed(sack, values);
     let best = root.fill(sack, values);
     let mut search = Search {
@@ -92,7 +92,7 @@ pub(super) fn best(sack: &Sack, root: Root, values: &[f64], floor: f64, steps: u
         same: SAME * relaxed.ceiling,
         left_over: 0.0,
         there: Vec::new(),
-        steps,
+        pace,
     };
     search.raise();
     let first = Level {
@@ -121,7 +121,7 @@ impl Search<'_> {
         let mut levels = vec![first];
         let mut depth = 0;
         loop {
-            if self.steps == 0 {
+            if self.pace.steps == 0 {
                 return (self.stop(&mut levels[..=depth]), false);
             }
             match self.look(&mut levels[depth]) {
@@ -223,7 +223,7 @@ impl Search<'_> {
         loop {
             level.limit(self.sack);
             level.set(self.sack, &self.groups);
-            self.steps = self.steps.saturating_sub(1);
+            self.pace.step();
             let bound = level.worth + level.linear.solve(self.enough - level.worth);
             level.bound = level.bound.min(bound);
             if level.bound <= self.enough {
@@ -237,7 +237,7 @@ impl Search<'_> {
             match self.tighten(level, bound) {
                 None => return Outcome::Closed,
                 Some(false) => return self.split(level),
-                Some(true) if self.steps == 0 => return Outcome::Stopped,
+                Some(true) if self.pace.steps == 0 => return Outcome::Stopped,
                 Some(true) => {}
             }
         }

@@ -30,6 +30,7 @@ mod table;
 #[cfg(test)]
 pub(super) mod tests;
 
+use super::wish::Pace;
 use fill::Load;
 pub(super) use root::Root;
 use std::sync::Arc;
@@ -304,13 +305,13 @@ impl Sack {
     }
 
     /// The best filling, as far as it is worth more than the floor and found within the steps.
-    pub(super) fn best(&self, values: &[f64], floor: f64, steps: u32) -> Priced {
+    pub(super) fn best(&self, values: &[f64], floor: f64, pace: Pace<'_>) -> Priced {
         let root = self.root(values, None);
         let Some(table) = table::Table::new(self, &root) else {
-            return branch::best(self, root, values, floor, steps);
+            return branch::best(self, root, values, floor, pace);
         };
         if !table.is_small() {
-            let searched = branch::best(self, root.clone(), values, floor, steps.min(TRIAL));
+            let searched = branch::best(self, root.clone(), values, floor, pace.at_most(TRIAL));
             if searched.exact || table.is_large() {
                 return searched;
             }

@@ -145,7 +145,7 @@ fn what_nothing_worthy_asks_for_needs_no_table() {
     let half = (1 << 39) + 1;
     let items = [item(half, 1), item(half, 1), item(0, 3)];
     let sack = Sack::new(vec![1 << 40], &items, Vec::new(), &[]);
-    let priced = sack.best(&[0.0, 0.0, 2.0], 0.0, 100);
+    let priced = sack.best(&[0.0, 0.0, 2.0], 0.0, 100.into());
     assert_eq!((priced.counts, priced.value), (vec![(2, 3)], 6.0));
 }
 
@@ -156,7 +156,7 @@ proptest! {
     fn the_best_is_the_best(case in prop_oneof![cases(1..=1, false), cases(1..=5, true)]) {
         let sack = case.sack();
         let best = case.brute();
-        let priced = sack.best(&case.values, 0.0, 10_000);
+        let priced = sack.best(&case.values, 0.0, 10_000.into());
         prop_assert!(priced.exact);
         case.check(&priced.counts, priced.value);
         prop_assert!((priced.value - best).abs() <= 1e-8 * best.max(1.0), "{priced:?} {best}");
@@ -172,7 +172,7 @@ proptest! {
         prop_assert_eq!(sack.ceiling(&case.values, &relaxed.prices), relaxed.ceiling);
         case.check(&filled.counts, filled.value);
         prop_assert!(filled.value <= relaxed.ceiling * (1.0 + 1e-9));
-        let priced = sack.best(&case.values, 0.0, steps);
+        let priced = sack.best(&case.values, 0.0, steps.into());
         case.check(&priced.counts, priced.value);
         prop_assert!(priced.ceiling >= best, "{priced:?} {best}");
         prop_assert!(!priced.exact || priced.value >= best, "{priced:?} {best}");
@@ -220,7 +220,7 @@ proptest! {
     #[test]
     fn a_floor_hides_only_what_is_below(case in cases(1..=4, true), floor in 0.0..300.0_f64) {
         let best = case.brute();
-        let priced = case.sack().best(&case.values, floor, 10_000);
+        let priced = case.sack().best(&case.values, floor, 10_000.into());
         prop_assert!(priced.exact);
         prop_assert!(priced.ceiling >= best * (1.0 - 1e-9));
         if best > floor + 1e-6 {

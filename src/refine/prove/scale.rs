@@ -16,6 +16,7 @@
 //! References: Farley 1990, "A note on bounding a class of linear programming problems".
 
 use super::super::knapsack::Sack;
+use super::super::wish::Pace;
 use super::Proof;
 use super::search::prove;
 use crate::parallel;
@@ -47,8 +48,9 @@ pub(in super::super) struct Kind<'a> {
 }
 
 /// The largest factor for which the scaled values keep to all limits, as far as the steps for each
-/// search show it. Infinite where nothing is worth anything.
-pub(in super::super) fn scale(kinds: &[Kind<'_>], steps: u32) -> f64 {
+/// search show it, or less if the caller wishes to stop. Infinite where nothing is worth anything.
+pub(in super::super) fn scale(kinds: &[Kind<'_>], pace: Pace<'_>) -> f64 {
+    let steps = pace.steps;
     let ratio = |kind: &Kind<'_>, worth: f64| {
         if worth > 0.0 { kind.limit.max(0.0) / worth } else { f64::INFINITY }
     };
@@ -64,12 +66,12 @@ pub(in super::super) fn scale(kinds: &[Kind<'_>], steps: u32) -> f64 {
             (0..kinds.len()).min_by(|a, b| lower[*a].0.total_cmp(&lower[*b].0).then(a.cmp(b)));
         let Some(worst) = worst else { return upper };
         let (least, searched) = lower[worst];
-        if searched >= steps || least >= upper * (1.0 - 1e-10) {
+        if searched >= steps || least >= upper * (1.0 - 1e-10) || pace.wish.now() {
             return least;
         }
         let (kind, next) = (kinds[worst], if searched == 0 { FIRST.min(steps) } else { steps });
         let floor = if upper > 0.0 { kind.limit / upper } else { 0.0 };
-        let priced = kind.sack.best(kind.values, floor, next);
+        let priced = kind.sack.best(kind.values, floor, pace.at_most(next));
         upper = upper.min(ratio(&kind, priced.value));
         let known = ratio(&kind, priced.ceiling.max(floor)).max(least);
         lower[worst] = (known, if priced.exact { steps } else { next });

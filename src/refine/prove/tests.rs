@@ -77,7 +77,7 @@ proptest! {
             .collect();
         let ratios = kinds.iter().map(|(case, limit)| f64::from(*limit) / case.brute());
         let least = ratios.fold(f64::INFINITY, f64::min);
-        let factor = scale(&all, 10_000);
+        let factor = scale(&all, 10_000.into());
         prop_assert!(factor == least || (factor / least - 1.0).abs() < 1e-8, "{factor} {least}");
         if factor.is_finite() {
             let Some(certified) = certify(&all, factor, 100_000) else {
@@ -100,7 +100,7 @@ proptest! {
     #[test]
     fn search_and_proof_agree_on_larger_nodes(case in larger()) {
         let sack = case.sack();
-        let priced = sack.best(&case.values, 0.0, 50_000);
+        let priced = sack.best(&case.values, 0.0, 50_000.into());
         case.check(&priced.counts, priced.value);
         if priced.exact {
             let values: Vec<i128> = case.values.iter().map(|value| *value as i128).collect();
@@ -122,7 +122,7 @@ fn quick_fillings_are_nearly_the_best() {
     for _ in 0..100 {
         let case = larger().new_tree(&mut runner).unwrap().current();
         let sack = case.sack();
-        let priced = sack.best(&case.values, 0.0, 50_000);
+        let priced = sack.best(&case.values, 0.0, 50_000.into());
         if priced.exact {
             let share = sack.fill(&case.values, None).value / priced.value;
             assert!(share >= 0.8, "{share} of {case:?}");

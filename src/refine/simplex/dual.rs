@@ -1,5 +1,6 @@
 //! The dual method: makes a basis feasible after the bounds have changed.
 
+use super::super::wish::Pace;
 use super::inverse::accumulate;
 use super::{AGREE, End, Master, Place, ZERO};
 
@@ -15,7 +16,7 @@ const SHORTEST: f64 = 1e-4;
 impl Master {
     /// Pivots until no basic variable is where it may not be. Reduced costs below zero count as zero:
     /// the primal method sees to them afterwards.
-    pub(super) fn dual(&mut self) -> End {
+    pub(super) fn dual(&mut self, pace: &mut Pace<'_>) -> End {
         // Their edges change, and nobody keeps account.
         self.drop_candidates();
         let side = self.rows.len();
@@ -33,7 +34,7 @@ impl Master {
                 self.refresh();
                 if self.is_feasible() { return End::Done } else { continue }
             };
-            if self.left == 0 {
+            if pace.steps == 0 {
                 return End::PivotsOut;
             }
             if self.pivots >= until {
@@ -66,6 +67,7 @@ impl Master {
             reduced[self.basis[position]] = -change;
 
             turned.fill(0.0);
+            pace.step();
             self.exchange(position, column, value / lead, (&image, &line), |row, cells| {
                 if line[row] != 0.0 {
                     accumulate(&mut turned, line[row], cells);

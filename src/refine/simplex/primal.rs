@@ -1,5 +1,6 @@
 //! The primal method: columns enter that lower the cost, the values stay feasible.
 
+use super::super::wish::Pace;
 use super::inverse::inner;
 use super::{
     AGREE, Candidate, End, FEASIBLE, GOLDEN, Master, Place, SMALL_PIVOT, WORTHWHILE, ZERO,
@@ -25,7 +26,7 @@ fn score(candidate: &Candidate) -> f64 {
 
 impl Master {
     /// Pivots until no column is worth it.
-    pub(super) fn primal(&mut self) -> End {
+    pub(super) fn primal(&mut self, pace: &mut Pace<'_>) -> End {
         let side = self.rows.len();
         let (mut image, mut line, mut turned) = (vec![0.0; side], vec![0.0; side], vec![0.0; side]);
         let (mut stalled, mut since) = (0, 0);
@@ -41,7 +42,7 @@ impl Master {
                 }
                 if self.gather() { continue } else { return End::Done }
             };
-            if self.left == 0 {
+            if pace.steps == 0 {
                 return End::PivotsOut;
             }
             let column = self.candidates[at].column;
@@ -69,6 +70,7 @@ impl Master {
             };
             stalled = if step > FEASIBLE { 0 } else { stalled + 1 };
 
+            pace.step();
             self.exchange(position, column, step, (&image, &line), |row, cells| {
                 turned[row] = inner(&image, cells);
             });

@@ -48,7 +48,7 @@ impl Checked {
 
     /// Solves, and proves by duality that the answer is the optimum.
     fn solve(&mut self) -> f64 {
-        assert_eq!(self.master.solve(ENOUGH), Outcome::Optimal);
+        assert_eq!(self.master.solve(ENOUGH.into()), Outcome::Optimal);
         let near = |a: f64, b: f64| (a - b).abs() <= 1e-6 * (1.0 + a.abs().max(b.abs()));
 
         let mut sums = vec![0.0; self.rows.len()];
@@ -152,7 +152,7 @@ fn rows_in_small_units() {
 fn pivots_run_out() {
     let mut programme = Checked::new((1..=20).map(|row| cover(f64::from(row))).collect());
     (0..20).for_each(|row| programme.add((1.0, vec![(row, 1.0)])));
-    assert_eq!(programme.master.solve(5), Outcome::PivotsOut);
+    assert_eq!(programme.master.solve(5.into()), Outcome::PivotsOut);
     assert_eq!(programme.master.pivots(), 5);
     assert_eq!(programme.solve(), 210.0);
     assert_eq!(programme.master.pivots(), 20);
