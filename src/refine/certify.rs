@@ -113,6 +113,7 @@ fn scaled(
     supplies: &[i128],
     wish: &Wish<'_>,
 ) -> Option<Scaled> {
+    let enough = enough(instance, prices);
     let mut values: Vec<i128> = prices.values.iter().map(|value| whole(*value)).collect();
     let mut of_part: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (number, bin) in instance.bins.iter().enumerate() {
@@ -140,7 +141,7 @@ fn scaled(
         let factor = scale(&kinds, Pace { steps: STEPS, wish });
         // The prices keep to what bins cost, as far as floats can tell; in a hurry that will do.
         let factor = if wish.now() { 1.0 } else { factor.min(1.0) };
-        certify(&kinds, factor, PROOF_STEPS)
+        certify(&kinds, factor.min(enough), PROOF_STEPS)
     });
     let mut proofs = Vec::with_capacity(instance.bins.len());
     for (bins, certified) in parts.into_iter().zip(certified) {
@@ -154,6 +155,18 @@ fn scaled(
         }
     }
     Some((values, proofs))
+}
+
+/// The share of the prices that proves as much as they do.
+///
+/// Plans cost whole steps, so a bound need only be above the last step before what it comes to when it is
+/// rounded up; and the less the values are, the shorter is the proof.
+fn enough(instance: &Instance<'_, '_>, prices: &Prices) -> f64 {
+    let step = instance.step as f64;
+    let before = instance.up(prices.bound) as f64 - step;
+    // Not where prices of supplies are taken off, which aren't scaled.
+    let unscaled = prices.supplies.iter().any(|price| *price > 0.0) || prices.bound <= 0.0;
+    if unscaled { 1.0 } else { ((before + step / 1000.0) / prices.bound).clamp(0.0, 1.0) }
 }
 
 /// Makes public what was proved of bins.

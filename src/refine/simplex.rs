@@ -102,7 +102,8 @@ fn scale(bound: f64) -> f64 {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Outcome {
     Optimal,
-    /// They ran out, the caller wished to stop, or numbers failed. What is reported is that of the last basis, feasible or not.
+    /// They ran out, the caller wished to stop, or numbers failed. What is reported is that of the last
+    /// basis, feasible or not.
     PivotsOut,
 }
 
