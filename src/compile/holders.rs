@@ -55,16 +55,16 @@ impl Compiled<'_> {
         let mut roomy: BTreeMap<(&[i64], &PortUse, u32), Bits> = BTreeMap::new();
         let takers = self.classes.values().map(|class| {
             let key = (&class.request[..], &class.ports, class.per_node.min(1));
-            let roomy = roomy.entry(key).or_insert_with(|| {
-                let roomy = |shape: &Shape| room_for(class, shape) > 0;
-                let roomy: IdVec<ShapeId, bool> = self.shapes.values().map(roomy).collect();
-                let mut columns = Bits::none(self.columns.len());
-                let of_roomy = self.columns.iter().enumerate();
-                let of_roomy = of_roomy.filter(|(_, column)| roomy[column.shape]);
-                of_roomy.for_each(|(at, _)| columns.insert(at));
-                columns
+            let holding = roomy.entry(key).or_insert_with(|| {
+                let holds = |shape: &Shape| room_for(class, shape) > 0;
+                let holds: IdVec<ShapeId, bool> = self.shapes.values().map(holds).collect();
+                let mut holding = Bits::none(self.columns.len());
+                let columns = self.columns.iter().enumerate();
+                let columns = columns.filter(|(_, column)| holds[column.shape]);
+                columns.for_each(|(at, _)| holding.insert(at));
+                holding
             });
-            let mut takers = roomy.clone();
+            let mut takers = holding.clone();
             takers.and(&admitting[class.row.index()]);
             takers
         });

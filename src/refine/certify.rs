@@ -68,7 +68,8 @@ pub(super) fn certified(
         let at = instance.supplies.iter().position(own);
         draft.fixed.push((*pool, *launches, at.map_or(0, |at| supplies[at])));
     }
-    let (values, proofs) = scaled(instance, prices, &supplies, wish)?;
+    let step = common_step(compiled, fee);
+    let (values, proofs) = scaled(instance, prices, &supplies, step, wish)?;
     let mut places: Vec<Option<u32>> = vec![None; values.len()];
     for (at, value) in values.iter().enumerate().filter(|(_, value)| **value > 0) {
         places[at] = Some(u32::try_from(draft.pods.len()).ok()?);
@@ -89,7 +90,7 @@ pub(super) fn certified(
         draft.offers.extend(offers.map(|offer| (*offer, proof)));
     }
     nodes(kinds, claims, instance, &values, &publisher, &mut draft)?;
-    let bound = draft.bound(compiled, common_step(compiled, fee))?;
+    let bound = draft.bound(compiled, step)?;
     let mut entries = |kind: KindId| entries(compiled, kind);
     (bound > 0)
         .then(|| Proved { bound, certificate: Some(draft.certificate(compiled, &mut entries)) })
@@ -111,9 +112,10 @@ fn scaled(
     instance: &Instance<'_, '_>,
     prices: &Prices,
     supplies: &[i128],
+    step: i64,
     wish: &Wish<'_>,
 ) -> Option<Scaled> {
-    let enough = enough(instance, prices);
+    let enough = enough(instance, prices, step);
     let mut values: Vec<i128> = prices.values.iter().map(|value| whole(*value)).collect();
     let mut of_part: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (number, bin) in instance.bins.iter().enumerate() {
@@ -161,12 +163,14 @@ fn scaled(
 ///
 /// Plans cost whole steps, so a bound need only be above the last step before what it comes to when it is
 /// rounded up; and the less the values are, the shorter is the proof.
-fn enough(instance: &Instance<'_, '_>, prices: &Prices) -> f64 {
-    let step = instance.step as f64;
-    let before = instance.up(prices.bound) as f64 - step;
-    // Not where prices of supplies are taken off, which aren't scaled.
-    let unscaled = prices.supplies.iter().any(|price| *price > 0.0) || prices.bound <= 0.0;
-    if unscaled { 1.0 } else { ((before + step / 1000.0) / prices.bound).clamp(0.0, 1.0) }
+fn enough(instance: &Instance<'_, '_>, prices: &Prices, step: i64) -> f64 {
+    // Not where something is taken off for supplies, which isn't scaled.
+    if !instance.supplies.is_empty() || step <= 0 || prices.bound <= 0.0 {
+        return 1.0;
+    }
+    let step = step as f64;
+    let before = ((prices.bound * (1.0 - 1e-9) / step).ceil() - 1.0) * step;
+    ((before + step / 1000.0) / prices.bound).clamp(0.0, 1.0)
 }
 
 /// Makes public what was proved of bins.
