@@ -16,11 +16,11 @@
 //!
 //! *Pitfalls.* HiGHS 1.16.0 (highs-sys 1.16.0) returns the MIP start as "optimal" where presolve is on, so
 //! it is never given one; such an answer costs no less than what is known and is dropped like any other
-//! (`tests` show it). Nor can it be asked to stop: it works on a thread of its own, which is left to
-//! itself when the caller wishes to go on. microlp has no limit of pivots within a node, and asserts of its
-//! own: it works in slices of few nodes, and its panics are caught. Both work under a brake of time,
-//! far beyond what programmes of the sizes allowed take; where it pulls there is no answer, so it
-//! never picks one of several.
+//! (`tests` show it). Nor can it be asked to stop, but by unsafe code, and a process that ends while it is
+//! left at work on a thread of its own may abort; so it gets programmes that it is soon through with.
+//! microlp has no limit of pivots within a node, and asserts of its own: it works in slices of few nodes,
+//! under a brake that reads the clock, and its panics are caught. The brake is far beyond what programmes
+//! of the sizes allowed take; where it pulls there is no answer, so it never picks one of several.
 //!
 //! *Cost.* Sizes and nodes are bounded by [`Effort`].
 //!

@@ -194,41 +194,6 @@ mod of_highs {
         assert_eq!(programme.cost(&found), 8_000_000_000);
     }
 
-    /// A market split: sums of fifty numbers that are to be met exactly, six of them at once. HiGHS
-    /// isn't done when the brake is pulled.
-    fn hard() -> Programme {
-        let mut state = 12_345_u64;
-        let mut entry = || {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            i64::try_from((state >> 33) % 100 + 1).unwrap_or(1)
-        };
-        let mut programme = Programme {
-            columns: vec![Column { cost: 1, most: 1, entries: Vec::new() }; 50],
-            rows: Vec::new(),
-        };
-        for row in 0..6 {
-            let mut sum = 0;
-            for column in &mut programme.columns {
-                let each = entry();
-                column.entries.extend([(2 * row, each), (2 * row + 1, each)]);
-                sum += i128::from(each);
-            }
-            programme.rows.extend([Row::AtLeast(sum / 2), Row::AtMost(sum / 2)]);
-        }
-        programme
-    }
-
-    /// A programme that takes long: who wishes to stop once it has begun waits no longer for it.
-    #[test]
-    fn is_not_waited_for() {
-        let asked = std::cell::Cell::new(0);
-        let stop = || asked.replace(asked.get() + 1) > 0;
-        let found = solve_by(highs::solve, &hard(), &unknown(), EFFORT, &stop);
-        assert_eq!((found, asked.get()), (None, 2));
-    }
-
     /// What nobody should do: HiGHS with a start, all columns once.
     fn with_start(programme: &Programme, _: &Known, _: u32, _: &dyn Fn() -> bool) -> Option<Claim> {
         let Model { problem, variables, rows } = model(programme);
