@@ -95,6 +95,7 @@ impl Goods {
     /// How many pods of a class nodes hold, of some columns that take any.
     pub(super) fn slots_in(&self, compiled: &Compiled<'_>, class: ClassId, set: &Bits) -> Slots {
         let mut slots = vec![0; self.costs.len()];
+        // One each: nothing is to be counted, and the cheapest gives most.
         if compiled.classes[class].per_node == 1 {
             set.iter().for_each(|at| slots[at] = 1);
             return Slots { of: Arc::new(slots), givers: self.of_all(set, 1) };

@@ -126,7 +126,7 @@ fn solve_by(
     effort: Effort,
     stop: &dyn Fn() -> bool,
 ) -> Option<Vec<u32>> {
-    let size = programme.rows.len().max(1).checked_mul(programme.columns.len())?;
+    let size = programme.size()?;
     let nodes = u32::try_from(effort.work / size.max(1)).unwrap_or(u32::MAX);
     if size == 0 || size > effort.size || nodes == 0 || stop() {
         return None;
@@ -137,6 +137,11 @@ fn solve_by(
 }
 
 impl Programme {
+    /// Rows × columns; nothing where that is too large a number.
+    fn size(&self) -> Option<usize> {
+        self.rows.len().max(1).checked_mul(self.columns.len())
+    }
+
     /// The sum of the costs.
     pub(super) fn cost(&self, counts: &[u32]) -> i128 {
         let costs = self.columns.iter().zip(counts);

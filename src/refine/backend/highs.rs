@@ -17,9 +17,7 @@ pub(super) fn solve(
     nodes: u32,
     _stop: &dyn Fn() -> bool,
 ) -> Option<Claim> {
-    if programme.rows.len().saturating_mul(programme.columns.len()) > SIZE {
-        return None;
-    }
+    let _size = programme.size().filter(|size| *size <= SIZE)?;
     let nodes = i32::try_from(nodes.min(NODES)).unwrap_or(i32::MAX);
     let Model { problem, variables, rows } = model(programme);
     let mut problem = problem

@@ -153,13 +153,7 @@ impl<'c, 'a> Judge<'c, 'a> {
         daemons.iter().for_each(|daemon| resource::add(&mut requests, daemon, 1));
         let allocatable = resource::allocatable(instance_type);
         let room = self.room(&allocatable, &requests);
-        // Few ask for different things of labels.
-        let mut suits: Vec<Option<bool>> = vec![None; self.asks.len()];
-        let mut labels_suit = |at: usize, ask: &Ask<'a>| {
-            let first = self.alike.get(at).and_then(|first| suits.get_mut(*first));
-            let judged = || self.labels_could_suit(ask, labels);
-            first.map_or_else(judged, |known| *known.get_or_insert_with(judged))
-        };
+        let mut labels_suit = self.suitable(labels);
         let can_be = |(at, ask): (usize, &Ask<'a>)| {
             taint::untolerated(ask.pod, pool.taints.iter()).is_none()
                 && (!ask.untainted || tolerates_soft(ask.pod, pool.taints.iter()))
@@ -199,6 +193,16 @@ impl<'c, 'a> Judge<'c, 'a> {
                 (most > 0).then_some((at, most))
             })
             .collect()
+    }
+
+    /// Says whether labels could suit an ask; few ask for different things of them.
+    fn suitable(&self, labels: &NodeLabels<'a>) -> impl FnMut(usize, &Ask<'a>) -> bool {
+        let mut known: Vec<Option<bool>> = vec![None; self.asks.len()];
+        move |at, ask| {
+            let first = self.alike.get(at).and_then(|first| known.get_mut(*first));
+            let judged = || self.labels_could_suit(ask, labels);
+            first.map_or_else(judged, |known| *known.get_or_insert_with(judged))
+        }
     }
 
     /// Whether the labels of a place suit a pod, or could if those that are open were fixed for each of
@@ -271,12 +275,15 @@ impl<'c, 'a> Judge<'c, 'a> {
         let mut admitted = match self.on_nodes.get(&key) {
             Some(admitted) => admitted.clone(),
             None => {
-                let suits = |ask: &Ask<'a>| {
-                    taint::untolerated(ask.pod, taints.iter().copied()).is_none()
-                        && (!ask.untainted || tolerates_soft(ask.pod, node.taints.iter()))
-                        && self.labels_could_suit(ask, &labels)
+                let admitted: Vec<bool> = {
+                    let mut labels_suit = self.suitable(&labels);
+                    let suits = |(at, ask): (usize, &Ask<'a>)| {
+                        taint::untolerated(ask.pod, taints.iter().copied()).is_none()
+                            && (!ask.untainted || tolerates_soft(ask.pod, node.taints.iter()))
+                            && labels_suit(at, ask)
+                    };
+                    self.asks.iter().enumerate().map(suits).collect()
                 };
-                let admitted: Vec<bool> = self.asks.iter().map(suits).collect();
                 let _new = self.on_nodes.insert(key, admitted.clone());
                 admitted
             }
@@ -298,10 +305,9 @@ fn alike(asks: &[Ask<'_>], kinds: &Kinds) -> Vec<usize> {
     let mut firsts: HashMap<_, usize, FixedState> = HashMap::default();
     let mut alike = Vec::with_capacity(asks.len());
     for (at, ask) in asks.iter().enumerate() {
-        let said = NodeRules::of(ask.pod).said();
         let needed: Vec<&str> = needed_keys(ask.pod).collect();
         let barred = kinds.barred.get(ask.kind).filter(|barred| !barred.is_empty());
-        alike.push(*firsts.entry((said, &ask.honours, needed, barred)).or_insert(at));
+        alike.push(*firsts.entry((ask.rules, &ask.honours, needed, barred)).or_insert(at));
     }
     alike
 }

@@ -66,6 +66,8 @@ pub(super) struct Ask<'a> {
     pub(super) pod: &'a Pod,
     /// Their kind as rules between pods have it.
     pub(super) kind: usize,
+    /// The number of their rules about nodes.
+    pub(super) rules: Option<usize>,
     /// Terms of preferred node affinity that their places honour.
     pub(super) honours: Vec<&'a NodeSelectorTerm>,
     /// Whether their places have no `PreferNoSchedule` taint that they don't tolerate.
@@ -319,6 +321,7 @@ impl<'c, 'a> Asks<'c, 'a> {
                 self.list.push(Ask {
                     pod,
                     kind: *kind,
+                    rules: facts.rules_of(*entry),
                     honours: honours.collect(),
                     untainted: pods.untainted,
                 });
