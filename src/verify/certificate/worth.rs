@@ -20,6 +20,9 @@ const MOST_STEPS: u64 = 1 << 33;
 /// The most amounts of a resource that are tried.
 const MOST_AMOUNTS: usize = 1 << 22;
 
+/// How many gains of items are kept from one place to the next.
+const MOST_KEPT: usize = 1 << 22;
+
 /// A proof that proves nothing of a place, by its position.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unproved {
@@ -39,7 +42,19 @@ pub(super) struct Evaluator<'c, 'a> {
     low: BTreeMap<usize, u32>,
     /// For each item, how many are there at most.
     high: Vec<u32>,
+    /// What was worked out of leaves: many cases, and many places, end in the same.
+    gains: BTreeMap<usize, Rc<[Gain]>>,
+    /// How many more of these are kept.
+    keeps_left: usize,
     steps_left: u64,
+}
+
+/// An item that is worth more than it costs at the prices of a leaf.
+#[derive(Clone, Copy, Debug)]
+struct Gain {
+    pods: usize,
+    /// What one of it is worth beyond that.
+    beyond: i128,
 }
 
 /// What is to be done next.
@@ -94,6 +109,8 @@ impl<'c, 'a> Evaluator<'c, 'a> {
             apart,
             low: BTreeMap::new(),
             high: counted.iter().map(|_| 0).collect(),
+            gains: BTreeMap::new(),
+            keeps_left: MOST_KEPT,
             steps_left: MOST_STEPS,
         }
     }
@@ -176,10 +193,10 @@ impl<'c, 'a> Evaluator<'c, 'a> {
             self.spend(1).ok_or(unproved)?;
             match proof {
                 WorthProof::Priced { resources, groups } => {
-                    self.spend(self.price_of_a_look(&place)).ok_or(unproved)?;
                     let left = self.left(&place).ok_or(unproved)?;
                     if !left.is_impossible() {
-                        let worth = self.priced(&place, &left, resources, groups);
+                        let gains = self.gains(at, resources, groups).ok_or(unproved)?;
+                        let worth = self.priced(&place, &left, (resources, groups), &gains);
                         worst = worst.max(worth.ok_or(unproved)?);
                     }
                 }
@@ -273,12 +290,11 @@ impl<'c, 'a> Evaluator<'c, 'a> {
     }
 
     /// What the pods that must be there leave; nothing where a number is too large.
-    fn left(&mut self, place: &Place<'a>) -> Option<Left> {
+    fn left(&self, place: &Place<'a>) -> Option<Left> {
         let mut left = Left {
             contradiction: self.low.iter().any(|(pods, low)| *low > self.high(*pods)),
             free: place.room.iter().map(|there| (*there).max(0)).collect(),
             open: self.certificate.groups.iter().map(|group| group.most.into()).collect(),
-            most: Vec::new(),
         };
         for (pods, low) in &self.low {
             let (counted, low) = (self.counted.get(*pods)?, i128::from(*low));
@@ -290,24 +306,15 @@ impl<'c, 'a> Evaluator<'c, 'a> {
                 *open = open.checked_sub(low.checked_mul(i128::from(*each))?)?;
             }
         }
-        if left.is_impossible() {
-            return Some(left);
-        }
-        let there: Vec<usize> = self.low.keys().copied().collect();
-        for (pods, _) in &place.present {
-            let (low, high) = (self.low(*pods), self.high(*pods));
-            let more = if self.is_kept_off(*pods, &there) {
-                0
-            } else {
-                self.more(*pods, high.saturating_sub(low), &left)?
-            };
-            left.most.push(low.saturating_add(more));
-        }
         Some(left)
     }
 
-    /// How many more pods of an item there can be, at most this many.
-    fn more(&self, pods: usize, most: u32, left: &Left) -> Option<u32> {
+    /// How many more pods of an item there can be than must be; nothing where a number is too large.
+    fn more(&mut self, pods: usize, left: &Left) -> Option<u32> {
+        let most = self.high(pods).saturating_sub(self.low(pods));
+        if most == 0 || self.is_kept_off(pods) {
+            return Some(0);
+        }
         let counted = self.counted.get(pods)?;
         let asked = left.free.iter().zip(&counted.request).map(|(free, each)| (*free, *each));
         let in_groups = self.groups.get(pods)?.iter();
@@ -323,25 +330,62 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         u32::try_from(more.max(0)).ok()
     }
 
-    /// Whether pods of an item are kept off by others, or by pods of their own.
-    fn is_kept_off(&mut self, pods: usize, there: &[usize]) -> bool {
-        let keeps_off = |pods: usize| self.keeps_off.get(pods) == Some(&true);
+    /// Whether pods of an item are kept off by others that must be there, or by pods of their own.
+    fn is_kept_off(&mut self, pods: usize) -> bool {
+        let (counted, keeps_off) = (self.counted, &self.keeps_off);
+        let Some(one) = counted.get(pods) else { return false };
+        let keeps_off = |pods: usize| keeps_off.get(pods) == Some(&true);
         let may = keeps_off(pods);
-        let others: Vec<usize> =
-            there.iter().copied().filter(|other| may || keeps_off(*other)).collect();
-        others.into_iter().any(|other| match (self.counted.get(pods), self.counted.get(other)) {
-            (Some(one), Some(two)) => self.apart.are_apart(one, two),
-            _ => false,
+        let mut others = self.low.keys().filter(|other| may || keeps_off(**other));
+        others.any(|other| {
+            counted.get(*other).is_some_and(|other| self.apart.are_apart(one, other))
         })
+    }
+
+    /// The items that are worth more than they cost at the prices of the leaf with this number; nothing
+    /// where a number is too large.
+    fn gains(&mut self, leaf: usize, resources: &[i128], groups: &[i128]) -> Option<Rc<[Gain]>> {
+        if let Some(gains) = self.gains.get(&leaf) {
+            return Some(gains.clone());
+        }
+        let looks = self.counted.len().saturating_mul(self.certificate.resources.len());
+        self.spend(u64::try_from(looks).ok()?)?;
+        let mut gains = Vec::new();
+        for pods in 0..self.counted.len() {
+            let beyond = self.beyond(pods, resources, groups)?;
+            if beyond > 0 {
+                gains.push(Gain { pods, beyond });
+            }
+        }
+        let gains: Rc<[Gain]> = gains.into();
+        if let Some(left) = self.keeps_left.checked_sub(gains.len().saturating_add(1)) {
+            self.keeps_left = left;
+            let _new = self.gains.insert(leaf, gains.clone());
+        }
+        Some(gains)
+    }
+
+    /// What one of an item is worth beyond what it costs at these prices, or less than nothing.
+    fn beyond(&self, pods: usize, resources: &[i128], groups: &[i128]) -> Option<i128> {
+        let counted = self.counted.get(pods)?;
+        let mut beyond = counted.value;
+        for (price, request) in resources.iter().zip(&counted.request) {
+            beyond = beyond.checked_sub(price.checked_mul(*request)?)?;
+        }
+        for (group, each) in self.groups.get(pods)? {
+            let price = groups.get(*group).copied().unwrap_or(0);
+            beyond = beyond.checked_sub(price.checked_mul(i128::from(*each))?)?;
+        }
+        Some(beyond)
     }
 
     /// What a place is worth at these prices; nothing where a number is too large.
     fn priced(
-        &self,
+        &mut self,
         place: &Place<'a>,
         left: &Left,
-        resources: &[i128],
-        groups: &[i128],
+        (resources, groups): (&[i128], &[i128]),
+        gains: &[Gain],
     ) -> Option<i128> {
         let mut worth = 0_i128;
         for (price, there) in resources.iter().zip(&place.room) {
@@ -350,18 +394,15 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         for (price, group) in groups.iter().zip(&self.certificate.groups) {
             worth = worth.checked_add(price.checked_mul(group.most.into())?)?;
         }
-        for ((pods, _), most) in place.present.iter().zip(&left.most) {
-            let counted = self.counted.get(*pods)?;
-            let mut beyond = counted.value;
-            for (price, request) in resources.iter().zip(&counted.request) {
-                beyond = beyond.checked_sub(price.checked_mul(*request)?)?;
-            }
-            for (group, each) in self.groups.get(*pods)? {
-                let price = groups.get(*group).copied().unwrap_or(0);
-                beyond = beyond.checked_sub(price.checked_mul(i128::from(*each))?)?;
-            }
-            let times = if beyond > 0 { *most } else { self.low(*pods) };
-            worth = worth.checked_add(beyond.checked_mul(times.into())?)?;
+        for (pods, low) in &self.low {
+            let beyond = self.beyond(*pods, resources, groups)?;
+            worth = worth.checked_add(beyond.checked_mul(i128::from(*low))?)?;
+        }
+        let each = u64::try_from(left.free.len()).ok()?.saturating_add(2);
+        for Gain { pods, beyond } in gains {
+            self.spend(each)?;
+            let more = self.more(*pods, left)?;
+            worth = worth.checked_add(beyond.checked_mul(more.into())?)?;
         }
         Some(worth)
     }
@@ -374,12 +415,12 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         let mut worth = 0_i128;
         let mut choices: Vec<(i128, i128, u32)> = Vec::new();
         let mut unit = 0_i128;
-        for ((pods, _), most) in place.present.iter().zip(&left.most) {
+        for (pods, _) in &place.present {
+            let (low, more) = (self.low(*pods), self.more(*pods, left)?);
             let counted = self.counted.get(*pods)?;
-            let (request, low) = (*counted.request.get(resource)?, self.low(*pods));
-            let sure = if request > 0 { low } else { *most };
+            let request = *counted.request.get(resource)?;
+            let sure = if request > 0 { low } else { low.saturating_add(more) };
             worth = worth.checked_add(counted.value.checked_mul(sure.into())?)?;
-            let more = most.saturating_sub(low);
             if request > 0 && more > 0 {
                 choices.push((request, counted.value, more));
                 let (mut one, mut other) = (unit, request);
@@ -430,8 +471,6 @@ struct Left {
     free: Vec<i128>,
     /// By group; below zero where they count for more than it allows.
     open: Vec<i128>,
-    /// For each item that can be there, how many there are at most, those that must be there among them.
-    most: Vec<u32>,
 }
 
 impl Left {
