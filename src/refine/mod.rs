@@ -282,9 +282,9 @@ fn stage(
         if generator.is_final() {
             return false;
         }
+        generator.deepen(own);
         let close = if own >= MANY || generator.is_whole() { 1e-5 } else { 1e-3 };
         generator.care = Care { close, steps: steps(generator.instance.demands.len(), number) };
-        generator.deepen(own);
     }
     let mut before = f64::INFINITY;
     for round in 0_u32.. {

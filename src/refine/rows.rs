@@ -9,8 +9,15 @@
 //! patterns that hold as much of it as all of them need. The price of such a pod is then that of what it
 //! asks for.
 //!
+//! One price of each resource isn't enough: where nodes are left with memory, pods that ask for much of it
+//! go there for little, but they are few. So pods with shared rows are also told apart by their *mix*, the
+//! share that one resource has in what they ask for. There is a row at some shares, the knots, and a pod
+//! counts for the two knots next to it, the more the nearer. What a mix is worth beyond its resources is
+//! then any polygon over its share.
+//!
 //! *Why it is right.* A plan that covers every demand meets the shared rows too, so the programme with
-//! shared rows is a relaxation. Seen from its dual: prices of rows give values of pods, and whatever
+//! shared rows is a relaxation: each row is a sum of those for demands, none of them taken less than zero
+//! times. Seen from its dual: prices of rows give values of pods, and whatever
 //! values are proved to fit into the bins' costs are a bound.
 //!
 //! References: aggregation in linear programming (Zipkin 1980); dynamic constraint aggregation (Elhallaoui
@@ -22,6 +29,8 @@ use std::collections::BTreeMap;
 
 /// The most sets of demands that share rows: more than problems have, but for odd ones.
 const SHARED: usize = 256;
+/// At how many shares of a resource mixes are told apart.
+const KNOTS: usize = 16;
 
 /// Rows, and what a pod of each demand counts for in them.
 #[derive(Debug)]
@@ -63,6 +72,8 @@ impl Rows {
         for members in alike(instance, others) {
             rows.share(instance, &members);
         }
+        let worth = |at: usize| values[at].max(0.0) * f64::from(demands[at].count);
+        rows.tell_apart(instance, &mixes(instance, others, worth));
         rows
     }
 
@@ -87,6 +98,24 @@ impl Rows {
                 }
             }
             self.bounds.push(bound);
+        }
+    }
+
+    /// Rows for the mixes of these demands, which are in the order of their shares.
+    fn tell_apart(&mut self, instance: &Instance<'_, '_>, mixes: &[Mix]) {
+        let knots = knots(mixes);
+        let largest = mixes.iter().map(|mix| mix.size).fold(0.0, f64::max);
+        let first = self.bounds.len();
+        self.bounds.resize(first + knots.len(), 0.0);
+        for mix in mixes {
+            for (knot, part) in between(&knots, mix.share) {
+                let each = part * mix.size / largest;
+                if each > 0.0 {
+                    self.of_demand[mix.demand].push(((first + knot) as u32, each));
+                    self.bounds[first + knot] +=
+                        each * f64::from(instance.demands[mix.demand].count);
+                }
+            }
         }
     }
 
@@ -129,4 +158,127 @@ fn alike(instance: &Instance<'_, '_>, demands: &[usize]) -> Vec<Vec<usize>> {
         sets.push(rest);
     }
     sets
+}
+
+/// What a pod asks for, each resource weighed by the least that it costs alone.
+struct Mix {
+    demand: usize,
+    size: f64,
+    /// The part of it that is of one resource: that by which the demands differ most.
+    share: f64,
+    /// What all pods of the demand are worth.
+    worth: f64,
+}
+
+/// The mixes of some demands, in the order of their shares.
+fn mixes(instance: &Instance<'_, '_>, demands: &[usize], worth: impl Fn(usize) -> f64) -> Vec<Mix> {
+    let dims = instance.context.compiled.dims.len();
+    let mut least = vec![f64::INFINITY; dims];
+    for bin in instance.bins.iter().filter(|bin| bin.cost > 0) {
+        for (least, room) in least.iter_mut().zip(bin.sack.room()).filter(|(_, room)| **room > 0) {
+            *least = least.min(bin.cost as f64 / *room as f64);
+        }
+    }
+    let cost = |at: usize, dim: usize| {
+        let class = instance.demands[at].class;
+        let asked = instance.context.compiled.classes[class].request[dim];
+        if asked > 0 && least[dim].is_finite() { asked as f64 * least[dim] } else { 0.0 }
+    };
+    let sized: Vec<(usize, f64)> = demands
+        .iter()
+        .map(|at| (*at, (0..dims).map(|dim| cost(*at, dim)).sum()))
+        .filter(|(_, size)| *size > 0.0)
+        .collect();
+    let all: f64 = sized.iter().map(|(at, _)| worth(*at)).sum();
+    let variance = |dim: usize| {
+        let shares = || sized.iter().map(|(at, size)| (worth(*at), cost(*at, dim) / size));
+        let mean = shares().map(|(worth, share)| worth * share).sum::<f64>() / all;
+        shares().map(|(worth, share)| worth * (share - mean).powi(2)).sum::<f64>()
+    };
+    let dim = (0..dims).map(|dim| (dim, variance(dim))).max_by(|(_, a), (_, b)| a.total_cmp(b));
+    let Some((dim, _)) = dim.filter(|_| all > 0.0) else { return Vec::new() };
+    let mix = |(demand, size): (usize, f64)| Mix {
+        demand,
+        size,
+        share: cost(demand, dim) / size,
+        worth: worth(demand),
+    };
+    let mut mixes: Vec<Mix> = sized.into_iter().map(mix).collect();
+    mixes.sort_by(|one, other| {
+        one.share.total_cmp(&other.share).then(one.demand.cmp(&other.demand))
+    });
+    mixes
+}
+
+/// Shares between which mixes are worth about the same in all; none where there is but one share.
+fn knots(mixes: &[Mix]) -> Vec<f64> {
+    let (Some(first), Some(last)) = (mixes.first(), mixes.last()) else { return Vec::new() };
+    if first.share >= last.share {
+        return Vec::new();
+    }
+    let all: f64 = mixes.iter().map(|mix| mix.worth).sum();
+    let mut knots = vec![first.share];
+    let (mut sum, mut newest) = (0.0, first.share);
+    for mix in mixes {
+        sum += mix.worth;
+        let due = all * knots.len() as f64 / (KNOTS - 1) as f64;
+        let next = mix.share > newest && mix.share < last.share && knots.len() < KNOTS - 1;
+        if next && sum >= due {
+            knots.push(mix.share);
+            newest = mix.share;
+        }
+    }
+    knots.push(last.share);
+    knots
+}
+
+/// The knots next to a share, and how near it is to each: together one. None where there are none.
+fn between(knots: &[f64], share: f64) -> Vec<(usize, f64)> {
+    let upper = knots.partition_point(|knot| *knot < share).max(1);
+    let (Some(low), Some(high)) = (knots.get(upper - 1), knots.get(upper)) else {
+        return Vec::new();
+    };
+    let part = ((share - low) / (high - low)).clamp(0.0, 1.0);
+    vec![(upper - 1, 1.0 - part), (upper, part)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_shares(shares: &[f64]) -> Vec<Mix> {
+        let mix =
+            |(demand, share): (usize, &f64)| Mix { demand, size: 1.0, share: *share, worth: 1.0 };
+        shares.iter().enumerate().map(mix).collect()
+    }
+
+    #[test]
+    fn knots_rise_from_the_first_share_to_the_last() {
+        let many: Vec<f64> = (0..1000).map(|at| f64::from(at) / 1000.0).collect();
+        for shares in [&many[..], &[0.1, 0.1, 0.1, 0.9], &[0.2, 0.2, 0.7, 0.7], &[0.0, 1.0]] {
+            let knots = knots(&of_shares(shares));
+            assert!(knots.len() >= 2 && knots.len() <= KNOTS, "{knots:?}");
+            assert_eq!(knots.first(), shares.first());
+            assert_eq!(knots.last(), shares.last());
+            assert!(knots.is_sorted_by(|one, other| one < other), "{knots:?}");
+        }
+        assert_eq!(knots(&of_shares(&many)).len(), KNOTS);
+        assert!(knots(&of_shares(&[0.5, 0.5])).is_empty());
+        assert!(knots(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_share_is_that_of_its_knots_as_near_as_it_is_to_each() {
+        let knots = [0.1, 0.25, 0.6, 1.0];
+        for share in [0.1, 0.2, 0.25, 0.3, 0.6, 0.99, 1.0] {
+            let parts = between(&knots, share);
+            let sum: f64 = parts.iter().map(|(_, part)| part).sum();
+            let mean: f64 = parts.iter().map(|(knot, part)| part * knots[*knot]).sum();
+            assert!(
+                (sum - 1.0).abs() < 1e-12 && (mean - share).abs() < 1e-12,
+                "{share}: {parts:?}"
+            );
+        }
+        assert!(between(&[], 0.5).is_empty());
+    }
 }

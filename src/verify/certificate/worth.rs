@@ -337,9 +337,8 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         let keeps_off = |pods: usize| keeps_off.get(pods) == Some(&true);
         let may = keeps_off(pods);
         let mut others = self.low.keys().filter(|other| may || keeps_off(**other));
-        others.any(|other| {
-            counted.get(*other).is_some_and(|other| self.apart.are_apart(one, other))
-        })
+        others
+            .any(|other| counted.get(*other).is_some_and(|other| self.apart.are_apart(one, other)))
     }
 
     /// The items that are worth more than they cost at the prices of the leaf with this number; nothing
