@@ -8,7 +8,7 @@
 //! several pods mount: a filling is held against these when it is made ([`Instance::legal`]), and a
 //! bound that forgets them is a bound all the same.
 
-use super::knapsack::{Group, Item, Sack};
+use super::knapsack::{Group, Item, Sack, divisor};
 use super::prove::{Kind, scale};
 use super::wish::Pace;
 use crate::bound::Demand;
@@ -200,7 +200,7 @@ impl<'c, 'p> Instance<'c, 'p> {
             instance.bins.push(Bin { site, cost, sack, items, groups, uses });
         }
         instance.part_of = instance.parts();
-        instance.step = instance.bins.iter().map(|bin| bin.cost).fold(0, gcd).max(1);
+        instance.step = instance.bins.iter().map(|bin| bin.cost).fold(0, divisor).max(1);
         instance.groups = rules.groups;
         instance
     }
@@ -503,10 +503,6 @@ impl<'c, 'p> Instance<'c, 'p> {
     pub(super) fn counts(&self) -> Vec<u32> {
         self.demands.iter().map(|demand| demand.count).collect()
     }
-}
-
-fn gcd(one: i64, other: i64) -> i64 {
-    if other == 0 { one } else { gcd(other, one % other) }
 }
 
 /// Rules about what shares a node, by demand.

@@ -161,7 +161,7 @@ impl Order {
 }
 
 /// What a node holds while it is being filled, in integers.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Load<'a> {
     sack: &'a Sack,
     /// Of each binding resource.

@@ -34,6 +34,7 @@ use super::wish::Pace;
 use fill::Load;
 pub(super) use root::Root;
 use std::sync::Arc;
+pub(super) use table::divisor;
 
 /// Steps of search after which a table is made, where one can be made.
 const TRIAL: u32 = 1000;

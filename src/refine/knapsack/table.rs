@@ -105,6 +105,7 @@ impl Table {
     }
 }
 
-fn divisor(a: i64, b: i64) -> i64 {
+/// The greatest common divisor of two numbers that aren't negative; of zero and another, the other.
+pub(in super::super) fn divisor(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { divisor(b, a % b) }
 }

@@ -33,7 +33,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-use super::knapsack::Sack;
+use super::knapsack::{Sack, divisor};
 pub(super) use scale::{Kind, certify, scale};
 #[cfg(test)]
 pub(super) use search::prove;
@@ -261,8 +261,4 @@ fn table(
         }
     }
     base.checked_add(*worth.last()?)
-}
-
-fn divisor(a: i64, b: i64) -> i64 {
-    if b == 0 { a } else { divisor(b, a % b) }
 }
