@@ -224,8 +224,12 @@ pub(crate) fn is_alternative(
         && compiled.agrees(other, pins, classes)
 }
 
-/// Whether a launch's choice may change to any cheaper offer that holds its pods.
-pub(crate) fn is_free(compiled: &Compiled<'_>, choice: OfferId) -> bool {
-    let offer = &compiled.offers[choice];
-    offer.reservation.is_none() && compiled.pools[offer.pool].limits.is_empty()
+/// Whether a launch's choice may change to one of its alternatives: it draws on no reservation, and limits
+/// are charged the same.
+pub(crate) fn may_become(compiled: &Compiled<'_>, choice: OfferId, other: OfferId) -> bool {
+    let (mine, theirs) = (&compiled.offers[choice], &compiled.offers[other]);
+    let charge = |shape| &compiled.shapes[shape].charge;
+    mine.reservation.is_none()
+        && (compiled.pools[mine.pool].limits.is_empty()
+            || charge(mine.shape) == charge(theirs.shape))
 }

@@ -3,7 +3,7 @@
 //! Many groups of a plan are launched alike, though they hold other pods: what they have in common is
 //! written once and shared.
 
-use super::flexible::{Minimums, Pins, is_alternative, is_free};
+use super::flexible::{Minimums, Pins, is_alternative, may_become};
 use super::state::{Context, Group, Place, State};
 use crate::compile::{Bits, ClassId, Compiled, Id, IdVec, KeyId, OfferId, PoolId};
 use crate::model::{
@@ -263,9 +263,10 @@ fn options(
             break;
         }
     }
-    // The cheapest is the choice, unless what is chosen is counted: by a limit or a reservation.
+    // The cheapest is the choice, unless what is chosen is counted, by a limit or a reservation, and that
+    // would count for something else.
     let chosen = match options.first() {
-        Some(cheapest) if is_free(compiled, first) => *cheapest,
+        Some(cheapest) if may_become(compiled, first, *cheapest) => *cheapest,
         _ => first,
     };
     options.retain(|id| *id == chosen || offering(*id) != offering(chosen));
