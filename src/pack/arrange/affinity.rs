@@ -186,7 +186,7 @@ impl Arranger<'_, '_> {
             let Some(at) = self.best_for_all(kind, &keys, &callable) else { return false };
             let _came = self.accompany(kind, at, near);
             self.same_domains(kind, at, &keys)
-        } else if self.topology.selects(near.selection, kind) && !self.is_anywhere(near) {
+        } else if self.topology.selects(near.selection, kind) && !self.is_anywhere(kind, near) {
             let all: Vec<bool> = cells.map(|_| true).collect();
             let Some(at) = self.best_for_all(kind, &keys, &all) else { return false };
             self.same_domains(kind, at, &keys)
@@ -206,9 +206,9 @@ impl Arranger<'_, '_> {
         keys.iter().all(|key| self.has_any(near.selection, *key, cell.domain(*key)))
     }
 
-    /// Whether any pod that all terms select runs in a domain or has a known cell. On a node without the
-    /// labels a pod is nowhere.
-    pub(super) fn is_anywhere(&self, near: &Near) -> bool {
+    /// Whether any pod that all terms of a kind select runs in a domain, or was given a cell or several to
+    /// choose from. On a node without the labels a pod is nowhere.
+    pub(super) fn is_anywhere(&self, kind: KindId, near: &Near) -> bool {
         let selected = &self.topology.selections[near.selection];
         let in_domain = |node: NodeId| {
             let site = self.compiled.site_of_node(node);
@@ -218,10 +218,8 @@ impl Arranger<'_, '_> {
             })
         };
         selected.bound.iter().any(|(node, _)| in_domain(*node))
-            || selected.kinds.iter().any(|kind| {
-                let progress = &self.kinds[*kind];
-                progress.pinned.iter().any(|count| *count > 0)
-                    || self.drafts.iter().any(|draft| draft.parts.iter().any(|(of, _)| of == kind))
+            || selected.kinds.iter().any(|other| {
+                self.has_place(*other) || *other != kind && self.kinds[*other].is_loose()
             })
     }
 
@@ -270,7 +268,7 @@ impl Arranger<'_, '_> {
             self.pin(target, cell, 1);
             return true;
         }
-        self.topology.selects(near.selection, kind) && !self.is_anywhere(near)
+        self.topology.selects(near.selection, kind) && !self.is_anywhere(kind, near)
     }
 
     /// The best of some cells for all kinds that affinity ties together: where most of their pods have

@@ -57,7 +57,9 @@ impl Arranger<'_, '_> {
         let others = selected.kinds.iter().filter(|other| **other != kind);
         if selected.bound.is_empty()
             && others.clone().next().is_some()
-            && others.clone().all(|other| waits(other) && !self.has_place(*other))
+            && others.clone().all(|other| {
+                waits(other) && !self.has_place(*other) && !self.kinds[*other].is_loose()
+            })
         {
             return Cause::MutualAffinity;
         }
@@ -86,10 +88,10 @@ impl Arranger<'_, '_> {
         missing.next().map(|key| Cause::TopologyKey { key: name(key) })
     }
 
-    fn has_place(&self, kind: KindId) -> bool {
+    /// Whether pods of a kind have a cell or share nodes.
+    pub(super) fn has_place(&self, kind: KindId) -> bool {
         let progress = &self.kinds[kind];
         progress.pinned.iter().any(|count| *count > 0)
-            || progress.done && progress.loose > 0
             || self.drafts.iter().any(|draft| draft.parts.iter().any(|(of, _)| *of == kind))
     }
 

@@ -135,6 +135,13 @@ struct Progress {
     done: bool,
 }
 
+impl Progress {
+    /// Whether it was arranged, with pods that may use any of the cells left to it.
+    fn is_loose(&self) -> bool {
+        self.done && self.loose > 0 && (self.keys.is_empty() || self.allowed.contains(&true))
+    }
+}
+
 /// What is being arranged.
 struct Arranger<'a, 'p> {
     context: &'a Context<'a, 'p>,

@@ -45,7 +45,7 @@ impl Arranger<'_, '_> {
         }
         if self.kinds[kind].loose > 0
             && self.topology.selects(near.selection, kind)
-            && !self.is_anywhere(near)
+            && !self.is_anywhere(kind, near)
         {
             self.found(kind);
         }
