@@ -510,6 +510,12 @@ impl<'p> Base<'p> {
         self.offers.len() + self.nodes.len()
     }
 
+    /// Whether a launch can take an offer: it is for sale, and of its reservation there is some left.
+    pub(crate) fn is_sold(&self, offer: OfferId) -> bool {
+        let offer = &self.offers[offer];
+        offer.available && offer.reservation.is_none_or(|id| self.reservations[id].remaining > 0)
+    }
+
     /// The site of an offer, as a bit of the rows.
     pub(crate) fn site_of_offer(&self, offer: OfferId) -> usize {
         offer.index()

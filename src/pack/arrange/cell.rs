@@ -200,11 +200,12 @@ impl Arranger<'_, '_> {
         *priced.entry(key).or_insert_with(|| {
             let offers = sites.iter().take_while(|site| *site < compiled.offers.len());
             let costs = offers.filter_map(|site| {
-                let offer = &compiled.offers[OfferId::from_index(site)];
+                let id = OfferId::from_index(site);
+                let offer = &compiled.offers[id];
                 let room = &compiled.shapes[offer.shape].allocatable;
                 let slots = fits(room, &class.request, class.count);
                 let price = offer.price.saturating_add(self.context.fee);
-                (slots > 0 && offer.available)
+                (slots > 0 && compiled.is_sold(id))
                     .then(|| (Reverse(compiled.pools[offer.pool].weight), price / i64::from(slots)))
             });
             costs.min().unwrap_or((Reverse(i32::MIN), i64::MAX))
@@ -232,8 +233,9 @@ pub(super) fn most_on_any(
     let mut most = 0;
     for site in sites.iter() {
         let here = if site < compiled.offers.len() {
-            let shape = &compiled.shapes[compiled.offers[OfferId::from_index(site)].shape];
-            if class.ports.blocks.overlaps(&shape.ports) {
+            let id = OfferId::from_index(site);
+            let shape = &compiled.shapes[compiled.offers[id].shape];
+            if class.ports.blocks.overlaps(&shape.ports) || !compiled.is_sold(id) {
                 0
             } else {
                 fits(&shape.allocatable, &class.request, enough.min(class.per_node))

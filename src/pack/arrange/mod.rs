@@ -296,11 +296,10 @@ impl<'p> Arranger<'_, 'p> {
     fn top_weight(&self, kind: KindId, sites: &Bits) -> Option<i32> {
         let (compiled, class) = (self.compiled, self.class(kind));
         let offers = sites.iter().take_while(|site| *site < compiled.offers.len());
-        let offers = offers.map(|site| &compiled.offers[OfferId::from_index(site)]);
-        let open = offers.filter(|offer| {
-            offer.available
-                && fits(&compiled.shapes[offer.shape].allocatable, &class.request, 1) > 0
-        });
+        let offers = offers.map(OfferId::from_index).filter(|id| compiled.is_sold(*id));
+        let offers = offers.map(|id| &compiled.offers[id]);
+        let open = offers
+            .filter(|offer| fits(&compiled.shapes[offer.shape].allocatable, &class.request, 1) > 0);
         open.map(|offer| compiled.pools[offer.pool].weight).max()
     }
 
