@@ -229,7 +229,6 @@ pub(crate) fn is_alternative(
 pub(crate) fn may_become(compiled: &Compiled<'_>, choice: OfferId, other: OfferId) -> bool {
     let (mine, theirs) = (&compiled.offers[choice], &compiled.offers[other]);
     let charge = |shape| &compiled.shapes[shape].charge;
-    mine.reservation.is_none()
-        && (compiled.pools[mine.pool].limits.is_empty()
-            || charge(mine.shape) == charge(theirs.shape))
+    // Both are of one pool: without limits, neither is charged anything.
+    mine.reservation.is_none() && charge(mine.shape) == charge(theirs.shape)
 }

@@ -17,8 +17,8 @@
 //!
 //! *Why it is right.* A plan that covers every demand meets the shared rows too, so the programme with
 //! shared rows is a relaxation: each row is a sum of those for demands, none of them taken less than zero
-//! times. Seen from its dual: prices of rows give values of pods, and whatever
-//! values are proved to fit into the bins' costs are a bound.
+//! times. Seen from its dual: prices of rows give values of pods, and whatever values are proved to fit
+//! into the bins' costs are a bound.
 //!
 //! References: aggregation in linear programming (Zipkin 1980); dynamic constraint aggregation (Elhallaoui
 //! et al. 2005).
@@ -218,14 +218,13 @@ fn knots(mixes: &[Mix]) -> Vec<f64> {
     }
     let all: f64 = mixes.iter().map(|mix| mix.worth).sum();
     let mut knots = vec![first.share];
-    let (mut sum, mut newest) = (0.0, first.share);
+    let mut sum = 0.0;
     for mix in mixes {
         sum += mix.worth;
         let due = all * knots.len() as f64 / (KNOTS - 1) as f64;
-        let next = mix.share > newest && mix.share < last.share && knots.len() < KNOTS - 1;
-        if next && sum >= due {
+        let is_new = knots.last().is_none_or(|newest| mix.share > *newest);
+        if is_new && mix.share < last.share && knots.len() < KNOTS - 1 && sum >= due {
             knots.push(mix.share);
-            newest = mix.share;
         }
     }
     knots.push(last.share);

@@ -151,9 +151,14 @@ impl<'c, 'a> Evaluator<'c, 'a> {
 
     /// Products in one look at a place.
     fn price_of_a_look(&self, place: &Place<'a>) -> u64 {
-        let kinds = u64::try_from(place.present.len()).unwrap_or(u64::MAX);
+        self.price_of(place.present.len().saturating_add(1))
+    }
+
+    /// Products in one look at so many items.
+    fn price_of(&self, items: usize) -> u64 {
+        let items = u64::try_from(items).unwrap_or(u64::MAX);
         let each = u64::try_from(self.certificate.resources.len()).unwrap_or(u64::MAX);
-        kinds.saturating_add(1).saturating_mul(each.saturating_add(2))
+        items.saturating_mul(each.saturating_add(2))
     }
 
     fn walk(
@@ -193,6 +198,7 @@ impl<'c, 'a> Evaluator<'c, 'a> {
             self.spend(1).ok_or(unproved)?;
             match proof {
                 WorthProof::Priced { resources, groups } => {
+                    self.spend(self.price_of(self.low.len())).ok_or(unproved)?;
                     let left = self.left(&place).ok_or(unproved)?;
                     if !left.is_impossible() {
                         let gains = self.gains(at, resources, groups).ok_or(unproved)?;
@@ -347,8 +353,7 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         if let Some(gains) = self.gains.get(&leaf) {
             return Some(gains.clone());
         }
-        let looks = self.counted.len().saturating_mul(self.certificate.resources.len());
-        self.spend(u64::try_from(looks).ok()?)?;
+        self.spend(self.price_of(self.counted.len()))?;
         let mut gains = Vec::new();
         for pods in 0..self.counted.len() {
             let beyond = self.beyond(pods, resources, groups)?;
@@ -397,9 +402,8 @@ impl<'c, 'a> Evaluator<'c, 'a> {
             let beyond = self.beyond(*pods, resources, groups)?;
             worth = worth.checked_add(beyond.checked_mul(i128::from(*low))?)?;
         }
-        let each = u64::try_from(left.free.len()).ok()?.saturating_add(2);
+        self.spend(self.price_of(gains.len()))?;
         for Gain { pods, beyond } in gains {
-            self.spend(each)?;
             let more = self.more(*pods, left)?;
             worth = worth.checked_add(beyond.checked_mul(more.into())?)?;
         }
