@@ -31,6 +31,8 @@ mod specify;
 mod state;
 mod top_up;
 
+#[allow(unused_imports, reason = "what decides domains in other ways is to come")]
+pub(crate) use arrange::{Arrangement, Held, Part};
 pub(crate) use assemble::assemble;
 pub(crate) use choose::Packed;
 pub(crate) use fill::Node;

@@ -34,6 +34,8 @@ mod affinity;
 mod cause;
 mod cell;
 mod finish;
+#[allow(dead_code, unused_imports, reason = "what decides domains in other ways is to come")]
+mod from_parts;
 mod share;
 mod spread;
 
@@ -45,6 +47,8 @@ use crate::compile::{
 use crate::explain::Cause;
 pub(crate) use cell::Prices;
 use cell::{Cell, Cuts, Priced};
+#[allow(unused_imports, reason = "as above")]
+pub(crate) use from_parts::{Held, Part};
 use spread::{Reaches, Rules, Tally};
 use std::cell::RefCell;
 use std::cmp::Reverse;
