@@ -82,7 +82,8 @@ pub(crate) fn prove(
 /// Running nodes that are alike.
 pub(crate) struct Standing<'c> {
     pub(crate) nodes: Vec<NodeId>,
-    /// By resource, what is free on each.
+    /// By resource, what is free on each; of volumes, which have no price in a certificate, it says how
+    /// many pods fit.
     pub(crate) free: &'c [i64],
     /// The host ports of its pods.
     ports: &'c Bits,
@@ -98,11 +99,9 @@ impl<'c> Standing<'c> {
         for (node, kind) in &compiled.crowded {
             crowded.entry(*node).or_default().push(*kind);
         }
-        let width = compiled.dims.names().len();
         let mut alike: BTreeMap<_, Vec<NodeId>> = BTreeMap::new();
         for (id, node) in compiled.nodes.iter() {
-            // Volumes are no resource of a certificate.
-            let free = &node.free[..width];
+            let free = &node.free[..];
             let admits = &compiled.admits[compiled.site_of_node(id)];
             let key = (free, &node.bound_ports, admits, crowded.remove(&id).unwrap_or_default());
             alike.entry(key).or_default().push(id);

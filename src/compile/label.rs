@@ -2,7 +2,7 @@
 
 use super::bits::Bits;
 use super::rule::Rules;
-use crate::model::ValueSet;
+use crate::model::{ValueSet, integer, neighbours};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -89,7 +89,10 @@ impl LabelTable {
             Some(values) => values.clone(),
             None => {
                 let read = column.atoms.iter().flat_map(|(_, states)| states.mentioned());
-                read.chain(may_be.mentioned()).chain(["other".into(), "other-1".into()]).collect()
+                let named: BTreeSet<Arc<str>> = read.chain(may_be.mentioned()).collect();
+                let beside = named.iter().filter_map(|value| integer(value)).flat_map(neighbours);
+                let beside: Vec<Arc<str>> = beside.collect();
+                named.into_iter().chain(beside).chain(["other".into(), "other-1".into()]).collect()
             }
         };
         candidates.retain(|value| may_be.admits(Some(value)));

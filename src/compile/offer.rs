@@ -271,7 +271,7 @@ impl<'a> Maker<'a> {
             let required = self.requirements.iter().map(|(key, _)| key);
             required.chain(self.pool.labels.iter().map(|(key, _)| key))
         };
-        let may_be = |key: &Arc<str>| !self.may_be(key, offering).is_empty();
+        let may_be = |key: &Arc<str>| self.may_be(key, offering).can_be_given();
         let of_type = |key: &Arc<str>| !self.offered.contains(&**key);
         let usable =
             alike.usable.get_or_insert_with(|| stated().filter(|key| of_type(key)).all(may_be));

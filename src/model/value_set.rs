@@ -21,7 +21,8 @@
 //! Integers are read as Kubernetes reads them, with Go's `ParseInt` in base ten and 64 bits: `5`,
 //! `05` and `+5` are different values of the same integer. An integer thus has endlessly many
 //! values, so a range of integers is never a finite set of values, and no finite number of
-//! exclusions empties it: `Gte 5`, `Lte 5`, `NotIn 5` together admit a node labelled `05`.
+//! exclusions empties it: `Gte 5`, `Lte 5`, `NotIn 5` together admit a node labelled `05`. Nobody gives a
+//! new node such a label, though: who may choose a label's value writes an integer in the usual way.
 //!
 //! Sources: <https://pkg.go.dev/k8s.io/apimachinery/pkg/labels#Requirement.Matches> and
 //! <https://karpenter.sh/docs/concepts/scheduling/>.
@@ -65,10 +66,34 @@ enum States {
 
 static NO_VALUES: BTreeSet<Arc<str>> = BTreeSet::new();
 
+/// The integers beside one, itself among them, in the usual way of writing them.
+///
+/// Of all integers that are alike in every rule, and that no rule names, some is beside a bound or beside
+/// one that a rule names.
+pub(crate) fn neighbours(number: i64) -> impl Iterator<Item = Arc<str>> {
+    let all = [number.checked_sub(1), Some(number), number.checked_add(1)];
+    all.into_iter().flatten().map(|one| one.to_string().into())
+}
+
 /// The integer that a label's value stands for, if it does.
 pub(crate) fn integer(value: &str) -> Option<i64> {
     // Both this and Go's ParseInt take an optional sign and ASCII digits, nothing else.
     value.parse().ok()
+}
+
+/// The integer of a range that is nearest to zero, of two the one above it, and isn't excluded as it is
+/// usually written.
+fn usual_integer(least: i64, most: i64, excluded: &BTreeSet<Arc<str>>) -> Option<Arc<str>> {
+    let nearest: i64 = 0.clamp(least, most);
+    let beside = |distance: i64| {
+        let above = nearest.checked_add(distance).filter(|n| *n <= most);
+        let below = nearest.checked_sub(distance).filter(|n| *n >= least);
+        [above, below].into_iter().flatten()
+    };
+    // Of so many distances one isn't excluded, unless the range ends before.
+    let furthest = i64::try_from(excluded.len()).unwrap_or(i64::MAX);
+    let integers = (0..=furthest).flat_map(beside).map(|n| Arc::from(n.to_string()));
+    integers.into_iter().find(|value: &Arc<str>| !excluded.contains(value))
 }
 
 impl ValueSet {
@@ -138,6 +163,18 @@ impl ValueSet {
         }
         excluded.retain(|value| integer(value).is_some_and(|n| (least..=most).contains(&n)));
         Self(States::Integers { least, most, excluded })
+    }
+
+    /// Whether a new node could be given such a label, or none: an integer is written in the usual way
+    /// unless a requirement lists it.
+    pub(crate) fn can_be_given(&self) -> bool {
+        match &self.0 {
+            States::Absent | States::AllBut { .. } => true,
+            States::Only(values) => !values.is_empty(),
+            States::Integers { least, most, excluded } => {
+                usual_integer(*least, *most, excluded).is_some()
+            }
+        }
     }
 
     /// The states that are in both sets.
@@ -280,7 +317,7 @@ impl ValueSet {
     /// Some value in the set, always the same one for the same set; `None` when there is none.
     ///
     /// Of a finite set it is the first value. Of integers it is the one nearest to zero that isn't
-    /// excluded, with zeros in front where every integer of a small range is.
+    /// excluded, with zeros in front where every integer of the range is.
     #[must_use]
     pub fn sample(&self) -> Option<Arc<str>> {
         match &self.0 {
@@ -293,15 +330,12 @@ impl ValueSet {
             }
             States::Integers { least, most, excluded } => {
                 let nearest = 0.clamp(*least, *most);
-                let step = if nearest < 0 { -1 } else { 1 };
-                let integers = std::iter::successors(Some(nearest), |n: &i64| n.checked_add(step))
-                    .take_while(|n| (least..=most).contains(&n))
-                    .take(excluded.len() + 1)
-                    .map(|n| n.to_string());
                 let sign = if nearest < 0 { "-" } else { "" };
-                let padded = (1..=excluded.len() + 1)
-                    .map(|zeros| format!("{sign}{}{}", "0".repeat(zeros), nearest.unsigned_abs()));
-                integers.chain(padded).map(Arc::from).find(|value| !excluded.contains(value))
+                let mut padded = (1..=excluded.len() + 1)
+                    .map(|zeros| format!("{sign}{}{}", "0".repeat(zeros), nearest.unsigned_abs()))
+                    .map(Arc::from);
+                let usual = usual_integer(*least, *most, excluded);
+                usual.or_else(|| padded.find(|value| !excluded.contains(value)))
             }
         }
     }
@@ -373,6 +407,16 @@ mod tests {
     }
 
     #[test]
+    fn integers_are_given_in_the_usual_way() {
+        let range = |excluded: &[&str]| set(&[(Gt, &["3"]), (Lt, &["7"]), (NotIn, excluded)]);
+        assert!(range(&["4", "6"]).can_be_given());
+        assert!(!range(&["4", "5", "6"]).can_be_given());
+        assert!(!range(&["4", "5", "6"]).is_empty());
+        assert!(set(&[(In, &["05"]), (Gt, &["3"]), (NotIn, &["5"])]).can_be_given());
+        assert!(!ValueSet::none().can_be_given());
+    }
+
+    #[test]
     fn samples_are_in_the_set() {
         let of =
             |conditions: &[(Operator, &[&str])]| set(conditions).sample().map(|v| v.to_string());
@@ -384,6 +428,7 @@ mod tests {
             Some("005")
         );
         assert_eq!(of(&[(Lt, &["-1"])]).as_deref(), Some("-2"));
+        assert_eq!(of(&[(Lte, &["1"]), (NotIn, &["0", "1"])]).as_deref(), Some("-1"));
         assert_eq!(of(&[(In, &["b", "a"])]).as_deref(), Some("a"));
         assert_eq!(of(&[(DoesNotExist, &[])]), None);
     }

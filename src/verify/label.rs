@@ -4,10 +4,13 @@
 //! names of the three (with the zone and the capacity type). Where two of them define a key, they
 //! must agree. A requirement of the pool or the type on a key that none of them defines leaves the
 //! label *open*: the launch's own labels say which value the node gets. A type that is silent about
-//! a key that other types declare lacks the label, whatever the pool requires.
+//! a key that other types declare lacks the label, whatever the pool requires. A label that is open
+//! gets integers as they are usually written: `05`, which a rule could tell from `5`, only where a
+//! requirement lists it.
 
 use super::facts::Facts;
-use super::requirement::{Condition, State, all_hold, follows, possible};
+use super::node_affinity::NodeRules;
+use super::requirement::{Condition, State, all_hold, follows, is_oddly_written, possible};
 use super::site::Pins;
 use super::violation::Violation;
 use crate::model::{InstanceType, Labels, Node, NodePool, Offering, well_known};
@@ -142,8 +145,28 @@ pub(super) fn of_launch<'a>(
     (labels, contradictions)
 }
 
+/// Whether a launch may give such a value to a label that is open: it writes an integer in the usual way
+/// unless some requirement lists another.
+fn can_be_given(facts: &Facts<'_>, key: &str, value: &str) -> bool {
+    let problem = facts.problem;
+    let supply = problem.node_pools.iter().map(|pool| &pool.requirements[..]);
+    let supply = supply.chain(problem.instance_types.iter().map(|kind| &kind.requirements[..]));
+    let mut supply = supply.flatten().map(|one| (&*one.key, Condition::from(one)));
+    let pods = problem.pods.iter().chain(&problem.daemon_sets);
+    let affinity = pods.clone().filter_map(|pod| pod.affinity.as_deref());
+    let preferred = affinity.flat_map(|rules| &rules.node_affinity.preferred);
+    let preferred = preferred.flat_map(|wish| &wish.preference.match_expressions);
+    let preferred = preferred.map(|one| (&*one.key, Condition::from(one)));
+    let mut asked = pods.flat_map(|pod| NodeRules::of(pod).conditions()).chain(preferred);
+    let lists = |(of, condition): (&str, Condition<'_>)| {
+        well_known::normalized(of) == key && condition.values.iter().any(|one| **one == *value)
+    };
+    !is_oddly_written(value) || supply.any(lists) || asked.any(lists)
+}
+
 /// Reports where a launch's stated labels aren't those that its choice gives it.
 pub(super) fn check(
+    facts: &Facts<'_>,
     launch: usize,
     derived: &NodeLabels<'_>,
     stated: &Labels,
@@ -163,7 +186,9 @@ pub(super) fn check(
     for (key, value) in stated {
         let right = match (derived.known.get(key), derived.open.get(key)) {
             (Some(known), _) => **known == **value,
-            (None, Some(conditions)) => all_hold(conditions, State::Value(value)),
+            (None, Some(conditions)) => {
+                all_hold(conditions, State::Value(value)) && can_be_given(facts, key, value)
+            }
             (None, None) => false,
         };
         if !right {

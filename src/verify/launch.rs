@@ -106,7 +106,7 @@ fn check_spec<'a>(
     let choice = offering::check(facts, sites, pool, (&spec.offering, &spec.labels), &place, out)?;
     let capacity = {
         let site = sites.get(choice)?;
-        label::check(launch, &site.labels, &spec.labels, out);
+        label::check(facts, launch, &site.labels, &spec.labels, out);
         check_site(site, spec, &place, out);
         site.capacity.clone()
     };

@@ -96,6 +96,14 @@ impl<'a> NodeRules<'a> {
         self.required.unwrap_or(&[]).iter().any(|term| !term.match_fields.is_empty())
     }
 
+    /// All conditions that the rules are made of.
+    pub(super) fn conditions(self) -> impl Iterator<Item = (&'a str, Condition<'a>)> {
+        let terms = self.required.unwrap_or(&[]).iter();
+        let expressed = terms.flat_map(|term| &term.match_expressions);
+        let expressed = expressed.map(|one| (&*one.key, Condition::from(one)));
+        self.selector.iter().map(|(key, value)| (&**key, Condition::equals(value))).chain(expressed)
+    }
+
     /// The label keys that matter for the rules.
     pub(super) fn keys(self) -> impl Iterator<Item = &'a str> {
         let terms = self.required.unwrap_or(&[]).iter();

@@ -87,13 +87,6 @@ impl<'a> Condition<'a> {
         };
         Some(holds != self.negated)
     }
-
-    /// The integer that the values are compared with, if they are.
-    fn bound(self) -> Option<i64> {
-        let compares =
-            matches!(self.operator, Operator::Gt | Operator::Lt | Operator::Gte | Operator::Lte);
-        self.values.first().filter(|_| compares)?.parse().ok()
-    }
 }
 
 /// Whether every condition holds of a state that isn't open.
@@ -120,11 +113,11 @@ pub(super) fn follows(conditions: &[Condition<'_>], further: Condition<'_>) -> O
     }
 }
 
-/// Whether a test that knows these conditions alone accepts some state of a label.
+/// Whether a test that knows these conditions alone accepts some state that a new node's label may get.
 ///
-/// It is enough to try: absence; every value that is named; a value that nobody names; and the
-/// integers on and beside each bound, written with more zeros before them than anyone names, so that
-/// no exclusion can mean them.
+/// It is enough to try: absence; every value that is named; a value that nobody names; and the integers
+/// on and beside each bound and each integer that is named. Nobody gives a new node an integer with
+/// zeros before it, or a sign, unless that is what a requirement lists.
 fn some_state(conditions: &[Condition<'_>], accepts: impl Fn(State<'_>) -> bool) -> bool {
     let named: Vec<&str> =
         conditions.iter().flat_map(|one| one.values.iter().map(|value| &**value)).collect();
@@ -135,12 +128,13 @@ fn some_state(conditions: &[Condition<'_>], accepts: impl Fn(State<'_>) -> bool)
     {
         return true;
     }
-    let longest = named.iter().map(|value| value.len()).max().unwrap_or(0);
-    let zeros = "0".repeat(longest);
-    conditions.iter().filter_map(|one| one.bound()).any(|bound| {
-        (bound.saturating_sub(1)..=bound.saturating_add(1)).any(|value| {
-            let sign = if value < 0 { "-" } else { "" };
-            accepts(State::Value(&format!("{sign}{zeros}{}", value.unsigned_abs())))
-        })
+    named.iter().filter_map(|value| value.parse::<i64>().ok()).any(|number| {
+        (number.saturating_sub(1)..=number.saturating_add(1))
+            .any(|value| accepts(State::Value(&value.to_string())))
     })
+}
+
+/// Whether a value is an integer that isn't written as integers are: `05`, `+5`, `-0`.
+pub(super) fn is_oddly_written(value: &str) -> bool {
+    value.parse::<i64>().is_ok_and(|number| number.to_string() != value)
 }

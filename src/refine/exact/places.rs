@@ -19,8 +19,8 @@ pub(super) struct Item {
     request: Vec<i64>,
     /// How many of its kind a node may hold.
     per_node: u32,
-    /// How many of these the bound pods of some running nodes are.
-    crowded: BTreeMap<NodeId, u32>,
+    /// How many of its kind running nodes may still take where bound pods count for a spread over hosts.
+    left_by_bound: BTreeMap<NodeId, u32>,
     /// The items before it of the same kind.
     fellows: Vec<usize>,
     /// Those before it with which it can't share a node.
@@ -206,7 +206,7 @@ impl Sites {
             count: claims.counts[claim],
             request: class.request.clone(),
             per_node: class.per_node,
-            crowded: crowded(claims, claim),
+            left_by_bound: left_by_bound(claims, claim),
             fellows: (0..before.len()).filter(|at| before[*at].kind == kind).collect(),
             apart: (0..before.len()).filter(clash).collect(),
             company: company(claims, kind),
@@ -220,23 +220,27 @@ fn block(one: &PortUse, other: &PortUse) -> bool {
     one.blocks.overlaps(&other.takes) || other.blocks.overlaps(&one.takes)
 }
 
-/// What bound pods use of the number that a spread over hosts lets a node hold.
-fn crowded(claims: &Claims<'_>, claim: usize) -> BTreeMap<NodeId, u32> {
+/// By running node, what bound pods leave of the number that spreads over hosts let it hold.
+///
+/// Bound pods use up what a spread allows and nothing else: a pod with a host port shares its node with
+/// any number of bound pods that have none.
+fn left_by_bound(claims: &Claims<'_>, claim: usize) -> BTreeMap<NodeId, u32> {
     let topology = &claims.compiled.topology;
     let kind = claims.list[claim].kind;
-    let mut crowded = BTreeMap::new();
-    let Some(most) = claims.per_node[claim] else { return crowded };
+    let mut left = BTreeMap::new();
+    let Some(most) = claims.per_node[claim] else { return left };
     for spread in topology.rules[kind].spreads.iter().filter(|spread| spread.hard) {
         let binds = spread.over == Over::Host && spread.max_skew <= i64::from(most);
         for (node, count) in &topology.selections[spread.selection].bound {
             let site = claims.compiled.site_of_node(*node);
             if binds && topology.selects(spread.selection, kind) && spread.counted.contains(site) {
-                let slot = crowded.entry(*node).or_insert(0);
-                *slot = (*count).max(*slot);
+                let skew = u32::try_from(spread.max_skew).unwrap_or(u32::MAX);
+                let slot = left.entry(*node).or_insert(u32::MAX);
+                *slot = skew.saturating_sub(*count).min(*slot);
             }
         }
     }
-    crowded
+    left
 }
 
 /// Which pods a kind needs on its node, where nobody but pods of its own can be what it needs.
@@ -268,9 +272,9 @@ impl Item {
         if kept_off || !self.admitted[place.number] {
             return (1, 0);
         }
-        let bound = place.node.and_then(|node| self.crowded.get(&node)).copied().unwrap_or(0);
+        let left = place.node.and_then(|node| self.left_by_bound.get(&node)).copied();
         let fellows: u32 = self.fellows.iter().map(|other| held[*other]).sum();
-        let open = self.per_node.saturating_sub(bound.saturating_add(fellows));
+        let open = self.per_node.min(left.unwrap_or(u32::MAX)).saturating_sub(fellows);
         let most = fits(free, &self.request, open.min(self.count));
         match &self.company {
             Company::Any => (1, most),

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// A node, running or to be launched.
 pub(super) struct Place<'a> {
-    /// What it has for pods, by the certificate's resources.
+    /// What it has for pods, by the certificate's resources and then of volumes.
     pub(super) room: Vec<i128>,
     /// The pods that can be there, and how many of them at most.
     pub(super) present: Vec<(usize, u32)>,
@@ -152,7 +152,8 @@ impl<'c, 'a> Judge<'c, 'a> {
         let mut requests = Amounts::new();
         daemons.iter().for_each(|daemon| resource::add(&mut requests, daemon, 1));
         let allocatable = resource::allocatable(instance_type);
-        let room = self.room(&allocatable, &requests);
+        let volumes = self.facts.slots.free(&BTreeMap::new(), std::iter::empty());
+        let room = self.room(&allocatable, &requests, volumes);
         let mut labels_suit = self.suitable(labels);
         let can_be = |(at, ask): (usize, &Ask<'a>)| {
             taint::untolerated(ask.pod, pool.taints.iter()).is_none()
@@ -171,10 +172,16 @@ impl<'c, 'a> Judge<'c, 'a> {
         Place { room, present, launch: Some(launch.clone()) }
     }
 
-    fn room(&self, allocatable: &Amounts<'_>, taken: &Amounts<'_>) -> Vec<i128> {
+    fn room(
+        &self,
+        allocatable: &Amounts<'_>,
+        taken: &Amounts<'_>,
+        volumes: Vec<i128>,
+    ) -> Vec<i128> {
         let of = |amounts: &Amounts<'_>, name: &str| amounts.get(name).copied().unwrap_or(0);
         let names = self.resources.iter();
-        names.map(|name| of(allocatable, name).saturating_sub(of(taken, name))).collect()
+        let left = names.map(|name| of(allocatable, name).saturating_sub(of(taken, name)));
+        left.chain(volumes).collect()
     }
 
     /// The items of which some can be where there is so much room and such pods are admitted.
@@ -265,7 +272,9 @@ impl<'c, 'a> Judge<'c, 'a> {
         let bound = self.bound.get(&*node.name).map_or(&[][..], |groups| groups);
         let mut taken = node::held_back(self.facts, node, bound);
         bound.iter().for_each(|group| resource::add(&mut taken, group.pod, group.count));
-        let room = self.room(&resource::rounded_down(&node.allocatable), &taken);
+        let pods = bound.iter().map(|group| group.pod);
+        let volumes = self.facts.slots.free(&node.volume_limits, pods);
+        let room = self.room(&resource::rounded_down(&node.allocatable), &taken, volumes);
         let mut labels = label::of_node(node);
         labels.known.retain(|key, _| self.keys.contains(key));
         labels.name = Some(if self.named { &node.name } else { "" });

@@ -25,7 +25,7 @@ pub(super) struct Counted {
     /// How many there are of these in the plan, those of other items among them.
     pub(super) available: u64,
     pub(super) value: i128,
-    /// What each asks for at least, by the certificate's resources.
+    /// What each asks for at least, by the certificate's resources and then of volumes.
     pub(super) request: Vec<i128>,
     /// What they are like: each once.
     pub(super) asks: Vec<usize>,
@@ -305,7 +305,7 @@ impl<'c, 'a> Asks<'c, 'a> {
             let mut amounts = resource::Amounts::new();
             resource::add(&mut amounts, pod, 1);
             let amount = |name: &Arc<str>| amounts.get(&**name).copied().unwrap_or(0);
-            let own = certificate.resources.iter().map(amount);
+            let own = certificate.resources.iter().map(amount).chain(facts.slots.taken(pod));
             match &mut request {
                 None => request = Some(own.collect()),
                 Some(least) => {
@@ -336,7 +336,7 @@ impl<'c, 'a> Asks<'c, 'a> {
             count: pods.count,
             available: 0,
             value: pods.value,
-            request: request.unwrap_or_else(|| vec![0; certificate.resources.len()]),
+            request: request.unwrap_or_default(),
             asks,
             alone: false,
             per_node: pods.per_node,
