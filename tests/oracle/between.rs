@@ -4,9 +4,11 @@
 //! its pods can be bound in at least one order, so every order is tried. All nodes stand from the
 //! start: the running ones that aren't being deleted, and the plan's launches.
 //!
-//! A spread is over the domains of the nodes that stand and those that a launch of the pod could add:
-//! what Karpenter counts, and never looser than kube-scheduler, which sees the first kind alone. Over
-//! hosts a launch could always add an empty one, so the lowest count is 0.
+//! A spread is over the domains of the nodes that stand, as kube-scheduler sees them
+//! ([`Counting::Standing`]): that decides what is legal, and how many pods can be placed at most. The
+//! solver aims at more ([`Counting::Launchable`]): it also counts the domains that a launch of a pod
+//! concerned (the owner, or one that is counted) could add, as Karpenter does; of hosts there is always
+//! such a one, an empty one. A domain in which no node can ever stand counts neither way.
 //!
 //! What two pods, or a pod and a node, are to each other is asked once and kept in tables, since
 //! very many plans are looked at.
@@ -17,6 +19,23 @@ use super::rules::{counts, means, selects, standing_taints, tolerates};
 use super::ways::Way;
 use serde_json::Value;
 use std::collections::BTreeSet;
+
+/// Which domains a spread counts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Counting {
+    /// Those of the nodes in the finished plan.
+    Standing,
+    /// Those that a launch of the pods concerned could add, too.
+    Launchable,
+}
+
+/// A plan or a part of one: for each running node the pods that it gets, and for each launch its pods
+/// and the way.
+#[derive(Clone, Debug)]
+pub(crate) struct Partial {
+    pub(crate) nodes: Vec<Vec<usize>>,
+    pub(crate) launches: Vec<(Vec<usize>, usize)>,
+}
 
 /// The value of a label, by number; launches have hostnames of their own.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -48,8 +67,10 @@ struct SpreadRule {
     over_hosts: bool,
     max_skew: usize,
     min_domains: usize,
-    /// The domains that a launch of the pod could add.
+    /// The domains that a launch of the pods concerned could add.
     launchable: BTreeSet<Domain>,
+    /// Whether any of them could be launched at all where the spread counts.
+    is_launchable: bool,
 }
 
 /// The rules of one pod about others. Pods are numbered, pending ones first.
@@ -69,7 +90,16 @@ type Bound = (usize, usize);
 pub(crate) struct Between {
     /// Whether there are any that could tell plans apart that are alike node by node.
     pub(crate) any: bool,
+    /// Whether anti-affinity keeps pods out of domains that several nodes share.
+    pub(crate) keeps_apart: bool,
+    /// Whether there are spreads over other domains than hosts.
+    pub(crate) spreads: bool,
     rules: Vec<Rules>,
+    /// For each pod the first that differs from it in its name alone.
+    class: Vec<usize>,
+    /// By pending pod and way, whether it could be launched so; limits and reservations leave at least
+    /// one such node.
+    could: Vec<Vec<bool>>,
     /// The nodes that stand, in the order of the document; nothing for those being deleted.
     nodes: Vec<Option<Look>>,
     /// The pods bound to each of them.
@@ -154,20 +184,30 @@ impl Between {
             key: keys.number(key),
             means: pods.iter().map(|pod| meant(pod)).collect(),
         };
+        let stands: Vec<bool> = ways.iter().map(|way| way.can_be_launched(document)).collect();
+        let could: Vec<Vec<bool>> = document
+            .pending
+            .iter()
+            .map(|pod| {
+                let could = |(way, stands): (&Way, &bool)| *stands && way.holds(document, &[pod]);
+                ways.iter().zip(&stands).map(could).collect()
+            })
+            .collect();
         let spread = |(at, pod): (usize, &Pod), (number, one): (usize, &Spread)| {
-            // A volume's zone restricts the pod, not where its fellows are counted.
-            let free = Pod { volumes: Vec::new(), ..pod.clone() };
-            let could = (0..ways.len()).filter(|way| {
-                looks[*way].counted[at][number] && ways[*way].holds(document, &[&free])
-            });
+            let rule = rule(&one.key, &|other| counts(pod, one, other));
+            let concerned =
+                |way: usize| (0..could.len()).any(|p| (p == at || rule.means[p]) && could[p][way]);
+            let could: Vec<usize> = (0..ways.len())
+                .filter(|way| looks[*way].counted[at][number] && concerned(*way))
+                .collect();
+            let domain = |way: &usize| keys.domain(&ways[*way].labels, &one.key);
             SpreadRule {
-                rule: rule(&one.key, &|other| counts(pod, one, other)),
                 over_hosts: one.key == HOSTNAME,
                 max_skew: one.max_skew,
                 min_domains: one.min_domains,
-                launchable: could
-                    .filter_map(|way| keys.domain(&ways[way].labels, &one.key))
-                    .collect(),
+                launchable: could.iter().filter_map(domain).collect(),
+                is_launchable: !could.is_empty(),
+                rule,
             }
         };
         let rules = pods.iter().enumerate().map(|(at, pod)| {
@@ -182,21 +222,33 @@ impl Between {
             }
         });
         let ruled = |pod: &Pod| !(pod.near.is_empty() && pod.spreads.is_empty());
+        let over_domains = |term: &PodTerm| term.key != HOSTNAME;
+        let unnamed = |pod: &Pod| Pod { id: String::new(), ..pod.clone() };
+        let same = |pod: &&Pod| pods.iter().position(|one| unnamed(one) == unnamed(pod)).unwrap();
+        let mut spreads = document.pending.iter().flat_map(|pod| &pod.spreads);
         Self {
             any: keys.keys.len() > 1 || document.pending.iter().any(ruled),
+            keeps_apart: pods.iter().any(|pod| pod.apart.iter().any(over_domains)),
+            spreads: spreads.any(|one| one.key != HOSTNAME),
             rules: rules.collect(),
+            class: pods.iter().map(same).collect(),
             nodes: nodes.collect(),
             residents: residents.collect(),
             tied: document.pending.iter().map(|pod| is_tied(document, pod)).collect(),
             looks,
+            could,
         }
+    }
+
+    fn scene(&self, counting: Counting) -> Scene<'_> {
+        Scene { rules: &self.rules, class: &self.class, counting, sites: Vec::new() }
     }
 
     /// Whether pods could share a running node, or a launch of a way, as far as that depends on it and
     /// on bound pods alone: it has the labels that their rules are over, nobody is kept away, and
     /// there are pods at all like those that each of them needs.
     pub(crate) fn could_share(&self, pods: &[usize], on: Result<usize, usize>) -> bool {
-        let mut scene = Scene { rules: &self.rules, sites: Vec::new() };
+        let mut scene = self.scene(Counting::Standing);
         let mut present = Vec::new();
         for (at, look) in self.nodes.iter().enumerate() {
             let Some(look) = look else { continue };
@@ -222,28 +274,91 @@ impl Between {
         pods.iter().all(has_place) && scene.nobody_is_kept_away(&present, &to_come)
     }
 
-    /// Whether all these pods can be bound: to running nodes, and to launches of these ways.
-    pub(crate) fn can_be_bound(
-        &self,
-        nodes: &[Vec<usize>],
-        launches: &[(Vec<usize>, usize)],
-    ) -> bool {
-        let mut scene = Scene { rules: &self.rules, sites: Vec::new() };
+    /// The nodes of a plan, the pods bound to them, and those that the plan adds.
+    fn set_out(&self, plan: &Partial, counting: Counting) -> (Scene<'_>, Vec<Bound>, Vec<Bound>) {
+        let mut scene = self.scene(counting);
         let (mut present, mut to_come): (Vec<Bound>, Vec<Bound>) = (Vec::new(), Vec::new());
-        for (at, pods) in nodes.iter().enumerate() {
-            let Some(look) = &self.nodes[at] else { continue };
+        for (at, look) in self.nodes.iter().enumerate() {
+            let Some(look) = look else { continue };
             let site = scene.sites.len();
             scene.sites.push((look, Ok(at)));
             present.extend(self.residents[at].iter().map(|pod| (*pod, site)));
-            to_come.extend(pods.iter().map(|pod| (*pod, site)));
+            to_come.extend(plan.nodes.get(at).into_iter().flatten().map(|pod| (*pod, site)));
         }
-        for (at, (pods, way)) in launches.iter().enumerate() {
+        for (at, (pods, way)) in plan.launches.iter().enumerate() {
             let site = scene.sites.len();
             scene.sites.push((&self.looks[*way], Err(at)));
             to_come.extend(pods.iter().map(|pod| (*pod, site)));
         }
+        (scene, present, to_come)
+    }
+
+    /// Whether all pods of a plan can be bound.
+    pub(crate) fn can_be_bound(&self, plan: &Partial, counting: Counting) -> bool {
+        let (scene, mut present, to_come) = self.set_out(plan, counting);
         scene.nobody_is_kept_away(&present, &to_come)
             && scene.some_order_exists(&mut present, &to_come, &mut BTreeSet::new(), 0)
+    }
+
+    /// Whether no pod of a part of a plan is where anti-affinity keeps it away.
+    pub(crate) fn is_apart(&self, part: &Partial) -> bool {
+        let (scene, present, to_come) = self.set_out(part, Counting::Standing);
+        scene.nobody_is_kept_away(&present, &to_come)
+    }
+
+    /// Whether spreads could be kept once the rest, so many pods like each of these, is launched: no
+    /// domain has more of a spread's own pods than the lowest may have in the end, and `maxSkew`.
+    pub(crate) fn could_be_even(
+        &self,
+        part: &Partial,
+        rest: &[(usize, usize)],
+        counting: Counting,
+    ) -> bool {
+        let (scene, present, to_come) = self.set_out(part, counting);
+        let is_first = |at: usize| {
+            let class = |(pod, _): &Bound| self.class[*pod];
+            to_come[..at].iter().all(|other| class(other) != class(&to_come[at]))
+        };
+        let owners = (0..to_come.len()).filter(|at| is_first(*at)).map(|at| to_come[at].0);
+        owners.into_iter().all(|pod| {
+            let spreads = self.rules[pod].spreads.iter().enumerate();
+            spreads.filter(|(_, spread)| !spread.over_hosts).all(|(number, spread)| {
+                let key = spread.rule.key;
+                let counted = |site: usize| scene.sites[site].0.counted[pod][number];
+                let domain = |site: usize| scene.domain(site, key).filter(|_| counted(site));
+                let more = |to: Domain| -> usize {
+                    let reaches = |other: usize| {
+                        self.looks.iter().enumerate().any(|(way, look)| {
+                            self.could[other][way]
+                                && look.counted[pod][number]
+                                && look.domains[key] == Some(to)
+                        })
+                    };
+                    let concerned = rest
+                        .iter()
+                        .filter(|(other, _)| spread.rule.means[*other] && reaches(*other));
+                    concerned.map(|(_, count)| count).sum()
+                };
+                let count = |to: Domain, meant: &dyn Fn(usize) -> bool| {
+                    let all = present.iter().chain(&to_come);
+                    all.filter(|(p, site)| meant(*p) && domain(*site) == Some(to)).count()
+                };
+                let mut domains: BTreeSet<Domain> =
+                    (0..scene.sites.len()).filter_map(domain).collect();
+                let standing = domains.clone();
+                if counting == Counting::Launchable {
+                    domains.extend(&spread.launchable);
+                }
+                let most = |to: &Domain| count(*to, &|p| spread.rule.means[p]) + more(*to);
+                let least = domains.iter().map(most).min().unwrap_or(0);
+                standing.into_iter().all(|to| {
+                    let own = |p: usize| self.class[p] == self.class[pod];
+                    let there = count(to, &own);
+                    let self_counted = if spread.rule.means[pod] { there } else { 0 };
+                    there == 0 || self_counted <= least + spread.max_skew
+                })
+            })
+        })
     }
 }
 
@@ -269,6 +384,8 @@ fn is_tied(document: &Document, pod: &Pod) -> bool {
 /// Nodes that stand, each with its number among the running ones or among the launches.
 struct Scene<'a> {
     rules: &'a [Rules],
+    class: &'a [usize],
+    counting: Counting,
     sites: Vec<(&'a Look, Result<usize, usize>)>,
 }
 
@@ -312,8 +429,13 @@ impl Scene<'_> {
         if stuck.contains(&done) {
             return false;
         }
+        // Of like pods on a node, it doesn't matter which comes first.
+        let like = |(one, at): Bound, (other, there): Bound| {
+            at == there && self.class[one] == self.class[other]
+        };
         for (at, next) in to_come.iter().enumerate().filter(|(at, _)| done & (1 << at) == 0) {
-            if self.accepts(*next, present) {
+            let waits = |i: usize| done & (1 << i) == 0 && like(to_come[i], *next);
+            if !(0..at).any(waits) && self.accepts(*next, present) {
                 present.push(*next);
                 let found = self.some_order_exists(present, to_come, stuck, done | (1 << at));
                 present.pop();
@@ -364,11 +486,16 @@ impl Scene<'_> {
             let standing = (0..self.sites.len()).filter(|site| counted(*site));
             let mut domains: BTreeSet<Domain> =
                 standing.filter_map(|site| self.domain(site, key)).collect();
-            domains.extend(&spread.launchable);
+            if self.counting == Counting::Launchable {
+                domains.extend(&spread.launchable);
+            }
             let enough = domains.len() >= spread.min_domains;
             domains.into_iter().map(count).min().filter(|_| enough).unwrap_or(0)
         };
-        let least = if spread.over_hosts { 0 } else { least() };
+        // An empty host could be added.
+        let new_host = spread.over_hosts && spread.is_launchable;
+        let new_host = new_host && self.counting == Counting::Launchable;
+        let least = if new_host { 0 } else { least() };
         count(own) + usize::from(spread.rule.means[pod]) <= least + spread.max_skew
     }
 }

@@ -85,6 +85,7 @@ pub(crate) struct Type {
     pub(crate) capacity: Amounts,
     pub(crate) allocatable: Amounts,
     pub(crate) offerings: Vec<Offering>,
+    pub(crate) volume_limits: BTreeMap<String, usize>,
 }
 
 #[derive(Debug)]
@@ -97,6 +98,8 @@ pub(crate) struct Pool {
     pub(crate) requirements: Vec<Requirement>,
     pub(crate) types: Option<Vec<String>>,
     pub(crate) limits: Amounts,
+    /// How many nodes a static pool has.
+    pub(crate) replicas: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -294,6 +297,11 @@ fn pods(value: &Value) -> Vec<Pod> {
     }
 }
 
+fn volume_limits(value: &Value) -> BTreeMap<String, usize> {
+    let limits = value["volumeLimits"].as_object().into_iter().flatten();
+    limits.map(|(k, v)| (k.clone(), usize::try_from(v.as_u64().unwrap()).unwrap())).collect()
+}
+
 fn instance_type(value: &Value) -> Type {
     let capacity = amounts(&value["capacity"], false);
     let overhead = amounts(&value["overhead"], true);
@@ -323,6 +331,7 @@ fn instance_type(value: &Value) -> Type {
         capacity,
         allocatable,
         offerings: list(&value["offerings"]).iter().map(offering).collect(),
+        volume_limits: volume_limits(value),
     }
 }
 
@@ -336,6 +345,7 @@ fn pool(value: &Value) -> Pool {
         requirements: requirements(&value["requirements"]),
         types: value["instanceTypes"].is_array().then(|| texts(&value["instanceTypes"])),
         limits: amounts(&value["limits"], false),
+        replicas: value["replicas"].as_u64().map(|count| usize::try_from(count).unwrap()),
     }
 }
 
@@ -350,12 +360,7 @@ fn node(value: &Value) -> Node {
         allocatable: amounts(&value["allocatable"], false),
         initialized: value["initialized"].as_bool().unwrap_or(true),
         deleting: value["deleting"].as_bool().unwrap_or(false),
-        volume_limits: value["volumeLimits"]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(k, v)| (k.clone(), usize::try_from(v.as_u64().unwrap()).unwrap()))
-            .collect(),
+        volume_limits: volume_limits(value),
     }
 }
 

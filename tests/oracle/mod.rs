@@ -1,20 +1,24 @@
 //! The cheapest answer to a tiny problem, found by trying everything.
 //!
 //! The oracle reads the same document as the library and shares no line with it. Every way to split
-//! the pods over running nodes and new nodes is tried, and for every split every choice of
-//! offerings; limits, reservations, pool weights and rules between pods over domains are checked on
-//! whole plans. Identical pods are kept in order, the only short cut that changes what is tried.
+//! the pods over running nodes, nodes of static pools and new nodes is tried, and for every split every
+//! choice of offerings; limits, reservations, pool weights and rules between pods over domains are
+//! checked on whole plans. What is left out is only what can't be better ([`exact`]).
 
 #![allow(dead_code, reason = "each test crate uses another part of the oracle")]
 
 mod between;
 mod document;
+mod exact;
+mod kinds;
 mod rules;
 mod running;
 mod search;
 mod ways;
 
 use between::Between;
+#[allow(unused_imports, reason = "each test crate uses another part of the oracle")]
+pub(crate) use between::Counting;
 pub(crate) use document::nanos;
 use document::{Document, Pod};
 use serde_json::Value;
@@ -31,14 +35,6 @@ pub(crate) struct Purchase {
     pub(crate) pool: usize,
     pub(crate) ty: usize,
     pub(crate) offering: usize,
-}
-
-/// A purchase with the labels that its node gets.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Choice {
-    pub(crate) purchase: Purchase,
-    /// The number of the way.
-    pub(crate) way: usize,
 }
 
 /// What a plan does with one pod.
@@ -59,8 +55,11 @@ pub(crate) struct Best {
     pub(crate) placed: usize,
     /// How many pods of each priority have no place, highest priority first.
     pub(crate) missing: Vec<usize>,
-    /// The cost in billionths, fees included.
+    /// The cost in billionths, fees included, of the cheapest plan for so many that also keeps spreads
+    /// over domains that launches could add; where it couldn't place as many, of the cheapest at all.
     pub(crate) cost: i128,
+    /// The cost of the cheapest plan at all for so many.
+    pub(crate) least: i128,
 }
 
 /// A problem, with what the exhaustive search asks of it again and again.
@@ -113,15 +112,21 @@ impl Oracle {
 
     /// Whether a pod has a place in an otherwise empty cluster of the same nodes.
     pub(crate) fn has_place_alone(&self, pod: usize) -> bool {
-        !self.purchases(1 << pod).is_empty() || self.node_for(1 << pod)
+        self.purchases(1 << pod).into_iter().any(|purchase| !self.is_fixed(purchase))
+            || self.node_for(1 << pod)
     }
 
     /// Whether a pod can always be launched alone: by a pool without limits, without a reservation.
     pub(crate) fn can_always_be_launched(&self, pod: usize) -> bool {
         self.purchases(1 << pod).into_iter().any(|purchase| {
             let unlimited = self.document.pools[purchase.pool].limits.is_empty();
-            unlimited && self.reservation(purchase).is_none()
+            unlimited && !self.is_fixed(purchase) && self.reservation(purchase).is_none()
         })
+    }
+
+    /// Whether a purchase is of a static pool, which launches whatever pods need.
+    fn is_fixed(&self, purchase: Purchase) -> bool {
+        self.document.pools[purchase.pool].replicas.is_some()
     }
 
     fn node_for(&self, pods: Pods) -> bool {
@@ -147,8 +152,10 @@ impl Oracle {
         offering.reservation.as_ref().map(|(id, _)| id)
     }
 
-    fn weight(&self, purchase: Purchase) -> i64 {
-        self.document.pools[purchase.pool].weight
+    /// The reservation that a way to launch takes from.
+    fn reserved(&self, way: usize) -> Option<&String> {
+        let way = &self.ways[way];
+        self.reservation(Purchase { pool: way.pool, ty: way.ty, offering: way.offering })
     }
 
     /// What a purchase takes of a limited resource of its pool.
@@ -188,22 +195,6 @@ impl Oracle {
         all.sort_by_key(|purchase| (self.price(*purchase), *purchase));
         self.purchases.borrow_mut().insert(pods, all.clone());
         all
-    }
-
-    /// The ways that hold a set of pods on one node, cheapest first.
-    fn choices(&self, pods: Pods) -> Vec<Choice> {
-        let (members, purchases) = (self.members(pods), self.purchases(pods));
-        let of_purchase = |purchase: Purchase| {
-            let same = move |way: &Way| {
-                (way.pool, way.ty, way.offering) == (purchase.pool, purchase.ty, purchase.offering)
-            };
-            let ways = self.ways.iter().enumerate().filter(move |(_, way)| same(way));
-            ways.map(move |(way, _)| Choice { purchase, way })
-        };
-        let all = purchases.into_iter().flat_map(of_purchase);
-        all.filter(|choice| self.ways[choice.way].holds(&self.document, &members))
-            .filter(|choice| self.between.could_share(&self.numbers(pods), Err(choice.way)))
-            .collect()
     }
 
     /// Whether a purchase keeps as many values open as its pool's `minValues` ask.

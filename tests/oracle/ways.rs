@@ -1,7 +1,8 @@
 //! What can be bought: every pool, type and offering, with every set of labels the node can get.
 
-use super::document::{Document, Labels, Offering, Pod, Pool, Requirement, Type};
+use super::document::{Amounts, Document, Labels, Offering, Pod, Pool, Requirement, Type};
 use super::rules::{admits, kept_apart, ports_clash, reaches, selects, tolerates};
+use super::running;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A node that could be launched, by index into the document's lists, and its labels.
@@ -32,10 +33,48 @@ impl Way {
         ways
     }
 
+    /// Whether limits and reservations leave room for one such node, and pods may cause it.
+    pub(crate) fn can_be_launched(&self, document: &Document) -> bool {
+        let capacity = &document.types[self.ty].capacity;
+        let takes =
+            |name: &str| if name == "nodes" { 1 } else { *capacity.get(name).unwrap_or(&0) };
+        let room = running::room(document, self.pool);
+        let offering = &document.types[self.ty].offerings[self.offering];
+        let left = offering.reservation.as_ref().map(|(id, _)| reservations(document)[id]);
+        document.pools[self.pool].replicas.is_none()
+            && room.iter().all(|(name, left)| takes(name) == 0 || takes(name) <= *left)
+            && left.is_none_or(|left| left > 0)
+    }
+
+    fn admits(&self, document: &Document, pod: &Pod) -> bool {
+        let taints = &document.pools[self.pool].taints;
+        tolerates(pod, taints) && selects(pod, &self.labels, None)
+    }
+
+    /// What the daemons ask for that such a node attracts.
+    pub(crate) fn daemon_requests(&self, document: &Document) -> Amounts {
+        let mut sum = Amounts::new();
+        for daemon in document.daemons.iter().filter(|daemon| self.admits(document, daemon)) {
+            for (name, amount) in &daemon.requests {
+                *sum.entry(name.clone()).or_insert(0) += amount;
+            }
+        }
+        sum
+    }
+
+    /// Whether such a node can attach the volumes of these pods.
+    pub(crate) fn attaches(&self, document: &Document, pods: &[&Pod]) -> bool {
+        document.types[self.ty].volume_limits.iter().all(|(driver, most)| {
+            let volumes = pods.iter().flat_map(|pod| &pod.volumes);
+            let ids: BTreeSet<&String> =
+                volumes.filter(|(own, _, _)| own == driver).map(|(_, id, _)| id).collect();
+            ids.len() <= *most
+        })
+    }
+
     /// Whether such a node can run exactly these pods, with the daemons it attracts.
     pub(crate) fn holds(&self, document: &Document, pods: &[&Pod]) -> bool {
-        let taints = &document.pools[self.pool].taints;
-        let admits = |pod: &Pod| tolerates(pod, taints) && selects(pod, &self.labels, None);
+        let admits = |pod: &Pod| self.admits(document, pod);
         let zone = self.labels.get("topology.kubernetes.io/zone");
         let daemons: Vec<&Pod> = document.daemons.iter().filter(|d| admits(d)).collect();
         let all = || pods.iter().chain(&daemons);
@@ -46,6 +85,7 @@ impl Way {
         };
         pods.iter().all(|pod| admits(pod) && reaches(pod, zone))
             && all().flat_map(|p| p.requests.keys()).all(fits)
+            && self.attaches(document, pods)
             && pods.iter().enumerate().all(|(i, a)| {
                 pods[..i].iter().all(|b| !ports_clash(a, b) && !kept_apart(document, a, b))
                     && daemons.iter().all(|d| !ports_clash(a, d))

@@ -7,6 +7,7 @@
 
 pub(crate) mod company;
 mod pods;
+pub(crate) mod scarce;
 mod supply;
 pub(crate) mod tiny;
 
