@@ -486,10 +486,10 @@ impl Scene<'_> {
             let standing = (0..self.sites.len()).filter(|site| counted(*site));
             let mut domains: BTreeSet<Domain> =
                 standing.filter_map(|site| self.domain(site, key)).collect();
+            let enough = domains.len() >= spread.min_domains;
             if self.counting == Counting::Launchable {
                 domains.extend(&spread.launchable);
             }
-            let enough = domains.len() >= spread.min_domains;
             domains.into_iter().map(count).min().filter(|_| enough).unwrap_or(0)
         };
         // An empty host could be added.

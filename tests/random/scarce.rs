@@ -40,7 +40,7 @@ impl Draw {
     }
 
     /// From one number to another, both possible.
-    fn from_to(&mut self, least: u32, most: u32) -> u32 {
+    fn between(&mut self, least: u32, most: u32) -> u32 {
         least + self.below(most - least + 1)
     }
 }
@@ -69,7 +69,7 @@ pub(crate) fn made_from(seed: u64, most: u32) -> Value {
         nodes: *draw.of(&[0, 0, 0, 1, 1, 2, 3]),
         draw,
     };
-    let types: Vec<Value> = (0..world.draw.from_to(1, 3)).map(|at| world.machine(at)).collect();
+    let types: Vec<Value> = (0..world.draw.between(1, 3)).map(|at| world.machine(at)).collect();
     let pods = world.pending(most);
     let pools: Vec<Value> =
         (0..*world.draw.of(&[1, 1, 1, 2, 2, 3])).map(|at| world.pool(at, &types)).collect();
@@ -101,7 +101,7 @@ impl World {
         let base = cpu * 2_000 + cpu * ratio * 350 + if gpu { 60_000 } else { 0 };
         let mut offerings = Vec::new();
         for zone in &ZONES[..self.zones] {
-            let dearer = self.draw.from_to(90, 130);
+            let dearer = self.draw.between(90, 130);
             let mut sell = |capacity_type: &str, units: u32| {
                 offerings.push(json!({
                     "zone": zone, "capacityType": capacity_type, "price": price(units),
@@ -111,11 +111,11 @@ impl World {
                 sell("on-demand", base * dearer / 100);
             }
             if self.draw.chance(35) {
-                sell("spot", base * dearer / self.draw.from_to(150, 400));
+                sell("spot", base * dearer / self.draw.between(150, 400));
             }
             if self.draw.chance(15) {
                 sell("reserved", *self.draw.of(&[0, 10, base / 3]));
-                let remaining = self.draw.from_to(0, 2);
+                let remaining = self.draw.between(0, 2);
                 let id = format!("cr-{at}-{zone}");
                 offerings.last_mut().unwrap()["reservation"] =
                     json!({ "id": id, "remaining": remaining });
@@ -149,7 +149,7 @@ impl World {
         let mut pool = json!({ "name": format!("p{at}") });
         let mut requirements = Vec::new();
         if self.draw.chance(if at == 0 { 15 } else { 40 }) {
-            let zones = &ZONES[..self.draw.from_to(1, 2) as usize];
+            let zones = &ZONES[..self.draw.between(1, 2) as usize];
             requirements.push(json!({ "key": ZONE, "operator": "In", "values": zones }));
         }
         if self.draw.chance(10) {
@@ -177,7 +177,7 @@ impl World {
             pool["instanceTypes"] = json!([self.draw.of(types)["name"]]);
         }
         if at > 0 && self.draw.chance(20) {
-            pool["replicas"] = json!(self.draw.from_to(1, 2));
+            pool["replicas"] = json!(self.draw.between(1, 2));
             return pool;
         }
         if self.draw.chance(10) {
@@ -208,10 +208,10 @@ impl World {
     /// Pending pods: plain ones, a StatefulSet with a volume for each, or followers.
     fn pending(&mut self, most: u32) -> Vec<Value> {
         let mut pods = Vec::new();
-        let mut left = self.draw.from_to(most.div_ceil(3), most);
+        let mut left = self.draw.between(most.div_ceil(3), most);
         let mut at = 0;
         while left > 0 && at < 5 {
-            let replicas = self.draw.from_to(1, 6).min(left);
+            let replicas = self.draw.between(1, 6).min(left);
             let mut pod = self.pod(at);
             if self.zones > 1 && replicas > 1 && self.draw.chance(12) {
                 // A set whose volumes are in the zones by turns, as many classes as zones.
