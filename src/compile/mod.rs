@@ -516,6 +516,15 @@ impl<'p> Base<'p> {
         offer.available && offer.reservation.is_none_or(|id| self.reservations[id].remaining > 0)
     }
 
+    /// Whether the limits of its pool leave room for a node of an offer, beside what runs already.
+    pub(crate) fn is_within_limits(&self, offer: OfferId) -> bool {
+        let offer = &self.offers[offer];
+        let limits = self.pools[offer.pool].limits.iter().zip(&self.shapes[offer.shape].charge);
+        limits.into_iter().all(|(limit, charge)| {
+            limit.used.saturating_add(i128::from(*charge)) <= limit.limit
+        })
+    }
+
     /// The site of an offer, as a bit of the rows.
     pub(crate) fn site_of_offer(&self, offer: OfferId) -> usize {
         offer.index()

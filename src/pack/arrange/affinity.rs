@@ -1,7 +1,8 @@
 //! Affinity and anti-affinity over domains: who comes first, who goes where.
 
+use super::union::Union;
 use super::{Arranger, KindId};
-use crate::compile::{IdVec, KeyId, Kind, Near, NodeId, Over, Topology};
+use crate::compile::{Id, IdVec, KeyId, Kind, Near, NodeId, Over, Topology};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
@@ -30,25 +31,13 @@ pub(super) fn foes(
 
 /// For each kind, the first of the kinds that affinity ties together with it.
 pub(super) fn ties(topology: &Topology, kinds: &IdVec<KindId, Kind>) -> IdVec<KindId, KindId> {
-    let mut ties: IdVec<KindId, KindId> = kinds.ids().collect();
-    fn root(ties: &IdVec<KindId, KindId>, mut kind: KindId) -> KindId {
-        while ties[kind] != kind {
-            kind = ties[kind];
-        }
-        kind
-    }
+    let mut union = Union::new(kinds.len());
     for (kind, rules) in topology.rules.iter() {
         for other in rules.near.iter().flat_map(|near| &topology.selections[near.selection].kinds) {
-            let (one, two) = (root(&ties, kind), root(&ties, *other));
-            let (low, high) = (one.min(two), one.max(two));
-            ties[high] = low;
+            union.join(kind.index(), other.index());
         }
     }
-    let ids: Vec<KindId> = kinds.ids().collect();
-    for kind in ids {
-        ties[kind] = root(&ties, kind);
-    }
-    ties
+    kinds.ids().map(|kind| KindId::from_index(union.root(kind.index()))).collect()
 }
 
 /// For each kind, whether another's required affinity points at it.

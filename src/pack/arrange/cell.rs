@@ -183,6 +183,20 @@ impl Arranger<'_, '_> {
         (sites.clone(), 0)
     }
 
+    /// Whether one of these offers can be launched with one of a class on it: for sale, and a node of it
+    /// within the limits of its pool as they are before anything is launched.
+    pub(super) fn is_launchable(&self, class: &Class, offers: &Bits) -> bool {
+        let compiled = self.compiled;
+        offers.iter().take_while(|site| *site < compiled.offers.len()).any(|site| {
+            let id = OfferId::from_index(site);
+            let shape = &compiled.shapes[compiled.offers[id].shape];
+            compiled.is_sold(id)
+                && compiled.is_within_limits(id)
+                && !class.ports.blocks.overlaps(&shape.ports)
+                && fits(&shape.allocatable, &class.request, 1.min(class.per_node)) > 0
+        })
+    }
+
     /// What one pod of a class costs at least on these sites.
     fn cheapest(&self, class: &Class, sites: &Bits) -> Cost {
         let compiled = self.compiled;

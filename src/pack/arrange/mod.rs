@@ -36,8 +36,10 @@ mod cell;
 mod finish;
 #[allow(dead_code, unused_imports, reason = "what decides domains in other ways is to come")]
 mod from_parts;
+mod joint;
 mod share;
 mod spread;
+mod union;
 
 use super::state::Context;
 use crate::compile::{
@@ -66,6 +68,10 @@ pub(crate) struct Brief {
     pub(crate) early: Vec<KindId>,
     /// How many pods of a kind one of its cells was found to hold at most.
     pub(crate) ceilings: BTreeMap<(KindId, usize), u32>,
+    /// How many pods of a kind were found to have room in all of its cells together.
+    pub(crate) totals: BTreeMap<KindId, u32>,
+    /// Domains that a kind could use and that are given up, since no node was found to stand there.
+    pub(crate) closed: BTreeSet<Foreign>,
     /// Kinds for which no arrangement was found that can be packed: they stay out.
     pub(crate) given_up: BTreeSet<KindId>,
     /// Domains that a kind can't use and others are to keep out of, since a node there would count for
@@ -84,6 +90,8 @@ impl Brief {
             hints: BTreeMap::new(),
             early: Vec::new(),
             ceilings: BTreeMap::new(),
+            totals: BTreeMap::new(),
+            closed: BTreeSet::new(),
             given_up: BTreeSet::new(),
             banned: BTreeSet::new(),
             opened: BTreeSet::new(),
@@ -132,6 +140,8 @@ struct Progress {
     counted: Vec<u32>,
     /// Pods that may use any allowed cell.
     loose: u32,
+    /// Pods that no cell is legal for as things stand; others that are placed later may change that.
+    waiting: u32,
     /// What each of its pods looks at.
     rules: Rc<Rules>,
     /// Whether it has rules of its own that decide cells.
@@ -221,9 +231,7 @@ pub(crate) fn arrange<'p>(
     };
     arranger.ban();
     arranger.prepare();
-    for kind in arranger.order() {
-        arranger.place(kind);
-    }
+    arranger.place_all();
     arranger.finish()
 }
 
@@ -325,18 +333,37 @@ impl<'p> Arranger<'_, 'p> {
             let ruled = self.is_ruled(*kind);
             let rules = if ruled { self.rules_of(*kind) } else { Rules::default() };
             let cells = if keys.is_empty() { Vec::new() } else { self.cells(*kind, &keys) };
+            let count = self.class(*kind).count;
+            let loose = self.brief.totals.get(kind).map_or(count, |total| count.min(*total));
             self.kinds[*kind] = Progress {
-                allowed: vec![true; cells.len()],
+                allowed: self.allowed(*kind, &rules, &cells),
                 pinned: vec![0; cells.len()],
                 counted: vec![0; cells.len()],
-                loose: self.class(*kind).count,
+                loose,
+                waiting: 0,
                 keys,
                 cells,
                 rules: Rc::new(rules),
                 ruled,
                 done: false,
             };
+            if loose < count {
+                let _out = self.out.insert(*kind, (count - loose, None));
+            }
         }
+    }
+
+    /// Which cells a kind may use: not those in domains that are given up.
+    fn allowed(&self, kind: KindId, rules: &Rules, cells: &[Cell]) -> Vec<bool> {
+        if self.brief.closed.is_empty() {
+            return vec![true; cells.len()];
+        }
+        let is_closed = |key: KeyId, domain: u32| {
+            self.brief.closed.contains(&(kind, key, domain))
+                && rules.levels.iter().any(|level| level.is_closed(key, domain))
+        };
+        let open = |cell: &Cell| !cell.domains.iter().any(|(key, domain)| is_closed(*key, *domain));
+        cells.iter().map(open).collect()
     }
 
     /// The keys whose domains matter for a kind: those of its own rules, and those over which others'
@@ -426,8 +453,9 @@ impl<'p> Arranger<'_, 'p> {
         spreads.iter().any(|spread| spread.hard && spread.over != Over::Host)
     }
 
-    /// Gives the pods of one kind their cells.
-    fn place(&mut self, kind: KindId) {
+    /// Gives the pods of one kind their cells, but for those that are placed one by one; whether it has
+    /// such pods.
+    fn place(&mut self, kind: KindId) -> bool {
         self.kinds[kind].done = true;
         if self.kinds[kind].cells.is_empty() && !self.kinds[kind].keys.is_empty() {
             // Where something else is wrong as well the packer finds no place either, and says why.
@@ -435,32 +463,28 @@ impl<'p> Arranger<'_, 'p> {
                 let count = self.kinds[kind].loose;
                 self.leave_out(kind, count, cause);
             }
-            return;
+            return false;
         }
         let near = self.topology.rules[kind].near.clone();
         if self.brief.given_up.contains(&kind) {
             let count = self.kinds[kind].loose;
             self.leave_out(kind, count, None);
-            return;
+            return false;
         }
         self.shun(kind);
         if let Some(near) = &near {
             if near.over.contains(&Over::Host) {
                 self.share_nodes(kind, near);
-                return;
+                return false;
             }
             if !self.approach(kind, near) {
-                return;
+                return false;
             }
         }
         if self.steps(kind) {
-            let count = self.kinds[kind].loose;
-            self.spread_out(kind, count, near.as_ref());
-            let left = self.kinds[kind].loose;
-            if left > 0 {
-                self.leave_out(kind, left, self.spread_cause(kind));
-            }
-        } else if self.kinds[kind].cells.len() > 1 && self.has_open_foe(kind) {
+            return true;
+        }
+        if self.kinds[kind].cells.len() > 1 && self.has_open_foe(kind) {
             self.settle(kind);
         } else if self.kinds[kind].allowed.iter().filter(|allowed| **allowed).count() == 1 {
             let cell = self.kinds[kind].allowed.iter().position(|allowed| *allowed).unwrap_or(0);
@@ -471,6 +495,7 @@ impl<'p> Arranger<'_, 'p> {
                 self.leave_out(kind, count - ceiling, None);
             }
         }
+        false
     }
 
     /// Ties loose pods of a kind to a cell.

@@ -14,7 +14,7 @@ use super::cell::holds_any;
 use crate::compile::{Bits, Class, Id, KeyId, KindId, Near, NodeId, Over, SelectionId, Term};
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -27,9 +27,9 @@ use std::sync::Arc;
 pub(super) struct Tally {
     counted: Arc<Bits>,
     /// Pods that count wherever in their cells they land.
-    least: Vec<i64>,
+    pub(super) least: Vec<i64>,
     /// Pods that count somewhere in their cells.
-    most: Vec<i64>,
+    pub(super) most: Vec<i64>,
 }
 
 impl Tally {
@@ -66,15 +66,15 @@ pub(super) struct Extra {
 #[derive(Debug)]
 pub(super) struct Level {
     pub(super) key: KeyId,
-    selection: SelectionId,
+    pub(super) selection: SelectionId,
     /// Which of the tallies of its selection and key it looks at.
-    tally: usize,
+    pub(super) tally: usize,
     pub(super) max_skew: i64,
     pub(super) hard: bool,
     /// 1 where the kind counts itself.
     own: i64,
     /// What bound pods count for, by domain.
-    bound: Vec<i64>,
+    pub(super) bound: Vec<i64>,
     /// The domains that there are or could be.
     open: Vec<bool>,
     /// Fewer domains than the constraint asks for: the lowest count is taken as 0.
@@ -82,6 +82,11 @@ pub(super) struct Level {
 }
 
 impl Level {
+    /// Whether a domain of its key is one that no node is expected to stand in.
+    pub(super) fn is_closed(&self, key: KeyId, domain: u32) -> bool {
+        self.key == key && self.hard && !self.open[domain as usize]
+    }
+
     /// How many more pods a domain may take in a row, after their company.
     pub(super) fn run(&self, tally: &Tally, domain: Option<u32>, company: Extra) -> i64 {
         let Some(domain) = domain.map(|domain| domain as usize) else { return 0 };
@@ -147,8 +152,8 @@ pub(super) struct Rules {
     pub(super) levels: Vec<Level>,
     /// Keys over which no two pods of the kind may be in one domain.
     pub(super) alone: Vec<KeyId>,
-    wish_near: Vec<(u32, SelectionId, KeyId)>,
-    wish_far: Vec<(u32, SelectionId, KeyId)>,
+    pub(super) wish_near: Vec<(u32, SelectionId, KeyId)>,
+    pub(super) wish_far: Vec<(u32, SelectionId, KeyId)>,
 }
 
 /// The weight of a spread that may be broken, beside preferences of 1 to 100.
@@ -194,7 +199,7 @@ impl Arranger<'_, '_> {
             let tallies = self.tallies.get(&(spread.selection, key))?;
             let tally = tallies.iter().position(|tally| tally.counted == spread.counted)?;
             let bound = self.bound(spread.selection, key, Some(&spread.counted));
-            let open = self.open_domains(kind, key, &spread.counted);
+            let open = self.open_domains(kind, key, spread.selection, &spread.counted);
             let few = open.iter().filter(|open| **open).count() < spread.min_domains;
             Some(Level {
                 key,
@@ -248,29 +253,52 @@ impl Arranger<'_, '_> {
         counts
     }
 
-    /// The domains of a key that exist for a kind's spread, or could by a launch of the kind.
-    fn open_domains(&self, kind: KindId, key: KeyId, counted: &Arc<Bits>) -> Vec<bool> {
+    /// The domains of a key that exist for a kind's spread, or could by a launch of the kind or of others
+    /// that it counts. One that none of them can launch in holds no count down: nodes stand there only
+    /// if others need them.
+    fn open_domains(
+        &self,
+        kind: KindId,
+        key: KeyId,
+        selection: SelectionId,
+        counted: &Arc<Bits>,
+    ) -> Vec<bool> {
         let rules = self.compiled.kinds[kind].rules;
         let mut reaches = self.reaches.borrow_mut();
         let reach = reaches
             .entry((rules, key, counted.clone()))
             .or_insert_with(|| self.reach(rules, key, counted));
-        let launches = self.launches(kind);
+        let mut launches: Vec<_> = self.launches(kind);
         let domains = (0_u32..).zip(&*reach);
-        domains
+        let mut open: Vec<bool> = domains
             .map(|(number, domain)| {
+                let is = |of: &BTreeSet<super::Foreign>| of.contains(&(kind, key, number));
                 domain.stands
-                    || self.brief.opened.contains(&(kind, key, number))
-                    || launches.iter().any(|(class, among)| match among {
-                        None => holds_any(self, class, &domain.offers),
-                        Some(among) => {
-                            let mut offers = domain.offers.clone();
-                            offers.and(among);
-                            holds_any(self, class, &offers)
-                        }
-                    })
+                    || is(&self.brief.opened)
+                    || !is(&self.brief.closed) && self.launches_any(&launches, &domain.offers)
             })
-            .collect()
+            .collect();
+        for fellow in &self.topology.selections[selection].kinds {
+            if *fellow == kind || open.iter().all(|open| *open) {
+                continue;
+            }
+            launches = self.launches(*fellow);
+            for ((number, domain), open) in (0_u32..).zip(&*reach).zip(&mut open) {
+                *open |= !self.brief.closed.contains(&(kind, key, number))
+                    && self.launches_any(&launches, &domain.offers);
+            }
+        }
+        open
+    }
+
+    /// Whether one of these offers can be launched for any of these.
+    fn launches_any(&self, launches: &[(Cow<'_, Class>, Cow<'_, Bits>)], offers: &Bits) -> bool {
+        !offers.is_empty()
+            && launches.iter().any(|(class, among)| {
+                let mut offers = offers.clone();
+                offers.and(among);
+                self.is_launchable(class, &offers)
+            })
     }
 
     /// What each domain of a key has for a spread of pods with these rules.
@@ -278,7 +306,7 @@ impl Arranger<'_, '_> {
         let compiled = self.compiled;
         let set = &compiled.grounds.rules.sets()[rules];
         // Where the pod could be launched, if its volumes were elsewhere: a volume's zone restricts the
-        // pod, not the domains in which its fellows are counted.
+        // pod, not the domains in which others are counted.
         let mut could = compiled.usable.clone();
         could.and(counted);
         could.and(&compiled.grounds.tolerated[set.tolerations]);
@@ -305,8 +333,8 @@ impl Arranger<'_, '_> {
 
     /// What a launch for a pod of a kind holds at least, and on which sites: the pod, and where it needs
     /// another on its node, one of those.
-    fn launches(&self, kind: KindId) -> Vec<(Cow<'_, Class>, Option<&Bits>)> {
-        let alone = (Cow::Borrowed(self.class(kind)), None);
+    fn launches(&self, kind: KindId) -> Vec<(Cow<'_, Class>, Cow<'_, Bits>)> {
+        let alone = (Cow::Borrowed(self.class(kind)), Cow::Borrowed(self.row(kind)));
         let shares = |near: &&Near| near.over.contains(&Over::Host);
         let Some(near) = self.topology.rules[kind].near.as_ref().filter(shares) else {
             return vec![alone];
@@ -316,7 +344,9 @@ impl Arranger<'_, '_> {
             true => Some(alone.clone()),
             false => {
                 let together = self.together(&[(kind, 1), (*host, 1)])?;
-                Some((Cow::Owned(together), Some(self.row(*host))))
+                let mut among = self.row(kind).clone();
+                among.and(self.row(*host));
+                Some((Cow::Owned(together), Cow::Owned(among)))
             }
         });
         launches.collect()
@@ -347,74 +377,8 @@ impl Arranger<'_, '_> {
         found
     }
 
-    /// Gives up to `count` loose pods of a kind their cells, as long as one is legal.
-    pub(super) fn spread_out(&mut self, kind: KindId, count: u32, near: Option<&Near>) {
-        let rules = self.rules(kind);
-        let mut seen: BTreeMap<Vec<i64>, (u32, Vec<u32>)> = BTreeMap::new();
-        let mut left = count.min(self.kinds[kind].loose);
-        while left > 0 {
-            let company = near.map_or(Company::Nobody, Company::Near);
-            let Some(cell) = self.best_cell(kind, &rules, None, company) else { return };
-            if let Some(near) = near
-                && !self.accompany(kind, cell, near)
-            {
-                self.kinds[kind].allowed[cell] = false;
-                continue;
-            }
-            self.pin(kind, cell, 1);
-            left -= 1;
-            if count <= REPEATS_AFTER || !self.brief.ceilings.is_empty() {
-                continue;
-            }
-            let now = (left, self.kinds[kind].pinned.clone());
-            if let Some((before, pinned)) = seen.insert(self.differences(kind, &rules), now) {
-                let period = before - left;
-                let times = left / period;
-                let steps: Vec<u32> = self.kinds[kind]
-                    .pinned
-                    .iter()
-                    .zip(&pinned)
-                    .map(|(now, then)| now - then)
-                    .collect();
-                for (cell, step) in steps.iter().enumerate().filter(|(_, step)| **step > 0) {
-                    self.pin(kind, cell, step * times);
-                }
-                left -= period * times;
-                seen.clear();
-            }
-        }
-    }
-
-    /// What is legal and wished for next depends on this alone.
-    fn differences(&self, kind: KindId, rules: &Rules) -> Vec<i64> {
-        let mut differences = Vec::new();
-        for level in &rules.levels {
-            let tally = self.tally(level);
-            let lowest = level.lowest(tally);
-            for more in [&tally.least, &tally.most] {
-                let counts = level.bound.iter().zip(more);
-                differences.extend(counts.map(|(bound, more)| bound + more - lowest));
-            }
-        }
-        for (_, selection, key) in rules.wish_near.iter().chain(&rules.wish_far) {
-            differences.extend(self.pending(*selection, *key).iter().map(|count| (*count).min(2)));
-        }
-        let progress = &self.kinds[kind];
-        if let Some(cell) = progress.cells.first() {
-            for (counts, _) in self.counting(kind, cell) {
-                let lowest = counts.iter().copied().min().unwrap_or(0);
-                differences.extend(counts.iter().map(|count| (count - lowest).min(CROWDED)));
-            }
-        }
-        differences.extend(progress.allowed.iter().map(|allowed| i64::from(*allowed)));
-        if !rules.alone.is_empty() {
-            differences.extend(progress.pinned.iter().map(|count| i64::from(*count)));
-        }
-        differences
-    }
-
     /// The counts of rules that count a kind, with the domain of a cell.
-    fn counting<'c>(
+    pub(super) fn counting<'c>(
         &'c self,
         kind: KindId,
         cell: &'c super::Cell,
@@ -486,7 +450,7 @@ impl Arranger<'_, '_> {
         cells.min_by_key(|(at, cell)| (cell.cost, *at)).map(|(at, _)| at)
     }
 
-    fn pending(&self, selection: SelectionId, key: KeyId) -> &[i64] {
+    pub(super) fn pending(&self, selection: SelectionId, key: KeyId) -> &[i64] {
         self.counts.get(&(selection, key)).map_or(&[], |counts| counts)
     }
 
@@ -586,8 +550,3 @@ impl Arranger<'_, '_> {
         bits
     }
 }
-
-/// Kinds of more pods than this are looked at for repeating steps.
-const REPEATS_AFTER: u32 = 24;
-/// By how many pods more a domain is crowded, for rules of others; more makes no difference.
-const CROWDED: i64 = 32;
