@@ -21,6 +21,12 @@ pub(crate) struct Packed<'p> {
 
 /// How often an arrangement is made anew because parts of it have no room.
 const MAX_ROUNDS: u32 = 24;
+/// How often pods that are to share a node are made fewer before they are given up.
+const MAX_BUNDLES: u32 = 16;
+/// How often a repair leaves out what has no room before it gives up whole kinds.
+const MAX_REPAIRS: u32 = 8;
+/// How often the first of these are for fewer pods in all cells of a kind, not in the cells that were full.
+const MAX_TOTALS: u32 = 4;
 /// How often one is made anew for kinds that stay out.
 const MAX_CONCESSIONS: u32 = 4;
 
@@ -177,42 +183,89 @@ impl<'p> Chooser<'_, 'p> {
     /// intruded upon; these count from then on where they are to be `settled` too.
     fn settle(&self, mut brief: Brief, pack: Pack, settled: bool) -> (Packed<'p>, Vec<Foreign>) {
         let mut round = 0;
+        let mut quick: Pack = pack;
         loop {
             let arrangement = arrange(self.context, &self.prices, &brief);
             let context = Context { compiled: &arrangement.compiled, ..*self.context };
-            let mut state = pack(&context);
+            let mut state = quick(&context);
             super::seat_guests(&context, &mut state);
             let short = shortfalls(&arrangement, &state);
             let heavy = too_heavy(&arrangement, &state);
             round += 1;
             if short.is_empty() && heavy.is_empty() {
                 let intruded = intrusions(&context, &arrangement, &state);
-                if intruded.is_empty() || !settled || round > 2 * MAX_ROUNDS {
-                    return (Packed { arrangement: Some(arrangement), state }, intruded);
+                if !intruded.is_empty() && settled && round <= 2 * MAX_ROUNDS {
+                    intruded.iter().for_each(|foreign| {
+                        let _former = brief.banned.remove(foreign);
+                    });
+                    brief.opened.extend(intruded);
+                    continue;
                 }
-                intruded.iter().for_each(|foreign| {
-                    let _former = brief.banned.remove(foreign);
-                });
-                brief.opened.extend(intruded);
-                continue;
+                let packed = Packed { arrangement: Some(arrangement), state };
+                let packed = if round > 1 { self.pack_well(brief, packed, pack) } else { packed };
+                return (packed, intruded);
             }
-            if round > 2 * MAX_ROUNDS {
-                brief.given_up.extend(heavy.keys());
-                brief.given_up.extend(short.keys().map(|(kind, _)| kind));
-            }
-            if round > 4 * MAX_ROUNDS {
-                return (Packed { arrangement: Some(arrangement), state }, Vec::new());
+            quick = super::pack_quickly;
+            if round > MAX_ROUNDS {
+                return (self.repair(brief, arrangement, state), Vec::new());
             }
             for (kind, together) in heavy {
-                let fewer = if round > MAX_ROUNDS { 0 } else { together - together.div_ceil(4) };
+                let fewer = if round > MAX_BUNDLES { 0 } else { together - together.div_ceil(4) };
                 let _former = brief.bundles.insert(kind, fewer);
             }
-            for (place, held) in short {
-                // Rather than go on for ever, a cell that is never right is given up.
-                let held = if round > MAX_ROUNDS { 0 } else { held };
-                let _former = brief.ceilings.insert(place, held);
+            for ((kind, cell), short) in short {
+                if short.shared && round <= MAX_TOTALS {
+                    // Its cells draw on the same limits: what one of them doesn't hold, another may.
+                    let total = brief.totals.entry(kind).or_insert(self.count(kind));
+                    *total = total.saturating_sub(short.left);
+                } else {
+                    let _former = brief.ceilings.insert((kind, cell), short.held);
+                }
             }
         }
+    }
+
+    /// Packs thoroughly what a quick packing had room for, where that is better.
+    fn pack_well(&self, brief: Brief, quick: Packed<'p>, pack: Pack) -> Packed<'p> {
+        let arrangement = arrange(self.context, &self.prices, &brief);
+        let context = Context { compiled: &arrangement.compiled, ..*self.context };
+        let mut state = pack(&context);
+        super::seat_guests(&context, &mut state);
+        let well = self.repair(brief, arrangement, state);
+        if well.rank(self.context) < quick.rank(self.context) { well } else { quick }
+    }
+
+    /// Leaves out what has no room and what is legal only beside it, until the rest is legal by itself.
+    fn repair(&self, mut brief: Brief, arrangement: Arrangement<'p>, state: State) -> Packed<'p> {
+        let mut packed = (arrangement, state);
+        for round in 0.. {
+            let (arrangement, state) = &packed;
+            let held = held(arrangement, state);
+            let heavy = too_heavy(arrangement, state);
+            if heavy.is_empty() && held.values().all(|one| one.left == 0) {
+                break;
+            }
+            brief.given_up.extend(heavy.keys());
+            for ((kind, cell), one) in held {
+                let _former = brief.ceilings.insert((kind, cell), one.held);
+                if round > MAX_REPAIRS && one.left > 0 {
+                    let _new = brief.given_up.insert(kind);
+                }
+            }
+            let next = arrange(self.context, &self.prices, &brief);
+            let state = super::repair::transfer(self.context, (&arrangement.compiled, state), &next);
+            packed = (next, state);
+        }
+        let (arrangement, mut state) = packed;
+        let context = Context { compiled: &arrangement.compiled, ..*self.context };
+        super::right_size(&context, &mut state);
+        super::seat_guests(&context, &mut state);
+        Packed { arrangement: Some(arrangement), state }
+    }
+
+    /// How many pods of a kind there are.
+    fn count(&self, kind: KindId) -> u32 {
+        self.context.compiled.classes[ClassId::from_index(kind.index())].count
     }
 
     /// Gives up preferences where pods stay out, and looks after kinds first that found no cell. What was of
@@ -229,6 +282,13 @@ impl<'p> Chooser<'_, 'p> {
                 if best.out().any(|(out, _)| *out == kind) && !brief.early.contains(&kind) {
                     brief.early.push(kind);
                     changed = true;
+                }
+            }
+            if let Some(arrangement) = &best.arrangement {
+                let context = Context { compiled: &arrangement.compiled, ..*self.context };
+                let out = |kind: KindId| left[kind] > 0 && !is_guest(whole, kind);
+                for empty in empty_domains(&context, arrangement, &best.state, out) {
+                    changed |= brief.closed.insert(empty);
                 }
             }
             if !changed {
@@ -361,21 +421,56 @@ fn too_heavy(arrangement: &Arrangement<'_>, state: &State) -> BTreeMap<KindId, u
     heavy.collect()
 }
 
-/// The cells that hold fewer pods of a kind than others count on, with how many they hold.
-fn shortfalls(arrangement: &Arrangement<'_>, state: &State) -> BTreeMap<(KindId, usize), u32> {
-    let mut held: BTreeMap<(KindId, usize), (u32, u32)> = BTreeMap::new();
+/// What a cell lacks that others count on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shortfall {
+    /// How many pods of the kind it holds.
+    held: u32,
+    /// How many have no room.
+    left: u32,
+    /// Whether launches could hold them, had limits or reservations not been used up.
+    shared: bool,
+}
+
+/// The cells that hold fewer pods of a kind than others count on.
+fn shortfalls(
+    arrangement: &Arrangement<'_>,
+    state: &State,
+) -> BTreeMap<(KindId, usize), Shortfall> {
+    let mut short = held(arrangement, state);
+    short.retain(|_, short| short.left > 0);
+    short
+}
+
+/// What the cells hold that others count on.
+fn held(arrangement: &Arrangement<'_>, state: &State) -> BTreeMap<(KindId, usize), Shortfall> {
+    let mut short: BTreeMap<(KindId, usize), Shortfall> = BTreeMap::new();
     for (class, firm) in arrangement.firm.iter() {
         for place in firm {
             let of_class = &arrangement.compiled.classes[class];
             let each = of_class.parts.iter().find(|(kind, _)| *kind == place.0);
             let each = each.map_or(0, |(_, count)| *count);
-            let entry = held.entry(*place).or_insert((0, 0));
-            entry.0 += each * (of_class.count - state.left[class]);
-            entry.1 += each * state.left[class];
+            let entry = short.entry(*place).or_default();
+            entry.held += each * (of_class.count - state.left[class]);
+            entry.left += each * state.left[class];
+            entry.shared |= !arrangement.compiled.takers[class].is_empty();
         }
     }
-    held.into_iter()
-        .filter(|(_, (_, left))| *left > 0)
-        .map(|(place, (placed, _))| (place, placed))
-        .collect()
+    short
+}
+
+/// Domains that a kind's spread counts as empty although nodes could stand there, where pods of the kind
+/// stay out and no node stands: without them its lowest count may be higher.
+fn empty_domains(
+    context: &Context<'_, '_>,
+    arrangement: &Arrangement<'_>,
+    state: &State,
+    out: impl Fn(KindId) -> bool,
+) -> Vec<Foreign> {
+    let chosen = super::specify::chosen(context, state).into_iter().flatten();
+    let sites: Vec<usize> = chosen.map(|offer| arrangement.compiled.site_of_offer(offer)).collect();
+    let empty = arrangement.launchable.iter().filter(|((kind, _, _), offers)| {
+        out(*kind) && !sites.iter().any(|site| offers.contains(*site))
+    });
+    empty.map(|(foreign, _)| *foreign).collect()
 }

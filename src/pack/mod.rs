@@ -24,6 +24,7 @@ mod honour;
 mod improve;
 mod lane;
 mod reasons;
+mod repair;
 mod right_size;
 mod running;
 mod search;

@@ -249,7 +249,10 @@ pub(super) fn most_on_any(
         let here = if site < compiled.offers.len() {
             let id = OfferId::from_index(site);
             let shape = &compiled.shapes[compiled.offers[id].shape];
-            if class.ports.blocks.overlaps(&shape.ports) || !compiled.is_sold(id) {
+            if class.ports.blocks.overlaps(&shape.ports)
+                || !compiled.is_sold(id)
+                || !compiled.is_within_limits(id)
+            {
                 0
             } else {
                 fits(&shape.allocatable, &class.request, enough.min(class.per_node))

@@ -34,9 +34,16 @@ impl<'p> Arranger<'_, 'p> {
             .map(|(kind, progress)| (kind, progress.cells.len()))
             .collect();
         let ruled = self.kinds.iter().filter(|(_, progress)| progress.ruled);
-        let foreign = ruled.flat_map(|(kind, _)| self.foreign(kind)).collect();
+        let (mut foreign, mut launchable) = (Vec::new(), Vec::new());
+        for (kind, _) in ruled {
+            for (domain, offers, open) in self.counted_domains(kind) {
+                let list = if open { &mut launchable } else { &mut foreign };
+                list.push((domain, offers));
+            }
+        }
         Arrangement {
             foreign,
+            launchable,
             compiled: self.compiled.with_classes(classes, rows.rows, caps),
             out: self.out,
             choices,

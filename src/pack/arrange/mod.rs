@@ -113,6 +113,8 @@ pub(crate) struct Arrangement<'p> {
     pub(crate) choices: BTreeMap<KindId, usize>,
     /// Domains that kinds can't use, with the offers that would make them count for their spreads.
     pub(crate) foreign: Vec<(Foreign, Bits)>,
+    /// Domains that count for kinds' spreads since a launch could open them, with those offers.
+    pub(crate) launchable: Vec<(Foreign, Bits)>,
     /// For each class, the kinds in it of which others count on these very pods in a cell.
     pub(crate) firm: IdVec<ClassId, Vec<(KindId, usize)>>,
 }

@@ -352,8 +352,9 @@ impl Arranger<'_, '_> {
         launches.collect()
     }
 
-    /// The domains that are closed to a kind's spreads, with the offers that would open them.
-    pub(super) fn foreign(&self, kind: KindId) -> Vec<(super::Foreign, Bits)> {
+    /// The domains of a kind's spreads in which no node runs, with the offers that count there, and whether
+    /// they are taken for domains before anything is launched.
+    pub(super) fn counted_domains(&self, kind: KindId) -> Vec<(super::Foreign, Bits, bool)> {
         let mut found = Vec::new();
         let spreads = self.topology.rules[kind].spreads.iter();
         for spread in spreads.filter(|spread| spread.hard) {
@@ -366,11 +367,15 @@ impl Arranger<'_, '_> {
             };
             let domains = self.topology.keys[key].domains.iter();
             for ((number, domain), open) in (0_u32..).zip(domains).zip(&level.open) {
-                let mut offers = self.compiled.usable.clone();
-                offers.and(&spread.counted);
-                offers.and(domain);
-                if !open && !offers.is_empty() {
-                    found.push(((kind, key, number), offers));
+                let mut sites = (*spread.counted).clone();
+                sites.and(domain);
+                let mut nodes = self.compiled.nodes.ids();
+                if *open && nodes.any(|node| sites.contains(self.compiled.site_of_node(node))) {
+                    continue;
+                }
+                sites.and(&self.compiled.usable);
+                if !sites.is_empty() {
+                    found.push(((kind, key, number), sites, *open));
                 }
             }
         }
