@@ -520,9 +520,9 @@ impl<'p> Base<'p> {
     pub(crate) fn is_within_limits(&self, offer: OfferId) -> bool {
         let offer = &self.offers[offer];
         let limits = self.pools[offer.pool].limits.iter().zip(&self.shapes[offer.shape].charge);
-        limits.into_iter().all(|(limit, charge)| {
-            limit.used.saturating_add(i128::from(*charge)) <= limit.limit
-        })
+        limits
+            .into_iter()
+            .all(|(limit, charge)| limit.used.saturating_add(i128::from(*charge)) <= limit.limit)
     }
 
     /// The site of an offer, as a bit of the rows.

@@ -5,7 +5,7 @@
 //! others count on is placed. Preferences are given up, kind by kind, only where pods stay out; a kind
 //! that found no cell is arranged again before the others.
 
-use super::arrange::{Arrangement, Brief, Foreign, Prices, arrange, is_needed};
+use super::arrange::{Arrangement, Feedback, Foreign, Prices, Restrictions, arrange, is_needed};
 use super::state::{Context, State};
 use crate::compile::{ClassId, Compiled, Id, IdVec, KindId};
 use crate::explain::Cause;
@@ -145,11 +145,11 @@ fn choose_one<'p>(context: &Context<'_, 'p>, pack: Pack) -> Packed<'p> {
         return Packed { arrangement: None, state };
     }
     let chooser = Chooser { context, prices: Prices::of(context.compiled) };
-    let brief = Brief::new(context.compiled, context.wishful);
-    let best = chooser.solve(&brief, pack);
-    let (brief, best) = chooser.concede(brief, best, pack);
-    let (brief, best) = chooser.weigh(brief, best, pack);
-    chooser.try_others(brief, best, pack)
+    let restrictions = Restrictions::new(context.compiled, context.wishful);
+    let best = chooser.solve(&restrictions, pack);
+    let (restrictions, best) = chooser.concede(restrictions, best, pack);
+    let (restrictions, best) = chooser.weigh(restrictions, best, pack);
+    chooser.try_others(restrictions, best, pack)
 }
 
 /// A way to pack classes.
@@ -165,27 +165,32 @@ impl<'p> Chooser<'_, 'p> {
     ///
     /// Where launches of others would count for a spread whose pods can't go there themselves, there are
     /// two ways: the others keep out, or the spread makes do with fewer pods. The better one is kept.
-    fn solve(&self, brief: &Brief, pack: Pack) -> Packed<'p> {
-        let (packed, intruded) = self.settle(brief.clone(), pack, false);
+    fn solve(&self, restrictions: &Restrictions, pack: Pack) -> Packed<'p> {
+        let (packed, intruded) = self.settle(restrictions.clone(), pack, false);
         if intruded.is_empty() {
             return packed;
         }
-        let mut aside = brief.clone();
-        aside.banned.extend(intruded.iter().copied());
+        let mut aside = restrictions.clone();
+        learn(&mut aside, intruded.iter().copied().map(Feedback::DomainBarred));
         let (aside, _) = self.settle(aside, pack, true);
-        let mut fewer = brief.clone();
-        fewer.opened.extend(intruded);
+        let mut fewer = restrictions.clone();
+        learn(&mut fewer, intruded.into_iter().map(Feedback::DomainOpened));
         let (fewer, _) = self.settle(fewer, pack, true);
         if aside.rank(self.context) < fewer.rank(self.context) { aside } else { fewer }
     }
 
     /// Arranges and packs until every part that others count on is placed, and says which domains are
     /// intruded upon; these count from then on where they are to be `settled` too.
-    fn settle(&self, mut brief: Brief, pack: Pack, settled: bool) -> (Packed<'p>, Vec<Foreign>) {
+    fn settle(
+        &self,
+        mut restrictions: Restrictions,
+        pack: Pack,
+        settled: bool,
+    ) -> (Packed<'p>, Vec<Foreign>) {
         let mut round = 0;
         let mut quick: Pack = pack;
         loop {
-            let arrangement = arrange(self.context, &self.prices, &brief);
+            let arrangement = arrange(self.context, &self.prices, &restrictions);
             let context = Context { compiled: &arrangement.compiled, ..*self.context };
             let mut state = quick(&context);
             super::seat_guests(&context, &mut state);
@@ -195,48 +200,53 @@ impl<'p> Chooser<'_, 'p> {
             if short.is_empty() && heavy.is_empty() {
                 let intruded = intrusions(&context, &arrangement, &state);
                 if !intruded.is_empty() && settled && round <= 2 * MAX_ROUNDS {
-                    intruded.iter().for_each(|foreign| {
-                        let _former = brief.banned.remove(foreign);
-                    });
-                    brief.opened.extend(intruded);
+                    learn(&mut restrictions, intruded.into_iter().map(Feedback::DomainOpened));
                     continue;
                 }
                 let packed = Packed { arrangement: Some(arrangement), state };
-                let packed = if round > 1 { self.pack_well(brief, packed, pack) } else { packed };
+                let packed =
+                    if round > 1 { self.pack_well(restrictions, packed, pack) } else { packed };
                 return (packed, intruded);
             }
             quick = super::pack_quickly;
             if round > MAX_ROUNDS {
-                return (self.repair(brief, arrangement, state), Vec::new());
+                return (self.repair(restrictions, arrangement, state), Vec::new());
             }
-            for (kind, together) in heavy {
-                let fewer = if round > MAX_BUNDLES { 0 } else { together - together.div_ceil(4) };
-                let _former = brief.bundles.insert(kind, fewer);
-            }
+            let lighter = heavy.into_iter().map(|(kind, together)| Feedback::BundleTooHeavy {
+                kind,
+                most: if round > MAX_BUNDLES { 0 } else { together - together.div_ceil(4) },
+            });
+            learn(&mut restrictions, lighter);
             for ((kind, cell), short) in short {
-                if short.shared && round <= MAX_TOTALS {
-                    // Its cells draw on the same limits: what one of them doesn't hold, another may.
-                    let total = brief.totals.entry(kind).or_insert(self.count(kind));
-                    *total = total.saturating_sub(short.left);
+                let feedback = if short.shared && round <= MAX_TOTALS {
+                    // Its cells draw on the same limits: what one doesn't hold, another may.
+                    let total = restrictions.total(kind, self.count(kind));
+                    Feedback::KindFull { kind, held: total.saturating_sub(short.left) }
                 } else {
-                    let _former = brief.ceilings.insert((kind, cell), short.held);
-                }
+                    Feedback::CellFull { kind, cell, held: short.held }
+                };
+                learn(&mut restrictions, [feedback]);
             }
         }
     }
 
     /// Packs thoroughly what a quick packing had room for, where that is better.
-    fn pack_well(&self, brief: Brief, quick: Packed<'p>, pack: Pack) -> Packed<'p> {
-        let arrangement = arrange(self.context, &self.prices, &brief);
+    fn pack_well(&self, restrictions: Restrictions, quick: Packed<'p>, pack: Pack) -> Packed<'p> {
+        let arrangement = arrange(self.context, &self.prices, &restrictions);
         let context = Context { compiled: &arrangement.compiled, ..*self.context };
         let mut state = pack(&context);
         super::seat_guests(&context, &mut state);
-        let well = self.repair(brief, arrangement, state);
+        let well = self.repair(restrictions, arrangement, state);
         if well.rank(self.context) < quick.rank(self.context) { well } else { quick }
     }
 
     /// Leaves out what has no room and what is legal only beside it, until the rest is legal by itself.
-    fn repair(&self, mut brief: Brief, arrangement: Arrangement<'p>, state: State) -> Packed<'p> {
+    fn repair(
+        &self,
+        mut restrictions: Restrictions,
+        arrangement: Arrangement<'p>,
+        state: State,
+    ) -> Packed<'p> {
         let mut packed = (arrangement, state);
         for round in 0.. {
             let (arrangement, state) = &packed;
@@ -245,15 +255,16 @@ impl<'p> Chooser<'_, 'p> {
             if heavy.is_empty() && held.values().all(|one| one.left == 0) {
                 break;
             }
-            brief.given_up.extend(heavy.keys());
+            learn(&mut restrictions, heavy.into_keys().map(Feedback::NoRoom));
             for ((kind, cell), one) in held {
-                let _former = brief.ceilings.insert((kind, cell), one.held);
+                learn(&mut restrictions, [Feedback::CellFull { kind, cell, held: one.held }]);
                 if round > MAX_REPAIRS && one.left > 0 {
-                    let _new = brief.given_up.insert(kind);
+                    learn(&mut restrictions, [Feedback::NoRoom(kind)]);
                 }
             }
-            let next = arrange(self.context, &self.prices, &brief);
-            let state = super::repair::transfer(self.context, (&arrangement.compiled, state), &next);
+            let next = arrange(self.context, &self.prices, &restrictions);
+            let state =
+                super::repair::transfer(self.context, (&arrangement.compiled, state), &next);
             packed = (next, state);
         }
         let (arrangement, mut state) = packed;
@@ -270,33 +281,38 @@ impl<'p> Chooser<'_, 'p> {
 
     /// Gives up preferences where pods stay out, and looks after kinds first that found no cell. What was of
     /// no use is taken back.
-    fn concede(&self, mut brief: Brief, mut best: Packed<'p>, pack: Pack) -> (Brief, Packed<'p>) {
+    fn concede(
+        &self,
+        mut restrictions: Restrictions,
+        mut best: Packed<'p>,
+        pack: Pack,
+    ) -> (Restrictions, Packed<'p>) {
         let whole = self.context.compiled;
-        let mut kept = brief.clone();
+        let mut kept = restrictions.clone();
         for _ in 0..MAX_CONCESSIONS {
             let left = best.left(whole);
-            let mut changed = false;
-            let out = left.iter().filter(|(kind, left)| **left > 0 && !is_guest(whole, *kind));
-            for (kind, _) in out {
-                changed |= std::mem::replace(&mut brief.wishful[kind], false);
-                if best.out().any(|(out, _)| *out == kind) && !brief.early.contains(&kind) {
-                    brief.early.push(kind);
-                    changed = true;
+            let out = |kind: KindId| left[kind] > 0 && !is_guest(whole, kind);
+            let mut answers: Vec<Feedback> = Vec::new();
+            for kind in left.ids().filter(|kind| out(*kind)) {
+                if stake(whole, kind) > 0 {
+                    answers.push(Feedback::PreferencesInTheWay(kind));
+                }
+                if best.out().any(|(of, (_, cause))| *of == kind && cause.is_some()) {
+                    answers.push(Feedback::NoCell(kind));
                 }
             }
             if let Some(arrangement) = &best.arrangement {
                 let context = Context { compiled: &arrangement.compiled, ..*self.context };
-                let out = |kind: KindId| left[kind] > 0 && !is_guest(whole, kind);
-                for empty in empty_domains(&context, arrangement, &best.state, out) {
-                    changed |= brief.closed.insert(empty);
-                }
+                let empty = empty_domains(&context, arrangement, &best.state, out);
+                answers.extend(empty.into_iter().map(Feedback::DomainEmpty));
             }
+            let changed = learn(&mut restrictions, answers);
             if !changed {
                 break;
             }
-            let other = self.solve(&brief, pack);
+            let other = self.solve(&restrictions, pack);
             if other.rank(self.context) < best.rank(self.context) {
-                (kept, best) = (brief.clone(), other);
+                (kept, best) = (restrictions.clone(), other);
             }
         }
         (kept, best)
@@ -304,9 +320,14 @@ impl<'p> Chooser<'_, 'p> {
 
     /// Where preferences have a price: gives up those that cost more than they are worth, all of them or
     /// kind by kind, those with most at stake first.
-    fn weigh(&self, mut brief: Brief, mut best: Packed<'p>, pack: Pack) -> (Brief, Packed<'p>) {
+    fn weigh(
+        &self,
+        mut restrictions: Restrictions,
+        mut best: Packed<'p>,
+        pack: Pack,
+    ) -> (Restrictions, Packed<'p>) {
         if self.context.wish_price.is_none() {
-            return (brief, best);
+            return (restrictions, best);
         }
         let whole = self.context.compiled;
         let mut kinds: Vec<(Reverse<u64>, KindId)> = whole
@@ -319,19 +340,24 @@ impl<'p> Chooser<'_, 'p> {
         let size = whole.columns.len().saturating_mul(whole.classes.len());
         let tries = TRIES.checked_div(size).unwrap_or(0).min(MAX_TRIES);
         for (_, kind) in kinds.into_iter().take(tries) {
-            let mut flipped = brief.clone();
+            let mut flipped = restrictions.clone();
             flipped.wishful[kind] = !flipped.wishful[kind];
             let other = self.solve(&flipped, pack);
             if other.rank(self.context) < best.rank(self.context) {
-                (brief, best) = (flipped, other);
+                (restrictions, best) = (flipped, other);
             }
         }
-        (brief, best)
+        (restrictions, best)
     }
 
     /// Tries other cells for the kinds that have a choice, one at a time, where the problem is small: by
     /// quick packings, and at the end by a thorough one of the best.
-    fn try_others(&self, mut brief: Brief, best: Packed<'p>, pack: Pack) -> Packed<'p> {
+    fn try_others(
+        &self,
+        mut restrictions: Restrictions,
+        best: Packed<'p>,
+        pack: Pack,
+    ) -> Packed<'p> {
         let Some(arrangement) = &best.arrangement else { return best };
         let size = arrangement.compiled.columns.len() * arrangement.compiled.classes.len();
         let mut tries = TRIES.checked_div(size).unwrap_or(0).min(MAX_TRIES);
@@ -341,7 +367,7 @@ impl<'p> Chooser<'_, 'p> {
         if choices.is_empty() || tries < choices.len() {
             return best;
         }
-        let mut least = self.solve(&brief, super::pack_quickly).rank(self.context);
+        let mut least = self.solve(&restrictions, super::pack_quickly).rank(self.context);
         let mut changed = false;
         let mut again = true;
         // What one kind does may make another choice the better one for a kind before it.
@@ -352,15 +378,15 @@ impl<'p> Chooser<'_, 'p> {
                         break;
                     }
                     tries -= 1;
-                    let former = brief.hints.insert(*kind, cell);
-                    let rank = self.solve(&brief, super::pack_quickly).rank(self.context);
+                    let former = restrictions.hints.insert(*kind, cell);
+                    let rank = self.solve(&restrictions, super::pack_quickly).rank(self.context);
                     if rank < least {
                         least = rank;
                         (changed, again) = (true, true);
                     } else if let Some(former) = former {
-                        let _hint = brief.hints.insert(*kind, former);
+                        let _hint = restrictions.hints.insert(*kind, former);
                     } else {
-                        let _none = brief.hints.remove(kind);
+                        let _none = restrictions.hints.remove(kind);
                     }
                 }
             }
@@ -368,9 +394,14 @@ impl<'p> Chooser<'_, 'p> {
         if !changed {
             return best;
         }
-        let other = self.solve(&brief, pack);
+        let other = self.solve(&restrictions, pack);
         if other.rank(self.context) < best.rank(self.context) { other } else { best }
     }
+}
+
+/// Takes answers into account; whether any says something new.
+fn learn(restrictions: &mut Restrictions, answers: impl IntoIterator<Item = Feedback>) -> bool {
+    answers.into_iter().fold(false, |new, feedback| restrictions.learn(feedback) | new)
 }
 
 /// What the preferences of a kind weigh together.

@@ -116,7 +116,7 @@ impl Arranger<'_, '_> {
     pub(super) fn settle(&mut self, kind: KindId) {
         let keys: BTreeSet<KeyId> = self.foes[kind].iter().map(|(key, _)| *key).collect();
         let progress = &self.kinds[kind];
-        let hint = self.brief.hints.get(&kind).copied();
+        let hint = self.restrictions.hints.get(&kind).copied();
         let open = progress.cells.iter().enumerate().filter(|(at, _)| progress.allowed[*at]);
         let best = open.min_by_key(|(at, cell)| {
             (
@@ -264,7 +264,7 @@ impl Arranger<'_, '_> {
     /// a cell, then the cheapest.
     fn best_for_all(&self, kind: KindId, keys: &[KeyId], among: &[bool]) -> Option<usize> {
         let progress = &self.kinds[kind];
-        let hint = self.brief.hints.get(&kind).copied();
+        let hint = self.restrictions.hints.get(&kind).copied();
         let fellows: Vec<KindId> = self
             .ties
             .iter()

@@ -54,6 +54,7 @@ impl<'p> Arrangement<'p> {
             out,
             choices: BTreeMap::new(),
             foreign: Vec::new(),
+            launchable: Vec::new(),
         }
     }
 }

@@ -166,7 +166,7 @@ impl Arranger<'_, '_> {
                 times = times.min(fit);
             }
             for (cell, (from, to)) in from.iter().zip(to).enumerate().filter(|(_, (a, b))| a < b) {
-                if let Some(ceiling) = self.brief.ceilings.get(&(*kind, cell)) {
+                if let Some(ceiling) = self.restrictions.ceilings.get(&(*kind, cell)) {
                     let room = ceiling.saturating_sub(self.kinds[*kind].counted[cell]);
                     times = times.min(room / (to - from));
                 }

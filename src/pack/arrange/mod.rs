@@ -33,6 +33,7 @@
 mod affinity;
 mod cause;
 mod cell;
+mod feedback;
 mod finish;
 #[allow(dead_code, unused_imports, reason = "what decides domains in other ways is to come")]
 mod from_parts;
@@ -49,59 +50,14 @@ use crate::compile::{
 use crate::explain::Cause;
 pub(crate) use cell::Prices;
 use cell::{Cell, Cuts, Priced};
+pub(crate) use feedback::{Feedback, Foreign, Restrictions};
 #[allow(unused_imports, reason = "as above")]
 pub(crate) use from_parts::{Held, Part};
 use spread::{Reaches, Rules, Tally};
 use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
-
-/// What an arrangement is asked for.
-#[derive(Clone, Debug)]
-pub(crate) struct Brief {
-    /// For each kind, whether its preferences take part.
-    pub(crate) wishful: IdVec<KindId, bool>,
-    /// Kinds that are to try one of their cells before the others.
-    pub(crate) hints: BTreeMap<KindId, usize>,
-    /// Kinds that are to be arranged before the others of their level.
-    pub(crate) early: Vec<KindId>,
-    /// How many pods of a kind one of its cells was found to hold at most.
-    pub(crate) ceilings: BTreeMap<(KindId, usize), u32>,
-    /// How many pods of a kind were found to have room in all of its cells together.
-    pub(crate) totals: BTreeMap<KindId, u32>,
-    /// Domains that a kind could use and that are given up, since no node was found to stand there.
-    pub(crate) closed: BTreeSet<Foreign>,
-    /// Kinds for which no arrangement was found that can be packed: they stay out.
-    pub(crate) given_up: BTreeSet<KindId>,
-    /// Domains that a kind can't use and others are to keep out of, since a node there would count for
-    /// its spread.
-    pub(crate) banned: BTreeSet<Foreign>,
-    /// Such domains that others need, so that they count.
-    pub(crate) opened: BTreeSet<Foreign>,
-    /// How many pods of a kind are to share one node at most, where more were found to have no room.
-    pub(crate) bundles: BTreeMap<KindId, u32>,
-}
-
-impl Brief {
-    pub(crate) fn new(compiled: &Compiled<'_>, wishful: bool) -> Self {
-        Self {
-            wishful: compiled.kinds.iter().map(|_| wishful).collect(),
-            hints: BTreeMap::new(),
-            early: Vec::new(),
-            ceilings: BTreeMap::new(),
-            totals: BTreeMap::new(),
-            closed: BTreeSet::new(),
-            given_up: BTreeSet::new(),
-            banned: BTreeSet::new(),
-            opened: BTreeSet::new(),
-            bundles: BTreeMap::new(),
-        }
-    }
-}
-
-/// A kind with a spread over a key, and one of the domains that it can't use itself.
-pub(crate) type Foreign = (KindId, KeyId, u32);
 
 /// Kinds divided into classes.
 #[derive(Debug)]
@@ -163,7 +119,7 @@ struct Arranger<'a, 'p> {
     context: &'a Context<'a, 'p>,
     compiled: &'a Compiled<'p>,
     topology: &'a Topology,
-    brief: &'a Brief,
+    restrictions: &'a Restrictions,
     prices: &'a Prices,
     kinds: IdVec<KindId, Progress>,
     /// Pending pods in known domains, by what counts them.
@@ -209,14 +165,14 @@ pub(crate) fn is_needed(context: &Context<'_, '_>) -> bool {
 pub(crate) fn arrange<'p>(
     context: &Context<'_, 'p>,
     prices: &Prices,
-    brief: &Brief,
+    restrictions: &Restrictions,
 ) -> Arrangement<'p> {
     let compiled = context.compiled;
     let mut arranger = Arranger {
         context,
         compiled,
         topology: &compiled.topology,
-        brief,
+        restrictions,
         prices,
         kinds: compiled.kinds.iter().map(|_| Progress::default()).collect(),
         counts: BTreeMap::new(),
@@ -266,7 +222,7 @@ impl<'p> Arranger<'_, 'p> {
     /// reserved for them where that counts.
     fn ban(&mut self) {
         let mut banned: BTreeMap<KindId, Bits> = BTreeMap::new();
-        for (kind, key, domain) in &self.brief.banned {
+        for (kind, key, domain) in &self.restrictions.banned {
             let sites = banned.entry(*kind).or_insert_with(|| self.compiled.usable.emptied());
             for spread in &self.topology.rules[*kind].spreads {
                 if spread.hard && spread.over == Over::Key(*key) {
@@ -318,7 +274,7 @@ impl<'p> Arranger<'_, 'p> {
     }
 
     fn is_wishful(&self, kind: KindId) -> bool {
-        self.brief.wishful[kind]
+        self.restrictions.wishful[kind]
     }
 
     /// Works out the cells of every kind that needs any, and what is to be counted.
@@ -336,7 +292,7 @@ impl<'p> Arranger<'_, 'p> {
             let rules = if ruled { self.rules_of(*kind) } else { Rules::default() };
             let cells = if keys.is_empty() { Vec::new() } else { self.cells(*kind, &keys) };
             let count = self.class(*kind).count;
-            let loose = self.brief.totals.get(kind).map_or(count, |total| count.min(*total));
+            let loose = self.restrictions.total(*kind, count);
             self.kinds[*kind] = Progress {
                 allowed: self.allowed(*kind, &rules, &cells),
                 pinned: vec![0; cells.len()],
@@ -357,11 +313,11 @@ impl<'p> Arranger<'_, 'p> {
 
     /// Which cells a kind may use: not those in domains that are given up.
     fn allowed(&self, kind: KindId, rules: &Rules, cells: &[Cell]) -> Vec<bool> {
-        if self.brief.closed.is_empty() {
+        if self.restrictions.closed.is_empty() {
             return vec![true; cells.len()];
         }
         let is_closed = |key: KeyId, domain: u32| {
-            self.brief.closed.contains(&(kind, key, domain))
+            self.restrictions.closed.contains(&(kind, key, domain))
                 && rules.levels.iter().any(|level| level.is_closed(key, domain))
         };
         let open = |cell: &Cell| !cell.domains.iter().any(|(key, domain)| is_closed(*key, *domain));
@@ -430,7 +386,7 @@ impl<'p> Arranger<'_, 'p> {
             (
                 self.class(*kind).guest,
                 levels[*kind],
-                !self.brief.early.contains(kind),
+                !self.restrictions.early.contains(kind),
                 // Of those that need each other, the ones that can be first.
                 !self.needs_itself(*kind),
                 Reverse(self.class(*kind).priority),
@@ -468,7 +424,7 @@ impl<'p> Arranger<'_, 'p> {
             return false;
         }
         let near = self.topology.rules[kind].near.clone();
-        if self.brief.given_up.contains(&kind) {
+        if self.restrictions.given_up.contains(&kind) {
             let count = self.kinds[kind].loose;
             self.leave_out(kind, count, None);
             return false;
@@ -490,7 +446,8 @@ impl<'p> Arranger<'_, 'p> {
             self.settle(kind);
         } else if self.kinds[kind].allowed.iter().filter(|allowed| **allowed).count() == 1 {
             let cell = self.kinds[kind].allowed.iter().position(|allowed| *allowed).unwrap_or(0);
-            let ceiling = self.brief.ceilings.get(&(kind, cell)).copied().unwrap_or(u32::MAX);
+            let ceiling =
+                self.restrictions.ceilings.get(&(kind, cell)).copied().unwrap_or(u32::MAX);
             let count = self.kinds[kind].loose;
             self.pin(kind, cell, count.min(ceiling));
             if count > ceiling {
@@ -528,7 +485,7 @@ impl<'p> Arranger<'_, 'p> {
 
     /// Whether a cell may have more pods of a kind, as far as earlier packings showed.
     fn is_below_ceiling(&self, kind: KindId, cell: usize) -> bool {
-        let ceiling = self.brief.ceilings.get(&(kind, cell));
+        let ceiling = self.restrictions.ceilings.get(&(kind, cell));
         ceiling.is_none_or(|ceiling| self.kinds[kind].counted[cell] < *ceiling)
     }
 

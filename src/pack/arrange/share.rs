@@ -305,7 +305,7 @@ impl Arranger<'_, '_> {
                 && self.topology.selects(spread.selection, kind)
         });
         let skew = hosts.map(|spread| u32::try_from(spread.max_skew).unwrap_or(u32::MAX)).min();
-        let bundle = self.brief.bundles.get(&kind).copied().unwrap_or(u32::MAX);
+        let bundle = self.restrictions.bundles.get(&kind).copied().unwrap_or(u32::MAX);
         skew.unwrap_or(u32::MAX).min(self.class(kind).per_node).min(bundle)
     }
 
@@ -348,7 +348,7 @@ impl Arranger<'_, '_> {
         });
         let best = held.min_by_key(|(held, cell, _)| {
             let cell = cell.map(|at| {
-                let hinted = self.brief.hints.get(&kind) == Some(&at);
+                let hinted = self.restrictions.hints.get(&kind) == Some(&at);
                 (!hinted, self.kinds[kind].cells[at].cost, at)
             });
             (std::cmp::Reverse(*held), cell)

@@ -274,8 +274,9 @@ impl Arranger<'_, '_> {
             .map(|(number, domain)| {
                 let is = |of: &BTreeSet<super::Foreign>| of.contains(&(kind, key, number));
                 domain.stands
-                    || is(&self.brief.opened)
-                    || !is(&self.brief.closed) && self.launches_any(&launches, &domain.offers)
+                    || is(&self.restrictions.opened)
+                    || !is(&self.restrictions.closed)
+                        && self.launches_any(&launches, &domain.offers)
             })
             .collect();
         for fellow in &self.topology.selections[selection].kinds {
@@ -284,7 +285,7 @@ impl Arranger<'_, '_> {
             }
             launches = self.launches(*fellow);
             for ((number, domain), open) in (0_u32..).zip(&*reach).zip(&mut open) {
-                *open |= !self.brief.closed.contains(&(kind, key, number))
+                *open |= !self.restrictions.closed.contains(&(kind, key, number))
                     && self.launches_any(&launches, &domain.offers);
             }
         }
@@ -468,7 +469,7 @@ impl Arranger<'_, '_> {
         company: Company<'_>,
     ) -> Option<usize> {
         let progress = &self.kinds[kind];
-        let hint = self.brief.hints.get(&kind).copied();
+        let hint = self.restrictions.hints.get(&kind).copied();
         let levels = rules.levels.iter().map(|level| (level, self.tally(level)));
         let levels: Vec<(&Level, &Tally, i64)> =
             levels.map(|(level, tally)| (level, tally, level.lowest(tally))).collect();
