@@ -40,6 +40,8 @@ mod from_parts;
 mod joint;
 mod share;
 mod spread;
+#[cfg(test)]
+mod tests;
 mod union;
 
 use super::state::Context;
