@@ -12,7 +12,7 @@ use super::fill::Style;
 use super::flexible::meets_minimums;
 use super::greedy::{self, Tier};
 use super::state::{Context, Group, Place, State};
-use super::{of_weight, running};
+use super::{of_weight, running, static_pool};
 use crate::compile::{Bits, ClassId, Compiled, IdVec, NodeId, PoolId, fits};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -41,6 +41,8 @@ pub(crate) fn pack(context: &Context<'_, '_>) -> State {
     let queue = queue(compiled);
     let nodes = compiled.nodes.ids().map(|node| open_node(context, node)).collect();
     let mut state = Packer::new(context, State::new(compiled), Vec::new(), nodes).run(&queue);
+    static_pool::launch(context, &mut state, Style::Largest, &|_| true);
+    static_pool::launch_rest(context, &mut state);
     let mut weights: Vec<i32> = compiled.pools.values().map(|pool| pool.weight).collect();
     weights.sort_unstable_by_key(|weight| Reverse(*weight));
     weights.dedup();

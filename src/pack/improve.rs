@@ -12,7 +12,7 @@
 use super::fill::Style;
 use super::greedy::MANY;
 use super::state::{Context, Place, State};
-use super::{buy_all, top_up};
+use super::{buy_all, static_pool, top_up};
 use crate::bound::Worth;
 use crate::compile::ClassId;
 use crate::parallel;
@@ -92,6 +92,7 @@ fn without(
         let _apart = other.take_out(context.compiled, *group);
     }
     let everyone = |_: ClassId| true;
+    static_pool::launch_rest(context, &mut other);
     top_up::top_up(context, &mut other, style, &everyone);
     buy_all(context, &mut other, style, &everyone);
     // What is freed in a limited pool may have to be filled before a pool of a lower weight is.
@@ -108,8 +109,10 @@ fn by_efficiency(context: &Context<'_, '_>, state: &State, worth: &Worth) -> Vec
     let mut launches: Vec<(u128, usize)> = Vec::new();
     for (at, group) in state.groups.iter().enumerate() {
         if let Place::Launch(column) = group.place {
-            // What a static pool launches stays.
-            if context.compiled.pools[context.compiled.columns[column].pool].fixed.is_some() {
+            // What a static pool launches stays, or becomes the cheapest that it could launch.
+            let compiled = context.compiled;
+            let is_fixed = compiled.pools[compiled.columns[column].pool].fixed.is_some();
+            if is_fixed && !static_pool::has_cheaper(compiled, column) {
                 continue;
             }
             let held: i128 = group

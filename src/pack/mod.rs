@@ -1,6 +1,7 @@
 //! The greedy packer: classes onto groups of identical nodes.
 //!
-//! Running nodes are filled first, since what fits there costs nothing. Then the node pools are used
+//! Running nodes are filled first, since what fits there costs nothing, and then the nodes that static
+//! pools launch in any case ([`static_pool`]). Then the node pools are used
 //! weight by weight: a pool of a lower weight is touched only for pods that no pool of a higher one
 //! can take within its limits. Within a weight the packer buys the best bargain first
 //! ([`greedy`]), then moves every launch to the cheapest column that holds it ([`mod@right_size`]). A few
@@ -30,6 +31,7 @@ mod running;
 mod search;
 mod specify;
 mod state;
+mod static_pool;
 mod top_up;
 
 #[allow(unused_imports, reason = "what decides domains in other ways is to come")]
@@ -175,8 +177,25 @@ fn of_weight(compiled: &Compiled<'_>, weight: i32) -> Vec<usize> {
     (0..compiled.columns.len()).filter(|at| compiled.columns[*at].weight == weight).collect()
 }
 
-/// Packs in one style, the classes of each rank together, the lowest rank first.
+/// Packs in one style, the classes of each rank together, the lowest rank first; where pools are static,
+/// with the nodes that suit what is packed, and with the cheapest ones, whichever comes out better.
 fn pack_once(
+    context: &Context<'_, '_>,
+    state: State,
+    style: Style,
+    rank: &dyn Fn(ClassId) -> i64,
+) -> State {
+    if !static_pool::lacks_nodes(context.compiled, &state) {
+        return pack_from(context, state, style, rank);
+    }
+    let mut cheap = state.clone();
+    static_pool::launch_rest(context, &mut cheap);
+    let starts = [state, cheap].into_iter();
+    best(context, starts.map(|start| pack_from(context, start, style, rank)).collect())
+}
+
+/// Packs in one style what a packing leaves.
+fn pack_from(
     context: &Context<'_, '_>,
     mut state: State,
     style: Style,
@@ -184,14 +203,22 @@ fn pack_once(
 ) -> State {
     let compiled = context.compiled;
     let ranks: BTreeSet<i64> = compiled.classes.ids().map(rank).collect();
+    let Some(last) = ranks.last().copied() else {
+        static_pool::launch_rest(context, &mut state);
+        return state;
+    };
     for step in ranks {
         let wanted = |class: ClassId| rank(class) == step;
         // Those that nothing can be bought for have no other place.
-        let homeless = |class: ClassId| wanted(class) && compiled.takers[class].is_empty();
+        let homeless = |class: ClassId| wanted(class) && static_pool::is_homeless(compiled, class);
         top_up::top_up(context, &mut state, style, &homeless);
         running::fill(context, &mut state, style, &homeless);
         top_up::top_up(context, &mut state, style, &wanted);
         running::fill(context, &mut state, style, &wanted);
+        static_pool::launch(context, &mut state, style, &wanted);
+        if step == last {
+            static_pool::launch_rest(context, &mut state);
+        }
         buy_all(context, &mut state, style, &wanted);
     }
     state

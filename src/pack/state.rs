@@ -173,13 +173,13 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Everything left to pack but guests, who come last; static pools' nodes are there already.
+    /// Everything left to pack but guests, who come last, and nothing launched yet.
     pub(crate) fn new(compiled: &Compiled<'_>) -> Self {
         let left = |pool: &crate::compile::Pool| {
             pool.limits.iter().map(|limit| limit.limit - limit.used).collect()
         };
         let count = |class: &Class| if class.guest { 0 } else { class.count };
-        let mut state = Self {
+        Self {
             left: compiled.classes.values().map(count).collect(),
             hopeful: compiled.hopeful.clone(),
             limits: compiled.pools.values().map(left).collect(),
@@ -189,26 +189,6 @@ impl State {
             worth: None,
             goods: None,
             slots: Known::new(),
-        };
-        for (pool, fixed) in compiled.pools.iter() {
-            state.launch_fixed(compiled, pool, fixed.fixed.unwrap_or(0));
-        }
-        state
-    }
-
-    /// Launches so many empty nodes of a static pool, the cheapest first, as far as they can be bought.
-    fn launch_fixed(&mut self, compiled: &Compiled<'_>, pool: PoolId, mut count: u32) {
-        let mut columns: Vec<usize> =
-            (0..compiled.columns.len()).filter(|at| compiled.columns[*at].pool == pool).collect();
-        columns.sort_by_key(|at| (compiled.columns[*at].price, *at));
-        for at in columns {
-            let times = count.min(self.buyable(compiled, &compiled.columns[at]));
-            if times > 0 {
-                count -= times;
-                let load = vec![0; compiled.dims.len()];
-                let place = Place::Launch(at);
-                self.add(compiled, Group { place, items: Vec::new(), load, times });
-            }
         }
     }
 
@@ -258,6 +238,17 @@ impl State {
     pub(crate) fn supply(&self, compiled: &Compiled<'_>, column: &Column) -> u32 {
         let fixed = compiled.pools[column.pool].fixed.is_some();
         if fixed { 0 } else { self.buyable(compiled, column) }
+    }
+
+    /// How many nodes of a column its pool, which is static, may still launch.
+    pub(crate) fn static_supply(&self, compiled: &Compiled<'_>, column: &Column) -> u32 {
+        let own = self.groups.iter().filter(|group| match group.place {
+            Place::Launch(at) => compiled.columns[at].pool == column.pool,
+            Place::Running(_) => false,
+        });
+        let launched = own.fold(0_u32, |sum, group| sum.saturating_add(group.times));
+        let lacking = compiled.pools[column.pool].fixed.unwrap_or(0).saturating_sub(launched);
+        if lacking == 0 { 0 } else { lacking.min(self.buyable(compiled, column)) }
     }
 
     /// Whether any node of a column may still be bought for pods.
