@@ -3,7 +3,7 @@
 //! Running nodes are filled first, since what fits there costs nothing, and then the nodes that static
 //! pools launch in any case ([`static_pool`]). Then the node pools are used
 //! weight by weight: a pool of a lower weight is touched only for pods that no pool of a higher one
-//! can take within its limits. Within a weight the packer buys the best bargain first
+//! can take within its limits, and what room these leave may be used by others ([`weight`]). Within a weight the packer buys the best bargain first
 //! ([`greedy`]), then moves every launch to the cheapest column that holds it ([`mod@right_size`]). A few
 //! styles of filling a node are tried, and the price-blind baseline ([`first_fit`]) as well; the
 //! cheapest packing of those that place the most is kept, and its poorest launches are taken apart
@@ -33,6 +33,7 @@ mod specify;
 mod state;
 mod static_pool;
 mod top_up;
+mod weight;
 
 #[allow(unused_imports, reason = "what decides domains in other ways is to come")]
 pub(crate) use arrange::{Arrangement, Held, Part};

@@ -1,5 +1,6 @@
 //! What a packing is made of, and what is left to pack and to pack into.
 
+use super::weight::Weights;
 use crate::bound::{Demand, Goods, Known, Relaxation, Worth};
 use crate::compile::{
     Bits, CapId, Class, ClassId, Column, Compiled, Id, IdVec, NodeId, OfferId, PoolId,
@@ -356,22 +357,11 @@ impl State {
         above
     }
 
-    /// Whether every launch of a lower weight holds only what no pool of a higher one takes any more.
+    /// Whether every launch of a lower weight is there for what no pool of a higher one takes any more,
+    /// and holds others only beside these.
     pub(crate) fn keeps_weights(&self, compiled: &Compiled<'_>) -> bool {
-        let above = self.open_above(compiled);
-        self.groups.iter().all(|group| match group.place {
-            Place::Launch(column) => {
-                let column = &compiled.columns[column];
-                let stays = |class: ClassId| compiled.classes[class].guest;
-                compiled.pools[column.pool].fixed.is_some()
-                    || above.get(&column.weight).is_none_or(|open| {
-                        group.items.iter().all(|(class, _)| {
-                            stays(*class) || !compiled.takers[*class].overlaps(open)
-                        })
-                    })
-            }
-            Place::Running(_) => true,
-        })
+        let weights = Weights::of(compiled, self);
+        (0..self.groups.len()).all(|at| weights.are_kept(compiled, &self.groups, at))
     }
 
     /// Takes a group out, and gives back what it used.

@@ -7,8 +7,8 @@
 use super::fill::{Lanes, Style};
 use super::running;
 use super::state::{Context, Group, Place, Room, State};
-use crate::compile::{Bits, ClassId, IdVec};
-use std::collections::BTreeMap;
+use super::weight::Weights;
+use crate::compile::{ClassId, IdVec};
 
 /// Places what is left, where `wanted` says so, into the room that the groups leave.
 pub(crate) fn top_up(
@@ -24,10 +24,10 @@ pub(crate) fn top_up(
     let worth = state.worth(context, &left);
     let lanes = Lanes::new(context, &worth, &left, style);
     // Topping up buys nothing, so what can be bought stays the same meanwhile.
-    let above = state.open_above(context.compiled);
+    let weights = Weights::of(context.compiled, state);
     let mut at = 0;
     while at < state.groups.len() {
-        let more = fill(context, &state.left, &lanes, &above, &state.groups[at]);
+        let more = fill(context, &state.left, &lanes, &weights, (&state.groups, at));
         match more {
             Some((times, (items, load))) => state.refill(at, times, items, load),
             None => at += 1,
@@ -43,9 +43,10 @@ fn fill(
     context: &Context<'_, '_>,
     left: &IdVec<ClassId, u32>,
     lanes: &Lanes,
-    above: &BTreeMap<i32, Bits>,
-    group: &Group,
+    weights: &Weights,
+    (groups, at): (&[Group], usize),
 ) -> Option<(u32, Filled)> {
+    let group = &groups[at];
     let empty = match &group.place {
         Place::Launch(column) => context.room(*column),
         Place::Running(nodes) => running::room(context, *nodes.first()?),
@@ -65,16 +66,10 @@ fn fill(
         }
     }
     let room = Room { free: &free, ports: &ports, attached: attached.as_ref(), ..empty };
-    // A launch may not draw a pod that a pool of higher weight still takes.
-    let kept_above = match group.place {
-        Place::Launch(column) => {
-            let column = &context.compiled.columns[column];
-            let fixed = context.compiled.pools[column.pool].fixed.is_some();
-            above.get(&column.weight).filter(|_| !fixed)
-        }
-        Place::Running(_) => None,
-    };
-    let open = kept_above.filter(|open| !open.is_empty());
+    // A launch may not draw a pod that a pool of higher weight still takes, unless it is there anyway.
+    let open = weights
+        .above(context.compiled, &group.place)
+        .filter(|_| !weights.admit_others(context.compiled, groups, at));
     let filling = match open {
         None => lanes.fill(context, &room, &group.items, left),
         Some(open) => {

@@ -35,7 +35,8 @@
 //!   but placeholders that may only use free room.
 //! - *Scarce things.* Limits of pools (with what runs), reservations, minima of different values as
 //!   the launch states them.
-//! - *Weights.* No pod is on a pool while one of a higher weight has room for it.
+//! - *Weights.* No node is launched, or is larger than need be, for pods that a pool of a higher weight
+//!   has room for.
 //! - *Cost.* The total is the sum of prices and fees, fees are equal per launch, the lower bound is
 //!   not above the total, and what is said to be proved follows from the two.
 //!

@@ -274,29 +274,52 @@ impl Search<'_> {
         !between.any || between.can_be_bound(&self.partial(), self.counting)
     }
 
-    /// Whether no launched pod could have had one more node of a pool of higher weight; those that
-    /// rules between pods tie to others may have had to go where no such pool launches.
+    /// Whether every launch is there for pods that could have no more node of a pool of higher weight;
+    /// others may be there if it would be the same without them. Those that rules between pods tie to
+    /// others may have had to go where no such pool launches.
     fn keeps_weights(&self) -> bool {
         let kinds = self.kinds;
         let is_fixed = |kind: &Kind| kinds.oracle.document.pools[kind.pool].replicas.is_some();
         let enough = |kind: &Kind| {
             kind.uses.iter().zip(&self.left).all(|(uses, left)| *uses == 0 || uses <= left)
         };
-        let mut launched = self.sites.launches.iter().map(|(kind, set)| (&kinds.list[*kind], set));
-        launched.all(|(own, set)| {
-            let classes = (0..kinds.classes.len()).filter(|class| kinds.digits(*set)[*class] > 0);
-            let mut free =
-                classes.filter(|class| !kinds.oracle.between.tied[kinds.classes[*class][0]]);
-            is_fixed(own)
-                || free.all(|class| {
-                    let mut all = kinds.list.iter();
-                    !all.any(|kind| {
+        let launched = self.sites.launches.iter().map(|(kind, set)| (&kinds.list[*kind], *set));
+        let launched: Vec<(&Kind, Set)> = launched.filter(|(own, _)| !is_fixed(own)).collect();
+        let needs = |(own, set): &(&Kind, Set)| {
+            kinds.part(*set, |class| {
+                let mut all = kinds.list.iter();
+                kinds.oracle.between.tied[kinds.classes[class][0]]
+                    || !all.any(|kind| {
                         kind.weight > own.weight
                             && !is_fixed(kind)
                             && kind.takes_alone[class]
                             && enough(kind)
                     })
-                })
+            })
+        };
+        let needed: Vec<Set> = launched.iter().map(needs).collect();
+        let price = |kind: &Kind, set: Set| {
+            kind.holds.iter().find(|(part, _)| *part == set).map(|(_, price)| *price)
+        };
+        (0..launched.len()).all(|at| {
+            let ((own, set), needs) = (launched[at], needed[at]);
+            if needs == set {
+                return true;
+            }
+            let cheaper = |kind: &Kind| {
+                kind.weight == own.weight
+                    && !is_fixed(kind)
+                    && enough(kind)
+                    && price(kind, needs) < price(own, set)
+                    && price(kind, needs).is_some()
+            };
+            let shared = |other: usize| {
+                let both = needs + needed[other];
+                let (theirs, _) = launched[other];
+                let is_there = other != at && theirs.weight == own.weight && needed[other] > 0;
+                is_there && (price(own, both).is_some() || price(theirs, both).is_some())
+            };
+            needs > 0 && !kinds.list.iter().any(cheaper) && !(0..launched.len()).any(shared)
         })
     }
 }

@@ -156,6 +156,13 @@ impl<'a> Kinds<'a> {
         &self.digits[set]
     }
 
+    /// The pods of a set that are of some classes.
+    pub(crate) fn part(&self, set: Set, of: impl Fn(usize) -> bool) -> Set {
+        let digits = self.digits(set).iter().zip(&self.steps).enumerate();
+        let kept = digits.filter(|(class, _)| of(*class));
+        kept.map(|(_, (count, step))| usize::from(*count) * step).sum()
+    }
+
     pub(crate) fn pod(&self, class: usize) -> &Pod {
         &self.oracle.document.pending[self.classes[class][0]]
     }

@@ -1,16 +1,20 @@
-//! Weights of node pools, checked again: a pod is on a pool of lower weight only if no pool of a
-//! higher weight takes it.
+//! Weights of node pools, checked again: a node of a pool of lower weight is launched only for pods
+//! that no pool of a higher weight takes.
 //!
 //! A pool takes a pod if one of its available offerings admits a node with this pod alone and the
 //! pool's daemons, the pool's limits and the reservation leave room for one more such node after
 //! everything that the plan launches, and the pool's minima of different values can be met. Where a
 //! label is open, any value that suits the pod will do, and every daemon that some value admits is
-//! counted: a pool is only held against a plan if it takes the pod without doubt.
+//! counted: a pool is only held against a plan if it takes the pod without doubt. Where the node is what
+//! others of its pods need by themselves, a pod that a higher pool takes may use room on it all the same
+//! ([`needed`]).
 //!
 //! Pods tied to others over domains (a spread or affinity of their own, or a required affinity or
 //! anti-affinity that means them) may have to be where only the lower pool can launch; and a preference
 //! that their node honours may be what drew them there. Of these nothing is claimed. Static pools have
 //! no weight: what they hold and what they could hold says nothing.
+
+mod needed;
 
 use super::facts::{Facts, Group, pod_name};
 use super::limit::Usage;
@@ -21,10 +25,14 @@ use super::site::Sites;
 use super::topology::Sticky;
 use super::violation::{Place, Violation};
 use super::{host_port, min_values, offering, taint};
-use crate::model::{Effect, NodePool, Offering, Placeholder, Pod};
+use crate::model::{Effect, NodePool, Offering, Pod};
 use crate::plan::Launch;
+use needed::{Alike, Load, are_plain, could_share, is_cheaper, rides};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// How many kinds of other launches are looked at for each.
+const MOST_KINDS: usize = 256;
 
 /// A way to launch one more node.
 struct Candidate<'a> {
@@ -42,7 +50,7 @@ struct Candidate<'a> {
 pub(super) fn check<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
-    launches: &[Launch],
+    launches: &'a [Launch],
     loads: &[Vec<Group<'a>>],
     (usage, reservations): (&Usage<'a>, &Reservations<'a>),
     out: &mut Vec<Violation>,
@@ -60,17 +68,18 @@ pub(super) fn check<'a>(
     // By entry: pools known not to take it.
     let mut refused: BTreeSet<(usize, usize)> = BTreeSet::new();
     let mut taken: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut found: Vec<Load<'_, 'a>> = Vec::new();
     for (at, (launch, groups)) in launches.iter().zip(loads).enumerate() {
         let Some((_, own)) = facts.pool(&launch.spec.node_pool) else { continue };
         if own.replicas.is_some() {
             continue;
         }
-        for group in groups {
-            let rides = group.pod.placeholder() == Some(Placeholder::Free);
-            if rides || is_drawn(group.pod) || sticky.is_tied(facts, group) {
-                continue;
-            }
-            for (at_pool, pool) in pools.iter().take_while(|(_, pool)| pool.weight > own.weight) {
+        let mut load = Load { launch: at, weight: own.weight, needs: vec![], others: vec![] };
+        for group in groups.iter().filter(|group| !rides(group.pod)) {
+            let mut higher = None;
+            let is_free = !is_drawn(group.pod) && !sticky.is_tied(facts, group);
+            let above = pools.iter().take_while(|(_, pool)| is_free && pool.weight > own.weight);
+            for (at_pool, pool) in above {
                 if refused.contains(&(group.entry, *at_pool)) {
                     continue;
                 }
@@ -82,17 +91,82 @@ pub(super) fn check<'a>(
                 };
                 if takes {
                     let _same = taken.insert(group.entry, *at_pool);
-                    out.push(Violation::Weight {
-                        pod: group.first.clone(),
-                        launch: at,
-                        node_pool: pool.name.clone(),
-                    });
+                    higher = Some(pool.name.clone());
                     break;
                 }
                 let _new = refused.insert((group.entry, *at_pool));
             }
+            match higher {
+                Some(pool) => load.others.push((group, pool)),
+                None => load.needs.push(group),
+            }
+        }
+        found.push(load);
+    }
+    let alike = Alike::of(&found, launches);
+    let mut known: BTreeMap<usize, bool> = BTreeMap::new();
+    for (load, number) in found.iter().zip(&alike.of).filter(|(load, _)| !load.others.is_empty()) {
+        let is_needed = *known.entry(*number).or_insert_with(|| {
+            let own = pools.iter().filter(|(_, pool)| pool.weight == load.weight);
+            let lists: Vec<(usize, &NodePool, Vec<Candidate<'a>>)> = own
+                .map(|(at, pool)| {
+                    let list = candidates
+                        .remove(at)
+                        .unwrap_or_else(|| list(facts, sites, (*at, pool), usage, reservations));
+                    (*at, *pool, list)
+                })
+                .collect();
+            let plan = (launches, &found[..], &alike);
+            let is_needed = is_needed(facts, sites, &mut sticky, plan, *number, &lists);
+            candidates.extend(lists.into_iter().map(|(at, _, list)| (at, list)));
+            is_needed
+        });
+        if !is_needed {
+            out.extend(load.others.iter().map(|(group, pool)| Violation::Weight {
+                pod: group.first.clone(),
+                launch: load.launch,
+                node_pool: pool.clone(),
+            }));
         }
     }
+}
+
+/// Whether launches of a number are what those of their pods need by themselves that no higher pool takes,
+/// as far as can be told; `lists`: what pools of their weight could launch.
+fn is_needed<'a>(
+    facts: &Facts<'a>,
+    sites: &mut Sites<'a>,
+    sticky: &mut Sticky<'a>,
+    (launches, loads, alike): (&'a [Launch], &[Load<'_, 'a>], &Alike),
+    number: usize,
+    lists: &[(usize, &'a NodePool, Vec<Candidate<'a>>)],
+) -> bool {
+    let first = |number: usize| {
+        let (place, times) = *alike.list.get(number)?;
+        let load = loads.get(place)?;
+        Some((load, launches.get(load.launch)?, times))
+    };
+    let Some((load, launch, _)) = first(number) else { return true };
+    if load.needs.is_empty() {
+        return false;
+    }
+    if !are_plain(facts, sticky, &load.needs) {
+        return true;
+    }
+    let mut lists = lists.iter();
+    if lists.any(|(_, pool, list)| is_cheaper(facts, sites, (pool, list), launch, &load.needs)) {
+        return false;
+    }
+    !(0..alike.list.len()).take(MOST_KINDS).filter_map(|other| Some((other, first(other)?))).any(
+        |(at, (other, of_other, times))| {
+            let there = other.weight == load.weight && !other.needs.is_empty();
+            if !there || at == number && times < 2 || !are_plain(facts, sticky, &other.needs) {
+                return false;
+            }
+            let both: Vec<&Group<'a>> = load.needs.iter().chain(&other.needs).copied().collect();
+            could_share(facts, sites, launch, &both) || could_share(facts, sites, of_other, &both)
+        },
+    )
 }
 
 /// Whether a pod has preferences of its own, so that one may have drawn it to its pool.
