@@ -7,11 +7,16 @@
 //! once more; each pod that has a cell then had a place in that cell before, on the very nodes that are
 //! launched. So the packing is kept, with the pods that aren't in the new arrangement taken off.
 //!
+//! Where that leaves a launch of a lower weight without the pods that needed it, the others there are packed
+//! anew.
+//!
 //! *Why it is right.* A node holds some of what it held, and the new arrangement is legal by itself.
 
 use super::arrange::Arrangement;
-use super::fill::Node;
+use super::fill::{Node, Style};
 use super::state::{Context, Group, Place, State};
+use super::weight::Weights;
+use super::{buy_all, static_pool, top_up};
 use crate::compile::{Bits, ClassId, Compiled, IdVec, KindId};
 use std::collections::BTreeMap;
 
@@ -23,10 +28,6 @@ pub(super) fn transfer(
 ) -> State {
     let inner = Context { compiled: &to.compiled, ..*context };
     let mut state = State::new(&to.compiled);
-    // The nodes of static pools are among the former ones.
-    while !state.groups.is_empty() {
-        let _fixed = state.take_out(&to.compiled, 0);
-    }
     let known = counterparts(from, &to.compiled);
     let columns = columns(from, &to.compiled);
     for group in &former.groups {
@@ -49,7 +50,26 @@ pub(super) fn transfer(
             put(&inner, &mut state, place, &items, times);
         }
     }
+    static_pool::launch_rest(&inner, &mut state);
+    keep_weights(&inner, &mut state);
     state
+}
+
+/// Packs anew what is on launches of a lower weight that those who needed them are gone from.
+fn keep_weights(context: &Context<'_, '_>, state: &mut State) {
+    let compiled = context.compiled;
+    let weights = Weights::of(compiled, state);
+    let groups = (0..state.groups.len()).rev();
+    let idle: Vec<usize> =
+        groups.filter(|at| !weights.are_kept(compiled, &state.groups, *at)).collect();
+    if idle.is_empty() {
+        return;
+    }
+    for at in idle {
+        let _apart = state.take_out(compiled, at);
+    }
+    top_up::top_up(context, state, Style::Largest, &|_| true);
+    buy_all(context, state, Style::Largest, &|_| true);
 }
 
 /// Adds equal nodes that hold as many pods of these classes as are left, at most so many.

@@ -68,7 +68,8 @@ fn zones(arrangement: &Arrangement<'_>) -> BTreeMap<String, u32> {
     let mut zones = BTreeMap::new();
     for class in compiled.classes.values() {
         let row = &compiled.rows[class.row];
-        let mut of_row = key.names.iter().zip(&key.domains).filter(|(_, sites)| sites.overlaps(row));
+        let mut of_row =
+            key.names.iter().zip(&key.domains).filter(|(_, sites)| sites.overlaps(row));
         let (zone, _) = of_row.next().unwrap();
         assert!(of_row.next().is_none(), "a pod of a spread is in one zone");
         *zones.entry(zone.to_string()).or_insert(0) += class.count;
@@ -90,7 +91,8 @@ fn pods_tied_by_a_spread_take_turns() {
     // A StatefulSet whose volumes are in three zones by turns.
     let pods = (0..900_u32).map(|at| {
         let zone = ["a", "b", "c"][at as usize % 3];
-        member(&format!("db-{at}"), 1).with_volume(Volume::new("csi", format!("data-{at}")).with_zone(zone))
+        member(&format!("db-{at}"), 1)
+            .with_volume(Volume::new("csi", format!("data-{at}")).with_zone(zone))
     });
     let problem = pods.fold(market(NodePool::new("main")), ProblemBuilder::pod).build().unwrap();
     assert_eq!(arranged(&problem, &none), outcome([("a", 300), ("b", 300), ("c", 300)], 0));
