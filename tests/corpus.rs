@@ -11,8 +11,8 @@ mod order;
 use oracle::{Oracle, nanos};
 use plimsoll::model::PriceOverlay;
 use plimsoll::{
-    Error, LaunchPlan, MinValuesPolicy, Options, PreferencePolicy, Price, Problem, ReservedPolicy,
-    provision, verify,
+    Effort, Error, LaunchPlan, Limits, MinValuesPolicy, Options, PreferencePolicy, Price, Problem,
+    ReservedPolicy, provision, verify,
 };
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +28,8 @@ struct Case {
 }
 
 const FIELDS: [&str; 7] = ["name", "rule", "source", "difference", "options", "problem", "expect"];
-const OPTIONS: [&str; 5] = ["nodeFee", "minValues", "preferences", "priceOverlays", "reserved"];
+const OPTIONS: [&str; 6] =
+    ["nodeFee", "minValues", "preferences", "priceOverlays", "refine", "reserved"];
 const EXPECTATIONS: [&str; 17] = [
     "alternatives",
     "apart",
@@ -170,6 +171,9 @@ fn options(case: &Case) -> Options {
     };
     if case.options.get("reserved").is_some_and(|policy| policy == "strict") {
         options.reserved = ReservedPolicy::Strict;
+    }
+    if case.options.get("refine").is_some_and(|wanted| *wanted == true) {
+        options.effort = Effort::Refine(Limits::default());
     }
     if !case.strict() {
         options.min_values = MinValuesPolicy::BestEffort;

@@ -18,7 +18,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// So many steps the search takes at most before it says that a problem is too hard.
-const MOST_STEPS: u64 = 4_000_000;
+const MOST_STEPS: u64 = 300_000;
 
 /// A legal plan that nothing beats.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -48,15 +48,23 @@ struct Search<'a> {
     steps: u64,
     left: Vec<i64>,
     sites: Sites,
+    /// Whether all pods can be bound, by what is on each node, and on launches of which look.
+    known: BTreeMap<(Vec<Set>, Vec<(usize, Set)>), bool>,
 }
 
 impl Kinds<'_> {
-    /// The best plan of all, fewest missing pods of the highest priority first, then cost.
-    pub(crate) fn best(&self, counting: Counting) -> Result<Option<Optimum>, TooHard> {
+    /// The best plan of all, fewest missing pods of the highest priority first, then cost; of those
+    /// alone that leave out as many as asked, if that is asked.
+    pub(crate) fn best(
+        &self,
+        counting: Counting,
+        asked: Option<&[usize]>,
+    ) -> Result<Option<Optimum>, TooHard> {
         let mut groups: BTreeMap<Vec<usize>, Vec<Set>> = BTreeMap::new();
         for set in 0..self.sets() {
-            if self.may_be_placed(set) {
-                groups.entry(self.missing(set)).or_default().push(set);
+            let missing = self.missing(set);
+            if self.may_be_placed(set) && asked.is_none_or(|asked| missing == asked) {
+                groups.entry(missing).or_default().push(set);
             }
         }
         let mut steps = 0;
@@ -96,7 +104,9 @@ impl Kinds<'_> {
         steps: &mut u64,
     ) -> Result<Option<i128>, TooHard> {
         let (left, sites) = (self.room.clone(), Sites::default());
-        let mut search = Search { kinds: self, counting, best, steps: *steps, left, sites };
+        let (steps_before, known) = (*steps, BTreeMap::new());
+        let mut search =
+            Search { kinds: self, counting, best, steps: steps_before, left, sites, known };
         search.node(set, 0)?;
         *steps = search.steps;
         Ok(search.best)
@@ -269,9 +279,23 @@ impl Search<'_> {
         between.could_be_even(&self.partial(), &rest, self.counting)
     }
 
-    fn can_be_bound(&self) -> bool {
-        let between = &self.kinds.oracle.between;
-        !between.any || between.can_be_bound(&self.partial(), self.counting)
+    fn can_be_bound(&mut self) -> bool {
+        let (kinds, between) = (self.kinds, &self.kinds.oracle.between);
+        if !between.any {
+            return true;
+        }
+        let look = |kind: usize| kinds.list[kind].look;
+        let launched = self.sites.launches.iter();
+        let mut launched: Vec<(usize, Set)> =
+            launched.map(|(kind, set)| (look(*kind), *set)).collect();
+        launched.sort_unstable();
+        let key = (self.sites.nodes.clone(), launched);
+        if let Some(known) = self.known.get(&key) {
+            return *known;
+        }
+        let can_be_bound = between.can_be_bound(&self.partial(), self.counting);
+        self.known.insert(key, can_be_bound);
+        can_be_bound
     }
 
     /// Whether every launch is there for pods that could have no more node of a pool of higher weight;

@@ -19,6 +19,8 @@ pub(crate) struct Kind {
     pub(crate) weight: i64,
     /// One of the ways to launch them, for what rules between pods look at.
     pub(crate) way: usize,
+    /// Launches of the same look are one to rules between pods.
+    pub(crate) look: usize,
     /// What a launch takes of each limit and reservation.
     pub(crate) uses: Vec<i64>,
     /// The sets that such a node holds, with the lowest price of one.
@@ -228,7 +230,7 @@ impl<'a> Kinds<'a> {
             let uses = budgets.uses(oracle, purchase(way));
             found.entry((way.pool, uses, look)).or_default().push(at);
         }
-        for ((pool, uses, _), members) in found {
+        for ((pool, uses, look), members) in found {
             let weight = oracle.document.pools[pool].weight;
             let may_have: Vec<bool> = self
                 .classes
@@ -258,7 +260,7 @@ impl<'a> Kinds<'a> {
             }
             if !holds.is_empty() {
                 let way = members[0];
-                self.list.push(Kind { pool, weight, way, uses, holds, takes_alone });
+                self.list.push(Kind { pool, weight, way, look, uses, holds, takes_alone });
             }
         }
         self.room = budgets.room;

@@ -14,6 +14,7 @@ mod kinds;
 mod rules;
 mod running;
 mod search;
+mod standing;
 mod ways;
 
 use between::Between;

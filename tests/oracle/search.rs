@@ -4,7 +4,7 @@ use super::between::Counting;
 use super::document::Amounts;
 use super::exact::TooHard;
 use super::kinds::Kinds;
-use super::{Best, Oracle, Place, Pods, Purchase, running, ways};
+use super::{Best, Oracle, Place, Purchase};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -18,9 +18,10 @@ impl Oracle {
     /// The same, unless the problem is too hard.
     pub(crate) fn try_best(&self) -> Result<Best, TooHard> {
         let kinds = self.kinds();
-        let most = kinds.best(Counting::Standing)?.expect("leaving every pod out is a plan");
-        let aim = if self.between.any { kinds.best(Counting::Launchable)? } else { None };
-        let aim = aim.filter(|aim| aim.missing == most.missing).map(|aim| aim.cost);
+        let most = kinds.best(Counting::Standing, None)?.expect("leaving every pod out is a plan");
+        let asked = Some(&most.missing[..]);
+        let aim = if self.between.any { kinds.best(Counting::Launchable, asked)? } else { None };
+        let aim = aim.map(|aim| aim.cost);
         let placed = self.pending() - most.missing.iter().sum::<usize>();
         Ok(Best { placed, missing: most.missing, cost: aim.unwrap_or(most.cost), least: most.cost })
     }
@@ -67,57 +68,14 @@ impl Oracle {
         self.document.pending.iter().map(|pod| place(&pod.id)).collect()
     }
 
-    /// An unplaced pod that could be added to a plan without moving any other, and where.
-    pub(crate) fn addable(&self, plan: &Value) -> Option<String> {
-        let index = |id: &str| self.document.pending.iter().position(|pod| pod.id == id);
-        let set = |pods: &mut dyn Iterator<Item = &str>| -> Pods {
-            pods.map(|id| 1 << index(id).expect("a pending pod")).sum()
-        };
-        let mut room: Vec<Amounts> =
-            (0..self.document.pools.len()).map(|p| running::room(&self.document, p)).collect();
-        let mut reservations = ways::reservations(&self.document);
-        let mut launched = Vec::new();
-        for launch in launches(plan) {
-            let purchase = self.purchase(launch).expect("an offering of the problem");
-            self.take(purchase, &mut room, &mut reservations);
-            let ids = launch["pods"].as_array().unwrap().iter();
-            launched.push((purchase, set(&mut ids.filter_map(Value::as_str))));
-        }
-        let missing = plan["unschedulable"].as_array().unwrap();
-        for id in missing.iter().filter_map(|u| u["pod"].as_str()) {
-            let pod: Pods = 1 << index(id).expect("a pending pod");
-            for (at, node) in self.document.nodes.iter().enumerate() {
-                let bindings = plan["bindings"].as_array().unwrap().iter();
-                let here = bindings.filter(|b| b["node"] == node.name);
-                let there = set(&mut here.filter_map(|b| b["pod"].as_str()));
-                if self.node_takes(at, there | pod) {
-                    return Some(format!("{id} on node {}", node.name));
-                }
-            }
-            let caused = |p: &Purchase| !self.is_fixed(*p) && self.is_plain(*p);
-            for purchase in self.purchases(pod).into_iter().filter(caused) {
-                let (mut room, mut reservations) = (room.clone(), reservations.clone());
-                if self.take(purchase, &mut room, &mut reservations) {
-                    return Some(format!("{id} on a new node, {}", self.words(purchase)));
-                }
-            }
-            for (purchase, pods) in &launched {
-                if self.purchases(pods | pod).contains(purchase) {
-                    return Some(format!("{id} on a launch, {}", self.words(*purchase)));
-                }
-            }
-        }
-        None
-    }
-
     /// Whether a purchase is free of a corner that packers may leave alone: a reservation that is
     /// itself one of the values that `minValues` counts.
-    fn is_plain(&self, purchase: Purchase) -> bool {
+    pub(super) fn is_plain(&self, purchase: Purchase) -> bool {
         let asks = &self.document.pools[purchase.pool].requirements;
         self.reservation(purchase).is_none() || asks.iter().all(|r| r.min_values == 0)
     }
 
-    fn words(&self, purchase: Purchase) -> String {
+    pub(super) fn words(&self, purchase: Purchase) -> String {
         let ty = &self.document.types[purchase.ty];
         let offering = &ty.offerings[purchase.offering];
         let pool = &self.document.pools[purchase.pool].name;
@@ -125,7 +83,7 @@ impl Oracle {
     }
 
     /// The purchase that a launch of a plan document states.
-    fn purchase(&self, launch: &Value) -> Option<Purchase> {
+    pub(super) fn purchase(&self, launch: &Value) -> Option<Purchase> {
         let choice = &launch["offering"];
         let pool = self.document.pools.iter().position(|p| launch["nodePool"] == p.name)?;
         let ty = self.document.types.iter().position(|t| choice["instanceType"] == t.name)?;
@@ -140,7 +98,7 @@ impl Oracle {
     }
 
     /// Takes a purchase from limits and reservations; false if there wasn't enough of either.
-    fn take(
+    pub(super) fn take(
         &self,
         purchase: Purchase,
         room: &mut [Amounts],
@@ -160,7 +118,7 @@ impl Oracle {
     }
 }
 
-fn launches(plan: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn launches(plan: &Value) -> impl Iterator<Item = &Value> {
     plan["launches"].as_array().unwrap().iter()
 }
 
