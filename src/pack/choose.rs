@@ -248,7 +248,7 @@ impl<'p> Chooser<'_, 'p> {
         state: State,
     ) -> Packed<'p> {
         let mut packed = (arrangement, state);
-        for round in 0.. {
+        for round in 0..3 * MAX_REPAIRS {
             let (arrangement, state) = &packed;
             let held = held(arrangement, state);
             let heavy = too_heavy(arrangement, state);
@@ -258,13 +258,17 @@ impl<'p> Chooser<'_, 'p> {
             learn(&mut restrictions, heavy.into_keys().map(Feedback::NoRoom));
             for ((kind, cell), one) in held {
                 learn(&mut restrictions, [Feedback::CellFull { kind, cell, held: one.held }]);
-                if round > MAX_REPAIRS && one.left > 0 {
-                    learn(&mut restrictions, [Feedback::NoRoom(kind)]);
-                }
+            }
+            if round >= MAX_REPAIRS {
+                let short = unsettled(arrangement, state);
+                learn(&mut restrictions, short.into_iter().map(Feedback::NoRoom));
+            }
+            if round >= 2 * MAX_REPAIRS {
+                let kinds = self.context.compiled.kinds.ids();
+                learn(&mut restrictions, kinds.map(Feedback::NoRoom));
             }
             let next = arrange(self.context, &self.prices, &restrictions);
-            let state =
-                super::repair::transfer(self.context, (&arrangement.compiled, state), &next);
+            let state = super::repair::transfer(self.context, (&arrangement.compiled, state), &next);
             packed = (next, state);
         }
         let (arrangement, mut state) = packed;
@@ -461,6 +465,15 @@ struct Shortfall {
     left: u32,
     /// Whether launches could hold them, had limits or reservations not been used up.
     shared: bool,
+}
+
+/// The kinds of pods without room that others count on or that share a node.
+fn unsettled(arrangement: &Arrangement<'_>, state: &State) -> BTreeSet<KindId> {
+    let classes = arrangement.compiled.classes.iter().filter(|(class, of_class)| {
+        let several = of_class.parts.len() > 1 || of_class.parts.iter().any(|part| part.1 > 1);
+        state.left[*class] > 0 && (several || !arrangement.firm[*class].is_empty())
+    });
+    classes.flat_map(|(_, class)| class.parts.iter().map(|(kind, _)| *kind)).collect()
 }
 
 /// The cells that hold fewer pods of a kind than others count on.
