@@ -268,7 +268,8 @@ impl<'p> Chooser<'_, 'p> {
                 learn(&mut restrictions, kinds.map(Feedback::NoRoom));
             }
             let next = arrange(self.context, &self.prices, &restrictions);
-            let state = super::repair::transfer(self.context, (&arrangement.compiled, state), &next);
+            let state =
+                super::repair::transfer(self.context, (&arrangement.compiled, state), &next);
             packed = (next, state);
         }
         let (arrangement, mut state) = packed;
