@@ -86,7 +86,7 @@ impl Stop {
         Self(Some(Arc::new(wish)))
     }
 
-    fn now(&self) -> bool {
+    pub(crate) fn now(&self) -> bool {
         self.0.as_ref().is_some_and(|wish| wish())
     }
 }
@@ -244,7 +244,8 @@ impl<'p> Solver<'p> {
             wishful: options.preferences != PreferencePolicy::Ignore,
             wish_price: wish_price.map(|price| i64::try_from(price.nanos()).unwrap_or(i64::MAX)),
             strict: options.reserved == ReservedPolicy::Strict,
-            toll: None,
+            scarcity: None,
+            stop: &options.stop,
         };
         let plan = match options.effort {
             Effort::FirstFit => pack::plan_first_fit(&context),

@@ -15,7 +15,7 @@ pub(crate) struct Goods {
     pub(super) costs: Vec<i64>,
     pub(super) reservations: Vec<Option<ReservationId>>,
     /// The columns, the cheapest first.
-    cheapest_first: Vec<usize>,
+    pub(super) cheapest_first: Vec<usize>,
     pub(super) rooms: Vec<Room>,
 }
 

@@ -34,7 +34,7 @@
 use super::goods::{Goods, Known};
 use super::inequality::{Asked, Inequality, Kind, Market};
 use super::simplex::{ONE, POINT, Rows, maximize, times};
-use crate::compile::{ClassId, Compiled, IdTable, IdVec, NodeId};
+use crate::compile::{ClassId, Compiled, IdTable, IdVec, NodeId, ReservationId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -56,44 +56,59 @@ pub(crate) struct Demand {
 pub(crate) struct Relaxation {
     pub(super) inequalities: Vec<Inequality>,
     /// What the linear programme says each is worth.
-    shares: Vec<Share>,
+    pub(super) shares: Vec<Share>,
     pub(super) market: Market,
     pub(super) asked: Asked,
-    /// The cost of the dearest column.
-    highest: i128,
+    /// The cost of the dearest column, or the highest reward: what shares are parts of.
+    pub(super) highest: i128,
 }
 
 /// The price of an inequality as the linear programme has it: `share` for `scale` units, in parts
 /// 2^-[`SCALE`] of what the dearest column costs.
 #[derive(Clone, Copy, Debug)]
-struct Share {
-    share: i128,
-    scale: i128,
+pub(super) struct Share {
+    pub(super) share: i128,
+    pub(super) scale: i128,
+}
+
+impl Share {
+    /// The price of one unit in units of 2^-[`SCALE`] billionths, where a share of one is so much.
+    pub(super) fn price(&self, highest: i128) -> i128 {
+        self.share.saturating_mul(highest) / self.scale
+    }
 }
 
 /// What one pod of each class is worth: what the bound counts for it, in parts 2^-40 of what the
 /// dearest column costs, so that the unit of prices plays no part.
 #[derive(Clone, Debug)]
 pub(crate) struct Worth {
-    highest: i128,
+    pub(super) highest: i128,
     /// For each class, by resource.
     pub(crate) by_dim: IdTable<ClassId, i64>,
     /// For each class, what is no resource's.
     pub(crate) slot: IdVec<ClassId, i64>,
     /// For each column, what its node can be worth at most.
-    ceilings: Vec<i128>,
+    pub(super) ceilings: Vec<i128>,
+    /// For each column, what its node counts for, in billionths: what it costs, and what it takes of
+    /// limits at their prices.
+    pub(super) costs: Vec<i64>,
 }
 
 impl Worth {
-    /// How efficiently a node that costs so much is used by pods worth so much, in parts 2^-24; what
+    /// How efficiently a node that costs so much is used by pods worth so much, in parts 2^-40; what
     /// costs nothing is used best.
     pub(crate) fn rate(&self, worth: i128, cost: i64) -> u128 {
         let worth = u128::try_from(worth.max(0)).unwrap_or(0);
         let share = i128::from(cost.max(0)).saturating_mul(ONE) / self.highest;
         match u128::try_from(share).unwrap_or(0) {
             0 => u128::MAX,
-            share => ((worth << 24) / share).max(1),
+            share => (worth.saturating_mul(1 << 40) / share).max(1),
         }
+    }
+
+    /// What a node of a column counts for: its cost, and what it takes of limits at their prices.
+    pub(crate) fn cost(&self, column: usize) -> i64 {
+        self.costs[column]
     }
 
     /// What a node of a column can be worth at most: what is paid for all that it has.
@@ -120,19 +135,46 @@ impl Relaxation {
         goods: Arc<Goods>,
         known: &mut Known,
     ) -> Self {
+        let found = Self::unpriced(compiled, demands, running, (goods, None), known);
+        Self { shares: shares(&found.market, &found.inequalities, found.highest), ..found }
+    }
+
+    /// As [`Relaxation::new`] without running nodes, where reservations take so many nodes each.
+    pub(crate) fn of_rest(
+        compiled: &Compiled<'_>,
+        demands: &[Demand],
+        (goods, reserved): (Arc<Goods>, &IdVec<ReservationId, u32>),
+        known: &mut Known,
+    ) -> Self {
+        let found = Self::unpriced(compiled, demands, &[], (goods, Some(reserved)), known);
+        Self { shares: shares(&found.market, &found.inequalities, found.highest), ..found }
+    }
+
+    /// The inequalities, without prices; reservations as they are where nothing else is said of them.
+    pub(super) fn unpriced(
+        compiled: &Compiled<'_>,
+        demands: &[Demand],
+        running: &[NodeId],
+        (goods, reserved): (Arc<Goods>, Option<&IdVec<ReservationId, u32>>),
+        known: &mut Known,
+    ) -> Self {
         let asked = Asked::new(compiled, demands);
         let market = Market::new(compiled, &asked, goods);
-        let inequalities = market.inequalities(compiled, demands, &asked, running, known);
+        let mut inequalities = market.inequalities(compiled, demands, &asked, running, known);
+        for inequality in &mut inequalities {
+            if let (Kind::Reservation { id }, Some(reserved)) = (inequality.kind, reserved) {
+                inequality.bound = -i128::from(reserved[id]);
+            }
+        }
         let highest = i128::from(market.goods.costs.iter().copied().max().unwrap_or(0).max(1));
-        let shares = shares(&market, &inequalities, highest);
-        Self { inequalities, shares, market, asked, highest }
+        Self { inequalities, shares: Vec::new(), market, asked, highest }
     }
 
     /// The price of each inequality in units of 2^-[`SCALE`] billionths, such that no column gives
     /// more than it costs.
     pub(super) fn prices(&self) -> Vec<i128> {
-        let exact = |price: &Share| price.share.saturating_mul(self.highest) / price.scale;
-        let mut prices: Vec<i128> = self.shares.iter().map(exact).collect();
+        let mut prices: Vec<i128> =
+            self.shares.iter().map(|share| share.price(self.highest)).collect();
         repair(&self.market, &self.inequalities, &mut prices);
         prices
     }
@@ -141,7 +183,7 @@ impl Relaxation {
     pub(crate) fn values(&self, compiled: &Compiled<'_>, demands: &[Demand]) -> Vec<i128> {
         let mut values = vec![0_i128; demands.len()];
         for (inequality, price) in self.inequalities.iter().zip(&self.shares) {
-            let price = price.share.saturating_mul(self.highest) / price.scale;
+            let price = price.price(self.highest);
             if price == 0 {
                 continue;
             }
@@ -160,6 +202,7 @@ impl Relaxation {
             by_dim: IdTable::filled(compiled.classes.len(), dims, 0),
             slot: compiled.classes.iter().map(|_| 0).collect(),
             ceilings: vec![0; compiled.columns.len()],
+            costs: self.market.goods.costs.clone(),
             highest: self.highest,
         };
         for (inequality, price) in self.inequalities.iter().zip(&self.shares) {
@@ -233,24 +276,49 @@ impl Relaxation {
 }
 
 /// The dual programme: a row for each column, what its node gives at the prices and what it costs.
-struct Dual<'a> {
-    market: &'a Market,
-    inequalities: &'a [Inequality],
+pub(super) struct Dual<'a> {
+    pub(super) market: &'a Market,
+    pub(super) inequalities: &'a [Inequality],
     /// For each inequality the power of two by which it is divided, so that its largest coefficient
     /// is between a half and one.
-    shifts: Vec<u32>,
+    pub(super) shifts: Vec<u32>,
     /// What each column costs, in parts of what the dearest does.
-    bounds: Vec<i128>,
+    pub(super) bounds: Vec<i128>,
 }
 
 /// The bits that a number takes.
-fn bits(number: u64) -> u32 {
+pub(super) fn bits(number: u64) -> u32 {
     u64::BITS - number.leading_zeros()
 }
 
-impl Dual<'_> {
+impl<'a> Dual<'a> {
+    /// The programme of some inequalities, in parts of `highest`.
+    pub(super) fn new(market: &'a Market, inequalities: &'a [Inequality], highest: i128) -> Self {
+        let shifts = inequalities.iter().map(|row| bits(row.largest.unsigned_abs())).collect();
+        let part = |cost: &i64| (i128::from((*cost).max(0)) << POINT) / highest;
+        let bounds = market.goods.costs.iter().map(part).collect();
+        Self { market, inequalities, shifts, bounds }
+    }
+
+    /// What a unit of each price gains, `most` for one.
+    pub(super) fn gains(&self, most: i128) -> Vec<i128> {
+        let rows = self.inequalities.iter().zip(&self.shifts);
+        rows.map(|(row, shift)| row.bound.saturating_mul(ONE) / (most << shift)).collect()
+    }
+
+    /// What the largest gain is before it is scaled, or a little more.
+    pub(super) fn most(&self) -> i128 {
+        let rows = self.inequalities.iter().zip(&self.shifts);
+        rows.map(|(row, shift)| row.bound.abs() >> shift).max().unwrap_or(0) + 1
+    }
+
+    /// To begin with, each price is stopped by the column that gives most for its cost.
+    pub(super) fn start(&self) -> impl Iterator<Item = usize> + use<'a> {
+        self.inequalities.iter().filter_map(|row| row.cheapest)
+    }
+
     /// A coefficient of an inequality, fixed-point.
-    fn scaled(&self, variable: usize, amount: i64) -> i128 {
+    pub(super) fn scaled(&self, variable: usize, amount: i64) -> i128 {
         (i128::from(amount) << POINT) >> self.shifts[variable]
     }
 }
@@ -277,22 +345,9 @@ impl Rows for Dual<'_> {
 
 /// The prices for the inequalities that the linear programme finds.
 fn shares(market: &Market, inequalities: &[Inequality], highest: i128) -> Vec<Share> {
-    let shifts: Vec<u32> =
-        inequalities.iter().map(|row| bits(row.largest.unsigned_abs())).collect();
+    let dual = Dual::new(market, inequalities, highest);
     // Gains too are scaled so that the largest is about one.
-    let most = inequalities.iter().zip(&shifts).map(|(row, shift)| row.bound.abs() >> shift).max();
-    let most = most.unwrap_or(0) + 1;
-    let gain: Vec<i128> = inequalities
-        .iter()
-        .zip(&shifts)
-        .map(|(row, shift)| row.bound.saturating_mul(ONE) / (most << shift))
-        .collect();
-    // To begin with, each price is stopped by the column that gives most for its cost.
-    let start = inequalities.iter().filter_map(|row| row.cheapest);
-    let part = |cost: &i64| (i128::from((*cost).max(0)) << POINT) / highest;
-    let bounds = market.goods.costs.iter().map(part).collect();
-    let dual = Dual { market, inequalities, shifts, bounds };
-    let solution = maximize(&gain, &dual, start);
+    let solution = maximize(&dual.gains(dual.most()), &dual, dual.start());
     let scales = dual.shifts.iter().map(|shift| 1 << shift);
     solution.into_iter().zip(scales).map(|(share, scale)| Share { share, scale }).collect()
 }

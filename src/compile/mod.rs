@@ -10,6 +10,7 @@
 //! first one for each kind of pending pods; once the packer has chosen domains for those with rules
 //! between pods, the parts that result ([`Compiled::with_classes`]).
 
+mod alternatives;
 mod bits;
 mod column;
 mod holders;
@@ -50,6 +51,7 @@ pub(crate) use wish::Wishes;
 
 use crate::error::Error;
 use crate::model::{Placeholder, Pod, Price, Problem};
+use alternatives::Alternatives;
 use kind::{ReadLabels, kinds, shared_volumes, volume_slots};
 use label::LabelTable;
 use offer::Market;
@@ -87,6 +89,7 @@ pub(crate) struct Base<'p> {
     pub(crate) crowded: BTreeSet<(NodeId, KindId)>,
     /// Label keys that daemon sets read.
     daemon_keys: BTreeSet<Arc<str>>,
+    alternatives: Alternatives,
     /// For each pool and type that it can use, the first of its offers and how many they are.
     first_offers: BTreeMap<(PoolId, usize), (OfferId, usize)>,
 }
@@ -336,6 +339,7 @@ impl<'p> Compiled<'p> {
         let flexible =
             flexible_keys.into_iter().map(|key| (key.clone(), grounds.table.states(&key).to_vec()));
         let flexible = flexible.collect();
+        let alternatives = Alternatives::new(&shapes, &offers);
         let daemon_keys =
             of_daemon.iter().flat_map(|set| grounds.rules.keys(*set)).cloned().collect();
         let mut first_offers: BTreeMap<(PoolId, usize), (OfferId, usize)> = BTreeMap::new();
@@ -357,6 +361,7 @@ impl<'p> Compiled<'p> {
             shapes,
             nodes,
             reservations,
+            alternatives,
             flexible,
             declared,
             grounds,

@@ -72,7 +72,7 @@ pub(crate) struct Filling {
 /// The share of a resource of which all is free.
 const WHOLE: i64 = 4096;
 /// With more classes than this, a lane holds the classes of one direction; with fewer, one class.
-const FEW: usize = 192;
+pub(super) const FEW: usize = 192;
 /// With more classes than this a node isn't filled by search.
 pub(super) const SEARCHED: usize = 32;
 
@@ -311,7 +311,7 @@ impl<'a> Node<'a> {
         held: &'a [(ClassId, u32)],
         left: &'a IdVec<ClassId, u32>,
     ) -> Self {
-        let minimums = room.flexible.map(|choice| Minimums::of(context, choice, held));
+        let minimums = room.flexible.map(|choice| Minimums::to_fill(context, choice, held));
         let mut barred = Bits::none(context.compiled.classes.len());
         held.iter().for_each(|(class, _)| bar(&mut barred, context.class(*class)));
         let mut used = vec![0; context.compiled.caps.len()];
@@ -413,11 +413,9 @@ impl<'a> Node<'a> {
         let count = self.takes_by_rules(id, added);
         match &self.minimums {
             Some(minimums) if count > 0 => {
-                let held: Vec<ClassId> =
-                    self.held.iter().chain(&self.items).map(|(class, _)| *class).collect();
                 let load: Vec<i64> =
                     self.room.all.iter().zip(&self.free).map(|(all, free)| all - free).collect();
-                minimums.admit(self.context, &held, &load, id, count)
+                minimums.admit(self.context, &load, id, count)
             }
             _ => count,
         }
@@ -483,8 +481,10 @@ impl<'a> Node<'a> {
                 }
             }
         }
-        if let Some(minimums) = &mut self.minimums {
-            minimums.settle(self.context, id);
+        if added == 0
+            && let Some(minimums) = &mut self.minimums
+        {
+            minimums.join(self.context, id);
         }
         // Most often it's what was given last.
         let mut before = self.items.iter_mut().rev().filter(|_| added > 0);

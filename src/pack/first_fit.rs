@@ -31,7 +31,11 @@ struct Open {
 
 #[derive(Clone, Debug)]
 enum Spot {
-    Launch { pool: PoolId, columns: Vec<usize> },
+    /// Of one of these columns, the cheapest first.
+    Launch {
+        pool: PoolId,
+        columns: Vec<usize>,
+    },
     Running(NodeId),
 }
 
@@ -269,7 +273,7 @@ impl<'c> Packer<'c> {
     fn fresh(&self, id: ClassId, count: u32) -> Option<Open> {
         let compiled = self.context.compiled;
         self.pools.iter().copied().find_map(|pool| {
-            let columns: Vec<usize> = compiled.takers[id]
+            let mut columns: Vec<usize> = compiled.takers[id]
                 .iter()
                 .filter(|at| {
                     let column = &compiled.columns[*at];
@@ -281,6 +285,7 @@ impl<'c> Packer<'c> {
             if columns.is_empty() {
                 return None;
             }
+            columns.sort_by_key(|column| (self.context.cost(*column), *column));
             let times = self.supply(pool, &self.largest(pool, &columns));
             let fresh = Open {
                 ceiling: ceiling(self.context, &columns),
@@ -337,8 +342,7 @@ impl<'c> Packer<'c> {
                 meets_minimums(self.context, *choice, &group.items, &group.load)
             })
         };
-        let suitable = columns.iter().filter(meets);
-        suitable.min_by_key(|column| (self.context.cost(**column), **column)).copied()
+        columns.iter().find(meets).copied()
     }
 
     /// Gives each launch its cheapest column.

@@ -3,10 +3,17 @@
 //! The types and offerings that could hold a node's pods must, together, have at least so many
 //! different values of the key; each pod put on a node can take some away. The rule is Karpenter's,
 //! but what counts is what the launch can still be, not what its types list.
+//!
+//! The more a node holds, the fewer offers can stand in for its choice. So a node keeps the list of
+//! those that go with the classes that it holds, and looks through that alone. How many more pods of a
+//! class it takes is found in one look at the list: each value can be kept with as many pods as the
+//! largest offer holds that has it, and so many values as are asked for stay with as many pods as the
+//! last of the best of them allows.
 
 use super::state::Context;
-use crate::compile::{ClassId, Compiled, Flexible, Id, KeyId, OfferId};
-use std::collections::BTreeSet;
+use crate::compile::{ClassId, Compiled, Flexible, Id, KeyId, OfferId, fits};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The minimums of one launch.
 #[derive(Clone, Debug)]
@@ -15,6 +22,9 @@ pub(crate) struct Minimums {
     choice: OfferId,
     /// For each of the pool's keys, the least number of values.
     least: Vec<usize>,
+    /// The offers that a launch of the choice may list, and that go with what it holds; `None`: with
+    /// what any launch of the choice holds.
+    listed: Option<Arc<[OfferId]>>,
 }
 
 impl Minimums {
@@ -22,48 +32,114 @@ impl Minimums {
     pub(crate) fn of(context: &Context<'_, '_>, choice: OfferId, held: &[(ClassId, u32)]) -> Self {
         let compiled = context.compiled;
         let keys = &compiled.pools[compiled.offers[choice].pool].min_values;
-        let mut minimums =
-            Self { choice, least: keys.iter().map(|asked| asked.least as usize).collect() };
+        let least = keys.iter().map(|asked| asked.least as usize).collect();
+        let mut minimums = Self { choice, least, listed: None };
         held.iter().for_each(|(class, _)| minimums.settle(context, *class));
         minimums
     }
 
-    /// How many of `count` more pods of a class leave enough values open.
+    /// As [`Minimums::of`], for a node to which more is to be added.
+    pub(crate) fn to_fill(
+        context: &Context<'_, '_>,
+        choice: OfferId,
+        held: &[(ClassId, u32)],
+    ) -> Self {
+        let mut minimums = Self::of(context, choice, held);
+        held.iter().for_each(|(class, _)| minimums.narrow(context, *class));
+        minimums
+    }
+
+    /// A pod of a class joins those that are held.
+    pub(crate) fn join(&mut self, context: &Context<'_, '_>, class: ClassId) {
+        self.settle(context, class);
+        self.narrow(context, class);
+    }
+
+    /// How many of `count` more pods of a class leave enough values open beside what was added before.
     pub(crate) fn admit(
         &self,
         context: &Context<'_, '_>,
-        held: &[ClassId],
         load: &[i64],
         class: ClassId,
         count: u32,
     ) -> u32 {
-        let mut minimums = self.clone();
-        minimums.settle(context, class);
-        let classes: Vec<ClassId> = held.iter().copied().chain([class]).collect();
-        let holds = |more: u32| {
-            let asked = &context.class(class).request;
-            let load: Vec<i64> =
-                load.iter().zip(asked).map(|(have, each)| have + each * i64::from(more)).collect();
-            minimums.met(context, &classes, &load)
+        let compiled = context.compiled;
+        let least = match context.lenient {
+            true => {
+                let mut settled = Self { listed: None, ..self.clone() };
+                settled.settle(context, class);
+                settled.least
+            }
+            false => self.least.clone(),
         };
-        if holds(count) {
-            return count;
-        }
-        // Fewer pods leave no fewer values open: the most that do, by halving.
-        let (mut good, mut bad) = (0, count);
-        while bad - good > 1 {
-            let middle = good + (bad - good) / 2;
-            if holds(middle) {
-                good = middle;
-            } else {
-                bad = middle;
+        let counter = Counter::new(compiled, self.choice, least);
+        // Of each key the values with the most pods that any offer with them holds, while they are too few.
+        let mut most: Vec<BTreeMap<u32, u32>> = vec![BTreeMap::new(); counter.least.len()];
+        let missing: Vec<usize> = counter
+            .least
+            .iter()
+            .zip(&counter.seen)
+            .map(|(least, own)| least.saturating_sub(own.len()))
+            .collect();
+        let mut whole = vec![0_usize; missing.len()];
+        let member = Member::new(compiled, self.choice, class);
+        let request = &context.class(class).request;
+        for offer in self.listed(compiled) {
+            if whole.iter().zip(&missing).all(|(whole, missing)| whole >= missing) {
+                return count;
+            }
+            let states = counter.states.iter().map(|states| states.get(offer.index()).copied());
+            let states: Vec<u32> = states.map(|state| state.unwrap_or(0)).collect();
+            let known = |(state, most): (&u32, &BTreeMap<u32, u32>)| {
+                *state == 0 || most.get(state).is_some_and(|most| *most >= count)
+            };
+            if states.iter().zip(&most).all(known) || !member.goes_with(compiled, offer) {
+                continue;
+            }
+            let room = &compiled.shapes[compiled.offers[offer].shape].allocatable;
+            if room.iter().zip(load).any(|(have, used)| have < used) {
+                continue;
+            }
+            let free: Vec<i64> = room.iter().zip(load).map(|(have, used)| have - used).collect();
+            let holds = fits(&free, request, count);
+            for ((state, most), whole) in states.iter().zip(&mut most).zip(&mut whole) {
+                if *state != 0 {
+                    let best = most.entry(*state).or_insert(0);
+                    *whole += usize::from(holds >= count && *best < count);
+                    *best = holds.max(*best);
+                }
             }
         }
-        good
+        let of_key = |(most, missing): (BTreeMap<u32, u32>, &usize)| {
+            let mut best: Vec<u32> = most.into_values().collect();
+            best.sort_unstable_by(|a, b| b.cmp(a));
+            match missing.checked_sub(1) {
+                None => count,
+                Some(last) => best.get(last).copied().unwrap_or(0),
+            }
+        };
+        most.into_iter().zip(&missing).map(of_key).min().unwrap_or(count)
+    }
+
+    /// The offers that launches may list which hold what is held.
+    fn listed<'a>(&'a self, compiled: &'a Compiled<'_>) -> impl Iterator<Item = OfferId> + 'a {
+        let (own, listed) = match &self.listed {
+            Some(listed) => (None, &listed[..]),
+            None => (compiled.choice_beside(self.choice), compiled.alternatives(self.choice)),
+        };
+        own.into_iter().chain(listed.iter().copied())
+    }
+
+    /// Leaves out the offers that don't go with a class.
+    fn narrow(&mut self, context: &Context<'_, '_>, class: ClassId) {
+        let compiled = context.compiled;
+        let member = Member::new(compiled, self.choice, class);
+        let stay = self.listed(compiled).filter(|offer| member.goes_with(compiled, *offer));
+        self.listed = Some(stay.collect());
     }
 
     /// Where minimums give way: lowers them to what one pod of the class could meet on its own.
-    pub(crate) fn settle(&mut self, context: &Context<'_, '_>, class: ClassId) {
+    fn settle(&mut self, context: &Context<'_, '_>, class: ClassId) {
         if context.lenient {
             let request = &context.class(class).request;
             let alone = open(context, self.choice, &[class], request, self.least.clone());
@@ -93,6 +169,33 @@ impl Minimums {
         let request = &context.class(class).request;
         let counter = open(context, choice, &[class], request, asked.least.clone());
         asked.least.into_iter().zip(counter.counts()).collect()
+    }
+}
+
+/// What a class asks of the offers that stand in for a choice, whatever the load.
+struct Member {
+    class: ClassId,
+    choice: OfferId,
+    pins: Vec<(Arc<str>, Arc<str>)>,
+    sticky: BTreeSet<KeyId>,
+}
+
+impl Member {
+    fn new(compiled: &Compiled<'_>, choice: OfferId, class: ClassId) -> Self {
+        let (pins, sticky) = (compiled.pins(choice, &[class]), compiled.sticky(&[class]));
+        Self { class, choice, pins, sticky }
+    }
+
+    /// Whether an offer that the choice's launches may list can hold the class.
+    fn goes_with(&self, compiled: &Compiled<'_>, offer: OfferId) -> bool {
+        let class = &compiled.classes[self.class];
+        let shape = &compiled.shapes[compiled.offers[offer].shape];
+        compiled.usable.contains(offer.index())
+            && compiled.rows[class.row].contains(offer.index())
+            && !class.ports.blocks.overlaps(&shape.ports)
+            && (offer == self.choice
+                || compiled.same_domains(self.choice, offer, &self.sticky)
+                    && compiled.agrees(offer, &self.pins, &[self.class]))
     }
 }
 
@@ -172,17 +275,19 @@ fn open<'a>(
     least: Vec<usize>,
 ) -> Counter<'a> {
     let compiled = context.compiled;
-    let pool = compiled.offers[choice].pool;
     let mut counter = Counter::new(compiled, choice, least);
     let (pins, sticky) = (compiled.pins(choice, classes), compiled.sticky(classes));
     let holders = compiled.holders(classes, load);
-    for (id, _) in compiled.offers.iter().filter(|(_, offer)| offer.pool == pool) {
+    let own = compiled.choice_beside(choice);
+    for id in own.into_iter().chain(compiled.alternatives(choice).iter().copied()) {
         if counter.is_met() {
             break;
         }
         if counter.gains(id)
-            && listable(compiled, choice, (&pins, &sticky), classes, id)
             && holders.contains(id)
+            && (id == choice
+                || compiled.same_domains(choice, id, &sticky)
+                    && compiled.agrees(id, &pins, classes))
         {
             counter.add(id);
         }
@@ -191,23 +296,13 @@ fn open<'a>(
 }
 
 /// The labels that a launch fixes, with their values.
-pub(crate) type Pins = [(std::sync::Arc<str>, std::sync::Arc<str>)];
+pub(crate) type Pins = [(Arc<str>, Arc<str>)];
 
-/// Whether an offer may stand among the alternatives of a launch whose choice is another.
+/// Whether an offer may stand among the alternatives of a launch whose choice is another, or what it
+/// would be if it weren't the choice itself.
 ///
 /// Only the choice itself may draw on a reservation. What is charged against limits is the choice, so
 /// no alternative may be charged more.
-pub(crate) fn listable(
-    compiled: &Compiled<'_>,
-    choice: OfferId,
-    (pins, sticky): (&Pins, &BTreeSet<KeyId>),
-    classes: &[ClassId],
-    other: OfferId,
-) -> bool {
-    other == choice || is_alternative(compiled, choice, (pins, sticky), classes, other)
-}
-
-/// As [`listable`], of an offer as if it weren't the choice itself.
 pub(crate) fn is_alternative(
     compiled: &Compiled<'_>,
     choice: OfferId,

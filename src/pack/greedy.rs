@@ -84,7 +84,17 @@ const AHEAD: usize = 16;
 
 /// How often worth is computed anew at most.
 fn pricings(context: &Context<'_, '_>) -> u32 {
-    if context.compiled.classes.len() <= MANY { 6 } else { 3 }
+    match (context.compiled.classes.len() <= MANY, context.scarcity) {
+        // What is scarce is soon used up, and its price changes.
+        (true, Some(_)) => 16,
+        (true, None) => 6,
+        (false, _) => 3,
+    }
+}
+
+/// So much of what is left is placed before worth is computed anew: one part of so many.
+fn portion(context: &Context<'_, '_>) -> i128 {
+    if context.scarcity.is_some() { 4 } else { 2 }
 }
 
 impl<'a> Pricing<'a> {
@@ -118,14 +128,14 @@ impl<'a> Pricing<'a> {
         let worth = state.worth(context, &left);
         let each = |class| i128::from(worth.of(class).max(1));
         let total: i128 = left.iter().map(|(class, left)| each(class) * i128::from(*left)).sum();
-        (self.placed, self.until) = (0, total / 2);
+        (self.placed, self.until) = (0, total / portion(context));
         let lanes = Lanes::new(context, &worth, &left, self.tier.style);
         let roomy = roomy(context, &lanes, &open, state);
         let columns = self.tier.columns.iter().enumerate();
         let columns = columns.filter(|(_, column)| open.contains(**column));
         let bounds = columns.map(|(at, column)| {
             let most = worth.ceiling(*column).min(total).min(roomy);
-            (worth.rate(most, context.cost(*column)), Reverse(at))
+            (worth.rate(most, worth.cost(*column)), Reverse(at))
         });
         Some(Bargains {
             lanes,
@@ -203,7 +213,7 @@ impl Bargains {
                 let found = self.lanes.search(context, &room, &[], &state.left);
                 match found.filter(|found| found.worth > filling.worth) {
                     Some(found) => {
-                        let _rate = self.keep(context, at, column, found);
+                        let _rate = self.keep(at, column, found);
                     }
                     None => return Some((at, filling.clone())),
                 }
@@ -231,7 +241,7 @@ impl Bargains {
                 }
                 None => fill(&at),
             };
-            let rate = self.keep(context, at, column, filling);
+            let rate = self.keep(at, column, filling);
             self.searched[at] = false;
             if rate > fresh.map_or(0, |(best, _)| best) {
                 fresh = Some((rate, at));
@@ -240,14 +250,8 @@ impl Bargains {
     }
 
     /// Keeps a filling of the column that came first, and says how efficient that is.
-    fn keep(
-        &mut self,
-        context: &Context<'_, '_>,
-        at: usize,
-        column: usize,
-        filling: Filling,
-    ) -> u128 {
-        let rate = self.worth.rate(filling.worth, context.cost(column));
+    fn keep(&mut self, at: usize, column: usize, filling: Filling) -> u128 {
+        let rate = self.worth.rate(filling.worth, self.worth.cost(column));
         let rate = if filling.items.is_empty() { 0 } else { rate };
         self.pass_over(at);
         self.fillings[at] = Some(filling);

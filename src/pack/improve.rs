@@ -12,7 +12,7 @@
 use super::fill::Style;
 use super::greedy::MANY;
 use super::state::{Context, Place, State};
-use super::{buy_all, static_pool, top_up};
+use super::{buy_all, short, static_pool, top_up};
 use crate::bound::Worth;
 use crate::compile::ClassId;
 use crate::parallel;
@@ -37,12 +37,13 @@ pub(crate) fn improve(
 ) -> State {
     let mut best = state;
     let mut attempts = match (best.groups.len(), context.compiled.classes.len()) {
+        (..=MANY_GROUPS, _) if short(context, &best) => ATTEMPTS_OF_MANY,
         (..=MANY_GROUPS, _) => ATTEMPTS,
         (_, ..=MANY) => ATTEMPTS_OF_MANY,
         // Each launch holds others: taking one kind apart changes nothing.
         _ => 0,
     };
-    while attempts > 0 {
+    while attempts > 0 && !context.is_stopped() {
         let mut poorest = by_efficiency(context, &best, worth);
         poorest.truncate(attempts);
         let apart = |group: &usize| without(context, &best, &[*group], style);
@@ -66,7 +67,7 @@ pub(crate) fn improve(
 /// Repacks pairs of launches, where what either holds would fit if the other weren't as it is.
 fn improve_pairs(context: &Context<'_, '_>, mut best: State, worth: &Worth, style: Style) -> State {
     let mut attempts = PAIRS;
-    while attempts > 0 {
+    while attempts > 0 && !context.is_stopped() {
         let launches = by_efficiency(context, &best, worth);
         let pairs = launches.iter().enumerate().flat_map(|(at, one)| {
             launches[..at].iter().map(move |other| [*one.max(other), *one.min(other)])
@@ -80,7 +81,8 @@ fn improve_pairs(context: &Context<'_, '_>, mut best: State, worth: &Worth, styl
     best
 }
 
-/// What is cheaper than a packing, or as cheap with fewer nodes, once these groups, the last first, are taken apart and packed anew.
+/// What places more than a packing, or is cheaper, or as cheap with fewer nodes, once these groups, the
+/// last first, are taken apart and packed anew.
 fn without(
     context: &Context<'_, '_>,
     best: &State,
@@ -88,6 +90,9 @@ fn without(
     style: Style,
 ) -> Option<State> {
     let mut other = best.clone();
+    if context.is_stopped() {
+        return None;
+    }
     for group in groups {
         let _apart = other.take_out(context.compiled, *group);
     }
@@ -98,9 +103,9 @@ fn without(
     // What is freed in a limited pool may have to be filled before a pool of a lower weight is.
     let nodes =
         |state: &State| state.groups.iter().map(|group| u64::from(group.times)).sum::<u64>();
-    let better = (other.cost(context), nodes(&other)) < (best.cost(context), nodes(best))
-        && other.unplaced(context.compiled) <= best.unplaced(context.compiled)
-        && other.keeps_weights(context.compiled);
+    let rank =
+        |state: &State| (state.unplaced(context.compiled), state.cost(context), nodes(state));
+    let better = rank(&other) < rank(best) && other.keeps_weights(context.compiled);
     better.then_some(other)
 }
 

@@ -5,14 +5,13 @@
 //! weight by weight: a pool of a lower weight is touched only for pods that no pool of a higher one
 //! can take within its limits, and what room these leave may be used by others ([`weight`]). Within a weight the packer buys the best bargain first
 //! ([`greedy`]), then moves every launch to the cheapest column that holds it ([`mod@right_size`]). A few
-//! styles of filling a node are tried, and the price-blind baseline ([`first_fit`]) as well; the
-//! cheapest packing of those that place the most is kept, and its poorest launches are taken apart
+//! styles of filling a node are tried, and two other ways as well: the price-blind baseline
+//! ([`first_fit`]), and reservation prices ([`mod@reserve`]). The cheapest packing of those that place the most is kept, and its poorest launches are taken apart
 //! once more ([`improve`]).
 //!
 //! Priorities matter only where something is scarce. So all pods are packed together first; only
 //! when some stay out that a launch or a running node could have taken is the packing done anew,
-//! priority by priority (and within one, those that stayed out before the others), each step filling
-//! first what the steps before it left over ([`top_up`]).
+//! priority by priority, with prices on what is scarce ([`scarce`]).
 
 mod arrange;
 mod assemble;
@@ -26,8 +25,10 @@ mod improve;
 mod lane;
 mod reasons;
 mod repair;
+mod reserve;
 mod right_size;
 mod running;
+mod scarce;
 mod search;
 mod specify;
 mod state;
@@ -49,7 +50,7 @@ pub(crate) use state::{Context, Group, Place, Room, State};
 use crate::compile::{ClassId, Compiled};
 use crate::parallel;
 use crate::plan::LaunchPlan;
-use fill::{SEARCHED, Style};
+use fill::{FEW, SEARCHED, Style};
 use greedy::{MANY, Tier};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -73,6 +74,8 @@ pub(crate) fn plan_first_fit(context: &Context<'_, '_>) -> LaunchPlan {
 const SEARCHED_AMONG: usize = 2 * SEARCHED;
 
 /// Packs every pod that can be placed, cheaply.
+///
+/// Once the caller wishes to be given what there is, no further way is tried.
 pub(crate) fn pack(context: &Context<'_, '_>) -> State {
     let classes = context.compiled.classes.len();
     let styles: &[Style] = if classes <= SEARCHED_AMONG {
@@ -86,54 +89,53 @@ pub(crate) fn pack(context: &Context<'_, '_>) -> State {
     let mut start = State::new(context.compiled);
     // All styles begin with the same worth.
     let worth = start.worth(context, &start.waiting(&|_| true));
-    let ways: Vec<Option<Style>> =
-        styles.iter().map(|style| Some(*style)).chain((classes <= MANY).then_some(None)).collect();
-    let packings = parallel::map(&ways, |way| match way {
-        Some(style) => pack_once(context, start.clone(), *style, &together),
-        None => first_fit::pack(context),
-    });
-    let best = best(context, packings);
-    let out = |class: ClassId| best.left[class] > 0 && placeable(context, class);
-    if !context.compiled.classes.ids().any(out) {
-        return improve::improve(context, best, &worth, styles[0]);
+    let mut ways: Vec<Way> = styles.iter().map(|style| Way::Bargains(*style)).collect();
+    if classes <= MANY {
+        ways.push(Way::FirstFit);
     }
-    // Something is scarce: the urgent come first, and of one priority those that were left out.
-    let by_priority = |class: ClassId| i64::from(context.class(class).priority).saturating_neg();
-    let left_out_first = |class: ClassId| 2 * by_priority(class) + i64::from(!out(class));
-    let ranks: [&(dyn Fn(ClassId) -> i64 + Sync); 2] = [&by_priority, &left_out_first];
-    let toll = toll(context);
-    let frugal = Context { toll: Some(&toll), ..*context };
-    let contexts = [context, &frugal];
-    let limited = context.compiled.pools.values().any(|pool| !pool.limits.is_empty());
-    let ways: Vec<_> = contexts
-        .iter()
-        .take(1 + usize::from(limited))
-        .flat_map(|context| ranks.iter().map(move |rank| (context, rank)))
-        .flat_map(|(context, rank)| styles.iter().map(move |style| (*context, *rank, *style)))
-        .collect();
-    let mut packings = parallel::map(&ways, |(context, rank, style)| {
-        pack_once(context, State::new(context.compiled), *style, *rank)
-    });
-    packings.push(best);
-    self::best(context, packings)
+    if classes <= FEW {
+        ways.push(Way::ReservationPrices);
+    }
+    let go = |way: &Way| match way {
+        Way::Bargains(style) => pack_once(context, start.clone(), *style, &together),
+        Way::FirstFit => first_fit::pack(context),
+        Way::ReservationPrices => reserve::pack(context),
+    };
+    let go_on = |way: &Way| (!context.is_stopped()).then(|| go(way));
+    // Where something may be scarce, one way says whether it is; then the others look at that.
+    let first = if may_be_scarce(context.compiled) || context.is_stopped() { 1 } else { 0 };
+    let mut packings: Vec<State> = ways.drain(..first).map(|way| go(&way)).collect();
+    let scarce = packings.iter().any(|state| short(context, state));
+    if !scarce {
+        packings.extend(parallel::map(&ways, go_on).into_iter().flatten());
+    }
+    let mut best = best(context, packings);
+    if short(context, &best) && !context.is_stopped() {
+        best = scarce::pack(context, best, styles);
+    }
+    improve::improve(context, best, &worth, styles[0])
 }
 
-/// For each column, the share of its pool's limits that a node takes, the largest of them counted, in
-/// billionths.
-fn toll(context: &Context<'_, '_>) -> Vec<i64> {
-    let compiled = context.compiled;
-    let state = State::new(compiled);
-    let of_column = |column: &crate::compile::Column| {
-        let charge = &compiled.shapes[column.shape].charge;
-        let shares = charge
-            .iter()
-            .zip(state.limits_left(column.pool))
-            .map(|(each, left)| i128::from(*each).saturating_mul(1_000_000_000) / (*left).max(1));
-        let share = shares.max().unwrap_or(0).clamp(0, 1_000_000_000_000);
-        // What takes nothing of a limit is compared by price.
-        i64::try_from(share).unwrap_or(i64::MAX).saturating_add(column.price >> 20).max(1)
-    };
-    compiled.columns.iter().map(of_column).collect()
+/// Whether limits or reservations may leave out what could be bought otherwise.
+fn may_be_scarce(compiled: &Compiled<'_>) -> bool {
+    compiled.pools.values().any(|pool| !pool.limits.is_empty())
+        || compiled.columns.iter().any(|column| column.reservation.is_some())
+}
+
+/// A way to pack.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// The best bargain first, nodes filled in a style.
+    Bargains(Style),
+    FirstFit,
+    /// The dearest column first, as long as its pods pay for it.
+    ReservationPrices,
+}
+
+/// Whether pods stay out that a launch or a running node could have taken.
+fn short(context: &Context<'_, '_>, state: &State) -> bool {
+    let mut classes = context.compiled.classes.ids();
+    classes.any(|class| state.left[class] > 0 && placeable(context, class))
 }
 
 /// Packs every pod that can be placed, in two ways that differ much, to compare arrangements.

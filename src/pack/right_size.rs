@@ -7,8 +7,9 @@ use crate::compile::Column;
 /// Moves launches to cheaper columns of the same weight, as far as those can be bought.
 pub(crate) fn right_size(context: &Context<'_, '_>, state: &mut State) {
     let compiled = context.compiled;
+    let costs = state.costs(context);
     let mut cheapest: Vec<usize> = (0..compiled.columns.len()).collect();
-    cheapest.sort_by_key(|column| (context.cost(*column), *column));
+    cheapest.sort_by_key(|column| (costs[*column], *column));
     // The resources of each in one row: most columns that are looked at are too small.
     let rooms: Vec<i64> = cheapest.iter().flat_map(|at| context.room(*at).free).copied().collect();
     for group in std::mem::take(&mut state.groups) {
@@ -20,10 +21,9 @@ pub(crate) fn right_size(context: &Context<'_, '_>, state: &mut State) {
             }
         };
         state.give_back(compiled, &group);
-        let cost = context.cost(now);
+        let cost = costs[now];
         let rooms = rooms.chunks_exact(compiled.dims.len());
-        let better =
-            cheapest.iter().copied().zip(rooms).take_while(|(to, _)| context.cost(*to) < cost);
+        let better = cheapest.iter().copied().zip(rooms).take_while(|(to, _)| costs[*to] < cost);
         let large = better
             .filter(|(_, room)| room.iter().zip(&group.load).all(|(have, want)| have >= want));
         let mut rest = group.times;

@@ -1,11 +1,12 @@
 //! What a packing is made of, and what is left to pack and to pack into.
 
 use super::weight::Weights;
-use crate::bound::{Demand, Goods, Known, Relaxation, Worth};
+use crate::bound::{Demand, Goods, Known, Relaxation, Supply, Worth};
 use crate::compile::{
     Bits, CapId, Class, ClassId, Column, Compiled, Id, IdVec, NodeId, OfferId, PoolId,
     ReservationId, RowId, VolumeKey, fits,
 };
+use crate::solver::Stop;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -48,18 +49,30 @@ pub(crate) struct Context<'c, 'p> {
     pub(crate) wish_price: Option<i64>,
     /// Whether pods that a reservation could take are kept from other launches.
     pub(crate) strict: bool,
-    /// For each column, what a node takes of the limits: looked at instead of prices where limits are
-    /// what is short.
-    pub(crate) toll: Option<&'c [i64]>,
+    /// How nodes are weighed where limits or reservations leave pods out; `None`: by cost alone.
+    pub(crate) scarcity: Option<Scarcity>,
+    /// The caller's wish to be given what there is.
+    pub(crate) stop: &'c Stop,
+}
+
+/// How nodes are weighed where something is scarce.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Scarcity {
+    /// By cost, and by what they take of limits at the prices of these.
+    Prices,
+    /// By the pods that they hold for what they take of the limit of which they take most.
+    Pods,
 }
 
 impl Context<'_, '_> {
-    /// What a node of a column costs, the fee included; or its toll.
+    /// What a node of a column costs, the fee included.
     pub(crate) fn cost(&self, column: usize) -> i64 {
-        match self.toll {
-            Some(toll) => toll[column],
-            None => self.compiled.columns[column].price.saturating_add(self.fee),
-        }
+        self.compiled.columns[column].price.saturating_add(self.fee)
+    }
+
+    /// Whether the caller wishes to be given what there is.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.now()
     }
 
     pub(crate) fn class(&self, class: ClassId) -> &Class {
@@ -167,10 +180,27 @@ pub(crate) struct State {
     pub(crate) idle: Vec<NodeId>,
     pub(crate) groups: Vec<Group>,
     /// What pods are worth that were left when that was last asked: it's often asked again.
-    worth: Option<(IdVec<ClassId, u32>, Arc<Worth>)>,
+    worth: Option<(Asked, Arc<Worth>)>,
     /// What can be bought, once worth was asked, and how many pods of which classes nodes hold.
     goods: Option<Arc<Goods>>,
     slots: Known,
+}
+
+/// The pods that are left, where everything has to be bought.
+fn demands(left: &IdVec<ClassId, u32>) -> Vec<Demand> {
+    let waiting = left.iter().filter(|(_, left)| **left > 0);
+    waiting
+        .map(|(class, left)| Demand { class, weight: None, count: *left, beyond_running: *left })
+        .collect()
+}
+
+/// What was asked when worth was computed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Asked {
+    left: Vec<u32>,
+    reservations: Vec<u32>,
+    /// Where something is scarce, how nodes are weighed and what is left of limits.
+    scarce: Option<(Scarcity, Vec<Vec<i128>>)>,
 }
 
 impl State {
@@ -207,32 +237,84 @@ impl State {
             .collect()
     }
 
-    /// What each class of which so many are left is worth where everything has to be bought.
+    /// What each class of which so many are left is worth where everything has to be bought. Where
+    /// something is scarce, all others that are left count too.
     pub(crate) fn worth(
         &mut self,
         context: &Context<'_, '_>,
         left: &IdVec<ClassId, u32>,
     ) -> Arc<Worth> {
-        if let Some((of, worth)) = &self.worth
-            && of.values().eq(left.values())
+        let everyone = context.scarcity.map(|_| self.waiting(&|_| true));
+        let left = everyone.as_ref().unwrap_or(left);
+        let limits = || self.limits.values().cloned().collect();
+        let asked = Asked {
+            left: left.values().copied().collect(),
+            reservations: self.reservations.values().copied().collect(),
+            scarce: context.scarcity.map(|scarcity| (scarcity, limits())),
+        };
+        if let Some((known, worth)) = &self.worth
+            && *known == asked
         {
             return worth.clone();
         }
-        let waiting = left.iter().filter(|(_, left)| **left > 0);
-        let demands: Vec<Demand> = waiting
-            .map(|(class, left)| Demand {
-                class,
-                weight: None,
-                count: *left,
-                beyond_running: *left,
-            })
-            .collect();
-        let goods = || Arc::new(Goods::new(context.compiled, context.fee));
-        let goods = self.goods.get_or_insert_with(goods).clone();
-        let relaxation = Relaxation::new(context.compiled, &demands, &[], goods, &mut self.slots);
-        let worth = Arc::new(relaxation.worth(context.compiled, &demands));
-        self.worth = Some((left.clone(), worth.clone()));
+        let demands = demands(left);
+        let goods = self.goods(context);
+        let compiled = context.compiled;
+        let worth = match context.scarcity {
+            None => {
+                let supplied = (goods, &self.reservations);
+                Relaxation::of_rest(compiled, &demands, supplied, &mut self.slots)
+                    .worth(compiled, &demands)
+            }
+            Some(scarcity) => {
+                let mut open = Bits::none(compiled.columns.len());
+                (0..compiled.columns.len())
+                    .filter(|at| self.is_open(compiled, &compiled.columns[*at]))
+                    .for_each(|at| open.insert(at));
+                let (limits, reservations) = (&self.limits, &self.reservations);
+                let supply = Supply { limits, reservations, open: &open };
+                match scarcity {
+                    Scarcity::Prices => {
+                        Worth::of_scarce(compiled, &demands, supply, goods, &mut self.slots)
+                    }
+                    Scarcity::Pods => Worth::of_pods(compiled, &demands, supply, &goods),
+                }
+            }
+        };
+        let worth = Arc::new(worth);
+        self.worth = Some((asked, worth.clone()));
         worth
+    }
+
+    /// What each class of which so many are left would cost on the cheapest of some columns, alone.
+    pub(crate) fn reservation_prices(
+        &mut self,
+        context: &Context<'_, '_>,
+        left: &IdVec<ClassId, u32>,
+        columns: &[usize],
+    ) -> Worth {
+        let compiled = context.compiled;
+        let mut open = Bits::none(compiled.columns.len());
+        let columns = columns.iter().copied();
+        columns
+            .filter(|at| self.is_open(compiled, &compiled.columns[*at]))
+            .for_each(|at| open.insert(at));
+        Worth::of_reservation_prices(compiled, &demands(left), &open, &self.goods(context))
+    }
+
+    fn goods(&mut self, context: &Context<'_, '_>) -> Arc<Goods> {
+        let goods = || Arc::new(Goods::new(context.compiled, context.fee));
+        self.goods.get_or_insert_with(goods).clone()
+    }
+
+    /// By what columns are compared: what they cost, or where something is scarce what they counted
+    /// for when that was last asked.
+    pub(crate) fn costs(&self, context: &Context<'_, '_>) -> Vec<i64> {
+        let columns = 0..context.compiled.columns.len();
+        match (context.scarcity, &self.worth) {
+            (Some(_), Some((_, worth))) => columns.map(|at| worth.cost(at)).collect(),
+            _ => columns.map(|at| context.cost(at)).collect(),
+        }
     }
 
     /// How many nodes of a column may still be bought for pods.

@@ -71,7 +71,7 @@ fn fill(
         .above(context.compiled, &group.place)
         .filter(|_| !weights.admit_others(context.compiled, groups, at));
     let filling = match open {
-        None => lanes.fill(context, &room, &group.items, left),
+        None => lanes.best_fill(context, &room, &group.items, left),
         Some(open) => {
             let takers = &context.compiled.takers;
             let here = left.iter().map(|(class, left)| {
@@ -79,7 +79,7 @@ fn fill(
                 let kept = *left > 0 && !guest && takers[class].overlaps(open);
                 if kept { 0 } else { *left }
             });
-            lanes.fill(context, &room, &group.items, &here.collect())
+            lanes.best_fill(context, &room, &group.items, &here.collect())
         }
     };
     let times = filling.items.iter().map(|(class, count)| left[*class] / count).min()?;

@@ -1,0 +1,352 @@
+//! Prices of what is scarce.
+//!
+//! *Problem.* Where limits and reservations leave pods out, types can't be weighed by what they cost
+//! alone: what they take of a limit is what other pods go without.
+//!
+//! *Idea.* The programme of [`super::relaxation`] gets an inequality for each limit,
+//! `−Σ_t a_t y_t ≥ −L`, and its pods may stay out at a price: a *reward* is lost for each. In the dual,
+//! a limit has a price `μ` that is added to what a node costs for each unit that it takes, and no pod
+//! is worth more than its reward. Where a pod's worth at the prices of resources would exceed that,
+//! it is one of those that take more of what is scarce than others; a *surplus* variable for each such
+//! demand, bounded by its number of pods, keeps it from holding the prices of resources down for the
+//! others. Rewards are far above what nodes cost, and those of a higher priority far above those of a
+//! lower one, so the programme places the most pods first, the most urgent of them, and what is left to
+//! choose is chosen by cost.
+//!
+//! A limit counts in whole nodes: it is rounded down to a multiple of the greatest common divisor of
+//! what nodes are charged against it.
+//!
+//! *Cost.* One linear programme with a variable for each inequality, limit and surplus, and a row for
+//! each column and demand; rows are taken up as they are broken.
+//!
+//! References: Dantzig and Wolfe 1960 (prices of shared limits); Bertsimas and Tsitsiklis 1997,
+//! chapter 4 (shadow prices).
+
+use super::goods::{Goods, Known};
+use super::relaxation::{Demand, Dual, Relaxation, Share, Worth, bits};
+use super::simplex::{ONE, POINT, Rows, maximize, times};
+use crate::compile::{Bits, ClassId, Compiled, IdTable, IdVec, PoolId, ReservationId};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What can still be bought.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Supply<'a> {
+    /// For each pool, what is left of each limit.
+    pub(crate) limits: &'a IdVec<PoolId, Vec<i128>>,
+    pub(crate) reservations: &'a IdVec<ReservationId, u32>,
+    /// The columns of which a node can still be bought.
+    pub(crate) open: &'a Bits,
+}
+
+/// The most demands that get a surplus variable: those with the most pods at stake.
+const MAX_SURPLUSES: usize = 64;
+/// The most limits that get a price.
+const MAX_LIMITS: usize = 48;
+/// How many times what the dearest column costs a pod of the lowest priority is worth at most.
+const REWARD: i128 = 4;
+/// A reward of one priority is so many bits above that of the next lower one.
+const STEP: u32 = 4;
+/// How many priorities are told apart, the highest first.
+const LEVELS: usize = 4;
+/// The bound of a row that bounds nothing.
+const NEVER: i128 = 1 << 60;
+
+/// A limit that some column is charged against.
+#[derive(Debug)]
+struct Limit {
+    /// What a node of each column takes, 0 where it can't be bought.
+    charges: Vec<i64>,
+    left: i128,
+    shift: u32,
+}
+
+/// The dual programme with limits, rewards and surpluses: a row for each column, then one for each
+/// demand.
+struct Scarce<'a> {
+    dual: Dual<'a>,
+    limits: Vec<Limit>,
+    /// The demands that have a surplus variable.
+    surpluses: Vec<usize>,
+    /// For each inequality, what a pod of each demand that it counts asks of it.
+    counted: Vec<Vec<(usize, i64)>>,
+    /// What a pod of each demand is worth at most, fixed-point.
+    rewards: Vec<i128>,
+}
+
+impl Scarce<'_> {
+    fn columns(&self) -> usize {
+        self.dual.bounds.len()
+    }
+
+    /// What a variable is.
+    fn kind(&self, variable: usize) -> Variable {
+        let priced = self.counted.len();
+        match variable.checked_sub(priced) {
+            None => Variable::Price,
+            Some(at) => match at.checked_sub(self.limits.len()) {
+                None => Variable::Limit(at),
+                Some(at) => Variable::Surplus(self.surpluses[at]),
+            },
+        }
+    }
+}
+
+enum Variable {
+    /// The price of an inequality.
+    Price,
+    Limit(usize),
+    /// How much more pods of a demand would be worth at the prices of resources than their reward.
+    Surplus(usize),
+}
+
+impl Limit {
+    fn scaled(&self, column: usize) -> i128 {
+        (i128::from(self.charges[column]) << POINT) >> self.shift
+    }
+}
+
+impl Rows for Scarce<'_> {
+    fn height(&self) -> usize {
+        self.columns() + self.rewards.len()
+    }
+
+    fn entry(&self, row: usize, variable: usize) -> i128 {
+        let demand = row.checked_sub(self.columns());
+        match (self.kind(variable), demand) {
+            (Variable::Price, None) => self.dual.entry(row, variable),
+            (Variable::Price, Some(demand)) => {
+                let counted = &self.counted[variable];
+                let at = counted.binary_search_by_key(&demand, |(demand, _)| *demand);
+                at.map_or(0, |at| self.dual.scaled(variable, counted[at].1))
+            }
+            (Variable::Limit(at), None) => -self.limits[at].scaled(row),
+            (Variable::Surplus(of), Some(demand)) if of == demand => -ONE,
+            (Variable::Limit(_), Some(_)) | (Variable::Surplus(_), _) => 0,
+        }
+    }
+
+    fn weigh(&self, variable: usize, value: i128, sums: &mut [i128]) {
+        let columns = self.columns();
+        match self.kind(variable) {
+            Variable::Price => {
+                self.dual.weigh(variable, value, sums);
+                for (demand, each) in &self.counted[variable] {
+                    sums[columns + demand] += times(self.dual.scaled(variable, *each), value);
+                }
+            }
+            Variable::Limit(at) => {
+                for (column, sum) in sums.iter_mut().enumerate().take(columns) {
+                    *sum -= times(self.limits[at].scaled(column), value);
+                }
+            }
+            Variable::Surplus(demand) => sums[columns + demand] -= value,
+        }
+    }
+
+    fn bound(&self, row: usize) -> i128 {
+        match row.checked_sub(self.columns()) {
+            None => self.dual.bounds[row],
+            Some(demand) => self.rewards[demand],
+        }
+    }
+}
+
+impl Worth {
+    /// What pods are worth and nodes count for where something is scarce: what they cost, and what they
+    /// take of limits at the prices of these.
+    pub(crate) fn of_scarce(
+        compiled: &Compiled<'_>,
+        demands: &[Demand],
+        supply: Supply<'_>,
+        goods: Arc<Goods>,
+        known: &mut Known,
+    ) -> Self {
+        let goods_and_reserved = (goods, Some(supply.reservations));
+        let found = Relaxation::unpriced(compiled, demands, &[], goods_and_reserved, known);
+        let rewards = rewards(compiled, demands, found.highest);
+        let highest = rewards.iter().copied().max().unwrap_or(1).max(1);
+        let found = Relaxation { highest, ..found };
+        let counted: Vec<Vec<(usize, i64)>> = found
+            .inequalities
+            .iter()
+            .map(|inequality| found.counted(compiled, demands, inequality))
+            .collect();
+        let mut dual = Dual::new(&found.market, &found.inequalities, highest);
+        for (column, bound) in dual.bounds.iter_mut().enumerate() {
+            if !supply.open.contains(column) {
+                *bound = NEVER;
+            }
+        }
+        let scarce = Scarce {
+            limits: limits(compiled, supply),
+            surpluses: surpluses(demands),
+            counted,
+            rewards: rewards.iter().map(|reward| (reward << POINT) / highest).collect(),
+            dual,
+        };
+        let (shares, prices) = scarce.solve(demands);
+        let charged: Vec<i64> = (0..compiled.columns.len())
+            .map(|column| {
+                let each = scarce.limits.iter().zip(&prices).map(|(limit, price)| {
+                    let charge = i128::from(limit.charges[column]);
+                    price.price(highest).saturating_mul(charge) >> POINT
+                });
+                let sum = each.fold(0_i128, i128::saturating_add).min(i128::from(i64::MAX / 2));
+                i64::try_from(sum).unwrap_or(i64::MAX / 2)
+            })
+            .collect();
+        let found = Relaxation { shares, ..found };
+        let mut worth = found.worth(compiled, demands);
+        worth.costs.iter_mut().zip(charged).for_each(|(cost, more)| *cost += more);
+        for (demand, reward) in demands.iter().zip(rewards) {
+            let most = i64::try_from(reward.saturating_mul(ONE) / highest).unwrap_or(i64::MAX);
+            worth.cap(demand.class, most);
+        }
+        worth
+    }
+
+    /// Every pod is worth the same, but for the part of a node that it takes; nodes count for the share
+    /// that they take of what is left of the limit of which they take most.
+    pub(crate) fn of_pods(
+        compiled: &Compiled<'_>,
+        demands: &[Demand],
+        supply: Supply<'_>,
+        goods: &Goods,
+    ) -> Self {
+        let dims = compiled.dims.len();
+        let mut worth = Self {
+            by_dim: IdTable::filled(compiled.classes.len(), dims, 0),
+            slot: compiled.classes.iter().map(|_| 0).collect(),
+            ceilings: vec![i128::MAX; compiled.columns.len()],
+            costs: goods.costs.clone(),
+            highest: 1 << 30,
+        };
+        let mut most = vec![1_i64; dims];
+        for column in supply.open.iter() {
+            let room = &compiled.shapes[compiled.columns[column].shape].allocatable;
+            most.iter_mut().zip(room).for_each(|(most, have)| *most = *have.max(most));
+        }
+        for demand in demands {
+            let parts = compiled.classes[demand.class].request.iter().zip(&most);
+            let part = parts.map(|(asked, most)| (i128::from(*asked) << 16) / i128::from(*most));
+            let part = part.max().unwrap_or(0).clamp(0, 1 << 16);
+            worth.slot[demand.class] = (1 << 20) - i64::try_from(part).unwrap_or(0);
+        }
+        let dearest = goods.costs.iter().copied().max().unwrap_or(0).max(1);
+        for (at, column) in compiled.columns.iter().enumerate() {
+            let charge = &compiled.shapes[column.shape].charge;
+            let shares = charge
+                .iter()
+                .zip(&supply.limits[column.pool])
+                .map(|(each, left)| (i128::from((*each).max(0)) << 40) / (*left).max(1));
+            let share = shares.max().unwrap_or(0).min(1 << 42);
+            // Of those that take the same of a limit the cheaper counts for less.
+            let cost = (i128::from(goods.costs[at]) << 20) / i128::from(dearest);
+            worth.costs[at] = i64::try_from(share + cost).unwrap_or(i64::MAX).max(1);
+        }
+        worth
+    }
+
+    /// Lowers what a pod of a class is worth, all parts alike, to so much.
+    fn cap(&mut self, class: ClassId, most: i64) {
+        let worth = self.of(class);
+        if worth <= most {
+            return;
+        }
+        let part = |part: i64| {
+            let less = i128::from(part).saturating_mul(most.into()) / i128::from(worth.max(1));
+            i64::try_from(less).unwrap_or(i64::MAX)
+        };
+        self.by_dim[class].iter_mut().for_each(|of_dim| *of_dim = part(*of_dim));
+        self.slot[class] = part(self.slot[class]);
+    }
+}
+
+impl Scarce<'_> {
+    /// The prices of the inequalities, and those of the limits.
+    fn solve(&self, demands: &[Demand]) -> (Vec<Share>, Vec<Share>) {
+        let most = self.limits.iter().map(|limit| limit.left >> limit.shift);
+        let most = most.max().unwrap_or(0).max(self.dual.most()) + 1;
+        let of_limits = self
+            .limits
+            .iter()
+            .map(|limit| -(limit.left.saturating_mul(ONE) / (most << limit.shift)));
+        let of_surpluses = self
+            .surpluses
+            .iter()
+            .map(|demand| -(i128::from(demands[*demand].count).saturating_mul(ONE) / most));
+        let mut gains = self.dual.gains(most);
+        gains.extend(of_limits);
+        gains.extend(of_surpluses);
+        // What each demand may be worth stops the prices of all that it asks for.
+        let rewards = (0..self.rewards.len()).map(|demand| self.columns() + demand);
+        let columns: BTreeSet<usize> =
+            self.dual.start().filter(|at| self.dual.bounds[*at] < NEVER).collect();
+        let solution = maximize(&gains, self, columns.into_iter().chain(rewards));
+        let shifts = self.dual.shifts.iter().copied();
+        let shifts = shifts.chain(self.limits.iter().map(|limit| limit.shift));
+        let mut shares: Vec<Share> = solution
+            .into_iter()
+            .zip(shifts)
+            .map(|(share, shift)| Share { share, scale: 1 << shift })
+            .collect();
+        let limits = shares.split_off(self.counted.len());
+        (shares, limits)
+    }
+}
+
+/// The limits that columns which can be bought are charged against.
+fn limits(compiled: &Compiled<'_>, supply: Supply<'_>) -> Vec<Limit> {
+    let mut limits = Vec::new();
+    for (pool, of_pool) in compiled.pools.iter() {
+        for at in 0..of_pool.limits.len() {
+            let charge = |column: usize| {
+                let of_column = &compiled.columns[column];
+                let charged = of_column.pool == pool && supply.open.contains(column);
+                if charged { compiled.shapes[of_column.shape].charge[at].max(0) } else { 0 }
+            };
+            let charges: Vec<i64> = (0..compiled.columns.len()).map(charge).collect();
+            let divisor = charges.iter().fold(0, |divisor, each| gcd(divisor, *each));
+            let Some(largest) = charges.iter().copied().max().filter(|most| *most > 0) else {
+                continue;
+            };
+            let left = supply.limits[pool][at].max(0);
+            let left = left - left % i128::from(divisor.max(1));
+            limits.push(Limit { charges, left, shift: bits(largest.unsigned_abs()) });
+        }
+    }
+    // Those that admit the fewest of the largest nodes first.
+    limits.sort_by_key(|limit| limit.left >> limit.shift);
+    limits.truncate(MAX_LIMITS);
+    limits
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// What placing a pod of each demand is worth at most, in billionths.
+fn rewards(compiled: &Compiled<'_>, demands: &[Demand], dearest: i128) -> Vec<i128> {
+    let priority = |demand: &Demand| compiled.classes[demand.class].priority;
+    let priorities: BTreeSet<i32> = demands.iter().map(priority).collect();
+    let levels = priorities.len().min(LEVELS);
+    let reward = |demand: &Demand| {
+        // The highest are told apart; all others count as the lowest of them.
+        let above = priorities.range(priority(demand)..).count();
+        let level = levels.saturating_sub(above);
+        let bits = STEP * u32::try_from(level).unwrap_or(0);
+        // A class of several pods that must share a node is worth as much as they are.
+        let pods: u32 = compiled.classes[demand.class].parts.iter().map(|(_, each)| each).sum();
+        dearest.saturating_mul(REWARD).saturating_mul(i128::from(pods.max(1))) << bits
+    };
+    demands.iter().map(reward).collect()
+}
+
+/// The demands whose pods may be worth more at the prices of resources than their reward.
+fn surpluses(demands: &[Demand]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..demands.len()).collect();
+    order.sort_by_key(|at| (std::cmp::Reverse(demands[*at].count), *at));
+    order.truncate(MAX_SURPLUSES);
+    order
+}

@@ -1,0 +1,71 @@
+//! A start in the manner of reservation prices.
+//!
+//! *Problem.* The worth that the bound gives pods is right on the average of many nodes; with few pods a
+//! node that it finds efficient may leave a rest that fills no other.
+//!
+//! *Idea.* A pod's reservation price is what the cheapest node costs that takes it alone. Columns are
+//! taken dearest first, each filled with pods of the highest reservation prices, and bought as long as
+//! these pay for it. Nothing is thereby bought that costs more than its pods would on nodes of their
+//! own; and large nodes come first, while there are pods to fill them.
+//!
+//! *Cost.* One filling of each column, and one for each purchase.
+//!
+//! Reference: Eva (Chang and Venkataraman 2025), full reconfiguration, without interference between tasks.
+
+use super::fill::{Lanes, Style};
+use super::greedy::{self, Tier};
+use super::state::{Context, Group, Place, State};
+use super::{of_weight, right_size, running};
+use crate::compile::ClassId;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+/// Packs everything that fits: onto running nodes, then onto launches, weight by weight.
+pub(super) fn pack(context: &Context<'_, '_>) -> State {
+    let compiled = context.compiled;
+    let mut state = State::new(compiled);
+    let everyone = |_: ClassId| true;
+    running::fill(context, &mut state, Style::Balanced, &everyone);
+    let weights: BTreeSet<Reverse<i32>> =
+        compiled.columns.iter().map(|column| Reverse(column.weight)).collect();
+    for Reverse(weight) in weights {
+        let mut columns = of_weight(compiled, weight);
+        columns.sort_by_key(|at| (Reverse(context.cost(*at)), *at));
+        buy(context, &mut state, &columns);
+        right_size(context, &mut state);
+        // What reservations or limits kept from its own cheapest place.
+        let tier = Tier { columns: &columns, style: Style::Balanced, wanted: &everyone };
+        greedy::buy(context, &mut state, tier);
+        right_size(context, &mut state);
+    }
+    state
+}
+
+/// Buys from these columns, in their order, what its pods' reservation prices pay for.
+fn buy(context: &Context<'_, '_>, state: &mut State, columns: &[usize]) {
+    let compiled = context.compiled;
+    let left = state.waiting(&|_| true);
+    let worth = state.reservation_prices(context, &left, columns);
+    let mut lanes = Lanes::new(context, &worth, &left, Style::Balanced);
+    for column in columns {
+        let supply = |state: &State| state.supply(compiled, &compiled.columns[*column]);
+        while supply(state) > 0 {
+            let room = context.room(*column);
+            if !lanes.may_fit(&room) {
+                break;
+            }
+            let filling = lanes.fill(context, &room, &[], &state.left);
+            let times = filling.items.iter().map(|(class, count)| state.left[*class] / count).min();
+            let times = times.unwrap_or(0).min(supply(state));
+            if times == 0 || !worth.pays_for(filling.worth, *column) {
+                break;
+            }
+            let place = Place::Launch(*column);
+            let group = Group { place, items: filling.items, load: filling.load, times };
+            let used: Vec<ClassId> = group.items.iter().map(|(class, _)| *class).collect();
+            state.add(compiled, group);
+            let emptied = used.into_iter().filter(|class| state.left[*class] == 0);
+            emptied.for_each(|class| lanes.forget(class));
+        }
+    }
+}
