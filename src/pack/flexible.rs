@@ -11,7 +11,7 @@
 //! last of the best of them allows.
 
 use super::state::Context;
-use crate::compile::{ClassId, Compiled, Flexible, Id, KeyId, OfferId, fits};
+use crate::compile::{ClassId, Compiled, Flexible, Id, KeyId, OfferId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -73,39 +73,33 @@ impl Minimums {
             false => self.least.clone(),
         };
         let counter = Counter::new(compiled, self.choice, least);
-        // Of each key the values with the most pods that any offer with them holds, while they are too few.
-        let mut most: Vec<BTreeMap<u32, u32>> = vec![BTreeMap::new(); counter.least.len()];
-        let missing: Vec<usize> = counter
-            .least
-            .iter()
-            .zip(&counter.seen)
-            .map(|(least, own)| least.saturating_sub(own.len()))
-            .collect();
+        let own = counter.least.iter().zip(&counter.seen);
+        let missing: Vec<usize> = own.map(|(least, own)| least.saturating_sub(own.len())).collect();
+        // Of each key the values, with the most pods that any offer with them holds; and how many
+        // values any holds all pods with.
+        let mut most: Vec<BTreeMap<u32, u32>> = vec![BTreeMap::new(); missing.len()];
         let mut whole = vec![0_usize; missing.len()];
         let member = Member::new(compiled, self.choice, class);
-        let request = &context.class(class).request;
         for offer in self.listed(compiled) {
             if whole.iter().zip(&missing).all(|(whole, missing)| whole >= missing) {
                 return count;
             }
-            let states = counter.states.iter().map(|states| states.get(offer.index()).copied());
-            let states: Vec<u32> = states.map(|state| state.unwrap_or(0)).collect();
-            let known = |(state, most): (&u32, &BTreeMap<u32, u32>)| {
-                *state == 0 || most.get(state).is_some_and(|most| *most >= count)
-            };
-            if states.iter().zip(&most).all(known) || !member.goes_with(compiled, offer) {
+            let is_useful = (0..missing.len()).any(|key| {
+                let state = counter.state(key, offer);
+                let known = || most[key].get(&state).is_some_and(|most| *most >= count);
+                state != 0 && whole[key] < missing[key] && !known()
+            });
+            if !is_useful {
                 continue;
             }
-            let room = &compiled.shapes[compiled.offers[offer].shape].allocatable;
-            if room.iter().zip(load).any(|(have, used)| have < used) {
-                continue;
-            }
-            let free: Vec<i64> = room.iter().zip(load).map(|(have, used)| have - used).collect();
-            let holds = fits(&free, request, count);
-            for ((state, most), whole) in states.iter().zip(&mut most).zip(&mut whole) {
-                if *state != 0 {
-                    let best = most.entry(*state).or_insert(0);
-                    *whole += usize::from(holds >= count && *best < count);
+            let shape = &compiled.shapes[compiled.offers[offer].shape];
+            let holds = room_beside(&shape.allocatable, load, &context.class(class).request, count);
+            let Some(holds) = holds.filter(|_| member.goes_with(compiled, offer)) else { continue };
+            for key in 0..missing.len() {
+                let state = counter.state(key, offer);
+                if state != 0 {
+                    let best = most[key].entry(state).or_insert(0);
+                    whole[key] += usize::from(holds >= count && *best < count);
                     *best = holds.max(*best);
                 }
             }
@@ -172,6 +166,21 @@ impl Minimums {
     }
 }
 
+/// How many pods, `most` at most, a node has room for beside a load; `None` where the load is too much.
+fn room_beside(room: &[i64], load: &[i64], request: &[i64], most: u32) -> Option<u32> {
+    let mut holds = most;
+    for ((have, used), asked) in room.iter().zip(load).zip(request) {
+        let free = have - used;
+        if free < 0 {
+            return None;
+        }
+        if let Some(times) = free.checked_div(*asked) {
+            holds = u32::try_from(times).unwrap_or(u32::MAX).min(holds);
+        }
+    }
+    Some(holds)
+}
+
 /// What a class asks of the offers that stand in for a choice, whatever the load.
 struct Member {
     class: ClassId,
@@ -228,6 +237,11 @@ impl<'a> Counter<'a> {
                 let _new = seen.insert(*state);
             }
         }
+    }
+
+    /// The value that an offer has of one of the keys; 0 where none.
+    fn state(&self, key: usize, offer: OfferId) -> u32 {
+        self.states[key].get(offer.index()).copied().unwrap_or(0)
     }
 
     /// Whether an offer has a value that is new, for a key that needs more.

@@ -138,11 +138,14 @@ fn short(context: &Context<'_, '_>, state: &State) -> bool {
     classes.any(|class| state.left[class] > 0 && placeable(context, class))
 }
 
-/// Packs every pod that can be placed, in two ways that differ much, to compare arrangements.
+/// Packs every pod that can be placed, in few ways that differ much, to compare arrangements.
 pub(crate) fn pack_quickly(context: &Context<'_, '_>) -> State {
     let few = context.compiled.classes.len() <= SEARCHED_AMONG;
     let style = if few { Style::Searched } else { Style::Balanced };
     let greedy = pack_once(context, State::new(context.compiled), style, &|_| 0);
+    if may_be_scarce(context.compiled) && short(context, &greedy) {
+        return scarce::pack_quickly(context, greedy, style);
+    }
     if few { best(context, vec![greedy, first_fit::pack(context)]) } else { greedy }
 }
 

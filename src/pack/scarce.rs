@@ -34,18 +34,34 @@ pub(super) fn pack(context: &Context<'_, '_>, before: State, styles: &[Style]) -
         ways.extend([(&prices, *last, false), (context, *last, true)]);
     }
     let packings = parallel::map(&ways, |(weighed, style, left_out)| {
-        if context.is_stopped() {
-            return None;
-        }
-        let rank: &dyn Fn(ClassId) -> i64 = if *left_out { &left_out_first } else { &by_priority };
-        let mut state = pack_once(weighed, State::new(context.compiled), *style, rank);
-        if weighed.scarcity.is_some() {
-            right_size(context, &mut state);
-            let everyone = |_: ClassId| true;
-            top_up::top_up(context, &mut state, *style, &everyone);
-            buy_all(context, &mut state, *style, &everyone);
-        }
-        Some(state)
+        let rank: &(dyn Fn(ClassId) -> i64 + Sync) =
+            if *left_out { &left_out_first } else { &by_priority };
+        (!context.is_stopped()).then(|| pack_by(context, weighed, *style, rank))
     });
     best(context, packings.into_iter().flatten().chain([before]).collect())
+}
+
+/// Packs again with prices on what is scarce, once, and keeps what is better.
+pub(super) fn pack_quickly(context: &Context<'_, '_>, before: State, style: Style) -> State {
+    let by_priority = |class: ClassId| i64::from(context.class(class).priority).saturating_neg();
+    let prices = Context { scarcity: Some(Scarcity::Prices), ..*context };
+    let priced = pack_by(context, &prices, style, &by_priority);
+    best(context, vec![priced, before])
+}
+
+/// Packs rank by rank as nodes are weighed, and then goes by cost as far as limits allow.
+fn pack_by(
+    context: &Context<'_, '_>,
+    weighed: &Context<'_, '_>,
+    style: Style,
+    rank: &dyn Fn(ClassId) -> i64,
+) -> State {
+    let mut state = pack_once(weighed, State::new(context.compiled), style, rank);
+    if weighed.scarcity.is_some() {
+        right_size(context, &mut state);
+        let everyone = |_: ClassId| true;
+        top_up::top_up(context, &mut state, style, &everyone);
+        buy_all(context, &mut state, style, &everyone);
+    }
+    state
 }
