@@ -209,7 +209,7 @@ impl<'p> Chooser<'_, 'p> {
                 return (packed, intruded);
             }
             quick = super::pack_quickly;
-            if round > MAX_ROUNDS {
+            if round > MAX_ROUNDS || self.context.is_stopped() {
                 return (self.repair(restrictions, arrangement, state), Vec::new());
             }
             let lighter = heavy.into_iter().map(|(kind, together)| Feedback::BundleTooHeavy {
@@ -295,6 +295,9 @@ impl<'p> Chooser<'_, 'p> {
         let whole = self.context.compiled;
         let mut kept = restrictions.clone();
         for _ in 0..MAX_CONCESSIONS {
+            if self.context.is_stopped() {
+                break;
+            }
             let left = best.left(whole);
             let out = |kind: KindId| left[kind] > 0 && !is_guest(whole, kind);
             let mut answers: Vec<Feedback> = Vec::new();
@@ -345,6 +348,9 @@ impl<'p> Chooser<'_, 'p> {
         let size = whole.columns.len().saturating_mul(whole.classes.len());
         let tries = TRIES.checked_div(size).unwrap_or(0).min(MAX_TRIES);
         for (_, kind) in kinds.into_iter().take(tries) {
+            if self.context.is_stopped() {
+                break;
+            }
             let mut flipped = restrictions.clone();
             flipped.wishful[kind] = !flipped.wishful[kind];
             let other = self.solve(&flipped, pack);
@@ -369,7 +375,7 @@ impl<'p> Chooser<'_, 'p> {
         let choices: Vec<(KindId, usize)> =
             arrangement.choices.iter().map(|(kind, cells)| (*kind, *cells)).collect();
         // A few tries of many would be an accident of order.
-        if choices.is_empty() || tries < choices.len() {
+        if choices.is_empty() || tries < choices.len() || self.context.is_stopped() {
             return best;
         }
         let mut least = self.solve(&restrictions, super::pack_quickly).rank(self.context);
@@ -379,7 +385,7 @@ impl<'p> Chooser<'_, 'p> {
         while std::mem::take(&mut again) {
             for (kind, cells) in &choices {
                 for cell in 0..*cells {
-                    if tries == 0 {
+                    if tries == 0 || self.context.is_stopped() {
                         break;
                     }
                     tries -= 1;

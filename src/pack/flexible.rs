@@ -341,3 +341,104 @@ pub(crate) fn may_become(compiled: &Compiled<'_>, choice: OfferId, other: OfferI
     // Both are of one pool: without limits, neither is charged anything.
     mine.reservation.is_none() && charge(mine.shape) == charge(theirs.shape)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::{Minimums, meets_minimums};
+    use crate::compile::{ClassId, Compiled, IdVec};
+    use crate::model::{
+        InstanceType, NodePool, Offering, Operator, Pod, Price, Problem, Requirement, Resources,
+    };
+    use crate::pack::Context;
+    use crate::solver::Stop;
+
+    /// As many pods are admitted at once as can be added one by one with the minimums met.
+    #[test]
+    fn as_many_are_admitted_as_leave_enough_values_open() {
+        let mut builder = Problem::builder();
+        for (family, memory) in [("c", 2), ("m", 4), ("r", 8)] {
+            for cpu in [2, 4, 8] {
+                let amounts = [format!("{cpu}"), format!("{}Gi", cpu * memory)];
+                let [cpu, memory] = amounts.each_ref().map(String::as_str);
+                let capacity = [("cpu", cpu), ("memory", memory), ("pods", "7")];
+                let instance = InstanceType::new(
+                    format!("{family}{cpu}"),
+                    Resources::parse(capacity).unwrap(),
+                )
+                .with_label("family", family)
+                .with_offering(Offering::new("a", "spot", "0.1".parse().unwrap()))
+                .with_offering(Offering::new(
+                    "b",
+                    "on-demand",
+                    "0.3".parse().unwrap(),
+                ));
+                builder = builder.instance_type(instance);
+            }
+        }
+        let asked = |key: &str, least: u32| {
+            Requirement::new::<&str>(key, Operator::Exists, []).with_min_values(least)
+        };
+        let pool = NodePool::new("default")
+            .with_requirement(asked("family", 2))
+            .with_requirement(asked("node.kubernetes.io/instance-type", 3))
+            .with_limits(Resources::parse([("cpu", "100")]).unwrap());
+        for (name, cpu, memory) in [("a", "300m", "1Gi"), ("b", "1", "2500Mi"), ("c", "0", "3Gi")] {
+            let requests = Resources::parse([("cpu", cpu), ("memory", memory)]).unwrap();
+            builder = builder.pod(Pod::new(name).with_replicas(9).with_requests(requests));
+        }
+        let problem = builder.node_pool(pool).build().unwrap();
+        let compiled = Compiled::new(&problem, Price::ZERO).unwrap();
+        for lenient in [false, true] {
+            let context = Context {
+                compiled: &compiled,
+                listed: &compiled,
+                fee: 0,
+                lenient,
+                wishful: false,
+                wish_price: None,
+                strict: false,
+                scarcity: None,
+                stop: &Stop::default(),
+            };
+            for choice in compiled.offers.ids() {
+                for first in compiled.classes.ids() {
+                    for held in 0..3 {
+                        let items = if held > 0 { vec![(first, held)] } else { Vec::new() };
+                        check(&context, choice, &items);
+                    }
+                }
+            }
+        }
+    }
+
+    fn check(context: &Context<'_, '_>, choice: crate::compile::OfferId, held: &[(ClassId, u32)]) {
+        let compiled = context.compiled;
+        let load_of = |items: &[(ClassId, u32)]| {
+            let mut load = vec![0; compiled.dims.len()];
+            for (class, count) in items {
+                let asked = compiled.classes[*class].request.iter();
+                load.iter_mut()
+                    .zip(asked)
+                    .for_each(|(load, each)| *load += each * i64::from(*count));
+            }
+            load
+        };
+        let classes: IdVec<ClassId, ()> = compiled.classes.iter().map(|_| ()).collect();
+        for class in classes.ids() {
+            let minimums = Minimums::to_fill(context, choice, held);
+            let admitted = minimums.admit(context, &load_of(held), class, 6);
+            let with = |count: u32| {
+                let mut items = held.to_vec();
+                match items.iter_mut().find(|(of, _)| *of == class) {
+                    Some((_, held)) => *held += count,
+                    None => items.push((class, count)),
+                }
+                meets_minimums(context, choice, &items, &load_of(&items))
+            };
+            let one_by_one = (1..=6).take_while(|count| with(*count)).count();
+            assert_eq!(admitted as usize, one_by_one, "{choice:?} {held:?} {class:?}");
+        }
+    }
+}

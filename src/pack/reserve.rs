@@ -69,3 +69,56 @@ fn buy(context: &Context<'_, '_>, state: &mut State, columns: &[usize]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::pack;
+    use crate::compile::Compiled;
+    use crate::model::{InstanceType, NodePool, Offering, Pod, Price, Problem, Resources};
+    use crate::pack::Context;
+    use crate::solver::Stop;
+
+    /// What is packed of pods of these cpus costs, in billionths, with types of 4 and 16 cpu.
+    fn cost(cpus: &[&str]) -> i128 {
+        let instance = |name: &str, cpu: &str, price: &str| {
+            InstanceType::new(name, Resources::parse([("cpu", cpu), ("pods", "110")]).unwrap())
+                .with_offering(Offering::new("a", "on-demand", price.parse().unwrap()))
+        };
+        let mut builder = Problem::builder()
+            .instance_type(instance("c4", "4", "0.2"))
+            .instance_type(instance("c16", "16", "0.7"))
+            .node_pool(NodePool::new("default"));
+        for (number, cpu) in cpus.iter().enumerate() {
+            let requests = Resources::parse([("cpu", *cpu)]).unwrap();
+            builder = builder.pod(Pod::new(format!("p{number}")).with_requests(requests));
+        }
+        let problem = builder.build().unwrap();
+        let compiled = Compiled::new(&problem, Price::ZERO).unwrap();
+        let context = Context {
+            compiled: &compiled,
+            listed: &compiled,
+            fee: 0,
+            lenient: false,
+            wishful: false,
+            wish_price: None,
+            strict: false,
+            scarcity: None,
+            stop: &Stop::default(),
+        };
+        let state = pack(&context);
+        assert!(state.left.values().all(|left| *left == 0));
+        state.cost(&context)
+    }
+
+    #[test]
+    fn a_node_is_bought_when_its_pods_would_cost_more_apart() {
+        // Four of 4 cpu would cost 0.8 apart, and 0.7 on one large node.
+        assert_eq!(cost(&["4", "4", "4", "4"]), 700_000_000);
+        // Three would cost 0.6.
+        assert_eq!(cost(&["4", "4", "4"]), 600_000_000);
+        // Small ones fill what large ones leave.
+        assert_eq!(cost(&["3", "3", "3", "3", "2", "1", "1"]), 700_000_000);
+    }
+}

@@ -8,6 +8,7 @@ use crate::model::{
     Resources, TopologySpreadConstraint, Volume, WhenUnsatisfiable, well_known,
 };
 use crate::pack::Context;
+use crate::solver::Stop;
 use std::collections::BTreeMap;
 
 /// A type of 4 cpu that is sold in three zones for the same.
@@ -37,6 +38,7 @@ fn member(name: &str, replicas: u32) -> Pod {
 /// Arranges, and says how many pods of how many have a cell, by zone.
 fn arranged(problem: &Problem, answers: &dyn Fn(&Compiled<'_>) -> Vec<Feedback>) -> Outcome {
     let compiled = Compiled::new(problem, Price::ZERO).unwrap();
+    let stop = Stop::default();
     let context = Context {
         compiled: &compiled,
         listed: &compiled,
@@ -45,7 +47,8 @@ fn arranged(problem: &Problem, answers: &dyn Fn(&Compiled<'_>) -> Vec<Feedback>)
         wishful: true,
         wish_price: None,
         strict: false,
-        toll: None,
+        scarcity: None,
+        stop: &stop,
     };
     let mut restrictions = Restrictions::new(&compiled, true);
     for answer in answers(&compiled) {
