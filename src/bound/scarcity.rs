@@ -25,7 +25,7 @@
 use super::goods::{Goods, Known};
 use super::relaxation::{Demand, Dual, Relaxation, Share, Worth, bits};
 use super::simplex::{ONE, POINT, Rows, maximize, times};
-use crate::compile::{Bits, ClassId, Compiled, IdTable, IdVec, PoolId, ReservationId};
+use crate::compile::{Bits, ClassId, Compiled, IdTable, IdVec, PoolId, ReservationId, fits};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -206,8 +206,9 @@ impl Worth {
         worth
     }
 
-    /// Every pod is worth the same, but for the part of a node that it takes; nodes count for the share
-    /// that they take of what is left of the limit of which they take most.
+    /// Every pod is worth the same, but for the part of a node that it takes and the nodes that its class
+    /// needs; nodes count for the share that they take of what is left of the limit of which they take
+    /// most.
     pub(crate) fn of_pods(
         compiled: &Compiled<'_>,
         demands: &[Demand],
@@ -227,11 +228,21 @@ impl Worth {
             let room = &compiled.shapes[compiled.columns[column].shape].allocatable;
             most.iter_mut().zip(room).for_each(|(most, have)| *most = *have.max(most));
         }
+        // How many nodes' worth of room a class fills by itself: where few of its pods may share a node,
+        // as many as it has pods.
+        let nodes = |demand: &Demand| {
+            let class = &compiled.classes[demand.class];
+            let each = fits(&most, &class.request, class.per_node).max(1);
+            i64::from(demand.count.div_ceil(each))
+        };
+        let widest = demands.iter().map(nodes).max().unwrap_or(1).max(1);
         for demand in demands {
             let parts = compiled.classes[demand.class].request.iter().zip(&most);
             let part = parts.map(|(asked, most)| (i128::from(*asked) << 16) / i128::from(*most));
-            let part = part.max().unwrap_or(0).clamp(0, 1 << 16);
-            worth.slot[demand.class] = (1 << 20) - i64::try_from(part).unwrap_or(0);
+            let part = i64::try_from(part.max().unwrap_or(0).clamp(0, 1 << 16)).unwrap_or(0);
+            // Small pods before large ones; of like ones those that need the most nodes.
+            let spread = (nodes(demand) << 14) / widest;
+            worth.slot[demand.class] = (1 << 20) - part + spread;
         }
         let dearest = goods.costs.iter().copied().max().unwrap_or(0).max(1);
         for (at, column) in compiled.columns.iter().enumerate() {

@@ -70,7 +70,10 @@ fn pack_by(
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use crate::model::{InstanceType, NodePool, Offering, Pod, Problem, ProblemBuilder, Resources};
+    use crate::model::{
+        Affinity, InstanceType, LabelSelector, NodePool, Offering, Pod, PodAffinityTerm, Problem,
+        ProblemBuilder, Resources,
+    };
     use crate::{LaunchPlan, Options, Stop, provision, verify};
 
     fn instance(name: &str, resources: &[(&str, &str)], price: &str) -> InstanceType {
@@ -97,7 +100,7 @@ mod tests {
     fn planned(problem: ProblemBuilder, options: &Options) -> (LaunchPlan, usize) {
         let problem = problem.build().unwrap();
         let plan = provision(&problem, options).unwrap();
-        verify(&problem, &plan).unwrap();
+        let _verified = verify(&problem, &plan).unwrap();
         let launched = plan.launches().iter().map(|launch| launch.pods().len()).sum();
         (plan, launched)
     }
@@ -152,6 +155,28 @@ mod tests {
             &Options::default(),
         );
         assert_eq!((launched, plan.launches().len()), (5, 1));
+    }
+
+    #[test]
+    fn pods_that_may_not_share_a_node_leave_room_on_theirs_for_others() {
+        let apart = PodAffinityTerm::new(
+            "kubernetes.io/hostname",
+            LabelSelector::new().with_label("app", "apart"),
+        );
+        let affinity = Affinity::new().with_required_pod_anti_affinity(apart);
+        let (_, launched) = planned(
+            limited(&[("nodes", "4")])
+                .instance_type(instance("m", &[("memory", "32Gi")], "0.29"))
+                .instance_type(instance("r", &[("memory", "16Gi")], "0.14"))
+                .pod(pod("pair", 2, &[("memory", "14Gi")]))
+                .pod(
+                    pod("apart", 4, &[("memory", "14Gi")])
+                        .with_label("app", "apart")
+                        .with_affinity(affinity),
+                ),
+            &Options::default(),
+        );
+        assert_eq!(launched, 6);
     }
 
     #[test]
