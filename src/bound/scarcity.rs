@@ -26,6 +26,7 @@ use super::goods::{Goods, Known};
 use super::relaxation::{Demand, Dual, Relaxation, Share, Worth, bits};
 use super::simplex::{ONE, POINT, Rows, maximize, times};
 use crate::compile::{Bits, ClassId, Compiled, IdTable, IdVec, PoolId, ReservationId, fits};
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -39,8 +40,8 @@ pub(crate) struct Supply<'a> {
     pub(crate) open: &'a Bits,
 }
 
-/// The most demands that get a surplus variable: those with the most pods at stake.
-const MAX_SURPLUSES: usize = 64;
+/// The most demands that get a surplus variable.
+const MAX_SURPLUSES: usize = 32;
 /// The most limits that get a price.
 const MAX_LIMITS: usize = 48;
 /// How many times what the dearest column costs a pod of the lowest priority is worth at most.
@@ -180,7 +181,7 @@ impl Worth {
         }
         let scarce = Scarce {
             limits: limits(compiled, supply),
-            surpluses: surpluses(demands),
+            surpluses: surpluses(compiled, demands),
             counted,
             rewards: rewards.iter().map(|reward| (reward << POINT) / highest).collect(),
             dual,
@@ -290,8 +291,15 @@ impl Scarce<'_> {
         let mut gains = self.dual.gains(most);
         gains.extend(of_limits);
         gains.extend(of_surpluses);
-        // What each demand may be worth stops the prices of all that it asks for.
-        let rewards = (0..self.rewards.len()).map(|demand| self.columns() + demand);
+        // What a demand may be worth stops the prices of all that it asks for: without a surplus by
+        // itself, with one together with all others that ask for the same.
+        let with = self.surpluses.iter().copied();
+        let without = self.counted.iter().filter_map(|counted| {
+            let hard = counted.iter().filter(|(demand, _)| !self.surpluses.contains(demand));
+            hard.max_by_key(|(demand, each)| (*each, Reverse(*demand))).map(|(demand, _)| *demand)
+        });
+        let rewards: BTreeSet<usize> =
+            with.chain(without).map(|demand| self.columns() + demand).collect();
         let columns: BTreeSet<usize> =
             self.dual.start().filter(|at| self.dual.bounds[*at] < NEVER).collect();
         let solution = maximize(&gains, self, columns.into_iter().chain(rewards));
@@ -354,10 +362,23 @@ fn rewards(compiled: &Compiled<'_>, demands: &[Demand], dearest: i128) -> Vec<i1
     demands.iter().map(reward).collect()
 }
 
-/// The demands whose pods may be worth more at the prices of resources than their reward.
-fn surpluses(demands: &[Demand]) -> Vec<usize> {
+/// The demands whose pods may be worth more at the prices of resources than their reward: those of which
+/// one pod takes most of what all ask for.
+fn surpluses(compiled: &Compiled<'_>, demands: &[Demand]) -> Vec<usize> {
+    let mut totals = vec![1_i128; compiled.dims.len()];
+    for demand in demands {
+        let request = &compiled.classes[demand.class].request;
+        for (total, asked) in totals.iter_mut().zip(request) {
+            *total += i128::from((*asked).max(0)) * i128::from(demand.count);
+        }
+    }
+    let share = |at: &usize| {
+        let request = compiled.classes[demands[*at].class].request.iter();
+        let shares = request.zip(&totals).map(|(asked, total)| (i128::from(*asked) << 40) / total);
+        (Reverse(shares.max()), *at)
+    };
     let mut order: Vec<usize> = (0..demands.len()).collect();
-    order.sort_by_key(|at| (std::cmp::Reverse(demands[*at].count), *at));
+    order.sort_by_cached_key(share);
     order.truncate(MAX_SURPLUSES);
     order
 }

@@ -86,7 +86,7 @@ const AHEAD: usize = 16;
 fn pricings(context: &Context<'_, '_>) -> u32 {
     match (context.compiled.classes.len() <= MANY, context.scarcity) {
         // What is scarce is soon used up, and its price changes.
-        (true, Some(_)) => 16,
+        (true, Some(_)) => 12,
         (true, None) => 6,
         (false, _) => 3,
     }
