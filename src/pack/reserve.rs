@@ -15,7 +15,7 @@
 use super::fill::{Lanes, Style};
 use super::greedy::{self, Tier};
 use super::state::{Context, Group, Place, State};
-use super::{of_weight, right_size, running};
+use super::{of_weight, right_size, running, static_pool, top_up};
 use crate::compile::ClassId;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -25,7 +25,12 @@ pub(super) fn pack(context: &Context<'_, '_>) -> State {
     let compiled = context.compiled;
     let mut state = State::new(compiled);
     let everyone = |_: ClassId| true;
+    let homeless = |class: ClassId| static_pool::is_homeless(compiled, class);
+    running::fill(context, &mut state, Style::Balanced, &homeless);
+    top_up::top_up(context, &mut state, Style::Balanced, &everyone);
     running::fill(context, &mut state, Style::Balanced, &everyone);
+    static_pool::launch(context, &mut state, Style::Balanced, &everyone);
+    static_pool::launch_rest(context, &mut state);
     let weights: BTreeSet<Reverse<i32>> =
         compiled.columns.iter().map(|column| Reverse(column.weight)).collect();
     for Reverse(weight) in weights {
