@@ -12,7 +12,7 @@ use crate::plan::certificate::{
     Certificate, Group, LimitPrice, NodeProof, OfferingProof, POINT, PodValue, ReservationPrice,
     WorthProof,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What a certificate says, in the terms of a dense problem.
@@ -183,6 +183,7 @@ impl Draft {
     fn offerings(&mut self, compiled: &Compiled<'_>) -> Vec<OfferingProof> {
         const NONE: u32 = u32::MAX;
         let problem = compiled.problem;
+        let asked = Asked::of(compiled);
         let mut of_offer = vec![NONE; compiled.offers.len()];
         self.offers.iter().for_each(|(offer, proof)| of_offer[offer.index()] = *proof);
         let mut found: Vec<OfferingProof> = Vec::new();
@@ -208,7 +209,7 @@ impl Draft {
                     let proof = |proof: u32| if proof == NONE { nothing } else { proof };
                     let sites = (first..end).zip(variants.iter().map(|one| proof(*one)));
                     let sites: Vec<(usize, u32)> = sites.collect();
-                    self.told_apart(compiled, &sites)
+                    self.told_apart(compiled, &asked, &sites)
                 }
             };
             first = end;
@@ -238,7 +239,12 @@ impl Draft {
 
     /// The proof for offers that differ in labels that a launch leaves open: the labels are asked for as
     /// far as anything depends on them.
-    fn told_apart(&mut self, compiled: &Compiled<'_>, variants: &[(usize, u32)]) -> u32 {
+    fn told_apart(
+        &mut self,
+        compiled: &Compiled<'_>,
+        asked: &Asked<'_>,
+        variants: &[(usize, u32)],
+    ) -> u32 {
         let Some((first, proof)) = variants.first().copied() else { return self.nothing() };
         let shape = |site: usize| compiled.offers[OfferId::from_index(site)].shape;
         let alike = |(site, other): &(usize, u32)| {
@@ -249,15 +255,67 @@ impl Draft {
         if variants.iter().all(alike) {
             return proof;
         }
+        if let Some((key, mut by_value)) = asked.by_value(compiled, variants) {
+            let others = by_value.remove(&None).unwrap_or_default();
+            let otherwise = self.told_apart(compiled, asked, &others);
+            let (mut values, mut proofs) = (Vec::new(), Vec::new());
+            for (value, variants) in by_value {
+                values.extend(value);
+                proofs.push(self.told_apart(compiled, asked, &variants));
+            }
+            return self.proofs.number(WorthProof::Values { key, values, proofs, otherwise });
+        }
         let Some((requirements, inside)) = question(compiled, variants) else { return proof };
         let (meeting, failing): (Vec<_>, Vec<_>) =
             variants.iter().partition(|(site, _)| inside.contains(site));
-        let fails = self.told_apart(compiled, &failing);
-        let mut meets = self.told_apart(compiled, &meeting);
+        let fails = self.told_apart(compiled, asked, &failing);
+        let mut meets = self.told_apart(compiled, asked, &meeting);
         for requirement in requirements.into_iter().rev() {
             meets = self.proofs.number(WorthProof::Label { requirement, meets, fails });
         }
         meets
+    }
+}
+
+/// For each label key the values that some rule asks for alone: of pods that ask for different ones no
+/// two share a node.
+struct Asked<'c> {
+    values: BTreeMap<&'c Arc<str>, BTreeSet<&'c Arc<str>>>,
+}
+
+/// Sites and their proofs by the value that they have; nothing stands for all others.
+type Variants = BTreeMap<Option<Arc<str>>, Vec<(usize, u32)>>;
+
+impl<'c> Asked<'c> {
+    fn of(compiled: &'c Compiled<'_>) -> Self {
+        let mut values: BTreeMap<&Arc<str>, BTreeSet<&Arc<str>>> = BTreeMap::new();
+        for (key, states) in compiled.grounds.rules.atoms() {
+            if let Some(value) = states.single() {
+                let _new = values.entry(key).or_default().insert(value);
+            }
+        }
+        values.retain(|_, values| values.len() > 1);
+        Self { values }
+    }
+
+    /// The first label by whose values these sites differ, as far as rules ask for single ones.
+    fn by_value(
+        &self,
+        compiled: &Compiled<'_>,
+        variants: &[(usize, u32)],
+    ) -> Option<(Arc<str>, Variants)> {
+        let table = &compiled.grounds.table;
+        self.values.iter().find_map(|(key, asked)| {
+            let states = table.states(key);
+            let mut by_value = Variants::new();
+            for (site, proof) in variants {
+                let value = table.value(key, states.get(*site).copied()?);
+                let value = value.filter(|value| asked.contains(value)).cloned();
+                by_value.entry(value).or_default().push((*site, *proof));
+            }
+            // Two or three are told apart by what they meet.
+            (by_value.len() > 3).then(|| ((*key).clone(), by_value))
+        })
     }
 }
 

@@ -9,7 +9,7 @@
 use super::label::NodeLabels;
 use super::requirement::{Condition, State, all_hold, possible};
 use super::violation::{Place, Violation};
-use crate::model::{Labels, NodeSelectorTerm, Pod, Requirement, Volume, well_known};
+use crate::model::{Labels, NodeSelectorTerm, Operator, Pod, Requirement, Volume, well_known};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -109,6 +109,25 @@ impl<'a> NodeRules<'a> {
         let terms = self.required.unwrap_or(&[]).iter();
         let expressed = terms.flat_map(|term| &term.match_expressions).map(|one| &*one.key);
         self.selector.iter().map(|(key, _)| &**key).chain(expressed)
+    }
+
+    /// The only value of a label with which the rules can hold, where the selector or every term of the
+    /// affinity names one.
+    pub(super) fn only_value(&self, key: &str) -> Option<&'a str> {
+        let is_key = |one: &str| well_known::normalized(one) == key;
+        let selected = self.selector.iter().find(|(one, _)| is_key(one));
+        if let Some((_, value)) = selected {
+            return Some(value);
+        }
+        let of_term = |term: &'a NodeSelectorTerm| {
+            term.match_expressions.iter().find_map(|one| match &one.values[..] {
+                [value] if one.operator == Operator::In && is_key(&one.key) => Some(&**value),
+                _ => None,
+            })
+        };
+        let mut values = self.required?.iter().filter(|term| !is_empty(term)).map(of_term);
+        let first = values.next()??;
+        values.all(|value| value == Some(first)).then_some(first)
     }
 
     /// Whether one term holds of a node's labels.

@@ -263,7 +263,7 @@ fn read_proof(cursor: Cursor<'_>) -> Option<WorthProof> {
         return cursor.wrong("an object with one field: the kind of proof");
     }
     let mut fields = Cursor { value, path, faults: cursor.faults }
-        .object(&["priced", "table", "full", "crowded", "split", "apart", "label"]);
+        .object(&["priced", "table", "full", "crowded", "split", "apart", "label", "values"]);
     let priced = fields.optional("priced", |cursor| {
         let mut fields = cursor.object(&["resources", "groups"]);
         Some(WorthProof::Priced {
@@ -314,10 +314,23 @@ fn read_proof(cursor: Cursor<'_>) -> Option<WorthProof> {
         let none = || Requirement::new("", Operator::Exists, [""; 0]);
         Some(WorthProof::Label { requirement: requirement.unwrap_or_else(none), meets, fails })
     });
+    let values = fields.optional("values", |cursor| {
+        let mut fields = cursor.object(&["key", "values", "proofs", "otherwise"]);
+        Some(WorthProof::Values {
+            key: fields.required("key", text).unwrap_or_default(),
+            values: fields.required("values", texts).unwrap_or_default(),
+            proofs: fields
+                .required("proofs", |cursor| {
+                    list(cursor, |item| Some(whole(item).unwrap_or_default()))
+                })
+                .unwrap_or_default(),
+            otherwise: fields.required("otherwise", whole).unwrap_or_default(),
+        })
+    });
     // A stand-in keeps the positions of what follows.
     let none = WorthProof::Full { resource: 0 };
     let leaf = priced.or(table).or(full).or(crowded);
-    Some(leaf.or(split).or(apart).or(label).unwrap_or(none))
+    Some(leaf.or(split).or(apart).or(label).or(values).unwrap_or(none))
 }
 
 fn write_proof(proof: &WorthProof) -> Value<'_> {
@@ -352,6 +365,14 @@ fn write_proof(proof: &WorthProof) -> Value<'_> {
                 .field("requirement", write_requirement(requirement))
                 .field("meets", *meets)
                 .field("fails", *fails),
+        ),
+        WorthProof::Values { key, values, proofs, otherwise } => (
+            "values",
+            Object::new()
+                .field("key", key)
+                .field("values", write::list(values, Value::from))
+                .field("proofs", write::list(proofs, |proof| Value::from(*proof)))
+                .field("otherwise", *otherwise),
         ),
     };
     Object::new().field(name, fields).into()

@@ -34,7 +34,7 @@
 //! for what the node has: pods can't be worth more than the resources that they take, at these prices,
 //! and what is left of their values; or, where one resource alone matters, the best that can be had of it.
 //! Its inner nodes tell cases apart: few or many pods of a kind; one of two kinds that can't share a node,
-//! or the other; a label that a launch leaves open.
+//! or the other; a label that a launch leaves open, by what it meets or by its values.
 //!
 //! # Exhaustion
 //!
@@ -260,5 +260,17 @@ pub enum WorthProof {
         meets: u32,
         /// The proof for one that doesn't.
         fails: u32,
+    },
+    /// A label that a launch leaves open, by its values: the pods that ask for one of them and those that
+    /// ask for another don't share a node.
+    Values {
+        /// The label's key.
+        key: Arc<str>,
+        /// Values of it, each once.
+        values: Vec<Arc<str>>,
+        /// For each, the proof for a node that has it.
+        proofs: Vec<u32>,
+        /// The proof for a node that has another value, or none.
+        otherwise: u32,
     },
 }

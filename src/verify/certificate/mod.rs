@@ -8,7 +8,8 @@
 //! 2. That pods of which few are to share a node keep each other off, by host ports or by required
 //!    anti-affinity over the hostname ([`apart`]).
 //! 3. For every way to launch a node, and for every running node, which of the pods can be there and what
-//!    room there is for them ([`place`]), and that its proof holds ([`worth`]).
+//!    room there is for them ([`place`]), and that its proof holds ([`worth`]; [`values`] where a label is
+//!    open).
 //!
 //! 4. That nothing was overlooked where everything is said to have been tried ([`exhaust`]).
 //!
@@ -25,6 +26,7 @@ mod crowd;
 mod exhaust;
 mod place;
 mod pods;
+mod values;
 mod worth;
 
 use super::account::Placement;
@@ -43,7 +45,7 @@ use apart::Apart;
 use exhaust::Outcome;
 use place::Judge;
 use pods::Counted;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use worth::Evaluator;
 
 /// Reports what is wrong with a plan's certificate, if it has one, and says which lower bound it proves.
@@ -177,6 +179,11 @@ fn check_proofs(
                 known && pod != other && earlier(without_pod) && earlier(without_other)
             }
             WorthProof::Label { meets, fails, .. } => earlier(meets) && earlier(fails),
+            WorthProof::Values { values, proofs, otherwise, .. } => {
+                values.len() == proofs.len()
+                    && values.iter().collect::<BTreeSet<_>>().len() == values.len()
+                    && proofs.iter().chain([otherwise]).all(earlier)
+            }
         };
         if !sound {
             out.push(malformed(format!("proofs[{at}]")));

@@ -26,14 +26,14 @@ pub(super) struct Place<'a> {
     /// The pods that can be there, and how many of them at most.
     pub(super) present: Vec<(usize, u32)>,
     /// Of a launch, what it would be.
-    launch: Option<Launch<'a>>,
+    pub(super) launch: Option<Launch<'a>>,
 }
 
 #[derive(Clone)]
-struct Launch<'a> {
-    pool: &'a NodePool,
-    instance_type: &'a InstanceType,
-    labels: NodeLabels<'a>,
+pub(super) struct Launch<'a> {
+    pub(super) pool: &'a NodePool,
+    pub(super) instance_type: &'a InstanceType,
+    pub(super) labels: NodeLabels<'a>,
 }
 
 /// What is left of a place when a label is known to meet a requirement, or not to.
@@ -53,9 +53,9 @@ type Outlook<'a> = (Option<&'a str>, Vec<(&'a str, &'a str)>, Vec<&'a Taint>, &'
 
 /// What can be where.
 pub(super) struct Judge<'c, 'a> {
-    facts: &'c Facts<'a>,
+    pub(super) facts: &'c Facts<'a>,
     resources: &'c [Arc<str>],
-    asks: &'c [Ask<'a>],
+    pub(super) asks: &'c [Ask<'a>],
     counted: &'c [Counted],
     kinds: &'c Kinds,
     /// For each ask, the first that asks the same of labels.
@@ -142,7 +142,7 @@ impl<'c, 'a> Judge<'c, 'a> {
         Some(id)
     }
 
-    fn launched(&self, launch: &Launch<'a>) -> Place<'a> {
+    pub(super) fn launched(&self, launch: &Launch<'a>) -> Place<'a> {
         let Launch { pool, instance_type, labels } = launch;
         let runs = |daemon: &&Pod| {
             taint::untolerated(daemon, pool.taints.iter()).is_none()
@@ -214,7 +214,7 @@ impl<'c, 'a> Judge<'c, 'a> {
 
     /// Whether the labels of a place suit a pod, or could if those that are open were fixed for each of
     /// its rules.
-    fn labels_could_suit(&self, ask: &Ask<'a>, labels: &NodeLabels<'a>) -> bool {
+    pub(super) fn labels_could_suit(&self, ask: &Ask<'a>, labels: &NodeLabels<'a>) -> bool {
         let rules = NodeRules::of(ask.pod);
         let barred = self.kinds.barred.get(ask.kind).into_iter().flatten();
         let barred = barred.map(|(key, values)| (&**key, Condition::none_of(values)));

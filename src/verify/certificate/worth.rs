@@ -8,6 +8,7 @@
 use super::apart::Apart;
 use super::place::{Judge, Narrowed, Place};
 use super::pods::Counted;
+use super::values::ByValue;
 use crate::plan::certificate::{Certificate, WorthProof};
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -252,6 +253,39 @@ impl<'c, 'a> Evaluator<'c, 'a> {
                             steps.push(Step::High(pods, 0));
                         }
                     }
+                }
+                WorthProof::Values { key, values, proofs, otherwise } => {
+                    let now: Vec<u32> =
+                        place.present.iter().map(|(pods, _)| self.high(*pods)).collect();
+                    let number: BTreeMap<&str, u32> =
+                        values.iter().map(|one| &**one).zip(proofs.iter().copied()).collect();
+                    let next = |value: Option<&str>| {
+                        value.and_then(|one| number.get(one)).copied().unwrap_or(*otherwise)
+                    };
+                    let cases = match judge.by_value(self.counted, &place, key, values) {
+                        ByValue::Known(value) => {
+                            steps.push(Step::Look(next(value)));
+                            continue;
+                        }
+                        ByValue::Cases(cases) => cases,
+                    };
+                    // Of what a case doesn't have there is nothing: to begin with, and again after each.
+                    let mut none = Vec::with_capacity(place.present.len());
+                    none.extend(place.present.iter().map(|(pods, _)| Step::High(*pods, 0)));
+                    steps.push(Step::Place(place.clone(), now));
+                    for (value, mut case) in cases {
+                        // Working out what is there then costs more than a look.
+                        let price = self.price_of_a_look(&case).saturating_mul(64);
+                        self.spend(price).ok_or(unproved)?;
+                        for (pods, most) in &mut case.present {
+                            *most = self.high(*pods).min(*most);
+                        }
+                        let most = case.present.iter().map(|(_, most)| *most).collect();
+                        steps.extend(case.present.iter().map(|(pods, _)| Step::High(*pods, 0)));
+                        steps.push(Step::Look(next(value.as_deref())));
+                        steps.push(Step::Place(PlaceRef::Case(Rc::new(case)), most));
+                    }
+                    steps.append(&mut none);
                 }
                 WorthProof::Label { requirement, meets, fails } => {
                     let now: Vec<u32> =
