@@ -7,8 +7,9 @@
 //! packer needs to look at the second alone. Dominated columns are kept for `alternatives`.
 
 use super::bits::{Bits, transpose};
-use super::id::{Id, IdVec, OfferId, PoolId, ReservationId, RowId, ShapeId};
+use super::id::{Id, OfferId, PoolId, ReservationId, RowId, ShapeId};
 use super::{Compiled, Shape};
+use std::collections::BTreeMap;
 
 /// Offers that differ in nothing that matters.
 #[derive(Clone, Debug)]
@@ -40,36 +41,31 @@ pub(crate) fn columns(compiled: &Compiled<'_>) -> (Vec<Column>, Vec<Bits>) {
     }
     let admits = transpose(asked.into_iter(), sites);
     let mut columns: Vec<Column> = Vec::new();
-    let mut first_of_shape: IdVec<ShapeId, usize> =
-        compiled.shapes.iter().map(|_| usize::MAX).collect();
+    let mut numbers: BTreeMap<(ShapeId, i64, Option<ReservationId>, &Bits), usize> =
+        BTreeMap::new();
     for (id, offer) in compiled.offers.iter() {
         let rows = &admits[id.index()];
         let fixed = compiled.pools[offer.pool].fixed.is_some();
         if rows.is_empty() && !(fixed && compiled.usable.contains(id.index())) {
             continue;
         }
-        let from = first_of_shape[offer.shape].min(columns.len());
-        first_of_shape[offer.shape] = from;
-        let same = columns[from..].iter_mut().find(|column| {
-            column.shape == offer.shape
-                && column.price == offer.price
-                && column.reservation == offer.reservation
-                && column.admits == *rows
-        });
-        match same {
-            Some(column) => column.offers.push(id),
-            None => columns.push(Column {
+        let key = (offer.shape, offer.price, offer.reservation, rows);
+        let number = *numbers.entry(key).or_insert_with(|| {
+            columns.push(Column {
                 pool: offer.pool,
                 weight: compiled.pools[offer.pool].weight,
                 shape: offer.shape,
                 price: offer.price,
                 reservation: offer.reservation,
                 admits: rows.clone(),
-                offers: vec![id],
+                offers: Vec::new(),
                 dominated: Vec::new(),
-            }),
-        }
+            });
+            columns.len() - 1
+        });
+        columns[number].offers.push(id);
     }
+    drop(numbers);
     (undominated(compiled, columns), admits)
 }
 
@@ -96,12 +92,19 @@ fn undominated(compiled: &Compiled<'_>, columns: Vec<Column>) -> Vec<Column> {
     // dominate.
     let width = compiled.dims.len();
     let mut kept: Vec<Alike<'_>> = Vec::new();
+    let mut numbers: BTreeMap<&Bits, usize> = BTreeMap::new();
+    // What dominates a column is admitted by each of its rows: for each row, what is kept and it admits.
+    let mut admitted: Vec<Vec<usize>> = vec![Vec::new(); compiled.rows.len()];
+    let mut all: Vec<usize> = Vec::new();
     let mut under: Vec<(usize, usize)> = Vec::new();
     for at in order {
         let worse = &columns[at];
         let small = &compiled.shapes[worse.shape].allocatable;
         let holds = |room: &[i64]| room.iter().zip(small).all(|(mine, theirs)| mine >= theirs);
-        let dominating = kept.iter().find_map(|alike| {
+        let of_rows = worse.admits.iter().map(|row| &admitted[row]);
+        let candidates = of_rows.min_by_key(|kept| kept.len()).unwrap_or(&all);
+        let dominating = candidates.iter().find_map(|alike| {
+            let alike = &kept[*alike];
             if !holds(&alike.most) || !alike.admits.includes(&worse.admits) {
                 return None;
             }
@@ -115,18 +118,24 @@ fn undominated(compiled: &Compiled<'_>, columns: Vec<Column>) -> Vec<Column> {
             under.push((better, at));
             continue;
         }
-        match kept.iter_mut().find(|alike| alike.admits == &worse.admits) {
+        match numbers.get(&worse.admits) {
             Some(alike) => {
+                let alike = &mut kept[*alike];
                 alike.columns.push(at);
                 alike.rooms.extend(small);
                 alike.most.iter_mut().zip(small).for_each(|(most, have)| *most = *have.max(most));
             }
-            None => kept.push(Alike {
-                admits: &worse.admits,
-                columns: vec![at],
-                rooms: small.clone(),
-                most: small.clone(),
-            }),
+            None => {
+                let _new = numbers.insert(&worse.admits, kept.len());
+                all.push(kept.len());
+                worse.admits.iter().for_each(|row| admitted[row].push(kept.len()));
+                kept.push(Alike {
+                    admits: &worse.admits,
+                    columns: vec![at],
+                    rooms: small.clone(),
+                    most: small.clone(),
+                });
+            }
         }
     }
     let mut kept: Vec<usize> = kept.into_iter().flat_map(|alike| alike.columns).collect();

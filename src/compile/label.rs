@@ -1,9 +1,10 @@
 //! The labels of sites, made dense: for each label key that a rule reads, the value at each site.
 
 use super::bits::Bits;
+use super::open::{OpenDomains, Readers};
 use super::rule::Rules;
-use crate::model::{ValueSet, integer, neighbours};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::model::ValueSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The number of a label's state: 0 is absent, others are values.
@@ -17,32 +18,34 @@ pub(crate) struct LabelTable {
 
 #[derive(Debug, Default)]
 struct Column {
-    /// The atoms of the rules that read this key, with the states each admits.
-    atoms: Vec<(usize, ValueSet)>,
-    /// Whether every value counts for itself: those are domains of a rule between pods.
-    apart: bool,
+    /// The atoms of the rules that read this key.
+    readers: Readers,
+    /// Where every value counts for itself, as a domain of a rule between pods: what is known of them.
+    domains: Option<OpenDomains>,
     values: Vec<Arc<str>>,
     numbers: BTreeMap<Arc<str>, State>,
     states: Vec<State>,
+    /// What stands for the states of a label that is left open: few sets are asked for, and often.
+    representatives: BTreeMap<ValueSet, Vec<State>>,
 }
 
 impl LabelTable {
-    /// A table for the keys that the rules read, and `also` these, and those whose values are to be
-    /// told `apart`; no sites yet.
+    /// A table for the keys that the rules read, and `also` these, and those whose values are domains; no
+    /// sites yet.
     pub(crate) fn new(
         rules: &Rules,
         also: impl IntoIterator<Item = Arc<str>>,
-        apart: impl IntoIterator<Item = Arc<str>>,
+        domains: impl IntoIterator<Item = (Arc<str>, OpenDomains)>,
     ) -> Self {
         let mut columns: BTreeMap<Arc<str>, Column> = BTreeMap::new();
         for (atom, (key, states)) in rules.atoms().iter().enumerate() {
-            columns.entry(key.clone()).or_default().atoms.push((atom, states.clone()));
+            columns.entry(key.clone()).or_default().readers.add(atom, states);
         }
         for key in also {
             let _column = columns.entry(key).or_default();
         }
-        for key in apart {
-            columns.entry(key).or_default().apart = true;
+        for (key, domains) in domains {
+            columns.entry(key).or_default().domains = Some(domains);
         }
         Self { columns }
     }
@@ -54,7 +57,9 @@ impl LabelTable {
 
     /// Whether any rule reads a key.
     pub(crate) fn is_read(&self, key: &str) -> bool {
-        self.columns.get(key).is_some_and(|column| column.apart || !column.atoms.is_empty())
+        self.columns
+            .get(key)
+            .is_some_and(|column| column.domains.is_some() || !column.readers.is_empty())
     }
 
     /// The number of a key's value.
@@ -85,26 +90,17 @@ impl LabelTable {
     /// are there; where none does, one is.
     pub(crate) fn representatives(&mut self, key: &str, may_be: &ValueSet) -> Vec<State> {
         let Some(column) = self.columns.get(key) else { return vec![0] };
-        let mut candidates: BTreeSet<Arc<str>> = match may_be.finite_values() {
-            Some(values) => values.clone(),
-            None => {
-                let read = column.atoms.iter().flat_map(|(_, states)| states.mentioned());
-                let named: BTreeSet<Arc<str>> = read.chain(may_be.mentioned()).collect();
-                let beside = named.iter().filter_map(|value| integer(value)).flat_map(neighbours);
-                let beside: Vec<Arc<str>> = beside.collect();
-                named.into_iter().chain(beside).chain(["other".into(), "other-1".into()]).collect()
-            }
+        if let Some(known) = column.representatives.get(may_be) {
+            return known.clone();
+        }
+        let found = column.readers.representatives(may_be, column.domains.as_ref());
+        let number = |state: &Option<Arc<str>>| match state {
+            Some(value) => self.state(key, value),
+            None => 0,
         };
-        candidates.retain(|value| may_be.admits(Some(value)));
-        let reaction = |state: Option<&str>| -> Vec<bool> {
-            column.atoms.iter().map(|(_, states)| states.admits(state)).collect()
-        };
-        let mut seen = BTreeSet::new();
-        let absent = may_be.admits(None) && seen.insert(reaction(None));
-        candidates.retain(|value| column.apart || seen.insert(reaction(Some(value))));
-        let mut states: Vec<State> = if absent { vec![0] } else { Vec::new() };
-        for value in &candidates {
-            states.push(self.state(key, value));
+        let states: Vec<State> = found.iter().map(number).collect();
+        if let Some(column) = self.columns.get_mut(key) {
+            let _new = column.representatives.insert(may_be.clone(), states.clone());
         }
         states
     }
@@ -113,14 +109,19 @@ impl LabelTable {
     pub(crate) fn holds(&self, rules: &Rules, sites: usize) -> Vec<Bits> {
         let mut holds = vec![Bits::none(sites); rules.atoms().len()];
         for column in self.columns.values() {
-            for (atom, states) in &column.atoms {
-                let admits: Vec<bool> = std::iter::once(states.admits(None))
-                    .chain(column.values.iter().map(|value| states.admits(Some(value))))
-                    .collect();
-                for (site, state) in column.states.iter().enumerate() {
-                    if admits[*state as usize] {
-                        holds[*atom].insert(site);
-                    }
+            let mut at: Vec<Vec<usize>> = vec![Vec::new(); column.values.len() + 1];
+            column
+                .states
+                .iter()
+                .enumerate()
+                .for_each(|(site, state)| at[*state as usize].push(site));
+            let values = column.values.iter().map(|value| Some(&**value));
+            for (state, sites) in std::iter::once(None).chain(values).zip(&at) {
+                if sites.is_empty() {
+                    continue;
+                }
+                for atom in column.readers.admitting(state) {
+                    sites.iter().for_each(|site| holds[atom].insert(*site));
                 }
             }
         }

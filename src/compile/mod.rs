@@ -11,6 +11,7 @@
 //! between pods, the parts that result ([`Compiled::with_classes`]).
 
 mod alternatives;
+mod anchor;
 mod bits;
 mod column;
 mod holders;
@@ -20,6 +21,7 @@ mod kind;
 mod label;
 mod node;
 mod offer;
+mod open;
 mod port;
 mod quota;
 mod resource;
@@ -31,6 +33,7 @@ mod taint;
 mod topology;
 mod wish;
 
+pub(crate) use anchor::Agreement;
 pub(crate) use bits::Bits;
 pub(crate) use column::Column;
 pub(crate) use id::{
@@ -38,7 +41,7 @@ pub(crate) use id::{
     RowId, SelectionId, ShapeId,
 };
 pub(crate) use node::Running;
-pub(crate) use offer::{Flexible, Offer, Pool, Reserved};
+pub(crate) use offer::{Flexible, Offer, Pin, Pool, Reserved};
 pub(crate) use port::PortUse;
 pub(crate) use quota::Quota;
 pub(crate) use resource::{Dims, fits};
@@ -52,6 +55,7 @@ pub(crate) use wish::Wishes;
 use crate::error::Error;
 use crate::model::{Placeholder, Pod, Price, Problem};
 use alternatives::Alternatives;
+use anchor::Anchors;
 use kind::{ReadLabels, kinds, shared_volumes, volume_slots};
 use label::LabelTable;
 use offer::Market;
@@ -87,6 +91,7 @@ pub(crate) struct Base<'p> {
     /// Running nodes that would admit a kind, had they not more pods already than its spread over hosts
     /// allows above none.
     pub(crate) crowded: BTreeSet<(NodeId, KindId)>,
+    anchors: Anchors,
     /// Label keys that daemon sets read.
     daemon_keys: BTreeSet<Arc<str>>,
     alternatives: Alternatives,
@@ -178,7 +183,7 @@ pub(crate) struct Kind {
     pub(crate) entries: Vec<u32>,
     /// The number of its set of rules about nodes.
     pub(crate) rules: usize,
-    /// The keys over which alternatives of its launch must agree.
+    /// The keys over which its domain must be known.
     pub(crate) sticky: Vec<KeyId>,
     /// Kinds of which no pod may share a node with one of its own, sorted; itself among them where
     /// they are alone of their kind.
@@ -235,8 +240,8 @@ impl<'p> Compiled<'p> {
             .map(|requirement| requirement.key.clone())
             .collect();
         let topology_keys = topology::keys(problem);
-        let mut table =
-            LabelTable::new(&rules, flexible_keys.iter().cloned(), topology_keys.iter().cloned());
+        let domains = open::domains(problem, &topology_keys);
+        let mut table = LabelTable::new(&rules, flexible_keys.iter().cloned(), domains);
         let Market { mut pools, mut offers, reservations, declared } =
             Market::of(problem, interruption, &mut table).map_err(Error::unsupported)?;
         let mut nodes = node::running(problem, &dims, &ports, &shared);
@@ -302,6 +307,10 @@ impl<'p> Compiled<'p> {
             tolerated: &grounds.tolerated,
         };
         let (topology, fixed) = ground.topology(topology_keys);
+        let anchors = {
+            let open = offers.values().any(|offer| !offer.pinned.is_empty());
+            Anchors::of(&topology, &fixed.sticky, sites, open)
+        };
         let mut rows = Rows::default();
         let mut crowded: BTreeSet<(NodeId, KindId)> = BTreeSet::new();
         let mut classes: IdVec<ClassId, Class> = IdVec::new();
@@ -370,6 +379,7 @@ impl<'p> Compiled<'p> {
             kinds,
             usable,
             crowded,
+            anchors,
             daemon_keys,
             first_offers,
         };
@@ -421,75 +431,6 @@ impl<'p> Compiled<'p> {
         let (first, count) =
             self.first_offers.get(&(pool, instance)).copied().unwrap_or((Id::from_index(0), 0));
         (first.index()..first.index() + count).map(OfferId::from_index)
-    }
-
-    /// The labels that a launch of an offer must fix for pods of these classes: those that they or
-    /// daemons read and that the launch could still choose.
-    pub(crate) fn pins(&self, offer: OfferId, classes: &[ClassId]) -> Vec<(Arc<str>, Arc<str>)> {
-        let pinned = &self.offers[offer].pinned;
-        if pinned.is_empty() {
-            return Vec::new();
-        }
-        let read = self.keys_read(classes);
-        pinned.iter().filter(|(key, _)| read.contains(key)).cloned().collect()
-    }
-
-    /// The label keys that pods of these classes or daemons read.
-    pub(crate) fn keys_read(&self, classes: &[ClassId]) -> BTreeSet<&Arc<str>> {
-        let rules = &self.grounds.rules;
-        let mut read: BTreeSet<&Arc<str>> = self.daemon_keys.iter().collect();
-        for kind in self.kinds_of(classes) {
-            read.extend(rules.keys(self.kinds[kind].rules));
-            read.extend(self.wishes.keys(kind, rules));
-            read.extend(self.topology.keys_of(kind));
-            let sticky = self.kinds[kind].sticky.iter();
-            read.extend(sticky.map(|key| &self.topology.keys[*key].name));
-        }
-        read
-    }
-
-    /// Whether a launch that fixes these labels for pods of these classes can as well be of an offer.
-    pub(crate) fn agrees(
-        &self,
-        offer: OfferId,
-        pins: &[(Arc<str>, Arc<str>)],
-        classes: &[ClassId],
-    ) -> bool {
-        if pins.is_empty() && self.offers[offer].pinned.is_empty() {
-            return true;
-        }
-        let table = &self.grounds.table;
-        let site = self.site_of_offer(offer);
-        let has = |(key, value): &(Arc<str>, Arc<str>)| {
-            let state = table.states(key).get(site).copied().unwrap_or(0);
-            table.value(key, state) == Some(value)
-        };
-        pins.iter().all(has) && self.pins(offer, classes).iter().all(|pin| pins.contains(pin))
-    }
-
-    /// The kinds of pods in these classes.
-    fn kinds_of(&self, classes: &[ClassId]) -> impl Iterator<Item = KindId> {
-        let parts = classes.iter().flat_map(|class| &self.classes[*class].parts);
-        parts.map(|(kind, _)| *kind)
-    }
-
-    /// The keys over which alternatives of a launch with these classes must agree with its choice.
-    pub(crate) fn sticky(&self, classes: &[ClassId]) -> BTreeSet<KeyId> {
-        self.kinds_of(classes).flat_map(|kind| &self.kinds[kind].sticky).copied().collect()
-    }
-
-    /// Whether two offers are in the same domains of some keys.
-    pub(crate) fn same_domains(
-        &self,
-        one: OfferId,
-        other: OfferId,
-        keys: &BTreeSet<KeyId>,
-    ) -> bool {
-        let [one, other] = [one, other].map(|offer| self.site_of_offer(offer));
-        keys.iter().all(|key| {
-            let of_site = &self.topology.keys[*key].of_site;
-            of_site[one] == of_site[other]
-        })
     }
 
     /// How many pods are pending.

@@ -29,11 +29,14 @@ pub(crate) struct Offer {
     pub(crate) reservation: Option<ReservationId>,
     /// Whether it can be bought now; those that can't are listed for reasons alone.
     pub(crate) available: bool,
-    /// Labels that the launch itself must fix, with their values.
-    pub(crate) pinned: Vec<(Arc<str>, Arc<str>)>,
+    /// Labels that would be open if the launch didn't fix them itself.
+    pub(crate) pinned: Arc<[Pin]>,
     /// Set once the daemons are known.
     pub(crate) shape: ShapeId,
 }
+
+/// A label that a launch fixes: its key and its value, or nothing where the node is to be without it.
+pub(crate) type Pin = (Arc<str>, Option<Arc<str>>);
 
 /// A node pool that launches can come from.
 #[derive(Clone, Debug)]
@@ -75,8 +78,6 @@ pub(crate) struct Market {
     pub(crate) declared: BTreeSet<Arc<str>>,
 }
 
-/// The most variants that one offering is listed in for labels that launches could still choose.
-const MAX_VARIANTS: usize = 64;
 /// The most offers: pools × types × offerings × variants.
 const MAX_OFFERS: usize = 1 << 20;
 
@@ -125,7 +126,7 @@ impl Market {
     /// Lists the offers of a problem and notes the labels of each in the table.
     ///
     /// # Errors
-    /// Pools that leave too many labels open.
+    /// More offers than there is memory for.
     pub(crate) fn of(
         problem: &Problem,
         interruption: Price,
@@ -139,7 +140,6 @@ impl Market {
             declared: declared.keys.clone(),
         };
         let numbers = market.reserve(&problem.instance_types);
-        let mut faults = Vec::new();
         for (index, pool) in problem.node_pools.iter().enumerate() {
             let requirements: Requirements = pool.requirements.iter().collect();
             let id = market.pools.push(Pool {
@@ -156,14 +156,11 @@ impl Market {
                 }
                 let maker = Maker::new(pool, &requirements, &declared, instance, at);
                 let mut alike = Alike::default();
+                let mut pins = Pins::default();
                 for (number, offering) in instance.offerings.iter().enumerate() {
                     let Some(choices) = maker.states(offering, table, &mut alike) else { continue };
-                    let lengths = choices.iter().map(Vec::len);
+                    let lengths = choices.iter().map(|choice| choice.states.len());
                     let variants = lengths.fold(1, usize::saturating_mul);
-                    if variants > MAX_VARIANTS {
-                        faults.push(too_open(pool, instance));
-                        break;
-                    }
                     let offer = Offer {
                         pool: id,
                         instance: at,
@@ -175,17 +172,17 @@ impl Market {
                             .as_ref()
                             .and_then(|reservation| numbers.get(&reservation.id).copied()),
                         available: offering.available,
-                        pinned: Vec::new(),
+                        pinned: Arc::from([]),
                         shape: super::id::Id::from_index(0),
                     };
-                    if market.offers.len() + variants > MAX_OFFERS {
+                    if market.offers.len().saturating_add(variants) > MAX_OFFERS {
                         return Err(vec![too_many()]);
                     }
-                    market.list(&offer, &choices, table);
+                    market.list(&offer, &choices, table, &mut pins);
                 }
             }
         }
-        if faults.is_empty() { Ok(market) } else { Err(faults) }
+        Ok(market)
     }
 
     /// Numbers the reservations; of an id that is stated more than once the smallest figure counts.
@@ -203,26 +200,57 @@ impl Market {
     }
 
     /// Adds an offer once for each combination of the states that its labels can still be in.
-    fn list(&mut self, offer: &Offer, choices: &[Vec<State>], table: &mut LabelTable) {
+    fn list(&mut self, offer: &Offer, choices: &[Choice], table: &mut LabelTable, pins: &mut Pins) {
         let keys: Vec<Arc<str>> = table.keys().cloned().collect();
         let mut at = vec![0_usize; choices.len()];
         loop {
-            let states: Vec<State> = choices.iter().zip(&at).map(|(some, at)| some[*at]).collect();
+            let states: Vec<State> =
+                choices.iter().zip(&at).map(|(choice, at)| choice.states[*at]).collect();
             table.push(&states);
-            let open =
-                keys.iter().zip(choices).zip(&states).filter(|((_, some), _)| some.len() > 1);
-            let pinned = open.filter_map(|((key, _), state)| {
-                Some((key.clone(), table.value(key, *state)?.clone()))
-            });
-            let pinned = pinned.collect();
+            let open = || keys.iter().zip(choices).zip(&states).filter(|((_, one), _)| one.open);
+            let fixed: Vec<(&Arc<str>, State)> =
+                open().map(|((key, _), state)| (key, *state)).collect();
+            let pinned = pins.share(&fixed, table);
             let _id = self.offers.push(Offer { pinned, ..offer.clone() });
-            let Some(next) = (0..at.len()).rev().find(|key| at[*key] + 1 < choices[*key].len())
+            let Some(next) =
+                (0..at.len()).rev().find(|key| at[*key] + 1 < choices[*key].states.len())
             else {
                 return;
             };
             at[next] += 1;
             at[next + 1..].fill(0);
         }
+    }
+}
+
+/// Lists of fixed labels, each once: thousands of offers have the same.
+#[derive(Default)]
+struct Pins(BTreeMap<Vec<(Arc<str>, State)>, Arc<[Pin]>>);
+
+impl Pins {
+    fn share(&mut self, fixed: &[(&Arc<str>, State)], table: &LabelTable) -> Arc<[Pin]> {
+        let key = fixed.iter().map(|(key, state)| ((*key).clone(), *state)).collect();
+        let pinned = self.0.entry(key).or_insert_with_key(|fixed| {
+            let pin =
+                |(key, state): &(Arc<str>, State)| (key.clone(), table.value(key, *state).cloned());
+            fixed.iter().map(pin).collect()
+        });
+        pinned.clone()
+    }
+}
+
+/// What a label of a launch can be.
+#[derive(Clone)]
+struct Choice {
+    /// States that stand for all that it can be in.
+    states: Arc<[State]>,
+    /// Whether it can be in more than one.
+    open: bool,
+}
+
+impl Choice {
+    fn only(state: State) -> Self {
+        Self { states: Arc::from([state]), open: false }
     }
 }
 
@@ -242,7 +270,7 @@ struct Alike {
     /// Whether the pool can use them, as far as that goes.
     usable: Option<bool>,
     /// For each key of the table, the states that their launches can be in, where that is the same.
-    choices: Option<Vec<Option<Vec<State>>>>,
+    choices: Option<Vec<Option<Choice>>>,
 }
 
 impl<'a> Maker<'a> {
@@ -266,7 +294,7 @@ impl<'a> Maker<'a> {
         offering: &Offering,
         table: &mut LabelTable,
         alike: &mut Alike,
-    ) -> Option<Vec<Vec<State>>> {
+    ) -> Option<Vec<Choice>> {
         let stated = || {
             let required = self.requirements.iter().map(|(key, _)| key);
             required.chain(self.pool.labels.iter().map(|(key, _)| key))
@@ -284,28 +312,31 @@ impl<'a> Maker<'a> {
         let known = alike.choices.get_or_insert_with(|| vec![None; keys.len()]);
         let mut choices = Vec::with_capacity(keys.len());
         for (key, known) in keys.iter().zip(known) {
-            if let Some(states) = known {
-                choices.push(states.clone());
+            if let Some(choice) = known {
+                choices.push(choice.clone());
                 continue;
             }
-            let states = match &**key {
-                well_known::HOSTNAME | NODE_NAME => vec![table.state(key, &UNNAMED.into())],
+            let choice = match &**key {
+                well_known::HOSTNAME | NODE_NAME => Choice::only(table.state(key, &UNNAMED.into())),
                 _ => {
                     let may_be = self.may_be(key, offering);
                     match may_be.single() {
-                        Some(value) => vec![table.state(key, value)],
-                        None if may_be == ValueSet::absent() => vec![0],
-                        None => table.representatives(key, &may_be),
+                        Some(value) => Choice::only(table.state(key, value)),
+                        None if may_be == ValueSet::absent() => Choice::only(0),
+                        None => {
+                            let states = table.representatives(key, &may_be).into();
+                            Choice { states, open: true }
+                        }
                     }
                 }
             };
-            if states.is_empty() {
+            if choice.states.is_empty() {
                 return None;
             }
             if of_type(key) {
-                *known = Some(states.clone());
+                *known = Some(choice.clone());
             }
-            choices.push(states);
+            choices.push(choice);
         }
         Some(choices)
     }
@@ -378,18 +409,10 @@ fn min_values(
     flexible.collect()
 }
 
-fn too_open(pool: &NodePool, instance: &InstanceType) -> InvalidInput {
-    InvalidInput::new(
-        format!("nodePools[{}].requirements", pool.name),
-        format!("leaves more than {MAX_VARIANTS} kinds of node open for type {}", instance.name),
-        "fewer requirements with several values on labels that pods select",
-    )
-}
-
 fn too_many() -> InvalidInput {
     InvalidInput::new(
         "nodePools",
         format!("make more than {MAX_OFFERS} offers of the instance types' offerings"),
-        "fewer pools, or pools with shorter lists of instanceTypes",
+        "fewer pools, shorter lists of instanceTypes, or fewer values of labels that pools leave open",
     )
 }

@@ -31,6 +31,9 @@ pub(crate) struct Topology {
     pub(crate) rules: IdVec<KindId, TopologyRules>,
     /// For each kind, the selections that its pods are in, sorted.
     pub(crate) selected_by: IdVec<KindId, Vec<SelectionId>>,
+    /// The label keys that decide whether and where a node counts, whatever runs there: the topology keys,
+    /// and what pods with spreads ask of nodes.
+    pub(crate) read: BTreeSet<Arc<str>>,
 }
 
 /// A topology key other than the host's name.
@@ -121,8 +124,7 @@ pub(crate) struct Fixed {
     /// For each kind, the kinds of which no pod may share a node with one of its own, sorted; a
     /// class in its own list is alone of its kind on a node.
     pub(crate) apart: IdVec<KindId, Vec<KindId>>,
-    /// For each kind, the keys over which its domain must be known, and alternatives of its launch must
-    /// agree.
+    /// For each kind, the keys over which its domain must be known.
     pub(crate) sticky: IdVec<KindId, Vec<KeyId>>,
 }
 
@@ -226,7 +228,14 @@ impl Ground<'_> {
         for (id, selection) in selected.iter() {
             selection.kinds.iter().for_each(|class| selected_by[*class].push(id));
         }
-        let topology = Topology { keys, selections: selected, rules, selected_by };
+        let mut read: BTreeSet<Arc<str>> = keys.values().map(|key| key.name.clone()).collect();
+        for (kind, pod) in self.exemplars.iter() {
+            let mut spreads = pod.topology_spread_constraints.iter();
+            if spreads.any(|one| one.node_affinity_policy == NodeInclusionPolicy::Honor) {
+                read.extend(self.rules.keys(self.of_kind[super::Id::index(kind)]).cloned());
+            }
+        }
+        let topology = Topology { keys, selections: selected, rules, selected_by, read };
         let fixed = self.fixed(&topology, &owners);
         (topology, fixed)
     }
@@ -536,16 +545,6 @@ impl Bars<'_> {
 }
 
 impl Topology {
-    /// The label keys over which the rules of a kind count, required and preferred.
-    pub(crate) fn keys_of(&self, kind: KindId) -> impl Iterator<Item = &Arc<str>> {
-        let rules = &self.rules[kind];
-        let near = rules.near.iter().flat_map(|near| &near.over).copied();
-        let wishes = rules.wish_near.iter().chain(&rules.wish_far).map(|(_, term)| term.over);
-        let over = rules.spreads.iter().map(|spread| spread.over);
-        let over = over.chain(near).chain(rules.far.iter().map(|term| term.over)).chain(wishes);
-        over.filter_map(key_of).map(|key| &self.keys[key].name)
-    }
-
     /// Whether a class is in a selection.
     pub(crate) fn selects(&self, selection: SelectionId, class: KindId) -> bool {
         self.selections[selection].kinds.binary_search(&class).is_ok()

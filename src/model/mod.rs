@@ -47,4 +47,3 @@ pub use selector::{LabelSelector, LabelSelectorRequirement, SelectorOperator};
 pub use spread::{NodeInclusionPolicy, TopologySpreadConstraint, WhenUnsatisfiable};
 pub use taint::{Effect, Taint, Toleration, TolerationOperator};
 pub use value_set::ValueSet;
-pub(crate) use value_set::{integer, neighbours};

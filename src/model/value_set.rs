@@ -29,6 +29,7 @@
 
 use super::{Operator, Requirement};
 use std::collections::BTreeSet;
+use std::iter::successors;
 use std::sync::Arc;
 
 /// The set of states that a label may be in: absent, or one of a set of values.
@@ -65,15 +66,6 @@ enum States {
 }
 
 static NO_VALUES: BTreeSet<Arc<str>> = BTreeSet::new();
-
-/// The integers beside one, itself among them, in the usual way of writing them.
-///
-/// Of all integers that are alike in every rule, and that no rule names, some is beside a bound or beside
-/// one that a rule names.
-pub(crate) fn neighbours(number: i64) -> impl Iterator<Item = Arc<str>> {
-    let all = [number.checked_sub(1), Some(number), number.checked_add(1)];
-    all.into_iter().flatten().map(|one| one.to_string().into())
-}
 
 /// The integer that a label's value stands for, if it does.
 pub(crate) fn integer(value: &str) -> Option<i64> {
@@ -186,6 +178,9 @@ impl ValueSet {
             (Absent, _) if other.admits_absent() => Self::absent(),
             (_, Absent) if self.admits_absent() => Self::absent(),
             (Absent, _) | (_, Absent) => Self::none(),
+            (Only(values), Only(fewer)) if fewer.len() < values.len() => {
+                Self::only(fewer.iter().filter(|value| values.contains(*value)).cloned())
+            }
             (Only(values), _) => {
                 Self::only(values.iter().filter(|value| other.admits(Some(value))).cloned())
             }
@@ -340,6 +335,39 @@ impl ValueSet {
         }
     }
 
+    /// Values in the set that aren't `taken` and that a new node could be given, always the same ones in
+    /// the same order: those of a finite set as they are sorted, integers from zero outwards, and of all
+    /// other values some that nobody would give a meaning.
+    pub(crate) fn samples<'s>(
+        &'s self,
+        taken: &'s BTreeSet<Arc<str>>,
+    ) -> Box<dyn Iterator<Item = Arc<str>> + 's> {
+        let is_free =
+            move |value: &Arc<str>| !taken.contains(value) && !self.excluded().contains(value);
+        match &self.0 {
+            States::Absent => Box::new(std::iter::empty()),
+            States::Only(values) => Box::new(values.iter().cloned().filter(is_free)),
+            States::AllBut { .. } => {
+                let numbered = (1_u64..).map(|n| Arc::from(format!("other-{n}")));
+                Box::new(std::iter::once("other".into()).chain(numbered).filter(is_free))
+            }
+            States::Integers { least, most, .. } => {
+                let nearest = 0.clamp(*least, *most);
+                let above = successors(Some(nearest), |n: &i64| n.checked_add(1));
+                let below = successors(nearest.checked_sub(1), |n: &i64| n.checked_sub(1));
+                let above = above.take_while(|n| n <= most);
+                let below = below.take_while(|n| n >= least);
+                let written = above.chain(below).map(|n| Arc::from(n.to_string()));
+                Box::new(written.filter(is_free))
+            }
+        }
+    }
+
+    /// The integers from `least` to `most`.
+    pub(crate) fn between(least: i64, most: i64) -> Self {
+        Self::integers(least, most, BTreeSet::new())
+    }
+
     /// The set as requirements on `key`, which together admit exactly its states.
     ///
     /// Every state asks for no requirement; the empty set is `Exists` with `DoesNotExist`; integers
@@ -431,5 +459,19 @@ mod tests {
         assert_eq!(of(&[(Lte, &["1"]), (NotIn, &["0", "1"])]).as_deref(), Some("-1"));
         assert_eq!(of(&[(In, &["b", "a"])]).as_deref(), Some("a"));
         assert_eq!(of(&[(DoesNotExist, &[])]), None);
+    }
+
+    #[test]
+    fn samples_avoid_what_is_taken() {
+        let taken: BTreeSet<Arc<str>> = ["other", "other-2", "6", "a"].map(Arc::from).into();
+        let of = |conditions: &[(Operator, &[&str])]| -> Vec<String> {
+            set(conditions).samples(&taken).take(3).map(|v| v.to_string()).collect()
+        };
+        assert_eq!(of(&[(Exists, &[])]), ["other-1", "other-3", "other-4"]);
+        assert_eq!(of(&[(NotIn, &["other-1"])]), ["other-3", "other-4", "other-5"]);
+        assert_eq!(of(&[(Gt, &["5"]), (Lt, &["8"])]), ["7"]);
+        assert_eq!(of(&[(Gt, &["5"])]), ["7", "8", "9"]);
+        assert_eq!(of(&[(Lt, &["2"])]), ["0", "1", "-1"]);
+        assert_eq!(of(&[(In, &["a", "b"])]), ["b"]);
     }
 }

@@ -11,7 +11,7 @@
 //! last of the best of them allows.
 
 use super::state::Context;
-use crate::compile::{ClassId, Compiled, Flexible, Id, KeyId, OfferId};
+use crate::compile::{Agreement, ClassId, Compiled, Flexible, Id, OfferId, Pin};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -182,17 +182,15 @@ fn room_beside(room: &[i64], load: &[i64], request: &[i64], most: u32) -> Option
 }
 
 /// What a class asks of the offers that stand in for a choice, whatever the load.
-struct Member {
+struct Member<'a> {
     class: ClassId,
     choice: OfferId,
-    pins: Vec<(Arc<str>, Arc<str>)>,
-    sticky: BTreeSet<KeyId>,
+    agreement: Agreement<'a>,
 }
 
-impl Member {
-    fn new(compiled: &Compiled<'_>, choice: OfferId, class: ClassId) -> Self {
-        let (pins, sticky) = (compiled.pins(choice, &[class]), compiled.sticky(&[class]));
-        Self { class, choice, pins, sticky }
+impl<'a> Member<'a> {
+    fn new(compiled: &'a Compiled<'_>, choice: OfferId, class: ClassId) -> Self {
+        Self { class, choice, agreement: compiled.agreement(choice, &[class]) }
     }
 
     /// Whether an offer that the choice's launches may list can hold the class.
@@ -203,8 +201,8 @@ impl Member {
             && compiled.rows[class.row].contains(offer.index())
             && !class.ports.blocks.overlaps(&shape.ports)
             && (offer == self.choice
-                || compiled.same_domains(self.choice, offer, &self.sticky)
-                    && compiled.agrees(offer, &self.pins, &[self.class]))
+                || compiled.is_in_place(offer, &self.agreement)
+                    && compiled.has_pins(offer, &self.agreement))
     }
 }
 
@@ -290,7 +288,7 @@ fn open<'a>(
 ) -> Counter<'a> {
     let compiled = context.compiled;
     let mut counter = Counter::new(compiled, choice, least);
-    let (pins, sticky) = (compiled.pins(choice, classes), compiled.sticky(classes));
+    let agreement = compiled.agreement(choice, classes);
     let holders = compiled.holders(classes, load);
     let own = compiled.choice_beside(choice);
     for id in own.into_iter().chain(compiled.alternatives(choice).iter().copied()) {
@@ -300,8 +298,7 @@ fn open<'a>(
         if counter.gains(id)
             && holders.contains(id)
             && (id == choice
-                || compiled.same_domains(choice, id, &sticky)
-                    && compiled.agrees(id, &pins, classes))
+                || compiled.is_in_place(id, &agreement) && compiled.has_pins(id, &agreement))
         {
             counter.add(id);
         }
@@ -310,7 +307,7 @@ fn open<'a>(
 }
 
 /// The labels that a launch fixes, with their values.
-pub(crate) type Pins = [(Arc<str>, Arc<str>)];
+pub(crate) type Pins = [Pin];
 
 /// Whether an offer may stand among the alternatives of a launch whose choice is another, or what it
 /// would be if it weren't the choice itself.
@@ -320,17 +317,16 @@ pub(crate) type Pins = [(Arc<str>, Arc<str>)];
 pub(crate) fn is_alternative(
     compiled: &Compiled<'_>,
     choice: OfferId,
-    (pins, sticky): (&Pins, &BTreeSet<KeyId>),
-    classes: &[ClassId],
+    agreement: &Agreement<'_>,
     other: OfferId,
 ) -> bool {
     let (mine, theirs) = (&compiled.offers[choice], &compiled.offers[other]);
     let (most, charged) =
         (&compiled.shapes[mine.shape].charge, &compiled.shapes[theirs.shape].charge);
     theirs.reservation.is_none()
-        && compiled.same_domains(choice, other, sticky)
+        && compiled.is_in_place(other, agreement)
         && charged.iter().zip(most).all(|(charged, most)| charged <= most)
-        && compiled.agrees(other, pins, classes)
+        && compiled.has_pins(other, agreement)
 }
 
 /// Whether a launch's choice may change to one of its alternatives: it draws on no reservation, and limits

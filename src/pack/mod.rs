@@ -16,6 +16,7 @@
 mod arrange;
 mod assemble;
 mod choose;
+mod combine;
 mod fill;
 mod first_fit;
 mod flexible;
@@ -31,6 +32,7 @@ mod running;
 mod scarce;
 mod search;
 mod specify;
+mod standing;
 mod state;
 mod static_pool;
 mod top_up;

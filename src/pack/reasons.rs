@@ -11,7 +11,7 @@ use super::running;
 use super::state::{Context, State};
 use crate::compile::{ClassId, Id, KindId, NODE_NAME, NodeId, OfferId, PoolId, fits, untolerated};
 use crate::explain::{Cause, LabelConflict, Miss, Reason};
-use crate::model::{ValueSet, amount, well_known};
+use crate::model::{Requirements, ValueSet, amount, well_known};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -203,6 +203,18 @@ impl Asker<'_> {
     /// What a label can be on the offers of a pool.
     fn offered(&self, key: &Arc<str>, offers: &[OfferId]) -> ValueSet {
         let compiled = self.context.compiled;
+        // Values that stand for others are nobody's words: of an open label the pool says what it can be.
+        let is_open = |offer: &&OfferId| {
+            compiled.offers[**offer].pinned.iter().any(|(pinned, _)| pinned == key)
+        };
+        if let Some(offer) = offers.iter().find(is_open) {
+            let pool = &compiled.pools[compiled.offers[*offer].pool];
+            let required = compiled.problem.node_pools[pool.index].requirements.iter();
+            let required: Requirements = required.collect();
+            if !required.get(key).is_any() {
+                return required.get(key).clone();
+            }
+        }
         let states = compiled.grounds.table.states(key);
         let of_pool: BTreeSet<u32> = offers
             .iter()

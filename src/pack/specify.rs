@@ -3,15 +3,18 @@
 //! Many groups of a plan are launched alike, though they hold other pods: what they have in common is
 //! written once and shared.
 
+use super::combine::{Required, closed, place, required};
 use super::flexible::{Minimums, Pins, is_alternative, may_become};
+use super::standing::Standing;
 use super::state::{Context, Group, Place, State};
-use crate::compile::{Bits, ClassId, Compiled, Id, IdVec, KeyId, OfferId, PoolId};
+use crate::compile::{Bits, ClassId, Compiled, Id, IdVec, KeyId, OfferId, Pin, PoolId};
 use crate::model::{
     Labels, Operator, Requirement, Requirements, Resources, ValueSet, amount, well_known,
 };
 use crate::parallel;
 use crate::plan::{Choice, LaunchSpec};
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The most alternatives that are listed for a launch, unless `minValues` asks for more.
@@ -22,7 +25,8 @@ const ALTERNATIVES: usize = 60;
 struct Offered {
     chosen: OfferId,
     options: Vec<OfferId>,
-    pins: Vec<(Arc<str>, Arc<str>)>,
+    pins: Vec<Pin>,
+    required: Required,
 }
 
 /// What launches with the same options have in common.
@@ -40,6 +44,9 @@ pub(super) fn specify(
     let compiled = context.compiled;
     let mut known: BTreeMap<Offered, Common> = BTreeMap::new();
     let offered = offered(context, state);
+    let pools = compiled.pools.values();
+    let asked = pools.map(|pool| compiled.problem.node_pools[pool.index].requirements.iter());
+    let asked: IdVec<PoolId, Requirements> = asked.map(Iterator::collect).collect();
     let specified = state.groups.iter().zip(offered).map(|(group, offered)| {
         let offered = offered?;
         let chosen = offered.chosen;
@@ -53,8 +60,8 @@ pub(super) fn specify(
             alternatives.sort_unstable();
             Common {
                 alternatives: Arc::new(alternatives),
-                labels: Arc::new(labels(compiled, chosen, &offered.pins)),
-                requirements: Arc::new(requirements(context, offered)),
+                labels: Arc::new(labels(compiled, chosen, &offered.pins, &asked[offer.pool])),
+                requirements: Arc::new(requirements(context, offered, &asked[offer.pool])),
             }
         });
         let spec = LaunchSpec {
@@ -80,27 +87,82 @@ pub(crate) fn chosen(context: &Context<'_, '_>, state: &State) -> Vec<Option<Off
 fn offered(context: &Context<'_, '_>, state: &State) -> Vec<Option<Offered>> {
     let compiled = context.compiled;
     let market = ByPrice::of(compiled);
+    let mut standing = Standing::of(compiled, &state.groups);
+    let firsts = firsts(compiled, state, &mut standing);
+    let offered = offered_in(context, state, &market, &firsts, &standing.opening());
+    if standing.is_empty() {
+        return offered;
+    }
+    // Where all that stood in a domain went to a cheaper one, it stands no more.
+    let chosen: Vec<Option<OfferId>> =
+        offered.iter().map(|offered| offered.as_ref().map(|offered| offered.chosen)).collect();
+    let mut left = Standing::of(compiled, &state.groups);
+    chosen.iter().flatten().for_each(|id| left.note(compiled.site_of_offer(*id)));
+    if left.is_as(&standing) {
+        return offered;
+    }
+    offered_in(context, state, &market, &chosen, &left.opening())
+}
+
+/// For each group, an offer of its column to begin with, and the domains in which these stand.
+fn firsts(
+    compiled: &Compiled<'_>,
+    state: &State,
+    standing: &mut Standing<'_, '_>,
+) -> Vec<Option<OfferId>> {
+    let column = |group: &Group| match group.place {
+        Place::Launch(column) => Some(column),
+        Place::Running(_) => None,
+    };
+    let is_anchored = |group: &&Group| compiled.is_anchored(&classes(group));
+    if !standing.is_empty() {
+        // Where these go is decided.
+        let columns = state.groups.iter().filter(is_anchored).filter_map(column);
+        for column in columns {
+            let offers = &compiled.columns[column].offers;
+            standing.note(compiled.site_of_offer(offers[0]));
+        }
+    }
+    let first = |group: &Group| {
+        let offers = &compiled.columns[column(group)?].offers;
+        if standing.is_empty() || is_anchored(&group) {
+            return Some(offers[0]);
+        }
+        let first = standing.pick(offers);
+        standing.note(compiled.site_of_offer(first));
+        Some(first)
+    };
+    state.groups.iter().map(first).collect()
+}
+
+/// What launches take and may take, given an offer to begin with, but for offers that would open domains.
+fn offered_in(
+    context: &Context<'_, '_>,
+    state: &State,
+    market: &ByPrice,
+    firsts: &[Option<OfferId>],
+    opening: &Bits,
+) -> Vec<Option<Offered>> {
+    let compiled = context.compiled;
     // Many groups have the same terms: what these allow is looked up once.
     let mut numbers: BTreeMap<Terms, usize> = BTreeMap::new();
     let mut distinct: Vec<(OfferId, &Group)> = Vec::new();
-    let launches = state.groups.iter().map(|group| match group.place {
-        Place::Launch(column) => {
-            let first = compiled.columns[column].offers[0];
-            let number = numbers.entry(Terms::of(compiled, &market, first, group));
-            let number = *number.or_insert_with(|| {
-                distinct.push((first, group));
-                distinct.len() - 1
-            });
-            Some((number, first, group))
-        }
-        Place::Running(_) => None,
+    let launches = state.groups.iter().zip(firsts).map(|(group, first)| {
+        let first = (*first)?;
+        let number = numbers.entry(Terms::of(compiled, market, first, group));
+        let number = *number.or_insert_with(|| {
+            distinct.push((first, group));
+            distinct.len() - 1
+        });
+        Some((number, first, group))
     });
     let launches: Vec<Option<(usize, OfferId, &Group)>> = launches.collect();
-    let allowed =
-        parallel::map(&distinct, |(first, group)| Allowed::by(compiled, &market, *first, group));
+    let allowed = parallel::map(&distinct, |(first, group)| {
+        Allowed::by(compiled, market, *first, group, opening)
+    });
     parallel::map(&launches, |launch| {
         launch
-            .map(|(number, first, group)| options(context, &market, &allowed[number], first, group))
+            .map(|(number, first, group)| options(context, market, &allowed[number], first, group))
     })
 }
 
@@ -111,7 +173,9 @@ struct Terms {
     charge: Vec<i64>,
     /// The choice's domains of the keys over which alternatives must agree.
     domains: Vec<(KeyId, u32)>,
-    pins: Vec<(Arc<str>, Arc<str>)>,
+    /// Whether the choice counts for spreads that count its pods.
+    counts: Vec<(usize, bool)>,
+    pins: Vec<Pin>,
     /// The keys that the pods read, where launches of the pool have labels to choose.
     read: Vec<Arc<str>>,
 }
@@ -119,18 +183,17 @@ struct Terms {
 impl Terms {
     fn of(compiled: &Compiled<'_>, market: &ByPrice, first: OfferId, group: &Group) -> Self {
         let offer = &compiled.offers[first];
-        let classes = classes(group);
-        let site = compiled.site_of_offer(first);
-        let domain = |key| (key, compiled.topology.keys[key].of_site[site]);
+        let agreement = compiled.agreement(first, &classes(group));
         let read = match market.pinned[offer.pool] {
-            true => compiled.keys_read(&classes).into_iter().cloned().collect(),
+            true => agreement.read.into_iter().cloned().collect(),
             false => Vec::new(),
         };
         Self {
             pool: offer.pool,
             charge: compiled.shapes[offer.shape].charge.clone(),
-            domains: compiled.sticky(&classes).into_iter().map(domain).collect(),
-            pins: compiled.pins(first, &classes),
+            domains: agreement.domains,
+            counts: agreement.counts,
+            pins: agreement.pins,
             read,
         }
     }
@@ -139,9 +202,9 @@ impl Terms {
 /// What some terms allow.
 struct Allowed {
     /// The labels that the launch fixes.
-    pins: Vec<(Arc<str>, Arc<str>)>,
-    /// Offers that have these.
-    agreeing: Bits,
+    pins: Vec<Pin>,
+    /// Offers that have these, where the pool leaves any label open.
+    agreeing: Option<Vec<OfferId>>,
     /// Offers that may stand beside the choice.
     alternatives: Bits,
     /// Their places in the market, cheapest first.
@@ -149,22 +212,30 @@ struct Allowed {
 }
 
 impl Allowed {
-    fn by(compiled: &Compiled<'_>, market: &ByPrice, first: OfferId, group: &Group) -> Self {
-        let classes = classes(group);
-        let (pins, sticky) = (compiled.pins(first, &classes), compiled.sticky(&classes));
-        let (mut agreeing, mut alternatives) =
-            (compiled.usable.emptied(), compiled.usable.emptied());
+    fn by(
+        compiled: &Compiled<'_>,
+        market: &ByPrice,
+        first: OfferId,
+        group: &Group,
+        opening: &Bits,
+    ) -> Self {
+        let agreement = compiled.agreement(first, &classes(group));
+        let (mut agreeing, mut alternatives) = (Vec::new(), compiled.usable.emptied());
         let mut ranked = Vec::new();
-        for (place, id) in market.pools[compiled.offers[first].pool].iter().enumerate() {
-            if compiled.agrees(*id, &pins, &classes) {
-                agreeing.insert(id.index());
-                if is_alternative(compiled, first, (&pins, &sticky), &classes, *id) {
+        let pool = compiled.offers[first].pool;
+        for place in market.places(compiled, pool, first, &agreement.pins) {
+            let id = &market.pools[pool][place];
+            if compiled.has_pins(*id, &agreement) {
+                agreeing.extend(market.pinned[pool].then_some(*id));
+                if !opening.contains(id.index()) && is_alternative(compiled, first, &agreement, *id)
+                {
                     alternatives.insert(id.index());
                     ranked.push(place);
                 }
             }
         }
-        Self { pins, agreeing, alternatives, ranked }
+        let agreeing = market.pinned[pool].then_some(agreeing);
+        Self { pins: agreement.pins, agreeing, alternatives, ranked }
     }
 }
 
@@ -180,6 +251,8 @@ struct ByPrice {
     width: usize,
     /// Whether a launch of any of them has labels to choose.
     pinned: IdVec<PoolId, bool>,
+    /// For each such label, the places of the offers that have it in a state.
+    by_state: BTreeMap<(PoolId, Arc<str>), BTreeMap<u32, Vec<usize>>>,
 }
 
 impl ByPrice {
@@ -195,7 +268,39 @@ impl ByPrice {
         let rooms = pools.values().map(|offers| offers.iter().flat_map(room).copied().collect());
         let open = |id: &OfferId| !compiled.offers[*id].pinned.is_empty();
         let pinned = pools.values().map(|offers| offers.iter().any(open)).collect();
-        Self { rooms: rooms.collect(), width: compiled.dims.len(), pinned, pools }
+        let mut by_state: BTreeMap<(PoolId, Arc<str>), BTreeMap<u32, Vec<usize>>> = BTreeMap::new();
+        for (pool, offers) in pools.iter() {
+            let keys = offers.iter().flat_map(|id| compiled.offers[*id].pinned.iter());
+            let keys: BTreeSet<&Arc<str>> = keys.map(|(key, _)| key).collect();
+            for key in keys {
+                let states = compiled.grounds.table.states(key);
+                let of_key = by_state.entry((pool, key.clone())).or_default();
+                for (place, id) in offers.iter().enumerate() {
+                    let state = states.get(compiled.site_of_offer(*id)).copied().unwrap_or(0);
+                    of_key.entry(state).or_default().push(place);
+                }
+            }
+        }
+        Self { rooms: rooms.collect(), width: compiled.dims.len(), pinned, by_state, pools }
+    }
+
+    /// The places in a pool of offers among which are all that have fixed labels as an offer has them.
+    fn places(
+        &self,
+        compiled: &Compiled<'_>,
+        pool: PoolId,
+        of: OfferId,
+        pins: &[Pin],
+    ) -> Box<dyn Iterator<Item = usize> + '_> {
+        let site = compiled.site_of_offer(of);
+        let with = |(key, _): &Pin| {
+            let state = compiled.grounds.table.states(key).get(site)?;
+            self.by_state.get(&(pool, key.clone()))?.get(state)
+        };
+        match pins.iter().filter_map(with).min_by_key(|places| places.len()) {
+            Some(places) => Box::new(places.iter().copied()),
+            None => Box::new(0..self.pools[pool].len()),
+        }
     }
 
     /// The offers at some places of a pool, and one offer more, that are large enough for a load, cheapest
@@ -242,7 +347,7 @@ fn options(
     let mut holders = compiled.holders(&classes, &group.load);
     holders.narrow(&listable);
     let suits = |id: OfferId| holders.contains(id);
-    let agrees = |id: OfferId| allowed.agreeing.contains(id.index());
+    let agreeing = allowed.agreeing.as_deref();
     let minimums = Minimums::of(context, first, &group.items);
     let mut open = minimums.counter(context);
     let mut options: Vec<OfferId> = Vec::new();
@@ -275,70 +380,29 @@ fn options(
         options.sort_by_key(|id| (compiled.offers[*id].price, *id));
     }
     // Whoever reads the requirements may combine any listed type, zone and capacity type. Where some
-    // combination could not hold the pods, only the choice's own zone and capacity type stay.
-    if !closed(compiled, &options, agrees, suits) {
-        let own = place(compiled, chosen);
-        let mut narrow = minimums.counter(context);
-        let narrowed: Vec<OfferId> =
-            options.iter().copied().filter(|id| place(compiled, *id) == own).collect();
-        narrowed.iter().for_each(|id| narrow.add(*id));
-        if narrow.is_met() {
-            options = narrowed;
+    // combination could not hold the pods, they say more.
+    let keys = || compiled.keys_read(&classes);
+    let mut asked = Required::new();
+    if !closed(compiled, &options, &asked, agreeing, suits) {
+        asked = required(compiled, &options, &keys());
+        if !closed(compiled, &options, &asked, agreeing, suits) {
+            let own = place(compiled, chosen);
+            let mut narrow = minimums.counter(context);
+            let narrowed: Vec<OfferId> =
+                options.iter().copied().filter(|id| place(compiled, *id) == own).collect();
+            narrowed.iter().for_each(|id| narrow.add(*id));
+            if narrow.is_met() {
+                options = narrowed;
+                asked = required(compiled, &options, &keys());
+            }
         }
     }
     Offered {
         chosen,
         options,
         pins: if chosen == first { allowed.pins.clone() } else { compiled.pins(chosen, &classes) },
+        required: asked,
     }
-}
-
-/// An offer's zone and capacity type.
-fn place<'p>(compiled: &Compiled<'p>, id: OfferId) -> (&'p Arc<str>, &'p Arc<str>) {
-    let offer = &compiled.offers[id];
-    let offering = &compiled.problem.instance_types[offer.instance].offerings[offer.offering];
-    (&offering.zone, &offering.capacity_type)
-}
-
-/// Whether every offer made of the listed types, zones and capacity types suits.
-fn closed(
-    compiled: &Compiled<'_>,
-    options: &[OfferId],
-    agrees: impl Fn(OfferId) -> bool,
-    suits: impl Fn(OfferId) -> bool,
-) -> bool {
-    let Some(pool) = options.first().map(|id| compiled.offers[*id].pool) else { return true };
-    let mut listed = compiled.usable.emptied();
-    options.iter().for_each(|id| listed.insert(id.index()));
-    let mut types: Vec<usize> = options.iter().map(|id| compiled.offers[*id].instance).collect();
-    types.sort_unstable();
-    types.dedup();
-    // Few of each, so that looking through them is quickest.
-    let (mut zones, mut kinds): (Vec<&Arc<str>>, Vec<&Arc<str>>) = (Vec::new(), Vec::new());
-    for (zone, kind) in options.iter().map(|id| place(compiled, *id)) {
-        if !zones.contains(&zone) {
-            zones.push(zone);
-        }
-        if !kinds.contains(&kind) {
-            kinds.push(kind);
-        }
-    }
-    let made = |id: OfferId| {
-        let (zone, kind) = place(compiled, id);
-        zones.contains(&zone) && kinds.contains(&kind)
-    };
-    types.into_iter().all(|instance| {
-        compiled.offers_of(pool, instance).all(|id| {
-            let offer = &compiled.offers[id];
-            // Nearly all are listed or suit, so that is asked first.
-            listed.contains(id.index())
-                || !offer.available
-                || offer.reservation.is_some()
-                || suits(id)
-                || !made(id)
-                || !agrees(id)
-        })
-    })
 }
 
 fn choice(compiled: &Compiled<'_>, id: OfferId) -> Choice {
@@ -356,7 +420,7 @@ fn choice(compiled: &Compiled<'_>, id: OfferId) -> Choice {
 
 /// The labels of a launch: those of pool, type and offering, those that requirements leave one value
 /// for, and those that the launch itself fixes.
-fn labels(compiled: &Compiled<'_>, id: OfferId, pins: &Pins) -> Labels {
+fn labels(compiled: &Compiled<'_>, id: OfferId, pins: &Pins, required: &Requirements) -> Labels {
     let offer = &compiled.offers[id];
     let pool = &compiled.problem.node_pools[compiled.pools[offer.pool].index];
     let instance = &compiled.problem.instance_types[offer.instance];
@@ -365,7 +429,6 @@ fn labels(compiled: &Compiled<'_>, id: OfferId, pins: &Pins) -> Labels {
     let mut put = |key: &Arc<str>, value: &Arc<str>| {
         let _former = labels.insert(key.clone(), value.clone());
     };
-    let required: Requirements = pool.requirements.iter().collect();
     for (key, states) in required.iter() {
         if let Some(value) = states.single()
             && !compiled.declared.contains(key)
@@ -386,28 +449,45 @@ fn labels(compiled: &Compiled<'_>, id: OfferId, pins: &Pins) -> Labels {
     put(&well_known::INSTANCE_TYPE.into(), &instance.name);
     put(&well_known::ZONE.into(), &offering.zone);
     put(&well_known::CAPACITY_TYPE.into(), &offering.capacity_type);
-    pins.iter().for_each(|(key, value)| put(key, value));
+    let fixed = pins.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
+    fixed.for_each(|(key, value)| put(key, value));
     labels
 }
 
 /// The pool's requirements, narrowed to the options and to what the launch fixes.
-fn requirements(context: &Context<'_, '_>, offered: &Offered) -> Vec<Requirement> {
-    let Offered { chosen, options, pins } = offered;
+fn requirements(
+    context: &Context<'_, '_>,
+    offered: &Offered,
+    of_pool: &Requirements,
+) -> Vec<Requirement> {
+    let Offered { chosen, options, pins, required: asked } = offered;
     let chosen = *chosen;
     let compiled = context.compiled;
     let offer = &compiled.offers[chosen];
-    let pool = &compiled.problem.node_pools[compiled.pools[offer.pool].index];
-    let mut required: Requirements = pool.requirements.iter().collect();
+    let mut narrowed = Requirements::default();
     let types = options.iter().map(|id| &compiled.offers[*id].instance);
     let types = types.map(|at| compiled.problem.instance_types[*at].name.clone());
-    required.restrict(well_known::INSTANCE_TYPE, &ValueSet::only(types));
+    narrowed.restrict(well_known::INSTANCE_TYPE, &ValueSet::only(types));
     let zones = options.iter().map(|id| place(compiled, *id).0.clone());
-    required.restrict(well_known::ZONE, &ValueSet::only(zones));
+    narrowed.restrict(well_known::ZONE, &ValueSet::only(zones));
     let kinds = options.iter().map(|id| place(compiled, *id).1.clone());
-    required.restrict(well_known::CAPACITY_TYPE, &ValueSet::only(kinds));
-    for (key, value) in pins {
-        required.restrict(key, &ValueSet::one(value.clone()));
+    narrowed.restrict(well_known::CAPACITY_TYPE, &ValueSet::only(kinds));
+    for (key, values) in asked {
+        let absent = values.is_empty();
+        let values = if absent { ValueSet::absent() } else { ValueSet::only(values.clone()) };
+        narrowed.restrict(key, &values);
     }
+    for (key, value) in pins {
+        let value = value.as_ref().map_or_else(ValueSet::absent, |one| ValueSet::one(one.clone()));
+        narrowed.restrict(key, &value);
+    }
+    // A pool may list thousands of values of which a launch has one: its lists aren't copied.
+    let keys = of_pool.iter().chain(narrowed.iter()).map(|(key, _)| key);
+    let keys: BTreeSet<&Arc<str>> = keys.collect();
+    let required = keys.into_iter().map(|key| match narrowed.get(key) {
+        own if own.is_any() => (key, Cow::Borrowed(of_pool.get(key))),
+        own => (key, Cow::Owned(own.intersect(of_pool.get(key)))),
+    });
     let mut open = Minimums::of(context, chosen, &[]).counter(context);
     options.iter().for_each(|id| open.add(*id));
     let minimums: BTreeMap<&Arc<str>, u32> = compiled.pools[offer.pool]
@@ -417,7 +497,7 @@ fn requirements(context: &Context<'_, '_>, offered: &Offered) -> Vec<Requirement
         .map(|(asked, open)| (&asked.key, asked.least.min(u32::try_from(open).unwrap_or(u32::MAX))))
         .collect();
     let mut written = Vec::new();
-    for (key, states) in required.iter() {
+    for (key, states) in required {
         let mut entries = states.to_requirements(key);
         if let (Some(least), Some(first)) = (minimums.get(key), entries.first_mut()) {
             // A minimum of none asks for nothing, and the document has no way to write it.

@@ -3,17 +3,17 @@
 //! A launch gets its labels from four places: the pool, the instance type, the offering, and the
 //! names of the three (with the zone and the capacity type). Where two of them define a key, they
 //! must agree. A requirement of the pool or the type on a key that none of them defines leaves the
-//! label *open*: the launch's own labels say which value the node gets. A type that is silent about
-//! a key that other types declare lacks the label, whatever the pool requires. A label that is open
-//! gets integers as they are usually written: `05`, which a rule could tell from `5`, only where a
-//! requirement lists it.
+//! label *open*: the launch's own labels say which value the node gets, or its requirements that it has
+//! none; what neither says is the cloud's to choose. A type that is silent about a key that other types
+//! declare lacks the label, whatever the pool requires. A label that is open gets integers as they are
+//! usually written: `05`, which a rule could tell from `5`, only where a requirement lists it.
 
 use super::facts::Facts;
 use super::node_affinity::NodeRules;
 use super::requirement::{Condition, State, all_hold, follows, is_oddly_written, possible};
-use super::site::Pins;
 use super::violation::Violation;
-use crate::model::{InstanceType, Labels, Node, NodePool, Offering, well_known};
+use crate::model::{InstanceType, Labels, Node, NodePool, Offering, Requirement, well_known};
+use crate::plan::LaunchSpec;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,10 +37,7 @@ impl<'a> NodeLabels<'a> {
         if let Some(value) = self.known.get(key) {
             return State::Value(value);
         }
-        match self.open.get(key) {
-            Some(conditions) if !all_hold(conditions, State::Absent) => State::Open,
-            _ => State::Absent,
-        }
+        if self.open.contains_key(key) { State::Open } else { State::Absent }
     }
 
     /// Whether a condition holds of a label; `None` if it depends on the value that the label gets.
@@ -64,28 +61,51 @@ impl<'a> NodeLabels<'a> {
         }
     }
 
-    /// The values that a launch's labels give to open labels, where those may have them.
-    pub(super) fn pins(&self, labels: &'a Labels) -> Pins<'a> {
+    /// What a launch says of open labels: the values that its labels give them, where they may have
+    /// those, and what it requires of the others.
+    pub(super) fn fixed_by(&self, spec: &'a LaunchSpec) -> Fixed<'a> {
+        let mut fixed = Fixed::default();
         if self.open.is_empty() {
-            return Vec::new();
+            return fixed;
         }
-        let pairs = labels.iter().map(|(key, value)| (well_known::normalized(key), &**value));
-        pairs
-            .filter(|(key, value)| {
-                self.open.get(key).is_some_and(|all| all_hold(all, State::Value(value)))
-            })
-            .collect()
-    }
-
-    /// The labels with some open ones fixed.
-    pub(super) fn pinned(&self, pins: &[(&'a str, &'a str)]) -> Self {
-        let mut fixed = self.clone();
-        for (key, value) in pins {
-            let _open = fixed.open.remove(key);
-            let _former = fixed.known.insert(key, value);
-        }
+        let pairs = spec.labels.iter().map(|(key, value)| (well_known::normalized(key), &**value));
+        let possible = |(key, value): &(&'a str, &'a str)| {
+            self.open.get(key).is_some_and(|all| all_hold(all, State::Value(value)))
+        };
+        fixed.values.extend(pairs.filter(possible));
+        let is_open = |key: &str| {
+            self.open.contains_key(key) && !fixed.values.iter().any(|(fixed, _)| *fixed == key)
+        };
+        let requirements = spec.requirements.iter();
+        let required = requirements.filter(|one| is_open(well_known::normalized(&one.key)));
+        fixed.required = required.collect();
         fixed
     }
+
+    /// The labels as a launch fixes them.
+    pub(super) fn fixed(&self, fixed: &Fixed<'a>) -> Self {
+        let mut labels = self.clone();
+        for (key, value) in &fixed.values {
+            let _open = labels.open.remove(key);
+            let _former = labels.known.insert(key, value);
+        }
+        for requirement in &fixed.required {
+            let key = well_known::normalized(&requirement.key);
+            if let Some(conditions) = labels.open.get_mut(key) {
+                conditions.push((*requirement).into());
+            }
+        }
+        // What can only be absent isn't open.
+        labels.open.retain(|_, all| follows(all, Condition::exists()) != Some(false));
+        labels
+    }
+}
+
+/// What a launch says of labels that would be open otherwise.
+#[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Fixed<'a> {
+    values: Vec<(&'a str, &'a str)>,
+    required: Vec<&'a Requirement>,
 }
 
 /// The labels of a running node.

@@ -70,7 +70,8 @@ pub(super) fn check<'a>(
             }
             continue;
         }
-        let Some((resolved, is_lowered)) = check_spec(facts, sites, (at, &launch.spec), out) else {
+        let spec = (at, &*launch.spec);
+        let Some((resolved, is_lowered)) = check_spec(facts, sites, &sticky, spec, out) else {
             continue;
         };
         lowered = lowered.saturating_add(u64::from(is_lowered));
@@ -88,6 +89,7 @@ pub(super) fn check<'a>(
 fn check_spec<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
+    sticky: &Sticky<'a>,
     (launch, spec): (usize, &'a LaunchSpec),
     out: &mut Vec<Violation>,
 ) -> Option<(Resolved<'a>, bool)> {
@@ -103,11 +105,11 @@ fn check_spec<'a>(
     }
     check_order(launch, spec, out);
     let place = Place::Launch(launch);
-    let choice = offering::check(facts, sites, pool, (&spec.offering, &spec.labels), &place, out)?;
+    let choice = offering::check(facts, sites, pool, (&spec.offering, spec), &place, out)?;
     let capacity = {
         let site = sites.get(choice)?;
         label::check(facts, launch, &site.labels, &spec.labels, out);
-        check_site(site, spec, &place, out);
+        check_site(site, spec, sticky, &place, out);
         site.capacity.clone()
     };
     let mut alternatives = Vec::new();
@@ -116,12 +118,11 @@ fn check_spec<'a>(
             continue;
         }
         let place = Place::Alternative { launch, alternative };
-        let Some(id) = offering::check(facts, sites, pool, (other, &spec.labels), &place, out)
-        else {
+        let Some(id) = offering::check(facts, sites, pool, (other, spec), &place, out) else {
             continue;
         };
         let Some(site) = sites.get(id) else { continue };
-        check_site(site, spec, &place, out);
+        check_site(site, spec, sticky, &place, out);
         for (resource, _) in pool.1.limits.iter() {
             if site.capacity.get(&**resource).unwrap_or(&0)
                 > capacity.get(&**resource).unwrap_or(&0)
@@ -156,8 +157,15 @@ fn check_order(launch: usize, spec: &LaunchSpec, out: &mut Vec<Violation>) {
     }
 }
 
-/// Reports requirements that don't hold of a site, and labels that daemon sets need fixed.
-fn check_site(site: &Site<'_>, spec: &LaunchSpec, place: &Place, out: &mut Vec<Violation>) {
+/// Reports requirements that don't hold of a site, and labels that daemon sets and rules over domains
+/// need fixed.
+fn check_site(
+    site: &Site<'_>,
+    spec: &LaunchSpec,
+    sticky: &Sticky<'_>,
+    place: &Place,
+    out: &mut Vec<Violation>,
+) {
     for one in spec.requirements.iter() {
         // What an open label will be is still to be chosen: some value must do.
         let holds = site.labels.could_meet(&one.key, one.into());
@@ -166,9 +174,11 @@ fn check_site(site: &Site<'_>, spec: &LaunchSpec, place: &Place, out: &mut Vec<V
             out.push(Violation::RequirementBroken { place: place.clone(), key });
         }
     }
+    let domains = site.labels.open.keys().filter(|key| sticky.depends_on(key));
     out.extend(
         site.undecided
             .iter()
+            .chain(domains)
             .map(|key| Violation::LabelOpen { place: place.clone(), key: (*key).into() }),
     );
 }

@@ -29,7 +29,8 @@
 //! - *Pods over domains.* There is an order of binding in which kube-scheduler's filters accept every
 //!   placed pod: its topology spread and its required affinity, over any label, bound pods counted; no
 //!   two pods are in one domain against the required anti-affinity of either; and no alternative moves a
-//!   pod with such a rule, or one that such a rule means, into another domain.
+//!   pod with such a rule, or one that such a rule means, into another domain, or opens a domain that a
+//!   spread would count. Labels over which pods are counted are fixed on every launch.
 //! - *Preferences.* What the plan states of their weight, and of what it honours, is so.
 //! - *Static pools and placeholders.* Static pools launch what they lack, and no launch holds nothing
 //!   but placeholders that may only use free room.
@@ -205,7 +206,7 @@ pub fn verify(problem: &Problem, plan: &LaunchPlan) -> Result<Verified, Violatio
     let (launches, loads) = (&plan.launches, &placement.launches);
     let lowered_min_values = launch::check(&facts, &mut sites, launches, loads, &mut found);
     node::check(&facts, &placement, &mut found);
-    let judged = topology::check(&facts, plan, &placement, &mut found);
+    let judged = topology::check(&facts, &mut sites, (plan, &placement), &mut found);
     check_stats(plan, &judged.shares, &mut found);
     static_pool::check(&facts, launches, loads, &mut found);
     let usage = Usage::of(&facts, plan);

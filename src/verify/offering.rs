@@ -5,14 +5,14 @@ use super::facts::Facts;
 use super::site::Sites;
 use super::violation::{Place, Violation};
 use crate::model::{Labels, NodePool, Offering};
-use crate::plan::Choice;
+use crate::plan::{Choice, LaunchSpec};
 
 /// Reports what is wrong with a choice, and finds its site if it has one.
 pub(super) fn check<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
     pool: (usize, &'a NodePool),
-    (choice, labels): (&Choice, &'a Labels),
+    (choice, spec): (&Choice, &'a LaunchSpec),
     place: &Place,
     out: &mut Vec<Violation>,
 ) -> Option<usize> {
@@ -20,7 +20,7 @@ pub(super) fn check<'a>(
         // Offerings that differ by further labels alone: the one that the launch is like.
         let same = kind.1.offerings.iter().enumerate().filter(|(_, one)| matches(one, choice));
         let best = same.min_by_key(|(_, one)| {
-            (!one.available, one.price != choice.price, differences(one, labels))
+            (!one.available, one.price != choice.price, differences(one, &spec.labels))
         })?;
         Some((kind, best))
     });
@@ -45,7 +45,7 @@ pub(super) fn check<'a>(
             instance_type: kind.1.name.clone(),
         });
     }
-    let id = sites.find(facts, pool, kind, offering, Some(labels));
+    let id = sites.find(facts, pool, kind, offering, Some(spec));
     if let Some(site) = sites.get(id) {
         out.extend(site.contradictions.iter().map(|key| Violation::OfferingForbidden {
             place: place.clone(),

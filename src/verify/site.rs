@@ -5,19 +5,17 @@
 //! launch fixes labels that would be open otherwise.
 
 use super::facts::{Facts, Group};
-use super::label::{self, NodeLabels};
+use super::label::{self, Fixed, NodeLabels};
 use super::node_affinity::{Answer, NodeRules};
 use super::requirement::{State, all_hold};
 use super::resource::{self, Amounts};
 use super::taint;
-use crate::model::{InstanceType, Labels, NodePool, Offering, Pod};
+use crate::model::{InstanceType, NodePool, Offering, Pod};
+use crate::plan::LaunchSpec;
 use std::collections::BTreeMap;
 
 /// A pool, an instance type and one of its offerings, by their positions.
 pub(super) type At = (usize, usize, usize);
-
-/// Open labels and the values to which a launch fixes them.
-pub(super) type Pins<'a> = Vec<(&'a str, &'a str)>;
 
 /// What a node launched there would be.
 #[derive(Debug)]
@@ -48,7 +46,7 @@ pub(super) struct Site<'a> {
 pub(super) struct Sites<'a> {
     /// Label sets before a launch fixes anything.
     unfixed: BTreeMap<At, (NodeLabels<'a>, Vec<&'a str>)>,
-    index: BTreeMap<(At, Pins<'a>), usize>,
+    index: BTreeMap<(At, Fixed<'a>), usize>,
     /// By type and daemon sets, by their positions.
     rooms: BTreeMap<(usize, Vec<usize>), usize>,
     list: Vec<Site<'a>>,
@@ -59,26 +57,26 @@ impl<'a> Sites<'a> {
         self.list.get_mut(id)
     }
 
-    /// The site of a pool with an offering, with labels fixed as a launch states them.
+    /// The site of a pool with an offering, with labels fixed as a launch fixes them.
     pub(super) fn find(
         &mut self,
         facts: &Facts<'a>,
         (at_pool, pool): (usize, &'a NodePool),
         (at_type, instance_type): (usize, &'a InstanceType),
         (at_offering, offering): (usize, &'a Offering),
-        fixed_by: Option<&'a Labels>,
+        fixed_by: Option<&'a LaunchSpec>,
     ) -> usize {
         let at = (at_pool, at_type, at_offering);
         let (unfixed, contradictions) = self
             .unfixed
             .entry(at)
             .or_insert_with(|| label::of_launch(facts, pool, instance_type, offering));
-        let pins = fixed_by.map_or_else(Vec::new, |labels| unfixed.pins(labels));
-        let key = (at, pins);
+        let fixed = fixed_by.map_or_else(Fixed::default, |spec| unfixed.fixed_by(spec));
+        let key = (at, fixed);
         if let Some(id) = self.index.get(&key) {
             return *id;
         }
-        let labels = unfixed.pinned(&key.1);
+        let labels = unfixed.fixed(&key.1);
         let contradictions = contradictions.clone();
         let mut site = Site {
             labels,

@@ -204,8 +204,8 @@ pub enum Violation {
         /// The value stated.
         value: Arc<str>,
     },
-    /// A pod or daemon set asks for a label that has several possible values, and the launch fixes
-    /// none that this choice can have.
+    /// A pod or daemon set asks for a label that has several possible states, or pods are counted over it,
+    /// and the launch fixes none that this choice can have.
     LabelOpen {
         /// The launch, or its alternative.
         place: Place,
@@ -393,6 +393,17 @@ pub enum Violation {
         alternative: usize,
         /// The label whose values are the domains.
         key: Arc<str>,
+    },
+    /// An alternative would open a domain in which a spread of others counts nobody yet.
+    AlternativeOpensDomain {
+        /// The launch.
+        launch: usize,
+        /// The alternative.
+        alternative: usize,
+        /// The label whose values are the domains.
+        key: Arc<str>,
+        /// The domain.
+        domain: Arc<str>,
     },
     /// The plan states another weight of preferences than its pods have, or than it honours.
     PreferencesWrong {

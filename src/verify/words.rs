@@ -164,6 +164,10 @@ impl fmt::Display for Violation {
                 f,
                 "launch {launch}: alternative {alternative} has another {key}, which pods depend on"
             ),
+            V::AlternativeOpensDomain { launch, alternative, key, domain } => write!(
+                f,
+                "launch {launch}: alternative {alternative} would open {key} {domain}, which a spread counts"
+            ),
             V::PreferencesWrong { stat, stated, expected } => {
                 write!(f, "stats: {stat} is stated as {stated}, it is {expected}")
             }

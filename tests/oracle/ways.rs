@@ -176,15 +176,20 @@ fn states(
     states.into_iter().filter(possible).collect()
 }
 
-/// Absence, every value that the document names for a key, the integers next to it, and another.
+/// Absence, every value that the document names for a key, the integers next to it, and another; where
+/// pods keep away from each other over the key, one for each of them.
 fn mentioned(document: &Document, key: &String) -> BTreeSet<Option<String>> {
     let pools = document.pools.iter().flat_map(|p| &p.requirements);
     let types = document.types.iter().flat_map(|t| &t.requirements);
     let requirements = rules_of_pods(document).chain(pools).chain(types);
     let values = requirements.filter(|r| r.key == *key).flat_map(|r| &r.values);
     let selected = pods(document).filter_map(|p| p.selector.get(key));
+    let of_nodes = document.nodes.iter().filter_map(|node| node.labels.get(key));
+    let of_pools = document.pools.iter().filter_map(|pool| pool.labels.get(key));
     let mut states = BTreeSet::from([None, Some("some other value".to_string())]);
-    for value in values.chain(selected) {
+    let alone = document.pending.iter().filter(|p| p.apart.iter().any(|term| term.key == *key));
+    states.extend((0..alone.count()).map(|n| Some(format!("some other value {n}"))));
+    for value in values.chain(selected).chain(of_nodes).chain(of_pools) {
         states.insert(Some(value.clone()));
         if let Ok(number) = value.parse::<i64>() {
             states.extend([number - 1, number + 1].map(|n| Some(n.to_string())));

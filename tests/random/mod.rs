@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test crate uses another part of the generator")]
 
 pub(crate) mod company;
+pub(crate) mod open_labels;
 mod pods;
 pub(crate) mod scarce;
 mod supply;

@@ -247,7 +247,7 @@ fn on_launch<'a>(
     pod: &Pod,
 ) -> Honours {
     let Some(pool) = facts.pool(&launch.spec.node_pool) else { return Honours::default() };
-    let choice = (&launch.spec.offering, &*launch.spec.labels);
+    let choice = (&launch.spec.offering, &*launch.spec);
     // What is wrong with it has been said.
     let mut said = Vec::new();
     let site = offering::check(facts, sites, pool, choice, &Place::Launch(0), &mut said);

@@ -219,6 +219,51 @@ fn alternative_elsewhere() {
 }
 
 #[test]
+fn alternative_opens_domain() {
+    let web =
+        of("web", "web").with_replicas(2).with_topology_spread_constraint(spread(ZONE, "web", 1));
+    let problem = problem([web, of("lone", "lone")]);
+    let both = |zones: &[_]| {
+        let mut one = spec(&problem, "main", SMALL, ONE);
+        one.alternatives = Arc::new(zones.iter().map(|zone| choice(&problem, *zone)).collect());
+        one
+    };
+    let with = |lone| {
+        plan(vec![
+            launch(both(&[SMALL]), ["web-0"]),
+            launch(both(&[SMALL]), ["web-1"]),
+            launch(lone, ["lone"]),
+        ])
+    };
+    let _verified = accepted(&problem, &with(both(&[SMALL])));
+    let (key, domain) = (ZONE.into(), "b".into());
+    let opens = Violation::AlternativeOpensDomain { launch: 2, alternative: 1, key, domain };
+    refused(&problem, &with(both(&[SMALL, SMALL_B])), [opens]);
+}
+
+#[test]
+fn label_open_over_which_pods_are_counted() {
+    let racks = Requirement::new("rack", Operator::In, ["r1", "r2"]);
+    let web = of("web", "web").with_topology_spread_constraint(spread("rack", "web", 1));
+    let problem = market()
+        .node_pool(NodePool::new("racks").with_requirement(racks))
+        .pod(web)
+        .pod(of("lone", "lone"))
+        .build()
+        .unwrap();
+    let on = |rack: Option<&str>| {
+        let mut one = spec(&problem, "racks", SMALL, ONE);
+        let labels = Arc::make_mut(&mut one.labels);
+        let _former = rack.and_then(|rack| labels.insert("rack", rack));
+        one
+    };
+    let with = |lone| plan(vec![launch(on(Some("r1")), ["web"]), launch(lone, ["lone"])]);
+    let _verified = accepted(&problem, &with(on(Some("r1"))));
+    let open = Violation::LabelOpen { place: Place::Launch(1), key: "rack".into() };
+    refused(&problem, &with(on(None)), [open]);
+}
+
+#[test]
 fn preferences_wrong() {
     let zone_b = NodeSelectorTerm::new([Requirement::new(ZONE, Operator::In, ["b"])]);
     let wish = Affinity::new()

@@ -3,10 +3,11 @@
 
 use super::super::anti_affinity::term_selects;
 use super::super::facts::{Facts, Group};
+use super::super::node_affinity::NodeRules;
 use super::super::violation::Violation;
 use super::rules::Rules;
 use super::scene::{Member, Scene};
-use crate::model::{Pod, PodAffinityTerm, WhenUnsatisfiable, well_known};
+use crate::model::{NodeInclusionPolicy, Pod, PodAffinityTerm, WhenUnsatisfiable, well_known};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reports pods that are in one domain although the anti-affinity of either forbids it.
@@ -64,6 +65,9 @@ pub(in super::super) struct Sticky<'a> {
     /// Terms that mean a pod together, with their owners: an affinity with all its terms, an
     /// anti-affinity term by itself where it is over another label than the hostname.
     rules: Vec<(&'a Pod, &'a [PodAffinityTerm])>,
+    /// The label keys that decide whether and where a node counts for any rule between pods, required or
+    /// preferred.
+    counted: BTreeSet<&'a str>,
     known: BTreeMap<usize, BTreeSet<&'a str>>,
 }
 
@@ -73,7 +77,19 @@ impl<'a> Sticky<'a> {
         let wide = |term: &PodAffinityTerm| {
             well_known::normalized(&term.topology_key) != well_known::HOSTNAME
         };
+        let mut counted: BTreeSet<&'a str> = BTreeSet::new();
         for pod in &facts.problem.pods {
+            let is_pending = pod.node_name.is_none();
+            if is_pending {
+                let spreads = pod.topology_spread_constraints.iter();
+                counted.extend(spreads.map(|one| well_known::normalized(&one.topology_key)));
+                // Whether a node counts depends on what the pods ask of it.
+                let mut spreads = pod.topology_spread_constraints.iter();
+                if spreads.any(|one| one.node_affinity_policy == NodeInclusionPolicy::Honor) {
+                    let keys = NodeRules::of(pod).keys();
+                    counted.extend(keys.map(|key| well_known::normalized(key)));
+                }
+            }
             let Some(affinity) = pod.affinity.as_deref() else { continue };
             let node = pod.node_name.as_ref().and_then(|name| facts.node(name));
             if node.is_some_and(|(_, node)| node.deleting) {
@@ -84,10 +100,21 @@ impl<'a> Sticky<'a> {
             if pod.node_name.is_none() && !near.is_empty() {
                 rules.push((pod, near));
             }
+            let (near_rules, far_rules) = (&affinity.pod_affinity, &affinity.pod_anti_affinity);
+            let wishes = near_rules.preferred.iter().chain(&far_rules.preferred);
+            let wishes = wishes.map(|wish| &wish.term).chain(&near_rules.required);
+            let terms = wishes.filter(|_| is_pending).chain(&far_rules.required);
+            counted.extend(terms.map(|term| well_known::normalized(&term.topology_key)));
             let far = affinity.pod_anti_affinity.required.chunks(1);
             rules.extend(far.filter(|terms| terms.iter().any(wide)).map(|terms| (pod, terms)));
         }
-        Self { rules, known: BTreeMap::new() }
+        Self { rules, counted, known: BTreeMap::new() }
+    }
+
+    /// Whether it depends on a label whether or where a node counts for any rule between pods, whatever
+    /// runs there.
+    pub(in super::super) fn depends_on(&self, key: &str) -> bool {
+        self.counted.contains(key)
     }
 
     /// Whether pods of an entry are tied to others over domains: by rules of their own, over single

@@ -3,7 +3,8 @@
 //! kube-scheduler binds one pod after another and looks at those bound before. So whether a plan keeps
 //! a spread or an affinity depends on the order of binding, and a plan is right if at least one order
 //! exists in which every placed pod is accepted ([`order`]). Anti-affinity holds between any two pods
-//! whichever comes first, so it is a statement about the end ([`apart`]).
+//! whichever comes first, so it is a statement about the end ([`apart`]). And all of it must hold
+//! whichever of a launch's alternatives is taken ([`opened`]).
 //!
 //! All nodes stand: those of the problem that aren't being deleted, with their bound pods, and the
 //! plan's launches, each with the labels that the plan states and a hostname of its own.
@@ -14,6 +15,7 @@
 
 mod apart;
 mod bars;
+mod opened;
 mod order;
 mod preference;
 mod rules;
@@ -26,6 +28,7 @@ pub(super) use ties::{ByValue, Crowd, Tie, What};
 
 use super::account::Placement;
 use super::facts::Facts;
+use super::site::Sites;
 use super::violation::Violation;
 use crate::plan::{LaunchPlan, PreferenceShare};
 use rules::Rules;
@@ -42,14 +45,15 @@ pub(super) struct Judged {
 /// Reports pods whose rules over domains the plan can't keep, and says which preferences it honours.
 pub(super) fn check<'a>(
     facts: &Facts<'a>,
-    plan: &'a LaunchPlan,
-    placement: &Placement<'a>,
+    sites: &mut Sites<'a>,
+    (plan, placement): (&'a LaunchPlan, &Placement<'a>),
     out: &mut Vec<Violation>,
 ) -> Judged {
     let mut scene = Scene::of(facts, plan, placement);
     let rules = Rules::of(facts, &scene);
     apart::check(&scene, &rules, out);
     order::check(&scene, &rules, out);
+    opened::check(facts, sites, plan, (&scene, &rules), out);
     let shares = preference::shares(facts, &scene, &rules);
     let mut kinds = match plan.certificate {
         Some(_) => Kinds::of(&mut scene, &rules),

@@ -2,11 +2,12 @@
 
 use super::super::anti_affinity::term_selects;
 use super::super::facts::{Facts, selects};
+use super::super::label::NodeLabels;
 use super::super::node_affinity::{Answer, NodeRules};
 use super::super::taint;
 use super::scene::Scene;
 use crate::model::{
-    LabelSelector, NodeInclusionPolicy, Pod, PodAffinityTerm, SelectorOperator,
+    LabelSelector, NodeInclusionPolicy, Pod, PodAffinityTerm, SelectorOperator, Taint,
     TopologySpreadConstraint, WhenUnsatisfiable, well_known,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -246,26 +247,10 @@ impl Maker<'_, '_> {
         }
     }
 
-    /// The looks of nodes that count for a spread: those with all keys of its kind that pass the
-    /// inclusion policies.
+    /// The looks of nodes that count for a spread.
     fn counted(&self, pod: &Pod, one: &TopologySpreadConstraint) -> Vec<bool> {
-        let alike = pod
-            .topology_spread_constraints
-            .iter()
-            .filter(|other| other.when_unsatisfiable == one.when_unsatisfiable);
-        let keys: Vec<&str> =
-            alike.map(|other| well_known::normalized(&other.topology_key)).collect();
-        let looks = self.scene.looks.iter().map(|look| {
-            let labelled = keys
-                .iter()
-                .all(|key| *key == well_known::HOSTNAME || look.labels.known.contains_key(key));
-            labelled
-                && (one.node_affinity_policy == NodeInclusionPolicy::Ignore
-                    || NodeRules::of(pod).answer(&look.labels) == Answer::Yes)
-                && (one.node_taints_policy == NodeInclusionPolicy::Ignore
-                    || taint::untolerated(pod, look.taints.iter().copied()).is_none())
-        });
-        looks.collect()
+        let looks = self.scene.looks.iter();
+        looks.map(|look| counts(pod, one, &look.labels, look.taints.iter().copied())).collect()
     }
 
     fn counter(&mut self, key: &Arc<str>, kinds: Vec<usize>, looks: Vec<bool>) -> usize {
@@ -329,6 +314,26 @@ impl Maker<'_, '_> {
         let _new = self.by_key.insert(key.clone(), at);
         at
     }
+}
+
+/// Whether a node counts for a spread of a pod: it has all keys of the spreads of its kind, and passes the
+/// inclusion policies.
+pub(super) fn counts<'t>(
+    pod: &Pod,
+    one: &TopologySpreadConstraint,
+    labels: &NodeLabels<'_>,
+    taints: impl Iterator<Item = &'t Taint>,
+) -> bool {
+    let mut alike = pod
+        .topology_spread_constraints
+        .iter()
+        .filter(|other| other.when_unsatisfiable == one.when_unsatisfiable)
+        .map(|other| well_known::normalized(&other.topology_key));
+    alike.all(|key| key == well_known::HOSTNAME || labels.known.contains_key(key))
+        && (one.node_affinity_policy == NodeInclusionPolicy::Ignore
+            || NodeRules::of(pod).answer(labels) == Answer::Yes)
+        && (one.node_taints_policy == NodeInclusionPolicy::Ignore
+            || taint::untolerated(pod, taints).is_none())
 }
 
 /// Whether a spread of a pod counts another.

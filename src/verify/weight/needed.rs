@@ -123,7 +123,7 @@ pub(super) fn could_share<'a>(
     if !min_values::asked(pool.1).is_empty() || !tolerate(pool.1, needs) {
         return false;
     }
-    let choice = (&launch.spec.offering, &*launch.spec.labels);
+    let choice = (&launch.spec.offering, &*launch.spec);
     // What is wrong with it has been said.
     let mut said = Vec::new();
     let id = offering::check(facts, sites, pool, choice, &Place::Launch(0), &mut said);
