@@ -100,7 +100,7 @@ pub(crate) struct Base<'p> {
 }
 
 /// A problem made dense: a base, and classes of pods to pack.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Compiled<'p> {
     base: Arc<Base<'p>>,
     pub(crate) classes: IdVec<ClassId, Class>,

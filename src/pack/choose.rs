@@ -13,7 +13,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A packing, of classes that an arrangement made, or of the kinds as they are.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Packed<'p> {
     pub(crate) arrangement: Option<Arrangement<'p>>,
     pub(crate) state: State,

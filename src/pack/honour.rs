@@ -20,6 +20,18 @@ pub(crate) struct Spot {
     kinds: BTreeMap<KindId, u64>,
 }
 
+impl Spot {
+    /// So many nodes at a site, with what each holds.
+    pub(super) fn new(
+        site: usize,
+        times: u64,
+        node: Option<NodeId>,
+        kinds: BTreeMap<KindId, u64>,
+    ) -> Self {
+        Self { site, times, node, kinds }
+    }
+}
+
 /// The nodes of a packing, each launch at the offer that was chosen for it.
 pub(crate) fn spots(
     compiled: &Compiled<'_>,

@@ -17,6 +17,7 @@ mod arrange;
 mod assemble;
 mod choose;
 mod combine;
+mod complete;
 mod fill;
 mod first_fit;
 mod flexible;
@@ -42,6 +43,7 @@ mod weight;
 pub(crate) use arrange::{Arrangement, Held, Part};
 pub(crate) use assemble::assemble;
 pub(crate) use choose::Packed;
+pub(crate) use complete::{complete, is_ordered, recreate};
 pub(crate) use fill::Node;
 pub(crate) use honour::honours_no_less;
 pub(crate) use right_size::right_size;
@@ -64,12 +66,16 @@ pub(crate) fn plan(context: &Context<'_, '_>) -> LaunchPlan {
 
 /// Packs the pending pods, cheaply.
 pub(crate) fn packed<'p>(context: &Context<'_, 'p>) -> Packed<'p> {
-    choose::choose(context, pack)
+    let mut packed = choose::choose(context, pack);
+    let _more = complete(context, &mut packed);
+    packed
 }
 
 /// Plans without looking at prices until the end: the baseline to compare with.
 pub(crate) fn plan_first_fit(context: &Context<'_, '_>) -> LaunchPlan {
-    assemble(context, &choose::choose(context, first_fit::pack), None)
+    let mut packed = choose::choose(context, first_fit::pack);
+    let _more = complete(context, &mut packed);
+    assemble(context, &packed, None)
 }
 
 /// With more classes than this, searching is no style of its own: too few nodes would be searched.

@@ -46,7 +46,7 @@ mod wish;
 
 use crate::bound::{Goods, Known, Proved, Relaxation};
 use crate::compile::NodeId;
-use crate::pack::{Context, Packed, State};
+use crate::pack::{self, Context, Packed, State};
 use crate::plan::Ended;
 use backend::Effort;
 use claim::Claims;
@@ -90,6 +90,10 @@ const PATIENCE: u32 = 6;
 const DECISIONS: u32 = 200;
 /// How often a plan is taken over that trying everything came upon.
 const REBUILT: u32 = 3;
+/// Attempts to take parts of a plan out and to put them back another way: at most so many, and so many
+/// where groups and offers, times classes of pods, are one.
+const MOST_RECREATED: u64 = 2_000;
+const RECREATED: usize = 40_000_000;
 /// What a solver of integer programmes may do in each stage.
 const SOLVED: Effort = Effort { size: 60_000, work: 30_000_000 };
 
@@ -142,12 +146,28 @@ impl<'a> Work<'a> {
 }
 
 /// Improves a packing; the bound that was proved meanwhile, if any.
-pub(crate) fn refine(
-    context: &Context<'_, '_>,
-    packed: &mut Packed<'_>,
+pub(crate) fn refine<'p>(
+    context: &Context<'_, 'p>,
+    packed: &mut Packed<'p>,
     work: &mut Work<'_>,
 ) -> Option<Proved> {
-    let mut refined = improve(context, packed, work);
+    let _better = recreate(context, packed, work);
+    let mut refined = improve_in_order(context, packed, work);
+    for _ in 0..REBUILT {
+        let former = packed.clone();
+        if work.stopped() || !recreate(context, packed, work) {
+            break;
+        }
+        // Other domains, pools or running room: the bound is another.
+        let again = improve_in_order(context, packed, work);
+        let bound = |refined: &Refined| refined.proved.as_ref().map(|proved| proved.bound);
+        if work.stopped() && bound(&again) < bound(&refined) {
+            // There was no time to prove as much of the other plan.
+            *packed = former;
+            break;
+        }
+        refined = again;
+    }
     for _ in 0..REBUILT {
         let Some(cheaper) = refined.cheaper else { break };
         // Its pods may be on running nodes where they weren't, so the bound is another.
@@ -160,7 +180,59 @@ pub(crate) fn refine(
         }
         refined = again;
     }
+    // Another plan may have room for what was left out of the one before.
+    if pack::complete(context, packed) {
+        refined = improve_in_order(context, packed, work);
+    }
     refined.proved
+}
+
+/// As [`improve`], as long as an order of binding is found for what comes out.
+fn improve_in_order<'p>(
+    context: &Context<'_, 'p>,
+    packed: &mut Packed<'p>,
+    work: &mut Work<'_>,
+) -> Refined {
+    let former = packed.arrangement.is_some().then(|| packed.clone());
+    let refined = improve(context, packed, work);
+    match former {
+        Some(former)
+            if !pack::is_ordered(context, packed) && pack::is_ordered(context, &former) =>
+        {
+            *packed = former;
+            Refined { cheaper: None, ..refined }
+        }
+        _ => refined,
+    }
+}
+
+/// Takes parts of the packing out and puts them back another way, whatever was decided about them; whether
+/// that made it better.
+fn recreate<'p>(context: &Context<'_, 'p>, packed: &mut Packed<'p>, work: &Work<'_>) -> bool {
+    let compiled = context.compiled;
+    let scarce = compiled.reservations.len() > 0
+        || compiled.nodes.len() > 0
+        || compiled.pools.values().any(|pool| !pool.limits.is_empty() || pool.weight != 0);
+    if !scarce && packed.arrangement.is_none() {
+        // The packer's decisions leave nothing out.
+        return false;
+    }
+    let groups = packed.state.groups.len() + compiled.offers.len();
+    let open = compiled.pools.values().any(|pool| !pool.min_values.is_empty());
+    let each = if open { 1 + compiled.offers.len() / 16 } else { 1 };
+    let size = groups.saturating_mul(compiled.kinds.len()).saturating_mul(each).max(1);
+    let attempts = u64::try_from(RECREATED / size).unwrap_or(u64::MAX);
+    let mut attempts = attempts.min(MOST_RECREATED).min(work.attempts);
+    let mut granted = || {
+        let granted = attempts > 0 && !work.stopped();
+        attempts = attempts.saturating_sub(1);
+        granted
+    };
+    let (improved, better) = pack::recreate(context, packed.clone(), &mut granted);
+    if better {
+        *packed = improved;
+    }
+    better
 }
 
 /// What comes of looking for a better plan.

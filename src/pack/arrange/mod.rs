@@ -31,6 +31,7 @@
 //! of the steps is a multiplication.
 
 mod affinity;
+mod batch;
 mod cause;
 mod cell;
 mod feedback;
@@ -50,6 +51,7 @@ use crate::compile::{
     fits,
 };
 use crate::explain::Cause;
+pub(crate) use batch::{Batch, classes_of};
 pub(crate) use cell::Prices;
 use cell::{Cell, Cuts, Priced};
 pub(crate) use feedback::{Feedback, Foreign, Restrictions};
@@ -62,7 +64,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Kinds divided into classes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Arrangement<'p> {
     pub(crate) compiled: Compiled<'p>,
     /// For each kind, how many pods have no cell, and why; without a cause there is no room for them.

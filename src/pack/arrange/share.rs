@@ -380,36 +380,6 @@ impl Arranger<'_, '_> {
 
     /// What pods that share a node ask for together; nothing where they can't.
     pub(super) fn together(&self, parts: &[(KindId, u32)]) -> Option<Class> {
-        let ((first, count), others) = parts.split_first()?;
-        let mut sum = self.times(*first, *count)?;
-        for (kind, count) in others {
-            let more = self.times(*kind, *count)?;
-            if sum.ports.takes.overlaps(&more.ports.blocks) {
-                return None;
-            }
-            for (have, asked) in sum.request.iter_mut().zip(&more.request) {
-                *have = have.saturating_add(*asked);
-            }
-            sum.ports.takes.or(&more.ports.takes);
-            sum.ports.blocks.or(&more.ports.blocks);
-            sum.shared.extend(more.shared);
-            sum.per_node = sum.per_node.min(more.per_node);
-            sum.priority = sum.priority.max(more.priority);
-            sum.guest &= more.guest;
-        }
-        sum.shared.sort_unstable();
-        sum.shared.dedup();
-        sum.parts = parts.to_vec();
-        Some(sum)
-    }
-
-    /// So many pods of a kind as one; nothing where one node can't hold them by its own rules.
-    fn times(&self, kind: KindId, count: u32) -> Option<Class> {
-        let mut class = self.class(kind).clone();
-        class.per_node = class.per_node.checked_div(count)?;
-        for asked in &mut class.request {
-            *asked = asked.checked_mul(i64::from(count))?;
-        }
-        (class.per_node > 0).then_some(class)
+        super::batch::together(self.compiled, parts)
     }
 }

@@ -1,0 +1,390 @@
+//! Further launches for what no standing node takes.
+//!
+//! *Idea.* An empty node of each way to launch one is filled on trial; the one whose pods are worth most
+//! for what it takes of what is scarce (or costs) is launched, and so on. What a trial was worth before
+//! is mostly the most that it can be worth now, so only those are tried again that come first.
+//!
+//! *Why it is right.* A node in a domain where others stand changes no lowest count, so its pods are bound
+//! last. One that opens a domain holds others down from the start: it is launched only where an order of
+//! binding is found for all that count there.
+
+use super::order;
+use super::placement::{Nodes, On, Placement};
+use super::rules::class_of;
+use crate::compile::{Bits, Id, IdVec, KindId, OfferId, PoolId, ReservationId, ShapeId, fits};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+/// What pods count for, and what launches do.
+#[derive(Clone, Copy)]
+pub(super) struct Scale<'a> {
+    /// For each class, what one pod is worth; `None`: all the same.
+    pub(super) worth: Option<&'a IdVec<KindId, i64>>,
+    /// Whether launches are weighed by what they take of limits, before what they cost.
+    pub(super) scarce: bool,
+    /// Whether small pods come first.
+    pub(super) small_first: bool,
+    /// Changes the order of what is otherwise alike; 0: not at all.
+    pub(super) seed: u64,
+}
+
+/// The different ways to launch a node.
+#[derive(Debug)]
+pub(super) struct Choices {
+    /// One offer for each, with the number of its cell.
+    pub(super) offers: Vec<(OfferId, usize)>,
+    /// For each site, the number of its cell: those of one are in the same domains and counted alike.
+    pub(super) cell_of_site: Vec<usize>,
+}
+
+impl Choices {
+    pub(super) fn of(placement: &Placement<'_, '_>) -> Self {
+        let compiled = placement.compiled();
+        let mut cells: BTreeMap<(Vec<u32>, Vec<bool>), usize> = BTreeMap::new();
+        let cell = |site: usize| {
+            let keys = compiled.topology.keys.values();
+            let domains: Vec<u32> = keys.map(|key| key.of_site[site]).collect();
+            let counted = placement.rules.spread_counters.iter().map(|at| {
+                let counted = &placement.rules.counters[*at].counted;
+                counted.as_ref().is_none_or(|counted| counted.contains(site))
+            });
+            let next = cells.len();
+            *cells.entry((domains, counted.collect())).or_insert(next)
+        };
+        let cell_of_site: Vec<usize> = (0..compiled.sites()).map(cell).collect();
+        let mut offers = Vec::new();
+        if compiled.topology.keys.len() == 0 {
+            // Nothing tells sites apart but rows: what dominates others will do.
+            offers.extend(compiled.columns.iter().filter_map(|column| column.offers.first()));
+        } else {
+            type Alike<'a> = (usize, PoolId, ShapeId, i64, Option<ReservationId>, &'a Bits);
+            let mut known: BTreeSet<Alike<'_>> = BTreeSet::new();
+            for (id, offer) in compiled.offers.iter() {
+                let site = compiled.site_of_offer(id);
+                let admits = &compiled.admits[site];
+                if admits.is_empty() || !compiled.usable.contains(site) {
+                    continue;
+                }
+                let cell = cell_of_site[site];
+                let like = (cell, offer.pool, offer.shape, offer.price, offer.reservation, admits);
+                if known.insert(like) {
+                    offers.push(id);
+                }
+            }
+        }
+        let listed = offers.into_iter().map(|id| (id, cell_of_site[compiled.site_of_offer(id)]));
+        let offers = listed.collect();
+        Self { offers, cell_of_site }
+    }
+}
+
+/// What a trial came to: how good it is, and what the node holds.
+struct Trial {
+    score: u128,
+    pods: Vec<(KindId, u32)>,
+}
+
+impl Placement<'_, '_> {
+    /// Launches nodes for pods of these classes, the most urgent first, as long as any find a place;
+    /// whether there were any.
+    pub(super) fn launch_for(
+        &mut self,
+        choices: &Choices,
+        kinds: &[KindId],
+        scale: Scale<'_>,
+    ) -> bool {
+        let mut any = false;
+        loop {
+            let mut open = self.open_weights(kinds);
+            let mut best: BinaryHeap<(u128, Reverse<u64>, usize)> = BinaryHeap::new();
+            for (at, (offer, _)) in choices.offers.iter().enumerate() {
+                if let Some(trial) = self.trial(*offer, kinds, &open, scale) {
+                    best.push((trial.score, Reverse(mix(scale.seed, at)), at));
+                }
+            }
+            let mut launched = false;
+            while let Some((_, tie, at)) = best.pop() {
+                let (offer, _) = choices.offers[at];
+                let Some(trial) = self.trial(offer, kinds, &open, scale) else { continue };
+                if best.peek().is_some_and(|(next, _, _)| *next > trial.score) {
+                    best.push((trial.score, tie, at));
+                    continue;
+                }
+                self.buy(offer, &trial);
+                open = self.open_weights(kinds);
+                launched = true;
+                if kinds.iter().all(|kind| self.left[*kind] == 0) {
+                    return true;
+                }
+                best.push((trial.score, tie, at));
+            }
+            if !launched {
+                return any;
+            }
+            any = true;
+            // What is launched may have raised counts that held others down.
+            for kind in kinds {
+                if self.left[*kind] > 0 {
+                    let _more = self.fill_standing(*kind);
+                }
+            }
+        }
+    }
+
+    fn buy(&mut self, offer: OfferId, trial: &Trial) {
+        let free = |kind: KindId| !self.rules.of_kind[kind].is_domain_tied();
+        let mut times = 1;
+        if trial.pods.iter().all(|(kind, _)| free(*kind)) && !self.opens(offer) {
+            let often = trial.pods.iter().map(|(kind, each)| self.left[*kind] / each).min();
+            times = often.unwrap_or(1).min(self.supply(offer)).max(1);
+        }
+        self.launch(offer, times);
+        let at = self.groups.len() - 1;
+        for (kind, each) in &trial.pods {
+            let _same = self.put(at, *kind, *each, times);
+        }
+    }
+
+    /// Whether a node of an offer would be the first in a domain of some spread.
+    fn opens(&self, offer: OfferId) -> bool {
+        let compiled = self.compiled();
+        let site = compiled.site_of_offer(offer);
+        self.rules.spread_counters.iter().any(|at| {
+            let domain = self.rules.domain(compiled, *at, site);
+            domain.is_some_and(|domain| self.stands[*at][domain] == 0)
+        })
+    }
+
+    /// The components of classes with a spread for which a node of an offer would open a domain.
+    pub(super) fn opened(&self, offer: OfferId) -> BTreeSet<KindId> {
+        let compiled = self.compiled();
+        let site = compiled.site_of_offer(offer);
+        let opened = self.rules.spread_counters.iter().filter(|at| {
+            let domain = self.rules.domain(compiled, **at, site);
+            domain.is_some_and(|domain| self.stands[**at][domain] == 0)
+        });
+        let owners = opened.filter_map(|at| self.rules.counters[*at].owners.first());
+        owners.map(|kind| self.rules.component[*kind]).collect()
+    }
+
+    /// What a node of an offer would hold of these classes, of which launches can come from pools of these
+    /// weights at most; nothing is changed.
+    fn trial(
+        &mut self,
+        offer: OfferId,
+        kinds: &[KindId],
+        open: &BTreeMap<KindId, i32>,
+        scale: Scale<'_>,
+    ) -> Option<Trial> {
+        let compiled = self.compiled();
+        let site = compiled.site_of_offer(offer);
+        let of = &compiled.offers[offer];
+        let room = &compiled.shapes[of.shape].allocatable;
+        let weight = compiled.pools[of.pool].weight;
+        let suits = |kind: &KindId| {
+            let class = &compiled.classes[class_of(*kind)];
+            self.left[*kind] > 0
+                && compiled.rows[class.row].contains(site)
+                && fits(room, &class.request, 1) > 0
+                && open.get(kind).is_none_or(|open| *open <= weight)
+                && !self.is_reserved(*kind, offer)
+        };
+        if self.supply(offer) == 0 {
+            return None;
+        }
+        let mut fitting: Vec<KindId> = kinds.iter().filter(|kind| suits(kind)).copied().collect();
+        if fitting.is_empty() {
+            return None;
+        }
+        if scale.worth.is_none() || scale.seed != 0 {
+            fitting.sort_by_cached_key(|kind| {
+                let class = &compiled.classes[class_of(*kind)];
+                let size = share(&class.request, room);
+                let size = if scale.small_first { size } else { -size };
+                (Reverse(class.priority), size, mix(scale.seed, kind.index()))
+            });
+        }
+        let opened = self.opened(offer);
+        if opened.is_empty() {
+            // Whom a pod needs may come onto the same node.
+            fitting.retain(|kind| {
+                self.rules.of_kind[*kind].affinity.is_some() || self.domain_room(*kind, site) > 0
+            });
+            if fitting.is_empty() {
+                return None;
+            }
+        }
+        self.launch(offer, 1);
+        let at = self.groups.len() - 1;
+        let most = if opened.is_empty() { u32::MAX } else { 1 };
+        loop {
+            let mut progress = false;
+            for kind in &fitting {
+                let nodes = &self.groups[at];
+                let room = self.domain_room(*kind, nodes.site).min(most);
+                let room = room.min(self.left[*kind]).min(self.host_room(nodes, *kind));
+                // What is quick to say comes first.
+                let each = if room > 0 { self.takes(nodes, *kind).min(room) } else { 0 };
+                if each > 0 {
+                    let _same = self.put(at, *kind, each, 1);
+                    progress = true;
+                }
+            }
+            if !progress {
+                break;
+            }
+        }
+        let pods = self.groups[at].pods.clone();
+        let legal = !pods.is_empty() && (opened.is_empty() || order::exists(self, Some(&opened)));
+        self.take_back();
+        if !legal {
+            return None;
+        }
+        let worth = |kind: KindId| scale.worth.map_or(1, |worth| worth[kind].max(1));
+        let value: i128 =
+            pods.iter().map(|(kind, each)| i128::from(worth(*kind)) * i128::from(*each)).sum();
+        let cost = self.weighed(offer, scale.scarce);
+        let score = u128::try_from(value).unwrap_or(0).saturating_mul(1 << 40);
+        Some(Trial { score: score / u128::try_from(cost.max(1)).unwrap_or(1), pods })
+    }
+
+    /// What a launch counts for: what it takes of the scarcest limit, in billionths, and a little for its
+    /// price; or its price.
+    fn weighed(&self, offer: OfferId, scarce: bool) -> i128 {
+        let compiled = self.compiled();
+        let of = &compiled.offers[offer];
+        if !scarce {
+            return self.price(offer);
+        }
+        let charge = &compiled.shapes[of.shape].charge;
+        let shares = self.limits[of.pool]
+            .iter()
+            .zip(charge)
+            .map(|(left, each)| i128::from(*each).saturating_mul(1_000_000_000) / (*left).max(1));
+        shares.max().unwrap_or(0).saturating_add(self.price(offer) >> 20)
+    }
+
+    /// Whether a reservation that is kept to strictly could take a class that an offer would take without
+    /// one.
+    pub(super) fn is_reserved(&self, kind: KindId, offer: OfferId) -> bool {
+        let compiled = self.compiled();
+        if !self.context.strict || compiled.offers[offer].reservation.is_some() {
+            return false;
+        }
+        let class = &compiled.classes[class_of(kind)];
+        compiled.offers.iter().any(|(id, of)| {
+            of.reservation.is_some_and(|id| compiled.reservations[id].remaining > 0)
+                && compiled.usable.contains(compiled.site_of_offer(id))
+                && compiled.rows[class.row].contains(compiled.site_of_offer(id))
+                && fits(&compiled.shapes[of.shape].allocatable, &class.request, 1) > 0
+        })
+    }
+
+    /// Moves a group of launches to the cheapest offers of its cell that hold its pods.
+    pub(super) fn right_size(&mut self, choices: &Choices, at: usize) {
+        let compiled = self.compiled();
+        let On::Launch(now) = self.groups[at].on else { return };
+        let of_now = &compiled.offers[now];
+        if compiled.pools[of_now.pool].fixed.is_some() {
+            return;
+        }
+        let weight = compiled.pools[of_now.pool].weight;
+        let cell = choices.cell_of_site[self.groups[at].site];
+        let load: Vec<i64> = compiled.shapes[of_now.shape]
+            .allocatable
+            .iter()
+            .zip(&self.groups[at].free)
+            .map(|(all, free)| all - free)
+            .collect();
+        let mut cheaper: Vec<(i128, OfferId)> = choices
+            .offers
+            .iter()
+            .filter(|(offer, of_cell)| {
+                let offer = &compiled.offers[*offer];
+                *of_cell == cell
+                    && compiled.pools[offer.pool].weight == weight
+                    && compiled.shapes[offer.shape]
+                        .allocatable
+                        .iter()
+                        .zip(&load)
+                        .all(|(have, want)| have >= want)
+            })
+            .map(|(offer, _)| (self.price(*offer), *offer))
+            .filter(|(price, _)| *price < self.price(now))
+            .collect();
+        cheaper.sort_unstable();
+        for (_, offer) in cheaper {
+            let former = self.groups[at].clone();
+            self.close(&former);
+            let before = self.groups.len();
+            if self.supply(offer) >= former.count && self.relaunch(offer, &former) {
+                let moved = self.groups.pop();
+                moved.into_iter().for_each(|moved| self.groups[at] = moved);
+                return;
+            }
+            self.groups.truncate(before);
+            self.reopen(&former);
+        }
+    }
+
+    /// Launches an offer with the pods of a group that was closed; whether it holds them.
+    fn relaunch(&mut self, offer: OfferId, former: &Nodes) -> bool {
+        self.launch(offer, former.count);
+        let at = self.groups.len() - 1;
+        for (kind, each) in &former.pods {
+            if self.is_reserved(*kind, offer) || self.takes(&self.groups[at], *kind) < *each {
+                self.take_back();
+                return false;
+            }
+            let _same = self.put(at, *kind, *each, former.count);
+        }
+        true
+    }
+
+    /// Has a static pool launch another of its offers in place of an empty group; whether that was possible.
+    pub(super) fn replace_fixed(&mut self, at: usize, offer: OfferId) -> bool {
+        let former = self.groups[at].clone();
+        self.close(&former);
+        if self.buyable(offer) < former.count {
+            self.reopen(&former);
+            return false;
+        }
+        self.launch(offer, former.count);
+        let moved = self.groups.pop();
+        moved.into_iter().for_each(|moved| self.groups[at] = moved);
+        true
+    }
+
+    /// Undoes the closing of a group that still stands in the list.
+    fn reopen(&mut self, nodes: &Nodes) {
+        let On::Launch(offer) = nodes.on else { return };
+        self.launch(offer, nodes.count);
+        let _empty = self.groups.pop();
+        for (kind, each) in &nodes.pods {
+            let count = each * nodes.count;
+            self.left[*kind] = self.left[*kind].saturating_sub(count);
+            self.count(*kind, nodes.site, i64::from(count));
+        }
+    }
+}
+
+/// The largest share of a room that a request takes, in millionths.
+fn share(request: &[i64], room: &[i64]) -> i128 {
+    let shares = request.iter().zip(room).filter(|(asked, _)| **asked > 0);
+    let shares =
+        shares.map(|(asked, all)| i128::from(*asked) * 1_000_000 / i128::from(*all).max(1));
+    shares.max().unwrap_or(0)
+}
+
+/// A number that looks drawn at random; 0 with a seed of 0.
+pub(super) fn mix(seed: u64, number: usize) -> u64 {
+    if seed == 0 {
+        return 0;
+    }
+    let number = u64::try_from(number).unwrap_or(u64::MAX);
+    let mut word =
+        seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number.wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    word ^= word >> 29;
+    word = word.wrapping_mul(0x94D0_49BB_1331_11EB);
+    word ^ (word >> 32)
+}

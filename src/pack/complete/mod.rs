@@ -1,0 +1,126 @@
+//! Completing a plan: no pod stays out that finds a place in it as it stands.
+//!
+//! *Problem.* Domains are chosen before it is known what limits, reservations and nodes have room for, so
+//! the packer gives up pods that kube-scheduler would bind to the nodes of the very plan; and what one
+//! class of pods gives back is not filled again.
+//!
+//! *Idea.* The plan as it stands, nodes with their pods, is a [`placement::Placement`]: what each node
+//! holds, what every rule counts in which domain, what is left of limits. Whether a pod is allowed on a
+//! node now is asked in kube-scheduler's terms, with the domains of nodes that stand. What is left out is
+//! bound last, class by class, lowest domain first, pass after pass ([`fill`](mod@fill)); for the rest
+//! further nodes are launched ([`launch`]); urgent pods take the places of less urgent ones
+//! ([`displace`]); parts of the plan are taken out and put back better ([`recreate`]).
+//!
+//! *Why it is right.* A pod that is accepted after all others may be bound last, so an order of binding
+//! goes on to be one. Whatever else changes is kept only where a new order is found ([`order`]).
+//!
+//! *Cost.* Nothing where no pod is left out. Else classes × groups of equal nodes for each pass.
+
+mod displace;
+mod fill;
+mod launch;
+mod order;
+mod placement;
+mod rebuild;
+mod recreate;
+mod rules;
+
+use super::choose::Packed;
+use super::state::Context;
+use launch::{Choices, Scale};
+use placement::Placement;
+use rebuild::Leeway;
+pub(crate) use recreate::improve as recreate;
+use rules::{Rules, class_of};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// Places what finds a place in a packing as it stands, the most urgent first; whether there was any.
+pub(crate) fn complete<'p>(context: &Context<'_, 'p>, packed: &mut Packed<'p>) -> bool {
+    let whole = context.compiled;
+    let left = packed.left(whole);
+    if !left.iter().any(|(kind, left)| *left > 0 && whole.hopeful[class_of(kind)]) {
+        return false;
+    }
+    let rules = Rules::of(whole);
+    let start = Placement::of(context, &rules, packed);
+    let choices = Choices::of(&start);
+    let mut placement = start.clone();
+    fill(&mut placement, &choices);
+    displace::displace(&mut placement, &choices);
+    recreate::place_more(&mut placement, &choices);
+    let more = is_better(&placement, &start);
+    match more.then(|| placement.finish(packed)).flatten() {
+        Some(completed) => {
+            *packed = completed;
+            true
+        }
+        None => false,
+    }
+}
+
+/// Whether an order of binding is found in which kube-scheduler accepts all pods of a packing.
+pub(crate) fn is_ordered<'p>(context: &Context<'_, 'p>, packed: &Packed<'p>) -> bool {
+    let rules = Rules::of(context.compiled);
+    order::exists(&Placement::of(context, &rules, packed), None)
+}
+
+impl<'p> Placement<'_, 'p> {
+    /// The packing of this placement, where it can be written down as one.
+    fn finish(&self, former: &Packed<'p>) -> Option<Packed<'p>> {
+        let wide = self.packed(former, Leeway::Alike).filter(|packed| {
+            let again = Placement::of(self.context, self.rules, packed);
+            order::exists(&again, None)
+        });
+        wide.or_else(|| self.packed(former, Leeway::Domain))
+    }
+}
+
+/// Whether one placement leaves fewer pods out than another, the most urgent first.
+fn is_better(one: &Placement<'_, '_>, other: &Placement<'_, '_>) -> bool {
+    one.rank().0 < other.rank().0
+}
+
+/// Places what finds a place, the most urgent first, until nothing changes.
+fn fill(placement: &mut Placement<'_, '_>, choices: &Choices) {
+    let scale = Scale { worth: None, scarce: true, small_first: true, seed: 0 };
+    fill_by(placement, choices, scale);
+}
+
+/// As [`fill`](fn@fill), on this scale.
+fn fill_by(placement: &mut Placement<'_, '_>, choices: &Choices, scale: Scale<'_>) {
+    let compiled = placement.compiled();
+    loop {
+        let mut progress = false;
+        let mut tiers: BTreeMap<Reverse<i32>, Vec<crate::compile::KindId>> = BTreeMap::new();
+        let mut guests = Vec::new();
+        for kind in placement.waiting(|kind| placement.size(kind, scale)) {
+            let class = &compiled.classes[class_of(kind)];
+            match class.guest {
+                true => guests.push(kind),
+                false => tiers.entry(Reverse(class.priority)).or_default().push(kind),
+            }
+        }
+        for kinds in tiers.values() {
+            loop {
+                let mut more = false;
+                for kind in kinds {
+                    more |= placement.left[*kind] > 0 && placement.fill_standing(*kind);
+                }
+                if !more {
+                    break;
+                }
+                progress = true;
+            }
+            let waiting = kinds.iter().copied().filter(|kind| placement.left[*kind] > 0);
+            let waiting: Vec<crate::compile::KindId> = waiting.collect();
+            progress |= placement.launch_for(choices, &waiting, scale);
+        }
+        for kind in guests {
+            progress |= placement.fill_standing(kind);
+        }
+        if !progress {
+            return;
+        }
+    }
+}

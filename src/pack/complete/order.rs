@@ -1,0 +1,330 @@
+//! Whether an order of binding exists in which kube-scheduler accepts every pod of a plan.
+//!
+//! *Problem.* Spreads and affinity are judged as each pod is bound, with all nodes of the plan standing.
+//! A change that isn't the adding of a last pod needs a new order.
+//!
+//! *Idea.* Pods are bound lowest domain first, classes interleaved: of all that are accepted those come
+//! first that raise a domain least above the lowest, as far as any pod still to come has a spread that
+//! reads it. Pods without ordered rules can come at any time; they are kept back until one is needed,
+//! for an affinity or to raise a domain that holds others down.
+//!
+//! *Why it is right.* Each step is one that kube-scheduler accepts, so a full order found is a proof; where
+//! none is found there may be one all the same, and the change isn't made.
+//!
+//! *Cost.* Steps × groups of equal pods on equal nodes; a step binds as many pods as stay level.
+
+use super::placement::Placement;
+use super::rules::{HostSpread, Rules};
+use crate::compile::{KindId, SelectionId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The most steps, times members, of one look for an order.
+const MOST_WORK: usize = 4_000_000;
+
+/// Pods of one class on one group of nodes.
+struct Member {
+    kind: KindId,
+    group: usize,
+    site: usize,
+    /// How many aren't bound yet.
+    left: i64,
+    all: i64,
+    /// Whether it has rules that depend on the order.
+    ordered: bool,
+}
+
+/// What is bound so far.
+struct Binder<'a, 'c, 'p> {
+    placement: &'a Placement<'c, 'p>,
+    rules: &'c Rules,
+    members: Vec<Member>,
+    counts: Vec<Vec<i64>>,
+    totals: Vec<u64>,
+    /// By group, the members on it.
+    on_group: Vec<Vec<usize>>,
+    /// By counter, how many pods of its owners aren't bound yet.
+    waiting: Vec<i64>,
+}
+
+/// Whether there is an order for the pods of these components, given by their first classes; `None`:
+/// of all.
+pub(super) fn exists(placement: &Placement<'_, '_>, components: Option<&BTreeSet<KindId>>) -> bool {
+    let rules = placement.rules;
+    let mut binder = Binder {
+        placement,
+        rules,
+        members: Vec::new(),
+        counts: rules.counters.iter().map(|counter| counter.bound.clone()).collect(),
+        totals: Vec::new(),
+        on_group: vec![Vec::new(); placement.groups.len()],
+        waiting: vec![0; rules.counters.len()],
+    };
+    binder.totals.extend(rules.totals.iter().map(|selection| {
+        let bound = &placement.compiled().topology.selections[*selection].bound;
+        bound.iter().map(|(_, count)| u64::from(*count)).sum::<u64>()
+    }));
+    for (group, nodes) in placement.groups.iter().enumerate() {
+        for (kind, each) in &nodes.pods {
+            let of_kind = &rules.of_kind[*kind];
+            let concerned = components.is_none_or(|some| some.contains(&rules.component[*kind]));
+            let counted = !of_kind.counted_by.is_empty() || !of_kind.totals.is_empty();
+            let counted = counted || of_kind.is_ordered() || of_kind.is_on_hosts;
+            if !concerned || !counted {
+                continue;
+            }
+            let all = i64::from(*each) * i64::from(nodes.count);
+            let ordered = of_kind.is_ordered() || !of_kind.host_spreads.is_empty();
+            binder.on_group[group].push(binder.members.len());
+            binder.members.push(Member {
+                kind: *kind,
+                group,
+                site: nodes.site,
+                left: all,
+                all,
+                ordered,
+            });
+            for spread in &of_kind.spreads {
+                binder.waiting[spread.counter] += all;
+            }
+        }
+    }
+    let mut of_component: BTreeMap<KindId, Vec<usize>> = BTreeMap::new();
+    for (at, member) in binder.members.iter().enumerate() {
+        of_component.entry(rules.component[member.kind]).or_default().push(at);
+    }
+    of_component.values().all(|members| binder.bind(members))
+}
+
+impl Binder<'_, '_, '_> {
+    /// Binds the pods of one component, which no other's hold down.
+    fn bind(&mut self, members: &[usize]) -> bool {
+        let ordered = members.iter().copied().filter(|at| self.members[*at].ordered);
+        let mut open: Vec<usize> = ordered.collect();
+        let mut work = 0;
+        while !open.is_empty() {
+            work += members.len();
+            if work > MOST_WORK {
+                return false;
+            }
+            let best = open
+                .iter()
+                .filter_map(|at| self.step(*at).map(|(excess, count)| (excess, *at, count)))
+                .min_by_key(|(excess, at, _)| (*excess, *at));
+            match best {
+                Some((excess, at, count)) if excess <= 0 => self.put(at, count),
+                _ => match self.helper(members, &open).or(best.map(|(_, at, _)| at)) {
+                    Some(at) => self.put(at, 1),
+                    None => match self.any_helper(members) {
+                        Some(at) => self.put(at, 1),
+                        None => return false,
+                    },
+                },
+            }
+            open.retain(|at| self.members[*at].left > 0);
+        }
+        true
+    }
+
+    fn put(&mut self, at: usize, count: i64) {
+        let member = &mut self.members[at];
+        member.left -= count;
+        let (kind, site) = (member.kind, member.site);
+        let of_kind = &self.rules.of_kind[kind];
+        for counter in &of_kind.counted_by {
+            let domain = self.rules.domain(self.placement.compiled(), *counter, site);
+            if let Some(domain) = domain {
+                self.counts[*counter][domain] += count;
+            }
+        }
+        for total in &of_kind.totals {
+            self.totals[*total] = self.totals[*total].saturating_add_signed(count);
+        }
+        of_kind.spreads.iter().for_each(|spread| self.waiting[spread.counter] -= count);
+    }
+
+    fn least(&self, counter: usize, min_domains: usize) -> i64 {
+        let domains = self.counts[counter].iter().zip(&self.placement.stands[counter]);
+        let open = domains.filter(|(_, stands)| **stands > 0).map(|(count, _)| *count);
+        let number = open.clone().count();
+        if number < min_domains { 0 } else { open.min().unwrap_or(0) }
+    }
+
+    /// How many pods of a member are accepted now, and how far above what keeps others' way open the first
+    /// raises a domain; at most so many that it stays so.
+    fn step(&self, at: usize) -> Option<(i64, i64)> {
+        let member = &self.members[at];
+        let accepted = self.accepted(at).min(member.left);
+        if accepted <= 0 {
+            return None;
+        }
+        let (mut excess, mut level) = (i64::MIN, i64::MAX);
+        for counter in &self.rules.of_kind[member.kind].counted_by {
+            if self.waiting[*counter] <= 0 {
+                continue;
+            }
+            let domain = self.rules.domain(self.placement.compiled(), *counter, member.site);
+            let Some(domain) = domain else { continue };
+            let above = self.counts[*counter][domain] - self.least(*counter, 0);
+            excess = excess.max(above + 1 - self.rules.counters[*counter].skew);
+            level = level.min(1.max(self.rules.counters[*counter].skew - above));
+        }
+        // On a single node nothing evens out: what owners still to come need there is kept for them.
+        if self.crowds_out(at) {
+            excess = excess.max(1);
+            level = 1;
+        }
+        Some((excess, accepted.min(level)))
+    }
+
+    /// How many pods of a selection are bound on all nodes of a group together.
+    fn on_nodes(&self, group: usize, selection: SelectionId) -> i64 {
+        let topology = &self.placement.compiled().topology;
+        let members = self.on_group[group].iter().map(|at| &self.members[*at]);
+        let selected = members.filter(|member| topology.selects(selection, member.kind));
+        selected.map(|member| member.all - member.left).sum()
+    }
+
+    /// The lowest count of the nodes that a spread over single nodes looks at; those of a group are filled
+    /// evenly.
+    fn least_on_hosts(&self, spread: &HostSpread) -> i64 {
+        let (mut least, mut number) = (i64::MAX, 0);
+        for (group, nodes) in self.placement.groups.iter().enumerate() {
+            if spread.counted.contains(nodes.site) {
+                let placed = self.on_nodes(group, spread.selection) / i64::from(nodes.count.max(1));
+                let bound = self.placement.bound_on(nodes, spread.selection);
+                least = least.min(placed + i64::from(bound));
+                number += nodes.count as usize;
+            }
+        }
+        if number == 0 || number < spread.min_domains { 0 } else { least }
+    }
+
+    /// Whether another pod of a member leaves too little room for owners of a spread over single nodes that
+    /// count it and aren't bound yet.
+    fn crowds_out(&self, at: usize) -> bool {
+        let member = &self.members[at];
+        let topology = &self.placement.compiled().topology;
+        let nodes = &self.placement.groups[member.group];
+        self.on_group[member.group].iter().filter(|other| **other != at).any(|other| {
+            let owner = &self.members[*other];
+            let spreads = &self.rules.of_kind[owner.kind].host_spreads;
+            owner.left > 0
+                && spreads.iter().any(|spread| {
+                    let bound = self.placement.bound_on(nodes, spread.selection);
+                    let room = (spread.max_skew - i64::from(bound)) * i64::from(nodes.count);
+                    spread.counted.contains(nodes.site)
+                        && topology.selects(spread.selection, member.kind)
+                        && self.on_nodes(member.group, spread.selection)
+                            + 1
+                            + owner.left * i64::from(spread.own)
+                            > room + i64::from(!spread.own) * i64::from(nodes.count - 1)
+                })
+        })
+    }
+
+    fn accepted(&self, at: usize) -> i64 {
+        let member = &self.members[at];
+        let rules = &self.rules.of_kind[member.kind];
+        let compiled = self.placement.compiled();
+        let domain = |counter: usize| self.rules.domain(compiled, counter, member.site);
+        let mut most = i64::MAX;
+        if let Some(affinity) = rules.affinity {
+            let met = rules
+                .near
+                .iter()
+                .all(|at| domain(*at).is_some_and(|domain| self.counts[*at][domain] > 0));
+            let met = met && (!affinity.over_hosts || self.is_on_nodes(member, affinity.selection));
+            if !met {
+                if !affinity.own || self.totals[affinity.total] > 0 {
+                    return 0;
+                }
+                most = 1;
+            }
+        }
+        let nodes = &self.placement.groups[member.group];
+        for spread in rules.host_spreads.iter().filter(|one| one.counted.contains(member.site)) {
+            let bound = self.placement.bound_on(nodes, spread.selection);
+            let mut room = (spread.max_skew - i64::from(bound)) * i64::from(nodes.count)
+                - self.on_nodes(member.group, spread.selection);
+            if room < i64::from(spread.own) {
+                // Where every node has some, there may be as many more.
+                room += self.least_on_hosts(spread) * i64::from(nodes.count);
+            }
+            most = match spread.own {
+                true => most.min(room),
+                false if room >= 0 => most,
+                false => 0,
+            };
+        }
+        for spread in &rules.spreads {
+            let Some(domain) = domain(spread.counter) else { return 0 };
+            let reach = spread.max_skew + self.least(spread.counter, spread.min_domains);
+            let room = reach - self.counts[spread.counter][domain];
+            most = match spread.own {
+                true => most.min(room),
+                false if room >= 0 => most,
+                false => 0,
+            };
+        }
+        most
+    }
+
+    /// Whether pods of a selection are bound on every node of a member's group.
+    fn is_on_nodes(&self, member: &Member, selection: SelectionId) -> bool {
+        let nodes = &self.placement.groups[member.group];
+        self.placement.bound_on(nodes, selection) > 0
+            || self.on_nodes(member.group, selection) >= i64::from(nodes.count)
+    }
+
+    /// A pod without ordered rules that one that isn't accepted waits for, and that holds up nobody.
+    fn helper(&self, members: &[usize], open: &[usize]) -> Option<usize> {
+        let compiled = self.placement.compiled();
+        let free: Vec<usize> = members
+            .iter()
+            .copied()
+            .filter(|at| !self.members[*at].ordered && self.members[*at].left > 0)
+            .filter(|at| self.step(*at).is_some_and(|(excess, _)| excess <= 0))
+            .collect();
+        if free.is_empty() {
+            return None;
+        }
+        for at in open.iter().filter(|at| self.accepted(**at) <= 0) {
+            let member = &self.members[*at];
+            let rules = &self.rules.of_kind[member.kind];
+            let same = |other: &Member, counter: usize| {
+                let one = self.rules.domain(compiled, counter, member.site);
+                one.is_some() && one == self.rules.domain(compiled, counter, other.site)
+            };
+            if let Some(affinity) = rules.affinity {
+                let needed = free.iter().find(|other| {
+                    let other = &self.members[**other];
+                    compiled.topology.selects(affinity.selection, other.kind)
+                        && (!affinity.over_hosts || other.group == member.group)
+                        && rules.near.iter().all(|counter| same(other, *counter))
+                });
+                if let Some(needed) = needed {
+                    return Some(*needed);
+                }
+            }
+            for spread in &rules.spreads {
+                let least = self.least(spread.counter, spread.min_domains);
+                let lowest = free.iter().find(|other| {
+                    let other = &self.members[**other];
+                    let domain = self.rules.domain(compiled, spread.counter, other.site);
+                    self.rules.of_kind[other.kind].counted_by.contains(&spread.counter)
+                        && domain.is_some_and(|at| self.counts[spread.counter][at] == least)
+                        && !same(other, spread.counter)
+                });
+                if let Some(lowest) = lowest {
+                    return Some(*lowest);
+                }
+            }
+        }
+        None
+    }
+
+    /// Any pod without ordered rules that is left.
+    fn any_helper(&self, members: &[usize]) -> Option<usize> {
+        members.iter().copied().find(|at| !self.members[*at].ordered && self.members[*at].left > 0)
+    }
+}

@@ -1,0 +1,531 @@
+//! A plan as it stands: groups of equal nodes with their pods, and what rules count.
+
+use super::super::fill::Node;
+use super::super::state::{Context, Place, Room};
+use super::super::{choose::Packed, running, specify};
+use super::rules::{HostSpread, Rules, class_of};
+use crate::compile::{
+    ClassId, Compiled, IdVec, KindId, NO_DOMAIN, NodeId, OfferId, PoolId, ReservationId,
+    SelectionId, VolumeKey, fits,
+};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Equal nodes that hold the same.
+#[derive(Clone, Debug)]
+pub(super) struct Nodes {
+    pub(super) on: On,
+    /// What each of them holds of which class of pods, sorted.
+    pub(super) pods: Vec<(KindId, u32)>,
+    /// What is free on each.
+    pub(super) free: Vec<i64>,
+    pub(super) count: u32,
+    /// The site of the offer, or of the first running node: the others are like it.
+    pub(super) site: usize,
+}
+
+/// What nodes are.
+#[derive(Clone, Debug)]
+pub(super) enum On {
+    Launch(OfferId),
+    Running(Vec<NodeId>),
+}
+
+/// A plan as it stands, to be completed or changed.
+#[derive(Clone, Debug)]
+pub(super) struct Placement<'c, 'p> {
+    pub(super) context: &'c Context<'c, 'p>,
+    pub(super) rules: &'c Rules,
+    pub(super) groups: Vec<Nodes>,
+    /// For each class of pods, how many have no place.
+    pub(super) left: IdVec<KindId, u32>,
+    /// For each counter and domain, how many pods are there.
+    pub(super) counts: Vec<Vec<i64>>,
+    /// For each counter of a spread and each domain, how many nodes stand there.
+    pub(super) stands: Vec<Vec<u32>>,
+    pub(super) totals: Vec<u64>,
+    pub(super) limits: IdVec<PoolId, Vec<i128>>,
+    pub(super) reservations: IdVec<ReservationId, u32>,
+}
+
+impl<'c, 'p> Placement<'c, 'p> {
+    /// The plan that a packing makes; `context` is of the problem as a whole.
+    pub(super) fn of(context: &'c Context<'c, 'p>, rules: &'c Rules, packed: &Packed<'p>) -> Self {
+        let compiled = context.compiled;
+        let totals = rules.totals.iter().map(|selection| {
+            let bound = &compiled.topology.selections[*selection].bound;
+            bound.iter().map(|(_, count)| u64::from(*count)).sum()
+        });
+        let empty = |counter: &super::rules::Counter| vec![0; counter.bound.len()];
+        let mut placement = Self {
+            context,
+            rules,
+            groups: Vec::new(),
+            left: packed.left(compiled),
+            counts: rules.counters.iter().map(|counter| counter.bound.clone()).collect(),
+            stands: rules.counters.iter().map(empty).collect(),
+            totals: totals.collect(),
+            limits: compiled
+                .pools
+                .values()
+                .map(|pool| pool.limits.iter().map(|limit| limit.limit - limit.used).collect())
+                .collect(),
+            reservations: compiled.reservations.values().map(|entry| entry.remaining).collect(),
+        };
+        let inner = Context { compiled: packed.compiled(compiled), ..*context };
+        let chosen = specify::chosen(&inner, &packed.state);
+        let mut idle: BTreeSet<NodeId> = compiled.nodes.ids().collect();
+        for (group, chosen) in packed.state.groups.iter().zip(chosen) {
+            let mut pods: BTreeMap<KindId, u32> = BTreeMap::new();
+            for (class, count) in &group.items {
+                for (kind, each) in &inner.compiled.classes[*class].parts {
+                    *pods.entry(*kind).or_insert(0) += each * count;
+                }
+            }
+            let pods: Vec<(KindId, u32)> = pods.into_iter().collect();
+            match (&group.place, chosen) {
+                (Place::Launch(_), Some(offer)) => {
+                    placement.launch(offer, group.times);
+                    let at = placement.groups.len() - 1;
+                    placement.hold(at, &pods);
+                }
+                (Place::Launch(_), None) => {}
+                (Place::Running(nodes), _) => {
+                    nodes.iter().for_each(|node| {
+                        let _known = idle.remove(node);
+                    });
+                    placement.stand_up(nodes, &pods);
+                }
+            }
+        }
+        let idle: Vec<NodeId> = idle.into_iter().collect();
+        placement.stand_up(&idle, &[]);
+        placement
+    }
+
+    /// Adds running nodes, those that are alike as one group.
+    fn stand_up(&mut self, nodes: &[NodeId], pods: &[(KindId, u32)]) {
+        let context = self.context;
+        let compiled = context.compiled;
+        for alike in running::alike(context, nodes) {
+            let mut groups: BTreeMap<_, Vec<NodeId>> = BTreeMap::new();
+            for node in alike {
+                let site = compiled.site_of_node(node);
+                let keys = compiled.topology.keys.values();
+                let domains: Vec<u32> = keys.map(|key| key.of_site[site]).collect();
+                let counted = self.rules.counters.iter().map(|counter| {
+                    counter.counted.as_ref().is_none_or(|counted| counted.contains(site))
+                });
+                let counted: Vec<bool> = counted.collect();
+                let first = <SelectionId as crate::compile::Id>::from_index(0);
+                let bound = self.rules.bound_on.range((node, first)..);
+                let bound = bound.take_while(|((of, _), _)| *of == node);
+                let bound: Vec<(SelectionId, u32)> =
+                    bound.map(|((_, selection), count)| (*selection, *count)).collect();
+                groups.entry((domains, counted, bound)).or_default().push(node);
+            }
+            for nodes in groups.into_values() {
+                let Some(first) = nodes.first() else { continue };
+                let site = compiled.site_of_node(*first);
+                let count = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
+                let free = compiled.nodes[*first].free.clone();
+                let on = On::Running(nodes);
+                self.groups.push(Nodes { on, pods: Vec::new(), free, count, site });
+                self.stand(site, i64::from(count));
+                self.hold(self.groups.len() - 1, pods);
+            }
+        }
+    }
+
+    /// Adds empty launches of an offer.
+    pub(super) fn launch(&mut self, offer: OfferId, count: u32) {
+        let compiled = self.context.compiled;
+        let site = compiled.site_of_offer(offer);
+        let shape = &compiled.shapes[compiled.offers[offer].shape];
+        let (on, free) = (On::Launch(offer), shape.allocatable.clone());
+        self.groups.push(Nodes { on, pods: Vec::new(), free, count, site });
+        self.stand(site, i64::from(count));
+        self.charge(offer, i128::from(count));
+    }
+
+    /// Takes the last group, of launches, back.
+    pub(super) fn take_back(&mut self) {
+        let Some(nodes) = self.groups.pop() else { return };
+        self.close(&nodes);
+    }
+
+    /// Gives back what a group of launches took, and leaves its pods without a place.
+    pub(super) fn close(&mut self, nodes: &Nodes) {
+        for (kind, each) in &nodes.pods {
+            let count = each * nodes.count;
+            self.left[*kind] += count;
+            self.count(*kind, nodes.site, -i64::from(count));
+        }
+        if let On::Launch(offer) = nodes.on {
+            self.stand(nodes.site, -i64::from(nodes.count));
+            self.charge(offer, -i128::from(nodes.count));
+        }
+    }
+
+    fn charge(&mut self, offer: OfferId, nodes: i128) {
+        let compiled = self.context.compiled;
+        let offer = &compiled.offers[offer];
+        let charge = &compiled.shapes[offer.shape].charge;
+        for (left, each) in self.limits[offer.pool].iter_mut().zip(charge) {
+            *left -= nodes * i128::from(*each);
+        }
+        if let Some(id) = offer.reservation {
+            let left = i128::from(self.reservations[id]) - nodes;
+            self.reservations[id] = u32::try_from(left.max(0)).unwrap_or(u32::MAX);
+        }
+    }
+
+    /// How many more launches of an offer limits and reservations allow for pods.
+    pub(super) fn supply(&self, offer: OfferId) -> u32 {
+        let compiled = self.context.compiled;
+        let fixed = compiled.pools[compiled.offers[offer].pool].fixed.is_some();
+        if fixed { 0 } else { self.buyable(offer) }
+    }
+
+    /// As [`Self::supply`], of static pools too.
+    pub(super) fn buyable(&self, offer: OfferId) -> u32 {
+        let compiled = self.context.compiled;
+        let of = &compiled.offers[offer];
+        if !of.available {
+            return 0;
+        }
+        let charge = &compiled.shapes[of.shape].charge;
+        let mut most = of.reservation.map_or(u32::MAX, |id| self.reservations[id]);
+        for (left, each) in self.limits[of.pool].iter().zip(charge) {
+            if *left < 0 {
+                return 0;
+            }
+            if *each > 0 {
+                most = most.min(u32::try_from(left / i128::from(*each)).unwrap_or(u32::MAX));
+            }
+        }
+        most
+    }
+
+    /// Counts pods at a site.
+    pub(super) fn count(&mut self, kind: KindId, site: usize, count: i64) {
+        let rules = self.rules;
+        for at in &rules.of_kind[kind].counted_by {
+            if let Some(domain) = rules.domain(self.context.compiled, *at, site) {
+                self.counts[*at][domain] += count;
+            }
+        }
+        for total in &rules.of_kind[kind].totals {
+            self.totals[*total] = self.totals[*total].saturating_add_signed(count);
+        }
+    }
+
+    /// Notes that nodes stand at a site, or no longer.
+    fn stand(&mut self, site: usize, count: i64) {
+        let rules = self.rules;
+        for at in &rules.spread_counters {
+            if let Some(domain) = rules.domain(self.context.compiled, *at, site) {
+                let stands = i64::from(self.stands[*at][domain]) + count;
+                self.stands[*at][domain] = u32::try_from(stands.max(0)).unwrap_or(u32::MAX);
+            }
+        }
+    }
+
+    /// Has every node of a group hold these pods more; they have a place already.
+    fn hold(&mut self, at: usize, pods: &[(KindId, u32)]) {
+        for (kind, each) in pods {
+            self.add(at, *kind, i64::from(*each));
+        }
+    }
+
+    /// Puts pods on every node of a group, or takes some from each.
+    fn add(&mut self, at: usize, kind: KindId, each: i64) {
+        let compiled = self.context.compiled;
+        let class = &compiled.classes[class_of(kind)];
+        let nodes = &mut self.groups[at];
+        for (free, asked) in nodes.free.iter_mut().zip(&class.request) {
+            *free -= asked * each;
+        }
+        match nodes.pods.binary_search_by_key(&kind, |(held, _)| *held) {
+            Ok(found) => {
+                let now = i64::from(nodes.pods[found].1) + each;
+                match u32::try_from(now) {
+                    Ok(now) if now > 0 => nodes.pods[found].1 = now,
+                    _ => {
+                        let _gone = nodes.pods.remove(found);
+                    }
+                }
+            }
+            Err(place) => {
+                if let Ok(each) = u32::try_from(each) {
+                    nodes.pods.insert(place, (kind, each));
+                }
+            }
+        }
+        let (site, count) = (nodes.site, i64::from(nodes.count));
+        if !class.shared.is_empty() {
+            self.attach(at);
+        }
+        self.count(kind, site, each * count);
+    }
+
+    /// Works out anew what is free on running nodes where pods share volumes.
+    fn attach(&mut self, at: usize) {
+        let compiled = self.context.compiled;
+        let nodes = &mut self.groups[at];
+        let On::Running(list) = &nodes.on else { return };
+        let Some(running) = list.first().map(|first| &compiled.nodes[*first]) else { return };
+        let mut free = running.free.clone();
+        let mut attached = running.attached.clone();
+        for (kind, each) in &nodes.pods {
+            let class = &compiled.classes[class_of(*kind)];
+            for (free, asked) in free.iter_mut().zip(&class.request) {
+                *free -= asked * i64::from(*each);
+            }
+            for (slot, volume) in &class.shared {
+                if attached.insert(volume.clone()) {
+                    free[*slot] -= 1;
+                }
+            }
+        }
+        nodes.free = free;
+    }
+
+    /// Puts pods that have no place on some nodes of a group, so many on each; where those that they
+    /// are on stand in the list.
+    pub(super) fn put(&mut self, at: usize, kind: KindId, each: u32, nodes: u32) -> usize {
+        let at = self.split(at, nodes);
+        let count = each * self.groups[at].count;
+        self.left[kind] = self.left[kind].saturating_sub(count);
+        self.add(at, kind, i64::from(each));
+        at
+    }
+
+    /// Takes pods off every node of a group.
+    pub(super) fn take(&mut self, at: usize, kind: KindId, each: u32) {
+        self.left[kind] += each * self.groups[at].count;
+        self.add(at, kind, -i64::from(each));
+    }
+
+    /// Tells some nodes of a group apart from the others: those are the ones at the place returned.
+    pub(super) fn split(&mut self, at: usize, nodes: u32) -> usize {
+        let group = &mut self.groups[at];
+        if nodes >= group.count {
+            return at;
+        }
+        let mut apart = group.clone();
+        group.count -= nodes;
+        apart.count = nodes;
+        if let (On::Running(rest), On::Running(own)) = (&mut group.on, &mut apart.on) {
+            *own = rest.split_off(group.count as usize);
+            if let Some(first) = own.first() {
+                apart.site = self.context.compiled.site_of_node(*first);
+            }
+        }
+        self.groups.push(apart);
+        self.groups.len() - 1
+    }
+
+    /// How many more pods of a class each node of a group takes, rules over domains aside.
+    pub(super) fn takes(&self, nodes: &Nodes, kind: KindId) -> u32 {
+        let compiled = self.context.compiled;
+        let class = &compiled.classes[class_of(kind)];
+        if !compiled.rows[class.row].contains(nodes.site) {
+            return 0;
+        }
+        let count = fits(&nodes.free, &class.request, self.left[kind].min(class.per_node));
+        if count == 0 {
+            return 0;
+        }
+        let flexible = match nodes.on {
+            On::Launch(offer) => Some(offer)
+                .filter(|_| !compiled.pools[compiled.offers[offer].pool].min_values.is_empty()),
+            On::Running(_) => None,
+        };
+        if class.goes_anywhere() && flexible.is_none() {
+            return count;
+        }
+        let held: Vec<(ClassId, u32)> =
+            nodes.pods.iter().map(|(kind, each)| (class_of(*kind), *each)).collect();
+        let mut ports = match &nodes.on {
+            On::Launch(offer) => compiled.shapes[compiled.offers[*offer].shape].ports.clone(),
+            On::Running(list) => match list.first() {
+                Some(first) => compiled.nodes[*first].ports.clone(),
+                None => return 0,
+            },
+        };
+        let mut attached: Option<BTreeSet<VolumeKey>> = match &nodes.on {
+            On::Launch(_) => None,
+            On::Running(list) => list.first().map(|first| compiled.nodes[*first].attached.clone()),
+        };
+        for (held, _) in &held {
+            let held = &compiled.classes[*held];
+            ports.or(&held.ports.takes);
+            if let Some(attached) = &mut attached {
+                attached.extend(held.shared.iter().map(|(_, volume)| volume.clone()));
+            }
+        }
+        let all = match &nodes.on {
+            On::Launch(offer) => &compiled.shapes[compiled.offers[*offer].shape].allocatable,
+            On::Running(_) => &nodes.free,
+        };
+        let room = Room {
+            all,
+            free: &nodes.free,
+            ports: &ports,
+            admits: &compiled.admits[nodes.site],
+            attached: attached.as_ref(),
+            flexible,
+            node: None,
+        };
+        let wanted: IdVec<ClassId, u32> = self.left.values().copied().collect();
+        Node::new(self.context, &room, &held, &wanted).takes(class_of(kind)).min(count)
+    }
+
+    /// How many more pods of a class rules over single nodes allow on each node of a group, when bound
+    /// after all others.
+    pub(super) fn host_room(&self, nodes: &Nodes, kind: KindId) -> u32 {
+        let rules = &self.rules.of_kind[kind];
+        let mut most = u32::MAX;
+        for spread in &rules.host_spreads {
+            if !spread.counted.contains(nodes.site) {
+                continue;
+            }
+            let there = i64::from(self.on_node(nodes, spread.selection));
+            let mut room = spread.max_skew - there;
+            if room < i64::from(spread.own) {
+                // Where every node has some, there may be as many more.
+                room += self.least_on_hosts(spread);
+            }
+            most = match spread.own {
+                true => most.min(u32::try_from(room.max(0)).unwrap_or(u32::MAX)),
+                false if room >= 0 => most,
+                false => 0,
+            };
+        }
+        if let Some(affinity) = rules.affinity.filter(|affinity| affinity.over_hosts)
+            && self.on_node(nodes, affinity.selection) == 0
+        {
+            let first = affinity.own && self.totals[affinity.total] == 0;
+            most = if first { most } else { 0 };
+        }
+        most
+    }
+
+    /// The lowest count of the nodes that a spread over single nodes looks at; none where these are fewer than
+    /// it asks for.
+    fn least_on_hosts(&self, spread: &HostSpread) -> i64 {
+        let (mut least, mut number) = (u32::MAX, 0);
+        for nodes in self.groups.iter().filter(|nodes| spread.counted.contains(nodes.site)) {
+            least = least.min(self.on_node(nodes, spread.selection));
+            number += nodes.count as usize;
+        }
+        if number == 0 || number < spread.min_domains { 0 } else { i64::from(least) }
+    }
+
+    /// How many pods of a selection each node of a group has, bound ones among them.
+    pub(super) fn on_node(&self, nodes: &Nodes, selection: SelectionId) -> u32 {
+        let topology = &self.context.compiled.topology;
+        let placed = nodes.pods.iter().filter(|(kind, _)| topology.selects(selection, *kind));
+        let placed: u32 = placed.map(|(_, each)| *each).sum();
+        placed + self.bound_on(nodes, selection)
+    }
+
+    /// How many bound pods of a selection each node of a group has.
+    pub(super) fn bound_on(&self, nodes: &Nodes, selection: SelectionId) -> u32 {
+        let bound = match &nodes.on {
+            On::Launch(_) => None,
+            On::Running(list) => {
+                list.first().and_then(|node| self.rules.bound_on.get(&(*node, selection)))
+            }
+        };
+        bound.copied().unwrap_or(0)
+    }
+
+    /// The lowest count of a spread's domains; none where these are fewer than it asks for.
+    pub(super) fn least(&self, counter: usize, min_domains: usize) -> i64 {
+        let domains = self.counts[counter].iter().zip(&self.stands[counter]);
+        let (mut least, mut number) = (i64::MAX, 0);
+        for (count, _) in domains.filter(|(_, stands)| **stands > 0) {
+            least = least.min(*count);
+            number += 1;
+        }
+        if number < min_domains || number == 0 { 0 } else { least }
+    }
+
+    /// How many more pods of a class rules over domains allow at a site, when bound after all others.
+    pub(super) fn domain_room(&self, kind: KindId, site: usize) -> u32 {
+        let compiled = self.context.compiled;
+        let rules = &self.rules.of_kind[kind];
+        let mut most = u32::MAX;
+        let domain = |at: usize| self.rules.domain(compiled, at, site);
+        for at in &rules.far {
+            if domain(*at).is_some_and(|domain| self.counts[*at][domain] > 0) {
+                return 0;
+            }
+        }
+        if rules.far_self {
+            let labelled = rules.far.iter().any(|at| domain(*at).is_some());
+            most = if labelled { 1 } else { most };
+        }
+        if let Some(affinity) = rules.affinity {
+            let labelled = |at: &usize| {
+                compiled.topology.keys[self.rules.counters[*at].key].of_site[site] != NO_DOMAIN
+            };
+            if !rules.near.iter().all(labelled) {
+                return 0;
+            }
+            let met = rules
+                .near
+                .iter()
+                .all(|at| domain(*at).is_some_and(|domain| self.counts[*at][domain] > 0));
+            if !met || affinity.over_hosts && self.totals[affinity.total] == 0 {
+                if !affinity.own || self.totals[affinity.total] > 0 {
+                    return 0;
+                }
+                most = most.min(1);
+            }
+        }
+        for spread in &rules.spreads {
+            let Some(domain) = domain(spread.counter) else { return 0 };
+            let reach = spread.max_skew + self.least(spread.counter, spread.min_domains);
+            let room = reach - self.counts[spread.counter][domain];
+            most = match spread.own {
+                true => most.min(u32::try_from(room.max(0)).unwrap_or(u32::MAX)),
+                false if room >= 0 => most,
+                false => return 0,
+            };
+        }
+        most
+    }
+
+    /// Pods without a place by priority, the highest first, guests left out; then what it costs.
+    pub(super) fn rank(&self) -> (Vec<u64>, i128) {
+        let compiled = self.context.compiled;
+        let mut unplaced: BTreeMap<Reverse<i32>, u64> = BTreeMap::new();
+        for (kind, left) in self.left.iter() {
+            let class = &compiled.classes[class_of(kind)];
+            if !class.guest {
+                *unplaced.entry(Reverse(class.priority)).or_insert(0) += u64::from(*left);
+            }
+        }
+        (unplaced.into_values().collect(), self.cost())
+    }
+
+    /// What the launches cost, fees included.
+    pub(super) fn cost(&self) -> i128 {
+        let cost = |nodes: &Nodes| match nodes.on {
+            On::Launch(offer) => self.price(offer) * i128::from(nodes.count),
+            On::Running(_) => 0,
+        };
+        self.groups.iter().map(cost).sum()
+    }
+
+    pub(super) fn price(&self, offer: OfferId) -> i128 {
+        i128::from(self.context.compiled.offers[offer].price) + i128::from(self.context.fee)
+    }
+
+    pub(super) fn compiled(&self) -> &'c Compiled<'p> {
+        self.context.compiled
+    }
+}

@@ -1,0 +1,455 @@
+//! Taking parts of a plan out and putting them back better: a neighbourhood search over every decision.
+//!
+//! *Problem.* What was decided first (which domain, which pool, which reservation, what goes on running
+//! nodes) is kept by everything that packs within these decisions.
+//!
+//! *Idea.* Ruin and recreate: the pods of a few nodes, of one class, or of all classes that rules tie
+//! together are taken out; where an order of binding is left for the rest they are put back in another
+//! order and on another scale, and the launches are right-sized. What leaves fewer pods out, the most
+//! urgent first, or as many at less cost, is the plan from which the search goes on.
+//!
+//! *Why it is right.* What is put back is bound last, and accepted. A plan that honours less of any kind of
+//! preference, or launches from a lower pool what a higher one takes, isn't taken.
+//!
+//! *Cost.* An attempt costs what it costs to put the pods back. The attempts are drawn by number, so that the
+//! same problem gives the same plan.
+//!
+//! References: Schrimpf et al. 2000 (ruin and recreate); Shaw 1998 (large neighbourhood search).
+
+use super::super::choose::Packed;
+use super::super::honour;
+use super::super::state::{Context, State};
+use super::launch::{Choices, Scale, mix};
+use super::order;
+use super::placement::{On, Placement};
+use super::rules::{Rules, class_of};
+use super::{fill, fill_by};
+use crate::compile::{ClassId, IdVec, KindId, OfferId};
+use crate::plan::PreferenceShare;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The most attempts to place more pods where some are left out.
+const MOST_ATTEMPTS: u64 = 240;
+/// What those may take together: attempts × ways to launch a node × the size of a fill.
+const MOST_WORK: usize = 12_000_000;
+/// What trades may take together: tries × the size of a fill.
+const MOST_TRADED: usize = 4_000_000;
+/// Attempts in a row that are no better before it ends.
+const PATIENCE: u64 = 400;
+/// So many pods are taken out all at once.
+const FEW_PODS: u64 = 40;
+
+/// How good a placement is.
+struct Standing {
+    unplaced: Vec<u64>,
+    cost: i128,
+    shares: Vec<PreferenceShare>,
+}
+
+/// Looks for room for more pods where some are left out of a small problem.
+pub(super) fn place_more(placement: &mut Placement<'_, '_>, choices: &Choices) {
+    let compiled = placement.compiled();
+    let waits = |placement: &Placement<'_, '_>| {
+        let waiting = placement.waiting(|_| ());
+        waiting.iter().any(|kind| !compiled.classes[class_of(*kind)].guest)
+    };
+    if !waits(placement) {
+        return;
+    }
+    if !may_be_placed(placement, choices) {
+        return;
+    }
+    let size = placement.size_of_fill(choices).saturating_mul(choices.offers.len().max(1));
+    let attempts = u64::try_from(MOST_WORK / size.max(1)).unwrap_or(u64::MAX).min(MOST_ATTEMPTS);
+    trade(placement, choices);
+    let worth = worth(placement);
+    for attempt in 1..=attempts {
+        if !waits(placement) || placement.context.is_stopped() {
+            return;
+        }
+        let Some(other) = recreated(placement, choices, &worth, attempt) else { continue };
+        if other.rank() < placement.rank() && (other.keeps_weights() || !placement.keeps_weights())
+        {
+            *placement = other;
+        }
+    }
+}
+
+/// Takes out all pods of one class, the largest first, where smaller ones that are left out may be more.
+fn trade(placement: &mut Placement<'_, '_>, choices: &Choices) {
+    let compiled = placement.compiled();
+    let scale = Scale { worth: None, scarce: true, small_first: false, seed: 0 };
+    let size = placement.size_of_fill(choices);
+    let mut kinds: Vec<KindId> = placement
+        .left
+        .iter()
+        .filter(|(kind, left)| **left < compiled.classes[class_of(*kind)].count)
+        .map(|(kind, _)| kind)
+        .collect();
+    kinds.sort_by_cached_key(|kind| (placement.size(*kind, scale), *kind));
+    let tries = MOST_TRADED / size.max(1);
+    for kind in kinds.into_iter().take(tries) {
+        if placement.context.is_stopped() {
+            return;
+        }
+        let mut other = placement.clone();
+        let mut changed = BTreeSet::new();
+        other.take_all(&mut changed, |_, held| held == kind);
+        if !order::exists(&other, Some(&changed)) {
+            continue;
+        }
+        fill(&mut other, choices);
+        if other.rank().0 < placement.rank().0
+            && (other.keeps_weights() || !placement.keeps_weights())
+        {
+            *placement = other;
+        }
+    }
+}
+
+/// Whether any of what is left out finds a place where nothing else is placed.
+fn may_be_placed(placement: &Placement<'_, '_>, choices: &Choices) -> bool {
+    if placement.compiled().pools.values().any(|pool| pool.fixed.is_some()) {
+        // It may launch something else.
+        return true;
+    }
+    let waiting = placement.left.clone();
+    let mut empty = placement.clone();
+    empty.take_all(&mut BTreeSet::new(), |_, _| true);
+    for (kind, left) in waiting.iter() {
+        empty.left[kind] = *left;
+    }
+    fill(&mut empty, choices);
+    empty.left.iter().any(|(kind, left)| {
+        *left < waiting[kind] && !empty.compiled().classes[class_of(kind)].guest
+    })
+}
+
+/// Improves a packing in every respect, as long as `granted` says so; whether it was.
+pub(crate) fn improve<'p>(
+    context: &Context<'_, 'p>,
+    packed: Packed<'p>,
+    granted: &mut dyn FnMut() -> bool,
+) -> (Packed<'p>, bool) {
+    let rules = Rules::of(context.compiled);
+    let start = Placement::of(context, &rules, &packed);
+    let choices = Choices::of(&start);
+    let worth = worth(&start);
+    let mut best = start.clone();
+    let mut standing = Standing::of(&best);
+    let mut idle = 0;
+    for attempt in 1.. {
+        if idle >= PATIENCE || !granted() {
+            break;
+        }
+        idle += 1;
+        let Some(other) = recreated(&best, &choices, &worth, attempt) else { continue };
+        if (other.rank().0, other.cost()) > (standing.unplaced.clone(), standing.cost)
+            && context.wish_price.is_none()
+        {
+            continue;
+        }
+        let of_other = Standing::of(&other);
+        if of_other.is_better(&standing, context.wishful && context.wish_price.is_none())
+            && (other.keeps_weights() || !best.keeps_weights())
+        {
+            (best, standing, idle) = (other, of_other, 0);
+        }
+    }
+    let first = Standing::of(&start);
+    if !standing.is_better(&first, false) {
+        return (packed, false);
+    }
+    match best.finish(&packed) {
+        Some(improved) => (improved, true),
+        None => (packed, false),
+    }
+}
+
+impl Standing {
+    fn of(placement: &Placement<'_, '_>) -> Self {
+        let (unplaced, mut cost) = placement.rank();
+        let shares = match placement.context.wishful || placement.context.wish_price.is_some() {
+            true => placement.shares(),
+            false => Vec::new(),
+        };
+        if let Some(price) = placement.context.wish_price {
+            let unmet = shares.iter().map(|share| i128::from(share.weight - share.honoured));
+            cost = cost.saturating_add(unmet.sum::<i128>().saturating_mul(i128::from(price)));
+        }
+        Self { unplaced, cost, shares }
+    }
+
+    /// Whether it is better than another; `honours`: only if it honours no less of any kind of preference.
+    fn is_better(&self, other: &Self, honours: bool) -> bool {
+        if self.unplaced != other.unplaced {
+            return self.unplaced < other.unplaced;
+        }
+        let less = |share: &PreferenceShare| {
+            let mine = self.shares.iter().find(|mine| mine.kind == share.kind);
+            mine.is_none_or(|mine| mine.honoured < share.honoured)
+        };
+        self.cost < other.cost && !(honours && other.shares.iter().any(less))
+    }
+}
+
+/// What pods are worth where all has to be bought.
+fn worth(placement: &Placement<'_, '_>) -> IdVec<KindId, i64> {
+    let compiled = placement.compiled();
+    let mut counts: IdVec<ClassId, u32> = compiled
+        .classes
+        .iter()
+        .map(|(id, class)| if compiled.hopeful[id] && !class.guest { class.count } else { 0 })
+        .collect();
+    for (id, takers) in compiled.takers.iter() {
+        if takers.is_empty() {
+            counts[id] = 0;
+        }
+    }
+    let worth = State::new(compiled).worth(placement.context, &counts);
+    compiled.classes.ids().map(|class| worth.of(class)).collect()
+}
+
+/// A placement with something taken out and put back another way.
+fn recreated<'c, 'p>(
+    placement: &Placement<'c, 'p>,
+    choices: &Choices,
+    worth: &IdVec<KindId, i64>,
+    attempt: u64,
+) -> Option<Placement<'c, 'p>> {
+    let mut other = placement.clone();
+    let draw = |number: usize| mix(attempt, number);
+    if !other.ruin(choices, attempt) {
+        return None;
+    }
+    let limited = placement.limits.values().any(|limits| !limits.is_empty());
+    let scale = Scale {
+        worth: draw(1).is_multiple_of(4).then_some(worth).or(None),
+        scarce: limited && draw(2).is_multiple_of(2),
+        small_first: draw(3).is_multiple_of(3),
+        seed: attempt,
+    };
+    let scale =
+        if draw(4).is_multiple_of(2) { Scale { worth: Some(worth), ..scale } } else { scale };
+    // Now and then one of the cells is left out of the first launches, so that others are tried.
+    let cells = choices.offers.iter().map(|(_, cell)| *cell);
+    let cells: Vec<usize> = cells.collect::<BTreeSet<usize>>().into_iter().collect();
+    let touched = other.groups.len();
+    if cells.len() > 1 && draw(5).is_multiple_of(2) {
+        let kept = pick(draw(6), cells.len());
+        let only = draw(7).is_multiple_of(2);
+        let offers = choices.offers.iter().copied();
+        let offers = offers.filter(|(_, cell)| (*cell == cells[kept]) == only).collect();
+        let narrowed = Choices { offers, cell_of_site: choices.cell_of_site.clone() };
+        fill_by(&mut other, &narrowed, scale);
+    }
+    fill_by(&mut other, choices, scale);
+    if scale.worth.is_some() || !scale.scarce {
+        // What nothing takes on this scale another may.
+        fill(&mut other, choices);
+    }
+    let from = if other.groups.len() <= 64 { 0 } else { touched.min(other.groups.len()) };
+    for at in from..other.groups.len() {
+        other.right_size(choices, at);
+    }
+    Some(other)
+}
+
+/// One of so many.
+fn pick(drawn: u64, of: usize) -> usize {
+    usize::try_from(drawn % u64::try_from(of.max(1)).unwrap_or(1)).unwrap_or(0)
+}
+
+impl Placement<'_, '_> {
+    /// Takes something out; whether there was anything and an order of binding is left for the rest.
+    fn ruin(&mut self, choices: &Choices, attempt: u64) -> bool {
+        let draw = |number: usize| mix(attempt, 100 + number);
+        let movable: Vec<usize> = (0..self.groups.len())
+            .filter(|at| !self.groups[*at].pods.is_empty() || self.is_launch(*at))
+            .collect();
+        if movable.is_empty() {
+            return self.left.values().any(|left| *left > 0);
+        }
+        let pods: u64 = movable
+            .iter()
+            .map(|at| &self.groups[*at])
+            .flat_map(|nodes| nodes.pods.iter().map(|(_, each)| u64::from(each * nodes.count)))
+            .sum();
+        let mut changed: BTreeSet<KindId> = BTreeSet::new();
+        match draw(0) % 8 {
+            0 if pods <= FEW_PODS => self.take_all(&mut changed, |_, _| true),
+            1 => {
+                // All that rules tie to one class.
+                let held = &self.groups[movable[pick(draw(1), movable.len())]].pods;
+                let Some((kind, _)) = held.get(pick(draw(2), held.len())) else { return false };
+                let component = self.rules.component[*kind];
+                self.take_all(&mut changed, |placement, kind| {
+                    placement.rules.component[kind] == component
+                });
+            }
+            2 => {
+                let held = &self.groups[movable[pick(draw(1), movable.len())]].pods;
+                let Some((kind, _)) = held.get(pick(draw(2), held.len())).copied() else {
+                    return false;
+                };
+                self.take_all(&mut changed, |_, other| other == kind);
+            }
+            more => {
+                let mut chosen: BTreeSet<usize> = BTreeSet::new();
+                for number in 0..=usize::try_from(more % 4).unwrap_or(0) {
+                    let at = movable[pick(draw(10 + number), movable.len())];
+                    let _new = chosen.insert(self.split(at, 1));
+                }
+                for at in chosen.iter().rev() {
+                    self.empty(*at, &mut changed);
+                    self.change_fixed(choices, *at, draw(20), &mut changed);
+                }
+                let groups: Vec<usize> = chosen.into_iter().collect();
+                self.close_empty(&groups, &mut changed);
+            }
+        }
+        changed.is_empty() || order::exists(self, Some(&changed))
+    }
+
+    /// Has a static pool launch something else in place of an empty group, now and then.
+    fn change_fixed(
+        &mut self,
+        choices: &Choices,
+        at: usize,
+        drawn: u64,
+        changed: &mut BTreeSet<KindId>,
+    ) {
+        let compiled = self.compiled();
+        let On::Launch(now) = self.groups[at].on else { return };
+        let pool = compiled.offers[now].pool;
+        if compiled.pools[pool].fixed.is_none() || drawn.is_multiple_of(3) {
+            return;
+        }
+        let offers = choices.offers.iter().map(|(offer, _)| *offer);
+        let others: Vec<OfferId> =
+            offers.filter(|offer| compiled.offers[*offer].pool == pool && *offer != now).collect();
+        if let Some(offer) = others.get(pick(drawn >> 8, others.len())) {
+            let opened = self.opened(*offer);
+            if self.replace_fixed(at, *offer) {
+                changed.extend(opened);
+            }
+        }
+    }
+
+    fn is_launch(&self, at: usize) -> bool {
+        matches!(self.groups[at].on, On::Launch(_))
+    }
+
+    /// Takes all pods of some classes out of the whole plan.
+    fn take_all(&mut self, changed: &mut BTreeSet<KindId>, which: impl Fn(&Self, KindId) -> bool) {
+        for at in 0..self.groups.len() {
+            for (kind, each) in self.groups[at].pods.clone() {
+                if which(self, kind) {
+                    self.take(at, kind, each);
+                    let _new = changed.insert(self.rules.component[kind]);
+                }
+            }
+        }
+        let groups: Vec<usize> = (0..self.groups.len()).collect();
+        self.close_empty(&groups, changed);
+    }
+
+    /// Takes all pods off the nodes of a group.
+    fn empty(&mut self, at: usize, changed: &mut BTreeSet<KindId>) {
+        for (kind, each) in self.groups[at].pods.clone() {
+            self.take(at, kind, each);
+            let _new = changed.insert(self.rules.component[kind]);
+        }
+    }
+
+    /// Closes those of some groups, in ascending order, that are launches and hold nothing, static pools'
+    /// aside.
+    pub(super) fn close_empty(&mut self, groups: &[usize], changed: &mut BTreeSet<KindId>) {
+        let compiled = self.compiled();
+        for at in groups.iter().rev() {
+            let On::Launch(offer) = self.groups[*at].on else { continue };
+            let fixed = compiled.pools[compiled.offers[offer].pool].fixed.is_some();
+            if fixed || !self.groups[*at].pods.is_empty() {
+                continue;
+            }
+            let nodes = self.groups.remove(*at);
+            self.close(&nodes);
+            // Fewer domains may be fewer than some spread asks for.
+            for counter in &self.rules.spread_counters {
+                let domain = self.rules.domain(compiled, *counter, nodes.site);
+                if domain.is_some_and(|domain| self.stands[*counter][domain] == 0) {
+                    let owners = self.rules.counters[*counter].owners.iter();
+                    let picky = owners.filter(|kind| {
+                        let spreads = &self.rules.of_kind[**kind].spreads;
+                        spreads.iter().any(|spread| spread.min_domains > 1)
+                    });
+                    changed.extend(picky.map(|kind| self.rules.component[*kind]));
+                }
+            }
+        }
+    }
+
+    /// Whether every launch of a lower weight holds only what no pool of a higher one takes any more.
+    pub(super) fn keeps_weights(&self) -> bool {
+        let compiled = self.compiled();
+        let kinds: Vec<KindId> = self.left.ids().collect();
+        let open = self.open_weights(&kinds);
+        self.groups.iter().all(|nodes| {
+            let On::Launch(offer) = nodes.on else { return true };
+            let pool = &compiled.pools[compiled.offers[offer].pool];
+            let may_hold = |kind: KindId| {
+                let guest = compiled.classes[class_of(kind)].guest;
+                guest || open.get(&kind).is_none_or(|open| *open <= pool.weight)
+            };
+            pool.fixed.is_some() || nodes.pods.iter().all(|(kind, _)| may_hold(*kind))
+        })
+    }
+
+    /// What it takes to put pods back: groups of nodes and ways to launch one, times classes of pods. Where
+    /// launches must keep values open, each look at one goes through all of them.
+    pub(super) fn size_of_fill(&self, choices: &Choices) -> usize {
+        let open = self.compiled().pools.values().any(|pool| !pool.min_values.is_empty());
+        let each = if open { 1 + choices.offers.len() / 16 } else { 1 };
+        let ways = self.groups.len() + choices.offers.len();
+        ways.saturating_mul(self.left.len()).saturating_mul(each)
+    }
+
+    /// How large a class is: what comes first is put first.
+    pub(super) fn size(&self, kind: KindId, scale: Scale<'_>) -> i128 {
+        let compiled = self.compiled();
+        let request = &compiled.classes[class_of(kind)].request;
+        let mut largest = vec![1_i64; request.len()];
+        for shape in compiled.shapes.values() {
+            for (most, have) in largest.iter_mut().zip(&shape.allocatable) {
+                *most = (*most).max((*have).min(1 << 50));
+            }
+        }
+        let shares = request.iter().zip(&largest);
+        let share = shares.map(|(asked, most)| i128::from(*asked) * 1_000_000 / i128::from(*most));
+        let share = share.max().unwrap_or(0);
+        let factor = match scale.seed {
+            0 => 16,
+            seed => 8 + i128::from(mix(seed, 1000 + crate::compile::Id::index(kind)) % 16),
+        };
+        if scale.small_first { share * factor } else { -share * factor }
+    }
+
+    /// What is honoured of preferences.
+    fn shares(&self) -> Vec<PreferenceShare> {
+        let mut spots = Vec::new();
+        for nodes in &self.groups {
+            let kinds = nodes.pods.iter().map(|(kind, each)| (*kind, u64::from(*each)));
+            let kinds: BTreeMap<KindId, u64> = kinds.collect();
+            match &nodes.on {
+                On::Launch(_) => {
+                    spots.push(honour::Spot::new(nodes.site, nodes.count.into(), None, kinds));
+                }
+                On::Running(list) => spots.extend(list.iter().map(|node| {
+                    let site = self.compiled().site_of_node(*node);
+                    honour::Spot::new(site, 1, Some(*node), kinds.clone())
+                })),
+            }
+        }
+        honour::shares(self.compiled(), &spots)
+    }
+}
