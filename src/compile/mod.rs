@@ -53,7 +53,7 @@ pub(crate) use topology::{NO_DOMAIN, Near, Over, Spread, Term, Topology};
 pub(crate) use wish::Wishes;
 
 use crate::error::Error;
-use crate::model::{Placeholder, Pod, Price, Problem};
+use crate::model::{Operator, Placeholder, Pod, Price, Problem};
 use alternatives::Alternatives;
 use anchor::Anchors;
 use kind::{ReadLabels, kinds, shared_volumes, volume_slots};
@@ -206,6 +206,23 @@ pub(crate) type VolumeKey = (Arc<str>, Arc<str>);
 /// The place of a driver's slots in the vectors, and one of its volumes that several pods mount.
 pub(crate) type SharedVolume = (usize, VolumeKey);
 
+/// Whether the pool or the type of an offer lists a value of a label.
+fn is_listed(
+    problem: &Problem,
+    pool: &Pool,
+    offer: &Offer,
+    key: &Arc<str>,
+    value: &Option<Arc<str>>,
+) -> bool {
+    let pool = problem.node_pools[pool.index].requirements.iter();
+    let mut both = pool.chain(&problem.instance_types[offer.instance].requirements);
+    value.as_ref().is_some_and(|value| {
+        both.any(|one| {
+            one.key == *key && one.operator == Operator::In && one.values.contains(value)
+        })
+    })
+}
+
 /// The most pairs of a set of rules and a site, so that memory stays bounded (one bit each).
 const MAX_BITS: usize = 1 << 33;
 
@@ -345,8 +362,20 @@ impl<'p> Compiled<'p> {
                 guest: pod.placeholder() == Some(Placeholder::Free),
             });
         }
-        let flexible =
-            flexible_keys.into_iter().map(|key| (key.clone(), grounds.table.states(&key).to_vec()));
+        let flexible = flexible_keys.into_iter().map(|key| {
+            let mut states = grounds.table.states(&key).to_vec();
+            // A value that nobody lists is one that a launch may be given, not one that it keeps open.
+            for (id, offer) in offers.iter() {
+                let mut pins = offer.pinned.iter().filter(|(pinned, _)| *pinned == key);
+                if pins
+                    .any(|(_, value)| !is_listed(problem, &pools[offer.pool], offer, &key, value))
+                    && let Some(state) = states.get_mut(id.index())
+                {
+                    *state = 0;
+                }
+            }
+            (key, states)
+        });
         let flexible = flexible.collect();
         let alternatives = Alternatives::new(&shapes, &offers);
         let daemon_keys =
