@@ -168,6 +168,7 @@ impl Draft {
         Certificate {
             node_fee: Price::from_nanos(self.fee.into()),
             resources: compiled.dims.names().to_vec(),
+            drivers: compiled.dims.drivers().to_vec(),
             pods,
             groups: self.groups,
             limits,

@@ -247,11 +247,12 @@ impl Market {
                     }
                 }
             }
-            // Launches attach as many volumes as one likes.
-            let resources = needed.iter().enumerate().take(compiled.dims.names().len());
-            for (dim, bound) in resources.filter(|(_, bound)| **bound > 0) {
+            for (dim, bound) in needed.iter().enumerate().filter(|(_, bound)| **bound > 0) {
                 let givers = self.goods.of_room(dim, family);
-                found.push(self.inequality(Kind::Room { set: number, dim }, *bound, givers));
+                // What a node has any number of asks for no node.
+                if !compiled.dims.is_unlimited(dim, givers.largest) {
+                    found.push(self.inequality(Kind::Room { set: number, dim }, *bound, givers));
+                }
             }
         }
         found

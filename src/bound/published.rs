@@ -11,9 +11,9 @@ use super::certificate::{Draft, Pods, common_step};
 use super::goods::{Goods, Known};
 use super::inequality::Kind;
 use super::relaxation::{Demand, Relaxation, given};
-use crate::compile::{Bits, ClassId, Compiled, Id, KindId, NodeId, PoolId, fits};
+use crate::compile::{Bits, ClassId, Compiled, Id, KindId, NodeId, PoolId, VolumeKey};
 use crate::plan::certificate::{Certificate, Group, POINT, WorthProof};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A lower bound and why it is one.
@@ -87,6 +87,8 @@ pub(crate) struct Standing<'c> {
     pub(crate) free: &'c [i64],
     /// The host ports of its pods.
     ports: &'c Bits,
+    /// The volumes that several pods mount and that are attached.
+    attached: &'c BTreeSet<VolumeKey>,
     admits: &'c Bits,
     /// Kinds that might be legal there although bound pods exceed what their spread allows.
     crowded: Vec<KindId>,
@@ -103,16 +105,19 @@ impl<'c> Standing<'c> {
         for (id, node) in compiled.nodes.iter() {
             let free = &node.free[..];
             let admits = &compiled.admits[compiled.site_of_node(id)];
-            let key = (free, &node.bound_ports, admits, crowded.remove(&id).unwrap_or_default());
+            let taken = (&node.bound_ports, &node.attached);
+            let key = (free, taken, admits, crowded.remove(&id).unwrap_or_default());
             alike.entry(key).or_default().push(id);
         }
-        let standing = alike.into_iter().map(|((free, ports, admits, crowded), nodes)| Self {
-            nodes,
-            free,
-            ports,
-            admits,
-            crowded,
-        });
+        let standing =
+            alike.into_iter().map(|((free, (ports, attached), admits, crowded), nodes)| Self {
+                nodes,
+                free,
+                ports,
+                attached,
+                admits,
+                crowded,
+            });
         standing.collect()
     }
 
@@ -124,7 +129,7 @@ impl<'c> Standing<'c> {
         if !admitted || class.ports.blocks.overlaps(self.ports) {
             return 0;
         }
-        fits(self.free, &class.request, class.per_node)
+        class.could_fit(self.free, self.attached, class.per_node)
     }
 }
 
@@ -330,7 +335,7 @@ impl Maker<'_, '_> {
 impl Pricing {
     /// The prices of resources and groups that these inequalities have.
     fn prices(&self, compiled: &Compiled<'_>, which: u64) -> (Vec<i128>, Vec<i128>) {
-        let mut resources = vec![0_i128; compiled.dims.names().len()];
+        let mut resources = vec![0_i128; compiled.dims.len()];
         let mut groups = vec![0_i128; self.groups];
         let used = self.used.iter().enumerate().filter(|(bit, _)| which >> bit & 1 == 1);
         for (_, used) in used {

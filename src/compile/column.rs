@@ -174,6 +174,8 @@ fn dominates(compiled: &Compiled<'_>, better: &Column, worse: &Column) -> bool {
         && better.price <= worse.price
         && better.weight == worse.weight
         && small.ports.includes(&large.ports)
+        // What daemons attach is as good as a free slot for pods that share it, and as none for others.
+        && small.attached == large.attached
 }
 
 impl Column {

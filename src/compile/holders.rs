@@ -3,7 +3,7 @@
 use super::bits::transpose;
 use super::{
     Base, Bits, Class, ClassId, Column, Compiled, Id, IdVec, NodeId, OfferId, PortUse, RowId,
-    Shape, ShapeId, fits,
+    Shape, ShapeId, SharedVolumes,
 };
 use std::collections::BTreeMap;
 
@@ -14,6 +14,7 @@ pub(crate) struct Holders<'a> {
     sites: Bits,
     load: &'a [i64],
     ports: Vec<&'a PortUse>,
+    shared: SharedVolumes<'a>,
 }
 
 impl Holders<'_> {
@@ -27,6 +28,7 @@ impl Holders<'_> {
         self.sites.contains(offer.index())
             && shape.allocatable.iter().zip(self.load).all(|(have, want)| have >= want)
             && !self.ports.iter().any(|ports| ports.blocks.overlaps(&shape.ports))
+            && self.shared.fit(&shape.allocatable, self.load, &shape.attached)
     }
 }
 
@@ -42,9 +44,12 @@ impl Compiled<'_> {
         sites.iter().any(|site| match site.checked_sub(self.offers.len()) {
             None => {
                 let shape = &self.shapes[self.offers[OfferId::from_index(site)].shape];
-                fits(&shape.allocatable, &class.request, 1) > 0
+                class.fits(&shape.allocatable, &shape.attached, 1) > 0
             }
-            Some(node) => fits(&self.nodes[NodeId::from_index(node)].free, &class.request, 1) > 0,
+            Some(node) => {
+                let node = &self.nodes[NodeId::from_index(node)];
+                class.fits(&node.free, &node.attached, 1) > 0
+            }
         })
     }
 
@@ -52,9 +57,9 @@ impl Compiled<'_> {
     pub(super) fn takers(&self) -> IdVec<ClassId, Bits> {
         let admitting = transpose(self.columns.iter().map(|one| &one.admits), self.rows.len());
         // Many classes ask for the same; what keeps them apart lies in rows and in rules between pods.
-        let mut roomy: BTreeMap<(&[i64], &PortUse, u32), Bits> = BTreeMap::new();
+        let mut roomy: BTreeMap<_, Bits> = BTreeMap::new();
         let takers = self.classes.values().map(|class| {
-            let key = (&class.request[..], &class.ports, class.per_node.min(1));
+            let key = (&class.request, &class.ports, &class.shared, class.per_node.min(1));
             let holding = roomy.entry(key).or_insert_with(|| {
                 let holds = |shape: &Shape| room_for(class, shape) > 0;
                 let holds: IdVec<ShapeId, bool> = self.shapes.values().map(holds).collect();
@@ -84,14 +89,16 @@ impl Compiled<'_> {
             sites,
             load,
             ports: ports.filter(|ports| ports.any()).collect(),
+            shared: SharedVolumes::of(classes.iter().map(|class| &self.classes[*class])),
         }
     }
 }
 
-/// How many pods of a class an empty node of a shape holds at most, should its labels and taints suit.
+/// How many pods of a class an empty node of a shape holds at most, should its labels and taints suit; what
+/// they share is left out.
 fn room_for(class: &Class, shape: &Shape) -> u32 {
     if class.ports.blocks.overlaps(&shape.ports) {
         return 0;
     }
-    fits(&shape.allocatable, &class.request, class.per_node)
+    class.could_fit(&shape.allocatable, &shape.attached, class.per_node)
 }

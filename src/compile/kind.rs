@@ -4,16 +4,15 @@
 //! some selector reads) and equal keys are one class. Everything after works on classes, so that a
 //! hundred thousand replicas with names and hashes of their own cost what a few hundred classes do.
 
-use super::SharedVolume;
-use super::VolumeKey;
 use super::id::{IdVec, KindId};
 use super::intern::{Interner, ToKey};
 use super::resource::Dims;
+use super::volume::VolumeKey;
 use crate::model::{
     Affinity, HostPort, LabelSelector, Placeholder, Pod, PodAffinityTerm, Problem, Toleration,
     TopologySpreadConstraint, Volume, per_unit,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -67,19 +66,6 @@ impl ReadLabels {
         self.keys.extend(selector.match_labels.iter().map(|(key, _)| key.clone()));
         self.keys.extend(selector.match_expressions.iter().map(|entry| entry.key.clone()));
     }
-}
-
-/// Volumes that more than one pod mounts, by driver and id: they take one slot, not one each.
-pub(crate) fn shared_volumes(pods: &[Pod]) -> BTreeSet<VolumeKey> {
-    let mut users: BTreeMap<(&Arc<str>, &Arc<str>), u32> = BTreeMap::new();
-    for pod in pods {
-        for volume in &pod.volumes {
-            let count = users.entry((&volume.driver, &volume.id)).or_insert(0);
-            *count = count.saturating_add(pod.replicas);
-        }
-    }
-    let shared = users.into_iter().filter(|(_, count)| *count > 1);
-    shared.map(|((driver, id), _)| (driver.clone(), id.clone())).collect()
 }
 
 /// Sorts the pending pods into classes, numbered in the order of their first entry.
@@ -227,25 +213,4 @@ impl ToKey<Vec<HostPort>> for [HostPort] {
     fn to_key(&self) -> Vec<HostPort> {
         self.to_vec()
     }
-}
-
-/// Adds the slots that a pod's own volumes take, and lists the volumes it shares.
-pub(crate) fn volume_slots(
-    pod: &Pod,
-    dims: &Dims,
-    shared: &BTreeSet<VolumeKey>,
-    request: &mut [i64],
-) -> Vec<SharedVolume> {
-    let mut together = BTreeSet::new();
-    let mut own = BTreeSet::new();
-    for volume in &pod.volumes {
-        let Some(at) = dims.driver(&volume.driver) else { continue };
-        let of_one = (volume.driver.clone(), volume.id.clone());
-        if shared.contains(&of_one) {
-            let _new = together.insert((at, of_one));
-        } else if own.insert(of_one) {
-            request[at] += 1;
-        }
-    }
-    together.into_iter().collect()
 }

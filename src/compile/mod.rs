@@ -31,6 +31,7 @@ mod selection;
 mod shape;
 mod taint;
 mod topology;
+mod volume;
 mod wish;
 
 pub(crate) use anchor::Agreement;
@@ -50,13 +51,14 @@ pub(crate) use rule::NODE_NAME;
 pub(crate) use shape::Shape;
 pub(crate) use taint::untolerated;
 pub(crate) use topology::{NO_DOMAIN, Near, Over, Spread, Term, Topology};
+pub(crate) use volume::{SharedVolumes, VolumeKey};
 pub(crate) use wish::Wishes;
 
 use crate::error::Error;
 use crate::model::{Operator, Placeholder, Pod, Price, Problem};
 use alternatives::Alternatives;
 use anchor::Anchors;
-use kind::{ReadLabels, kinds, shared_volumes, volume_slots};
+use kind::{ReadLabels, kinds};
 use label::LabelTable;
 use offer::Market;
 use port::Ports;
@@ -66,6 +68,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::Arc;
 use taint::TaintedSites;
+use volume::{SharedVolume, limited_drivers, shared_volumes, volume_slots};
 use wish::SoftTaints;
 
 /// What no decision of a solve changes: sites, offers, nodes, rules.
@@ -159,7 +162,7 @@ pub(crate) struct Class {
     pub(crate) conflicts: Vec<ClassId>,
     /// What one counts for under caps, by cap.
     pub(crate) caps: Vec<(CapId, u32)>,
-    /// Volumes that other pods mount too, whose drivers some node limits.
+    /// Volumes that other pods mount too, whose drivers some place limits.
     pub(crate) shared: Vec<SharedVolume>,
     /// Whether it may only use room that is there anyway.
     pub(crate) guest: bool,
@@ -234,10 +237,9 @@ impl<'p> Compiled<'p> {
     pub(crate) fn new(problem: &'p Problem, interruption: Price) -> Result<Self, Error> {
         let daemons = &problem.daemon_sets;
         let pending = problem.pods.iter().filter(|pod| pod.node_name.is_none());
-        let drivers = problem.nodes.iter().flat_map(|node| node.volume_limits.keys().cloned());
-        let dims = Dims::of(pending.chain(daemons), drivers);
+        let dims = Dims::of(pending.chain(daemons), limited_drivers(problem));
         let ports = Ports::of(problem.pods.iter().chain(daemons));
-        let shared = shared_volumes(&problem.pods);
+        let shared = shared_volumes(problem, &dims);
         let members = kinds(problem, &dims, &ReadLabels::of(problem), &shared);
         let exemplars: IdVec<KindId, &Pod> = members
             .values()

@@ -1,12 +1,12 @@
 //! Running nodes, made dense: what is free on each, and which classes its pods keep away.
 
-use super::VolumeKey;
 use super::bits::Bits;
 use super::id::{IdVec, NodeId};
 use super::label::LabelTable;
 use super::port::Ports;
 use super::resource::Dims;
 use super::rule::NODE_NAME;
+use super::volume::{VolumeKey, attach_daemons};
 use crate::model::{Node, Pod, Problem, well_known};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(crate) struct Running {
     pub(crate) ports: Bits,
     /// Those of the pods that are there alone, not of daemons still to come.
     pub(crate) bound_ports: Bits,
-    /// Shared volumes that are attached already.
+    /// Shared volumes that are attached, and those of daemons still to come.
     pub(crate) attached: BTreeSet<VolumeKey>,
     /// Whether pods run there that no daemon set owns.
     pub(crate) occupied: bool,
@@ -82,8 +82,9 @@ pub(crate) fn hold_back_daemons(
     for id in ids {
         let name = &problem.nodes[nodes[id].index].name;
         let mut wanted = vec![0_i64; dims.len()];
-        for (number, daemon) in daemons.iter().enumerate().filter(|(number, _)| runs(id, *number)) {
-            let _ = number;
+        let own = daemons.iter().enumerate().filter(|(number, _)| runs(id, *number));
+        let own: Vec<&Pod> = own.map(|(_, daemon)| daemon).collect();
+        for daemon in own.iter().copied() {
             take(&mut wanted, &dims.requests(daemon), -1);
             nodes[id].ports.or(&ports.used_by(daemon).takes);
         }
@@ -92,6 +93,8 @@ pub(crate) fn hold_back_daemons(
         }
         wanted.iter_mut().for_each(|amount| *amount = (*amount).max(0));
         take(&mut nodes[id].free, &wanted, 1);
+        let running = &mut nodes[id];
+        attach_daemons(own.into_iter(), dims, &mut running.free, &mut running.attached);
     }
 }
 

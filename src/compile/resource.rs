@@ -1,27 +1,23 @@
 //! Resources as fixed-width vectors of counts.
 
 use crate::model::{NodePool, Pod, Quantity, Resources, per_unit};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The resources that pending pods or daemons ask for, by name; `pods` is always among them.
 ///
-/// After them come the storage drivers whose volumes some running node limits: a volume that no
-/// other pod shares takes one of its driver's slots, just as a request takes capacity.
+/// After them come the storage drivers whose volumes some place limits: see [`volume`](super::volume).
 #[derive(Clone, Debug)]
 pub(crate) struct Dims {
     names: Vec<Arc<str>>,
     drivers: Vec<Arc<str>>,
 }
 
-/// An amount of what no node lacks: volume slots on a node without a limit.
-pub(crate) const UNLIMITED: i64 = 1 << 60;
+/// Volume slots on a node without a limit: more than any limit, and than the volumes there can be.
+pub(crate) const UNLIMITED: i64 = crate::plan::certificate::UNLIMITED_SLOTS;
 
 impl Dims {
-    pub(crate) fn of<'a>(
-        pods: impl Iterator<Item = &'a Pod>,
-        drivers: impl Iterator<Item = Arc<str>>,
-    ) -> Self {
+    pub(crate) fn of<'a>(pods: impl Iterator<Item = &'a Pod>, drivers: BTreeSet<Arc<str>>) -> Self {
         let mut names: BTreeSet<Arc<str>> = BTreeSet::from([crate::model::PODS.into()]);
         for pod in pods {
             for (name, amount) in pod.requests.iter() {
@@ -30,7 +26,6 @@ impl Dims {
                 }
             }
         }
-        let drivers: BTreeSet<Arc<str>> = drivers.collect();
         Self { names: names.into_iter().collect(), drivers: drivers.into_iter().collect() }
     }
 
@@ -44,10 +39,20 @@ impl Dims {
         &self.names
     }
 
-    /// The place of a driver's slots in the vectors, if some node limits them.
+    /// The drivers whose volumes some place limits, in the order of the vectors.
+    pub(crate) fn drivers(&self) -> &[Arc<str>] {
+        &self.drivers
+    }
+
+    /// The place of a driver's slots in the vectors, if some place limits them.
     pub(crate) fn driver(&self, name: &str) -> Option<usize> {
         let at = self.drivers.binary_search_by(|driver| (**driver).cmp(name)).ok()?;
         Some(self.names.len() + at)
+    }
+
+    /// Whether so much of something on a node is as good as any amount.
+    pub(crate) fn is_unlimited(&self, dim: usize, amount: i64) -> bool {
+        dim >= self.names.len() && amount > UNLIMITED / 2
     }
 
     /// A pod's requests, rounded up; one of `pods`, no volume slots.
@@ -62,15 +67,12 @@ impl Dims {
     /// A running node's capacity for pods, rounded down, with its volume limits.
     pub(crate) fn allocatable(&self, node: &crate::model::Node) -> Vec<i64> {
         let mut vector = self.vector(&node.allocatable, Quantity::floor, UNLIMITED);
-        for (driver, limit) in &node.volume_limits {
-            if let Some(at) = self.driver(driver) {
-                vector[at] = i64::from(*limit);
-            }
-        }
+        self.limit_slots(&mut vector, &node.volume_limits);
         vector
     }
 
-    /// A type's capacity for pods: capacity less overhead, less the memory set aside as huge pages.
+    /// A type's capacity for pods, with its volume limits: capacity less overhead, less the memory set
+    /// aside as huge pages.
     ///
     /// Source: Kubernetes subtracts huge pages from allocatable memory
     /// (<https://kubernetes.io/docs/tasks/manage-hugepages/scheduling-hugepages/>).
@@ -83,7 +85,16 @@ impl Dims {
             let huge: i64 = huge.map(|(_, amount)| amount.floor(1)).fold(0, i64::saturating_add);
             vector[memory] = (vector[memory] - huge).max(0);
         }
+        self.limit_slots(&mut vector, &instance.volume_limits);
         vector
+    }
+
+    fn limit_slots(&self, vector: &mut [i64], limits: &BTreeMap<Arc<str>, u32>) {
+        for (driver, limit) in limits {
+            if let Some(at) = self.driver(driver) {
+                vector[at] = i64::from(*limit);
+            }
+        }
     }
 
     fn vector(&self, amounts: &Resources, round: fn(Quantity, i64) -> i64, slots: i64) -> Vec<i64> {

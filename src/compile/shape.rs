@@ -1,12 +1,14 @@
 //! What launches leave for pods, daemons counted, and what they are charged against limits.
 
+use super::Class;
 use super::bits::Bits;
 use super::id::{Id, IdVec, OfferId, PoolId, ShapeId};
 use super::offer::{Offer, Pool};
 use super::port::Ports;
 use super::resource::{Dims, charge};
+use super::volume::{VolumeKey, attach_daemons};
 use crate::model::{Problem, well_known};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A pool's use of an instance type, with the daemons that such a node runs.
@@ -16,10 +18,19 @@ pub(crate) struct Shape {
     pub(crate) allocatable: Vec<i64>,
     /// The host ports that the daemons take.
     pub(crate) ports: Bits,
+    /// The volumes of limited drivers that the daemons attach.
+    pub(crate) attached: BTreeSet<VolumeKey>,
     /// The daemons, as indices of the problem's daemon sets.
     pub(crate) daemons: Bits,
     /// What a node is charged against each of the pool's limits.
     pub(crate) charge: Vec<i64>,
+}
+
+impl Shape {
+    /// How many pods of a class an empty node takes, ports and rules about nodes aside.
+    pub(crate) fn takes(&self, class: &Class, most: u32) -> u32 {
+        class.fits(&self.allocatable, &self.attached, most)
+    }
 }
 
 /// What daemons take of each node.
@@ -72,8 +83,11 @@ impl Daemons<'_> {
             }
             ports.or(&self.ports.used_by(daemon).takes);
         }
+        let mut attached = BTreeSet::new();
+        let own = daemons.iter().map(|at| &self.problem.daemon_sets[at]);
+        attach_daemons(own, self.dims, &mut allocatable, &mut attached);
         let charge = charge(&rules.limits, &kind.capacity);
-        Shape { allocatable, ports, daemons, charge }
+        Shape { allocatable, ports, attached, daemons, charge }
     }
 }
 

@@ -60,6 +60,17 @@ pub enum Cause {
         /// beside its daemon sets; `None` when no instance type has the resource.
         nearest: Option<(Arc<str>, Quantity)>,
     },
+    /// No node of the pool that is large enough attaches so many volumes, even when it's empty.
+    AttachLimit {
+        /// The node pool.
+        pool: Arc<str>,
+        /// The storage driver.
+        driver: Arc<str>,
+        /// How many volumes of it the pod mounts.
+        volumes: u32,
+        /// How many a node can attach at most, beside those of its daemon sets.
+        most: u32,
+    },
     /// Every offering that suits the pod is marked as unavailable.
     Unavailable {
         /// The node pool.

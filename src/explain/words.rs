@@ -26,6 +26,7 @@ impl Cause {
             Self::HostPort { .. } => "host-port",
             Self::NodeName { .. } => "node-name",
             Self::VolumeLimit { .. } => "volume-limit",
+            Self::AttachLimit { .. } => "attach-limit",
             Self::AntiAffinity => "anti-affinity",
             Self::TopologySpread { .. } => "topology-spread",
             Self::PodAffinity { .. } => "pod-affinity",
@@ -77,6 +78,10 @@ impl fmt::Display for Cause {
                 write!(f, "the pod lacks {lacks} {resource} on {name}, ")?;
                 write!(f, "the nearest of node pool {pool}: ")?;
                 write!(f, "it requests {requested} and finds {available}")
+            }
+            Self::AttachLimit { pool, driver, volumes, most } => {
+                write!(f, "the pod mounts {volumes} volumes of {driver}, ")?;
+                write!(f, "a node of node pool {pool} that is large enough attaches {most} at most")
             }
             Self::Unavailable { pool } => {
                 write!(f, "no offering of node pool {pool} that suits the pod is available")

@@ -1,6 +1,7 @@
 //! Instance types and the offerings in which they are sold.
 
 use super::{Labels, Price, Requirement, Resources};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A kind of machine that can be bought.
@@ -12,6 +13,7 @@ pub struct InstanceType {
     pub(crate) capacity: Resources,
     pub(crate) overhead: Resources,
     pub(crate) offerings: Vec<Offering>,
+    pub(crate) volume_limits: BTreeMap<Arc<str>, u32>,
 }
 
 /// One way to buy an instance type: a zone, a capacity type, and a price per hour.
@@ -51,6 +53,7 @@ impl InstanceType {
             capacity,
             overhead: Resources::new(),
             offerings: Vec::new(),
+            volume_limits: BTreeMap::new(),
         }
     }
 
@@ -79,6 +82,13 @@ impl InstanceType {
     #[must_use]
     pub fn with_offering(mut self, offering: Offering) -> Self {
         self.offerings.push(offering);
+        self
+    }
+
+    /// Limits how many volumes of a driver a new node can attach.
+    #[must_use]
+    pub fn with_volume_limit(mut self, driver: impl Into<Arc<str>>, limit: u32) -> Self {
+        let _former = self.volume_limits.insert(driver.into(), limit);
         self
     }
 
@@ -116,6 +126,12 @@ impl InstanceType {
     #[must_use]
     pub fn offerings(&self) -> &[Offering] {
         &self.offerings
+    }
+
+    /// How many volumes a new node can attach, by driver; a driver not named is unlimited.
+    #[must_use]
+    pub fn volume_limits(&self) -> &BTreeMap<Arc<str>, u32> {
+        &self.volume_limits
     }
 }
 

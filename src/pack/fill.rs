@@ -327,7 +327,7 @@ impl<'a> Node<'a> {
             ports: room.ports.clone(),
             barred,
             used,
-            attached: room.attached.cloned().unwrap_or_default(),
+            attached: room.attached.clone(),
             items: Vec::new(),
             worth: 0,
             minimums,
@@ -434,10 +434,8 @@ impl<'a> Node<'a> {
             return 0;
         }
         let count = count.min(self.under_caps(class));
-        if count > 0 && self.room.attached.is_some() && !class.shared.is_empty() && added == 0 {
-            return self.takes_with_volumes(id, count);
-        }
-        count
+        // What pods of the class that are there share is attached.
+        if count > 0 && added == 0 { class.fits(&self.free, &self.attached, count) } else { count }
     }
 
     /// How many more of a class the caps allow.
@@ -446,20 +444,6 @@ impl<'a> Node<'a> {
             return u32::MAX;
         }
         self.context.under_caps(class, self.room.node, |cap| self.used[cap.index()])
-    }
-
-    fn takes_with_volumes(&self, id: ClassId, most: u32) -> u32 {
-        let class = self.context.class(id);
-        let mut free = self.free.clone();
-        for (at, volume) in &class.shared {
-            if !self.attached.contains(volume) {
-                free[*at] -= 1;
-                if free[*at] < 0 {
-                    return 0;
-                }
-            }
-        }
-        fits(&free, &class.request, most)
     }
 
     pub(crate) fn put(&mut self, id: ClassId, count: u32, worth: i64) {
@@ -474,11 +458,9 @@ impl<'a> Node<'a> {
         }
         use_up(self.context, &mut self.used, &mut self.barred, class, count);
         self.ports.or(&class.ports.takes);
-        if self.room.attached.is_some() {
-            for (at, volume) in &class.shared {
-                if self.attached.insert(volume.clone()) {
-                    self.free[*at] -= 1;
-                }
+        for (at, volume) in &class.shared {
+            if self.attached.insert(volume.clone()) {
+                self.free[*at] -= 1;
             }
         }
         if added == 0
@@ -500,7 +482,15 @@ impl<'a> Node<'a> {
 
     pub(crate) fn finish(mut self) -> Filling {
         self.items.sort_unstable();
-        let load = self.room.free.iter().zip(&self.free).map(|(all, free)| all - free).collect();
+        let mut load: Vec<i64> =
+            self.room.free.iter().zip(&self.free).map(|(all, free)| all - free).collect();
+        // The slots of shared volumes that these pods attach are no part of it.
+        let dims = &self.context.compiled.dims;
+        for (driver, _) in self.attached.difference(self.room.attached) {
+            if let Some(at) = dims.driver(driver) {
+                load[at] -= 1;
+            }
+        }
         Filling { items: self.items, load, worth: self.worth }
     }
 }

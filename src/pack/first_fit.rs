@@ -199,14 +199,14 @@ impl<'c> Packer<'c> {
         if most == 0 {
             return 0;
         }
+        // A shared volume counts once for all pods of the class; to stay simple the baseline takes such
+        // classes only onto nodes that hold nothing new.
+        if !class.shared.is_empty() && !group.items.is_empty() {
+            return 0;
+        }
         match &group.place {
             Spot::Running(node) => {
                 let room = running::room(self.context, *node);
-                // A shared volume counts once for all pods of the class; to stay simple the
-                // baseline takes such classes onto nodes that hold nothing new only.
-                if !class.shared.is_empty() && !group.items.is_empty() {
-                    return 0;
-                }
                 let alone = room.takes(class).saturating_sub(held).min(most);
                 fits(&free, &class.request, alone)
             }
@@ -218,7 +218,7 @@ impl<'c> Packer<'c> {
                     if !room.admits(class.row) || ports {
                         return 0;
                     }
-                    fits(&free, &class.request, most)
+                    class.fits(&free, room.attached, most)
                 };
                 let most = columns.iter().map(of_column).max().unwrap_or(0);
                 let meets = |count: u32| {
@@ -246,10 +246,14 @@ impl<'c> Packer<'c> {
         for (load, asked) in grown.load.iter_mut().zip(&class.request) {
             *load += asked * i64::from(each);
         }
-        if let Spot::Running(node) = grown.place {
-            let attached = &self.context.compiled.nodes[node].attached;
-            for (at, volume) in &class.shared {
-                grown.load[*at] += i64::from(!attached.contains(volume));
+        if !group.items.iter().any(|(held, _)| *held == id) {
+            let running = match grown.place {
+                Spot::Running(node) => Some(&self.context.compiled.nodes[node].attached),
+                Spot::Launch { .. } => None,
+            };
+            let new = |volume| running.is_none_or(|attached| !attached.contains(volume));
+            for (at, _) in class.shared.iter().filter(|(_, volume)| new(volume)) {
+                grown.load[*at] += 1;
             }
         }
         grown.ports.or(&class.ports.takes);
@@ -361,7 +365,13 @@ impl<'c> Packer<'c> {
             let Some(place) = place else { continue };
             let mut items = group.items;
             items.sort_unstable();
-            self.state.add(compiled, Group { place, items, load: group.load, times: group.times });
+            // The slots of shared volumes, which are counted while it grows, are no part of a load.
+            let mut load = vec![0; compiled.dims.len()];
+            for (class, count) in &items {
+                let each = &compiled.classes[*class].request;
+                load.iter_mut().zip(each).for_each(|(sum, each)| *sum += each * i64::from(*count));
+            }
+            self.state.add(compiled, Group { place, items, load, times: group.times });
         }
         self.state.idle.retain(|node| !used.contains(node));
         self.state

@@ -9,7 +9,9 @@ use super::choose::Packed;
 use super::flexible::Minimums;
 use super::running;
 use super::state::{Context, State};
-use crate::compile::{ClassId, Id, KindId, NODE_NAME, NodeId, OfferId, PoolId, fits, untolerated};
+use crate::compile::{
+    ClassId, Id, KindId, NODE_NAME, NodeId, OfferId, PoolId, VolumeKey, fits, untolerated,
+};
 use crate::explain::{Cause, LabelConflict, Miss, Reason};
 use crate::model::{Requirements, ValueSet, amount, well_known};
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,12 +86,12 @@ impl Asker<'_> {
         }
         let room = |offer: &OfferId| {
             let shape = &compiled.shapes[compiled.offers[*offer].shape];
-            fits(&shape.allocatable, &class.request, 1) > 0
-                && shape.allocatable.iter().all(|have| *have >= 0)
+            shape.takes(class, 1) > 0 && shape.allocatable.iter().all(|have| *have >= 0)
         };
         let large: Vec<OfferId> = open.iter().copied().filter(room).collect();
         if large.is_empty() {
-            return self.resource(name, &open);
+            let slots = self.attach_limit(name, &open);
+            return slots.unwrap_or_else(|| self.resource(name, &open));
         }
         let ports = |offer: &&OfferId| {
             let shape = &compiled.shapes[compiled.offers[**offer].shape];
@@ -360,28 +362,57 @@ impl Asker<'_> {
         } else if class.ports.blocks.overlaps(room.ports) {
             miss(Miss::HostPorts)
         } else {
-            match self.full_driver(room.free) {
-                Some(driver) => Cause::VolumeLimit { driver },
+            match self.full_driver(room.free, room.attached) {
+                Some((driver, _)) => Cause::VolumeLimit { driver },
                 None => miss(Miss::Resources),
             }
         }
     }
 
-    /// The driver of the class's volumes of which a node has too few slots left, all else fitting.
-    fn full_driver(&self, free: &[i64]) -> Option<Arc<str>> {
-        let compiled = self.context.compiled;
+    /// How many slots of a driver a pod of the class asks for on a node where these volumes are attached.
+    fn slots(&self, dim: usize, attached: &BTreeSet<VolumeKey>) -> i64 {
         let class = self.context.class(self.class);
-        let resources = compiled.dims.names().len();
-        if fits(&free[..resources], &class.request[..resources], 1) == 0 {
-            return None;
-        }
-        let pod = compiled.exemplar(self.kind)?;
-        let limited = |driver: &&Arc<str>| {
-            compiled.dims.driver(driver).is_some_and(|at| {
-                let shared = class.shared.iter().filter(|(of, _)| *of == at).count();
-                free[at] < class.request[at] + i64::try_from(shared).unwrap_or(i64::MAX)
-            })
-        };
-        pod.volumes.iter().map(|volume| &volume.driver).find(limited).cloned()
+        let new =
+            class.shared.iter().filter(|(at, volume)| *at == dim && !attached.contains(volume));
+        class.request[dim].saturating_add(i64::try_from(new.count()).unwrap_or(i64::MAX))
+    }
+
+    /// The driver of the class's volumes of which an empty node has too few slots, where some of these
+    /// offers have enough of everything else.
+    fn attach_limit(&self, name: &Arc<str>, open: &[OfferId]) -> Option<Cause> {
+        let compiled = self.context.compiled;
+        let limits = open.iter().filter_map(|offer| {
+            let shape = &compiled.shapes[compiled.offers[*offer].shape];
+            let (driver, dim) = self.full_driver(&shape.allocatable, &shape.attached)?;
+            Some((shape.allocatable[dim], driver, dim))
+        });
+        // The roomiest comes nearest.
+        let (most, driver, dim) = limits.max()?;
+        let count = |slots: i64| u32::try_from(slots.max(0)).unwrap_or(u32::MAX);
+        let volumes = count(self.slots(dim, &BTreeSet::new()));
+        Some(Cause::AttachLimit { pool: name.clone(), driver, volumes, most: count(most) })
+    }
+
+    /// Whether what is free is enough of all resources, volumes aside.
+    fn has_resources(&self, free: &[i64]) -> bool {
+        let resources = self.context.compiled.dims.names().len();
+        let request = &self.context.class(self.class).request;
+        fits(&free[..resources], &request[..resources], 1) > 0
+    }
+
+    /// The driver of the class's volumes of which a node has too few slots left, all else fitting.
+    fn full_driver(
+        &self,
+        free: &[i64],
+        attached: &BTreeSet<VolumeKey>,
+    ) -> Option<(Arc<str>, usize)> {
+        let dims = &self.context.compiled.dims;
+        let mut drivers = dims.drivers().iter().zip(dims.names().len()..);
+        let full = drivers.find(|(_, at)| {
+            let slots = self.slots(*at, attached);
+            slots > 0 && free[*at] < slots
+        });
+        let (driver, at) = full.filter(|_| self.has_resources(free))?;
+        Some((driver.clone(), at))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::flexible::meets_minimums;
 use super::state::{Context, Group, Place, State};
-use crate::compile::Column;
+use crate::compile::{Column, SharedVolumes};
 
 /// Moves launches to cheaper columns of the same weight, as far as those can be bought.
 pub(crate) fn right_size(context: &Context<'_, '_>, state: &mut State) {
@@ -57,13 +57,17 @@ pub(crate) fn holds(context: &Context<'_, '_>, column: usize, group: &Group) -> 
     let room = context.room(column);
     let compiled = context.compiled;
     let fits = room.free.iter().zip(&group.load).all(|(have, want)| have >= want);
-    fits && group.items.iter().all(|(class, _)| {
-        let class = &compiled.classes[*class];
-        room.admits(class.row) && !class.ports.blocks.overlaps(room.ports)
-    }) && compiled.columns[column]
-        .offers
-        .first()
-        .is_some_and(|choice| meets_minimums(context, *choice, &group.items, &group.load))
+    let held = group.items.iter().map(|(class, _)| &compiled.classes[*class]);
+    let attaches = || SharedVolumes::of(held).fit(room.free, &group.load, room.attached);
+    fits && attaches()
+        && group.items.iter().all(|(class, _)| {
+            let class = &compiled.classes[*class];
+            room.admits(class.row) && !class.ports.blocks.overlaps(room.ports)
+        })
+        && compiled.columns[column]
+            .offers
+            .first()
+            .is_some_and(|choice| meets_minimums(context, *choice, &group.items, &group.load))
 }
 
 /// Whether a node of one column is charged no more against any limit than one of another.

@@ -13,7 +13,7 @@ pub(crate) fn room<'a>(context: &'a Context<'_, '_>, node: NodeId) -> Room<'a> {
         free: &running.free,
         ports: &running.ports,
         admits: &context.compiled.admits[context.compiled.site_of_node(node)],
-        attached: Some(&running.attached),
+        attached: &running.attached,
         flexible: None,
         node: Some(node),
     }

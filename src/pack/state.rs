@@ -4,7 +4,7 @@ use super::weight::Weights;
 use crate::bound::{Demand, Goods, Known, Relaxation, Supply, Worth};
 use crate::compile::{
     Bits, CapId, Class, ClassId, Column, Compiled, Id, IdVec, NodeId, OfferId, PoolId,
-    ReservationId, RowId, VolumeKey, fits,
+    ReservationId, RowId, VolumeKey,
 };
 use crate::solver::Stop;
 use std::cmp::Reverse;
@@ -17,7 +17,7 @@ pub(crate) struct Group {
     pub(crate) place: Place,
     /// How many pods of which classes each node holds, by class.
     pub(crate) items: Vec<(ClassId, u32)>,
-    /// What those pods ask for together.
+    /// What those pods request together; volumes that several pods mount are no part of it.
     pub(crate) load: Vec<i64>,
     /// How many nodes they are.
     pub(crate) times: u32,
@@ -106,7 +106,7 @@ impl Context<'_, '_> {
             free: &shape.allocatable,
             ports: &shape.ports,
             admits: &column.admits,
-            attached: None,
+            attached: &shape.attached,
             flexible: column
                 .offers
                 .first()
@@ -127,8 +127,8 @@ pub(crate) struct Room<'a> {
     pub(crate) ports: &'a Bits,
     /// The rows that admit the place.
     pub(crate) admits: &'a Bits,
-    /// Shared volumes that are attached; `None` where nothing limits volumes.
-    pub(crate) attached: Option<&'a BTreeSet<VolumeKey>>,
+    /// Volumes that several pods mount and that are attached.
+    pub(crate) attached: &'a BTreeSet<VolumeKey>,
     /// The first offer of its column, where the pool asks for `minValues`.
     pub(crate) flexible: Option<OfferId>,
     /// The running node that it is, where bound pods count for caps.
@@ -150,19 +150,15 @@ impl Room<'_> {
         if class.ports.blocks.overlaps(self.ports) {
             return 0;
         }
-        if self.attached.is_none() || class.shared.is_empty() {
-            return fits(self.free, &class.request, class.per_node);
+        class.fits(self.free, self.attached, class.per_node)
+    }
+
+    /// As [`Room::takes_there`], as if what pods of the class share took no slots where one fits.
+    pub(crate) fn could_take_there(&self, class: &Class) -> u32 {
+        match class.ports.blocks.overlaps(self.ports) {
+            true => 0,
+            false => class.could_fit(self.free, self.attached, class.per_node),
         }
-        let mut free = self.free.to_vec();
-        for (at, volume) in &class.shared {
-            if self.attached.is_some_and(|attached| !attached.contains(volume)) {
-                free[*at] -= 1;
-                if free[*at] < 0 {
-                    return 0;
-                }
-            }
-        }
-        fits(&free, &class.request, class.per_node)
     }
 }
 

@@ -8,7 +8,7 @@ use super::fill::{Lanes, Style};
 use super::running;
 use super::state::{Context, Group, Place, Room, State};
 use super::weight::Weights;
-use crate::compile::{ClassId, IdVec};
+use crate::compile::{ClassId, IdVec, SharedVolumes};
 
 /// Places what is left, where `wanted` says so, into the room that the groups leave.
 pub(crate) fn top_up(
@@ -51,21 +51,20 @@ fn fill(
         Place::Launch(column) => context.room(*column),
         Place::Running(nodes) => running::room(context, *nodes.first()?),
     };
-    let free: Vec<i64> =
+    let mut free: Vec<i64> =
         empty.free.iter().zip(&group.load).map(|(free, load)| free - load).collect();
+    let held = group.items.iter().map(|(class, _)| context.class(*class));
+    let mut attached = empty.attached.clone();
+    SharedVolumes::of(held).attach(&mut free, &mut attached);
     // Most nodes are full.
     if !lanes.may_fit(&Room { free: &free, ..empty }) {
         return None;
     }
     let mut ports = empty.ports.clone();
-    let mut attached = empty.attached.cloned();
     for (class, _) in &group.items {
         ports.or(&context.class(*class).ports.takes);
-        if let Some(attached) = &mut attached {
-            attached.extend(context.class(*class).shared.iter().map(|(_, volume)| volume.clone()));
-        }
     }
-    let room = Room { free: &free, ports: &ports, attached: attached.as_ref(), ..empty };
+    let room = Room { free: &free, ports: &ports, attached: &attached, ..empty };
     // A launch may not draw a pod that a pool of higher weight still takes, unless it is there anyway.
     let open = weights
         .above(context.compiled, &group.place)

@@ -246,7 +246,7 @@ fn nodes(
             }
         }
         let Some(first) = alike.nodes.first().filter(|_| !held.is_empty()) else { continue };
-        let width = compiled.dims.names().len();
+        let width = compiled.dims.len();
         let mut resources = vec![0_i128; width];
         if let Some(bin) = bin_of.get(first) {
             let relaxed = bin.sack.relax(&bin.worth(&floats), None);

@@ -404,9 +404,10 @@ impl<'c, 'p> Instance<'c, 'p> {
                     {
                         continue;
                     }
-                    room.takes_there(class)
+                    room.could_take_there(class)
                 }
-                Site::Running(_) => room.takes(class),
+                Site::Running(_) if room.admits(class.row) => room.could_take_there(class),
+                Site::Running(_) => 0,
             };
             let most = most.min(demand.count);
             if most > 0 {
@@ -451,8 +452,7 @@ impl<'c, 'p> Instance<'c, 'p> {
             let class = &compiled.classes[self.demands[*demand as usize].class];
             !class.shared.is_empty()
         };
-        let plain = room.flexible.is_none()
-            && (room.attached.is_none() || !pattern.items.iter().any(shares));
+        let plain = room.flexible.is_none() && !pattern.items.iter().any(shares);
         if plain {
             return pattern;
         }

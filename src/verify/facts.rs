@@ -1,7 +1,6 @@
 //! The problem as the checks read it: things by name, and nothing derived that a rule decides.
 
 use super::node_affinity::{NodeRules, Said};
-use super::volume::Slots;
 use crate::model::{
     InstanceType, LabelSelector, Namespace, Node, NodePool, Pod, Problem, SelectorOperator,
     well_known,
@@ -16,8 +15,6 @@ pub(super) struct Facts<'a> {
     pub(super) problem: &'a Problem,
     /// Label keys that some instance type or offering declares.
     pub(super) declared: BTreeSet<&'a str>,
-    /// Volumes where a number of them is limited.
-    pub(super) slots: Slots<'a>,
     pools: BTreeMap<&'a str, usize>,
     types: BTreeMap<&'a str, usize>,
     nodes: BTreeMap<&'a str, usize>,
@@ -64,7 +61,6 @@ impl<'a> Facts<'a> {
         Self {
             problem,
             declared,
-            slots: Slots::of(problem),
             pools: by_name(problem.node_pools.iter().map(|pool| &*pool.name)),
             types: by_name(problem.instance_types.iter().map(|kind| &*kind.name)),
             nodes: by_name(problem.nodes.iter().map(|node| &*node.name)),

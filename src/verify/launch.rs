@@ -12,7 +12,7 @@ use super::resource::{self, Amounts};
 use super::site::{Site, Sites};
 use super::topology::Sticky;
 use super::violation::{Place, Violation};
-use super::{anti_affinity, host_port, min_values, offering, taint};
+use super::{anti_affinity, host_port, min_values, offering, taint, volume};
 use crate::model::{NodePool, Pod};
 use crate::plan::{Launch, LaunchSpec};
 use std::collections::{BTreeMap, BTreeSet};
@@ -232,6 +232,8 @@ impl<'g, 'a> Load<'g, 'a> {
                 allocatable,
             }));
         }
+        let daemons = site.daemons.iter().map(|(_, daemon)| *daemon);
+        volume::check(site.volume_limits, daemons, self.groups, place, out);
         if self.representatives.iter().all(|group| site.admits(facts, group)) {
             return;
         }

@@ -10,7 +10,7 @@ use super::node_affinity::{Answer, NodeRules};
 use super::resource::{self, Amounts};
 use super::violation::{Place, Violation};
 use super::{anti_affinity, host_port, taint, volume};
-use crate::model::Node;
+use crate::model::{Node, Pod};
 use std::collections::BTreeMap;
 
 /// Reports what is wrong with the pods that a plan adds to nodes.
@@ -65,8 +65,21 @@ fn check_node<'a>(
     check_room(facts, node, bound, groups, out);
     let others = bound.iter().map(|group| (group.first.clone(), group.pod));
     host_port::check(others, groups, &place, out);
-    volume::check(node, bound.iter().map(|group| group.pod), groups, out);
+    let daemons = daemons(facts, node).filter(|_| !node.deleting);
+    let present = bound.iter().map(|group| group.pod).chain(daemons);
+    volume::check(&node.volume_limits, present, groups, &place, out);
     anti_affinity::check(facts, bound, groups, &place, out);
+}
+
+/// The daemon sets that belong on a node.
+pub(super) fn daemons<'a>(facts: &Facts<'a>, node: &'a Node) -> impl Iterator<Item = &'a Pod> {
+    let labels = label::of_node(node);
+    let taints = taint::of_node(facts, node);
+    let daemons = facts.problem.daemon_sets.iter();
+    daemons.filter(move |daemon| {
+        taint::untolerated(daemon, taints.iter().copied()).is_none()
+            && NodeRules::of(daemon).answer(&labels) == Answer::Yes
+    })
 }
 
 /// Reports resources of which the added pods want more than bound pods, and daemons still to come,
@@ -107,16 +120,8 @@ fn check_room<'a>(
 
 /// What daemon sets that belong on a node request, less what daemons on it request already.
 pub(super) fn held_back<'a>(facts: &Facts<'a>, node: &'a Node, bound: &[Group<'a>]) -> Amounts<'a> {
-    let labels = label::of_node(node);
-    let taints = taint::of_node(facts, node);
     let mut expected = Amounts::new();
-    for daemon in &facts.problem.daemon_sets {
-        if taint::untolerated(daemon, taints.iter().copied()).is_none()
-            && NodeRules::of(daemon).answer(&labels) == Answer::Yes
-        {
-            resource::add(&mut expected, daemon, 1);
-        }
-    }
+    daemons(facts, node).for_each(|daemon| resource::add(&mut expected, daemon, 1));
     let mut running = Amounts::new();
     for group in bound.iter().filter(|one| one.pod.owner_kind.as_deref() == Some("DaemonSet")) {
         resource::add(&mut running, group.pod, group.count);

@@ -10,6 +10,7 @@ use super::node_affinity::{Answer, NodeRules};
 use super::requirement::{State, all_hold};
 use super::resource::{self, Amounts};
 use super::taint;
+use super::volume::Limits;
 use crate::model::{InstanceType, NodePool, Offering, Pod};
 use crate::plan::LaunchSpec;
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ pub(super) struct Site<'a> {
     pub(super) daemon_requests: Amounts<'a>,
     /// What the type has, overhead included.
     pub(super) capacity: Amounts<'a>,
+    /// How many volumes it attaches.
+    pub(super) volume_limits: &'a Limits,
     /// What the type leaves to pods and daemons.
     pub(super) allocatable: Amounts<'a>,
     /// Sites of the same number have the same type and run the same daemon sets.
@@ -85,6 +88,7 @@ impl<'a> Sites<'a> {
             undecided: Vec::new(),
             daemon_requests: Amounts::new(),
             capacity: resource::rounded_down(&instance_type.capacity),
+            volume_limits: &instance_type.volume_limits,
             allocatable: resource::allocatable(instance_type),
             room: 0,
             daemons_fit: true,

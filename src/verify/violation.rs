@@ -345,8 +345,8 @@ pub enum Violation {
     },
     /// More volumes of a driver on a node than it can attach.
     VolumeLimit {
-        /// The node.
-        node: Arc<str>,
+        /// Where.
+        place: Place,
         /// The storage driver.
         driver: Arc<str>,
         /// How many different volumes there are.

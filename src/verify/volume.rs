@@ -1,109 +1,135 @@
-//! Volumes, counted again: a running node attaches at most so many different ones of a driver.
+//! Volumes, counted again: a node attaches at most so many different ones of a driver.
 //!
 //! (That volumes can be reached from a node's zone is checked with the labels.)
 
 use super::facts::Group;
-use super::violation::Violation;
-use crate::model::{Node, Pod, Problem};
+use super::violation::{Place, Violation};
+use crate::model::{Pod, Problem};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What is free of a driver where nothing limits it.
-const UNLIMITED: i128 = i64::MAX as i128;
+/// How many volumes can be attached, by driver; one that isn't named is unlimited.
+pub(super) type Limits = BTreeMap<Arc<str>, u32>;
 
-/// Attached volumes as something that nodes have room for, by driver.
-///
-/// Only volumes that one pod alone mounts are counted as taking room: those that several pods mount are
-/// attached once, and may be attached already. So what has no room here has none.
-pub(super) struct Slots<'a> {
-    /// The drivers of which some node can attach so many volumes only.
-    drivers: BTreeSet<&'a str>,
-    /// How many pods mount a volume of these drivers.
-    users: BTreeMap<(&'a str, &'a str), u64>,
-}
+/// Volumes by driver and id.
+type Attached<'a> = BTreeSet<(&'a str, &'a str)>;
 
-impl<'a> Slots<'a> {
-    pub(super) fn of(problem: &'a Problem) -> Self {
-        let limits = problem.nodes.iter().flat_map(|node| node.volume_limits.keys());
-        let drivers: BTreeSet<&str> = limits.map(|driver| &**driver).collect();
-        let mut users: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-        if !drivers.is_empty() {
-            for pod in &problem.pods {
-                let mounted: BTreeSet<(&str, &str)> = mounted(pod).collect();
-                for volume in mounted.into_iter().filter(|(driver, _)| drivers.contains(driver)) {
-                    let count = users.entry(volume).or_insert(0);
-                    *count = count.saturating_add(pod.replicas.max(1).into());
-                }
-            }
-        }
-        Self { drivers, users }
-    }
-
-    /// How many volumes of each driver a pod mounts that no other does.
-    pub(super) fn taken(&self, pod: &Pod) -> Vec<i128> {
-        let own: BTreeSet<(&str, &str)> =
-            mounted(pod).filter(|volume| self.users.get(volume) == Some(&1)).collect();
-        self.by_driver(|driver| own.iter().filter(|(of, _)| *of == driver).count())
-    }
-
-    /// How many more volumes of each driver can be attached where there is so much room and these pods
-    /// are bound.
-    pub(super) fn free<'b>(
-        &self,
-        limits: &BTreeMap<Arc<str>, u32>,
-        bound: impl Iterator<Item = &'b Pod>,
-    ) -> Vec<i128> {
-        if self.drivers.is_empty() {
-            return Vec::new();
-        }
-        let attached: BTreeSet<(&str, &str)> = bound.flat_map(mounted).collect();
-        let attached =
-            self.by_driver(|driver| attached.iter().filter(|(of, _)| *of == driver).count());
-        let free = self.drivers.iter().zip(attached).map(|(driver, attached)| {
-            limits
-                .get(*driver)
-                .map_or(UNLIMITED, |limit| i128::from(*limit).saturating_sub(attached))
-        });
-        free.collect()
-    }
-
-    fn by_driver(&self, count: impl Fn(&str) -> usize) -> Vec<i128> {
-        let counts = self.drivers.iter().map(|driver| count(driver));
-        counts.map(|count| i128::try_from(count).unwrap_or(UNLIMITED)).collect()
-    }
-}
-
-/// The volumes that a pod mounts, by driver and id.
-fn mounted(pod: &Pod) -> impl Iterator<Item = (&str, &str)> {
+fn volumes(pod: &Pod) -> impl Iterator<Item = (&str, &str)> {
     pod.volumes.iter().map(|volume| (&*volume.driver, &*volume.id))
 }
 
-/// Reports drivers of which the plan attaches more volumes to a node than it can.
+fn count(attached: &Attached<'_>, driver: &str) -> u64 {
+    let of_driver = attached.iter().filter(|(one, _)| *one == driver);
+    u64::try_from(of_driver.count()).unwrap_or(u64::MAX)
+}
+
+/// Reports drivers of which pods attach more volumes to a place than it can. What bound pods and daemons
+/// attach to a running node is there already; a launch must have room for its daemons.
 pub(super) fn check<'a>(
-    node: &Node,
-    bound: impl Iterator<Item = &'a Pod>,
+    limits: &Limits,
+    present: impl Iterator<Item = &'a Pod>,
     groups: &[Group<'a>],
+    place: &Place,
     out: &mut Vec<Violation>,
 ) {
-    if node.volume_limits.is_empty() || groups.iter().all(|group| group.pod.volumes.is_empty()) {
+    if limits.is_empty() {
         return;
     }
-    let before: BTreeSet<(&str, &str)> = bound.flat_map(mounted).collect();
+    let before: Attached<'_> = match place {
+        Place::Node(_) if groups.iter().all(|group| group.pod.volumes.is_empty()) => return,
+        _ => present.flat_map(volumes).collect(),
+    };
     let mut after = before.clone();
-    after.extend(groups.iter().flat_map(|group| mounted(group.pod)));
-    for (driver, limit) in &node.volume_limits {
-        let count = |set: &BTreeSet<(&str, &str)>| {
-            u64::try_from(set.iter().filter(|(one, _)| **one == **driver).count())
-                .unwrap_or(u64::MAX)
-        };
-        let volumes = count(&after);
-        if volumes > u64::from(*limit) && volumes > count(&before) {
+    after.extend(groups.iter().flat_map(|group| volumes(group.pod)));
+    for (driver, limit) in limits {
+        let volumes = count(&after, driver);
+        let is_ours = !matches!(place, Place::Node(_)) || volumes > count(&before, driver);
+        if volumes > u64::from(*limit) && is_ours {
             out.push(Violation::VolumeLimit {
-                node: node.name.clone(),
+                place: place.clone(),
                 driver: driver.clone(),
                 volumes,
                 limit: *limit,
             });
         }
     }
+}
+
+/// Whether a launch attaches the volumes of its daemons.
+pub(super) fn attaches_daemons<'a>(
+    limits: &Limits,
+    daemons: impl Iterator<Item = &'a Pod>,
+) -> bool {
+    if limits.is_empty() {
+        return true;
+    }
+    let attached: Attached<'_> = daemons.flat_map(volumes).collect();
+    limits.iter().all(|(driver, limit)| count(&attached, driver) <= u64::from(*limit))
+}
+
+/// Whether a place where these pods are attaches the volumes of one more.
+pub(super) fn attaches<'a>(
+    limits: &Limits,
+    present: impl Iterator<Item = &'a Pod>,
+    pod: &'a Pod,
+) -> bool {
+    if limits.is_empty() || pod.volumes.is_empty() {
+        return true;
+    }
+    let before: Attached<'_> = present.flat_map(volumes).collect();
+    let mut after = before.clone();
+    after.extend(volumes(pod));
+    limits.iter().all(|(driver, limit)| {
+        let sum = count(&after, driver);
+        sum <= u64::from(*limit) || sum == count(&before, driver)
+    })
+}
+
+/// What is left of a driver's slots beside these pods, as certificates count them.
+pub(super) fn slots_left<'a>(
+    limits: &Limits,
+    driver: &str,
+    present: impl Iterator<Item = &'a Pod>,
+) -> i128 {
+    let attached: Attached<'_> = present.flat_map(volumes).collect();
+    let unlimited = crate::plan::certificate::UNLIMITED_SLOTS;
+    let limit = limits.get(driver).map_or(unlimited, |limit| i64::from(*limit));
+    i128::from(limit).saturating_sub(count(&attached, driver).into())
+}
+
+/// The volumes that one pod of the problem alone mounts, and no daemon set.
+pub(super) fn unshared(problem: &Problem) -> BTreeSet<(&str, &str)> {
+    let mut users: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for pod in &problem.pods {
+        let own: Attached<'_> = volumes(pod).collect();
+        for volume in own {
+            let sum = users.entry(volume).or_default();
+            *sum = sum.saturating_add(u64::from(pod.replicas.max(1)));
+        }
+    }
+    let daemons: Attached<'_> = problem.daemon_sets.iter().flat_map(volumes).collect();
+    let alone = users.into_iter().filter(|(_, count)| *count == 1).map(|(volume, _)| volume);
+    alone.filter(|volume| !daemons.contains(volume)).collect()
+}
+
+/// The volumes of a pod that aren't among these, and how many are, by driver.
+pub(super) fn slots<'a>(
+    pod: &'a Pod,
+    unshared: &BTreeSet<(&str, &str)>,
+) -> (BTreeSet<(&'a str, &'a str)>, BTreeMap<&'a str, u64>) {
+    let own: Attached<'a> = volumes(pod).collect();
+    let (alone, shared): (Attached<'a>, Attached<'a>) =
+        own.into_iter().partition(|volume| unshared.contains(volume));
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for (driver, _) in alone {
+        let sum = counts.entry(driver).or_default();
+        *sum = sum.saturating_add(1);
+    }
+    (shared, counts)
+}
+
+/// Whether any place limits volumes.
+pub(super) fn are_limited(problem: &Problem) -> bool {
+    problem.nodes.iter().any(|node| !node.volume_limits.is_empty())
+        || problem.instance_types.iter().any(|kind| !kind.volume_limits.is_empty())
 }

@@ -147,8 +147,8 @@ impl fmt::Display for Violation {
             V::VolumeZone { pod, place, volume } => {
                 write!(f, "{place}: volume {volume} of pod {pod} can't be reached from there")
             }
-            V::VolumeLimit { node, driver, volumes, limit } => {
-                write!(f, "node {node}: {volumes} volumes of {driver}, at most {limit} attach")
+            V::VolumeLimit { place, driver, volumes, limit } => {
+                write!(f, "{place}: {volumes} volumes of {driver}, at most {limit} attach")
             }
             V::AntiAffinity { pod, other, place } => {
                 write!(f, "{place}: the anti-affinity of pod {pod} forbids pod {other}")

@@ -133,6 +133,11 @@ fn each_cause_has_its_code_and_sentence() {
             "the pod must run on node n1, which can't take it",
         ),
         (
+            Cause::AttachLimit { pool: p(), driver: "disk".into(), volumes: 3, most: 2 },
+            "attach-limit",
+            "the pod mounts 3 volumes of disk, a node of node pool gpu that is large enough attaches 2 at most",
+        ),
+        (
             Cause::VolumeLimit { driver: "ebs.csi.aws.com".into() },
             "volume-limit",
             "existing nodes can't attach another volume of ebs.csi.aws.com",

@@ -10,8 +10,15 @@ use crate::model::{InstanceType, Node, Offering, Reservation};
 const RATE: &str = "a number that isn't negative: interruptions per hour";
 
 pub(super) fn read_instance_type(cursor: Cursor<'_>) -> Option<InstanceType> {
-    let mut fields =
-        cursor.object(&["name", "labels", "requirements", "capacity", "overhead", "offerings"]);
+    let mut fields = cursor.object(&[
+        "name",
+        "labels",
+        "requirements",
+        "capacity",
+        "overhead",
+        "offerings",
+        "volumeLimits",
+    ]);
     Some(InstanceType {
         name: fields.required("name", text).unwrap_or_default(),
         labels: fields.optional("labels", labels).unwrap_or_default(),
@@ -21,6 +28,7 @@ pub(super) fn read_instance_type(cursor: Cursor<'_>) -> Option<InstanceType> {
         offerings: fields
             .required("offerings", |cursor| super::read::list(cursor, read_offering))
             .unwrap_or_default(),
+        volume_limits: fields.optional("volumeLimits", counts).unwrap_or_default(),
     })
 }
 
@@ -32,6 +40,7 @@ pub(super) fn write_instance_type(kind: &InstanceType) -> Value<'_> {
         .field("capacity", &kind.capacity)
         .unless_empty("overhead", &kind.overhead)
         .field("offerings", list(&kind.offerings, write_offering))
+        .unless_empty("volumeLimits", &kind.volume_limits)
         .into()
 }
 

@@ -38,6 +38,10 @@ pub(super) fn instance_type(kind: &InstanceType, path: &Path<'_>, faults: &mut F
     }
     resource::amounts(&kind.overhead, &path.field("overhead"), faults);
 
+    for driver in kind.volume_limits.keys() {
+        name::not_empty(driver, &path.field("volumeLimits").key(driver), faults);
+    }
+
     let list = path.field("offerings");
     let mut seen = BTreeMap::new();
     for (i, offer) in kind.offerings.iter().enumerate() {

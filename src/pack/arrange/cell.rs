@@ -255,7 +255,7 @@ pub(super) fn most_on_any(
             {
                 0
             } else {
-                fits(&shape.allocatable, &class.request, enough.min(class.per_node))
+                shape.takes(class, enough.min(class.per_node))
             }
         } else {
             let node = NodeId::from_index(site - compiled.offers.len());

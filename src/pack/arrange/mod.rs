@@ -48,7 +48,6 @@ mod union;
 use super::state::Context;
 use crate::compile::{
     Bits, Class, ClassId, Compiled, Id, IdVec, KeyId, KindId, OfferId, Over, SelectionId, Topology,
-    fits,
 };
 use crate::explain::Cause;
 pub(crate) use batch::{Batch, classes_of};
@@ -272,8 +271,7 @@ impl<'p> Arranger<'_, 'p> {
         let offers = sites.iter().take_while(|site| *site < compiled.offers.len());
         let offers = offers.map(OfferId::from_index).filter(|id| compiled.is_sold(*id));
         let offers = offers.map(|id| &compiled.offers[id]);
-        let open = offers
-            .filter(|offer| fits(&compiled.shapes[offer.shape].allocatable, &class.request, 1) > 0);
+        let open = offers.filter(|offer| compiled.shapes[offer.shape].takes(class, 1) > 0);
         open.map(|offer| compiled.pools[offer.pool].weight).max()
     }
 

@@ -51,9 +51,10 @@ impl Serialize for Certificate {
     }
 }
 
-const LISTS: [&str; 10] = [
+const LISTS: [&str; 11] = [
     "nodeFee",
     "resources",
+    "drivers",
     "pods",
     "groups",
     "limits",
@@ -71,6 +72,7 @@ fn read_certificate(document: &Value<'_>) -> Result<Certificate, Error> {
     let certificate = Certificate {
         node_fee: fields.optional("nodeFee", price).unwrap_or_default(),
         resources: fields.optional("resources", texts).unwrap_or_default(),
+        drivers: fields.optional("drivers", texts).unwrap_or_default(),
         pods: fields.list("pods", read_pods),
         groups: fields.list("groups", read_group),
         limits: fields.list("limits", read_limit),
@@ -88,6 +90,7 @@ fn write_certificate(certificate: &Certificate) -> Value<'_> {
     Object::new()
         .unless("nodeFee", Price::ZERO, certificate.node_fee)
         .field("resources", &certificate.resources)
+        .unless_empty("drivers", &certificate.drivers)
         .field("pods", write::list(&certificate.pods, write_pods))
         .unless_empty("groups", write::list(&certificate.groups, write_group))
         .unless_empty("limits", write::list(&certificate.limits, write_limit))

@@ -47,6 +47,10 @@
 //!
 //! # Units
 //!
+//! Slots of storage drivers are resources too. A node has as many as it can attach volumes, less those that
+//! bound pods and daemons attach, or [`UNLIMITED_SLOTS`]; a pod asks for one for each volume that no other
+//! pod of the problem mounts. Volumes that several pods mount ask for nothing.
+//!
 //! All amounts of money are integers in units of 2^-[`POINT`] billionths per hour; prices of resources are
 //! per millicore of cpu and per unit of everything else. Nothing is rounded before the end.
 
@@ -58,6 +62,9 @@ use std::sync::Arc;
 
 /// Bits behind the point: amounts in a certificate are in units of 2^-40 billionths per hour.
 pub const POINT: u32 = 40;
+
+/// The volumes of a driver that a node attaches which doesn't limit them: more than there can be.
+pub const UNLIMITED_SLOTS: i64 = 1 << 32;
 
 /// A proof of a lower bound, in integers.
 ///
@@ -74,6 +81,9 @@ pub struct Certificate {
     pub node_fee: Price,
     /// The resources for which proofs have prices, in their order.
     pub resources: Vec<Arc<str>>,
+    /// Storage drivers, whose slots are resources that come after these: a volume that one pod alone
+    /// mounts takes one of its driver's.
+    pub drivers: Vec<Arc<str>>,
     /// The pods that are counted, with what they are worth.
     pub pods: Vec<PodValue>,
     /// Pods of which a node holds few together.
@@ -206,8 +216,8 @@ pub enum WorthProof {
     /// where `a_j` is `l_j` or `h_j`, whichever gives more, with the node's capacity `C_d`, the pods'
     /// requests `r_jd`, and what they count for in groups, `e_jg`.
     Priced {
-        /// The price of a unit of each resource, in the order of [`Certificate::resources`]; none is below
-        /// zero. Those that are left out at the end are zero.
+        /// The price of a unit of each resource, in the order of [`Certificate::resources`] and then of
+        /// [`Certificate::drivers`]; none is below zero. Those that are left out at the end are zero.
         resources: Vec<i128>,
         /// The price of each group, in the order of [`Certificate::groups`], in the same way.
         groups: Vec<i128>,
@@ -217,12 +227,12 @@ pub enum WorthProof {
     /// left of it. It is found by trying all amounts of the resource, in steps of what the requests are
     /// multiples of.
     Table {
-        /// The position of the resource in [`Certificate::resources`].
+        /// The position of the resource in [`Certificate::resources`], drivers after them.
         resource: u32,
     },
     /// There is no such node: the pods that must be there ask for more of this resource than it has.
     Full {
-        /// The position of the resource in [`Certificate::resources`].
+        /// The position of the resource in [`Certificate::resources`], drivers after them.
         resource: u32,
     },
     /// There is no such node: the pods that must be there count for more in this group than it allows.

@@ -84,9 +84,10 @@ impl Exhaustion {
             return proved;
         }
         let mut certificate = proved.and_then(|proved| proved.certificate).unwrap_or_else(|| {
-            let resources = context.compiled.dims.names().to_vec();
+            let dims = &context.compiled.dims;
+            let (resources, drivers) = (dims.names().to_vec(), dims.drivers().to_vec());
             let node_fee = Price::from_nanos(context.fee.into());
-            Certificate { resources, node_fee, ..Certificate::default() }
+            Certificate { resources, drivers, node_fee, ..Certificate::default() }
         });
         certificate.exhausted = Some(Price::from_nanos(least));
         for (at, claim) in claims.list.iter().enumerate() {

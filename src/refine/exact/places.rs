@@ -3,11 +3,12 @@
 use super::front::Budget;
 use super::grid::Grid;
 use crate::compile::{
-    Bits, ClassId, Compiled, Id, KeyId, KindId, NodeId, Over, PoolId, PortUse, ReservationId, fits,
+    Bits, ClassId, Compiled, Id, KeyId, KindId, NodeId, Over, PoolId, PortUse, ReservationId,
+    VolumeKey, fits,
 };
 use crate::pack::{Context, State};
 use crate::refine::claim::Claims;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The pods of one claim.
 #[derive(Debug)]
@@ -85,7 +86,8 @@ impl Sites {
         let mut numbers: BTreeMap<Vec<u32>, usize> = BTreeMap::new();
         let state = State::new(compiled);
         let mut supplies: BTreeMap<Supply, usize> = BTreeMap::new();
-        type Alike<'a> = (usize, &'a [i64], &'a Bits, &'a Bits, Vec<(usize, i64)>);
+        type Taken<'a> = (&'a Bits, &'a BTreeSet<VolumeKey>);
+        type Alike<'a> = (usize, &'a [i64], Taken<'a>, &'a Bits, Vec<(usize, i64)>);
         let mut launches: BTreeMap<Alike<'_>, (i64, usize)> = BTreeMap::new();
         for (id, offer) in compiled.offers.iter() {
             let site = compiled.site_of_offer(id);
@@ -113,8 +115,9 @@ impl Sites {
             let cell = sites.cell(&mut numbers, compiled, site);
             let cost = offer.price.saturating_add(context.fee);
             let (room, admits) = (&shape.allocatable[..], &compiled.admits[site]);
-            let cheapest =
-                launches.entry((cell, room, &shape.ports, admits, uses)).or_insert((cost, site));
+            let cheapest = launches
+                .entry((cell, room, (&shape.ports, &shape.attached), admits, uses))
+                .or_insert((cost, site));
             *cheapest = (*cheapest).min((cost, site));
         }
         for ((cell, room, _, _, uses), (cost, site)) in launches {
@@ -187,13 +190,16 @@ impl Sites {
             class.conflicts.contains(&other) || block(&class.ports, &compiled.classes[other].ports)
         };
         let admits = |place: &Place| {
-            let ports = match place.node {
-                Some(node) => &compiled.nodes[node].ports,
-                None => &compiled.shapes[compiled.offers[Id::from_index(place.site)].shape].ports,
+            let (ports, attached) = match place.node {
+                Some(node) => (&compiled.nodes[node].ports, &compiled.nodes[node].attached),
+                None => {
+                    let shape = compiled.offers[Id::from_index(place.site)].shape;
+                    (&compiled.shapes[shape].ports, &compiled.shapes[shape].attached)
+                }
             };
             compiled.admits[place.site].contains(class.row.index())
                 && !class.ports.blocks.overlaps(ports)
-                && fits(&place.room, &class.request, 1) > 0
+                && class.fits(&place.room, attached, 1) > 0
         };
         let admitted: Vec<bool> = self.places.iter().map(admits).collect();
         let mut reach = vec![false; self.cells.len()];

@@ -3,7 +3,7 @@
 
 use super::places::{Item, Sites};
 use crate::compile::{
-    Bits, ClassId, Compiled, Id, KeyId, KindId, NO_DOMAIN, OfferId, Over, SelectionId, fits,
+    Bits, ClassId, Compiled, Id, KeyId, KindId, NO_DOMAIN, OfferId, Over, SelectionId,
 };
 use crate::pack::Context;
 use std::collections::{BTreeMap, BTreeSet};
@@ -213,7 +213,7 @@ fn open(whole: &Compiled<'_>, kind: KindId, key: KeyId, counted: &Bits) -> BTree
                 let shape = &whole.shapes[whole.offers[OfferId::from_index(site)].shape];
                 row.contains(site)
                     && !class.ports.blocks.overlaps(&shape.ports)
-                    && fits(&shape.allocatable, &class.request, 1) > 0
+                    && shape.takes(class, 1) > 0
             }
         };
         if could && of_site[site] != NO_DOMAIN {

@@ -73,7 +73,7 @@ pub(super) fn check<'a>(
     if out.len() > before {
         return Price::ZERO;
     }
-    let judge = Judge::new(facts, &certificate.resources, (&counted, &asks), kinds);
+    let judge = Judge::new(facts, certificate, (&counted, &asks), kinds);
     let evaluator = Evaluator::new(certificate, &counted, apart);
     let mut checker = Checker { facts, certificate, judge, evaluator, sum: Some(0) };
     checker.check_beyond(&counted, out);
@@ -151,18 +151,19 @@ fn check_proofs(
     apart: &mut Apart<'_, '_>,
     out: &mut Vec<Violation>,
 ) {
-    let (resources, groups) = (&certificate.resources, &certificate.groups);
+    let width = certificate.resources.len().saturating_add(certificate.drivers.len());
+    let groups = &certificate.groups;
     for (at, proof) in certificate.proofs.iter().enumerate() {
         let earlier = |proof: &u32| (*proof as usize) < at;
         let pods = |pod: &u32| counted.get(*pod as usize);
         let sound = match proof {
             WorthProof::Priced { resources: prices, groups: of_groups } => {
-                prices.len() <= resources.len()
+                prices.len() <= width
                     && of_groups.len() <= groups.len()
                     && prices.iter().chain(of_groups).all(|price| *price >= 0)
             }
             WorthProof::Table { resource } | WorthProof::Full { resource } => {
-                (*resource as usize) < resources.len()
+                (*resource as usize) < width
             }
             WorthProof::Crowded { group } => (*group as usize) < groups.len(),
             WorthProof::Split { pod, count, fewer, more } => {

@@ -11,9 +11,10 @@ use super::super::node_affinity::{NodeRules, could_all_hold};
 use super::super::requirement::{Condition, possible};
 use super::super::resource::{self, Amounts};
 use super::super::topology::{Kinds, needed_keys};
-use super::super::{anti_affinity, host_port, taint};
+use super::super::{anti_affinity, host_port, taint, volume};
 use super::pods::{Ask, Counted, tolerates_soft};
 use crate::model::{InstanceType, NodePool, Offering, Pod, Requirement, Taint, well_known};
+use crate::plan::certificate::Certificate;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +22,7 @@ use std::sync::Arc;
 
 /// A node, running or to be launched.
 pub(super) struct Place<'a> {
-    /// What it has for pods, by the certificate's resources and then of volumes.
+    /// What it has for pods, by the certificate's resources and then its drivers.
     pub(super) room: Vec<i128>,
     /// The pods that can be there, and how many of them at most.
     pub(super) present: Vec<(usize, u32)>,
@@ -54,7 +55,7 @@ type Outlook<'a> = (Option<&'a str>, Vec<(&'a str, &'a str)>, Vec<&'a Taint>, &'
 /// What can be where.
 pub(super) struct Judge<'c, 'a> {
     pub(super) facts: &'c Facts<'a>,
-    resources: &'c [Arc<str>],
+    certificate: &'c Certificate,
     pub(super) asks: &'c [Ask<'a>],
     counted: &'c [Counted],
     kinds: &'c Kinds,
@@ -70,12 +71,13 @@ pub(super) struct Judge<'c, 'a> {
     known: BTreeMap<(usize, usize), usize>,
     places: Vec<Place<'a>>,
     on_nodes: BTreeMap<Outlook<'a>, Vec<bool>>,
+    volumes_are_limited: bool,
 }
 
 impl<'c, 'a> Judge<'c, 'a> {
     pub(super) fn new(
         facts: &'c Facts<'a>,
-        resources: &'c [Arc<str>],
+        certificate: &'c Certificate,
         (counted, asks): (&'c [Counted], &'c [Ask<'a>]),
         kinds: &'c Kinds,
     ) -> Self {
@@ -94,7 +96,7 @@ impl<'c, 'a> Judge<'c, 'a> {
         }
         Self {
             facts,
-            resources,
+            certificate,
             asks,
             counted,
             kinds,
@@ -106,6 +108,7 @@ impl<'c, 'a> Judge<'c, 'a> {
             known: BTreeMap::new(),
             places: Vec::new(),
             on_nodes: BTreeMap::new(),
+            volumes_are_limited: volume::are_limited(facts.problem),
         }
     }
 
@@ -152,19 +155,26 @@ impl<'c, 'a> Judge<'c, 'a> {
         let mut requests = Amounts::new();
         daemons.iter().for_each(|daemon| resource::add(&mut requests, daemon, 1));
         let allocatable = resource::allocatable(instance_type);
-        let volumes = self.facts.slots.free(&BTreeMap::new(), std::iter::empty());
-        let room = self.room(&allocatable, &requests, volumes);
+        let mut room = self.room(&allocatable, &requests);
+        let slots = |driver: &Arc<str>| {
+            volume::slots_left(&instance_type.volume_limits, driver, daemons.iter().copied())
+        };
+        room.extend(self.certificate.drivers.iter().map(slots));
         let mut labels_suit = self.suitable(labels);
         let can_be = |(at, ask): (usize, &Ask<'a>)| {
             taint::untolerated(ask.pod, pool.taints.iter()).is_none()
                 && (!ask.untainted || tolerates_soft(ask.pod, pool.taints.iter()))
                 && !daemons.iter().any(|daemon| host_port::clashes(ask.pod, daemon))
+                && volume::attaches(&instance_type.volume_limits, daemons.iter().copied(), ask.pod)
                 && labels_suit(at, ask)
         };
-        let admitted: Vec<bool> = match resource::lacking(&requests, &allocatable).next() {
+        let limits = &instance_type.volume_limits;
+        let has_room = resource::lacking(&requests, &allocatable).next().is_none()
+            && volume::attaches_daemons(limits, daemons.iter().copied());
+        let admitted: Vec<bool> = match has_room {
             // No room for the daemons: nothing is launched there.
-            Some(_) => vec![false; self.asks.len()],
-            None => self.asks.iter().enumerate().map(can_be).collect(),
+            false => vec![false; self.asks.len()],
+            true => self.asks.iter().enumerate().map(can_be).collect(),
         };
         let present = self.present(&room, &admitted, |pods| {
             pods.weight.is_none_or(|weight| weight == pool.weight)
@@ -172,16 +182,10 @@ impl<'c, 'a> Judge<'c, 'a> {
         Place { room, present, launch: Some(launch.clone()) }
     }
 
-    fn room(
-        &self,
-        allocatable: &Amounts<'_>,
-        taken: &Amounts<'_>,
-        volumes: Vec<i128>,
-    ) -> Vec<i128> {
+    fn room(&self, allocatable: &Amounts<'_>, taken: &Amounts<'_>) -> Vec<i128> {
         let of = |amounts: &Amounts<'_>, name: &str| amounts.get(name).copied().unwrap_or(0);
-        let names = self.resources.iter();
-        let left = names.map(|name| of(allocatable, name).saturating_sub(of(taken, name)));
-        left.chain(volumes).collect()
+        let names = self.certificate.resources.iter();
+        names.map(|name| of(allocatable, name).saturating_sub(of(taken, name))).collect()
     }
 
     /// The items of which some can be where there is so much room and such pods are admitted.
@@ -272,9 +276,16 @@ impl<'c, 'a> Judge<'c, 'a> {
         let bound = self.bound.get(&*node.name).map_or(&[][..], |groups| groups);
         let mut taken = node::held_back(self.facts, node, bound);
         bound.iter().for_each(|group| resource::add(&mut taken, group.pod, group.count));
-        let pods = bound.iter().map(|group| group.pod);
-        let volumes = self.facts.slots.free(&node.volume_limits, pods);
-        let room = self.room(&resource::rounded_down(&node.allocatable), &taken, volumes);
+        let mut room = self.room(&resource::rounded_down(&node.allocatable), &taken);
+        let daemons: Vec<&Pod> = match self.volumes_are_limited {
+            true => node::daemons(self.facts, node).collect(),
+            false => Vec::new(),
+        };
+        let slots = |driver: &Arc<str>| {
+            let present = bound.iter().map(|group| group.pod).chain(daemons.iter().copied());
+            volume::slots_left(&node.volume_limits, driver, present)
+        };
+        room.extend(self.certificate.drivers.iter().map(slots));
         let mut labels = label::of_node(node);
         labels.known.retain(|key, _| self.keys.contains(key));
         labels.name = Some(if self.named { &node.name } else { "" });
@@ -303,7 +314,9 @@ impl<'c, 'a> Judge<'c, 'a> {
                     || anti_affinity::forbids(self.facts, ask.pod, group.pod)
                     || anti_affinity::forbids(self.facts, group.pod, ask.pod)
             };
-            *admitted = !bound.iter().any(clashes);
+            let present = bound.iter().map(|group| group.pod).chain(daemons.iter().copied());
+            *admitted = !bound.iter().any(clashes)
+                && volume::attaches(&node.volume_limits, present, ask.pod);
         }
         Some((room, admitted))
     }

@@ -6,12 +6,12 @@ use super::super::node_affinity::{Answer, NodeRules};
 use super::super::site::Sites;
 use super::super::topology::Kinds;
 use super::super::violation::{Place, Violation};
-use super::super::{offering, resource, taint};
+use super::super::{offering, resource, taint, volume};
 use super::{crowd, malformed};
 use crate::model::{Effect, HostPort, NodeSelectorTerm, Pod, Taint};
 use crate::plan::certificate::{Certificate, PodValue};
 use crate::plan::{Launch, LaunchPlan, LaunchSpec};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(super) struct Counted {
     /// How many there are of these in the plan, those of other items among them.
     pub(super) available: u64,
     pub(super) value: i128,
-    /// What each asks for at least, by the certificate's resources and then of volumes.
+    /// What each asks for at least, by the certificate's resources and then its drivers.
     pub(super) request: Vec<i128>,
     /// What they are like: each once.
     pub(super) asks: Vec<usize>,
@@ -105,7 +105,11 @@ pub(super) fn check<'a>(
     out: &mut Vec<Violation>,
 ) -> (Vec<Counted>, Vec<Ask<'a>>) {
     let mut cells = cells(facts, sites, certificate, (plan, placement));
-    let mut asks = Asks { list: Vec::new(), known: BTreeMap::new() };
+    let unshared = match volume::are_limited(facts.problem) {
+        true => Some(volume::unshared(facts.problem)),
+        false => None,
+    };
+    let mut asks = Asks { list: Vec::new(), known: BTreeMap::new(), unshared };
     let mut counted: Vec<Counted> = Vec::with_capacity(certificate.pods.len());
     let mut entries: Vec<Vec<usize>> = Vec::with_capacity(certificate.pods.len());
     for (at, pods) in certificate.pods.iter().enumerate() {
@@ -275,12 +279,17 @@ fn preferred(pod: &Pod) -> impl Iterator<Item = &NodeSelectorTerm> {
     affinity.flat_map(|rules| &rules.node_affinity.preferred).map(|wish| &wish.preference)
 }
 
-/// What pods are told by: their kind, their ports, and what they honour.
-type Key<'c, 'a> = (usize, &'a [HostPort], &'c [u32], bool);
+/// What pods are told by: their kind, their ports, their volumes, and what they honour.
+type Key<'c, 'a> = (usize, &'a [HostPort], Slots<'a>, &'c [u32], bool);
+
+/// The volumes that a pod shares with others, and how many of each driver it has alone.
+type Slots<'a> = (BTreeSet<(&'a str, &'a str)>, BTreeMap<&'a str, u64>);
 
 struct Asks<'c, 'a> {
     list: Vec<Ask<'a>>,
     known: BTreeMap<Key<'c, 'a>, usize>,
+    /// The volumes that one pod alone mounts; nothing where no place limits volumes.
+    unshared: Option<BTreeSet<(&'a str, &'a str)>>,
 }
 
 impl<'c, 'a> Asks<'c, 'a> {
@@ -305,14 +314,20 @@ impl<'c, 'a> Asks<'c, 'a> {
             let mut amounts = resource::Amounts::new();
             resource::add(&mut amounts, pod, 1);
             let amount = |name: &Arc<str>| amounts.get(&**name).copied().unwrap_or(0);
-            let own = certificate.resources.iter().map(amount).chain(facts.slots.taken(pod));
+            let slots = match &self.unshared {
+                Some(unshared) => volume::slots(pod, unshared),
+                None => Slots::default(),
+            };
+            let alone = |driver: &Arc<str>| slots.1.get(&**driver).copied().unwrap_or(0).into();
+            let alone = certificate.drivers.iter().map(alone);
+            let own = certificate.resources.iter().map(amount).chain(alone);
             match &mut request {
                 None => request = Some(own.collect()),
                 Some(least) => {
                     least.iter_mut().zip(own).for_each(|(least, own)| *least = own.min(*least));
                 }
             }
-            let key = (*kind, &pod.host_ports[..], &pods.honours[..], pods.untainted);
+            let key = (*kind, &pod.host_ports[..], slots, &pods.honours[..], pods.untainted);
             let next = self.list.len();
             let ask = *self.known.entry(key).or_insert(next);
             if ask == next {
@@ -336,7 +351,10 @@ impl<'c, 'a> Asks<'c, 'a> {
             count: pods.count,
             available: 0,
             value: pods.value,
-            request: request.unwrap_or_default(),
+            request: request.unwrap_or_else(|| {
+                let drivers = certificate.drivers.iter();
+                certificate.resources.iter().chain(drivers).map(|_| 0).collect()
+            }),
             asks,
             alone: false,
             per_node: pods.per_node,

@@ -158,7 +158,9 @@ impl<'c, 'a> Evaluator<'c, 'a> {
     /// Products in one look at so many items.
     fn price_of(&self, items: usize) -> u64 {
         let items = u64::try_from(items).unwrap_or(u64::MAX);
-        let each = u64::try_from(self.certificate.resources.len()).unwrap_or(u64::MAX);
+        let (resources, drivers) = (&self.certificate.resources, &self.certificate.drivers);
+        let each = resources.len().saturating_add(drivers.len());
+        let each = u64::try_from(each).unwrap_or(u64::MAX);
         items.saturating_mul(each.saturating_add(2))
     }
 

@@ -188,7 +188,8 @@ fn volume_limit() {
             let _verified = accepted(&problem, &onto_n());
         } else {
             let (node, driver) = ("n".into(), "disk".into());
-            let expected = Violation::VolumeLimit { node, driver, volumes: 2, limit: 1 };
+            let expected =
+                Violation::VolumeLimit { place: Place::Node(node), driver, volumes: 2, limit: 1 };
             refused(&problem, &onto_n(), [expected]);
         }
     }

@@ -19,6 +19,7 @@ use super::super::node_affinity::NodeRules;
 use super::super::offering::lists;
 use super::super::resource::{self, Amounts};
 use super::super::violation::Place;
+use super::super::volume::{self, Limits};
 use super::super::{host_port, taint};
 use super::rules::{Counter, Rules};
 use super::scene::Scene;
@@ -252,6 +253,7 @@ struct Offer<'a> {
     pool: &'a NodePool,
     labels: NodeLabels<'a>,
     allocatable: Amounts<'a>,
+    volume_limits: &'a Limits,
 }
 
 impl<'a> Market<'a> {
@@ -264,7 +266,9 @@ impl<'a> Market<'a> {
                     if contradictions.is_empty() {
                         market.open.extend(labels.open.keys());
                         let allocatable = resource::allocatable(kind);
-                        market.offers.push(Offer { pool, labels, allocatable });
+                        let volume_limits = &kind.volume_limits;
+                        let offer = Offer { pool, labels, allocatable, volume_limits };
+                        market.offers.push(offer);
                     }
                 }
             }
@@ -327,6 +331,13 @@ impl<'a> Market<'a> {
             taint::untolerated(daemon, offer.pool.taints.iter()).is_none()
                 && NodeRules::of(daemon).could_hold(&offer.labels)
         });
+        let daemons: Vec<&Pod> = daemons.collect();
+        let present = daemons.iter().copied();
+        let limits = offer.volume_limits;
+        let attaches_daemons = volume::attaches_daemons(limits, present.clone());
+        if !attaches_daemons || !volume::attaches(limits, present, pod) {
+            return false;
+        }
         let mut requests = Amounts::new();
         for daemon in daemons {
             if host_port::clashes(pod, daemon) {

@@ -54,7 +54,7 @@ impl Nodes {
     ) -> Option<Self> {
         // What pods are worth plays no part: each of them counts.
         let all: Vec<Counted> = counted.iter().map(Counted::as_if_worthy).collect();
-        let mut judge = Judge::new(facts, &certificate.resources, (&all, asks), kinds);
+        let mut judge = Judge::new(facts, certificate, (&all, asks), kinds);
         let keys: Vec<Arc<str>> = keys.iter().cloned().collect();
         let mut sources: BTreeMap<Source<'a>, usize> = BTreeMap::new();
         let mut left: Vec<i128> = Vec::new();
