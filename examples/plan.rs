@@ -145,6 +145,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let plan = Solver::new(&problem)?.provision(&options)?;
     let seconds = start.elapsed().as_secs_f64();
+    plan.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
 
     if let Err(violations) = verify(&problem, &plan) {
         let message =

@@ -9,8 +9,8 @@ use super::intern::{Interner, ToKey};
 use super::resource::Dims;
 use super::volume::VolumeKey;
 use crate::model::{
-    Affinity, HostPort, LabelSelector, Placeholder, Pod, PodAffinityTerm, Problem, Toleration,
-    TopologySpreadConstraint, Volume, per_unit,
+    Affinity, HostPort, LabelSelector, NodeSelectorTerm, Placeholder, Pod, PodAffinityTerm,
+    Problem, Toleration, TopologySpreadConstraint, Volume, per_unit,
 };
 use std::collections::BTreeSet;
 use std::hash::Hash;
@@ -106,6 +106,7 @@ struct Keys<'a> {
     tolerations: Interner<Vec<Toleration>>,
     spreads: Interner<Vec<TopologySpreadConstraint>>,
     ports: Interner<Vec<HostPort>>,
+    terms: Interner<Vec<NodeSelectorTerm>>,
 }
 
 /// Stands between the parts of a key, so that no two pods run into one another.
@@ -122,6 +123,7 @@ impl<'a> Keys<'a> {
             tolerations: Interner::new(),
             spreads: Interner::new(),
             ports: Interner::new(),
+            terms: Interner::new(),
         }
     }
 
@@ -163,7 +165,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// A volume counts by its zones and driver; by its id only where it is shared.
+    /// A volume counts by the nodes that reach it and its driver; by its id only where it is shared.
     fn volume(&mut self, volume: &Volume, key: &mut Vec<u32>) {
         let of_one = (volume.driver.clone(), volume.id.clone());
         let shared = self.shared.contains(&of_one);
@@ -174,6 +176,7 @@ impl<'a> Keys<'a> {
             key.push(self.texts.intern(zone));
         }
         key.push(END);
+        key.push(number(&mut self.terms, &volume.node_selector_terms));
     }
 }
 
@@ -205,6 +208,12 @@ impl ToKey<Vec<Toleration>> for [Toleration] {
 
 impl ToKey<Vec<TopologySpreadConstraint>> for [TopologySpreadConstraint] {
     fn to_key(&self) -> Vec<TopologySpreadConstraint> {
+        self.to_vec()
+    }
+}
+
+impl ToKey<Vec<NodeSelectorTerm>> for [NodeSelectorTerm] {
+    fn to_key(&self) -> Vec<NodeSelectorTerm> {
         self.to_vec()
     }
 }

@@ -203,12 +203,6 @@ pub(crate) struct Cap {
     pub(crate) used: Vec<(NodeId, u32)>,
 }
 
-/// A volume by its driver and id.
-pub(crate) type VolumeKey = (Arc<str>, Arc<str>);
-
-/// The place of a driver's slots in the vectors, and one of its volumes that several pods mount.
-pub(crate) type SharedVolume = (usize, VolumeKey);
-
 /// Whether the pool or the type of an offer lists a value of a label.
 fn is_listed(
     problem: &Problem,
@@ -542,7 +536,7 @@ impl Grounds {
         let met = self.rules.sets().iter().map(|set| {
             let mut met = self.tolerated[set.tolerations].clone();
             set.all.iter().for_each(|atom| met.and(&self.holds[*atom]));
-            if let Some(terms) = &set.terms {
+            for terms in set.terms.iter().chain(&set.volumes) {
                 met.and(&any_term(terms, &self.holds, sites));
             }
             met

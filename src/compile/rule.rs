@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// The pseudo-label that holds a node's name, which `matchFields` reads.
 pub(crate) const NODE_NAME: &str = "metadata.name";
 
+/// The most ways to choose alternatives that a reason looks at.
+const MOST_WAYS: usize = 256;
+
 /// One condition: the number of an entry of [`Rules::atoms`].
 pub(crate) type Atom = usize;
 
@@ -25,6 +28,8 @@ pub(crate) struct NodeRules {
     pub(crate) selector: Vec<Atom>,
     /// Where there are any, one of these must hold wholly; an empty term never does.
     pub(crate) terms: Option<Vec<Vec<Atom>>>,
+    /// For each volume that has such terms, the same.
+    pub(crate) volumes: Vec<Vec<Vec<Atom>>>,
     /// Which list of tolerations.
     pub(crate) tolerations: usize,
 }
@@ -51,17 +56,48 @@ impl Rules {
         }
         all.sort_unstable();
         all.dedup();
+        let volumes = pod.volumes.iter().map(|volume| &volume.node_selector_terms);
+        let mut volumes: Vec<Vec<Vec<Atom>>> = volumes
+            .filter(|terms| !terms.is_empty())
+            .map(|terms| terms.iter().map(|term| self.term(term)).collect())
+            .collect();
+        volumes.sort_unstable();
+        volumes.dedup();
         let required =
             pod.affinity.as_ref().and_then(|rules| rules.node_affinity.required.as_ref());
         let terms = required.map(|terms| terms.iter().map(|term| self.term(term)).collect());
         let tolerations = self.tolerations.number(&pod.tolerations);
-        let rules = NodeRules { all, selector, terms, tolerations };
+        let rules = NodeRules { all, selector, terms, volumes, tolerations };
         if let Some(known) = self.by_set.get(&rules) {
             return *known;
         }
         self.sets.push(rules.clone());
         let _new = self.by_set.insert(rules, self.sets.len() - 1);
         self.sets.len() - 1
+    }
+
+    /// Whether a term of each list of alternatives of a set holds wholly, where atoms hold as said.
+    pub(crate) fn alternatives_hold(&self, set: usize, holds: impl Fn(Atom) -> bool) -> bool {
+        let set = &self.sets[set];
+        let mut lists = set.terms.iter().chain(&set.volumes);
+        lists.all(|terms| {
+            terms.iter().any(|term| !term.is_empty() && term.iter().all(|atom| holds(*atom)))
+        })
+    }
+
+    /// The conditions that a set puts on a node beside those that must all hold: for each way to choose
+    /// one term of each of its lists, the first [`MOST_WAYS`] of them.
+    pub(crate) fn ways(&self, set: usize) -> Vec<Vec<Atom>> {
+        let set = &self.sets[set];
+        let mut ways = vec![Vec::new()];
+        for terms in set.terms.iter().chain(&set.volumes) {
+            let beside = |way: &Vec<Atom>| {
+                let way = way.clone();
+                terms.iter().map(move |term| way.iter().chain(term).copied().collect())
+            };
+            ways = ways.iter().flat_map(beside).take(MOST_WAYS).collect();
+        }
+        ways
     }
 
     /// The sets of rules by number.
@@ -72,7 +108,8 @@ impl Rules {
     /// The label keys that a set of rules reads.
     pub(crate) fn keys(&self, set: usize) -> impl Iterator<Item = &Arc<str>> {
         let set = &self.sets[set];
-        let atoms = set.all.iter().chain(set.terms.iter().flatten().flatten());
+        let terms = set.terms.iter().chain(&set.volumes).flatten();
+        let atoms = set.all.iter().chain(terms.flatten());
         atoms.map(|atom| &self.atoms[*atom].0)
     }
 

@@ -28,7 +28,7 @@ pub struct NodeAffinity {
 }
 
 /// One alternative: every expression must hold. A term with none matches no node.
-#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct NodeSelectorTerm {
     /// What must hold of the node's labels.

@@ -24,6 +24,7 @@ mod spread;
 mod taint;
 mod validate;
 mod value_set;
+mod warning;
 
 pub use affinity::{
     Affinity, NodeAffinity, NodeSelectorTerm, PodAffinity, PodAffinityTerm,
@@ -47,3 +48,5 @@ pub use selector::{LabelSelector, LabelSelectorRequirement, SelectorOperator};
 pub use spread::{NodeInclusionPolicy, TopologySpreadConstraint, WhenUnsatisfiable};
 pub use taint::{Effect, Taint, Toleration, TolerationOperator};
 pub use value_set::ValueSet;
+pub use warning::Warning;
+pub(crate) use warning::warnings;

@@ -1,8 +1,8 @@
 //! The one form of a valid problem: current label keys, sorted lists.
 
 use super::{
-    Affinity, InstanceType, Labels, Node, NodePool, Pod, Problem, ProblemBuilder, Requirement,
-    well_known,
+    Affinity, InstanceType, Labels, Node, NodePool, NodeSelectorTerm, Operator, Pod, Problem,
+    ProblemBuilder, Quantity, Requirement, well_known,
 };
 use std::sync::Arc;
 
@@ -68,10 +68,24 @@ pub(super) fn problem(parts: ProblemBuilder, pods_by_name: &[usize]) -> Problem 
 }
 
 fn pod(pod: &mut Pod) {
-    labels(&mut pod.node_selector);
+    selector(pod);
     pod.tolerations.sort();
+    for port in &mut pod.host_ports {
+        if port.host_ip.is_empty() {
+            port.host_ip = "0.0.0.0".into();
+        }
+        if port.protocol.is_empty() {
+            port.protocol = "TCP".into();
+        }
+    }
     pod.host_ports.sort();
+    pod.host_ports.dedup();
     for volume in &mut pod.volumes {
+        for term in &mut volume.node_selector_terms {
+            requirements(&mut term.match_expressions);
+        }
+        volume.node_selector_terms.sort();
+        volume.node_selector_terms.dedup();
         volume.zones.sort();
         volume.zones.dedup();
     }
@@ -83,6 +97,37 @@ fn pod(pod: &mut Pod) {
     pod.affinity = pod.affinity.take().filter(|rules| **rules != Affinity::default());
     if let Some(rules) = &mut pod.affinity {
         affinity(rules);
+    }
+}
+
+/// The node selector with current keys. Where an outdated name of a key asks for another value, what it
+/// asks for becomes a condition of the node affinity: no node meets both.
+fn selector(pod: &mut Pod) {
+    let contradicts = |(key, value): &(&Arc<str>, &Arc<str>)| {
+        let current = well_known::normalized(key);
+        let stated = pod.node_selector.get(current);
+        current != &***key && stated.is_some_and(|stated| stated != *value)
+    };
+    let others: Vec<Requirement> = pod
+        .node_selector
+        .iter()
+        .filter(contradicts)
+        .map(|(key, value)| Requirement::new(key.clone(), Operator::In, [value.clone()]))
+        .collect();
+    labels(&mut pod.node_selector);
+    if others.is_empty() {
+        return;
+    }
+    let rules = pod.affinity.get_or_insert_default();
+    let Some(terms) = &mut rules.node_affinity.required else {
+        let term = NodeSelectorTerm { match_expressions: others, match_fields: Vec::new() };
+        rules.node_affinity.required = Some(vec![term]);
+        return;
+    };
+    // A term that says nothing matches no node, and stays as it is.
+    let says_something = |term: &&mut NodeSelectorTerm| **term != NodeSelectorTerm::default();
+    for term in terms.iter_mut().filter(says_something) {
+        term.match_expressions.extend(others.iter().cloned());
     }
 }
 
@@ -116,6 +161,11 @@ fn node_pool(pool: &mut NodePool) {
     pool.startup_taints.sort();
     requirements(&mut pool.requirements);
     pool.requirements.sort();
+    // What Kubernetes' largest quantity limits isn't limited.
+    if pool.limits.iter().any(|(_, most)| most >= Quantity::MAX) {
+        let limits = pool.limits.iter().filter(|(_, most)| *most < Quantity::MAX);
+        pool.limits = limits.map(|(name, most)| (name.clone(), most)).collect();
+    }
     if let Some(names) = &mut pool.instance_types {
         names.sort();
     }

@@ -1,6 +1,9 @@
 //! Pods, pending, bound and of daemon sets.
 
-use super::{Affinity, Labels, Placeholder, Resources, Toleration, TopologySpreadConstraint};
+use super::{
+    Affinity, Labels, NodeSelectorTerm, Placeholder, Resources, Toleration,
+    TopologySpreadConstraint,
+};
 use std::sync::Arc;
 
 /// A pod, or `replicas` identical ones.
@@ -47,7 +50,7 @@ pub struct HostPort {
     pub port: u16,
     /// "TCP", "UDP" or "SCTP".
     pub protocol: Arc<str>,
-    /// The address; "0.0.0.0" and "::" mean all of the node's.
+    /// The address; "0.0.0.0" and "::" mean all of the node's, and so does an empty one.
     pub host_ip: Arc<str>,
 }
 
@@ -61,6 +64,9 @@ pub struct Volume {
     pub id: Arc<str>,
     /// The zones from which it can be reached; empty means all.
     pub zones: Vec<Arc<str>>,
+    /// The nodes from which it can be reached, as a persistent volume's node affinity has them: one of
+    /// these terms must hold; none means all nodes.
+    pub node_selector_terms: Vec<NodeSelectorTerm>,
 }
 
 impl Pod {
@@ -354,13 +360,25 @@ impl Volume {
     /// A volume that can be reached from every zone.
     #[must_use]
     pub fn new(driver: impl Into<Arc<str>>, id: impl Into<Arc<str>>) -> Self {
-        Self { driver: driver.into(), id: id.into(), zones: Vec::new() }
+        Self {
+            driver: driver.into(),
+            id: id.into(),
+            zones: Vec::new(),
+            node_selector_terms: Vec::new(),
+        }
     }
 
     /// Adds a zone from which it can be reached.
     #[must_use]
     pub fn with_zone(mut self, zone: impl Into<Arc<str>>) -> Self {
         self.zones.push(zone.into());
+        self
+    }
+
+    /// Adds an alternative of the nodes from which it can be reached.
+    #[must_use]
+    pub fn with_node_selector_term(mut self, term: NodeSelectorTerm) -> Self {
+        self.node_selector_terms.push(term);
         self
     }
 }

@@ -28,7 +28,7 @@ const BINARY: [(&str, u32); 6] =
 
 /// An exact, non-negative amount of a resource, to a billionth of a unit.
 ///
-/// It is read in every form that Kubernetes has: a decimal number (`+`, `.5` and `5.` included) with
+/// It is read in every form that Kubernetes has, and an amount above [`Quantity::MAX`] as that: a decimal number (`+`, `.5` and `5.` included) with
 /// a decimal suffix (`n`, `u`, `m`, none, `k`, `M`, `G`, `T`, `P`, `E`), a binary one (`Ki`, `Mi`,
 /// `Gi`, `Ti`, `Pi`, `Ei`) or an exponent (`e3`, `E-3`). What is finer than a billionth is rounded
 /// up, as in Kubernetes.
@@ -60,8 +60,6 @@ pub enum ParseQuantityError {
     Syntax,
     /// Below zero.
     Negative,
-    /// More than [`Quantity::MAX`].
-    TooLarge,
 }
 
 impl Quantity {
@@ -114,7 +112,6 @@ impl fmt::Display for ParseQuantityError {
         f.write_str(match self {
             Self::Syntax => "not a quantity",
             Self::Negative => "below zero",
-            Self::TooLarge => "more than 1Ei",
         })
     }
 }
@@ -142,7 +139,7 @@ impl FromStr for Quantity {
             Some(r) if r.whole + i128::from(!r.rest_is_zero) <= Self::MAX.nanos => {
                 Ok(Self { nanos: r.whole + i128::from(!r.rest_is_zero) })
             }
-            _ => Err(ParseQuantityError::TooLarge),
+            _ => Ok(Self::MAX),
         }
     }
 }
@@ -176,7 +173,7 @@ impl serde::Serialize for Quantity {
 
 #[cfg(test)]
 mod tests {
-    use super::ParseQuantityError::{Negative, Syntax, TooLarge};
+    use super::ParseQuantityError::{Negative, Syntax};
     use super::*;
 
     fn nanos(text: &str) -> Result<i128, ParseQuantityError> {
@@ -227,7 +224,7 @@ mod tests {
             assert_eq!(nanos(text), Err(Negative), "{text}");
         }
         for text in ["1.0000000001Ei", "2Ei", "1.2E", "1e99", "1e9223372036854775807"] {
-            assert_eq!(nanos(text), Err(TooLarge), "{text}");
+            assert_eq!(nanos(text), Ok(Quantity::MAX.nanos), "{text}");
         }
     }
 

@@ -78,6 +78,13 @@ impl Requirement {
         self
     }
 
+    /// Whether it compares with a single value that isn't an integer, so that nothing meets it.
+    pub(crate) fn bounds_nothing(&self) -> bool {
+        use Operator::{Gt, Gte, Lt, Lte};
+        let compares = matches!(self.operator, Gt | Lt | Gte | Lte);
+        compares && matches!(self.values.as_slice(), [value] if integer(value).is_none())
+    }
+
     /// What is wrong with the operator's values or with `min_values`, and what would be right.
     ///
     /// Sources: `ValidateNodeSelectorRequirement` of

@@ -6,8 +6,8 @@ use super::reasons::reasons;
 use super::specify;
 use super::state::{Context, Group, Place, State};
 use crate::bound::{Claim, Proved, prove};
-use crate::compile::{ClassId, Column, Compiled, IdVec, KindId, OfferId, PoolId};
-use crate::model::Price;
+use crate::compile::{ClassId, Column, Compiled, Id, IdVec, KindId, OfferId, PoolId};
+use crate::model::{self, Price, Warning};
 use crate::parallel;
 use crate::plan::{
     Binding, Certificate, Cost, Launch, LaunchPlan, LaunchSpec, Proof, Unschedulable,
@@ -43,11 +43,21 @@ pub(crate) fn assemble<'p>(
         bindings,
         unschedulable: unschedulable(whole, packed, &mut names),
         cost,
+        warnings: warnings(whole.compiled),
         stats: stats(context, state, &chosen, &launches),
         launches,
         certificate,
         ended: None,
     }
+}
+
+/// What the problem says that is hardly meant; pods are looked at by kind.
+fn warnings(compiled: &Compiled<'_>) -> Vec<Warning> {
+    let kinds = compiled.kinds.ids().filter_map(|kind| {
+        let count = compiled.classes[ClassId::from_index(kind.index())].count;
+        Some((compiled.exemplar(kind)?, count))
+    });
+    model::warnings(compiled.problem, kinds)
 }
 
 impl<'c> Named<'c> {

@@ -138,18 +138,18 @@ impl Asker<'_> {
         let set = &grounds.rules.sets()[compiled.kinds[self.kind].rules];
         let site = compiled.site_of_offer(offer);
         let holds = |atom: &usize| grounds.holds[*atom].contains(site);
-        set.all.iter().all(holds)
-            && set.terms.as_ref().is_none_or(|terms| {
-                terms.iter().any(|term| !term.is_empty() && term.iter().all(holds))
-            })
+        let rules = compiled.kinds[self.kind].rules;
+        set.all.iter().all(holds) && grounds.rules.alternatives_hold(rules, |atom| holds(&atom))
     }
 
     /// The smallest set of conditions on labels that no offer of a pool meets together.
     fn labels(&self, name: &Arc<str>, offers: &[OfferId]) -> Cause {
         let compiled = self.context.compiled;
         let set = &compiled.grounds.rules.sets()[compiled.kinds[self.kind].rules];
-        let alternatives = set.terms.clone().unwrap_or_else(|| vec![Vec::new()]);
-        let smallest = alternatives
+        let smallest = compiled
+            .grounds
+            .rules
+            .ways(compiled.kinds[self.kind].rules)
             .iter()
             .map(|term| {
                 let atoms: BTreeSet<usize> = set.all.iter().chain(term).copied().collect();
@@ -165,12 +165,14 @@ impl Asker<'_> {
             {
                 return Cause::NodeName { node: node.clone() };
             }
-            let zones = self.volume_zones();
-            if &**key == well_known::ZONE && needed.finite_values() == Some(&zones) {
+            if &**key == well_known::ZONE
+                && self.is_of_volumes(only)
+                && let Some(zones) = needed.finite_values()
+            {
                 let offered = self.offered(key, offers).finite_values().cloned();
                 return Cause::Zone {
                     pool: name.clone(),
-                    volume_zones: zones.into_iter().collect(),
+                    volume_zones: zones.iter().cloned().collect(),
                     pool_zones: offered.unwrap_or_default().into_iter().collect(),
                 };
             }
@@ -229,14 +231,19 @@ impl Asker<'_> {
         }
     }
 
-    fn volume_zones(&self) -> BTreeSet<Arc<str>> {
+    /// Whether it is the pod's volumes that ask for a condition.
+    fn is_of_volumes(&self, atom: usize) -> bool {
+        let rules = &self.context.compiled.grounds.rules;
+        let set = &rules.sets()[self.context.compiled.kinds[self.kind].rules];
+        let in_terms = set.terms.iter().flatten().flatten().any(|one| *one == atom);
+        let own = set.selector.contains(&atom) || in_terms;
+        let states = &rules.atoms()[atom].1;
         let pod = self.context.compiled.exemplar(self.kind);
-        let volumes = pod.into_iter().flat_map(|pod| &pod.volumes);
-        let zones: Vec<BTreeSet<Arc<str>>> = volumes
-            .filter(|volume| !volume.zones.is_empty())
-            .map(|volume| volume.zones.iter().cloned().collect())
-            .collect();
-        zones.into_iter().next().unwrap_or_default()
+        let mut volumes = pod.into_iter().flat_map(|pod| &pod.volumes);
+        !own || volumes.any(|volume| {
+            let zones = volume.zones.iter().cloned();
+            !volume.zones.is_empty() && *states == ValueSet::only(zones)
+        })
     }
 
     /// Which resource is short, and the offer that comes nearest.
@@ -344,18 +351,18 @@ impl Asker<'_> {
         let site = compiled.site_of_node(node);
         let room = running::room(self.context, node);
         let holds = |atom: &usize| grounds.holds[*atom].contains(site);
-        let terms = set.terms.as_ref().is_none_or(|terms| {
-            terms.iter().any(|term| !term.is_empty() && term.iter().all(holds))
-        });
+        let rules = compiled.kinds[self.kind].rules;
+        let all = |atoms: &dyn Fn(&usize) -> bool| {
+            set.all.iter().all(atoms) && grounds.rules.alternatives_hold(rules, |atom| atoms(&atom))
+        };
+        let is_zone = |atom: &usize| &*grounds.rules.atoms()[*atom].0 == well_known::ZONE;
         let miss = |miss: Miss| Cause::Existing { miss };
         if !grounds.tolerated[set.tolerations].contains(site) {
             miss(Miss::Taints)
-        } else if !set.all.iter().all(holds) || !terms {
-            let by_zone = set
-                .all
-                .iter()
-                .all(|atom| holds(atom) || &*grounds.rules.atoms()[*atom].0 == well_known::ZONE);
-            let zone = by_zone && terms && !self.volume_zones().is_empty();
+        } else if !all(&holds) {
+            // Zones that volumes ask for, all else suiting.
+            let elsewhere = |atom: &usize| is_zone(atom) && self.is_of_volumes(*atom);
+            let zone = all(&|atom| holds(atom) || elsewhere(atom));
             miss(if zone { Miss::Zone } else { Miss::Labels })
         } else if !compiled.rows[class.row].contains(site) {
             Cause::AntiAffinity

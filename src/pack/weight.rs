@@ -12,7 +12,7 @@
 //! *Cost.* Nothing where all weights are the same; else columns and groups for each group with such pods.
 
 use super::state::{Group, Place, State};
-use crate::compile::{Bits, ClassId, Column, Compiled};
+use crate::compile::{Bits, ClassId, Column, Compiled, SharedVolumes};
 use std::collections::BTreeMap;
 
 /// What can still be bought, by weight.
@@ -122,7 +122,10 @@ impl Needs {
     fn fit(&self, compiled: &Compiled<'_>, column: &Column) -> bool {
         let room = &compiled.shapes[column.shape].allocatable;
         let fits = room.iter().zip(&self.load).all(|(have, want)| *want <= 0 || have >= want);
-        fits && self.classes.iter().all(|class| column.admits(compiled.classes[*class].row))
+        let classes = || self.classes.iter().map(|class| &compiled.classes[*class]);
+        let attached = &compiled.shapes[column.shape].attached;
+        fits && classes().all(|class| column.admits(class.row))
+            && SharedVolumes::of(classes()).fit(room, &self.load, attached)
     }
 }
 

@@ -6,7 +6,6 @@
 use super::{Binding, Choice, Cost, Launch, LaunchPlan, LaunchSpec, Proof, Unschedulable};
 use crate::error::Error;
 use crate::explain::Reason;
-use crate::model::Price;
 use crate::model::document::read::{Cursor, choice, labels, price, resources, text, texts, whole};
 use crate::model::document::selector::{read_requirement, write_requirement};
 use crate::model::document::taint::{read_taint, write_taint};
@@ -14,6 +13,7 @@ use crate::model::document::value::Value;
 use crate::model::document::write::{self, Object, word};
 use crate::model::document::{parse, to_text};
 use crate::model::fault::{Faults, Path};
+use crate::model::{Price, Warning};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl Serialize for LaunchPlan {
 const PROOFS: [(&str, Proof); 3] =
     [("optimal", Proof::Optimal), ("within", Proof::Within), ("none", Proof::None)];
 
-const LISTS: [&str; 5] = ["launches", "bindings", "unschedulable", "cost", "stats"];
+const LISTS: [&str; 6] = ["launches", "bindings", "unschedulable", "cost", "warnings", "stats"];
 
 fn read_plan(document: &Value<'_>) -> Result<LaunchPlan, Error> {
     let mut faults = Faults::default();
@@ -92,6 +92,7 @@ fn read_plan(document: &Value<'_>) -> Result<LaunchPlan, Error> {
             lower_bound: Price::ZERO,
             proof: Proof::None,
         }),
+        warnings: fields.list("warnings", read_warning),
         stats: fields.optional("stats", read_stats).unwrap_or_default(),
         certificate: None,
         ended: None,
@@ -106,8 +107,19 @@ fn write_plan(plan: &LaunchPlan) -> Value<'_> {
         .field("bindings", write::list(&plan.bindings, write_binding))
         .field("unschedulable", write::list(&plan.unschedulable, write_unschedulable))
         .field("cost", write_cost(plan.cost))
+        .field("warnings", write::list(&plan.warnings, write_warning))
         .field("stats", &plan.stats)
         .into()
+}
+
+fn read_warning(cursor: Cursor<'_>) -> Option<Warning> {
+    let mut fields = cursor.object(&["path", "message"]);
+    let mut of = |name| fields.required(name, text).unwrap_or_default().to_string();
+    Some(Warning { path: of("path"), message: of("message") })
+}
+
+fn write_warning(warning: &Warning) -> Value<'_> {
+    Object::new().field("path", &*warning.path).field("message", &*warning.message).into()
 }
 
 fn read_launch(cursor: Cursor<'_>) -> (LaunchSpec, Vec<Arc<str>>) {

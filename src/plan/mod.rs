@@ -10,7 +10,7 @@ pub use certificate::Certificate;
 pub use preference::{PreferenceKind, PreferenceShare};
 
 use crate::explain::Reason;
-use crate::model::{Labels, Price, Requirement, Resources, Taint};
+use crate::model::{Labels, Price, Requirement, Resources, Taint, Warning};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,6 +26,7 @@ pub struct LaunchPlan {
     pub(crate) bindings: Vec<Binding>,
     pub(crate) unschedulable: Vec<Unschedulable>,
     pub(crate) cost: Cost,
+    pub(crate) warnings: Vec<Warning>,
     pub(crate) stats: BTreeMap<Arc<str>, u64>,
     pub(crate) certificate: Option<Arc<Certificate>>,
     pub(crate) ended: Option<Ended>,
@@ -169,12 +170,12 @@ impl Cost {
 
 impl PartialEq for LaunchPlan {
     fn eq(&self, other: &Self) -> bool {
-        let Self { launches, bindings, unschedulable, cost, stats, certificate: _, ended: _ } =
-            self;
+        let Self { launches, bindings, unschedulable, cost, warnings, stats, .. } = self;
         *launches == other.launches
             && *bindings == other.bindings
             && *unschedulable == other.unschedulable
             && *cost == other.cost
+            && *warnings == other.warnings
             && *stats == other.stats
     }
 }
@@ -204,6 +205,12 @@ impl LaunchPlan {
     #[must_use]
     pub fn cost(&self) -> Cost {
         self.cost
+    }
+
+    /// What the problem says that is accepted but hardly meant, by path; it changes nothing.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 
     /// The proof of the cost's lower bound, for a plan that [`provision`](crate::provision()) made; none

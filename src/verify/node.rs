@@ -78,7 +78,7 @@ pub(super) fn daemons<'a>(facts: &Facts<'a>, node: &'a Node) -> impl Iterator<It
     let daemons = facts.problem.daemon_sets.iter();
     daemons.filter(move |daemon| {
         taint::untolerated(daemon, taints.iter().copied()).is_none()
-            && NodeRules::of(daemon).answer(&labels) == Answer::Yes
+            && NodeRules::of(daemon).runs(&labels) == Answer::Yes
     })
 }
 

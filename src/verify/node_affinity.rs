@@ -1,4 +1,4 @@
-//! Node selectors, required node affinity and zones of volumes, checked again.
+//! Node selectors, required node affinity and what reaches volumes, checked again.
 //!
 //! Where a label is open, a rule holds if it holds of every value that the label may get, and fails
 //! if it holds of none; otherwise the launch should have fixed it, and which label that is gets
@@ -21,8 +21,11 @@ pub(super) struct NodeRules<'a> {
     volumes: &'a [Volume],
 }
 
-/// What rules are told by: of volumes it is their zones that count.
-pub(super) type Said<'a> = (&'a Labels, Option<&'a [NodeSelectorTerm]>, Vec<&'a [Arc<str>]>);
+/// What rules are told by: of volumes it is the nodes that reach them that count.
+pub(super) type Said<'a> = (&'a Labels, Option<&'a [NodeSelectorTerm]>, Vec<Reach<'a>>);
+
+/// The zones and the terms by which nodes reach a volume.
+type Reach<'a> = (&'a [Arc<str>], &'a [NodeSelectorTerm]);
 
 /// Whether rules hold of a node; `Open` names a label that would have to be fixed to know.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,8 +44,10 @@ impl<'a> NodeRules<'a> {
 
     /// What tells the rules from others.
     pub(super) fn said(&self) -> Said<'a> {
-        let zones = self.volumes.iter().map(|volume| &volume.zones[..]);
-        (self.selector, self.required, zones.filter(|zones| !zones.is_empty()).collect())
+        let reach = |volume: &'a Volume| (&volume.zones[..], &volume.node_selector_terms[..]);
+        let reaches = self.volumes.iter().map(reach);
+        let some = reaches.filter(|(zones, terms)| !zones.is_empty() || !terms.is_empty());
+        (self.selector, self.required, some.collect())
     }
 
     /// Whether a node's labels meet the selector and the required affinity; volumes play no part.
@@ -53,6 +58,23 @@ impl<'a> NodeRules<'a> {
     /// Whether the selector and the zones of the volumes hold, and the affinity does.
     pub(super) fn hold(&self, labels: &NodeLabels<'_>) -> bool {
         self.answer(labels) == Answer::Yes && self.unreachable(labels).next().is_none()
+    }
+
+    /// Whether a daemon with these rules runs on a node: all of them hold.
+    pub(super) fn runs(&self, labels: &NodeLabels<'_>) -> Answer<'a> {
+        self.volumes
+            .iter()
+            .fold(self.answer(labels), |answer, volume| both(answer, || reaches(volume, labels)))
+    }
+
+    /// Whether open labels could be fixed so that each volume can be reached.
+    pub(super) fn could_reach(&self, labels: &NodeLabels<'_>) -> bool {
+        self.volumes.iter().all(|volume| {
+            let terms = &volume.node_selector_terms;
+            is_in_zone(volume, labels)
+                && (terms.is_empty()
+                    || terms.iter().any(|term| Self::term_could_hold(term, labels)))
+        })
     }
 
     /// Whether an open label could be fixed so that the selector and the affinity hold.
@@ -93,21 +115,19 @@ impl<'a> NodeRules<'a> {
 
     /// Whether the rules read more of a node than its labels: its name.
     pub(super) fn reads_fields(&self) -> bool {
-        self.required.unwrap_or(&[]).iter().any(|term| !term.match_fields.is_empty())
+        self.terms().any(|term| !term.match_fields.is_empty())
     }
 
     /// All conditions that the rules are made of.
     pub(super) fn conditions(self) -> impl Iterator<Item = (&'a str, Condition<'a>)> {
-        let terms = self.required.unwrap_or(&[]).iter();
-        let expressed = terms.flat_map(|term| &term.match_expressions);
+        let expressed = self.terms().flat_map(|term| &term.match_expressions);
         let expressed = expressed.map(|one| (&*one.key, Condition::from(one)));
         self.selector.iter().map(|(key, value)| (&**key, Condition::equals(value))).chain(expressed)
     }
 
     /// The label keys that matter for the rules.
     pub(super) fn keys(self) -> impl Iterator<Item = &'a str> {
-        let terms = self.required.unwrap_or(&[]).iter();
-        let expressed = terms.flat_map(|term| &term.match_expressions).map(|one| &*one.key);
+        let expressed = self.terms().flat_map(|term| &term.match_expressions).map(|one| &*one.key);
         self.selector.iter().map(|(key, _)| &**key).chain(expressed)
     }
 
@@ -130,6 +150,12 @@ impl<'a> NodeRules<'a> {
         values.all(|value| value == Some(first)).then_some(first)
     }
 
+    /// The terms of the affinity and of volumes.
+    fn terms(self) -> impl Iterator<Item = &'a NodeSelectorTerm> {
+        let volumes = self.volumes.iter().flat_map(|volume| &volume.node_selector_terms);
+        self.required.unwrap_or(&[]).iter().chain(volumes)
+    }
+
     /// Whether one term holds of a node's labels.
     pub(super) fn term<'t>(term: &'t NodeSelectorTerm, labels: &NodeLabels<'_>) -> Answer<'t> {
         if is_empty(term) {
@@ -150,25 +176,12 @@ impl<'a> NodeRules<'a> {
     }
 
     fn affinity_answer(&self, labels: &NodeLabels<'_>) -> Answer<'a> {
-        let Some(terms) = self.required else { return Answer::Yes };
-        let mut answer = Answer::No;
-        for term in terms.iter().filter(|term| !is_empty(term)) {
-            match Self::term(term, labels) {
-                Answer::Yes => return Answer::Yes,
-                Answer::Open(key) => answer = Answer::Open(key),
-                Answer::No => {}
-            }
-        }
-        answer
+        self.required.map_or(Answer::Yes, |terms| any(terms, labels))
     }
 
-    /// The volumes that can't be reached from the node's zone.
+    /// The volumes that can't be reached from the node, or can't for sure.
     pub(super) fn unreachable(&self, labels: &NodeLabels<'_>) -> impl Iterator<Item = &'a Volume> {
-        let zone = labels.known.get(well_known::ZONE).copied();
-        self.volumes.iter().filter(move |volume| {
-            let among = |zone: &str| volume.zones.iter().any(|one| **one == *zone);
-            !volume.zones.is_empty() && !zone.is_some_and(among)
-        })
+        self.volumes.iter().filter(move |volume| reaches(volume, labels) != Answer::Yes)
     }
 
     /// Reports each rule that doesn't hold.
@@ -200,6 +213,35 @@ impl<'a> NodeRules<'a> {
             volume: volume.id.clone(),
         }));
     }
+}
+
+/// Whether a volume's zones, if it has any, include that of the node.
+fn is_in_zone(volume: &Volume, labels: &NodeLabels<'_>) -> bool {
+    let zone = labels.known.get(well_known::ZONE).copied();
+    let among = |zone: &str| volume.zones.iter().any(|one| **one == *zone);
+    volume.zones.is_empty() || zone.is_some_and(among)
+}
+
+/// Whether a volume can be reached from a node.
+fn reaches<'a>(volume: &'a Volume, labels: &NodeLabels<'_>) -> Answer<'a> {
+    match (is_in_zone(volume, labels), &volume.node_selector_terms[..]) {
+        (false, _) => Answer::No,
+        (true, []) => Answer::Yes,
+        (true, terms) => any(terms, labels),
+    }
+}
+
+/// Whether one of some terms holds of a node's labels.
+fn any<'t>(terms: &'t [NodeSelectorTerm], labels: &NodeLabels<'_>) -> Answer<'t> {
+    let mut answer = Answer::No;
+    for term in terms.iter().filter(|term| !is_empty(term)) {
+        match NodeRules::term(term, labels) {
+            Answer::Yes => return Answer::Yes,
+            Answer::Open(key) => answer = Answer::Open(key),
+            Answer::No => {}
+        }
+    }
+    answer
 }
 
 /// A term that says nothing matches no node.

@@ -111,7 +111,7 @@ impl<'a> Site<'a> {
             if taint::untolerated(daemon, pool.taints.iter()).is_some() {
                 continue;
             }
-            match NodeRules::of(daemon).answer(&self.labels) {
+            match NodeRules::of(daemon).runs(&self.labels) {
                 Answer::Yes => {
                     self.daemons.push((at, daemon));
                     resource::add(&mut self.daemon_requests, daemon, 1);

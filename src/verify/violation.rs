@@ -334,7 +334,7 @@ pub enum Violation {
         /// "TCP", "UDP" or "SCTP".
         protocol: Arc<str>,
     },
-    /// A volume of the pod can't be reached from the node's zone.
+    /// A volume of the pod can't be reached from the node: its zone or its labels aren't what it takes.
     VolumeZone {
         /// The pod.
         pod: Arc<str>,

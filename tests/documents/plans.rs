@@ -56,6 +56,7 @@ fn plan() -> Value {
             {"pod": "default/h", "reasons": [
                 {"code": "labels", "sentence": "no node pool allows zone z9", "candidates": 12}]}],
         "cost": {"total": 0.3712, "fees": 0, "lowerBound": 0.3, "gap": 0.19181, "proof": "within"},
+        "warnings": [{"path": "pods[default/a].nodeSelector[colour]", "message": "no node has it"}],
         "stats": {"classes": 4}
     })
 }

@@ -62,6 +62,8 @@ pub(crate) struct Pod {
     pub(crate) tolerations: Vec<Value>,
     pub(crate) ports: Vec<(u64, String, String)>,
     pub(crate) volumes: Vec<(String, String, Vec<String>)>,
+    /// For each volume that has any, the terms of which one must hold.
+    pub(crate) volume_terms: Vec<Vec<Term>>,
     pub(crate) priority: i64,
     pub(crate) node: Option<String>,
     pub(crate) daemon: bool,
@@ -246,6 +248,23 @@ fn spread(value: &Value) -> Spread {
 
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
 
+fn term(value: &Value) -> Term {
+    Term {
+        expressions: requirements(&value["matchExpressions"]),
+        fields: requirements(&value["matchFields"]),
+    }
+}
+
+/// A node selector; where two names of a key ask for different values, a label that no node has.
+fn selector(value: &Value) -> Labels {
+    let mut labels = node_labels(value);
+    let pairs = value.as_object().into_iter().flatten();
+    if pairs.into_iter().any(|(key, value)| labels.get(&modern(key)) != Some(&text(value, ""))) {
+        labels.insert("no node has this label".into(), String::new());
+    }
+    labels
+}
+
 fn pods(value: &Value) -> Vec<Pod> {
     let replicas = value["replicas"].as_u64().unwrap_or(1);
     let name = text(&value["name"], "");
@@ -257,14 +276,8 @@ fn pods(value: &Value) -> Vec<Pod> {
         namespace: text(&value["namespace"], "default"),
         labels: plain_labels(&value["labels"]),
         requests,
-        selector: node_labels(&value["nodeSelector"]),
-        terms: terms.is_array().then(|| {
-            let term = |t: &Value| Term {
-                expressions: requirements(&t["matchExpressions"]),
-                fields: requirements(&t["matchFields"]),
-            };
-            list(terms).iter().map(term).collect()
-        }),
+        selector: selector(&value["nodeSelector"]),
+        terms: terms.is_array().then(|| list(terms).iter().map(term).collect()),
         near: pod_terms(&value["affinity"]["podAffinity"][REQUIRED]),
         apart: pod_terms(&value["affinity"]["podAntiAffinity"][REQUIRED]),
         spreads: list(&value["topologySpreadConstraints"])
@@ -278,13 +291,19 @@ fn pods(value: &Value) -> Vec<Pod> {
         ports: list(&value["hostPorts"])
             .iter()
             .map(|p| {
-                let (protocol, ip) = (text(&p["protocol"], "TCP"), text(&p["hostIP"], "0.0.0.0"));
+                let (protocol, ip) = (text(&p["protocol"], "TCP"), text(&p["hostIP"], ""));
+                let ip = if ip.is_empty() { "0.0.0.0".into() } else { ip };
                 (p["port"].as_u64().unwrap(), protocol, ip)
             })
             .collect(),
         volumes: list(&value["volumes"])
             .iter()
             .map(|v| (text(&v["driver"], ""), text(&v["id"], ""), texts(&v["zones"])))
+            .collect(),
+        volume_terms: list(&value["volumes"])
+            .iter()
+            .map(|v| list(&v["nodeSelectorTerms"]).iter().map(term).collect())
+            .filter(|terms: &Vec<Term>| !terms.is_empty())
             .collect(),
         priority: value["priority"].as_i64().unwrap_or(0),
         node: value["nodeName"].as_str().map(str::to_string),

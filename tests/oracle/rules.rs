@@ -1,6 +1,8 @@
 //! Each placement rule as a question about plain data, in the words of the Kubernetes documents.
 
-use super::document::{Document, HOSTNAME, Labels, Node, Pod, PodTerm, Requirement, Spread, list};
+use super::document::{
+    Document, HOSTNAME, Labels, Node, Pod, PodTerm, Requirement, Spread, Term, list,
+};
 use serde_json::Value;
 
 /// Whether a label's state (`None`: absent) meets a requirement.
@@ -61,9 +63,9 @@ fn covers(toleration: &Value, taint: &Value) -> bool {
     };
     (effect.is_empty() || effect == text(&taint["effect"]))
         && (key.is_empty() || key == text(&taint["key"]))
-        && match toleration["operator"].as_str().unwrap_or("Equal") {
+        && match toleration["operator"].as_str().unwrap_or("") {
             "Exists" => true,
-            "Equal" => wanted == value,
+            "" | "Equal" => wanted == value,
             "Gt" => compared(i64::gt),
             "Lt" => compared(i64::lt),
             other => panic!("operator {other} of a toleration"),
@@ -171,9 +173,16 @@ fn matches(selector: &Value, labels: &Labels) -> bool {
             .all(|(key, value)| state(key) == value.as_str())
 }
 
-/// Whether a pod's volumes can be reached from a zone.
-pub(crate) fn reaches(pod: &Pod, zone: Option<&String>) -> bool {
-    pod.volumes
-        .iter()
-        .all(|(_, _, zones)| zones.is_empty() || zone.is_some_and(|zone| zones.contains(zone)))
+/// Whether a pod's volumes can be reached from a node with these labels.
+pub(crate) fn reaches(pod: &Pod, labels: &Labels) -> bool {
+    let zone = labels.get("topology.kubernetes.io/zone");
+    let state = |key: &str| labels.get(key).map(String::as_str);
+    let holds = |term: &Term| {
+        !term.expressions.is_empty() && term.expressions.iter().all(|r| admits(r, state(&r.key)))
+    };
+    pod.volume_terms.iter().all(|terms| terms.iter().any(holds))
+        && pod
+            .volumes
+            .iter()
+            .all(|(_, _, zones)| zones.is_empty() || zone.is_some_and(|zone| zones.contains(zone)))
 }

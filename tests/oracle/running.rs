@@ -27,10 +27,9 @@ pub(crate) fn takes(document: &Document, node: &Node, pods: &[&Pod]) -> bool {
         // What bound pods take too much of matters only to pods that ask for more of it.
         asked == 0 || taken + held_back + asked <= *node.allocatable.get(name).unwrap_or(&0)
     };
-    let zone = node.labels.get("topology.kubernetes.io/zone");
     let others = |i: usize| bound.iter().chain(&pods[..i]);
     !node.deleting
-        && pods.iter().all(|pod| admits(pod) && reaches(pod, zone))
+        && pods.iter().all(|pod| admits(pod) && reaches(pod, &node.labels))
         && pods.iter().flat_map(|p| p.requests.keys()).all(fits)
         && (0..pods.len()).all(|i| {
             let apart = |o: &&Pod| !ports_clash(pods[i], o) && !kept_apart(document, pods[i], o);

@@ -75,7 +75,6 @@ impl Way {
     /// Whether such a node can run exactly these pods, with the daemons it attracts.
     pub(crate) fn holds(&self, document: &Document, pods: &[&Pod]) -> bool {
         let admits = |pod: &Pod| self.admits(document, pod);
-        let zone = self.labels.get("topology.kubernetes.io/zone");
         let daemons: Vec<&Pod> = document.daemons.iter().filter(|d| admits(d)).collect();
         let all = || pods.iter().chain(&daemons);
         let allocatable = &document.types[self.ty].allocatable;
@@ -83,7 +82,7 @@ impl Way {
             let asked: i64 = all().filter_map(|p| p.requests.get(name)).sum();
             asked <= *allocatable.get(name).unwrap_or(&0)
         };
-        pods.iter().all(|pod| admits(pod) && reaches(pod, zone))
+        pods.iter().all(|pod| admits(pod) && reaches(pod, &self.labels))
             && all().flat_map(|p| p.requests.keys()).all(fits)
             && self.attaches(document, pods)
             && pods.iter().enumerate().all(|(i, a)| {

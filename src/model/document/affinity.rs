@@ -66,7 +66,7 @@ fn write_preference(wish: &PreferredSchedulingTerm) -> Value<'_> {
         .into()
 }
 
-fn read_term(cursor: Cursor<'_>) -> Option<NodeSelectorTerm> {
+pub(super) fn read_term(cursor: Cursor<'_>) -> Option<NodeSelectorTerm> {
     let mut fields = cursor.object(&["matchExpressions", "matchFields"]);
     Some(NodeSelectorTerm {
         match_expressions: fields.list("matchExpressions", read_requirement),
@@ -74,7 +74,7 @@ fn read_term(cursor: Cursor<'_>) -> Option<NodeSelectorTerm> {
     })
 }
 
-fn write_term(term: &NodeSelectorTerm) -> Value<'_> {
+pub(super) fn write_term(term: &NodeSelectorTerm) -> Value<'_> {
     Object::new()
         .unless_empty("matchExpressions", list(&term.match_expressions, write_requirement))
         .unless_empty("matchFields", list(&term.match_fields, write_requirement))

@@ -1,6 +1,8 @@
 //! Pods and daemon sets in documents.
 
-use super::affinity::{read_affinity, read_spread, write_affinity, write_spread};
+use super::affinity::{
+    read_affinity, read_spread, read_term, write_affinity, write_spread, write_term,
+};
 use super::read::{Cursor, boolean, labels, resources, text, texts, whole};
 use super::taint::{read_toleration, write_toleration};
 use super::value::Value;
@@ -113,11 +115,12 @@ fn write_host_port(port: &HostPort) -> Value<'_> {
 }
 
 fn read_volume(cursor: Cursor<'_>) -> Option<Volume> {
-    let mut fields = cursor.object(&["driver", "id", "zones"]);
+    let mut fields = cursor.object(&["driver", "id", "zones", "nodeSelectorTerms"]);
     Some(Volume {
         driver: fields.required("driver", text).unwrap_or_default(),
         id: fields.required("id", text).unwrap_or_default(),
         zones: fields.optional("zones", texts).unwrap_or_default(),
+        node_selector_terms: fields.list("nodeSelectorTerms", read_term),
     })
 }
 
@@ -126,5 +129,6 @@ fn write_volume(volume: &Volume) -> Value<'_> {
         .field("driver", &volume.driver)
         .field("id", &volume.id)
         .unless_empty("zones", &volume.zones)
+        .unless_empty("nodeSelectorTerms", list(&volume.node_selector_terms, write_term))
         .into()
 }

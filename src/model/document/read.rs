@@ -248,7 +248,7 @@ pub(crate) fn number_text<'c>(cursor: &Cursor<'c>) -> Option<Cow<'c, str>> {
 
 /// An amount of a resource: a quantity text or a number.
 fn quantity(cursor: Cursor<'_>) -> Option<Quantity> {
-    let expected = "a quantity such as 250m, 1.5 or 2Gi, from 0 to 1Ei";
+    let expected = "a quantity such as 250m, 1.5 or 2Gi, not below 0";
     let Some(text) = number_text(&cursor) else { return cursor.wrong(expected) };
     match text.parse() {
         Ok(quantity) => Some(quantity),

@@ -19,7 +19,9 @@ const OPERATORS: [(&str, TolerationOperator); 4] = [
 ];
 
 pub(crate) fn read_taint(cursor: Cursor<'_>) -> Option<Taint> {
-    let mut fields = cursor.object(&["key", "value", "effect"]);
+    let mut fields = cursor.object(&["key", "value", "effect", "timeAdded"]);
+    // When a taint was put there plays no part in placement.
+    let _time = fields.optional("timeAdded", text);
     Some(Taint {
         key: fields.required("key", text).unwrap_or_default(),
         value: fields.optional("value", text).unwrap_or_default(),
@@ -41,15 +43,25 @@ pub(super) fn read_toleration(cursor: Cursor<'_>) -> Option<Toleration> {
     let mut fields = cursor.object(&["key", "operator", "value", "effect", "tolerationSeconds"]);
     let key = fields.optional("key", text).unwrap_or_default();
     let value = fields.optional("value", text).unwrap_or_default();
-    let operator = fields.optional("operator", |cursor| choice(cursor, &OPERATORS));
-    let effect = fields.optional("effect", |cursor| choice(cursor, &EFFECTS));
+    // As in Kubernetes, an empty operator or effect is none.
+    let operator = fields.optional("operator", |cursor| or_empty(cursor, &OPERATORS));
+    let effect = fields.optional("effect", |cursor| or_empty(cursor, &EFFECTS));
     let toleration_seconds = fields.optional("tolerationSeconds", whole);
     // Nothing can be wrong with a value or seconds whose operator or effect isn't known.
     if fields.has("operator") && operator.is_none() || fields.has("effect") && effect.is_none() {
         return Some(Toleration::exists(key));
     }
-    let operator = operator.unwrap_or_default();
+    let operator = operator.flatten().unwrap_or_default();
+    let effect = effect.flatten();
     Some(Toleration { key, operator, value, effect, toleration_seconds })
+}
+
+/// One of a list of words, or an empty text, which is none.
+fn or_empty<T: Copy>(cursor: Cursor<'_>, words: &[(&str, T)]) -> Option<Option<T>> {
+    match cursor.value {
+        Value::Text(text) if text.is_empty() => Some(None),
+        _ => Some(Some(choice(cursor, words)?)),
+    }
 }
 
 pub(super) fn write_toleration(toleration: &Toleration) -> Value<'_> {

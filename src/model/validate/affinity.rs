@@ -5,7 +5,7 @@ use super::requirement::{self, Place};
 use crate::model::fault::{Faults, Path};
 use crate::model::{
     Affinity, NodeSelectorTerm, Operator, PodAffinity, PodAffinityTerm, TopologySpreadConstraint,
-    WhenUnsatisfiable, well_known,
+    WhenUnsatisfiable,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,23 +23,28 @@ pub(super) fn affinity(affinity: &Affinity, path: &Path<'_>, faults: &mut Faults
             faults.add(&list, "empty", "at least one term");
         }
         for (i, term) in terms.iter().enumerate() {
-            node_selector_term(term, &list.item(i), faults);
+            node_selector_term(term, Place::Pod, &list.item(i), faults);
         }
     }
     let list = node.field(PREFERRED);
     for (i, wish) in affinity.node_affinity.preferred.iter().enumerate() {
         let at = list.item(i);
         weight(wish.weight, &at, faults);
-        node_selector_term(&wish.preference, &at.field("preference"), faults);
+        node_selector_term(&wish.preference, Place::Preference, &at.field("preference"), faults);
     }
     pod_affinity(&affinity.pod_affinity, &path.field("podAffinity"), faults);
     pod_affinity(&affinity.pod_anti_affinity, &path.field("podAntiAffinity"), faults);
 }
 
-fn node_selector_term(term: &NodeSelectorTerm, path: &Path<'_>, faults: &mut Faults) {
+pub(super) fn node_selector_term(
+    term: &NodeSelectorTerm,
+    place: Place,
+    path: &Path<'_>,
+    faults: &mut Faults,
+) {
     let list = path.field("matchExpressions");
     for (i, expression) in term.match_expressions.iter().enumerate() {
-        requirement::requirement(expression, Place::Pod, &list.item(i), faults);
+        requirement::requirement(expression, place, &list.item(i), faults);
     }
     let list = path.field("matchFields");
     for (i, field) in term.match_fields.iter().enumerate() {
@@ -145,8 +150,7 @@ pub(super) fn spread(
         }
         let selects = constraint.label_selector.is_some();
         label_keys(&constraint.match_label_keys, selects, &at.field("matchLabelKeys"), faults);
-        let key = well_known::normalized(&constraint.topology_key);
-        if !seen.insert((key, constraint.when_unsatisfiable)) {
+        if !seen.insert((&constraint.topology_key, constraint.when_unsatisfiable)) {
             faults.add(
                 &at,
                 "a second constraint of this topologyKey and whenUnsatisfiable",

@@ -1,5 +1,6 @@
 //! Pods and daemon sets.
 
+use super::requirement::Place;
 use super::{affinity, name, requirement, resource, taint};
 use crate::model::fault::{Faults, Path, quoted};
 use crate::model::{PODS, Placeholder, Pod, Quantity, Resources};
@@ -18,11 +19,12 @@ pub(super) fn pod(pod: &Pod, path: &Path<'_>, faults: &mut Faults) {
     }
     requirement::labels(&pod.labels, &path.field("labels"), faults);
     for (key, _) in pod.annotations.iter() {
-        name::label_key(key, &path.field("annotations").key(key), faults);
+        // Unlike that of a label, an annotation's prefix may have capital letters.
+        name::label_key(&key.to_lowercase(), &path.field("annotations").key(key), faults);
     }
     placeholder(pod, path, faults);
     requests(&pod.requests, &path.field("requests"), faults);
-    requirement::node_labels(&pod.node_selector, &path.field("nodeSelector"), faults);
+    requirement::labels(&pod.node_selector, &path.field("nodeSelector"), faults);
     if let Some(rules) = &pod.affinity {
         affinity::affinity(rules, &path.field("affinity"), faults);
     }
@@ -37,6 +39,10 @@ pub(super) fn pod(pod: &Pod, path: &Path<'_>, faults: &mut Faults) {
         name::not_empty(&volume.id, &at.field("id"), faults);
         for (j, zone) in volume.zones.iter().enumerate() {
             name::label_name(zone, &at.field("zones").item(j), faults);
+        }
+        let terms = at.field("nodeSelectorTerms");
+        for (j, term) in volume.node_selector_terms.iter().enumerate() {
+            affinity::node_selector_term(term, Place::Pod, &terms.item(j), faults);
         }
     }
     if let Some(kind) = &pod.owner_kind {
@@ -92,10 +98,10 @@ fn host_ports(pod: &Pod, path: &Path<'_>, faults: &mut Faults) {
         if port.port == 0 {
             faults.add(&at.field("port"), "0", "1 to 65535");
         }
-        if !matches!(&*port.protocol, "TCP" | "UDP" | "SCTP") {
+        if !matches!(&*port.protocol, "" | "TCP" | "UDP" | "SCTP") {
             faults.add(&at.field("protocol"), quoted(&port.protocol), "TCP, UDP or SCTP");
         }
-        if port.host_ip.parse::<IpAddr>().is_err() {
+        if !port.host_ip.is_empty() && port.host_ip.parse::<IpAddr>().is_err() {
             faults.add(&at.field("hostIP"), quoted(&port.host_ip), "an IP address");
         }
         if !seen.insert(port) {

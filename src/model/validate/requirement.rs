@@ -10,6 +10,8 @@ use crate::model::{LabelSelector, Labels, Operator, Requirement, SelectorOperato
 pub(super) enum Place {
     /// In a pod's node affinity, with Kubernetes' six operators.
     Pod,
+    /// In a preference of it, of which Kubernetes doesn't check the values.
+    Preference,
     /// In a node pool, the one place for `minValues`.
     Pool,
     /// In an instance type or a price overlay.
@@ -24,7 +26,8 @@ pub(super) fn requirement(
     faults: &mut Faults,
 ) {
     name::label_key(&requirement.key, &path.field("key"), faults);
-    if place == Place::Pod && matches!(requirement.operator, Operator::Gte | Operator::Lte) {
+    let of_pod = matches!(place, Place::Pod | Place::Preference);
+    if of_pod && matches!(requirement.operator, Operator::Gte | Operator::Lte) {
         faults.add(
             &path.field("operator"),
             "an operator that pods don't have",
@@ -32,13 +35,16 @@ pub(super) fn requirement(
         );
     }
     let values_path = path.field("values");
-    if matches!(requirement.operator, Operator::In | Operator::NotIn) {
+    let lists = matches!(requirement.operator, Operator::In | Operator::NotIn);
+    if lists && place != Place::Preference {
         for (i, value) in requirement.values.iter().enumerate() {
             name::label_value(value, &values_path.item(i), faults);
         }
     }
     let min_values_path = path.field("minValues");
     match requirement.min_values {
+        // What isn't an integer is greater and less than none: such a pod can run nowhere.
+        None if of_pod && requirement.bounds_nothing() => {}
         None => fault(requirement, &values_path, faults),
         Some(_) if place != Place::Pool => {
             faults.add(&min_values_path, "a minimum outside a node pool", "none here");

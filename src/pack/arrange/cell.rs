@@ -193,7 +193,7 @@ impl Arranger<'_, '_> {
             compiled.is_sold(id)
                 && compiled.is_within_limits(id)
                 && !class.ports.blocks.overlaps(&shape.ports)
-                && fits(&shape.allocatable, &class.request, 1.min(class.per_node)) > 0
+                && shape.takes(class, 1.min(class.per_node)) > 0
         })
     }
 

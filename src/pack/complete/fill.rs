@@ -8,7 +8,7 @@
 
 use super::placement::{On, Placement};
 use super::rules::class_of;
-use crate::compile::{KindId, fits};
+use crate::compile::KindId;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -100,7 +100,7 @@ impl Placement<'_, '_> {
             let weight = compiled.pools[offer.pool].weight;
             if weight > open
                 && row.contains(compiled.site_of_offer(id))
-                && fits(&compiled.shapes[offer.shape].allocatable, &class.request, 1) > 0
+                && compiled.shapes[offer.shape].takes(class, 1) > 0
                 && self.supply(id) > 0
             {
                 open = weight;

@@ -11,7 +11,7 @@
 use super::order;
 use super::placement::{Nodes, On, Placement};
 use super::rules::class_of;
-use crate::compile::{Bits, Id, IdVec, KindId, OfferId, PoolId, ReservationId, ShapeId, fits};
+use crate::compile::{Bits, Id, IdVec, KindId, OfferId, PoolId, ReservationId, ShapeId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
@@ -185,7 +185,7 @@ impl Placement<'_, '_> {
             let class = &compiled.classes[class_of(*kind)];
             self.left[*kind] > 0
                 && compiled.rows[class.row].contains(site)
-                && fits(room, &class.request, 1) > 0
+                && compiled.shapes[of.shape].takes(class, 1) > 0
                 && open.get(kind).is_none_or(|open| *open <= weight)
                 && !self.is_reserved(*kind, offer)
         };
@@ -276,7 +276,7 @@ impl Placement<'_, '_> {
             of.reservation.is_some_and(|id| compiled.reservations[id].remaining > 0)
                 && compiled.usable.contains(compiled.site_of_offer(id))
                 && compiled.rows[class.row].contains(compiled.site_of_offer(id))
-                && fits(&compiled.shapes[of.shape].allocatable, &class.request, 1) > 0
+                && compiled.shapes[of.shape].takes(class, 1) > 0
         })
     }
 

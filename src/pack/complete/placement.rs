@@ -6,7 +6,7 @@ use super::super::{choose::Packed, running, specify};
 use super::rules::{HostSpread, Rules, class_of};
 use crate::compile::{
     ClassId, Compiled, IdVec, KindId, NO_DOMAIN, NodeId, OfferId, PoolId, ReservationId,
-    SelectionId, VolumeKey, fits,
+    SelectionId, fits,
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -269,14 +269,21 @@ impl<'c, 'p> Placement<'c, 'p> {
         self.count(kind, site, each * count);
     }
 
-    /// Works out anew what is free on running nodes where pods share volumes.
+    /// Works out anew what is free on nodes where pods share volumes.
     fn attach(&mut self, at: usize) {
         let compiled = self.context.compiled;
         let nodes = &mut self.groups[at];
-        let On::Running(list) = &nodes.on else { return };
-        let Some(running) = list.first().map(|first| &compiled.nodes[*first]) else { return };
-        let mut free = running.free.clone();
-        let mut attached = running.attached.clone();
+        let (mut free, mut attached) = match &nodes.on {
+            On::Launch(offer) => {
+                let shape = &compiled.shapes[compiled.offers[*offer].shape];
+                (shape.allocatable.clone(), shape.attached.clone())
+            }
+            On::Running(list) => {
+                let Some(first) = list.first() else { return };
+                let running = &compiled.nodes[*first];
+                (running.free.clone(), running.attached.clone())
+            }
+        };
         for (kind, each) in &nodes.pods {
             let class = &compiled.classes[class_of(*kind)];
             for (free, asked) in free.iter_mut().zip(&class.request) {
@@ -347,23 +354,20 @@ impl<'c, 'p> Placement<'c, 'p> {
         }
         let held: Vec<(ClassId, u32)> =
             nodes.pods.iter().map(|(kind, each)| (class_of(*kind), *each)).collect();
-        let mut ports = match &nodes.on {
-            On::Launch(offer) => compiled.shapes[compiled.offers[*offer].shape].ports.clone(),
-            On::Running(list) => match list.first() {
-                Some(first) => compiled.nodes[*first].ports.clone(),
+        let (mut ports, mut attached) = match &nodes.on {
+            On::Launch(offer) => {
+                let shape = &compiled.shapes[compiled.offers[*offer].shape];
+                (shape.ports.clone(), shape.attached.clone())
+            }
+            On::Running(list) => match list.first().map(|first| &compiled.nodes[*first]) {
+                Some(running) => (running.ports.clone(), running.attached.clone()),
                 None => return 0,
             },
-        };
-        let mut attached: Option<BTreeSet<VolumeKey>> = match &nodes.on {
-            On::Launch(_) => None,
-            On::Running(list) => list.first().map(|first| compiled.nodes[*first].attached.clone()),
         };
         for (held, _) in &held {
             let held = &compiled.classes[*held];
             ports.or(&held.ports.takes);
-            if let Some(attached) = &mut attached {
-                attached.extend(held.shared.iter().map(|(_, volume)| volume.clone()));
-            }
+            attached.extend(held.shared.iter().map(|(_, volume)| volume.clone()));
         }
         let all = match &nodes.on {
             On::Launch(offer) => &compiled.shapes[compiled.offers[*offer].shape].allocatable,
@@ -374,7 +378,7 @@ impl<'c, 'p> Placement<'c, 'p> {
             free: &nodes.free,
             ports: &ports,
             admits: &compiled.admits[nodes.site],
-            attached: attached.as_ref(),
+            attached: &attached,
             flexible,
             node: None,
         };

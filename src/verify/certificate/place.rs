@@ -150,6 +150,7 @@ impl<'c, 'a> Judge<'c, 'a> {
         let runs = |daemon: &&Pod| {
             taint::untolerated(daemon, pool.taints.iter()).is_none()
                 && NodeRules::of(daemon).surely_hold(labels)
+                && NodeRules::of(daemon).unreachable(labels).next().is_none()
         };
         let daemons: Vec<&Pod> = self.facts.problem.daemon_sets.iter().filter(runs).collect();
         let mut requests = Amounts::new();
@@ -224,7 +225,7 @@ impl<'c, 'a> Judge<'c, 'a> {
         let barred = barred.map(|(key, values)| (&**key, Condition::none_of(values)));
         let needed = needed_keys(ask.pod).map(|key| (key, Condition::exists()));
         rules.could_hold(labels)
-            && rules.unreachable(labels).next().is_none()
+            && rules.could_reach(labels)
             && ask.honours.iter().all(|term| NodeRules::term_could_hold(term, labels))
             && could_all_hold(barred.chain(needed), labels)
     }

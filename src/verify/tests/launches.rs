@@ -1,7 +1,7 @@
 //! What a launch states about itself, and its alternatives.
 
 use super::*;
-use crate::model::{Operator, Requirement};
+use crate::model::{Operator, Requirement, Volume};
 
 /// One pod, and its node in a pool made by the test.
 fn with_pool(pool: NodePool) -> Problem {
@@ -37,6 +37,28 @@ fn a_launch_with_alternatives_is_accepted() {
     Arc::make_mut(&mut one.alternatives).push(choice(&problem, SMALL_B));
     Arc::make_mut(&mut one.alternatives).push(choice(&problem, LARGE));
     let _verified = accepted(&problem, &plan_of(one));
+}
+
+#[test]
+fn volume_limit() {
+    let with_limits = |of_small, of_large| {
+        let two = pod("p").with_volume(Volume::new("disk", "v"));
+        let two = two.with_volume(Volume::new("disk", "w"));
+        let small = small().with_volume_limit("disk", of_small);
+        let large = large().with_volume_limit("disk", of_large);
+        let parts = Problem::builder().instance_type(small).instance_type(large);
+        parts.node_pool(main_pool()).pod(two).build().unwrap()
+    };
+    let problem = with_limits(2, 1);
+    let mut one = one_pod(&problem, SMALL);
+    let _verified = accepted(&problem, &plan_of(one.clone()));
+    Arc::make_mut(&mut one.alternatives).push(choice(&problem, LARGE));
+    let found =
+        |place, limit| Violation::VolumeLimit { place, driver: "disk".into(), volumes: 2, limit };
+    let place = Place::Alternative { launch: 0, alternative: 1 };
+    refused(&problem, &plan_of(one), [found(place, 1)]);
+    let problem = with_limits(1, 2);
+    refused(&problem, &plan_of(one_pod(&problem, SMALL)), [found(HERE, 1)]);
 }
 
 #[test]

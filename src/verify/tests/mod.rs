@@ -145,6 +145,7 @@ fn plan(launches: Vec<Launch>) -> LaunchPlan {
             lower_bound: Price::ZERO,
             proof,
         },
+        warnings: Vec::new(),
         stats: BTreeMap::new(),
         certificate: None,
         ended: None,

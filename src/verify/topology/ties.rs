@@ -330,6 +330,7 @@ impl<'a> Market<'a> {
         let daemons = self.facts.problem.daemon_sets.iter().filter(|daemon| {
             taint::untolerated(daemon, offer.pool.taints.iter()).is_none()
                 && NodeRules::of(daemon).could_hold(&offer.labels)
+                && NodeRules::of(daemon).could_reach(&offer.labels)
         });
         let daemons: Vec<&Pod> = daemons.collect();
         let present = daemons.iter().copied();

@@ -24,7 +24,7 @@ use super::resource::{self, Amounts};
 use super::site::Sites;
 use super::topology::Sticky;
 use super::violation::{Place, Violation};
-use super::{host_port, min_values, offering, taint};
+use super::{host_port, min_values, offering, taint, volume};
 use crate::model::{Effect, NodePool, Offering, Pod};
 use crate::plan::Launch;
 use needed::{Alike, Load, are_plain, could_share, is_cheaper, rides};
@@ -210,6 +210,7 @@ fn list<'a>(
                 .filter(|daemon| {
                     taint::untolerated(daemon, pool.taints.iter()).is_none()
                         && NodeRules::of(daemon).could_hold(&found.labels)
+                        && NodeRules::of(daemon).could_reach(&found.labels)
                 })
                 .collect();
             let mut daemon_requests = Amounts::new();
@@ -277,8 +278,7 @@ fn admits<'a>(
     let [group] = alone;
     let Some(site) = sites.get(candidate.site) else { return false };
     let rules = NodeRules::of(group.pod);
-    let could =
-        || rules.could_hold(&site.labels) && rules.unreachable(&site.labels).next().is_none();
+    let could = || rules.could_hold(&site.labels) && rules.could_reach(&site.labels);
     let could = match facts.rules_of(group.entry) {
         Some(number) => *candidate.verdicts.entry(number).or_insert_with(could),
         None => could(),
@@ -289,6 +289,12 @@ fn admits<'a>(
     let mut requests = candidate.daemon_requests.clone();
     resource::add(&mut requests, group.pod, 1);
     if resource::lacking(&requests, &site.allocatable).next().is_some() {
+        return false;
+    }
+    let daemons = || candidate.daemons.iter().copied();
+    if !volume::attaches_daemons(site.volume_limits, daemons())
+        || !volume::attaches(site.volume_limits, daemons(), group.pod)
+    {
         return false;
     }
     let daemons: Vec<(Arc<str>, &Pod)> =

@@ -12,7 +12,7 @@ use super::super::resource::{self, Amounts};
 use super::super::site::Sites;
 use super::super::topology::Sticky;
 use super::super::violation::Place;
-use super::super::{anti_affinity, min_values, taint};
+use super::super::{anti_affinity, min_values, taint, volume};
 use super::{Candidate, is_drawn};
 use crate::model::{Effect, NodePool, Placeholder, Pod};
 use crate::plan::{Launch, LaunchSpec};
@@ -108,6 +108,7 @@ pub(super) fn is_cheaper<'a>(
             && needs
                 .iter()
                 .all(|group| NodeRules::of(group.pod).unreachable(&site.labels).next().is_none())
+            && volume::attaches_daemons(site.volume_limits, candidate.daemons.iter().copied())
             && has_room(&site.allocatable, &candidate.daemon_requests, needs)
     })
 }
@@ -130,6 +131,10 @@ pub(super) fn could_share<'a>(
     let Some(site) = id.and_then(|id| sites.get(id)) else { return false };
     site.undecided.is_empty()
         && needs.iter().all(|group| NodeRules::of(group.pod).surely_hold(&site.labels))
+        && volume::attaches_daemons(
+            site.volume_limits,
+            site.daemons.iter().map(|(_, daemon)| *daemon),
+        )
         && has_room(&site.allocatable, &site.daemon_requests, needs)
 }
 
