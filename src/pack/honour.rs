@@ -76,18 +76,24 @@ pub(crate) fn shares(base: &Base<'_>, spots: &[Spot]) -> Vec<PreferenceShare> {
     all.into_iter().filter(|share| share.weight > 0).collect()
 }
 
-/// Whether a packing honours no less of any kind of preference than another, as far as they count.
-pub(crate) fn honours_no_less(context: &Context<'_, '_>, state: &State, other: &State) -> bool {
-    let compiled = context.compiled;
-    let honoured = |state: &State| {
+/// Whether a packing honours no less of any kind of preference than another, as far as they count; each
+/// with the problem whose classes it packs.
+pub(crate) fn honours_no_less(
+    (context, state): (&Context<'_, '_>, &State),
+    (other_context, other): (&Context<'_, '_>, &State),
+) -> bool {
+    let honoured = |context: &Context<'_, '_>, state: &State| {
         let chosen = chosen(context, state);
-        shares(compiled, &spots(compiled, &state.groups, |at| chosen[at]))
+        shares(context.compiled, &spots(context.compiled, &state.groups, |at| chosen[at]))
     };
     // The same pods have the same preferences.
     !context.wishful
-        || honoured(state).iter().zip(&honoured(other)).all(|(one, other)| {
-            (one.kind, one.weight) == (other.kind, other.weight) && one.honoured >= other.honoured
-        })
+        || honoured(context, state).iter().zip(&honoured(other_context, other)).all(
+            |(one, other)| {
+                (one.kind, one.weight) == (other.kind, other.weight)
+                    && one.honoured >= other.honoured
+            },
+        )
 }
 
 /// How many pods of a selection are where, bound ones among them.

@@ -39,8 +39,7 @@ mod static_pool;
 mod top_up;
 mod weight;
 
-#[allow(unused_imports, reason = "what decides domains in other ways is to come")]
-pub(crate) use arrange::{Arrangement, Held, Part};
+pub(crate) use arrange::{Arrangement, Held, Part, UNTAINTED};
 pub(crate) use assemble::assemble;
 pub(crate) use choose::Packed;
 pub(crate) use complete::{complete, is_ordered, recreate};
@@ -50,6 +49,7 @@ pub(crate) use right_size::right_size;
 pub(crate) use running::{alike, room as room_of};
 pub(crate) use specify::chosen;
 pub(crate) use state::{Context, Group, Place, Room, State};
+pub(crate) use static_pool::launch_rest;
 
 use crate::compile::{ClassId, Compiled};
 use crate::parallel;
@@ -203,7 +203,7 @@ fn pack_once(
         return pack_from(context, state, style, rank);
     }
     let mut cheap = state.clone();
-    static_pool::launch_rest(context, &mut cheap);
+    launch_rest(context, &mut cheap);
     let starts = [state, cheap].into_iter();
     best(context, starts.map(|start| pack_from(context, start, style, rank)).collect())
 }
@@ -218,7 +218,7 @@ fn pack_from(
     let compiled = context.compiled;
     let ranks: BTreeSet<i64> = compiled.classes.ids().map(rank).collect();
     let Some(last) = ranks.last().copied() else {
-        static_pool::launch_rest(context, &mut state);
+        launch_rest(context, &mut state);
         return state;
     };
     for step in ranks {
@@ -231,7 +231,7 @@ fn pack_from(
         running::fill(context, &mut state, style, &wanted);
         static_pool::launch(context, &mut state, style, &wanted);
         if step == last {
-            static_pool::launch_rest(context, &mut state);
+            launch_rest(context, &mut state);
         }
         buy_all(context, &mut state, style, &wanted);
     }

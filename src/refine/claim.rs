@@ -12,7 +12,7 @@
 use crate::bound::Demand;
 use crate::bound::certificate::Pods;
 use crate::compile::{
-    Bits, Class, ClassId, Compiled, Id, IdVec, KindId, Over, PoolId, RowId, Rows, Spread,
+    Bits, Class, ClassId, Compiled, Id, IdVec, KindId, NodeId, Over, PoolId, RowId, Rows, Spread,
 };
 use crate::pack::{Context, Packed, Place};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +47,7 @@ impl<'p> Claims<'p> {
         let whole = context.compiled;
         let mut counts: BTreeMap<Claim, u32> = BTreeMap::new();
         let mut fixed: BTreeMap<PoolId, u32> = BTreeMap::new();
+        let mut nodes_of: BTreeMap<Claim, BTreeSet<NodeId>> = BTreeMap::new();
         let inner = Context { compiled: packed.compiled(whole), ..*context };
         for group in &packed.state.groups {
             let weight = match group.place {
@@ -67,6 +68,10 @@ impl<'p> Claims<'p> {
                 let sites = &inner.compiled.rows[class.row];
                 for (kind, each) in &class.parts {
                     let claim = Claim::of(context, *kind, weight, sites);
+                    if let Place::Running(nodes) = &group.place {
+                        // Even where bound pods crowd a node for the sake of a spread.
+                        nodes_of.entry(claim.clone()).or_default().extend(nodes);
+                    }
                     *counts.entry(claim).or_insert(0) += each * count * group.times;
                 }
             }
@@ -75,8 +80,21 @@ impl<'p> Claims<'p> {
         let (list, counts): (Vec<Claim>, Vec<u32>) = counts.into_iter().unzip();
         let per_node: Vec<Option<u32>> =
             list.iter().map(|claim| cap(context, claim.kind, &most)).collect();
-        let compiled = compiled(whole, &list, &counts, &per_node);
+        let compiled = compiled(whole, &list, &counts, &per_node, &nodes_of);
         Self { list, counts, per_node, fixed, compiled }
+    }
+
+    /// All pending pods, of which nothing is kept but what they ask for: a claim for each kind.
+    pub(super) fn of_all(context: &Context<'_, 'p>) -> Self {
+        let whole = context.compiled;
+        let claim = |kind| Claim { kind, weight: None, terms: Vec::new(), untainted: false };
+        let list: Vec<Claim> = whole.kinds.ids().map(claim).collect();
+        // Pods that only use room that is left have no claim to a place.
+        let count = |class: &Class| if class.guest { 0 } else { class.count };
+        let counts: Vec<u32> = whole.classes.values().map(count).collect();
+        let per_node = vec![None; list.len()];
+        let compiled = compiled(whole, &list, &counts, &per_node, &BTreeMap::new());
+        Self { list, counts, per_node, fixed: BTreeMap::new(), compiled }
     }
 
     /// One demand for each claim.
@@ -229,6 +247,7 @@ fn compiled<'p>(
     list: &[Claim],
     counts: &[u32],
     per_node: &[Option<u32>],
+    nodes: &BTreeMap<Claim, BTreeSet<NodeId>>,
 ) -> Compiled<'p> {
     let mut of_kind: BTreeMap<KindId, BTreeSet<ClassId>> = BTreeMap::new();
     for (at, claim) in list.iter().enumerate() {
@@ -248,6 +267,15 @@ fn compiled<'p>(
             row.and(&whole.rows[class.row]);
             rows.number(&row)
         });
+        let mut row = row;
+        let used = nodes.get(claim).into_iter().flatten();
+        let used = used.map(|node| whole.site_of_node(*node));
+        let beyond: Vec<usize> = used.filter(|site| !rows.rows[row].contains(*site)).collect();
+        if !beyond.is_empty() {
+            let mut all = rows.rows[row].clone();
+            beyond.into_iter().for_each(|site| all.insert(site));
+            row = rows.number(&all);
+        }
         let id = ClassId::from_index(classes.len());
         let of_kinds = |other: &ClassId| {
             of_kind.get(&KindId::from_index(other.index())).into_iter().flatten().copied()

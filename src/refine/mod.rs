@@ -10,8 +10,8 @@
 //! other ([`dive`]), and by an integer programme over the patterns ([`restricted`], [`backend`]). It
 //! goes in stages: first the pods with least at stake share rows ([`rows`]), so that prices settle in a
 //! second whatever the size; then more and more of them have their own, until the gap is closed or the
-//! caller stops. Where pods are few everything is tried in the end ([`exact`]): what the cheapest costs is
-//! the bound, and the plan where the packer's arrangement has room for it.
+//! caller stops. Where pods are few everything is tried in the end: what the cheapest costs is the bound
+//! ([`exact`]), and a plan that places more pods, or costs as little, is taken over ([`enumerate`]).
 //!
 //! The plan is sought within the arrangement that the packer chose (what goes to which zone), one weight
 //! of pools at a time; the bound speaks of the pods as they are, whatever they are arranged to
@@ -31,6 +31,7 @@ mod certify;
 mod claim;
 mod convert;
 mod dive;
+mod enumerate;
 mod exact;
 mod generate;
 mod instance;
@@ -89,6 +90,8 @@ const PATIENCE: u32 = 6;
 /// Decisions of dives in each stage.
 const DECISIONS: u32 = 200;
 /// How often a plan is taken over that trying everything came upon.
+const ENUMERATED: u32 = 3;
+/// How often parts of a plan are put back another way once it was improved.
 const REBUILT: u32 = 3;
 /// Attempts to take parts of a plan out and to put them back another way: at most so many, and so many
 /// where groups and offers, times classes of pods, are one.
@@ -152,14 +155,14 @@ pub(crate) fn refine<'p>(
     work: &mut Work<'_>,
 ) -> Option<Proved> {
     let _better = recreate(context, packed, work);
-    let mut refined = improve_in_order(context, packed, work);
+    let mut refined = improve_in_order(context, packed, Seek::Cheaper, work);
     for _ in 0..REBUILT {
         let former = packed.clone();
         if work.stopped() || !recreate(context, packed, work) {
             break;
         }
         // Other domains, pools or running room: the bound is another.
-        let again = improve_in_order(context, packed, work);
+        let again = improve_in_order(context, packed, Seek::Cheaper, work);
         let bound = |refined: &Refined| refined.proved.as_ref().map(|proved| proved.bound);
         if work.stopped() && bound(&again) < bound(&refined) {
             // There was no time to prove as much of the other plan.
@@ -168,39 +171,55 @@ pub(crate) fn refine<'p>(
         }
         refined = again;
     }
-    for _ in 0..REBUILT {
-        let Some(cheaper) = refined.cheaper else { break };
-        // Its pods may be on running nodes where they weren't, so the bound is another.
-        let former = std::mem::replace(&mut packed.state, cheaper);
-        let again = improve(context, packed, work);
-        let bound = |proved: &Option<Proved>| proved.as_ref().map(|proved| proved.bound);
-        if bound(&again.proved) < bound(&refined.proved) {
-            packed.state = former;
+    // Of a plan that was enumerated an order of binding is known as its nodes are: it isn't packed anew.
+    let mut seek = Seek::Cheaper;
+    for round in 0..ENUMERATED {
+        if work.stopped() {
             break;
         }
-        refined = again;
+        let better = if round == 0 { enumerate::better(context, packed, &work.wish) } else { None };
+        let cheaper = || cheaper(context, packed, &refined, work);
+        let Some(better) = better.or_else(cheaper) else { break };
+        (*packed, seek) = (better, Seek::Nothing);
+        refined = improve(context, packed, seek, work);
     }
     // Another plan may have room for what was left out of the one before.
     if pack::complete(context, packed) {
-        refined = improve_in_order(context, packed, work);
+        refined = improve_in_order(context, packed, seek, work);
     }
     refined.proved
+}
+
+/// A cheaper packing of the same pods, unless it is known that there is none.
+fn cheaper<'p>(
+    context: &Context<'_, 'p>,
+    packed: &Packed<'p>,
+    refined: &Refined,
+    work: &Work<'_>,
+) -> Option<Packed<'p>> {
+    let inner = Context { compiled: packed.compiled(context.compiled), ..*context };
+    let cost = packed.state.cost(&inner);
+    if cost == 0 || refined.least.is_some_and(|least| i128::from(least) >= cost) {
+        return None;
+    }
+    enumerate::cheaper(context, packed, &work.wish)
 }
 
 /// As [`improve`], as long as an order of binding is found for what comes out.
 fn improve_in_order<'p>(
     context: &Context<'_, 'p>,
     packed: &mut Packed<'p>,
+    seek: Seek,
     work: &mut Work<'_>,
 ) -> Refined {
     let former = packed.arrangement.is_some().then(|| packed.clone());
-    let refined = improve(context, packed, work);
+    let refined = improve(context, packed, seek, work);
     match former {
         Some(former)
             if !pack::is_ordered(context, packed) && pack::is_ordered(context, &former) =>
         {
             *packed = former;
-            Refined { cheaper: None, ..refined }
+            Refined { least: None, ..refined }
         }
         _ => refined,
     }
@@ -235,15 +254,28 @@ fn recreate<'p>(context: &Context<'_, 'p>, packed: &mut Packed<'p>, work: &Work<
     better
 }
 
+/// What is sought beside a bound.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Seek {
+    /// A cheaper packing within the arrangement.
+    Cheaper,
+    Nothing,
+}
+
 /// What comes of looking for a better plan.
 struct Refined {
     proved: Option<Proved>,
-    /// A cheaper packing that trying everything came upon.
-    cheaper: Option<State>,
+    /// What the plan's pods cost at least, where everything was tried and that isn't more than they cost.
+    least: Option<i64>,
 }
 
-/// Improves a packing in one go.
-fn improve(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &mut Work<'_>) -> Refined {
+/// Improves a packing in one go, and proves a bound.
+fn improve(
+    context: &Context<'_, '_>,
+    packed: &mut Packed<'_>,
+    seek: Seek,
+    work: &mut Work<'_>,
+) -> Refined {
     let claims = Claims::of(context, packed);
     let outer = Context { compiled: &claims.compiled, ..*context };
     let running: Vec<NodeId> = outer.compiled.nodes.ids().collect();
@@ -252,7 +284,10 @@ fn improve(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &mut Work<'
     let mut bound = started(&whole, &running, []);
     let compiled = packed.compiled(context.compiled);
     let inner = Context { compiled, ..*context };
-    let weights = Movable::weights(compiled, &packed.state);
+    let mut weights = Movable::weights(compiled, &packed.state);
+    if seek == Seek::Nothing {
+        weights.clear();
+    }
     let mut plans: Vec<Plan<'_, '_>> = Vec::new();
     for weight in weights.into_iter().rev() {
         let movable = Movable::of(compiled, &packed.state, weight);
@@ -305,10 +340,10 @@ fn improve(context: &Context<'_, '_>, packed: &mut Packed<'_>, work: &mut Work<'
     let proved = proved.unwrap_or_else(|| certified(&bound.best, &work.wish));
     packed.state = state;
     if work.stopped() {
-        return Refined { proved, cheaper: None };
+        return Refined { proved, least: None };
     }
     let exhaustion = Exhaustion::of(context, &claims, packed, &work.wish);
-    Refined { proved: exhaustion.proved(context, &claims, proved), cheaper: exhaustion.cheaper }
+    Refined { proved: exhaustion.proved(context, &claims, proved), least: exhaustion.least }
 }
 
 /// A generator with the prices of the cheap bound.

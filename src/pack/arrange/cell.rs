@@ -229,7 +229,7 @@ impl Arranger<'_, '_> {
 
 /// What it weighs to keep off a `PreferNoSchedule` taint: more than all other wishes, as the last
 /// preference that Karpenter gives up.
-const UNTAINTED: u32 = 1 << 20;
+pub(crate) const UNTAINTED: u32 = 1 << 20;
 
 /// Whether any of these sites holds a pod of a class.
 pub(super) fn holds_any(arranger: &Arranger<'_, '_>, class: &Class, sites: &Bits) -> bool {

@@ -36,7 +36,6 @@ mod cause;
 mod cell;
 mod feedback;
 mod finish;
-#[allow(dead_code, unused_imports, reason = "what decides domains in other ways is to come")]
 mod from_parts;
 mod joint;
 mod share;
@@ -51,10 +50,9 @@ use crate::compile::{
 };
 use crate::explain::Cause;
 pub(crate) use batch::{Batch, classes_of};
-pub(crate) use cell::Prices;
 use cell::{Cell, Cuts, Priced};
+pub(crate) use cell::{Prices, UNTAINTED};
 pub(crate) use feedback::{Feedback, Foreign, Restrictions};
-#[allow(unused_imports, reason = "as above")]
 pub(crate) use from_parts::{Held, Part};
 use spread::{Reaches, Rules, Tally};
 use std::cell::RefCell;

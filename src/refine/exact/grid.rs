@@ -3,7 +3,7 @@
 /// All vectors of numbers up to given ones, numbered such that differences of vectors are differences of
 /// numbers; later places count less.
 #[derive(Clone, Debug)]
-pub(super) struct Grid {
+pub(in crate::refine) struct Grid {
     most: Vec<u32>,
     strides: Vec<usize>,
     len: usize,
@@ -11,7 +11,7 @@ pub(super) struct Grid {
 
 impl Grid {
     /// The vectors of numbers up to these; `None` where there are too many.
-    pub(super) fn new(most: &[u32], limit: usize) -> Option<Self> {
+    pub(in crate::refine) fn new(most: &[u32], limit: usize) -> Option<Self> {
         let mut strides = vec![0; most.len()];
         let mut len = 1_usize;
         for (stride, most) in strides.iter_mut().zip(most).rev() {
@@ -22,22 +22,22 @@ impl Grid {
     }
 
     /// How many vectors there are.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::refine) fn len(&self) -> usize {
         self.len
     }
 
     /// The number of a vector.
-    pub(super) fn number(&self, vector: &[u32]) -> usize {
+    pub(in crate::refine) fn number(&self, vector: &[u32]) -> usize {
         self.strides.iter().zip(vector).map(|(stride, count)| stride * *count as usize).sum()
     }
 
     /// How much a number grows by one more at a place.
-    pub(super) fn stride(&self, place: usize) -> usize {
+    pub(in crate::refine) fn stride(&self, place: usize) -> usize {
         self.strides[place]
     }
 
     /// The vector of a number.
-    pub(super) fn vector(&self, mut number: usize) -> Vec<u32> {
+    pub(in crate::refine) fn vector(&self, mut number: usize) -> Vec<u32> {
         let of_stride = |stride: &usize| {
             let count = number / stride;
             number %= stride;
@@ -47,13 +47,13 @@ impl Grid {
     }
 
     /// The vector that is left of the largest beside that of a number.
-    pub(super) fn rest(&self, number: usize) -> Vec<u32> {
+    pub(in crate::refine) fn rest(&self, number: usize) -> Vec<u32> {
         let used = self.vector(number);
         self.most.iter().zip(used).map(|(most, used)| most - used).collect()
     }
 
     /// How many vectors there are between two.
-    pub(super) fn between(&self, least: &[u32], most: &[u32]) -> u64 {
+    pub(in crate::refine) fn between(&self, least: &[u32], most: &[u32]) -> u64 {
         let each = least
             .iter()
             .zip(most)
@@ -62,7 +62,7 @@ impl Grid {
     }
 
     /// The numbers of the vectors between two, both included, ascending.
-    pub(super) fn range<'a>(&'a self, least: &'a [u32], most: &'a [u32]) -> Range<'a> {
+    pub(in crate::refine) fn range<'a>(&'a self, least: &'a [u32], most: &'a [u32]) -> Range<'a> {
         let empty = least.iter().zip(most).any(|(least, most)| least > most);
         let next = (!empty).then(|| self.number(least));
         Range { grid: self, least, most, vector: least.to_vec(), next }
@@ -70,7 +70,7 @@ impl Grid {
 }
 
 /// The numbers of the vectors between two.
-pub(super) struct Range<'a> {
+pub(in crate::refine) struct Range<'a> {
     grid: &'a Grid,
     least: &'a [u32],
     most: &'a [u32],

@@ -15,8 +15,8 @@
 //! tried costs no more than it. What rules over domains say of the end whatever the order of binding is
 //! all that is asked of them, and only what this plan keeps as well.
 //!
-//! *The plan.* Where the cheapest division costs less than the plan, the nodes that it is made of are found
-//! again ([`trace`]) and packed ([`rebuild`]), as far as the packer's arrangement lets pods go there.
+//! *The plan.* Where the cheapest division costs less than the plan, a plan that costs as little is sought
+//! by an enumeration of its own ([`enumerate`](super::enumerate)), which keeps all rules.
 //!
 //! *Cost.* Pairs of a way and a part of it, for each cell: [`MOST_STEPS`] at most, or nothing comes of it.
 //!
@@ -27,20 +27,18 @@
 mod front;
 mod grid;
 mod places;
-mod rebuild;
 mod rules;
 mod search;
-mod trace;
 
 use super::certify::entries;
 use super::claim::{Claim, Claims};
 use super::wish::Wish;
 use crate::bound::Proved;
 use crate::model::Price;
-use crate::pack::{self, Context, Packed, Place, State};
+use crate::pack::{self, Context, Packed, Place};
 use crate::plan::certificate::{Certificate, PodValue};
 use front::Budget;
-use grid::Grid;
+pub(super) use grid::Grid;
 use places::{Item, Sites};
 use rules::{Rule, Spots};
 use search::Search;
@@ -56,9 +54,7 @@ const MOST_STEPS: u64 = 1 << 24;
 #[derive(Debug, Default)]
 pub(super) struct Exhaustion {
     /// The least that the plan's pods cost, as far as that is below what they cost now or the same.
-    least: Option<i64>,
-    /// A cheaper packing of them.
-    pub(super) cheaper: Option<State>,
+    pub(super) least: Option<i64>,
 }
 
 impl Exhaustion {
@@ -145,17 +141,7 @@ fn exhaust(
     let search = Search { items: &items, ruled, sites: &sites, rules: &rules, grid: &grid };
     let tables = search.tables(&mut budget)?;
     let division = search.divide(&tables, &mut budget)??;
-    let least = division.label.cost;
-    let mut exhaustion = Exhaustion { least: Some(least), cheaper: None };
-    if i128::from(least) < cost {
-        budget.limit = least.saturating_add(1);
-        exhaustion.cheaper = search.trace(&tables, &division, &mut budget).and_then(|held| {
-            let held: Vec<(usize, Vec<u32>)> =
-                held.into_iter().map(|(place, number)| (place, grid.vector(number))).collect();
-            rebuild::cheaper(context, packed, (&items, &sites), &held)
-        });
-    }
-    Some(exhaustion)
+    Some(Exhaustion { least: Some(division.label.cost) })
 }
 
 /// How many pods of each item the packing has in each cell; `None` where that can't be told.

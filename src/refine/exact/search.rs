@@ -20,8 +20,6 @@ pub(super) struct Search<'a> {
 /// What pods in one cell cost, by the number of the vector of pods.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// On one launch.
-    pub(super) launch: Vec<Front>,
     /// On launches and so many of the cell's running nodes.
     pub(super) with_nodes: Vec<Vec<Front>>,
 }
@@ -37,8 +35,6 @@ impl Table {
 #[derive(Debug)]
 pub(super) struct Division {
     pub(super) label: Label,
-    /// Where the items are that rules are about.
-    pub(super) spots: Spots,
 }
 
 impl Search<'_> {
@@ -89,7 +85,7 @@ impl Search<'_> {
             }
             with_nodes.push(after);
         }
-        Some(Table { launch, with_nodes })
+        Some(Table { with_nodes })
     }
 
     /// The cheapest division of all pods over cells; the inner `None` where none costs less than the
@@ -187,7 +183,7 @@ impl Divider<'_, '_, '_> {
         let sums = search.sums(self.tables, &self.numbers, self.budget)?;
         if let Some(label) = sums.last().and_then(|sum| sum.last()?.first()) {
             self.budget.limit = label.cost;
-            self.best = Some(Division { label: label.clone(), spots: self.spots.clone() });
+            self.best = Some(Division { label: label.clone() });
         }
         Some(())
     }

@@ -170,7 +170,8 @@ pub(super) fn ties(
     ties
 }
 
-/// The spreads over hosts that placed pods must keep.
+/// The spreads over hosts that placed pods must keep, as far as no node of this plan has more: where no
+/// fresh node can be launched, the lowest count isn't 0.
 pub(super) fn crowds(scene: &Scene<'_>, rules: &Rules) -> Vec<Crowd> {
     let kinds: BTreeSet<usize> = scene.placed.iter().map(|member| member.kind).collect();
     let mut crowds = Vec::new();
@@ -179,9 +180,18 @@ pub(super) fn crowds(scene: &Scene<'_>, rules: &Rules) -> Vec<Crowd> {
         for spread in spreads.filter(|spread| spread.hard) {
             let Some(counter) = rules.counters.get(spread.counter) else { continue };
             if &*key_of(rules, counter) == well_known::HOSTNAME {
+                let mut held: BTreeMap<usize, u64> = BTreeMap::new();
+                for member in scene.placed.iter().filter(|member| member.kind == kind) {
+                    let sum = held.entry(member.host).or_insert(0);
+                    *sum = sum.saturating_add(member.count);
+                }
+                let is_kept = held.into_iter().all(|(host, count)| {
+                    let bound = rules.domain(counter, host).map_or(0, |at| counter.count(at));
+                    bound.saturating_add(if spread.own { count } else { 0 }) <= spread.max_skew
+                });
                 let tie = tie(rules, counter, BTreeSet::new(), What::Affinity);
                 let (own, skew, bound) = (spread.own, spread.max_skew, tie.bound);
-                crowds.push(Crowd { kind, own, skew, bound });
+                crowds.extend(is_kept.then_some(Crowd { kind, own, skew, bound }));
             }
         }
     }

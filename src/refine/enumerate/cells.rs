@@ -1,0 +1,293 @@
+//! What each vector of pods costs on the nodes of one cell.
+
+use super::super::exact::Grid;
+use super::Task;
+use super::company::Company;
+use super::front::{Budget, Front, NOWHERE, Origin, Point};
+use super::places::{Item, Place, Places};
+use crate::compile::{ClassId, Compiled, Id, IdVec, fits};
+use crate::pack::{Context, Node, Room, room_of};
+
+/// What is searched.
+pub(super) struct Ground<'a, 'p> {
+    pub(super) task: &'a Task<'a, 'p>,
+    /// Those that rules are about first.
+    pub(super) items: &'a [Item],
+    pub(super) places: &'a Places,
+    pub(super) company: &'a Company,
+    pub(super) grid: &'a Grid,
+}
+
+/// What pods in one cell cost, by the number of the vector of pods.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// On launches alone, and then with one running node after the other.
+    pub(super) layers: Vec<Vec<Front>>,
+    /// The running nodes, in this order.
+    nodes: Vec<usize>,
+    /// The least that these pods and any others cost.
+    pub(super) floor: Vec<i128>,
+}
+
+/// A node with the number of the vector of pods that it holds.
+pub(super) type Held = (usize, usize);
+
+/// A vector of pods that a place can hold, by its number, and what it uses beside the place.
+#[derive(Debug)]
+struct Filling {
+    number: usize,
+    first: Vec<usize>,
+    unmet: i128,
+}
+
+impl Table {
+    /// On all that the cell has.
+    pub(super) fn least(&self) -> &[Front] {
+        self.layers.last().map_or(&[], |last| last)
+    }
+
+    /// The nodes that a point is made of.
+    pub(super) fn trace(&self, mut number: usize, mut index: usize, held: &mut Vec<Held>) {
+        for (layer, node) in self.layers.iter().skip(1).zip(&self.nodes).rev() {
+            let Some(point) = layer[number].get(index) else { return };
+            let origin = point.origin;
+            if origin.part > 0 {
+                held.push((*node, origin.part as usize));
+            }
+            (number, index) = (number - origin.part as usize, origin.rest as usize);
+        }
+        while number > 0 {
+            let point = self.layers.first().and_then(|layer| layer[number].get(index));
+            let Some(origin) = point.map(|point| point.origin).filter(|of| of.part > 0) else {
+                return;
+            };
+            held.push((origin.at as usize, origin.part as usize));
+            (number, index) = (number - origin.part as usize, origin.rest as usize);
+        }
+    }
+}
+
+impl Ground<'_, '_> {
+    /// What pods cost in each cell.
+    pub(super) fn tables(&self, budget: &mut Budget<'_>) -> Option<Vec<Table>> {
+        (0..self.places.cells.len()).map(|cell| self.table(cell, budget)).collect()
+    }
+
+    fn table(&self, cell: usize, budget: &mut Budget<'_>) -> Option<Table> {
+        let of_cell = self.places.list.iter().enumerate().filter(|(_, place)| place.cell == cell);
+        let (launches, nodes): (Vec<_>, Vec<_>) = of_cell.partition(|(_, p)| p.node.is_none());
+        let mut launch: Vec<Front> = vec![Vec::new(); self.grid.len()];
+        for (at, place) in launches {
+            for filling in self.fillings(place, budget)? {
+                if filling.number > 0 {
+                    let cost = place.cost + filling.unmet;
+                    let origin = Origin::new(at, filling.number, 0);
+                    let uses = |at: usize| uses_of(place, &filling, at);
+                    budget.add(&mut launch[filling.number], cost, uses, origin);
+                }
+            }
+        }
+        let zero = || Point { cost: 0, uses: vec![0; budget.left.len()], origin: Origin::NONE };
+        let mut least: Vec<Front> = vec![Vec::new(); self.grid.len()];
+        least[0] = vec![zero()];
+        for number in 1..self.grid.len() {
+            let most = self.grid.vector(number);
+            // Of all nodes that hold the pods, one holds one of the first item that there are any of.
+            let mut from = vec![0; most.len()];
+            if let Some(first) = most.iter().position(|count| *count > 0) {
+                from[first] = 1;
+            }
+            budget.spend(self.grid.between(&from, &most))?;
+            let mut front = Vec::new();
+            for part in self.grid.range(&from, &most).filter(|part| !launch[*part].is_empty()) {
+                let others = &least[number - part];
+                budget.spend(launch[part].len() as u64 * others.len() as u64)?;
+                for one in &launch[part] {
+                    for (rest, other) in others.iter().enumerate() {
+                        let origin = Origin { rest: narrow(rest), ..one.origin };
+                        let uses = |at: usize| one.uses[at].saturating_add(other.uses[at]);
+                        budget.add(&mut front, one.cost + other.cost, uses, origin);
+                    }
+                }
+            }
+            least[number] = front;
+        }
+        let mut layers = vec![least];
+        let order = nodes.iter().map(|(at, _)| *at).collect();
+        for (at, place) in nodes {
+            let before = layers.last()?;
+            let mut after: Vec<Front> = vec![Vec::new(); self.grid.len()];
+            for filling in self.fillings(place, budget)? {
+                let rest = self.grid.rest(filling.number);
+                let none = vec![0; rest.len()];
+                budget.spend(self.grid.between(&none, &rest))?;
+                for other in self.grid.range(&none, &rest) {
+                    budget.spend(before[other].len() as u64)?;
+                    for (index, point) in before[other].iter().enumerate() {
+                        let uses =
+                            |at: usize| point.uses[at].saturating_add(uses_of(place, &filling, at));
+                        let origin = Origin::new(at, filling.number, index);
+                        let cost = point.cost + filling.unmet;
+                        budget.add(&mut after[other + filling.number], cost, uses, origin);
+                    }
+                }
+            }
+            layers.push(after);
+        }
+        let floor = self.floor(layers.last()?);
+        Some(Table { layers, nodes: order, floor })
+    }
+
+    /// For each vector, the least that it and any others cost.
+    fn floor(&self, least: &[Front]) -> Vec<i128> {
+        let cost = |front: &Front| front.first().map_or(i128::MAX, |point| point.cost);
+        let mut floor: Vec<i128> = least.iter().map(cost).collect();
+        for item in 0..self.items.len() {
+            let stride = self.grid.stride(item);
+            for number in (0..floor.len()).rev() {
+                let more = number + stride;
+                if more < floor.len() && self.grid.vector(number)[item] < self.items[item].count {
+                    floor[number] = floor[number].min(floor[more]);
+                }
+            }
+        }
+        floor
+    }
+
+    /// The vectors of pods that a place can hold; that of none is among them, unless the place can't be
+    /// without.
+    fn fillings(&self, place: &Place, budget: &mut Budget<'_>) -> Option<Vec<Filling>> {
+        let at = self.places.list.iter().position(|one| std::ptr::eq(one, place))?;
+        let mut filler = Filler {
+            ground: self,
+            place,
+            at,
+            budget,
+            free: place.room.clone(),
+            held: vec![0; self.items.len()],
+            found: Vec::new(),
+        };
+        filler.fill(0, 0)?;
+        Some(filler.found)
+    }
+
+    /// Whether a place that launches alone could hold one pod of an item.
+    pub(super) fn takes_one(&self, at: usize, item: usize) -> bool {
+        let place = &self.places.list[at];
+        let mut held = vec![0; self.items.len()];
+        held[item] = 1;
+        self.items[item].admitted[at]
+            && (!place.flexible
+                || is_packable(
+                    self.task.context,
+                    &self.task.claims.compiled,
+                    place,
+                    &[(self.items[item].class, 1)],
+                ))
+    }
+}
+
+fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(NOWHERE)
+}
+
+fn uses_of(place: &Place, filling: &Filling, at: usize) -> i64 {
+    place.uses[at] + i64::from(filling.first.contains(&at))
+}
+
+struct Filler<'a, 'b, 'w, 'p> {
+    ground: &'a Ground<'a, 'p>,
+    place: &'a Place,
+    at: usize,
+    budget: &'b mut Budget<'w>,
+    free: Vec<i64>,
+    held: Vec<u32>,
+    found: Vec<Filling>,
+}
+
+impl Filler<'_, '_, '_, '_> {
+    fn fill(&mut self, at: usize, number: usize) -> Option<()> {
+        self.budget.spend(1)?;
+        let Some(item) = self.ground.items.get(at) else {
+            self.emit(number);
+            return Some(());
+        };
+        self.fill(at + 1, number)?;
+        let most = self.most(item);
+        for count in 1..=most {
+            for (free, request) in self.free.iter_mut().zip(&item.request) {
+                *free -= request;
+            }
+            self.held[at] = count;
+            self.fill(at + 1, number + self.ground.grid.stride(at) * count as usize)?;
+        }
+        for (free, request) in self.free.iter_mut().zip(&item.request) {
+            *free += request * i64::from(most);
+        }
+        self.held[at] = 0;
+        Some(())
+    }
+
+    /// How many pods of an item there may be beside those of the items before it.
+    fn most(&self, item: &Item) -> u32 {
+        let kept_off = item.apart.iter().any(|other| self.held[*other] > 0);
+        if kept_off || !item.admitted[self.at] {
+            return 0;
+        }
+        let fellows: u32 = item.fellows.iter().map(|other| self.held[*other]).sum();
+        let open = item.per_node.saturating_sub(fellows);
+        fits(&self.free, &item.request, open.min(item.count))
+    }
+
+    fn emit(&mut self, number: usize) {
+        let Some(first) = self.ground.company.admits(self.place, &self.held) else { return };
+        let (task, items) = (self.ground.task, self.ground.items);
+        let compiled = &task.claims.compiled;
+        let held: Vec<(ClassId, u32)> = items
+            .iter()
+            .zip(&self.held)
+            .filter(|(_, count)| **count > 0)
+            .map(|(item, count)| (item.class, *count))
+            .collect();
+        let shares = held.iter().any(|(class, _)| !compiled.classes[*class].shared.is_empty());
+        if (shares || self.place.flexible)
+            && number > 0
+            && !is_packable(task.context, compiled, self.place, &held)
+        {
+            return;
+        }
+        let unmet = items
+            .iter()
+            .zip(&self.held)
+            .filter(|(_, count)| **count > 0)
+            .map(|(item, count)| task.unmet(item.kind, self.place.site) * i128::from(*count));
+        self.found.push(Filling { number, first, unmet: unmet.sum() });
+    }
+}
+
+/// Whether the packer finds that a node holds these pods: what isn't worked out here are `minValues` and
+/// volumes that several pods mount.
+fn is_packable(
+    context: &Context<'_, '_>,
+    compiled: &Compiled<'_>,
+    place: &Place,
+    held: &[(ClassId, u32)],
+) -> bool {
+    let context = Context { compiled, ..*context };
+    let room: Room<'_> = match place.node {
+        Some(node) => room_of(&context, node),
+        None => match super::rebuild::column(compiled, Id::from_index(place.site)) {
+            Some(column) => context.room(column),
+            None => return false,
+        },
+    };
+    let left: IdVec<ClassId, u32> = compiled.classes.values().map(|class| class.count).collect();
+    let mut node = Node::new(&context, &room, &[], &left);
+    held.iter().all(|(class, count)| {
+        let fits = room.admits(compiled.classes[*class].row) && node.takes(*class) >= *count;
+        if fits {
+            node.put(*class, *count, 0);
+        }
+        fits
+    })
+}

@@ -1,0 +1,146 @@
+//! Rules between pods on one node: spreads and affinity over single nodes, as far as they hold in
+//! every order of binding.
+
+use super::Task;
+use super::places::{Item, Place, Places};
+use crate::compile::{Bits, NodeId, Over, SelectionId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A spread over single nodes.
+#[derive(Debug)]
+struct Cap {
+    /// Items that have it, with this skew or a smaller one.
+    owners: Vec<usize>,
+    /// How many of them a node may hold, bound pods included.
+    most: i64,
+    /// How many selected pods each node that counts has to hold: what the lowest of them has.
+    least: i64,
+    selected: Vec<usize>,
+    counted: Arc<Bits>,
+    bound: BTreeMap<NodeId, i64>,
+}
+
+/// An affinity over single nodes.
+#[derive(Debug)]
+struct Near {
+    owners: Vec<usize>,
+    /// The owners that are selected themselves.
+    founders: Vec<usize>,
+    /// The items that are selected and aren't owners.
+    helpers: Vec<usize>,
+    /// The nodes with bound pods that are selected.
+    bound: Vec<NodeId>,
+    /// The supply of nodes on which owners may be the first.
+    first: usize,
+}
+
+/// What rules between pods say of single nodes.
+#[derive(Debug)]
+pub(super) struct Company {
+    caps: Vec<Cap>,
+    nears: Vec<Near>,
+    /// A supply without end, of which every node uses one that is legal in some orders of binding only: of
+    /// plans that cost more, those are kept that have fewer such nodes.
+    unsure: usize,
+}
+
+impl Company {
+    /// The rules of these items; that an owner may be the first is a supply of one node.
+    pub(super) fn new(task: &Task<'_, '_>, items: &[Item], places: &mut Places) -> Self {
+        let topology = &task.context.compiled.topology;
+        let of_selection = |selection: SelectionId| -> Vec<usize> {
+            (0..items.len()).filter(|at| topology.selects(selection, items[*at].kind)).collect()
+        };
+        let mut caps: BTreeMap<(SelectionId, i64), (Vec<usize>, Arc<Bits>)> = BTreeMap::new();
+        let mut nears: BTreeMap<SelectionId, Vec<usize>> = BTreeMap::new();
+        let ruled = if task.relaxed { &[] } else { items };
+        for (at, item) in ruled.iter().enumerate() {
+            let of = &topology.rules[item.kind];
+            for spread in of.spreads.iter().filter(|one| one.hard && one.over == Over::Host) {
+                if topology.selects(spread.selection, item.kind) {
+                    let cap = caps.entry((spread.selection, spread.max_skew));
+                    cap.or_insert_with(|| (Vec::new(), spread.counted.clone())).0.push(at);
+                }
+            }
+            if let Some(near) = of.near.as_ref().filter(|near| near.over.contains(&Over::Host)) {
+                nears.entry(near.selection).or_default().push(at);
+            }
+        }
+        let list = caps.iter().map(|((selection, skew), (_, counted))| {
+            // Owners that are more particular are bound first, and those after them find them there.
+            let stricter = caps.iter().filter(|((of, least), _)| of == selection && least <= skew);
+            let owners = stricter.flat_map(|(_, (owners, _))| owners.iter().copied()).collect();
+            let least = task.levels.get(selection).copied().unwrap_or(0);
+            let bound = topology.selections[*selection].bound.iter();
+            let site = |node: &NodeId| task.context.compiled.site_of_node(*node);
+            let bound = bound.filter(|(node, _)| counted.contains(site(node)));
+            Cap {
+                owners,
+                most: least + skew,
+                least,
+                selected: of_selection(*selection),
+                counted: counted.clone(),
+                bound: bound.map(|(node, count)| (*node, i64::from(*count))).collect(),
+            }
+        });
+        let caps = list.collect();
+        let nears = nears.into_iter().map(|(selection, owners)| {
+            let selected = of_selection(selection);
+            let bound = &topology.selections[selection].bound;
+            places.left.push(i64::from(bound.is_empty()));
+            places.told.push(false);
+            Near {
+                first: places.left.len() - 1,
+                founders: owners.iter().copied().filter(|at| selected.contains(at)).collect(),
+                helpers: selected.into_iter().filter(|at| !owners.contains(at)).collect(),
+                bound: bound.iter().map(|(node, _)| *node).collect(),
+                owners,
+            }
+        });
+        let nears = nears.collect();
+        places.left.push(i64::MAX);
+        places.told.push(false);
+        let supplies = places.left.len();
+        places.list.iter_mut().for_each(|place| place.uses.resize(supplies, 0));
+        Self { caps, nears, unsure: supplies - 1 }
+    }
+
+    /// The items that an affinity over single nodes is about: whether they have company may depend on
+    /// where others are.
+    pub(super) fn items(&self) -> impl Iterator<Item = usize> {
+        self.nears.iter().flat_map(|near| near.owners.iter().chain(&near.helpers).copied())
+    }
+
+    /// Whether a node may hold these numbers of items in the end, and the supplies of which it then uses
+    /// one.
+    pub(super) fn admits(&self, place: &Place, held: &[u32]) -> Option<Vec<usize>> {
+        let sum = |items: &[usize]| -> i64 { items.iter().map(|at| i64::from(held[*at])).sum() };
+        let mut unsure = false;
+        for cap in &self.caps {
+            let bound = place.node.and_then(|node| cap.bound.get(&node)).copied().unwrap_or(0);
+            let owners = sum(&cap.owners);
+            let short =
+                || cap.counted.contains(place.site) && bound + sum(&cap.selected) < cap.least;
+            if owners > 0 && bound + owners > cap.most || cap.least > 0 && short() {
+                return None;
+            }
+            unsure |= owners > 0 && bound + sum(&cap.selected) > cap.most;
+        }
+        let mut first = Vec::new();
+        for near in self.nears.iter().filter(|near| sum(&near.owners) > 0) {
+            if place.node.is_some_and(|node| near.bound.contains(&node)) {
+                continue;
+            }
+            unsure = true;
+            if sum(&near.helpers) == 0 {
+                if sum(&near.founders) == 0 {
+                    return None;
+                }
+                first.push(near.first);
+            }
+        }
+        first.extend(unsure.then_some(self.unsure));
+        Some(first)
+    }
+}

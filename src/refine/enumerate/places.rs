@@ -1,0 +1,323 @@
+//! The nodes that run or can be launched, by cell: a combination of the domains of all keys over which
+//! rules between pods count, and of which spreads count its nodes.
+
+use super::Task;
+use super::ties::keys;
+use crate::compile::{
+    Bits, ClassId, Compiled, Id, KeyId, KindId, NodeId, PoolId, ReservationId, fits,
+};
+use crate::pack::Context;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A node that runs or can be launched.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// What it costs; of a static pool, how much more than the cheapest of its nodes.
+    pub(super) cost: i128,
+    pub(super) cell: usize,
+    /// Of a running node which it is.
+    pub(super) node: Option<NodeId>,
+    /// Of launches that are alike, the first.
+    pub(super) site: usize,
+    /// How much it uses of each supply.
+    pub(super) uses: Vec<i64>,
+    pub(super) room: Vec<i64>,
+    /// The weight of its pool; `None` where weights don't count.
+    pub(super) weight: Option<i32>,
+    /// Whether its pool asks for `minValues`.
+    pub(super) flexible: bool,
+}
+
+/// Something of which there is only so much.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Supply {
+    Limit(PoolId, usize),
+    Reservation(ReservationId),
+    /// The nodes of a static pool.
+    Static(PoolId),
+}
+
+/// Cells, and what is there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Places {
+    pub(super) keys: Vec<KeyId>,
+    /// The nodes that count for spreads, each distinct set once.
+    pub(super) counted: Vec<Arc<Bits>>,
+    /// For each cell its domain of each key.
+    pub(super) cells: Vec<Vec<u32>>,
+    /// For each cell, whether its nodes are in each of the sets that count.
+    pub(super) counts: Vec<Vec<bool>>,
+    /// For each cell its sites, those included that can't be launched.
+    pub(super) sites: Vec<Bits>,
+    pub(super) list: Vec<Place>,
+    /// How much there is of each supply.
+    pub(super) left: Vec<i64>,
+    /// For each supply, whether what is left of it decides what pools of lower weight may launch.
+    pub(super) told: Vec<bool>,
+}
+
+/// What makes launches alike.
+type Alike<'a> = (
+    usize,
+    &'a [i64],
+    &'a Bits,
+    &'a Bits,
+    Vec<(usize, i64)>,
+    Vec<u64>,
+    (Option<PoolId>, Option<i32>),
+);
+
+impl Places {
+    /// The nodes that run or can be launched; of launches that are alike the cheapest.
+    pub(super) fn new(task: &Task<'_, '_>) -> Self {
+        let (context, compiled) = (task.context, &task.claims.compiled);
+        let kinds = || task.claims.list.iter().map(|claim| claim.kind);
+        let mut places = Self { keys: keys(context, kinds()), ..Self::default() };
+        for kind in kinds() {
+            for spread in task.spreads(kind) {
+                if !places.counted.contains(&spread.counted) {
+                    places.counted.push(spread.counted.clone());
+                }
+            }
+        }
+        places.cut(compiled);
+        let mut supplies: BTreeMap<Supply, usize> = BTreeMap::new();
+        let mut launches: BTreeMap<Alike<'_>, (i128, usize)> = BTreeMap::new();
+        let cheapest = cheapest_fixed(compiled);
+        let lowest = compiled.pools.values().filter(|pool| pool.fixed.is_none());
+        let lowest = lowest.map(|pool| pool.weight).min();
+        for (id, offer) in compiled.offers.iter() {
+            let site = compiled.site_of_offer(id);
+            let (shape, pool) = (&compiled.shapes[offer.shape], &compiled.pools[offer.pool]);
+            let limits = pool.limits.iter().map(|limit| limit.limit - limit.used);
+            let limits: Vec<i128> = limits.collect();
+            let usable = compiled.usable.contains(site)
+                && compiled.is_sold(id)
+                && !compiled.admits[site].is_empty()
+                && limits.iter().all(|left| *left >= 0);
+            if !usable {
+                continue;
+            }
+            let told = pool.fixed.is_none() && Some(pool.weight) != lowest;
+            let of_limits = limits.iter().zip(&shape.charge).enumerate();
+            let of_limits = of_limits
+                .filter(|(_, (_, each))| **each > 0)
+                .map(|(at, (left, each))| (Supply::Limit(offer.pool, at), *left, *each));
+            let reserved = offer.reservation.map(|id| {
+                let remaining = compiled.reservations[id].remaining;
+                (Supply::Reservation(id), i128::from(remaining), 1)
+            });
+            let fixed = pool.fixed.map(|nodes| (Supply::Static(offer.pool), i128::from(nodes), 1));
+            let mut uses = Vec::new();
+            for (supply, left, each) in of_limits.chain(reserved).chain(fixed) {
+                let at = *supplies.entry(supply).or_insert_with(|| {
+                    places.left.push(i64::try_from(left).unwrap_or(i64::MAX));
+                    places.told.push(false);
+                    places.left.len() - 1
+                });
+                places.told[at] |= told;
+                uses.push((at, each));
+            }
+            let cost = match cheapest.get(&offer.pool) {
+                Some(cheapest) => i128::from(offer.price) - i128::from(*cheapest),
+                None => i128::from(offer.price) + i128::from(context.fee),
+            };
+            let cell = places.cell_of(site);
+            let profile = task.unmet_at(site);
+            let flexible = (!pool.min_values.is_empty()).then_some(offer.pool);
+            let (room, admits) = (&shape.allocatable[..], &compiled.admits[site]);
+            let weight = pool.fixed.is_none().then_some(pool.weight);
+            let pool = (flexible, weight);
+            let alike = (cell, room, &shape.ports, admits, uses, profile, pool);
+            let best = launches.entry(alike).or_insert((cost, site));
+            *best = (*best).min((cost, site));
+        }
+        for ((cell, room, _, _, uses, _, (flexible, weight)), (cost, site)) in launches {
+            let mut all = vec![0; places.left.len()];
+            uses.into_iter().for_each(|(at, each)| all[at] = each);
+            let (room, flexible) = (room.to_vec(), flexible.is_some());
+            let place = Place { cost, cell, node: None, site, uses: all, room, weight, flexible };
+            places.list.push(place);
+        }
+        places.drop_dominated(compiled);
+        for (node, running) in compiled.nodes.iter() {
+            let site = compiled.site_of_node(node);
+            if compiled.admits[site].is_empty() && !task.crowds(node) {
+                continue;
+            }
+            let uses = vec![0; places.left.len()];
+            places.list.push(Place {
+                cost: 0,
+                cell: places.cell_of(site),
+                node: Some(node),
+                site,
+                uses,
+                room: running.free.clone(),
+                weight: None,
+                flexible: false,
+            });
+        }
+        places
+    }
+
+    /// Cuts the sites into cells.
+    fn cut(&mut self, compiled: &Compiled<'_>) {
+        let mut numbers: BTreeMap<(Vec<u32>, Vec<bool>), usize> = BTreeMap::new();
+        for site in 0..compiled.sites() {
+            let of_site = |key: &KeyId| compiled.topology.keys[*key].of_site[site];
+            let domains: Vec<u32> = self.keys.iter().map(of_site).collect();
+            let counts: Vec<bool> = self.counted.iter().map(|set| set.contains(site)).collect();
+            let next = self.cells.len();
+            let cell = *numbers.entry((domains.clone(), counts.clone())).or_insert(next);
+            if cell == next {
+                self.cells.push(domains);
+                self.counts.push(counts);
+                self.sites.push(Bits::none(compiled.sites()));
+            }
+            self.sites[cell].insert(site);
+        }
+    }
+
+    /// The cell of a site.
+    pub(super) fn cell_of(&self, site: usize) -> usize {
+        self.sites.iter().position(|sites| sites.contains(site)).unwrap_or(0)
+    }
+
+    /// Leaves out launches beside which there is one that can do all that they can, at no more.
+    fn drop_dominated(&mut self, compiled: &Compiled<'_>) {
+        let dominated = |one: &Place, other: &Place| {
+            let shape =
+                |place: &Place| &compiled.shapes[compiled.offers[Id::from_index(place.site)].shape];
+            let admits = |place: &Place| &compiled.admits[place.site];
+            let same = other.cost == one.cost
+                && other.room == one.room
+                && other.uses == one.uses
+                && admits(one) == admits(other)
+                && shape(one).ports == shape(other).ports;
+            one.cell == other.cell
+                && !one.flexible
+                && !other.flexible
+                && one.weight == other.weight
+                && other.cost <= one.cost
+                && other
+                    .uses
+                    .iter()
+                    .zip(&one.uses)
+                    .zip(&self.told)
+                    .all(|((other, one), told)| if *told { other == one } else { other <= one })
+                && other.room.iter().zip(&one.room).all(|(other, one)| other >= one)
+                && admits(other).includes(admits(one))
+                && shape(one).ports.includes(&shape(other).ports)
+                && (!same || other.site < one.site)
+        };
+        let kept: Vec<Place> = self
+            .list
+            .iter()
+            .filter(|one| !self.list.iter().any(|other| dominated(one, other)))
+            .cloned()
+            .collect();
+        self.list = kept;
+    }
+}
+
+/// What the cheapest node of each static pool costs.
+fn cheapest_fixed(compiled: &Compiled<'_>) -> BTreeMap<PoolId, i64> {
+    let mut cheapest: BTreeMap<PoolId, i64> = BTreeMap::new();
+    for (id, offer) in compiled.offers.iter() {
+        let usable = compiled.usable.contains(compiled.site_of_offer(id)) && compiled.is_sold(id);
+        if usable && compiled.pools[offer.pool].fixed.is_some() {
+            let price = cheapest.entry(offer.pool).or_insert(offer.price);
+            *price = (*price).min(offer.price);
+        }
+    }
+    cheapest
+}
+
+/// The pods of one claim.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) class: ClassId,
+    pub(super) kind: KindId,
+    pub(super) count: u32,
+    /// The place of its priority among all of them, the highest first.
+    pub(super) level: usize,
+    pub(super) request: Vec<i64>,
+    pub(super) per_node: u32,
+    /// The items before it of the same kind.
+    pub(super) fellows: Vec<usize>,
+    /// Those before it with which it can't share a node.
+    pub(super) apart: Vec<usize>,
+    /// For each place, whether it admits such a pod.
+    pub(super) admitted: Vec<bool>,
+    /// For each cell, whether any of its places does.
+    pub(super) reach: Vec<bool>,
+}
+
+/// The items of these claims, in this order.
+pub(super) fn items(
+    task: &Task<'_, '_>,
+    places: &Places,
+    levels: &[i32],
+    order: &[usize],
+) -> Vec<Item> {
+    let (claims, compiled) = (task.claims, &task.claims.compiled);
+    let mut items: Vec<Item> = Vec::new();
+    for claim in order {
+        let id = ClassId::from_index(*claim);
+        let class = &compiled.classes[id];
+        let kind = claims.list[*claim].kind;
+        let clash = |other: &Item| {
+            let ports = &compiled.classes[other.class].ports;
+            class.conflicts.contains(&other.class)
+                || class.ports.blocks.overlaps(&ports.takes)
+                || ports.blocks.overlaps(&class.ports.takes)
+        };
+        let admits = |place: &Place| {
+            let ports = match place.node {
+                Some(node) => &compiled.nodes[node].ports,
+                None => &compiled.shapes[compiled.offers[Id::from_index(place.site)].shape].ports,
+            };
+            let crowded = place.node.is_some_and(|node| task.is_crowded(node, kind));
+            (compiled.rows[class.row].contains(place.site) || crowded)
+                && !class.ports.blocks.overlaps(ports)
+                && fits(&place.room, &class.request, 1) > 0
+        };
+        let admitted: Vec<bool> = places.list.iter().map(admits).collect();
+        let mut reach = vec![false; places.cells.len()];
+        for (place, _) in places.list.iter().zip(&admitted).filter(|(_, admitted)| **admitted) {
+            reach[place.cell] = true;
+        }
+        let where_any = |test: &dyn Fn(&Item) -> bool| -> Vec<usize> {
+            (0..items.len()).filter(|at| test(&items[*at])).collect()
+        };
+        let (fellows, apart) = (
+            where_any(&|other: &Item| other.kind == kind),
+            where_any(&|other: &Item| clash(other)),
+        );
+        items.push(Item {
+            class: id,
+            kind,
+            count: claims.counts[*claim],
+            level: levels.iter().position(|level| *level == class.priority).unwrap_or(0),
+            request: class.request.clone(),
+            per_node: class.per_node,
+            fellows,
+            apart,
+            admitted,
+            reach,
+        });
+    }
+    items
+}
+
+/// The weight of what pods of a kind don't find honoured at a site.
+pub(super) fn unmet(context: &Context<'_, '_>, kind: KindId, site: usize, untainted: u64) -> u64 {
+    let base = context.compiled;
+    let terms = base.wishes.terms[kind].iter().filter(|(_, term)| {
+        term.is_empty() || !term.iter().all(|atom| base.grounds.holds[*atom].contains(site))
+    });
+    let list = base.grounds.rules.sets()[base.kinds[kind].rules].tolerations;
+    let disliked = base.wishes.untainted.get(list).is_some_and(|sites| !sites.contains(site));
+    terms.map(|(weight, _)| u64::from(*weight)).sum::<u64>() + u64::from(disliked) * untainted
+}
