@@ -46,6 +46,11 @@ fn pods(name: &str, replicas: u32, cpu: &str) -> Value {
     })
 }
 
+/// A node without room, so that its zone stands.
+fn full(zone: &str) -> Value {
+    json!({ "name": "full", "labels": { ZONE: zone }, "allocatable": { "cpu": 0, "pods": 0 } })
+}
+
 fn spread(key: &str, app: &str) -> Value {
     json!([{
         "maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "DoNotSchedule",
@@ -85,6 +90,7 @@ fn classes_that_share_a_limit_are_decided_together() {
         "pods": [web, db],
         "instanceTypes": [machine(&[("a", 0.2), ("b", 0.3)])],
         "nodePools": [{ "name": "main", "limits": { "nodes": 3 } }],
+        "nodes": [full("b")],
     }));
     assert_eq!(out(&plan).len(), 1);
     assert!(out(&plan).iter().all(|pod| pod.starts_with("default/web")), "{:?}", out(&plan));
@@ -168,6 +174,7 @@ fn a_cheaper_division_without_an_order_of_binding_is_passed_over() {
         "pods": [even, picky],
         "instanceTypes": [machine(&[("a", 0.2), ("b", 0.9)])],
         "nodePools": [{ "name": "main" }],
+        "nodes": [full("b")],
     }));
     assert_eq!(plan.unschedulable().len(), 0);
     assert_eq!(plan.cost().total, price("0.4"));

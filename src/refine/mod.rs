@@ -183,8 +183,9 @@ pub(crate) fn refine<'p>(
         (*packed, seek) = (better, Seek::Nothing);
         refined = improve(context, packed, seek, work);
     }
-    // Another plan may have room for what was left out of the one before.
-    if pack::complete(context, packed) {
+    // Another plan may have room for what was left out of the one before. What an enumerated plan leaves
+    // out has none: one more node may break the order of binding of the others.
+    if seek == Seek::Cheaper && pack::complete(context, packed) {
         refined = improve_in_order(context, packed, seek, work);
     }
     refined.proved

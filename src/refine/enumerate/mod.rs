@@ -211,9 +211,7 @@ pub(super) fn better<'p>(
     attempts.score.1 = i128::MIN;
     task.launchable = false;
     attempts.make(&task);
-    if most.as_ref().is_some_and(|most| attempts.score.0 <= *most) {
-        return attempts.best;
-    }
+    // Where nodes hold more of a spread over them, fewer may do.
     for levels in host_levels(&task) {
         task.levels = levels;
         attempts.make(&task);
