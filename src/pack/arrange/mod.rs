@@ -10,14 +10,15 @@
 //! class of several parts, as heavy as they are together. What remains for the packer are rules about
 //! single nodes: which classes may not meet, and how many of some pods a node may hold.
 //!
-//! *Why it is right.* Kinds are arranged one after another, and each pod is given a cell in which
-//! kube-scheduler would accept it after all those arranged before it (and the bound ones). So the order
-//! of arranging is an order of binding. Whom a pod needs is bound before it: those with whom it is to
+//! *Why it is right.* Kinds are arranged one after another, those that a spread ties together by turns
+//! ([`joint`]), and each pod is given a cell in which kube-scheduler would accept it after all those
+//! arranged before it (and the bound ones). So the order of arranging is an order of binding. Whom a pod needs is bound before it: those with whom it is to
 //! share a node, or who are called to its domains, count there when it is judged. Kinds come in this order: those that others' affinity
 //! needs before the others; then the urgent; then those with the fewest cells. Pods without rules of
 //! their own come last, wherever they are put, since nothing counts them any more. Anti-affinity holds
-//! between every two kinds whatever the order. A spread counts the domains that the kind could use by a
-//! launch beside those that exist, so it is never looser than kube-scheduler's; over single nodes a fresh
+//! between every two kinds whatever the order. A spread counts the domains that the kind, or
+//! others that it counts, could launch in beside those that exist, so it is never looser than
+//! kube-scheduler's; what packing answers ([`feedback`]) closes those in which no node is to stand; over single nodes a fresh
 //! one can always be launched, so the lowest count is 0 and `maxSkew` is a cap.
 //!
 //! *Joint choices.* Where an affinity has its pick of domains, that one is taken in which most pods of
