@@ -14,7 +14,7 @@
 //! *Cost.* Steps × groups of equal pods on equal nodes; a step binds as many pods as stay level.
 
 use super::placement::Placement;
-use super::rules::{HostSpread, Rules};
+use super::rules::Rules;
 use crate::compile::{KindId, SelectionId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -184,21 +184,6 @@ impl Binder<'_, '_, '_> {
         selected.map(|member| member.all - member.left).sum()
     }
 
-    /// The lowest count of the nodes that a spread over single nodes looks at; those of a group are filled
-    /// evenly.
-    fn least_on_hosts(&self, spread: &HostSpread) -> i64 {
-        let (mut least, mut number) = (i64::MAX, 0);
-        for (group, nodes) in self.placement.groups.iter().enumerate() {
-            if spread.counted.contains(nodes.site) {
-                let placed = self.on_nodes(group, spread.selection) / i64::from(nodes.count.max(1));
-                let bound = self.placement.bound_on(nodes, spread.selection);
-                least = least.min(placed + i64::from(bound));
-                number += nodes.count as usize;
-            }
-        }
-        if number == 0 || number < spread.min_domains { 0 } else { least }
-    }
-
     /// Whether another pod of a member leaves too little room for owners of a spread over single nodes that
     /// count it and aren't bound yet.
     fn crowds_out(&self, at: usize) -> bool {
@@ -244,12 +229,8 @@ impl Binder<'_, '_, '_> {
         let nodes = &self.placement.groups[member.group];
         for spread in rules.host_spreads.iter().filter(|one| one.counted.contains(member.site)) {
             let bound = self.placement.bound_on(nodes, spread.selection);
-            let mut room = (spread.max_skew - i64::from(bound)) * i64::from(nodes.count)
+            let room = (spread.max_skew - i64::from(bound)) * i64::from(nodes.count)
                 - self.on_nodes(member.group, spread.selection);
-            if room < i64::from(spread.own) {
-                // Where every node has some, there may be as many more.
-                room += self.least_on_hosts(spread) * i64::from(nodes.count);
-            }
             most = match spread.own {
                 true => most.min(room),
                 false if room >= 0 => most,

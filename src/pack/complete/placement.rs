@@ -3,7 +3,7 @@
 use super::super::fill::Node;
 use super::super::state::{Context, Place, Room};
 use super::super::{choose::Packed, running, specify};
-use super::rules::{HostSpread, Rules, class_of};
+use super::rules::{Rules, class_of};
 use crate::compile::{
     ClassId, Compiled, IdVec, KindId, NO_DOMAIN, NodeId, OfferId, PoolId, ReservationId,
     SelectionId, fits,
@@ -396,11 +396,8 @@ impl<'c, 'p> Placement<'c, 'p> {
                 continue;
             }
             let there = i64::from(self.on_node(nodes, spread.selection));
-            let mut room = spread.max_skew - there;
-            if room < i64::from(spread.own) {
-                // Where every node has some, there may be as many more.
-                room += self.least_on_hosts(spread);
-            }
+            // A fresh node has none, and one may be launched: the lowest count is taken as 0.
+            let room = spread.max_skew - there;
             most = match spread.own {
                 true => most.min(u32::try_from(room.max(0)).unwrap_or(u32::MAX)),
                 false if room >= 0 => most,
@@ -414,17 +411,6 @@ impl<'c, 'p> Placement<'c, 'p> {
             most = if first { most } else { 0 };
         }
         most
-    }
-
-    /// The lowest count of the nodes that a spread over single nodes looks at; none where these are fewer than
-    /// it asks for.
-    fn least_on_hosts(&self, spread: &HostSpread) -> i64 {
-        let (mut least, mut number) = (u32::MAX, 0);
-        for nodes in self.groups.iter().filter(|nodes| spread.counted.contains(nodes.site)) {
-            least = least.min(self.on_node(nodes, spread.selection));
-            number += nodes.count as usize;
-        }
-        if number == 0 || number < spread.min_domains { 0 } else { i64::from(least) }
     }
 
     /// How many pods of a selection each node of a group has, bound ones among them.
@@ -503,15 +489,14 @@ impl<'c, 'p> Placement<'c, 'p> {
         most
     }
 
-    /// Pods without a place by priority, the highest first, guests left out; then what it costs.
+    /// Pods without a place by priority, the highest first, guests last; then what it costs.
     pub(super) fn rank(&self) -> (Vec<u64>, i128) {
         let compiled = self.context.compiled;
-        let mut unplaced: BTreeMap<Reverse<i32>, u64> = BTreeMap::new();
+        let mut unplaced: BTreeMap<(bool, Reverse<i32>), u64> = BTreeMap::new();
         for (kind, left) in self.left.iter() {
             let class = &compiled.classes[class_of(kind)];
-            if !class.guest {
-                *unplaced.entry(Reverse(class.priority)).or_insert(0) += u64::from(*left);
-            }
+            *unplaced.entry((class.guest, Reverse(class.priority))).or_insert(0) +=
+                u64::from(*left);
         }
         (unplaced.into_values().collect(), self.cost())
     }

@@ -55,7 +55,6 @@ pub(super) struct HostSpread {
     pub(super) selection: SelectionId,
     pub(super) counted: Arc<Bits>,
     pub(super) max_skew: i64,
-    pub(super) min_domains: usize,
     pub(super) own: bool,
 }
 
@@ -198,7 +197,6 @@ impl Rules {
                             selection: spread.selection,
                             counted: spread.counted.clone(),
                             max_skew: spread.max_skew,
-                            min_domains: spread.min_domains,
                             own: counts_own,
                         });
                     }
