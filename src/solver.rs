@@ -23,7 +23,7 @@ pub struct Options {
     pub min_values: MinValuesPolicy,
     /// What to do when a reservation is used up.
     pub reserved: ReservedPolicy,
-    /// When to end refinement early; by default never.
+    /// When to end packing and refinement early; by default never. What is packed by then is the plan.
     pub stop: Stop,
 }
 

@@ -206,7 +206,10 @@ proptest! {
         // It says so once, to whichever part of the search asks then.
         options.stop = Stop::when(move || left.fetch_sub(1, Ordering::Relaxed) == 0);
         let stopped = outcome(&planned(&problem, &options)?);
-        let greedy = outcome(&planned(&problem, &greedy(PreferencePolicy::Ignore))?);
+        // Packing hears the same stop.
+        let mut same = greedy(PreferencePolicy::Ignore);
+        same.stop = Stop::when(|| true);
+        let greedy = outcome(&planned(&problem, &same)?);
         prop_assert!(stopped <= greedy, "{:?} after {:?}\n{}", stopped, greedy, problem);
     }
 
@@ -219,7 +222,10 @@ proptest! {
             if plan.cost().proof == Proof::Optimal { Ended::Done } else { Ended::Stopped };
         prop_assert_eq!(plan.ended(), Some(ended), "{}", problem);
         let stopped = outcome(&plan);
-        let greedy = outcome(&planned(&problem, &greedy(PreferencePolicy::Ignore))?);
+        // Packing hears the same stop.
+        let mut same = greedy(PreferencePolicy::Ignore);
+        same.stop = Stop::when(|| true);
+        let greedy = outcome(&planned(&problem, &same)?);
         prop_assert!(stopped <= greedy, "{:?} after {:?}\n{}", stopped, greedy, problem);
     }
 }
