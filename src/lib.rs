@@ -17,6 +17,7 @@ mod pack;
 mod parallel;
 mod refine;
 mod solver;
+mod stop;
 
 pub use error::Error;
 pub use model::{
@@ -26,8 +27,9 @@ pub use model::{
 pub use plan::LaunchPlan;
 pub use solver::{
     Effort, Limits, MinValuesPolicy, Objective, Options, PreferencePolicy, ReservedPolicy, Solver,
-    Stop, provision,
+    provision,
 };
+pub use stop::Stop;
 pub use verify::{Verified, Violations, verify};
 
 #[cfg(doctest)]

@@ -6,8 +6,7 @@ use crate::model::{Price, Problem};
 use crate::pack::{self, Context};
 use crate::plan::{Ended, LaunchPlan, Proof};
 use crate::refine;
-use std::fmt;
-use std::sync::Arc;
+use crate::stop::Stop;
 
 /// How a plan is to be made; the defaults are what most people want.
 #[derive(Clone, Debug, Default)]
@@ -60,40 +59,6 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { rounds: 4_000, attempts: 1_000 }
-    }
-}
-
-/// A caller's wish to end refinement early, looked at again and again while it runs.
-///
-/// It is the only way in which a clock can have a part in a plan.
-///
-/// # Examples
-/// ```
-/// use plimsoll::{Effort, Options, Stop};
-/// use std::time::{Duration, Instant};
-///
-/// let mut options = Options::default();
-/// options.effort = Effort::Refine(Default::default());
-/// let end = Instant::now() + Duration::from_secs(10);
-/// options.stop = Stop::when(move || Instant::now() >= end);
-/// ```
-#[derive(Clone, Default)]
-pub struct Stop(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
-
-impl Stop {
-    /// Stops once `wish` says so; it may be asked from several threads, and often.
-    pub fn when(wish: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(wish)))
-    }
-
-    pub(crate) fn now(&self) -> bool {
-        self.0.as_ref().is_some_and(|wish| wish())
-    }
-}
-
-impl fmt::Debug for Stop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Stop::when(..)" } else { "Stop(never)" })
     }
 }
 
@@ -236,6 +201,7 @@ impl<'p> Solver<'p> {
             true => Some(Compiled::new(self.compiled.problem, interruption)?),
             false => None,
         };
+        let stop = options.stop.kept();
         let context = Context {
             compiled: weighed.as_ref().unwrap_or(&self.compiled),
             listed: &self.compiled,
@@ -245,14 +211,14 @@ impl<'p> Solver<'p> {
             wish_price: wish_price.map(|price| i64::try_from(price.nanos()).unwrap_or(i64::MAX)),
             strict: options.reserved == ReservedPolicy::Strict,
             scarcity: None,
-            stop: &options.stop,
+            stop: &stop,
         };
         let plan = match options.effort {
             Effort::FirstFit => pack::plan_first_fit(&context),
             Effort::Greedy => pack::plan(&context),
             Effort::Refine(limits) => {
                 let mut packed = pack::packed(&context);
-                let stop = || options.stop.now();
+                let stop = || stop.now();
                 let mut work = refine::Work::new(limits.rounds, limits.attempts, &stop);
                 let proved = refine::refine(&context, &mut packed, &mut work);
                 // A bound with the risk in it is none of what is paid.

@@ -72,8 +72,9 @@ proptest! {
 #[allow(clippy::print_stdout, reason = "the figures are of interest where the test passes too")]
 fn few_plans_are_dearer_than_the_best_or_place_fewer() {
     const SAMPLES: usize = 400;
-    const MOST_FEWER: usize = 28;
-    const MOST_DEARER: usize = 20;
+    const MOST_FEWER: usize = 8;
+    // With 14 plans more that place all that can be placed there are more to be compared by cost.
+    const MOST_DEARER: usize = 22;
     let mut runner = TestRunner::deterministic();
     let (mut fewer, mut dearer, mut whole) = (0, 0, 0);
     for _ in 0..SAMPLES {

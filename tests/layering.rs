@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// Each module, with the modules that it may import. A module that isn't here may not exist.
 ///
 /// `verify` checks plans against the documents alone: it shares no rule with the solver.
-const MAY_IMPORT: [(&str, &[&str]); 13] = [
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("error", &[]),
     ("parallel", &[]),
     ("model", &["error"]),
@@ -22,19 +22,24 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("verify", &["error", "model", "explain", "plan"]),
     ("compile", &["error", "parallel", "model", "explain"]),
     ("bound", &["error", "parallel", "model", "explain", "plan", "compile"]),
-    ("pack", &["error", "parallel", "model", "explain", "plan", "compile", "bound"]),
-    ("refine", &["error", "parallel", "model", "explain", "plan", "compile", "bound", "pack"]),
+    ("pack", &["error", "parallel", "stop", "model", "explain", "plan", "compile", "bound"]),
+    (
+        "refine",
+        &["error", "parallel", "stop", "model", "explain", "plan", "compile", "bound", "pack"],
+    ),
     (
         "consolidate",
         &["error", "parallel", "model", "explain", "plan", "compile", "bound", "pack", "refine"],
     ),
     ("k8s", &["error", "model"]),
+    ("stop", &[]),
     ("solver", &EVERYTHING),
 ];
 
-const EVERYTHING: [&str; 12] = [
+const EVERYTHING: [&str; 13] = [
     "error",
     "parallel",
+    "stop",
     "model",
     "explain",
     "plan",

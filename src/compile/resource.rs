@@ -14,7 +14,7 @@ pub(crate) struct Dims {
 }
 
 /// Volume slots on a node without a limit: more than any limit, and than the volumes there can be.
-pub(crate) const UNLIMITED: i64 = crate::plan::certificate::UNLIMITED_SLOTS;
+pub(crate) const UNLIMITED: i64 = crate::model::UNLIMITED_ATTACHMENTS;
 
 impl Dims {
     pub(crate) fn of<'a>(pods: impl Iterator<Item = &'a Pod>, drivers: BTreeSet<Arc<str>>) -> Self {

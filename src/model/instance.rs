@@ -4,6 +4,9 @@ use super::{Labels, Price, Requirement, Resources};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// How many volumes of a driver a node attaches that doesn't limit them: more than there can be.
+pub(crate) const UNLIMITED_ATTACHMENTS: i64 = 1 << 32;
+
 /// A kind of machine that can be bought.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InstanceType {

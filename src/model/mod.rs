@@ -30,6 +30,7 @@ pub use affinity::{
     Affinity, NodeAffinity, NodeSelectorTerm, PodAffinity, PodAffinityTerm,
     PreferredSchedulingTerm, WeightedPodAffinityTerm,
 };
+pub(crate) use instance::UNLIMITED_ATTACHMENTS;
 pub use instance::{InstanceType, Offering, Reservation};
 pub use label::{Labels, well_known};
 pub use node::Node;

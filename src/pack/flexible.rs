@@ -348,7 +348,7 @@ mod tests {
         InstanceType, NodePool, Offering, Operator, Pod, Price, Problem, Requirement, Resources,
     };
     use crate::pack::Context;
-    use crate::solver::Stop;
+    use crate::stop::Stop;
 
     /// As many pods are admitted at once as can be added one by one with the minimums met.
     #[test]

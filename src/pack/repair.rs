@@ -121,11 +121,14 @@ fn segments(left: &IdVec<ClassId, u32>, items: &[(ClassId, u32)], times: u32) ->
     cuts.windows(2).map(|pair| (pair[0], pair[1] - pair[0])).collect()
 }
 
+/// What a class is: its parts, and the sites that they may use.
+type Pods<'a> = (&'a [(KindId, u32)], &'a Bits);
+
 /// For each class of one arrangement, the same pods at the same sites in another.
 fn counterparts(from: &Compiled<'_>, to: &Compiled<'_>) -> IdVec<ClassId, Option<ClassId>> {
-    let mut known: BTreeMap<(&[(KindId, u32)], &Bits), ClassId> = BTreeMap::new();
+    let mut known: BTreeMap<Pods<'_>, ClassId> = BTreeMap::new();
     for (id, class) in to.classes.iter() {
-        let _first = known.entry((&class.parts, &to.rows[class.row])).or_insert(id);
+        let _first = known.entry((&class.parts[..], &to.rows[class.row])).or_insert(id);
     }
     let classes = from.classes.values();
     classes.map(|class| known.get(&(&class.parts[..], &from.rows[class.row])).copied()).collect()

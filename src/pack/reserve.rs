@@ -83,7 +83,7 @@ mod tests {
     use crate::compile::Compiled;
     use crate::model::{InstanceType, NodePool, Offering, Pod, Price, Problem, Resources};
     use crate::pack::Context;
-    use crate::solver::Stop;
+    use crate::stop::Stop;
 
     /// What is packed of pods of these cpus costs, in billionths, with types of 4 and 16 cpu.
     fn cost(cpus: &[&str]) -> i128 {

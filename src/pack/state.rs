@@ -6,7 +6,7 @@ use crate::compile::{
     Bits, CapId, Class, ClassId, Column, Compiled, Id, IdVec, NodeId, OfferId, PoolId,
     ReservationId, RowId, VolumeKey,
 };
-use crate::solver::Stop;
+use crate::stop::Stop;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

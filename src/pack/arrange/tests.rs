@@ -8,7 +8,7 @@ use crate::model::{
     Resources, TopologySpreadConstraint, Volume, WhenUnsatisfiable, well_known,
 };
 use crate::pack::Context;
-use crate::solver::Stop;
+use crate::stop::Stop;
 use std::collections::BTreeMap;
 
 /// A type of 4 cpu that is sold in three zones for the same.

@@ -231,6 +231,25 @@ impl<'c, 'p> Placement<'c, 'p> {
         }
     }
 
+    /// Counts the domains in which nodes stand from now on even if none does any more, where pods with a
+    /// spread over them could launch: a domain is given up for the sake of pods, not of money.
+    pub(super) fn keep_domains(&mut self) {
+        let compiled = self.context.compiled;
+        for at in &self.rules.spread_counters {
+            let counter = &self.rules.counters[*at];
+            let domains = &compiled.topology.keys[counter.key].domains;
+            for (stands, sites) in self.stands[*at].iter_mut().zip(domains) {
+                let mut rows = counter
+                    .owners
+                    .iter()
+                    .map(|kind| &compiled.rows[compiled.classes[class_of(*kind)].row]);
+                if *stands > 0 && rows.any(|row| row.overlaps(sites)) {
+                    *stands = stands.saturating_add(1);
+                }
+            }
+        }
+    }
+
     /// Has every node of a group hold these pods more; they have a place already.
     fn hold(&mut self, at: usize, pods: &[(KindId, u32)]) {
         for (kind, each) in pods {

@@ -132,7 +132,8 @@ pub(crate) fn improve<'p>(
     granted: &mut dyn FnMut() -> bool,
 ) -> (Packed<'p>, bool) {
     let rules = Rules::of(context.compiled);
-    let start = Placement::of(context, &rules, &packed);
+    let mut start = Placement::of(context, &rules, &packed);
+    start.keep_domains();
     let choices = Choices::of(&start);
     let worth = worth(&start);
     let mut best = start.clone();

@@ -64,7 +64,7 @@ use std::sync::Arc;
 pub const POINT: u32 = 40;
 
 /// The volumes of a driver that a node attaches which doesn't limit them: more than there can be.
-pub const UNLIMITED_SLOTS: i64 = 1 << 32;
+pub const UNLIMITED_SLOTS: i64 = crate::model::UNLIMITED_ATTACHMENTS;
 
 /// A proof of a lower bound, in integers.
 ///
