@@ -7,13 +7,16 @@
 use super::id::{IdVec, OfferId, PoolId, ShapeId};
 use super::{Compiled, Offer, Shape};
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+
+/// A list that is made when it is first asked for: it is part of the compiled problem, and goes with it.
+#[allow(clippy::disallowed_types, reason = "it is no state beside the problem")]
+type Lazy = std::sync::OnceLock<Vec<OfferId>>;
 
 /// The lists, by what is charged.
 #[derive(Debug)]
 pub(crate) struct Alternatives {
     of_shape: IdVec<ShapeId, usize>,
-    lists: Vec<OnceLock<Vec<OfferId>>>,
+    lists: Vec<Lazy>,
 }
 
 impl Alternatives {
@@ -26,7 +29,7 @@ impl Alternatives {
             *lists.entry((pools[id], &shape.charge)).or_insert(number)
         });
         let of_shape = of_shape.collect();
-        Self { of_shape, lists: lists.iter().map(|_| OnceLock::new()).collect() }
+        Self { of_shape, lists: lists.iter().map(|_| Lazy::new()).collect() }
     }
 }
 

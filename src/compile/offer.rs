@@ -225,7 +225,10 @@ impl Market {
 
 /// Lists of fixed labels, each once: thousands of offers have the same.
 #[derive(Default)]
-struct Pins(BTreeMap<Vec<(Arc<str>, State)>, Arc<[Pin]>>);
+struct Pins(BTreeMap<FixedLabels, Arc<[Pin]>>);
+
+/// Labels, each with its state.
+type FixedLabels = Vec<(Arc<str>, State)>;
 
 impl Pins {
     fn share(&mut self, fixed: &[(&Arc<str>, State)], table: &LabelTable) -> Arc<[Pin]> {

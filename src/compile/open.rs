@@ -224,7 +224,7 @@ mod tests {
         // Between the bounds there is an integer that nobody names.
         let excluded = set(&[(NotIn, &["5", "6"])]);
         let few = set(&[(Gt, &["4"]), (Lt, &["9"])]);
-        assert_eq!(states(&[excluded.clone()], &few, None), ["5", "7"]);
+        assert_eq!(states(std::slice::from_ref(&excluded), &few, None), ["5", "7"]);
         let fewer = set(&[(Gt, &["4"]), (Lt, &["7"])]);
         assert_eq!(states(&[excluded], &fewer, None), ["5"]);
         let above = set(&[(Gt, &["9"])]);

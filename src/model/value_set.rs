@@ -346,7 +346,9 @@ impl ValueSet {
             move |value: &Arc<str>| !taken.contains(value) && !self.excluded().contains(value);
         match &self.0 {
             States::Absent => Box::new(std::iter::empty()),
-            States::Only(values) => Box::new(values.iter().cloned().filter(is_free)),
+            States::Only(values) => {
+                Box::new(values.iter().filter(move |value| is_free(value)).cloned())
+            }
             States::AllBut { .. } => {
                 let numbered = (1_u64..).map(|n| Arc::from(format!("other-{n}")));
                 Box::new(std::iter::once("other".into()).chain(numbered).filter(is_free))

@@ -40,6 +40,9 @@ struct Sites {
     launches: Vec<(usize, Set)>,
 }
 
+/// What is on each running node, and on launches of which look.
+type Split = (Vec<Set>, Vec<(usize, Set)>);
+
 struct Search<'a> {
     kinds: &'a Kinds<'a>,
     counting: Counting,
@@ -49,7 +52,7 @@ struct Search<'a> {
     left: Vec<i64>,
     sites: Sites,
     /// Whether all pods can be bound, by what is on each node, and on launches of which look.
-    known: BTreeMap<(Vec<Set>, Vec<(usize, Set)>), bool>,
+    known: BTreeMap<Split, bool>,
 }
 
 impl Kinds<'_> {

@@ -9,7 +9,7 @@
 //! node now is asked in kube-scheduler's terms, with the domains of nodes that stand. What is left out is
 //! bound last, class by class, lowest domain first, pass after pass ([`fill`](mod@fill)); for the rest
 //! further nodes are launched ([`launch`]); urgent pods take the places of less urgent ones
-//! ([`displace`]); parts of the plan are taken out and put back better ([`recreate`]).
+//! ([`displace`]); parts of the plan are taken out and put back better ([`mod@recreate`]).
 //!
 //! *Why it is right.* A pod that is accepted after all others may be bound last, so an order of binding
 //! goes on to be one. Whatever else changes is kept only where a new order is found ([`order`]).

@@ -21,6 +21,9 @@ pub(super) enum ByValue<'a> {
     Cases(Vec<(Option<Arc<str>>, Place<'a>)>),
 }
 
+/// Items, each with how many pods a node has of it at most.
+type Counts = [(usize, u32)];
+
 impl<'a> Judge<'_, 'a> {
     /// What is left of a place where a label has one of these values, one that pods ask for, or any other
     /// state.
@@ -98,7 +101,7 @@ impl<'a> Judge<'_, 'a> {
         counted: &[Counted],
         whole: &Place<'a>,
         labels: NodeLabels<'a>,
-        (own, others): (&[(usize, u32)], &[(usize, u32)]),
+        (own, others): (&Counts, &Counts),
         daemons_read: bool,
     ) -> Place<'a> {
         let launch = whole.launch.as_ref().map(|launch| Launch { labels, ..launch.clone() });

@@ -87,7 +87,7 @@ impl<'a> Sticky<'a> {
                 let mut spreads = pod.topology_spread_constraints.iter();
                 if spreads.any(|one| one.node_affinity_policy == NodeInclusionPolicy::Honor) {
                     let keys = NodeRules::of(pod).keys();
-                    counted.extend(keys.map(|key| well_known::normalized(key)));
+                    counted.extend(keys.map(well_known::normalized));
                 }
             }
             let Some(affinity) = pod.affinity.as_deref() else { continue };
