@@ -6,6 +6,11 @@
 //! weights or on running nodes, and in which each pod honours the preferences that it honours here. It
 //! costs at least the certificate's bound, fees included.
 //!
+//! A spread over hosts that this plan keeps with `maxSkew` pods on a node and no more is one that the other
+//! plan keeps in the same way: a further node, with none of the pods on it, could always be launched. Where
+//! limits or offerings forbid that, kube-scheduler would let each node hold more once every node holds some;
+//! of plans that use this the bound says nothing.
+//!
 //! # Why
 //!
 //! A certificate gives pods *values* such that no node is worth more than it costs. Let `n_j` be how many
