@@ -85,6 +85,23 @@ pub(crate) struct TopologyRules {
     pub(crate) wish_far: Vec<(u8, Term)>,
 }
 
+impl TopologyRules {
+    /// The keys that the rules are over, some of them several times; preferences among them where they
+    /// take part.
+    pub(crate) fn keys(&self, wishful: bool) -> impl Iterator<Item = KeyId> {
+        let spreads = self.spreads.iter().filter(move |spread| spread.hard || wishful);
+        let near = self.near.iter().flat_map(|near| near.over.iter().copied());
+        let wishes = self.wish_near.iter().chain(&self.wish_far);
+        let wishes = wishes.filter(move |_| wishful).map(|(_, term)| term.over);
+        let far = self.far.iter().map(|term| term.over);
+        let over = spreads.map(|spread| spread.over).chain(near).chain(far).chain(wishes);
+        over.filter_map(|over| match over {
+            Over::Host => None,
+            Over::Key(key) => Some(key),
+        })
+    }
+}
+
 /// A term of affinity or anti-affinity.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Term {

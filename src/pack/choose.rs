@@ -232,7 +232,7 @@ impl<'p> Chooser<'_, 'p> {
 
     /// Packs thoroughly what a quick packing had room for, where that is better.
     fn pack_well(&self, restrictions: Restrictions, quick: Packed<'p>, pack: Pack) -> Packed<'p> {
-        let arrangement = arrange(self.context, &self.prices, &restrictions);
+        let Some(arrangement) = quick.arrangement.clone() else { return quick };
         let context = Context { compiled: &arrangement.compiled, ..*self.context };
         let mut state = pack(&context);
         super::seat_guests(&context, &mut state);

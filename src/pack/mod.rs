@@ -37,6 +37,7 @@ mod standing;
 mod state;
 mod static_pool;
 mod top_up;
+mod union;
 mod weight;
 
 pub(crate) use arrange::{Arrangement, Held, Part, UNTAINTED};

@@ -1,8 +1,8 @@
 //! Affinity and anti-affinity over domains: who comes first, who goes where.
 
-use super::union::Union;
 use super::{Arranger, KindId};
 use crate::compile::{Id, IdVec, KeyId, Kind, Near, NodeId, Over, Topology};
+use crate::pack::union::Union;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 

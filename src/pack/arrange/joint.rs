@@ -17,9 +17,9 @@
 //! left) is what it was some steps ago; then those steps are repeated as often as pods are left.
 
 use super::spread::Company;
-use super::union::Union;
 use super::{Arranger, KindId};
 use crate::compile::{KeyId, Over, SelectionId};
+use crate::pack::union::Union;
 use std::collections::BTreeMap;
 
 /// Kinds of more pods than this are looked at for repeating steps.

@@ -43,7 +43,6 @@ mod share;
 mod spread;
 #[cfg(test)]
 mod tests;
-mod union;
 
 use super::state::Context;
 use crate::compile::{
@@ -329,21 +328,7 @@ impl<'p> Arranger<'_, 'p> {
     /// affinity or anti-affinity points at it.
     fn keys(&self, kind: KindId) -> Vec<KeyId> {
         let rules = &self.topology.rules[kind];
-        let wishful = self.is_wishful(kind);
-        let mut over: Vec<Over> = Vec::new();
-        over.extend(
-            rules.spreads.iter().filter(|spread| spread.hard || wishful).map(|spread| spread.over),
-        );
-        over.extend(rules.near.iter().flat_map(|near| &near.over));
-        over.extend(rules.far.iter().map(|term| term.over));
-        if wishful {
-            over.extend(rules.wish_near.iter().chain(&rules.wish_far).map(|(_, term)| term.over));
-        }
-        let own = over.into_iter().filter_map(|over| match over {
-            Over::Host => None,
-            Over::Key(key) => Some(key),
-        });
-        let mut keys: Vec<KeyId> = own.collect();
+        let mut keys: Vec<KeyId> = rules.keys(self.is_wishful(kind)).collect();
         keys.extend(self.compiled.kinds[kind].sticky.iter().copied());
         keys.sort_unstable();
         keys.dedup();

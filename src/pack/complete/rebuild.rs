@@ -10,7 +10,7 @@ use super::super::right_size::holds;
 use super::super::state::{Context, Group, Place, State};
 use super::placement::{Nodes, On, Placement};
 use super::rules::class_of;
-use crate::compile::{Bits, ClassId, Compiled, IdVec, KeyId, KindId, NO_DOMAIN, OfferId, Over};
+use crate::compile::{Bits, ClassId, Compiled, IdVec, KeyId, KindId, NO_DOMAIN, OfferId};
 use crate::explain::Cause;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -220,19 +220,7 @@ impl<'p> Placement<'_, 'p> {
     /// The keys over which it matters where a pod of a class is.
     fn keys(&self, kind: KindId) -> BTreeSet<KeyId> {
         let compiled = self.compiled();
-        let rules = &compiled.topology.rules[kind];
-        let wishful = self.context.wishful;
-        let spreads = rules.spreads.iter().filter(|spread| spread.hard || wishful);
-        let mut over: Vec<Over> = spreads.map(|spread| spread.over).collect();
-        over.extend(rules.near.iter().flat_map(|near| &near.over));
-        over.extend(rules.far.iter().map(|term| term.over));
-        if wishful {
-            over.extend(rules.wish_near.iter().chain(&rules.wish_far).map(|(_, term)| term.over));
-        }
-        let own = over.into_iter().filter_map(|over| match over {
-            Over::Host => None,
-            Over::Key(key) => Some(key),
-        });
+        let own = compiled.topology.rules[kind].keys(self.context.wishful);
         let counted = self.rules.of_kind[kind].counted_by.iter();
         let counted = counted.map(|at| self.rules.counters[*at].key);
         let sticky = compiled.kinds[kind].sticky.iter().copied();

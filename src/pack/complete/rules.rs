@@ -6,6 +6,7 @@
 use crate::compile::{
     Bits, Compiled, Id, IdVec, KeyId, KindId, NO_DOMAIN, NodeId, Over, SelectionId, Term,
 };
+use crate::pack::union::Union;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -294,18 +295,8 @@ fn components(
     totals: &[SelectionId],
     of_kind: &IdVec<KindId, KindRules>,
 ) -> IdVec<KindId, KindId> {
-    let mut first: IdVec<KindId, KindId> = compiled.kinds.ids().collect();
-    fn root(first: &IdVec<KindId, KindId>, mut kind: KindId) -> KindId {
-        while first[kind] != kind {
-            kind = first[kind];
-        }
-        kind
-    }
-    let mut join = |one: KindId, other: KindId| {
-        let (one, other) = (root(&first, one), root(&first, other));
-        let (low, high) = (one.min(other), one.max(other));
-        first[high] = low;
-    };
+    let mut union = Union::new(compiled.kinds.len());
+    let mut join = |one: KindId, other: KindId| union.join(one.index(), other.index());
     for (counter, kinds) in counters.iter().zip(counted) {
         let Some(owner) = counter.owners.first() else { continue };
         counter.owners.iter().chain(kinds).for_each(|kind| join(*owner, *kind));
@@ -320,9 +311,7 @@ fn components(
             selected.iter().for_each(|other| join(kind, *other));
         }
     }
-    let ids: Vec<KindId> = first.ids().collect();
-    let roots: Vec<KindId> = ids.iter().map(|kind| root(&first, *kind)).collect();
-    roots.into_iter().collect()
+    compiled.kinds.ids().map(|kind| KindId::from_index(union.root(kind.index()))).collect()
 }
 
 /// The class of the problem as a whole that stands for a class of pods.

@@ -1,8 +1,8 @@
 //! The nodes that run or can be launched, by cell: a combination of the domains of all keys over which
 //! rules between pods count, and of which spreads count its nodes.
 
+use super::super::exact::rules::keys;
 use super::Task;
-use super::ties::keys;
 use crate::compile::{
     Bits, ClassId, Compiled, Id, KeyId, KindId, NodeId, PoolId, ReservationId, fits,
 };

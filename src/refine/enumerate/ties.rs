@@ -2,12 +2,12 @@
 //! each domain. What holds in every order of binding is all that they say; whether there is an order is
 //! found out for whole plans ([`order`](super::order)).
 
+use super::super::exact::rules::bound;
 use super::Task;
 use super::places::{Item, Places};
 use crate::compile::{
-    Bits, ClassId, Compiled, Id, KeyId, KindId, NO_DOMAIN, OfferId, Over, SelectionId, Spread, fits,
+    Bits, ClassId, Id, KeyId, KindId, NO_DOMAIN, OfferId, Over, SelectionId, fits,
 };
-use crate::pack::Context;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many pods of each item are in each cell: by item, then by cell.
@@ -215,43 +215,6 @@ pub(super) fn ties(task: &Task<'_, '_>, items: &[Item], places: &Places) -> Vec<
         });
     }
     ties
-}
-
-/// The keys over which pods of these kinds have rules.
-pub(super) fn keys(context: &Context<'_, '_>, kinds: impl Iterator<Item = KindId>) -> Vec<KeyId> {
-    let topology = &context.compiled.topology;
-    let mut keys = BTreeSet::new();
-    for kind in kinds {
-        let of = &topology.rules[kind];
-        let spreads = of.spreads.iter().filter(|spread| spread.hard || context.wishful);
-        let over = spreads.map(|spread: &Spread| spread.over);
-        let near = of.near.iter().flat_map(|near| near.over.iter().copied());
-        let over = over.chain(near).chain(of.far.iter().map(|term| term.over));
-        keys.extend(over.filter_map(|over| match over {
-            Over::Host => None,
-            Over::Key(key) => Some(key),
-        }));
-    }
-    keys.into_iter().collect()
-}
-
-fn bound(
-    whole: &Compiled<'_>,
-    selection: SelectionId,
-    key: KeyId,
-    counted: Option<&Bits>,
-) -> BTreeMap<u32, i64> {
-    let mut counts = BTreeMap::new();
-    for (node, count) in &whole.topology.selections[selection].bound {
-        let site = whole.site_of_node(*node);
-        if counted.is_none_or(|counted| counted.contains(site)) {
-            let domain = whole.topology.keys[key].of_site[site];
-            if domain != NO_DOMAIN {
-                *counts.entry(domain).or_insert(0) += i64::from(*count);
-            }
-        }
-    }
-    counts
 }
 
 /// The domains that count for a spread of a kind whatever is launched: those of running nodes, and

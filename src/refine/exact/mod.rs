@@ -27,7 +27,7 @@
 mod front;
 mod grid;
 mod places;
-mod rules;
+pub(super) mod rules;
 mod search;
 
 use super::certify::entries;

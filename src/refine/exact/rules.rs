@@ -164,7 +164,10 @@ pub(super) fn rules(context: &Context<'_, '_>, items: &[Item], sites: &Sites) ->
 }
 
 /// The keys over which these items have rules.
-pub(super) fn keys(context: &Context<'_, '_>, kinds: impl Iterator<Item = KindId>) -> Vec<KeyId> {
+pub(in super::super) fn keys(
+    context: &Context<'_, '_>,
+    kinds: impl Iterator<Item = KindId>,
+) -> Vec<KeyId> {
     let topology = &context.compiled.topology;
     let mut keys = BTreeSet::new();
     for kind in kinds {
@@ -181,7 +184,8 @@ pub(super) fn keys(context: &Context<'_, '_>, kinds: impl Iterator<Item = KindId
     keys.into_iter().collect()
 }
 
-fn bound(
+/// How many bound pods of a selection run in each domain, on counted sites.
+pub(in super::super) fn bound(
     whole: &Compiled<'_>,
     selection: SelectionId,
     key: KeyId,
