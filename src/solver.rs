@@ -7,6 +7,7 @@ use crate::pack::{self, Context};
 use crate::plan::{Ended, LaunchPlan, Proof};
 use crate::refine;
 use crate::stop::Stop;
+use std::sync::Arc;
 
 /// How a plan is to be made; the defaults are what most people want.
 #[derive(Clone, Debug, Default)]
@@ -132,7 +133,7 @@ pub enum MinValuesPolicy {
     BestEffort,
 }
 
-/// A problem compiled once, to be asked often.
+/// A problem compiled once, to be asked often. It owns what it needs, and clones share it.
 ///
 /// # Examples
 /// ```
@@ -149,19 +150,19 @@ pub enum MinValuesPolicy {
 /// assert_eq!(plan.cost().total.to_string(), "0.3024");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
-pub struct Solver<'p> {
-    compiled: Compiled<'p>,
+#[derive(Clone, Debug)]
+pub struct Solver {
+    compiled: Arc<Compiled>,
 }
 
-impl<'p> Solver<'p> {
+impl Solver {
     /// Compiles the problem.
     ///
     /// # Errors
     /// A problem beyond a stated limit of this version: more offers, open labels or kinds of rules than
     /// there is memory for ([`Error::is_unsupported`]).
-    pub fn new(problem: &'p Problem) -> Result<Self, Error> {
-        Ok(Self { compiled: Compiled::new(problem, Price::ZERO)? })
+    pub fn new(problem: &Problem) -> Result<Self, Error> {
+        Ok(Self { compiled: Arc::new(Compiled::new(problem, Price::ZERO)?) })
     }
 
     /// A plan for the pending pods.
@@ -198,7 +199,7 @@ impl<'p> Solver<'p> {
         let mut offerings = types.flat_map(|kind| &kind.offerings);
         // What interruptions count for is in what offers cost, so these are compiled anew.
         let weighed = match offerings.any(|one| one.weighed(interruption) != one.price) {
-            true => Some(Compiled::new(self.compiled.problem, interruption)?),
+            true => Some(Compiled::new(&self.compiled.problem, interruption)?),
             false => None,
         };
         let stop = options.stop.kept();
@@ -250,4 +251,16 @@ impl<'p> Solver<'p> {
 /// As [`Solver::new`] and [`Solver::provision`].
 pub fn provision(problem: &Problem, options: &Options) -> Result<LaunchPlan, Error> {
     Solver::new(problem)?.provision(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Solver;
+
+    /// A controller keeps a solver beside what it made it of, and asks it from any thread.
+    #[test]
+    fn a_solver_is_owned_shared_and_sent() {
+        fn check<T: Clone + Send + Sync + 'static>() {}
+        check::<Solver>();
+    }
 }

@@ -88,7 +88,7 @@ impl Proofs {
 impl Draft {
     /// The bound in billionths per hour, fees included; `None` where numbers are too large. `step` is
     /// the [`common_step`].
-    pub(crate) fn bound(&self, compiled: &Compiled<'_>, step: i64) -> Option<i128> {
+    pub(crate) fn bound(&self, compiled: &Compiled, step: i64) -> Option<i128> {
         let mut sum = 0_i128;
         for pods in &self.pods {
             sum = sum.checked_add(pods.value.checked_mul(pods.count.into())?)?;
@@ -126,10 +126,10 @@ impl Draft {
     /// pod; it is asked once for each kind.
     pub(crate) fn certificate(
         mut self,
-        compiled: &Compiled<'_>,
+        compiled: &Compiled,
         entries: &mut dyn FnMut(KindId) -> Vec<Arc<str>>,
     ) -> Certificate {
-        let problem = compiled.problem;
+        let problem = &compiled.problem;
         let mut uses: BTreeMap<KindId, (usize, Vec<Arc<str>>)> = BTreeMap::new();
         for pods in &self.pods {
             let new = || (0, entries(pods.kind));
@@ -181,9 +181,9 @@ impl Draft {
     }
 
     /// The proofs of offerings: one for each, whatever its labels become.
-    fn offerings(&mut self, compiled: &Compiled<'_>) -> Vec<OfferingProof> {
+    fn offerings(&mut self, compiled: &Compiled) -> Vec<OfferingProof> {
         const NONE: u32 = u32::MAX;
-        let problem = compiled.problem;
+        let problem = &compiled.problem;
         let asked = Asked::of(compiled);
         let mut of_offer = vec![NONE; compiled.offers.len()];
         self.offers.iter().for_each(|(offer, proof)| of_offer[offer.index()] = *proof);
@@ -242,7 +242,7 @@ impl Draft {
     /// far as anything depends on them.
     fn told_apart(
         &mut self,
-        compiled: &Compiled<'_>,
+        compiled: &Compiled,
         asked: &Asked<'_>,
         variants: &[(usize, u32)],
     ) -> u32 {
@@ -288,7 +288,7 @@ struct Asked<'c> {
 type Variants = BTreeMap<Option<Arc<str>>, Vec<(usize, u32)>>;
 
 impl<'c> Asked<'c> {
-    fn of(compiled: &'c Compiled<'_>) -> Self {
+    fn of(compiled: &'c Compiled) -> Self {
         let mut values: BTreeMap<&Arc<str>, BTreeSet<&Arc<str>>> = BTreeMap::new();
         for (key, states) in compiled.grounds.rules.atoms() {
             if let Some(value) = states.single() {
@@ -302,7 +302,7 @@ impl<'c> Asked<'c> {
     /// The first label by whose values these sites differ, as far as rules ask for single ones.
     fn by_value(
         &self,
-        compiled: &Compiled<'_>,
+        compiled: &Compiled,
         variants: &[(usize, u32)],
     ) -> Option<(Arc<str>, Variants)> {
         let table = &compiled.grounds.table;
@@ -322,7 +322,7 @@ impl<'c> Asked<'c> {
 
 /// Requirements on a label which some of these sites meet together and others don't, and those that do.
 fn question(
-    compiled: &Compiled<'_>,
+    compiled: &Compiled,
     variants: &[(usize, u32)],
 ) -> Option<(Vec<Requirement>, Vec<usize>)> {
     let sites = || variants.iter().map(|(site, _)| *site);
@@ -348,15 +348,15 @@ fn question(
 }
 
 /// What a pool's cheapest offer costs, without fees.
-fn cheapest(compiled: &Compiled<'_>, pool: PoolId) -> Option<i64> {
+fn cheapest(compiled: &Compiled, pool: PoolId) -> Option<i64> {
     let own = compiled.offers.values().filter(|offer| offer.pool == pool && offer.available);
     own.map(|offer| offer.price).min()
 }
 
 /// What the costs of all nodes that could be launched are multiples of, in billionths; 0 where they are
 /// nothing.
-pub(crate) fn common_step(compiled: &Compiled<'_>, fee: i64) -> i64 {
-    let problem = compiled.problem;
+pub(crate) fn common_step(compiled: &Compiled, fee: i64) -> i64 {
+    let problem = &compiled.problem;
     let every = problem.node_pools.iter().any(|pool| pool.instance_types.is_none());
     let mut step = 0_i64;
     for kind in &problem.instance_types {

@@ -51,7 +51,7 @@ pub(super) struct Givers {
 }
 
 impl Goods {
-    pub(crate) fn new(compiled: &Compiled<'_>, fee: i64) -> Self {
+    pub(crate) fn new(compiled: &Compiled, fee: i64) -> Self {
         let columns = &compiled.columns;
         let costs: Vec<i64> =
             columns.iter().map(|column| column.price.saturating_add(fee)).collect();
@@ -93,7 +93,7 @@ impl Goods {
     }
 
     /// How many pods of a class nodes hold, of some columns that take any.
-    pub(super) fn slots_in(&self, compiled: &Compiled<'_>, class: ClassId, set: &Bits) -> Slots {
+    pub(super) fn slots_in(&self, compiled: &Compiled, class: ClassId, set: &Bits) -> Slots {
         let mut slots = vec![0; self.costs.len()];
         // One each: nothing is to be counted, and the cheapest gives most.
         if compiled.classes[class].per_node == 1 {

@@ -74,7 +74,7 @@ pub(super) struct Set {
 
 impl Asked {
     /// Brings demands with the same columns together.
-    pub(super) fn new(compiled: &Compiled<'_>, demands: &[Demand]) -> Self {
+    pub(super) fn new(compiled: &Compiled, demands: &[Demand]) -> Self {
         let mut of_weight: BTreeMap<i32, Bits> = BTreeMap::new();
         for weight in demands.iter().filter_map(|demand| demand.weight) {
             let _known = of_weight.entry(weight).or_insert_with(|| {
@@ -119,7 +119,7 @@ impl Asked {
     /// The sets of columns for which room is asked: the distinct sets of the demands, or where they
     /// are many the [`MAX_SETS`] of which most is asked, and the set of all columns that any demand
     /// can use.
-    fn families(&self, compiled: &Compiled<'_>) -> Vec<Bits> {
+    fn families(&self, compiled: &Compiled) -> Vec<Bits> {
         let mut totals = vec![1_i128; compiled.dims.len()];
         let mut union = Bits::none(compiled.columns.len());
         for set in &self.sets {
@@ -143,7 +143,7 @@ impl Asked {
 }
 
 impl Market {
-    pub(super) fn new(compiled: &Compiled<'_>, asked: &Asked, goods: Arc<Goods>) -> Self {
+    pub(super) fn new(compiled: &Compiled, asked: &Asked, goods: Arc<Goods>) -> Self {
         Self { goods, families: asked.families(compiled) }
     }
 
@@ -196,7 +196,7 @@ impl Market {
     /// The inequalities with the most at stake, and those of the reservations.
     pub(super) fn inequalities(
         &self,
-        compiled: &Compiled<'_>,
+        compiled: &Compiled,
         demands: &[Demand],
         asked: &Asked,
         running: &[NodeId],
@@ -228,7 +228,7 @@ impl Market {
     }
 
     /// For each family and each resource, what must be bought there.
-    fn rooms(&self, compiled: &Compiled<'_>, asked: &Asked, running: &[NodeId]) -> Vec<Inequality> {
+    fn rooms(&self, compiled: &Compiled, asked: &Asked, running: &[NodeId]) -> Vec<Inequality> {
         let mut found = Vec::new();
         for (number, family) in self.families.iter().enumerate() {
             let mut needed = vec![0_i128; compiled.dims.len()];
@@ -261,7 +261,7 @@ impl Market {
     /// For each class, the nodes that its number alone asks for.
     fn slots(
         &self,
-        compiled: &Compiled<'_>,
+        compiled: &Compiled,
         demands: &[Demand],
         asked: &Asked,
         known: &mut Known,
@@ -293,7 +293,7 @@ impl Market {
     /// node is taken to hold as many of them as an empty one.
     fn quotas(
         &self,
-        compiled: &Compiled<'_>,
+        compiled: &Compiled,
         demands: &[Demand],
         asked: &Asked,
         running: &[NodeId],

@@ -42,7 +42,7 @@ pub(crate) struct Claim<'a> {
 /// The problem's classes are its kinds as they are; `entries` names those of a kind, and is asked once for
 /// each.
 pub(crate) fn prove(
-    compiled: &Compiled<'_>,
+    compiled: &Compiled,
     claim: &Claim<'_>,
     entries: &mut dyn FnMut(KindId) -> Vec<Arc<str>>,
 ) -> Proved {
@@ -96,7 +96,7 @@ pub(crate) struct Standing<'c> {
 
 impl<'c> Standing<'c> {
     /// The running nodes of a problem whose classes are its kinds.
-    pub(crate) fn of(compiled: &'c Compiled<'_>) -> Vec<Self> {
+    pub(crate) fn of(compiled: &'c Compiled) -> Vec<Self> {
         let mut crowded: BTreeMap<NodeId, Vec<KindId>> = BTreeMap::new();
         for (node, kind) in &compiled.crowded {
             crowded.entry(*node).or_default().push(*kind);
@@ -122,7 +122,7 @@ impl<'c> Standing<'c> {
     }
 
     /// How many pods of a class one of the nodes can take, whatever else is planned.
-    pub(crate) fn takes(&self, compiled: &Compiled<'_>, id: ClassId) -> u32 {
+    pub(crate) fn takes(&self, compiled: &Compiled, id: ClassId) -> u32 {
         let class = &compiled.classes[id];
         let crowded = || self.crowded.binary_search(&KindId::from_index(id.index())).is_ok();
         let admitted = self.admits.contains(class.row.index()) || crowded();
@@ -134,8 +134,8 @@ impl<'c> Standing<'c> {
 }
 
 /// Makes drafts.
-struct Maker<'m, 'p> {
-    compiled: &'m Compiled<'p>,
+struct Maker<'m> {
+    compiled: &'m Compiled,
     claim: &'m Claim<'m>,
     demands: &'m [Demand],
     standing: &'m [Standing<'m>],
@@ -164,7 +164,7 @@ enum Of {
     Group(usize),
 }
 
-impl Maker<'_, '_> {
+impl Maker<'_> {
     /// A draft that counts nothing.
     fn start(&self) -> Draft {
         let fixed = self.claim.fixed.iter().map(|(pool, launches)| (*pool, *launches, 0));
@@ -334,7 +334,7 @@ impl Maker<'_, '_> {
 
 impl Pricing {
     /// The prices of resources and groups that these inequalities have.
-    fn prices(&self, compiled: &Compiled<'_>, which: u64) -> (Vec<i128>, Vec<i128>) {
+    fn prices(&self, compiled: &Compiled, which: u64) -> (Vec<i128>, Vec<i128>) {
         let mut resources = vec![0_i128; compiled.dims.len()];
         let mut groups = vec![0_i128; self.groups];
         let used = self.used.iter().enumerate().filter(|(bit, _)| which >> bit & 1 == 1);

@@ -129,7 +129,7 @@ impl Relaxation {
     /// Finds prices for a demand that these running nodes can help to meet. What is known of slots is
     /// used, and what is found is added to it.
     pub(crate) fn new(
-        compiled: &Compiled<'_>,
+        compiled: &Compiled,
         demands: &[Demand],
         running: &[NodeId],
         goods: Arc<Goods>,
@@ -141,7 +141,7 @@ impl Relaxation {
 
     /// As [`Relaxation::new`] without running nodes, where reservations take so many nodes each.
     pub(crate) fn of_rest(
-        compiled: &Compiled<'_>,
+        compiled: &Compiled,
         demands: &[Demand],
         (goods, reserved): (Arc<Goods>, &IdVec<ReservationId, u32>),
         known: &mut Known,
@@ -152,7 +152,7 @@ impl Relaxation {
 
     /// The inequalities, without prices; reservations as they are where nothing else is said of them.
     pub(super) fn unpriced(
-        compiled: &Compiled<'_>,
+        compiled: &Compiled,
         demands: &[Demand],
         running: &[NodeId],
         (goods, reserved): (Arc<Goods>, Option<&IdVec<ReservationId, u32>>),
@@ -180,7 +180,7 @@ impl Relaxation {
     }
 
     /// What one pod of each demand is worth, in billionths per hour.
-    pub(crate) fn values(&self, compiled: &Compiled<'_>, demands: &[Demand]) -> Vec<i128> {
+    pub(crate) fn values(&self, compiled: &Compiled, demands: &[Demand]) -> Vec<i128> {
         let mut values = vec![0_i128; demands.len()];
         for (inequality, price) in self.inequalities.iter().zip(&self.shares) {
             let price = price.price(self.highest);
@@ -196,7 +196,7 @@ impl Relaxation {
     }
 
     /// What one pod of each class is worth.
-    pub(crate) fn worth(&self, compiled: &Compiled<'_>, demands: &[Demand]) -> Worth {
+    pub(crate) fn worth(&self, compiled: &Compiled, demands: &[Demand]) -> Worth {
         let dims = compiled.dims.len();
         let mut worth = Worth {
             by_dim: IdTable::filled(compiled.classes.len(), dims, 0),
@@ -250,7 +250,7 @@ impl Relaxation {
     /// isn't bought and counts for nothing.
     pub(super) fn counted(
         &self,
-        compiled: &Compiled<'_>,
+        compiled: &Compiled,
         demands: &[Demand],
         inequality: &Inequality,
     ) -> Vec<(usize, i64)> {

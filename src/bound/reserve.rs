@@ -15,7 +15,7 @@ use crate::compile::{Bits, Compiled, IdTable, fits};
 impl Worth {
     /// A pod of each class is worth what the cheapest of the open columns costs that takes it.
     pub(crate) fn of_reservation_prices(
-        compiled: &Compiled<'_>,
+        compiled: &Compiled,
         demands: &[Demand],
         open: &Bits,
         goods: &Goods,

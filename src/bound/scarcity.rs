@@ -157,7 +157,7 @@ impl Worth {
     /// What pods are worth and nodes count for where something is scarce: what they cost, and what they
     /// take of limits at the prices of these.
     pub(crate) fn of_scarce(
-        compiled: &Compiled<'_>,
+        compiled: &Compiled,
         demands: &[Demand],
         supply: Supply<'_>,
         goods: Arc<Goods>,
@@ -211,7 +211,7 @@ impl Worth {
     /// needs; nodes count for the share that they take of what is left of the limit of which they take
     /// most.
     pub(crate) fn of_pods(
-        compiled: &Compiled<'_>,
+        compiled: &Compiled,
         demands: &[Demand],
         supply: Supply<'_>,
         goods: &Goods,
@@ -316,7 +316,7 @@ impl Scarce<'_> {
 }
 
 /// The limits that columns which can be bought are charged against.
-fn limits(compiled: &Compiled<'_>, supply: Supply<'_>) -> Vec<Limit> {
+fn limits(compiled: &Compiled, supply: Supply<'_>) -> Vec<Limit> {
     let mut limits = Vec::new();
     for (pool, of_pool) in compiled.pools.iter() {
         for at in 0..of_pool.limits.len() {
@@ -346,7 +346,7 @@ fn gcd(a: i64, b: i64) -> i64 {
 }
 
 /// What placing a pod of each demand is worth at most, in billionths.
-fn rewards(compiled: &Compiled<'_>, demands: &[Demand], dearest: i128) -> Vec<i128> {
+fn rewards(compiled: &Compiled, demands: &[Demand], dearest: i128) -> Vec<i128> {
     let priority = |demand: &Demand| compiled.classes[demand.class].priority;
     let priorities: BTreeSet<i32> = demands.iter().map(priority).collect();
     let levels = priorities.len().min(LEVELS);
@@ -364,7 +364,7 @@ fn rewards(compiled: &Compiled<'_>, demands: &[Demand], dearest: i128) -> Vec<i1
 
 /// The demands whose pods may be worth more at the prices of resources than their reward: those of which
 /// one pod takes most of what all ask for.
-fn surpluses(compiled: &Compiled<'_>, demands: &[Demand]) -> Vec<usize> {
+fn surpluses(compiled: &Compiled, demands: &[Demand]) -> Vec<usize> {
     let mut totals = vec![1_i128; compiled.dims.len()];
     for demand in demands {
         let request = &compiled.classes[demand.class].request;

@@ -33,7 +33,7 @@ impl Alternatives {
     }
 }
 
-impl Compiled<'_> {
+impl Compiled {
     /// The offers that draw on no reservation and are charged no more than another offer of their pool,
     /// those with the largest nodes first.
     pub(crate) fn alternatives(&self, choice: OfferId) -> &[OfferId] {

@@ -84,7 +84,7 @@ pub(crate) struct Agreement<'a> {
     pub(crate) counts: Vec<(usize, bool)>,
 }
 
-impl Compiled<'_> {
+impl Compiled {
     /// What a launch of an offer with pods of these classes has in common with its alternatives.
     pub(crate) fn agreement(&self, offer: OfferId, classes: &[ClassId]) -> Agreement<'_> {
         let site = self.site_of_offer(offer);

@@ -30,7 +30,7 @@ pub(crate) struct Column {
 
 /// The columns of a problem that no other dominates, in the order of their first offers; and for each
 /// site the rows that admit it.
-pub(crate) fn columns(compiled: &Compiled<'_>) -> (Vec<Column>, Vec<Bits>) {
+pub(crate) fn columns(compiled: &Compiled) -> (Vec<Column>, Vec<Bits>) {
     let sites = compiled.offers.len() + compiled.nodes.len();
     // What nothing can hold asks for nothing, so that it can't make offers differ.
     let none = compiled.usable.emptied();
@@ -79,7 +79,7 @@ struct Alike<'c> {
     most: Vec<i64>,
 }
 
-fn undominated(compiled: &Compiled<'_>, columns: Vec<Column>) -> Vec<Column> {
+fn undominated(compiled: &Compiled, columns: Vec<Column>) -> Vec<Column> {
     let mut order: Vec<usize> = (0..columns.len()).collect();
     // Cheapest first; at one price the larger first, so that whatever dominates comes before.
     order.sort_by_cached_key(|at| {
@@ -152,7 +152,7 @@ fn undominated(compiled: &Compiled<'_>, columns: Vec<Column>) -> Vec<Column> {
 
 /// Whether a column dominates another that is no larger and that no row admits which doesn't admit
 /// the one.
-fn dominates(compiled: &Compiled<'_>, better: &Column, worse: &Column) -> bool {
+fn dominates(compiled: &Compiled, better: &Column, worse: &Column) -> bool {
     let (large, small): (&Shape, &Shape) =
         (&compiled.shapes[better.shape], &compiled.shapes[worse.shape]);
     let pool = &compiled.pools[better.pool];

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// The offers whose launches can hold certain pods.
 #[derive(Debug)]
 pub(crate) struct Holders<'a> {
-    base: &'a Base<'a>,
+    base: &'a Base,
     sites: Bits,
     load: &'a [i64],
     ports: Vec<&'a PortUse>,
@@ -32,7 +32,7 @@ impl Holders<'_> {
     }
 }
 
-impl Compiled<'_> {
+impl Compiled {
     /// How many pods of a class an empty node of a column holds at most.
     pub(crate) fn slots(&self, column: &Column, class: ClassId) -> u32 {
         let class = &self.classes[class];

@@ -73,8 +73,8 @@ use wish::SoftTaints;
 
 /// What no decision of a solve changes: sites, offers, nodes, rules.
 #[derive(Debug)]
-pub(crate) struct Base<'p> {
-    pub(crate) problem: &'p Problem,
+pub(crate) struct Base {
+    pub(crate) problem: Problem,
     pub(crate) dims: Dims,
     pub(crate) pools: IdVec<PoolId, Pool>,
     pub(crate) offers: IdVec<OfferId, Offer>,
@@ -104,8 +104,8 @@ pub(crate) struct Base<'p> {
 
 /// A problem made dense: a base, and classes of pods to pack.
 #[derive(Clone, Debug)]
-pub(crate) struct Compiled<'p> {
-    base: Arc<Base<'p>>,
+pub(crate) struct Compiled {
+    base: Arc<Base>,
     pub(crate) classes: IdVec<ClassId, Class>,
     /// The sites at which each distinct set of node rules is met: offers first, then nodes.
     pub(crate) rows: IdVec<RowId, Bits>,
@@ -123,10 +123,10 @@ pub(crate) struct Compiled<'p> {
     pub(crate) hopeful: IdVec<ClassId, bool>,
 }
 
-impl<'p> Deref for Compiled<'p> {
-    type Target = Base<'p>;
+impl Deref for Compiled {
+    type Target = Base;
 
-    fn deref(&self) -> &Base<'p> {
+    fn deref(&self) -> &Base {
         &self.base
     }
 }
@@ -223,12 +223,12 @@ fn is_listed(
 /// The most pairs of a set of rules and a site, so that memory stays bounded (one bit each).
 const MAX_BITS: usize = 1 << 33;
 
-impl<'p> Compiled<'p> {
+impl Compiled {
     /// Makes a problem dense; each expected interruption of a node adds so much to what offers cost.
     ///
     /// # Errors
     /// A problem with more kinds of things than there is memory for.
-    pub(crate) fn new(problem: &'p Problem, interruption: Price) -> Result<Self, Error> {
+    pub(crate) fn new(problem: &Problem, interruption: Price) -> Result<Self, Error> {
         let daemons = &problem.daemon_sets;
         let pending = problem.pods.iter().filter(|pod| pod.node_name.is_none());
         let dims = Dims::of(pending.chain(daemons), limited_drivers(problem));
@@ -388,7 +388,7 @@ impl<'p> Compiled<'p> {
         });
         let kinds = kinds.collect();
         let base = Base {
-            problem,
+            problem: problem.clone(),
             dims,
             pools,
             offers,
@@ -422,7 +422,7 @@ impl<'p> Compiled<'p> {
     }
 
     fn of(
-        base: Arc<Base<'p>>,
+        base: Arc<Base>,
         classes: IdVec<ClassId, Class>,
         rows: IdVec<RowId, Bits>,
         caps: IdVec<CapId, Cap>,
@@ -470,7 +470,7 @@ impl<'p> Compiled<'p> {
     }
 }
 
-impl<'p> Base<'p> {
+impl Base {
     /// The sites at which some of these terms holds.
     pub(crate) fn any_term(&self, terms: &[Vec<usize>]) -> Bits {
         any_term(terms, &self.grounds.holds, self.offers.len() + self.nodes.len())
@@ -507,7 +507,7 @@ impl<'p> Base<'p> {
     }
 
     /// The first pod of a kind.
-    pub(crate) fn exemplar(&self, kind: KindId) -> Option<&'p Pod> {
+    pub(crate) fn exemplar(&self, kind: KindId) -> Option<&Pod> {
         self.problem.pods.get(*self.kinds[kind].entries.first()? as usize)
     }
 }

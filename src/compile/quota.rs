@@ -13,7 +13,7 @@ pub(crate) struct Quota {
     pub(crate) most: u32,
 }
 
-impl Compiled<'_> {
+impl Compiled {
     /// The quotas of caps, and of pods that keep each other off their nodes: one a node of them all.
     pub(super) fn quotas(&self) -> Vec<Quota> {
         let mut of_kind: BTreeMap<KindId, Vec<ClassId>> = BTreeMap::new();

@@ -7,6 +7,7 @@ pub(crate) mod document;
 pub(crate) mod fault;
 mod instance;
 mod label;
+mod list;
 mod node;
 mod normal;
 mod overlay;

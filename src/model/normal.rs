@@ -40,31 +40,30 @@ fn start(text: &str) -> u128 {
 }
 
 /// The problem of checked parts.
-pub(super) fn problem(parts: ProblemBuilder, pods_by_name: &[usize]) -> Problem {
-    let mut unsorted: Vec<Option<Pod>> = parts.pods.into_iter().map(Some).collect();
-    let mut problem = Problem {
-        pods: pods_by_name.iter().filter_map(|&i| unsorted.get_mut(i)?.take()).collect(),
-        instance_types: parts.instance_types,
-        node_pools: parts.node_pools,
-        nodes: parts.nodes,
-        daemon_sets: parts.daemon_sets,
-        pod_disruption_budgets: parts.pod_disruption_budgets,
-        namespaces: parts.namespaces,
-    };
-    problem.daemon_sets.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
-    problem.instance_types.sort_by(|a, b| a.name.cmp(&b.name));
-    problem.node_pools.sort_by(|a, b| a.name.cmp(&b.name));
-    problem.nodes.sort_by(|a, b| a.name.cmp(&b.name));
-    problem
-        .pod_disruption_budgets
-        .sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
-    problem.namespaces.sort_by(|a, b| a.name.cmp(&b.name));
+pub(super) fn problem(mut parts: ProblemBuilder, pods_by_name: &[usize]) -> Problem {
+    parts.pods.iter_mut().chain(&mut parts.daemon_sets).for_each(pod);
+    parts.instance_types.iter_mut().for_each(instance_type);
+    parts.node_pools.iter_mut().for_each(node_pool);
+    parts.nodes.iter_mut().for_each(node);
 
-    problem.pods.iter_mut().chain(&mut problem.daemon_sets).for_each(pod);
-    problem.instance_types.iter_mut().for_each(instance_type);
-    problem.node_pools.iter_mut().for_each(node_pool);
-    problem.nodes.iter_mut().for_each(node);
-    problem
+    parts.daemon_sets.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    parts.instance_types.sort_by(|a, b| a.name.cmp(&b.name));
+    parts.node_pools.sort_by(|a, b| a.name.cmp(&b.name));
+    parts.nodes.sort_by(|a, b| a.name.cmp(&b.name));
+    let budgets = &mut parts.pod_disruption_budgets;
+    budgets.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    parts.namespaces.sort_by(|a, b| a.name.cmp(&b.name));
+
+    let mut unsorted: Vec<Option<Pod>> = parts.pods.into_iter().map(Some).collect();
+    Problem {
+        pods: pods_by_name.iter().filter_map(|&i| unsorted.get_mut(i)?.take()).collect(),
+        instance_types: parts.instance_types.into(),
+        node_pools: parts.node_pools.into(),
+        nodes: parts.nodes.into(),
+        daemon_sets: parts.daemon_sets.into(),
+        pod_disruption_budgets: parts.pod_disruption_budgets.into(),
+        namespaces: parts.namespaces.into(),
+    }
 }
 
 fn pod(pod: &mut Pod) {

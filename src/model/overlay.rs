@@ -117,7 +117,7 @@ impl Problem {
         let mut too_dear: Vec<Option<Dear>> = overlays.iter().map(|_| None).collect();
         let conditions: Vec<Requirements> =
             overlays.iter().map(|overlay| overlay.requirements.iter().collect()).collect();
-        for kind in &mut problem.instance_types {
+        for kind in problem.instance_types.to_mut() {
             reprice(kind, overlays, &conditions, &mut too_dear);
         }
         for (i, (overlay, dear)) in overlays.iter().zip(too_dear).enumerate() {

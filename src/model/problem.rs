@@ -1,6 +1,7 @@
 //! The problem: validated, sorted, frozen.
 
 use super::fault::Faults;
+use super::list::List;
 use super::{InstanceType, LabelSelector, Labels, Node, NodePool, Pod, normal, validate};
 use crate::error::Error;
 use std::sync::Arc;
@@ -12,14 +13,14 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Problem {
     /// Sorted by namespace, then name.
-    pub(crate) pods: Vec<Pod>,
-    pub(crate) instance_types: Vec<InstanceType>,
-    pub(crate) node_pools: Vec<NodePool>,
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) pods: List<Pod>,
+    pub(crate) instance_types: List<InstanceType>,
+    pub(crate) node_pools: List<NodePool>,
+    pub(crate) nodes: List<Node>,
     /// Sorted by namespace, then name.
-    pub(crate) daemon_sets: Vec<Pod>,
-    pub(crate) pod_disruption_budgets: Vec<PodDisruptionBudget>,
-    pub(crate) namespaces: Vec<Namespace>,
+    pub(crate) daemon_sets: List<Pod>,
+    pub(crate) pod_disruption_budgets: List<PodDisruptionBudget>,
+    pub(crate) namespaces: List<Namespace>,
 }
 
 /// A limit on how many pods of a set may be down at a time.

@@ -27,11 +27,7 @@ struct Named<'c> {
 
 /// Makes the plan of a packing; with the bound that was proved of it already, where that is better than
 /// the cheap one.
-pub(crate) fn assemble<'p>(
-    whole: &Context<'_, 'p>,
-    packed: &Packed<'p>,
-    proved: Option<Proved>,
-) -> LaunchPlan {
+pub(crate) fn assemble(whole: &Context<'_>, packed: &Packed, proved: Option<Proved>) -> LaunchPlan {
     let context = &Context { compiled: packed.compiled(whole.compiled), ..*whole };
     let (compiled, state) = (context.compiled, &packed.state);
     let (named, cheap) =
@@ -52,16 +48,16 @@ pub(crate) fn assemble<'p>(
 }
 
 /// What the problem says that is hardly meant; pods are looked at by kind.
-fn warnings(compiled: &Compiled<'_>) -> Vec<Warning> {
+fn warnings(compiled: &Compiled) -> Vec<Warning> {
     let kinds = compiled.kinds.ids().filter_map(|kind| {
         let count = compiled.classes[ClassId::from_index(kind.index())].count;
         Some((compiled.exemplar(kind)?, count))
     });
-    model::warnings(compiled.problem, kinds)
+    model::warnings(&compiled.problem, kinds)
 }
 
 impl<'c> Named<'c> {
-    fn of(context: &Context<'c, '_>, state: &State) -> Self {
+    fn of(context: &Context<'c>, state: &State) -> Self {
         let compiled = context.compiled;
         let mut names: IdVec<KindId, Names<'_>> =
             compiled.kinds.ids().map(|kind| Names::of(compiled, kind)).collect();
@@ -114,7 +110,7 @@ fn order(spec: &LaunchSpec) -> impl Ord + '_ {
 
 /// The names of the pods that a node holds.
 fn take(
-    compiled: &Compiled<'_>,
+    compiled: &Compiled,
     names: &mut IdVec<KindId, Names<'_>>,
     items: &[(ClassId, u32)],
 ) -> Vec<Arc<str>> {
@@ -129,7 +125,7 @@ fn take(
 
 /// Hands out the names of a kind's pods, in order.
 struct Names<'c> {
-    compiled: &'c Compiled<'c>,
+    compiled: &'c Compiled,
     entries: &'c [u32],
     next_replica: u32,
     /// The names of entries of which some pod has been named.
@@ -137,7 +133,7 @@ struct Names<'c> {
 }
 
 impl<'c> Names<'c> {
-    fn of(compiled: &'c Compiled<'_>, kind: KindId) -> Self {
+    fn of(compiled: &'c Compiled, kind: KindId) -> Self {
         let entries = &compiled.kinds[kind].entries;
         Self { compiled, entries, next_replica: 0, named: Vec::with_capacity(entries.len()) }
     }
@@ -173,9 +169,9 @@ impl<'c> Names<'c> {
     }
 }
 
-fn unschedulable<'p>(
-    whole: &Context<'_, 'p>,
-    packed: &Packed<'p>,
+fn unschedulable(
+    whole: &Context<'_>,
+    packed: &Packed,
     names: &mut IdVec<KindId, Names<'_>>,
 ) -> Vec<Unschedulable> {
     let mut out = Vec::new();
@@ -191,7 +187,7 @@ fn unschedulable<'p>(
 /// The least that launches for the pods of a packing could cost, proved cheaply.
 ///
 /// The bound is that of the kinds as they are: wherever an arrangement puts them is one of their places.
-fn bound(whole: &Context<'_, '_>, packed: &Compiled<'_>, state: &State) -> Proved {
+fn bound(whole: &Context<'_>, packed: &Compiled, state: &State) -> Proved {
     let compiled = whole.listed;
     let placed = state.groups.iter().flat_map(|group| &group.items);
     let guests = placed.filter(|(class, _)| packed.classes[*class].guest);
@@ -232,7 +228,7 @@ fn bound(whole: &Context<'_, '_>, packed: &Compiled<'_>, state: &State) -> Prove
 
 /// What the launches cost, and what is proved of the least that launches for the same pods could.
 fn cost(
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     launches: &[Launch],
     proved: Proved,
 ) -> (Cost, Option<Arc<Certificate>>) {
@@ -257,7 +253,7 @@ fn cost(
 }
 
 fn stats(
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     state: &State,
     chosen: &[Option<OfferId>],
     launches: &[Launch],

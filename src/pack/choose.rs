@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A packing, of classes that an arrangement made, or of the kinds as they are.
 #[derive(Clone, Debug)]
-pub(crate) struct Packed<'p> {
-    pub(crate) arrangement: Option<Arrangement<'p>>,
+pub(crate) struct Packed {
+    pub(crate) arrangement: Option<Arrangement>,
     pub(crate) state: State,
 }
 
@@ -35,14 +35,14 @@ const TRIES: usize = 200_000;
 /// The most arrangements that are tried.
 const MAX_TRIES: usize = 200;
 
-impl<'p> Packed<'p> {
+impl Packed {
     /// The classes that are packed.
-    pub(crate) fn compiled<'a>(&'a self, whole: &'a Compiled<'p>) -> &'a Compiled<'p> {
+    pub(crate) fn compiled<'a>(&'a self, whole: &'a Compiled) -> &'a Compiled {
         self.arrangement.as_ref().map_or(whole, |arrangement| &arrangement.compiled)
     }
 
     /// For each kind, how many pods have no place.
-    pub(crate) fn left(&self, whole: &Compiled<'p>) -> IdVec<KindId, u32> {
+    pub(crate) fn left(&self, whole: &Compiled) -> IdVec<KindId, u32> {
         let mut left: IdVec<KindId, u32> = whole.kinds.iter().map(|_| 0).collect();
         let compiled = self.compiled(whole);
         for (class, count) in self.state.left.iter().filter(|(_, count)| **count > 0) {
@@ -62,14 +62,14 @@ impl<'p> Packed<'p> {
     }
 
     /// How many pods have no place that may cause a launch.
-    fn short(&self, whole: &Compiled<'p>) -> u64 {
+    fn short(&self, whole: &Compiled) -> u64 {
         let left = self.left(whole);
         let left = left.iter().filter(|(kind, _)| !is_guest(whole, *kind));
         left.map(|(_, left)| u64::from(*left)).sum()
     }
 
     /// What makes one packing better than another: less is better.
-    fn rank(&self, context: &Context<'_, 'p>) -> impl Ord + use<'p> {
+    fn rank(&self, context: &Context<'_>) -> impl Ord + use<> {
         let whole = context.compiled;
         let compiled = self.compiled(whole);
         let unmet = self.unmet(context);
@@ -84,7 +84,7 @@ impl<'p> Packed<'p> {
     }
 
     /// What the preferences cost that aren't honoured, where they have a price.
-    fn unmet(&self, context: &Context<'_, 'p>) -> i128 {
+    fn unmet(&self, context: &Context<'_>) -> i128 {
         let Some(price) = context.wish_price else { return 0 };
         let compiled = self.compiled(context.compiled);
         let context = Context { compiled, ..*context };
@@ -96,13 +96,13 @@ impl<'p> Packed<'p> {
         unmet.sum::<i128>().saturating_mul(i128::from(price))
     }
 
-    fn priority(&self, compiled: &Compiled<'_>, kind: KindId) -> i32 {
+    fn priority(&self, compiled: &Compiled, kind: KindId) -> i32 {
         compiled.exemplar(kind).map_or(0, |pod| pod.priority)
     }
 }
 
 /// Whether pods of a kind may only use room that is there anyway.
-fn is_guest(whole: &Compiled<'_>, kind: KindId) -> bool {
+fn is_guest(whole: &Compiled, kind: KindId) -> bool {
     whole.classes[ClassId::from_index(kind.index())].guest
 }
 
@@ -113,7 +113,7 @@ fn is_guest(whole: &Compiled<'_>, kind: KindId) -> bool {
 /// where they pay, and as if there were none. Taking one up may be a step forward from which the search
 /// for other cells ends at a worse place than it would have otherwise, and no price may make a plan
 /// dearer than that.
-pub(crate) fn choose<'p>(context: &Context<'_, 'p>, pack: Pack) -> Packed<'p> {
+pub(crate) fn choose(context: &Context<'_>, pack: Pack) -> Packed {
     let mut best = choose_one(context, pack);
     let whole = context.compiled;
     if !context.wishful {
@@ -138,7 +138,7 @@ pub(crate) fn choose<'p>(context: &Context<'_, 'p>, pack: Pack) -> Packed<'p> {
     best
 }
 
-fn choose_one<'p>(context: &Context<'_, 'p>, pack: Pack) -> Packed<'p> {
+fn choose_one(context: &Context<'_>, pack: Pack) -> Packed {
     if !is_needed(context) {
         let mut state = pack(context);
         super::seat_guests(context, &mut state);
@@ -153,19 +153,19 @@ fn choose_one<'p>(context: &Context<'_, 'p>, pack: Pack) -> Packed<'p> {
 }
 
 /// A way to pack classes.
-type Pack = fn(&Context<'_, '_>) -> State;
+type Pack = fn(&Context<'_>) -> State;
 
-struct Chooser<'a, 'p> {
-    context: &'a Context<'a, 'p>,
+struct Chooser<'a> {
+    context: &'a Context<'a>,
     prices: Prices,
 }
 
-impl<'p> Chooser<'_, 'p> {
+impl Chooser<'_> {
     /// Arranges and packs until what others count on is placed.
     ///
     /// Where launches of others would count for a spread whose pods can't go there themselves, there are
     /// two ways: the others keep out, or the spread makes do with fewer pods. The better one is kept.
-    fn solve(&self, restrictions: &Restrictions, pack: Pack) -> Packed<'p> {
+    fn solve(&self, restrictions: &Restrictions, pack: Pack) -> Packed {
         let (packed, intruded) = self.settle(restrictions.clone(), pack, false);
         if intruded.is_empty() {
             return packed;
@@ -186,7 +186,7 @@ impl<'p> Chooser<'_, 'p> {
         mut restrictions: Restrictions,
         pack: Pack,
         settled: bool,
-    ) -> (Packed<'p>, Vec<Foreign>) {
+    ) -> (Packed, Vec<Foreign>) {
         let mut round = 0;
         let mut quick: Pack = pack;
         loop {
@@ -231,7 +231,7 @@ impl<'p> Chooser<'_, 'p> {
     }
 
     /// Packs thoroughly what a quick packing had room for, where that is better.
-    fn pack_well(&self, restrictions: Restrictions, quick: Packed<'p>, pack: Pack) -> Packed<'p> {
+    fn pack_well(&self, restrictions: Restrictions, quick: Packed, pack: Pack) -> Packed {
         let Some(arrangement) = quick.arrangement.clone() else { return quick };
         let context = Context { compiled: &arrangement.compiled, ..*self.context };
         let mut state = pack(&context);
@@ -244,9 +244,9 @@ impl<'p> Chooser<'_, 'p> {
     fn repair(
         &self,
         mut restrictions: Restrictions,
-        arrangement: Arrangement<'p>,
+        arrangement: Arrangement,
         state: State,
-    ) -> Packed<'p> {
+    ) -> Packed {
         let mut packed = (arrangement, state);
         for round in 0..3 * MAX_REPAIRS {
             let (arrangement, state) = &packed;
@@ -289,9 +289,9 @@ impl<'p> Chooser<'_, 'p> {
     fn concede(
         &self,
         mut restrictions: Restrictions,
-        mut best: Packed<'p>,
+        mut best: Packed,
         pack: Pack,
-    ) -> (Restrictions, Packed<'p>) {
+    ) -> (Restrictions, Packed) {
         let whole = self.context.compiled;
         let mut kept = restrictions.clone();
         for _ in 0..MAX_CONCESSIONS {
@@ -331,9 +331,9 @@ impl<'p> Chooser<'_, 'p> {
     fn weigh(
         &self,
         mut restrictions: Restrictions,
-        mut best: Packed<'p>,
+        mut best: Packed,
         pack: Pack,
-    ) -> (Restrictions, Packed<'p>) {
+    ) -> (Restrictions, Packed) {
         if self.context.wish_price.is_none() {
             return (restrictions, best);
         }
@@ -363,12 +363,7 @@ impl<'p> Chooser<'_, 'p> {
 
     /// Tries other cells for the kinds that have a choice, one at a time, where the problem is small: by
     /// quick packings, and at the end by a thorough one of the best.
-    fn try_others(
-        &self,
-        mut restrictions: Restrictions,
-        best: Packed<'p>,
-        pack: Pack,
-    ) -> Packed<'p> {
+    fn try_others(&self, mut restrictions: Restrictions, best: Packed, pack: Pack) -> Packed {
         let Some(arrangement) = &best.arrangement else { return best };
         let size = arrangement.compiled.columns.len() * arrangement.compiled.classes.len();
         let mut tries = TRIES.checked_div(size).unwrap_or(0).min(MAX_TRIES);
@@ -416,7 +411,7 @@ fn learn(restrictions: &mut Restrictions, answers: impl IntoIterator<Item = Feed
 }
 
 /// What the preferences of a kind weigh together.
-fn stake(whole: &Compiled<'_>, kind: KindId) -> u64 {
+fn stake(whole: &Compiled, kind: KindId) -> u64 {
     let rules = &whole.topology.rules[kind];
     let terms = whole.wishes.terms[kind].iter().map(|(weight, _)| u64::from(*weight));
     let wishes = rules.wish_near.iter().chain(&rules.wish_far);
@@ -430,11 +425,7 @@ fn stake(whole: &Compiled<'_>, kind: KindId) -> u64 {
 }
 
 /// Domains that a kind with a spread can't use itself and where launches of others would count for it.
-fn intrusions(
-    context: &Context<'_, '_>,
-    arrangement: &Arrangement<'_>,
-    state: &State,
-) -> Vec<Foreign> {
+fn intrusions(context: &Context<'_>, arrangement: &Arrangement, state: &State) -> Vec<Foreign> {
     if arrangement.foreign.is_empty() {
         return Vec::new();
     }
@@ -452,7 +443,7 @@ fn intrusions(
 }
 
 /// Kinds of which pods that share a node have no room, with how many share it.
-fn too_heavy(arrangement: &Arrangement<'_>, state: &State) -> BTreeMap<KindId, u32> {
+fn too_heavy(arrangement: &Arrangement, state: &State) -> BTreeMap<KindId, u32> {
     let classes = arrangement.compiled.classes.iter();
     let left = classes.filter(|(class, _)| state.left[*class] > 0);
     let heavy = left.filter_map(|(_, class)| match class.parts[..] {
@@ -475,7 +466,7 @@ struct Shortfall {
 }
 
 /// The kinds of pods without room that others count on or that share a node.
-fn unsettled(arrangement: &Arrangement<'_>, state: &State) -> BTreeSet<KindId> {
+fn unsettled(arrangement: &Arrangement, state: &State) -> BTreeSet<KindId> {
     let classes = arrangement.compiled.classes.iter().filter(|(class, of_class)| {
         let several = of_class.parts.len() > 1 || of_class.parts.iter().any(|part| part.1 > 1);
         state.left[*class] > 0 && (several || !arrangement.firm[*class].is_empty())
@@ -484,17 +475,14 @@ fn unsettled(arrangement: &Arrangement<'_>, state: &State) -> BTreeSet<KindId> {
 }
 
 /// The cells that hold fewer pods of a kind than others count on.
-fn shortfalls(
-    arrangement: &Arrangement<'_>,
-    state: &State,
-) -> BTreeMap<(KindId, usize), Shortfall> {
+fn shortfalls(arrangement: &Arrangement, state: &State) -> BTreeMap<(KindId, usize), Shortfall> {
     let mut short = held(arrangement, state);
     short.retain(|_, short| short.left > 0);
     short
 }
 
 /// What the cells hold that others count on.
-fn held(arrangement: &Arrangement<'_>, state: &State) -> BTreeMap<(KindId, usize), Shortfall> {
+fn held(arrangement: &Arrangement, state: &State) -> BTreeMap<(KindId, usize), Shortfall> {
     let mut short: BTreeMap<(KindId, usize), Shortfall> = BTreeMap::new();
     for (class, firm) in arrangement.firm.iter() {
         for place in firm {
@@ -513,8 +501,8 @@ fn held(arrangement: &Arrangement<'_>, state: &State) -> BTreeMap<(KindId, usize
 /// Domains that a kind's spread counts as empty although nodes could stand there, where pods of the kind
 /// stay out and no node stands: without them its lowest count may be higher.
 fn empty_domains(
-    context: &Context<'_, '_>,
-    arrangement: &Arrangement<'_>,
+    context: &Context<'_>,
+    arrangement: &Arrangement,
     state: &State,
     out: impl Fn(KindId) -> bool,
 ) -> Vec<Foreign> {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub(super) type Required = BTreeMap<Arc<str>, BTreeSet<Arc<str>>>;
 
 /// An offer's zone and capacity type.
-pub(super) fn place<'p>(compiled: &Compiled<'p>, id: OfferId) -> (&'p Arc<str>, &'p Arc<str>) {
+pub(super) fn place(compiled: &Compiled, id: OfferId) -> (&Arc<str>, &Arc<str>) {
     let offer = &compiled.offers[id];
     let offering = &compiled.problem.instance_types[offer.instance].offerings[offer.offering];
     (&offering.zone, &offering.capacity_type)
@@ -25,7 +25,7 @@ pub(super) fn place<'p>(compiled: &Compiled<'p>, id: OfferId) -> (&'p Arc<str>, 
 /// What the launches of some options may be required to have: for each of these label keys the states that
 /// the options are in, where requirements can say so.
 pub(super) fn required(
-    compiled: &Compiled<'_>,
+    compiled: &Compiled,
     options: &[OfferId],
     keys: &BTreeSet<&Arc<str>>,
 ) -> Required {
@@ -49,7 +49,7 @@ pub(super) fn required(
     required
 }
 
-fn state(compiled: &Compiled<'_>, key: &str, id: OfferId) -> u32 {
+fn state(compiled: &Compiled, key: &str, id: OfferId) -> u32 {
     let states = compiled.grounds.table.states(key);
     states.get(compiled.site_of_offer(id)).copied().unwrap_or(0)
 }
@@ -58,7 +58,7 @@ fn state(compiled: &Compiled<'_>, key: &str, id: OfferId) -> u32 {
 /// suits; of the pool's offers these are looked at alone that have the labels which the launch fixes, where
 /// the pool leaves any open.
 pub(super) fn closed(
-    compiled: &Compiled<'_>,
+    compiled: &Compiled,
     options: &[OfferId],
     required: &Required,
     agreeing: Option<&[OfferId]>,

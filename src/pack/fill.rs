@@ -79,7 +79,7 @@ pub(super) const SEARCHED: usize = 32;
 impl Lanes {
     /// Sorts the classes of which any are left into lanes.
     pub(crate) fn new(
-        context: &Context<'_, '_>,
+        context: &Context<'_>,
         worth: &Worth,
         left: &IdVec<ClassId, u32>,
         style: Style,
@@ -147,7 +147,7 @@ impl Lanes {
     /// What a room can hold of what is left, beside what it holds already.
     pub(crate) fn fill(
         &self,
-        context: &Context<'_, '_>,
+        context: &Context<'_>,
         room: &Room<'_>,
         held: &[(ClassId, u32)],
         left: &IdVec<ClassId, u32>,
@@ -201,7 +201,7 @@ impl Lanes {
     /// What a room can hold at best, as far as the style goes.
     pub(crate) fn best_fill(
         &self,
-        context: &Context<'_, '_>,
+        context: &Context<'_>,
         room: &Room<'_>,
         held: &[(ClassId, u32)],
         left: &IdVec<ClassId, u32>,
@@ -214,7 +214,7 @@ impl Lanes {
     /// A better filling by search, where few classes are left and the style is to search.
     pub(crate) fn search(
         &self,
-        context: &Context<'_, '_>,
+        context: &Context<'_>,
         room: &Room<'_>,
         held: &[(ClassId, u32)],
         left: &IdVec<ClassId, u32>,
@@ -288,7 +288,7 @@ fn direction(parts: &[i64]) -> u64 {
 /// A node while it is being filled.
 #[derive(Clone, Debug)]
 pub(crate) struct Node<'a> {
-    context: &'a Context<'a, 'a>,
+    context: &'a Context<'a>,
     room: &'a Room<'a>,
     held: &'a [(ClassId, u32)],
     left: &'a IdVec<ClassId, u32>,
@@ -306,7 +306,7 @@ pub(crate) struct Node<'a> {
 
 impl<'a> Node<'a> {
     pub(crate) fn new(
-        context: &'a Context<'a, 'a>,
+        context: &'a Context<'a>,
         room: &'a Room<'a>,
         held: &'a [(ClassId, u32)],
         left: &'a IdVec<ClassId, u32>,
@@ -501,13 +501,7 @@ fn bar(barred: &mut Bits, class: &Class) {
 }
 
 /// Counts pods for the caps of their class, and bars all classes of a cap that is used up.
-fn use_up(
-    context: &Context<'_, '_>,
-    used: &mut [u32],
-    barred: &mut Bits,
-    class: &Class,
-    count: u32,
-) {
+fn use_up(context: &Context<'_>, used: &mut [u32], barred: &mut Bits, class: &Class, count: u32) {
     for (id, each) in &class.caps {
         let (cap, used) = (&context.compiled.caps[*id], &mut used[id.index()]);
         *used = used.saturating_add(each.saturating_mul(count));

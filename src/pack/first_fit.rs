@@ -40,7 +40,7 @@ enum Spot {
 }
 
 /// Packs everything that fits: onto running nodes, then onto launches, weight by weight.
-pub(crate) fn pack(context: &Context<'_, '_>) -> State {
+pub(crate) fn pack(context: &Context<'_>) -> State {
     let compiled = context.compiled;
     let queue = queue(compiled);
     let nodes = compiled.nodes.ids().map(|node| open_node(context, node)).collect();
@@ -76,7 +76,7 @@ pub(crate) fn pack(context: &Context<'_, '_>) -> State {
 }
 
 /// Higher priority first, then more cpu, then more memory.
-fn queue(compiled: &Compiled<'_>) -> Vec<ClassId> {
+fn queue(compiled: &Compiled) -> Vec<ClassId> {
     let dim = |name: &str| compiled.dims.names().iter().position(|known| &**known == name);
     let (cpu, memory) = (dim("cpu"), dim("memory"));
     let mut queue: Vec<ClassId> = compiled.classes.ids().collect();
@@ -88,7 +88,7 @@ fn queue(compiled: &Compiled<'_>) -> Vec<ClassId> {
     queue
 }
 
-fn open_node(context: &Context<'_, '_>, node: NodeId) -> Open {
+fn open_node(context: &Context<'_>, node: NodeId) -> Open {
     let running = &context.compiled.nodes[node];
     Open {
         place: Spot::Running(node),
@@ -102,7 +102,7 @@ fn open_node(context: &Context<'_, '_>, node: NodeId) -> Open {
 
 /// One pass over the queue.
 struct Packer<'c> {
-    context: &'c Context<'c, 'c>,
+    context: &'c Context<'c>,
     state: State,
     /// The pools that may launch, by name.
     pools: Vec<PoolId>,
@@ -111,12 +111,7 @@ struct Packer<'c> {
 }
 
 impl<'c> Packer<'c> {
-    fn new(
-        context: &'c Context<'c, 'c>,
-        state: State,
-        pools: Vec<PoolId>,
-        open: Vec<Open>,
-    ) -> Self {
+    fn new(context: &'c Context<'c>, state: State, pools: Vec<PoolId>, open: Vec<Open>) -> Self {
         let pool_ids = context.compiled.pools.ids();
         let limits = pool_ids.map(|pool| state.limits_left(pool).to_vec()).collect();
         Self { context, state, pools, limits, open }
@@ -382,7 +377,7 @@ fn free_of(all: &[i64], load: &[i64]) -> Vec<i64> {
     all.iter().zip(load).map(|(all, load)| all - load).collect()
 }
 
-fn ceiling(context: &Context<'_, '_>, columns: &[usize]) -> Vec<i64> {
+fn ceiling(context: &Context<'_>, columns: &[usize]) -> Vec<i64> {
     let mut ceiling = vec![0; context.compiled.dims.len()];
     for column in columns {
         let free = context.room(*column).free;

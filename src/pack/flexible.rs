@@ -29,7 +29,7 @@ pub(crate) struct Minimums {
 
 impl Minimums {
     /// What its pool asks of a launch of an offer that holds these already.
-    pub(crate) fn of(context: &Context<'_, '_>, choice: OfferId, held: &[(ClassId, u32)]) -> Self {
+    pub(crate) fn of(context: &Context<'_>, choice: OfferId, held: &[(ClassId, u32)]) -> Self {
         let compiled = context.compiled;
         let keys = &compiled.pools[compiled.offers[choice].pool].min_values;
         let least = keys.iter().map(|asked| asked.least as usize).collect();
@@ -39,18 +39,14 @@ impl Minimums {
     }
 
     /// As [`Minimums::of`], for a node to which more is to be added.
-    pub(crate) fn to_fill(
-        context: &Context<'_, '_>,
-        choice: OfferId,
-        held: &[(ClassId, u32)],
-    ) -> Self {
+    pub(crate) fn to_fill(context: &Context<'_>, choice: OfferId, held: &[(ClassId, u32)]) -> Self {
         let mut minimums = Self::of(context, choice, held);
         held.iter().for_each(|(class, _)| minimums.narrow(context, *class));
         minimums
     }
 
     /// A pod of a class joins those that are held.
-    pub(crate) fn join(&mut self, context: &Context<'_, '_>, class: ClassId) {
+    pub(crate) fn join(&mut self, context: &Context<'_>, class: ClassId) {
         self.settle(context, class);
         self.narrow(context, class);
     }
@@ -58,7 +54,7 @@ impl Minimums {
     /// How many of `count` more pods of a class leave enough values open beside what was added before.
     pub(crate) fn admit(
         &self,
-        context: &Context<'_, '_>,
+        context: &Context<'_>,
         load: &[i64],
         class: ClassId,
         count: u32,
@@ -116,7 +112,7 @@ impl Minimums {
     }
 
     /// The offers that launches may list which hold what is held.
-    fn listed<'a>(&'a self, compiled: &'a Compiled<'_>) -> impl Iterator<Item = OfferId> + 'a {
+    fn listed<'a>(&'a self, compiled: &'a Compiled) -> impl Iterator<Item = OfferId> + 'a {
         let (own, listed) = match &self.listed {
             Some(listed) => (None, &listed[..]),
             None => (compiled.choice_beside(self.choice), compiled.alternatives(self.choice)),
@@ -125,7 +121,7 @@ impl Minimums {
     }
 
     /// Leaves out the offers that don't go with a class.
-    fn narrow(&mut self, context: &Context<'_, '_>, class: ClassId) {
+    fn narrow(&mut self, context: &Context<'_>, class: ClassId) {
         let compiled = context.compiled;
         let member = Member::new(compiled, self.choice, class);
         let stay = self.listed(compiled).filter(|offer| member.goes_with(compiled, *offer));
@@ -133,7 +129,7 @@ impl Minimums {
     }
 
     /// Where minimums give way: lowers them to what one pod of the class could meet on its own.
-    fn settle(&mut self, context: &Context<'_, '_>, class: ClassId) {
+    fn settle(&mut self, context: &Context<'_>, class: ClassId) {
         if context.lenient {
             let request = &context.class(class).request;
             let alone = open(context, self.choice, &[class], request, self.least.clone());
@@ -144,18 +140,18 @@ impl Minimums {
     }
 
     /// Whether launches that hold these classes and this load leave enough values open.
-    fn met(&self, context: &Context<'_, '_>, classes: &[ClassId], load: &[i64]) -> bool {
+    fn met(&self, context: &Context<'_>, classes: &[ClassId], load: &[i64]) -> bool {
         open(context, self.choice, classes, load, self.least.clone()).is_met()
     }
 
     /// A counter for the offers that a launch may list.
-    pub(crate) fn counter<'a>(&self, context: &'a Context<'_, '_>) -> Counter<'a> {
+    pub(crate) fn counter<'a>(&self, context: &'a Context<'_>) -> Counter<'a> {
         Counter::new(context.compiled, self.choice, self.least.clone())
     }
 
     /// For each of the pool's keys, how many values it asks for and how many a class alone leaves.
     pub(crate) fn alone(
-        context: &Context<'_, '_>,
+        context: &Context<'_>,
         choice: OfferId,
         class: ClassId,
     ) -> Vec<(usize, usize)> {
@@ -189,12 +185,12 @@ struct Member<'a> {
 }
 
 impl<'a> Member<'a> {
-    fn new(compiled: &'a Compiled<'_>, choice: OfferId, class: ClassId) -> Self {
+    fn new(compiled: &'a Compiled, choice: OfferId, class: ClassId) -> Self {
         Self { class, choice, agreement: compiled.agreement(choice, &[class]) }
     }
 
     /// Whether an offer that the choice's launches may list can hold the class.
-    fn goes_with(&self, compiled: &Compiled<'_>, offer: OfferId) -> bool {
+    fn goes_with(&self, compiled: &Compiled, offer: OfferId) -> bool {
         let class = &compiled.classes[self.class];
         let shape = &compiled.shapes[compiled.offers[offer].shape];
         compiled.usable.contains(offer.index())
@@ -215,7 +211,7 @@ pub(crate) struct Counter<'a> {
 }
 
 impl<'a> Counter<'a> {
-    fn new(compiled: &'a Compiled<'_>, choice: OfferId, least: Vec<usize>) -> Self {
+    fn new(compiled: &'a Compiled, choice: OfferId, least: Vec<usize>) -> Self {
         let pool = compiled.offers[choice].pool;
         let asked = &compiled.pools[pool].min_values;
         // What the pool leaves open by itself is there from the start, and offers add nothing to it.
@@ -263,7 +259,7 @@ impl<'a> Counter<'a> {
 
 /// Whether launches of an offer that hold these classes and this load meet what the pool asks for.
 pub(crate) fn meets_minimums(
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     choice: OfferId,
     items: &[(ClassId, u32)],
     load: &[i64],
@@ -280,7 +276,7 @@ pub(crate) fn meets_minimums(
 /// Counts the values that offers keep open which hold these classes and this load, until there are
 /// enough.
 fn open<'a>(
-    context: &'a Context<'_, '_>,
+    context: &'a Context<'_>,
     choice: OfferId,
     classes: &[ClassId],
     load: &[i64],
@@ -315,7 +311,7 @@ pub(crate) type Pins = [Pin];
 /// Only the choice itself may draw on a reservation. What is charged against limits is the choice, so
 /// no alternative may be charged more.
 pub(crate) fn is_alternative(
-    compiled: &Compiled<'_>,
+    compiled: &Compiled,
     choice: OfferId,
     agreement: &Agreement<'_>,
     other: OfferId,
@@ -331,7 +327,7 @@ pub(crate) fn is_alternative(
 
 /// Whether a launch's choice may change to one of its alternatives: it draws on no reservation, and limits
 /// are charged the same.
-pub(crate) fn may_become(compiled: &Compiled<'_>, choice: OfferId, other: OfferId) -> bool {
+pub(crate) fn may_become(compiled: &Compiled, choice: OfferId, other: OfferId) -> bool {
     let (mine, theirs) = (&compiled.offers[choice], &compiled.offers[other]);
     let charge = |shape| &compiled.shapes[shape].charge;
     // Both are of one pool: without limits, neither is charged anything.
@@ -409,7 +405,7 @@ mod tests {
         }
     }
 
-    fn check(context: &Context<'_, '_>, choice: crate::compile::OfferId, held: &[(ClassId, u32)]) {
+    fn check(context: &Context<'_>, choice: crate::compile::OfferId, held: &[(ClassId, u32)]) {
         let compiled = context.compiled;
         let load_of = |items: &[(ClassId, u32)]| {
             let mut load = vec![0; compiled.dims.len()];

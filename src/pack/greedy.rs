@@ -39,7 +39,7 @@ pub(crate) struct Tier<'a> {
 }
 
 /// Buys from these columns until nothing that is left can be placed on them.
-pub(crate) fn buy(context: &Context<'_, '_>, state: &mut State, tier: Tier<'_>) {
+pub(crate) fn buy(context: &Context<'_>, state: &mut State, tier: Tier<'_>) {
     let mut pricing = Pricing { tier, placed: 0, until: 0, again: pricings(context) };
     let Some(mut current) = pricing.next(context, state) else { return };
     loop {
@@ -83,7 +83,7 @@ pub(crate) const MANY: usize = 512;
 const AHEAD: usize = 16;
 
 /// How often worth is computed anew at most.
-fn pricings(context: &Context<'_, '_>) -> u32 {
+fn pricings(context: &Context<'_>) -> u32 {
     match (context.compiled.classes.len() <= MANY, context.scarcity) {
         // What is scarce is soon used up, and its price changes.
         (true, Some(_)) => 12,
@@ -93,7 +93,7 @@ fn pricings(context: &Context<'_, '_>) -> u32 {
 }
 
 /// So much of what is left is placed before worth is computed anew: one part of so many.
-fn portion(context: &Context<'_, '_>) -> i128 {
+fn portion(context: &Context<'_>) -> i128 {
     if context.scarcity.is_some() { 4 } else { 2 }
 }
 
@@ -107,7 +107,7 @@ impl<'a> Pricing<'a> {
     }
 
     /// The columns that can still be bought.
-    fn open(&self, context: &Context<'_, '_>, state: &State) -> Bits {
+    fn open(&self, context: &Context<'_>, state: &State) -> Bits {
         let columns = &context.compiled.columns;
         let mut open = Bits::none(columns.len());
         let tier = self.tier.columns.iter();
@@ -117,7 +117,7 @@ impl<'a> Pricing<'a> {
     }
 
     /// Computes the worth of what is left; `None` when nothing is that can be bought for.
-    fn next(&mut self, context: &Context<'_, '_>, state: &mut State) -> Option<Bargains> {
+    fn next(&mut self, context: &Context<'_>, state: &mut State) -> Option<Bargains> {
         let left = state.waiting(self.tier.wanted);
         let open = self.open(context, state);
         let takers = &context.compiled.takers;
@@ -150,7 +150,7 @@ impl<'a> Pricing<'a> {
 
 /// Twice what a node is filled with that has as much room as any of these columns: where rules keep pods
 /// off each other's nodes, more room doesn't help, and no column's filling is worth so much.
-fn roomy(context: &Context<'_, '_>, lanes: &Lanes, columns: &Bits, state: &State) -> i128 {
+fn roomy(context: &Context<'_>, lanes: &Lanes, columns: &Bits, state: &State) -> i128 {
     let rooms: Vec<Room<'_>> = columns.iter().map(|column| context.room(column)).collect();
     let mut all = vec![0; context.compiled.dims.len()];
     let mut admits = Bits::none(context.compiled.rows.len());
@@ -182,7 +182,7 @@ impl Bargains {
     /// The most efficient filling that can be bought, by the place of its column.
     fn best(
         &mut self,
-        context: &Context<'_, '_>,
+        context: &Context<'_>,
         state: &State,
         columns: &[usize],
     ) -> Option<(usize, Filling)> {

@@ -34,7 +34,7 @@ impl Spot {
 
 /// The nodes of a packing, each launch at the offer that was chosen for it.
 pub(crate) fn spots(
-    compiled: &Compiled<'_>,
+    compiled: &Compiled,
     groups: &[Group],
     chosen: impl Fn(usize) -> Option<OfferId>,
 ) -> Vec<Spot> {
@@ -64,7 +64,7 @@ pub(crate) fn spots(
 }
 
 /// What is honoured of each kind of preference that any placed pod has.
-pub(crate) fn shares(base: &Base<'_>, spots: &[Spot]) -> Vec<PreferenceShare> {
+pub(crate) fn shares(base: &Base, spots: &[Spot]) -> Vec<PreferenceShare> {
     let tally = Tally { base, spots, totals: Totals::of(base, spots) };
     let all = [
         tally.node_affinity(),
@@ -79,10 +79,10 @@ pub(crate) fn shares(base: &Base<'_>, spots: &[Spot]) -> Vec<PreferenceShare> {
 /// Whether a packing honours no less of any kind of preference than another, as far as they count; each
 /// with the problem whose classes it packs.
 pub(crate) fn honours_no_less(
-    (context, state): (&Context<'_, '_>, &State),
-    (other_context, other): (&Context<'_, '_>, &State),
+    (context, state): (&Context<'_>, &State),
+    (other_context, other): (&Context<'_>, &State),
 ) -> bool {
-    let honoured = |context: &Context<'_, '_>, state: &State| {
+    let honoured = |context: &Context<'_>, state: &State| {
         let chosen = chosen(context, state);
         shares(context.compiled, &spots(context.compiled, &state.groups, |at| chosen[at]))
     };
@@ -104,7 +104,7 @@ struct Totals {
 
 impl Totals {
     /// Counts for the selections that preferences read.
-    fn of(base: &Base<'_>, spots: &[Spot]) -> Self {
+    fn of(base: &Base, spots: &[Spot]) -> Self {
         let placed: BTreeSet<KindId> =
             spots.iter().flat_map(|spot| spot.kinds.keys().copied()).collect();
         let mut totals = Self { all: BTreeMap::new(), by_domain: BTreeMap::new() };
@@ -137,7 +137,7 @@ impl Totals {
         totals
     }
 
-    fn add(&mut self, base: &Base<'_>, selection: SelectionId, site: usize, count: u64) {
+    fn add(&mut self, base: &Base, selection: SelectionId, site: usize, count: u64) {
         let Some(all) = self.all.get_mut(&selection) else { return };
         *all += count;
         let first = KeyId::from_index(0);
@@ -154,13 +154,13 @@ impl Totals {
     }
 }
 
-struct Tally<'a, 'p> {
-    base: &'a Base<'p>,
+struct Tally<'a> {
+    base: &'a Base,
     spots: &'a [Spot],
     totals: Totals,
 }
 
-impl Tally<'_, '_> {
+impl Tally<'_> {
     fn share(
         &self,
         kind: PreferenceKind,

@@ -29,12 +29,7 @@ const PAIRS: usize = 64;
 const FEW_GROUPS: usize = 12;
 
 /// Repacks poor launches while that makes the whole cheaper.
-pub(crate) fn improve(
-    context: &Context<'_, '_>,
-    state: State,
-    worth: &Worth,
-    style: Style,
-) -> State {
+pub(crate) fn improve(context: &Context<'_>, state: State, worth: &Worth, style: Style) -> State {
     let mut best = state;
     let mut attempts = match (best.groups.len(), context.compiled.classes.len()) {
         (..=MANY_GROUPS, _) if short(context, &best) => ATTEMPTS_OF_MANY,
@@ -65,7 +60,7 @@ pub(crate) fn improve(
 }
 
 /// Repacks pairs of launches, where what either holds would fit if the other weren't as it is.
-fn improve_pairs(context: &Context<'_, '_>, mut best: State, worth: &Worth, style: Style) -> State {
+fn improve_pairs(context: &Context<'_>, mut best: State, worth: &Worth, style: Style) -> State {
     let mut attempts = PAIRS;
     while attempts > 0 && !context.is_stopped() {
         let launches = by_efficiency(context, &best, worth);
@@ -83,12 +78,7 @@ fn improve_pairs(context: &Context<'_, '_>, mut best: State, worth: &Worth, styl
 
 /// What places more than a packing, or is cheaper, or as cheap with fewer nodes, once these groups, the
 /// last first, are taken apart and packed anew.
-fn without(
-    context: &Context<'_, '_>,
-    best: &State,
-    groups: &[usize],
-    style: Style,
-) -> Option<State> {
+fn without(context: &Context<'_>, best: &State, groups: &[usize], style: Style) -> Option<State> {
     let mut other = best.clone();
     if context.is_stopped() {
         return None;
@@ -110,7 +100,7 @@ fn without(
 }
 
 /// The launches by how much of their cost their pods are worth, the poorest first.
-fn by_efficiency(context: &Context<'_, '_>, state: &State, worth: &Worth) -> Vec<usize> {
+fn by_efficiency(context: &Context<'_>, state: &State, worth: &Worth) -> Vec<usize> {
     let mut launches: Vec<(u128, usize)> = Vec::new();
     for (at, group) in state.groups.iter().enumerate() {
         if let Place::Launch(column) = group.place {

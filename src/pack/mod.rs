@@ -61,19 +61,19 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 /// Plans for the pending pods, cheaply.
-pub(crate) fn plan(context: &Context<'_, '_>) -> LaunchPlan {
+pub(crate) fn plan(context: &Context<'_>) -> LaunchPlan {
     assemble(context, &packed(context), None)
 }
 
 /// Packs the pending pods, cheaply.
-pub(crate) fn packed<'p>(context: &Context<'_, 'p>) -> Packed<'p> {
+pub(crate) fn packed(context: &Context<'_>) -> Packed {
     let mut packed = choose::choose(context, pack);
     let _more = complete(context, &mut packed);
     packed
 }
 
 /// Plans without looking at prices until the end: the baseline to compare with.
-pub(crate) fn plan_first_fit(context: &Context<'_, '_>) -> LaunchPlan {
+pub(crate) fn plan_first_fit(context: &Context<'_>) -> LaunchPlan {
     let mut packed = choose::choose(context, first_fit::pack);
     let _more = complete(context, &mut packed);
     assemble(context, &packed, None)
@@ -85,7 +85,7 @@ const SEARCHED_AMONG: usize = 2 * SEARCHED;
 /// Packs every pod that can be placed, cheaply.
 ///
 /// Once the caller wishes to be given what there is, no further way is tried.
-pub(crate) fn pack(context: &Context<'_, '_>) -> State {
+pub(crate) fn pack(context: &Context<'_>) -> State {
     let classes = context.compiled.classes.len();
     let styles: &[Style] = if classes <= SEARCHED_AMONG {
         &[Style::Balanced, Style::Careful, Style::Largest, Style::Searched]
@@ -126,7 +126,7 @@ pub(crate) fn pack(context: &Context<'_, '_>) -> State {
 }
 
 /// Whether limits or reservations may leave out what could be bought otherwise.
-fn may_be_scarce(compiled: &Compiled<'_>) -> bool {
+fn may_be_scarce(compiled: &Compiled) -> bool {
     compiled.pools.values().any(|pool| !pool.limits.is_empty())
         || compiled.columns.iter().any(|column| column.reservation.is_some())
 }
@@ -142,13 +142,13 @@ enum Way {
 }
 
 /// Whether pods stay out that a launch or a running node could have taken.
-fn short(context: &Context<'_, '_>, state: &State) -> bool {
+fn short(context: &Context<'_>, state: &State) -> bool {
     let mut classes = context.compiled.classes.ids();
     classes.any(|class| state.left[class] > 0 && placeable(context, class))
 }
 
 /// Packs every pod that can be placed, in few ways that differ much, to compare arrangements.
-pub(crate) fn pack_quickly(context: &Context<'_, '_>) -> State {
+pub(crate) fn pack_quickly(context: &Context<'_>) -> State {
     let few = context.compiled.classes.len() <= SEARCHED_AMONG;
     let style = if few { Style::Searched } else { Style::Balanced };
     let greedy = pack_once(context, State::new(context.compiled), style, &|_| 0);
@@ -160,7 +160,7 @@ pub(crate) fn pack_quickly(context: &Context<'_, '_>) -> State {
 
 /// The packing that leaves the fewest pods out, the most urgent first; of those the cheapest; of
 /// those the one with the fewest nodes; of those the first.
-fn best(context: &Context<'_, '_>, packings: Vec<State>) -> State {
+fn best(context: &Context<'_>, packings: Vec<State>) -> State {
     let best = packings.into_iter().min_by_key(|state| {
         let nodes: u64 = state.groups.iter().map(|group| u64::from(group.times)).sum();
         let illegal = !state.keeps_weights(context.compiled);
@@ -170,7 +170,7 @@ fn best(context: &Context<'_, '_>, packings: Vec<State>) -> State {
 }
 
 /// Whether any column or running node takes a pod of a class.
-fn placeable(context: &Context<'_, '_>, id: ClassId) -> bool {
+fn placeable(context: &Context<'_>, id: ClassId) -> bool {
     let compiled = context.compiled;
     let class = &compiled.classes[id];
     compiled.nodes.ids().any(|node| running::room(context, node).takes(class) > 0)
@@ -178,7 +178,7 @@ fn placeable(context: &Context<'_, '_>, id: ClassId) -> bool {
 }
 
 /// Seats the guests: pods that may only use the room that is left.
-pub(crate) fn seat_guests(context: &Context<'_, '_>, state: &mut State) {
+pub(crate) fn seat_guests(context: &Context<'_>, state: &mut State) {
     let guest = |class: ClassId| context.class(class).guest;
     if context.compiled.classes.ids().any(guest) {
         state.admit_guests(context.compiled);
@@ -188,14 +188,14 @@ pub(crate) fn seat_guests(context: &Context<'_, '_>, state: &mut State) {
 }
 
 /// The columns of a weight.
-fn of_weight(compiled: &Compiled<'_>, weight: i32) -> Vec<usize> {
+fn of_weight(compiled: &Compiled, weight: i32) -> Vec<usize> {
     (0..compiled.columns.len()).filter(|at| compiled.columns[*at].weight == weight).collect()
 }
 
 /// Packs in one style, the classes of each rank together, the lowest rank first; where pools are static,
 /// with the nodes that suit what is packed, and with the cheapest ones, whichever comes out better.
 fn pack_once(
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     state: State,
     style: Style,
     rank: &dyn Fn(ClassId) -> i64,
@@ -211,7 +211,7 @@ fn pack_once(
 
 /// Packs in one style what a packing leaves.
 fn pack_from(
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     mut state: State,
     style: Style,
     rank: &dyn Fn(ClassId) -> i64,
@@ -241,7 +241,7 @@ fn pack_from(
 
 /// Buys launches for what is left, pools of a higher weight first.
 fn buy_all(
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     state: &mut State,
     style: Style,
     wanted: &dyn Fn(ClassId) -> bool,

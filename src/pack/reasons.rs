@@ -18,11 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The reasons why a kind has no place, sorted, at least one.
-pub(crate) fn reasons<'p>(
-    context: &Context<'_, 'p>,
-    packed: &Packed<'p>,
-    kind: KindId,
-) -> Vec<Reason> {
+pub(crate) fn reasons(context: &Context<'_>, packed: &Packed, kind: KindId) -> Vec<Reason> {
     let compiled = context.compiled;
     let class = ClassId::from_index(kind.index());
     let asker = Asker { context, state: &packed.state, class, kind };
@@ -50,7 +46,7 @@ pub(crate) fn reasons<'p>(
 }
 
 struct Asker<'a> {
-    context: &'a Context<'a, 'a>,
+    context: &'a Context<'a>,
     state: &'a State,
     class: ClassId,
     kind: KindId,

@@ -22,9 +22,9 @@ use std::collections::BTreeMap;
 
 /// The packing of an arrangement, without what another has no more; on the same nodes.
 pub(super) fn transfer(
-    context: &Context<'_, '_>,
-    (from, former): (&Compiled<'_>, &State),
-    to: &Arrangement<'_>,
+    context: &Context<'_>,
+    (from, former): (&Compiled, &State),
+    to: &Arrangement,
 ) -> State {
     let inner = Context { compiled: &to.compiled, ..*context };
     let mut state = State::new(&to.compiled);
@@ -56,7 +56,7 @@ pub(super) fn transfer(
 }
 
 /// Packs anew what is on launches of a lower weight that those who needed them are gone from.
-fn keep_weights(context: &Context<'_, '_>, state: &mut State) {
+fn keep_weights(context: &Context<'_>, state: &mut State) {
     let compiled = context.compiled;
     let weights = Weights::of(compiled, state);
     let groups = (0..state.groups.len()).rev();
@@ -74,7 +74,7 @@ fn keep_weights(context: &Context<'_, '_>, state: &mut State) {
 
 /// Adds equal nodes that hold as many pods of these classes as are left, at most so many.
 fn put(
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     state: &mut State,
     place: Place,
     items: &[(ClassId, u32)],
@@ -125,7 +125,7 @@ fn segments(left: &IdVec<ClassId, u32>, items: &[(ClassId, u32)], times: u32) ->
 type Pods<'a> = (&'a [(KindId, u32)], &'a Bits);
 
 /// For each class of one arrangement, the same pods at the same sites in another.
-fn counterparts(from: &Compiled<'_>, to: &Compiled<'_>) -> IdVec<ClassId, Option<ClassId>> {
+fn counterparts(from: &Compiled, to: &Compiled) -> IdVec<ClassId, Option<ClassId>> {
     let mut known: BTreeMap<Pods<'_>, ClassId> = BTreeMap::new();
     for (id, class) in to.classes.iter() {
         let _first = known.entry((&class.parts[..], &to.rows[class.row])).or_insert(id);
@@ -135,7 +135,7 @@ fn counterparts(from: &Compiled<'_>, to: &Compiled<'_>) -> IdVec<ClassId, Option
 }
 
 /// For each column of one arrangement, the one of another that has its first offer.
-fn columns(from: &Compiled<'_>, to: &Compiled<'_>) -> Vec<Option<usize>> {
+fn columns(from: &Compiled, to: &Compiled) -> Vec<Option<usize>> {
     let mut of_offer = BTreeMap::new();
     for (at, column) in to.columns.iter().enumerate() {
         for offer in column.offers.iter().chain(&column.dominated) {

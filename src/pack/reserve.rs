@@ -21,7 +21,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 /// Packs everything that fits: onto running nodes, then onto launches, weight by weight.
-pub(super) fn pack(context: &Context<'_, '_>) -> State {
+pub(super) fn pack(context: &Context<'_>) -> State {
     let compiled = context.compiled;
     let mut state = State::new(compiled);
     let everyone = |_: ClassId| true;
@@ -47,7 +47,7 @@ pub(super) fn pack(context: &Context<'_, '_>) -> State {
 }
 
 /// Buys from these columns, in their order, what its pods' reservation prices pay for.
-fn buy(context: &Context<'_, '_>, state: &mut State, columns: &[usize]) {
+fn buy(context: &Context<'_>, state: &mut State, columns: &[usize]) {
     let compiled = context.compiled;
     let left = state.waiting(&|_| true);
     let worth = state.reservation_prices(context, &left, columns);

@@ -5,7 +5,7 @@ use super::state::{Context, Group, Place, State};
 use crate::compile::{Column, SharedVolumes};
 
 /// Moves launches to cheaper columns of the same weight, as far as those can be bought.
-pub(crate) fn right_size(context: &Context<'_, '_>, state: &mut State) {
+pub(crate) fn right_size(context: &Context<'_>, state: &mut State) {
     let compiled = context.compiled;
     let costs = state.costs(context);
     let mut cheapest: Vec<usize> = (0..compiled.columns.len()).collect();
@@ -53,7 +53,7 @@ pub(crate) fn right_size(context: &Context<'_, '_>, state: &mut State) {
 }
 
 /// Whether a node of a column can hold a group's pods.
-pub(crate) fn holds(context: &Context<'_, '_>, column: usize, group: &Group) -> bool {
+pub(crate) fn holds(context: &Context<'_>, column: usize, group: &Group) -> bool {
     let room = context.room(column);
     let compiled = context.compiled;
     let fits = room.free.iter().zip(&group.load).all(|(have, want)| have >= want);
@@ -71,7 +71,7 @@ pub(crate) fn holds(context: &Context<'_, '_>, column: usize, group: &Group) -> 
 }
 
 /// Whether a node of one column is charged no more against any limit than one of another.
-fn charges_no_more(context: &Context<'_, '_>, to: usize, now: usize) -> bool {
+fn charges_no_more(context: &Context<'_>, to: usize, now: usize) -> bool {
     let compiled = context.compiled;
     let [to, now] = [to, now].map(|column| &compiled.columns[column]);
     let charge = |column: &Column| &compiled.shapes[column.shape].charge;

@@ -6,7 +6,7 @@ use crate::compile::{ClassId, NodeId};
 use std::collections::BTreeMap;
 
 /// The room on a running node.
-pub(crate) fn room<'a>(context: &'a Context<'_, '_>, node: NodeId) -> Room<'a> {
+pub(crate) fn room<'a>(context: &'a Context<'_>, node: NodeId) -> Room<'a> {
     let running = &context.compiled.nodes[node];
     Room {
         all: &running.free,
@@ -24,7 +24,7 @@ pub(crate) fn room<'a>(context: &'a Context<'_, '_>, node: NodeId) -> Room<'a> {
 /// Nodes that are alike are filled alike. Nodes that run pods already come before empty ones, so that
 /// empty ones stay removable, and small room comes before large, so that large pods find large room.
 pub(crate) fn fill(
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     state: &mut State,
     style: Style,
     wanted: &dyn Fn(ClassId) -> bool,
@@ -60,7 +60,7 @@ pub(crate) fn fill(
 }
 
 /// The nodes in the order in which they are filled, those that are alike together.
-pub(crate) fn alike(context: &Context<'_, '_>, nodes: &[NodeId]) -> Vec<Vec<NodeId>> {
+pub(crate) fn alike(context: &Context<'_>, nodes: &[NodeId]) -> Vec<Vec<NodeId>> {
     let mut groups: BTreeMap<_, Vec<NodeId>> = BTreeMap::new();
     for node in nodes {
         let running = &context.compiled.nodes[*node];

@@ -21,14 +21,14 @@ use crate::compile::ClassId;
 use crate::parallel;
 
 /// Packs again with an eye to what is scarce, and keeps what is best.
-pub(super) fn pack(context: &Context<'_, '_>, before: State, styles: &[Style]) -> State {
+pub(super) fn pack(context: &Context<'_>, before: State, styles: &[Style]) -> State {
     let out = |class: ClassId| before.left[class] > 0 && placeable(context, class);
     let by_priority = |class: ClassId| i64::from(context.class(class).priority).saturating_neg();
     let left_out_first = |class: ClassId| 2 * by_priority(class) + i64::from(!out(class));
     let prices = Context { scarcity: Some(Scarcity::Prices), ..*context };
     let pods = Context { scarcity: Some(Scarcity::Pods), ..*context };
     let (Some(first), Some(last)) = (styles.first(), styles.last()) else { return before };
-    let mut ways: Vec<(&Context<'_, '_>, Style, bool)> =
+    let mut ways: Vec<(&Context<'_>, Style, bool)> =
         vec![(&prices, *first, false), (&pods, *last, false), (context, *first, true)];
     if first != last {
         ways.extend([(&prices, *last, false), (context, *last, true)]);
@@ -42,7 +42,7 @@ pub(super) fn pack(context: &Context<'_, '_>, before: State, styles: &[Style]) -
 }
 
 /// Packs again with prices on what is scarce, once, and keeps what is better.
-pub(super) fn pack_quickly(context: &Context<'_, '_>, before: State, style: Style) -> State {
+pub(super) fn pack_quickly(context: &Context<'_>, before: State, style: Style) -> State {
     let by_priority = |class: ClassId| i64::from(context.class(class).priority).saturating_neg();
     let prices = Context { scarcity: Some(Scarcity::Prices), ..*context };
     let priced = pack_by(context, &prices, style, &by_priority);
@@ -51,8 +51,8 @@ pub(super) fn pack_quickly(context: &Context<'_, '_>, before: State, style: Styl
 
 /// Packs rank by rank as nodes are weighed, and then goes by cost as far as limits allow.
 fn pack_by(
-    context: &Context<'_, '_>,
-    weighed: &Context<'_, '_>,
+    context: &Context<'_>,
+    weighed: &Context<'_>,
     style: Style,
     rank: &dyn Fn(ClassId) -> i64,
 ) -> State {

@@ -38,7 +38,7 @@ struct Common {
 
 /// For each group the offer that its launches take and what they are like; `None` for running nodes.
 pub(super) fn specify(
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     state: &State,
 ) -> Vec<Option<(OfferId, Arc<LaunchSpec>)>> {
     let compiled = context.compiled;
@@ -79,12 +79,12 @@ pub(super) fn specify(
 }
 
 /// For each group, the offer that its launches take.
-pub(crate) fn chosen(context: &Context<'_, '_>, state: &State) -> Vec<Option<OfferId>> {
+pub(crate) fn chosen(context: &Context<'_>, state: &State) -> Vec<Option<OfferId>> {
     let offered = offered(context, state).into_iter();
     offered.map(|offered| offered.map(|offered| offered.chosen)).collect()
 }
 
-fn offered(context: &Context<'_, '_>, state: &State) -> Vec<Option<Offered>> {
+fn offered(context: &Context<'_>, state: &State) -> Vec<Option<Offered>> {
     let compiled = context.compiled;
     let market = ByPrice::of(compiled);
     let mut standing = Standing::of(compiled, &state.groups);
@@ -105,11 +105,7 @@ fn offered(context: &Context<'_, '_>, state: &State) -> Vec<Option<Offered>> {
 }
 
 /// For each group, an offer of its column to begin with, and the domains in which these stand.
-fn firsts(
-    compiled: &Compiled<'_>,
-    state: &State,
-    standing: &mut Standing<'_, '_>,
-) -> Vec<Option<OfferId>> {
+fn firsts(compiled: &Compiled, state: &State, standing: &mut Standing<'_>) -> Vec<Option<OfferId>> {
     let column = |group: &Group| match group.place {
         Place::Launch(column) => Some(column),
         Place::Running(_) => None,
@@ -137,7 +133,7 @@ fn firsts(
 
 /// What launches take and may take, given an offer to begin with, but for offers that would open domains.
 fn offered_in(
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     state: &State,
     market: &ByPrice,
     firsts: &[Option<OfferId>],
@@ -181,7 +177,7 @@ struct Terms {
 }
 
 impl Terms {
-    fn of(compiled: &Compiled<'_>, market: &ByPrice, first: OfferId, group: &Group) -> Self {
+    fn of(compiled: &Compiled, market: &ByPrice, first: OfferId, group: &Group) -> Self {
         let offer = &compiled.offers[first];
         let agreement = compiled.agreement(first, &classes(group));
         let read = match market.pinned[offer.pool] {
@@ -213,7 +209,7 @@ struct Allowed {
 
 impl Allowed {
     fn by(
-        compiled: &Compiled<'_>,
+        compiled: &Compiled,
         market: &ByPrice,
         first: OfferId,
         group: &Group,
@@ -256,7 +252,7 @@ struct ByPrice {
 }
 
 impl ByPrice {
-    fn of(compiled: &Compiled<'_>) -> Self {
+    fn of(compiled: &Compiled) -> Self {
         let mut pools: IdVec<PoolId, Vec<OfferId>> =
             compiled.pools.iter().map(|_| Vec::new()).collect();
         compiled.offers.iter().for_each(|(id, offer)| pools[offer.pool].push(id));
@@ -287,7 +283,7 @@ impl ByPrice {
     /// The places in a pool of offers among which are all that have fixed labels as an offer has them.
     fn places(
         &self,
-        compiled: &Compiled<'_>,
+        compiled: &Compiled,
         pool: PoolId,
         of: OfferId,
         pins: &[Pin],
@@ -323,7 +319,7 @@ impl ByPrice {
     }
 
     /// The place of an offer.
-    fn place(&self, compiled: &Compiled<'_>, id: OfferId) -> usize {
+    fn place(&self, compiled: &Compiled, id: OfferId) -> usize {
         let offers = &self.pools[compiled.offers[id].pool];
         offers.partition_point(|other| {
             (compiled.offers[*other].price, *other) < (compiled.offers[id].price, id)
@@ -333,7 +329,7 @@ impl ByPrice {
 
 /// The offer to take, and all to choose from, cheapest first.
 fn options(
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     market: &ByPrice,
     allowed: &Allowed,
     first: OfferId,
@@ -405,7 +401,7 @@ fn options(
     }
 }
 
-fn choice(compiled: &Compiled<'_>, id: OfferId) -> Choice {
+fn choice(compiled: &Compiled, id: OfferId) -> Choice {
     let offer = &compiled.offers[id];
     let instance = &compiled.problem.instance_types[offer.instance];
     let offering = &instance.offerings[offer.offering];
@@ -420,7 +416,7 @@ fn choice(compiled: &Compiled<'_>, id: OfferId) -> Choice {
 
 /// The labels of a launch: those of pool, type and offering, those that requirements leave one value
 /// for, and those that the launch itself fixes.
-fn labels(compiled: &Compiled<'_>, id: OfferId, pins: &Pins, required: &Requirements) -> Labels {
+fn labels(compiled: &Compiled, id: OfferId, pins: &Pins, required: &Requirements) -> Labels {
     let offer = &compiled.offers[id];
     let pool = &compiled.problem.node_pools[compiled.pools[offer.pool].index];
     let instance = &compiled.problem.instance_types[offer.instance];
@@ -456,7 +452,7 @@ fn labels(compiled: &Compiled<'_>, id: OfferId, pins: &Pins, required: &Requirem
 
 /// The pool's requirements, narrowed to the options and to what the launch fixes.
 fn requirements(
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     offered: &Offered,
     of_pool: &Requirements,
 ) -> Vec<Requirement> {
@@ -516,7 +512,7 @@ fn requirements(
 }
 
 /// The sum of what the pods and daemons of a launch ask for.
-fn requests(compiled: &Compiled<'_>, daemons: &Bits, group: &Group) -> Resources {
+fn requests(compiled: &Compiled, daemons: &Bits, group: &Group) -> Resources {
     let mut sum = group.load.clone();
     for daemon in daemons.iter() {
         let request = compiled.dims.requests(&compiled.problem.daemon_sets[daemon]);

@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 /// The domains that stand for each spread of placed pods.
 #[derive(Debug)]
-pub(super) struct Standing<'a, 'p> {
-    compiled: &'a Compiled<'p>,
+pub(super) struct Standing<'a> {
+    compiled: &'a Compiled,
     looks: Vec<Look>,
 }
 
@@ -30,9 +30,9 @@ struct Look {
     stands: Vec<bool>,
 }
 
-impl<'a, 'p> Standing<'a, 'p> {
+impl<'a> Standing<'a> {
     /// What stands before anything is launched, for the spreads of the pods of some groups.
-    pub(super) fn of(compiled: &'a Compiled<'p>, groups: &[Group]) -> Self {
+    pub(super) fn of(compiled: &'a Compiled, groups: &[Group]) -> Self {
         let mut standing = Self { compiled, looks: Vec::new() };
         let ruled = |kind: &KindId| {
             let mut spreads = compiled.topology.rules[*kind].spreads.iter();

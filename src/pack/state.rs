@@ -34,10 +34,10 @@ pub(crate) enum Place {
 
 /// How pods are told apart and what they may cost: fixed during a solve.
 #[derive(Debug)]
-pub(crate) struct Context<'c, 'p> {
-    pub(crate) compiled: &'c Compiled<'p>,
+pub(crate) struct Context<'c> {
+    pub(crate) compiled: &'c Compiled,
     /// The problem at the prices that are paid, whatever interruptions count for: bounds are of these.
-    pub(crate) listed: &'c Compiled<'p>,
+    pub(crate) listed: &'c Compiled,
     /// The fee per node and hour, in billionths.
     pub(crate) fee: i64,
     /// Whether pools' `minValues` give way where a pod alone can't meet them.
@@ -64,7 +64,7 @@ pub(crate) enum Scarcity {
     Pods,
 }
 
-impl Context<'_, '_> {
+impl Context<'_> {
     /// What a node of a column costs, the fee included.
     pub(crate) fn cost(&self, column: usize) -> i64 {
         self.compiled.columns[column].price.saturating_add(self.fee)
@@ -201,7 +201,7 @@ struct Asked {
 
 impl State {
     /// Everything left to pack but guests, who come last, and nothing launched yet.
-    pub(crate) fn new(compiled: &Compiled<'_>) -> Self {
+    pub(crate) fn new(compiled: &Compiled) -> Self {
         let left = |pool: &crate::compile::Pool| {
             pool.limits.iter().map(|limit| limit.limit - limit.used).collect()
         };
@@ -220,7 +220,7 @@ impl State {
     }
 
     /// Lets the guests in: they may use what room is left.
-    pub(crate) fn admit_guests(&mut self, compiled: &Compiled<'_>) {
+    pub(crate) fn admit_guests(&mut self, compiled: &Compiled) {
         for (id, class) in compiled.classes.iter().filter(|(_, class)| class.guest) {
             self.left[id] = class.count;
         }
@@ -237,7 +237,7 @@ impl State {
     /// something is scarce, all others that are left count too.
     pub(crate) fn worth(
         &mut self,
-        context: &Context<'_, '_>,
+        context: &Context<'_>,
         left: &IdVec<ClassId, u32>,
     ) -> Arc<Worth> {
         let everyone = context.scarcity.map(|_| self.waiting(&|_| true));
@@ -285,7 +285,7 @@ impl State {
     /// What each class of which so many are left would cost on the cheapest of some columns, alone.
     pub(crate) fn reservation_prices(
         &mut self,
-        context: &Context<'_, '_>,
+        context: &Context<'_>,
         left: &IdVec<ClassId, u32>,
         columns: &[usize],
     ) -> Worth {
@@ -298,14 +298,14 @@ impl State {
         Worth::of_reservation_prices(compiled, &demands(left), &open, &self.goods(context))
     }
 
-    fn goods(&mut self, context: &Context<'_, '_>) -> Arc<Goods> {
+    fn goods(&mut self, context: &Context<'_>) -> Arc<Goods> {
         let goods = || Arc::new(Goods::new(context.compiled, context.fee));
         self.goods.get_or_insert_with(goods).clone()
     }
 
     /// By what columns are compared: what they cost, or where something is scarce what they counted
     /// for when that was last asked.
-    pub(crate) fn costs(&self, context: &Context<'_, '_>) -> Vec<i64> {
+    pub(crate) fn costs(&self, context: &Context<'_>) -> Vec<i64> {
         let columns = 0..context.compiled.columns.len();
         match (context.scarcity, &self.worth) {
             (Some(_), Some((_, worth))) => columns.map(|at| worth.cost(at)).collect(),
@@ -314,13 +314,13 @@ impl State {
     }
 
     /// How many nodes of a column may still be bought for pods.
-    pub(crate) fn supply(&self, compiled: &Compiled<'_>, column: &Column) -> u32 {
+    pub(crate) fn supply(&self, compiled: &Compiled, column: &Column) -> u32 {
         let fixed = compiled.pools[column.pool].fixed.is_some();
         if fixed { 0 } else { self.buyable(compiled, column) }
     }
 
     /// How many nodes of a column its pool, which is static, may still launch.
-    pub(crate) fn static_supply(&self, compiled: &Compiled<'_>, column: &Column) -> u32 {
+    pub(crate) fn static_supply(&self, compiled: &Compiled, column: &Column) -> u32 {
         let own = self.groups.iter().filter(|group| match group.place {
             Place::Launch(at) => compiled.columns[at].pool == column.pool,
             Place::Running(_) => false,
@@ -331,7 +331,7 @@ impl State {
     }
 
     /// Whether any node of a column may still be bought for pods.
-    pub(crate) fn is_open(&self, compiled: &Compiled<'_>, column: &Column) -> bool {
+    pub(crate) fn is_open(&self, compiled: &Compiled, column: &Column) -> bool {
         let charge = &compiled.shapes[column.shape].charge;
         // A node that is charged nothing still needs limits that aren't overrun.
         let within = |(left, each): (&i128, &i64)| *left >= i128::from(*each).max(0);
@@ -340,7 +340,7 @@ impl State {
             && self.limits[column.pool].iter().zip(charge).all(within)
     }
 
-    fn buyable(&self, compiled: &Compiled<'_>, column: &Column) -> u32 {
+    fn buyable(&self, compiled: &Compiled, column: &Column) -> u32 {
         let reserved = column.reservation.map_or(u32::MAX, |id| self.reservations[id]);
         let charge = &compiled.shapes[column.shape].charge;
         let limited = self.limits[column.pool].iter().zip(charge).filter(|(_, each)| **each > 0);
@@ -362,7 +362,7 @@ impl State {
     }
 
     /// Whether more is bought than limits and reservations allow.
-    pub(crate) fn overdraws(&self, compiled: &Compiled<'_>) -> bool {
+    pub(crate) fn overdraws(&self, compiled: &Compiled) -> bool {
         let mut drawn: BTreeMap<ReservationId, u64> = BTreeMap::new();
         let mut pools: BTreeSet<PoolId> = BTreeSet::new();
         for group in &self.groups {
@@ -378,7 +378,7 @@ impl State {
     }
 
     /// Adds a group, and takes what it uses from what is left.
-    pub(crate) fn add(&mut self, compiled: &Compiled<'_>, group: Group) {
+    pub(crate) fn add(&mut self, compiled: &Compiled, group: Group) {
         for (class, count) in &group.items {
             let used = count.saturating_mul(group.times);
             self.left[*class] = self.left[*class].saturating_sub(used);
@@ -417,7 +417,7 @@ impl State {
     }
 
     /// For each weight, the columns of higher weights that can still be bought.
-    pub(crate) fn open_above(&self, compiled: &Compiled<'_>) -> BTreeMap<i32, Bits> {
+    pub(crate) fn open_above(&self, compiled: &Compiled) -> BTreeMap<i32, Bits> {
         let columns = &compiled.columns;
         let mut open: Vec<(i32, usize)> = (0..columns.len())
             .filter(|at| self.is_open(compiled, &columns[*at]))
@@ -437,27 +437,27 @@ impl State {
 
     /// Whether every launch of a lower weight is there for what no pool of a higher one takes any more,
     /// and holds others only beside these.
-    pub(crate) fn keeps_weights(&self, compiled: &Compiled<'_>) -> bool {
+    pub(crate) fn keeps_weights(&self, compiled: &Compiled) -> bool {
         let weights = Weights::of(compiled, self);
         (0..self.groups.len()).all(|at| weights.are_kept(compiled, &self.groups, at))
     }
 
     /// Takes a group out, and gives back what it used.
-    pub(crate) fn take_out(&mut self, compiled: &Compiled<'_>, at: usize) -> Group {
+    pub(crate) fn take_out(&mut self, compiled: &Compiled, at: usize) -> Group {
         let group = self.groups.remove(at);
         self.give_back(compiled, &group);
         group
     }
 
     /// Gives back what a group used that was taken out of the list.
-    pub(crate) fn give_back(&mut self, compiled: &Compiled<'_>, group: &Group) {
+    pub(crate) fn give_back(&mut self, compiled: &Compiled, group: &Group) {
         for (class, count) in &group.items {
             self.left[*class] = self.left[*class].saturating_add(count.saturating_mul(group.times));
         }
         self.charge(compiled, group, -1);
     }
 
-    fn charge(&mut self, compiled: &Compiled<'_>, group: &Group, sign: i128) {
+    fn charge(&mut self, compiled: &Compiled, group: &Group, sign: i128) {
         let Place::Launch(column) = group.place else { return };
         let column = &compiled.columns[column];
         let nodes = sign * i128::from(group.times);
@@ -472,7 +472,7 @@ impl State {
     }
 
     /// What the launches cost per hour, fees included.
-    pub(crate) fn cost(&self, context: &Context<'_, '_>) -> i128 {
+    pub(crate) fn cost(&self, context: &Context<'_>) -> i128 {
         let costs = self.groups.iter().map(|group| match group.place {
             Place::Launch(column) => i128::from(context.cost(column)) * i128::from(group.times),
             Place::Running(_) => 0,
@@ -481,7 +481,7 @@ impl State {
     }
 
     /// For each priority, highest first, how many pods have no place.
-    pub(crate) fn unplaced(&self, compiled: &Compiled<'_>) -> Vec<u64> {
+    pub(crate) fn unplaced(&self, compiled: &Compiled) -> Vec<u64> {
         let mut counts: BTreeMap<Reverse<i32>, u64> = BTreeMap::new();
         for (class, left) in self.left.iter() {
             let priority = Reverse(compiled.classes[class].priority);

@@ -31,22 +31,22 @@ use std::cmp::Reverse;
 const PARTS: i128 = 1 << 20;
 
 /// Whether no pool that pods may ask for nodes can hold a class: static ones don't count.
-pub(crate) fn is_homeless(compiled: &Compiled<'_>, class: ClassId) -> bool {
+pub(crate) fn is_homeless(compiled: &Compiled, class: ClassId) -> bool {
     compiled.takers[class].iter().all(|at| is_static(compiled, &compiled.columns[at]))
 }
 
-fn is_static(compiled: &Compiled<'_>, column: &Column) -> bool {
+fn is_static(compiled: &Compiled, column: &Column) -> bool {
     compiled.pools[column.pool].fixed.is_some()
 }
 
 /// Whether a static pool has nodes to launch that aren't yet.
-pub(crate) fn lacks_nodes(compiled: &Compiled<'_>, state: &State) -> bool {
+pub(crate) fn lacks_nodes(compiled: &Compiled, state: &State) -> bool {
     compiled.pools.values().any(|pool| pool.fixed.is_some_and(|nodes| nodes > 0))
         && !columns(compiled, state).is_empty()
 }
 
 /// Whether a column is of a static pool that could launch something cheaper.
-pub(crate) fn has_cheaper(compiled: &Compiled<'_>, column: usize) -> bool {
+pub(crate) fn has_cheaper(compiled: &Compiled, column: usize) -> bool {
     let own = &compiled.columns[column];
     let cheaper = |other: &Column| other.pool == own.pool && other.price < own.price;
     is_static(compiled, own) && compiled.columns.iter().any(cheaper)
@@ -54,7 +54,7 @@ pub(crate) fn has_cheaper(compiled: &Compiled<'_>, column: usize) -> bool {
 
 /// Launches the nodes of static pools that can hold something of what is left, where `wanted` says so.
 pub(crate) fn launch(
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     state: &mut State,
     style: Style,
     wanted: &dyn Fn(ClassId) -> bool,
@@ -69,7 +69,7 @@ pub(crate) fn launch(
 }
 
 /// Launches what static pools still lack, empty and as cheaply as can be.
-pub(crate) fn launch_rest(context: &Context<'_, '_>, state: &mut State) {
+pub(crate) fn launch_rest(context: &Context<'_>, state: &mut State) {
     let compiled = context.compiled;
     if !lacks_nodes(compiled, state) {
         return;
@@ -88,7 +88,7 @@ pub(crate) fn launch_rest(context: &Context<'_, '_>, state: &mut State) {
 }
 
 /// The columns of static pools of which nodes are still to be launched.
-fn columns(compiled: &Compiled<'_>, state: &State) -> Vec<usize> {
+fn columns(compiled: &Compiled, state: &State) -> Vec<usize> {
     let columns = compiled.columns.iter().enumerate();
     let lacking = columns
         .filter(|(_, column)| is_static(compiled, column))
@@ -97,7 +97,7 @@ fn columns(compiled: &Compiled<'_>, state: &State) -> Vec<usize> {
 }
 
 fn launch_for(
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     state: &mut State,
     style: Style,
     wanted: &dyn Fn(ClassId) -> bool,
@@ -140,7 +140,7 @@ fn launch_for(
 }
 
 /// What a node costs, whatever takes the place of prices elsewhere.
-fn cost(context: &Context<'_, '_>, column: usize) -> i64 {
+fn cost(context: &Context<'_>, column: usize) -> i64 {
     context.compiled.columns[column].price.saturating_add(context.fee)
 }
 
@@ -155,7 +155,7 @@ struct Share {
 
 /// The shares of the classes of which any are left.
 fn shares(
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     state: &State,
     left: &IdVec<ClassId, u32>,
 ) -> IdVec<ClassId, Share> {

@@ -12,7 +12,7 @@ use crate::compile::{ClassId, IdVec, SharedVolumes};
 
 /// Places what is left, where `wanted` says so, into the room that the groups leave.
 pub(crate) fn top_up(
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     state: &mut State,
     style: Style,
     wanted: &dyn Fn(ClassId) -> bool,
@@ -40,7 +40,7 @@ type Filled = (Vec<(ClassId, u32)>, Vec<i64>);
 
 /// What the nodes of a group can hold with what is left, and how many of them.
 fn fill(
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     left: &IdVec<ClassId, u32>,
     lanes: &Lanes,
     weights: &Weights,

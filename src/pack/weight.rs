@@ -25,7 +25,7 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
-    pub(crate) fn of(compiled: &Compiled<'_>, state: &State) -> Self {
+    pub(crate) fn of(compiled: &Compiled, state: &State) -> Self {
         let mut open = Bits::none(compiled.columns.len());
         let above = state.open_above(compiled);
         if above.values().any(|columns| !columns.is_empty()) {
@@ -37,13 +37,13 @@ impl Weights {
     }
 
     /// The columns of higher weights than that of a place that may keep pods from it.
-    pub(crate) fn above(&self, compiled: &Compiled<'_>, place: &Place) -> Option<&Bits> {
+    pub(crate) fn above(&self, compiled: &Compiled, place: &Place) -> Option<&Bits> {
         let column = launched(compiled, place)?;
         self.above.get(&column.weight).filter(|columns| !columns.is_empty())
     }
 
     /// Whether a group holds only what may be there.
-    pub(crate) fn are_kept(&self, compiled: &Compiled<'_>, groups: &[Group], at: usize) -> bool {
+    pub(crate) fn are_kept(&self, compiled: &Compiled, groups: &[Group], at: usize) -> bool {
         let Some(above) = self.above(compiled, &groups[at].place) else { return true };
         let is_other = |class: ClassId| {
             !compiled.classes[class].guest && compiled.takers[class].overlaps(above)
@@ -53,12 +53,7 @@ impl Weights {
     }
 
     /// Whether a group's nodes are what those need that need them, so that others may use their room.
-    pub(crate) fn admit_others(
-        &self,
-        compiled: &Compiled<'_>,
-        groups: &[Group],
-        at: usize,
-    ) -> bool {
+    pub(crate) fn admit_others(&self, compiled: &Compiled, groups: &[Group], at: usize) -> bool {
         let group = &groups[at];
         let Some(own) = launched(compiled, &group.place) else { return true };
         let Some(needs) = self.needs(compiled, group) else { return false };
@@ -85,7 +80,7 @@ impl Weights {
     }
 
     /// The pods that need a group's nodes; nothing where there are none.
-    fn needs(&self, compiled: &Compiled<'_>, group: &Group) -> Option<Needs> {
+    fn needs(&self, compiled: &Compiled, group: &Group) -> Option<Needs> {
         let above = self.above(compiled, &group.place);
         let need = |class: ClassId| {
             !compiled.classes[class].guest
@@ -119,7 +114,7 @@ impl Needs {
     }
 
     /// Whether a node of a column has room for them and admits each.
-    fn fit(&self, compiled: &Compiled<'_>, column: &Column) -> bool {
+    fn fit(&self, compiled: &Compiled, column: &Column) -> bool {
         let room = &compiled.shapes[column.shape].allocatable;
         let fits = room.iter().zip(&self.load).all(|(have, want)| *want <= 0 || have >= want);
         let classes = || self.classes.iter().map(|class| &compiled.classes[*class]);
@@ -130,7 +125,7 @@ impl Needs {
 }
 
 /// The column of a launch that pods asked for.
-fn launched<'c>(compiled: &'c Compiled<'_>, place: &Place) -> Option<&'c Column> {
+fn launched<'c>(compiled: &'c Compiled, place: &Place) -> Option<&'c Column> {
     let Place::Launch(column) = place else { return None };
     let column = &compiled.columns[*column];
     compiled.pools[column.pool].fixed.is_none().then_some(column)

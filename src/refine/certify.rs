@@ -43,9 +43,9 @@ const PROOF_STEPS: u32 = 200_000;
 ///
 /// `kinds` is the problem with a class for each kind.
 pub(super) fn certified(
-    kinds: &Compiled<'_>,
-    claims: &Claims<'_>,
-    instance: &Instance<'_, '_>,
+    kinds: &Compiled,
+    claims: &Claims,
+    instance: &Instance<'_>,
     prices: &Prices,
     wish: &Wish<'_>,
 ) -> Option<Proved> {
@@ -97,7 +97,7 @@ pub(super) fn certified(
 }
 
 /// "namespace/name" of a kind's entries.
-pub(super) fn entries(compiled: &Compiled<'_>, kind: KindId) -> Vec<Arc<str>> {
+pub(super) fn entries(compiled: &Compiled, kind: KindId) -> Vec<Arc<str>> {
     let pods = compiled.kinds[kind].entries.iter();
     let pods = pods.map(|entry| &compiled.problem.pods[*entry as usize]);
     pods.map(|pod| format!("{}/{}", pod.namespace, pod.name).into()).collect()
@@ -109,7 +109,7 @@ type Scaled = (Vec<i128>, Vec<(usize, Proof)>);
 /// Values in whole numbers, and for each bin that can be launched the proof that it holds no more than
 /// it costs.
 fn scaled(
-    instance: &Instance<'_, '_>,
+    instance: &Instance<'_>,
     prices: &Prices,
     supplies: &[i128],
     step: i64,
@@ -163,7 +163,7 @@ fn scaled(
 ///
 /// Plans cost whole steps, so a bound need only be above the last step before what it comes to when it is
 /// rounded up; and the less the values are, the shorter is the proof.
-fn enough(instance: &Instance<'_, '_>, prices: &Prices, step: i64) -> f64 {
+fn enough(instance: &Instance<'_>, prices: &Prices, step: i64) -> f64 {
     // Not where something is taken off for supplies, which isn't scaled.
     if !instance.supplies.is_empty() || step <= 0 || prices.bound <= 0.0 {
         return 1.0;
@@ -220,9 +220,9 @@ impl Publisher<'_> {
 
 /// What running nodes can hold at most, by prices of their resources.
 fn nodes(
-    kinds: &Compiled<'_>,
-    claims: &Claims<'_>,
-    instance: &Instance<'_, '_>,
+    kinds: &Compiled,
+    claims: &Claims,
+    instance: &Instance<'_>,
     values: &[i128],
     publisher: &Publisher<'_>,
     draft: &mut Draft,

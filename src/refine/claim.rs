@@ -31,7 +31,7 @@ pub(super) struct Claim {
 
 /// The claims of a plan, each a class.
 #[derive(Debug)]
-pub(super) struct Claims<'p> {
+pub(super) struct Claims {
     pub(super) list: Vec<Claim>,
     /// How many pods.
     pub(super) counts: Vec<u32>,
@@ -39,11 +39,11 @@ pub(super) struct Claims<'p> {
     pub(super) per_node: Vec<Option<u32>>,
     /// How many nodes static pools launch: in this plan, and so in all.
     pub(super) fixed: BTreeMap<PoolId, u32>,
-    pub(super) compiled: Compiled<'p>,
+    pub(super) compiled: Compiled,
 }
 
-impl<'p> Claims<'p> {
-    pub(super) fn of(context: &Context<'_, 'p>, packed: &Packed<'p>) -> Self {
+impl Claims {
+    pub(super) fn of(context: &Context<'_>, packed: &Packed) -> Self {
         let whole = context.compiled;
         let mut counts: BTreeMap<Claim, u32> = BTreeMap::new();
         let mut fixed: BTreeMap<PoolId, u32> = BTreeMap::new();
@@ -85,7 +85,7 @@ impl<'p> Claims<'p> {
     }
 
     /// All pending pods, of which nothing is kept but what they ask for: a claim for each kind.
-    pub(super) fn of_all(context: &Context<'_, 'p>) -> Self {
+    pub(super) fn of_all(context: &Context<'_>) -> Self {
         let whole = context.compiled;
         let claim = |kind| Claim { kind, weight: None, terms: Vec::new(), untainted: false };
         let list: Vec<Claim> = whole.kinds.ids().map(claim).collect();
@@ -128,7 +128,7 @@ impl<'p> Claims<'p> {
     pub(super) fn values(
         &self,
         of_claims: &[f64],
-        compiled: &Compiled<'_>,
+        compiled: &Compiled,
         demands: &[Demand],
     ) -> Vec<f64> {
         let mut sums: BTreeMap<(KindId, Option<i32>), (f64, f64)> = BTreeMap::new();
@@ -151,7 +151,7 @@ impl<'p> Claims<'p> {
 impl Claim {
     /// What a pod of a kind keeps wherever it is among the sites that its class may go to.
     pub(super) fn of(
-        context: &Context<'_, '_>,
+        context: &Context<'_>,
         kind: KindId,
         weight: Option<i32>,
         sites: &Bits,
@@ -177,7 +177,7 @@ impl Claim {
     }
 
     /// The sites that keep it.
-    fn sites(&self, base: &Compiled<'_>) -> Bits {
+    fn sites(&self, base: &Compiled) -> Bits {
         let mut sites = Bits::all(base.sites());
         for term in &self.terms {
             if let Some((_, term)) = base.wishes.terms[self.kind].get(*term as usize) {
@@ -193,7 +193,7 @@ impl Claim {
 }
 
 /// Running nodes, and what pools of a weight launch.
-fn of_weight(base: &Compiled<'_>, weight: Option<i32>) -> Bits {
+fn of_weight(base: &Compiled, weight: Option<i32>) -> Bits {
     let mut sites = Bits::all(base.sites());
     if let Some(weight) = weight {
         for (offer, of) in base.offers.iter() {
@@ -205,12 +205,12 @@ fn of_weight(base: &Compiled<'_>, weight: Option<i32>) -> Bits {
     sites
 }
 
-fn tolerations(base: &Compiled<'_>, kind: KindId) -> usize {
+fn tolerations(base: &Compiled, kind: KindId) -> usize {
     base.grounds.rules.sets()[base.kinds[kind].rules].tolerations
 }
 
 /// For each kind, how many of its pods a node may hold as the packer sees it.
-fn crowds(compiled: &Compiled<'_>) -> BTreeMap<KindId, u32> {
+fn crowds(compiled: &Compiled) -> BTreeMap<KindId, u32> {
     let mut most = BTreeMap::new();
     for class in compiled.classes.values() {
         let caps = class.caps.iter().map(|(cap, each)| compiled.caps[*cap].most / (*each).max(1));
@@ -225,7 +225,7 @@ fn crowds(compiled: &Compiled<'_>) -> BTreeMap<KindId, u32> {
 }
 
 /// How many pods of a kind a node may hold for the sake of its spreads over hosts that the plan keeps.
-fn cap(context: &Context<'_, '_>, kind: KindId, most: &BTreeMap<KindId, u32>) -> Option<u32> {
+fn cap(context: &Context<'_>, kind: KindId, most: &BTreeMap<KindId, u32>) -> Option<u32> {
     let topology = &context.compiled.topology;
     let kept = |spread: &&Spread| {
         spread.over == Over::Host
@@ -242,13 +242,13 @@ fn cap(context: &Context<'_, '_>, kind: KindId, most: &BTreeMap<KindId, u32>) ->
 type Key<'a> = (RowId, Option<i32>, KindId, &'a [u32], bool);
 
 /// A problem of which each claim is a class.
-fn compiled<'p>(
-    whole: &Compiled<'p>,
+fn compiled(
+    whole: &Compiled,
     list: &[Claim],
     counts: &[u32],
     per_node: &[Option<u32>],
     nodes: &BTreeMap<Claim, BTreeSet<NodeId>>,
-) -> Compiled<'p> {
+) -> Compiled {
     let mut of_kind: BTreeMap<KindId, BTreeSet<ClassId>> = BTreeMap::new();
     for (at, claim) in list.iter().enumerate() {
         of_kind.entry(claim.kind).or_default().insert(ClassId::from_index(at));

@@ -20,7 +20,7 @@ pub(super) struct Movable {
 
 impl Movable {
     /// The weights of the pools that the packing launches from, static ones aside.
-    pub(super) fn weights(compiled: &Compiled<'_>, state: &State) -> BTreeSet<i32> {
+    pub(super) fn weights(compiled: &Compiled, state: &State) -> BTreeSet<i32> {
         let launched = state.groups.iter().filter_map(|group| match group.place {
             Place::Launch(column) => Some(&compiled.columns[column]),
             Place::Running(_) => None,
@@ -32,7 +32,7 @@ impl Movable {
     }
 
     /// The launches from pools of a weight.
-    pub(super) fn of(compiled: &Compiled<'_>, state: &State, weight: i32) -> Self {
+    pub(super) fn of(compiled: &Compiled, state: &State, weight: i32) -> Self {
         let mut movable = Self { demands: Vec::new(), weight };
         let mut counts: BTreeMap<ClassId, u32> = BTreeMap::new();
         for group in state.groups.iter().filter(|group| movable.takes(compiled, group)) {
@@ -53,7 +53,7 @@ impl Movable {
     }
 
     /// The packing without what is packed anew.
-    pub(super) fn rest(&self, compiled: &Compiled<'_>, state: &State) -> State {
+    pub(super) fn rest(&self, compiled: &Compiled, state: &State) -> State {
         let mut rest = state.clone();
         for at in (0..rest.groups.len()).rev() {
             if self.takes(compiled, &rest.groups[at]) {
@@ -64,7 +64,7 @@ impl Movable {
     }
 
     /// Whether a group is packed anew.
-    fn takes(&self, compiled: &Compiled<'_>, group: &Group) -> bool {
+    fn takes(&self, compiled: &Compiled, group: &Group) -> bool {
         match group.place {
             Place::Launch(column) => {
                 let column = &compiled.columns[column];
@@ -77,7 +77,7 @@ impl Movable {
 
 /// The groups of a packing that may be packed anew as patterns of an instance, with how often.
 pub(super) fn patterns(
-    instance: &Instance<'_, '_>,
+    instance: &Instance<'_>,
     movable: &Movable,
     state: &State,
 ) -> Vec<(Pattern, u32)> {
@@ -119,7 +119,7 @@ pub(super) fn patterns(
 ///
 /// All other groups are those of the packing that it takes the place of.
 pub(super) fn state(
-    instance: &Instance<'_, '_>,
+    instance: &Instance<'_>,
     movable: &Movable,
     draft: &Draft,
     former: &State,

@@ -52,8 +52,8 @@ const TINY: f64 = 1e-9;
 
 /// The relaxation with a row for each demand, to be solved for what is left.
 #[derive(Debug)]
-pub(super) struct Diver<'i, 'c, 'p> {
-    instance: &'i Instance<'c, 'p>,
+pub(super) struct Diver<'i, 'c> {
+    instance: &'i Instance<'c>,
     master: Master,
     pub(super) patterns: Vec<Pattern>,
     known: BTreeSet<Pattern>,
@@ -82,9 +82,9 @@ enum Look {
     Stopped,
 }
 
-impl<'i, 'c, 'p> Diver<'i, 'c, 'p> {
+impl<'i, 'c> Diver<'i, 'c> {
     /// Starts from what column generation found.
-    pub(super) fn new(generator: &Generator<'i, 'c, 'p>) -> Self {
+    pub(super) fn new(generator: &Generator<'i, 'c>) -> Self {
         let instance = generator.instance;
         let dearest = instance.bins.iter().map(|bin| bin.cost as f64).fold(1.0, f64::max);
         let unit = dearest / 16.0;
@@ -294,14 +294,14 @@ impl<'i, 'c, 'p> Diver<'i, 'c, 'p> {
 }
 
 /// The row of a supply.
-fn left_row(instance: &Instance<'_, '_>, supply: usize) -> usize {
+fn left_row(instance: &Instance<'_>, supply: usize) -> usize {
     instance.demands.len() + supply
 }
 
 /// Buys a pattern so many times, where pods are gone with those that are left; how often.
 pub(super) fn trimmed(
     draft: &mut Draft,
-    instance: &Instance<'_, '_>,
+    instance: &Instance<'_>,
     pattern: &Pattern,
     times: u32,
 ) -> u32 {

@@ -69,8 +69,8 @@ pub(super) enum Round {
 
 /// The relaxation as far as it is solved.
 #[derive(Debug)]
-pub(super) struct Generator<'i, 'c, 'p> {
-    pub(super) instance: &'i Instance<'c, 'p>,
+pub(super) struct Generator<'i, 'c> {
+    pub(super) instance: &'i Instance<'c>,
     master: Master,
     rows: Rows,
     pub(super) patterns: Vec<Pattern>,
@@ -116,10 +116,10 @@ struct Look {
     found: Vec<Pattern>,
 }
 
-impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
+impl<'i, 'c> Generator<'i, 'c> {
     /// Starts from these patterns and prices, with rows of their own for so many demands.
     pub(super) fn new(
-        instance: &'i Instance<'c, 'p>,
+        instance: &'i Instance<'c>,
         patterns: impl IntoIterator<Item = Pattern>,
         values: Vec<f64>,
         own: usize,
@@ -174,7 +174,7 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
 
     /// Takes over what another found, which says that pods are worth so much here: prices, and where bins
     /// and demands are the same, patterns.
-    pub(super) fn learn(&mut self, other: &Generator<'_, '_, '_>, values: &[f64]) {
+    pub(super) fn learn(&mut self, other: &Generator<'_, '_>, values: &[f64]) {
         let (here, there) = (self.instance, other.instance);
         let prices = there.supplies.iter().zip(&other.best.supplies);
         let prices: BTreeMap<Source, f64> =
@@ -487,7 +487,7 @@ impl<'i, 'c, 'p> Generator<'i, 'c, 'p> {
 }
 
 /// A master without patterns.
-fn master(instance: &Instance<'_, '_>, rows: &Rows, penalty: f64) -> Master {
+fn master(instance: &Instance<'_>, rows: &Rows, penalty: f64) -> Master {
     let covers =
         rows.bounds.iter().map(|bound| Row { sense: Sense::Cover { penalty }, bound: *bound });
     let supplies = instance.supplies.iter();

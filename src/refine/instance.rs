@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 
 /// Pods to place, bins to place them in.
 #[derive(Debug)]
-pub(super) struct Instance<'c, 'p> {
-    pub(super) context: &'c Context<'c, 'p>,
+pub(super) struct Instance<'c> {
+    pub(super) context: &'c Context<'c>,
     pub(super) demands: Vec<Demand>,
     pub(super) bins: Vec<Bin>,
     pub(super) supplies: Vec<Supply>,
@@ -132,11 +132,11 @@ impl Bin {
     }
 }
 
-impl<'c, 'p> Instance<'c, 'p> {
+impl<'c> Instance<'c> {
     /// The columns that can take some of the demands, and those of these running nodes that can, beside a
     /// packing that uses some of what is scarce. Static pools launch so many nodes, `fixed`, of whatever kind.
     pub(super) fn new(
-        context: &'c Context<'c, 'p>,
+        context: &'c Context<'c>,
         demands: Vec<Demand>,
         running: &[NodeId],
         fixed: &BTreeMap<PoolId, u32>,
@@ -160,7 +160,7 @@ impl<'c, 'p> Instance<'c, 'p> {
     /// These demands on these sites, with what is left of supplies; running nodes are as many as the
     /// site has, or fewer.
     fn of(
-        context: &'c Context<'c, 'p>,
+        context: &'c Context<'c>,
         demands: Vec<Demand>,
         sites: Vec<Site>,
         left: &dyn Fn(Source) -> i128,
@@ -523,7 +523,7 @@ pub(super) struct Together {
 }
 
 impl Rules {
-    fn of(compiled: &Compiled<'_>, demands: &[Demand]) -> Self {
+    fn of(compiled: &Compiled, demands: &[Demand]) -> Self {
         let mut of_class: BTreeMap<ClassId, Vec<u32>> = BTreeMap::new();
         for (number, demand) in (0..).zip(demands) {
             of_class.entry(demand.class).or_default().push(number);

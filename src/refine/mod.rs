@@ -149,9 +149,9 @@ impl<'a> Work<'a> {
 }
 
 /// Improves a packing; the bound that was proved meanwhile, if any.
-pub(crate) fn refine<'p>(
-    context: &Context<'_, 'p>,
-    packed: &mut Packed<'p>,
+pub(crate) fn refine(
+    context: &Context<'_>,
+    packed: &mut Packed,
     work: &mut Work<'_>,
 ) -> Option<Proved> {
     let _better = recreate(context, packed, work);
@@ -192,12 +192,12 @@ pub(crate) fn refine<'p>(
 }
 
 /// A cheaper packing of the same pods, unless it is known that there is none.
-fn cheaper<'p>(
-    context: &Context<'_, 'p>,
-    packed: &Packed<'p>,
+fn cheaper(
+    context: &Context<'_>,
+    packed: &Packed,
     refined: &Refined,
     work: &Work<'_>,
-) -> Option<Packed<'p>> {
+) -> Option<Packed> {
     let inner = Context { compiled: packed.compiled(context.compiled), ..*context };
     let cost = packed.state.cost(&inner);
     if cost == 0 || refined.least.is_some_and(|least| i128::from(least) >= cost) {
@@ -207,9 +207,9 @@ fn cheaper<'p>(
 }
 
 /// As [`improve`], as long as an order of binding is found for what comes out.
-fn improve_in_order<'p>(
-    context: &Context<'_, 'p>,
-    packed: &mut Packed<'p>,
+fn improve_in_order(
+    context: &Context<'_>,
+    packed: &mut Packed,
     seek: Seek,
     work: &mut Work<'_>,
 ) -> Refined {
@@ -228,7 +228,7 @@ fn improve_in_order<'p>(
 
 /// Takes parts of the packing out and puts them back another way, whatever was decided about them; whether
 /// that made it better.
-fn recreate<'p>(context: &Context<'_, 'p>, packed: &mut Packed<'p>, work: &Work<'_>) -> bool {
+fn recreate(context: &Context<'_>, packed: &mut Packed, work: &Work<'_>) -> bool {
     let compiled = context.compiled;
     let scarce = compiled.reservations.len() > 0
         || compiled.nodes.len() > 0
@@ -271,12 +271,7 @@ struct Refined {
 }
 
 /// Improves a packing in one go, and proves a bound.
-fn improve(
-    context: &Context<'_, '_>,
-    packed: &mut Packed<'_>,
-    seek: Seek,
-    work: &mut Work<'_>,
-) -> Refined {
+fn improve(context: &Context<'_>, packed: &mut Packed, seek: Seek, work: &mut Work<'_>) -> Refined {
     let claims = Claims::of(context, packed);
     let outer = Context { compiled: &claims.compiled, ..*context };
     let running: Vec<NodeId> = outer.compiled.nodes.ids().collect();
@@ -289,7 +284,7 @@ fn improve(
     if seek == Seek::Nothing {
         weights.clear();
     }
-    let mut plans: Vec<Plan<'_, '_>> = Vec::new();
+    let mut plans: Vec<Plan<'_>> = Vec::new();
     for weight in weights.into_iter().rev() {
         let movable = Movable::of(compiled, &packed.state, weight);
         let rest = movable.rest(compiled, &packed.state);
@@ -299,7 +294,7 @@ fn improve(
     }
     // What costs most can save most, if time is short.
     plans.sort_by_key(|plan| std::cmp::Reverse(plan.cost()));
-    let mut seekers: Vec<Seeker<'_, '_, '_>> = plans.iter().map(Seeker::new).collect();
+    let mut seekers: Vec<Seeker<'_, '_>> = plans.iter().map(Seeker::new).collect();
     for seeker in seekers.iter_mut().filter(|seeker| seeker.generator.is_whole()) {
         // A relaxation of few demands is solved in one go, and may take all the time.
         let values = seeker.generator.best.values.clone();
@@ -348,11 +343,11 @@ fn improve(
 }
 
 /// A generator with the prices of the cheap bound.
-fn started<'i, 'c, 'p>(
-    instance: &'i Instance<'c, 'p>,
+fn started<'i, 'c>(
+    instance: &'i Instance<'c>,
     running: &[NodeId],
     patterns: impl IntoIterator<Item = instance::Pattern>,
-) -> Generator<'i, 'c, 'p> {
+) -> Generator<'i, 'c> {
     let compiled = instance.context.compiled;
     let goods = Arc::new(Goods::new(compiled, instance.context.fee));
     let relaxation =
@@ -381,7 +376,7 @@ fn steps(demands: usize, stage: usize) -> u32 {
 
 /// Solves the relaxation with so many rows; whether there was anything to do.
 fn stage(
-    generator: &mut Generator<'_, '_, '_>,
+    generator: &mut Generator<'_, '_>,
     number: usize,
     own: usize,
     work: &mut Work<'_>,
@@ -413,14 +408,14 @@ fn stage(
 }
 
 /// The launches of one weight, to be packed anew.
-struct Plan<'c, 'p> {
+struct Plan<'c> {
     movable: Movable,
-    instance: Instance<'c, 'p>,
+    instance: Instance<'c>,
     /// What the packing has.
     known: Vec<(instance::Pattern, u32)>,
 }
 
-impl Plan<'_, '_> {
+impl Plan<'_> {
     /// What the packing costs, in billionths.
     fn cost(&self) -> i128 {
         let cost = |bin: u32| i128::from(self.instance.bins[bin as usize].cost);
@@ -429,17 +424,17 @@ impl Plan<'_, '_> {
 }
 
 /// The search for a better plan.
-struct Seeker<'i, 'c, 'p> {
-    generator: Generator<'i, 'c, 'p>,
+struct Seeker<'i, 'c> {
+    generator: Generator<'i, 'c>,
     ruin: Option<Ruin>,
-    diver: Option<Diver<'i, 'c, 'p>>,
+    diver: Option<Diver<'i, 'c>>,
     best: Draft,
     /// For each demand, how many times what the bound says that its pods are worth plans paid for them.
     beyond: Vec<f64>,
 }
 
-impl<'i, 'c, 'p> Seeker<'i, 'c, 'p> {
-    fn new(plan: &'i Plan<'c, 'p>) -> Self {
+impl<'i, 'c> Seeker<'i, 'c> {
+    fn new(plan: &'i Plan<'c>) -> Self {
         let mut best = Draft::new(&plan.instance);
         for (pattern, times) in &plan.known {
             let _bought = best.buy(&plan.instance, pattern, *times);

@@ -23,7 +23,7 @@ use super::round::Draft;
 
 /// A better plan from these patterns than the one known.
 pub(super) fn better(
-    instance: &Instance<'_, '_>,
+    instance: &Instance<'_>,
     patterns: &[Pattern],
     prices: &Prices,
     screens: &[Option<Relaxed>],
@@ -62,7 +62,7 @@ pub(super) fn better(
     (draft.rank() < known.rank()).then_some(draft)
 }
 
-fn programme(instance: &Instance<'_, '_>, left: &[u32], chosen: &[(f64, &Pattern)]) -> Programme {
+fn programme(instance: &Instance<'_>, left: &[u32], chosen: &[(f64, &Pattern)]) -> Programme {
     let covers = left.iter().map(|left| Row::AtLeast(i128::from(*left)));
     let supplies = instance.supplies.iter().map(|supply| Row::AtMost(supply.left.max(0)));
     let first = left.len() as u32;

@@ -64,7 +64,7 @@ fn rate(worth: f64, cost: i64) -> u64 {
 
 impl Draft {
     /// The plan in which nothing is bought yet.
-    pub(super) fn new(instance: &Instance<'_, '_>) -> Self {
+    pub(super) fn new(instance: &Instance<'_>) -> Self {
         Self {
             groups: Vec::new(),
             left: instance.counts(),
@@ -92,7 +92,7 @@ impl Draft {
     }
 
     /// How many more of a bin the supplies allow.
-    fn supply(&self, instance: &Instance<'_, '_>, bin: u32) -> u32 {
+    fn supply(&self, instance: &Instance<'_>, bin: u32) -> u32 {
         let uses = instance.bins[bin as usize].uses.iter();
         let most = uses.map(|(supply, each)| {
             (self.supplies[*supply as usize] / i128::from((*each).max(1))).max(0)
@@ -101,12 +101,7 @@ impl Draft {
     }
 
     /// Buys a pattern up to so many times, as far as pods and supplies go; how often.
-    pub(super) fn buy(
-        &mut self,
-        instance: &Instance<'_, '_>,
-        pattern: &Pattern,
-        times: u32,
-    ) -> u32 {
+    pub(super) fn buy(&mut self, instance: &Instance<'_>, pattern: &Pattern, times: u32) -> u32 {
         let there = pattern.items.iter().map(|(demand, count)| self.left[*demand as usize] / count);
         let times = there.min().unwrap_or(0).min(times).min(self.supply(instance, pattern.bin));
         if times > 0 {
@@ -117,14 +112,14 @@ impl Draft {
     }
 
     /// Takes some nodes of a group away again; a group without nodes stays until [`Draft::tidy`].
-    pub(super) fn give_back(&mut self, instance: &Instance<'_, '_>, group: usize, times: u32) {
+    pub(super) fn give_back(&mut self, instance: &Instance<'_>, group: usize, times: u32) {
         let pattern = self.groups[group].0.clone();
         let times = times.min(self.groups[group].1);
         self.groups[group].1 -= times;
         self.change(instance, &pattern, -i64::from(times));
     }
 
-    fn change(&mut self, instance: &Instance<'_, '_>, pattern: &Pattern, times: i64) {
+    fn change(&mut self, instance: &Instance<'_>, pattern: &Pattern, times: i64) {
         let bin = &instance.bins[pattern.bin as usize];
         for (demand, count) in &pattern.items {
             let left = &mut self.left[*demand as usize];
@@ -154,7 +149,7 @@ impl Draft {
     /// `screens`: for each bin, prices of what it has that were found for values like these, if any were.
     pub(super) fn complete(
         &mut self,
-        instance: &Instance<'_, '_>,
+        instance: &Instance<'_>,
         values: &[f64],
         screens: &[Option<Relaxed>],
     ) {
@@ -218,7 +213,7 @@ impl Draft {
 /// The best of so many plans at these values, each time corrected by what the plan before pays for pods;
 /// fewer where they stop getting better, or where no more are granted.
 pub(super) fn corrected(
-    instance: &Instance<'_, '_>,
+    instance: &Instance<'_>,
     values: &mut [f64],
     screens: &[Option<Relaxed>],
     plans: u32,
@@ -245,7 +240,7 @@ pub(super) fn corrected(
 }
 
 /// Corrects values so far, in proportion, towards what a plan pays for the pods, where that is known.
-fn correct(instance: &Instance<'_, '_>, draft: &Draft, gain: f64, values: &mut [f64]) {
+fn correct(instance: &Instance<'_>, draft: &Draft, gain: f64, values: &mut [f64]) {
     values.iter_mut().for_each(|value| *value = value.max(LEAST));
     let mut paid = vec![0.0; values.len()];
     let mut placed = vec![0.0; values.len()];
@@ -268,7 +263,7 @@ fn correct(instance: &Instance<'_, '_>, draft: &Draft, gain: f64, values: &mut [
 /// Whole plans from fractions: of each pattern its whole part, and one more where what is beyond is at
 /// least `up`; then completed.
 pub(super) fn rounded(
-    instance: &Instance<'_, '_>,
+    instance: &Instance<'_>,
     fractions: &[(&Pattern, f64)],
     values: &[f64],
     screens: &[Option<Relaxed>],

@@ -44,7 +44,7 @@ pub(super) struct Rows {
 
 impl Rows {
     /// Rows of their own for so many demands, those with most at stake at these values.
-    pub(super) fn of(instance: &Instance<'_, '_>, values: &[f64], own: usize) -> Self {
+    pub(super) fn of(instance: &Instance<'_>, values: &[f64], own: usize) -> Self {
         let demands = &instance.demands;
         // A few more than wanted are cheaper than rows for the rest.
         let whole = demands.len() <= own + own / 4;
@@ -78,7 +78,7 @@ impl Rows {
     }
 
     /// Rows for these demands together, one for each resource that they ask for.
-    fn share(&mut self, instance: &Instance<'_, '_>, members: &[usize]) {
+    fn share(&mut self, instance: &Instance<'_>, members: &[usize]) {
         let request = |at: usize| {
             let class = instance.demands[at].class;
             &instance.context.compiled.classes[class].request[..]
@@ -102,7 +102,7 @@ impl Rows {
     }
 
     /// Rows for the mixes of these demands, which are in the order of their shares.
-    fn tell_apart(&mut self, instance: &Instance<'_, '_>, mixes: &[Mix]) {
+    fn tell_apart(&mut self, instance: &Instance<'_>, mixes: &[Mix]) {
         let knots = knots(mixes);
         let largest = mixes.iter().map(|mix| mix.size).fold(0.0, f64::max);
         let first = self.bounds.len();
@@ -141,7 +141,7 @@ impl Rows {
 
 /// Demands that can go to the same bins, together; where that makes many sets, all but the largest as
 /// one.
-fn alike(instance: &Instance<'_, '_>, demands: &[usize]) -> Vec<Vec<usize>> {
+fn alike(instance: &Instance<'_>, demands: &[usize]) -> Vec<Vec<usize>> {
     let mut bins_of: Vec<Vec<u32>> = vec![Vec::new(); instance.demands.len()];
     for (number, bin) in (0..).zip(&instance.bins) {
         bin.items.iter().for_each(|demand| bins_of[*demand as usize].push(number));
@@ -171,7 +171,7 @@ struct Mix {
 }
 
 /// The mixes of some demands, in the order of their shares.
-fn mixes(instance: &Instance<'_, '_>, demands: &[usize], worth: impl Fn(usize) -> f64) -> Vec<Mix> {
+fn mixes(instance: &Instance<'_>, demands: &[usize], worth: impl Fn(usize) -> f64) -> Vec<Mix> {
     let dims = instance.context.compiled.dims.len();
     let mut least = vec![f64::INFINITY; dims];
     for bin in instance.bins.iter().filter(|bin| bin.cost > 0) {

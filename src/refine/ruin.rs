@@ -53,7 +53,7 @@ pub(super) struct Ruin {
 
 impl Ruin {
     /// `efficient`: the bins, those of most use first.
-    pub(super) fn new(instance: &Instance<'_, '_>, efficient: &[u32]) -> Self {
+    pub(super) fn new(instance: &Instance<'_>, efficient: &[u32]) -> Self {
         let launch = |bin: &&u32| matches!(instance.bins[**bin as usize].site, Site::Launch(_));
         Self {
             tried: BTreeMap::new(),
@@ -67,7 +67,7 @@ impl Ruin {
     /// worth it.
     pub(super) fn improve(
         &mut self,
-        instance: &Instance<'_, '_>,
+        instance: &Instance<'_>,
         draft: &mut Draft,
         values: &[f64],
         wish: &Wish<'_>,
@@ -106,7 +106,7 @@ impl Ruin {
     /// Patterns for a part that are better than what was taken apart.
     fn solve(
         &self,
-        instance: &Instance<'_, '_>,
+        instance: &Instance<'_>,
         part: &Part,
         values: &[f64],
         wish: &Wish<'_>,
@@ -159,7 +159,7 @@ impl Ruin {
     /// Some nodes to take apart: groups of the plan with how many of each.
     fn choose(
         &mut self,
-        instance: &Instance<'_, '_>,
+        instance: &Instance<'_>,
         draft: &Draft,
         values: &[f64],
     ) -> Option<Vec<(usize, u32)>> {
@@ -238,7 +238,7 @@ impl Part {
 }
 
 /// For each bin of a part, its number in the whole; `bins`: those that it was made of, ascending.
-fn bins_of(instance: &Instance<'_, '_>, bins: &[u32], part: &Instance<'_, '_>) -> Vec<u32> {
+fn bins_of(instance: &Instance<'_>, bins: &[u32], part: &Instance<'_>) -> Vec<u32> {
     let column = |site: &Site| match site {
         Site::Launch(column) => Some(*column),
         Site::Running(_) => None,

@@ -29,7 +29,7 @@ pub(super) struct Several<'a> {
 
 impl Several<'_> {
     /// Adds patterns of a bin with what those that are there already leave of these pods.
-    pub(super) fn look(&self, instance: &Instance<'_, '_>, left: &[u32], found: &mut Vec<Pattern>) {
+    pub(super) fn look(&self, instance: &Instance<'_>, left: &[u32], found: &mut Vec<Pattern>) {
         let Some(number) = found.first().map(|first| first.bin as usize) else { return };
         let bin = &instance.bins[number];
         let mut most: Vec<i64> =

@@ -83,7 +83,7 @@ pub(super) fn levels(topology: &Topology, kinds: &IdVec<KindId, Kind>) -> IdVec<
 /// The longest chain of affinity that is told from a circle.
 const MAX_LEVELS: u32 = 32;
 
-impl Arranger<'_, '_> {
+impl Arranger<'_> {
     /// Takes the cells from a kind in whose domains a foe is.
     pub(super) fn shun(&mut self, kind: KindId) {
         let taken: BTreeSet<(KeyId, u32)> = self.foes[kind]

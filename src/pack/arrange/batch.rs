@@ -24,12 +24,12 @@ pub(crate) struct Batch<S> {
 ///
 /// `wishful`: whether a kind's preferences over single nodes are kept as if they were required. `allowed`: whether
 /// what is one part is known to be legal on a node, whatever a spread over single nodes says.
-pub(crate) fn classes_of<'p, S: std::borrow::Borrow<Bits>>(
-    whole: &Compiled<'p>,
+pub(crate) fn classes_of<S: std::borrow::Borrow<Bits>>(
+    whole: &Compiled,
     wishful: &dyn Fn(KindId) -> bool,
     parts: &[Batch<S>],
     allowed: bool,
-) -> (Compiled<'p>, Vec<Option<ClassId>>) {
+) -> (Compiled, Vec<Option<ClassId>>) {
     let mut rows = Rows::default();
     let mut classes: IdVec<ClassId, Class> = IdVec::new();
     let numbered = parts.iter().map(|part| {
@@ -52,7 +52,7 @@ pub(crate) fn classes_of<'p, S: std::borrow::Borrow<Bits>>(
 }
 
 /// What pods that share a node ask for together; nothing where they can't.
-pub(super) fn together(compiled: &Compiled<'_>, parts: &[(KindId, u32)]) -> Option<Class> {
+pub(super) fn together(compiled: &Compiled, parts: &[(KindId, u32)]) -> Option<Class> {
     let ((first, count), others) = parts.split_first()?;
     let mut sum = times(compiled, *first, *count)?;
     for (kind, count) in others {
@@ -77,7 +77,7 @@ pub(super) fn together(compiled: &Compiled<'_>, parts: &[(KindId, u32)]) -> Opti
 }
 
 /// So many pods of a kind as one; nothing where one node can't hold them by its own rules.
-fn times(compiled: &Compiled<'_>, kind: KindId, count: u32) -> Option<Class> {
+fn times(compiled: &Compiled, kind: KindId, count: u32) -> Option<Class> {
     let mut class = compiled.classes[ClassId::from_index(kind.index())].clone();
     class.per_node = class.per_node.checked_div(count)?;
     for asked in &mut class.request {
@@ -87,8 +87,8 @@ fn times(compiled: &Compiled<'_>, kind: KindId, count: u32) -> Option<Class> {
 }
 
 /// What is looked at when rules about single nodes are worked out.
-struct Maker<'a, 'p> {
-    compiled: &'a Compiled<'p>,
+struct Maker<'a> {
+    compiled: &'a Compiled,
     wishful: &'a dyn Fn(KindId) -> bool,
     /// For each kind, whether another's affinity needs it.
     needed: IdVec<KindId, bool>,
@@ -96,7 +96,7 @@ struct Maker<'a, 'p> {
     allowed: bool,
 }
 
-impl Maker<'_, '_> {
+impl Maker<'_> {
     /// Says which classes may not share a node.
     fn keep_apart(&self, classes: &mut IdVec<ClassId, Class>, of_kind: &OfKind) {
         let mut pairs: BTreeSet<(KindId, KindId)> = BTreeSet::new();
@@ -224,7 +224,7 @@ impl Maker<'_, '_> {
 /// For each kind, the classes that hold pods of it, with how many.
 type OfKind = IdVec<KindId, Vec<(ClassId, u32)>>;
 
-fn classes_of_kinds(whole: &Compiled<'_>, classes: &IdVec<ClassId, Class>) -> OfKind {
+fn classes_of_kinds(whole: &Compiled, classes: &IdVec<ClassId, Class>) -> OfKind {
     let mut of_kind: OfKind = whole.kinds.iter().map(|_| Vec::new()).collect();
     for (id, class) in classes.iter() {
         for (kind, count) in &class.parts {

@@ -7,7 +7,7 @@ use crate::model::well_known;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-impl Arranger<'_, '_> {
+impl Arranger<'_> {
     /// The rest of a spread kind finds every domain full.
     pub(super) fn spread_cause(&self, kind: KindId) -> Cause {
         let rules = self.rules(kind);

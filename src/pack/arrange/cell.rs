@@ -50,7 +50,7 @@ pub(crate) struct Prices {
 const MAX_PRICED: usize = 1 << 24;
 
 impl Prices {
-    pub(crate) fn of(compiled: &Compiled<'_>) -> Self {
+    pub(crate) fn of(compiled: &Compiled) -> Self {
         if compiled.kinds.len().saturating_mul(compiled.offers.len()) > MAX_PRICED {
             return Self { even: true };
         }
@@ -69,7 +69,7 @@ impl Prices {
     }
 }
 
-impl Arranger<'_, '_> {
+impl Arranger<'_> {
     /// The cells of a kind over some keys that hold at least one of its pods.
     pub(super) fn cells(&self, kind: KindId, keys: &[KeyId]) -> Vec<Cell> {
         let class = self.class(kind);
@@ -232,13 +232,13 @@ impl Arranger<'_, '_> {
 pub(crate) const UNTAINTED: u32 = 1 << 20;
 
 /// Whether any of these sites holds a pod of a class.
-pub(super) fn holds_any(arranger: &Arranger<'_, '_>, class: &Class, sites: &Bits) -> bool {
+pub(super) fn holds_any(arranger: &Arranger<'_>, class: &Class, sites: &Bits) -> bool {
     most_on_any(arranger, class, sites, 1) > 0
 }
 
 /// How many pods of a class the roomiest of these sites holds, up to `enough`.
 pub(super) fn most_on_any(
-    arranger: &Arranger<'_, '_>,
+    arranger: &Arranger<'_>,
     class: &Class,
     sites: &Bits,
     enough: u32,

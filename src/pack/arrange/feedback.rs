@@ -55,7 +55,7 @@ pub(crate) struct Restrictions {
 }
 
 impl Restrictions {
-    pub(crate) fn new(compiled: &Compiled<'_>, wishful: bool) -> Self {
+    pub(crate) fn new(compiled: &Compiled, wishful: bool) -> Self {
         Self {
             wishful: compiled.kinds.iter().map(|_| wishful).collect(),
             hints: BTreeMap::new(),

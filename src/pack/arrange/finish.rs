@@ -4,9 +4,9 @@ use super::batch::{Batch, classes_of};
 use super::{Arrangement, Arranger, Draft};
 use crate::compile::{Bits, KindId};
 
-impl<'p> Arranger<'_, 'p> {
+impl Arranger<'_> {
     /// Makes classes of what is arranged.
-    pub(super) fn finish(mut self) -> Arrangement<'p> {
+    pub(super) fn finish(mut self) -> Arrangement {
         let ids: Vec<KindId> = self.kinds.ids().collect();
         for kind in ids {
             self.draw_up(kind);

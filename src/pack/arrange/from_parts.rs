@@ -26,12 +26,12 @@ pub(crate) struct Part {
 /// How many pods of which parts a node holds, by their places in the list; of a running one, which it is.
 pub(crate) type Held = (Option<NodeId>, Vec<(usize, u32)>);
 
-impl<'p> Arrangement<'p> {
+impl Arrangement {
     /// The arrangement of which each part is a class, in this order. `out`: the pods of each kind that
     /// have no part; `held`: nodes that are known to be legal whatever a cap says, such as those of a
     /// plan of which an order of binding is known: no cap is lower than what they hold.
     pub(crate) fn from_parts(
-        context: &Context<'_, 'p>,
+        context: &Context<'_>,
         parts: &[Part],
         out: BTreeMap<KindId, (u32, Option<Cause>)>,
         held: &[Held],
@@ -61,7 +61,7 @@ impl<'p> Arrangement<'p> {
 
 /// Says which classes may not share a node.
 fn keep_apart(
-    compiled: &Compiled<'_>,
+    compiled: &Compiled,
     classes: &mut IdVec<ClassId, Class>,
     of_kind: &BTreeMap<KindId, Vec<ClassId>>,
 ) {
@@ -78,7 +78,7 @@ fn keep_apart(
 
 /// Turns required spreads over single nodes into caps.
 fn limit(
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     classes: &mut IdVec<ClassId, Class>,
     of_kind: &BTreeMap<KindId, Vec<ClassId>>,
     held: &[Held],

@@ -30,7 +30,7 @@ const CROWDED: i64 = 32;
 /// How many pods of each kind, by cell, are left and tied when a state of the counts is seen.
 type Moment = Vec<(u32, Vec<u32>)>;
 
-impl Arranger<'_, '_> {
+impl Arranger<'_> {
     /// Gives all kinds with rules their cells.
     pub(super) fn place_all(&mut self) {
         let mut waiting = Vec::new();

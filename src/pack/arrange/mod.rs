@@ -62,8 +62,8 @@ use std::rc::Rc;
 
 /// Kinds divided into classes.
 #[derive(Clone, Debug)]
-pub(crate) struct Arrangement<'p> {
-    pub(crate) compiled: Compiled<'p>,
+pub(crate) struct Arrangement {
+    pub(crate) compiled: Compiled,
     /// For each kind, how many pods have no cell, and why; without a cause there is no room for them.
     pub(crate) out: BTreeMap<KindId, (u32, Option<Cause>)>,
     /// For each kind that had a choice, how many cells it could choose from.
@@ -116,9 +116,9 @@ impl Progress {
 }
 
 /// What is being arranged.
-struct Arranger<'a, 'p> {
-    context: &'a Context<'a, 'p>,
-    compiled: &'a Compiled<'p>,
+struct Arranger<'a> {
+    context: &'a Context<'a>,
+    compiled: &'a Compiled,
     topology: &'a Topology,
     restrictions: &'a Restrictions,
     prices: &'a Prices,
@@ -147,7 +147,7 @@ struct Arranger<'a, 'p> {
 
 /// Whether there is anything to arrange: rules between pods, preferences that take part, reservations
 /// that pods are kept to.
-pub(crate) fn is_needed(context: &Context<'_, '_>) -> bool {
+pub(crate) fn is_needed(context: &Context<'_>) -> bool {
     let (compiled, wishful) = (context.compiled, context.wishful);
     let soft = || {
         compiled.wishes.untainted.iter().any(|sites| !sites.includes(&compiled.usable))
@@ -163,11 +163,11 @@ pub(crate) fn is_needed(context: &Context<'_, '_>) -> bool {
 }
 
 /// Divides the kinds of a problem into classes without rules over domains.
-pub(crate) fn arrange<'p>(
-    context: &Context<'_, 'p>,
+pub(crate) fn arrange(
+    context: &Context<'_>,
     prices: &Prices,
     restrictions: &Restrictions,
-) -> Arrangement<'p> {
+) -> Arrangement {
     let compiled = context.compiled;
     let mut arranger = Arranger {
         context,
@@ -194,7 +194,7 @@ pub(crate) fn arrange<'p>(
     arranger.finish()
 }
 
-impl<'p> Arranger<'_, 'p> {
+impl Arranger<'_> {
     /// The class that stands for a kind before it is divided.
     fn class(&self, kind: KindId) -> &Class {
         &self.compiled.classes[ClassId::from_index(kind.index())]

@@ -25,7 +25,7 @@ const MAX_PASSES: u32 = 64;
 /// Kinds, each with one of its cells.
 type Settled = Vec<(KindId, usize)>;
 
-impl Arranger<'_, '_> {
+impl Arranger<'_> {
     /// Gives the pods of a kind nodes that they share with those that they need.
     pub(super) fn share_nodes(&mut self, kind: KindId, near: &Near) {
         if !self.topology.selections[near.selection].bound.is_empty() {

@@ -159,7 +159,7 @@ pub(super) struct Rules {
 /// The weight of a spread that may be broken, beside preferences of 1 to 100.
 const SOFT_SPREAD: u32 = 100;
 
-impl Arranger<'_, '_> {
+impl Arranger<'_> {
     /// Whether the pods of a kind have to be placed one by one.
     pub(super) fn steps(&self, kind: KindId) -> bool {
         let rules = self.rules(kind);

@@ -36,7 +36,7 @@ fn member(name: &str, replicas: u32) -> Pod {
 }
 
 /// Arranges, and says how many pods of how many have a cell, by zone.
-fn arranged(problem: &Problem, answers: &dyn Fn(&Compiled<'_>) -> Vec<Feedback>) -> Outcome {
+fn arranged(problem: &Problem, answers: &dyn Fn(&Compiled) -> Vec<Feedback>) -> Outcome {
     let compiled = Compiled::new(problem, Price::ZERO).unwrap();
     let stop = Stop::default();
     let context = Context {
@@ -65,7 +65,7 @@ struct Outcome {
     out: u32,
 }
 
-fn zones(arrangement: &Arrangement<'_>) -> BTreeMap<String, u32> {
+fn zones(arrangement: &Arrangement) -> BTreeMap<String, u32> {
     let compiled = &arrangement.compiled;
     let key = compiled.topology.keys.values().find(|key| &*key.name == well_known::ZONE).unwrap();
     let mut zones = BTreeMap::new();
@@ -84,7 +84,7 @@ fn outcome(zones: [(&str, u32); 3], out: u32) -> Outcome {
     Outcome { zones: zones.map(|(zone, count)| (zone.to_owned(), count)).collect(), out }
 }
 
-fn none(_: &Compiled<'_>) -> Vec<Feedback> {
+fn none(_: &Compiled) -> Vec<Feedback> {
     Vec::new()
 }
 
@@ -127,11 +127,11 @@ fn a_zone_that_no_pod_can_launch_in_holds_no_count_down() {
 fn what_packing_answers_is_kept_to() {
     let problem = market(NodePool::new("main")).pod(member("db", 9)).build().unwrap();
     let kind = KindId::from_index(0);
-    let full = |_: &Compiled<'_>| vec![Feedback::CellFull { kind, cell: 0, held: 1 }];
+    let full = |_: &Compiled| vec![Feedback::CellFull { kind, cell: 0, held: 1 }];
     assert_eq!(arranged(&problem, &full).out, 4, "one zone has 1, the others 2 each");
-    let few = |_: &Compiled<'_>| vec![Feedback::KindFull { kind, held: 6 }];
+    let few = |_: &Compiled| vec![Feedback::KindFull { kind, held: 6 }];
     assert_eq!(arranged(&problem, &few), outcome([("a", 2), ("b", 2), ("c", 2)], 3));
-    let empty = |compiled: &Compiled<'_>| {
+    let empty = |compiled: &Compiled| {
         let mut keys = compiled.topology.keys.iter();
         let (key, zone) = keys.find(|(_, key)| &*key.name == well_known::ZONE).unwrap();
         let zone = zone.names.iter().position(|name| &**name == "c").unwrap();

@@ -22,7 +22,7 @@ const MOST_OF_CLASS: usize = 64;
 const MOST_WORK: usize = 4_000_000;
 
 /// Lets urgent pods that are left out take the places of less urgent ones.
-pub(super) fn displace(placement: &mut Placement<'_, '_>, choices: &Choices) {
+pub(super) fn displace(placement: &mut Placement<'_>, choices: &Choices) {
     let size = placement.size_of_fill(choices);
     let mut tries = (MOST_WORK / size.max(1)).clamp(4, MOST_TRIES);
     let mut hopeless: BTreeSet<KindId> = BTreeSet::new();
@@ -45,20 +45,20 @@ pub(super) fn displace(placement: &mut Placement<'_, '_>, choices: &Choices) {
 }
 
 /// Whether a class is less urgent than another: guests are than all.
-fn is_lower(placement: &Placement<'_, '_>, kind: KindId, than: KindId) -> bool {
+fn is_lower(placement: &Placement<'_>, kind: KindId, than: KindId) -> bool {
     let class = |kind: KindId| &placement.compiled().classes[class_of(kind)];
     let rank = |kind: KindId| (!class(kind).guest, class(kind).priority);
     rank(kind) < rank(than)
 }
 
-fn has_lower(placement: &Placement<'_, '_>, kind: KindId) -> bool {
+fn has_lower(placement: &Placement<'_>, kind: KindId) -> bool {
     let mut pods = placement.groups.iter().flat_map(|nodes| &nodes.pods);
     pods.any(|(held, _)| is_lower(placement, *held, kind))
 }
 
 /// Makes room for a class, if that places more of what is urgent.
 fn give_way(
-    placement: &mut Placement<'_, '_>,
+    placement: &mut Placement<'_>,
     choices: &Choices,
     kind: KindId,
     tries: &mut usize,
@@ -66,7 +66,7 @@ fn give_way(
     *tries = tries.saturating_sub(1);
     let mut all = placement.clone();
     let groups: Vec<usize> = (0..all.groups.len()).collect();
-    let mut best: Option<Placement<'_, '_>> = None;
+    let mut best: Option<Placement<'_>> = None;
     if take_lower(&mut all, &groups, kind) {
         fill(&mut all, choices);
         if is_better(&all, placement) {
@@ -105,7 +105,7 @@ fn give_way(
 
 /// Takes less urgent pods off some groups, and closes launches that are left empty; whether an order of
 /// binding is left for the others.
-fn take_lower(placement: &mut Placement<'_, '_>, groups: &[usize], kind: KindId) -> bool {
+fn take_lower(placement: &mut Placement<'_>, groups: &[usize], kind: KindId) -> bool {
     let mut changed: BTreeSet<KindId> = BTreeSet::new();
     for at in groups {
         let lower = placement.groups[*at].pods.iter().copied();

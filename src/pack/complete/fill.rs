@@ -12,7 +12,7 @@ use crate::compile::KindId;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-impl Placement<'_, '_> {
+impl Placement<'_> {
     /// The classes of which any pods have no place, the most urgent first, guests last; within a priority
     /// as `less` says.
     pub(super) fn waiting<K: Ord>(&self, key: impl Fn(KindId) -> K) -> Vec<KindId> {

@@ -38,7 +38,7 @@ pub(super) struct Choices {
 }
 
 impl Choices {
-    pub(super) fn of(placement: &Placement<'_, '_>) -> Self {
+    pub(super) fn of(placement: &Placement<'_>) -> Self {
         let compiled = placement.compiled();
         let mut cells: BTreeMap<(Vec<u32>, Vec<bool>), usize> = BTreeMap::new();
         let cell = |site: usize| {
@@ -84,7 +84,7 @@ struct Trial {
     pods: Vec<(KindId, u32)>,
 }
 
-impl Placement<'_, '_> {
+impl Placement<'_> {
     /// Launches nodes for pods of these classes, the most urgent first, as long as any find a place;
     /// whether there were any.
     pub(super) fn launch_for(

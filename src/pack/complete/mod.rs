@@ -36,7 +36,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Places what finds a place in a packing as it stands, the most urgent first; whether there was any.
-pub(crate) fn complete<'p>(context: &Context<'_, 'p>, packed: &mut Packed<'p>) -> bool {
+pub(crate) fn complete(context: &Context<'_>, packed: &mut Packed) -> bool {
     let whole = context.compiled;
     let left = packed.left(whole);
     if !left.iter().any(|(kind, left)| *left > 0 && whole.hopeful[class_of(kind)]) {
@@ -60,14 +60,14 @@ pub(crate) fn complete<'p>(context: &Context<'_, 'p>, packed: &mut Packed<'p>) -
 }
 
 /// Whether an order of binding is found in which kube-scheduler accepts all pods of a packing.
-pub(crate) fn is_ordered<'p>(context: &Context<'_, 'p>, packed: &Packed<'p>) -> bool {
+pub(crate) fn is_ordered(context: &Context<'_>, packed: &Packed) -> bool {
     let rules = Rules::of(context.compiled);
     order::exists(&Placement::of(context, &rules, packed), None)
 }
 
-impl<'p> Placement<'_, 'p> {
+impl Placement<'_> {
     /// The packing of this placement, where it can be written down as one.
-    fn finish(&self, former: &Packed<'p>) -> Option<Packed<'p>> {
+    fn finish(&self, former: &Packed) -> Option<Packed> {
         let wide = self.packed(former, Leeway::Alike).filter(|packed| {
             let again = Placement::of(self.context, self.rules, packed);
             order::exists(&again, None)
@@ -77,18 +77,18 @@ impl<'p> Placement<'_, 'p> {
 }
 
 /// Whether one placement leaves fewer pods out than another, the most urgent first.
-fn is_better(one: &Placement<'_, '_>, other: &Placement<'_, '_>) -> bool {
+fn is_better(one: &Placement<'_>, other: &Placement<'_>) -> bool {
     one.rank().0 < other.rank().0
 }
 
 /// Places what finds a place, the most urgent first, until nothing changes.
-fn fill(placement: &mut Placement<'_, '_>, choices: &Choices) {
+fn fill(placement: &mut Placement<'_>, choices: &Choices) {
     let scale = Scale { worth: None, scarce: true, small_first: true, seed: 0 };
     fill_by(placement, choices, scale);
 }
 
 /// As [`fill`](fn@fill), on this scale.
-fn fill_by(placement: &mut Placement<'_, '_>, choices: &Choices, scale: Scale<'_>) {
+fn fill_by(placement: &mut Placement<'_>, choices: &Choices, scale: Scale<'_>) {
     let compiled = placement.compiled();
     loop {
         let mut progress = false;

@@ -34,8 +34,8 @@ struct Member {
 }
 
 /// What is bound so far.
-struct Binder<'a, 'c, 'p> {
-    placement: &'a Placement<'c, 'p>,
+struct Binder<'a, 'c> {
+    placement: &'a Placement<'c>,
     rules: &'c Rules,
     members: Vec<Member>,
     counts: Vec<Vec<i64>>,
@@ -48,7 +48,7 @@ struct Binder<'a, 'c, 'p> {
 
 /// Whether there is an order for the pods of these components, given by their first classes; `None`:
 /// of all.
-pub(super) fn exists(placement: &Placement<'_, '_>, components: Option<&BTreeSet<KindId>>) -> bool {
+pub(super) fn exists(placement: &Placement<'_>, components: Option<&BTreeSet<KindId>>) -> bool {
     let rules = placement.rules;
     let mut binder = Binder {
         placement,
@@ -95,7 +95,7 @@ pub(super) fn exists(placement: &Placement<'_, '_>, components: Option<&BTreeSet
     of_component.values().all(|members| binder.bind(members))
 }
 
-impl Binder<'_, '_, '_> {
+impl Binder<'_, '_> {
     /// Binds the pods of one component, which no other's hold down.
     fn bind(&mut self, members: &[usize]) -> bool {
         let ordered = members.iter().copied().filter(|at| self.members[*at].ordered);

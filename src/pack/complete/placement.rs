@@ -33,8 +33,8 @@ pub(super) enum On {
 
 /// A plan as it stands, to be completed or changed.
 #[derive(Clone, Debug)]
-pub(super) struct Placement<'c, 'p> {
-    pub(super) context: &'c Context<'c, 'p>,
+pub(super) struct Placement<'c> {
+    pub(super) context: &'c Context<'c>,
     pub(super) rules: &'c Rules,
     pub(super) groups: Vec<Nodes>,
     /// For each class of pods, how many have no place.
@@ -48,9 +48,9 @@ pub(super) struct Placement<'c, 'p> {
     pub(super) reservations: IdVec<ReservationId, u32>,
 }
 
-impl<'c, 'p> Placement<'c, 'p> {
+impl<'c> Placement<'c> {
     /// The plan that a packing makes; `context` is of the problem as a whole.
-    pub(super) fn of(context: &'c Context<'c, 'p>, rules: &'c Rules, packed: &Packed<'p>) -> Self {
+    pub(super) fn of(context: &'c Context<'c>, rules: &'c Rules, packed: &Packed) -> Self {
         let compiled = context.compiled;
         let totals = rules.totals.iter().map(|selection| {
             let bound = &compiled.topology.selections[*selection].bound;
@@ -533,7 +533,7 @@ impl<'c, 'p> Placement<'c, 'p> {
         i128::from(self.context.compiled.offers[offer].price) + i128::from(self.context.fee)
     }
 
-    pub(super) fn compiled(&self) -> &'c Compiled<'p> {
+    pub(super) fn compiled(&self) -> &'c Compiled {
         self.context.compiled
     }
 }

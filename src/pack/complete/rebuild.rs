@@ -38,16 +38,16 @@ enum Caps {
 /// Kinds on a node that are one item, by number for each.
 type Bundle = Vec<(KindId, u32)>;
 
-impl<'p> Placement<'_, 'p> {
+impl Placement<'_> {
     /// The packing that this is; nothing where some rule about single nodes can't be written down as the
     /// packer has it.
-    pub(super) fn packed(&self, former: &Packed<'p>, leeway: Leeway) -> Option<Packed<'p>> {
+    pub(super) fn packed(&self, former: &Packed, leeway: Leeway) -> Option<Packed> {
         self.packed_with(former, leeway, Caps::AsWished)
             .or_else(|| self.packed_with(former, leeway, Caps::Required))
             .or_else(|| self.packed_with(former, leeway, Caps::PerNode))
     }
 
-    fn packed_with(&self, former: &Packed<'p>, leeway: Leeway, caps: Caps) -> Option<Packed<'p>> {
+    fn packed_with(&self, former: &Packed, leeway: Leeway, caps: Caps) -> Option<Packed> {
         let whole = self.compiled();
         let mut numbers: BTreeMap<(Bundle, Bits), usize> = BTreeMap::new();
         let mut parts: Vec<Batch<Bits>> = Vec::new();
@@ -231,7 +231,7 @@ impl<'p> Placement<'_, 'p> {
     /// of which none is placed.
     fn left_out(
         &self,
-        former: &Packed<'p>,
+        former: &Packed,
         parts: &mut Vec<Batch<Bits>>,
     ) -> BTreeMap<KindId, (u32, Option<Cause>)> {
         let compiled = self.compiled();
@@ -289,8 +289,8 @@ impl<'p> Placement<'_, 'p> {
 }
 
 /// Whether what a group's nodes hold keeps within what the packer lets a node hold.
-fn keeps_caps(context: &Context<'_, '_>, group: &Group) -> bool {
-    let compiled: &Compiled<'_> = context.compiled;
+fn keeps_caps(context: &Context<'_>, group: &Group) -> bool {
+    let compiled: &Compiled = context.compiled;
     let mut used: IdVec<crate::compile::CapId, u32> = compiled.caps.iter().map(|_| 0).collect();
     for (at, (id, count)) in group.items.iter().enumerate() {
         let class = &compiled.classes[*id];

@@ -47,9 +47,9 @@ struct Standing {
 }
 
 /// Looks for room for more pods where some are left out of a small problem.
-pub(super) fn place_more(placement: &mut Placement<'_, '_>, choices: &Choices) {
+pub(super) fn place_more(placement: &mut Placement<'_>, choices: &Choices) {
     let compiled = placement.compiled();
-    let waits = |placement: &Placement<'_, '_>| {
+    let waits = |placement: &Placement<'_>| {
         let waiting = placement.waiting(|_| ());
         waiting.iter().any(|kind| !compiled.classes[class_of(*kind)].guest)
     };
@@ -76,7 +76,7 @@ pub(super) fn place_more(placement: &mut Placement<'_, '_>, choices: &Choices) {
 }
 
 /// Takes out all pods of one class, the largest first, where smaller ones that are left out may be more.
-fn trade(placement: &mut Placement<'_, '_>, choices: &Choices) {
+fn trade(placement: &mut Placement<'_>, choices: &Choices) {
     let compiled = placement.compiled();
     let scale = Scale { worth: None, scarce: true, small_first: false, seed: 0 };
     let size = placement.size_of_fill(choices);
@@ -108,7 +108,7 @@ fn trade(placement: &mut Placement<'_, '_>, choices: &Choices) {
 }
 
 /// Whether any of what is left out finds a place where nothing else is placed.
-fn may_be_placed(placement: &Placement<'_, '_>, choices: &Choices) -> bool {
+fn may_be_placed(placement: &Placement<'_>, choices: &Choices) -> bool {
     if placement.compiled().pools.values().any(|pool| pool.fixed.is_some()) {
         // It may launch something else.
         return true;
@@ -126,11 +126,11 @@ fn may_be_placed(placement: &Placement<'_, '_>, choices: &Choices) -> bool {
 }
 
 /// Improves a packing in every respect, as long as `granted` says so; whether it was.
-pub(crate) fn improve<'p>(
-    context: &Context<'_, 'p>,
-    packed: Packed<'p>,
+pub(crate) fn improve(
+    context: &Context<'_>,
+    packed: Packed,
     granted: &mut dyn FnMut() -> bool,
-) -> (Packed<'p>, bool) {
+) -> (Packed, bool) {
     let rules = Rules::of(context.compiled);
     let mut start = Placement::of(context, &rules, &packed);
     start.keep_domains();
@@ -168,7 +168,7 @@ pub(crate) fn improve<'p>(
 }
 
 impl Standing {
-    fn of(placement: &Placement<'_, '_>) -> Self {
+    fn of(placement: &Placement<'_>) -> Self {
         let (unplaced, mut cost) = placement.rank();
         let shares = match placement.context.wishful || placement.context.wish_price.is_some() {
             true => placement.shares(),
@@ -195,7 +195,7 @@ impl Standing {
 }
 
 /// What pods are worth where all has to be bought.
-fn worth(placement: &Placement<'_, '_>) -> IdVec<KindId, i64> {
+fn worth(placement: &Placement<'_>) -> IdVec<KindId, i64> {
     let compiled = placement.compiled();
     let mut counts: IdVec<ClassId, u32> = compiled
         .classes
@@ -212,12 +212,12 @@ fn worth(placement: &Placement<'_, '_>) -> IdVec<KindId, i64> {
 }
 
 /// A placement with something taken out and put back another way.
-fn recreated<'c, 'p>(
-    placement: &Placement<'c, 'p>,
+fn recreated<'c>(
+    placement: &Placement<'c>,
     choices: &Choices,
     worth: &IdVec<KindId, i64>,
     attempt: u64,
-) -> Option<Placement<'c, 'p>> {
+) -> Option<Placement<'c>> {
     let mut other = placement.clone();
     let draw = |number: usize| mix(attempt, number);
     if !other.ruin(choices, attempt) {
@@ -261,7 +261,7 @@ fn pick(drawn: u64, of: usize) -> usize {
     usize::try_from(drawn % u64::try_from(of.max(1)).unwrap_or(1)).unwrap_or(0)
 }
 
-impl Placement<'_, '_> {
+impl Placement<'_> {
     /// Takes something out; whether there was anything and an order of binding is left for the rest.
     fn ruin(&mut self, choices: &Choices, attempt: u64) -> bool {
         let draw = |number: usize| mix(attempt, 100 + number);

@@ -106,8 +106,8 @@ impl KindRules {
 type Key = (bool, SelectionId, KeyId, Option<Arc<Bits>>);
 
 /// Numbers counters while rules are read.
-struct Maker<'a, 'p> {
-    compiled: &'a Compiled<'p>,
+struct Maker<'a> {
+    compiled: &'a Compiled,
     counters: Vec<Counter>,
     numbers: BTreeMap<Key, usize>,
     /// By counter, whom it counts.
@@ -115,7 +115,7 @@ struct Maker<'a, 'p> {
     totals: Vec<SelectionId>,
 }
 
-impl Maker<'_, '_> {
+impl Maker<'_> {
     /// The counter of the pods that a selection means.
     fn selected(
         &mut self,
@@ -173,7 +173,7 @@ impl Maker<'_, '_> {
 }
 
 impl Rules {
-    pub(super) fn of(compiled: &Compiled<'_>) -> Self {
+    pub(super) fn of(compiled: &Compiled) -> Self {
         let topology = &compiled.topology;
         let mut maker = Maker {
             compiled,
@@ -279,7 +279,7 @@ impl Rules {
     }
 
     /// The domain of a site as a counter sees it, if it looks there.
-    pub(super) fn domain(&self, compiled: &Compiled<'_>, at: usize, site: usize) -> Option<usize> {
+    pub(super) fn domain(&self, compiled: &Compiled, at: usize, site: usize) -> Option<usize> {
         let counter = &self.counters[at];
         let domain = compiled.topology.keys[counter.key].of_site[site];
         let counts = counter.counted.as_ref().is_none_or(|counted| counted.contains(site));
@@ -289,7 +289,7 @@ impl Rules {
 
 /// For each class of pods, the first of those that spreads and affinity tie together with it.
 fn components(
-    compiled: &Compiled<'_>,
+    compiled: &Compiled,
     counters: &[Counter],
     counted: &[Vec<KindId>],
     totals: &[SelectionId],

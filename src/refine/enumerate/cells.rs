@@ -9,8 +9,8 @@ use crate::compile::{ClassId, Compiled, Id, IdVec, fits};
 use crate::pack::{Context, Node, Room, room_of};
 
 /// What is searched.
-pub(super) struct Ground<'a, 'p> {
-    pub(super) task: &'a Task<'a, 'p>,
+pub(super) struct Ground<'a> {
+    pub(super) task: &'a Task<'a>,
     /// Those that rules are about first.
     pub(super) items: &'a [Item],
     pub(super) places: &'a Places,
@@ -67,7 +67,7 @@ impl Table {
     }
 }
 
-impl Ground<'_, '_> {
+impl Ground<'_> {
     /// What pods cost in each cell.
     pub(super) fn tables(&self, budget: &mut Budget<'_>) -> Option<Vec<Table>> {
         (0..self.places.cells.len()).map(|cell| self.table(cell, budget)).collect()
@@ -195,8 +195,8 @@ fn uses_of(place: &Place, filling: &Filling, at: usize) -> i64 {
     place.uses[at] + i64::from(filling.first.contains(&at))
 }
 
-struct Filler<'a, 'b, 'w, 'p> {
-    ground: &'a Ground<'a, 'p>,
+struct Filler<'a, 'b, 'w> {
+    ground: &'a Ground<'a>,
     place: &'a Place,
     at: usize,
     budget: &'b mut Budget<'w>,
@@ -205,7 +205,7 @@ struct Filler<'a, 'b, 'w, 'p> {
     found: Vec<Filling>,
 }
 
-impl Filler<'_, '_, '_, '_> {
+impl Filler<'_, '_, '_> {
     fn fill(&mut self, at: usize, number: usize) -> Option<()> {
         self.budget.spend(1)?;
         let Some(item) = self.ground.items.get(at) else {
@@ -268,8 +268,8 @@ impl Filler<'_, '_, '_, '_> {
 /// Whether the packer finds that a node holds these pods: what isn't worked out here are `minValues` and
 /// volumes that several pods mount.
 fn is_packable(
-    context: &Context<'_, '_>,
-    compiled: &Compiled<'_>,
+    context: &Context<'_>,
+    compiled: &Compiled,
     place: &Place,
     held: &[(ClassId, u32)],
 ) -> bool {

@@ -47,7 +47,7 @@ pub(super) struct Company {
 
 impl Company {
     /// The rules of these items; that an owner may be the first is a supply of one node.
-    pub(super) fn new(task: &Task<'_, '_>, items: &[Item], places: &mut Places) -> Self {
+    pub(super) fn new(task: &Task<'_>, items: &[Item], places: &mut Places) -> Self {
         let topology = &task.context.compiled.topology;
         let of_selection = |selection: SelectionId| -> Vec<usize> {
             (0..items.len()).filter(|at| topology.selects(selection, items[*at].kind)).collect()

@@ -25,8 +25,8 @@ pub(super) struct Found {
 }
 
 /// What is looked through for the best plan.
-pub(super) struct Divider<'a, 'b, 'w, 'p> {
-    pub(super) ground: &'a Ground<'a, 'p>,
+pub(super) struct Divider<'a, 'b, 'w> {
+    pub(super) ground: &'a Ground<'a>,
     pub(super) tables: &'a [Table],
     pub(super) ties: &'a [Tie],
     /// How many items, the first ones, rules are about.
@@ -43,7 +43,7 @@ pub(super) struct Divider<'a, 'b, 'w, 'p> {
     pub(super) out: Vec<u32>,
 }
 
-impl Divider<'_, '_, '_, '_> {
+impl Divider<'_, '_, '_> {
     /// Divides the items from this one on; those before it are.
     pub(super) fn item(&mut self, at: usize) -> Option<()> {
         self.budget.spend(self.tables.len() as u64)?;
@@ -182,7 +182,7 @@ impl Divider<'_, '_, '_, '_> {
     }
 }
 
-impl Ground<'_, '_> {
+impl Ground<'_> {
     /// For each cell from the first on, what the items that no rule is about cost on it and those before
     /// it, beside those with these numbers there.
     fn sums(

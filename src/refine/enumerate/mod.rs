@@ -64,9 +64,9 @@ const MOST_LEVELS: usize = 16;
 const WHATEVER_IT_COSTS: i128 = 1 << 80;
 
 /// What a plan is sought for.
-struct Task<'a, 'p> {
-    context: &'a Context<'a, 'p>,
-    claims: &'a Claims<'p>,
+struct Task<'a> {
+    context: &'a Context<'a>,
+    claims: &'a Claims,
     /// Whether pods may stay out.
     optional: bool,
     /// Whether domains count in which pods of a spread could launch, beside those that stand.
@@ -79,7 +79,7 @@ struct Task<'a, 'p> {
     relaxed: bool,
 }
 
-impl Task<'_, '_> {
+impl Task<'_> {
     /// The spreads of a kind that count.
     fn spreads(&self, kind: KindId) -> impl Iterator<Item = &Spread> {
         let all = self.context.compiled.topology.rules[kind].spreads.iter();
@@ -126,14 +126,14 @@ impl Task<'_, '_> {
 }
 
 /// Whether there are few pods, and few ways to take some of them.
-fn are_few(claims: &Claims<'_>) -> bool {
+fn are_few(claims: &Claims) -> bool {
     let pods = claims.counts.iter().fold(0_u32, |sum, count| sum.saturating_add(*count));
     let ways = claims.counts.iter().map(|count| (*count as usize).saturating_add(1));
     pods <= MOST_PODS && ways.fold(1, usize::saturating_mul) <= MOST_WAYS
 }
 
 /// Whether any pod has preferences that count.
-fn has_preferences(context: &Context<'_, '_>) -> bool {
+fn has_preferences(context: &Context<'_>) -> bool {
     let base = context.compiled;
     context.wishful
         && (base.wishes.terms.values().any(|terms| !terms.is_empty())
@@ -149,11 +149,7 @@ fn has_preferences(context: &Context<'_, '_>) -> bool {
 ///
 /// It is sought where pods stay out, and where pools have weights: those of the same priority may be
 /// others then, or on pools of other weights.
-pub(super) fn better<'p>(
-    context: &Context<'_, 'p>,
-    packed: &Packed<'p>,
-    wish: &Wish<'_>,
-) -> Option<Packed<'p>> {
+pub(super) fn better(context: &Context<'_>, packed: &Packed, wish: &Wish<'_>) -> Option<Packed> {
     let whole = context.compiled;
     let left = packed.left(whole);
     let guest = |kind: KindId| whole.classes[ClassId::from_index(kind.index())].guest;
@@ -220,16 +216,16 @@ pub(super) fn better<'p>(
 }
 
 /// Searches one after the other, each of which has to beat those before it.
-struct Attempts<'a, 'p> {
-    packed: &'a Packed<'p>,
+struct Attempts<'a> {
+    packed: &'a Packed,
     steps: u64,
     wish: &'a Wish<'a>,
     score: Score,
-    best: Option<Packed<'p>>,
+    best: Option<Packed>,
 }
 
-impl<'p> Attempts<'_, 'p> {
-    fn make(&mut self, task: &Task<'_, 'p>) {
+impl Attempts<'_> {
+    fn make(&mut self, task: &Task<'_>) {
         let found = solve(task, self.packed, self.score.clone(), &mut self.steps, self.wish);
         if let Solved::Best(Some(packed), score) = found {
             (self.best, self.score) = (Some(*packed), score);
@@ -239,11 +235,7 @@ impl<'p> Attempts<'_, 'p> {
 
 /// A cheaper packing of the same pods on pools of the same weights, that honours no less, where trying
 /// everything finds one.
-pub(super) fn cheaper<'p>(
-    context: &Context<'_, 'p>,
-    packed: &Packed<'p>,
-    wish: &Wish<'_>,
-) -> Option<Packed<'p>> {
+pub(super) fn cheaper(context: &Context<'_>, packed: &Packed, wish: &Wish<'_>) -> Option<Packed> {
     let pods = packed.state.groups.iter().flat_map(|group| {
         group.items.iter().map(|(_, count)| u64::from(*count) * u64::from(group.times))
     });
@@ -279,7 +271,7 @@ pub(super) fn cheaper<'p>(
 
 /// Whether a packing keeps its spreads over the domains in which pods could launch, beside those that
 /// stand.
-fn keeps_launchable(task: &Task<'_, '_>, packed: &Packed<'_>) -> bool {
+fn keeps_launchable(task: &Task<'_>, packed: &Packed) -> bool {
     let places = Places::new(task);
     let order: Vec<usize> = (0..task.claims.list.len()).collect();
     let items = places::items(task, &places, &levels(task.claims), &order);
@@ -290,13 +282,13 @@ fn keeps_launchable(task: &Task<'_, '_>, packed: &Packed<'_>) -> bool {
 }
 
 /// The priorities of all pods, the highest first.
-fn levels(claims: &Claims<'_>) -> Vec<i32> {
+fn levels(claims: &Claims) -> Vec<i32> {
     let all: BTreeSet<i32> = claims.compiled.classes.values().map(|class| class.priority).collect();
     all.into_iter().rev().collect()
 }
 
 /// Numbers of pods that every node may be asked to hold for the sake of spreads over nodes.
-fn host_levels(task: &Task<'_, '_>) -> Vec<BTreeMap<SelectionId, i64>> {
+fn host_levels(task: &Task<'_>) -> Vec<BTreeMap<SelectionId, i64>> {
     let topology = &task.context.compiled.topology;
     let mut selections: BTreeSet<SelectionId> = BTreeSet::new();
     for claim in &task.claims.list {
@@ -327,9 +319,9 @@ fn host_levels(task: &Task<'_, '_>) -> Vec<BTreeMap<SelectionId, i64>> {
 }
 
 /// What comes of a search.
-enum Solved<'p> {
+enum Solved {
     /// The best score, and the packing, unless rules were left out.
-    Best(Option<Box<Packed<'p>>>, Score),
+    Best(Option<Box<Packed>>, Score),
     /// Nothing beats the score.
     Nothing,
     /// Not everything was tried.
@@ -337,23 +329,23 @@ enum Solved<'p> {
 }
 
 /// The best packing that beats a score.
-fn solve<'p>(
-    task: &Task<'_, 'p>,
-    packed: &Packed<'p>,
+fn solve(
+    task: &Task<'_>,
+    packed: &Packed,
     best: Score,
     steps: &mut u64,
     wish: &Wish<'_>,
-) -> Solved<'p> {
+) -> Solved {
     try_solve(task, packed, best, steps, wish).unwrap_or(Solved::Unknown)
 }
 
-fn try_solve<'p>(
-    task: &Task<'_, 'p>,
-    packed: &Packed<'p>,
+fn try_solve(
+    task: &Task<'_>,
+    packed: &Packed,
     best: Score,
     steps: &mut u64,
     wish: &Wish<'_>,
-) -> Option<Solved<'p>> {
+) -> Option<Solved> {
     let (context, claims) = (task.context, task.claims);
     if !are_few(claims) || context.strict || !rebuild::is_simple(context) {
         return None;
@@ -417,7 +409,7 @@ fn try_solve<'p>(
 /// The best plan that beats a score, and whether everything was tried; what was found before the steps
 /// ran out is a plan as well.
 fn search(
-    ground: &Ground<'_, '_>,
+    ground: &Ground<'_>,
     ties: &[ties::Tie],
     ruled: usize,
     best: Score,
@@ -445,7 +437,7 @@ fn search(
 }
 
 /// Whether the pods of a plan can be bound one after another.
-fn is_bindable(ground: &Ground<'_, '_>, found: &Found) -> bool {
+fn is_bindable(ground: &Ground<'_>, found: &Found) -> bool {
     let (task, compiled) = (ground.task, ground.task.context.compiled);
     let running = compiled
         .nodes
@@ -475,12 +467,7 @@ fn is_bindable(ground: &Ground<'_, '_>, found: &Found) -> bool {
 }
 
 /// How many pods of each item the packing has in each cell; `None` where that can't be told.
-fn spots(
-    task: &Task<'_, '_>,
-    packed: &Packed<'_>,
-    items: &[Item],
-    places: &Places,
-) -> Option<Spots> {
+fn spots(task: &Task<'_>, packed: &Packed, items: &[Item], places: &Places) -> Option<Spots> {
     let whole = task.context.compiled;
     let compiled = packed.compiled(whole);
     let inner = Context { compiled, ..*task.context };

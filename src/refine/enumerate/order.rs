@@ -64,7 +64,7 @@ struct Affinity {
 
 /// The nodes and pods of a plan.
 pub(super) struct Scene<'a> {
-    base: &'a Base<'a>,
+    base: &'a Base,
     members: Vec<Member>,
     spreads: Vec<Vec<Rule>>,
     affinity: Vec<Option<Affinity>>,
@@ -72,7 +72,7 @@ pub(super) struct Scene<'a> {
     is_counted: Vec<bool>,
 }
 
-fn domain(base: &Base<'_>, hosts: &[Host], host: usize, over: Over) -> Option<Domain> {
+fn domain(base: &Base, hosts: &[Host], host: usize, over: Over) -> Option<Domain> {
     match over {
         Over::Host => Some(host),
         Over::Key(key) => {
@@ -83,8 +83,8 @@ fn domain(base: &Base<'_>, hosts: &[Host], host: usize, over: Over) -> Option<Do
 }
 
 impl<'a> Scene<'a> {
-    pub(super) fn new(task: &Task<'a, '_>, hosts: &[Host], members: Vec<Member>) -> Self {
-        let base: &'a Base<'a> = task.context.compiled;
+    pub(super) fn new(task: &Task<'a>, hosts: &[Host], members: Vec<Member>) -> Self {
+        let base: &'a Base = task.context.compiled;
         let spreads: Vec<Vec<Rule>> = members
             .iter()
             .map(|member| {
@@ -243,7 +243,7 @@ impl<'a> Scene<'a> {
 }
 
 impl Rule {
-    fn new(task: &Task<'_, '_>, hosts: &[Host], kind: KindId, spread: &Spread) -> Self {
+    fn new(task: &Task<'_>, hosts: &[Host], kind: KindId, spread: &Spread) -> Self {
         let base = task.context.compiled;
         let domains: Vec<Option<Domain>> =
             (0..hosts.len()).map(|host| domain(base, hosts, host, spread.over)).collect();

@@ -70,7 +70,7 @@ type Alike<'a> = (
 
 impl Places {
     /// The nodes that run or can be launched; of launches that are alike the cheapest.
-    pub(super) fn new(task: &Task<'_, '_>) -> Self {
+    pub(super) fn new(task: &Task<'_>) -> Self {
         let (context, compiled) = (task.context, &task.claims.compiled);
         let kinds = || task.claims.list.iter().map(|claim| claim.kind);
         let mut places = Self { keys: keys(context, kinds()), ..Self::default() };
@@ -162,7 +162,7 @@ impl Places {
     }
 
     /// Cuts the sites into cells.
-    fn cut(&mut self, compiled: &Compiled<'_>) {
+    fn cut(&mut self, compiled: &Compiled) {
         let mut numbers: BTreeMap<(Vec<u32>, Vec<bool>), usize> = BTreeMap::new();
         for site in 0..compiled.sites() {
             let of_site = |key: &KeyId| compiled.topology.keys[*key].of_site[site];
@@ -185,7 +185,7 @@ impl Places {
     }
 
     /// Leaves out launches beside which there is one that can do all that they can, at no more.
-    fn drop_dominated(&mut self, compiled: &Compiled<'_>) {
+    fn drop_dominated(&mut self, compiled: &Compiled) {
         let dominated = |one: &Place, other: &Place| {
             let shape =
                 |place: &Place| &compiled.shapes[compiled.offers[Id::from_index(place.site)].shape];
@@ -222,7 +222,7 @@ impl Places {
 }
 
 /// What the cheapest node of each static pool costs.
-fn cheapest_fixed(compiled: &Compiled<'_>) -> BTreeMap<PoolId, i64> {
+fn cheapest_fixed(compiled: &Compiled) -> BTreeMap<PoolId, i64> {
     let mut cheapest: BTreeMap<PoolId, i64> = BTreeMap::new();
     for (id, offer) in compiled.offers.iter() {
         let usable = compiled.usable.contains(compiled.site_of_offer(id)) && compiled.is_sold(id);
@@ -256,7 +256,7 @@ pub(super) struct Item {
 
 /// The items of these claims, in this order.
 pub(super) fn items(
-    task: &Task<'_, '_>,
+    task: &Task<'_>,
     places: &Places,
     levels: &[i32],
     order: &[usize],
@@ -312,7 +312,7 @@ pub(super) fn items(
 }
 
 /// The weight of what pods of a kind don't find honoured at a site.
-pub(super) fn unmet(context: &Context<'_, '_>, kind: KindId, site: usize, untainted: u64) -> u64 {
+pub(super) fn unmet(context: &Context<'_>, kind: KindId, site: usize, untainted: u64) -> u64 {
     let base = context.compiled;
     let terms = base.wishes.terms[kind].iter().filter(|(_, term)| {
         term.is_empty() || !term.iter().all(|atom| base.grounds.holds[*atom].contains(site))

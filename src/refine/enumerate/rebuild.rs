@@ -10,7 +10,7 @@ use crate::pack::{
 use std::collections::BTreeMap;
 
 /// Whether pods that only use room that is left are out of the way of all rules.
-pub(super) fn is_simple(context: &Context<'_, '_>) -> bool {
+pub(super) fn is_simple(context: &Context<'_>) -> bool {
     let compiled = context.compiled;
     let topology = &compiled.topology;
     compiled.classes.iter().filter(|(_, class)| class.guest).all(|(id, _)| {
@@ -24,13 +24,13 @@ pub(super) fn is_simple(context: &Context<'_, '_>) -> bool {
 }
 
 /// The column of an offer, or the one that is taken in its place.
-pub(super) fn column(compiled: &Compiled<'_>, offer: OfferId) -> Option<usize> {
+pub(super) fn column(compiled: &Compiled, offer: OfferId) -> Option<usize> {
     let has = |offers: &[OfferId]| offers.contains(&offer);
     compiled.columns.iter().position(|column| has(&column.offers) || has(&column.dominated))
 }
 
 /// What the nodes of static pools cost at least.
-pub(super) fn fixed_cost(context: &Context<'_, '_>) -> i128 {
+pub(super) fn fixed_cost(context: &Context<'_>) -> i128 {
     let compiled = context.compiled;
     let mut sum = 0;
     for (id, pool) in compiled.pools.iter() {
@@ -43,7 +43,7 @@ pub(super) fn fixed_cost(context: &Context<'_, '_>) -> i128 {
 }
 
 /// What a pool can launch, cheapest first.
-fn sites(compiled: &Compiled<'_>, pool: PoolId) -> Vec<OfferId> {
+fn sites(compiled: &Compiled, pool: PoolId) -> Vec<OfferId> {
     let offers = compiled.offers.iter().filter(|(id, offer)| {
         offer.pool == pool
             && compiled.usable.contains(compiled.site_of_offer(*id))
@@ -55,7 +55,7 @@ fn sites(compiled: &Compiled<'_>, pool: PoolId) -> Vec<OfferId> {
 }
 
 /// The sites of the nodes of static pools that hold nothing.
-pub(super) fn idle_static(ground: &Ground<'_, '_>, found: &Found) -> Vec<usize> {
+pub(super) fn idle_static(ground: &Ground<'_>, found: &Found) -> Vec<usize> {
     let compiled = ground.task.context.compiled;
     let mut idle = Vec::new();
     for (id, pool) in compiled.pools.iter() {
@@ -73,11 +73,7 @@ pub(super) fn idle_static(ground: &Ground<'_, '_>, found: &Found) -> Vec<usize> 
 }
 
 /// The packing of a plan.
-pub(super) fn packed<'p>(
-    ground: &Ground<'_, 'p>,
-    former: &Packed<'p>,
-    found: &Found,
-) -> Option<Packed<'p>> {
+pub(super) fn packed(ground: &Ground<'_>, former: &Packed, found: &Found) -> Option<Packed> {
     let (task, claims) = (ground.task, ground.task.claims);
     let whole = task.context.compiled;
     let mut parts: Vec<Part> = Vec::new();
@@ -136,8 +132,8 @@ pub(super) fn packed<'p>(
 
 /// The groups of a plan's nodes, each class numbered as its part.
 fn state(
-    ground: &Ground<'_, '_>,
-    arrangement: &Arrangement<'_>,
+    ground: &Ground<'_>,
+    arrangement: &Arrangement,
     found: &Found,
     held: &[Held],
 ) -> Option<State> {
@@ -172,7 +168,7 @@ fn state(
     (!state.overdraws(compiled)).then_some(state)
 }
 
-fn load(compiled: &Compiled<'_>, items: &[(ClassId, u32)]) -> Vec<i64> {
+fn load(compiled: &Compiled, items: &[(ClassId, u32)]) -> Vec<i64> {
     let mut load = vec![0_i64; compiled.dims.len()];
     for (class, count) in items {
         for (sum, asked) in load.iter_mut().zip(&compiled.classes[*class].request) {

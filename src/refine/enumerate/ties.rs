@@ -140,7 +140,7 @@ struct Alike {
 }
 
 /// The rules that these items have over keys.
-pub(super) fn ties(task: &Task<'_, '_>, items: &[Item], places: &Places) -> Vec<Tie> {
+pub(super) fn ties(task: &Task<'_>, items: &[Item], places: &Places) -> Vec<Tie> {
     let whole = task.context.compiled;
     let topology = &whole.topology;
     let place = |key: KeyId| places.keys.iter().position(|of| *of == key).unwrap_or(0);
@@ -219,7 +219,7 @@ pub(super) fn ties(task: &Task<'_, '_>, items: &[Item], places: &Places) -> Vec<
 
 /// The domains that count for a spread of a kind whatever is launched: those of running nodes, and
 /// where domains that could be opened count, those in which a launch could hold a pod of the kind.
-pub(super) fn open(task: &Task<'_, '_>, kind: KindId, key: KeyId, counted: &Bits) -> BTreeSet<u32> {
+pub(super) fn open(task: &Task<'_>, kind: KindId, key: KeyId, counted: &Bits) -> BTreeSet<u32> {
     let whole = task.context.compiled;
     let class = &whole.classes[ClassId::from_index(kind.index())];
     let of_site = &whole.topology.keys[key].of_site;

@@ -10,7 +10,7 @@ use crate::pack::Context;
 
 /// Whether rules between pods over domains may have drawn pods of a kind to where only a pool of lower
 /// weight launches.
-fn is_tied(context: &Context<'_, '_>, kind: KindId) -> bool {
+fn is_tied(context: &Context<'_>, kind: KindId) -> bool {
     let compiled = context.compiled;
     let rules = &compiled.topology.rules[kind];
     !rules.spreads.is_empty()
@@ -24,7 +24,7 @@ fn is_tied(context: &Context<'_, '_>, kind: KindId) -> bool {
 }
 
 /// Whether preferences may have drawn pods of a kind to a pool.
-fn is_drawn(context: &Context<'_, '_>, kind: KindId) -> bool {
+fn is_drawn(context: &Context<'_>, kind: KindId) -> bool {
     let rules = &context.compiled.topology.rules[kind];
     let wishes = &context.compiled.wishes.terms[kind];
     context.wishful
@@ -34,7 +34,7 @@ fn is_drawn(context: &Context<'_, '_>, kind: KindId) -> bool {
 /// Whether a place is one where pods of an item should be rather than at another: of a higher weight, and,
 /// where rules tie them to domains, in the same ones.
 fn is_before(
-    (task, places): (&Task<'_, '_>, &Places),
+    (task, places): (&Task<'_>, &Places),
     item: &Item,
     place: &Place,
     other: &Place,
@@ -50,7 +50,7 @@ fn is_before(
 }
 
 /// Keeps pods off pools beside which one of a higher weight is never used up.
-pub(super) fn prune(task: &Task<'_, '_>, items: &mut [Item], places: &Places) {
+pub(super) fn prune(task: &Task<'_>, items: &mut [Item], places: &Places) {
     let unlimited = |place: &Place| !place.flexible && place.uses.iter().all(|uses| *uses == 0);
     for item in items.iter_mut().filter(|item| !is_drawn(task.context, item.kind)) {
         let open: Vec<usize> = (0..places.list.len())
@@ -65,7 +65,7 @@ pub(super) fn prune(task: &Task<'_, '_>, items: &mut [Item], places: &Places) {
 }
 
 /// Whether a plan launches nothing of a lower weight for pods that a pool of a higher one still takes.
-pub(super) fn keeps(ground: &Ground<'_, '_>, found: &Found) -> bool {
+pub(super) fn keeps(ground: &Ground<'_>, found: &Found) -> bool {
     let (task, list) = (ground.task, &ground.places.list);
     let mut left = ground.places.left.clone();
     for (at, _) in &found.held {

@@ -60,9 +60,9 @@ pub(super) struct Exhaustion {
 impl Exhaustion {
     /// Tries everything, where that isn't too much.
     pub(super) fn of(
-        context: &Context<'_, '_>,
-        claims: &Claims<'_>,
-        packed: &Packed<'_>,
+        context: &Context<'_>,
+        claims: &Claims,
+        packed: &Packed,
         wish: &Wish<'_>,
     ) -> Self {
         exhaust(context, claims, packed, wish).unwrap_or_default()
@@ -71,8 +71,8 @@ impl Exhaustion {
     /// The bound that follows, where that is better than what is proved already.
     pub(super) fn proved(
         &self,
-        context: &Context<'_, '_>,
-        claims: &Claims<'_>,
+        context: &Context<'_>,
+        claims: &Claims,
         proved: Option<Proved>,
     ) -> Option<Proved> {
         let Some(least) = self.least.map(i128::from) else { return proved };
@@ -99,7 +99,7 @@ impl Exhaustion {
 
 /// Whether the certificate's reader sees the same problem: nodes whose labels are all known, and all pods
 /// among the claims.
-fn is_definite(context: &Context<'_, '_>) -> bool {
+fn is_definite(context: &Context<'_>) -> bool {
     let compiled = context.compiled;
     compiled.pools.values().all(|pool| pool.fixed.is_none())
         && compiled.offers.values().all(|offer| offer.pinned.is_empty())
@@ -107,9 +107,9 @@ fn is_definite(context: &Context<'_, '_>) -> bool {
 }
 
 fn exhaust(
-    context: &Context<'_, '_>,
-    claims: &Claims<'_>,
-    packed: &Packed<'_>,
+    context: &Context<'_>,
+    claims: &Claims,
+    packed: &Packed,
     wish: &Wish<'_>,
 ) -> Option<Exhaustion> {
     let pods = claims.counts.iter().fold(0_u32, |sum, count| sum.saturating_add(*count));
@@ -146,9 +146,9 @@ fn exhaust(
 
 /// How many pods of each item the packing has in each cell; `None` where that can't be told.
 fn spots(
-    context: &Context<'_, '_>,
-    claims: &Claims<'_>,
-    packed: &Packed<'_>,
+    context: &Context<'_>,
+    claims: &Claims,
+    packed: &Packed,
     items: &[Item],
     sites: &Sites,
 ) -> Option<Spots> {

@@ -80,7 +80,7 @@ pub(super) struct Sites {
 
 impl Sites {
     /// The nodes that run or can be launched; of launches that are alike the cheapest.
-    pub(super) fn new(context: &Context<'_, '_>, claims: &Claims<'_>, keys: Vec<KeyId>) -> Self {
+    pub(super) fn new(context: &Context<'_>, claims: &Claims, keys: Vec<KeyId>) -> Self {
         let compiled = &claims.compiled;
         let mut sites = Self { keys, ..Self::default() };
         let mut numbers: BTreeMap<Vec<u32>, usize> = BTreeMap::new();
@@ -152,7 +152,7 @@ impl Sites {
     fn cell(
         &mut self,
         numbers: &mut BTreeMap<Vec<u32>, usize>,
-        compiled: &Compiled<'_>,
+        compiled: &Compiled,
         site: usize,
     ) -> usize {
         let domains = self.keys.iter().map(|key| compiled.topology.keys[*key].of_site[site]);
@@ -163,7 +163,7 @@ impl Sites {
     }
 
     /// The cell of a site.
-    pub(super) fn cell_of(&self, compiled: &Compiled<'_>, site: usize) -> Option<usize> {
+    pub(super) fn cell_of(&self, compiled: &Compiled, site: usize) -> Option<usize> {
         let of_site = |key: &KeyId| compiled.topology.keys[*key].of_site[site];
         self.cells
             .iter()
@@ -171,7 +171,7 @@ impl Sites {
     }
 
     /// The items of a plan's claims, in this order of claims.
-    pub(super) fn items(&self, claims: &Claims<'_>, order: &[usize]) -> Vec<Item> {
+    pub(super) fn items(&self, claims: &Claims, order: &[usize]) -> Vec<Item> {
         let mut items: Vec<Item> = Vec::new();
         for claim in order {
             let item = self.item(claims, *claim, &items);
@@ -180,7 +180,7 @@ impl Sites {
         items
     }
 
-    fn item(&self, claims: &Claims<'_>, claim: usize, before: &[Item]) -> Item {
+    fn item(&self, claims: &Claims, claim: usize, before: &[Item]) -> Item {
         let compiled = &claims.compiled;
         let kind = claims.list[claim].kind;
         let id = ClassId::from_index(claim);
@@ -230,7 +230,7 @@ fn block(one: &PortUse, other: &PortUse) -> bool {
 ///
 /// Bound pods use up what a spread allows and nothing else: a pod with a host port shares its node with
 /// any number of bound pods that have none.
-fn left_by_bound(claims: &Claims<'_>, claim: usize) -> BTreeMap<NodeId, u32> {
+fn left_by_bound(claims: &Claims, claim: usize) -> BTreeMap<NodeId, u32> {
     let topology = &claims.compiled.topology;
     let kind = claims.list[claim].kind;
     let mut left = BTreeMap::new();
@@ -250,7 +250,7 @@ fn left_by_bound(claims: &Claims<'_>, claim: usize) -> BTreeMap<NodeId, u32> {
 }
 
 /// Which pods a kind needs on its node, where nobody but pods of its own can be what it needs.
-fn company(claims: &Claims<'_>, kind: KindId) -> Company {
+fn company(claims: &Claims, kind: KindId) -> Company {
     let topology = &claims.compiled.topology;
     let Some(near) = &topology.rules[kind].near else { return Company::Any };
     let selected = &topology.selections[near.selection];

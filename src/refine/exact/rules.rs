@@ -98,7 +98,7 @@ struct Alike {
 }
 
 /// The rules that these items have over keys, hard ones and those that are only wished for.
-pub(super) fn rules(context: &Context<'_, '_>, items: &[Item], sites: &Sites) -> Vec<Rule> {
+pub(super) fn rules(context: &Context<'_>, items: &[Item], sites: &Sites) -> Vec<Rule> {
     let whole = context.compiled;
     let topology = &whole.topology;
     let mut rules: Vec<Rule> = Vec::new();
@@ -165,7 +165,7 @@ pub(super) fn rules(context: &Context<'_, '_>, items: &[Item], sites: &Sites) ->
 
 /// The keys over which these items have rules.
 pub(in super::super) fn keys(
-    context: &Context<'_, '_>,
+    context: &Context<'_>,
     kinds: impl Iterator<Item = KindId>,
 ) -> Vec<KeyId> {
     let topology = &context.compiled.topology;
@@ -186,7 +186,7 @@ pub(in super::super) fn keys(
 
 /// How many bound pods of a selection run in each domain, on counted sites.
 pub(in super::super) fn bound(
-    whole: &Compiled<'_>,
+    whole: &Compiled,
     selection: SelectionId,
     key: KeyId,
     counted: Option<&Bits>,
@@ -205,7 +205,7 @@ pub(in super::super) fn bound(
 }
 
 /// The domains that exist for a spread of a kind, or would by a launch of it.
-fn open(whole: &Compiled<'_>, kind: KindId, key: KeyId, counted: &Bits) -> BTreeSet<u32> {
+fn open(whole: &Compiled, kind: KindId, key: KeyId, counted: &Bits) -> BTreeSet<u32> {
     let class = &whole.classes[ClassId::from_index(kind.index())];
     let of_site = &whole.topology.keys[key].of_site;
     let mut open = BTreeSet::new();
