@@ -44,6 +44,30 @@ pub(super) struct Claims {
 
 impl Claims {
     pub(super) fn of(context: &Context<'_>, packed: &Packed) -> Self {
+        Self::counted(context, packed, true)
+    }
+
+    /// As [`Claims::of`], where nodes may hold as many pods as spreads over hosts allow beside other
+    /// nodes.
+    pub(super) fn uncapped(context: &Context<'_>, packed: &Packed) -> Self {
+        Self::counted(context, packed, false)
+    }
+
+    /// Whether no node holds more of any kind than its spreads over hosts allow beside a fresh node.
+    pub(super) fn keeps_hosts(&self, context: &Context<'_>) -> bool {
+        let topology = &context.compiled.topology;
+        self.list.iter().zip(&self.per_node).all(|(claim, per_node)| {
+            let mut own = topology.rules[claim.kind].spreads.iter().filter(|spread| {
+                spread.hard
+                    && spread.over == Over::Host
+                    && topology.selects(spread.selection, claim.kind)
+            });
+            let mut is_within = |most: u32| own.all(|spread| i64::from(most) <= spread.max_skew);
+            is_within(per_node.unwrap_or(u32::MAX))
+        })
+    }
+
+    fn counted(context: &Context<'_>, packed: &Packed, capped: bool) -> Self {
         let whole = context.compiled;
         let mut counts: BTreeMap<Claim, u32> = BTreeMap::new();
         let mut fixed: BTreeMap<PoolId, u32> = BTreeMap::new();
@@ -79,7 +103,7 @@ impl Claims {
         let most = crowds(inner.compiled);
         let (list, counts): (Vec<Claim>, Vec<u32>) = counts.into_iter().unzip();
         let per_node: Vec<Option<u32>> =
-            list.iter().map(|claim| cap(context, claim.kind, &most)).collect();
+            list.iter().map(|claim| cap(context, claim.kind, &most).filter(|_| capped)).collect();
         let compiled = compiled(whole, &list, &counts, &per_node, &nodes_of);
         Self { list, counts, per_node, fixed, compiled }
     }

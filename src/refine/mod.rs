@@ -200,10 +200,11 @@ fn cheaper(
 ) -> Option<Packed> {
     let inner = Context { compiled: packed.compiled(context.compiled), ..*context };
     let cost = packed.state.cost(&inner);
-    if cost == 0 || refined.least.is_some_and(|least| i128::from(least) >= cost) {
+    if cost == 0 {
         return None;
     }
-    enumerate::cheaper(context, packed, &work.wish)
+    let is_least = refined.least.is_some_and(|least| i128::from(least) >= cost);
+    enumerate::cheaper(context, packed, is_least, &work.wish)
 }
 
 /// As [`improve`], as long as an order of binding is found for what comes out.

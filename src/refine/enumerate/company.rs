@@ -1,8 +1,8 @@
 //! Rules between pods on one node: spreads and affinity over single nodes, as far as they hold in
 //! every order of binding.
 
-use super::Task;
 use super::places::{Item, Place, Places};
+use super::{Task, hosts};
 use crate::compile::{Bits, NodeId, Over, SelectionId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 struct Cap {
     /// Items that have it, with this skew or a smaller one.
     owners: Vec<usize>,
-    /// How many of them a node may hold, bound pods included.
+    /// How many of them a node may hold, bound pods included: as many as the last of them finds legal.
     most: i64,
     /// How many selected pods each node that counts has to hold: what the lowest of them has.
     least: i64,
@@ -52,33 +52,38 @@ impl Company {
         let of_selection = |selection: SelectionId| -> Vec<usize> {
             (0..items.len()).filter(|at| topology.selects(selection, items[*at].kind)).collect()
         };
-        let mut caps: BTreeMap<(SelectionId, i64), (Vec<usize>, Arc<Bits>)> = BTreeMap::new();
+        let mut caps: BTreeMap<hosts::Rule, Vec<usize>> = BTreeMap::new();
         let mut nears: BTreeMap<SelectionId, Vec<usize>> = BTreeMap::new();
         let ruled = if task.relaxed { &[] } else { items };
         for (at, item) in ruled.iter().enumerate() {
             let of = &topology.rules[item.kind];
             for spread in of.spreads.iter().filter(|one| one.hard && one.over == Over::Host) {
                 if topology.selects(spread.selection, item.kind) {
-                    let cap = caps.entry((spread.selection, spread.max_skew));
-                    cap.or_insert_with(|| (Vec::new(), spread.counted.clone())).0.push(at);
+                    let rule = (spread.selection, spread.max_skew, spread.counted.clone());
+                    caps.entry(rule).or_default().push(at);
                 }
             }
             if let Some(near) = of.near.as_ref().filter(|near| near.over.contains(&Over::Host)) {
                 nears.entry(near.selection).or_default().push(at);
             }
         }
-        let list = caps.iter().map(|((selection, skew), (_, counted))| {
+        let level = |rule: &hosts::Rule| task.levels.get(rule).copied().unwrap_or(0);
+        let list = caps.keys().map(|rule| {
+            let (selection, skew, counted) = rule;
             // Owners that are more particular are bound first, and those after them find them there.
-            let stricter = caps.iter().filter(|((of, least), _)| of == selection && least <= skew);
-            let owners = stricter.flat_map(|(_, (owners, _))| owners.iter().copied()).collect();
-            let least = task.levels.get(selection).copied().unwrap_or(0);
+            let stricter = || {
+                let of_selection = caps.iter().filter(|((of, ..), _)| of == selection);
+                of_selection.filter(|((_, other, _), _)| other <= skew)
+            };
+            let owners = stricter().flat_map(|(_, owners)| owners.iter().copied()).collect();
+            let most = stricter().map(|(other, _)| level(other).saturating_add(other.1)).max();
             let bound = topology.selections[*selection].bound.iter();
             let site = |node: &NodeId| task.context.compiled.site_of_node(*node);
             let bound = bound.filter(|(node, _)| counted.contains(site(node)));
             Cap {
                 owners,
-                most: least + skew,
-                least,
+                most: most.unwrap_or(*skew),
+                least: level(rule),
                 selected: of_selection(*selection),
                 counted: counted.clone(),
                 bound: bound.map(|(node, count)| (*node, i64::from(*count))).collect(),

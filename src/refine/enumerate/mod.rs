@@ -29,6 +29,7 @@ mod cells;
 mod company;
 mod divide;
 mod front;
+mod hosts;
 mod order;
 mod places;
 mod rebuild;
@@ -38,7 +39,7 @@ mod weights;
 use super::claim::{Claim, Claims};
 use super::exact::Grid;
 use super::wish::Wish;
-use crate::compile::{ClassId, Id, KindId, NodeId, Over, SelectionId, Spread};
+use crate::compile::{ClassId, Id, KindId, NodeId, Spread};
 use crate::pack::{self, Context, Packed, Place as PackedPlace};
 use cells::Ground;
 use company::Company;
@@ -57,9 +58,6 @@ const MOST_WAYS: usize = 1 << 16;
 const MOST_FRONTS: usize = 1 << 20;
 /// The most steps of all searches for one plan.
 const MOST_STEPS: u64 = 1 << 24;
-/// The most combinations that are tried of how many pods every node is asked to hold for the sake of
-/// spreads over nodes.
-const MOST_LEVELS: usize = 16;
 /// What an unmet preference weighs that is honoured whatever it costs.
 const WHATEVER_IT_COSTS: i128 = 1 << 80;
 
@@ -73,8 +71,8 @@ struct Task<'a> {
     launchable: bool,
     /// Whether spreads count that need not be kept.
     soft: bool,
-    /// How many pods of a selection every node has to hold that a spread over nodes counts.
-    levels: BTreeMap<SelectionId, i64>,
+    /// How many pods every node has to hold that a spread over nodes counts.
+    levels: hosts::Levels,
     /// Whether rules between pods are left out, so that what comes of it is a bound for all others.
     relaxed: bool,
 }
@@ -186,7 +184,7 @@ pub(super) fn better(context: &Context<'_>, packed: &Packed, wish: &Wish<'_>) ->
         optional: true,
         launchable: true,
         soft: false,
-        levels: BTreeMap::new(),
+        levels: hosts::Levels::new(),
         relaxed: false,
     };
     // Mostly no plan at all is better: nobody need look for one that keeps all rules.
@@ -208,7 +206,10 @@ pub(super) fn better(context: &Context<'_>, packed: &Packed, wish: &Wish<'_>) ->
     task.launchable = false;
     attempts.make(&task);
     // Where nodes hold more of a spread over them, fewer may do.
-    for levels in host_levels(&task) {
+    for levels in hosts::levels(&task) {
+        if most.as_ref().is_some_and(|most| attempts.score.0 <= *most) {
+            break;
+        }
         task.levels = levels;
         attempts.make(&task);
     }
@@ -234,8 +235,13 @@ impl Attempts<'_> {
 }
 
 /// A cheaper packing of the same pods on pools of the same weights, that honours no less, where trying
-/// everything finds one.
-pub(super) fn cheaper(context: &Context<'_>, packed: &Packed, wish: &Wish<'_>) -> Option<Packed> {
+/// everything finds one; `is_least`: none is that keeps the spreads over nodes which this one keeps.
+pub(super) fn cheaper(
+    context: &Context<'_>,
+    packed: &Packed,
+    is_least: bool,
+    wish: &Wish<'_>,
+) -> Option<Packed> {
     let pods = packed.state.groups.iter().flat_map(|group| {
         group.items.iter().map(|(_, count)| u64::from(*count) * u64::from(group.times))
     });
@@ -254,15 +260,26 @@ pub(super) fn cheaper(context: &Context<'_>, packed: &Packed, wish: &Wish<'_>) -
         optional: false,
         launchable: true,
         soft: context.wishful,
-        levels: BTreeMap::new(),
+        levels: hosts::Levels::new(),
         relaxed: false,
     };
     task.launchable = keeps_launchable(&task, packed);
     let missing = vec![0; levels(&claims).len()];
-    let mut steps = MOST_STEPS;
-    let solved = solve(&task, packed, (missing, cost), &mut steps, wish);
-    let Solved::Best(Some(better), _) = solved else { return None };
-    let better = *better;
+    let mut attempts =
+        Attempts { packed, steps: MOST_STEPS, wish, score: (missing, cost), best: None };
+    if !is_least {
+        attempts.make(&task);
+    }
+    if !task.launchable || !claims.keeps_hosts(context) {
+        // Domains that could be launched had to be given up, so fresh nodes needn't count either.
+        let claims = Claims::uncapped(context, packed);
+        let mut task = Task { claims: &claims, ..task };
+        for levels in hosts::levels(&task) {
+            task.levels = levels;
+            attempts.make(&task);
+        }
+    }
+    let better = attempts.best?;
     let outer = Context { compiled: better.compiled(context.compiled), ..*context };
     let is_better = better.state.cost(&outer) < packed.state.cost(&inner)
         && pack::honours_no_less((&outer, &better.state), (&inner, &packed.state));
@@ -285,37 +302,6 @@ fn keeps_launchable(task: &Task<'_>, packed: &Packed) -> bool {
 fn levels(claims: &Claims) -> Vec<i32> {
     let all: BTreeSet<i32> = claims.compiled.classes.values().map(|class| class.priority).collect();
     all.into_iter().rev().collect()
-}
-
-/// Numbers of pods that every node may be asked to hold for the sake of spreads over nodes.
-fn host_levels(task: &Task<'_>) -> Vec<BTreeMap<SelectionId, i64>> {
-    let topology = &task.context.compiled.topology;
-    let mut selections: BTreeSet<SelectionId> = BTreeSet::new();
-    for claim in &task.claims.list {
-        let hard = topology.rules[claim.kind].spreads.iter().filter(|one| one.hard);
-        selections.extend(hard.filter(|one| one.over == Over::Host).map(|one| one.selection));
-    }
-    // The fewer selections there are, the higher levels are tried of each.
-    let each = match selections.len() {
-        0 => return Vec::new(),
-        1 => MOST_LEVELS,
-        2 => 4,
-        _ => 2,
-    };
-    let mut all: Vec<BTreeMap<SelectionId, i64>> = vec![BTreeMap::new()];
-    for selection in selections {
-        let levels = (0..).take(if all.len() * each > MOST_LEVELS { 1 } else { each });
-        let with = |level: i64| {
-            let one = |levels: &BTreeMap<SelectionId, i64>| {
-                let own = levels.iter().map(|(of, level)| (*of, *level));
-                own.chain([(selection, level)]).collect()
-            };
-            all.iter().map(one).collect::<Vec<BTreeMap<SelectionId, i64>>>()
-        };
-        all = levels.flat_map(with).collect();
-    }
-    all.retain(|levels| levels.values().any(|level| *level > 0));
-    all
 }
 
 /// What comes of a search.

@@ -274,7 +274,7 @@ impl Rule {
             base: standing.into_iter().map(|of| (of, of_domain(of))).collect(),
             domains,
             counted,
-            is_even: spread.over == Over::Host && task.launchable,
+            is_even: spread.over == Over::Host && task.launchable && task.levels.is_empty(),
         }
     }
 }

@@ -5,21 +5,28 @@ use super::Task;
 use super::cells::Ground;
 use super::divide::Found;
 use super::places::{Item, Place, Places};
-use crate::compile::{KindId, Over};
+use crate::compile::{ClassId, Id, KindId, Over, SelectionId};
 use crate::pack::Context;
 
 /// Whether rules between pods over domains may have drawn pods of a kind to where only a pool of lower
-/// weight launches.
+/// weight launches. What concerns nobody else draws nobody, and a fresh node is always legal for a spread
+/// over nodes.
 fn is_tied(context: &Context<'_>, kind: KindId) -> bool {
     let compiled = context.compiled;
-    let rules = &compiled.topology.rules[kind];
-    !rules.spreads.is_empty()
-        || rules.near.is_some()
-        || rules.far.iter().any(|term| term.over != Over::Host)
+    let topology = &compiled.topology;
+    let rules = &topology.rules[kind];
+    let others = |selection: SelectionId| {
+        let selected = &topology.selections[selection];
+        let count = |of: &KindId| compiled.classes[ClassId::from_index(of.index())].count;
+        !selected.bound.is_empty() || selected.kinds.iter().any(|of| *of != kind || count(of) > 1)
+    };
+    rules.spreads.iter().any(|spread| spread.over != Over::Host)
+        || rules.near.as_ref().is_some_and(|near| others(near.selection))
+        || rules.far.iter().any(|term| term.over != Over::Host && others(term.selection))
         || !compiled.kinds[kind].sticky.is_empty()
-        || compiled.topology.rules.values().any(|other| {
-            let near = other.near.as_ref();
-            near.is_some_and(|near| compiled.topology.selects(near.selection, kind))
+        || topology.rules.iter().any(|(other, rules)| {
+            let near = rules.near.as_ref().filter(|_| other != kind);
+            near.is_some_and(|near| topology.selects(near.selection, kind))
         })
 }
 

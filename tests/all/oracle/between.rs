@@ -374,10 +374,18 @@ fn is_tied(document: &Document, pod: &Pod) -> bool {
         |owner: &Pod| owner.apart.iter().any(|term| term.key != HOSTNAME && means_it(owner, term));
     let needs =
         |owner: &Pod| !owner.near.is_empty() && owner.near.iter().all(|t| means_it(owner, t));
+    // What concerns nobody else draws nobody.
+    let all = || document.pending.iter().chain(&document.bound);
+    let others = || all().filter(|other| other.id != pod.id);
+    let concerns = |term: &PodTerm| others().any(|other| means(document, pod, term, other));
     pod.drawn
-        || !pod.near.is_empty()
-        || pod.apart.iter().any(|term| term.key != HOSTNAME)
-        || document.pending.iter().any(|owner| needs(owner) || keeps_away(owner))
+        || pod.near.iter().any(concerns)
+        || pod.apart.iter().any(|term| term.key != HOSTNAME && concerns(term))
+        || document
+            .pending
+            .iter()
+            .filter(|owner| owner.id != pod.id)
+            .any(|owner| needs(owner) || keeps_away(owner))
         || document.bound.iter().filter(|owner| !leaves(owner)).any(keeps_away)
 }
 

@@ -57,7 +57,8 @@ pub(crate) struct Pod {
     pub(crate) near: Vec<PodTerm>,
     pub(crate) apart: Vec<PodTerm>,
     pub(crate) spreads: Vec<Spread>,
-    /// Whether it has spreads or preferences of any kind: these may draw it to any pool.
+    /// Whether it has spreads over other domains than nodes, or preferences of any kind: these may draw it
+    /// to any pool.
     pub(crate) drawn: bool,
     pub(crate) tolerations: Vec<Value>,
     pub(crate) ports: Vec<(u64, String, String)>,
@@ -265,6 +266,13 @@ fn selector(value: &Value) -> Labels {
     labels
 }
 
+/// Whether a spread may draw a pod to some pool: one over nodes that must be kept never does, for a fresh
+/// node is always legal.
+fn may_draw(spread: &Value) -> bool {
+    spread["topologyKey"] != "kubernetes.io/hostname"
+        || spread["whenUnsatisfiable"] != "DoNotSchedule"
+}
+
 fn pods(value: &Value) -> Vec<Pod> {
     let replicas = value["replicas"].as_u64().unwrap_or(1);
     let name = text(&value["name"], "");
@@ -285,7 +293,7 @@ fn pods(value: &Value) -> Vec<Pod> {
             .filter(|one| one["whenUnsatisfiable"] == "DoNotSchedule")
             .map(spread)
             .collect(),
-        drawn: !list(&value["topologySpreadConstraints"]).is_empty()
+        drawn: list(&value["topologySpreadConstraints"]).iter().any(may_draw)
             || value["affinity"].to_string().contains("preferredDuring"),
         tolerations: list(&value["tolerations"]).to_vec(),
         ports: list(&value["hostPorts"])

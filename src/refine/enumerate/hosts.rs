@@ -1,0 +1,79 @@
+//! How many pods every node may be asked to hold for the sake of spreads over nodes.
+//!
+//! *Problem.* Where no fresh node can be launched, a spread over nodes allows a node as many pods as the
+//! lowest of those that stand has, and its skew: with one node that is any number. So the most that a
+//! node may hold depends on what all others hold.
+//!
+//! *Idea.* What the lowest node holds is guessed, rule by rule: each guess is a search of its own, in which
+//! every node that a rule counts has to hold so many, and may hold so many more than its skew.
+//!
+//! *Why it is right.* Every plan has some lowest node. No guess is needed of a rule of which no owner is
+//! counted by itself: nothing that it holds makes a node too full for it.
+//!
+//! *Cost.* [`MOST_LEVELS`] searches at most, of which each has what the others leave of the steps.
+
+use super::Task;
+use crate::compile::{Bits, ClassId, Id, Over, SelectionId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The most combinations of guesses.
+const MOST_LEVELS: usize = 64;
+
+/// A spread over nodes: the pods that it counts, its skew, and the nodes that it counts.
+pub(super) type Rule = (SelectionId, i64, Arc<Bits>);
+
+/// How many pods of each rule every node that it counts has to hold.
+pub(super) type Levels = BTreeMap<Rule, i64>;
+
+/// The spreads over nodes that count some of their owners.
+fn rules(task: &Task<'_>) -> BTreeSet<Rule> {
+    let topology = &task.context.compiled.topology;
+    let mut rules = BTreeSet::new();
+    for claim in &task.claims.list {
+        let spreads = topology.rules[claim.kind].spreads.iter();
+        let own = spreads.filter(|one| {
+            one.hard && one.over == Over::Host && topology.selects(one.selection, claim.kind)
+        });
+        rules.extend(own.map(|one| (one.selection, one.max_skew, one.counted.clone())));
+    }
+    rules
+}
+
+/// The combinations of guesses of which any is above nothing.
+pub(super) fn levels(task: &Task<'_>) -> Vec<Levels> {
+    let rules = rules(task);
+    // The fewer rules there are, the higher guesses are made of each.
+    let each = match rules.len() {
+        0 | 1 => MOST_LEVELS,
+        2 => 8,
+        3 => 4,
+        _ => 2,
+    };
+    let mut all = vec![Levels::new()];
+    for rule in rules {
+        let guesses = each.min(most(task, &rule).saturating_add(1));
+        let guesses = if all.len() * guesses > MOST_LEVELS { 1 } else { guesses };
+        let with = |level: i64| {
+            let one = |levels: &Levels| {
+                let mut levels = levels.clone();
+                let _former = levels.insert(rule.clone(), level);
+                levels
+            };
+            all.iter().map(one).collect::<Vec<Levels>>()
+        };
+        all = (0..).take(guesses).flat_map(with).collect();
+    }
+    all.retain(|levels| levels.values().any(|level| *level > 0));
+    all
+}
+
+/// The most pods that a node can hold of those that a rule counts.
+fn most(task: &Task<'_>, (selection, ..): &Rule) -> usize {
+    let (claims, topology) = (task.claims, &task.context.compiled.topology);
+    let bound = topology.selections[*selection].bound.iter().map(|(_, count)| *count as usize);
+    let counted = (0..claims.list.len())
+        .filter(|at| topology.selects(*selection, claims.list[*at].kind))
+        .map(|at| claims.compiled.classes[ClassId::from_index(at)].count as usize);
+    counted.fold(bound.max().unwrap_or(0), usize::saturating_add)
+}
