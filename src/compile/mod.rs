@@ -49,7 +49,7 @@ pub(crate) use resource::{Dims, fits};
 pub(crate) use row::Rows;
 pub(crate) use rule::NODE_NAME;
 pub(crate) use shape::Shape;
-pub(crate) use taint::untolerated;
+pub(crate) use taint::{is_tolerated, of_node, untolerated};
 pub(crate) use topology::{NO_DOMAIN, Near, Over, Spread, Term, Topology};
 pub(crate) use volume::{SharedVolumes, VolumeKey};
 pub(crate) use wish::Wishes;
@@ -281,7 +281,7 @@ impl Compiled {
         }
         for (id, running) in nodes.iter() {
             let node = &problem.nodes[running.index];
-            let taints = taint::of_node(node, node::pool_of(problem, node));
+            let taints = of_node(node, node::pool_of(problem, node));
             tainted.note(taints, offers.len() + id.index());
             soft.sites.push((&node.taints, offers.len() + id.index()));
         }

@@ -78,9 +78,11 @@ pub(crate) fn of_node(node: &Node, pool: Option<&NodePool>) -> Vec<Taint> {
     hard(node.taints.iter().filter(|taint| !passing(taint)))
 }
 
-/// The first hard taint of a pool that a list of tolerations doesn't cover.
-pub(crate) fn untolerated(pool: &NodePool, tolerations: &[Toleration]) -> Option<Taint> {
-    of_pool(pool).into_iter().find(|taint| !is_tolerated(taint, tolerations))
+/// The hard taints of a pool that a list of tolerations doesn't cover.
+pub(crate) fn untolerated(pool: &NodePool, tolerations: &[Toleration]) -> Vec<Taint> {
+    let mut taints = of_pool(pool);
+    taints.retain(|taint| !is_tolerated(taint, tolerations));
+    taints
 }
 
 fn hard<'a>(taints: impl Iterator<Item = &'a Taint>) -> Vec<Taint> {

@@ -34,6 +34,8 @@ pub(crate) struct Topology {
     /// The label keys that decide whether and where a node counts, whatever runs there: the topology keys,
     /// and what pods with spreads ask of nodes.
     pub(crate) read: BTreeSet<Arc<str>>,
+    /// The required anti-affinity of bound pods: what it selects, over what, and where they run.
+    pub(crate) bound_far: BTreeSet<(Term, NodeId)>,
 }
 
 /// A topology key other than the host's name.
@@ -233,7 +235,7 @@ impl Ground<'_> {
             }
             drafts.push((rules, near));
         }
-        let owners = self.bound_owners(&mut selections, &over, &namespaces);
+        let bound_far = self.bound_far(&mut selections, &over, &namespaces);
         let mut selected = self.selected(&selections);
         let rules = drafts.into_iter().map(|(mut rules, near)| {
             rules.near = self.together(&selections, &mut selected, &near);
@@ -252,8 +254,8 @@ impl Ground<'_> {
                 read.extend(self.rules.keys(self.of_kind[super::Id::index(kind)]).cloned());
             }
         }
-        let topology = Topology { keys, selections: selected, rules, selected_by, read };
-        let fixed = self.fixed(&topology, &owners);
+        let topology = Topology { keys, selections: selected, rules, selected_by, read, bound_far };
+        let fixed = self.fixed(&topology);
         (topology, fixed)
     }
 
@@ -282,7 +284,7 @@ impl Ground<'_> {
     }
 
     /// The required anti-affinity of bound pods: what it selects, over what, and on which nodes they run.
-    fn bound_owners(
+    fn bound_far(
         &self,
         selections: &mut Selections,
         over: &impl Fn(&Arc<str>) -> Over,
@@ -368,7 +370,7 @@ impl Ground<'_> {
         Some(Near { over, selection: selected.push(Selected { kinds, bound }) })
     }
 
-    fn fixed(&self, topology: &Topology, owners: &BTreeSet<(Term, NodeId)>) -> Fixed {
+    fn fixed(&self, topology: &Topology) -> Fixed {
         let mut bars = Bars {
             barred: self.exemplars.iter().map(|_| None).collect(),
             crowded: self.exemplars.iter().map(|_| Vec::new()).collect(),
@@ -423,7 +425,7 @@ impl Ground<'_> {
                 }
             }
         }
-        for (term, node) in owners {
+        for (term, node) in &topology.bound_far {
             for class in &topology.selections[term.selection].kinds {
                 bars.domain(*class, *node, term.over);
                 sticky[*class].extend(key_of(term.over));

@@ -59,6 +59,24 @@ pub enum Cause {
         /// The nearest miss: the instance type that comes closest and what it has left for pods
         /// beside its daemon sets; `None` when no instance type has the resource.
         nearest: Option<(Arc<str>, Quantity)>,
+        /// The daemon sets without which the pod would fit there, and what they take of the resource
+        /// together; none where it wouldn't fit anyway.
+        daemons: Option<(Vec<Arc<str>>, Quantity)>,
+    },
+    /// Daemon sets ask for more of a resource than nodes of the pool have, so none can be launched.
+    Daemon {
+        /// The node pool.
+        pool: Arc<str>,
+        /// The instance type that comes closest.
+        instance_type: Arc<str>,
+        /// The daemon sets that ask for it, by name.
+        daemons: Vec<Arc<str>>,
+        /// The resource.
+        resource: Arc<str>,
+        /// What they request together.
+        requested: Quantity,
+        /// What the instance type has.
+        available: Quantity,
     },
     /// No node of the pool that is large enough attaches so many volumes, even when it's empty.
     AttachLimit {
@@ -135,8 +153,32 @@ pub enum Cause {
         max_skew: u32,
         /// The lowest count of all domains; 0 while there are fewer than `minDomains`.
         least: u32,
-        /// The domains that may take no more, each with its count of pods, by domain.
+        /// The domains that may take no more, each with its count of pods, by domain; of single nodes
+        /// those that run.
         full: Vec<(Arc<str>, u32)>,
+        /// A domain with the lowest count, and what stops the pod there; `None` where that isn't one
+        /// thing that can be named.
+        lowest: Option<(Arc<str>, Box<Cause>)>,
+    },
+    /// While there are fewer domains than the pod's spread constraint asks for, the lowest count is
+    /// taken as 0, and the domains that there are have as many pods as that allows.
+    MinDomains {
+        /// The label whose values are the domains.
+        key: Arc<str>,
+        /// How far a domain's count may exceed the lowest.
+        max_skew: u32,
+        /// How many domains the spread asks for.
+        needed: u32,
+        /// The domains that there are, each with its count of pods, by domain.
+        domains: Vec<(Arc<str>, u32)>,
+    },
+    /// A node for the pod would be the first in a domain, and others' spread constraints, which count
+    /// the domains of all nodes, don't allow what they have elsewhere beside an empty one.
+    EmptyDomain {
+        /// The label whose values are the domains.
+        key: Arc<str>,
+        /// The domain without a node.
+        domain: Arc<str>,
     },
     /// The pod must be in one domain with certain pods, and can't.
     PodAffinity {
@@ -144,6 +186,15 @@ pub enum Cause {
         key: Arc<str>,
         /// The domains in which such pods are, sorted; none where no such pod has a place.
         domains: Vec<Arc<str>>,
+    },
+    /// The pod must be on a node with certain pods, and can't be on one of theirs.
+    PodAffinityNode {
+        /// The running nodes where such pods are, by name.
+        nodes: Vec<Arc<str>>,
+        /// How many nodes to launch have such pods.
+        launches: u32,
+        /// Whether nothing but room is missing on one of these.
+        full: bool,
     },
     /// The domains that the pod could use hold pods that it may not be with.
     PodAntiAffinity {
@@ -172,6 +223,18 @@ pub enum Cause {
     Existing {
         /// What they lack.
         miss: Miss,
+    },
+    /// No candidate is ruled out by one thing alone: at the one that is nearest, all of these stand in
+    /// the pod's way at once.
+    Several {
+        /// What stands in its way, at least two causes, none of them `Several`.
+        causes: Vec<Cause>,
+    },
+    /// Nodes of the pool could take the pod, but the search found no plan in which one does: it was told
+    /// to stop, or a place for the pod needs an order of binding that it doesn't look for.
+    NotFound {
+        /// The node pool; `None` where it is a node of the problem.
+        pool: Option<Arc<str>>,
     },
 }
 
@@ -226,21 +289,45 @@ impl LabelConflict {
 /// let reason = Reason::new(&Cause::Reservation { id: "cr-1".into() }, 2);
 /// assert_eq!(reason.code(), "reservation");
 /// assert_eq!(reason.to_string(), "reservation cr-1 is used up");
+/// assert_eq!(reason.cause(), Some(&Cause::Reservation { id: "cr-1".into() }));
 /// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Reason {
     pub(crate) code: Arc<str>,
     pub(crate) sentence: Arc<str>,
     pub(crate) candidates: u32,
+    /// Documents hold the words alone.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) cause: Option<Arc<Cause>>,
 }
+
+/// Reasons are equal if their documents are.
+impl PartialEq for Reason {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Reason {}
 
 impl Reason {
     /// The reason that a cause gives, having ruled out so many candidates.
     #[must_use]
     pub fn new(cause: &Cause, candidates: u32) -> Self {
-        Self { code: cause.code().into(), sentence: cause.to_string().into(), candidates }
+        Self {
+            code: cause.code().into(),
+            sentence: cause.to_string().into(),
+            candidates,
+            cause: Some(Arc::new(cause.clone())),
+        }
+    }
+
+    /// The cause as data; `None` of a reason that was read from a document.
+    #[must_use]
+    pub fn cause(&self) -> Option<&Cause> {
+        self.cause.as_deref()
     }
 
     /// The cause's code, such as `min-values`; codes stay the same between versions.

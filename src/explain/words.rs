@@ -1,7 +1,7 @@
 //! The words of causes: their codes and their sentences, all in one place.
 
 use super::{Cause, LabelConflict, Miss, Reason};
-use crate::model::{Effect, Taint, ValueSet};
+use crate::model::{Effect, Quantity, Taint, ValueSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ impl Cause {
             Self::Taint { .. } => "taint",
             Self::Zone { .. } => "volume-zone",
             Self::Resource { .. } => "resource",
+            Self::Daemon { .. } => "daemon",
             Self::Unavailable { .. } => "unavailable",
             Self::Limit { .. } => "limit",
             Self::Reservation { .. } => "reservation",
@@ -29,12 +30,17 @@ impl Cause {
             Self::AttachLimit { .. } => "attach-limit",
             Self::AntiAffinity => "anti-affinity",
             Self::TopologySpread { .. } => "topology-spread",
-            Self::PodAffinity { .. } => "pod-affinity",
+            Self::MinDomains { .. } => "min-domains",
+            Self::EmptyDomain { .. } => "empty-domain",
+            Self::PodAffinity { .. } | Self::PodAffinityNode { full: false, .. } => "pod-affinity",
+            Self::PodAffinityNode { full: true, .. } => "pod-affinity-node-full",
             Self::PodAntiAffinity { .. } => "pod-anti-affinity",
             Self::MutualAffinity => "pod-affinity-cycle",
             Self::TopologyKey { .. } => "topology-key",
             Self::Placeholder => "placeholder",
             Self::StaticPool { .. } => "static-pool",
+            Self::Several { .. } => "several",
+            Self::NotFound { .. } => "not-found",
             Self::Existing { miss } => match miss {
                 Miss::Deleting => "existing-deleting",
                 Miss::Labels => "existing-labels",
@@ -69,15 +75,33 @@ impl fmt::Display for Cause {
                     _ => write!(f, "allows {offered}"),
                 }
             }
-            Self::Resource { pool, resource, requested, nearest: None } => {
+            Self::Resource { pool, resource, requested, nearest: None, .. } => {
                 write!(f, "the pod requests {requested} {resource}, ")?;
                 write!(f, "no instance type of node pool {pool} has any")
             }
-            Self::Resource { pool, resource, requested, nearest: Some((name, available)) } => {
+            Self::Resource {
+                pool,
+                resource,
+                requested,
+                nearest: Some((name, available)),
+                daemons,
+            } => {
                 let lacks = requested.saturating_sub(*available);
                 write!(f, "the pod lacks {lacks} {resource} on {name}, ")?;
                 write!(f, "the nearest of node pool {pool}: ")?;
-                write!(f, "it requests {requested} and finds {available}")
+                write!(f, "it requests {requested} and finds {available}")?;
+                match daemons {
+                    Some((names, taken)) => {
+                        write!(f, " beside {taken} of {}", daemon_sets(names))
+                    }
+                    None => Ok(()),
+                }
+            }
+            Self::Daemon { pool, instance_type, daemons, resource, requested, available } => {
+                let request = if daemons.len() == 1 { "requests" } else { "request" };
+                write!(f, "{} on node pool {pool} {request} ", daemon_sets(daemons))?;
+                write!(f, "{requested} {resource}, and {instance_type}, the nearest, has ")?;
+                write!(f, "{available}, so no node for the pod can be launched")
             }
             Self::AttachLimit { pool, driver, volumes, most } => {
                 write!(f, "the pod mounts {volumes} volumes of {driver}, ")?;
@@ -88,7 +112,10 @@ impl fmt::Display for Cause {
             }
             Self::Limit { pool, resource, limit, used, needed } => {
                 write!(f, "node pool {pool} has used {used} of its limit of {limit} {resource}, ")?;
-                write!(f, "one more node for the pod needs {needed}")
+                match *needed == Quantity::ZERO {
+                    true => f.write_str("and launches nothing while that is exceeded"),
+                    false => write!(f, "one more node for the pod needs {needed}"),
+                }
             }
             Self::Reservation { id } => write!(f, "reservation {id} is used up"),
             Self::MinValues { pool, key, needed, possible } => {
@@ -107,15 +134,52 @@ impl fmt::Display for Cause {
             Self::AntiAffinity => {
                 f.write_str("existing nodes run pods that anti-affinity keeps apart from the pod")
             }
-            Self::TopologySpread { key, max_skew, least, full } => {
+            Self::TopologySpread { key, max_skew, least, full, lowest } => {
                 write!(f, "the pods spread over {key} with a skew of at most {max_skew}: ")?;
                 write!(f, "the lowest count is {least}")?;
-                counts(f, full)
+                counts(f, full)?;
+                if full.is_empty() {
+                    f.write_str(", and nodes with room have as many as that allows")?;
+                }
+                match lowest {
+                    Some((domain, cause)) => {
+                        write!(f, "; in {}, the lowest, {cause}", named(domain))
+                    }
+                    None => Ok(()),
+                }
+            }
+            Self::MinDomains { key, max_skew, needed, domains } => {
+                write!(f, "the pods spread over {key} with a skew of at most {max_skew} and ")?;
+                match domains.len() {
+                    1 => write!(f, "minDomains {needed}: there is 1 domain")?,
+                    more => write!(f, "minDomains {needed}: there are {more} domains")?,
+                }
+                counts(f, domains)?;
+                f.write_str(", and while they are too few the lowest count is taken as 0")
+            }
+            Self::EmptyDomain { key, domain } => {
+                write!(f, "a node for the pod would be the first in {key} {}, ", named(domain))?;
+                f.write_str("and the spread of other pods doesn't allow what they have elsewhere")
             }
             Self::PodAffinity { key, domains } => match domains.as_slice() {
                 [] => write!(f, "the pod must share {key} with pods of which none has a place"),
                 some => write!(f, "the pod must share {key} with pods in {}", list(some)),
             },
+            Self::PodAffinityNode { nodes, launches, full } => {
+                let lacks = if *full { "is full" } else { "can't take it" };
+                f.write_str("the pod must share a node with certain pods, and ")?;
+                match (nodes.as_slice(), launches) {
+                    ([], 0 | 1) => write!(f, "the node to launch where they are {lacks}"),
+                    ([], more) => {
+                        write!(f, "each of the {more} nodes to launch where they are {lacks}")
+                    }
+                    (some, 0) => write!(f, "node {}, where they are, {lacks}", list(some)),
+                    (some, more) => {
+                        write!(f, "node {}, where they are, {lacks}, ", list(some))?;
+                        write!(f, "and so it is with {more} nodes to launch")
+                    }
+                }
+            }
             Self::PodAntiAffinity { key, domains } => match domains.as_slice() {
                 [] => write!(f, "anti-affinity over {key} keeps the pod apart from other pods"),
                 some => write!(f, "anti-affinity keeps the pod out of {key} {}", list(some)),
@@ -143,6 +207,23 @@ impl fmt::Display for Cause {
                 Miss::HostPorts => "existing nodes have no free host port for the pod",
                 Miss::Topology => "existing nodes are where the pod's topology rules don't let it",
             }),
+            Self::Several { causes } => {
+                f.write_str("several at once: ")?;
+                for (at, cause) in causes.iter().enumerate() {
+                    let and = if at == 0 { "" } else { ", and " };
+                    write!(f, "{and}{cause}")?;
+                }
+                Ok(())
+            }
+            Self::NotFound { pool: Some(pool) } => {
+                write!(
+                    f,
+                    "node pool {pool} could take the pod, but no plan in which it does was found"
+                )
+            }
+            Self::NotFound { pool: None } => f.write_str(
+                "an existing node could take the pod, but no plan in which it does was found",
+            ),
         }
     }
 }
@@ -209,11 +290,28 @@ fn list(values: &[Arc<str>]) -> String {
     }
 }
 
+/// "daemon set a", "daemon sets a, b and 2 more".
+fn daemon_sets(names: &[Arc<str>]) -> String {
+    match names {
+        [one] => format!("daemon set {one}"),
+        several => {
+            let few: Vec<&str> = several.iter().take(MOST_VALUES).map(|name| &**name).collect();
+            let more = several.len() - few.len();
+            let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("daemon sets {}{rest}", few.join(", "))
+        }
+    }
+}
+
+/// A domain's name; an empty one is shown as such.
+fn named(domain: &str) -> &str {
+    if domain.is_empty() { "\"\"" } else { domain }
+}
+
 /// ", a has 3, b has 3, 7 more".
 fn counts(f: &mut fmt::Formatter<'_>, domains: &[(Arc<str>, u32)]) -> fmt::Result {
     for (domain, count) in domains.iter().take(MOST_VALUES) {
-        let domain = if domain.is_empty() { "\"\"" } else { domain };
-        write!(f, ", {domain} has {count}")?;
+        write!(f, ", {} has {count}", named(domain))?;
     }
     match domains.len().saturating_sub(MOST_VALUES) {
         0 => Ok(()),

@@ -1,8 +1,8 @@
 //! From packed groups to a plan: names for counts, launches for columns.
 
 use super::choose::Packed;
+use super::complete::reasons;
 use super::honour;
-use super::reasons::reasons;
 use super::specify;
 use super::state::{Context, Group, Place, State};
 use crate::bound::{Claim, Proved, prove};
@@ -175,9 +175,9 @@ fn unschedulable(
     names: &mut IdVec<KindId, Names<'_>>,
 ) -> Vec<Unschedulable> {
     let mut out = Vec::new();
-    for (kind, left) in packed.left(whole.compiled).iter().filter(|(_, left)| **left > 0) {
-        let reasons: Arc<[crate::explain::Reason]> = reasons(whole, packed, kind).into();
-        let pods = names[kind].take(*left).into_iter();
+    let left = packed.left(whole.compiled);
+    for (kind, reasons) in reasons(whole, packed) {
+        let pods = names[kind].take(left[kind]).into_iter();
         out.extend(pods.map(|pod| Unschedulable { pod, reasons: reasons.clone() }));
     }
     out.sort_by(|one, other| one.pod.cmp(&other.pod));

@@ -5,10 +5,11 @@
 //! others count on is placed. Preferences are given up, kind by kind, only where pods stay out; a kind
 //! that found no cell is arranged again before the others.
 
-use super::arrange::{Arrangement, Feedback, Foreign, Prices, Restrictions, arrange, is_needed};
+use super::arrange::{
+    Arrangement, Feedback, Foreign, Out, Prices, Restrictions, arrange, is_needed,
+};
 use super::state::{Context, State};
 use crate::compile::{ClassId, Compiled, Id, IdVec, KindId};
-use crate::explain::Cause;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,14 +51,14 @@ impl Packed {
                 left[*kind] += each * count;
             }
         }
-        for (kind, (count, _)) in self.out() {
+        for (kind, Out { count, .. }) in self.out() {
             left[*kind] += count;
         }
         left
     }
 
-    /// For each kind of which some pods found no cell, how many, and why.
-    pub(crate) fn out(&self) -> impl Iterator<Item = (&KindId, &(u32, Option<Cause>))> {
+    /// For each kind of which some pods found no cell, how many.
+    pub(crate) fn out(&self) -> impl Iterator<Item = (&KindId, &Out)> {
         self.arrangement.iter().flat_map(|arrangement| &arrangement.out)
     }
 
@@ -305,7 +306,7 @@ impl Chooser<'_> {
                 if stake(whole, kind) > 0 {
                     answers.push(Feedback::PreferencesInTheWay(kind));
                 }
-                if best.out().any(|(of, (_, cause))| *of == kind && cause.is_some()) {
+                if best.out().any(|(of, out)| *of == kind && out.barred) {
                     answers.push(Feedback::NoCell(kind));
                 }
             }

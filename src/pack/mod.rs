@@ -25,7 +25,6 @@ mod greedy;
 mod honour;
 mod improve;
 mod lane;
-mod reasons;
 mod repair;
 mod reserve;
 mod right_size;
@@ -40,7 +39,7 @@ mod top_up;
 mod union;
 mod weight;
 
-pub(crate) use arrange::{Arrangement, Held, Part, UNTAINTED};
+pub(crate) use arrange::{Arrangement, Held, Out, Part, UNTAINTED};
 pub(crate) use assemble::assemble;
 pub(crate) use choose::Packed;
 pub(crate) use complete::{complete, is_ordered, recreate};

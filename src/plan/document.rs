@@ -241,6 +241,7 @@ fn read_reason(cursor: Cursor<'_>) -> Option<Reason> {
         code: fields.required("code", text).unwrap_or_default(),
         sentence: fields.required("sentence", text).unwrap_or_default(),
         candidates: fields.required("candidates", whole).unwrap_or_default(),
+        cause: None,
     })
 }
 

@@ -376,6 +376,10 @@ impl Facts {
                 let given = reasons.iter().any(|reason| reason["code"] == *code);
                 assert!(given, "{} for {code}, but for {reasons:?}", found["pod"]);
             }
+            if let Some(sentences) = expected.get("reasons") {
+                let said: Vec<String> = reasons.iter().map(|one| text(&one["sentence"])).collect();
+                assert_eq!(strings(sentences), said, "why {} has no place", found["pod"]);
+            }
         }
     }
 }

@@ -13,6 +13,7 @@
     reason = "figures, and what was skipped, are said"
 )]
 
+mod blame;
 mod certificates;
 mod corpus;
 mod coverage;

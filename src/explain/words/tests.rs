@@ -7,7 +7,7 @@ fn set(operator: Operator, values: &[&str]) -> ValueSet {
     ValueSet::from_requirement(&Requirement::new("k", operator, values.iter().copied()))
 }
 
-fn amount(text: &str) -> crate::model::Quantity {
+fn amount(text: &str) -> Quantity {
     Resources::parse([("r", text)]).ok().and_then(|r| r.get("r")).unwrap_or_default()
 }
 
@@ -84,6 +84,7 @@ fn each_cause_has_its_code_and_sentence() {
                 resource: "cpu".into(),
                 requested: amount("4"),
                 nearest: Some(("m7i.xlarge".into(), amount("3700m"))),
+                daemons: None,
             },
             "resource",
             "the pod lacks 300m cpu on m7i.xlarge, the nearest of node pool gpu: it requests 4 \
@@ -95,6 +96,7 @@ fn each_cause_has_its_code_and_sentence() {
                 resource: "example.com/fpga".into(),
                 requested: amount("1"),
                 nearest: None,
+                daemons: None,
             },
             "resource",
             "the pod requests 1 example.com/fpga, no instance type of node pool gpu has any",
@@ -165,6 +167,7 @@ fn causes_of_topology_have_their_sentences() {
         max_skew: 1,
         least: 2,
         full: domains(full).into_iter().map(|domain| (domain, 3)).collect(),
+        lowest: None,
     };
     let cases = [
         (
@@ -177,7 +180,7 @@ fn causes_of_topology_have_their_sentences() {
             spread(&[]),
             "topology-spread",
             "the pods spread over topology.kubernetes.io/zone with a skew of at most 1: the lowest \
-             count is 2",
+             count is 2, and nodes with room have as many as that allows",
         ),
         (
             spread(&["", "b", "c", "d", "e", "f", "g"]),
@@ -228,6 +231,117 @@ fn causes_of_topology_have_their_sentences() {
     ];
     for (cause, code, sentence) in cases {
         assert_eq!((cause.code(), cause.to_string().as_str()), (code, sentence));
+    }
+}
+
+#[test]
+fn causes_of_a_finished_plan_have_their_sentences() {
+    let key: Arc<str> = "zone".into();
+    let limit = || Cause::Limit {
+        pool: "gpu".into(),
+        resource: "nodes".into(),
+        limit: amount("2"),
+        used: amount("2"),
+        needed: amount("1"),
+    };
+    let used_up =
+        "node pool gpu has used 2 of its limit of 2 nodes, one more node for the pod needs 1";
+    let node = |nodes: &[&str], launches, full| Cause::PodAffinityNode {
+        nodes: nodes.iter().map(|name| Arc::from(*name)).collect(),
+        launches,
+        full,
+    };
+    let taint = Taint::new("team", "", Effect::NoSchedule);
+    let cases = [
+        (
+            Cause::TopologySpread {
+                key: key.clone(),
+                max_skew: 1,
+                least: 2,
+                full: vec![("a".into(), 3)],
+                lowest: Some(("b".into(), Box::new(limit()))),
+            },
+            "topology-spread",
+            format!(
+                "the pods spread over zone with a skew of at most 1: the lowest count is 2, a has 3; \
+                 in b, the lowest, {used_up}"
+            ),
+        ),
+        (
+            Cause::MinDomains {
+                key: key.clone(),
+                max_skew: 1,
+                needed: 3,
+                domains: vec![("a".into(), 1), ("b".into(), 1)],
+            },
+            "min-domains",
+            "the pods spread over zone with a skew of at most 1 and minDomains 3: there are 2 \
+             domains, a has 1, b has 1, and while they are too few the lowest count is taken as 0"
+                .into(),
+        ),
+        (
+            Cause::EmptyDomain { key, domain: "c".into() },
+            "empty-domain",
+            "a node for the pod would be the first in zone c, and the spread of other pods doesn't \
+             allow what they have elsewhere"
+                .into(),
+        ),
+        (
+            node(&["n1", "n2"], 0, true),
+            "pod-affinity-node-full",
+            "the pod must share a node with certain pods, and node n1 or n2, where they are, is full"
+                .into(),
+        ),
+        (
+            node(&[], 1, false),
+            "pod-affinity",
+            "the pod must share a node with certain pods, and the node to launch where they are \
+             can't take it"
+                .into(),
+        ),
+        (
+            Cause::Daemon {
+                pool: "gpu".into(),
+                instance_type: "c4".into(),
+                daemons: vec!["agent".into()],
+                resource: "cpu".into(),
+                requested: amount("5"),
+                available: amount("4"),
+            },
+            "daemon",
+            "daemon set agent on node pool gpu requests 5 cpu, and c4, the nearest, has 4, so no \
+             node for the pod can be launched"
+                .into(),
+        ),
+        (
+            Cause::Resource {
+                pool: "gpu".into(),
+                resource: "cpu".into(),
+                requested: amount("4"),
+                nearest: Some(("c4".into(), amount("3"))),
+                daemons: Some((vec!["agent".into(), "logs".into()], amount("1"))),
+            },
+            "resource",
+            "the pod lacks 1 cpu on c4, the nearest of node pool gpu: it requests 4 and finds 3 \
+             beside 1 of daemon sets agent, logs"
+                .into(),
+        ),
+        (
+            Cause::Several { causes: vec![Cause::Taint { pool: "gpu".into(), taint }, limit()] },
+            "several",
+            format!(
+                "several at once: node pool gpu has the taint team:NoSchedule, which the pod \
+                 doesn't tolerate, and {used_up}"
+            ),
+        ),
+        (
+            Cause::NotFound { pool: Some("gpu".into()) },
+            "not-found",
+            "node pool gpu could take the pod, but no plan in which it does was found".into(),
+        ),
+    ];
+    for (cause, code, sentence) in cases {
+        assert_eq!((cause.code(), cause.to_string()), (code, sentence));
     }
 }
 

@@ -103,7 +103,7 @@ impl Arranger<'_> {
         }
         if !progress.cells.is_empty() && !progress.allowed.contains(&true) {
             let count = progress.loose;
-            self.leave_out(kind, count, self.apart_cause(kind));
+            self.leave_out(kind, count, true);
         }
     }
 
@@ -181,7 +181,7 @@ impl Arranger<'_> {
             self.same_domains(kind, at, &keys)
         } else {
             let count = self.kinds[kind].loose;
-            self.leave_out(kind, count, self.near_cause(kind, near));
+            self.leave_out(kind, count, true);
             return false;
         };
         let progress = &mut self.kinds[kind];

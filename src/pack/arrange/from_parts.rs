@@ -5,12 +5,11 @@
 //! worked out as for the arranger's own classes: which of them may not share a node, and how many of
 //! some pods a node may hold.
 
-use super::Arrangement;
+use super::{Arrangement, Out};
 use crate::compile::{
     Bits, Cap, CapId, Class, ClassId, Compiled, Id, IdVec, KindId, NodeId, Over, Rows, SelectionId,
     Spread,
 };
-use crate::explain::Cause;
 use crate::pack::Context;
 use std::collections::BTreeMap;
 
@@ -33,7 +32,7 @@ impl Arrangement {
     pub(crate) fn from_parts(
         context: &Context<'_>,
         parts: &[Part],
-        out: BTreeMap<KindId, (u32, Option<Cause>)>,
+        out: BTreeMap<KindId, Out>,
         held: &[Held],
     ) -> Self {
         let compiled = context.compiled;

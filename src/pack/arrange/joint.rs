@@ -57,7 +57,7 @@ impl Arranger<'_> {
         for kind in waiting {
             let left = std::mem::take(&mut self.kinds[kind].waiting);
             if left > 0 {
-                self.leave_out(kind, left, self.spread_cause(kind));
+                self.leave_out(kind, left, true);
             }
         }
     }

@@ -33,7 +33,6 @@
 
 mod affinity;
 mod batch;
-mod cause;
 mod cell;
 mod feedback;
 mod finish;
@@ -48,7 +47,6 @@ use super::state::Context;
 use crate::compile::{
     Bits, Class, ClassId, Compiled, Id, IdVec, KeyId, KindId, OfferId, Over, SelectionId, Topology,
 };
-use crate::explain::Cause;
 pub(crate) use batch::{Batch, classes_of};
 use cell::{Cell, Cuts, Priced};
 pub(crate) use cell::{Prices, UNTAINTED};
@@ -60,12 +58,28 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+/// Pods of a kind that have no cell.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Out {
+    pub(crate) count: u32,
+    /// Whether rules between pods leave them none; else there is no room for them in any, as far as is
+    /// known.
+    pub(crate) barred: bool,
+}
+
+impl Out {
+    /// So many pods for which there is no room.
+    pub(crate) fn of(count: u32) -> Self {
+        Self { count, barred: false }
+    }
+}
+
 /// Kinds divided into classes.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrangement {
     pub(crate) compiled: Compiled,
-    /// For each kind, how many pods have no cell, and why; without a cause there is no room for them.
-    pub(crate) out: BTreeMap<KindId, (u32, Option<Cause>)>,
+    /// For each kind, how many pods have no cell.
+    pub(crate) out: BTreeMap<KindId, Out>,
     /// For each kind that had a choice, how many cells it could choose from.
     pub(crate) choices: BTreeMap<KindId, usize>,
     /// Domains that kinds can't use, with the offers that would make them count for their spreads.
@@ -128,7 +142,7 @@ struct Arranger<'a> {
     /// The same as spreads see it, each of which looks at some nodes alone.
     tallies: BTreeMap<(SelectionId, KeyId), Vec<Tally>>,
     drafts: Vec<Draft>,
-    out: BTreeMap<KindId, (u32, Option<Cause>)>,
+    out: BTreeMap<KindId, Out>,
     /// For each kind, the others that anti-affinity over a key keeps out of its domains.
     foes: IdVec<KindId, Vec<(KeyId, KindId)>>,
     /// For each kind, the first of the kinds that affinity ties together with it.
@@ -306,7 +320,7 @@ impl Arranger<'_> {
                 done: false,
             };
             if loose < count {
-                let _out = self.out.insert(*kind, (count - loose, None));
+                let _out = self.out.insert(*kind, Out::of(count - loose));
             }
         }
     }
@@ -402,17 +416,17 @@ impl Arranger<'_> {
     fn place(&mut self, kind: KindId) -> bool {
         self.kinds[kind].done = true;
         if self.kinds[kind].cells.is_empty() && !self.kinds[kind].keys.is_empty() {
-            // Where something else is wrong as well the packer finds no place either, and says why.
-            if let Some(cause) = self.key_cause(kind) {
+            // Where something else is wrong as well the packer finds no place either.
+            if self.lacks_key(kind) {
                 let count = self.kinds[kind].loose;
-                self.leave_out(kind, count, cause);
+                self.leave_out(kind, count, true);
             }
             return false;
         }
         let near = self.topology.rules[kind].near.clone();
         if self.restrictions.given_up.contains(&kind) {
             let count = self.kinds[kind].loose;
-            self.leave_out(kind, count, None);
+            self.leave_out(kind, count, false);
             return false;
         }
         self.shun(kind);
@@ -437,7 +451,7 @@ impl Arranger<'_> {
             let count = self.kinds[kind].loose;
             self.pin(kind, cell, count.min(ceiling));
             if count > ceiling {
-                self.leave_out(kind, count - ceiling, None);
+                self.leave_out(kind, count - ceiling, false);
             }
         }
         false
@@ -475,10 +489,25 @@ impl Arranger<'_> {
         ceiling.is_none_or(|ceiling| self.kinds[kind].counted[cell] < *ceiling)
     }
 
-    /// Notes that pods of a kind have no cell.
-    fn leave_out(&mut self, kind: KindId, count: u32, cause: impl Into<Option<Cause>>) {
+    /// Notes that pods of a kind have no cell; `barred`: because of rules between pods, not of what earlier
+    /// packings showed.
+    fn leave_out(&mut self, kind: KindId, count: u32, barred: bool) {
         self.kinds[kind].loose -= count.min(self.kinds[kind].loose);
-        let out = self.out.entry(kind).or_insert((0, cause.into()));
-        out.0 += count;
+        let out = self.out.entry(kind).or_insert(Out { count: 0, barred });
+        out.count += count;
+    }
+
+    /// Whether nothing that a kind could use has some label that its rules count over.
+    fn lacks_key(&self, kind: KindId) -> bool {
+        let usable = &self.compiled.usable;
+        let mut keys = self.kinds[kind].keys.iter();
+        keys.any(|key| !self.topology.keys[*key].labelled.overlaps(usable))
+    }
+
+    /// Whether pods of a kind have a cell or share nodes.
+    fn has_place(&self, kind: KindId) -> bool {
+        let progress = &self.kinds[kind];
+        progress.pinned.iter().any(|count| *count > 0)
+            || self.drafts.iter().any(|draft| draft.parts.iter().any(|(of, _)| *of == kind))
     }
 }

@@ -51,7 +51,7 @@ impl Arranger<'_> {
         }
         let left = self.kinds[kind].loose;
         if left > 0 {
-            self.leave_out(kind, left, self.near_cause(kind, near));
+            self.leave_out(kind, left, true);
         }
     }
 

@@ -56,7 +56,7 @@ fn arranged(problem: &Problem, answers: &dyn Fn(&Compiled) -> Vec<Feedback>) -> 
         assert!(!restrictions.learn(answer), "{answer:?} is known");
     }
     let arrangement = arrange(&context, &Prices::of(&compiled), &restrictions);
-    Outcome { zones: zones(&arrangement), out: arrangement.out.values().map(|out| out.0).sum() }
+    Outcome { zones: zones(&arrangement), out: arrangement.out.values().map(|out| out.count).sum() }
 }
 
 #[derive(Debug, Eq, PartialEq)]

@@ -4,16 +4,14 @@
 //! which honour the same preferences, and that open no domain where nothing stands. Pods that need each
 //! other on their node stay together as one.
 
-use super::super::arrange::{Arrangement, Batch, classes_of};
+use super::super::arrange::{Arrangement, Batch, Out, classes_of};
 use super::super::choose::Packed;
 use super::super::right_size::holds;
 use super::super::state::{Context, Group, Place, State};
 use super::placement::{Nodes, On, Placement};
 use super::rules::class_of;
 use crate::compile::{Bits, ClassId, Compiled, IdVec, KeyId, KindId, NO_DOMAIN, OfferId};
-use crate::explain::Cause;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// How far pods may go from where they are.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -227,64 +225,23 @@ impl Placement<'_> {
         own.chain(sticky).chain(counted).collect()
     }
 
-    /// The pods without a place: those of classes that rules over domains tie, and why; the others as parts
-    /// of which none is placed.
-    fn left_out(
-        &self,
-        former: &Packed,
-        parts: &mut Vec<Batch<Bits>>,
-    ) -> BTreeMap<KindId, (u32, Option<Cause>)> {
+    /// The pods without a place: how many of those classes that rules over domains tie; the others as parts of
+    /// which none is placed.
+    fn left_out(&self, former: &Packed, parts: &mut Vec<Batch<Bits>>) -> BTreeMap<KindId, Out> {
         let compiled = self.compiled();
-        let before: BTreeMap<KindId, &(u32, Option<Cause>)> =
-            former.out().map(|(kind, out)| (*kind, out)).collect();
+        let before: BTreeSet<KindId> = former.out().map(|(kind, _)| *kind).collect();
         let mut out = BTreeMap::new();
         for (kind, left) in self.left.iter().filter(|(_, left)| **left > 0) {
             let class = &compiled.classes[class_of(kind)];
             let tied = self.rules.of_kind[kind].is_domain_tied();
-            if !tied && !class.guest && !before.contains_key(&kind) {
+            if !tied && !class.guest && !before.contains(&kind) {
                 let sites = compiled.rows[class.row].clone();
                 parts.push(Batch { kinds: vec![(kind, 1)], count: *left, sites });
                 continue;
             }
-            let cause = match before.get(&kind) {
-                Some((count, cause)) if count == left && !self.has_spread(kind) => cause.clone(),
-                _ => self.cause(kind),
-            };
-            let _none = out.insert(kind, (*left, cause));
+            let _none = out.insert(kind, Out::of(*left));
         }
         out
-    }
-
-    fn has_spread(&self, kind: KindId) -> bool {
-        !self.rules.of_kind[kind].spreads.is_empty()
-    }
-
-    /// What keeps a class out of nodes with room for it, where anything does.
-    fn cause(&self, kind: KindId) -> Option<Cause> {
-        let compiled = self.compiled();
-        let roomy = self.groups.iter().filter(|nodes| self.takes(nodes, kind) > 0);
-        let mut refused = roomy.filter(|nodes| self.domain_room(kind, nodes.site) == 0);
-        let _any = refused.next()?;
-        let spread = self.rules.of_kind[kind].spreads.first()?;
-        let key = &compiled.topology.keys[self.rules.counters[spread.counter].key];
-        let whole = |count: i64| u32::try_from(count.max(0)).unwrap_or(u32::MAX);
-        let least = self.least(spread.counter, spread.min_domains);
-        let reach = spread.max_skew + least - i64::from(spread.own);
-        let domains = self.counts[spread.counter].iter().zip(&self.stands[spread.counter]);
-        let full =
-            domains.zip(&key.names).filter(|((count, stands), _)| **stands > 0 && **count > reach);
-        let mut full: Vec<(Arc<str>, u32)> =
-            full.map(|((count, _), name)| (name.clone(), whole(*count))).collect();
-        full.sort_unstable();
-        if full.is_empty() {
-            return None;
-        }
-        Some(Cause::TopologySpread {
-            key: key.name.clone(),
-            max_skew: whole(spread.max_skew),
-            least: whole(least),
-            full,
-        })
     }
 }
 

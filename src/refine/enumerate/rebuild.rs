@@ -3,9 +3,8 @@
 use super::cells::Ground;
 use super::divide::Found;
 use crate::compile::{ClassId, Compiled, Id, KindId, OfferId, PoolId};
-use crate::explain::Cause;
 use crate::pack::{
-    Arrangement, Context, Group, Held, Packed, Part, Place, State, launch_rest, seat_guests,
+    Arrangement, Context, Group, Held, Out, Packed, Part, Place, State, launch_rest, seat_guests,
 };
 use std::collections::BTreeMap;
 
@@ -101,15 +100,15 @@ pub(super) fn packed(ground: &Ground<'_>, former: &Packed, found: &Found) -> Opt
         here.sort_unstable();
         held.push((place.node, here));
     }
-    let mut out: BTreeMap<KindId, (u32, Option<Cause>)> = BTreeMap::new();
+    let mut out: BTreeMap<KindId, Out> = BTreeMap::new();
     for (item, count) in ground.items.iter().zip(&found.out).filter(|(_, count)| **count > 0) {
-        out.entry(item.kind).or_insert((0, None)).0 += count;
+        out.entry(item.kind).or_default().count += count;
     }
     if !task.optional {
         // The pods of claims are those that are placed.
         for (kind, left) in former.left(whole).iter().filter(|(_, left)| **left > 0) {
             if !whole.classes[ClassId::from_index(kind.index())].guest {
-                let _none = out.insert(kind, (*left, None));
+                let _none = out.insert(kind, Out::of(*left));
             }
         }
     }
@@ -117,16 +116,8 @@ pub(super) fn packed(ground: &Ground<'_>, former: &Packed, found: &Found) -> Opt
         let (kind, count) = (KindId::from_index(id.index()), class.count);
         parts.push(Part { kind, count, sites: whole.rows[class.row].clone() });
     }
-    let mut arrangement = Arrangement::from_parts(task.context, &parts, out, &held);
+    let arrangement = Arrangement::from_parts(task.context, &parts, out, &held);
     let state = state(ground, &arrangement, found, &held)?;
-    for (kind, (_, cause)) in &mut arrangement.out {
-        // Where nothing that takes them can be launched any more, that is the cause.
-        let takers = &whole.takers[ClassId::from_index(kind.index())];
-        if takers.iter().any(|column| state.is_open(whole, &whole.columns[column])) {
-            let known = former.out().find(|(of, _)| *of == kind);
-            *cause = known.and_then(|(_, (_, cause))| cause.clone());
-        }
-    }
     Some(Packed { arrangement: Some(arrangement), state })
 }
 

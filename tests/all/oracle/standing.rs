@@ -30,6 +30,15 @@ impl Oracle {
         self.left_out(plan).find_map(|pod| self.place_for(&standing, pod))
     }
 
+    /// Whether each launch of a plan is a way to launch that the search knows: values of labels that no pod
+    /// or pool names aren't.
+    pub(crate) fn knows(&self, plan: &Value) -> bool {
+        launches(plan).all(|launch| {
+            let purchase = self.purchase(launch);
+            purchase.is_some_and(|purchase| self.stated_ways(purchase, launch).next().is_some())
+        })
+    }
+
     /// Where a pod that a plan leaves out could be added, if anywhere.
     #[allow(dead_code, reason = "laws of reasons and of completeness ask it")]
     pub(crate) fn room_for(&self, plan: &Value, id: &str) -> Option<String> {
@@ -100,7 +109,18 @@ impl Oracle {
     /// The way to launch that a launch states: one of its labels, where it states any, that holds its
     /// pods.
     fn stated(&self, purchase: Purchase, launch: &Value, pods: Pods) -> usize {
-        let same = |at: &usize| {
+        let ways = || self.stated_ways(purchase, launch);
+        let holding = ways().find(|at| self.ways[*at].holds(&self.document, &self.members(pods)));
+        holding.or_else(|| ways().next()).expect("a way of the problem")
+    }
+
+    /// The ways to launch that agree with what a launch states.
+    fn stated_ways<'a>(
+        &'a self,
+        purchase: Purchase,
+        launch: &'a Value,
+    ) -> impl Iterator<Item = usize> + 'a {
+        (0..self.ways.len()).filter(move |at| {
             let way = &self.ways[*at];
             let labels = &launch["labels"];
             (way.pool, way.ty, way.offering) == (purchase.pool, purchase.ty, purchase.offering)
@@ -108,10 +128,7 @@ impl Oracle {
                     .labels
                     .iter()
                     .all(|(key, value)| labels[key].is_null() || labels[key] == *value)
-        };
-        let ways = || (0..self.ways.len()).filter(same);
-        let holding = ways().find(|at| self.ways[*at].holds(&self.document, &self.members(pods)));
-        holding.or_else(|| ways().next()).expect("a way of the problem")
+        })
     }
 
     fn give_back(&self, purchase: Purchase, standing: &mut Standing) {

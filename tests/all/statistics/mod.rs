@@ -10,11 +10,13 @@
 //! | `STATISTICS_PODS` | how many pods at most | 10 |
 //! | `STATISTICS_KEEP` | a directory for what goes wrong, cut down to as little as shows it | none |
 //! | `STATISTICS_EACH` | how many documents of each kind are kept | 5 |
+//! | `STATISTICS_REASONS` | how many reasons are drawn of pods left out | 3000 |
 //!
 //! `cargo test --release --test all statistics -- --nocapture` prints the figures.
 
 #![allow(clippy::disallowed_types, reason = "how long a plan takes is measured")]
 
+mod reasons;
 mod smallest;
 
 use crate::oracle::{Best, Counting, Oracle, nanos};

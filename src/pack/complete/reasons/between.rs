@@ -1,0 +1,327 @@
+//! What rules between pods hold against a place, as the finished plan counts.
+
+use super::super::placement::{Nodes, On};
+use super::super::rules::HostSpread;
+use super::{Asked, Teller};
+use crate::compile::{KeyId, NO_DOMAIN, NodeId, Over, SelectionId};
+use crate::explain::Cause;
+use crate::model::well_known;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// A rule between pods that keeps a pod from a place.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Barrier {
+    /// The place lacks a label that the pod's rules count over.
+    Unlabelled(KeyId),
+    /// Anti-affinity, the pod's own or others', with pods that are there.
+    Far(Over),
+    /// Whom the pod must be with isn't there.
+    Near(Over),
+    /// The pod's spread of this number over a label finds the domain full.
+    Spread(usize),
+    /// The pod's spread of this number over nodes finds the node full.
+    HostSpread(usize),
+    /// The node would be the first in a domain, which others' spreads don't allow.
+    Opens(KeyId),
+}
+
+impl<'c> Teller<'c> {
+    /// What keeps a pod from a site: from an empty node there, or from those of a group.
+    pub(super) fn barriers(
+        &self,
+        asked: &Asked<'_>,
+        site: usize,
+        nodes: Option<&Nodes>,
+    ) -> BTreeSet<Barrier> {
+        let mut found = BTreeSet::new();
+        if !asked.tied {
+            return found;
+        }
+        let (placement, rules) = (&self.placement, &self.placement.rules.of_kind[asked.kind]);
+        let (compiled, counters) = (placement.compiled(), &placement.rules.counters);
+        let of_site = |key: KeyId| compiled.topology.keys[key].of_site[site];
+        let domain = |at: usize| placement.rules.domain(compiled, at, site);
+        let is_there = |at: usize| domain(at).is_some_and(|there| placement.counts[at][there] > 0);
+        for at in rules.far.iter().filter(|at| is_there(**at)) {
+            let _new = found.insert(Barrier::Far(Over::Key(counters[*at].key)));
+        }
+        for (key, domain) in &asked.kept_away {
+            if *domain == of_site(*key) {
+                let _new = found.insert(Barrier::Far(Over::Key(*key)));
+            }
+        }
+        if nodes.is_some_and(|nodes| self.is_apart(asked, nodes)) {
+            let _new = found.insert(Barrier::Far(Over::Host));
+        }
+        if let Some(affinity) = rules.affinity {
+            let first = affinity.own && placement.totals[affinity.total] == 0;
+            for at in &rules.near {
+                let key = counters[*at].key;
+                if of_site(key) == NO_DOMAIN {
+                    let _new = found.insert(Barrier::Unlabelled(key));
+                } else if !first && !is_there(*at) {
+                    let _new = found.insert(Barrier::Near(Over::Key(key)));
+                }
+            }
+            let here = nodes.map_or(0, |nodes| placement.on_node(nodes, affinity.selection));
+            if affinity.over_hosts && !first && here == 0 {
+                let _new = found.insert(Barrier::Near(Over::Host));
+            }
+        }
+        for (number, spread) in rules.spreads.iter().enumerate() {
+            let key = counters[spread.counter].key;
+            if of_site(key) == NO_DOMAIN {
+                let _new = found.insert(Barrier::Unlabelled(key));
+                continue;
+            }
+            // A node that isn't counted now, for its labels or taints, is once these let the pod be there;
+            // and an empty node counts itself.
+            let there = of_site(key) as usize;
+            let stands = placement.stands[spread.counter][there] > 0;
+            let count = placement.counts[spread.counter][there];
+            let least = placement.least(spread.counter, spread.min_domains);
+            let least = if stands { least } else { least.min(count) };
+            if is_full(spread.max_skew + least - count, spread.own) {
+                let _new = found.insert(Barrier::Spread(number));
+            }
+        }
+        for (number, spread) in rules.host_spreads.iter().enumerate() {
+            let Some(nodes) = nodes.filter(|_| spread.counted.contains(site)) else { continue };
+            let here = i64::from(placement.on_node(nodes, spread.selection));
+            if is_full(spread.max_skew - here, spread.own) {
+                let _new = found.insert(Barrier::HostSpread(number));
+            }
+        }
+        found
+    }
+
+    /// Whether pods on a group's nodes may not share one with the pod.
+    fn is_apart(&self, asked: &Asked<'_>, nodes: &Nodes) -> bool {
+        let compiled = self.placement.compiled();
+        let apart = &compiled.kinds[asked.kind].apart;
+        if nodes.pods.iter().any(|(held, _)| apart.binary_search(held).is_ok()) {
+            return true;
+        }
+        let On::Running(list) = &nodes.on else { return false };
+        let Some(node) = list.first() else { return false };
+        let topology = &compiled.topology;
+        let holds = |selection: SelectionId| {
+            let bound = &topology.selections[selection].bound;
+            bound.binary_search_by_key(node, |(of, _)| *of).is_ok()
+        };
+        let mut own = topology.rules[asked.kind].far.iter();
+        own.any(|term| term.over == Over::Host && holds(term.selection))
+            || asked.kept_off.binary_search(node).is_ok()
+    }
+
+    /// A barrier as a cause; `plain`: without what stops the pod in the lowest domain of a spread.
+    pub(super) fn barrier_cause(
+        &mut self,
+        asked: &Asked<'c>,
+        barrier: Barrier,
+        site: usize,
+        plain: bool,
+    ) -> Cause {
+        let placement = &self.placement;
+        let topology = &placement.compiled().topology;
+        let name = |key: KeyId| topology.keys[key].name.clone();
+        match barrier {
+            Barrier::Unlabelled(key) => Cause::TopologyKey { key: name(key) },
+            Barrier::Far(Over::Host) => {
+                Cause::PodAntiAffinity { key: well_known::HOSTNAME.into(), domains: Vec::new() }
+            }
+            Barrier::Far(Over::Key(key)) => {
+                Cause::PodAntiAffinity { key: name(key), domains: self.far_domains(asked, key) }
+            }
+            Barrier::Near(Over::Host) => self.host_affinity(asked),
+            Barrier::Near(Over::Key(key)) => self.affinity(asked, key),
+            Barrier::Spread(number) => self.spread(asked, number, site, plain),
+            Barrier::HostSpread(number) => {
+                let spread = &placement.rules.of_kind[asked.kind].host_spreads[number];
+                Cause::TopologySpread {
+                    key: well_known::HOSTNAME.into(),
+                    max_skew: whole(spread.max_skew),
+                    least: 0,
+                    full: self.full_nodes(spread),
+                    lowest: None,
+                }
+            }
+            Barrier::Opens(key) => {
+                let of_key = &topology.keys[key];
+                let domain = of_key.names.get(of_key.of_site[site] as usize);
+                let domain = domain.cloned().unwrap_or_else(|| "".into());
+                Cause::EmptyDomain { key: name(key), domain }
+            }
+        }
+    }
+
+    /// The running nodes that have as many pods as a spread over nodes allows, with their counts.
+    fn full_nodes(&self, spread: &HostSpread) -> Vec<(Arc<str>, u32)> {
+        let compiled = self.placement.compiled();
+        let mut full = Vec::new();
+        for at in &self.running {
+            let nodes = &self.placement.groups[*at];
+            let here = self.placement.on_node(nodes, spread.selection);
+            if spread.counted.contains(nodes.site)
+                && is_full(spread.max_skew - i64::from(here), spread.own)
+                && let On::Running(list) = &nodes.on
+            {
+                let name = |node: &NodeId| {
+                    compiled.problem.nodes[compiled.nodes[*node].index].name.clone()
+                };
+                full.extend(list.iter().map(|node| (name(node), here)));
+            }
+        }
+        full.sort_unstable();
+        full
+    }
+
+    /// The domains of a key that anti-affinity keeps a pod out of.
+    fn far_domains(&self, asked: &Asked<'_>, key: KeyId) -> Vec<Arc<str>> {
+        let placement = &self.placement;
+        let rules = &placement.rules;
+        let of_key = &placement.compiled().topology.keys[key];
+        let mut domains: BTreeSet<usize> = BTreeSet::new();
+        let of_kind = &rules.of_kind[asked.kind];
+        for at in of_kind.far.iter().filter(|at| rules.counters[**at].key == key) {
+            let counts = placement.counts[*at].iter().enumerate();
+            domains.extend(counts.filter(|(_, count)| **count > 0).map(|(domain, _)| domain));
+        }
+        let away = asked.kept_away.iter().filter(|(of, _)| *of == key);
+        domains.extend(away.map(|(_, domain)| *domain as usize));
+        let mut names: Vec<Arc<str>> =
+            domains.iter().filter_map(|domain| of_key.names.get(*domain).cloned()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The pod must share a domain of a key with others.
+    fn affinity(&self, asked: &Asked<'_>, key: KeyId) -> Cause {
+        let placement = &self.placement;
+        let rules = &placement.rules;
+        let topology = &placement.compiled().topology;
+        let of_kind = &rules.of_kind[asked.kind];
+        if self.is_circle(asked) {
+            return Cause::MutualAffinity;
+        }
+        let of_key = &topology.keys[key];
+        let mut domains: Vec<Arc<str>> = Vec::new();
+        for at in of_kind.near.iter().filter(|at| rules.counters[**at].key == key) {
+            let counts = placement.counts[*at].iter().zip(&of_key.names);
+            domains.extend(counts.filter(|(count, _)| **count > 0).map(|(_, name)| name.clone()));
+        }
+        domains.sort_unstable();
+        domains.dedup();
+        Cause::PodAffinity { key: of_key.name.clone(), domains }
+    }
+
+    /// Whether none of those whom the pod needs has a place, and all wait for others themselves.
+    fn is_circle(&self, asked: &Asked<'_>) -> bool {
+        let placement = &self.placement;
+        let Some(affinity) = placement.rules.of_kind[asked.kind].affinity else { return false };
+        let selected = &placement.compiled().topology.selections[affinity.selection].kinds;
+        let mut others = selected.iter().filter(|other| **other != asked.kind).peekable();
+        placement.totals[affinity.total] == 0
+            && others.peek().is_some()
+            && others.all(|other| placement.rules.of_kind[*other].affinity.is_some())
+    }
+
+    /// The pod must share a node with others.
+    pub(super) fn host_affinity(&self, asked: &Asked<'_>) -> Cause {
+        let placement = &self.placement;
+        let compiled = placement.compiled();
+        let key: Arc<str> = well_known::HOSTNAME.into();
+        let Some(affinity) = placement.rules.of_kind[asked.kind].affinity else {
+            return Cause::PodAffinity { key, domains: Vec::new() };
+        };
+        if self.is_circle(asked) {
+            return Cause::MutualAffinity;
+        }
+        let (mut nodes, mut launches, mut full) = (Vec::new(), 0_u32, false);
+        for group in &placement.groups {
+            if placement.on_node(group, affinity.selection) == 0 {
+                continue;
+            }
+            full |= self.lacks_room_alone(asked, group);
+            match &group.on {
+                On::Launch(_) => launches = launches.saturating_add(group.count),
+                On::Running(list) => {
+                    nodes.extend(list.iter().map(|node| {
+                        compiled.problem.nodes[compiled.nodes[*node].index].name.clone()
+                    }))
+                }
+            }
+        }
+        if nodes.is_empty() && launches == 0 {
+            return Cause::PodAffinity { key, domains: Vec::new() };
+        }
+        nodes.sort_unstable();
+        Cause::PodAffinityNode { nodes, launches, full }
+    }
+
+    /// Whether nothing but room keeps a pod from a group's nodes.
+    pub(super) fn lacks_room_alone(&self, asked: &Asked<'_>, nodes: &Nodes) -> bool {
+        let grounds = &self.placement.compiled().grounds;
+        asked.suits.contains(nodes.site)
+            && grounds.tolerated[asked.tolerations].contains(nodes.site)
+            && !self.has_room(asked, nodes)
+            && self.barriers(asked, nodes.site, Some(nodes)).is_empty()
+    }
+
+    /// A spread finds the domain of a site full.
+    fn spread(&mut self, asked: &Asked<'c>, number: usize, site: usize, plain: bool) -> Cause {
+        let placement = &self.placement;
+        let compiled = placement.compiled();
+        let spread = placement.rules.of_kind[asked.kind].spreads[number];
+        let key = placement.rules.counters[spread.counter].key;
+        let of_key = &compiled.topology.keys[key];
+        let counts = &placement.counts[spread.counter];
+        let (name, max_skew) = (of_key.name.clone(), whole(spread.max_skew));
+        let domains = counts.iter().zip(&placement.stands[spread.counter]);
+        let standing: Vec<(usize, i64)> = domains
+            .enumerate()
+            .filter(|(_, (_, stands))| **stands > 0)
+            .map(|(domain, (count, _))| (domain, *count))
+            .collect();
+        let listed = |keep: &dyn Fn(i64) -> bool| {
+            let kept = standing.iter().filter(|(_, count)| keep(*count));
+            let mut named: Vec<(Arc<str>, u32)> = kept
+                .map(|(domain, count)| (of_key.names[*domain].clone(), whole(*count)))
+                .collect();
+            named.sort_unstable();
+            named
+        };
+        let lowest = standing.iter().map(|(_, count)| *count).min().unwrap_or(0);
+        let least = placement.least(spread.counter, spread.min_domains);
+        let here = placement.rules.domain(compiled, spread.counter, site);
+        let count = here.map_or(0, |domain| counts[domain]);
+        let too_few = standing.len() < spread.min_domains;
+        if too_few && !is_full(spread.max_skew + lowest - count, spread.own) {
+            let needed = u32::try_from(spread.min_domains).unwrap_or(u32::MAX);
+            return Cause::MinDomains { key: name, max_skew, needed, domains: listed(&|_| true) };
+        }
+        let full = listed(&|count| is_full(spread.max_skew + least - count, spread.own));
+        let mut low: Vec<usize> = standing
+            .iter()
+            .filter(|(_, count)| *count == lowest && !too_few)
+            .map(|(domain, _)| *domain)
+            .collect();
+        low.sort_by_key(|domain| of_key.names[*domain].clone());
+        let lowest = low.first().filter(|_| !plain).and_then(|domain| {
+            let name = of_key.names[*domain].clone();
+            let domain = u32::try_from(*domain).unwrap_or(NO_DOMAIN);
+            Some((name, Box::new(self.stops(asked, key, domain)?)))
+        });
+        Cause::TopologySpread { key: name, max_skew, least: whole(least), full, lowest }
+    }
+}
+
+/// Whether a domain with so much room takes no more; pods that a spread doesn't count themselves need none.
+fn is_full(room: i64, own: bool) -> bool {
+    if own { room <= 0 } else { room < 0 }
+}
+
+fn whole(count: i64) -> u32 {
+    u32::try_from(count.max(0)).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,322 @@
+//! Why pods have no place, told from the finished plan.
+//!
+//! *Problem.* A reason is to be true: with what it blames removed, the pod finds a place in the plan as it
+//! stands. Rules that were in the way while domains were chosen may not be any more, and what keeps a
+//! pod from one place says nothing of another.
+//!
+//! *Idea.* A candidate is a further launch, a node that the plan launches, or a running node. What stands
+//! in a pod's way there at the end of the plan is a set of obstacles: taints, labels, size, ports, limits,
+//! rules between pods. For each pool, and for the running nodes, the candidate with the fewest is the
+//! nearest, and its obstacles are the reason; where they are more than one, the reason says so
+//! ([`Cause::Several`]). Among candidates with as few, what an owner would rather change decides, and by
+//! how much a size or a limit falls short.
+//!
+//! *Why it is right.* Each obstacle is judged for itself, so with all of a candidate's removed none is left
+//! there, and the pod may be bound last. Whether a node in a domain without one leaves an order of binding
+//! for the others is asked as it is for a launch ([`order`](super::order)).
+//!
+//! *Cost.* For each kind left out (not each pod): a look at every offer, a few sums each, since what
+//! depends on the shape of a node alone, or on its domains alone, is worked out once for each; and a look
+//! at every group of equal nodes that has room.
+
+mod between;
+mod labels;
+mod launches;
+mod nodes;
+
+use super::super::choose::Packed;
+use super::super::flexible::meets_minimums;
+use super::super::state::Context;
+use super::launch::Choices;
+use super::placement::{Nodes, On, Placement};
+use super::rules::{Rules, class_of};
+use crate::compile::{
+    Bits, Class, ClassId, Id, IdVec, KeyId, KindId, NO_DOMAIN, NodeId, OfferId, Over, PoolId, Term,
+    VolumeKey,
+};
+use crate::explain::{Cause, Reason};
+use crate::model::well_known;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The most looks for an order of binding beside a node in a domain without one.
+const MOST_LOOKS: u32 = 100;
+
+/// For each kind of which pods have no place, the reasons, sorted, at least one.
+pub(crate) fn reasons(context: &Context<'_>, packed: &Packed) -> BTreeMap<KindId, Arc<[Reason]>> {
+    let left = packed.left(context.compiled);
+    let out: Vec<KindId> = left.iter().filter(|(_, left)| **left > 0).map(|(id, _)| id).collect();
+    if out.is_empty() {
+        return BTreeMap::new();
+    }
+    let rules = Rules::of(context.compiled);
+    let mut teller = Teller::of(Placement::of(context, &rules, packed));
+    out.into_iter().map(|kind| (kind, teller.reasons(kind).into())).collect()
+}
+
+/// Tells why, with what the kinds share.
+struct Teller<'c> {
+    placement: Placement<'c>,
+    /// For each pool what it can launch.
+    offers: IdVec<PoolId, Vec<OfferId>>,
+    /// For each pool the groups that it launches.
+    launched: IdVec<PoolId, Vec<usize>>,
+    /// For each pool the most that is free of each resource on any of these.
+    roomiest: IdVec<PoolId, Vec<i64>>,
+    /// The groups of running nodes.
+    running: Vec<usize>,
+    /// For each site the number of its cell: those of one are in the same domains.
+    cell_of_site: Vec<usize>,
+    cells: usize,
+    /// For each set of rules about nodes that was asked for, the sites whose labels meet it.
+    suits: BTreeMap<usize, Arc<Bits>>,
+    /// The required anti-affinity of bound pods, with the nodes where they are.
+    bound_far: BTreeMap<Term, Vec<NodeId>>,
+    /// The nodes that are being deleted, by index, each with what would be free.
+    deleting: Vec<(usize, Vec<i64>)>,
+    /// For each cell with a domain without nodes, whether one there leaves others an order of binding.
+    orders: BTreeMap<usize, bool>,
+    looks: u32,
+}
+
+/// A kind that has no place.
+#[derive(Clone)]
+struct Asked<'a> {
+    kind: KindId,
+    class: &'a Class,
+    /// Its set of rules about nodes.
+    set: usize,
+    tolerations: usize,
+    /// The sites whose labels suit it.
+    suits: Arc<Bits>,
+    /// The domains in which bound pods keep it away by an anti-affinity of theirs.
+    kept_away: BTreeSet<Domain>,
+    /// The nodes whose bound pods keep it off them, sorted.
+    kept_off: Vec<NodeId>,
+    /// Whether any rule between pods reads it.
+    tied: bool,
+}
+
+/// A domain of a key.
+type Domain = (KeyId, u32);
+
+impl<'c> Teller<'c> {
+    fn of(placement: Placement<'c>) -> Self {
+        let compiled = placement.compiled();
+        let mut offers: IdVec<PoolId, Vec<OfferId>> =
+            compiled.pools.iter().map(|_| Vec::new()).collect();
+        compiled.offers.iter().for_each(|(id, offer)| offers[offer.pool].push(id));
+        let mut launched: IdVec<PoolId, Vec<usize>> =
+            compiled.pools.iter().map(|_| Vec::new()).collect();
+        let mut roomiest: IdVec<PoolId, Vec<i64>> =
+            compiled.pools.iter().map(|_| vec![i64::MIN; compiled.dims.len()]).collect();
+        let mut running = Vec::new();
+        for (at, nodes) in placement.groups.iter().enumerate() {
+            match &nodes.on {
+                On::Running(_) => running.push(at),
+                On::Launch(offer) => {
+                    let pool = compiled.offers[*offer].pool;
+                    launched[pool].push(at);
+                    let most = roomiest[pool].iter_mut().zip(&nodes.free);
+                    most.for_each(|(most, free)| *most = (*most).max(*free));
+                }
+            }
+        }
+        let mut bound_far: BTreeMap<Term, Vec<NodeId>> = BTreeMap::new();
+        for (term, node) in &compiled.topology.bound_far {
+            bound_far.entry(*term).or_default().push(*node);
+        }
+        let cell_of_site = Choices::of(&placement).cell_of_site;
+        let cells = cell_of_site.iter().max().map_or(0, |last| last + 1);
+        Self {
+            placement,
+            offers,
+            launched,
+            roomiest,
+            running,
+            cell_of_site,
+            cells,
+            suits: BTreeMap::new(),
+            bound_far,
+            deleting: nodes::deleting(compiled),
+            orders: BTreeMap::new(),
+            looks: 0,
+        }
+    }
+
+    /// The reasons why a kind has no place, sorted, at least one.
+    fn reasons(&mut self, kind: KindId) -> Vec<Reason> {
+        let compiled = self.placement.compiled();
+        let asked = self.asked(kind);
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        if asked.class.guest {
+            return vec![Reason::new(&Cause::Placeholder, number(compiled.sites()))];
+        }
+        let mut causes: BTreeMap<Cause, u32> = BTreeMap::new();
+        if compiled.pools.len() == 0 {
+            let _new = causes.insert(Cause::NoNodePool, 0);
+        }
+        let any_offers = self.offers.values().any(|offers| !offers.is_empty());
+        for pool in compiled.pools.ids() {
+            let offers = number(self.offers[pool].len());
+            // What such a pool lacks has nothing to do with the pod, unless it asks for that very pool.
+            if offers == 0 && any_offers && !self.names_pool(&asked, pool) {
+                continue;
+            }
+            let name = || compiled.problem.node_pools[compiled.pools[pool].index].name.clone();
+            let cause = match self.of_pool(&asked, pool, None, false) {
+                None => one(self.without_types(&asked, pool, &name()), None),
+                Some(found) => one(found, Some(name())),
+            };
+            let sum = causes.entry(cause).or_insert(0);
+            *sum = sum.saturating_add(offers);
+        }
+        for (found, count) in self.of_nodes(&asked, None, false) {
+            let sum = causes.entry(one(found, None)).or_insert(0);
+            *sum = sum.saturating_add(count);
+        }
+        let mut reasons: Vec<Reason> =
+            causes.iter().map(|(cause, candidates)| Reason::new(cause, *candidates)).collect();
+        reasons.sort_unstable();
+        reasons
+    }
+
+    /// Whether a kind asks for nodes of a pool by its name.
+    fn names_pool(&self, asked: &Asked<'_>, pool: PoolId) -> bool {
+        let compiled = self.placement.compiled();
+        let name = &compiled.problem.node_pools[compiled.pools[pool].index].name;
+        let rules = &compiled.grounds.rules;
+        rules.sets()[asked.set].all.iter().any(|atom| {
+            let (key, needed) = &rules.atoms()[*atom];
+            &**key == well_known::NODE_POOL && needed.single() == Some(name)
+        })
+    }
+
+    fn asked(&mut self, kind: KindId) -> Asked<'c> {
+        let compiled = self.placement.compiled();
+        let set = compiled.kinds[kind].rules;
+        let suits = match self.suits.get(&set) {
+            Some(known) => known.clone(),
+            None => {
+                let suits = Arc::new(self.suiting(set));
+                let _none = self.suits.insert(set, suits.clone());
+                suits
+            }
+        };
+        let topology = &compiled.topology;
+        let (mut kept_away, mut kept_off) = (BTreeSet::new(), Vec::new());
+        let keeping = self.bound_far.iter();
+        for (term, nodes) in keeping.filter(|(term, _)| topology.selects(term.selection, kind)) {
+            match term.over {
+                Over::Host => kept_off.extend(nodes),
+                Over::Key(key) => {
+                    let of_site = &topology.keys[key].of_site;
+                    let domains = nodes.iter().map(|node| of_site[compiled.site_of_node(*node)]);
+                    kept_away
+                        .extend(domains.filter(|at| *at != NO_DOMAIN).map(|domain| (key, domain)));
+                }
+            }
+        }
+        kept_off.sort_unstable();
+        let rules = &self.placement.rules.of_kind[kind];
+        let tied = rules.is_ordered()
+            || !rules.far.is_empty()
+            || !rules.host_spreads.is_empty()
+            || !compiled.kinds[kind].apart.is_empty()
+            || !topology.rules[kind].far.is_empty()
+            || !kept_away.is_empty()
+            || !kept_off.is_empty();
+        Asked {
+            kind,
+            class: &compiled.classes[class_of(kind)],
+            set,
+            tolerations: compiled.grounds.rules.sets()[set].tolerations,
+            suits,
+            kept_away,
+            kept_off,
+            tied,
+        }
+    }
+
+    /// What stops a kind in a domain, where it is in the way of few things there.
+    fn stops(&mut self, asked: &Asked<'c>, key: KeyId, domain: u32) -> Option<Cause> {
+        let compiled = self.placement.compiled();
+        let within = Some((key, domain));
+        let mut found: Vec<Vec<Cause>> = Vec::new();
+        for pool in compiled.pools.ids() {
+            found.extend(self.of_pool(asked, pool, within, true));
+        }
+        found.extend(self.of_nodes(asked, within, true).into_iter().map(|(causes, _)| causes));
+        let least = found.into_iter().filter(|causes| !causes.is_empty()).min_by_key(Vec::len)?;
+        Some(one(least, None))
+    }
+
+    /// Whether a site is in a domain, where one is given.
+    fn is_within(&self, site: usize, within: Option<Domain>) -> bool {
+        let keys = &self.placement.compiled().topology.keys;
+        within.is_none_or(|(key, domain)| keys[key].of_site[site] == domain)
+    }
+
+    /// Whether the nodes of a group have room for one more pod, rules between pods aside.
+    fn has_room(&self, asked: &Asked<'_>, nodes: &Nodes) -> bool {
+        let compiled = self.placement.compiled();
+        let short = nodes.free.iter().zip(&asked.class.request).any(|(free, want)| free < want);
+        if short {
+            return false;
+        }
+        let (ports, attached) = self.used(nodes);
+        if asked.class.ports.blocks.overlaps(&ports)
+            || asked.class.fits(&nodes.free, &attached, 1) == 0
+        {
+            return false;
+        }
+        let On::Launch(offer) = nodes.on else { return true };
+        if compiled.pools[compiled.offers[offer].pool].min_values.is_empty() {
+            return true;
+        }
+        let class = class_of(asked.kind);
+        let mut items: BTreeMap<ClassId, u32> =
+            nodes.pods.iter().map(|(kind, each)| (class_of(*kind), *each)).collect();
+        *items.entry(class).or_insert(0) += 1;
+        let all = &compiled.shapes[compiled.offers[offer].shape].allocatable;
+        let load: Vec<i64> = all
+            .iter()
+            .zip(&nodes.free)
+            .zip(&asked.class.request)
+            .map(|((all, free), want)| all - free + want)
+            .collect();
+        let items: Vec<(ClassId, u32)> = items.into_iter().collect();
+        meets_minimums(self.placement.context, offer, &items, &load)
+    }
+
+    /// The host ports that are taken on the nodes of a group, and the shared volumes attached there.
+    fn used(&self, nodes: &Nodes) -> (Bits, BTreeSet<VolumeKey>) {
+        let compiled = self.placement.compiled();
+        let (mut ports, mut attached) = match &nodes.on {
+            On::Launch(offer) => {
+                let shape = &compiled.shapes[compiled.offers[*offer].shape];
+                (shape.ports.clone(), shape.attached.clone())
+            }
+            On::Running(list) => {
+                let first = list.first().copied().unwrap_or(NodeId::from_index(0));
+                let running = &compiled.nodes[first];
+                (running.ports.clone(), running.attached.clone())
+            }
+        };
+        for (held, _) in &nodes.pods {
+            let held = &compiled.classes[class_of(*held)];
+            ports.or(&held.ports.takes);
+            attached.extend(held.shared.iter().map(|(_, volume)| volume.clone()));
+        }
+        (ports, attached)
+    }
+}
+
+/// Causes that stand in the way together as one; without any, what the search didn't find.
+fn one(mut causes: Vec<Cause>, pool: Option<Arc<str>>) -> Cause {
+    match causes.len() {
+        0 => Cause::NotFound { pool },
+        1 => causes.remove(0),
+        _ => Cause::Several { causes },
+    }
+}

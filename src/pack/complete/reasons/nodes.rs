@@ -1,0 +1,243 @@
+//! What stands in the way of a pod on the running nodes.
+
+use super::super::placement::Nodes;
+use super::between::Barrier;
+use super::{Asked, Domain, Teller};
+use crate::compile::{Compiled, Over, fits, is_tolerated, of_node};
+use crate::explain::{Cause, Miss};
+use crate::model::{Node, well_known};
+use std::collections::BTreeMap;
+
+/// What running nodes lack.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Lack {
+    Taints,
+    Labels,
+    Zone,
+    Resources,
+    /// Slots for volumes of the driver of this place in the vectors.
+    Slots(usize),
+    Ports,
+    Between(Barrier),
+}
+
+/// Different lacks, each a bit of a mask; so many that differ are kept apart.
+const MOST_LACKS: usize = 64;
+
+impl<'c> Teller<'c> {
+    /// What stands in the way on running nodes, each with how many nodes it is on: every single thing that
+    /// is all that is in the way somewhere; where there is none, the fewest that are in the way at once.
+    pub(super) fn of_nodes(
+        &mut self,
+        asked: &Asked<'c>,
+        within: Option<Domain>,
+        plain: bool,
+    ) -> Vec<(Vec<Cause>, u32)> {
+        let mut known: Vec<Lack> = Vec::new();
+        // Nodes that lack the same, with the first group of them.
+        let mut masks: BTreeMap<u64, (u32, usize)> = BTreeMap::new();
+        for at in &self.running {
+            let nodes = &self.placement.groups[*at];
+            if !self.is_within(nodes.site, within) {
+                continue;
+            }
+            let mut mask = 0_u64;
+            for lack in self.lacks(asked, nodes) {
+                let number = known.iter().position(|one| *one == lack).unwrap_or_else(|| {
+                    known.push(lack);
+                    known.len() - 1
+                });
+                mask |= 1 << number.min(MOST_LACKS - 1);
+            }
+            let (count, _) = masks.entry(mask).or_insert((0, *at));
+            *count = count.saturating_add(nodes.count);
+        }
+        let mut found: Vec<(Vec<Cause>, u32)> = Vec::new();
+        let fewest = masks.keys().map(|mask| mask.count_ones()).min().unwrap_or(0);
+        let mut nearest: Vec<(u64, u32, usize)> = masks
+            .iter()
+            .filter(|(mask, _)| mask.count_ones() == fewest)
+            .map(|(mask, (_, at))| {
+                let covers = masks.iter().filter(|(other, _)| *other & mask == *mask);
+                (*mask, covers.map(|(_, (count, _))| *count).sum(), *at)
+            })
+            .collect();
+        if fewest != 1 {
+            nearest.sort_by_key(|(mask, count, _)| (std::cmp::Reverse(*count), *mask));
+            nearest.truncate(1);
+        }
+        for (mask, count, at) in nearest {
+            let mut causes: Vec<Cause> = Vec::new();
+            for (number, lack) in known.iter().enumerate().take(MOST_LACKS) {
+                if mask & (1 << number) != 0 {
+                    causes.push(self.lack_cause(asked, *lack, at, plain));
+                }
+            }
+            found.push((causes, count));
+        }
+        let deleting = self.deleting(asked, within);
+        if deleting > 0 {
+            found.push((vec![Cause::Existing { miss: Miss::Deleting }], deleting));
+        }
+        found
+    }
+
+    /// What the nodes of a group lack for one more pod, each for itself.
+    fn lacks(&self, asked: &Asked<'_>, nodes: &Nodes) -> Vec<Lack> {
+        let compiled = self.placement.compiled();
+        let (grounds, dims) = (&compiled.grounds, &compiled.dims);
+        let mut lacks = Vec::new();
+        if !grounds.tolerated[asked.tolerations].contains(nodes.site) {
+            lacks.push(Lack::Taints);
+        }
+        if !asked.suits.contains(nodes.site) {
+            lacks.extend(self.label_lacks(asked, nodes.site));
+        }
+        let names = dims.names().len();
+        if fits(&nodes.free[..names], &asked.class.request[..names], 1) == 0 {
+            lacks.push(Lack::Resources);
+        }
+        if asked.class.ports.any() || !dims.drivers().is_empty() {
+            let (ports, attached) = self.used(nodes);
+            if asked.class.ports.blocks.overlaps(&ports) {
+                lacks.push(Lack::Ports);
+            }
+            let slots = (names..dims.len()).filter(|dim| {
+                super::launches::slots(asked, *dim, &attached) > 0
+                    && self.lacks_slots(asked, *dim, &nodes.free, &attached)
+            });
+            lacks.extend(slots.map(Lack::Slots));
+        }
+        lacks.extend(self.barriers(asked, nodes.site, Some(nodes)).into_iter().map(Lack::Between));
+        lacks
+    }
+
+    /// Whether it is labels or the places of volumes that a site doesn't have as the pod needs them.
+    fn label_lacks(&self, asked: &Asked<'_>, site: usize) -> Vec<Lack> {
+        let compiled = self.placement.compiled();
+        let grounds = &compiled.grounds;
+        let set = &grounds.rules.sets()[asked.set];
+        let holds = |atom: &usize| grounds.holds[*atom].contains(site);
+        let unmet = |terms: &Vec<Vec<usize>>| {
+            !terms.iter().any(|term| !term.is_empty() && term.iter().all(holds))
+        };
+        let unheld: Vec<usize> = set.all.iter().copied().filter(|atom| !holds(atom)).collect();
+        let mut lacks = Vec::new();
+        if unheld.iter().any(|atom| self.is_own(asked, *atom)) || set.terms.iter().any(unmet) {
+            lacks.push(Lack::Labels);
+        }
+        if unheld.iter().any(|atom| self.is_of_volumes(asked, *atom))
+            || set.volumes.iter().any(unmet)
+        {
+            lacks.push(Lack::Zone);
+        }
+        lacks
+    }
+
+    fn lack_cause(&mut self, asked: &Asked<'c>, lack: Lack, at: usize, plain: bool) -> Cause {
+        let compiled = self.placement.compiled();
+        let miss = |miss: Miss| Cause::Existing { miss };
+        match lack {
+            Lack::Taints => miss(Miss::Taints),
+            Lack::Labels => miss(Miss::Labels),
+            Lack::Zone => miss(Miss::Zone),
+            Lack::Resources => {
+                let nodes = &self.placement.groups[at];
+                let affinity = self.placement.rules.of_kind[asked.kind].affinity;
+                let is_with = affinity.is_some_and(|affinity| {
+                    affinity.over_hosts && self.placement.on_node(nodes, affinity.selection) > 0
+                });
+                if is_with && self.lacks_room_alone(asked, nodes) {
+                    self.host_affinity(asked)
+                } else {
+                    miss(Miss::Resources)
+                }
+            }
+            Lack::Ports => miss(Miss::HostPorts),
+            Lack::Slots(dim) => {
+                let driver = dim.checked_sub(compiled.dims.names().len());
+                let driver = driver.and_then(|at| compiled.dims.drivers().get(at));
+                Cause::VolumeLimit { driver: driver.cloned().unwrap_or_else(|| "".into()) }
+            }
+            Lack::Between(Barrier::Far(Over::Host)) => Cause::AntiAffinity,
+            Lack::Between(barrier) => {
+                let site = self.placement.groups[at].site;
+                self.barrier_cause(asked, barrier, site, plain)
+            }
+        }
+    }
+
+    /// How many nodes would take the pod if they weren't being deleted. With them gone or not, domains
+    /// aren't the same, so pods with rules between pods aren't told of them.
+    fn deleting(&self, asked: &Asked<'_>, within: Option<Domain>) -> u32 {
+        let compiled = self.placement.compiled();
+        if asked.tied || within.is_some() || !asked.class.shared.is_empty() {
+            return 0;
+        }
+        let would = self.deleting.iter().filter(|(index, free)| {
+            fits(free, &asked.class.request, 1) > 0
+                && self.would_take(asked, &compiled.problem.nodes[*index])
+        });
+        u32::try_from(would.count()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether the pod's rules about nodes let it be on one.
+    fn would_take(&self, asked: &Asked<'_>, node: &Node) -> bool {
+        let compiled = self.placement.compiled();
+        let (problem, rules) = (&compiled.problem, &compiled.grounds.rules);
+        let pool = node.labels.get(well_known::NODE_POOL);
+        let pool = pool.and_then(|name| problem.node_pools.iter().find(|one| one.name == *name));
+        let tolerations = &rules.tolerations.lists()[asked.tolerations];
+        let holds = |atom: &usize| {
+            let (key, states) = &rules.atoms()[*atom];
+            let state = match &**key {
+                crate::compile::NODE_NAME => Some(&node.name),
+                well_known::HOSTNAME => node.labels.get(key).or(Some(&node.name)),
+                _ => node.labels.get(key),
+            };
+            states.admits(state.map(|state| &**state))
+        };
+        of_node(node, pool).iter().all(|taint| is_tolerated(taint, tolerations))
+            && rules.sets()[asked.set].all.iter().all(holds)
+            && rules.alternatives_hold(asked.set, |atom| holds(&atom))
+            && !asked.class.ports.any()
+    }
+}
+
+/// The nodes that are being deleted, by index, each with what would be free beside the pods there and the
+/// daemons.
+pub(super) fn deleting(compiled: &Compiled) -> Vec<(usize, Vec<i64>)> {
+    let problem = &compiled.problem;
+    let dims = &compiled.dims;
+    let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut rooms: Vec<(usize, Vec<i64>, Vec<i64>)> = Vec::new();
+    let daemons = problem.daemon_sets.iter().map(|daemon| dims.requests(daemon));
+    let wanted = daemons.fold(vec![0_i64; dims.len()], |mut sum, request| {
+        sum.iter_mut().zip(&request).for_each(|(sum, one)| *sum = sum.saturating_add(*one));
+        sum
+    });
+    for (index, node) in problem.nodes.iter().enumerate().filter(|(_, node)| node.deleting) {
+        let _new = by_name.insert(&node.name, rooms.len());
+        rooms.push((index, dims.allocatable(node), wanted.clone()));
+    }
+    if rooms.is_empty() {
+        return Vec::new();
+    }
+    for pod in &problem.pods {
+        let room = pod.node_name.as_ref().and_then(|name| by_name.get(&**name));
+        let Some((_, free, wanted)) = room.and_then(|at| rooms.get_mut(*at)) else { continue };
+        let is_daemon = pod.owner_kind.as_deref() == Some("DaemonSet");
+        for (dim, each) in dims.requests(pod).into_iter().enumerate() {
+            let sum = each.saturating_mul(i64::from(pod.replicas));
+            free[dim] = free[dim].saturating_sub(sum);
+            if is_daemon {
+                wanted[dim] = wanted[dim].saturating_sub(sum);
+            }
+        }
+    }
+    let less = |(index, mut free, wanted): (usize, Vec<i64>, Vec<i64>)| {
+        free.iter_mut().zip(&wanted).for_each(|(free, want)| *free -= (*want).max(0));
+        (index, free)
+    };
+    rooms.into_iter().map(less).collect()
+}
