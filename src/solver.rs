@@ -216,12 +216,22 @@ impl Solver {
         };
         let plan = match options.effort {
             Effort::FirstFit => pack::plan_first_fit(&context),
-            Effort::Greedy => pack::plan(&context),
+            Effort::Greedy => {
+                let mut packed = pack::packed(&context);
+                refine::try_everything(&context, &mut packed, &|| stop.now());
+                pack::assemble(&context, &packed, None)
+            }
             Effort::Refine(limits) => {
                 let mut packed = pack::packed(&context);
                 let stop = || stop.now();
+                let mut greedy = packed.clone();
+                refine::try_everything(&context, &mut greedy, &stop);
                 let mut work = refine::Work::new(limits.rounds, limits.attempts, &stop);
-                let proved = refine::refine(&context, &mut packed, &mut work);
+                let mut proved = refine::refine(&context, &mut packed, &mut work);
+                // A search that was stopped may not have come as far as the greedy plan does.
+                if work.ended() == Ended::Stopped && greedy.rank(&context) < packed.rank(&context) {
+                    (packed, proved) = (greedy, None);
+                }
                 // A bound with the risk in it is none of what is paid.
                 let proved = proved.filter(|_| weighed.is_none());
                 let plan = pack::assemble(&context, &packed, proved);

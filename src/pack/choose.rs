@@ -4,14 +4,21 @@
 //! its cell. Then the kind is arranged again with that cell's ceiling in mind, until every part that
 //! others count on is placed. Preferences are given up, kind by kind, only where pods stay out; a kind
 //! that found no cell is arranged again before the others.
+//!
+//! Where limits or reservations leave pods out every packing leaves some out, whatever the arrangement:
+//! the first one is kept as far as it goes ([`mod@super::repair`]), and completed in the end
+//! ([`mod@super::complete`]). What is packed beside it has an allowance of its own ([`Chooser::work`]), as
+//! much as trying other cells may take where nothing is scarce.
 
 use super::arrange::{
     Arrangement, Feedback, Foreign, Out, Prices, Restrictions, arrange, is_needed,
 };
+use super::shown::{empty_domains, held, intrusions, shortfalls, too_heavy, unsettled};
 use super::state::{Context, State};
 use crate::compile::{ClassId, Compiled, Id, IdVec, KindId};
+use std::cell::Cell;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// A packing, of classes that an arrangement made, or of the kinds as they are.
 #[derive(Clone, Debug)]
@@ -35,6 +42,10 @@ const MAX_CONCESSIONS: u32 = 4;
 const TRIES: usize = 200_000;
 /// The most arrangements that are tried.
 const MAX_TRIES: usize = 200;
+/// What a packing counts for that is done again with prices on what is scarce.
+const PACKED_TWICE: usize = 4;
+/// Other arrangements are packed where something is scarce if so many of them may be: a few settle nothing.
+const WORTH_WHILE: usize = PACKED_TWICE * MAX_ROUNDS as usize;
 
 impl Packed {
     /// The classes that are packed.
@@ -70,7 +81,7 @@ impl Packed {
     }
 
     /// What makes one packing better than another: less is better.
-    fn rank(&self, context: &Context<'_>) -> impl Ord + use<> {
+    pub(crate) fn rank(&self, context: &Context<'_>) -> impl Ord + use<> {
         let whole = context.compiled;
         let compiled = self.compiled(whole);
         let unmet = self.unmet(context);
@@ -114,24 +125,34 @@ fn is_guest(whole: &Compiled, kind: KindId) -> bool {
 /// where they pay, and as if there were none. Taking one up may be a step forward from which the search
 /// for other cells ends at a worse place than it would have otherwise, and no price may make a plan
 /// dearer than that.
-pub(crate) fn choose(context: &Context<'_>, pack: Pack) -> Packed {
-    let mut best = choose_one(context, pack);
+///
+/// Where something is scarce in a large problem one of these packings is thorough, that without preferences:
+/// preferences are given up there for each pod more.
+pub(crate) fn choose(context: &Context<'_>, ways: Ways) -> Packed {
     let whole = context.compiled;
-    if !context.wishful {
-        return best;
+    let wishful = context.wishful && has_preferences(whole);
+    let context = &Context { wishful, ..*context };
+    let work = Cell::new(allowance(whole));
+    if !wishful {
+        return choose_one(context, ways.thorough, &work);
     }
+    let is_large = work.get() < WORTH_WHILE;
+    let first = if is_large { ways.brief } else { ways.thorough };
+    let mut best = choose_one(context, first, &work);
     let without = Context { wishful: false, ..*context };
     if context.wish_price.is_none() {
         let short = best.short(whole);
         if short > 0 {
-            let other = choose_one(&without, pack);
+            let other = choose_one(&without, ways.thorough, &work);
             return if other.short(whole) < short { other } else { best };
         }
         return best;
     }
+    let scarce = is_large && is_scarce(context, &best);
+    let pack = if scarce { ways.brief } else { ways.thorough };
     let free = Context { wishful: false, wish_price: None, ..*context };
     for other in [without, free] {
-        let other = choose_one(&other, pack);
+        let other = choose_one(&other, pack, &work);
         if other.rank(context) < best.rank(context) {
             best = other;
         }
@@ -139,13 +160,23 @@ pub(crate) fn choose(context: &Context<'_>, pack: Pack) -> Packed {
     best
 }
 
-fn choose_one(context: &Context<'_>, pack: Pack) -> Packed {
+/// Whether any pods prefer anything.
+fn has_preferences(whole: &Compiled) -> bool {
+    whole.wishes.terms.values().any(|terms| !terms.is_empty())
+        || whole.wishes.disliked.contains(&true)
+        || whole.topology.rules.values().any(|rules| {
+            !(rules.wish_near.is_empty() && rules.wish_far.is_empty())
+                || rules.spreads.iter().any(|spread| !spread.hard)
+        })
+}
+
+fn choose_one(context: &Context<'_>, pack: Pack, work: &Cell<usize>) -> Packed {
     if !is_needed(context) {
         let mut state = pack(context);
         super::seat_guests(context, &mut state);
         return Packed { arrangement: None, state };
     }
-    let chooser = Chooser { context, prices: Prices::of(context.compiled) };
+    let chooser = Chooser { context, prices: Prices::of(context.compiled), work };
     let restrictions = Restrictions::new(context.compiled, context.wishful);
     let best = chooser.solve(&restrictions, pack);
     let (restrictions, best) = chooser.concede(restrictions, best, pack);
@@ -156,9 +187,36 @@ fn choose_one(context: &Context<'_>, pack: Pack) -> Packed {
 /// A way to pack classes.
 type Pack = fn(&Context<'_>) -> State;
 
+/// Ways to pack classes thoroughly, and with less effort where something is scarce.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ways {
+    pub(crate) thorough: Pack,
+    pub(crate) brief: Pack,
+}
+
 struct Chooser<'a> {
     context: &'a Context<'a>,
     prices: Prices,
+    /// How many quick packings are left where something is scarce.
+    work: &'a Cell<usize>,
+}
+
+/// How many quick packings a problem of this size may take beside the first one.
+fn allowance(compiled: &Compiled) -> usize {
+    let size = compiled.columns.len().saturating_mul(compiled.classes.len());
+    TRIES.checked_div(size).unwrap_or(0).min(MAX_TRIES)
+}
+
+/// Whether pods stay out for which nodes are on offer, but for limits or reservations.
+fn is_scarce(context: &Context<'_>, packed: &Packed) -> bool {
+    let whole = context.compiled;
+    let compiled = packed.compiled(whole);
+    let inner = Context { compiled, ..*context };
+    // What had a cell and no room there is out without being barred from all.
+    let mut out = packed.out().filter(|(_, out)| out.count > 0 && !out.barred);
+    super::may_be_scarce(compiled)
+        && (super::short(&inner, &packed.state)
+            || out.any(|(kind, _)| super::placeable(context, ClassId::from_index(kind.index()))))
 }
 
 impl Chooser<'_> {
@@ -190,6 +248,8 @@ impl Chooser<'_> {
     ) -> (Packed, Vec<Foreign>) {
         let mut round = 0;
         let mut quick: Pack = pack;
+        // The best so far of those that had room for a part, with the domains intruded upon.
+        let mut first: Option<(Packed, Vec<Foreign>)> = None;
         loop {
             let arrangement = arrange(self.context, &self.prices, &restrictions);
             let context = Context { compiled: &arrangement.compiled, ..*self.context };
@@ -207,11 +267,37 @@ impl Chooser<'_> {
                 let packed = Packed { arrangement: Some(arrangement), state };
                 let packed =
                     if round > 1 { self.pack_well(restrictions, packed, pack) } else { packed };
-                return (packed, intruded);
+                return match first {
+                    Some((first, intruded))
+                        if first.rank(self.context) < packed.rank(self.context) =>
+                    {
+                        (first, intruded)
+                    }
+                    Some(_) | None => (packed, intruded),
+                };
             }
             quick = super::pack_quickly;
-            if round > MAX_ROUNDS || self.context.is_stopped() {
-                return (self.repair(restrictions, arrangement, state), Vec::new());
+            let scarce =
+                super::may_be_scarce(&arrangement.compiled) && super::short(&context, &state);
+            let is_last =
+                round > MAX_ROUNDS || self.context.is_stopped() || scarce && !self.grants(round);
+            if is_last || scarce && first.is_none() {
+                let own = restrictions.clone();
+                let packed = self.repair(own, arrangement.clone(), state.clone());
+                let intruded = self.intrusions(&packed);
+                let is_better = first
+                    .as_ref()
+                    .is_none_or(|(first, _)| packed.rank(self.context) < first.rank(self.context));
+                if is_better {
+                    first = Some((packed, intruded));
+                }
+            }
+            if is_last && let Some((packed, intruded)) = first.take() {
+                if intruded.is_empty() || !settled || round > 2 * MAX_ROUNDS {
+                    return (packed, intruded);
+                }
+                learn(&mut restrictions, intruded.into_iter().map(Feedback::DomainOpened));
+                continue;
             }
             let lighter = heavy.into_iter().map(|(kind, together)| Feedback::BundleTooHeavy {
                 kind,
@@ -229,6 +315,23 @@ impl Chooser<'_> {
                 learn(&mut restrictions, [feedback]);
             }
         }
+    }
+
+    /// Whether one more arrangement may be packed after so many rounds, where something is scarce.
+    fn grants(&self, rounds: u32) -> bool {
+        let left = self.work.get();
+        let granted = left >= if rounds == 1 { WORTH_WHILE } else { PACKED_TWICE };
+        if granted {
+            self.work.set(left - PACKED_TWICE);
+        }
+        granted
+    }
+
+    /// The domains that a packing intrudes upon.
+    fn intrusions(&self, packed: &Packed) -> Vec<Foreign> {
+        let Some(arrangement) = &packed.arrangement else { return Vec::new() };
+        let context = Context { compiled: &arrangement.compiled, ..*self.context };
+        intrusions(&context, arrangement, &packed.state)
     }
 
     /// Packs thoroughly what a quick packing had room for, where that is better.
@@ -296,7 +399,8 @@ impl Chooser<'_> {
         let whole = self.context.compiled;
         let mut kept = restrictions.clone();
         for _ in 0..MAX_CONCESSIONS {
-            if self.context.is_stopped() {
+            let out_of_work = || is_scarce(self.context, &best) && self.work.get() < WORTH_WHILE;
+            if self.context.is_stopped() || out_of_work() {
                 break;
             }
             let left = best.left(whole);
@@ -346,10 +450,10 @@ impl Chooser<'_> {
             .filter(|(Reverse(stake), _)| *stake > 0)
             .collect();
         kinds.sort_unstable();
-        let size = whole.columns.len().saturating_mul(whole.classes.len());
-        let tries = TRIES.checked_div(size).unwrap_or(0).min(MAX_TRIES);
+        let tries = allowance(whole);
         for (_, kind) in kinds.into_iter().take(tries) {
-            if self.context.is_stopped() {
+            let out_of_work = is_scarce(self.context, &best) && self.work.get() < WORTH_WHILE;
+            if self.context.is_stopped() || out_of_work {
                 break;
             }
             let mut flipped = restrictions.clone();
@@ -366,15 +470,26 @@ impl Chooser<'_> {
     /// quick packings, and at the end by a thorough one of the best.
     fn try_others(&self, mut restrictions: Restrictions, best: Packed, pack: Pack) -> Packed {
         let Some(arrangement) = &best.arrangement else { return best };
-        let size = arrangement.compiled.columns.len() * arrangement.compiled.classes.len();
-        let mut tries = TRIES.checked_div(size).unwrap_or(0).min(MAX_TRIES);
+        let mut tries = allowance(&arrangement.compiled);
         let choices: Vec<(KindId, usize)> =
             arrangement.choices.iter().map(|(kind, cells)| (*kind, *cells)).collect();
         // A few tries of many would be an accident of order.
         if choices.is_empty() || tries < choices.len() || self.context.is_stopped() {
             return best;
         }
+        let before = self.work.get();
+        let scarce = is_scarce(self.context, &best);
+        if scarce && before < PACKED_TWICE * choices.len() {
+            return best;
+        }
         let mut least = self.solve(&restrictions, super::pack_quickly).rank(self.context);
+        if scarce {
+            let each = PACKED_TWICE + before - self.work.get();
+            tries = tries.min(self.work.get() / each);
+        }
+        if tries < choices.len() {
+            return best;
+        }
         let mut changed = false;
         let mut again = true;
         // What one kind does may make another choice the better one for a kind before it.
@@ -423,94 +538,4 @@ fn stake(whole: &Compiled, kind: KindId) -> u64 {
     let each: u64 = terms.chain(wishes).chain(soft).sum::<u64>() + disliked;
     let count = whole.classes[ClassId::from_index(kind.index())].count;
     each.saturating_mul(u64::from(count))
-}
-
-/// Domains that a kind with a spread can't use itself and where launches of others would count for it.
-fn intrusions(context: &Context<'_>, arrangement: &Arrangement, state: &State) -> Vec<Foreign> {
-    if arrangement.foreign.is_empty() {
-        return Vec::new();
-    }
-    let chosen = super::specify::chosen(context, state).into_iter().flatten();
-    let sites: Vec<usize> = chosen.map(|offer| arrangement.compiled.site_of_offer(offer)).collect();
-    let mut placed: BTreeSet<KindId> = BTreeSet::new();
-    for group in &state.groups {
-        let classes = group.items.iter().map(|(class, _)| &arrangement.compiled.classes[*class]);
-        placed.extend(classes.flat_map(|class| &class.parts).map(|(kind, _)| *kind));
-    }
-    let intruded = arrangement.foreign.iter().filter(|((kind, _, _), offers)| {
-        placed.contains(kind) && sites.iter().any(|site| offers.contains(*site))
-    });
-    intruded.map(|(foreign, _)| *foreign).collect()
-}
-
-/// Kinds of which pods that share a node have no room, with how many share it.
-fn too_heavy(arrangement: &Arrangement, state: &State) -> BTreeMap<KindId, u32> {
-    let classes = arrangement.compiled.classes.iter();
-    let left = classes.filter(|(class, _)| state.left[*class] > 0);
-    let heavy = left.filter_map(|(_, class)| match class.parts[..] {
-        [(kind, count)] => (count > 1).then_some((kind, count)),
-        // Of several kinds the one with most pods gives way.
-        _ => class.parts.iter().copied().max_by_key(|(kind, count)| (*count, *kind)),
-    });
-    heavy.collect()
-}
-
-/// What a cell lacks that others count on.
-#[derive(Clone, Copy, Debug, Default)]
-struct Shortfall {
-    /// How many pods of the kind it holds.
-    held: u32,
-    /// How many have no room.
-    left: u32,
-    /// Whether launches could hold them, had limits or reservations not been used up.
-    shared: bool,
-}
-
-/// The kinds of pods without room that others count on or that share a node.
-fn unsettled(arrangement: &Arrangement, state: &State) -> BTreeSet<KindId> {
-    let classes = arrangement.compiled.classes.iter().filter(|(class, of_class)| {
-        let several = of_class.parts.len() > 1 || of_class.parts.iter().any(|part| part.1 > 1);
-        state.left[*class] > 0 && (several || !arrangement.firm[*class].is_empty())
-    });
-    classes.flat_map(|(_, class)| class.parts.iter().map(|(kind, _)| *kind)).collect()
-}
-
-/// The cells that hold fewer pods of a kind than others count on.
-fn shortfalls(arrangement: &Arrangement, state: &State) -> BTreeMap<(KindId, usize), Shortfall> {
-    let mut short = held(arrangement, state);
-    short.retain(|_, short| short.left > 0);
-    short
-}
-
-/// What the cells hold that others count on.
-fn held(arrangement: &Arrangement, state: &State) -> BTreeMap<(KindId, usize), Shortfall> {
-    let mut short: BTreeMap<(KindId, usize), Shortfall> = BTreeMap::new();
-    for (class, firm) in arrangement.firm.iter() {
-        for place in firm {
-            let of_class = &arrangement.compiled.classes[class];
-            let each = of_class.parts.iter().find(|(kind, _)| *kind == place.0);
-            let each = each.map_or(0, |(_, count)| *count);
-            let entry = short.entry(*place).or_default();
-            entry.held += each * (of_class.count - state.left[class]);
-            entry.left += each * state.left[class];
-            entry.shared |= !arrangement.compiled.takers[class].is_empty();
-        }
-    }
-    short
-}
-
-/// Domains that a kind's spread counts as empty although nodes could stand there, where pods of the kind
-/// stay out and no node stands: without them its lowest count may be higher.
-fn empty_domains(
-    context: &Context<'_>,
-    arrangement: &Arrangement,
-    state: &State,
-    out: impl Fn(KindId) -> bool,
-) -> Vec<Foreign> {
-    let chosen = super::specify::chosen(context, state).into_iter().flatten();
-    let sites: Vec<usize> = chosen.map(|offer| arrangement.compiled.site_of_offer(offer)).collect();
-    let empty = arrangement.launchable.iter().filter(|((kind, _, _), offers)| {
-        out(*kind) && !sites.iter().any(|site| offers.contains(*site))
-    });
-    empty.map(|(foreign, _)| *foreign).collect()
 }

@@ -12,7 +12,7 @@
 
 use super::state::Context;
 use crate::compile::{Agreement, ClassId, Compiled, Flexible, Id, OfferId, Pin};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The minimums of one launch.
@@ -71,9 +71,9 @@ impl Minimums {
         let counter = Counter::new(compiled, self.choice, least);
         let own = counter.least.iter().zip(&counter.seen);
         let missing: Vec<usize> = own.map(|(least, own)| least.saturating_sub(own.len())).collect();
-        // Of each key the values, with the most pods that any offer with them holds; and how many
-        // values any holds all pods with.
-        let mut most: Vec<BTreeMap<u32, u32>> = vec![BTreeMap::new(); missing.len()];
+        // Of each key for each value the most pods that any offer with it holds; and how many values any
+        // holds all pods with.
+        let mut most: Vec<Vec<u32>> = vec![Vec::new(); missing.len()];
         let mut whole = vec![0_usize; missing.len()];
         let member = Member::new(compiled, self.choice, class);
         for offer in self.listed(compiled) {
@@ -82,7 +82,7 @@ impl Minimums {
             }
             let is_useful = (0..missing.len()).any(|key| {
                 let state = counter.state(key, offer);
-                let known = || most[key].get(&state).is_some_and(|most| *most >= count);
+                let known = || most[key].get(state as usize).is_some_and(|most| *most >= count);
                 state != 0 && whole[key] < missing[key] && !known()
             });
             if !is_useful {
@@ -94,14 +94,17 @@ impl Minimums {
             for key in 0..missing.len() {
                 let state = counter.state(key, offer);
                 if state != 0 {
-                    let best = most[key].entry(state).or_insert(0);
+                    let place = state as usize;
+                    if most[key].len() <= place {
+                        most[key].resize(place + 1, 0);
+                    }
+                    let best = &mut most[key][place];
                     whole[key] += usize::from(holds >= count && *best < count);
                     *best = holds.max(*best);
                 }
             }
         }
-        let of_key = |(most, missing): (BTreeMap<u32, u32>, &usize)| {
-            let mut best: Vec<u32> = most.into_values().collect();
+        let of_key = |(mut best, missing): (Vec<u32>, &usize)| {
             best.sort_unstable_by(|a, b| b.cmp(a));
             match missing.checked_sub(1) {
                 None => count,

@@ -12,6 +12,9 @@
 //! Priorities matter only where something is scarce. So all pods are packed together first; only
 //! when some stay out that a launch or a running node could have taken is the packing done anew,
 //! priority by priority, with prices on what is scarce ([`scarce`]).
+//!
+//! What is packed is completed ([`mod@complete`]), and parts of a small plan are taken out and put back
+//! better ([`improve_few`]).
 
 mod arrange;
 mod assemble;
@@ -31,6 +34,7 @@ mod right_size;
 mod running;
 mod scarce;
 mod search;
+mod shown;
 mod specify;
 mod standing;
 mod state;
@@ -42,6 +46,7 @@ mod weight;
 pub(crate) use arrange::{Arrangement, Held, Out, Part, UNTAINTED};
 pub(crate) use assemble::assemble;
 pub(crate) use choose::Packed;
+use choose::Ways;
 pub(crate) use complete::{complete, is_ordered, recreate};
 pub(crate) use fill::Node;
 pub(crate) use honour::honours_no_less;
@@ -59,21 +64,55 @@ use greedy::{MANY, Tier};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-/// Plans for the pending pods, cheaply.
-pub(crate) fn plan(context: &Context<'_>) -> LaunchPlan {
-    assemble(context, &packed(context), None)
-}
-
 /// Packs the pending pods, cheaply.
 pub(crate) fn packed(context: &Context<'_>) -> Packed {
-    let mut packed = choose::choose(context, pack);
+    let mut packed = choose::choose(context, Ways { thorough: pack, brief: pack_briefly });
     let _more = complete(context, &mut packed);
-    packed
+    improve_few(context, packed)
+}
+
+/// What putting parts of a plan back another way may take: attempts × nodes and offers × classes of pods.
+const MOST_RECREATED: usize = 200_000;
+/// The most attempts.
+const MOST_ATTEMPTS: usize = 60;
+
+/// Takes parts of a small plan out and puts them back better, where there is anything to decide but what
+/// goes on which node.
+fn improve_few(context: &Context<'_>, packed: Packed) -> Packed {
+    // Preferences at no price are none.
+    let free = Context { wishful: false, wish_price: None, ..*context };
+    let context = if context.wish_price == Some(0) { &free } else { context };
+    let compiled = context.compiled;
+    let scarce = may_be_scarce(compiled)
+        || compiled.nodes.len() > 0
+        || compiled.pools.values().any(|pool| pool.weight != 0);
+    // Spreads that are only wished for are kept over the domains that could be launched in; what is put
+    // back counts those alone that stand.
+    let mut rules = compiled.topology.rules.values();
+    let soft = context.wishful && rules.any(|rules| rules.spreads.iter().any(|one| !one.hard));
+    if soft || !scarce && packed.arrangement.is_none() {
+        return packed;
+    }
+    let groups = packed.state.groups.len() + compiled.offers.len();
+    let open = compiled.pools.values().any(|pool| !pool.min_values.is_empty());
+    let each = if open { 1 + compiled.offers.len() / 16 } else { 1 };
+    let size = groups.saturating_mul(compiled.kinds.len()).saturating_mul(each).max(1);
+    let mut attempts = (MOST_RECREATED / size).min(MOST_ATTEMPTS);
+    if attempts == 0 {
+        return packed;
+    }
+    let mut granted = || {
+        let granted = attempts > 0 && !context.is_stopped();
+        attempts = attempts.saturating_sub(1);
+        granted
+    };
+    recreate(context, packed, &mut granted).0
 }
 
 /// Plans without looking at prices until the end: the baseline to compare with.
 pub(crate) fn plan_first_fit(context: &Context<'_>) -> LaunchPlan {
-    let mut packed = choose::choose(context, first_fit::pack);
+    let mut packed =
+        choose::choose(context, Ways { thorough: first_fit::pack, brief: first_fit::pack });
     let _more = complete(context, &mut packed);
     assemble(context, &packed, None)
 }
@@ -85,6 +124,15 @@ const SEARCHED_AMONG: usize = 2 * SEARCHED;
 ///
 /// Once the caller wishes to be given what there is, no further way is tried.
 pub(crate) fn pack(context: &Context<'_>) -> State {
+    pack_with(context, true)
+}
+
+/// As [`pack`], with little effort where something is scarce.
+fn pack_briefly(context: &Context<'_>) -> State {
+    pack_with(context, false)
+}
+
+fn pack_with(context: &Context<'_>, thorough: bool) -> State {
     let classes = context.compiled.classes.len();
     let styles: &[Style] = if classes <= SEARCHED_AMONG {
         &[Style::Balanced, Style::Careful, Style::Largest, Style::Searched]
@@ -119,7 +167,10 @@ pub(crate) fn pack(context: &Context<'_>) -> State {
     }
     let mut best = best(context, packings);
     if short(context, &best) && !context.is_stopped() {
-        best = scarce::pack(context, best, styles);
+        best = match thorough {
+            true => scarce::pack(context, best, styles),
+            false => scarce::pack_quickly(context, best, styles[0]),
+        };
     }
     improve::improve(context, best, &worth, styles[0])
 }

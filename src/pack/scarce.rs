@@ -33,10 +33,11 @@ pub(super) fn pack(context: &Context<'_>, before: State, styles: &[Style]) -> St
     if first != last {
         ways.extend([(&prices, *last, false), (context, *last, true)]);
     }
+    let start = start(&prices);
     let packings = parallel::map(&ways, |(weighed, style, left_out)| {
         let rank: &(dyn Fn(ClassId) -> i64 + Sync) =
             if *left_out { &left_out_first } else { &by_priority };
-        (!context.is_stopped()).then(|| pack_by(context, weighed, *style, rank))
+        (!context.is_stopped()).then(|| pack_by(context, weighed, start.clone(), *style, rank))
     });
     best(context, packings.into_iter().flatten().chain([before]).collect())
 }
@@ -45,18 +46,27 @@ pub(super) fn pack(context: &Context<'_>, before: State, styles: &[Style]) -> St
 pub(super) fn pack_quickly(context: &Context<'_>, before: State, style: Style) -> State {
     let by_priority = |class: ClassId| i64::from(context.class(class).priority).saturating_neg();
     let prices = Context { scarcity: Some(Scarcity::Prices), ..*context };
-    let priced = pack_by(context, &prices, style, &by_priority);
+    let priced = pack_by(context, &prices, State::new(context.compiled), style, &by_priority);
     best(context, vec![priced, before])
+}
+
+/// Nothing packed yet, with what all ways begin with looked up and priced.
+fn start(prices: &Context<'_>) -> State {
+    let mut start = State::new(prices.compiled);
+    let waiting = start.waiting(&|_| true);
+    let _worth = start.worth(prices, &waiting);
+    start
 }
 
 /// Packs rank by rank as nodes are weighed, and then goes by cost as far as limits allow.
 fn pack_by(
     context: &Context<'_>,
     weighed: &Context<'_>,
+    start: State,
     style: Style,
     rank: &dyn Fn(ClassId) -> i64,
 ) -> State {
-    let mut state = pack_once(weighed, State::new(context.compiled), style, rank);
+    let mut state = pack_once(weighed, start, style, rank);
     if weighed.scarcity.is_some() {
         right_size(context, &mut state);
         let everyone = |_: ClassId| true;

@@ -33,6 +33,7 @@ mod convert;
 mod dive;
 mod enumerate;
 mod exact;
+mod few;
 mod generate;
 mod instance;
 mod knapsack;
@@ -54,6 +55,7 @@ use claim::Claims;
 use convert::Movable;
 use dive::Diver;
 use exact::Exhaustion;
+pub(crate) use few::try_everything;
 use generate::{Care, Generator, Round};
 use instance::{Instance, Prices};
 use round::Draft;
@@ -177,7 +179,11 @@ pub(crate) fn refine(
         if work.stopped() {
             break;
         }
-        let better = if round == 0 { enumerate::better(context, packed, &work.wish) } else { None };
+        let better = if round == 0 {
+            enumerate::better(context, packed, enumerate::MOST_STEPS, &work.wish)
+        } else {
+            None
+        };
         let cheaper = || cheaper(context, packed, &refined, work);
         let Some(better) = better.or_else(cheaper) else { break };
         (*packed, seek) = (better, Seek::Nothing);
@@ -204,7 +210,7 @@ fn cheaper(
         return None;
     }
     let is_least = refined.least.is_some_and(|least| i128::from(least) >= cost);
-    enumerate::cheaper(context, packed, is_least, &work.wish)
+    enumerate::cheaper(context, packed, is_least, enumerate::MOST_STEPS, &work.wish)
 }
 
 /// As [`improve`], as long as an order of binding is found for what comes out.

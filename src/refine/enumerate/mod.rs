@@ -57,7 +57,7 @@ const MOST_WAYS: usize = 1 << 16;
 /// The most fronts that are kept.
 const MOST_FRONTS: usize = 1 << 20;
 /// The most steps of all searches for one plan.
-const MOST_STEPS: u64 = 1 << 24;
+pub(super) const MOST_STEPS: u64 = 1 << 24;
 /// What an unmet preference weighs that is honoured whatever it costs.
 const WHATEVER_IT_COSTS: i128 = 1 << 80;
 
@@ -131,7 +131,7 @@ fn are_few(claims: &Claims) -> bool {
 }
 
 /// Whether any pod has preferences that count.
-fn has_preferences(context: &Context<'_>) -> bool {
+pub(super) fn has_preferences(context: &Context<'_>) -> bool {
     let base = context.compiled;
     context.wishful
         && (base.wishes.terms.values().any(|terms| !terms.is_empty())
@@ -145,9 +145,14 @@ fn has_preferences(context: &Context<'_>) -> bool {
 /// A packing that places more pods, the urgent first, or as many that cost less, where trying everything
 /// finds one.
 ///
-/// It is sought where pods stay out, and where pools have weights: those of the same priority may be
+/// It is sought, in so many steps at most, where pods stay out, and where pools have weights: those of the same priority may be
 /// others then, or on pools of other weights.
-pub(super) fn better(context: &Context<'_>, packed: &Packed, wish: &Wish<'_>) -> Option<Packed> {
+pub(super) fn better(
+    context: &Context<'_>,
+    packed: &Packed,
+    most: u64,
+    wish: &Wish<'_>,
+) -> Option<Packed> {
     let whole = context.compiled;
     let left = packed.left(whole);
     let guest = |kind: KindId| whole.classes[ClassId::from_index(kind.index())].guest;
@@ -173,7 +178,7 @@ pub(super) fn better(context: &Context<'_>, packed: &Packed, wish: &Wish<'_>) ->
     let cost = packed.state.cost(&inner) - rebuild::fixed_cost(context);
     let mut attempts = Attempts {
         packed,
-        steps: MOST_STEPS,
+        steps: most,
         wish,
         score: (missing, if preferences { i128::MIN } else { cost }),
         best: None,
@@ -189,16 +194,16 @@ pub(super) fn better(context: &Context<'_>, packed: &Packed, wish: &Wish<'_>) ->
     };
     // Mostly no plan at all is better: nobody need look for one that keeps all rules.
     task.relaxed = true;
-    let mut steps = MOST_STEPS / 2;
+    let mut steps = most / 2;
     let relaxed = solve(&task, packed, attempts.score.clone(), &mut steps, wish);
     task.relaxed = false;
-    let most = match relaxed {
+    let fewest = match relaxed {
         Solved::Best(None, score) => Some(score.0),
         Solved::Best(..) | Solved::Unknown => None,
         Solved::Nothing => return None,
     };
     attempts.make(&task);
-    if most.as_ref().is_some_and(|most| attempts.score.0 <= *most) {
+    if fewest.as_ref().is_some_and(|fewest| attempts.score.0 <= *fewest) {
         return attempts.best;
     }
     // Domains that could be opened are given up for pods, not for money.
@@ -207,7 +212,7 @@ pub(super) fn better(context: &Context<'_>, packed: &Packed, wish: &Wish<'_>) ->
     attempts.make(&task);
     // Where nodes hold more of a spread over them, fewer may do.
     for levels in hosts::levels(&task) {
-        if most.as_ref().is_some_and(|most| attempts.score.0 <= *most) {
+        if fewest.as_ref().is_some_and(|fewest| attempts.score.0 <= *fewest) {
             break;
         }
         task.levels = levels;
@@ -240,6 +245,7 @@ pub(super) fn cheaper(
     context: &Context<'_>,
     packed: &Packed,
     is_least: bool,
+    most: u64,
     wish: &Wish<'_>,
 ) -> Option<Packed> {
     let pods = packed.state.groups.iter().flat_map(|group| {
@@ -265,8 +271,7 @@ pub(super) fn cheaper(
     };
     task.launchable = keeps_launchable(&task, packed);
     let missing = vec![0; levels(&claims).len()];
-    let mut attempts =
-        Attempts { packed, steps: MOST_STEPS, wish, score: (missing, cost), best: None };
+    let mut attempts = Attempts { packed, steps: most, wish, score: (missing, cost), best: None };
     if !is_least {
         attempts.make(&task);
     }

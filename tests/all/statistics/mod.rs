@@ -11,6 +11,7 @@
 //! | `STATISTICS_KEEP` | a directory for what goes wrong, cut down to as little as shows it | none |
 //! | `STATISTICS_EACH` | how many documents of each kind are kept | 5 |
 //! | `STATISTICS_REASONS` | how many reasons are drawn of pods left out | 3000 |
+//! | `STATISTICS_GREEDY` | 1: greedy plans alone | 0 |
 //!
 //! `cargo test --release --test all statistics -- --nocapture` prints the figures.
 
@@ -162,16 +163,19 @@ fn plans_under_scarcity_are_near_the_best() {
     let directory = std::env::var("STATISTICS_KEEP").ok();
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     let (mut hard, mut sum, mut worst, mut compared) = (0_u64, 0.0, (1.0, 0), 0_u32);
+    let mut sum_of_greedy = Duration::ZERO;
     let mut slowest = [(Duration::ZERO, 0); 3];
     for number in 0..problems {
         let number = seed.wrapping_mul(1_000_003).wrapping_add(number);
         let problem = scarce::made_from(number, pods);
-        let Ok(found) = catch_unwind(AssertUnwindSafe(|| findings(&problem, &EFFORTS))) else {
+        let efforts = if asked("STATISTICS_GREEDY", 0) == 1 { &EFFORTS[..1] } else { &EFFORTS };
+        let Ok(found) = catch_unwind(AssertUnwindSafe(|| findings(&problem, efforts))) else {
             println!("{number}: the search fails");
             *counts.entry("search".into()).or_insert(0) += 1;
             continue;
         };
         hard += u64::from(found.hard);
+        sum_of_greedy += found.times[0];
         if let Some(excess) = found.excess {
             (sum, compared) = (sum + excess - 1.0, compared + 1);
             worst = if excess > worst.0 { (excess, number) } else { worst };
@@ -195,6 +199,7 @@ fn plans_under_scarcity_are_near_the_best() {
         worst.0, worst.1
     );
     let [greedy, refined, search] = slowest;
+    println!("greedy plans together {sum_of_greedy:?}");
     println!("slowest greedily {greedy:?}, refined {refined:?}, the search {search:?}");
     for (kind, count) in &counts {
         let share = 100.0 * (*count as f64) / (judged.max(1) as f64);
