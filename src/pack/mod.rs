@@ -27,6 +27,7 @@ mod flexible;
 mod greedy;
 mod honour;
 mod improve;
+mod invariant;
 mod lane;
 mod repair;
 mod reserve;
@@ -172,7 +173,9 @@ fn pack_with(context: &Context<'_>, thorough: bool) -> State {
             false => scarce::pack_quickly(context, best, styles[0]),
         };
     }
-    improve::improve(context, best, &worth, styles[0])
+    let improved = improve::improve(context, best, &worth, styles[0]);
+    improved.assert_consistent(context);
+    improved
 }
 
 /// Whether limits or reservations may leave out what could be bought otherwise.
@@ -205,6 +208,7 @@ pub(crate) fn pack_quickly(context: &Context<'_>) -> State {
     if may_be_scarce(context.compiled) && short(context, &greedy) {
         return scarce::pack_quickly(context, greedy, style);
     }
+    greedy.assert_consistent(context);
     if few { best(context, vec![greedy, first_fit::pack(context)]) } else { greedy }
 }
 
@@ -235,6 +239,7 @@ pub(crate) fn seat_guests(context: &Context<'_>, state: &mut State) {
         top_up::top_up(context, state, Style::Largest, &guest);
         running::fill(context, state, Style::Largest, &guest);
     }
+    state.assert_consistent(context);
 }
 
 /// The columns of a weight.

@@ -457,7 +457,7 @@ impl State {
         self.charge(compiled, group, -1);
     }
 
-    fn charge(&mut self, compiled: &Compiled, group: &Group, sign: i128) {
+    pub(super) fn charge(&mut self, compiled: &Compiled, group: &Group, sign: i128) {
         let Place::Launch(column) = group.place else { return };
         let column = &compiled.columns[column];
         let nodes = sign * i128::from(group.times);

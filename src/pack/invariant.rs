@@ -1,0 +1,95 @@
+//! What holds of every packing, checked where debug assertions are on: in tests and under fuzzing.
+//!
+//! Counts are kept by saturating arithmetic, which would hide a breach: a pod that is placed twice, a
+//! limit that is charged once too often. Here each is worked out anew from the groups.
+
+use super::running;
+use super::state::{Context, Place, State};
+use crate::compile::{Id, IdVec, NodeId};
+use std::collections::BTreeSet;
+
+impl State {
+    /// Has debug assertions compare what is kept beside the groups with the groups themselves.
+    ///
+    /// Every pod is placed once or left, groups hold what fits and say what it comes to, no running node
+    /// is in two of them, and limits and reservations are charged for the launches, no more and no less.
+    pub(super) fn assert_consistent(&self, context: &Context<'_>) {
+        if cfg!(debug_assertions) {
+            self.check_counts(context);
+            self.check_groups(context);
+            self.check_nodes(context);
+            self.check_supplies(context);
+        }
+    }
+
+    fn check_counts(&self, context: &Context<'_>) {
+        let compiled = context.compiled;
+        let mut counts: IdVec<_, u64> = self.left.values().map(|left| u64::from(*left)).collect();
+        for group in &self.groups {
+            for (class, count) in &group.items {
+                counts[*class] += u64::from(*count) * u64::from(group.times);
+            }
+        }
+        for (id, class) in compiled.classes.iter() {
+            let (are, were) = (counts[id], u64::from(class.count));
+            // Placeholders that may only use free room aren't waiting before they are let in.
+            debug_assert!(are == were || class.guest && are == 0, "{id:?}: {are} of {were} pods");
+        }
+    }
+
+    fn check_groups(&self, context: &Context<'_>) {
+        let compiled = context.compiled;
+        for group in &self.groups {
+            debug_assert!(group.times > 0, "a group without nodes: {group:?}");
+            let is_sorted = group.items.is_sorted_by(|a, b| a.0 < b.0);
+            debug_assert!(is_sorted, "classes of a group out of order: {group:?}");
+            let mut load = vec![0_i64; compiled.dims.len()];
+            for (class, count) in &group.items {
+                debug_assert!(*count > 0, "none of a class: {group:?}");
+                let request = &compiled.classes[*class].request;
+                for (sum, each) in load.iter_mut().zip(request) {
+                    *sum += each * i64::from(*count);
+                }
+            }
+            debug_assert_eq!(load, group.load, "what the pods of a group ask for: {group:?}");
+            let fits =
+                |free: &[i64]| load.iter().zip(free).all(|(load, free)| load <= free || *load == 0);
+            let fit = match &group.place {
+                Place::Launch(column) => fits(context.room(*column).free),
+                Place::Running(nodes) => {
+                    nodes.iter().all(|node| fits(running::room(context, *node).free))
+                }
+            };
+            debug_assert!(fit, "a group holds more than fits: {group:?}");
+        }
+    }
+
+    fn check_nodes(&self, context: &Context<'_>) {
+        let mut seen: BTreeSet<NodeId> = self.idle.iter().copied().collect();
+        debug_assert_eq!(seen.len(), self.idle.len(), "a running node is untouched twice");
+        for group in &self.groups {
+            let Place::Running(nodes) = &group.place else { continue };
+            debug_assert_eq!(nodes.len(), group.times as usize, "nodes of {group:?}");
+            for node in nodes {
+                debug_assert!(seen.insert(*node), "{node:?} is in two places");
+            }
+        }
+        let count = context.compiled.nodes.len();
+        debug_assert!(seen.iter().all(|node| node.index() < count), "a node that isn't there");
+    }
+
+    fn check_supplies(&self, context: &Context<'_>) {
+        let mut anew = Self::new(context.compiled);
+        for group in &self.groups {
+            anew.charge(context.compiled, group, 1);
+        }
+        for pool in context.compiled.pools.ids() {
+            let (are, were) = (self.limits_left(pool), anew.limits_left(pool));
+            debug_assert_eq!(are, were, "what is left of the limits of {pool:?}");
+        }
+        for id in context.compiled.reservations.ids() {
+            let (is, was) = (self.reserved_left(id), anew.reserved_left(id));
+            debug_assert_eq!(is, was, "what is left of {id:?}");
+        }
+    }
+}
