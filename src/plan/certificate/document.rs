@@ -266,7 +266,7 @@ fn read_proof(cursor: Cursor<'_>) -> Option<WorthProof> {
         return cursor.wrong("an object with one field: the kind of proof");
     }
     let mut fields = Cursor { value, path, faults: cursor.faults }
-        .object(&["priced", "table", "full", "crowded", "split", "apart", "label", "values"]);
+        .object(&["priced", "table", "full", "crowded", "split", "label", "values"]);
     let priced = fields.optional("priced", |cursor| {
         let mut fields = cursor.object(&["resources", "groups"]);
         Some(WorthProof::Priced {
@@ -299,16 +299,6 @@ fn read_proof(cursor: Cursor<'_>) -> Option<WorthProof> {
             more: number("more"),
         })
     });
-    let apart = fields.optional("apart", |cursor| {
-        let mut fields = cursor.object(&["pod", "other", "withoutPod", "withoutOther"]);
-        let mut number = |name| fields.required(name, whole).unwrap_or_default();
-        Some(WorthProof::Apart {
-            pod: number("pod"),
-            other: number("other"),
-            without_pod: number("withoutPod"),
-            without_other: number("withoutOther"),
-        })
-    });
     let label = fields.optional("label", |cursor| {
         let mut fields = cursor.object(&["requirement", "meets", "fails"]);
         let requirement = fields.required("requirement", read_requirement);
@@ -333,7 +323,7 @@ fn read_proof(cursor: Cursor<'_>) -> Option<WorthProof> {
     // A stand-in keeps the positions of what follows.
     let none = WorthProof::Full { resource: 0 };
     let leaf = priced.or(table).or(full).or(crowded);
-    Some(leaf.or(split).or(apart).or(label).or(values).unwrap_or(none))
+    Some(leaf.or(split).or(label).or(values).unwrap_or(none))
 }
 
 fn write_proof(proof: &WorthProof) -> Value<'_> {
@@ -353,14 +343,6 @@ fn write_proof(proof: &WorthProof) -> Value<'_> {
                 .field("count", *count)
                 .field("fewer", *fewer)
                 .field("more", *more),
-        ),
-        WorthProof::Apart { pod, other, without_pod, without_other } => (
-            "apart",
-            Object::new()
-                .field("pod", *pod)
-                .field("other", *other)
-                .field("withoutPod", *without_pod)
-                .field("withoutOther", *without_other),
         ),
         WorthProof::Label { requirement, meets, fails } => (
             "label",

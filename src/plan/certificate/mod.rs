@@ -38,8 +38,8 @@
 //! What the pods on a node are worth at most is proved by a tree ([`WorthProof`]). Its leaves are prices
 //! for what the node has: pods can't be worth more than the resources that they take, at these prices,
 //! and what is left of their values; or, where one resource alone matters, the best that can be had of it.
-//! Its inner nodes tell cases apart: few or many pods of a kind; one of two kinds that can't share a node,
-//! or the other; a label that a launch leaves open, by what it meets or by its values.
+//! Its inner nodes tell cases apart: few or many pods of a kind; a label that a launch leaves open, by what it
+//! meets or by its values.
 //!
 //! # Exhaustion
 //!
@@ -255,17 +255,6 @@ pub enum WorthProof {
         fewer: u32,
         /// The proof for so many or more.
         more: u32,
-    },
-    /// Two kinds of pods that keep each other off their nodes: one of them isn't there.
-    Apart {
-        /// The position of one in [`Certificate::pods`].
-        pod: u32,
-        /// The position of the other.
-        other: u32,
-        /// The proof for a node without the one.
-        without_pod: u32,
-        /// The proof for a node without the other.
-        without_other: u32,
     },
     /// A label that a launch leaves open: it meets a requirement, or it doesn't.
     Label {

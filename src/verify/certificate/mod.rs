@@ -65,7 +65,7 @@ pub(super) fn check<'a>(
     let alone: Vec<bool> = counted.iter().map(|pods| apart.are_apart(pods, pods)).collect();
     counted.iter_mut().zip(alone).for_each(|(pods, alone)| pods.alone = alone);
     check_groups(certificate, &counted, &mut apart, out);
-    check_proofs(certificate, &counted, &mut apart, out);
+    check_proofs(certificate, &counted, out);
     let offerings = offering_proofs(facts, certificate, out);
     let nodes = node_proofs(facts, certificate, out);
     let charges = charges(facts, certificate, scarce, out);
@@ -144,13 +144,8 @@ fn check_groups(
     }
 }
 
-/// Reports proofs that can't be read, and pods told apart that could share a node.
-fn check_proofs(
-    certificate: &Certificate,
-    counted: &[Counted],
-    apart: &mut Apart<'_, '_>,
-    out: &mut Vec<Violation>,
-) {
+/// Reports proofs that can't be read.
+fn check_proofs(certificate: &Certificate, counted: &[Counted], out: &mut Vec<Violation>) {
     let width = certificate.resources.len().saturating_add(certificate.drivers.len());
     let groups = &certificate.groups;
     for (at, proof) in certificate.proofs.iter().enumerate() {
@@ -168,16 +163,6 @@ fn check_proofs(
             WorthProof::Crowded { group } => (*group as usize) < groups.len(),
             WorthProof::Split { pod, count, fewer, more } => {
                 pods(pod).is_some() && *count > 0 && earlier(fewer) && earlier(more)
-            }
-            WorthProof::Apart { pod, other, without_pod, without_other } => {
-                if let (Some(one), Some(two)) = (pods(pod), pods(other))
-                    && !apart.are_apart(one, two)
-                {
-                    let (pod, other) = (*pod as usize, *other as usize);
-                    out.push(Violation::NotApart { pod, other });
-                }
-                let known = pods(pod).is_some() && pods(other).is_some();
-                known && pod != other && earlier(without_pod) && earlier(without_other)
             }
             WorthProof::Label { meets, fails, .. } => earlier(meets) && earlier(fails),
             WorthProof::Values { values, proofs, otherwise, .. } => {

@@ -246,16 +246,6 @@ impl<'c, 'a> Evaluator<'c, 'a> {
                         steps.push(Step::High(pods, high.min(below)));
                     }
                 }
-                WorthProof::Apart { pod, other, without_pod, without_other } => {
-                    for (pods, without) in [(*pod, *without_pod), (*other, *without_other)] {
-                        let pods = pods as usize;
-                        steps.push(Step::High(pods, self.high(pods)));
-                        if self.low(pods) == 0 {
-                            steps.push(Step::Look(without));
-                            steps.push(Step::High(pods, 0));
-                        }
-                    }
-                }
                 WorthProof::Values { key, values, proofs, otherwise } => {
                     let now: Vec<u32> =
                         place.present.iter().map(|(pods, _)| self.high(*pods)).collect();
