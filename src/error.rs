@@ -96,7 +96,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (head, findings) = match &*self.kind {
             Kind::Invalid(findings) => ("the input is invalid", findings),
-            Kind::Unsupported(findings) => ("the input uses rules not supported yet", findings),
+            Kind::Unsupported(findings) => {
+                ("the input is beyond a limit of this version", findings)
+            }
             Kind::Internal(what) => return write!(f, "a fault of the library itself: {what}"),
         };
         write!(f, "{head} ({} found)", findings.len())?;

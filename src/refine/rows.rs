@@ -193,7 +193,8 @@ fn mixes(instance: &Instance<'_>, demands: &[usize], worth: impl Fn(usize) -> f6
     let variance = |dim: usize| {
         let shares = || sized.iter().map(|(at, size)| (worth(*at), cost(*at, dim) / size));
         let mean = shares().map(|(worth, share)| worth * share).sum::<f64>() / all;
-        shares().map(|(worth, share)| worth * (share - mean).powi(2)).sum::<f64>()
+        let square = |x: f64| x * x;
+        shares().map(|(worth, share)| worth * square(share - mean)).sum::<f64>()
     };
     let dim = (0..dims).map(|dim| (dim, variance(dim))).max_by(|(_, a), (_, b)| a.total_cmp(b));
     let Some((dim, _)) = dim.filter(|_| all > 0.0) else { return Vec::new() };

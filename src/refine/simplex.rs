@@ -94,8 +94,12 @@ impl Row {
 /// A power of two that brings a bound to about a thousand, if it is larger: tolerances are for numbers
 /// of that size.
 fn scale(bound: f64) -> f64 {
-    let excess = (bound / 1024.0).log2().ceil();
-    if excess > 0.0 { (-excess).exp2() } else { 1.0 }
+    // By halves, not by a logarithm, whose last bit differs between platforms.
+    let mut scale = 1.0;
+    while bound * scale > 1024.0 && scale > f64::MIN_POSITIVE {
+        scale *= 0.5;
+    }
+    scale
 }
 
 /// How a solve ended.
