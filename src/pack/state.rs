@@ -219,10 +219,14 @@ impl State {
         }
     }
 
-    /// Lets the guests in: they may use what room is left.
+    /// Lets the guests in that have no place yet: they may use what room is left.
     pub(crate) fn admit_guests(&mut self, compiled: &Compiled) {
         for (id, class) in compiled.classes.iter().filter(|(_, class)| class.guest) {
-            self.left[id] = class.count;
+            let held = self.groups.iter().map(|group| {
+                let of_class = group.items.iter().filter(|(held, _)| *held == id);
+                of_class.map(|(_, count)| count * group.times).sum::<u32>()
+            });
+            self.left[id] = class.count - held.sum::<u32>();
         }
     }
 

@@ -127,15 +127,13 @@ pub(super) fn state(
     let context = instance.context;
     let compiled = context.compiled;
     let mut state = State::new(compiled);
-    while let Some(last) = state.groups.len().checked_sub(1) {
-        let _empty = state.take_out(compiled, last);
-    }
     for group in former.groups.iter().filter(|group| !movable.takes(compiled, group)) {
         if let Place::Running(nodes) = &group.place {
             state.idle.retain(|node| !nodes.contains(node));
         }
         let mut group = group.clone();
         group.items.retain(|(class, _)| !compiled.classes[*class].guest);
+        group.load = load_of(compiled, &group.items);
         state.add(compiled, group);
     }
     let mut next: BTreeMap<u32, usize> = BTreeMap::new();
@@ -145,11 +143,7 @@ pub(super) fn state(
             *items.entry(instance.demands[*demand as usize].class).or_insert(0) += count;
         }
         let items: Vec<(ClassId, u32)> = items.into_iter().collect();
-        let mut load = vec![0_i64; compiled.dims.len()];
-        for (class, count) in &items {
-            let request = &compiled.classes[*class].request;
-            load.iter_mut().zip(request).for_each(|(sum, each)| *sum += each * i64::from(*count));
-        }
+        let load = load_of(compiled, &items);
         let place = match &instance.bins[pattern.bin as usize].site {
             Site::Launch(column) => Place::Launch(*column),
             Site::Running(nodes) => {
@@ -165,4 +159,14 @@ pub(super) fn state(
     right_size(context, &mut state);
     seat_guests(context, &mut state);
     state
+}
+
+/// What pods request together.
+fn load_of(compiled: &Compiled, items: &[(ClassId, u32)]) -> Vec<i64> {
+    let mut load = vec![0_i64; compiled.dims.len()];
+    for (class, count) in items {
+        let request = &compiled.classes[*class].request;
+        load.iter_mut().zip(request).for_each(|(sum, each)| *sum += each * i64::from(*count));
+    }
+    load
 }
