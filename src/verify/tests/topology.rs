@@ -75,6 +75,41 @@ fn a_spread_counts_from_the_lowest_domain() {
         accepted(&one, &each(&one, [("web-0", SMALL), ("web-1", SMALL), ("web-2", SMALL)]));
 }
 
+/// More pods than every order can be tried of: 25 of a spread that also counts 13 of another spread and 12
+/// without any, in a zone that ends with 32 and one that ends with 18.
+#[test]
+fn room_for_owners_of_a_spread_is_kept_in_domains_that_fill_up() {
+    let node = |zone: &str, name: &str| {
+        Node::new(name, amounts([("cpu", "99"), ("pods", "99")])).with_label(ZONE, zone)
+    };
+    let tier =
+        |name: &str, replicas: u32| of(name, name).with_label("tier", "z").with_replicas(replicas);
+    let mut over_tier = spread(ZONE, "web", 1);
+    over_tier.label_selector = Some(LabelSelector::new().with_label("tier", "z"));
+    let problem = market()
+        .node(node("a", "na"))
+        .node(node("b", "nb"))
+        .pod(tier("web", 25).with_topology_spread_constraint(over_tier))
+        .pod(tier("batch", 12))
+        .pod(tier("db", 13).with_topology_spread_constraint(spread(ZONE, "db", 1)))
+        .build()
+        .unwrap();
+    let plan_of = |web: usize, batch: usize| {
+        let mut plan = bindings([]);
+        for (name, all, first) in [("web", 25, web), ("batch", 12, batch), ("db", 13, 7)] {
+            plan.bindings.extend((0..all).map(|at| Binding {
+                pod: format!("default/{name}-{at}").into(),
+                node: if at < first { "na" } else { "nb" }.into(),
+            }));
+        }
+        plan
+    };
+    let _verified = accepted(&problem, &plan_of(13, 12));
+    // 20 can't be in the one zone while the other ends with 18.
+    let found = verify(&problem, &plan_of(20, 5)).unwrap_err();
+    assert!(found.iter().all(|one| matches!(one, Violation::NoBindingOrder { .. })), "{found}");
+}
+
 #[test]
 fn a_spread_counts_bound_pods_and_domains_wanted() {
     let node = |zone: &str, name: &str| {

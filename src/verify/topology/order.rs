@@ -3,9 +3,15 @@
 //! Pods with a spread or an affinity are bound as soon as they are accepted, pass after pass, so many at
 //! once as stay legal and leave their domain open to others that a spread still ties to it; by this the
 //! domains of a spread fill up evenly. Only when nothing else is left a pod is bound that makes a domain
-//! fuller than that. Pods without such rules could be bound at any time. They are kept back, since they can only raise counts, until one is needed: for an
-//! affinity, or in a domain whose low count holds others up. Where that gets stuck and few pods are
-//! concerned, every order is tried, as far as [`MAX_STATES`] different states go.
+//! fuller than that. Pods without such rules could be bound at any time. They are kept back, since they
+//! can only raise counts, until one is needed: for an affinity, or in a domain whose low count holds others
+//! up. Where that gets stuck and few pods are concerned, every order is tried, as far as [`MAX_STATES`]
+//! different states go.
+//!
+//! What a domain holds at the end is known, and so is the highest count at which it still takes an owner
+//! of a spread: `maxSkew` above the lowest count at the end. In every order the other pods that it counts
+//! leave as much of that as owners still to come need. A second try binds none that doesn't
+//! ([`Binder::spare`]).
 
 use super::super::violation::{BindingRule, Violation};
 use super::rules::{Counter, Rules};
@@ -29,6 +35,11 @@ pub(super) fn check(scene: &Scene<'_>, rules: &Rules, out: &mut Vec<Violation>) 
     let stuck = binder.clone();
     binder.bind_greedily();
     let Some(first) = binder.unbound() else { return };
+    let mut careful = Binder { reserves: true, ..stuck.clone() };
+    careful.bind_greedily();
+    if careful.unbound().is_none() {
+        return;
+    }
     let mut seen = BTreeSet::new();
     let (found, certain) = match stuck.pods() <= MAX_PODS {
         true => (stuck.search(&mut seen), seen.len() < MAX_STATES),
@@ -64,8 +75,23 @@ struct Binder<'s, 'a> {
     free: Vec<usize>,
     /// For each counter of a spread of which some owner isn't bound yet, its lowest `maxSkew`.
     needed: BTreeMap<usize, u64>,
-    /// For spreads over single nodes, by counter and domain, the owners still to be bound that count.
-    kept: BTreeMap<(usize, usize), u64>,
+    /// By counter and domain, what owners of spreads still to be bound there need.
+    kept: BTreeMap<(usize, usize), Kept>,
+    /// By counter, the lowest count of any domain when all pods are bound.
+    last: Vec<u64>,
+    /// Whether what owners need in a domain is kept for them.
+    reserves: bool,
+}
+
+/// What owners of a spread that are still to be bound need in a domain.
+#[derive(Clone, Copy)]
+struct Kept {
+    /// How many of them the spread itself counts.
+    counted: u64,
+    /// The highest count of the domain at which one of these is counted, bound itself.
+    highest: u64,
+    /// The highest count at which all of the others are accepted.
+    open: u64,
 }
 
 /// For each counter of a spread that one of these members has, the lowest `maxSkew`.
@@ -81,6 +107,24 @@ fn needed(scene: &Scene<'_>, rules: &Rules, ruled: &[usize]) -> BTreeMap<usize, 
         }
     }
     needed
+}
+
+/// For each counter, the lowest count of any domain when all pods are bound.
+fn last_counts(scene: &Scene<'_>, rules: &Rules) -> Vec<u64> {
+    let mut counters = rules.counters.clone();
+    for of in &scene.placed {
+        let look = scene.hosts.get(of.host).map_or(usize::MAX, |host| host.look);
+        for at in rules.counted_by.get(of.kind).into_iter().flatten() {
+            let Some(counter) = counters.get_mut(*at) else { continue };
+            if let (Some(domain), Some(true)) =
+                (rules.domain(counter, of.host), counter.looks.get(look))
+            {
+                let sum = counter.counts.entry(domain).or_insert(0);
+                *sum = sum.saturating_add(of.count);
+            }
+        }
+    }
+    counters.iter().map(|counter| counter.least(0)).collect()
 }
 
 impl<'s, 'a> Binder<'s, 'a> {
@@ -106,29 +150,67 @@ impl<'s, 'a> Binder<'s, 'a> {
             ruled,
             free: others.into_iter().filter(is_counted).collect(),
             kept: BTreeMap::new(),
+            last: last_counts(scene, rules),
+            reserves: false,
         };
         binder.keep();
         binder
     }
 
-    /// Works out what is kept for owners of spreads over single nodes.
+    /// Works out what is kept for owners of spreads.
     fn keep(&mut self) {
         self.kept.clear();
         for at in &self.ruled {
-            let Some(of) = self.scene.placed.get(*at) else { continue };
+            let left = self.left.get(*at).copied().unwrap_or(0);
+            let Some(of) = self.scene.placed.get(*at).filter(|_| left > 0) else { continue };
             let spreads =
                 self.rules.of_kind.get(of.kind).into_iter().flat_map(|kind| &kind.spreads);
-            for spread in spreads.filter(|spread| spread.hard && spread.own) {
+            for spread in spreads.filter(|spread| spread.hard) {
                 let Some(counter) = self.counters.get(spread.counter) else { continue };
-                if !self.is_over_hosts(counter) {
+                let Some(domain) = self.rules.domain(counter, of.host) else { continue };
+                let look = self.scene.hosts.get(of.host).map_or(usize::MAX, |host| host.look);
+                if spread.own && counter.looks.get(look) != Some(&true) {
                     continue;
                 }
-                if let Some(domain) = self.rules.domain(counter, of.host) {
-                    let kept = self.kept.entry((spread.counter, domain)).or_insert(0);
-                    *kept = kept.saturating_add(self.left.get(*at).copied().unwrap_or(0));
+                let is_few = counter.domains < spread.min_domains;
+                let last = self.last.get(spread.counter).copied().filter(|_| !is_few);
+                let reach = spread.max_skew.saturating_add(last.unwrap_or(0));
+                let none = Kept { counted: 0, highest: 0, open: u64::MAX };
+                let kept = self.kept.entry((spread.counter, domain)).or_insert(none);
+                if spread.own {
+                    kept.counted = kept.counted.saturating_add(left);
+                    kept.highest = kept.highest.max(reach);
+                } else {
+                    kept.open = kept.open.min(reach);
                 }
             }
         }
+    }
+
+    /// How many pods of a member leave room in their domains for owners still to come: with one more these
+    /// could not all be bound, in whatever order.
+    fn spare(&self, member: usize) -> u64 {
+        if !self.reserves {
+            return u64::MAX;
+        }
+        let Some(of) = self.scene.placed.get(member) else { return 0 };
+        let look = self.scene.hosts.get(of.host).map_or(usize::MAX, |host| host.look);
+        let rules = self.rules.of_kind.get(of.kind);
+        let counters = self.rules.counted_by.get(of.kind).into_iter().flatten();
+        let room = counters.filter_map(|at| {
+            let counter = self.counters.get(*at)?;
+            let domain = self.rules.domain(counter, of.host)?;
+            let kept = self.kept.get(&(*at, domain))?;
+            let counts = counter.looks.get(look) == Some(&true);
+            let owns = rules
+                .is_some_and(|own| own.spreads.iter().any(|one| one.hard && one.counter == *at));
+            let most = match kept.counted {
+                needed if needed > 0 && !owns => kept.open.min(kept.highest.saturating_sub(needed)),
+                _ => kept.open,
+            };
+            counts.then(|| most.saturating_sub(counter.count(domain)))
+        });
+        room.min().unwrap_or(u64::MAX)
     }
 
     fn is_over_hosts(&self, counter: &Counter) -> bool {
@@ -185,7 +267,8 @@ impl<'s, 'a> Binder<'s, 'a> {
     fn pass(&mut self, members: &[usize], care: Care) -> bool {
         let mut progress = false;
         for at in members {
-            let count = self.accepted(*at).min(self.left_of(*at)).min(self.harmless(*at, care));
+            let count = self.accepted(*at).min(self.left_of(*at));
+            let count = count.min(self.harmless(*at, care)).min(self.spare(*at));
             if count > 0 {
                 self.bind(*at, count);
                 progress = true;
@@ -194,6 +277,7 @@ impl<'s, 'a> Binder<'s, 'a> {
         if progress {
             self.ruled.retain(|at| self.left.get(*at).is_some_and(|left| *left > 0));
             self.needed = needed(self.scene, self.rules, &self.ruled);
+            // What owners bound before others in this pass needed is given free only now.
             self.keep();
         }
         progress
@@ -258,9 +342,11 @@ impl<'s, 'a> Binder<'s, 'a> {
             let (counter, skew) = (self.counters.get(*at)?, *self.needed.get(at)?);
             let domain = self.rules.domain(counter, of.host)?;
             // On a single node nothing evens out: what owners still to come need there is kept for them.
-            let kept = self.kept.get(&(*at, domain)).copied().unwrap_or(0);
             let owns = rules.is_some_and(|own| own.spreads.iter().any(|one| one.counter == *at));
-            let kept = if owns { 0 } else { kept };
+            let kept = match self.kept.get(&(*at, domain)) {
+                Some(kept) if !owns && self.is_over_hosts(counter) => kept.counted,
+                _ => 0,
+            };
             (counter.looks.get(look) == Some(&true)).then(|| {
                 let full = counter.count(domain).saturating_add(kept);
                 let skew = match care {
@@ -275,8 +361,10 @@ impl<'s, 'a> Binder<'s, 'a> {
 
     /// Binds one accepted pod although it may hold others up: the one that does so least.
     fn bind_harmful(&mut self, members: &[usize]) -> bool {
-        let accepted =
-            members.iter().copied().filter(|at| self.left_of(*at) > 0 && self.accepted(*at) > 0);
+        let accepted = members
+            .iter()
+            .copied()
+            .filter(|at| self.left_of(*at) > 0 && self.spare(*at) > 0 && self.accepted(*at) > 0);
         let excess = |at: usize| -> u64 {
             let Some(of) = self.scene.placed.get(at) else { return u64::MAX };
             let counters = self.rules.counted_by.get(of.kind).into_iter().flatten();
@@ -290,6 +378,7 @@ impl<'s, 'a> Binder<'s, 'a> {
         let Some(at) = accepted.min_by_key(|at| (excess(*at), *at)) else { return false };
         self.bind(at, 1);
         self.ruled.retain(|at| self.left.get(*at).is_some_and(|left| *left > 0));
+        self.keep();
         true
     }
 
@@ -317,7 +406,8 @@ impl<'s, 'a> Binder<'s, 'a> {
             .free
             .iter()
             .copied()
-            .filter(|at| self.left_of(*at) > 0 && self.harmless(*at, care) > 0);
+            .filter(|at| self.left_of(*at) > 0 && self.spare(*at) > 0)
+            .filter(|at| self.harmless(*at, care) > 0);
         if missing {
             return free.find(|at| {
                 self.scene.placed.get(*at).is_some_and(|other| {
