@@ -26,6 +26,7 @@ mod karpenter;
 mod laws_domains;
 mod laws_model;
 mod laws_open_labels;
+mod laws_places;
 mod laws_plan;
 mod laws_refine;
 mod laws_topology;

@@ -13,11 +13,14 @@ use super::placement::Placement;
 use super::rules::class_of;
 use super::{fill, is_better};
 use crate::compile::KindId;
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 /// The most tries of one run, and of one class.
 const MOST_TRIES: usize = 400;
 const MOST_OF_CLASS: usize = 64;
+/// The most fillings of one run, level by level.
+const MOST_LEVELS: usize = 64;
 /// Tries times groups of nodes and ways to launch one, times classes of pods.
 const MOST_WORK: usize = 4_000_000;
 
@@ -40,6 +43,40 @@ pub(super) fn displace(placement: &mut Placement<'_>, choices: &Choices) {
         }
         if tries == 0 || placement.context.is_stopped() {
             return;
+        }
+    }
+}
+
+/// Takes all that is less urgent off all nodes, priority by priority, where that places more of what is
+/// urgent: whoever is left out then has no place though nobody less urgent had one.
+///
+/// It needs a filling for each priority that is left out, and another for each that it changes: as far as
+/// so many are allowed.
+pub(super) fn by_level(placement: &mut Placement<'_>, choices: &Choices) {
+    let compiled = placement.compiled();
+    let mut passed: BTreeSet<Reverse<i32>> = BTreeSet::new();
+    let size = placement.size_of_fill(choices);
+    for _ in 0..(MOST_WORK / size.max(1)).clamp(4, MOST_LEVELS) {
+        if placement.context.is_stopped() {
+            return;
+        }
+        let level = |kind: &KindId| Reverse(compiled.classes[class_of(*kind)].priority);
+        let next = placement.waiting(|_| ()).into_iter().find(|kind| {
+            !compiled.classes[class_of(*kind)].guest
+                && !passed.contains(&level(kind))
+                && has_lower(placement, *kind)
+        });
+        let Some(kind) = next else { return };
+        let _new = passed.insert(level(&kind));
+        let mut other = placement.clone();
+        let groups: Vec<usize> = (0..other.groups.len()).collect();
+        if take_lower(&mut other, &groups, kind) {
+            fill(&mut other, choices);
+            if is_better(&other, placement) {
+                *placement = other;
+                // The more urgent ones have less room than before.
+                passed.retain(|passed| *passed < level(&kind));
+            }
         }
     }
 }

@@ -28,6 +28,7 @@ mod rules;
 
 use super::choose::Packed;
 use super::state::Context;
+use crate::compile::KindId;
 use launch::{Choices, Scale};
 use placement::Placement;
 pub(crate) use reasons::reasons;
@@ -36,6 +37,9 @@ pub(crate) use recreate::improve as recreate;
 use rules::{Rules, class_of};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+
+/// The most classes that are filled in one by one, where all together can't be written down as a packing.
+const MOST_ALONE: usize = 64;
 
 /// Places what finds a place in a packing as it stands, the most urgent first; whether there was any.
 pub(crate) fn complete(context: &Context<'_>, packed: &mut Packed) -> bool {
@@ -51,8 +55,10 @@ pub(crate) fn complete(context: &Context<'_>, packed: &mut Packed) -> bool {
     fill(&mut placement, &choices);
     displace::displace(&mut placement, &choices);
     recreate::place_more(&mut placement, &choices);
+    settle(&mut placement, &choices);
     let more = is_better(&placement, &start);
-    match more.then(|| placement.finish(packed)).flatten() {
+    let finished = more.then(|| placement.finish(packed)).flatten();
+    match finished.or_else(|| more.then(|| filled_alone(&start, &choices, packed)).flatten()) {
         Some(completed) => {
             *packed = completed;
             true
@@ -83,6 +89,32 @@ fn is_better(one: &Placement<'_>, other: &Placement<'_>) -> bool {
     one.rank().0 < other.rank().0
 }
 
+/// The packing with what finds a place, class by class, of those that can each be written down as one:
+/// where all together can't.
+fn filled_alone(start: &Placement<'_>, choices: &Choices, former: &Packed) -> Option<Packed> {
+    let (mut best, mut found) = (start.clone(), None);
+    for kind in start.waiting(|_| ()).into_iter().take(MOST_ALONE) {
+        let mut more = best.clone();
+        let others: Vec<KindId> = more.left.ids().filter(|id| *id != kind).collect();
+        let kept: Vec<u32> = others.iter().map(|id| std::mem::take(&mut more.left[*id])).collect();
+        fill(&mut more, choices);
+        others.iter().zip(kept).for_each(|(id, left)| more.left[*id] = left);
+        if is_better(&more, &best)
+            && let Some(packed) = more.finish(former)
+        {
+            (best, found) = (more, Some(packed));
+        }
+    }
+    found
+}
+
+/// Leaves no pod out that finds a place, or would if all pods of lower priority had none.
+fn settle(placement: &mut Placement<'_>, choices: &Choices) {
+    // Launches that were brought down in size may have left room for others.
+    fill(placement, choices);
+    displace::by_level(placement, choices);
+}
+
 /// Places what finds a place, the most urgent first, until nothing changes.
 fn fill(placement: &mut Placement<'_>, choices: &Choices) {
     let scale = Scale { worth: None, scarce: true, small_first: true, seed: 0 };
@@ -94,7 +126,7 @@ fn fill_by(placement: &mut Placement<'_>, choices: &Choices, scale: Scale<'_>) {
     let compiled = placement.compiled();
     loop {
         let mut progress = false;
-        let mut tiers: BTreeMap<Reverse<i32>, Vec<crate::compile::KindId>> = BTreeMap::new();
+        let mut tiers: BTreeMap<Reverse<i32>, Vec<KindId>> = BTreeMap::new();
         let mut guests = Vec::new();
         for kind in placement.waiting(|kind| placement.size(kind, scale)) {
             let class = &compiled.classes[class_of(kind)];
@@ -115,7 +147,7 @@ fn fill_by(placement: &mut Placement<'_>, choices: &Choices, scale: Scale<'_>) {
                 progress = true;
             }
             let waiting = kinds.iter().copied().filter(|kind| placement.left[*kind] > 0);
-            let waiting: Vec<crate::compile::KindId> = waiting.collect();
+            let waiting: Vec<KindId> = waiting.collect();
             progress |= placement.launch_for(choices, &waiting, scale);
         }
         for kind in guests {

@@ -220,7 +220,7 @@ impl Binder<'_, '_> {
                 .all(|at| domain(*at).is_some_and(|domain| self.counts[*at][domain] > 0));
             let met = met && (!affinity.over_hosts || self.is_on_nodes(member, affinity.selection));
             if !met {
-                if !affinity.own || self.totals[affinity.total] > 0 {
+                if !affinity.own || !rules.is_first(&affinity, &self.totals, &self.counts) {
                     return 0;
                 }
                 most = 1;

@@ -489,7 +489,9 @@ impl<'c> Placement<'c> {
                 .iter()
                 .all(|at| domain(*at).is_some_and(|domain| self.counts[*at][domain] > 0));
             if !met || affinity.over_hosts && self.totals[affinity.total] == 0 {
-                if !affinity.own || self.totals[affinity.total] > 0 {
+                let is_first =
+                    affinity.own && rules.is_first(&affinity, &self.totals, &self.counts);
+                if !is_first {
                     return 0;
                 }
                 most = most.min(1);

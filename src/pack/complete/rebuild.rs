@@ -10,7 +10,9 @@ use super::super::right_size::holds;
 use super::super::state::{Context, Group, Place, State};
 use super::placement::{Nodes, On, Placement};
 use super::rules::class_of;
-use crate::compile::{Bits, ClassId, Compiled, IdVec, KeyId, KindId, NO_DOMAIN, OfferId};
+use crate::compile::{
+    Bits, ClassId, Compiled, IdVec, KeyId, KindId, NO_DOMAIN, OfferId, SelectionId,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How far pods may go from where they are.
@@ -130,21 +132,31 @@ impl Placement<'_> {
         let topology = &self.compiled().topology;
         let mut of: Vec<usize> = (0..nodes.pods.len()).collect();
         let mut tied = vec![false; nodes.pods.len()];
+        let mut tie = |owner: Option<usize>, selection: SelectionId| {
+            let mut first = owner;
+            owner.iter().for_each(|at| tied[*at] = true);
+            for (other, (selected, _)) in nodes.pods.iter().enumerate() {
+                if topology.selects(selection, *selected) {
+                    tied[other] = true;
+                    let at = *first.get_or_insert(other);
+                    let (from, to) = (of[other].max(of[at]), of[other].min(of[at]));
+                    of.iter_mut().filter(|of| **of == from).for_each(|of| *of = to);
+                }
+            }
+        };
         for (at, (kind, _)) in nodes.pods.iter().enumerate() {
-            let rules = &self.rules.of_kind[*kind];
-            let affinity = rules.affinity.filter(|affinity| affinity.over_hosts);
-            let beyond = rules.host_spreads.iter().filter(|spread| {
-                caps == Caps::PerNode
-                    && i64::from(self.on_node(nodes, spread.selection)) > spread.max_skew
-            });
-            let selections = beyond.map(|spread| spread.selection);
-            for selection in selections.chain(affinity.map(|affinity| affinity.selection)) {
-                tied[at] = true;
-                for (other, (selected, _)) in nodes.pods.iter().enumerate() {
-                    if topology.selects(selection, *selected) {
-                        tied[other] = true;
-                        let (from, to) = (of[other].max(of[at]), of[other].min(of[at]));
-                        of.iter_mut().filter(|of| **of == from).for_each(|of| *of = to);
+            let affinity = self.rules.of_kind[*kind].affinity;
+            if let Some(affinity) = affinity.filter(|affinity| affinity.over_hosts) {
+                tie(Some(at), affinity.selection);
+            }
+        }
+        if caps == Caps::PerNode {
+            // The packer caps what a spread counts on every node, whether its owners are there or not.
+            for (kind, rules) in self.rules.of_kind.iter() {
+                let owner = nodes.pods.iter().position(|(held, _)| *held == kind);
+                for spread in &rules.host_spreads {
+                    if i64::from(self.on_node(nodes, spread.selection)) > spread.max_skew {
+                        tie(owner, spread.selection);
                     }
                 }
             }

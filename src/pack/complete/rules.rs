@@ -91,6 +91,20 @@ pub(super) struct Affinity {
 }
 
 impl KindRules {
+    /// Whether no pod that an affinity selects is in a domain of any of its keys: one on a node without the
+    /// label isn't in any.
+    pub(super) fn is_first(
+        &self,
+        affinity: &Affinity,
+        totals: &[u64],
+        counts: &[Vec<i64>],
+    ) -> bool {
+        match affinity.over_hosts {
+            true => totals[affinity.total] == 0,
+            false => self.near.iter().all(|at| counts[*at].iter().all(|count| *count == 0)),
+        }
+    }
+
     /// Whether it depends on the order of binding where its pods may go.
     pub(super) fn is_ordered(&self) -> bool {
         !self.spreads.is_empty() || self.affinity.is_some()
