@@ -18,6 +18,7 @@ mod parallel;
 mod refine;
 mod solver;
 mod stop;
+mod what_if;
 
 pub use error::Error;
 pub use model::{
@@ -31,6 +32,7 @@ pub use solver::{
 };
 pub use stop::Stop;
 pub use verify::{Verified, Violations, verify};
+pub use what_if::WhatIf;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

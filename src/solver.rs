@@ -2,7 +2,7 @@
 
 use crate::compile::Compiled;
 use crate::error::{Error, InvalidInput};
-use crate::model::{Price, Problem};
+use crate::model::{Origin, Price, Problem};
 use crate::pack::{self, Context};
 use crate::plan::{Ended, LaunchPlan, Proof};
 use crate::refine;
@@ -153,7 +153,12 @@ pub enum MinValuesPolicy {
 #[derive(Clone, Debug)]
 pub struct Solver {
     compiled: Arc<Compiled>,
+    origin: Arc<Lazy>,
 }
+
+/// What what-ifs start from, made when the first is asked for.
+#[allow(clippy::disallowed_types, reason = "it is no state beside the problem")]
+type Lazy = std::sync::OnceLock<Arc<Origin>>;
 
 impl Solver {
     /// Compiles the problem.
@@ -162,7 +167,13 @@ impl Solver {
     /// A problem beyond a stated limit of this version: more offers, open labels or kinds of rules than
     /// there is memory for ([`Error::is_unsupported`]).
     pub fn new(problem: &Problem) -> Result<Self, Error> {
-        Ok(Self { compiled: Arc::new(Compiled::new(problem, Price::ZERO)?) })
+        let compiled = Arc::new(Compiled::new(problem, Price::ZERO)?);
+        Ok(Self { compiled, origin: Arc::default() })
+    }
+
+    /// The problem, ready to be changed.
+    pub(crate) fn origin(&self) -> Arc<Origin> {
+        self.origin.get_or_init(|| Arc::new(Origin::new(&self.compiled.problem))).clone()
     }
 
     /// A plan for the pending pods.

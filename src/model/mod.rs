@@ -1,6 +1,7 @@
 //! The problem: pods, rules, what runs and what can be bought.
 
 mod affinity;
+mod changed;
 mod decimal;
 #[cfg(feature = "serde")]
 pub(crate) mod document;
@@ -31,6 +32,7 @@ pub use affinity::{
     Affinity, NodeAffinity, NodeSelectorTerm, PodAffinity, PodAffinityTerm,
     PreferredSchedulingTerm, WeightedPodAffinityTerm,
 };
+pub(crate) use changed::{Changed, Origin};
 pub(crate) use instance::UNLIMITED_ATTACHMENTS;
 pub use instance::{InstanceType, Offering, Reservation};
 pub use label::{Labels, well_known};

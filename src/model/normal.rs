@@ -66,7 +66,7 @@ pub(super) fn problem(mut parts: ProblemBuilder, pods_by_name: &[usize]) -> Prob
     }
 }
 
-fn pod(pod: &mut Pod) {
+pub(super) fn pod(pod: &mut Pod) {
     selector(pod);
     pod.tolerations.sort();
     for port in &mut pod.host_ports {
@@ -144,7 +144,7 @@ fn affinity(rules: &mut Affinity) {
     }
 }
 
-fn instance_type(kind: &mut InstanceType) {
+pub(super) fn instance_type(kind: &mut InstanceType) {
     labels(&mut kind.labels);
     requirements(&mut kind.requirements);
     kind.requirements.sort();
@@ -154,7 +154,7 @@ fn instance_type(kind: &mut InstanceType) {
     kind.offerings.sort();
 }
 
-fn node_pool(pool: &mut NodePool) {
+pub(super) fn node_pool(pool: &mut NodePool) {
     labels(&mut pool.labels);
     pool.taints.sort();
     pool.startup_taints.sort();
@@ -170,7 +170,7 @@ fn node_pool(pool: &mut NodePool) {
     }
 }
 
-fn node(node: &mut Node) {
+pub(super) fn node(node: &mut Node) {
     labels(&mut node.labels);
     node.taints.sort();
 }

@@ -35,6 +35,8 @@ pub struct Pod {
     pub(crate) topology_spread_constraints: Vec<TopologySpreadConstraint>,
     pub(crate) host_ports: Vec<HostPort>,
     pub(crate) volumes: Vec<Volume>,
+    /// `None`: what it requests now.
+    pub(crate) recreated_requests: Option<Resources>,
     pub(crate) priority: i32,
     pub(crate) node_name: Option<Arc<str>>,
     pub(crate) owner_kind: Option<Arc<str>>,
@@ -86,6 +88,7 @@ impl Pod {
             topology_spread_constraints: Vec::new(),
             host_ports: Vec::new(),
             volumes: Vec::new(),
+            recreated_requests: None,
             priority: 0,
             node_name: None,
             owner_kind: None,
@@ -186,6 +189,14 @@ impl Pod {
     #[must_use]
     pub fn with_volume(mut self, volume: Volume) -> Self {
         self.volumes.push(volume);
+        self
+    }
+
+    /// States what it will request once it is evicted and created anew, where that is something else, such
+    /// as the target of a vertical autoscaler.
+    #[must_use]
+    pub fn with_recreated_requests(mut self, requests: Resources) -> Self {
+        self.recreated_requests = Some(requests);
         self
     }
 
@@ -301,6 +312,12 @@ impl Pod {
     #[must_use]
     pub fn volumes(&self) -> &[Volume] {
         &self.volumes
+    }
+
+    /// What it will request once it is evicted and created anew.
+    #[must_use]
+    pub fn recreated_requests(&self) -> &Resources {
+        self.recreated_requests.as_ref().unwrap_or(&self.requests)
     }
 
     /// The priority: higher is placed first.

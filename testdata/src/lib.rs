@@ -4,12 +4,14 @@
 //! every platform, because no floating point and no foreign random generator is involved.
 
 mod catalog;
+mod cluster;
 mod pools;
 mod problems;
 mod random;
 mod workload;
 
 pub use catalog::{ZONES, catalog, label, synthetic_catalog};
+pub use cluster::running_cluster;
 pub use pools::{daemon_sets, pools};
 pub use problems::{BENCH_PROBLEMS, problem};
 pub use random::SplitMix64;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Each module, with the modules that it may import. A module that isn't here may not exist.
 ///
 /// `verify` checks plans against the documents alone: it shares no rule with the solver.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("error", &[]),
     ("parallel", &[]),
     ("model", &["error"]),
@@ -31,6 +31,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("k8s", &["error", "model"]),
     ("stop", &[]),
     ("solver", &EVERYTHING),
+    ("what_if", &["error", "model", "plan", "compile", "solver"]),
 ];
 
 const EVERYTHING: [&str; 13] = [

@@ -42,3 +42,4 @@ mod scaled;
 mod scarcity;
 mod static_pools;
 mod statistics;
+mod what_if;

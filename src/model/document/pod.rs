@@ -22,6 +22,7 @@ const POD: &[&str] = &[
     "topologySpreadConstraints",
     "hostPorts",
     "volumes",
+    "recreatedRequests",
     "priority",
     "nodeName",
     "ownerKind",
@@ -61,6 +62,7 @@ pub(super) fn read_pod(cursor: Cursor<'_>) -> Option<Pod> {
     pod.topology_spread_constraints = fields.list("topologySpreadConstraints", read_spread);
     pod.host_ports = fields.list("hostPorts", read_host_port);
     pod.volumes = fields.list("volumes", read_volume);
+    pod.recreated_requests = fields.optional("recreatedRequests", resources);
     pod.priority = fields.optional("priority", whole).unwrap_or_default();
     pod.node_name = fields.optional("nodeName", text);
     pod.owner_kind = fields.optional("ownerKind", text);
@@ -86,6 +88,7 @@ pub(super) fn write_pod(pod: &Pod) -> Value<'_> {
         )
         .unless_empty("hostPorts", list(&pod.host_ports, write_host_port))
         .unless_empty("volumes", list(&pod.volumes, write_volume))
+        .option("recreatedRequests", pod.recreated_requests.as_ref())
         .unless("priority", 0, pod.priority)
         .option("nodeName", pod.node_name.as_ref())
         .option("ownerKind", pod.owner_kind.as_ref())

@@ -20,7 +20,12 @@ use super::fault::{Faults, Path, quoted};
 pub(super) use overlay::check as overlay;
 pub(super) use overlay::{overlay_labels, overlays};
 use pod::MOST_PODS;
+pub(super) use pod::pod;
+pub(super) use pool::node_pool;
+pub(super) use resource::price;
 use std::collections::BTreeSet;
+pub(super) use supply::node;
+pub(super) use unique::{name_of_replica, stem_and_number, taken};
 
 /// The lists of a problem in the order of its document.
 pub(crate) const LISTS: [&str; 7] = [
@@ -48,7 +53,7 @@ pub(super) fn check(parts: &ProblemBuilder, pods_by_name: &[usize], faults: &mut
         .knows_names_of("instanceTypes")
         .then(|| parts.instance_types.iter().map(|kind| &*kind.name).collect());
     for (i, pool) in parts.node_pools.iter().enumerate() {
-        pool::node_pool(pool, type_names.as_ref(), &pools.item(i), faults);
+        node_pool(pool, type_names.as_ref(), &pools.item(i), faults);
     }
     unique::names(parts.node_pools.iter().map(|pool| ("", &*pool.name)), &pools, faults);
 
@@ -90,26 +95,36 @@ fn check_pods(parts: &ProblemBuilder, by_name: &[usize], path: &Path<'_>, faults
     let mut total: u64 = 0;
     for (i, part) in parts.pods.iter().enumerate() {
         let at = path.item(i);
-        pod::pod(part, &at, faults);
+        pod(part, &at, faults);
         if let (Some(node), Some(nodes)) = (part.node_name.as_deref(), &nodes)
             && !nodes.contains(node)
         {
-            faults.add(
-                &at.field("nodeName"),
-                format!("{} isn't a node of the problem", quoted(node)),
-                "a name of nodes",
-            );
+            unknown_node(node, &at, faults);
         }
         if part.replicas <= MOST_PODS {
             total = total.saturating_add(u64::from(part.replicas));
         }
     }
-    if total > u64::from(MOST_PODS) {
+    self::total(total, path, faults);
+    unique::pods(&parts.pods, by_name, path, faults);
+}
+
+/// The fault of a pod that is bound to a node that isn't there.
+pub(super) fn unknown_node(node: &str, path: &Path<'_>, faults: &mut Faults) {
+    faults.add(
+        &path.field("nodeName"),
+        format!("{} isn't a node of the problem", quoted(node)),
+        "a name of nodes",
+    );
+}
+
+/// Checks how many pods there are in all, replicas counted.
+pub(super) fn total(pods: u64, path: &Path<'_>, faults: &mut Faults) {
+    if pods > u64::from(MOST_PODS) {
         faults.add(
             path,
-            format!("{total} pods, replicas counted"),
+            format!("{pods} pods, replicas counted"),
             format!("at most {MOST_PODS} in all"),
         );
     }
-    unique::pods(&parts.pods, by_name, path, faults);
 }

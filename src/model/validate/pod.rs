@@ -11,7 +11,7 @@ use std::net::IpAddr;
 pub(crate) const MOST_PODS: u32 = 10_000_000;
 
 /// Checks a pod, but for its name's being unique and its node's being known.
-pub(super) fn pod(pod: &Pod, path: &Path<'_>, faults: &mut Faults) {
+pub(in crate::model) fn pod(pod: &Pod, path: &Path<'_>, faults: &mut Faults) {
     name::object_name(&pod.name, &path.field("name"), faults);
     name::object_name(&pod.namespace, &path.field("namespace"), faults);
     if !(1..=MOST_PODS).contains(&pod.replicas) {
@@ -24,6 +24,9 @@ pub(super) fn pod(pod: &Pod, path: &Path<'_>, faults: &mut Faults) {
     }
     placeholder(pod, path, faults);
     requests(&pod.requests, &path.field("requests"), faults);
+    if let Some(recreated) = &pod.recreated_requests {
+        requests(recreated, &path.field("recreatedRequests"), faults);
+    }
     requirement::labels(&pod.node_selector, &path.field("nodeSelector"), faults);
     if let Some(rules) = &pod.affinity {
         affinity::affinity(rules, &path.field("affinity"), faults);

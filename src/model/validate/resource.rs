@@ -23,7 +23,7 @@ pub(super) fn limits(limits: &Resources, path: &Path<'_>, faults: &mut Faults) {
 }
 
 /// Checks the price of one node.
-pub(super) fn price(price: Price, path: &Path<'_>, faults: &mut Faults) {
+pub(in crate::model) fn price(price: Price, path: &Path<'_>, faults: &mut Faults) {
     if !(Price::ZERO..=Price::MAX_UNIT).contains(&price) {
         faults.add(path, "out of range", "0 to 100000 per hour");
     }

@@ -101,7 +101,7 @@ fn offering(kind: &InstanceType, offer: &Offering, path: &Path<'_>, faults: &mut
 }
 
 /// Checks a node, but for its name's being unique.
-pub(super) fn node(node: &Node, path: &Path<'_>, faults: &mut Faults) {
+pub(in crate::model) fn node(node: &Node, path: &Path<'_>, faults: &mut Faults) {
     name::object_name(&node.name, &path.field("name"), faults);
     requirement::labels(&node.labels, &path.field("labels"), faults);
     taint::taints(&node.taints, &path.field("taints"), faults);

@@ -54,24 +54,35 @@ pub(super) fn pods(pods: &[Pod], by_name: &[usize], path: &Path<'_>, faults: &mu
         let key = (&*pod.namespace, stem);
         let found = sets.binary_search_by(|(namespace, stem, _)| (*namespace, *stem).cmp(&key));
         if found.ok().and_then(|at| sets.get(at)).is_some_and(|(_, _, count)| number < *count) {
-            faults.add(
-                &path.item(i).field("name"),
-                format!("{} is the name of a replica of {}", quoted(&pod.name), quoted(stem)),
-                "a name of its own",
-            );
+            name_of_replica(&pod.name, stem, &path.item(i), faults);
         }
     }
 }
 
 /// The stem and the number, if a name is one that a replica could have.
-fn stem_and_number(name: &str) -> Option<(&str, u32)> {
+pub(in crate::model) fn stem_and_number(name: &str) -> Option<(&str, u32)> {
     let (stem, digits) = name.rsplit_once('-')?;
     let canonical =
         digits.bytes().all(|b| b.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
     Some((stem, digits.parse().ok().filter(|_| canonical)?))
 }
 
-fn taken(name: &str, path: &Path<'_>, faults: &mut Faults) {
+/// The fault of a pod whose name is that of a replica.
+pub(in crate::model) fn name_of_replica(
+    name: &str,
+    stem: &str,
+    path: &Path<'_>,
+    faults: &mut Faults,
+) {
+    faults.add(
+        &path.field("name"),
+        format!("{} is the name of a replica of {}", quoted(name), quoted(stem)),
+        "a name of its own",
+    );
+}
+
+/// The fault of a name that another has.
+pub(in crate::model) fn taken(name: &str, path: &Path<'_>, faults: &mut Faults) {
     faults.add(
         &path.field("name"),
         format!("{} is taken already", quoted(name)),

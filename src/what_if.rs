@@ -1,0 +1,226 @@
+//! What-ifs: a problem that isn't quite the one that was compiled.
+
+use crate::error::Error;
+use crate::model::{Changed, Node, Pod, Price, Problem, Quantity};
+use crate::plan::LaunchPlan;
+use crate::solver::{Options, Solver};
+
+/// A problem with something changed in it, to be asked for a plan: what if this node weren't there, what if
+/// that offering were sold out?
+///
+/// It is made by [`Solver::what_if`] and changed by its methods, one change on top of another. The solver
+/// and its problem stay as they are. Clones are cheap and go their own ways, so that one
+/// what-if can be the start of several; a change is undone by dropping the what-if that has it.
+///
+/// The plan of a what-if is, byte for byte, the plan of its problem written out anew:
+/// `what_if.provision(options)` equals `provision(&what_if.problem(), options)`. A change that makes no valid problem is
+/// an error, and the what-if that it was asked of is gone: keep a clone where that matters.
+///
+/// # Examples
+/// ```
+/// use plimsoll::{InstanceType, Node, NodePool, Offering, Options, Pod, Problem, Resources, Solver};
+///
+/// let large = Resources::parse([("cpu", "4"), ("pods", "29")])?;
+/// let web = |name: &str| -> Result<Pod, Box<dyn std::error::Error>> {
+///     Ok(Pod::new(name).with_owner_kind("ReplicaSet").with_requests(Resources::parse([("cpu", "1500m")])?))
+/// };
+/// let problem = Problem::builder()
+///     .instance_type(
+///         InstanceType::new("m7.xlarge", large.clone())
+///             .with_offering(Offering::new("eu-1a", "on-demand", "0.2016".parse()?))
+///             .with_offering(Offering::new("eu-1a", "spot", "0.07".parse()?)),
+///     )
+///     .node_pool(NodePool::new("default"))
+///     .node(Node::new("a", large.clone()))
+///     .node(Node::new("b", large))
+///     .pod(web("web-0")?.with_node_name("a"))
+///     .pod(web("web-1")?.with_node_name("b"))
+///     .build()?;
+/// let solver = Solver::new(&problem)?;
+/// let options = Options::default();
+///
+/// // Without node b its pod goes to node a, where there is room.
+/// let emptied = solver.what_if().without_node("b")?;
+/// let plan = emptied.provision(&options)?;
+/// assert_eq!((plan.launches().len(), plan.bindings().len()), (0, 1));
+///
+/// // With a third pod there isn't, and with the spot offering sold out that costs more.
+/// let busy = emptied.with_pod(web("web-2")?)?;
+/// assert_eq!(busy.provision(&options)?.cost().total.to_string(), "0.07");
+/// let scarce = busy.clone().without_offering("m7.xlarge", "eu-1a", "spot")?;
+/// assert_eq!(scarce.provision(&options)?.cost().total.to_string(), "0.2016");
+/// assert_eq!(scarce.problem().nodes().len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct WhatIf {
+    changed: Changed,
+}
+
+impl Solver {
+    /// The solver's problem, to be changed.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Node, Options, Problem, Resources, Solver};
+    ///
+    /// let problem = Problem::builder().node(Node::new("a", Resources::new())).build()?;
+    /// let solver = Solver::new(&problem)?;
+    /// let what_if = solver.what_if();
+    /// assert_eq!(what_if.problem(), problem);
+    /// assert!(what_if.clone().without_node("b").is_err());
+    /// assert!(what_if.without_node("a")?.problem().nodes().is_empty());
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
+    pub fn what_if(&self) -> WhatIf {
+        WhatIf { changed: Changed::new(self.origin()) }
+    }
+}
+
+impl WhatIf {
+    /// Takes a node away.
+    ///
+    /// Its pods become pending, with what they request once they are created anew
+    /// ([`Pod::recreated_requests`]). Those of daemon sets and static pods (owners of the kinds `DaemonSet`
+    /// and `Node`) go with the node.
+    ///
+    /// # Errors
+    /// No node has this name.
+    pub fn without_node(mut self, name: &str) -> Result<Self, Error> {
+        self.changed.remove_node(name)?;
+        Ok(self)
+    }
+
+    /// Adds a node that runs or is on its way.
+    ///
+    /// # Errors
+    /// A node has its name already, or the node is invalid.
+    pub fn with_node(mut self, node: Node) -> Result<Self, Error> {
+        self.changed.add_node(node)?;
+        Ok(self)
+    }
+
+    /// Adds a pod or a set of replicas, pending or bound to a node that is there.
+    ///
+    /// # Errors
+    /// A pod has its name already, the pod is invalid, or there are too many pods.
+    pub fn with_pod(mut self, pod: Pod) -> Result<Self, Error> {
+        self.changed.add_pod(pod)?;
+        Ok(self)
+    }
+
+    /// Takes away a pod or a set of replicas, pending or bound; the name is that of the problem's entry,
+    /// and not of one replica of a set.
+    ///
+    /// # Errors
+    /// No pod has this name.
+    pub fn without_pod(mut self, namespace: &str, name: &str) -> Result<Self, Error> {
+        self.changed.remove_pod(namespace, name)?;
+        Ok(self)
+    }
+
+    /// Has a pod or a set of replicas be so many identical pods, at least one.
+    ///
+    /// As in the problem itself a single pod has the name as it is, and replicas a number behind it.
+    ///
+    /// # Errors
+    /// No pod has this name; a number of replicas that no pod may have; or a replica would have the name of
+    /// another pod.
+    pub fn with_replicas(
+        mut self,
+        namespace: &str,
+        name: &str,
+        replicas: u32,
+    ) -> Result<Self, Error> {
+        self.changed.set_replicas(namespace, name, replicas)?;
+        Ok(self)
+    }
+
+    /// Has what a type offers in a zone for a capacity type be sold out.
+    ///
+    /// # Errors
+    /// There is no such offering.
+    pub fn without_offering(
+        mut self,
+        instance_type: &str,
+        zone: &str,
+        capacity_type: &str,
+    ) -> Result<Self, Error> {
+        let way = (instance_type, zone, capacity_type);
+        self.changed.change_offerings(way, |offering| offering.available = false)?;
+        Ok(self)
+    }
+
+    /// Has what a type offers in a zone for a capacity type cost so much per hour.
+    ///
+    /// # Errors
+    /// There is no such offering, or the price is out of range.
+    pub fn with_price(
+        mut self,
+        instance_type: &str,
+        zone: &str,
+        capacity_type: &str,
+        price: Price,
+    ) -> Result<Self, Error> {
+        self.changed.set_price((instance_type, zone, capacity_type), price)?;
+        Ok(self)
+    }
+
+    /// Has a node pool be limited to so much of a resource, or to so many `nodes`.
+    ///
+    /// # Errors
+    /// No pool has this name, the resource's name is invalid, or the pool may not have the limit.
+    pub fn with_limit(
+        mut self,
+        node_pool: &str,
+        resource: &str,
+        most: Quantity,
+    ) -> Result<Self, Error> {
+        self.changed.set_limit(node_pool, resource, Some(most))?;
+        Ok(self)
+    }
+
+    /// Has a node pool not be limited in a resource.
+    ///
+    /// # Errors
+    /// No pool has this name.
+    pub fn without_limit(mut self, node_pool: &str, resource: &str) -> Result<Self, Error> {
+        self.changed.set_limit(node_pool, resource, None)?;
+        Ok(self)
+    }
+
+    /// Has a reservation hold so many more nodes.
+    ///
+    /// # Errors
+    /// No offering draws on a reservation of this id.
+    pub fn with_reservation(mut self, id: &str, remaining: u32) -> Result<Self, Error> {
+        self.changed.set_reservation(id, remaining)?;
+        Ok(self)
+    }
+
+    /// A plan for the pods that are pending now: that of [`WhatIf::problem`], byte for byte.
+    ///
+    /// # Errors
+    /// As [`Solver::new`] and [`Solver::provision`].
+    pub fn provision(&self, options: &Options) -> Result<LaunchPlan, Error> {
+        Solver::new(&self.problem())?.provision(options)
+    }
+
+    /// The problem written out, with all changes in it.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        self.changed.problem()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::WhatIf;
+
+    #[test]
+    fn a_what_if_is_owned_shared_and_sent() {
+        fn check<T: Clone + Send + Sync + 'static>() {}
+        check::<WhatIf>();
+    }
+}
