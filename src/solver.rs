@@ -1,6 +1,6 @@
 //! The calls: options in, plan out.
 
-use crate::compile::Compiled;
+use crate::compile::{Cluster, Compiled};
 use crate::error::{Error, InvalidInput};
 use crate::model::{Origin, Price, Problem};
 use crate::pack::{self, Context};
@@ -153,12 +153,20 @@ pub enum MinValuesPolicy {
 #[derive(Clone, Debug)]
 pub struct Solver {
     compiled: Arc<Compiled>,
-    origin: Arc<Lazy>,
+    start: Arc<Lazy>,
+}
+
+/// What what-ifs start from: the problem, ready to be changed, and what they have in common, unless each has
+/// to be read by itself.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) cluster: Option<Cluster>,
 }
 
 /// What what-ifs start from, made when the first is asked for.
 #[allow(clippy::disallowed_types, reason = "it is no state beside the problem")]
-type Lazy = std::sync::OnceLock<Arc<Origin>>;
+type Lazy = std::sync::OnceLock<Arc<Start>>;
 
 impl Solver {
     /// Compiles the problem.
@@ -168,12 +176,22 @@ impl Solver {
     /// there is memory for ([`Error::is_unsupported`]).
     pub fn new(problem: &Problem) -> Result<Self, Error> {
         let compiled = Arc::new(Compiled::new(problem, Price::ZERO)?);
-        Ok(Self { compiled, origin: Arc::default() })
+        Ok(Self::of(compiled))
     }
 
-    /// The problem, ready to be changed.
-    pub(crate) fn origin(&self) -> Arc<Origin> {
-        self.origin.get_or_init(|| Arc::new(Origin::new(&self.compiled.problem))).clone()
+    /// A solver of a problem that is compiled.
+    pub(crate) fn of(compiled: Arc<Compiled>) -> Self {
+        Self { compiled, start: Arc::default() }
+    }
+
+    /// What what-ifs start from.
+    pub(crate) fn start(&self) -> Arc<Start> {
+        let start = || {
+            let origin = Arc::new(Origin::new(self.compiled.parts.given()));
+            let cluster = Cluster::new(&origin);
+            Arc::new(Start { origin, cluster })
+        };
+        self.start.get_or_init(start).clone()
     }
 
     /// A plan for the pending pods.
@@ -206,11 +224,11 @@ impl Solver {
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
         }
-        let types = self.compiled.problem.instance_types.iter();
+        let types = self.compiled.parts.instance_types();
         let mut offerings = types.flat_map(|kind| &kind.offerings);
         // What interruptions count for is in what offers cost, so these are compiled anew.
         let weighed = match offerings.any(|one| one.weighed(interruption) != one.price) {
-            true => Some(Compiled::new(&self.compiled.problem, interruption)?),
+            true => Some(Compiled::new(self.compiled.parts.given(), interruption)?),
             false => None,
         };
         let stop = options.stop.kept();

@@ -3,7 +3,8 @@
 use crate::error::Error;
 use crate::model::{Changed, Node, Pod, Price, Problem, Quantity};
 use crate::plan::LaunchPlan;
-use crate::solver::{Options, Solver};
+use crate::solver::{Options, Solver, Start};
+use std::sync::Arc;
 
 /// A problem with something changed in it, to be asked for a plan: what if this node weren't there, what if
 /// that offering were sold out?
@@ -55,6 +56,7 @@ use crate::solver::{Options, Solver};
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct WhatIf {
+    start: Arc<Start>,
     changed: Changed,
 }
 
@@ -74,7 +76,8 @@ impl Solver {
     /// # Ok::<(), plimsoll::Error>(())
     /// ```
     pub fn what_if(&self) -> WhatIf {
-        WhatIf { changed: Changed::new(self.origin()) }
+        let start = self.start();
+        WhatIf { changed: Changed::new(start.origin.clone()), start }
     }
 }
 
@@ -204,7 +207,13 @@ impl WhatIf {
     /// # Errors
     /// As [`Solver::new`] and [`Solver::provision`].
     pub fn provision(&self, options: &Options) -> Result<LaunchPlan, Error> {
-        Solver::new(&self.problem())?.provision(options)
+        // What interruptions count for is in what offers cost, so these are compiled anew.
+        let cluster = self.start.cluster.as_ref();
+        let cluster = cluster.filter(|_| options.objective.interruption == Price::ZERO);
+        match cluster.and_then(|cluster| cluster.compile(&self.changed)) {
+            Some(compiled) => Solver::of(Arc::new(compiled)).provision(options),
+            None => Solver::new(&self.problem())?.provision(options),
+        }
     }
 
     /// The problem written out, with all changes in it.

@@ -129,7 +129,7 @@ impl Draft {
         compiled: &Compiled,
         entries: &mut dyn FnMut(KindId) -> Vec<Arc<str>>,
     ) -> Certificate {
-        let problem = &compiled.problem;
+        let parts = &compiled.parts;
         let mut uses: BTreeMap<KindId, (usize, Vec<Arc<str>>)> = BTreeMap::new();
         for pods in &self.pods {
             let new = || (0, entries(pods.kind));
@@ -148,7 +148,7 @@ impl Draft {
         let limits = self.limits.iter().filter_map(|(pool, at, price)| {
             let pool = &compiled.pools[*pool];
             Some(LimitPrice {
-                node_pool: problem.node_pools[pool.index].name.clone(),
+                node_pool: parts.node_pool(pool.index).name.clone(),
                 resource: pool.limits.get(*at)?.name.clone(),
                 price: *price,
             })
@@ -160,7 +160,7 @@ impl Draft {
         });
         let reservations = reservations.collect();
         let nodes = self.nodes.iter().map(|(node, proof, _)| NodeProof {
-            node: problem.nodes[compiled.nodes[*node].index].name.clone(),
+            node: parts.node(compiled.nodes[*node].index).name.clone(),
             proof: *proof,
         });
         let nodes = nodes.collect();
@@ -183,7 +183,7 @@ impl Draft {
     /// The proofs of offerings: one for each, whatever its labels become.
     fn offerings(&mut self, compiled: &Compiled) -> Vec<OfferingProof> {
         const NONE: u32 = u32::MAX;
-        let problem = &compiled.problem;
+        let parts = &compiled.parts;
         let asked = Asked::of(compiled);
         let mut of_offer = vec![NONE; compiled.offers.len()];
         self.offers.iter().for_each(|(offer, proof)| of_offer[offer.index()] = *proof);
@@ -224,8 +224,8 @@ impl Draft {
             match found[of_type..].iter_mut().find(|one| one.proof == proof) {
                 Some(one) => one.offerings.push(number),
                 None => found.push(OfferingProof {
-                    node_pool: problem.node_pools[compiled.pools[offer.pool].index].name.clone(),
-                    instance_type: problem.instance_types[offer.instance].name.clone(),
+                    node_pool: parts.node_pool(compiled.pools[offer.pool].index).name.clone(),
+                    instance_type: parts.instance_type(offer.instance).name.clone(),
                     offerings: vec![number],
                     proof,
                 }),
@@ -356,11 +356,11 @@ fn cheapest(compiled: &Compiled, pool: PoolId) -> Option<i64> {
 /// What the costs of all nodes that could be launched are multiples of, in billionths; 0 where they are
 /// nothing.
 pub(crate) fn common_step(compiled: &Compiled, fee: i64) -> i64 {
-    let problem = &compiled.problem;
-    let every = problem.node_pools.iter().any(|pool| pool.instance_types.is_none());
+    let parts = &compiled.parts;
+    let every = parts.node_pools().any(|pool| pool.instance_types.is_none());
     let mut step = 0_i64;
-    for kind in &problem.instance_types {
-        let mut lists = problem.node_pools.iter().filter_map(|pool| pool.instance_types.as_ref());
+    for kind in parts.instance_types() {
+        let mut lists = parts.node_pools().filter_map(|pool| pool.instance_types.as_ref());
         if !every && !lists.any(|names| names.contains(&kind.name)) {
             continue;
         }

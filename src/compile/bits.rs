@@ -72,6 +72,13 @@ impl Bits {
         })
     }
 
+    /// The same numbers in a set of another length, as far as they are below it.
+    pub(crate) fn resized(&self, len: usize) -> Self {
+        let mut words = self.words.clone();
+        words.resize(len.div_ceil(64), 0);
+        Self { words }
+    }
+
     /// The empty set of the same length.
     pub(crate) fn emptied(&self) -> Self {
         Self { words: vec![0; self.words.len()] }

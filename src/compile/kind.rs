@@ -10,67 +10,103 @@ use super::resource::Dims;
 use super::volume::VolumeKey;
 use crate::model::{
     Affinity, HostPort, LabelSelector, NodeSelectorTerm, Placeholder, Pod, PodAffinityTerm,
-    Problem, Toleration, TopologySpreadConstraint, Volume, per_unit,
+    Toleration, TopologySpreadConstraint, Volume, per_unit,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
 /// Pods that no rule can tell apart.
 #[derive(Clone, Debug)]
 pub(crate) struct Members {
-    /// Indices of the problem's entries, ascending: the first stands for all.
+    /// The places of pods in the problem, in its order: the first stands for all.
     pub(crate) entries: Vec<u32>,
     /// How many pods they are, replicas counted.
     pub(crate) count: u32,
 }
 
 /// Which labels selectors read: keys that no selector names can't tell pods apart.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ReadLabels {
-    keys: BTreeSet<Arc<str>>,
-    /// Whether any selector is there, so that the namespace counts.
-    any: bool,
+    /// By how many pods have such a selector.
+    keys: BTreeMap<Arc<str>, u32>,
+    /// How many selectors there are: where there is any, the namespace counts.
+    selectors: u32,
 }
 
 impl ReadLabels {
-    /// What the rules between the problem's pods read.
-    pub(crate) fn of(problem: &Problem) -> Self {
+    /// What the rules between pods read.
+    pub(crate) fn of<'a>(pods: impl Iterator<Item = &'a Pod>) -> Self {
         let mut read = Self::default();
-        for pod in &problem.pods {
-            if let Some(rules) = &pod.affinity {
-                let terms = rules.pod_affinity.required.iter();
-                terms.chain(&rules.pod_anti_affinity.required).for_each(|term| read.term(term));
-                let wishes = rules.pod_affinity.preferred.iter();
-                let wishes = wishes.chain(&rules.pod_anti_affinity.preferred);
-                wishes.for_each(|wish| read.term(&wish.term));
-            }
-            for constraint in &pod.topology_spread_constraints {
-                read.any = true;
-                read.selector(constraint.label_selector.as_ref());
-                read.keys.extend(constraint.match_label_keys.iter().cloned());
-            }
-        }
+        pods.for_each(|pod| read.count(pod, true));
         read
     }
 
-    fn term(&mut self, term: &PodAffinityTerm) {
-        self.any = true;
-        self.selector(term.label_selector.as_ref());
-        let keys = term.match_label_keys.iter().chain(&term.mismatch_label_keys);
-        self.keys.extend(keys.cloned());
+    /// Counts what a pod's rules read, or no longer does.
+    pub(crate) fn count(&mut self, pod: &Pod, more: bool) {
+        if let Some(rules) = &pod.affinity {
+            let terms = rules.pod_affinity.required.iter();
+            let terms = terms.chain(&rules.pod_anti_affinity.required);
+            terms.for_each(|term| self.term(term, more));
+            let wishes = rules.pod_affinity.preferred.iter();
+            let wishes = wishes.chain(&rules.pod_anti_affinity.preferred);
+            wishes.for_each(|wish| self.term(&wish.term, more));
+        }
+        for constraint in &pod.topology_spread_constraints {
+            self.selector(constraint.label_selector.as_ref(), more);
+            constraint.match_label_keys.iter().for_each(|key| self.key(key, more));
+        }
     }
 
-    fn selector(&mut self, selector: Option<&LabelSelector>) {
+    /// Whether all that is read others read too.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        (self.selectors == 0 || other.selectors > 0)
+            && self.keys.keys().all(|key| other.keys.contains_key(key))
+    }
+
+    /// The labels of a pod that are read.
+    pub(crate) fn of_pod<'a>(
+        &'a self,
+        pod: &'a Pod,
+    ) -> impl Iterator<Item = (&'a Arc<str>, &'a Arc<str>)> {
+        // With few labels on a pod and many keys read, it is the pod's labels to walk.
+        pod.labels.iter().filter(|(label, _)| self.keys.contains_key(*label))
+    }
+
+    fn term(&mut self, term: &PodAffinityTerm, more: bool) {
+        self.selector(term.label_selector.as_ref(), more);
+        let keys = term.match_label_keys.iter().chain(&term.mismatch_label_keys);
+        keys.for_each(|key| self.key(key, more));
+    }
+
+    fn selector(&mut self, selector: Option<&LabelSelector>, more: bool) {
+        self.selectors = match more {
+            true => self.selectors.saturating_add(1),
+            false => self.selectors.saturating_sub(1),
+        };
         let Some(selector) = selector else { return };
-        self.keys.extend(selector.match_labels.iter().map(|(key, _)| key.clone()));
-        self.keys.extend(selector.match_expressions.iter().map(|entry| entry.key.clone()));
+        selector.match_labels.iter().for_each(|(key, _)| self.key(key, more));
+        selector.match_expressions.iter().for_each(|entry| self.key(&entry.key, more));
+    }
+
+    fn key(&mut self, key: &Arc<str>, more: bool) {
+        match (self.keys.get_mut(key), more) {
+            (Some(count), true) => *count = count.saturating_add(1),
+            (Some(count), false) if *count > 1 => *count -= 1,
+            (Some(_), false) => {
+                let _last = self.keys.remove(key);
+            }
+            (None, true) => {
+                let _new = self.keys.insert(key.clone(), 1);
+            }
+            (None, false) => {}
+        }
     }
 }
 
-/// Sorts the pending pods into classes, numbered in the order of their first entry.
-pub(crate) fn kinds(
-    problem: &Problem,
+/// Sorts pending pods, by their places, into classes, numbered in the order of their first entry.
+pub(crate) fn kinds<'a>(
+    pods: impl Iterator<Item = (usize, &'a Pod)>,
     dims: &Dims,
     read: &ReadLabels,
     shared: &BTreeSet<VolumeKey>,
@@ -79,10 +115,7 @@ pub(crate) fn kinds(
     let mut interner: Interner<Vec<u32>> = Interner::new();
     let mut kinds: IdVec<KindId, Members> = IdVec::new();
     let mut key = Vec::new();
-    for (index, pod) in problem.pods.iter().enumerate() {
-        if pod.node_name.is_some() {
-            continue;
-        }
+    for (place, pod) in pods {
         key.clear();
         keys.write(pod, &mut key);
         let number = interner.intern(&key[..]) as usize;
@@ -90,7 +123,7 @@ pub(crate) fn kinds(
             let _id = kinds.push(Members { entries: Vec::new(), count: 0 });
         }
         let members = &mut kinds[super::id::Id::from_index(number)];
-        members.entries.push(u32::try_from(index).unwrap_or(u32::MAX));
+        members.entries.push(u32::try_from(place).unwrap_or(u32::MAX));
         members.count = members.count.saturating_add(pod.replicas);
     }
     kinds
@@ -154,13 +187,10 @@ impl<'a> Keys<'a> {
             self.volume(volume, key);
         }
         key.push(END);
-        if self.read.any {
+        if self.read.selectors > 0 {
             key.push(self.texts.intern(&pod.namespace));
-            // With few labels on a pod and many keys read, it is the pod's labels to walk.
-            for (label, value) in pod.labels.iter() {
-                if self.read.keys.contains(label) {
-                    key.extend([self.texts.intern(label), self.texts.intern(value)]);
-                }
+            for (label, value) in self.read.of_pod(pod) {
+                key.extend([self.texts.intern(label), self.texts.intern(value)]);
             }
         }
     }

@@ -1,22 +1,23 @@
 //! The labels of sites, made dense: for each label key that a rule reads, the value at each site.
 
 use super::bits::Bits;
+use super::node;
 use super::open::{OpenDomains, Readers};
 use super::rule::Rules;
-use crate::model::ValueSet;
-use std::collections::BTreeMap;
+use crate::model::{Node, ValueSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The number of a label's state: 0 is absent, others are values.
 pub(crate) type State = u32;
 
 /// For each label key that a rule reads: which values occur, and which site has which.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct LabelTable {
     columns: BTreeMap<Arc<str>, Column>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Column {
     /// The atoms of the rules that read this key.
     readers: Readers,
@@ -27,6 +28,14 @@ struct Column {
     states: Vec<State>,
     /// What stands for the states of a label that is left open: few sets are asked for, and often.
     representatives: BTreeMap<ValueSet, Vec<State>>,
+}
+
+/// Where the labels of a running node are found.
+pub(crate) enum NodeLabels<'n> {
+    /// In the larger table, at this place behind the offers.
+    Known(u32),
+    /// On the node itself.
+    New(&'n Node),
 }
 
 impl LabelTable {
@@ -48,6 +57,71 @@ impl LabelTable {
             columns.entry(key).or_default().domains = Some(domains);
         }
         Self { columns }
+    }
+
+    /// The table that others read of a larger one: its columns for the keys that these rules read, and
+    /// `also` these, and `domains`, at the offers and at some nodes. `None` where a key has no column there.
+    ///
+    /// Values have the numbers that they would have had they been noted in the order of the sites. So many
+    /// values of a key are those of the offers, which no table changes.
+    pub(crate) fn taken_from(
+        (all, offered, offers): (&Self, &BTreeMap<Arc<str>, usize>, usize),
+        rules: &Rules,
+        also: impl IntoIterator<Item = Arc<str>>,
+        domains: &BTreeSet<Arc<str>>,
+        nodes: &[NodeLabels<'_>],
+    ) -> Option<Self> {
+        let domains = domains.iter().map(|key| (key.clone(), OpenDomains::default()));
+        let mut table = Self::new(rules, also, domains);
+        for (key, column) in &mut table.columns {
+            let known = all.columns.get(key)?;
+            let offered = *offered.get(key)?;
+            column.values = known.values[..offered].to_vec();
+            column.states = Vec::with_capacity(offers + nodes.len());
+            column.states.extend(&known.states[..offers]);
+            // Where nodes have values that offers haven't, by the numbers of the larger table.
+            let mut renumbered = vec![0; known.values.len() + 1];
+            let mut new: BTreeMap<&Arc<str>, State> = BTreeMap::new();
+            for node in nodes {
+                let (state, value) = match node {
+                    NodeLabels::Known(entry) => {
+                        let state = known.states[offers + *entry as usize];
+                        let value = (state as usize).checked_sub(1).map(|at| &known.values[at]);
+                        (Some(state), value)
+                    }
+                    NodeLabels::New(node) => {
+                        let value = node::label(node, key);
+                        (value.map_or(Some(0), |value| known.numbers.get(value).copied()), value)
+                    }
+                };
+                let number = match (state, value) {
+                    (Some(state), _) if state as usize <= offered => state,
+                    (Some(state), _) if renumbered[state as usize] != 0 => {
+                        renumbered[state as usize]
+                    }
+                    (None, Some(value)) if new.contains_key(value) => new[value],
+                    (_, None) => 0,
+                    (state, Some(value)) => {
+                        column.values.push(value.clone());
+                        let number = State::try_from(column.values.len()).unwrap_or(State::MAX);
+                        match state {
+                            Some(state) => renumbered[state as usize] = number,
+                            None => {
+                                let _new = new.insert(value, number);
+                            }
+                        }
+                        number
+                    }
+                };
+                column.states.push(number);
+            }
+        }
+        Some(table)
+    }
+
+    /// The values of a key so far.
+    pub(crate) fn values(&self, key: &str) -> &[Arc<str>] {
+        self.columns.get(key).map_or(&[], |column| &column.values)
     }
 
     /// The keys, in the order in which [`LabelTable::push`] wants the states.

@@ -13,6 +13,7 @@
 mod alternatives;
 mod anchor;
 mod bits;
+mod cluster;
 mod column;
 mod holders;
 mod id;
@@ -29,6 +30,7 @@ mod row;
 mod rule;
 mod selection;
 mod shape;
+mod stages;
 mod taint;
 mod topology;
 mod volume;
@@ -36,6 +38,7 @@ mod wish;
 
 pub(crate) use anchor::Agreement;
 pub(crate) use bits::Bits;
+pub(crate) use cluster::Cluster;
 pub(crate) use column::Column;
 pub(crate) use id::{
     CapId, ClassId, Id, IdTable, IdVec, KeyId, KindId, NodeId, OfferId, PoolId, ReservationId,
@@ -54,37 +57,39 @@ pub(crate) use topology::{NO_DOMAIN, Near, Over, Spread, Term, Topology};
 pub(crate) use volume::{SharedVolumes, VolumeKey};
 pub(crate) use wish::Wishes;
 
-use crate::error::Error;
-use crate::model::{Operator, Placeholder, Pod, Price, Problem};
+use crate::model::{LabelKeys, Operator, Parts, Pod, Problem};
 use alternatives::Alternatives;
 use anchor::Anchors;
-use kind::{ReadLabels, kinds};
 use label::LabelTable;
-use offer::Market;
-use port::Ports;
 use rule::Rules;
-use shape::{Daemons, charge_running};
+use stages::FirstOffers;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::Arc;
 use taint::TaintedSites;
-use volume::{SharedVolume, limited_drivers, shared_volumes, volume_slots};
-use wish::SoftTaints;
+use volume::SharedVolume;
 
 /// What no decision of a solve changes: sites, offers, nodes, rules.
 #[derive(Debug)]
 pub(crate) struct Base {
-    pub(crate) problem: Problem,
+    pub(crate) parts: Parts,
+    /// The label keys that nodes have.
+    pub(crate) label_keys: Arc<LabelKeys>,
+    /// All nodes, those that are being deleted among them, by their places in the problem.
+    pub(crate) standing: Vec<usize>,
+    /// The nodes that are being deleted, by their places, each with what would be free beside the pods there
+    /// and the daemons.
+    pub(crate) deleting: Vec<(usize, Vec<i64>)>,
     pub(crate) dims: Dims,
     pub(crate) pools: IdVec<PoolId, Pool>,
-    pub(crate) offers: IdVec<OfferId, Offer>,
-    pub(crate) shapes: IdVec<ShapeId, Shape>,
+    pub(crate) offers: Arc<IdVec<OfferId, Offer>>,
+    pub(crate) shapes: Arc<IdVec<ShapeId, Shape>>,
     pub(crate) nodes: IdVec<NodeId, Running>,
     pub(crate) reservations: IdVec<ReservationId, Reserved>,
     /// For each pool with `minValues`, for each of its keys, the label's state at each site.
     pub(crate) flexible: BTreeMap<Arc<str>, Vec<u32>>,
     /// Label keys of which any type or offering says something.
-    pub(crate) declared: BTreeSet<Arc<str>>,
+    pub(crate) declared: Arc<BTreeSet<Arc<str>>>,
     pub(crate) grounds: Grounds,
     pub(crate) topology: Topology,
     pub(crate) wishes: Wishes,
@@ -97,9 +102,8 @@ pub(crate) struct Base {
     anchors: Anchors,
     /// Label keys that daemon sets read.
     daemon_keys: BTreeSet<Arc<str>>,
-    alternatives: Alternatives,
-    /// For each pool and type that it can use, the first of its offers and how many they are.
-    first_offers: BTreeMap<(PoolId, usize), (OfferId, usize)>,
+    alternatives: Arc<Alternatives>,
+    first_offers: Arc<FirstOffers>,
 }
 
 /// A problem made dense: a base, and classes of pods to pack.
@@ -220,197 +224,7 @@ fn is_listed(
     })
 }
 
-/// The most pairs of a set of rules and a site, so that memory stays bounded (one bit each).
-const MAX_BITS: usize = 1 << 33;
-
 impl Compiled {
-    /// Makes a problem dense; each expected interruption of a node adds so much to what offers cost.
-    ///
-    /// # Errors
-    /// A problem with more kinds of things than there is memory for.
-    pub(crate) fn new(problem: &Problem, interruption: Price) -> Result<Self, Error> {
-        let daemons = &problem.daemon_sets;
-        let pending = problem.pods.iter().filter(|pod| pod.node_name.is_none());
-        let dims = Dims::of(pending.chain(daemons), limited_drivers(problem));
-        let ports = Ports::of(problem.pods.iter().chain(daemons));
-        let shared = shared_volumes(problem, &dims);
-        let members = kinds(problem, &dims, &ReadLabels::of(problem), &shared);
-        let exemplars: IdVec<KindId, &Pod> = members
-            .values()
-            .filter_map(|kind| problem.pods.get(*kind.entries.first()? as usize))
-            .collect();
-
-        let mut rules = Rules::default();
-        let of_kind: Vec<usize> = exemplars.values().map(|pod| rules.of(pod)).collect();
-        let of_daemon: Vec<usize> = daemons.iter().map(|pod| rules.of(pod)).collect();
-        let terms = exemplars.values().map(|pod| Wishes::of(&mut rules, pod)).collect();
-
-        let flexible_keys: BTreeSet<Arc<str>> = problem
-            .node_pools
-            .iter()
-            .flat_map(|pool| &pool.requirements)
-            .filter(|requirement| requirement.min_values.is_some())
-            .map(|requirement| requirement.key.clone())
-            .collect();
-        let topology_keys = topology::keys(problem);
-        let domains = open::domains(problem, &topology_keys);
-        let mut table = LabelTable::new(&rules, flexible_keys.iter().cloned(), domains);
-        let Market { mut pools, mut offers, reservations, declared } =
-            Market::of(problem, interruption, &mut table).map_err(Error::unsupported)?;
-        let mut nodes = node::running(problem, &dims, &ports, &shared);
-        nodes.values().for_each(|node| node::push_labels(&mut table, problem, node));
-        let sites = offers.len() + nodes.len();
-        let bits = sites.saturating_mul(rules.sets().len() + rules.atoms().len());
-        if bits > MAX_BITS {
-            return Err(Error::unsupported(vec![rule::too_many(
-                rules.sets().len(),
-                sites,
-                MAX_BITS,
-            )]));
-        }
-
-        let mut tainted = TaintedSites::default();
-        let mut soft = SoftTaints { all: Vec::new(), sites: Vec::new(), len: sites };
-        soft.all.extend(problem.node_pools.iter().map(|pool| &pool.taints[..]));
-        let standing = nodes.values().map(|running| &problem.nodes[running.index].taints[..]);
-        soft.all.extend(standing);
-        for (offer, Offer { pool, .. }) in offers.iter() {
-            let pool = &problem.node_pools[pools[*pool].index];
-            tainted.note(taint::of_pool(pool), offer.index());
-            soft.sites.push((&pool.taints, offer.index()));
-        }
-        for (id, running) in nodes.iter() {
-            let node = &problem.nodes[running.index];
-            let taints = of_node(node, node::pool_of(problem, node));
-            tainted.note(taints, offers.len() + id.index());
-            soft.sites.push((&node.taints, offers.len() + id.index()));
-        }
-        let wishes = Wishes {
-            terms,
-            untainted: soft.untainted(&rules.tolerations),
-            disliked: soft.disliked(&rules.tolerations),
-        };
-        let grounds = Grounds::of(rules, table, &tainted, sites);
-        let met = grounds.met(sites);
-
-        let runs = |site: usize, daemon: usize| met[of_daemon[daemon]].contains(site);
-        let daemon_uses = Daemons { problem, dims: &dims, ports: &ports };
-        let (shapes, usable) = daemon_uses.shapes(&mut offers, &pools, sites, &runs);
-        let first_node = offers.len();
-        node::hold_back_daemons(
-            problem,
-            &mut nodes,
-            daemons,
-            |id, daemon| runs(first_node + id.index(), daemon),
-            &dims,
-            &ports,
-        );
-        charge_running(problem, &mut pools);
-
-        let ground = topology::Ground {
-            problem,
-            exemplars: &exemplars,
-            nodes: &nodes,
-            first_node,
-            sites,
-            table: &grounds.table,
-            rules: &grounds.rules,
-            of_kind: &of_kind,
-            holds: &grounds.holds,
-            tolerated: &grounds.tolerated,
-        };
-        let (topology, fixed) = ground.topology(topology_keys);
-        let anchors = {
-            let open = offers.values().any(|offer| !offer.pinned.is_empty());
-            Anchors::of(&topology, &fixed.sticky, sites, open)
-        };
-        let mut rows = Rows::default();
-        let mut crowded: BTreeSet<(NodeId, KindId)> = BTreeSet::new();
-        let mut classes: IdVec<ClassId, Class> = IdVec::new();
-        for ((id, pod), members) in exemplars.iter().zip(members.values()) {
-            let mut row = met[of_kind[id.index()]].clone();
-            row.and(&usable);
-            fixed.barred[id].iter().for_each(|barred| row.and_not(barred));
-            for node in &fixed.crowded[id] {
-                let site = first_node + node.index();
-                if row.contains(site) {
-                    row.remove(site);
-                    let _new = crowded.insert((*node, id));
-                }
-            }
-            let ports = ports.used_by(pod);
-            let apart = &fixed.apart[id];
-            let alone = ports.any() || apart.binary_search(&id).is_ok();
-            let mut request = dims.requests(pod);
-            let shared = volume_slots(pod, &dims, &shared, &mut request);
-            let others = apart.iter().filter(|other| **other != id);
-            let _id = classes.push(Class {
-                parts: vec![(id, 1)],
-                count: members.count,
-                request,
-                row: rows.number(&row),
-                priority: pod.priority,
-                per_node: if alone { 1 } else { u32::MAX },
-                ports,
-                conflicts: others.map(|other| ClassId::from_index(other.index())).collect(),
-                caps: Vec::new(),
-                shared,
-                guest: pod.placeholder() == Some(Placeholder::Free),
-            });
-        }
-        let flexible = flexible_keys.into_iter().map(|key| {
-            let mut states = grounds.table.states(&key).to_vec();
-            // A value that nobody lists is one that a launch may be given, not one that it keeps open.
-            for (id, offer) in offers.iter() {
-                let mut pins = offer.pinned.iter().filter(|(pinned, _)| *pinned == key);
-                if pins
-                    .any(|(_, value)| !is_listed(problem, &pools[offer.pool], offer, &key, value))
-                    && let Some(state) = states.get_mut(id.index())
-                {
-                    *state = 0;
-                }
-            }
-            (key, states)
-        });
-        let flexible = flexible.collect();
-        let alternatives = Alternatives::new(&shapes, &offers);
-        let daemon_keys =
-            of_daemon.iter().flat_map(|set| grounds.rules.keys(*set)).cloned().collect();
-        let mut first_offers: BTreeMap<(PoolId, usize), (OfferId, usize)> = BTreeMap::new();
-        for (id, offer) in offers.iter() {
-            first_offers.entry((offer.pool, offer.instance)).or_insert((id, 0)).1 += 1;
-        }
-        let kinds = members.iter().map(|(id, members)| Kind {
-            entries: members.entries.clone(),
-            rules: of_kind[id.index()],
-            sticky: fixed.sticky[id].clone(),
-            apart: fixed.apart[id].clone(),
-        });
-        let kinds = kinds.collect();
-        let base = Base {
-            problem: problem.clone(),
-            dims,
-            pools,
-            offers,
-            shapes,
-            nodes,
-            reservations,
-            alternatives,
-            flexible,
-            declared,
-            grounds,
-            topology,
-            wishes,
-            kinds,
-            usable,
-            crowded,
-            anchors,
-            daemon_keys,
-            first_offers,
-        };
-        Ok(Self::of(Arc::new(base), classes, rows.rows, IdVec::new()))
-    }
-
     /// The same base with other classes to pack.
     pub(crate) fn with_classes(
         &self,
@@ -508,7 +322,7 @@ impl Base {
 
     /// The first pod of a kind.
     pub(crate) fn exemplar(&self, kind: KindId) -> Option<&Pod> {
-        self.problem.pods.get(*self.kinds[kind].entries.first()? as usize)
+        Some(self.parts.pod(*self.kinds[kind].entries.first()? as usize))
     }
 }
 

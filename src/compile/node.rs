@@ -1,20 +1,19 @@
 //! Running nodes, made dense: what is free on each, and which classes its pods keep away.
 
 use super::bits::Bits;
-use super::id::{IdVec, NodeId};
 use super::label::LabelTable;
 use super::port::Ports;
 use super::resource::Dims;
 use super::rule::NODE_NAME;
 use super::volume::{VolumeKey, attach_daemons};
-use crate::model::{Node, Pod, Problem, well_known};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::model::{Node, NodePool, Parts, Pod, well_known};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A running node that can take pods.
 #[derive(Clone, Debug)]
 pub(crate) struct Running {
-    /// The index of the node in the problem.
+    /// The place of the node in the problem.
     pub(crate) index: usize,
     /// What is free; below zero where the node is over-full.
     pub(crate) free: Vec<i64>,
@@ -28,18 +27,47 @@ pub(crate) struct Running {
     pub(crate) occupied: bool,
 }
 
-/// The nodes that can take pods, in the order of their names, before daemons are held back.
-pub(crate) fn running(
-    problem: &Problem,
-    dims: &Dims,
-    ports: &Ports,
-    shared: &BTreeSet<VolumeKey>,
-) -> IdVec<NodeId, Running> {
-    let bound = bound_pods(problem);
-    let open = problem.nodes.iter().enumerate().filter(|(_, node)| !node.deleting);
-    let described = open.map(|(index, node)| {
+impl Running {
+    /// The same with what it has counted in these resources, which are at these places of the vectors that
+    /// it was counted in before.
+    pub(crate) fn counted_in(&self, dims: &Dims, places: &[usize]) -> Self {
+        let attached = match dims.drivers() {
+            [] => BTreeSet::new(),
+            _ => {
+                let limited = |volume: &&VolumeKey| dims.driver(&volume.0).is_some();
+                self.attached.iter().filter(limited).cloned().collect()
+            }
+        };
+        Self {
+            index: self.index,
+            free: places.iter().map(|at| self.free[*at]).collect(),
+            ports: self.ports.clone(),
+            bound_ports: self.bound_ports.clone(),
+            attached,
+            occupied: self.occupied,
+        }
+    }
+}
+
+/// What a node's capacity is counted in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counting<'a> {
+    pub(crate) dims: &'a Dims,
+    pub(crate) ports: &'a Ports,
+    pub(crate) shared: &'a BTreeSet<VolumeKey>,
+}
+
+impl Counting<'_> {
+    /// A node with the pods that are bound to it, before daemons are held back.
+    pub(crate) fn running<'p>(
+        &self,
+        place: usize,
+        node: &Node,
+        bound: impl Iterator<Item = &'p Pod>,
+    ) -> Running {
+        let Self { dims, ports, shared } = *self;
         let mut running = Running {
-            index,
+            index: place,
             free: dims.allocatable(node),
             ports: ports.none(),
             bound_ports: ports.none(),
@@ -47,13 +75,13 @@ pub(crate) fn running(
             occupied: false,
         };
         let mut slots: BTreeSet<(&Arc<str>, &Arc<str>)> = BTreeSet::new();
-        for pod in bound.get(&node.name).into_iter().flatten() {
+        for pod in bound {
             take(&mut running.free, &dims.requests(pod), i64::from(pod.replicas));
             running.ports.or(&ports.used_by(pod).takes);
             running.occupied |= !owned_by_daemon_set(pod);
             for volume in &pod.volumes {
-                let new = slots.insert((&volume.driver, &volume.id));
-                if let Some(at) = dims.driver(&volume.driver).filter(|_| new) {
+                let Some(at) = dims.driver(&volume.driver) else { continue };
+                if slots.insert((&volume.driver, &volume.id)) {
                     running.free[at] -= 1;
                 }
                 let of_one = (volume.driver.clone(), volume.id.clone());
@@ -64,48 +92,50 @@ pub(crate) fn running(
         }
         running.bound_ports = running.ports.clone();
         running
-    });
-    described.collect()
-}
+    }
 
-/// Holds back, on each node, what its daemons will ask for and don't yet.
-pub(crate) fn hold_back_daemons(
-    problem: &Problem,
-    nodes: &mut IdVec<NodeId, Running>,
-    daemons: &[Pod],
-    runs: impl Fn(NodeId, usize) -> bool,
-    dims: &Dims,
-    ports: &Ports,
-) {
-    let bound = bound_pods(problem);
-    let ids: Vec<NodeId> = nodes.ids().collect();
-    for id in ids {
-        let name = &problem.nodes[nodes[id].index].name;
+    /// Holds back, on a node, what its daemons will ask for and don't yet.
+    pub(crate) fn hold_back<'p>(
+        &self,
+        running: &mut Running,
+        daemons: impl Iterator<Item = &'p Pod> + Clone,
+        bound: impl Iterator<Item = &'p Pod>,
+    ) {
+        let Self { dims, ports, .. } = *self;
         let mut wanted = vec![0_i64; dims.len()];
-        let own = daemons.iter().enumerate().filter(|(number, _)| runs(id, *number));
-        let own: Vec<&Pod> = own.map(|(_, daemon)| daemon).collect();
-        for daemon in own.iter().copied() {
+        for daemon in daemons.clone() {
             take(&mut wanted, &dims.requests(daemon), -1);
-            nodes[id].ports.or(&ports.used_by(daemon).takes);
+            running.ports.or(&ports.used_by(daemon).takes);
         }
-        for pod in bound.get(name).into_iter().flatten().filter(|pod| owned_by_daemon_set(pod)) {
+        for pod in bound.filter(|pod| owned_by_daemon_set(pod)) {
             take(&mut wanted, &dims.requests(pod), i64::from(pod.replicas));
         }
         wanted.iter_mut().for_each(|amount| *amount = (*amount).max(0));
-        take(&mut nodes[id].free, &wanted, 1);
-        let running = &mut nodes[id];
-        attach_daemons(own.into_iter(), dims, &mut running.free, &mut running.attached);
+        take(&mut running.free, &wanted, 1);
+        attach_daemons(daemons, dims, &mut running.free, &mut running.attached);
     }
 }
 
-fn bound_pods(problem: &Problem) -> BTreeMap<&Arc<str>, Vec<&Pod>> {
-    let mut bound: BTreeMap<&Arc<str>, Vec<&Pod>> = BTreeMap::new();
-    for pod in &problem.pods {
-        if let Some(name) = &pod.node_name {
-            bound.entry(name).or_default().push(pod);
+/// What would be free on a node that is being deleted, beside its pods and all daemons.
+pub(crate) fn free_beside_all<'p>(
+    dims: &Dims,
+    node: &Node,
+    daemons: &[Pod],
+    bound: impl Iterator<Item = &'p Pod>,
+) -> Vec<i64> {
+    let mut free = dims.allocatable(node);
+    let mut wanted = vec![0_i64; dims.len()];
+    daemons.iter().for_each(|daemon| take(&mut wanted, &dims.requests(daemon), -1));
+    for pod in bound {
+        let (request, replicas) = (dims.requests(pod), i64::from(pod.replicas));
+        take(&mut free, &request, replicas);
+        if owned_by_daemon_set(pod) {
+            take(&mut wanted, &request, replicas);
         }
     }
-    bound
+    wanted.iter_mut().for_each(|amount| *amount = (*amount).max(0));
+    take(&mut free, &wanted, 1);
+    free
 }
 
 fn owned_by_daemon_set(pod: &Pod) -> bool {
@@ -119,26 +149,28 @@ fn take(from: &mut [i64], amounts: &[i64], times: i64) {
 }
 
 /// The pool of a running node, by its label.
-pub(crate) fn pool_of<'p>(problem: &'p Problem, node: &Node) -> Option<&'p crate::model::NodePool> {
+pub(crate) fn pool_of<'p>(parts: &'p Parts, node: &Node) -> Option<&'p NodePool> {
     let name = node.labels.get(well_known::NODE_POOL)?;
-    let at = problem.node_pools.binary_search_by(|pool| pool.name.cmp(name)).ok()?;
-    problem.node_pools.get(at)
+    let pools = &parts.given().node_pools;
+    let at = pools.binary_search_by(|pool| pool.name.cmp(name)).ok()?;
+    Some(parts.node_pool(at))
+}
+
+/// A running node's value of a label.
+pub(crate) fn label<'n>(node: &'n Node, key: &str) -> Option<&'n Arc<str>> {
+    match key {
+        NODE_NAME => Some(&node.name),
+        well_known::HOSTNAME => node.labels.get(key).or(Some(&node.name)),
+        _ => node.labels.get(key),
+    }
 }
 
 /// Notes the labels of a running node in the table.
-pub(crate) fn push_labels(table: &mut LabelTable, problem: &Problem, running: &Running) {
-    let node = &problem.nodes[running.index];
+pub(crate) fn push_labels(table: &mut LabelTable, node: &Node) {
     let keys: Vec<Arc<str>> = table.keys().cloned().collect();
     let states: Vec<u32> = keys
         .iter()
-        .map(|key| {
-            let value = match &**key {
-                NODE_NAME => Some(&node.name),
-                well_known::HOSTNAME => node.labels.get(key).or(Some(&node.name)),
-                _ => node.labels.get(key),
-            };
-            value.map_or(0, |value| table.state(key, value))
-        })
+        .map(|key| label(node, key).map_or(0, |value| table.state(key, value)))
         .collect();
     table.push(&states);
 }

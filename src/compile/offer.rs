@@ -10,7 +10,7 @@ use super::resource::{Limit, limits};
 use super::rule::NODE_NAME;
 use crate::error::InvalidInput;
 use crate::model::{
-    InstanceType, NodePool, Offering, Price, Problem, Requirement, Requirements, ValueSet,
+    InstanceType, Node, NodePool, Offering, Price, Problem, Requirement, Requirements, ValueSet,
     well_known,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -139,15 +139,17 @@ impl Market {
             reservations: IdVec::new(),
             declared: declared.keys.clone(),
         };
-        let numbers = market.reserve(&problem.instance_types);
+        market.reservations = reservations(problem.instance_types.iter());
+        let numbers = market.reservations.iter().map(|(id, one)| (one.id.clone(), id));
+        let numbers: BTreeMap<Arc<str>, ReservationId> = numbers.collect();
         for (index, pool) in problem.node_pools.iter().enumerate() {
             let requirements: Requirements = pool.requirements.iter().collect();
             let id = market.pools.push(Pool {
                 index,
                 weight: pool.weight,
                 limits: limits(pool),
-                fixed: fixed(problem, pool),
-                min_values: min_values(pool, &requirements, &declared, table),
+                fixed: fixed(pool, problem.nodes.iter()),
+                min_values: min_values(pool, &requirements, &declared.keys, table),
             });
             for (at, instance) in problem.instance_types.iter().enumerate() {
                 if pool.instance_types.as_ref().is_some_and(|names| !names.contains(&instance.name))
@@ -185,20 +187,6 @@ impl Market {
         Ok(market)
     }
 
-    /// Numbers the reservations; of an id that is stated more than once the smallest figure counts.
-    fn reserve(&mut self, types: &[InstanceType]) -> BTreeMap<Arc<str>, ReservationId> {
-        let mut remaining: BTreeMap<Arc<str>, u32> = BTreeMap::new();
-        let offerings = types.iter().flat_map(|instance| &instance.offerings);
-        for reservation in offerings.filter_map(|offering| offering.reservation.as_ref()) {
-            let least = remaining.entry(reservation.id.clone()).or_insert(reservation.remaining);
-            *least = (*least).min(reservation.remaining);
-        }
-        let numbered = remaining.into_iter().map(|(id, remaining)| {
-            (id.clone(), self.reservations.push(Reserved { id, remaining }))
-        });
-        numbered.collect()
-    }
-
     /// Adds an offer once for each combination of the states that its labels can still be in.
     fn list(&mut self, offer: &Offer, choices: &[Choice], table: &mut LabelTable, pins: &mut Pins) {
         let keys: Vec<Arc<str>> = table.keys().cloned().collect();
@@ -221,6 +209,19 @@ impl Market {
             at[next + 1..].fill(0);
         }
     }
+}
+
+/// The reservations by id; of one that is stated more than once the smallest figure counts.
+pub(crate) fn reservations<'a>(
+    types: impl Iterator<Item = &'a InstanceType>,
+) -> IdVec<ReservationId, Reserved> {
+    let mut remaining: BTreeMap<&Arc<str>, u32> = BTreeMap::new();
+    let offerings = types.flat_map(|instance| &instance.offerings);
+    for reservation in offerings.filter_map(|offering| offering.reservation.as_ref()) {
+        let least = remaining.entry(&reservation.id).or_insert(reservation.remaining);
+        *least = (*least).min(reservation.remaining);
+    }
+    remaining.into_iter().map(|(id, remaining)| Reserved { id: id.clone(), remaining }).collect()
 }
 
 /// Lists of fixed labels, each once: thousands of offers have the same.
@@ -372,12 +373,12 @@ impl<'a> Maker<'a> {
 
 /// How many nodes of a static pool are missing: its nodes on the way out no longer count for it, but
 /// still for its limit.
-fn fixed(problem: &Problem, pool: &NodePool) -> Option<u32> {
+pub(crate) fn fixed<'a>(
+    pool: &NodePool,
+    nodes: impl Iterator<Item = &'a Node> + Clone,
+) -> Option<u32> {
     let replicas = u64::from(pool.replicas?);
-    let own = problem
-        .nodes
-        .iter()
-        .filter(|node| node.labels.get(well_known::NODE_POOL) == Some(&pool.name));
+    let own = nodes.filter(|node| node.labels.get(well_known::NODE_POOL) == Some(&pool.name));
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let (all, standing) =
         (count(own.clone().count()), count(own.filter(|node| !node.deleting).count()));
@@ -389,10 +390,10 @@ fn fixed(problem: &Problem, pool: &NodePool) -> Option<u32> {
 }
 
 /// The largest `minValues` that a pool states for each key.
-fn min_values(
+pub(crate) fn min_values(
     pool: &NodePool,
     requirements: &Requirements,
-    declared: &Declared,
+    declared: &BTreeSet<Arc<str>>,
     table: &LabelTable,
 ) -> Vec<Flexible> {
     let mut least: BTreeMap<Arc<str>, u32> = BTreeMap::new();
@@ -403,9 +404,8 @@ fn min_values(
         }
     }
     let flexible = least.into_iter().map(|(key, least)| {
-        let own = !declared.keys.contains(&key)
-            && pool.labels.get(&key).is_none()
-            && !table.is_read(&key);
+        let own =
+            !declared.contains(&key) && pool.labels.get(&key).is_none() && !table.is_read(&key);
         let values = requirements.get(&key).finite_values().filter(|_| own);
         Flexible { open: values.map_or(0, BTreeSet::len), key, least }
     });

@@ -44,9 +44,10 @@ pub(crate) struct OpenDomains {
 }
 
 /// What is known of the domains of each of some keys.
-pub(crate) fn domains(
+pub(crate) fn domains<'a>(
     problem: &Problem,
     keys: &BTreeSet<Arc<str>>,
+    pending: impl Iterator<Item = &'a Pod>,
 ) -> BTreeMap<Arc<str>, OpenDomains> {
     let mut domains: BTreeMap<Arc<str>, OpenDomains> = keys
         .iter()
@@ -67,7 +68,7 @@ pub(crate) fn domains(
             of_key.named.extend(ValueSet::from_requirement(requirement).mentioned());
         }
     }
-    for pod in problem.pods.iter().filter(|pod| pod.node_name.is_none()) {
+    for pod in pending {
         for (key, wanted) in wanted(pod) {
             if let Some(of_key) = domains.get_mut(well_known::normalized(key)) {
                 of_key.invented = of_key.invented.max(wanted.0).saturating_add(wanted.1);
@@ -95,7 +96,7 @@ fn wanted(pod: &Pod) -> impl Iterator<Item = (&Arc<str>, (usize, usize))> {
 }
 
 /// States that stand for all of a set, given what is told apart: each is a value, or `None` for absence.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Readers {
     /// By value, those that admit finitely many values, this one among them.
     by_value: BTreeMap<Arc<str>, Vec<usize>>,

@@ -34,6 +34,13 @@ impl Dims {
         self.names.len() + self.drivers.len()
     }
 
+    /// Where each number of these vectors is in vectors of others; `None` where one isn't there.
+    pub(crate) fn places_in(&self, others: &Self) -> Option<Vec<usize>> {
+        let names = self.names.iter().map(|name| others.names.binary_search(name).ok());
+        let drivers = self.drivers.iter().map(|driver| others.driver(driver));
+        names.chain(drivers).collect()
+    }
+
     /// The resources, in the order of the vectors; the drivers come after them.
     pub(crate) fn names(&self) -> &[Arc<str>] {
         &self.names

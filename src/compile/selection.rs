@@ -7,7 +7,7 @@
 
 use super::id::{IdVec, SelectionId};
 use crate::model::{
-    LabelSelector, Labels, Pod, PodAffinityTerm, Problem, SelectorOperator,
+    LabelSelector, Labels, Namespace, Pod, PodAffinityTerm, SelectorOperator,
     TopologySpreadConstraint,
 };
 use std::collections::BTreeMap;
@@ -34,10 +34,11 @@ struct Condition {
 pub(crate) struct Namespaces(BTreeMap<Arc<str>, Labels>);
 
 impl Namespaces {
-    pub(crate) fn of(problem: &Problem) -> Self {
+    /// Namespaces as they are stated, and those that pods are in.
+    pub(crate) fn of<'a>(stated: &[Namespace], pods: impl Iterator<Item = &'a Pod>) -> Self {
         let mut known: BTreeMap<Arc<str>, Labels> = BTreeMap::new();
-        let stated = problem.namespaces.iter().map(|entry| (&entry.name, Some(&entry.labels)));
-        let used = problem.pods.iter().map(|pod| (&pod.namespace, None));
+        let stated = stated.iter().map(|entry| (&entry.name, Some(&entry.labels)));
+        let used = pods.map(|pod| (&pod.namespace, None));
         for (name, labels) in stated.chain(used) {
             if !known.contains_key(name) {
                 let mut labels = labels.cloned().unwrap_or_default();
@@ -46,6 +47,11 @@ impl Namespaces {
             }
         }
         Self(known)
+    }
+
+    /// Whether a namespace is among them.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
     }
 }
 

@@ -7,9 +7,8 @@ use super::offer::{Offer, Pool};
 use super::port::Ports;
 use super::resource::{Dims, charge};
 use super::volume::{VolumeKey, attach_daemons};
-use crate::model::{Problem, well_known};
+use crate::model::{Node, Parts, well_known};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// A pool's use of an instance type, with the daemons that such a node runs.
 #[derive(Clone, Debug)]
@@ -35,7 +34,7 @@ impl Shape {
 
 /// What daemons take of each node.
 pub(crate) struct Daemons<'a> {
-    pub(crate) problem: &'a Problem,
+    pub(crate) parts: &'a Parts,
     pub(crate) dims: &'a Dims,
     pub(crate) ports: &'a Ports,
 }
@@ -54,8 +53,8 @@ impl Daemons<'_> {
         let mut usable = Bits::all(sites);
         let ids: Vec<OfferId> = offers.ids().collect();
         for id in ids {
-            let mut daemons = Bits::none(self.problem.daemon_sets.len());
-            for daemon in 0..self.problem.daemon_sets.len() {
+            let mut daemons = Bits::none(self.parts.daemon_sets().len());
+            for daemon in 0..self.parts.daemon_sets().len() {
                 if runs(id.index(), daemon) {
                     daemons.insert(daemon);
                 }
@@ -73,10 +72,10 @@ impl Daemons<'_> {
     }
 
     fn shape(&self, instance: usize, daemons: Bits, rules: &Pool) -> Shape {
-        let kind = &self.problem.instance_types[instance];
+        let kind = self.parts.instance_type(instance);
         let mut allocatable = self.dims.type_allocatable(kind);
         let mut ports = self.ports.none();
-        for daemon in daemons.iter().map(|at| &self.problem.daemon_sets[at]) {
+        for daemon in daemons.iter().map(|at| &self.parts.daemon_sets()[at]) {
             let request = self.dims.requests(daemon);
             for (have, want) in allocatable.iter_mut().zip(&request) {
                 *have = have.saturating_sub(*want);
@@ -84,32 +83,35 @@ impl Daemons<'_> {
             ports.or(&self.ports.used_by(daemon).takes);
         }
         let mut attached = BTreeSet::new();
-        let own = daemons.iter().map(|at| &self.problem.daemon_sets[at]);
+        let own = daemons.iter().map(|at| &self.parts.daemon_sets()[at]);
         attach_daemons(own, self.dims, &mut allocatable, &mut attached);
         let charge = charge(&rules.limits, &kind.capacity);
         Shape { allocatable, ports, attached, daemons, charge }
     }
 }
 
-/// Charges what runs already against the limits of its pool.
-pub(crate) fn charge_running(problem: &Problem, pools: &mut IdVec<PoolId, Pool>) {
-    let ids: Vec<PoolId> = pools.ids().collect();
-    for id in ids {
-        let name = &problem.node_pools[pools[id].index].name;
-        let of_pool = |label: Option<&Arc<str>>| label == Some(name);
-        for node in &problem.nodes {
-            if !of_pool(node.labels.get(well_known::NODE_POOL)) {
-                continue;
-            }
-            let kind = node.labels.get(well_known::INSTANCE_TYPE).and_then(|kind| {
-                let types = &problem.instance_types;
-                types.get(types.binary_search_by(|one| one.name.cmp(kind)).ok()?)
-            });
-            let capacity = kind.map_or(&node.allocatable, |kind| &kind.capacity);
-            let charged = charge(&pools[id].limits, capacity);
-            for (limit, amount) in pools[id].limits.iter_mut().zip(charged) {
-                limit.used = limit.used.saturating_add(i128::from(amount));
-            }
-        }
+/// Charges a node that runs already against the limits of its pool: so many times.
+pub(crate) fn charge_running(
+    parts: &Parts,
+    pools: &mut IdVec<PoolId, Pool>,
+    node: &Node,
+    times: i128,
+) {
+    let Some(name) = node.labels.get(well_known::NODE_POOL) else { return };
+    let Ok(at) = parts.given().node_pools.binary_search_by(|pool| pool.name.cmp(name)) else {
+        return;
+    };
+    let pool = &mut pools[PoolId::from_index(at)];
+    if pool.limits.is_empty() {
+        return;
+    }
+    let kind = node.labels.get(well_known::INSTANCE_TYPE).and_then(|kind| {
+        let types = &parts.given().instance_types;
+        types.get(types.binary_search_by(|one| one.name.cmp(kind)).ok()?)
+    });
+    let capacity = kind.map_or(&node.allocatable, |kind| &kind.capacity);
+    let charged = charge(&pool.limits, capacity);
+    for (limit, amount) in pool.limits.iter_mut().zip(charged) {
+        limit.used = limit.used.saturating_add(i128::from(amount).saturating_mul(times));
     }
 }

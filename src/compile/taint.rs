@@ -5,6 +5,7 @@
 use super::bits::Bits;
 use crate::model::{Effect, Node, NodePool, Taint, Toleration, TolerationOperator};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// The distinct lists of tolerations, by number.
 #[derive(Debug, Default)]
@@ -35,19 +36,22 @@ impl Tolerations {
 /// The sites that carry each distinct list of hard taints.
 #[derive(Debug, Default)]
 pub(crate) struct TaintedSites {
-    lists: Vec<(Vec<Taint>, Vec<usize>)>,
+    lists: Vec<(Vec<Taint>, Vec<Range<usize>>)>,
     numbers: BTreeMap<Vec<Taint>, usize>,
 }
 
 impl TaintedSites {
-    /// Notes that a site carries these hard taints.
-    pub(crate) fn note(&mut self, taints: Vec<Taint>, site: usize) {
-        let next = self.lists.len();
-        let number = *self.numbers.entry(taints.clone()).or_insert(next);
-        if number == next {
-            self.lists.push((taints, Vec::new()));
-        }
-        self.lists[number].1.push(site);
+    /// Notes that sites carry these hard taints.
+    pub(crate) fn note(&mut self, taints: &[Taint], sites: Range<usize>) {
+        let number = match self.numbers.get(taints) {
+            Some(known) => *known,
+            None => {
+                let _new = self.numbers.insert(taints.to_vec(), self.lists.len());
+                self.lists.push((taints.to_vec(), Vec::new()));
+                self.lists.len() - 1
+            }
+        };
+        self.lists[number].1.push(sites);
     }
 
     /// The sites whose every hard taint the list tolerates.
@@ -55,7 +59,7 @@ impl TaintedSites {
         let mut bits = Bits::none(sites);
         for (taints, carriers) in &self.lists {
             if taints.iter().all(|taint| is_tolerated(taint, tolerations)) {
-                carriers.iter().for_each(|site| bits.insert(*site));
+                carriers.iter().cloned().flatten().for_each(|site| bits.insert(site));
             }
         }
         bits

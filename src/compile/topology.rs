@@ -14,12 +14,10 @@
 use super::bits::Bits;
 use super::id::{IdVec, KeyId, KindId, NodeId, SelectionId};
 use super::label::LabelTable;
-use super::node::Running;
 use super::rule::Rules;
 use super::selection::{Namespaces, Selection, Selections};
-use crate::model::{
-    NodeInclusionPolicy, Pod, PodAffinityTerm, Problem, WhenUnsatisfiable, well_known,
-};
+use crate::model::{NodeInclusionPolicy, Pod, PodAffinityTerm, WhenUnsatisfiable, well_known};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -147,34 +145,59 @@ pub(crate) struct Fixed {
     pub(crate) sticky: IdVec<KindId, Vec<KeyId>>,
 }
 
-/// The topology keys, other than the host's name, of the pods' rules: pending ones' of all kinds,
-/// bound ones' required anti-affinity.
-pub(crate) fn keys(problem: &Problem) -> BTreeSet<Arc<str>> {
+/// The topology keys of the rules of a pending pod.
+pub(crate) fn keys_of_pending(pod: &Pod) -> impl Iterator<Item = &Arc<str>> {
+    let spreads = pod.topology_spread_constraints.iter().map(|one| &one.topology_key);
+    let terms = pod.affinity.iter().flat_map(|rules| {
+        let near = &rules.pod_affinity;
+        let wishes = near.preferred.iter().chain(&rules.pod_anti_affinity.preferred);
+        let terms = near.required.iter().chain(wishes.map(|wish| &wish.term));
+        terms.map(|term| &term.topology_key)
+    });
+    spreads.chain(terms).chain(keys_of_bound(pod))
+}
+
+/// The topology keys of the rules of a bound pod: those of required anti-affinity.
+pub(crate) fn keys_of_bound(pod: &Pod) -> impl Iterator<Item = &Arc<str>> {
+    required_anti_affinity(pod).map(|term| &term.topology_key)
+}
+
+fn required_anti_affinity(pod: &Pod) -> impl Iterator<Item = &PodAffinityTerm> {
+    pod.affinity.iter().flat_map(|rules| &rules.pod_anti_affinity.required)
+}
+
+/// The topology keys, other than the host's name, of pending pods and bound ones.
+pub(crate) fn keys<'a>(
+    pending: impl Iterator<Item = &'a Pod>,
+    bound: impl Iterator<Item = &'a Arc<str>>,
+) -> BTreeSet<Arc<str>> {
     let mut keys = BTreeSet::new();
-    for pod in &problem.pods {
-        let affinity = pod.affinity.iter();
-        let far = affinity.flat_map(|rules| &rules.pod_anti_affinity.required);
-        keys.extend(far.map(|term| term.topology_key.clone()));
-        if pod.node_name.is_some() {
-            continue;
-        }
-        keys.extend(pod.topology_spread_constraints.iter().map(|one| one.topology_key.clone()));
-        if let Some(rules) = &pod.affinity {
-            keys.extend(rules.pod_affinity.required.iter().map(|term| term.topology_key.clone()));
-            let wishes =
-                rules.pod_affinity.preferred.iter().chain(&rules.pod_anti_affinity.preferred);
-            keys.extend(wishes.map(|wish| wish.term.topology_key.clone()));
+    for key in pending.flat_map(keys_of_pending).chain(bound) {
+        if !keys.contains(key) {
+            let _new = keys.insert(key.clone());
         }
     }
     let _host = keys.remove(well_known::HOSTNAME);
     keys
 }
 
+/// Bound pods that no rule between pods can tell apart.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound<'a> {
+    /// The first of them, which stands for all.
+    pub(crate) exemplar: &'a Pod,
+    /// How many are bound to which node, by its place.
+    pub(crate) nodes: Cow<'a, [(u32, u32)]>,
+}
+
 /// What is known of sites before rules between pods are looked at.
 pub(crate) struct Ground<'a> {
-    pub(crate) problem: &'a Problem,
+    pub(crate) namespaces: &'a Namespaces,
     pub(crate) exemplars: &'a IdVec<KindId, &'a Pod>,
-    pub(crate) nodes: &'a IdVec<NodeId, Running>,
+    /// The bound pods; those with required anti-affinity in the order of their first.
+    pub(crate) bound: &'a [Bound<'a>],
+    /// For each place of a node, the node, if it can take pods.
+    pub(crate) node_at: &'a [Option<NodeId>],
     pub(crate) first_node: usize,
     pub(crate) sites: usize,
     pub(crate) table: &'a LabelTable,
@@ -195,7 +218,7 @@ impl Ground<'_> {
         let numbers: BTreeMap<Arc<str>, KeyId> =
             keys.iter().map(|(id, key)| (key.name.clone(), id)).collect();
         let over = |name: &Arc<str>| numbers.get(name).map_or(Over::Host, |key| Over::Key(*key));
-        let namespaces = Namespaces::of(self.problem);
+        let namespaces = self.namespaces;
         let mut selections = Selections::default();
         let mut drafts: Vec<(TopologyRules, Vec<Term>)> = Vec::new();
         let mut counted = Counted::default();
@@ -204,7 +227,7 @@ impl Ground<'_> {
             let mut near = Vec::new();
             let mut term = |term: &PodAffinityTerm| Term {
                 over: over(&term.topology_key),
-                selection: selections.number(Selection::of(term, pod, &namespaces)),
+                selection: selections.number(Selection::of(term, pod, namespaces)),
             };
             if let Some(affinity) = &pod.affinity {
                 near.extend(affinity.pod_affinity.required.iter().map(&mut term));
@@ -235,7 +258,7 @@ impl Ground<'_> {
             }
             drafts.push((rules, near));
         }
-        let bound_far = self.bound_far(&mut selections, &over, &namespaces);
+        let bound_far = self.bound_far(&mut selections, &over, namespaces);
         let mut selected = self.selected(&selections);
         let rules = drafts.into_iter().map(|(mut rules, near)| {
             rules.near = self.together(&selections, &mut selected, &near);
@@ -262,19 +285,21 @@ impl Ground<'_> {
     fn topology_key(&self, name: Arc<str>) -> TopologyKey {
         let mut domains: Vec<Bits> = Vec::new();
         let mut names: Vec<Arc<str>> = Vec::new();
-        let mut numbers: BTreeMap<u32, u32> = BTreeMap::new();
         let mut labelled = Bits::none(self.sites);
         let states = self.table.states(&name);
+        // States are numbered without gaps, so their domains are found by their number.
+        let mut numbers = vec![NO_DOMAIN; states.iter().max().map_or(1, |most| *most as usize + 1)];
         let of_site = (0..self.sites).map(|site| {
             let state = states.get(site).copied().unwrap_or(0);
             if state == 0 {
                 return NO_DOMAIN;
             }
-            let domain = *numbers.entry(state).or_insert_with(|| {
+            if numbers[state as usize] == NO_DOMAIN {
+                numbers[state as usize] = u32::try_from(domains.len()).unwrap_or(NO_DOMAIN);
                 domains.push(Bits::none(self.sites));
                 names.push(self.table.value(&name, state).cloned().unwrap_or_else(|| "".into()));
-                u32::try_from(domains.len() - 1).unwrap_or(NO_DOMAIN)
-            });
+            }
+            let domain = numbers[state as usize];
             domains[domain as usize].insert(site);
             labelled.insert(site);
             domain
@@ -290,23 +315,22 @@ impl Ground<'_> {
         over: &impl Fn(&Arc<str>) -> Over,
         namespaces: &Namespaces,
     ) -> BTreeSet<(Term, NodeId)> {
-        let of_name = self.node_names();
         let mut owners = BTreeSet::new();
-        for pod in &self.problem.pods {
-            let Some(node) = pod.node_name.as_ref().and_then(|name| of_name.get(name)) else {
-                continue;
-            };
-            for term in pod.affinity.iter().flat_map(|rules| &rules.pod_anti_affinity.required) {
-                let selection = selections.number(Selection::of(term, pod, namespaces));
-                let _new =
-                    owners.insert((Term { over: over(&term.topology_key), selection }, *node));
+        for bound in self.bound {
+            for term in required_anti_affinity(bound.exemplar) {
+                let selection = Selection::of(term, bound.exemplar, namespaces);
+                let selection = selections.number(selection);
+                let term = Term { over: over(&term.topology_key), selection };
+                owners.extend(self.nodes_of(bound).map(|(node, _)| (term, node)));
             }
         }
         owners
     }
 
-    fn node_names(&self) -> BTreeMap<&Arc<str>, NodeId> {
-        self.nodes.iter().map(|(id, node)| (&self.problem.nodes[node.index].name, id)).collect()
+    /// The nodes that can take pods and to which some are bound, and how many.
+    fn nodes_of<'b>(&'b self, bound: &'b Bound<'_>) -> impl Iterator<Item = (NodeId, u32)> + 'b {
+        let nodes = bound.nodes.iter();
+        nodes.filter_map(|(place, count)| Some(((*self.node_at.get(*place as usize)?)?, *count)))
     }
 
     /// The pods of each selection.
@@ -320,15 +344,13 @@ impl Ground<'_> {
         for (kind, pod) in self.exemplars.iter() {
             index.selecting(pod).for_each(|id| selected[id].kinds.push(kind));
         }
-        let of_name = self.node_names();
         let mut bound: BTreeMap<(SelectionId, NodeId), u32> = BTreeMap::new();
-        for pod in &self.problem.pods {
-            let Some(node) = pod.node_name.as_ref().and_then(|name| of_name.get(name)) else {
-                continue;
-            };
-            for id in index.selecting(pod) {
-                let count = bound.entry((id, *node)).or_insert(0);
-                *count = count.saturating_add(pod.replicas);
+        for pods in self.bound {
+            for id in index.selecting(pods.exemplar) {
+                for (node, count) in self.nodes_of(pods) {
+                    let sum = bound.entry((id, node)).or_insert(0);
+                    *sum = sum.saturating_add(count);
+                }
             }
         }
         for ((id, node), count) in bound {
@@ -355,15 +377,13 @@ impl Ground<'_> {
         for term in others {
             kinds.retain(|kind| selected[term.selection].kinds.binary_search(kind).is_ok());
         }
-        let of_name = self.node_names();
         let mut bound: BTreeMap<NodeId, u32> = BTreeMap::new();
-        for pod in &self.problem.pods {
-            let node = pod.node_name.as_ref().and_then(|name| of_name.get(name));
-            if let Some(node) = node
-                && near.iter().all(|term| selections.selects(term.selection, pod))
-            {
-                let count = bound.entry(*node).or_insert(0);
-                *count = count.saturating_add(pod.replicas);
+        for pods in self.bound {
+            if near.iter().all(|term| selections.selects(term.selection, pods.exemplar)) {
+                for (node, count) in self.nodes_of(pods) {
+                    let sum = bound.entry(node).or_insert(0);
+                    *sum = sum.saturating_add(count);
+                }
             }
         }
         let bound = bound.into_iter().collect();

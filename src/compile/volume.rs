@@ -25,24 +25,22 @@ pub(crate) type VolumeKey = (Arc<str>, Arc<str>);
 /// The place of a driver's slots in the vectors, and one of its volumes that several pods mount.
 pub(crate) type SharedVolume = (usize, VolumeKey);
 
-/// The drivers that some running node or instance type limits and of which a pod still to be placed, or
-/// a daemon, mounts a volume.
-pub(crate) fn limited_drivers(problem: &Problem) -> BTreeSet<Arc<str>> {
-    let nodes = problem.nodes.iter().flat_map(|node| node.volume_limits.keys());
-    let types = problem.instance_types.iter().flat_map(|kind| kind.volume_limits.keys());
-    let limited: BTreeSet<&Arc<str>> = nodes.chain(types).collect();
-    if limited.is_empty() {
-        return BTreeSet::new();
-    }
-    let pending = problem.pods.iter().filter(|pod| pod.node_name.is_none());
-    let volumes = pending.chain(&problem.daemon_sets).flat_map(|pod| &pod.volumes);
-    let drivers = volumes.map(|volume| &volume.driver);
-    drivers.filter(|driver| limited.contains(driver)).cloned().collect()
+/// The drivers that types or nodes limit, of those of which a pod still to be placed or a daemon mounts a
+/// volume.
+pub(crate) fn limited_drivers<'a>(
+    is_limited: impl Fn(&Arc<str>) -> bool,
+    pods: impl Iterator<Item = &'a Pod>,
+) -> BTreeSet<Arc<str>> {
+    let drivers = pods.flat_map(|pod| &pod.volumes).map(|volume| &volume.driver);
+    drivers.filter(|driver| is_limited(driver)).cloned().collect()
 }
 
 /// Volumes of limited drivers that more than one pod mounts, or a daemon set: they take one slot of a
 /// node, not one each.
 pub(crate) fn shared_volumes(problem: &Problem, dims: &Dims) -> BTreeSet<VolumeKey> {
+    if dims.drivers().is_empty() {
+        return BTreeSet::new();
+    }
     let mut users: BTreeMap<(&Arc<str>, &Arc<str>), u32> = BTreeMap::new();
     let pods = problem.pods.iter().map(|pod| (pod, pod.replicas));
     for (pod, replicas) in pods.chain(problem.daemon_sets.iter().map(|daemon| (daemon, u32::MAX))) {

@@ -8,6 +8,7 @@ use super::id::{IdVec, KindId};
 use super::rule::{Atom, Rules};
 use super::taint::{self, Tolerations};
 use crate::model::{Effect, Pod, Taint};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The preferences about nodes of a problem's pods.
@@ -41,36 +42,43 @@ impl Wishes {
 
 /// The taints of pools and nodes, and of each site.
 pub(crate) struct SoftTaints<'a> {
-    pub(crate) all: Vec<&'a [Taint]>,
-    pub(crate) sites: Vec<(&'a [Taint], usize)>,
-    pub(crate) len: usize,
+    /// The `PreferNoSchedule` taints of pools that any launch is of or none, and of nodes.
+    all: Vec<&'a Taint>,
+    sites: Vec<(Vec<&'a Taint>, Range<usize>)>,
+    len: usize,
 }
 
-impl SoftTaints<'_> {
+impl<'a> SoftTaints<'a> {
+    /// So many sites, of which none has taints yet.
+    pub(crate) fn new(len: usize) -> Self {
+        Self { all: Vec::new(), sites: Vec::new(), len }
+    }
+
+    /// Notes that sites have these taints.
+    pub(crate) fn note(&mut self, taints: &'a [Taint], sites: Range<usize>) {
+        let soft = taints.iter().filter(|taint| taint.effect == Effect::PreferNoSchedule);
+        let soft: Vec<&Taint> = soft.collect();
+        if !soft.is_empty() {
+            self.all.extend(&soft);
+            self.sites.push((soft, sites));
+        }
+    }
+
     /// For each list of tolerations, whether some soft taint isn't covered.
     pub(crate) fn disliked(&self, tolerations: &Tolerations) -> Vec<bool> {
-        let soft = |taint: &&Taint| taint.effect == Effect::PreferNoSchedule;
-        let taints: Vec<&Taint> = self.all.iter().copied().flatten().filter(soft).collect();
         let uncovered = |list: &Vec<crate::model::Toleration>| {
-            taints.iter().any(|taint| !taint::is_tolerated(taint, list))
+            self.all.iter().any(|taint| !taint::is_tolerated(taint, list))
         };
         tolerations.lists().iter().map(uncovered).collect()
     }
 
     /// For each list of tolerations, the sites that nothing makes unwelcome.
     pub(crate) fn untainted(&self, tolerations: &Tolerations) -> Vec<Bits> {
-        let soft = |taint: &&Taint| taint.effect == Effect::PreferNoSchedule;
-        let tainted: Vec<(Vec<&Taint>, usize)> = self
-            .sites
-            .iter()
-            .map(|(taints, site)| (taints.iter().filter(soft).collect::<Vec<_>>(), *site))
-            .filter(|(taints, _)| !taints.is_empty())
-            .collect();
         let of_list = |list: &Vec<crate::model::Toleration>| {
             let mut bits = Bits::all(self.len);
-            for (taints, site) in &tainted {
+            for (taints, sites) in &self.sites {
                 if !taints.iter().all(|taint| taint::is_tolerated(taint, list)) {
-                    bits.remove(*site);
+                    sites.clone().for_each(|site| bits.remove(site));
                 }
             }
             bits

@@ -62,17 +62,18 @@ impl Origin {
     }
 
     /// The pod of a key in the problem as it was given: its place in the list.
-    fn place_of(&self, (namespace, name, is_set): &PodKey) -> Option<usize> {
-        let key = (namespace, name);
-        let from = self.problem.pods.partition_point(|pod| (&pod.namespace, &pod.name) < key);
-        let alike = self.problem.pods.get(from..)?.iter();
-        let mut alike = alike.take_while(|pod| (&pod.namespace, &pod.name) == key);
-        Some(from + alike.position(|pod| (pod.replicas > 1) == *is_set)?)
+    pub(crate) fn place_of(&self, (namespace, name, is_set): &PodKey) -> Option<usize> {
+        let pods = &self.problem.pods;
+        pods.binary_search_by(|pod| normal::order(pod).cmp(&(namespace, name, *is_set))).ok()
+    }
+
+    /// The place of a node in the problem as it was given.
+    pub(crate) fn node_place(&self, name: &str) -> Option<usize> {
+        self.problem.nodes.binary_search_by(|node| (*node.name).cmp(name)).ok()
     }
 
     fn node(&self, name: &str) -> Option<&Node> {
-        let at = self.problem.nodes.binary_search_by(|node| (*node.name).cmp(name)).ok()?;
-        self.problem.nodes.get(at)
+        self.problem.nodes.get(self.node_place(name)?)
     }
 }
 
@@ -129,7 +130,7 @@ impl Changed {
                 Some(changed) => changed.map(|pod| (**pod).clone()),
             });
             let mut pods: Vec<Pod> = kept.chain(new).collect();
-            pods.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+            pods.sort_by(|a, b| normal::order(a).cmp(&normal::order(b)));
             problem.pods = pods.into();
         }
         if !changes.nodes.is_empty() {

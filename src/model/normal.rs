@@ -6,9 +6,14 @@ use super::{
 };
 use std::sync::Arc;
 
-/// The positions of pods in the order of namespace, name and position.
+/// What pods are sorted by: a single pod comes before a set of replicas that is called the same.
+pub(crate) fn order(pod: &Pod) -> (&Arc<str>, &Arc<str>, bool) {
+    (&pod.namespace, &pod.name, pod.replicas > 1)
+}
+
+/// The positions of pods in their order; of equal ones that of position.
 pub(super) fn pods_by_name(pods: &[Pod]) -> Vec<usize> {
-    if pods.is_sorted_by(|a, b| (&a.namespace, &a.name) <= (&b.namespace, &b.name)) {
+    if pods.is_sorted_by_key(order) {
         return (0..pods.len()).collect();
     }
     let mut namespaces: Vec<&str> = pods.iter().map(|pod| &*pod.namespace).collect();
@@ -23,10 +28,12 @@ pub(super) fn pods_by_name(pods: &[Pod]) -> Vec<usize> {
     };
     let mut keys: Vec<(usize, u128, usize)> = pods.iter().enumerate().map(key).collect();
     let name = |i: usize| pods.get(i).map(|pod| &*pod.name);
+    let is_set = |i: usize| pods.get(i).is_some_and(|pod| pod.replicas > 1);
     keys.sort_unstable_by(|a, b| {
         (a.0, a.1)
             .cmp(&(b.0, b.1))
             .then_with(|| name(a.2).cmp(&name(b.2)))
+            .then_with(|| is_set(a.2).cmp(&is_set(b.2)))
             .then_with(|| a.2.cmp(&b.2))
     });
     keys.into_iter().map(|(_, _, i)| i).collect()

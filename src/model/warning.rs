@@ -5,11 +5,12 @@
 //! pods are looked at by what they ask for, not one by one.
 
 use super::{
-    InstanceType, NodePool, NodeSelectorTerm, Operator, Pod, Problem, Quantity, Requirement,
+    InstanceType, NodePool, NodeSelectorTerm, Operator, Parts, Pod, Quantity, Requirement,
     Resources, well_known,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 /// Something in a problem that is accepted but hardly meant.
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -37,43 +38,53 @@ const LEAST_BYTES: u64 = 1 << 20;
 /// More processors than any node has.
 const MOST_CORES: u64 = 1000;
 
-/// The warnings about a problem, by path. Pending pods come as examples of how many alike, those of the
-/// first names first.
+/// The warnings about the parts of a problem, by path: of the nodes at these places, and of pending pods,
+/// which come as examples of how many alike, those of the first names first.
 pub(crate) fn warnings<'p>(
-    problem: &'p Problem,
+    parts: &'p Parts,
+    labels: &LabelKeys,
+    nodes: impl Iterator<Item = usize> + Clone,
     pods: impl Iterator<Item = (&'p Pod, u32)>,
 ) -> Vec<Warning> {
     let mut found = Found::default();
-    let labels = Labels::of(problem);
     for (pod, count) in pods {
-        found.pod("pods", pod, count, &labels);
+        found.pod("pods", pod, count, labels);
     }
-    for daemon in &problem.daemon_sets {
-        found.pod("daemonSets", daemon, 1, &labels);
+    for daemon in parts.daemon_sets() {
+        found.pod("daemonSets", daemon, 1, labels);
     }
-    for kind in &problem.instance_types {
+    for kind in parts.instance_types() {
         found.instance_type(kind);
     }
-    for node in &problem.nodes {
-        let path = format!("nodes[{}].allocatable", node.name);
-        found.amounts(&path, &node.allocatable, 1);
+    for node in nodes.clone().map(|place| parts.node(place)) {
+        let path = || format!("nodes[{}].allocatable", node.name);
+        found.amounts(path, &node.allocatable, 1);
     }
-    for pool in &problem.node_pools {
-        found.pool(problem, pool, &labels);
+    for pool in parts.node_pools() {
+        found.pool(parts, nodes.clone(), pool, labels);
     }
     found.warnings()
 }
 
 /// The label keys that nodes have.
-struct Labels<'p> {
+#[derive(Clone, Debug)]
+pub(crate) struct LabelKeys {
     /// Those of types and offerings, and those that every new node gets.
-    of_types: BTreeSet<&'p str>,
+    of_types: BTreeSet<Arc<str>>,
     /// Those that a running or new node has or could have.
-    all: BTreeSet<&'p str>,
+    all: BTreeSet<Arc<str>>,
 }
 
-impl<'p> Labels<'p> {
-    fn of(problem: &'p Problem) -> Self {
+impl LabelKeys {
+    /// The label keys of the parts of a problem, with the nodes at these places.
+    pub(crate) fn of(parts: &Parts, nodes: impl Iterator<Item = usize>) -> Self {
+        fn extend<'k>(keys: &mut BTreeSet<Arc<str>>, others: impl Iterator<Item = &'k Arc<str>>) {
+            for key in others {
+                if !keys.contains(key) {
+                    let _new = keys.insert(key.clone());
+                }
+            }
+        }
         let given = [
             well_known::ZONE,
             well_known::CAPACITY_TYPE,
@@ -81,20 +92,20 @@ impl<'p> Labels<'p> {
             well_known::NODE_POOL,
             well_known::HOSTNAME,
         ];
-        let mut of_types: BTreeSet<&str> = BTreeSet::from(given);
-        for kind in &problem.instance_types {
-            of_types.extend(kind.labels.iter().map(|(key, _)| &**key));
-            of_types.extend(kind.requirements.iter().map(|one| &*one.key));
+        let mut of_types: BTreeSet<Arc<str>> = given.into_iter().map(Arc::from).collect();
+        for kind in parts.instance_types() {
+            extend(&mut of_types, kind.labels.iter().map(|(key, _)| key));
+            extend(&mut of_types, kind.requirements.iter().map(|one| &one.key));
             let offered = kind.offerings.iter().flat_map(|one| one.labels.iter());
-            of_types.extend(offered.map(|(key, _)| &**key));
+            extend(&mut of_types, offered.map(|(key, _)| key));
         }
         let mut all = of_types.clone();
-        for pool in &problem.node_pools {
-            all.extend(pool.labels.iter().map(|(key, _)| &**key));
-            all.extend(pool.requirements.iter().map(|one| &*one.key));
+        for pool in parts.node_pools() {
+            extend(&mut all, pool.labels.iter().map(|(key, _)| key));
+            extend(&mut all, pool.requirements.iter().map(|one| &one.key));
         }
-        for node in &problem.nodes {
-            all.extend(node.labels.iter().map(|(key, _)| &**key));
+        for node in nodes {
+            extend(&mut all, parts.node(node).labels.iter().map(|(key, _)| key));
         }
         Self { of_types, all }
     }
@@ -127,7 +138,7 @@ impl Found {
     }
 
     /// Amounts in bytes that are hardly meant to be so few.
-    fn amounts(&mut self, path: &str, amounts: &Resources, count: u32) {
+    fn amounts(&mut self, path: impl Fn() -> String, amounts: &Resources, count: u32) {
         for (name, amount) in amounts.iter() {
             let in_bytes = matches!(&**name, "memory" | "ephemeral-storage");
             let few = amount > Quantity::ZERO && amount < Quantity::from_units(LEAST_BYTES);
@@ -135,15 +146,15 @@ impl Found {
                 let message = format!(
                     "less than 1Mi of {name}: a number counts bytes, a suffix such as Mi may be missing"
                 );
-                self.add(|| format!("{path}[{name}]"), message, count);
+                self.add(|| format!("{}[{name}]", path()), message, count);
             }
         }
     }
 
-    fn pod(&mut self, list: &str, pod: &Pod, count: u32, labels: &Labels<'_>) {
+    fn pod(&mut self, list: &str, pod: &Pod, count: u32, labels: &LabelKeys) {
         let path = || format!("{list}[{}/{}]", pod.namespace, pod.name);
         if pod.requests.iter().any(|(_, amount)| amount < Quantity::from_units(LEAST_BYTES)) {
-            self.amounts(&format!("{}.requests", path()), &pod.requests, count);
+            self.amounts(|| format!("{}.requests", path()), &pod.requests, count);
         }
         if let Some(cores) = pod.requests.get(super::CPU)
             && cores >= Quantity::from_units(MOST_CORES)
@@ -180,7 +191,7 @@ impl Found {
 
     fn terms<'t>(
         &mut self,
-        labels: &Labels<'_>,
+        labels: &LabelKeys,
         terms: impl Iterator<Item = &'t NodeSelectorTerm>,
         count: u32,
         path: impl Fn() -> String,
@@ -192,7 +203,7 @@ impl Found {
     }
 
     /// A label that no node has.
-    fn key(&mut self, labels: &Labels<'_>, key: &str, count: u32, path: impl FnOnce() -> String) {
+    fn key(&mut self, labels: &LabelKeys, key: &str, count: u32, path: impl FnOnce() -> String) {
         if !labels.all.contains(well_known::normalized(key)) {
             self.add(path, format!("no node has or could have the label {key}"), count);
         }
@@ -200,7 +211,7 @@ impl Found {
 
     fn instance_type(&mut self, kind: &InstanceType) {
         let path = || format!("instanceTypes[{}]", kind.name);
-        self.amounts(&format!("{}.capacity", path()), &kind.capacity, 1);
+        self.amounts(|| format!("{}.capacity", path()), &kind.capacity, 1);
         for (name, amount) in kind.overhead.iter() {
             let capacity = kind.capacity.get(name).unwrap_or_default();
             if amount > capacity {
@@ -210,18 +221,24 @@ impl Found {
         }
     }
 
-    fn pool(&mut self, problem: &Problem, pool: &NodePool, labels: &Labels<'_>) {
+    fn pool(
+        &mut self,
+        parts: &Parts,
+        nodes: impl Iterator<Item = usize> + Clone,
+        pool: &NodePool,
+        labels: &LabelKeys,
+    ) {
         let path = || format!("nodePools[{}]", pool.name);
-        self.amounts(&format!("{}.limits", path()), &pool.limits, 1);
+        self.amounts(|| format!("{}.limits", path()), &pool.limits, 1);
         let lists = |kind: &&InstanceType| match &pool.instance_types {
             Some(names) => names.contains(&kind.name),
             None => true,
         };
         for (name, _) in pool.limits.iter().filter(|(name, _)| &***name != super::NODES) {
-            let mut types = problem.instance_types.iter().filter(lists);
+            let mut types = parts.instance_types().filter(lists);
             let of_pool =
                 |node: &&super::Node| node.labels.get(well_known::NODE_POOL) == Some(&pool.name);
-            let mut nodes = problem.nodes.iter().filter(of_pool);
+            let mut nodes = nodes.clone().map(|place| parts.node(place)).filter(of_pool);
             let has = types.any(|kind| kind.capacity.get(name).is_some())
                 || nodes.any(|node| node.allocatable.get(name).is_some());
             if !has {
@@ -250,7 +267,7 @@ fn asks_for_value(requirement: &Requirement) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Offering, TopologySpreadConstraint, WhenUnsatisfiable};
+    use crate::model::{Offering, Problem, TopologySpreadConstraint, WhenUnsatisfiable};
 
     fn resources(pairs: &[(&str, &str)]) -> Resources {
         Resources::parse(pairs.iter().copied()).unwrap()
@@ -258,7 +275,9 @@ mod tests {
 
     fn found(problem: &Problem) -> Vec<(String, String)> {
         let pods = problem.pods.iter().map(|pod| (pod, pod.replicas));
-        let found = warnings(problem, pods).into_iter();
+        let (parts, nodes) = (Parts::of(problem), 0..problem.nodes.len());
+        let labels = LabelKeys::of(&parts, nodes.clone());
+        let found = warnings(&parts, &labels, nodes, pods).into_iter();
         found.map(|one| (one.path, one.message)).collect()
     }
 

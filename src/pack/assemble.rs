@@ -53,7 +53,7 @@ fn warnings(compiled: &Compiled) -> Vec<Warning> {
         let count = compiled.classes[ClassId::from_index(kind.index())].count;
         Some((compiled.exemplar(kind)?, count))
     });
-    model::warnings(&compiled.problem, kinds)
+    model::warnings(&compiled.parts, &compiled.label_keys, compiled.standing.iter().copied(), kinds)
 }
 
 impl<'c> Named<'c> {
@@ -69,7 +69,7 @@ impl<'c> Named<'c> {
             launched.extend(specified.map(|(_, spec)| (spec, group)));
             if let Place::Running(nodes) = &group.place {
                 for node in nodes {
-                    let node = &compiled.problem.nodes[compiled.nodes[*node].index].name;
+                    let node = &compiled.parts.node(compiled.nodes[*node].index).name;
                     let pods = take(compiled, &mut names, &group.items).into_iter();
                     bindings.extend(pods.map(|pod| Binding { pod, node: node.clone() }));
                 }
@@ -142,7 +142,7 @@ impl<'c> Names<'c> {
         let mut names = Vec::with_capacity(count as usize);
         while names.len() < count as usize {
             let [entry, others @ ..] = self.entries else { break };
-            let pod = &self.compiled.problem.pods[*entry as usize];
+            let pod = self.compiled.parts.pod(*entry as usize);
             let mut name = String::with_capacity(pod.namespace.len() + pod.name.len() + 8);
             name.push_str(&pod.namespace);
             name.push('/');

@@ -18,7 +18,7 @@ pub(super) type Required = BTreeMap<Arc<str>, BTreeSet<Arc<str>>>;
 /// An offer's zone and capacity type.
 pub(super) fn place(compiled: &Compiled, id: OfferId) -> (&Arc<str>, &Arc<str>) {
     let offer = &compiled.offers[id];
-    let offering = &compiled.problem.instance_types[offer.instance].offerings[offer.offering];
+    let offering = &compiled.parts.instance_type(offer.instance).offerings[offer.offering];
     (&offering.zone, &offering.capacity_type)
 }
 

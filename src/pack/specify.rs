@@ -45,13 +45,13 @@ pub(super) fn specify(
     let mut known: BTreeMap<Offered, Common> = BTreeMap::new();
     let offered = offered(context, state);
     let pools = compiled.pools.values();
-    let asked = pools.map(|pool| compiled.problem.node_pools[pool.index].requirements.iter());
+    let asked = pools.map(|pool| compiled.parts.node_pool(pool.index).requirements.iter());
     let asked: IdVec<PoolId, Requirements> = asked.map(Iterator::collect).collect();
     let specified = state.groups.iter().zip(offered).map(|(group, offered)| {
         let offered = offered?;
         let chosen = offered.chosen;
         let offer = &compiled.offers[chosen];
-        let pool = &compiled.problem.node_pools[compiled.pools[offer.pool].index];
+        let pool = compiled.parts.node_pool(compiled.pools[offer.pool].index);
         let common = known.entry(offered).or_insert_with_key(|offered| {
             let options = offered.options.iter();
             let mut alternatives: Vec<Choice> =
@@ -403,7 +403,7 @@ fn options(
 
 fn choice(compiled: &Compiled, id: OfferId) -> Choice {
     let offer = &compiled.offers[id];
-    let instance = &compiled.problem.instance_types[offer.instance];
+    let instance = compiled.parts.instance_type(offer.instance);
     let offering = &instance.offerings[offer.offering];
     Choice {
         price: offering.price,
@@ -418,8 +418,8 @@ fn choice(compiled: &Compiled, id: OfferId) -> Choice {
 /// for, and those that the launch itself fixes.
 fn labels(compiled: &Compiled, id: OfferId, pins: &Pins, required: &Requirements) -> Labels {
     let offer = &compiled.offers[id];
-    let pool = &compiled.problem.node_pools[compiled.pools[offer.pool].index];
-    let instance = &compiled.problem.instance_types[offer.instance];
+    let pool = compiled.parts.node_pool(compiled.pools[offer.pool].index);
+    let instance = compiled.parts.instance_type(offer.instance);
     let offering = &instance.offerings[offer.offering];
     let mut labels = Labels::new();
     let mut put = |key: &Arc<str>, value: &Arc<str>| {
@@ -462,7 +462,7 @@ fn requirements(
     let offer = &compiled.offers[chosen];
     let mut narrowed = Requirements::default();
     let types = options.iter().map(|id| &compiled.offers[*id].instance);
-    let types = types.map(|at| compiled.problem.instance_types[*at].name.clone());
+    let types = types.map(|at| compiled.parts.instance_type(*at).name.clone());
     narrowed.restrict(well_known::INSTANCE_TYPE, &ValueSet::only(types));
     let zones = options.iter().map(|id| place(compiled, *id).0.clone());
     narrowed.restrict(well_known::ZONE, &ValueSet::only(zones));
@@ -515,7 +515,7 @@ fn requirements(
 fn requests(compiled: &Compiled, daemons: &Bits, group: &Group) -> Resources {
     let mut sum = group.load.clone();
     for daemon in daemons.iter() {
-        let request = compiled.dims.requests(&compiled.problem.daemon_sets[daemon]);
+        let request = compiled.dims.requests(&compiled.parts.daemon_sets()[daemon]);
         sum.iter_mut().zip(&request).for_each(|(sum, more)| *sum = sum.saturating_add(*more));
     }
     let mut requests = Resources::new();

@@ -99,7 +99,7 @@ pub(super) fn certified(
 /// "namespace/name" of a kind's entries.
 pub(super) fn entries(compiled: &Compiled, kind: KindId) -> Vec<Arc<str>> {
     let pods = compiled.kinds[kind].entries.iter();
-    let pods = pods.map(|entry| &compiled.problem.pods[*entry as usize]);
+    let pods = pods.map(|entry| compiled.parts.pod(*entry as usize));
     pods.map(|pod| format!("{}/{}", pod.namespace, pod.name).into()).collect()
 }
 

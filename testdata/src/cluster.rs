@@ -100,9 +100,11 @@ impl Host {
                 Some(GPU)
             }
             "dedicated" => {
-                node = node
-                    .with_label(DEDICATED, "batch")
-                    .with_taint(Taint::new(DEDICATED, "batch", Effect::NoSchedule));
+                node = node.with_label(DEDICATED, "batch").with_taint(Taint::new(
+                    DEDICATED,
+                    "batch",
+                    Effect::NoSchedule,
+                ));
                 Some(DEDICATED)
             }
             _ => None,
@@ -139,7 +141,8 @@ impl Host {
         self.gpus -= units(pod.requests(), GPU, 1);
         self.pods -= 1;
         if pod.affinity().is_some() {
-            let _new = self.apart.insert(pod.labels().get("app").expect("each has one").to_string());
+            let _new =
+                self.apart.insert(pod.labels().get("app").expect("each has one").to_string());
         }
         self.ports.extend(pod.host_ports().iter().map(|port| port.port));
         pod.with_node_name(self.node.name())

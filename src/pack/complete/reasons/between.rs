@@ -168,7 +168,7 @@ impl<'c> Teller<'c> {
                 && let On::Running(list) = &nodes.on
             {
                 let name = |node: &NodeId| {
-                    compiled.problem.nodes[compiled.nodes[*node].index].name.clone()
+                    compiled.parts.node(compiled.nodes[*node].index).name.clone()
                 };
                 full.extend(list.iter().map(|node| (name(node), here)));
             }
@@ -248,7 +248,7 @@ impl<'c> Teller<'c> {
                 On::Launch(_) => launches = launches.saturating_add(group.count),
                 On::Running(list) => {
                     nodes.extend(list.iter().map(|node| {
-                        compiled.problem.nodes[compiled.nodes[*node].index].name.clone()
+                        compiled.parts.node(compiled.nodes[*node].index).name.clone()
                     }))
                 }
             }

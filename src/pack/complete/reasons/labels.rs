@@ -129,8 +129,8 @@ impl Teller<'_> {
             let of = &compiled.offers[*offer];
             // Of a label that a launch may choose a few values stand for all, some of them nobody's words.
             if of.pinned.iter().any(|(pinned, _)| pinned == key) {
-                let pool = &compiled.problem.node_pools[compiled.pools[of.pool].index];
-                let kind = &compiled.problem.instance_types[of.instance];
+                let pool = compiled.parts.node_pool(compiled.pools[of.pool].index);
+                let kind = compiled.parts.instance_type(of.instance);
                 let both: Requirements =
                     pool.requirements.iter().chain(&kind.requirements).collect();
                 match both.get(key).finite_values() {

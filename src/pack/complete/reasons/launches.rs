@@ -92,7 +92,7 @@ impl<'c> Teller<'c> {
         let suits = |offer: &OfferId| asked.suits.contains(compiled.site_of_offer(*offer));
         let labels = !offers.iter().any(suits);
         let tolerations = &compiled.grounds.rules.tolerations.lists()[asked.tolerations];
-        let of_pool = &compiled.problem.node_pools[compiled.pools[pool].index];
+        let of_pool = compiled.parts.node_pool(compiled.pools[pool].index);
         let mut tables = Tables {
             shapes: compiled.shapes.iter().map(|_| None).collect(),
             cells: vec![None; self.cells],
@@ -159,7 +159,7 @@ impl<'c> Teller<'c> {
         name: &Arc<str>,
     ) -> Vec<Cause> {
         let compiled = self.placement.compiled();
-        let of_pool = &compiled.problem.node_pools[compiled.pools[pool].index];
+        let of_pool = compiled.parts.node_pool(compiled.pools[pool].index);
         let tolerations = &compiled.grounds.rules.tolerations.lists()[asked.tolerations];
         let taints = untolerated(of_pool, tolerations).into_iter();
         let taints = taints.map(|taint| Cause::Taint { pool: name.clone(), taint });
@@ -167,7 +167,7 @@ impl<'c> Teller<'c> {
         causes.push(Cause::NoInstanceType { pool: name.clone() });
         let request = &asked.class.request;
         let names = compiled.dims.names();
-        let sized = compiled.problem.instance_types.iter().map(|kind| {
+        let sized = compiled.parts.instance_types().map(|kind| {
             let whole = compiled.dims.type_allocatable(kind);
             let short: Vec<usize> =
                 (0..names.len()).filter(|dim| whole[*dim] < request[*dim]).collect();
@@ -396,7 +396,7 @@ impl<'c> Teller<'c> {
         let compiled = self.placement.compiled();
         let of = &compiled.offers[offer];
         let shape = &compiled.shapes[of.shape];
-        let kind = &compiled.problem.instance_types[of.instance];
+        let kind = compiled.parts.instance_type(of.instance);
         let whole = compiled.dims.type_allocatable(kind);
         let mut causes = Vec::new();
         for (dim, resource) in compiled.dims.names().iter().enumerate() {
@@ -406,7 +406,7 @@ impl<'c> Teller<'c> {
                 continue;
             }
             let daemons = || -> Vec<Arc<str>> {
-                let own = shape.daemons.iter().map(|at| &compiled.problem.daemon_sets[at]);
+                let own = shape.daemons.iter().map(|at| &compiled.parts.daemon_sets()[at]);
                 let own = own.filter(|daemon| compiled.dims.requests(daemon)[dim] > 0);
                 own.map(|daemon| daemon.name.clone()).collect()
             };
@@ -444,7 +444,7 @@ impl<'c> Teller<'c> {
     /// The pod's host ports that the daemons of a node hold.
     fn port_causes(&self, asked: &Asked<'_>, shape: &Shape, pool: &Arc<str>) -> Vec<Cause> {
         let compiled = self.placement.compiled();
-        let own = shape.daemons.iter().flat_map(|at| &compiled.problem.daemon_sets[at].host_ports);
+        let own = shape.daemons.iter().flat_map(|at| &compiled.parts.daemon_sets()[at].host_ports);
         let any = |ip: &str| matches!(ip, "" | "0.0.0.0" | "::");
         let held: Vec<_> = own.collect();
         let ports = compiled.exemplar(asked.kind).into_iter().flat_map(|pod| &pod.host_ports);

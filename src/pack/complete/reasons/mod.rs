@@ -72,8 +72,6 @@ struct Teller<'c> {
     suits: BTreeMap<usize, Arc<Bits>>,
     /// The required anti-affinity of bound pods, with the nodes where they are.
     bound_far: BTreeMap<Term, Vec<NodeId>>,
-    /// The nodes that are being deleted, by index, each with what would be free.
-    deleting: Vec<(usize, Vec<i64>)>,
     /// For each cell with a domain without nodes, whether one there leaves others an order of binding.
     orders: BTreeMap<usize, bool>,
     looks: u32,
@@ -138,7 +136,6 @@ impl<'c> Teller<'c> {
             cells,
             suits: BTreeMap::new(),
             bound_far,
-            deleting: nodes::deleting(compiled),
             orders: BTreeMap::new(),
             looks: 0,
         }
@@ -163,7 +160,7 @@ impl<'c> Teller<'c> {
             if offers == 0 && any_offers && !self.names_pool(&asked, pool) {
                 continue;
             }
-            let name = || compiled.problem.node_pools[compiled.pools[pool].index].name.clone();
+            let name = || compiled.parts.node_pool(compiled.pools[pool].index).name.clone();
             let cause = match self.of_pool(&asked, pool, None, false) {
                 None => one(self.without_types(&asked, pool, &name()), None),
                 Some(found) => one(found, Some(name())),
@@ -184,7 +181,7 @@ impl<'c> Teller<'c> {
     /// Whether a kind asks for nodes of a pool by its name.
     fn names_pool(&self, asked: &Asked<'_>, pool: PoolId) -> bool {
         let compiled = self.placement.compiled();
-        let name = &compiled.problem.node_pools[compiled.pools[pool].index].name;
+        let name = &compiled.parts.node_pool(compiled.pools[pool].index).name;
         let rules = &compiled.grounds.rules;
         rules.sets()[asked.set].all.iter().any(|atom| {
             let (key, needed) = &rules.atoms()[*atom];

@@ -3,7 +3,7 @@
 use super::super::placement::Nodes;
 use super::between::Barrier;
 use super::{Asked, Domain, Teller};
-use crate::compile::{Compiled, Over, fits, is_tolerated, of_node};
+use crate::compile::{Over, fits, is_tolerated, of_node};
 use crate::explain::{Cause, Miss};
 use crate::model::{Node, well_known};
 use std::collections::BTreeMap;
@@ -174,9 +174,9 @@ impl<'c> Teller<'c> {
         if asked.tied || within.is_some() || !asked.class.shared.is_empty() {
             return 0;
         }
-        let would = self.deleting.iter().filter(|(index, free)| {
+        let would = compiled.deleting.iter().filter(|(index, free)| {
             fits(free, &asked.class.request, 1) > 0
-                && self.would_take(asked, &compiled.problem.nodes[*index])
+                && self.would_take(asked, compiled.parts.node(*index))
         });
         u32::try_from(would.count()).unwrap_or(u32::MAX)
     }
@@ -184,9 +184,9 @@ impl<'c> Teller<'c> {
     /// Whether the pod's rules about nodes let it be on one.
     fn would_take(&self, asked: &Asked<'_>, node: &Node) -> bool {
         let compiled = self.placement.compiled();
-        let (problem, rules) = (&compiled.problem, &compiled.grounds.rules);
+        let rules = &compiled.grounds.rules;
         let pool = node.labels.get(well_known::NODE_POOL);
-        let pool = pool.and_then(|name| problem.node_pools.iter().find(|one| one.name == *name));
+        let pool = pool.and_then(|name| compiled.parts.node_pools().find(|one| one.name == *name));
         let tolerations = &rules.tolerations.lists()[asked.tolerations];
         let holds = |atom: &usize| {
             let (key, states) = &rules.atoms()[*atom];
@@ -202,42 +202,4 @@ impl<'c> Teller<'c> {
             && rules.alternatives_hold(asked.set, |atom| holds(&atom))
             && !asked.class.ports.any()
     }
-}
-
-/// The nodes that are being deleted, by index, each with what would be free beside the pods there and the
-/// daemons.
-pub(super) fn deleting(compiled: &Compiled) -> Vec<(usize, Vec<i64>)> {
-    let problem = &compiled.problem;
-    let dims = &compiled.dims;
-    let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut rooms: Vec<(usize, Vec<i64>, Vec<i64>)> = Vec::new();
-    let daemons = problem.daemon_sets.iter().map(|daemon| dims.requests(daemon));
-    let wanted = daemons.fold(vec![0_i64; dims.len()], |mut sum, request| {
-        sum.iter_mut().zip(&request).for_each(|(sum, one)| *sum = sum.saturating_add(*one));
-        sum
-    });
-    for (index, node) in problem.nodes.iter().enumerate().filter(|(_, node)| node.deleting) {
-        let _new = by_name.insert(&node.name, rooms.len());
-        rooms.push((index, dims.allocatable(node), wanted.clone()));
-    }
-    if rooms.is_empty() {
-        return Vec::new();
-    }
-    for pod in &problem.pods {
-        let room = pod.node_name.as_ref().and_then(|name| by_name.get(&**name));
-        let Some((_, free, wanted)) = room.and_then(|at| rooms.get_mut(*at)) else { continue };
-        let is_daemon = pod.owner_kind.as_deref() == Some("DaemonSet");
-        for (dim, each) in dims.requests(pod).into_iter().enumerate() {
-            let sum = each.saturating_mul(i64::from(pod.replicas));
-            free[dim] = free[dim].saturating_sub(sum);
-            if is_daemon {
-                wanted[dim] = wanted[dim].saturating_sub(sum);
-            }
-        }
-    }
-    let less = |(index, mut free, wanted): (usize, Vec<i64>, Vec<i64>)| {
-        free.iter_mut().zip(&wanted).for_each(|(free, want)| *free -= (*want).max(0));
-        (index, free)
-    };
-    rooms.into_iter().map(less).collect()
 }

@@ -1,0 +1,73 @@
+//! Debug builds compare what is made of a what-if with what is made of its problem written out.
+
+use crate::compile::{Compiled, KindId};
+use crate::model::{Changed, Pod, Price};
+
+/// Checks that a dense problem is that of the problem written out, but for the places of its parts.
+pub(super) fn equals_whole(compiled: &Compiled, changed: &Changed) {
+    let whole = Compiled::new(&changed.problem(), Price::ZERO);
+    let Ok(whole) = whole else {
+        debug_assert!(false, "the problem written out is refused");
+        return;
+    };
+    for ((name, one), (_, other)) in said(compiled).into_iter().zip(said(&whole)) {
+        debug_assert_eq!(one, other, "{name}");
+    }
+}
+
+/// What a dense problem says, by field.
+fn said(compiled: &Compiled) -> Vec<(&'static str, String)> {
+    let pods = |kind: KindId| -> Vec<&Pod> {
+        let entries = compiled.kinds[kind].entries.iter();
+        entries.map(|place| compiled.parts.pod(*place as usize)).collect()
+    };
+    let kinds =
+        compiled.kinds.iter().map(|(id, kind)| (pods(id), kind.rules, &kind.sticky, &kind.apart));
+    let nodes = compiled.nodes.values().map(|node| {
+        let name = compiled.parts.node(node.index);
+        (name, &node.free, &node.ports, &node.bound_ports, &node.attached, node.occupied)
+    });
+    let grounds = &compiled.grounds;
+    let labels = grounds.table.keys().map(|key| {
+        let states = grounds.table.states(key).iter();
+        let values: Vec<_> = states.map(|state| grounds.table.value(key, *state)).collect();
+        (key, values, grounds.table.states(key))
+    });
+    let types: Vec<_> = compiled.parts.instance_types().collect();
+    let pools: Vec<_> = compiled.parts.node_pools().collect();
+    let standing: Vec<_> = compiled.standing.iter().map(|at| compiled.parts.node(*at)).collect();
+    vec![
+        ("dims", format!("{:?}", compiled.dims)),
+        ("types", format!("{types:?}")),
+        ("pools of the problem", format!("{pools:?}")),
+        ("deleting", format!("{:?}", compiled.deleting.iter().map(|one| &one.1).collect::<Vec<_>>())),
+        ("standing", format!("{standing:?}")),
+        ("pools", format!("{:?}", compiled.pools)),
+        ("offers", format!("{:?}", compiled.offers)),
+        ("shapes", format!("{:?}", compiled.shapes)),
+        ("nodes", format!("{:?}", nodes.collect::<Vec<_>>())),
+        ("reservations", format!("{:?}", compiled.reservations)),
+        ("flexible", format!("{:?}", compiled.flexible)),
+        ("declared", format!("{:?}", compiled.declared)),
+        ("rules", format!("{:?}", grounds.rules)),
+        ("labels", format!("{:?}", labels.collect::<Vec<_>>())),
+        ("holds", format!("{:?}", grounds.holds)),
+        ("tolerated", format!("{:?}", grounds.tolerated)),
+        ("topology", format!("{:?}", compiled.topology)),
+        ("wishes", format!("{:?}", compiled.wishes)),
+        ("kinds", format!("{:?}", kinds.collect::<Vec<_>>())),
+        ("usable", format!("{:?}", compiled.usable)),
+        ("crowded", format!("{:?}", compiled.crowded)),
+        ("anchors", format!("{:?}", compiled.anchors)),
+        ("daemon keys", format!("{:?}", compiled.daemon_keys)),
+        ("first offers", format!("{:?}", compiled.first_offers)),
+        ("label keys", format!("{:?}", compiled.label_keys)),
+        ("classes", format!("{:?}", compiled.classes)),
+        ("rows", format!("{:?}", compiled.rows)),
+        ("quotas", format!("{:?}", compiled.quotas)),
+        ("columns", format!("{:?}", compiled.columns)),
+        ("admits", format!("{:?}", compiled.admits)),
+        ("takers", format!("{:?}", compiled.takers)),
+        ("hopeful", format!("{:?}", compiled.hopeful)),
+    ]
+}

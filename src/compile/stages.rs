@@ -1,0 +1,474 @@
+//! A problem made dense, in stages, each of which is made of those before:
+//!
+//! 1. [`Vocabulary`]: what is counted and told apart: resources, ports, shared volumes, label keys that
+//!    selectors read.
+//! 2. [`Asked`]: classes of pending pods and their rules about nodes.
+//! 3. [`Sites`]: what can be bought and what runs, with labels.
+//! 4. [`Eligibility`]: which rules hold at which sites.
+//! 5. [`Fitted`]: what sites have room for once daemons have theirs.
+//! 6. The rules between pods ([`topology`]), and what bound pods fix of them.
+//! 7. The classes to pack, and what can be bought for them.
+//!
+//! A whole problem goes through all of them ([`Compiled::new`]). A what-if takes the first five from what the
+//! problem it changes has of them ([`Cluster`](super::cluster::Cluster)), and goes through the last two as any problem does.
+
+use super::alternatives::Alternatives;
+use super::anchor::Anchors;
+use super::bits::Bits;
+use super::id::{ClassId, Id, IdVec, KindId, NodeId, OfferId, PoolId, ReservationId, ShapeId};
+use super::kind::{Members, ReadLabels, kinds};
+use super::label::LabelTable;
+use super::node::{self, Counting, Running};
+use super::offer::{Market, Offer, Pool, Reserved};
+use super::port::Ports;
+use super::resource::Dims;
+use super::row::Rows;
+use super::rule::{self, Atom, Rules};
+use super::selection::Namespaces;
+use super::shape::{Daemons, Shape, charge_running};
+use super::taint::{self, TaintedSites};
+use super::topology::{self, Bound};
+use super::volume::{VolumeKey, limited_drivers, shared_volumes, volume_slots};
+use super::wish::{SoftTaints, Wishes};
+use super::{Base, Class, Compiled, Grounds, Kind, is_listed, open};
+use crate::error::Error;
+use crate::model::{LabelKeys, Parts, Placeholder, Pod, Price, Problem};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What is counted and told apart.
+#[derive(Clone, Debug)]
+pub(super) struct Vocabulary {
+    pub(super) dims: Dims,
+    pub(super) ports: Arc<Ports>,
+    /// Volumes of limited drivers that several pods mount; those of other drivers may be among them.
+    pub(super) shared: Arc<BTreeSet<VolumeKey>>,
+    pub(super) read: ReadLabels,
+}
+
+/// Classes of pending pods, and what they ask of nodes.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) members: IdVec<KindId, Members>,
+    pub(super) exemplars: IdVec<KindId, &'a Pod>,
+    pub(super) rules: Rules,
+    /// The number of each class's set of rules, and of each daemon's.
+    pub(super) of_kind: Vec<usize>,
+    pub(super) of_daemon: Vec<usize>,
+    /// Preferred node affinity.
+    pub(super) terms: IdVec<KindId, Vec<(u8, Vec<Atom>)>>,
+    /// The topology keys of rules between pods.
+    pub(super) topology_keys: BTreeSet<Arc<str>>,
+}
+
+/// What can be bought and what runs.
+#[derive(Debug)]
+pub(super) struct Sites {
+    pub(super) table: LabelTable,
+    pub(super) pools: IdVec<PoolId, Pool>,
+    pub(super) offers: Arc<IdVec<OfferId, Offer>>,
+    pub(super) reservations: IdVec<ReservationId, Reserved>,
+    pub(super) declared: Arc<BTreeSet<Arc<str>>>,
+    pub(super) first_offers: Arc<FirstOffers>,
+}
+
+/// For each pool and type that it can use, the first of its offers and how many they are.
+pub(super) type FirstOffers = BTreeMap<(PoolId, usize), (OfferId, usize)>;
+
+/// Which rules hold at which sites.
+#[derive(Debug)]
+pub(super) struct Eligibility {
+    pub(super) grounds: Grounds,
+    pub(super) wishes: Wishes,
+    /// For each set of rules, the sites that meet it.
+    pub(super) met: Vec<Bits>,
+}
+
+/// What launches have room for, daemons counted.
+#[derive(Clone, Debug)]
+pub(super) struct Fitted {
+    pub(super) shapes: Arc<IdVec<ShapeId, Shape>>,
+    pub(super) alternatives: Arc<Alternatives>,
+}
+
+impl<'a> Asked<'a> {
+    /// The classes of pods at these places, in the order of the problem.
+    pub(super) fn of(
+        parts: &'a Parts,
+        pending: &[usize],
+        bound_keys: impl Iterator<Item = &'a Arc<str>>,
+        vocabulary: &Vocabulary,
+    ) -> Self {
+        let pods = pending.iter().map(|place| (*place, parts.pod(*place)));
+        let members = kinds(pods, &vocabulary.dims, &vocabulary.read, &vocabulary.shared);
+        let first = |kind: &Members| Some(parts.pod(*kind.entries.first()? as usize));
+        let exemplars: IdVec<KindId, &Pod> = members.values().filter_map(first).collect();
+        let mut rules = Rules::default();
+        let of_kind = exemplars.values().map(|pod| rules.of(pod)).collect();
+        let of_daemon = parts.daemon_sets().iter().map(|pod| rules.of(pod)).collect();
+        let terms = exemplars.values().map(|pod| Wishes::of(&mut rules, pod)).collect();
+        let topology_keys = topology::keys(exemplars.values().copied(), bound_keys);
+        Self { members, exemplars, rules, of_kind, of_daemon, terms, topology_keys }
+    }
+}
+
+/// The label keys of which launches must keep values open.
+pub(super) fn flexible_keys(problem: &Problem) -> BTreeSet<Arc<str>> {
+    let requirements = problem.node_pools.iter().flat_map(|pool| &pool.requirements);
+    let flexible = requirements.filter(|requirement| requirement.min_values.is_some());
+    flexible.map(|requirement| requirement.key.clone()).collect()
+}
+
+/// Where each of a list of neighbours begins and ends: offers of a pool stand together.
+pub(super) fn ranges(pools: &IdVec<PoolId, Pool>, offers: &IdVec<OfferId, Offer>) -> Vec<usize> {
+    let mut ends = vec![0; pools.len() + 1];
+    offers.values().for_each(|offer| ends[offer.pool.index() + 1] += 1);
+    (1..ends.len()).for_each(|at| ends[at] += ends[at - 1]);
+    ends
+}
+
+impl Eligibility {
+    /// Which rules of pods and daemons hold at which sites. `hard` has the taints that keep pods from
+    /// running nodes; `nodes` are these, by their places.
+    pub(super) fn of(
+        parts: &Parts,
+        asked: &mut Asked<'_>,
+        sites: &mut Sites,
+        mut hard: TaintedSites,
+        nodes: &[usize],
+    ) -> Self {
+        let first_node = sites.offers.len();
+        let len = first_node + nodes.len();
+        let mut soft = SoftTaints::new(len);
+        let ends = ranges(&sites.pools, &sites.offers);
+        for (id, pool) in sites.pools.iter() {
+            let pool = parts.node_pool(pool.index);
+            let own = ends[id.index()]..ends[id.index() + 1];
+            hard.note(&taint::of_pool(pool), own.clone());
+            soft.note(&pool.taints, own);
+        }
+        for (at, place) in nodes.iter().enumerate() {
+            let site = first_node + at;
+            soft.note(&parts.node(*place).taints, site..site + 1);
+        }
+        let rules = std::mem::take(&mut asked.rules);
+        let wishes = Wishes {
+            terms: std::mem::take(&mut asked.terms),
+            untainted: soft.untainted(&rules.tolerations),
+            disliked: soft.disliked(&rules.tolerations),
+        };
+        let grounds = Grounds::of(rules, std::mem::take(&mut sites.table), &hard, len);
+        let met = grounds.met(len);
+        Self { grounds, wishes, met }
+    }
+}
+
+/// What the last stages are made of.
+pub(super) struct Stages<'a> {
+    pub(super) parts: &'a Parts,
+    pub(super) vocabulary: Vocabulary,
+    pub(super) asked: Asked<'a>,
+    pub(super) sites: Sites,
+    pub(super) eligibility: Eligibility,
+    pub(super) fitted: Fitted,
+    pub(super) usable: Bits,
+    /// All nodes by their places, in the order of their names, and those that can take pods.
+    pub(super) standing: Vec<usize>,
+    pub(super) deleting: Vec<(usize, Vec<i64>)>,
+    pub(super) nodes: IdVec<NodeId, Running>,
+    /// For each place of a node, the node, if it can take pods.
+    pub(super) node_at: Vec<Option<NodeId>>,
+    pub(super) bound: &'a [Bound<'a>],
+    pub(super) namespaces: &'a Namespaces,
+    pub(super) label_keys: Arc<LabelKeys>,
+}
+
+impl Compiled {
+    /// Makes a problem dense; each expected interruption of a node adds so much to what offers cost.
+    ///
+    /// # Errors
+    /// A problem with more kinds of things than there is memory for.
+    pub(crate) fn new(problem: &Problem, interruption: Price) -> Result<Self, Error> {
+        let parts = &Parts::of(problem);
+        let (pending, bound) = by_state(problem);
+        let pods = || pending.iter().map(|place| parts.pod(*place));
+        let vocabulary = vocabulary(problem, pods());
+        let bound_pods = bound.iter().map(|(place, _)| parts.pod(*place));
+        let bound_keys = bound_pods.flat_map(topology::keys_of_bound);
+        let mut asked = Asked::of(parts, &pending, bound_keys, &vocabulary);
+        let mut sites = sites(problem, &asked, pods(), interruption)?;
+        let standing: Vec<usize> = (0..problem.nodes.len()).collect();
+        let open: Vec<usize> =
+            standing.iter().copied().filter(|place| !parts.node(*place).deleting).collect();
+        open.iter().for_each(|place| node::push_labels(&mut sites.table, parts.node(*place)));
+        check_size(&asked.rules, sites.offers.len() + open.len())?;
+
+        let mut hard = TaintedSites::default();
+        for (at, place) in open.iter().enumerate() {
+            let node = parts.node(*place);
+            let site = sites.offers.len() + at;
+            hard.note(&taint::of_node(node, node::pool_of(parts, node)), site..site + 1);
+        }
+        let eligibility = Eligibility::of(parts, &mut asked, &mut sites, hard, &open);
+
+        let first_node = sites.offers.len();
+        let len = first_node + open.len();
+        let runs =
+            |site: usize, daemon: usize| eligibility.met[asked.of_daemon[daemon]].contains(site);
+        let Vocabulary { dims, ports, shared, .. } = &vocabulary;
+        let mut offers = Arc::unwrap_or_clone(sites.offers);
+        let daemons = Daemons { parts, dims, ports };
+        let (shapes, usable) = daemons.shapes(&mut offers, &sites.pools, len, &runs);
+        let alternatives = Alternatives::new(&shapes, &offers);
+        sites.offers = Arc::new(offers);
+        let counting = Counting { dims, ports, shared };
+        let mut bound_to: Vec<Vec<&Pod>> = vec![Vec::new(); problem.nodes.len()];
+        bound.iter().for_each(|(place, node)| bound_to[*node].push(parts.pod(*place)));
+        let nodes = open.iter().enumerate().map(|(at, place)| {
+            let bound = || bound_to[*place].iter().copied();
+            let own = |daemon: &(usize, &Pod)| runs(first_node + at, daemon.0);
+            let own = problem.daemon_sets.iter().enumerate().filter(own).map(|(_, pod)| pod);
+            let mut running = counting.running(*place, parts.node(*place), bound());
+            counting.hold_back(&mut running, own, bound());
+            running
+        });
+        let nodes: IdVec<NodeId, Running> = nodes.collect();
+        let deleting = standing.iter().filter(|place| parts.node(**place).deleting);
+        let deleting = deleting.map(|place| {
+            let (node, bound) = (parts.node(*place), bound_to[*place].iter().copied());
+            (*place, node::free_beside_all(dims, node, &problem.daemon_sets, bound))
+        });
+        let deleting = deleting.collect();
+        let nodes_of_pools = problem.nodes.iter();
+        nodes_of_pools.for_each(|node| charge_running(parts, &mut sites.pools, node, 1));
+
+        let mut node_at = vec![None; problem.nodes.len()];
+        nodes.iter().for_each(|(id, running)| node_at[running.index] = Some(id));
+        let bound: Vec<Bound<'_>> = bound
+            .iter()
+            .map(|(place, node)| {
+                let exemplar = parts.pod(*place);
+                let node = u32::try_from(*node).unwrap_or(u32::MAX);
+                Bound { exemplar, nodes: Cow::Owned(vec![(node, exemplar.replicas)]) }
+            })
+            .collect();
+        let namespaces = Namespaces::of(&problem.namespaces, problem.pods.iter());
+        let label_keys = Arc::new(LabelKeys::of(parts, standing.iter().copied()));
+        let stages = Stages {
+            parts,
+            vocabulary,
+            asked,
+            sites,
+            eligibility,
+            fitted: Fitted { shapes: Arc::new(shapes), alternatives: Arc::new(alternatives) },
+            usable,
+            standing,
+            deleting,
+            nodes,
+            node_at,
+            bound: &bound,
+            namespaces: &namespaces,
+            label_keys,
+        };
+        Ok(stages.finish())
+    }
+}
+
+/// The places of pending pods, and of bound ones with the places of their nodes.
+pub(super) fn by_state(problem: &Problem) -> (Vec<usize>, Vec<(usize, usize)>) {
+    let (mut pending, mut bound) = (Vec::new(), Vec::new());
+    for (place, pod) in problem.pods.iter().enumerate() {
+        match &pod.node_name {
+            None => pending.push(place),
+            Some(name) => {
+                let node = problem.nodes.binary_search_by(|node| node.name.cmp(name));
+                bound.extend(node.ok().map(|node| (place, node)));
+            }
+        }
+    }
+    (pending, bound)
+}
+
+/// What is counted and told apart where these pods are to be placed.
+pub(super) fn vocabulary<'a>(
+    problem: &'a Problem,
+    pending: impl Iterator<Item = &'a Pod> + Clone,
+) -> Vocabulary {
+    let daemons = &problem.daemon_sets;
+    let limited = limits_volumes(problem);
+    let drivers =
+        limited_drivers(|driver| limited.contains(driver), pending.clone().chain(daemons));
+    let dims = Dims::of(pending.chain(daemons), drivers);
+    Vocabulary {
+        ports: Arc::new(Ports::of(problem.pods.iter().chain(daemons))),
+        shared: Arc::new(shared_volumes(problem, &dims)),
+        read: ReadLabels::of(problem.pods.iter()),
+        dims,
+    }
+}
+
+/// The storage drivers that some running node or instance type limits.
+fn limits_volumes(problem: &Problem) -> BTreeSet<&Arc<str>> {
+    let nodes = problem.nodes.iter().flat_map(|node| node.volume_limits.keys());
+    let types = problem.instance_types.iter().flat_map(|kind| kind.volume_limits.keys());
+    nodes.chain(types).collect()
+}
+
+/// What can be bought, with its labels as far as anybody reads them; nodes are still to come.
+pub(super) fn sites<'a>(
+    problem: &Problem,
+    asked: &Asked<'_>,
+    pending: impl Iterator<Item = &'a Pod>,
+    interruption: Price,
+) -> Result<Sites, Error> {
+    let domains = open::domains(problem, &asked.topology_keys, pending);
+    let mut table = LabelTable::new(&asked.rules, flexible_keys(problem), domains);
+    let Market { pools, offers, reservations, declared } =
+        Market::of(problem, interruption, &mut table).map_err(Error::unsupported)?;
+    let mut first_offers = FirstOffers::new();
+    for (id, offer) in offers.iter() {
+        first_offers.entry((offer.pool, offer.instance)).or_insert((id, 0)).1 += 1;
+    }
+    Ok(Sites {
+        table,
+        pools,
+        offers: Arc::new(offers),
+        reservations,
+        declared: Arc::new(declared),
+        first_offers: Arc::new(first_offers),
+    })
+}
+
+/// The most pairs of a set of rules and a site, so that memory stays bounded (one bit each).
+const MAX_BITS: usize = 1 << 33;
+
+/// Checks that there is memory for all pairs of rules and sites.
+pub(super) fn check_size(rules: &Rules, sites: usize) -> Result<(), Error> {
+    let sets = rules.sets().len();
+    match sites.saturating_mul(sets + rules.atoms().len()) > MAX_BITS {
+        true => Err(Error::unsupported(vec![rule::too_many(sets, sites, MAX_BITS)])),
+        false => Ok(()),
+    }
+}
+
+impl Stages<'_> {
+    /// The rules between pods, and the classes to pack.
+    pub(super) fn finish(self) -> Compiled {
+        let Self { parts, vocabulary, asked, sites, eligibility, fitted, usable, .. } = self;
+        let Vocabulary { dims, ports, shared, .. } = vocabulary;
+        let Eligibility { grounds, wishes, met } = eligibility;
+        let first_node = sites.offers.len();
+        let len = first_node + self.nodes.len();
+        let ground = topology::Ground {
+            namespaces: self.namespaces,
+            exemplars: &asked.exemplars,
+            bound: self.bound,
+            node_at: &self.node_at,
+            first_node,
+            sites: len,
+            table: &grounds.table,
+            rules: &grounds.rules,
+            of_kind: &asked.of_kind,
+            holds: &grounds.holds,
+            tolerated: &grounds.tolerated,
+        };
+        let (topology, fixed) = ground.topology(asked.topology_keys);
+        let anchors = {
+            let open = sites.offers.values().any(|offer| !offer.pinned.is_empty());
+            Anchors::of(&topology, &fixed.sticky, len, open)
+        };
+        let mut rows = Rows::default();
+        let mut crowded: BTreeSet<(NodeId, KindId)> = BTreeSet::new();
+        let mut classes: IdVec<ClassId, Class> = IdVec::new();
+        for ((id, pod), members) in asked.exemplars.iter().zip(asked.members.values()) {
+            let mut row = met[asked.of_kind[id.index()]].clone();
+            row.and(&usable);
+            fixed.barred[id].iter().for_each(|barred| row.and_not(barred));
+            for node in &fixed.crowded[id] {
+                let site = first_node + node.index();
+                if row.contains(site) {
+                    row.remove(site);
+                    let _new = crowded.insert((*node, id));
+                }
+            }
+            let ports = ports.used_by(pod);
+            let apart = &fixed.apart[id];
+            let alone = ports.any() || apart.binary_search(&id).is_ok();
+            let mut request = dims.requests(pod);
+            let shared = volume_slots(pod, &dims, &shared, &mut request);
+            let others = apart.iter().filter(|other| **other != id);
+            let _id = classes.push(Class {
+                parts: vec![(id, 1)],
+                count: members.count,
+                request,
+                row: rows.number(&row),
+                priority: pod.priority,
+                per_node: if alone { 1 } else { u32::MAX },
+                ports,
+                conflicts: others.map(|other| ClassId::from_index(other.index())).collect(),
+                caps: Vec::new(),
+                shared,
+                guest: pod.placeholder() == Some(Placeholder::Free),
+            });
+        }
+        let flexible = flexible_states(parts, &grounds, &sites);
+        let daemon_keys =
+            asked.of_daemon.iter().flat_map(|set| grounds.rules.keys(*set)).cloned().collect();
+        let kinds = asked.members.iter().map(|(id, members)| Kind {
+            entries: members.entries.clone(),
+            rules: asked.of_kind[id.index()],
+            sticky: fixed.sticky[id].clone(),
+            apart: fixed.apart[id].clone(),
+        });
+        let kinds = kinds.collect();
+        let base = Base {
+            parts: parts.clone(),
+            label_keys: self.label_keys,
+            standing: self.standing,
+            deleting: self.deleting,
+            dims,
+            pools: sites.pools,
+            offers: sites.offers,
+            shapes: fitted.shapes,
+            alternatives: fitted.alternatives,
+            nodes: self.nodes,
+            reservations: sites.reservations,
+            flexible,
+            declared: sites.declared,
+            grounds,
+            topology,
+            wishes,
+            kinds,
+            usable,
+            crowded,
+            anchors,
+            daemon_keys,
+            first_offers: sites.first_offers,
+        };
+        Compiled::of(Arc::new(base), classes, rows.rows, IdVec::new())
+    }
+}
+
+/// For each label key of which launches must keep values open, its state at each site.
+fn flexible_states(
+    parts: &Parts,
+    grounds: &Grounds,
+    sites: &Sites,
+) -> BTreeMap<Arc<str>, Vec<u32>> {
+    let flexible = flexible_keys(parts.given()).into_iter().map(|key| {
+        let mut states = grounds.table.states(&key).to_vec();
+        // A value that nobody lists is one that a launch may be given, not one that it keeps open.
+        for (id, offer) in sites.offers.iter() {
+            let mut pins = offer.pinned.iter().filter(|(pinned, _)| *pinned == key);
+            let pool = &sites.pools[offer.pool];
+            if pins.any(|(_, value)| !is_listed(parts.given(), pool, offer, &key, value))
+                && let Some(state) = states.get_mut(id.index())
+            {
+                *state = 0;
+            }
+        }
+        (key, states)
+    });
+    flexible.collect()
+}
