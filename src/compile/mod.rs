@@ -84,7 +84,7 @@ pub(crate) struct Base {
     pub(crate) pools: IdVec<PoolId, Pool>,
     pub(crate) offers: Arc<IdVec<OfferId, Offer>>,
     pub(crate) shapes: Arc<IdVec<ShapeId, Shape>>,
-    pub(crate) nodes: IdVec<NodeId, Running>,
+    pub(crate) nodes: IdVec<NodeId, Arc<Running>>,
     pub(crate) reservations: IdVec<ReservationId, Reserved>,
     /// For each pool with `minValues`, for each of its keys, the label's state at each site.
     pub(crate) flexible: BTreeMap<Arc<str>, Vec<u32>>,

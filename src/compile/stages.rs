@@ -176,7 +176,7 @@ pub(super) struct Stages<'a> {
     /// All nodes by their places, in the order of their names, and those that can take pods.
     pub(super) standing: Vec<usize>,
     pub(super) deleting: Vec<(usize, Vec<i64>)>,
-    pub(super) nodes: IdVec<NodeId, Running>,
+    pub(super) nodes: IdVec<NodeId, Arc<Running>>,
     /// For each place of a node, the node, if it can take pods.
     pub(super) node_at: Vec<Option<NodeId>>,
     pub(super) bound: &'a [Bound<'a>],
@@ -231,9 +231,9 @@ impl Compiled {
             let own = problem.daemon_sets.iter().enumerate().filter(own).map(|(_, pod)| pod);
             let mut running = counting.running(*place, parts.node(*place), bound());
             counting.hold_back(&mut running, own, bound());
-            running
+            Arc::new(running)
         });
-        let nodes: IdVec<NodeId, Running> = nodes.collect();
+        let nodes: IdVec<NodeId, Arc<Running>> = nodes.collect();
         let deleting = standing.iter().filter(|place| parts.node(**place).deleting);
         let deleting = deleting.map(|place| {
             let (node, bound) = (parts.node(*place), bound_to[*place].iter().copied());

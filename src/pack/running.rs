@@ -3,7 +3,6 @@
 use super::fill::{Lanes, Style};
 use super::state::{Context, Group, Place, Room, State};
 use crate::compile::{ClassId, NodeId};
-use std::collections::BTreeMap;
 
 /// The room on a running node.
 pub(crate) fn room<'a>(context: &'a Context<'_>, node: NodeId) -> Room<'a> {
@@ -35,7 +34,13 @@ pub(crate) fn fill(
     }
     let worth = state.worth(context, &left);
     let mut lanes = Lanes::new(context, &worth, &left, style);
-    for mut nodes in alike(context, &state.idle) {
+    // What has no room for anything now won't have any later.
+    let roomy = state.idle.iter().copied().filter(|node| lanes.may_fit(&room(context, *node)));
+    let roomy: Vec<NodeId> = roomy.collect();
+    for mut nodes in alike(context, &roomy) {
+        if state.waiting(wanted).values().all(|left| *left == 0) {
+            break;
+        }
         while let Some(first) = nodes.first() {
             let place = room(context, *first);
             let filling = lanes.best_fill(context, &place, &[], &state.left);
@@ -61,14 +66,24 @@ pub(crate) fn fill(
 
 /// The nodes in the order in which they are filled, those that are alike together.
 pub(crate) fn alike(context: &Context<'_>, nodes: &[NodeId]) -> Vec<Vec<NodeId>> {
-    let mut groups: BTreeMap<_, Vec<NodeId>> = BTreeMap::new();
-    for node in nodes {
+    let key = |node: NodeId| {
+        let running = &context.compiled.nodes[node];
+        let admits = &context.compiled.admits[context.compiled.site_of_node(node)];
+        (&running.free, &running.ports, &running.attached, admits)
+    };
+    let sorted = nodes.iter().map(|node| {
         let running = &context.compiled.nodes[*node];
-        let admits = &context.compiled.admits[context.compiled.site_of_node(*node)];
         let room: i128 = running.free.iter().map(|free| i128::from((*free).max(0))).sum();
-        let key =
-            (!running.occupied, room, &running.free, &running.ports, &running.attached, admits);
-        groups.entry(key).or_default().push(*node);
-    }
-    groups.into_values().collect()
+        (!running.occupied, room, *node)
+    });
+    let mut sorted: Vec<(bool, i128, NodeId)> = sorted.collect();
+    // Few have the same room in all, so that the rest is seldom looked at.
+    sorted.sort_by(|(empty, room, one), (other_empty, other_room, other)| {
+        let known = (empty, room).cmp(&(other_empty, other_room));
+        known.then_with(|| key(*one).cmp(&key(*other)))
+    });
+    let alike = sorted.chunk_by(|(empty, room, one), (other_empty, other_room, other)| {
+        (empty, room) == (other_empty, other_room) && key(*one) == key(*other)
+    });
+    alike.map(|nodes| nodes.iter().map(|(_, _, node)| *node).collect()).collect()
 }

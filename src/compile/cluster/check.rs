@@ -40,7 +40,10 @@ fn said(compiled: &Compiled) -> Vec<(&'static str, String)> {
         ("dims", format!("{:?}", compiled.dims)),
         ("types", format!("{types:?}")),
         ("pools of the problem", format!("{pools:?}")),
-        ("deleting", format!("{:?}", compiled.deleting.iter().map(|one| &one.1).collect::<Vec<_>>())),
+        (
+            "deleting",
+            format!("{:?}", compiled.deleting.iter().map(|one| &one.1).collect::<Vec<_>>()),
+        ),
         ("standing", format!("{standing:?}")),
         ("pools", format!("{:?}", compiled.pools)),
         ("offers", format!("{:?}", compiled.offers)),

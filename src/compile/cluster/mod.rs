@@ -47,7 +47,7 @@ use super::resource::Dims;
 use super::selection::Namespaces;
 use super::shape::{Daemons, Shape, charge_running};
 use super::stages::{
-    Asked, Eligibility, Sites, Stages, Vocabulary, by_state, check_size, sites, vocabulary,
+    Asked, Eligibility, Fitted, Sites, Stages, Vocabulary, by_state, check_size, sites, vocabulary,
 };
 use super::taint::{self, TaintedSites};
 use super::topology;
@@ -55,7 +55,7 @@ use crate::model::{Changed, HostPort, LabelKeys, Origin, Parts, Pod, Price, Tain
 use pods::{Edits, bound_classes, count_ports};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// What the what-ifs of a problem have in common.
 #[derive(Debug)]
@@ -94,7 +94,25 @@ pub(crate) struct Cluster {
     label_keys: Arc<LabelKeys>,
     /// By how many nodes each label key is had.
     node_keys: BTreeMap<Arc<str>, u32>,
+    known: KnownCounts,
 }
+
+/// Launches and running nodes counted in the resources that some what-ifs ask for.
+///
+/// What-ifs of one cluster ask for few combinations of resources, so each is worked out once. It is no state:
+/// what is known says what would be worked out again.
+#[derive(Clone, Debug)]
+struct Counted {
+    fitted: Fitted,
+    /// The nodes of the problem by their places, as long as nothing changes on them.
+    nodes: Arc<Vec<Option<Arc<Running>>>>,
+}
+
+/// What was counted, by the places of its resources among all.
+type KnownCounts = Mutex<BTreeMap<Vec<usize>, Counted>>;
+
+/// The most combinations of resources that are kept.
+const MOST_KNOWN: usize = 64;
 
 /// A running node as it is while nothing changes.
 #[derive(Debug)]
@@ -258,6 +276,7 @@ impl Cluster {
             class_of,
             label_keys,
             node_keys,
+            known: KnownCounts::default(),
         })
     }
 
@@ -282,12 +301,13 @@ impl Cluster {
         check_size(&asked.rules, sites.offers.len() + open.len()).ok()?;
         let hard = self.tainted(parts, &open);
         let eligibility = Eligibility::of(parts, &mut asked, &mut sites, hard, &open);
-        let fitted = self.fitted(parts, changed, &sites, &vocabulary, &places);
+        let counted = self.counted(&sites, &vocabulary.dims, &places);
+        let fitted = self.fitted(parts, changed, &sites, &counted);
         let first_node = sites.offers.len();
         let runs =
             |site: usize, daemon: usize| eligibility.met[asked.of_daemon[daemon]].contains(site);
         let nodes =
-            self.running(parts, &edits, changed, &open, &vocabulary, &places, &|at, daemon| {
+            self.running(parts, &edits, changed, &open, &vocabulary, &counted, &|at, daemon| {
                 runs(first_node + at, daemon)
             });
         let usable = self.usable_sites(&sites, open.len());

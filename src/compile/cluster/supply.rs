@@ -1,21 +1,21 @@
 //! Nodes that come, go or change in a what-if, and what can be bought in it.
 
-use super::Cluster;
 use super::pods::Edits;
+use super::{Cluster, Counted, MOST_KNOWN};
 use crate::compile::alternatives::Alternatives;
 use crate::compile::bits::Bits;
 use crate::compile::id::{Id, IdVec, NodeId, OfferId, PoolId, ShapeId};
 use crate::compile::label::{LabelTable, NodeLabels};
 use crate::compile::node::{self, Counting, Running};
 use crate::compile::offer::{Offer, fixed, min_values, reservations};
-use crate::compile::resource::{charge, limits};
+use crate::compile::resource::{Dims, charge, limits};
 use crate::compile::shape::{Shape, charge_running};
 use crate::compile::stages::{Asked, Fitted, Sites, Vocabulary, flexible_keys};
 use crate::compile::taint::{self, TaintedSites};
 use crate::compile::volume::VolumeKey;
 use crate::model::{Changed, LabelKeys, Offering, Parts, Pod, Requirements, well_known};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 impl Cluster {
     /// All nodes by their places, in the order of their names, and those that can take pods.
@@ -161,32 +161,53 @@ impl Cluster {
         hard
     }
 
-    /// What launches have room for, in the resources that are asked for.
+    /// Launches and running nodes in the resources that are asked for.
+    pub(super) fn counted(&self, sites: &Sites, dims: &Dims, places: &[usize]) -> Counted {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counted) = known.get(places) {
+            return counted.clone();
+        }
+        let limited = |volume: &&VolumeKey| dims.driver(&volume.0).is_some();
+        let shapes = self.shapes.values().map(|shape| Shape {
+            allocatable: places.iter().map(|at| shape.allocatable[*at]).collect(),
+            ports: shape.ports.clone(),
+            attached: shape.attached.iter().filter(limited).cloned().collect(),
+            daemons: shape.daemons.clone(),
+            charge: shape.charge.clone(),
+        });
+        let shapes: IdVec<ShapeId, Shape> = shapes.collect();
+        let alternatives = Arc::new(Alternatives::new(&shapes, &sites.offers));
+        let nodes = self.nodes.iter().map(|known| {
+            known.as_ref().map(|known| Arc::new(known.running.counted_in(dims, places)))
+        });
+        let nodes = Arc::new(nodes.collect());
+        let counted = Counted { fitted: Fitted { shapes: Arc::new(shapes), alternatives }, nodes };
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        let _new = known.insert(places.to_vec(), counted.clone());
+        counted
+    }
+
+    /// What launches have room for and are charged.
     pub(super) fn fitted(
         &self,
         parts: &Parts,
         changed: &Changed,
         sites: &Sites,
-        vocabulary: &Vocabulary,
-        places: &[usize],
+        counted: &Counted,
     ) -> Fitted {
-        let shapes = self.shapes.iter().map(|(id, shape)| {
-            let (pool, instance) = self.of_shape[id];
-            let charge = match changed.changes.node_pools.contains_key(&pool.index()) {
-                true => charge(&sites.pools[pool].limits, &parts.instance_type(instance).capacity),
-                false => shape.charge.clone(),
-            };
-            let attached = shape.attached.iter();
-            let limited = |volume: &&VolumeKey| vocabulary.dims.driver(&volume.0).is_some();
-            Shape {
-                allocatable: places.iter().map(|at| shape.allocatable[*at]).collect(),
-                ports: shape.ports.clone(),
-                attached: attached.filter(limited).cloned().collect(),
-                daemons: shape.daemons.clone(),
-                charge,
+        let pools = &changed.changes.node_pools;
+        if pools.is_empty() {
+            return counted.fitted.clone();
+        }
+        let mut shapes = (*counted.fitted.shapes).clone();
+        for (shape, (pool, instance)) in shapes.values_mut().zip(self.of_shape.values()) {
+            if pools.contains_key(&pool.index()) {
+                let capacity = &parts.instance_type(*instance).capacity;
+                shape.charge = charge(&sites.pools[*pool].limits, capacity);
             }
-        });
-        let shapes: IdVec<ShapeId, Shape> = shapes.collect();
+        }
         let alternatives = Arc::new(Alternatives::new(&shapes, &sites.offers));
         Fitted { shapes: Arc::new(shapes), alternatives }
     }
@@ -199,9 +220,9 @@ impl Cluster {
         changed: &Changed,
         open: &[usize],
         vocabulary: &Vocabulary,
-        places: &[usize],
+        counted: &Counted,
         runs: &dyn Fn(usize, usize) -> bool,
-    ) -> IdVec<NodeId, Running> {
+    ) -> IdVec<NodeId, Arc<Running>> {
         let pods = edits.former.iter().chain(&edits.new);
         let touched: BTreeSet<&str> =
             pods.filter_map(|(_, pod)| pod.node_name.as_deref()).collect();
@@ -209,22 +230,18 @@ impl Cluster {
         let counting = Counting { dims, ports, shared };
         let daemon_sets = &changed.origin.problem.daemon_sets;
         let running = open.iter().enumerate().map(|(at, place)| {
-            let node = match self.nodes.get(*place) {
-                Some(Some(known)) => {
-                    let node = parts.node(*place);
-                    if !touched.contains(&*node.name) {
-                        return known.running.counted_in(dims, places);
-                    }
-                    node
-                }
-                _ => parts.node(*place),
-            };
+            let node = parts.node(*place);
+            if let Some(Some(known)) = counted.nodes.get(*place)
+                && !touched.contains(&*node.name)
+            {
+                return known.clone();
+            }
             let bound = || changed.bound_to(&node.name);
             let own = |daemon: &(usize, &Pod)| runs(at, daemon.0);
             let own = daemon_sets.iter().enumerate().filter(own).map(|(_, pod)| pod);
             let mut running = counting.running(*place, node, bound());
             counting.hold_back(&mut running, own, bound());
-            running
+            Arc::new(running)
         });
         running.collect()
     }

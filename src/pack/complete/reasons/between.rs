@@ -167,9 +167,8 @@ impl<'c> Teller<'c> {
                 && is_full(spread.max_skew - i64::from(here), spread.own)
                 && let On::Running(list) = &nodes.on
             {
-                let name = |node: &NodeId| {
-                    compiled.parts.node(compiled.nodes[*node].index).name.clone()
-                };
+                let name =
+                    |node: &NodeId| compiled.parts.node(compiled.nodes[*node].index).name.clone();
                 full.extend(list.iter().map(|node| (name(node), here)));
             }
         }
@@ -246,11 +245,10 @@ impl<'c> Teller<'c> {
             full |= self.lacks_room_alone(asked, group);
             match &group.on {
                 On::Launch(_) => launches = launches.saturating_add(group.count),
-                On::Running(list) => {
-                    nodes.extend(list.iter().map(|node| {
-                        compiled.parts.node(compiled.nodes[*node].index).name.clone()
-                    }))
-                }
+                On::Running(list) => nodes.extend(
+                    list.iter()
+                        .map(|node| compiled.parts.node(compiled.nodes[*node].index).name.clone()),
+                ),
             }
         }
         if nodes.is_empty() && launches == 0 {
