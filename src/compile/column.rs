@@ -9,7 +9,10 @@
 use super::bits::{Bits, transpose};
 use super::id::{Id, OfferId, PoolId, ReservationId, RowId, ShapeId};
 use super::{Compiled, Shape};
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 
 /// Offers that differ in nothing that matters.
 #[derive(Clone, Debug)]
@@ -41,8 +44,9 @@ pub(crate) fn columns(compiled: &Compiled) -> (Vec<Column>, Vec<Bits>) {
     }
     let admits = transpose(asked.into_iter(), sites);
     let mut columns: Vec<Column> = Vec::new();
-    let mut numbers: BTreeMap<(ShapeId, i64, Option<ReservationId>, &Bits), usize> =
-        BTreeMap::new();
+    // Only ever looked up in, never walked in hash order.
+    let mut numbers: HashTable<usize> = HashTable::new();
+    let hasher = FixedState::with_seed(0);
     for (id, offer) in compiled.offers.iter() {
         let rows = &admits[id.index()];
         let fixed = compiled.pools[offer.pool].fixed.is_some();
@@ -50,22 +54,25 @@ pub(crate) fn columns(compiled: &Compiled) -> (Vec<Column>, Vec<Bits>) {
             continue;
         }
         let key = (offer.shape, offer.price, offer.reservation, rows);
-        let number = *numbers.entry(key).or_insert_with(|| {
-            columns.push(Column {
-                pool: offer.pool,
-                weight: compiled.pools[offer.pool].weight,
-                shape: offer.shape,
-                price: offer.price,
-                reservation: offer.reservation,
-                admits: rows.clone(),
-                offers: Vec::new(),
-                dominated: Vec::new(),
-            });
-            columns.len() - 1
+        let hash = hasher.hash_one(key);
+        let equal = |at: &usize| columns[*at].key() == key;
+        if let Some(known) = numbers.find(hash, equal).copied() {
+            columns[known].offers.push(id);
+            continue;
+        }
+        columns.push(Column {
+            pool: offer.pool,
+            weight: compiled.pools[offer.pool].weight,
+            shape: offer.shape,
+            price: offer.price,
+            reservation: offer.reservation,
+            admits: rows.clone(),
+            offers: vec![id],
+            dominated: Vec::new(),
         });
-        columns[number].offers.push(id);
+        let new = columns.len() - 1;
+        let _slot = numbers.insert_unique(hash, new, |at| hasher.hash_one(columns[*at].key()));
     }
-    drop(numbers);
     (undominated(compiled, columns), admits)
 }
 
@@ -179,6 +186,11 @@ fn dominates(compiled: &Compiled, better: &Column, worse: &Column) -> bool {
 }
 
 impl Column {
+    /// What its offers have in common.
+    fn key(&self) -> (ShapeId, i64, Option<ReservationId>, &Bits) {
+        (self.shape, self.price, self.reservation, &self.admits)
+    }
+
     /// Whether a row admits the column.
     pub(crate) fn admits(&self, row: RowId) -> bool {
         self.admits.contains(row.index())
