@@ -227,7 +227,9 @@ impl Solver {
         let types = self.compiled.parts.instance_types();
         let mut offerings = types.flat_map(|kind| &kind.offerings);
         // What interruptions count for is in what offers cost, so these are compiled anew.
-        let weighed = match offerings.any(|one| one.weighed(interruption) != one.price) {
+        let counts = interruption != Price::ZERO
+            && offerings.any(|one| one.weighed(interruption) != one.price);
+        let weighed = match counts {
             true => Some(Compiled::new(self.compiled.parts.given(), interruption)?),
             false => None,
         };

@@ -1,20 +1,26 @@
 //! Sets of small numbers as bits.
 
+use smallvec::{SmallVec, smallvec};
+
+/// Words of bits. Sets of few numbers (rows, ports, daemons) are by far the most, and need no memory of
+/// their own.
+type Words = SmallVec<[u64; 2]>;
+
 /// A set of numbers below a length that is fixed when it is made.
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Bits {
-    words: Vec<u64>,
+    words: Words,
 }
 
 impl Bits {
     /// None of the numbers below `len`.
     pub(crate) fn none(len: usize) -> Self {
-        Self { words: vec![0; len.div_ceil(64)] }
+        Self { words: smallvec![0; len.div_ceil(64)] }
     }
 
     /// All of the numbers below `len`.
     pub(crate) fn all(len: usize) -> Self {
-        let mut words = vec![u64::MAX; len.div_ceil(64)];
+        let mut words: Words = smallvec![u64::MAX; len.div_ceil(64)];
         if let Some(last) = words.last_mut()
             && !len.is_multiple_of(64)
         {
@@ -81,7 +87,7 @@ impl Bits {
 
     /// The empty set of the same length.
     pub(crate) fn emptied(&self) -> Self {
-        Self { words: vec![0; self.words.len()] }
+        Self { words: smallvec![0; self.words.len()] }
     }
 }
 

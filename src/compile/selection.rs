@@ -190,7 +190,9 @@ impl Selections {
                 _ => None,
             });
             match label {
-                Some(label) => index.by_label.entry(label).or_default().push(id),
+                Some((key, value)) => {
+                    index.by_label.entry(key).or_default().entry(value).or_default().push(id);
+                }
                 None => index.others.push(id),
             }
         }
@@ -202,7 +204,7 @@ impl Selections {
 #[derive(Debug)]
 pub(crate) struct Index<'s> {
     selections: &'s IdVec<SelectionId, Selection>,
-    by_label: BTreeMap<(&'s Arc<str>, &'s Arc<str>), Vec<SelectionId>>,
+    by_label: BTreeMap<&'s Arc<str>, BTreeMap<&'s Arc<str>, Vec<SelectionId>>>,
     /// Selections that ask for no one value of any label.
     others: Vec<SelectionId>,
 }
@@ -210,7 +212,8 @@ pub(crate) struct Index<'s> {
 impl Index<'_> {
     /// The selections that select a pod, in no particular order.
     pub(crate) fn selecting<'i>(&'i self, pod: &'i Pod) -> impl Iterator<Item = SelectionId> + 'i {
-        let labelled = pod.labels.iter().filter_map(|label| self.by_label.get(&label));
+        let of_label = |(key, value)| self.by_label.get(key)?.get(value);
+        let labelled = pod.labels.iter().filter_map(of_label);
         let candidates = labelled.flatten().chain(&self.others).copied();
         candidates.filter(|id| self.selections[*id].selects(pod))
     }

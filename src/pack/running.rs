@@ -38,8 +38,9 @@ pub(crate) fn fill(
     let roomy = state.idle.iter().copied().filter(|node| lanes.may_fit(&room(context, *node)));
     let roomy: Vec<NodeId> = roomy.collect();
     for mut nodes in alike(context, &roomy) {
-        if state.waiting(wanted).values().all(|left| *left == 0) {
-            break;
+        let Some(first) = nodes.first() else { continue };
+        if !lanes.may_fit(&room(context, *first)) {
+            continue;
         }
         while let Some(first) = nodes.first() {
             let place = room(context, *first);

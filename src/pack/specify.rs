@@ -86,6 +86,9 @@ pub(crate) fn chosen(context: &Context<'_>, state: &State) -> Vec<Option<OfferId
 
 fn offered(context: &Context<'_>, state: &State) -> Vec<Option<Offered>> {
     let compiled = context.compiled;
+    if state.groups.iter().all(|group| matches!(group.place, Place::Running(_))) {
+        return state.groups.iter().map(|_| None).collect();
+    }
     let market = ByPrice::of(compiled);
     let mut standing = Standing::of(compiled, &state.groups);
     let firsts = firsts(compiled, state, &mut standing);
