@@ -11,7 +11,8 @@
 
 use super::enumerate;
 use super::wish::Wish;
-use crate::pack::{Context, Packed};
+use crate::compile::{ClassId, Compiled, Id, KindId};
+use crate::pack::{Context, Packed, Place};
 
 /// The most pods.
 const PODS: u64 = 16;
@@ -29,7 +30,7 @@ pub(crate) fn try_everything(
     let context = if context.wish_price == Some(0) { &free } else { context };
     let whole = context.compiled;
     let pods = whole.classes.values().map(|class| u64::from(class.count)).sum::<u64>();
-    if pods > PODS || stop() {
+    if pods > PODS || stop() || is_free(whole, packed) {
         return;
     }
     let wish = Wish::new(stop);
@@ -45,4 +46,13 @@ pub(crate) fn try_everything(
     if let Some(better) = enumerate::cheaper(context, packed, false, STEPS, &wish) {
         *packed = better;
     }
+}
+
+/// Whether every pod has a place and nothing is launched: nothing places more, or costs less.
+fn is_free(whole: &Compiled, packed: &Packed) -> bool {
+    let left = packed.left(whole);
+    let mut left = left.iter().filter(|(_, left)| **left > 0);
+    let guest = |kind: KindId| whole.classes[ClassId::from_index(kind.index())].guest;
+    left.all(|(kind, _)| guest(kind))
+        && packed.state.groups.iter().all(|group| matches!(group.place, Place::Running(_)))
 }
