@@ -1,8 +1,9 @@
 //! What a what-if costs on a cluster that runs: 1,000 nodes, 30,000 pods of 400 classes, 400 types.
 //!
-//! Each figure is of a whole: the change, what is compiled for it, and the plan. `anew` is what the same took without what-ifs: the problem
-//! written out, compiled and planned. Before anything is timed, plans of some what-ifs are compared with those of their problems, and
-//! the distribution over all nodes is printed.
+//! Each figure is of a whole: the change, what is compiled for it, and the plan. `anew` is what the
+//! same took without what-ifs: the problem written out, compiled and planned. Before anything is
+//! timed, plans of some what-ifs are compared with those of their problems, and the distribution
+//! over all nodes is printed.
 //!
 //!     cargo bench --bench what_if
 #![allow(

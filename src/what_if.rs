@@ -6,24 +6,27 @@ use crate::plan::LaunchPlan;
 use crate::solver::{Options, Solver, Start};
 use std::sync::Arc;
 
-/// A problem with something changed in it, to be asked for a plan: what if this node weren't there, what if
-/// that offering were sold out?
+/// A problem with something changed in it, to be asked for a plan: what if this node weren't there,
+/// what if that offering were sold out?
 ///
-/// It is made by [`Solver::what_if`] and changed by its methods, one change on top of another. The solver
-/// and its problem stay as they are. Clones are cheap and go their own ways, so that one
+/// It is made by [`Solver::what_if`] and changed by its methods, one change on top of another. The
+/// solver and its problem stay as they are. Clones are cheap and go their own ways, so that one
 /// what-if can be the start of several; a change is undone by dropping the what-if that has it.
 ///
 /// The plan of a what-if is, byte for byte, the plan of its problem written out anew:
-/// `what_if.provision(options)` equals `provision(&what_if.problem(), options)`. A change that makes no valid problem is
-/// an error, and the what-if that it was asked of is gone: keep a clone where that matters.
+/// `what_if.provision(options)` equals `provision(&what_if.problem(), options)`. A change that
+/// makes no valid problem is an error, and the what-if that it was asked of is gone: keep a clone
+/// where that matters.
 ///
 /// # Examples
 /// ```
-/// use plimsoll::{InstanceType, Node, NodePool, Offering, Options, Pod, Problem, Resources, Solver};
+/// use plimsoll::{InstanceType, Node, NodePool, Offering, Options, Pod, Problem, Resources};
+/// use plimsoll::Solver;
 ///
 /// let large = Resources::parse([("cpu", "4"), ("pods", "29")])?;
 /// let web = |name: &str| -> Result<Pod, Box<dyn std::error::Error>> {
-///     Ok(Pod::new(name).with_owner_kind("ReplicaSet").with_requests(Resources::parse([("cpu", "1500m")])?))
+///     let requests = Resources::parse([("cpu", "1500m")])?;
+///     Ok(Pod::new(name).with_owner_kind("ReplicaSet").with_requests(requests))
 /// };
 /// let problem = Problem::builder()
 ///     .instance_type(
@@ -85,8 +88,8 @@ impl WhatIf {
     /// Takes a node away.
     ///
     /// Its pods become pending, with what they request once they are created anew
-    /// ([`Pod::recreated_requests`]). Those of daemon sets and static pods (owners of the kinds `DaemonSet`
-    /// and `Node`) go with the node.
+    /// ([`Pod::recreated_requests`]). Those of daemon sets and static pods (owners of the kinds
+    /// `DaemonSet` and `Node`) go with the node.
     ///
     /// # Errors
     /// No node has this name.
@@ -113,8 +116,8 @@ impl WhatIf {
         Ok(self)
     }
 
-    /// Takes away a pod or a set of replicas, pending or bound; the name is that of the problem's entry,
-    /// and not of one replica of a set.
+    /// Takes away a pod or a set of replicas, pending or bound; the name is that of the problem's
+    /// entry, and not of one replica of a set.
     ///
     /// # Errors
     /// No pod has this name.
@@ -125,11 +128,12 @@ impl WhatIf {
 
     /// Has a pod or a set of replicas be so many identical pods, at least one.
     ///
-    /// As in the problem itself a single pod has the name as it is, and replicas a number behind it.
+    /// As in the problem itself a single pod has the name as it is, and replicas a number behind
+    /// it.
     ///
     /// # Errors
-    /// No pod has this name; a number of replicas that no pod may have; or a replica would have the name of
-    /// another pod.
+    /// No pod has this name; a number of replicas that no pod may have; or a replica would have the
+    /// name of another pod.
     pub fn with_replicas(
         mut self,
         namespace: &str,

@@ -1,7 +1,7 @@
 //! A problem made dense, in stages, each of which is made of those before:
 //!
-//! 1. [`Vocabulary`]: what is counted and told apart: resources, ports, shared volumes, label keys that
-//!    selectors read.
+//! 1. [`Vocabulary`]: what is counted and told apart: resources, ports, shared volumes, label keys
+//!    that selectors read.
 //! 2. [`Asked`]: classes of pending pods and their rules about nodes.
 //! 3. [`Sites`]: what can be bought and what runs, with labels.
 //! 4. [`Eligibility`]: which rules hold at which sites.
@@ -9,8 +9,9 @@
 //! 6. The rules between pods ([`topology`]), and what bound pods fix of them.
 //! 7. The classes to pack, and what can be bought for them.
 //!
-//! A whole problem goes through all of them ([`Compiled::new`]). A what-if takes the first five from what the
-//! problem it changes has of them ([`Cluster`](super::cluster::Cluster)), and goes through the last two as any problem does.
+//! A whole problem goes through all of them ([`Compiled::new`]). A what-if takes the first five
+//! from what the problem it changes has of them ([`Cluster`](super::cluster::Cluster)), and goes
+//! through the last two as any problem does.
 
 use super::alternatives::Alternatives;
 use super::anchor::Anchors;
@@ -42,7 +43,8 @@ use std::sync::Arc;
 pub(super) struct Vocabulary {
     pub(super) dims: Dims,
     pub(super) ports: Arc<Ports>,
-    /// Volumes of limited drivers that several pods mount; those of other drivers may be among them.
+    /// Volumes of limited drivers that several pods mount; those of other drivers may be among
+    /// them.
     pub(super) shared: Arc<BTreeSet<VolumeKey>>,
     pub(super) read: ReadLabels,
 }
@@ -129,8 +131,8 @@ pub(super) fn ranges(pools: &IdVec<PoolId, Pool>, offers: &IdVec<OfferId, Offer>
 }
 
 impl Eligibility {
-    /// Which rules of pods and daemons hold at which sites. `hard` has the taints that keep pods from
-    /// running nodes; `nodes` are these, by their places.
+    /// Which rules of pods and daemons hold at which sites. `hard` has the taints that keep pods
+    /// from running nodes; `nodes` are these, by their places.
     pub(super) fn of(
         parts: &Parts,
         asked: &mut Asked<'_>,
@@ -185,7 +187,8 @@ pub(super) struct Stages<'a> {
 }
 
 impl Compiled {
-    /// Makes a problem dense; each expected interruption of a node adds so much to what offers cost.
+    /// Makes a problem dense; each expected interruption of a node adds so much to what offers
+    /// cost.
     ///
     /// # Errors
     /// A problem with more kinds of things than there is memory for.

@@ -1,7 +1,8 @@
 //! A problem of which some parts are other than it says, while it stays as it is and is shared.
 //!
-//! What is changed is kept by name beside the problem: its lists are long, and a what-if changes one entry
-//! or two. The problem is written out anew only where somebody asks for it ([`Changed::problem`]).
+//! What is changed is kept by name beside the problem: its lists are long, and a what-if changes
+//! one entry or two. The problem is written out anew only where somebody asks for it
+//! ([`Changed::problem`]).
 
 use super::fault::{Faults, Path, quoted};
 use super::{
@@ -21,8 +22,8 @@ pub(crate) struct Origin {
     pods: u64,
 }
 
-/// A pod's namespace and name, and whether it is a set of replicas: a set and a single pod may be called
-/// the same.
+/// A pod's namespace and name, and whether it is a set of replicas: a set and a single pod may be
+/// called the same.
 pub(crate) type PodKey = (Arc<str>, Arc<str>, bool);
 
 /// What is other than the problem says: what each part is now, or `None` where it is gone.
@@ -81,8 +82,8 @@ fn key_of(pod: &Pod) -> PodKey {
     (pod.namespace.clone(), pod.name.clone(), pod.replicas > 1)
 }
 
-/// Whether a pod goes with its node: those that a daemon set keeps there, and static pods of the node's
-/// own, aren't created anew elsewhere.
+/// Whether a pod goes with its node: those that a daemon set keeps there, and static pods of the
+/// node's own, aren't created anew elsewhere.
 fn goes_with_node(pod: &Pod) -> bool {
     matches!(pod.owner_kind.as_deref(), Some("DaemonSet" | "Node"))
 }
@@ -288,8 +289,8 @@ impl Changed {
         }
     }
 
-    /// What [`ProblemBuilder::build`](super::ProblemBuilder::build) would find wrong with a pod that comes
-    /// to so many others.
+    /// What [`ProblemBuilder::build`](super::ProblemBuilder::build) would find wrong with a pod
+    /// that comes to so many others.
     fn check_pod(&self, pod: &Pod, others: u64) -> Result<(), Error> {
         let mut faults = Faults::default();
         let name = format!("{}/{}", pod.namespace, pod.name);

@@ -1,12 +1,13 @@
-//! The parts of a problem by their places in its lists, those that a what-if has changed among them.
+//! The parts of a problem by their places in its lists, those that a what-if has changed among
+//! them.
 
 use super::changed::Changed;
 use super::{InstanceType, Node, NodePool, Pod, Problem};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The parts of a problem. A place is that in a list of the problem as it was given; places behind the end
-/// of a list are those of pods and nodes that are other than given, or new.
+/// The parts of a problem. A place is that in a list of the problem as it was given; places behind
+/// the end of a list are those of pods and nodes that are other than given, or new.
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
     given: Problem,

@@ -8,10 +8,11 @@ use plimsoll::model::{Effect, Taint, well_known};
 use plimsoll::{InstanceType, Node, Pod, Problem, Quantity, Resources};
 use std::collections::BTreeSet;
 
-/// A running cluster of so many nodes, pods, classes of pods and instance types; nothing is pending.
+/// A running cluster of so many nodes, pods, classes of pods and instance types; nothing is
+/// pending.
 ///
-/// Nodes have 8 to 32 processors. Pods are bound, in random order, to the next node on which they are legal
-/// and which they fill to nine tenths at most; one for which there is none is left out.
+/// Nodes have 8 to 32 processors. Pods are bound, in random order, to the next node on which they
+/// are legal and which they fill to nine tenths at most; one for which there is none is left out.
 ///
 /// # Panics
 /// Where the parts don't make a valid problem, which would be a fault of this crate.

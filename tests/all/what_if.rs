@@ -1,5 +1,6 @@
-//! The law of what-ifs: the plan of a what-if is that of the problem written out anew, byte for byte, and
-//! the problem written out is the one that the document says with the same changes made by hand.
+//! The law of what-ifs: the plan of a what-if is that of the problem written out anew, byte for
+//! byte, and the problem written out is the one that the document says with the same changes made
+//! by hand.
 
 use crate::random::{self, company, open_labels, scarce, tiny};
 use plimsoll::{

@@ -2,30 +2,34 @@
 //!
 //! # The problem
 //!
-//! A what-if changes an entry or two of a cluster of a thousand nodes and tens of thousands of pods. Reading all
-//! of it anew for each what-if costs a hundred times what the plan costs.
+//! A what-if changes an entry or two of a cluster of a thousand nodes and tens of thousands of
+//! pods. Reading all of it anew for each what-if costs a hundred times what the plan costs.
 //!
 //! # The idea
 //!
-//! What no what-if changes is read once: the offers with their labels, the shapes of launches, the running nodes
-//! with what is free on each, and the bound pods, which are classes like all others, with counts by node. All of it is read
-//! with the vocabulary of *all* pods as if they were pending, so that a pod that loses its node meets no
-//! word that is unknown. A what-if takes from this what its own, smaller vocabulary asks for, and goes through the last
-//! stages as any problem does. What bound pods take, bar and count isn't kept by what it comes to, but by class and node, so that
-//! it goes when the node goes.
+//! What no what-if changes is read once: the offers with their labels, the shapes of launches, the
+//! running nodes with what is free on each, and the bound pods, which are classes like all others,
+//! with counts by node. All of it is read with the vocabulary of *all* pods as if they were
+//! pending, so that a pod that loses its node meets no word that is unknown. A what-if takes from
+//! this what its own, smaller vocabulary asks for, and goes through the last stages as any problem
+//! does. What bound pods take, bar and count isn't kept by what it comes to, but by class and node,
+//! so that it goes when the node goes.
 //!
 //! # Why it is right
 //!
-//! What comes out is the same, number for number, as what [`Compiled::new`] makes of the problem written out:
-//! classes, nodes and offers have the same order and the same ids, and a vocabulary is that of the pods which are
-//! pending in the what-if. Debug builds compare the two. Where the smaller vocabulary can't be taken from the larger one,
-//! [`Cluster::compile`] says so, and the problem is written out and read anew:
+//! What comes out is the same, number for number, as what [`Compiled::new`] makes of the problem
+//! written out: classes, nodes and offers have the same order and the same ids, and a vocabulary is
+//! that of the pods which are pending in the what-if. Debug builds compare the two. Where the
+//! smaller vocabulary can't be taken from the larger one, [`Cluster::compile`] says so, and the
+//! problem is written out and read anew:
 //!
-//! - where a launch leaves a label open that any pod reads: which states it is listed for depends on who
-//!   reads it;
-//! - where a new pod has a resource, a driver, a host port, a label key, a topology key, a namespace or a
-//!   selector's key that no pod has had, or the last pod that had a port or a namespace is gone;
-//! - where a pod that comes or goes mounts a volume of a limited driver: whether the volume is shared may change;
+//! - where a launch leaves a label open that any pod reads: which states it is listed for depends
+//!   on who reads it;
+//! - where a new pod has a resource, a driver, a host port, a label key, a topology key, a
+//!   namespace or a selector's key that no pod has had, or the last pod that had a port or a
+//!   namespace is gone;
+//! - where a pod that comes or goes mounts a volume of a limited driver: whether the volume is
+//!   shared may change;
 //! - where a new price changes the order of a type's offerings.
 //!
 //! # Cost
@@ -74,7 +78,8 @@ pub(crate) struct Cluster {
     anti_affinity_keys: BTreeMap<Arc<str>, u32>,
     /// The places of pending pods.
     pending: Vec<usize>,
-    /// The sites, with labels for the whole vocabulary, and nodes without what changes when nodes do.
+    /// The sites, with labels for the whole vocabulary, and nodes without what changes when nodes
+    /// do.
     sites: Sites,
     /// For each label key how many of its values offers have.
     offered: BTreeMap<Arc<str>, usize>,
@@ -99,8 +104,8 @@ pub(crate) struct Cluster {
 
 /// Launches and running nodes counted in the resources that some what-ifs ask for.
 ///
-/// What-ifs of one cluster ask for few combinations of resources, so each is worked out once. It is no state:
-/// what is known says what would be worked out again.
+/// What-ifs of one cluster ask for few combinations of resources, so each is worked out once. It is
+/// no state: what is known says what would be worked out again.
 #[derive(Clone, Debug)]
 struct Counted {
     fitted: Fitted,
@@ -306,10 +311,9 @@ impl Cluster {
         let first_node = sites.offers.len();
         let runs =
             |site: usize, daemon: usize| eligibility.met[asked.of_daemon[daemon]].contains(site);
-        let nodes =
-            self.running(parts, &edits, changed, &open, &vocabulary, &counted, &|at, daemon| {
-                runs(first_node + at, daemon)
-            });
+        let nodes = self.running(&edits, &open, &vocabulary, &counted, &|at, daemon| {
+            runs(first_node + at, daemon)
+        });
         let usable = self.usable_sites(&sites, open.len());
         let mut node_at = vec![None; parts.given().nodes.len() + changed.changes.nodes.len()];
         nodes.iter().for_each(|(id, running)| node_at[running.index] = Some(id));

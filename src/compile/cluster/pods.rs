@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 /// What a what-if changes, by what was and what is.
 pub(super) struct Edits<'a> {
+    pub(super) parts: &'a Parts,
+    pub(super) changed: &'a Changed,
     /// Pods that are gone or other than given, with their places.
     pub(super) former: Vec<(usize, &'a Pod)>,
     /// Pods that are new or other than given, with their places.
@@ -32,6 +34,8 @@ impl<'a> Edits<'a> {
         let count = changed.changes.nodes.values().flatten().count();
         let new_nodes = given.nodes.len()..given.nodes.len() + count;
         Self {
+            parts,
+            changed,
             former: places.map(|place| (place, parts.pod(place))).collect(),
             new: new.map(|place| (place, parts.pod(place))).collect(),
             former_nodes: nodes.map(|place| (place, parts.node(place))).collect(),
@@ -85,8 +89,8 @@ pub(super) fn bound_classes(
 }
 
 impl Cluster {
-    /// What selectors read once pods have come and gone; `None` where something is new to the vocabulary,
-    /// or a word of it has gone that would change what others mean.
+    /// What selectors read once pods have come and gone; `None` where something is new to the
+    /// vocabulary, or a word of it has gone that would change what others mean.
     pub(super) fn read(&self, edits: &Edits<'_>) -> Option<ReadLabels> {
         let mut read = self.vocabulary.read.clone();
         let mut ports: BTreeMap<HostPort, u64> = BTreeMap::new();
@@ -213,7 +217,7 @@ impl Cluster {
             let given = || parts.given().nodes.binary_search_by(|node| node.name.cmp(name)).ok();
             if let Some(node) = new.map(|(place, _)| *place).or_else(given) {
                 let nodes = Cow::Owned(vec![(small(node), pod.replicas)]);
-                bound.push((small(*place), Bound { exemplar: *pod, nodes }));
+                bound.push((small(*place), Bound { exemplar: pod, nodes }));
             }
         }
         // The order counts for those with required anti-affinity alone.

@@ -42,8 +42,8 @@ impl Cluster {
         (standing, open)
     }
 
-    /// The sites, with labels as far as pending pods read them; `None` where that asks for offers that
-    /// aren't listed here.
+    /// The sites, with labels as far as pending pods read them; `None` where that asks for offers
+    /// that aren't listed here.
     pub(super) fn sites(
         &self,
         parts: &Parts,
@@ -109,8 +109,8 @@ impl Cluster {
         })
     }
 
-    /// The offers of changed types with their prices, and whether they are on sale; `None` where the order
-    /// of a type's offerings isn't what it was.
+    /// The offers of changed types with their prices, and whether they are on sale; `None` where
+    /// the order of a type's offerings isn't what it was.
     fn repriced(&self, parts: &Parts, changed: &Changed) -> Option<Arc<IdVec<OfferId, Offer>>> {
         let mut offers = (*self.sites.offers).clone();
         for (at, kind) in &changed.changes.instance_types {
@@ -215,14 +215,13 @@ impl Cluster {
     /// The running nodes: those on which nothing changes as they are known.
     pub(super) fn running(
         &self,
-        parts: &Parts,
         edits: &Edits<'_>,
-        changed: &Changed,
         open: &[usize],
         vocabulary: &Vocabulary,
         counted: &Counted,
         runs: &dyn Fn(usize, usize) -> bool,
     ) -> IdVec<NodeId, Arc<Running>> {
+        let (parts, changed) = (edits.parts, edits.changed);
         let pods = edits.former.iter().chain(&edits.new);
         let touched: BTreeSet<&str> =
             pods.filter_map(|(_, pod)| pod.node_name.as_deref()).collect();

@@ -1,5 +1,5 @@
-//! Each change to a small cluster takes the fast way, and those that can't are told; debug builds compare
-//! what comes out with the problem written out.
+//! Each change to a small cluster takes the fast way, and those that can't are told; debug builds
+//! compare what comes out with the problem written out.
 
 use super::Cluster;
 use crate::model::{
