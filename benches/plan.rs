@@ -1,11 +1,11 @@
 //! How long a plan takes, and how good it is, on seeded workloads.
 //!
 //! A problem's name says its pods, its classes of pods and its instance types. `compiled` is
-//! `Solver::provision` on a solver that exists; `whole` is `Solver::new` and that. Before a problem is
-//! timed, its plan and the baseline's (first fit decreasing, blind to prices) are checked by `verify`
-//! and their quality is printed. `refine` does the same for column generation within few rounds; before it
-//! is timed, cost, gap and time are printed for more and more rounds, until nothing is left to try: how
-//! plan and bound come to meet each other.
+//! `Solver::provision` on a solver that exists; `whole` is `Solver::new` and that. Before a problem
+//! is timed, its plan and the baseline's (first fit decreasing, blind to prices) are checked by
+//! `verify` and their quality is printed. `refine` does the same for column generation within few
+//! rounds; before it is timed, cost, gap and time are printed for more and more rounds, until
+//! nothing is left to try: how plan and bound come to meet each other.
 //!
 //!     cargo bench --bench plan                    all, some minutes
 //!     cargo bench --bench plan -- 1m-300-1345     those whose name has this
@@ -21,7 +21,7 @@
 )]
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};
-use plimsoll::plan::Ended;
+use plimsoll::plan::Termination;
 use plimsoll::{Effort, LaunchPlan, Limits, Options, Price, Problem, Solver, verify};
 use plimsoll_testdata::{BENCH_PROBLEMS, problem};
 use std::cell::OnceCell;
@@ -113,7 +113,8 @@ fn refined(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Prints what refinement comes to with more and more work, and what each of these plans took as a whole.
+/// Prints what refinement comes to with more and more work, and what each of these plans took as a
+/// whole.
 fn progress(name: &str, problem: &Problem) {
     let solver = Solver::new(problem).expect("the problem is supported");
     let all = [25, 100, 400, 1_600, u64::MAX];
@@ -130,15 +131,15 @@ fn progress(name: &str, problem: &Problem) {
         if let Err(violations) = verify(problem, &plan) {
             panic!("{name} refined breaks rules\n{violations}");
         }
-        let ended = plan.ended().expect("it was refined");
+        let termination = plan.termination().expect("it was refined");
         eprintln!(
-            "{name} refined until {ended}, {}: ${:.4}/h on {} nodes, gap {:.2}%, {seconds:.2} s",
+            "{name} refined until {termination}, {}: ${:.4}/h on {} nodes, gap {:.2}%, {seconds:.2} s",
             if rounds == u64::MAX { "all it wants".into() } else { format!("{rounds} of each") },
             dollars(plan.cost().total),
             plan.launches().len(),
             gap(&plan),
         );
-        if ended == Ended::Done {
+        if termination == Termination::Done {
             break;
         }
     }

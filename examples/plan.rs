@@ -4,8 +4,8 @@
 //!
 //! It prints the plan as a table, or with `--json` the plan document with `stats.solveSeconds`
 //! added: the wall time of the library's calls, compiling included, parsing excluded. The plan is
-//! checked by `verify` before it is printed. The exit code is 0 with a plan, 2 on invalid input, and
-//! 1 when the library is at fault.
+//! checked by `verify` before it is printed. The exit code is 0 with a plan, 2 on invalid input,
+//! and 1 when the library is at fault.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -117,8 +117,8 @@ fn read(path: &str) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| refused(format!("{path}: {error}")))
 }
 
-/// Of the seconds to refine, the share after which the search is told to stop: proving its bound takes the
-/// rest.
+/// Of the seconds to refine, the share after which the search is told to stop: proving its bound
+/// takes the rest.
 const SEARCH: f64 = 0.85;
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -157,8 +157,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
             .map_err(|error| Failure { message: error.to_string(), code: 1 })?;
         document["stats"]["solveSeconds"] = seconds.into();
         println!("{document}");
-        if let Some(ended) = plan.ended() {
-            eprintln!("refined until {ended}");
+        if let Some(termination) = plan.termination() {
+            eprintln!("refined until {termination}");
         }
         eprintln!("verified: the plan breaks no rule");
     } else {

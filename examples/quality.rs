@@ -2,10 +2,10 @@
 //!
 //!     quality [NAME | PROBLEM.json]...
 //!
-//! Without an argument it goes through the bundled bench problems. "compile" and "pack" are the wall
-//! times of `Solver::new` and `Solver::provision`; "gap" is how far the cost can be from the least
-//! possible; "first fit" is what a packer blind to prices pays, as a multiple of the plan's cost.
-//! Every plan is checked by `verify`; the exit code is 1 when one breaks a rule.
+//! Without an argument it goes through the bundled bench problems. "compile" and "pack" are the
+//! wall times of `Solver::new` and `Solver::provision`; "gap" is how far the cost can be from the
+//! least possible; "first fit" is what a packer blind to prices pays, as a multiple of the plan's
+//! cost. Every plan is checked by `verify`; the exit code is 1 when one breaks a rule.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,

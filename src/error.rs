@@ -6,15 +6,15 @@ use std::fmt;
 ///
 /// There are three kinds: the input is invalid ([`Error::is_invalid_input`], every fault at once),
 /// the input is beyond a limit of this version ([`Error::is_unsupported`]), or the
-/// library found a fault of its own ([`Error::is_internal`]). Pods that can't be placed are never an
-/// error: they are part of the plan.
+/// library found a fault of its own ([`Error::is_internal`]). Pods that can't be placed are never
+/// an error: they are part of the plan.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Error {
-    kind: Box<Kind>,
+    kind: Box<ErrorKind>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-enum Kind {
+enum ErrorKind {
     Invalid(Vec<InvalidInput>),
     Unsupported(Vec<InvalidInput>),
     Internal(String),
@@ -51,43 +51,43 @@ impl fmt::Display for InvalidInput {
 impl Error {
     /// An error for faults in the input, in the order of the document.
     pub(crate) fn invalid(faults: Vec<InvalidInput>) -> Self {
-        Self { kind: Box::new(Kind::Invalid(faults)) }
+        Self { kind: Box::new(ErrorKind::Invalid(faults)) }
     }
 
     /// An error for problems beyond a limit.
     pub(crate) fn unsupported(rules: Vec<InvalidInput>) -> Self {
-        Self { kind: Box::new(Kind::Unsupported(rules)) }
+        Self { kind: Box::new(ErrorKind::Unsupported(rules)) }
     }
 
     /// An error for a broken invariant of the library itself.
     pub(crate) fn internal(what: impl Into<String>) -> Self {
-        Self { kind: Box::new(Kind::Internal(what.into())) }
+        Self { kind: Box::new(ErrorKind::Internal(what.into())) }
     }
 
     /// Whether the input is invalid; [`Error::findings`] has every fault.
     #[must_use]
     pub fn is_invalid_input(&self) -> bool {
-        matches!(*self.kind, Kind::Invalid(_))
+        matches!(*self.kind, ErrorKind::Invalid(_))
     }
 
     /// Whether the input is beyond a limit of this version; [`Error::findings`] names each.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
-        matches!(*self.kind, Kind::Unsupported(_))
+        matches!(*self.kind, ErrorKind::Unsupported(_))
     }
 
     /// Whether the library broke one of its own invariants: please report it as a bug.
     #[must_use]
     pub fn is_internal(&self) -> bool {
-        matches!(*self.kind, Kind::Internal(_))
+        matches!(*self.kind, ErrorKind::Internal(_))
     }
 
     /// Every fault of the input, or every rule that isn't supported, in the order of the document.
     #[must_use]
     pub fn findings(&self) -> &[InvalidInput] {
         match &*self.kind {
-            Kind::Invalid(findings) | Kind::Unsupported(findings) => findings,
-            Kind::Internal(_) => &[],
+            ErrorKind::Invalid(findings) | ErrorKind::Unsupported(findings) => findings,
+            ErrorKind::Internal(_) => &[],
         }
     }
 }
@@ -95,11 +95,11 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (head, findings) = match &*self.kind {
-            Kind::Invalid(findings) => ("the input is invalid", findings),
-            Kind::Unsupported(findings) => {
+            ErrorKind::Invalid(findings) => ("the input is invalid", findings),
+            ErrorKind::Unsupported(findings) => {
                 ("the input is beyond a limit of this version", findings)
             }
-            Kind::Internal(what) => return write!(f, "a fault of the library itself: {what}"),
+            ErrorKind::Internal(what) => return write!(f, "a fault of the library itself: {what}"),
         };
         write!(f, "{head} ({} found)", findings.len())?;
         findings.iter().try_for_each(|finding| write!(f, "\n  {finding}"))

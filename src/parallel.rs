@@ -1,7 +1,7 @@
 //! Doing independent things side by side.
 //!
-//! With the feature `parallel` (on by default) rayon's threads share the work; without it one thread
-//! does all of it. The results are the same, in the same order.
+//! With the feature `parallel` (on by default) rayon's threads share the work; without it one
+//! thread does all of it. The results are the same, in the same order.
 
 /// What a function makes of each item, in the order of the items.
 #[cfg(feature = "parallel")]
@@ -30,8 +30,8 @@ pub(crate) fn both<A: Send, B: Send>(
     (one(), other())
 }
 
-/// The first item of which a function makes something, its place and what that is: items are tried one
-/// after another, or a few at a time where there are threads to do so.
+/// The first item of which a function makes something, its place and what that is: items are tried
+/// one after another, or a few at a time where there are threads to do so.
 pub(crate) fn first<T: Sync, R: Send>(
     items: &[T],
     function: impl Fn(&T) -> Option<R> + Sync,

@@ -4,7 +4,7 @@ use crate::compile::{Cluster, Compiled};
 use crate::error::{Error, InvalidInput};
 use crate::model::{Origin, Price, Problem};
 use crate::pack::{self, Context};
-use crate::plan::{Ended, LaunchPlan, Proof};
+use crate::plan::{LaunchPlan, Proof, Termination};
 use crate::refine;
 use crate::stop::Stop;
 use std::sync::Arc;
@@ -23,7 +23,8 @@ pub struct Options {
     pub min_values: MinValuesPolicy,
     /// What to do when a reservation is used up.
     pub reserved: ReservedPolicy,
-    /// When to end packing and refinement early; by default never. What is packed by then is the plan.
+    /// When to end packing and refinement early; by default never. What is packed by then is the
+    /// plan.
     pub stop: Stop,
 }
 
@@ -36,16 +37,17 @@ pub enum Effort {
     /// The price-aware packer.
     #[default]
     Greedy,
-    /// The price-aware packer, and then column generation: a bound and a plan that come to meet each
-    /// other, until nothing is left to try, the limits are reached, or [`Options::stop`] says so.
+    /// The price-aware packer, and then column generation: a bound and a plan that come to meet
+    /// each other, until nothing is left to try, the limits are reached, or [`Options::stop`] says
+    /// so.
     ///
-    /// The plan is never dearer than that of [`Effort::Greedy`], by what is minimised; [`LaunchPlan::ended`] says what ended the
-    /// search.
+    /// The plan is never dearer than that of [`Effort::Greedy`], by what is minimised;
+    /// [`LaunchPlan::termination`] says what ended the search.
     Refine(Limits),
 }
 
-/// How much work refinement may take, counted in units of work, so that the same limits give the same
-/// plan.
+/// How much work refinement may take, counted in units of work, so that the same limits give the
+/// same plan.
 ///
 /// The defaults are for some ten thousand pods and some tens of seconds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -63,7 +65,8 @@ impl Default for Limits {
     }
 }
 
-/// What is minimised: the launches' prices, plus a fee for each node, plus the risk of interruptions.
+/// What is minimised: the launches' prices, plus a fee for each node, plus the risk of
+/// interruptions.
 ///
 /// # Examples
 /// ```
@@ -90,9 +93,9 @@ pub struct Objective {
     /// What an expected interruption counts for. Offerings are compared by their price plus their
     /// interruption rate times this; one of which no rate is known isn't interrupted.
     ///
-    /// A plan's cost is what is paid: prices and fees. Its lower bound is of these too, with the risk left
-    /// out, and thus a bound for every plan, but not as close to a plan that pays for safety; refinement
-    /// improves the plan then, and leaves the bound as it is.
+    /// A plan's cost is what is paid: prices and fees. Its lower bound is of these too, with the
+    /// risk left out, and thus a bound for every plan, but not as close to a plan that pays for
+    /// safety; refinement improves the plan then, and leaves the bound as it is.
     pub interruption: Price,
 }
 
@@ -101,14 +104,15 @@ pub struct Objective {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum PreferencePolicy {
-    /// They are honoured where possible, as weights say, whatever it costs; but no pod is left out for
-    /// them.
+    /// They are honoured where possible, as weights say, whatever it costs; but no pod is left out
+    /// for them.
     #[default]
     Respect,
     /// They count for nothing.
     Ignore,
-    /// They are part of the objective: what isn't honoured costs this much per hour for each unit of
-    /// weight and pod. A `ScheduleAnyway` spread and the avoiding of `PreferNoSchedule` taints weigh 1.
+    /// They are part of the objective: what isn't honoured costs this much per hour for each unit
+    /// of weight and pod. A `ScheduleAnyway` spread and the avoiding of `PreferNoSchedule` taints
+    /// weigh 1.
     Priced(Price),
 }
 
@@ -153,11 +157,11 @@ pub enum MinValuesPolicy {
 #[derive(Clone, Debug)]
 pub struct Solver {
     compiled: Arc<Compiled>,
-    start: Arc<Lazy>,
+    start: Arc<LazyStart>,
 }
 
-/// What what-ifs start from: the problem, ready to be changed, and what they have in common, unless each has
-/// to be read by itself.
+/// What what-ifs start from: the problem, ready to be changed, and what they have in common, unless
+/// each has to be read by itself.
 #[derive(Debug)]
 pub(crate) struct Start {
     pub(crate) origin: Arc<Origin>,
@@ -166,14 +170,14 @@ pub(crate) struct Start {
 
 /// What what-ifs start from, made when the first is asked for.
 #[allow(clippy::disallowed_types, reason = "it is no state beside the problem")]
-type Lazy = std::sync::OnceLock<Arc<Start>>;
+type LazyStart = std::sync::OnceLock<Arc<Start>>;
 
 impl Solver {
     /// Compiles the problem.
     ///
     /// # Errors
-    /// A problem beyond a stated limit of this version: more offers, open labels or kinds of rules than
-    /// there is memory for ([`Error::is_unsupported`]).
+    /// A problem beyond a stated limit of this version: more offers, open labels or kinds of rules
+    /// than there is memory for ([`Error::is_unsupported`]).
     pub fn new(problem: &Problem) -> Result<Self, Error> {
         let compiled = Arc::new(Compiled::new(problem, Price::ZERO)?);
         Ok(Self::of(compiled))
@@ -196,14 +200,16 @@ impl Solver {
 
     /// A plan for the pending pods.
     ///
-    /// The same problem, with its parts given in any order, and the same options give the same plan.
+    /// The same problem, with its parts given in any order, and the same options give the same
+    /// plan.
     ///
     /// # Errors
     /// A fee, or a price of interruptions or preferences, that is below zero or more than
-    /// [`Price::MAX_UNIT`] ([`Error::is_invalid_input`]), or a fault of the library itself ([`Error::is_internal`]).
+    /// [`Price::MAX_UNIT`] ([`Error::is_invalid_input`]), or a fault of the library itself
+    /// ([`Error::is_internal`]).
     pub fn provision(&self, options: &Options) -> Result<LaunchPlan, Error> {
         let fee = options.objective.node_fee;
-        let wish_price = match options.preferences {
+        let preference_price = match options.preferences {
             PreferencePolicy::Priced(price) => Some(price),
             PreferencePolicy::Respect | PreferencePolicy::Ignore => None,
         };
@@ -211,7 +217,7 @@ impl Solver {
         let prices = [
             ("options.objective.nodeFee", fee),
             ("options.objective.interruption", interruption),
-            ("options.preferences.priced", wish_price.unwrap_or(Price::ZERO)),
+            ("options.preferences.priced", preference_price.unwrap_or(Price::ZERO)),
         ];
         let faults: Vec<InvalidInput> = prices
             .into_iter()
@@ -225,7 +231,7 @@ impl Solver {
             return Err(Error::invalid(faults));
         }
         let types = self.compiled.parts.instance_types();
-        let mut offerings = types.flat_map(|kind| &kind.offerings);
+        let mut offerings = types.flat_map(|instance_type| &instance_type.offerings);
         // What interruptions count for is in what offers cost, so these are compiled anew.
         let counts = interruption != Price::ZERO
             && offerings.any(|one| one.weighed(interruption) != one.price);
@@ -238,10 +244,11 @@ impl Solver {
             compiled: weighed.as_ref().unwrap_or(&self.compiled),
             listed: &self.compiled,
             fee: i64::try_from(fee.nanos()).unwrap_or(i64::MAX),
-            lenient: options.min_values == MinValuesPolicy::BestEffort,
-            wishful: options.preferences != PreferencePolicy::Ignore,
-            wish_price: wish_price.map(|price| i64::try_from(price.nanos()).unwrap_or(i64::MAX)),
-            strict: options.reserved == ReservedPolicy::Strict,
+            best_effort_min_values: options.min_values == MinValuesPolicy::BestEffort,
+            with_preferences: options.preferences != PreferencePolicy::Ignore,
+            preference_price: preference_price
+                .map(|price| i64::try_from(price.nanos()).unwrap_or(i64::MAX)),
+            strict_reservations: options.reserved == ReservedPolicy::Strict,
             scarcity: None,
             stop: &stop,
         };
@@ -250,28 +257,30 @@ impl Solver {
             Effort::Greedy => {
                 let mut packed = pack::packed(&context);
                 refine::try_everything(&context, &mut packed, &|| stop.now());
-                pack::assemble(&context, &packed, None)
+                pack::build_plan(&context, &packed, None)
             }
             Effort::Refine(limits) => {
                 let mut packed = pack::packed(&context);
                 let stop = || stop.now();
                 let mut greedy = packed.clone();
                 refine::try_everything(&context, &mut greedy, &stop);
-                let mut work = refine::Work::new(limits.rounds, limits.attempts, &stop);
-                let mut proved = refine::refine(&context, &mut packed, &mut work);
+                let mut budget = refine::RefineBudget::new(limits.rounds, limits.attempts, &stop);
+                let mut proved = refine::refine(&context, &mut packed, &mut budget);
                 // A search that was stopped may not have come as far as the greedy plan does.
-                if work.ended() == Ended::Stopped && greedy.rank(&context) < packed.rank(&context) {
+                if budget.termination() == Termination::Stopped
+                    && greedy.rank(&context) < packed.rank(&context)
+                {
                     (packed, proved) = (greedy, None);
                 }
                 // A bound with the risk in it is none of what is paid.
                 let proved = proved.filter(|_| weighed.is_none());
-                let plan = pack::assemble(&context, &packed, proved);
+                let plan = pack::build_plan(&context, &packed, proved);
                 // Of a plan that is proved the cheapest nothing was left to try, whatever ended it.
-                let ended = match plan.cost().proof {
-                    Proof::Optimal => Ended::Done,
-                    Proof::Within | Proof::None => work.ended(),
+                let termination = match plan.cost().proof {
+                    Proof::Optimal => Termination::Done,
+                    Proof::Within | Proof::None => budget.termination(),
                 };
-                LaunchPlan { ended: Some(ended), ..plan }
+                LaunchPlan { termination: Some(termination), ..plan }
             }
         };
         let launched: usize = plan.launches().iter().map(|launch| launch.pods().len()).sum();

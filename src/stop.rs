@@ -23,21 +23,21 @@ pub struct Stop(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
 
 impl Stop {
     /// Stops once `wish` says so; it may be asked from several threads, and often.
-    pub fn when(wish: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(wish)))
+    pub fn when(predicate: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(predicate)))
     }
 
     /// Whether the caller wishes to stop.
     pub(crate) fn now(&self) -> bool {
-        self.0.as_ref().is_some_and(|wish| wish())
+        self.0.as_ref().is_some_and(|predicate| predicate())
     }
 
     /// The same wish, which isn't taken back once it was heard.
     pub(crate) fn kept(&self) -> Self {
-        let Some(wish) = self.0.clone() else { return Self::default() };
+        let Some(predicate) = self.0.clone() else { return Self::default() };
         let heard = AtomicBool::new(false);
         Self::when(move || {
-            let now = heard.load(Ordering::Relaxed) || wish();
+            let now = heard.load(Ordering::Relaxed) || predicate();
             if now {
                 heard.store(true, Ordering::Relaxed);
             }

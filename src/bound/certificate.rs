@@ -1,44 +1,45 @@
 //! From a bound's numbers to a certificate: names for numbers, a proof for each offering.
 //!
-//! Whoever proves a bound fills in a [`Draft`] in terms of the dense problem: what pods of which kinds are
-//! worth, and for each offer and each running node that can have some of them the proof that it isn't
-//! worth more. What follows from that is worked out here: the bound, as a checker will find it, and the
-//! certificate, in which an offering whose labels are open, and which is thus several offers, has one proof
-//! that tells these apart.
+//! Whoever proves a bound fills in a [`CertificateBuilder`] in terms of the dense problem: what
+//! pods of which classes are worth, and for each offer and each running node that can have some of
+//! them the proof that it isn't worth more. What follows from that is worked out here: the bound,
+//! as a checker will find it, and the certificate, in which an offering whose labels are open, and
+//! which is thus several offers, has one proof that tells these apart.
 
-use crate::compile::{Compiled, Id, KindId, NodeId, OfferId, PoolId, ReservationId};
+use crate::compile::{ClassId, Compiled, Id, NodeId, OfferId, PoolId, ReservationId};
 use crate::model::{Operator, Price, Requirement};
 use crate::plan::certificate::{
-    Certificate, Group, LimitPrice, NodeProof, OfferingProof, POINT, PodValue, ReservationPrice,
-    WorthProof,
+    Certificate, ConflictGroup, LimitPrice, NodeProof, OfferingProof, POINT, PodValue,
+    ReservationPrice, WorthProof,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What a certificate says, in the terms of a dense problem.
 #[derive(Debug, Default)]
-pub(crate) struct Draft {
+pub(crate) struct CertificateBuilder {
     /// The fee per node and hour, in billionths.
     pub(crate) fee: i64,
     /// The pods that are counted. What they count for in groups goes by their places here.
-    pub(crate) pods: Vec<Pods>,
-    pub(crate) groups: Vec<Group>,
+    pub(crate) pods: Vec<CertifiedPods>,
+    pub(crate) groups: Vec<ConflictGroup>,
     /// A pool, the place of one of its limits, and the price of a unit.
     pub(crate) limits: Vec<(PoolId, usize, i128)>,
     pub(crate) reservations: Vec<(ReservationId, i128)>,
     /// For each offer that can have some of the pods, its proof.
     pub(crate) offers: Vec<(OfferId, u32)>,
-    /// For each running node that can have some of the pods its proof, and what it is worth by that.
+    /// For each running node that can have some of the pods its proof, and what it is worth by
+    /// that.
     pub(crate) nodes: Vec<(NodeId, u32, i128)>,
     /// Launches of static pools: how many, and what each is worth at most by its proofs.
-    pub(crate) fixed: Vec<(PoolId, u32, i128)>,
+    pub(crate) static_nodes: Vec<(PoolId, u32, i128)>,
     pub(crate) proofs: Proofs,
 }
 
-/// Pods of a kind that a draft counts.
+/// Pods of a class that a draft counts.
 #[derive(Clone, Debug)]
-pub(crate) struct Pods {
-    pub(crate) kind: KindId,
+pub(crate) struct CertifiedPods {
+    pub(crate) class: ClassId,
     /// As in [`PodValue`], like the others.
     pub(crate) weight: Option<i32>,
     pub(crate) honours: Vec<u32>,
@@ -49,7 +50,7 @@ pub(crate) struct Pods {
     pub(crate) value: i128,
 }
 
-impl Pods {
+impl CertifiedPods {
     /// As a certificate has them, with the names of their entries.
     pub(crate) fn published(&self, entries: Vec<Arc<str>>) -> PodValue {
         PodValue {
@@ -85,9 +86,9 @@ impl Proofs {
     }
 }
 
-impl Draft {
-    /// The bound in billionths per hour, fees included; `None` where numbers are too large. `step` is
-    /// the [`common_step`].
+impl CertificateBuilder {
+    /// The bound in billionths per hour, fees included; `None` where numbers are too large. `step`
+    /// is the [`common_step`].
     pub(crate) fn bound(&self, compiled: &Compiled, step: i64) -> Option<i128> {
         let mut sum = 0_i128;
         for pods in &self.pods {
@@ -105,12 +106,12 @@ impl Draft {
         for (_, _, worth) in &self.nodes {
             sum = sum.checked_sub(*worth)?;
         }
-        for (_, launches, worth) in &self.fixed {
+        for (_, launches, worth) in &self.static_nodes {
             sum = sum.checked_sub(worth.checked_mul(i128::from(*launches))?)?;
         }
         let rest = i128::from(sum & ((1 << POINT) - 1) != 0);
         let mut bound = (sum >> POINT).checked_add(rest)?.max(0);
-        for (pool, launches, _) in &self.fixed {
+        for (pool, launches, _) in &self.static_nodes {
             let cost = cheapest(compiled, *pool).unwrap_or(0).checked_add(self.fee)?;
             bound = bound.checked_add(i128::from(cost).checked_mul((*launches).into())?)?;
         }
@@ -122,21 +123,21 @@ impl Draft {
         }
     }
 
-    /// The certificate. `entries` names those of a kind ("namespace/name") of which the plan places any
-    /// pod; it is asked once for each kind.
+    /// The certificate. `entries` names those of a class ("namespace/name") of which the plan
+    /// places any pod; it is asked once for each class.
     pub(crate) fn certificate(
         mut self,
         compiled: &Compiled,
-        entries: &mut dyn FnMut(KindId) -> Vec<Arc<str>>,
+        entries: &mut dyn FnMut(ClassId) -> Vec<Arc<str>>,
     ) -> Certificate {
         let parts = &compiled.parts;
-        let mut uses: BTreeMap<KindId, (usize, Vec<Arc<str>>)> = BTreeMap::new();
+        let mut uses: BTreeMap<ClassId, (usize, Vec<Arc<str>>)> = BTreeMap::new();
         for pods in &self.pods {
-            let new = || (0, entries(pods.kind));
-            uses.entry(pods.kind).or_insert_with(new).0 += 1;
+            let new = || (0, entries(pods.class));
+            uses.entry(pods.class).or_insert_with(new).0 += 1;
         }
-        // A kind may have a million entries: who uses them last gets the list itself.
-        let mut names = |kind: KindId| match uses.get_mut(&kind) {
+        // A class may have a million entries: who uses them last gets the list itself.
+        let mut names = |class: ClassId| match uses.get_mut(&class) {
             Some((1, names)) => std::mem::take(names),
             Some((uses, names)) => {
                 *uses -= 1;
@@ -144,7 +145,7 @@ impl Draft {
             }
             None => Vec::new(),
         };
-        let pods = self.pods.iter().map(|pods| pods.published(names(pods.kind))).collect();
+        let pods = self.pods.iter().map(|pods| pods.published(names(pods.class))).collect();
         let limits = self.limits.iter().filter_map(|(pool, at, price)| {
             let pool = &compiled.pools[*pool];
             Some(LimitPrice {
@@ -184,11 +185,12 @@ impl Draft {
     fn offerings(&mut self, compiled: &Compiled) -> Vec<OfferingProof> {
         const NONE: u32 = u32::MAX;
         let parts = &compiled.parts;
-        let asked = Asked::of(compiled);
+        let asked = AskedValues::of(compiled);
         let mut of_offer = vec![NONE; compiled.offers.len()];
         self.offers.iter().for_each(|(offer, proof)| of_offer[offer.index()] = *proof);
         let mut found: Vec<OfferingProof> = Vec::new();
-        // Offers of a pool, a type and an offering are neighbours; so are those of a pool and a type.
+        // Offers of a pool, a type and an offering are neighbours; so are those of a pool and a
+        // type.
         let mut former = None;
         let mut of_type = 0;
         let mut first = 0;
@@ -238,12 +240,12 @@ impl Draft {
         self.proofs.number(WorthProof::Priced { resources: Vec::new(), groups: Vec::new() })
     }
 
-    /// The proof for offers that differ in labels that a launch leaves open: the labels are asked for as
-    /// far as anything depends on them.
+    /// The proof for offers that differ in labels that a launch leaves open: the labels are asked
+    /// for as far as anything depends on them.
     fn told_apart(
         &mut self,
         compiled: &Compiled,
-        asked: &Asked<'_>,
+        asked: &AskedValues<'_>,
         variants: &[(usize, u32)],
     ) -> u32 {
         let Some((first, proof)) = variants.first().copied() else { return self.nothing() };
@@ -278,19 +280,19 @@ impl Draft {
     }
 }
 
-/// For each label key the values that some rule asks for alone: of pods that ask for different ones no
-/// two share a node.
-struct Asked<'c> {
+/// For each label key the values that some rule asks for alone: of pods that ask for different ones
+/// no two share a node.
+struct AskedValues<'c> {
     values: BTreeMap<&'c Arc<str>, BTreeSet<&'c Arc<str>>>,
 }
 
 /// Sites and their proofs by the value that they have; nothing stands for all others.
 type Variants = BTreeMap<Option<Arc<str>>, Vec<(usize, u32)>>;
 
-impl<'c> Asked<'c> {
+impl<'c> AskedValues<'c> {
     fn of(compiled: &'c Compiled) -> Self {
         let mut values: BTreeMap<&Arc<str>, BTreeSet<&Arc<str>>> = BTreeMap::new();
-        for (key, states) in compiled.grounds.rules.atoms() {
+        for (key, states) in compiled.site_conditions.rules.conditions() {
             if let Some(value) = states.single() {
                 let _new = values.entry(key).or_default().insert(value);
             }
@@ -305,7 +307,7 @@ impl<'c> Asked<'c> {
         compiled: &Compiled,
         variants: &[(usize, u32)],
     ) -> Option<(Arc<str>, Variants)> {
-        let table = &compiled.grounds.table;
+        let table = &compiled.site_conditions.table;
         self.values.iter().find_map(|(key, asked)| {
             let states = table.states(key);
             let mut by_value = Variants::new();
@@ -320,21 +322,23 @@ impl<'c> Asked<'c> {
     }
 }
 
-/// Requirements on a label which some of these sites meet together and others don't, and those that do.
+/// Requirements on a label which some of these sites meet together and others don't, and those that
+/// do.
 fn question(
     compiled: &Compiled,
     variants: &[(usize, u32)],
 ) -> Option<(Vec<Requirement>, Vec<usize>)> {
     let sites = || variants.iter().map(|(site, _)| *site);
-    let atoms = compiled.grounds.rules.atoms().iter().zip(&compiled.grounds.holds);
-    for ((key, states), holds) in atoms {
+    let conditions =
+        compiled.site_conditions.rules.conditions().iter().zip(&compiled.site_conditions.holds);
+    for ((key, states), holds) in conditions {
         let inside: Vec<usize> = sites().filter(|site| holds.contains(*site)).collect();
         if !inside.is_empty() && inside.len() < variants.len() {
             return Some((states.to_requirements(key), inside));
         }
     }
     // No rule about nodes tells them apart: a domain of a rule between pods does.
-    let table = &compiled.grounds.table;
+    let table = &compiled.site_conditions.table;
     table.keys().find_map(|key| {
         let states = table.states(key);
         let state = states.get(sites().next()?)?;
@@ -353,18 +357,18 @@ fn cheapest(compiled: &Compiled, pool: PoolId) -> Option<i64> {
     own.map(|offer| offer.price).min()
 }
 
-/// What the costs of all nodes that could be launched are multiples of, in billionths; 0 where they are
-/// nothing.
+/// What the costs of all nodes that could be launched are multiples of, in billionths; 0 where they
+/// are nothing.
 pub(crate) fn common_step(compiled: &Compiled, fee: i64) -> i64 {
     let parts = &compiled.parts;
     let every = parts.node_pools().any(|pool| pool.instance_types.is_none());
     let mut step = 0_i64;
-    for kind in parts.instance_types() {
+    for instance_type in parts.instance_types() {
         let mut lists = parts.node_pools().filter_map(|pool| pool.instance_types.as_ref());
-        if !every && !lists.any(|names| names.contains(&kind.name)) {
+        if !every && !lists.any(|names| names.contains(&instance_type.name)) {
             continue;
         }
-        for offering in kind.offerings.iter().filter(|offering| offering.available) {
+        for offering in instance_type.offerings.iter().filter(|offering| offering.available) {
             let price = i64::try_from(offering.price.nanos()).unwrap_or(1);
             let mut other = price.saturating_add(fee);
             while other != 0 {

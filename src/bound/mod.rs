@@ -1,7 +1,7 @@
-//! Lower bounds on what any plan must pay, and the worth of each class that follows from them.
+//! Lower bounds on what any plan must pay, and the worth of each item that follows from them.
 
+mod catalog;
 pub(crate) mod certificate;
-mod goods;
 mod inequality;
 mod published;
 mod relaxation;
@@ -9,7 +9,7 @@ mod reserve;
 mod scarcity;
 mod simplex;
 
-pub(crate) use goods::{Goods, Known};
-pub(crate) use published::{Claim, Proved, Standing, prove};
-pub(crate) use relaxation::{Demand, Relaxation, Worth};
-pub(crate) use scarcity::Supply;
+pub(crate) use catalog::{BinCatalog, SlotTable};
+pub(crate) use published::{BoundInput, EqualNodes, Proved, prove};
+pub(crate) use relaxation::{Demand, DualValues, Relaxation};
+pub(crate) use scarcity::RemainingCapacity;

@@ -1,67 +1,67 @@
 //! Reservation prices: what a pod would cost on a node of its own.
 //!
-//! They are another worth than that of the bound: blind to how pods share nodes, and so to what is only
-//! right on the average of many nodes. (The word is that of economics; it has nothing to do with reserved
-//! capacity.)
+//! They are another worth than that of the bound: blind to how pods share nodes, and so to what is
+//! only right on the average of many nodes. (The word is that of economics; it has nothing to do
+//! with reserved capacity.)
 //!
-//! Reference: Eva (Chang and Venkataraman 2025), whose packing accepts a node when its pods' reservation prices
-//! pay for it.
+//! Reference: Eva (Chang and Venkataraman 2025), whose packing accepts a node when its pods'
+//! reservation prices pay for it.
 
-use super::goods::Goods;
-use super::relaxation::{Demand, Worth};
+use super::catalog::BinCatalog;
+use super::relaxation::{Demand, DualValues};
 use super::simplex::ONE;
 use crate::compile::{Bits, Compiled, IdTable, fits};
 
-impl Worth {
-    /// A pod of each class is worth what the cheapest of the open columns costs that takes it.
+impl DualValues {
+    /// A pod of each item is worth what the cheapest of the open bin types costs that takes it.
     pub(crate) fn of_reservation_prices(
         compiled: &Compiled,
         demands: &[Demand],
         open: &Bits,
-        goods: &Goods,
+        catalog: &BinCatalog,
     ) -> Self {
-        let highest = i128::from(goods.costs.iter().copied().max().unwrap_or(0).max(1));
+        let highest = i128::from(catalog.costs.iter().copied().max().unwrap_or(0).max(1));
         let mut worth = Self {
             highest,
-            by_dim: IdTable::filled(compiled.classes.len(), compiled.dims.len(), 0),
-            slot: compiled.classes.iter().map(|_| 0).collect(),
-            ceilings: vec![i128::MAX; compiled.columns.len()],
-            costs: goods.costs.clone(),
+            by_dim: IdTable::filled(compiled.items.len(), compiled.dims.len(), 0),
+            slot: compiled.items.iter().map(|_| 0).collect(),
+            most_values: vec![i128::MAX; compiled.bin_types.len()],
+            costs: catalog.costs.clone(),
         };
         for demand in demands {
-            let class = &compiled.classes[demand.class];
-            let room = |at: usize| &compiled.shapes[compiled.columns[at].shape].allocatable;
+            let item = &compiled.items[demand.item];
+            let room = |at: usize| &compiled.shapes[compiled.bin_types[at].shape].allocatable;
             let takes = |at: &usize| {
-                compiled.takers[demand.class].contains(*at)
-                    && fits(room(*at), &class.request, class.per_node) > 0
+                compiled.compatibles[demand.item].contains(*at)
+                    && fits(room(*at), &item.request, item.per_node) > 0
             };
             let Some(cheapest) =
-                goods.cheapest_first.iter().copied().filter(|at| open.contains(*at)).find(takes)
+                catalog.cheapest_first.iter().copied().filter(|at| open.contains(*at)).find(takes)
             else {
                 continue;
             };
-            let whole = i128::from(goods.costs[cheapest].max(0)) * ONE / highest;
+            let whole = i128::from(catalog.costs[cheapest].max(0)) * ONE / highest;
             // It divides over the resources as the pod's shares of that node do.
-            let shares = class.request.iter().zip(room(cheapest)).map(|(asked, have)| {
+            let shares = item.request.iter().zip(room(cheapest)).map(|(asked, have)| {
                 (i128::from((*asked).max(0)) << 20) / i128::from((*have).max(1))
             });
             let shares: Vec<i128> = shares.collect();
             let sum = shares.iter().sum::<i128>().max(1);
             let mut rest = whole;
-            for (part, share) in worth.by_dim[demand.class].iter_mut().zip(shares) {
+            for (part, share) in worth.by_dim[demand.item].iter_mut().zip(shares) {
                 let of_dim = whole.saturating_mul(share) / sum;
                 *part = i64::try_from(of_dim).unwrap_or(i64::MAX);
                 rest -= of_dim;
             }
-            worth.slot[demand.class] = i64::try_from(rest.max(0)).unwrap_or(i64::MAX);
+            worth.slot[demand.item] = i64::try_from(rest.max(0)).unwrap_or(i64::MAX);
         }
         worth
     }
 
-    /// Whether pods worth so much pay for a node of a column.
-    pub(crate) fn pays_for(&self, worth: i128, column: usize) -> bool {
+    /// Whether pods worth so much pay for a node of a bin type.
+    pub(crate) fn pays_for(&self, worth: i128, bin_type: usize) -> bool {
         // Rounded down once for each pod and resource: a little less is as good.
-        let cost = i128::from(self.costs[column].max(0)).saturating_mul(ONE) / self.highest;
+        let cost = i128::from(self.costs[bin_type].max(0)).saturating_mul(ONE) / self.highest;
         worth.saturating_add(cost >> 20).saturating_add(1) >= cost
     }
 }

@@ -1,42 +1,42 @@
 //! Prices of what is scarce.
 //!
-//! *Problem.* Where limits and reservations leave pods out, types can't be weighed by what they cost
-//! alone: what they take of a limit is what other pods go without.
+//! *Problem.* Where limits and reservations leave pods out, types can't be weighed by what they
+//! cost alone: what they take of a limit is what other pods go without.
 //!
 //! *Idea.* The programme of [`super::relaxation`] gets an inequality for each limit,
-//! `−Σ_t a_t y_t ≥ −L`, and its pods may stay out at a price: a *reward* is lost for each. In the dual,
-//! a limit has a price `μ` that is added to what a node costs for each unit that it takes, and no pod
-//! is worth more than its reward. Where a pod's worth at the prices of resources would exceed that,
-//! it is one of those that take more of what is scarce than others; a *surplus* variable for each such
-//! demand, bounded by its number of pods, keeps it from holding the prices of resources down for the
-//! others. Rewards are far above what nodes cost, and those of a higher priority far above those of a
-//! lower one, so the programme places the most pods first, the most urgent of them, and what is left to
-//! choose is chosen by cost.
+//! `−Σ_t a_t y_t ≥ −L`, and its pods may stay out at a price: a *reward* is lost for each. In the
+//! dual, a limit has a price `μ` that is added to what a node costs for each unit that it takes,
+//! and no pod is worth more than its reward. Where a pod's worth at the prices of resources would
+//! exceed that, it is one of those that take more of what is scarce than others; a *surplus*
+//! variable for each such demand, bounded by its number of pods, keeps it from holding the prices
+//! of resources down for the others. Rewards are far above what nodes cost, and those of a higher
+//! priority far above those of a lower one, so the programme places the most pods first, the most
+//! urgent of them, and what is left to choose is chosen by cost.
 //!
-//! A limit counts in whole nodes: it is rounded down to a multiple of the greatest common divisor of
-//! what nodes are charged against it.
+//! A limit counts in whole nodes: it is rounded down to a multiple of the greatest common divisor
+//! of what nodes are charged against it.
 //!
-//! *Cost.* One linear programme with a variable for each inequality, limit and surplus, and a row for
-//! each column and demand; rows are taken up as they are broken.
+//! *Cost.* One linear programme with a variable for each inequality, limit and surplus, and a row
+//! for each bin type and demand; rows are taken up as they are broken.
 //!
 //! References: Dantzig and Wolfe 1960 (prices of shared limits); Bertsimas and Tsitsiklis 1997,
 //! chapter 4 (shadow prices).
 
-use super::goods::{Goods, Known};
-use super::relaxation::{Demand, Dual, Relaxation, Share, Worth, bits};
-use super::simplex::{ONE, POINT, Rows, maximize, times};
-use crate::compile::{Bits, ClassId, Compiled, IdTable, IdVec, PoolId, ReservationId, fits};
+use super::catalog::{BinCatalog, SlotTable};
+use super::relaxation::{Demand, Dual, DualValues, InequalityPrice, Relaxation, bits};
+use super::simplex::{ONE, POINT, TableauRows, maximize, times};
+use crate::compile::{Bits, Compiled, IdTable, IdVec, ItemId, PoolId, ReservationId, fits};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What can still be bought.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Supply<'a> {
+pub(crate) struct RemainingCapacity<'a> {
     /// For each pool, what is left of each limit.
     pub(crate) limits: &'a IdVec<PoolId, Vec<i128>>,
     pub(crate) reservations: &'a IdVec<ReservationId, u32>,
-    /// The columns of which a node can still be bought.
+    /// The bin types of which a node can still be bought.
     pub(crate) open: &'a Bits,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Supply<'a> {
 const MAX_SURPLUSES: usize = 32;
 /// The most limits that get a price.
 const MAX_LIMITS: usize = 48;
-/// How many times what the dearest column costs a pod of the lowest priority is worth at most.
+/// How many times what the dearest bin type costs a pod of the lowest priority is worth at most.
 const REWARD: i128 = 4;
 /// A reward of one priority is so many bits above that of the next lower one.
 const STEP: u32 = 4;
@@ -53,20 +53,20 @@ const LEVELS: usize = 4;
 /// The bound of a row that bounds nothing.
 const NEVER: i128 = 1 << 60;
 
-/// A limit that some column is charged against.
+/// A limit that some bin type is charged against.
 #[derive(Debug)]
-struct Limit {
-    /// What a node of each column takes, 0 where it can't be bought.
+struct LimitRow {
+    /// What a node of each bin type takes, 0 where it can't be bought.
     charges: Vec<i64>,
     left: i128,
     shift: u32,
 }
 
-/// The dual programme with limits, rewards and surpluses: a row for each column, then one for each
-/// demand.
-struct Scarce<'a> {
+/// The dual programme with limits, rewards and surpluses: a row for each bin type, then one for
+/// each demand.
+struct ScarceDual<'a> {
     dual: Dual<'a>,
-    limits: Vec<Limit>,
+    limits: Vec<LimitRow>,
     /// The demands that have a surplus variable.
     surpluses: Vec<usize>,
     /// For each inequality, what a pod of each demand that it counts asks of it.
@@ -75,13 +75,13 @@ struct Scarce<'a> {
     rewards: Vec<i128>,
 }
 
-impl Scarce<'_> {
+impl ScarceDual<'_> {
     fn columns(&self) -> usize {
         self.dual.bounds.len()
     }
 
     /// What a variable is.
-    fn kind(&self, variable: usize) -> Variable {
+    fn variable(&self, variable: usize) -> Variable {
         let priced = self.counted.len();
         match variable.checked_sub(priced) {
             None => Variable::Price,
@@ -101,20 +101,20 @@ enum Variable {
     Surplus(usize),
 }
 
-impl Limit {
+impl LimitRow {
     fn scaled(&self, column: usize) -> i128 {
         (i128::from(self.charges[column]) << POINT) >> self.shift
     }
 }
 
-impl Rows for Scarce<'_> {
+impl TableauRows for ScarceDual<'_> {
     fn height(&self) -> usize {
         self.columns() + self.rewards.len()
     }
 
     fn entry(&self, row: usize, variable: usize) -> i128 {
         let demand = row.checked_sub(self.columns());
-        match (self.kind(variable), demand) {
+        match (self.variable(variable), demand) {
             (Variable::Price, None) => self.dual.entry(row, variable),
             (Variable::Price, Some(demand)) => {
                 let counted = &self.counted[variable];
@@ -129,7 +129,7 @@ impl Rows for Scarce<'_> {
 
     fn weigh(&self, variable: usize, value: i128, sums: &mut [i128]) {
         let columns = self.columns();
-        match self.kind(variable) {
+        match self.variable(variable) {
             Variable::Price => {
                 self.dual.weigh(variable, value, sums);
                 for (demand, each) in &self.counted[variable] {
@@ -153,18 +153,18 @@ impl Rows for Scarce<'_> {
     }
 }
 
-impl Worth {
-    /// What pods are worth and nodes count for where something is scarce: what they cost, and what they
-    /// take of limits at the prices of these.
+impl DualValues {
+    /// What pods are worth and nodes count for where something is scarce: what they cost, and what
+    /// they take of limits at the prices of these.
     pub(crate) fn of_scarce(
         compiled: &Compiled,
         demands: &[Demand],
-        supply: Supply<'_>,
-        goods: Arc<Goods>,
-        known: &mut Known,
+        supply: RemainingCapacity<'_>,
+        catalog: Arc<BinCatalog>,
+        known: &mut SlotTable,
     ) -> Self {
-        let goods_and_reserved = (goods, Some(supply.reservations));
-        let found = Relaxation::unpriced(compiled, demands, &[], goods_and_reserved, known);
+        let catalog_and_reserved = (catalog, Some(supply.reservations));
+        let found = Relaxation::unpriced(compiled, demands, &[], catalog_and_reserved, known);
         let rewards = rewards(compiled, demands, found.highest);
         let highest = rewards.iter().copied().max().unwrap_or(1).max(1);
         let found = Relaxation { highest, ..found };
@@ -173,13 +173,13 @@ impl Worth {
             .iter()
             .map(|inequality| found.counted(compiled, demands, inequality))
             .collect();
-        let mut dual = Dual::new(&found.market, &found.inequalities, highest);
+        let mut dual = Dual::new(&found.columns, &found.inequalities, highest);
         for (column, bound) in dual.bounds.iter_mut().enumerate() {
             if !supply.open.contains(column) {
                 *bound = NEVER;
             }
         }
-        let scarce = Scarce {
+        let scarce = ScarceDual {
             limits: limits(compiled, supply),
             surpluses: surpluses(compiled, demands),
             counted,
@@ -187,7 +187,7 @@ impl Worth {
             dual,
         };
         let (shares, prices) = scarce.solve(demands);
-        let charged: Vec<i64> = (0..compiled.columns.len())
+        let charged: Vec<i64> = (0..compiled.bin_types.len())
             .map(|column| {
                 let each = scarce.limits.iter().zip(&prices).map(|(limit, price)| {
                     let charge = i128::from(limit.charges[column]);
@@ -202,67 +202,67 @@ impl Worth {
         worth.costs.iter_mut().zip(charged).for_each(|(cost, more)| *cost += more);
         for (demand, reward) in demands.iter().zip(rewards) {
             let most = i64::try_from(reward.saturating_mul(ONE) / highest).unwrap_or(i64::MAX);
-            worth.cap(demand.class, most);
+            worth.cap(demand.item, most);
         }
         worth
     }
 
-    /// Every pod is worth the same, but for the part of a node that it takes and the nodes that its class
-    /// needs; nodes count for the share that they take of what is left of the limit of which they take
-    /// most.
+    /// Every pod is worth the same, but for the part of a node that it takes and the nodes that its
+    /// item needs; nodes count for the share that they take of what is left of the limit of which
+    /// they take most.
     pub(crate) fn of_pods(
         compiled: &Compiled,
         demands: &[Demand],
-        supply: Supply<'_>,
-        goods: &Goods,
+        supply: RemainingCapacity<'_>,
+        catalog: &BinCatalog,
     ) -> Self {
         let dims = compiled.dims.len();
         let mut worth = Self {
-            by_dim: IdTable::filled(compiled.classes.len(), dims, 0),
-            slot: compiled.classes.iter().map(|_| 0).collect(),
-            ceilings: vec![i128::MAX; compiled.columns.len()],
-            costs: goods.costs.clone(),
+            by_dim: IdTable::filled(compiled.items.len(), dims, 0),
+            slot: compiled.items.iter().map(|_| 0).collect(),
+            most_values: vec![i128::MAX; compiled.bin_types.len()],
+            costs: catalog.costs.clone(),
             highest: 1 << 30,
         };
         let mut most = vec![1_i64; dims];
         for column in supply.open.iter() {
-            let room = &compiled.shapes[compiled.columns[column].shape].allocatable;
+            let room = &compiled.shapes[compiled.bin_types[column].shape].allocatable;
             most.iter_mut().zip(room).for_each(|(most, have)| *most = *have.max(most));
         }
-        // How many nodes' worth of room a class fills by itself: where few of its pods may share a node,
-        // as many as it has pods.
+        // How many nodes' worth of room an item fills by itself: where few of its pods may share a
+        // node, as many as it has pods.
         let nodes = |demand: &Demand| {
-            let class = &compiled.classes[demand.class];
-            let each = fits(&most, &class.request, class.per_node).max(1);
+            let item = &compiled.items[demand.item];
+            let each = fits(&most, &item.request, item.per_node).max(1);
             i64::from(demand.count.div_ceil(each))
         };
         let widest = demands.iter().map(nodes).max().unwrap_or(1).max(1);
         for demand in demands {
-            let parts = compiled.classes[demand.class].request.iter().zip(&most);
+            let parts = compiled.items[demand.item].request.iter().zip(&most);
             let part = parts.map(|(asked, most)| (i128::from(*asked) << 16) / i128::from(*most));
             let part = i64::try_from(part.max().unwrap_or(0).clamp(0, 1 << 16)).unwrap_or(0);
             // Small pods before large ones; of like ones those that need the most nodes.
             let spread = (nodes(demand) << 14) / widest;
-            worth.slot[demand.class] = (1 << 20) - part + spread;
+            worth.slot[demand.item] = (1 << 20) - part + spread;
         }
-        let dearest = goods.costs.iter().copied().max().unwrap_or(0).max(1);
-        for (at, column) in compiled.columns.iter().enumerate() {
-            let charge = &compiled.shapes[column.shape].charge;
+        let dearest = catalog.costs.iter().copied().max().unwrap_or(0).max(1);
+        for (at, bin_type) in compiled.bin_types.iter().enumerate() {
+            let charge = &compiled.shapes[bin_type.shape].charge;
             let shares = charge
                 .iter()
-                .zip(&supply.limits[column.pool])
+                .zip(&supply.limits[bin_type.pool])
                 .map(|(each, left)| (i128::from((*each).max(0)) << 40) / (*left).max(1));
             let share = shares.max().unwrap_or(0).min(1 << 42);
             // Of those that take the same of a limit the cheaper counts for less.
-            let cost = (i128::from(goods.costs[at]) << 20) / i128::from(dearest);
+            let cost = (i128::from(catalog.costs[at]) << 20) / i128::from(dearest);
             worth.costs[at] = i64::try_from(share + cost).unwrap_or(i64::MAX).max(1);
         }
         worth
     }
 
-    /// Lowers what a pod of a class is worth, all parts alike, to so much.
-    fn cap(&mut self, class: ClassId, most: i64) {
-        let worth = self.of(class);
+    /// Lowers what a pod of an item is worth, all parts alike, to so much.
+    fn cap(&mut self, item: ItemId, most: i64) {
+        let worth = self.of(item);
         if worth <= most {
             return;
         }
@@ -270,14 +270,14 @@ impl Worth {
             let less = i128::from(part).saturating_mul(most.into()) / i128::from(worth.max(1));
             i64::try_from(less).unwrap_or(i64::MAX)
         };
-        self.by_dim[class].iter_mut().for_each(|of_dim| *of_dim = part(*of_dim));
-        self.slot[class] = part(self.slot[class]);
+        self.by_dim[item].iter_mut().for_each(|of_dim| *of_dim = part(*of_dim));
+        self.slot[item] = part(self.slot[item]);
     }
 }
 
-impl Scarce<'_> {
+impl ScarceDual<'_> {
     /// The prices of the inequalities, and those of the limits.
-    fn solve(&self, demands: &[Demand]) -> (Vec<Share>, Vec<Share>) {
+    fn solve(&self, demands: &[Demand]) -> (Vec<InequalityPrice>, Vec<InequalityPrice>) {
         let most = self.limits.iter().map(|limit| limit.left >> limit.shift);
         let most = most.max().unwrap_or(0).max(self.dual.most()) + 1;
         let of_limits = self
@@ -305,34 +305,34 @@ impl Scarce<'_> {
         let solution = maximize(&gains, self, columns.into_iter().chain(rewards));
         let shifts = self.dual.shifts.iter().copied();
         let shifts = shifts.chain(self.limits.iter().map(|limit| limit.shift));
-        let mut shares: Vec<Share> = solution
+        let mut shares: Vec<InequalityPrice> = solution
             .into_iter()
             .zip(shifts)
-            .map(|(share, shift)| Share { share, scale: 1 << shift })
+            .map(|(share, shift)| InequalityPrice { share, scale: 1 << shift })
             .collect();
         let limits = shares.split_off(self.counted.len());
         (shares, limits)
     }
 }
 
-/// The limits that columns which can be bought are charged against.
-fn limits(compiled: &Compiled, supply: Supply<'_>) -> Vec<Limit> {
+/// The limits that bin types which can be bought are charged against.
+fn limits(compiled: &Compiled, supply: RemainingCapacity<'_>) -> Vec<LimitRow> {
     let mut limits = Vec::new();
     for (pool, of_pool) in compiled.pools.iter() {
         for at in 0..of_pool.limits.len() {
             let charge = |column: usize| {
-                let of_column = &compiled.columns[column];
-                let charged = of_column.pool == pool && supply.open.contains(column);
-                if charged { compiled.shapes[of_column.shape].charge[at].max(0) } else { 0 }
+                let of_bin_type = &compiled.bin_types[column];
+                let charged = of_bin_type.pool == pool && supply.open.contains(column);
+                if charged { compiled.shapes[of_bin_type.shape].charge[at].max(0) } else { 0 }
             };
-            let charges: Vec<i64> = (0..compiled.columns.len()).map(charge).collect();
+            let charges: Vec<i64> = (0..compiled.bin_types.len()).map(charge).collect();
             let divisor = charges.iter().fold(0, |divisor, each| gcd(divisor, *each));
             let Some(largest) = charges.iter().copied().max().filter(|most| *most > 0) else {
                 continue;
             };
             let left = supply.limits[pool][at].max(0);
             let left = left - left % i128::from(divisor.max(1));
-            limits.push(Limit { charges, left, shift: bits(largest.unsigned_abs()) });
+            limits.push(LimitRow { charges, left, shift: bits(largest.unsigned_abs()) });
         }
     }
     // Those that admit the fewest of the largest nodes first.
@@ -347,7 +347,7 @@ fn gcd(a: i64, b: i64) -> i64 {
 
 /// What placing a pod of each demand is worth at most, in billionths.
 fn rewards(compiled: &Compiled, demands: &[Demand], dearest: i128) -> Vec<i128> {
-    let priority = |demand: &Demand| compiled.classes[demand.class].priority;
+    let priority = |demand: &Demand| compiled.items[demand.item].priority;
     let priorities: BTreeSet<i32> = demands.iter().map(priority).collect();
     let levels = priorities.len().min(LEVELS);
     let reward = |demand: &Demand| {
@@ -355,25 +355,25 @@ fn rewards(compiled: &Compiled, demands: &[Demand], dearest: i128) -> Vec<i128> 
         let above = priorities.range(priority(demand)..).count();
         let level = levels.saturating_sub(above);
         let bits = STEP * u32::try_from(level).unwrap_or(0);
-        // A class of several pods that must share a node is worth as much as they are.
-        let pods: u32 = compiled.classes[demand.class].parts.iter().map(|(_, each)| each).sum();
+        // An item of several pods that must share a node is worth as much as they are.
+        let pods: u32 = compiled.items[demand.item].parts.iter().map(|(_, each)| each).sum();
         dearest.saturating_mul(REWARD).saturating_mul(i128::from(pods.max(1))) << bits
     };
     demands.iter().map(reward).collect()
 }
 
-/// The demands whose pods may be worth more at the prices of resources than their reward: those of which
-/// one pod takes most of what all ask for.
+/// The demands whose pods may be worth more at the prices of resources than their reward: those of
+/// which one pod takes most of what all ask for.
 fn surpluses(compiled: &Compiled, demands: &[Demand]) -> Vec<usize> {
     let mut totals = vec![1_i128; compiled.dims.len()];
     for demand in demands {
-        let request = &compiled.classes[demand.class].request;
+        let request = &compiled.items[demand.item].request;
         for (total, asked) in totals.iter_mut().zip(request) {
             *total += i128::from((*asked).max(0)) * i128::from(demand.count);
         }
     }
     let share = |at: &usize| {
-        let request = compiled.classes[demands[*at].class].request.iter();
+        let request = compiled.items[demands[*at].item].request.iter();
         let shares = request.zip(&totals).map(|(asked, total)| (i128::from(*asked) << 40) / total);
         (Reverse(shares.max()), *at)
     };

@@ -1,19 +1,21 @@
-//! A small linear programme in fixed-point numbers: `max b·y` subject to `A y ≤ c`, `y ≥ 0`, `c ≥ 0`.
+//! A small linear programme in fixed-point numbers: `max b·y` subject to `A y ≤ c`, `y ≥ 0`,
+//! `c ≥ 0`.
 //!
 //! *Problem.* The programme has few variables and many rows, of which few ever matter.
 //!
 //! *Idea.* Solve it with a few rows only, look for rows that the solution breaks, add the worst of
 //! these, and go on from there. Because `c ≥ 0`, `y = 0` is feasible and the primal simplex method
-//! needs no first phase; a row that is added is repaired by the dual method, which works on the same
-//! tableau. The tableau is dense and condensed (non-basic columns only). Entering columns of the
-//! primal method are chosen by largest coefficient and, after a stall, by Bland's rule, which can't
-//! cycle; all ties go to the lowest index.
+//! needs no first phase; a row that is added is repaired by the dual method, which works on the
+//! same tableau. The tableau is dense and condensed (non-basic columns only). Entering columns of
+//! the primal method are chosen by largest coefficient and, after a stall, by Bland's rule, which
+//! can't cycle; all ties go to the lowest index.
 //!
-//! Numbers are fixed-point with 40 bits behind the point, so the result is the same on every machine.
-//! It needs no trust: whatever comes out is rounded and checked in integers by `bound::relaxation`.
+//! Numbers are fixed-point with 40 bits behind the point, so the result is the same on every
+//! machine. It needs no trust: whatever comes out is rounded and checked in integers by
+//! `bound::relaxation`.
 //!
-//! *Cost.* One pivot is rows in use × columns multiplications; pivots are at most [`MAX_PIVOTS`]. One
-//! search for broken rows is rows × variables that aren't zero.
+//! *Cost.* One pivot is rows in use × columns multiplications; pivots are at most [`MAX_PIVOTS`].
+//! One search for broken rows is rows × variables that aren't zero.
 //!
 //! References: Dantzig 1951 and Lemke 1954 for the two methods; Dantzig, Fulkerson and Johnson 1954
 //! for rows that are added when they are broken.
@@ -31,7 +33,7 @@ const STALL: usize = 24;
 const BATCH: usize = 8;
 
 /// The rows of a programme, worked out when they are asked for.
-pub(super) trait Rows {
+pub(super) trait TableauRows {
     /// How many there are.
     fn height(&self) -> usize;
     /// The coefficient of a variable, fixed-point.
@@ -77,10 +79,10 @@ struct Tableau<'r, R> {
     pivots: usize,
 }
 
-/// A solution `y` that is feasible up to rounding, and optimal unless the pivots ran out. It is first
-/// sought with the rows of `start`, which had better keep every variable of which `b` is positive
-/// from growing without end.
-pub(super) fn maximize<R: Rows>(
+/// A solution `y` that is feasible up to rounding, and optimal unless the pivots ran out. It is
+/// first sought with the rows of `start`, which had better keep every variable of which `b` is
+/// positive from growing without end.
+pub(super) fn maximize<R: TableauRows>(
     b: &[i128],
     rows: &R,
     start: impl Iterator<Item = usize>,
@@ -103,7 +105,7 @@ pub(super) fn maximize<R: Rows>(
     tableau.solution()
 }
 
-impl<'r, R: Rows> Tableau<'r, R> {
+impl<'r, R: TableauRows> Tableau<'r, R> {
     fn new(b: &[i128], rows: &'r R, start: impl Iterator<Item = usize>) -> Self {
         let mut tableau = Self {
             rows,
@@ -255,13 +257,13 @@ impl<'r, R: Rows> Tableau<'r, R> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ONE, Rows, maximize, times};
+    use super::{ONE, TableauRows, maximize, times};
     use proptest::prelude::*;
 
     /// Rows of whole numbers.
     struct Whole(Vec<(Vec<i128>, i128)>);
 
-    impl Rows for Whole {
+    impl TableauRows for Whole {
         fn height(&self) -> usize {
             self.0.len()
         }

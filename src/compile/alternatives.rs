@@ -1,14 +1,15 @@
 //! Which offers a launch may list beside its choice, as far as limits and reservations go.
 //!
-//! What is charged against limits is the choice, so no alternative may be charged more, and only the
-//! choice itself may draw on a reservation. Neither depends on the pods, so the lists are made once, when
-//! they are first asked for: one for all offers of a pool that are charged the same.
+//! What is charged against limits is the choice, so no alternative may be charged more, and only
+//! the choice itself may draw on a reservation. Neither depends on the pods, so the lists are made
+//! once, when they are first asked for: one for all offers of a pool that are charged the same.
 
 use super::id::{IdVec, OfferId, PoolId, ShapeId};
 use super::{Compiled, Offer, Shape};
 use std::collections::BTreeMap;
 
-/// A list that is made when it is first asked for: it is part of the compiled problem, and goes with it.
+/// A list that is made when it is first asked for: it is part of the compiled problem, and goes
+/// with it.
 #[allow(clippy::disallowed_types, reason = "it is no state beside the problem")]
 type Lazy = std::sync::OnceLock<Vec<OfferId>>;
 
@@ -34,8 +35,8 @@ impl Alternatives {
 }
 
 impl Compiled {
-    /// The offers that draw on no reservation and are charged no more than another offer of their pool,
-    /// those with the largest nodes first.
+    /// The offers that draw on no reservation and are charged no more than another offer of their
+    /// pool, those with the largest nodes first.
     pub(crate) fn alternatives(&self, choice: OfferId) -> &[OfferId] {
         let chosen = &self.offers[choice];
         let most = &self.shapes[chosen.shape].charge;

@@ -1,49 +1,50 @@
 //! What must stay as it is when a launch turns out to be of another offer than planned.
 //!
-//! A launch lists alternatives, and a cloud may take any of them. Pods with rules over domains were placed
-//! with a certain domain in mind, and so were the pods that such rules count: these are *anchored* to their
-//! domains, and to whether their node counts at all. And a label that the launch leaves open would be the
-//! cloud's to choose: those that anything reads are *pinned*.
+//! A launch lists alternatives, and a cloud may take any of them. Pods with rules over domains were
+//! placed with a certain domain in mind, and so were the pods that such rules count: these are
+//! *anchored* to their domains, and to whether their node counts at all. And a label that the
+//! launch leaves open would be the cloud's to choose: those that anything reads are *fixed*.
 
-use super::id::{ClassId, IdVec, KeyId, KindId, OfferId};
-use super::topology::{Over, Topology};
-use super::{Bits, Compiled, Pin};
+use super::id::{ClassId, IdVec, ItemId, KeyId, OfferId};
+use super::topology::{Topology, TopologyKey};
+use super::{Bits, Compiled, FixedLabel};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What kinds of pods are anchored to.
+/// What classes of pods are anchored to.
 #[derive(Debug, Default)]
 pub(crate) struct Anchors {
-    /// For each kind, the keys over which alternatives of its launch must agree with the choice.
-    keys: IdVec<KindId, Vec<KeyId>>,
+    /// For each class, the keys over which alternatives of its launch must agree with the choice.
+    keys: IdVec<ClassId, Vec<KeyId>>,
     /// Sites that count for some spread that must be kept, where not all do.
     counted: Vec<Arc<Bits>>,
-    /// For each kind, those of the spreads that count it.
-    watched: IdVec<KindId, Vec<usize>>,
+    /// For each class, those of the spreads that count it.
+    watched: IdVec<ClassId, Vec<usize>>,
     /// Whether any offer has labels that its launches must fix.
     open: bool,
 }
 
 impl Anchors {
-    /// `sticky`: for each kind the keys over which its own domain must be known; `open`: whether any offer
-    /// has labels that its launches must fix.
+    /// `sticky`: for each class the keys over which its own domain must be known; `open`: whether
+    /// any offer has labels that its launches must fix.
     pub(super) fn of(
         topology: &Topology,
-        sticky: &IdVec<KindId, Vec<KeyId>>,
+        domain_keys: &IdVec<ClassId, Vec<KeyId>>,
         sites: usize,
         open: bool,
     ) -> Self {
-        let mut keys = sticky.clone();
-        let mut watched: IdVec<KindId, Vec<usize>> = sticky.iter().map(|_| Vec::new()).collect();
+        let mut keys = domain_keys.clone();
+        let mut watched: IdVec<ClassId, Vec<usize>> =
+            domain_keys.iter().map(|_| Vec::new()).collect();
         let mut counted: Vec<Arc<Bits>> = Vec::new();
-        // Many kinds count the same: those that are counted are gone through once.
+        // Many classes count the same: those that are counted are gone through once.
         let mut known = BTreeSet::new();
         for rules in topology.rules.values() {
             for spread in rules.spreads.iter().filter(|spread| spread.hard) {
-                let Over::Key(key) = spread.over else { continue };
-                let kinds = &topology.selections[spread.selection].kinds;
+                let TopologyKey::Label(key) = spread.key else { continue };
+                let classes = &topology.selections[spread.selection].classes;
                 if known.insert((spread.selection, key, None)) {
-                    kinds.iter().for_each(|kind| keys[*kind].push(key));
+                    classes.iter().for_each(|class| keys[*class].push(key));
                 }
                 if spread.counted.count() == sites {
                     continue;
@@ -54,7 +55,7 @@ impl Anchors {
                     counted.len() - 1
                 });
                 if known.insert((spread.selection, key, Some(place))) {
-                    kinds.iter().for_each(|kind| watched[*kind].push(place));
+                    classes.iter().for_each(|class| watched[*class].push(place));
                 }
             }
         }
@@ -74,9 +75,9 @@ impl Anchors {
 #[derive(Clone, Debug)]
 pub(crate) struct Agreement<'a> {
     /// The labels that the launch fixes: those that would be open otherwise and that are read.
-    pub(crate) pins: Vec<Pin>,
-    /// The label keys that its pods read, or that decide whether and where a node counts; nothing where no
-    /// offer leaves a label open.
+    pub(crate) fixed_labels: Vec<FixedLabel>,
+    /// The label keys that its pods read, or that decide whether and where a node counts; nothing
+    /// where no offer leaves a label open.
     pub(crate) read: BTreeSet<&'a Arc<str>>,
     /// The domains to which its pods are anchored.
     pub(crate) domains: Vec<(KeyId, u32)>,
@@ -85,66 +86,69 @@ pub(crate) struct Agreement<'a> {
 }
 
 impl Compiled {
-    /// What a launch of an offer with pods of these classes has in common with its alternatives.
-    pub(crate) fn agreement(&self, offer: OfferId, classes: &[ClassId]) -> Agreement<'_> {
+    /// What a launch of an offer with pods of these items has in common with its alternatives.
+    pub(crate) fn agreement(&self, offer: OfferId, items: &[ItemId]) -> Agreement<'_> {
         let site = self.site_of_offer(offer);
         let keys: BTreeSet<KeyId> =
-            self.kinds_of(classes).flat_map(|kind| &self.anchors.keys[kind]).copied().collect();
-        let watched: BTreeSet<usize> =
-            self.kinds_of(classes).flat_map(|kind| &self.anchors.watched[kind]).copied().collect();
+            self.classes_of(items).flat_map(|class| &self.anchors.keys[class]).copied().collect();
+        let watched: BTreeSet<usize> = self
+            .classes_of(items)
+            .flat_map(|class| &self.anchors.watched[class])
+            .copied()
+            .collect();
         let domain = |key| (key, self.topology.keys[key].of_site[site]);
         let counts = |at: usize| (at, self.anchors.counted[at].contains(site));
         Agreement {
-            pins: self.pins(offer, classes),
-            read: if self.anchors.open { self.keys_read(classes) } else { BTreeSet::new() },
+            fixed_labels: self.fixed_labels(offer, items),
+            read: if self.anchors.open { self.keys_read(items) } else { BTreeSet::new() },
             domains: keys.into_iter().map(domain).collect(),
             counts: watched.into_iter().map(counts).collect(),
         }
     }
 
-    /// Whether pods of these classes are anchored to domains.
-    pub(crate) fn is_anchored(&self, classes: &[ClassId]) -> bool {
-        self.kinds_of(classes).any(|kind| !self.anchors.keys[kind].is_empty())
+    /// Whether pods of these items are anchored to domains.
+    pub(crate) fn is_anchored(&self, items: &[ItemId]) -> bool {
+        self.classes_of(items).any(|class| !self.anchors.keys[class].is_empty())
     }
 
-    /// The labels that a launch of an offer must fix for pods of these classes: those that are read, as far
-    /// as the launch could still choose.
-    pub(crate) fn pins(&self, offer: OfferId, classes: &[ClassId]) -> Vec<Pin> {
-        let pinned = &self.offers[offer].pinned;
-        if pinned.is_empty() {
+    /// The labels that a launch of an offer must fix for pods of these items: those that are read,
+    /// as far as the launch could still choose.
+    pub(crate) fn fixed_labels(&self, offer: OfferId, items: &[ItemId]) -> Vec<FixedLabel> {
+        let fixed_labels = &self.offers[offer].fixed_labels;
+        if fixed_labels.is_empty() {
             return Vec::new();
         }
-        let read = self.keys_read(classes);
-        pinned.iter().filter(|(key, _)| read.contains(key)).cloned().collect()
+        let read = self.keys_read(items);
+        fixed_labels.iter().filter(|(key, _)| read.contains(key)).cloned().collect()
     }
 
-    /// The label keys that pods of these classes or daemons read, and those that decide whether and where
-    /// a node counts, whatever runs there.
-    pub(crate) fn keys_read(&self, classes: &[ClassId]) -> BTreeSet<&Arc<str>> {
-        let rules = &self.grounds.rules;
+    /// The label keys that pods of these items or daemons read, and those that decide whether and
+    /// where a node counts, whatever runs there.
+    pub(crate) fn keys_read(&self, items: &[ItemId]) -> BTreeSet<&Arc<str>> {
+        let rules = &self.site_conditions.rules;
         let mut read: BTreeSet<&Arc<str>> = self.daemon_keys.iter().collect();
         read.extend(&self.topology.read);
-        for kind in self.kinds_of(classes) {
-            read.extend(rules.keys(self.kinds[kind].rules));
-            read.extend(self.wishes.keys(kind, rules));
+        for class in self.classes_of(items) {
+            read.extend(rules.keys(self.classes[class].rules));
+            read.extend(self.preferences.keys(class, rules));
         }
         read
     }
 
     /// Whether the labels that a launch fixes are those of an offer too.
-    pub(crate) fn has_pins(&self, offer: OfferId, agreement: &Agreement<'_>) -> bool {
-        let Agreement { pins, read, .. } = agreement;
-        if pins.is_empty() && self.offers[offer].pinned.is_empty() {
+    pub(crate) fn has_fixed_labels(&self, offer: OfferId, agreement: &Agreement<'_>) -> bool {
+        let Agreement { fixed_labels, read, .. } = agreement;
+        if fixed_labels.is_empty() && self.offers[offer].fixed_labels.is_empty() {
             return true;
         }
-        let table = &self.grounds.table;
+        let table = &self.site_conditions.table;
         let site = self.site_of_offer(offer);
-        let has = |(key, value): &Pin| {
+        let has = |(key, value): &FixedLabel| {
             let state = table.states(key).get(site).copied().unwrap_or(0);
             table.value(key, state) == value.as_ref()
         };
-        let mut own = self.offers[offer].pinned.iter().filter(|(key, _)| read.contains(key));
-        pins.iter().all(has) && own.all(|pin| pins.contains(pin))
+        let mut own = self.offers[offer].fixed_labels.iter().filter(|(key, _)| read.contains(key));
+        fixed_labels.iter().all(has) && own.all(|fixed_label| fixed_labels.contains(fixed_label))
     }
 
     /// Whether a launch of an offer would be in the domains of an agreement, and count as it does.
@@ -156,9 +160,9 @@ impl Compiled {
             && counts.all(|(at, counts)| self.anchors.counted[*at].contains(site) == *counts)
     }
 
-    /// The kinds of pods in these classes.
-    fn kinds_of(&self, classes: &[ClassId]) -> impl Iterator<Item = KindId> {
-        let parts = classes.iter().flat_map(|class| &self.classes[*class].parts);
-        parts.map(|(kind, _)| *kind)
+    /// The classes of pods in these items.
+    fn classes_of(&self, items: &[ItemId]) -> impl Iterator<Item = ClassId> {
+        let parts = items.iter().flat_map(|item| &self.items[*item].parts);
+        parts.map(|(class, _)| *class)
     }
 }

@@ -2,8 +2,8 @@
 
 use smallvec::{SmallVec, smallvec};
 
-/// Words of bits. Sets of few numbers (rows, ports, daemons) are by far the most, and need no memory of
-/// their own.
+/// Words of bits. Sets of few numbers (rows, ports, daemons) are by far the most, and need no
+/// memory of their own.
 type Words = SmallVec<[u64; 2]>;
 
 /// A set of numbers below a length that is fixed when it is made.
@@ -91,7 +91,8 @@ impl Bits {
     }
 }
 
-/// The transpose of a matrix of bits: set `i` of the result holds `j` where set `j` of `rows` held `i`.
+/// The transpose of a matrix of bits: set `i` of the result holds `j` where set `j` of `rows` held
+/// `i`.
 ///
 /// Works on blocks of 64 × 64, so the cost is that of reading the words, not the bits.
 pub(crate) fn transpose<'a>(

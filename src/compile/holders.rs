@@ -1,9 +1,9 @@
-//! Which offers and columns can hold certain pods on one node.
+//! Which offers and bin types can hold certain pods on one node.
 
 use super::bits::transpose;
 use super::{
-    Base, Bits, Class, ClassId, Column, Compiled, Id, IdVec, NodeId, OfferId, PortUse, RowId,
-    Shape, ShapeId, SharedVolumes,
+    Base, BinType, Bits, Compiled, EligibilityId, Id, IdVec, Item, ItemId, NodeId, OfferId,
+    PortUse, Shape, ShapeId, SharedVolumes,
 };
 use std::collections::BTreeMap;
 
@@ -33,72 +33,79 @@ impl Holders<'_> {
 }
 
 impl Compiled {
-    /// How many pods of a class an empty node of a column holds at most.
-    pub(crate) fn slots(&self, column: &Column, class: ClassId) -> u32 {
-        let class = &self.classes[class];
-        if column.admits(class.row) { room_for(class, &self.shapes[column.shape]) } else { 0 }
+    /// How many pods of an item an empty node of a bin type holds at most.
+    pub(crate) fn slots(&self, bin_type: &BinType, item: ItemId) -> u32 {
+        let item = &self.items[item];
+        if bin_type.admits(item.eligibility) {
+            room_for(item, &self.shapes[bin_type.shape])
+        } else {
+            0
+        }
     }
 
-    /// Whether any of these sites, empty but for what runs there, holds one of a class.
-    pub(super) fn holds_any(&self, sites: &Bits, class: &Class) -> bool {
+    /// Whether any of these sites, empty but for what runs there, holds one of an item.
+    pub(super) fn holds_any(&self, sites: &Bits, item: &Item) -> bool {
         sites.iter().any(|site| match site.checked_sub(self.offers.len()) {
             None => {
                 let shape = &self.shapes[self.offers[OfferId::from_index(site)].shape];
-                class.fits(&shape.allocatable, &shape.attached, 1) > 0
+                item.fits(&shape.allocatable, &shape.attached, 1) > 0
             }
             Some(node) => {
                 let node = &self.nodes[NodeId::from_index(node)];
-                class.fits(&node.free, &node.attached, 1) > 0
+                item.fits(&node.free, &node.attached, 1) > 0
             }
         })
     }
 
-    /// For each class, the columns that hold one of it.
-    pub(super) fn takers(&self) -> IdVec<ClassId, Bits> {
-        let admitting = transpose(self.columns.iter().map(|one| &one.admits), self.rows.len());
-        // Many classes ask for the same; what keeps them apart lies in rows and in rules between pods.
+    /// For each item, the bin types that hold one of it.
+    pub(super) fn compatibles(&self) -> IdVec<ItemId, Bits> {
+        let admitting =
+            transpose(self.bin_types.iter().map(|one| &one.admits), self.eligible.len());
+        // Many items ask for the same; what keeps them apart lies in eligibility sets and in rules
+        // between pods.
         let mut roomy: BTreeMap<_, Bits> = BTreeMap::new();
-        let takers = self.classes.values().map(|class| {
-            let key = (&class.request, &class.ports, &class.shared, class.per_node.min(1));
+        let compatibles = self.items.values().map(|item| {
+            let key = (&item.request, &item.ports, &item.shared, item.per_node.min(1));
             let holding = roomy.entry(key).or_insert_with(|| {
-                let holds = |shape: &Shape| room_for(class, shape) > 0;
+                let holds = |shape: &Shape| room_for(item, shape) > 0;
                 let holds: IdVec<ShapeId, bool> = self.shapes.values().map(holds).collect();
-                let mut holding = Bits::none(self.columns.len());
-                let columns = self.columns.iter().enumerate();
-                let columns = columns.filter(|(_, column)| holds[column.shape]);
-                columns.for_each(|(at, _)| holding.insert(at));
+                let mut holding = Bits::none(self.bin_types.len());
+                let bin_types = self.bin_types.iter().enumerate();
+                let bin_types = bin_types.filter(|(_, bin_type)| holds[bin_type.shape]);
+                bin_types.for_each(|(at, _)| holding.insert(at));
                 holding
             });
-            let mut takers = holding.clone();
-            takers.and(&admitting[class.row.index()]);
-            takers
+            let mut compatibles = holding.clone();
+            compatibles.and(&admitting[item.eligibility.index()]);
+            compatibles
         });
-        takers.collect()
+        compatibles.collect()
     }
 
-    /// What launches can hold pods of these classes that ask for this much together.
-    pub(crate) fn holders<'a>(&'a self, classes: &[ClassId], load: &'a [i64]) -> Holders<'a> {
-        let mut rows: Vec<RowId> = classes.iter().map(|class| self.classes[*class].row).collect();
-        rows.sort_unstable();
-        rows.dedup();
+    /// What launches can hold pods of these items that ask for this much together.
+    pub(crate) fn holders<'a>(&'a self, items: &[ItemId], load: &'a [i64]) -> Holders<'a> {
+        let mut eligibilities: Vec<EligibilityId> =
+            items.iter().map(|item| self.items[*item].eligibility).collect();
+        eligibilities.sort_unstable();
+        eligibilities.dedup();
         let mut sites = self.usable.clone();
-        rows.into_iter().for_each(|row| sites.and(&self.rows[row]));
-        let ports = classes.iter().map(|class| &self.classes[*class].ports);
+        eligibilities.into_iter().for_each(|eligibility| sites.and(&self.eligible[eligibility]));
+        let ports = items.iter().map(|item| &self.items[*item].ports);
         Holders {
             base: &self.base,
             sites,
             load,
             ports: ports.filter(|ports| ports.any()).collect(),
-            shared: SharedVolumes::of(classes.iter().map(|class| &self.classes[*class])),
+            shared: SharedVolumes::of(items.iter().map(|item| &self.items[*item])),
         }
     }
 }
 
-/// How many pods of a class an empty node of a shape holds at most, should its labels and taints suit; what
-/// they share is left out.
-fn room_for(class: &Class, shape: &Shape) -> u32 {
-    if class.ports.blocks.overlaps(&shape.ports) {
+/// How many pods of an item an empty node of a shape holds at most, should its labels and taints
+/// suit; what they share is left out.
+fn room_for(item: &Item, shape: &Shape) -> u32 {
+    if item.ports.blocks.overlaps(&shape.ports) {
         return 0;
     }
-    class.could_fit(&shape.allocatable, &shape.attached, class.per_node)
+    item.could_fit(&shape.allocatable, &shape.attached, item.per_node)
 }

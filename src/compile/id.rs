@@ -30,9 +30,9 @@ macro_rules! ids {
 
 ids! {
     /// Pods that no rule can tell apart, as the documents have them.
-    KindId;
-    /// What is packed: a kind, a part of one, or pods of several that must share a node.
     ClassId;
+    /// What is packed: a class, a part of one, or pods of several that must share a node.
+    ItemId;
     /// One way to buy a node: a shape in a zone, a capacity type, at a price.
     OfferId;
     /// A node pool's use of an instance type, daemons counted.
@@ -42,7 +42,7 @@ ids! {
     /// A running node that can take pods.
     NodeId;
     /// A set of rules about nodes, and the sites that meet them.
-    RowId;
+    EligibilityId;
     /// A reservation.
     ReservationId;
     /// A set of pods that some rule between pods means.

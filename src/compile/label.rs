@@ -3,35 +3,36 @@
 use super::bits::Bits;
 use super::node;
 use super::open::{OpenDomains, Readers};
-use super::rule::Rules;
+use super::rule::NodeRuleSets;
 use crate::model::{Node, ValueSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The number of a label's state: 0 is absent, others are values.
-pub(crate) type State = u32;
+pub(crate) type LabelState = u32;
 
 /// For each label key that a rule reads: which values occur, and which site has which.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LabelTable {
-    columns: BTreeMap<Arc<str>, Column>,
+    columns: BTreeMap<Arc<str>, LabelColumn>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Column {
-    /// The atoms of the rules that read this key.
+struct LabelColumn {
+    /// The label conditions of the rules that read this key.
     readers: Readers,
-    /// Where every value counts for itself, as a domain of a rule between pods: what is known of them.
+    /// Where every value counts for itself, as a domain of a rule between pods: what is known of
+    /// them.
     domains: Option<OpenDomains>,
     values: Vec<Arc<str>>,
-    numbers: BTreeMap<Arc<str>, State>,
-    states: Vec<State>,
+    numbers: BTreeMap<Arc<str>, LabelState>,
+    states: Vec<LabelState>,
     /// What stands for the states of a label that is left open: few sets are asked for, and often.
-    representatives: BTreeMap<ValueSet, Vec<State>>,
+    representatives: BTreeMap<ValueSet, Vec<LabelState>>,
 }
 
 /// Where the labels of a running node are found.
-pub(crate) enum NodeLabels<'n> {
+pub(crate) enum LabelSource<'n> {
     /// In the larger table, at this place behind the offers.
     Known(u32),
     /// On the node itself.
@@ -39,57 +40,58 @@ pub(crate) enum NodeLabels<'n> {
 }
 
 impl LabelTable {
-    /// A table for the keys that the rules read, and `also` these, and those whose values are domains; no
-    /// sites yet.
+    /// A table for the keys that the rules read, and `also` these, and those whose values are
+    /// domains; no sites yet.
     pub(crate) fn new(
-        rules: &Rules,
+        rules: &NodeRuleSets,
         also: impl IntoIterator<Item = Arc<str>>,
         domains: impl IntoIterator<Item = (Arc<str>, OpenDomains)>,
     ) -> Self {
-        let mut columns: BTreeMap<Arc<str>, Column> = BTreeMap::new();
-        for (atom, (key, states)) in rules.atoms().iter().enumerate() {
-            columns.entry(key.clone()).or_default().readers.add(atom, states);
+        let mut bin_types: BTreeMap<Arc<str>, LabelColumn> = BTreeMap::new();
+        for (condition, (key, states)) in rules.conditions().iter().enumerate() {
+            bin_types.entry(key.clone()).or_default().readers.add(condition, states);
         }
         for key in also {
-            let _column = columns.entry(key).or_default();
+            let _bin_type = bin_types.entry(key).or_default();
         }
         for (key, domains) in domains {
-            columns.entry(key).or_default().domains = Some(domains);
+            bin_types.entry(key).or_default().domains = Some(domains);
         }
-        Self { columns }
+        Self { columns: bin_types }
     }
 
-    /// The table that others read of a larger one: its columns for the keys that these rules read, and
-    /// `also` these, and `domains`, at the offers and at some nodes. `None` where a key has no column there.
+    /// The table that others read of a larger one: its columns for the keys that these rules read,
+    /// and `also` these, and `domains`, at the offers and at some nodes. `None` where a key has no
+    /// column there.
     ///
-    /// Values have the numbers that they would have had they been noted in the order of the sites. So many
-    /// values of a key are those of the offers, which no table changes.
+    /// Values have the numbers that they would have had they been noted in the order of the sites.
+    /// So many values of a key are those of the offers, which no table changes.
     pub(crate) fn taken_from(
         (all, offered, offers): (&Self, &BTreeMap<Arc<str>, usize>, usize),
-        rules: &Rules,
+        rules: &NodeRuleSets,
         also: impl IntoIterator<Item = Arc<str>>,
         domains: &BTreeSet<Arc<str>>,
-        nodes: &[NodeLabels<'_>],
+        nodes: &[LabelSource<'_>],
     ) -> Option<Self> {
         let domains = domains.iter().map(|key| (key.clone(), OpenDomains::default()));
         let mut table = Self::new(rules, also, domains);
-        for (key, column) in &mut table.columns {
+        for (key, bin_type) in &mut table.columns {
             let known = all.columns.get(key)?;
             let offered = *offered.get(key)?;
-            column.values = known.values[..offered].to_vec();
-            column.states = Vec::with_capacity(offers + nodes.len());
-            column.states.extend(&known.states[..offers]);
+            bin_type.values = known.values[..offered].to_vec();
+            bin_type.states = Vec::with_capacity(offers + nodes.len());
+            bin_type.states.extend(&known.states[..offers]);
             // Where nodes have values that offers haven't, by the numbers of the larger table.
             let mut renumbered = vec![0; known.values.len() + 1];
-            let mut new: BTreeMap<&Arc<str>, State> = BTreeMap::new();
+            let mut new: BTreeMap<&Arc<str>, LabelState> = BTreeMap::new();
             for node in nodes {
                 let (state, value) = match node {
-                    NodeLabels::Known(entry) => {
+                    LabelSource::Known(entry) => {
                         let state = known.states[offers + *entry as usize];
                         let value = (state as usize).checked_sub(1).map(|at| &known.values[at]);
                         (Some(state), value)
                     }
-                    NodeLabels::New(node) => {
+                    LabelSource::New(node) => {
                         let value = node::label(node, key);
                         (value.map_or(Some(0), |value| known.numbers.get(value).copied()), value)
                     }
@@ -102,8 +104,9 @@ impl LabelTable {
                     (None, Some(value)) if new.contains_key(value) => new[value],
                     (_, None) => 0,
                     (state, Some(value)) => {
-                        column.values.push(value.clone());
-                        let number = State::try_from(column.values.len()).unwrap_or(State::MAX);
+                        bin_type.values.push(value.clone());
+                        let number =
+                            LabelState::try_from(bin_type.values.len()).unwrap_or(LabelState::MAX);
                         match state {
                             Some(state) => renumbered[state as usize] = number,
                             None => {
@@ -113,7 +116,7 @@ impl LabelTable {
                         number
                     }
                 };
-                column.states.push(number);
+                bin_type.states.push(number);
             }
         }
         Some(table)
@@ -121,7 +124,7 @@ impl LabelTable {
 
     /// The values of a key so far.
     pub(crate) fn values(&self, key: &str) -> &[Arc<str>] {
-        self.columns.get(key).map_or(&[], |column| &column.values)
+        self.columns.get(key).map_or(&[], |bin_type| &bin_type.values)
     }
 
     /// The keys, in the order in which [`LabelTable::push`] wants the states.
@@ -133,69 +136,69 @@ impl LabelTable {
     pub(crate) fn is_read(&self, key: &str) -> bool {
         self.columns
             .get(key)
-            .is_some_and(|column| column.domains.is_some() || !column.readers.is_empty())
+            .is_some_and(|bin_type| bin_type.domains.is_some() || !bin_type.readers.is_empty())
     }
 
     /// The number of a key's value.
-    pub(crate) fn state(&mut self, key: &str, value: &Arc<str>) -> State {
-        let Some(column) = self.columns.get_mut(key) else { return 0 };
-        if let Some(known) = column.numbers.get(value) {
+    pub(crate) fn state(&mut self, key: &str, value: &Arc<str>) -> LabelState {
+        let Some(bin_type) = self.columns.get_mut(key) else { return 0 };
+        if let Some(known) = bin_type.numbers.get(value) {
             return *known;
         }
-        column.values.push(value.clone());
-        let number = State::try_from(column.values.len()).unwrap_or(State::MAX);
-        let _new = column.numbers.insert(value.clone(), number);
+        bin_type.values.push(value.clone());
+        let number = LabelState::try_from(bin_type.values.len()).unwrap_or(LabelState::MAX);
+        let _new = bin_type.numbers.insert(value.clone(), number);
         number
     }
 
     /// The value that a state of a key stands for.
-    pub(crate) fn value(&self, key: &str, state: State) -> Option<&Arc<str>> {
+    pub(crate) fn value(&self, key: &str, state: LabelState) -> Option<&Arc<str>> {
         self.columns.get(key)?.values.get((state as usize).checked_sub(1)?)
     }
 
     /// Adds a site with these states, one for each key.
-    pub(crate) fn push(&mut self, states: &[State]) {
-        for (column, state) in self.columns.values_mut().zip(states) {
-            column.states.push(*state);
+    pub(crate) fn push(&mut self, states: &[LabelState]) {
+        for (bin_type, state) in self.columns.values_mut().zip(states) {
+            bin_type.states.push(*state);
         }
     }
 
     /// The states that stand for all that a key may be in: where rules tell two states apart, both
     /// are there; where none does, one is.
-    pub(crate) fn representatives(&mut self, key: &str, may_be: &ValueSet) -> Vec<State> {
-        let Some(column) = self.columns.get(key) else { return vec![0] };
-        if let Some(known) = column.representatives.get(may_be) {
+    pub(crate) fn representatives(&mut self, key: &str, may_be: &ValueSet) -> Vec<LabelState> {
+        let Some(bin_type) = self.columns.get(key) else { return vec![0] };
+        if let Some(known) = bin_type.representatives.get(may_be) {
             return known.clone();
         }
-        let found = column.readers.representatives(may_be, column.domains.as_ref());
+        let found = bin_type.readers.representatives(may_be, bin_type.domains.as_ref());
         let number = |state: &Option<Arc<str>>| match state {
             Some(value) => self.state(key, value),
             None => 0,
         };
-        let states: Vec<State> = found.iter().map(number).collect();
-        if let Some(column) = self.columns.get_mut(key) {
-            let _new = column.representatives.insert(may_be.clone(), states.clone());
+        let states: Vec<LabelState> = found.iter().map(number).collect();
+        if let Some(bin_type) = self.columns.get_mut(key) {
+            let _new = bin_type.representatives.insert(may_be.clone(), states.clone());
         }
         states
     }
 
-    /// For each atom of the rules, the sites at which it holds.
-    pub(crate) fn holds(&self, rules: &Rules, sites: usize) -> Vec<Bits> {
-        let mut holds = vec![Bits::none(sites); rules.atoms().len()];
-        for column in self.columns.values() {
-            let mut at: Vec<Vec<usize>> = vec![Vec::new(); column.values.len() + 1];
-            column
+    /// For each label condition of the rules, the sites at which it holds.
+    pub(crate) fn holds(&self, rules: &NodeRuleSets, sites: usize) -> Vec<Bits> {
+        let mut holds = vec![Bits::none(sites); rules.conditions().len()];
+        for bin_type in self.columns.values() {
+            let mut at: Vec<Vec<usize>> = vec![Vec::new(); bin_type.values.len() + 1];
+            bin_type
                 .states
                 .iter()
                 .enumerate()
                 .for_each(|(site, state)| at[*state as usize].push(site));
-            let values = column.values.iter().map(|value| Some(&**value));
+            let values = bin_type.values.iter().map(|value| Some(&**value));
             for (state, sites) in std::iter::once(None).chain(values).zip(&at) {
                 if sites.is_empty() {
                     continue;
                 }
-                for atom in column.readers.admitting(state) {
-                    sites.iter().for_each(|site| holds[atom].insert(*site));
+                for condition in bin_type.readers.admitting(state) {
+                    sites.iter().for_each(|site| holds[condition].insert(*site));
                 }
             }
         }
@@ -203,7 +206,7 @@ impl LabelTable {
     }
 
     /// The state of a key at each site.
-    pub(crate) fn states(&self, key: &str) -> &[State] {
-        self.columns.get(key).map_or(&[], |column| &column.states)
+    pub(crate) fn states(&self, key: &str) -> &[LabelState] {
+        self.columns.get(key).map_or(&[], |bin_type| &bin_type.states)
     }
 }

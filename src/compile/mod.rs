@@ -2,31 +2,33 @@
 //! offerings become offers with every label fixed, and every rule about nodes becomes bits.
 //!
 //! Offers and running nodes are both *sites*: places of which every label and taint is known. A set
-//! of node rules is a *row*, the bits of the sites that meet it; pods with the same rules share the
-//! row. After this nothing is a string, and whether a pod may run at a site is one bit and a
-//! comparison of short vectors.
+//! of node rules is an *eligibility set*, the bits of the sites that meet it; pods with the same
+//! rules share the eligibility set. After this nothing is a string, and whether a pod may run at a
+//! site is one bit and a comparison of short vectors.
 //!
-//! What no decision changes is the [`Base`]. A [`Compiled`] problem is a base with classes to pack: at
-//! first one for each kind of pending pods; once the packer has chosen domains for those with rules
-//! between pods, the parts that result ([`Compiled::with_classes`]).
+//! What no decision changes is the [`Base`]. A [`Compiled`] problem is a base with items to pack:
+//! at first one for each class of pending pods; once the packer has chosen domains for those with
+//! rules between pods, the parts that result ([`Compiled::with_items`]).
 
 mod alternatives;
 mod anchor;
+mod bin_type;
 mod bits;
+mod cardinality;
 mod cluster;
-mod column;
+mod eligibility;
+mod fixed_rules;
 mod holders;
+mod host_port;
 mod id;
 mod intern;
-mod kind;
 mod label;
 mod node;
 mod offer;
 mod open;
-mod port;
-mod quota;
+mod pod_class;
+mod preference;
 mod resource;
-mod row;
 mod rule;
 mod selection;
 mod shape;
@@ -34,34 +36,35 @@ mod stages;
 mod taint;
 mod topology;
 mod volume;
-mod wish;
 
 pub(crate) use anchor::Agreement;
+pub(crate) use bin_type::BinType;
 pub(crate) use bits::Bits;
+pub(crate) use cardinality::CardinalityConstraint;
 pub(crate) use cluster::Cluster;
-pub(crate) use column::Column;
+pub(crate) use eligibility::EligibilitySets;
+pub(crate) use host_port::PortUse;
 pub(crate) use id::{
-    CapId, ClassId, Id, IdTable, IdVec, KeyId, KindId, NodeId, OfferId, PoolId, ReservationId,
-    RowId, SelectionId, ShapeId,
+    CapId, ClassId, EligibilityId, Id, IdTable, IdVec, ItemId, KeyId, NodeId, OfferId, PoolId,
+    ReservationId, SelectionId, ShapeId,
 };
-pub(crate) use node::Running;
-pub(crate) use offer::{Flexible, Offer, Pin, Pool, Reserved};
-pub(crate) use port::PortUse;
-pub(crate) use quota::Quota;
+pub(crate) use node::RunningNode;
+pub(crate) use offer::{FixedLabel, MinValues, Offer, Pool, Reserved};
+pub(crate) use preference::NodePreferences;
 pub(crate) use resource::{Dims, fits};
-pub(crate) use row::Rows;
 pub(crate) use rule::NODE_NAME;
 pub(crate) use shape::Shape;
 pub(crate) use taint::{is_tolerated, of_node, untolerated};
-pub(crate) use topology::{NO_DOMAIN, Near, Over, Spread, Term, Topology};
+pub(crate) use topology::{
+    AffinityTerm, NO_DOMAIN, RequiredAffinity, Topology, TopologyKey, TopologySpread,
+};
 pub(crate) use volume::{SharedVolumes, VolumeKey};
-pub(crate) use wish::Wishes;
 
 use crate::model::{LabelKeys, Operator, Parts, Pod, Problem};
 use alternatives::Alternatives;
 use anchor::Anchors;
 use label::LabelTable;
-use rule::Rules;
+use rule::NodeRuleSets;
 use stages::FirstOffers;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
@@ -77,28 +80,28 @@ pub(crate) struct Base {
     pub(crate) label_keys: Arc<LabelKeys>,
     /// All nodes, those that are being deleted among them, by their places in the problem.
     pub(crate) standing: Vec<usize>,
-    /// The nodes that are being deleted, by their places, each with what would be free beside the pods there
-    /// and the daemons.
+    /// The nodes that are being deleted, by their places, each with what would be free beside the
+    /// pods there and the daemons.
     pub(crate) deleting: Vec<(usize, Vec<i64>)>,
     pub(crate) dims: Dims,
     pub(crate) pools: IdVec<PoolId, Pool>,
     pub(crate) offers: Arc<IdVec<OfferId, Offer>>,
     pub(crate) shapes: Arc<IdVec<ShapeId, Shape>>,
-    pub(crate) nodes: IdVec<NodeId, Arc<Running>>,
+    pub(crate) nodes: IdVec<NodeId, Arc<RunningNode>>,
     pub(crate) reservations: IdVec<ReservationId, Reserved>,
     /// For each pool with `minValues`, for each of its keys, the label's state at each site.
-    pub(crate) flexible: BTreeMap<Arc<str>, Vec<u32>>,
+    pub(crate) min_values: BTreeMap<Arc<str>, Vec<u32>>,
     /// Label keys of which any type or offering says something.
     pub(crate) declared: Arc<BTreeSet<Arc<str>>>,
-    pub(crate) grounds: Grounds,
+    pub(crate) site_conditions: SiteConditions,
     pub(crate) topology: Topology,
-    pub(crate) wishes: Wishes,
-    pub(crate) kinds: IdVec<KindId, Kind>,
+    pub(crate) preferences: NodePreferences,
+    pub(crate) classes: IdVec<ClassId, PodClass>,
     /// The sites that can be used at all: running, or on sale with room for the daemons.
     pub(crate) usable: Bits,
-    /// Running nodes that would admit a kind, had they not more pods already than its spread over hosts
-    /// allows above none.
-    pub(crate) crowded: BTreeSet<(NodeId, KindId)>,
+    /// Running nodes that would admit a class, had they not more pods already than its spread over
+    /// hosts allows above none.
+    pub(crate) over_skew: BTreeSet<(NodeId, ClassId)>,
     anchors: Anchors,
     /// Label keys that daemon sets read.
     daemon_keys: BTreeSet<Arc<str>>,
@@ -110,21 +113,21 @@ pub(crate) struct Base {
 #[derive(Clone, Debug)]
 pub(crate) struct Compiled {
     base: Arc<Base>,
-    pub(crate) classes: IdVec<ClassId, Class>,
+    pub(crate) items: IdVec<ItemId, Item>,
     /// The sites at which each distinct set of node rules is met: offers first, then nodes.
-    pub(crate) rows: IdVec<RowId, Bits>,
-    /// How many pods of some kinds a node may hold.
-    pub(crate) caps: IdVec<CapId, Cap>,
-    /// Classes of which a node holds few together.
-    pub(crate) quotas: Vec<Quota>,
+    pub(crate) eligible: IdVec<EligibilityId, Bits>,
+    /// How many pods of some classes a node may hold.
+    pub(crate) caps: IdVec<CapId, HostSpreadCap>,
+    /// Items of which a node holds few together.
+    pub(crate) cardinality_constraints: Vec<CardinalityConstraint>,
     /// What can be bought and no other offer dominates.
-    pub(crate) columns: Vec<Column>,
-    /// For each site, the rows that admit it.
+    pub(crate) bin_types: Vec<BinType>,
+    /// For each site, the eligibility sets that admit it.
     pub(crate) admits: Vec<Bits>,
-    /// For each class, the columns that can take one of its pods.
-    pub(crate) takers: IdVec<ClassId, Bits>,
-    /// For each class, whether any site holds one of it.
-    pub(crate) hopeful: IdVec<ClassId, bool>,
+    /// For each item, the bin types that can take one of its pods.
+    pub(crate) compatibles: IdVec<ItemId, Bits>,
+    /// For each item, whether any site holds one of it.
+    pub(crate) placeable: IdVec<ItemId, bool>,
 }
 
 impl Deref for Compiled {
@@ -137,42 +140,42 @@ impl Deref for Compiled {
 
 /// What reasons are made from: which condition holds where.
 #[derive(Debug)]
-pub(crate) struct Grounds {
-    pub(crate) rules: Rules,
+pub(crate) struct SiteConditions {
+    pub(crate) rules: NodeRuleSets,
     pub(crate) table: LabelTable,
-    /// For each atom of the rules, the sites at which it holds.
+    /// For each label condition of the rules, the sites at which it holds.
     pub(crate) holds: Vec<Bits>,
     /// For each distinct list of tolerations, the sites that it tolerates.
     pub(crate) tolerated: Vec<Bits>,
 }
 
-/// What is packed: at first a kind of pods; once domains are chosen a part of one, or pods of several
-/// kinds that must share a node.
+/// What is packed: at first a class of pods; once domains are chosen a part of one, or pods of
+/// several classes that must share a node.
 #[derive(Clone, Debug)]
-pub(crate) struct Class {
-    /// What one of these is: how many pods of which kinds.
-    pub(crate) parts: Vec<(KindId, u32)>,
+pub(crate) struct Item {
+    /// What one of these is: how many pods of which classes.
+    pub(crate) parts: Vec<(ClassId, u32)>,
     /// How many there are, replicas counted.
     pub(crate) count: u32,
     /// What one asks for.
     pub(crate) request: Vec<i64>,
     /// Which sites meet its rules about nodes.
-    pub(crate) row: RowId,
+    pub(crate) eligibility: EligibilityId,
     pub(crate) priority: i32,
     /// How many of them a node can hold at most, whatever its size.
     pub(crate) per_node: u32,
     pub(crate) ports: PortUse,
-    /// Classes that can't share a node with it, itself left out; sorted.
-    pub(crate) conflicts: Vec<ClassId>,
+    /// Items that can't share a node with it, itself left out; sorted.
+    pub(crate) conflicts: Vec<ItemId>,
     /// What one counts for under caps, by cap.
     pub(crate) caps: Vec<(CapId, u32)>,
     /// Volumes that other pods mount too, whose drivers some place limits.
     pub(crate) shared: Vec<SharedVolume>,
     /// Whether it may only use room that is there anyway.
-    pub(crate) guest: bool,
+    pub(crate) placeholder: bool,
 }
 
-impl Class {
+impl Item {
     /// Whether no rule keeps its pods from others or from one another on a node.
     pub(crate) fn goes_anywhere(&self) -> bool {
         self.per_node == u32::MAX
@@ -185,23 +188,23 @@ impl Class {
 
 /// Pods that no rule can tell apart, as the documents have them.
 #[derive(Clone, Debug)]
-pub(crate) struct Kind {
+pub(crate) struct PodClass {
     /// Indices of the problem's entries, ascending: the first stands for all.
     pub(crate) entries: Vec<u32>,
     /// The number of its set of rules about nodes.
     pub(crate) rules: usize,
     /// The keys over which its domain must be known.
-    pub(crate) sticky: Vec<KeyId>,
-    /// Kinds of which no pod may share a node with one of its own, sorted; itself among them where
-    /// they are alone of their kind.
-    pub(crate) apart: Vec<KindId>,
+    pub(crate) domain_keys: Vec<KeyId>,
+    /// Classes of which no pod may share a node with one of its own, sorted; itself among them
+    /// where they are alone of their class.
+    pub(crate) host_conflicts: Vec<ClassId>,
 }
 
 /// A rule that lets a node hold so many pods of a selection and no more.
 #[derive(Clone, Debug)]
-pub(crate) struct Cap {
+pub(crate) struct HostSpreadCap {
     pub(crate) most: u32,
-    /// The classes that it counts.
+    /// The items that it counts.
     pub(crate) counted: Bits,
     /// What bound pods count for, by node.
     pub(crate) used: Vec<(NodeId, u32)>,
@@ -225,39 +228,40 @@ fn is_listed(
 }
 
 impl Compiled {
-    /// The same base with other classes to pack.
-    pub(crate) fn with_classes(
+    /// The same base with other items to pack.
+    pub(crate) fn with_items(
         &self,
-        classes: IdVec<ClassId, Class>,
-        rows: IdVec<RowId, Bits>,
-        caps: IdVec<CapId, Cap>,
+        items: IdVec<ItemId, Item>,
+        eligibility_sets: IdVec<EligibilityId, Bits>,
+        caps: IdVec<CapId, HostSpreadCap>,
     ) -> Self {
-        Self::of(self.base.clone(), classes, rows, caps)
+        Self::of(self.base.clone(), items, eligibility_sets, caps)
     }
 
     fn of(
         base: Arc<Base>,
-        classes: IdVec<ClassId, Class>,
-        rows: IdVec<RowId, Bits>,
-        caps: IdVec<CapId, Cap>,
+        items: IdVec<ItemId, Item>,
+        eligibility_sets: IdVec<EligibilityId, Bits>,
+        caps: IdVec<CapId, HostSpreadCap>,
     ) -> Self {
         let mut compiled = Self {
             base,
-            classes,
-            rows,
+            items,
+            eligible: eligibility_sets,
             caps,
-            quotas: Vec::new(),
-            columns: Vec::new(),
+            cardinality_constraints: Vec::new(),
+            bin_types: Vec::new(),
             admits: Vec::new(),
-            takers: IdVec::new(),
-            hopeful: IdVec::new(),
+            compatibles: IdVec::new(),
+            placeable: IdVec::new(),
         };
-        let classes = compiled.classes.values();
-        let hopeful = classes.map(|class| compiled.holds_any(&compiled.rows[class.row], class));
-        compiled.hopeful = hopeful.collect();
-        (compiled.columns, compiled.admits) = column::columns(&compiled);
-        compiled.takers = compiled.takers();
-        compiled.quotas = compiled.quotas();
+        let items = compiled.items.values();
+        let placeable =
+            items.map(|item| compiled.holds_any(&compiled.eligible[item.eligibility], item));
+        compiled.placeable = placeable.collect();
+        (compiled.bin_types, compiled.admits) = bin_type::bin_types(&compiled);
+        compiled.compatibles = compiled.compatibles();
+        compiled.cardinality_constraints = compiled.cardinality_constraints();
         compiled
     }
 
@@ -274,11 +278,11 @@ impl Compiled {
 
     /// How many pods are pending.
     pub(crate) fn pending(&self) -> usize {
-        self.classes
+        self.items
             .values()
-            .map(|class| {
-                let each: u32 = class.parts.iter().map(|(_, count)| count).sum();
-                class.count as usize * each as usize
+            .map(|item| {
+                let each: u32 = item.parts.iter().map(|(_, count)| count).sum();
+                item.count as usize * each as usize
             })
             .sum()
     }
@@ -287,7 +291,7 @@ impl Compiled {
 impl Base {
     /// The sites at which some of these terms holds.
     pub(crate) fn any_term(&self, terms: &[Vec<usize>]) -> Bits {
-        any_term(terms, &self.grounds.holds, self.offers.len() + self.nodes.len())
+        any_term(terms, &self.site_conditions.holds, self.offers.len() + self.nodes.len())
     }
 
     /// How many sites there are: offers, then running nodes.
@@ -295,7 +299,8 @@ impl Base {
         self.offers.len() + self.nodes.len()
     }
 
-    /// Whether a launch can take an offer: it is for sale, and of its reservation there is some left.
+    /// Whether a launch can take an offer: it is for sale, and of its reservation there is some
+    /// left.
     pub(crate) fn is_sold(&self, offer: OfferId) -> bool {
         let offer = &self.offers[offer];
         offer.available && offer.reservation.is_none_or(|id| self.reservations[id].remaining > 0)
@@ -310,19 +315,19 @@ impl Base {
             .all(|(limit, charge)| limit.used.saturating_add(i128::from(*charge)) <= limit.limit)
     }
 
-    /// The site of an offer, as a bit of the rows.
+    /// The site of an offer, as a bit of the eligibility sets.
     pub(crate) fn site_of_offer(&self, offer: OfferId) -> usize {
         offer.index()
     }
 
-    /// The site of a running node, as a bit of the rows.
+    /// The site of a running node, as a bit of the eligibility sets.
     pub(crate) fn site_of_node(&self, node: NodeId) -> usize {
         self.offers.len() + node.index()
     }
 
-    /// The first pod of a kind.
-    pub(crate) fn exemplar(&self, kind: KindId) -> Option<&Pod> {
-        Some(self.parts.pod(*self.kinds[kind].entries.first()? as usize))
+    /// The first pod of a class.
+    pub(crate) fn exemplar(&self, class: ClassId) -> Option<&Pod> {
+        Some(self.parts.pod(*self.classes[class].entries.first()? as usize))
     }
 }
 
@@ -331,14 +336,14 @@ pub(crate) fn any_term(terms: &[Vec<usize>], holds: &[Bits], sites: usize) -> Bi
     let mut any = Bits::none(sites);
     for term in terms.iter().filter(|term| !term.is_empty()) {
         let mut whole = Bits::all(sites);
-        term.iter().for_each(|atom| whole.and(&holds[*atom]));
+        term.iter().for_each(|condition| whole.and(&holds[*condition]));
         any.or(&whole);
     }
     any
 }
 
-impl Grounds {
-    fn of(rules: Rules, table: LabelTable, tainted: &TaintedSites, sites: usize) -> Self {
+impl SiteConditions {
+    fn of(rules: NodeRuleSets, table: LabelTable, tainted: &TaintedSites, sites: usize) -> Self {
         let holds = table.holds(&rules, sites);
         let lists = rules.tolerations.lists();
         let tolerated = lists.iter().map(|list| tainted.tolerated(list, sites)).collect();
@@ -349,7 +354,7 @@ impl Grounds {
     fn met(&self, sites: usize) -> Vec<Bits> {
         let met = self.rules.sets().iter().map(|set| {
             let mut met = self.tolerated[set.tolerations].clone();
-            set.all.iter().for_each(|atom| met.and(&self.holds[*atom]));
+            set.all.iter().for_each(|condition| met.and(&self.holds[*condition]));
             for terms in set.terms.iter().chain(&set.volumes) {
                 met.and(&any_term(terms, &self.holds, sites));
             }

@@ -1,8 +1,8 @@
 //! Running nodes, made dense: what is free on each, and which classes its pods keep away.
 
 use super::bits::Bits;
+use super::host_port::Ports;
 use super::label::LabelTable;
-use super::port::Ports;
 use super::resource::Dims;
 use super::rule::NODE_NAME;
 use super::volume::{VolumeKey, attach_daemons};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// A running node that can take pods.
 #[derive(Clone, Debug)]
-pub(crate) struct Running {
+pub(crate) struct RunningNode {
     /// The place of the node in the problem.
     pub(crate) index: usize,
     /// What is free; below zero where the node is over-full.
@@ -27,9 +27,9 @@ pub(crate) struct Running {
     pub(crate) occupied: bool,
 }
 
-impl Running {
-    /// The same with what it has counted in these resources, which are at these places of the vectors that
-    /// it was counted in before.
+impl RunningNode {
+    /// The same with what it has counted in these resources, which are at these places of the
+    /// vectors that it was counted in before.
     pub(crate) fn counted_in(&self, dims: &Dims, places: &[usize]) -> Self {
         let attached = match dims.drivers() {
             [] => BTreeSet::new(),
@@ -64,9 +64,9 @@ impl Counting<'_> {
         place: usize,
         node: &Node,
         bound: impl Iterator<Item = &'p Pod>,
-    ) -> Running {
+    ) -> RunningNode {
         let Self { dims, ports, shared } = *self;
-        let mut running = Running {
+        let mut running = RunningNode {
             index: place,
             free: dims.allocatable(node),
             ports: ports.none(),
@@ -97,7 +97,7 @@ impl Counting<'_> {
     /// Holds back, on a node, what its daemons will ask for and don't yet.
     pub(crate) fn hold_back<'p>(
         &self,
-        running: &mut Running,
+        running: &mut RunningNode,
         daemons: impl Iterator<Item = &'p Pod> + Clone,
         bound: impl Iterator<Item = &'p Pod>,
     ) {

@@ -5,8 +5,8 @@
 //! running node, and whether a pod may run there is one bit.
 
 use super::id::{IdVec, OfferId, PoolId, ReservationId, ShapeId};
-use super::label::{LabelTable, State};
-use super::resource::{Limit, limits};
+use super::label::{LabelState, LabelTable};
+use super::resource::{PoolLimit, limits};
 use super::rule::NODE_NAME;
 use crate::error::InvalidInput;
 use crate::model::{
@@ -30,13 +30,14 @@ pub(crate) struct Offer {
     /// Whether it can be bought now; those that can't are listed for reasons alone.
     pub(crate) available: bool,
     /// Labels that would be open if the launch didn't fix them itself.
-    pub(crate) pinned: Arc<[Pin]>,
+    pub(crate) fixed_labels: Arc<[FixedLabel]>,
     /// Set once the daemons are known.
     pub(crate) shape: ShapeId,
 }
 
-/// A label that a launch fixes: its key and its value, or nothing where the node is to be without it.
-pub(crate) type Pin = (Arc<str>, Option<Arc<str>>);
+/// A label that a launch fixes: its key and its value, or nothing where the node is to be without
+/// it.
+pub(crate) type FixedLabel = (Arc<str>, Option<Arc<str>>);
 
 /// A node pool that launches can come from.
 #[derive(Clone, Debug)]
@@ -44,20 +45,21 @@ pub(crate) struct Pool {
     /// The index of the pool in the problem.
     pub(crate) index: usize,
     pub(crate) weight: i32,
-    pub(crate) limits: Vec<Limit>,
+    pub(crate) limits: Vec<PoolLimit>,
     /// Of a static pool, how many nodes are to be launched, whatever is pending.
-    pub(crate) fixed: Option<u32>,
+    pub(crate) static_replicas: Option<u32>,
     /// Keys of which launches must keep so many values open.
-    pub(crate) min_values: Vec<Flexible>,
+    pub(crate) min_values: Vec<MinValues>,
 }
 
 /// A label of which a pool's launches must keep several values open.
 #[derive(Clone, Debug)]
-pub(crate) struct Flexible {
+pub(crate) struct MinValues {
     pub(crate) key: Arc<str>,
     /// At least so many values.
     pub(crate) least: u32,
-    /// How many values the pool itself leaves open, where the label is its own and no rule reads it.
+    /// How many values the pool itself leaves open, where the label is its own and no rule reads
+    /// it.
     pub(crate) open: usize,
 }
 
@@ -70,7 +72,7 @@ pub(crate) struct Reserved {
 
 /// Everything that can be bought.
 #[derive(Debug)]
-pub(crate) struct Market {
+pub(crate) struct Offers {
     pub(crate) pools: IdVec<PoolId, Pool>,
     pub(crate) offers: IdVec<OfferId, Offer>,
     pub(crate) reservations: IdVec<ReservationId, Reserved>,
@@ -122,7 +124,7 @@ impl Declared {
     }
 }
 
-impl Market {
+impl Offers {
     /// Lists the offers of a problem and notes the labels of each in the table.
     ///
     /// # Errors
@@ -148,7 +150,7 @@ impl Market {
                 index,
                 weight: pool.weight,
                 limits: limits(pool),
-                fixed: fixed(pool, problem.nodes.iter()),
+                static_replicas: static_replicas(pool, problem.nodes.iter()),
                 min_values: min_values(pool, &requirements, &declared.keys, table),
             });
             for (at, instance) in problem.instance_types.iter().enumerate() {
@@ -156,11 +158,13 @@ impl Market {
                 {
                     continue;
                 }
-                let maker = Maker::new(pool, &requirements, &declared, instance, at);
-                let mut alike = Alike::default();
-                let mut pins = Pins::default();
+                let resolver = LabelResolver::new(pool, &requirements, &declared, instance, at);
+                let mut alike = CommonLabels::default();
+                let mut fixed_labels = FixedLabelLists::default();
                 for (number, offering) in instance.offerings.iter().enumerate() {
-                    let Some(choices) = maker.states(offering, table, &mut alike) else { continue };
+                    let Some(choices) = resolver.states(offering, table, &mut alike) else {
+                        continue;
+                    };
                     let lengths = choices.iter().map(|choice| choice.states.len());
                     let variants = lengths.fold(1, usize::saturating_mul);
                     let offer = Offer {
@@ -174,13 +178,13 @@ impl Market {
                             .as_ref()
                             .and_then(|reservation| numbers.get(&reservation.id).copied()),
                         available: offering.available,
-                        pinned: Arc::from([]),
+                        fixed_labels: Arc::from([]),
                         shape: super::id::Id::from_index(0),
                     };
                     if market.offers.len().saturating_add(variants) > MAX_OFFERS {
                         return Err(vec![too_many()]);
                     }
-                    market.list(&offer, &choices, table, &mut pins);
+                    market.list(&offer, &choices, table, &mut fixed_labels);
                 }
             }
         }
@@ -188,18 +192,24 @@ impl Market {
     }
 
     /// Adds an offer once for each combination of the states that its labels can still be in.
-    fn list(&mut self, offer: &Offer, choices: &[Choice], table: &mut LabelTable, pins: &mut Pins) {
+    fn list(
+        &mut self,
+        offer: &Offer,
+        choices: &[LabelChoice],
+        table: &mut LabelTable,
+        label_lists: &mut FixedLabelLists,
+    ) {
         let keys: Vec<Arc<str>> = table.keys().cloned().collect();
         let mut at = vec![0_usize; choices.len()];
         loop {
-            let states: Vec<State> =
+            let states: Vec<LabelState> =
                 choices.iter().zip(&at).map(|(choice, at)| choice.states[*at]).collect();
             table.push(&states);
             let open = || keys.iter().zip(choices).zip(&states).filter(|((_, one), _)| one.open);
-            let fixed: Vec<(&Arc<str>, State)> =
+            let fixed: Vec<(&Arc<str>, LabelState)> =
                 open().map(|((key, _), state)| (key, *state)).collect();
-            let pinned = pins.share(&fixed, table);
-            let _id = self.offers.push(Offer { pinned, ..offer.clone() });
+            let fixed_labels = label_lists.share(&fixed, table);
+            let _id = self.offers.push(Offer { fixed_labels, ..offer.clone() });
             let Some(next) =
                 (0..at.len()).rev().find(|key| at[*key] + 1 < choices[*key].states.len())
             else {
@@ -226,40 +236,45 @@ pub(crate) fn reservations<'a>(
 
 /// Lists of fixed labels, each once: thousands of offers have the same.
 #[derive(Default)]
-struct Pins(BTreeMap<FixedLabels, Arc<[Pin]>>);
+struct FixedLabelLists(BTreeMap<LabelStates, Arc<[FixedLabel]>>);
 
 /// Labels, each with its state.
-type FixedLabels = Vec<(Arc<str>, State)>;
+type LabelStates = Vec<(Arc<str>, LabelState)>;
 
-impl Pins {
-    fn share(&mut self, fixed: &[(&Arc<str>, State)], table: &LabelTable) -> Arc<[Pin]> {
+impl FixedLabelLists {
+    fn share(
+        &mut self,
+        fixed: &[(&Arc<str>, LabelState)],
+        table: &LabelTable,
+    ) -> Arc<[FixedLabel]> {
         let key = fixed.iter().map(|(key, state)| ((*key).clone(), *state)).collect();
-        let pinned = self.0.entry(key).or_insert_with_key(|fixed| {
-            let pin =
-                |(key, state): &(Arc<str>, State)| (key.clone(), table.value(key, *state).cloned());
-            fixed.iter().map(pin).collect()
+        let fixed_labels = self.0.entry(key).or_insert_with_key(|fixed| {
+            let fixed_label = |(key, state): &(Arc<str>, LabelState)| {
+                (key.clone(), table.value(key, *state).cloned())
+            };
+            fixed.iter().map(fixed_label).collect()
         });
-        pinned.clone()
+        fixed_labels.clone()
     }
 }
 
 /// What a label of a launch can be.
 #[derive(Clone)]
-struct Choice {
+struct LabelChoice {
     /// States that stand for all that it can be in.
-    states: Arc<[State]>,
+    states: Arc<[LabelState]>,
     /// Whether it can be in more than one.
     open: bool,
 }
 
-impl Choice {
-    fn only(state: State) -> Self {
+impl LabelChoice {
+    fn only(state: LabelState) -> Self {
         Self { states: Arc::from([state]), open: false }
     }
 }
 
 /// Works out what labels a pool's launch of one type can have.
-struct Maker<'a> {
+struct LabelResolver<'a> {
     pool: &'a NodePool,
     requirements: &'a Requirements,
     declared: &'a Declared,
@@ -270,14 +285,14 @@ struct Maker<'a> {
 
 /// What the offerings of a type have in common.
 #[derive(Default)]
-struct Alike {
+struct CommonLabels {
     /// Whether the pool can use them, as far as that goes.
     usable: Option<bool>,
     /// For each key of the table, the states that their launches can be in, where that is the same.
-    choices: Option<Vec<Option<Choice>>>,
+    choices: Option<Vec<Option<LabelChoice>>>,
 }
 
-impl<'a> Maker<'a> {
+impl<'a> LabelResolver<'a> {
     fn new(
         pool: &'a NodePool,
         requirements: &'a Requirements,
@@ -297,8 +312,8 @@ impl<'a> Maker<'a> {
         &self,
         offering: &Offering,
         table: &mut LabelTable,
-        alike: &mut Alike,
-    ) -> Option<Vec<Choice>> {
+        alike: &mut CommonLabels,
+    ) -> Option<Vec<LabelChoice>> {
         let stated = || {
             let required = self.requirements.iter().map(|(key, _)| key);
             required.chain(self.pool.labels.iter().map(|(key, _)| key))
@@ -321,15 +336,17 @@ impl<'a> Maker<'a> {
                 continue;
             }
             let choice = match &**key {
-                well_known::HOSTNAME | NODE_NAME => Choice::only(table.state(key, &UNNAMED.into())),
+                well_known::HOSTNAME | NODE_NAME => {
+                    LabelChoice::only(table.state(key, &UNNAMED.into()))
+                }
                 _ => {
                     let may_be = self.may_be(key, offering);
                     match may_be.single() {
-                        Some(value) => Choice::only(table.state(key, value)),
-                        None if may_be == ValueSet::absent() => Choice::only(0),
+                        Some(value) => LabelChoice::only(table.state(key, value)),
+                        None if may_be == ValueSet::absent() => LabelChoice::only(0),
                         None => {
                             let states = table.representatives(key, &may_be).into();
-                            Choice { states, open: true }
+                            LabelChoice { states, open: true }
                         }
                     }
                 }
@@ -348,8 +365,8 @@ impl<'a> Maker<'a> {
     /// The states that a label of such a launch can be in.
     ///
     /// The labels of pool, type and offering are put on the node, so they must agree. A key that
-    /// types or offerings speak of at all is theirs: where this one is silent the label is absent. A
-    /// key that only the pool speaks of is the pool's to choose.
+    /// types or offerings speak of at all is theirs: where this one is silent the label is absent.
+    /// A key that only the pool speaks of is the pool's to choose.
     fn may_be(&self, key: &Arc<str>, offering: &Offering) -> ValueSet {
         let of_offering = match &**key {
             well_known::ZONE => Some(ValueSet::one(offering.zone.clone())),
@@ -371,9 +388,9 @@ impl<'a> Maker<'a> {
     }
 }
 
-/// How many nodes of a static pool are missing: its nodes on the way out no longer count for it, but
-/// still for its limit.
-pub(crate) fn fixed<'a>(
+/// How many nodes of a static pool are missing: its nodes on the way out no longer count for it,
+/// but still for its limit.
+pub(crate) fn static_replicas<'a>(
     pool: &NodePool,
     nodes: impl Iterator<Item = &'a Node> + Clone,
 ) -> Option<u32> {
@@ -395,7 +412,7 @@ pub(crate) fn min_values(
     requirements: &Requirements,
     declared: &BTreeSet<Arc<str>>,
     table: &LabelTable,
-) -> Vec<Flexible> {
+) -> Vec<MinValues> {
     let mut least: BTreeMap<Arc<str>, u32> = BTreeMap::new();
     for Requirement { key, min_values, .. } in &pool.requirements {
         if let Some(min) = min_values {
@@ -403,13 +420,13 @@ pub(crate) fn min_values(
             *entry = (*entry).max(*min);
         }
     }
-    let flexible = least.into_iter().map(|(key, least)| {
+    let min_values_keys = least.into_iter().map(|(key, least)| {
         let own =
             !declared.contains(&key) && pool.labels.get(&key).is_none() && !table.is_read(&key);
         let values = requirements.get(&key).finite_values().filter(|_| own);
-        Flexible { open: values.map_or(0, BTreeSet::len), key, least }
+        MinValues { open: values.map_or(0, BTreeSet::len), key, least }
     });
-    flexible.collect()
+    min_values_keys.collect()
 }
 
 fn too_many() -> InvalidInput {

@@ -2,25 +2,25 @@
 //!
 //! # The problem
 //!
-//! A pool may require of a label no more than that it exists, or that it is one of a thousand values. A
-//! node gets one state of it, and the launch says which. So a launch is listed once for each state that
-//! matters, and the states are endlessly many.
+//! A pool may require of a label no more than that it exists, or that it is one of a thousand
+//! values. A node gets one state of it, and the launch says which. So a launch is listed once for
+//! each state that matters, and the states are endlessly many.
 //!
 //! # The idea
 //!
-//! Two states that every rule about nodes admits or refuses alike are as good as one, and one of each
-//! sort stands for all of them. Every sort has a member among: absence; the values that anybody names;
-//! a value that nobody names; and, between any two bounds that anybody states, an integer that nobody
-//! names. Of a label over which pods are counted every value is a domain of its own: there all values
-//! that anybody names are told apart, and further ones are invented as far as pods that keep away from
-//! each other, or spreads that want so many domains, can use them.
+//! Two states that every rule about nodes admits or refuses alike are as good as one, and one of
+//! each sort stands for all of them. Every sort has a member among: absence; the values that
+//! anybody names; a value that nobody names; and, between any two bounds that anybody states, an
+//! integer that nobody names. Of a label over which pods are counted every value is a domain of its
+//! own: there all values that anybody names are told apart, and further ones are invented as far as
+//! pods that keep away from each other, or spreads that want so many domains, can use them.
 //!
 //! # Why it is right
 //!
-//! A rule reads a state in four ways only: whether it is there, whether it is among certain values, and
-//! whether it is an integer above or below a bound. An invented value is none that a rule, a pool, a
-//! type or a node names, so it means what any other such value would; and the launch states it, so
-//! nobody has to guess it.
+//! A rule reads a state in four ways only: whether it is there, whether it is among certain values,
+//! and whether it is an integer above or below a bound. An invented value is none that a rule, a
+//! pool, a type or a node names, so it means what any other such value would; and the launch states
+//! it, so nobody has to guess it.
 //!
 //! # Cost
 //!
@@ -81,21 +81,23 @@ pub(crate) fn domains<'a>(
     domains
 }
 
-/// How many domains of which keys a pod's rules can use: at least so many, and so many more than others.
+/// How many domains of which keys a pod's rules can use: at least so many, and so many more than
+/// others.
 fn wanted(pod: &Pod) -> impl Iterator<Item = (&Arc<str>, (usize, usize))> {
     let replicas = pod.replicas.max(1) as usize;
     let spreads = pod.topology_spread_constraints.iter();
     let hard = spreads.filter(|one| one.when_unsatisfiable == WhenUnsatisfiable::DoNotSchedule);
     let least = hard.filter_map(|one| Some((&one.topology_key, (one.min_domains? as usize, 0))));
-    let far = pod.affinity.iter().map(|affinity| &affinity.pod_anti_affinity);
-    let far = far.flat_map(|rules| {
+    let anti_affinity = pod.affinity.iter().map(|affinity| &affinity.pod_anti_affinity);
+    let anti_affinity = anti_affinity.flat_map(|rules| {
         let preferred = rules.preferred.iter().map(|one| &one.term.topology_key);
         rules.required.iter().map(|term| &term.topology_key).chain(preferred)
     });
-    least.chain(far.map(move |key| (key, (0, replicas))))
+    least.chain(anti_affinity.map(move |key| (key, (0, replicas))))
 }
 
-/// States that stand for all of a set, given what is told apart: each is a value, or `None` for absence.
+/// States that stand for all of a set, given what is told apart: each is a value, or `None` for
+/// absence.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Readers {
     /// By value, those that admit finitely many values, this one among them.
@@ -135,8 +137,8 @@ impl Readers {
         named.chain(wide.map(|(reader, _)| *reader)).collect()
     }
 
-    /// One state of each sort among those that a label may be in; where its values are domains, each of
-    /// them.
+    /// One state of each sort among those that a label may be in; where its values are domains,
+    /// each of them.
     pub(crate) fn representatives(
         &self,
         may_be: &ValueSet,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 /// The resources that pending pods or daemons ask for, by name; `pods` is always among them.
 ///
-/// After them come the storage drivers whose volumes some place limits: see [`volume`](super::volume).
+/// After them come the storage drivers whose volumes some place limits: see
+/// [`volume`](super::volume).
 #[derive(Clone, Debug)]
 pub(crate) struct Dims {
     names: Vec<Arc<str>>,
@@ -78,8 +79,8 @@ impl Dims {
         vector
     }
 
-    /// A type's capacity for pods, with its volume limits: capacity less overhead, less the memory set
-    /// aside as huge pages.
+    /// A type's capacity for pods, with its volume limits: capacity less overhead, less the memory
+    /// set aside as huge pages.
     ///
     /// Source: Kubernetes subtracts huge pages from allocatable memory
     /// (<https://kubernetes.io/docs/tasks/manage-hugepages/scheduling-hugepages/>).
@@ -115,15 +116,15 @@ impl Dims {
 
 /// A pool's limit on one resource, with what its running nodes use of it.
 #[derive(Clone, Debug)]
-pub(crate) struct Limit {
+pub(crate) struct PoolLimit {
     pub(crate) name: Arc<str>,
     pub(crate) limit: i128,
     pub(crate) used: i128,
 }
 
 /// A pool's limits, in the order in which shapes list what they are charged.
-pub(crate) fn limits(pool: &NodePool) -> Vec<Limit> {
-    let counted = |(name, amount): (&Arc<str>, Quantity)| Limit {
+pub(crate) fn limits(pool: &NodePool) -> Vec<PoolLimit> {
+    let counted = |(name, amount): (&Arc<str>, Quantity)| PoolLimit {
         name: name.clone(),
         limit: i128::from(amount.floor(per_unit(name))),
         used: 0,
@@ -132,8 +133,8 @@ pub(crate) fn limits(pool: &NodePool) -> Vec<Limit> {
 }
 
 /// What a node of so much capacity is charged against each of a pool's limits.
-pub(crate) fn charge(limits: &[Limit], capacity: &Resources) -> Vec<i64> {
-    let charged = |limit: &Limit| {
+pub(crate) fn charge(limits: &[PoolLimit], capacity: &Resources) -> Vec<i64> {
+    let charged = |limit: &PoolLimit| {
         if &*limit.name == crate::model::NODES {
             return 1;
         }

@@ -1,9 +1,10 @@
 //! Which pods a rule between pods means: namespaces and conditions on labels.
 //!
-//! Rules that mean the same pods share one selection, so that each pod is tested against each kind of
-//! selector once, and only against those that ask for a label it has.
+//! Rules that mean the same pods share one selection, so that each pod is tested against each kind
+//! of selector once, and only against those that ask for a label it has.
 //!
-//! Source: <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#inter-pod-affinity-and-anti-affinity>.
+//! Source:
+//! <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#inter-pod-affinity-and-anti-affinity>.
 
 use super::id::{IdVec, SelectionId};
 use crate::model::{
@@ -19,11 +20,11 @@ pub(crate) struct Selection {
     /// Names of namespaces, sorted; `None` means all.
     namespaces: Option<Vec<Arc<str>>>,
     /// Conditions that must all hold; `None` matches no pod.
-    conditions: Option<Vec<Condition>>,
+    conditions: Option<Vec<SelectorCondition>>,
 }
 
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Condition {
+struct SelectorCondition {
     key: Arc<str>,
     operator: SelectorOperator,
     values: Vec<Arc<str>>,
@@ -106,14 +107,18 @@ impl Selection {
 
 /// Adds what keys say that take their value from the owner; a key that it lacks says nothing.
 fn extend(
-    conditions: &mut Vec<Condition>,
+    conditions: &mut Vec<SelectorCondition>,
     keys: &[Arc<str>],
     operator: SelectorOperator,
     owner: &Pod,
 ) {
     for key in keys {
         if let Some(value) = owner.labels.get(key) {
-            conditions.push(Condition { key: key.clone(), operator, values: vec![value.clone()] });
+            conditions.push(SelectorCondition {
+                key: key.clone(),
+                operator,
+                values: vec![value.clone()],
+            });
         }
     }
 }
@@ -125,13 +130,13 @@ fn sorted(names: impl Iterator<Item = Arc<str>>) -> Vec<Arc<str>> {
     names
 }
 
-fn conditions(selector: &LabelSelector) -> Vec<Condition> {
-    let equal = selector.match_labels.iter().map(|(key, value)| Condition {
+fn conditions(selector: &LabelSelector) -> Vec<SelectorCondition> {
+    let equal = selector.match_labels.iter().map(|(key, value)| SelectorCondition {
         key: key.clone(),
         operator: SelectorOperator::In,
         values: vec![value.clone()],
     });
-    let others = selector.match_expressions.iter().map(|entry| Condition {
+    let others = selector.match_expressions.iter().map(|entry| SelectorCondition {
         key: entry.key.clone(),
         operator: entry.operator,
         values: entry.values.clone(),
@@ -139,7 +144,7 @@ fn conditions(selector: &LabelSelector) -> Vec<Condition> {
     equal.chain(others).collect()
 }
 
-fn matches(conditions: &[Condition], labels: &Labels) -> bool {
+fn matches(conditions: &[SelectorCondition], labels: &Labels) -> bool {
     conditions.iter().all(|condition| {
         let value = labels.get(&condition.key);
         match condition.operator {

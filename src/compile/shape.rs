@@ -1,10 +1,10 @@
 //! What launches leave for pods, daemons counted, and what they are charged against limits.
 
-use super::Class;
+use super::Item;
 use super::bits::Bits;
+use super::host_port::Ports;
 use super::id::{Id, IdVec, OfferId, PoolId, ShapeId};
 use super::offer::{Offer, Pool};
-use super::port::Ports;
 use super::resource::{Dims, charge};
 use super::volume::{VolumeKey, attach_daemons};
 use crate::model::{Node, Parts, well_known};
@@ -26,9 +26,9 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// How many pods of a class an empty node takes, ports and rules about nodes aside.
-    pub(crate) fn takes(&self, class: &Class, most: u32) -> u32 {
-        class.fits(&self.allocatable, &self.attached, most)
+    /// How many pods of an item an empty node takes, ports and rules about nodes aside.
+    pub(crate) fn takes(&self, item: &Item, most: u32) -> u32 {
+        item.fits(&self.allocatable, &self.attached, most)
     }
 }
 
@@ -72,8 +72,8 @@ impl Daemons<'_> {
     }
 
     fn shape(&self, instance: usize, daemons: Bits, rules: &Pool) -> Shape {
-        let kind = self.parts.instance_type(instance);
-        let mut allocatable = self.dims.type_allocatable(kind);
+        let instance_type = self.parts.instance_type(instance);
+        let mut allocatable = self.dims.type_allocatable(instance_type);
         let mut ports = self.ports.none();
         for daemon in daemons.iter().map(|at| &self.parts.daemon_sets()[at]) {
             let request = self.dims.requests(daemon);
@@ -85,7 +85,7 @@ impl Daemons<'_> {
         let mut attached = BTreeSet::new();
         let own = daemons.iter().map(|at| &self.parts.daemon_sets()[at]);
         attach_daemons(own, self.dims, &mut allocatable, &mut attached);
-        let charge = charge(&rules.limits, &kind.capacity);
+        let charge = charge(&rules.limits, &instance_type.capacity);
         Shape { allocatable, ports, attached, daemons, charge }
     }
 }
@@ -105,11 +105,11 @@ pub(crate) fn charge_running(
     if pool.limits.is_empty() {
         return;
     }
-    let kind = node.labels.get(well_known::INSTANCE_TYPE).and_then(|kind| {
+    let instance_type = node.labels.get(well_known::INSTANCE_TYPE).and_then(|type_name| {
         let types = &parts.given().instance_types;
-        types.get(types.binary_search_by(|one| one.name.cmp(kind)).ok()?)
+        types.get(types.binary_search_by(|one| one.name.cmp(type_name)).ok()?)
     });
-    let capacity = kind.map_or(&node.allocatable, |kind| &kind.capacity);
+    let capacity = instance_type.map_or(&node.allocatable, |instance_type| &instance_type.capacity);
     let charged = charge(&pool.limits, capacity);
     for (limit, amount) in pool.limits.iter_mut().zip(charged) {
         limit.used = limit.used.saturating_add(i128::from(amount).saturating_mul(times));

@@ -2,10 +2,10 @@
 //!
 //! 1. [`Vocabulary`]: what is counted and told apart: resources, ports, shared volumes, label keys
 //!    that selectors read.
-//! 2. [`Asked`]: classes of pending pods and their rules about nodes.
-//! 3. [`Sites`]: what can be bought and what runs, with labels.
-//! 4. [`Eligibility`]: which rules hold at which sites.
-//! 5. [`Fitted`]: what sites have room for once daemons have theirs.
+//! 2. [`PodClasses`]: classes of pending pods and their rules about nodes.
+//! 3. [`LabelledSites`]: what can be bought and what runs, with labels.
+//! 4. [`RuleEligibility`]: which rules hold at which sites.
+//! 5. [`FittedShapes`]: what sites have room for once daemons have theirs.
 //! 6. The rules between pods ([`topology`]), and what bound pods fix of them.
 //! 7. The classes to pack, and what can be bought for them.
 //!
@@ -16,22 +16,22 @@
 use super::alternatives::Alternatives;
 use super::anchor::Anchors;
 use super::bits::Bits;
-use super::id::{ClassId, Id, IdVec, KindId, NodeId, OfferId, PoolId, ReservationId, ShapeId};
-use super::kind::{Members, ReadLabels, kinds};
+use super::eligibility::EligibilitySets;
+use super::host_port::Ports;
+use super::id::{ClassId, Id, IdVec, ItemId, NodeId, OfferId, PoolId, ReservationId, ShapeId};
 use super::label::LabelTable;
-use super::node::{self, Counting, Running};
-use super::offer::{Market, Offer, Pool, Reserved};
-use super::port::Ports;
+use super::node::{self, Counting, RunningNode};
+use super::offer::{Offer, Offers, Pool, Reserved};
+use super::pod_class::{ClassMembers, ReadLabels, kinds};
+use super::preference::{NodePreferences, SoftTaints};
 use super::resource::Dims;
-use super::row::Rows;
-use super::rule::{self, Atom, Rules};
+use super::rule::{self, ConditionIndex, NodeRuleSets};
 use super::selection::Namespaces;
 use super::shape::{Daemons, Shape, charge_running};
 use super::taint::{self, TaintedSites};
-use super::topology::{self, Bound};
+use super::topology::{self, BoundPods};
 use super::volume::{VolumeKey, limited_drivers, shared_volumes, volume_slots};
-use super::wish::{SoftTaints, Wishes};
-use super::{Base, Class, Compiled, Grounds, Kind, is_listed, open};
+use super::{Base, Compiled, Item, PodClass, SiteConditions, is_listed, open};
 use crate::error::Error;
 use crate::model::{LabelKeys, Parts, Placeholder, Pod, Price, Problem};
 use std::borrow::Cow;
@@ -51,22 +51,22 @@ pub(super) struct Vocabulary {
 
 /// Classes of pending pods, and what they ask of nodes.
 #[derive(Debug)]
-pub(super) struct Asked<'a> {
-    pub(super) members: IdVec<KindId, Members>,
-    pub(super) exemplars: IdVec<KindId, &'a Pod>,
-    pub(super) rules: Rules,
+pub(super) struct PodClasses<'a> {
+    pub(super) members: IdVec<ClassId, ClassMembers>,
+    pub(super) exemplars: IdVec<ClassId, &'a Pod>,
+    pub(super) rules: NodeRuleSets,
     /// The number of each class's set of rules, and of each daemon's.
-    pub(super) of_kind: Vec<usize>,
+    pub(super) of_class: Vec<usize>,
     pub(super) of_daemon: Vec<usize>,
     /// Preferred node affinity.
-    pub(super) terms: IdVec<KindId, Vec<(u8, Vec<Atom>)>>,
+    pub(super) terms: IdVec<ClassId, Vec<(u8, Vec<ConditionIndex>)>>,
     /// The topology keys of rules between pods.
     pub(super) topology_keys: BTreeSet<Arc<str>>,
 }
 
 /// What can be bought and what runs.
 #[derive(Debug)]
-pub(super) struct Sites {
+pub(super) struct LabelledSites {
     pub(super) table: LabelTable,
     pub(super) pools: IdVec<PoolId, Pool>,
     pub(super) offers: Arc<IdVec<OfferId, Offer>>,
@@ -80,21 +80,21 @@ pub(super) type FirstOffers = BTreeMap<(PoolId, usize), (OfferId, usize)>;
 
 /// Which rules hold at which sites.
 #[derive(Debug)]
-pub(super) struct Eligibility {
-    pub(super) grounds: Grounds,
-    pub(super) wishes: Wishes,
+pub(super) struct RuleEligibility {
+    pub(super) site_conditions: SiteConditions,
+    pub(super) preferences: NodePreferences,
     /// For each set of rules, the sites that meet it.
     pub(super) met: Vec<Bits>,
 }
 
 /// What launches have room for, daemons counted.
 #[derive(Clone, Debug)]
-pub(super) struct Fitted {
+pub(super) struct FittedShapes {
     pub(super) shapes: Arc<IdVec<ShapeId, Shape>>,
     pub(super) alternatives: Arc<Alternatives>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> PodClasses<'a> {
     /// The classes of pods at these places, in the order of the problem.
     pub(super) fn of(
         parts: &'a Parts,
@@ -104,22 +104,22 @@ impl<'a> Asked<'a> {
     ) -> Self {
         let pods = pending.iter().map(|place| (*place, parts.pod(*place)));
         let members = kinds(pods, &vocabulary.dims, &vocabulary.read, &vocabulary.shared);
-        let first = |kind: &Members| Some(parts.pod(*kind.entries.first()? as usize));
-        let exemplars: IdVec<KindId, &Pod> = members.values().filter_map(first).collect();
-        let mut rules = Rules::default();
-        let of_kind = exemplars.values().map(|pod| rules.of(pod)).collect();
+        let first = |class: &ClassMembers| Some(parts.pod(*class.entries.first()? as usize));
+        let exemplars: IdVec<ClassId, &Pod> = members.values().filter_map(first).collect();
+        let mut rules = NodeRuleSets::default();
+        let of_class = exemplars.values().map(|pod| rules.of(pod)).collect();
         let of_daemon = parts.daemon_sets().iter().map(|pod| rules.of(pod)).collect();
-        let terms = exemplars.values().map(|pod| Wishes::of(&mut rules, pod)).collect();
+        let terms = exemplars.values().map(|pod| NodePreferences::of(&mut rules, pod)).collect();
         let topology_keys = topology::keys(exemplars.values().copied(), bound_keys);
-        Self { members, exemplars, rules, of_kind, of_daemon, terms, topology_keys }
+        Self { members, exemplars, rules, of_class, of_daemon, terms, topology_keys }
     }
 }
 
 /// The label keys of which launches must keep values open.
 pub(super) fn flexible_keys(problem: &Problem) -> BTreeSet<Arc<str>> {
     let requirements = problem.node_pools.iter().flat_map(|pool| &pool.requirements);
-    let flexible = requirements.filter(|requirement| requirement.min_values.is_some());
-    flexible.map(|requirement| requirement.key.clone()).collect()
+    let min_values = requirements.filter(|requirement| requirement.min_values.is_some());
+    min_values.map(|requirement| requirement.key.clone()).collect()
 }
 
 /// Where each of a list of neighbours begins and ends: offers of a pool stand together.
@@ -130,13 +130,13 @@ pub(super) fn ranges(pools: &IdVec<PoolId, Pool>, offers: &IdVec<OfferId, Offer>
     ends
 }
 
-impl Eligibility {
+impl RuleEligibility {
     /// Which rules of pods and daemons hold at which sites. `hard` has the taints that keep pods
     /// from running nodes; `nodes` are these, by their places.
     pub(super) fn of(
         parts: &Parts,
-        asked: &mut Asked<'_>,
-        sites: &mut Sites,
+        asked: &mut PodClasses<'_>,
+        sites: &mut LabelledSites,
         mut hard: TaintedSites,
         nodes: &[usize],
     ) -> Self {
@@ -155,14 +155,15 @@ impl Eligibility {
             soft.note(&parts.node(*place).taints, site..site + 1);
         }
         let rules = std::mem::take(&mut asked.rules);
-        let wishes = Wishes {
+        let preferred_terms = NodePreferences {
             terms: std::mem::take(&mut asked.terms),
             untainted: soft.untainted(&rules.tolerations),
             disliked: soft.disliked(&rules.tolerations),
         };
-        let grounds = Grounds::of(rules, std::mem::take(&mut sites.table), &hard, len);
-        let met = grounds.met(len);
-        Self { grounds, wishes, met }
+        let site_conditions =
+            SiteConditions::of(rules, std::mem::take(&mut sites.table), &hard, len);
+        let met = site_conditions.met(len);
+        Self { site_conditions, preferences: preferred_terms, met }
     }
 }
 
@@ -170,18 +171,18 @@ impl Eligibility {
 pub(super) struct Stages<'a> {
     pub(super) parts: &'a Parts,
     pub(super) vocabulary: Vocabulary,
-    pub(super) asked: Asked<'a>,
-    pub(super) sites: Sites,
-    pub(super) eligibility: Eligibility,
-    pub(super) fitted: Fitted,
+    pub(super) asked: PodClasses<'a>,
+    pub(super) sites: LabelledSites,
+    pub(super) eligibility: RuleEligibility,
+    pub(super) fitted: FittedShapes,
     pub(super) usable: Bits,
     /// All nodes by their places, in the order of their names, and those that can take pods.
     pub(super) standing: Vec<usize>,
     pub(super) deleting: Vec<(usize, Vec<i64>)>,
-    pub(super) nodes: IdVec<NodeId, Arc<Running>>,
+    pub(super) nodes: IdVec<NodeId, Arc<RunningNode>>,
     /// For each place of a node, the node, if it can take pods.
     pub(super) node_at: Vec<Option<NodeId>>,
-    pub(super) bound: &'a [Bound<'a>],
+    pub(super) bound: &'a [BoundPods<'a>],
     pub(super) namespaces: &'a Namespaces,
     pub(super) label_keys: Arc<LabelKeys>,
 }
@@ -199,7 +200,7 @@ impl Compiled {
         let vocabulary = vocabulary(problem, pods());
         let bound_pods = bound.iter().map(|(place, _)| parts.pod(*place));
         let bound_keys = bound_pods.flat_map(topology::keys_of_bound);
-        let mut asked = Asked::of(parts, &pending, bound_keys, &vocabulary);
+        let mut asked = PodClasses::of(parts, &pending, bound_keys, &vocabulary);
         let mut sites = sites(problem, &asked, pods(), interruption)?;
         let standing: Vec<usize> = (0..problem.nodes.len()).collect();
         let open: Vec<usize> =
@@ -213,7 +214,7 @@ impl Compiled {
             let site = sites.offers.len() + at;
             hard.note(&taint::of_node(node, node::pool_of(parts, node)), site..site + 1);
         }
-        let eligibility = Eligibility::of(parts, &mut asked, &mut sites, hard, &open);
+        let eligibility = RuleEligibility::of(parts, &mut asked, &mut sites, hard, &open);
 
         let first_node = sites.offers.len();
         let len = first_node + open.len();
@@ -236,7 +237,7 @@ impl Compiled {
             counting.hold_back(&mut running, own, bound());
             Arc::new(running)
         });
-        let nodes: IdVec<NodeId, Arc<Running>> = nodes.collect();
+        let nodes: IdVec<NodeId, Arc<RunningNode>> = nodes.collect();
         let deleting = standing.iter().filter(|place| parts.node(**place).deleting);
         let deleting = deleting.map(|place| {
             let (node, bound) = (parts.node(*place), bound_to[*place].iter().copied());
@@ -248,12 +249,12 @@ impl Compiled {
 
         let mut node_at = vec![None; problem.nodes.len()];
         nodes.iter().for_each(|(id, running)| node_at[running.index] = Some(id));
-        let bound: Vec<Bound<'_>> = bound
+        let bound: Vec<BoundPods<'_>> = bound
             .iter()
             .map(|(place, node)| {
                 let exemplar = parts.pod(*place);
                 let node = u32::try_from(*node).unwrap_or(u32::MAX);
-                Bound { exemplar, nodes: Cow::Owned(vec![(node, exemplar.replicas)]) }
+                BoundPods { exemplar, nodes: Cow::Owned(vec![(node, exemplar.replicas)]) }
             })
             .collect();
         let namespaces = Namespaces::of(&problem.namespaces, problem.pods.iter());
@@ -264,7 +265,7 @@ impl Compiled {
             asked,
             sites,
             eligibility,
-            fitted: Fitted { shapes: Arc::new(shapes), alternatives: Arc::new(alternatives) },
+            fitted: FittedShapes { shapes: Arc::new(shapes), alternatives: Arc::new(alternatives) },
             usable,
             standing,
             deleting,
@@ -314,26 +315,27 @@ pub(super) fn vocabulary<'a>(
 /// The storage drivers that some running node or instance type limits.
 fn limits_volumes(problem: &Problem) -> BTreeSet<&Arc<str>> {
     let nodes = problem.nodes.iter().flat_map(|node| node.volume_limits.keys());
-    let types = problem.instance_types.iter().flat_map(|kind| kind.volume_limits.keys());
+    let types =
+        problem.instance_types.iter().flat_map(|instance_type| instance_type.volume_limits.keys());
     nodes.chain(types).collect()
 }
 
 /// What can be bought, with its labels as far as anybody reads them; nodes are still to come.
 pub(super) fn sites<'a>(
     problem: &Problem,
-    asked: &Asked<'_>,
+    asked: &PodClasses<'_>,
     pending: impl Iterator<Item = &'a Pod>,
     interruption: Price,
-) -> Result<Sites, Error> {
+) -> Result<LabelledSites, Error> {
     let domains = open::domains(problem, &asked.topology_keys, pending);
     let mut table = LabelTable::new(&asked.rules, flexible_keys(problem), domains);
-    let Market { pools, offers, reservations, declared } =
-        Market::of(problem, interruption, &mut table).map_err(Error::unsupported)?;
+    let Offers { pools, offers, reservations, declared } =
+        Offers::of(problem, interruption, &mut table).map_err(Error::unsupported)?;
     let mut first_offers = FirstOffers::new();
     for (id, offer) in offers.iter() {
         first_offers.entry((offer.pool, offer.instance)).or_insert((id, 0)).1 += 1;
     }
-    Ok(Sites {
+    Ok(LabelledSites {
         table,
         pools,
         offers: Arc::new(offers),
@@ -347,9 +349,9 @@ pub(super) fn sites<'a>(
 const MAX_BITS: usize = 1 << 33;
 
 /// Checks that there is memory for all pairs of rules and sites.
-pub(super) fn check_size(rules: &Rules, sites: usize) -> Result<(), Error> {
+pub(super) fn check_size(rules: &NodeRuleSets, sites: usize) -> Result<(), Error> {
     let sets = rules.sets().len();
-    match sites.saturating_mul(sets + rules.atoms().len()) > MAX_BITS {
+    match sites.saturating_mul(sets + rules.conditions().len()) > MAX_BITS {
         true => Err(Error::unsupported(vec![rule::too_many(sets, sites, MAX_BITS)])),
         false => Ok(()),
     }
@@ -360,71 +362,75 @@ impl Stages<'_> {
     pub(super) fn finish(self) -> Compiled {
         let Self { parts, vocabulary, asked, sites, eligibility, fitted, usable, .. } = self;
         let Vocabulary { dims, ports, shared, .. } = vocabulary;
-        let Eligibility { grounds, wishes, met } = eligibility;
+        let RuleEligibility { site_conditions, preferences, met } = eligibility;
         let first_node = sites.offers.len();
         let len = first_node + self.nodes.len();
-        let ground = topology::Ground {
+        let input = topology::TopologyInput {
             namespaces: self.namespaces,
             exemplars: &asked.exemplars,
             bound: self.bound,
             node_at: &self.node_at,
             first_node,
             sites: len,
-            table: &grounds.table,
-            rules: &grounds.rules,
-            of_kind: &asked.of_kind,
-            holds: &grounds.holds,
-            tolerated: &grounds.tolerated,
+            table: &site_conditions.table,
+            rules: &site_conditions.rules,
+            of_class: &asked.of_class,
+            holds: &site_conditions.holds,
+            tolerated: &site_conditions.tolerated,
         };
-        let (topology, fixed) = ground.topology(asked.topology_keys);
+        let (topology, fixed) = input.topology(asked.topology_keys);
         let anchors = {
-            let open = sites.offers.values().any(|offer| !offer.pinned.is_empty());
-            Anchors::of(&topology, &fixed.sticky, len, open)
+            let open = sites.offers.values().any(|offer| !offer.fixed_labels.is_empty());
+            Anchors::of(&topology, &fixed.domain_keys, len, open)
         };
-        let mut rows = Rows::default();
-        let mut crowded: BTreeSet<(NodeId, KindId)> = BTreeSet::new();
-        let mut classes: IdVec<ClassId, Class> = IdVec::new();
+        let mut eligibility_sets = EligibilitySets::default();
+        let mut crowded: BTreeSet<(NodeId, ClassId)> = BTreeSet::new();
+        let mut items: IdVec<ItemId, Item> = IdVec::new();
         for ((id, pod), members) in asked.exemplars.iter().zip(asked.members.values()) {
-            let mut row = met[asked.of_kind[id.index()]].clone();
-            row.and(&usable);
-            fixed.barred[id].iter().for_each(|barred| row.and_not(barred));
-            for node in &fixed.crowded[id] {
+            let mut eligible = met[asked.of_class[id.index()]].clone();
+            eligible.and(&usable);
+            fixed.barred[id].iter().for_each(|barred| eligible.and_not(barred));
+            for node in &fixed.over_skew[id] {
                 let site = first_node + node.index();
-                if row.contains(site) {
-                    row.remove(site);
+                if eligible.contains(site) {
+                    eligible.remove(site);
                     let _new = crowded.insert((*node, id));
                 }
             }
             let ports = ports.used_by(pod);
-            let apart = &fixed.apart[id];
+            let apart = &fixed.host_conflicts[id];
             let alone = ports.any() || apart.binary_search(&id).is_ok();
             let mut request = dims.requests(pod);
             let shared = volume_slots(pod, &dims, &shared, &mut request);
             let others = apart.iter().filter(|other| **other != id);
-            let _id = classes.push(Class {
+            let _id = items.push(Item {
                 parts: vec![(id, 1)],
                 count: members.count,
                 request,
-                row: rows.number(&row),
+                eligibility: eligibility_sets.number(&eligible),
                 priority: pod.priority,
                 per_node: if alone { 1 } else { u32::MAX },
                 ports,
-                conflicts: others.map(|other| ClassId::from_index(other.index())).collect(),
+                conflicts: others.map(|other| ItemId::from_index(other.index())).collect(),
                 caps: Vec::new(),
                 shared,
-                guest: pod.placeholder() == Some(Placeholder::Free),
+                placeholder: pod.placeholder() == Some(Placeholder::Free),
             });
         }
-        let flexible = flexible_states(parts, &grounds, &sites);
-        let daemon_keys =
-            asked.of_daemon.iter().flat_map(|set| grounds.rules.keys(*set)).cloned().collect();
-        let kinds = asked.members.iter().map(|(id, members)| Kind {
+        let min_values = flexible_states(parts, &site_conditions, &sites);
+        let daemon_keys = asked
+            .of_daemon
+            .iter()
+            .flat_map(|set| site_conditions.rules.keys(*set))
+            .cloned()
+            .collect();
+        let classes = asked.members.iter().map(|(id, members)| PodClass {
             entries: members.entries.clone(),
-            rules: asked.of_kind[id.index()],
-            sticky: fixed.sticky[id].clone(),
-            apart: fixed.apart[id].clone(),
+            rules: asked.of_class[id.index()],
+            domain_keys: fixed.domain_keys[id].clone(),
+            host_conflicts: fixed.host_conflicts[id].clone(),
         });
-        let kinds = kinds.collect();
+        let classes = classes.collect();
         let base = Base {
             parts: parts.clone(),
             label_keys: self.label_keys,
@@ -437,35 +443,35 @@ impl Stages<'_> {
             alternatives: fitted.alternatives,
             nodes: self.nodes,
             reservations: sites.reservations,
-            flexible,
+            min_values,
             declared: sites.declared,
-            grounds,
+            site_conditions,
             topology,
-            wishes,
-            kinds,
+            preferences,
+            classes,
             usable,
-            crowded,
+            over_skew: crowded,
             anchors,
             daemon_keys,
             first_offers: sites.first_offers,
         };
-        Compiled::of(Arc::new(base), classes, rows.rows, IdVec::new())
+        Compiled::of(Arc::new(base), items, eligibility_sets.sets, IdVec::new())
     }
 }
 
 /// For each label key of which launches must keep values open, its state at each site.
 fn flexible_states(
     parts: &Parts,
-    grounds: &Grounds,
-    sites: &Sites,
+    site_conditions: &SiteConditions,
+    sites: &LabelledSites,
 ) -> BTreeMap<Arc<str>, Vec<u32>> {
-    let flexible = flexible_keys(parts.given()).into_iter().map(|key| {
-        let mut states = grounds.table.states(&key).to_vec();
+    let min_values = flexible_keys(parts.given()).into_iter().map(|key| {
+        let mut states = site_conditions.table.states(&key).to_vec();
         // A value that nobody lists is one that a launch may be given, not one that it keeps open.
         for (id, offer) in sites.offers.iter() {
-            let mut pins = offer.pinned.iter().filter(|(pinned, _)| *pinned == key);
+            let mut fixed_labels = offer.fixed_labels.iter().filter(|(pinned, _)| *pinned == key);
             let pool = &sites.pools[offer.pool];
-            if pins.any(|(_, value)| !is_listed(parts.given(), pool, offer, &key, value))
+            if fixed_labels.any(|(_, value)| !is_listed(parts.given(), pool, offer, &key, value))
                 && let Some(state) = states.get_mut(id.index())
             {
                 *state = 0;
@@ -473,5 +479,5 @@ fn flexible_states(
         }
         (key, states)
     });
-    flexible.collect()
+    min_values.collect()
 }

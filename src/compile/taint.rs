@@ -1,4 +1,5 @@
-//! Taints and tolerations, made dense: each distinct list of either is judged against the other once.
+//! Taints and tolerations, made dense: each distinct list of either is judged against the other
+//! once.
 //!
 //! Source: <https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/>.
 

@@ -1,19 +1,19 @@
 //! Volumes, made dense: a node attaches so many different ones of a driver.
 //!
 //! A volume that one pod alone mounts takes one of its driver's slots, just as a request takes
-//! capacity, so it is part of the pod's request. One that several pods mount takes a slot on each node
-//! where any of them is, once: a class lists these, and whoever fills a node keeps account of those that
-//! are attached there, by bound pods, daemons, or pods that it has got. So the load of a node, which is
-//! what its pods request, says nothing of them. Limits of types and of running nodes are the same thing:
-//! slots of a place.
+//! capacity, so it is part of the pod's request. One that several pods mount takes a slot on each
+//! node where any of them is, once: an item lists these, and whoever fills a node keeps account of
+//! those that are attached there, by bound pods, daemons, or pods that it has got. So the load of a
+//! node, which is what its pods request, says nothing of them. Limits of types and of running nodes
+//! are the same thing: slots of a place.
 //!
-//! Bounds leave out what shared volumes take, but for one thing: where a pod's own and shared volumes are
-//! too many by themselves, it can't be.
+//! Bounds leave out what shared volumes take, but for one thing: where a pod's own and shared
+//! volumes are too many by themselves, it can't be.
 //!
 //! Source: kube-scheduler's `NodeVolumeLimits` filter
 //! (<https://kubernetes.io/docs/concepts/storage/storage-limits/>).
 
-use super::Class;
+use super::Item;
 use super::resource::{Dims, fits};
 use crate::model::{Pod, Problem};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,8 +25,8 @@ pub(crate) type VolumeKey = (Arc<str>, Arc<str>);
 /// The place of a driver's slots in the vectors, and one of its volumes that several pods mount.
 pub(crate) type SharedVolume = (usize, VolumeKey);
 
-/// The drivers that types or nodes limit, of those of which a pod still to be placed or a daemon mounts a
-/// volume.
+/// The drivers that types or nodes limit, of those of which a pod still to be placed or a daemon
+/// mounts a volume.
 pub(crate) fn limited_drivers<'a>(
     is_limited: impl Fn(&Arc<str>) -> bool,
     pods: impl Iterator<Item = &'a Pod>,
@@ -35,8 +35,8 @@ pub(crate) fn limited_drivers<'a>(
     drivers.filter(|driver| is_limited(driver)).cloned().collect()
 }
 
-/// Volumes of limited drivers that more than one pod mounts, or a daemon set: they take one slot of a
-/// node, not one each.
+/// Volumes of limited drivers that more than one pod mounts, or a daemon set: they take one slot of
+/// a node, not one each.
 pub(crate) fn shared_volumes(problem: &Problem, dims: &Dims) -> BTreeSet<VolumeKey> {
     if dims.drivers().is_empty() {
         return BTreeSet::new();
@@ -92,7 +92,7 @@ pub(crate) fn attach_daemons<'a>(
     }
 }
 
-impl Class {
+impl Item {
     /// How many of its pods fit into what is free on a node where these volumes are attached, up to
     /// `most`.
     pub(crate) fn fits(&self, free: &[i64], attached: &BTreeSet<VolumeKey>, most: u32) -> u32 {
@@ -102,7 +102,7 @@ impl Class {
         fits(&beside(free, self.shared.iter(), attached), &self.request, most)
     }
 
-    /// As [`Class::fits`], as if what its pods share took no slots, where one of them fits.
+    /// As [`Item::fits`], as if what its pods share took no slots, where one of them fits.
     pub(crate) fn could_fit(&self, free: &[i64], attached: &BTreeSet<VolumeKey>, most: u32) -> u32 {
         match self.shared.is_empty() || self.fits(free, attached, 1) > 0 {
             true => fits(free, &self.request, most),
@@ -111,8 +111,8 @@ impl Class {
     }
 }
 
-/// What is left of so much free beside those of these volumes that aren't attached; less than nothing of
-/// everything where that isn't enough.
+/// What is left of so much free beside those of these volumes that aren't attached; less than
+/// nothing of everything where that isn't enough.
 fn beside<'v>(
     free: &[i64],
     volumes: impl Iterator<Item = &'v SharedVolume>,
@@ -130,13 +130,13 @@ fn beside<'v>(
     free
 }
 
-/// The volumes that pods of several classes share, each once.
+/// The volumes that pods of several items share, each once.
 #[derive(Debug, Default)]
 pub(crate) struct SharedVolumes<'c>(BTreeSet<&'c SharedVolume>);
 
 impl<'c> SharedVolumes<'c> {
-    pub(crate) fn of(classes: impl Iterator<Item = &'c Class>) -> Self {
-        Self(classes.flat_map(|class| &class.shared).collect())
+    pub(crate) fn of(items: impl Iterator<Item = &'c Item>) -> Self {
+        Self(items.flat_map(|item| &item.shared).collect())
     }
 
     /// Whether a node where these volumes are attached has room for them beside a load.

@@ -2,8 +2,8 @@
 //!
 //! A [`Cause`] names one rule that took candidates away, with the operands that a cluster's owner
 //! needs to change something: what was asked for, what there is, and by how much it fell short. A
-//! [`Reason`] is what a plan carries: the cause's code, a sentence, and how many candidates it ruled
-//! out. All words are in one file of this module.
+//! [`Reason`] is what a plan carries: the cause's code, a sentence, and how many candidates it
+//! ruled out. All words are in one file of this module.
 
 mod words;
 
@@ -59,8 +59,8 @@ pub enum Cause {
         /// The nearest miss: the instance type that comes closest and what it has left for pods
         /// beside its daemon sets; `None` when no instance type has the resource.
         nearest: Option<(Arc<str>, Quantity)>,
-        /// The daemon sets without which the pod would fit there, and what they take of the resource
-        /// together; none where it wouldn't fit anyway.
+        /// The daemon sets without which the pod would fit there, and what they take of the
+        /// resource together; none where it wouldn't fit anyway.
         daemons: Option<(Vec<Arc<str>>, Quantity)>,
     },
     /// Daemon sets ask for more of a resource than nodes of the pool have, so none can be launched.
@@ -144,8 +144,8 @@ pub enum Cause {
     },
     /// Nodes of the problem run pods that the pod may not share a node with.
     AntiAffinity,
-    /// The domains that the pod could use have as many of the pods that it spreads with as its spread
-    /// constraint allows.
+    /// The domains that the pod could use have as many of the pods that it spreads with as its
+    /// spread constraint allows.
     TopologySpread {
         /// The label whose values are the domains.
         key: Arc<str>,
@@ -153,11 +153,11 @@ pub enum Cause {
         max_skew: u32,
         /// The lowest count of all domains; 0 while there are fewer than `minDomains`.
         least: u32,
-        /// The domains that may take no more, each with its count of pods, by domain; of single nodes
-        /// those that run.
+        /// The domains that may take no more, each with its count of pods, by domain; of single
+        /// nodes those that run.
         full: Vec<(Arc<str>, u32)>,
-        /// A domain with the lowest count, and what stops the pod there; `None` where that isn't one
-        /// thing that can be named.
+        /// A domain with the lowest count, and what stops the pod there; `None` where that isn't
+        /// one thing that can be named.
         lowest: Option<(Arc<str>, Box<Cause>)>,
     },
     /// While there are fewer domains than the pod's spread constraint asks for, the lowest count is
@@ -172,8 +172,8 @@ pub enum Cause {
         /// The domains that there are, each with its count of pods, by domain.
         domains: Vec<(Arc<str>, u32)>,
     },
-    /// A node for the pod would be the first in a domain, and others' spread constraints, which count
-    /// the domains of all nodes, don't allow what they have elsewhere beside an empty one.
+    /// A node for the pod would be the first in a domain, and others' spread constraints, which
+    /// count the domains of all nodes, don't allow what they have elsewhere beside an empty one.
     EmptyDomain {
         /// The label whose values are the domains.
         key: Arc<str>,
@@ -224,14 +224,14 @@ pub enum Cause {
         /// What they lack.
         miss: Miss,
     },
-    /// No candidate is ruled out by one thing alone: at the one that is nearest, all of these stand in
-    /// the pod's way at once.
+    /// No candidate is ruled out by one thing alone: at the one that is nearest, all of these stand
+    /// in the pod's way at once.
     Several {
         /// What stands in its way, at least two causes, none of them `Several`.
         causes: Vec<Cause>,
     },
-    /// Nodes of the pool could take the pod, but the search found no plan in which one does: it was told
-    /// to stop, or a place for the pod needs an order of binding that it doesn't look for.
+    /// Nodes of the pool could take the pod, but the search found no plan in which one does: it was
+    /// told to stop, or a place for the pod needs an order of binding that it doesn't look for.
     NotFound {
         /// The node pool; `None` where it is a node of the problem.
         pool: Option<Arc<str>>,

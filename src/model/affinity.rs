@@ -23,7 +23,7 @@ pub struct Affinity {
 pub struct NodeAffinity {
     /// Alternatives, one of which the node must meet; `None` asks for nothing.
     pub required: Option<Vec<NodeSelectorTerm>>,
-    /// Weighted wishes.
+    /// Weighted preferences.
     pub preferred: Vec<PreferredSchedulingTerm>,
 }
 
@@ -37,7 +37,7 @@ pub struct NodeSelectorTerm {
     pub match_fields: Vec<Requirement>,
 }
 
-/// A weighted wish about the node's labels.
+/// A weighted preference about the node's labels.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct PreferredSchedulingTerm {
@@ -53,7 +53,7 @@ pub struct PreferredSchedulingTerm {
 pub struct PodAffinity {
     /// Terms that must hold, all of them.
     pub required: Vec<PodAffinityTerm>,
-    /// Weighted wishes.
+    /// Weighted preferences.
     pub preferred: Vec<WeightedPodAffinityTerm>,
 }
 
@@ -75,13 +75,13 @@ pub struct PodAffinityTerm {
     pub mismatch_label_keys: Vec<Arc<str>>,
 }
 
-/// A weighted wish about other pods.
+/// A weighted preference about other pods.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct WeightedPodAffinityTerm {
     /// 1 to 100.
     pub weight: u8,
-    /// The wish.
+    /// The preference.
     pub term: PodAffinityTerm,
 }
 
@@ -99,7 +99,7 @@ impl Affinity {
         self
     }
 
-    /// Adds a wish about the node, of weight 1 to 100.
+    /// Adds a preference about the node, of weight 1 to 100.
     #[must_use]
     pub fn with_preferred_node_term(mut self, weight: u8, preference: NodeSelectorTerm) -> Self {
         self.node_affinity.preferred.push(PreferredSchedulingTerm { weight, preference });
@@ -113,7 +113,7 @@ impl Affinity {
         self
     }
 
-    /// Adds a wish for pod affinity, of weight 1 to 100.
+    /// Adds a preference for pod affinity, of weight 1 to 100.
     #[must_use]
     pub fn with_preferred_pod_affinity(mut self, weight: u8, term: PodAffinityTerm) -> Self {
         self.pod_affinity.preferred.push(WeightedPodAffinityTerm { weight, term });
@@ -127,7 +127,7 @@ impl Affinity {
         self
     }
 
-    /// Adds a wish for pod anti-affinity, of weight 1 to 100.
+    /// Adds a preference for pod anti-affinity, of weight 1 to 100.
     #[must_use]
     pub fn with_preferred_pod_anti_affinity(mut self, weight: u8, term: PodAffinityTerm) -> Self {
         self.pod_anti_affinity.preferred.push(WeightedPodAffinityTerm { weight, term });

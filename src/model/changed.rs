@@ -143,8 +143,8 @@ impl Changed {
         }
         if !changes.instance_types.is_empty() {
             let types = problem.instance_types.to_mut();
-            for (at, kind) in &changes.instance_types {
-                types[*at] = (**kind).clone();
+            for (at, instance_type) in &changes.instance_types {
+                types[*at] = (**instance_type).clone();
             }
         }
         if !changes.node_pools.is_empty() {
@@ -341,7 +341,7 @@ impl Changed {
 
     /// An instance type by its place in the list.
     pub(crate) fn instance_type(&self, at: usize) -> Option<&InstanceType> {
-        let changed = self.changes.instance_types.get(&at).map(|kind| &**kind);
+        let changed = self.changes.instance_types.get(&at).map(|of_type| &**of_type);
         changed.or_else(|| self.origin.problem.instance_types.get(at))
     }
 
@@ -353,7 +353,7 @@ impl Changed {
     ) -> Result<(), Error> {
         let types = &self.origin.problem.instance_types;
         let at = types
-            .binary_search_by(|kind| (*kind.name).cmp(instance_type))
+            .binary_search_by(|of_type| (*of_type.name).cmp(instance_type))
             .map_err(|_| unknown("instanceTypes", instance_type, "a name of instanceTypes"))?;
         let is_meant = |one: &Offering| *one.zone == *zone && *one.capacity_type == *capacity_type;
         let changed = self.change_type(at, is_meant, change);
@@ -385,8 +385,10 @@ impl Changed {
     pub(crate) fn set_reservation(&mut self, id: &str, remaining: u32) -> Result<(), Error> {
         let draws = |one: &Offering| one.reservation.as_ref().is_some_and(|own| *own.id == *id);
         let types = self.origin.problem.instance_types.iter().enumerate();
-        let drawing: Vec<usize> =
-            types.filter(|(_, kind)| kind.offerings.iter().any(draws)).map(|(at, _)| at).collect();
+        let drawing: Vec<usize> = types
+            .filter(|(_, instance_type)| instance_type.offerings.iter().any(draws))
+            .map(|(at, _)| at)
+            .collect();
         if drawing.is_empty() {
             let list = "instanceTypes.offerings.reservation";
             return Err(unknown(list, id, "the id of a reservation"));
@@ -406,19 +408,19 @@ impl Changed {
         is_meant: impl Fn(&Offering) -> bool,
         change: impl Fn(&mut Offering),
     ) -> bool {
-        let Some(kind) = self.instance_type(at) else { return false };
-        let mut kind = kind.clone();
+        let Some(instance_type) = self.instance_type(at) else { return false };
+        let mut instance_type = instance_type.clone();
         let mut any = false;
-        for offering in kind.offerings.iter_mut().filter(|one| is_meant(one)) {
+        for offering in instance_type.offerings.iter_mut().filter(|one| is_meant(one)) {
             change(offering);
             any = true;
         }
-        normal::instance_type(&mut kind);
-        let same = self.origin.problem.instance_types.get(at) == Some(&kind);
+        normal::instance_type(&mut instance_type);
+        let same = self.origin.problem.instance_types.get(at) == Some(&instance_type);
         let changes = Arc::make_mut(&mut self.changes);
         let _former = match same {
             true => changes.instance_types.remove(&at),
-            false => changes.instance_types.insert(at, Arc::new(kind)),
+            false => changes.instance_types.insert(at, Arc::new(instance_type)),
         };
         any
     }
@@ -447,8 +449,13 @@ impl Changed {
             }
         }
         let mut faults = Faults::default();
-        let types: BTreeSet<&str> =
-            self.origin.problem.instance_types.iter().map(|kind| &*kind.name).collect();
+        let types: BTreeSet<&str> = self
+            .origin
+            .problem
+            .instance_types
+            .iter()
+            .map(|instance_type| &*instance_type.name)
+            .collect();
         let list = Path::Field(&Path::Root, "nodePools");
         validate::node_pool(&pool, Some(&types), &list.key(&pool.name), &mut faults);
         faults.into_result(&validate::LISTS)?;

@@ -1,9 +1,9 @@
 //! Decimal numbers as they are written, to any length and without loss: the part that quantities
 //! and prices share.
 //!
-//! A number is kept as its digits and the place of its point, so that it can be scaled by a power of
-//! ten or two exactly, however long it is, and rounded once at the end. Time and memory are linear
-//! in the length of the text.
+//! A number is kept as its digits and the place of its point, so that it can be scaled by a power
+//! of ten or two exactly, however long it is, and rounded once at the end. Time and memory are
+//! linear in the length of the text.
 
 /// A number as written: `0.d₁d₂d₃… × 10^point`, with a sign.
 pub(super) struct Decimal {

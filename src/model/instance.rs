@@ -185,8 +185,8 @@ impl Offering {
         self
     }
 
-    /// What it is compared by where an interruption counts for so much: its price, and what interruptions
-    /// are expected to cost, rounded up; no more than a price may be.
+    /// What it is compared by where an interruption counts for so much: its price, and what
+    /// interruptions are expected to cost, rounded up; no more than a price may be.
     pub(crate) fn weighed(&self, interruption: Price) -> Price {
         let rate = i128::from(self.interruption_rate.unwrap_or(0));
         let risk = rate.saturating_mul(interruption.nanos());

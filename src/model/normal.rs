@@ -106,8 +106,8 @@ pub(super) fn pod(pod: &mut Pod) {
     }
 }
 
-/// The node selector with current keys. Where an outdated name of a key asks for another value, what it
-/// asks for becomes a condition of the node affinity: no node meets both.
+/// The node selector with current keys. Where an outdated name of a key asks for another value,
+/// what it asks for becomes a condition of the node affinity: no node meets both.
 fn selector(pod: &mut Pod) {
     let contradicts = |(key, value): &(&Arc<str>, &Arc<str>)| {
         let current = well_known::normalized(key);
@@ -139,26 +139,28 @@ fn selector(pod: &mut Pod) {
 
 fn affinity(rules: &mut Affinity) {
     let node = &mut rules.node_affinity;
-    let wishes = node.preferred.iter_mut().map(|wish| &mut wish.preference);
-    for term in node.required.iter_mut().flatten().chain(wishes) {
+    let preferred_terms =
+        node.preferred.iter_mut().map(|preferred_term| &mut preferred_term.preference);
+    for term in node.required.iter_mut().flatten().chain(preferred_terms) {
         requirements(&mut term.match_expressions);
     }
     for rules in [&mut rules.pod_affinity, &mut rules.pod_anti_affinity] {
-        let wishes = rules.preferred.iter_mut().map(|wish| &mut wish.term);
-        for term in rules.required.iter_mut().chain(wishes) {
+        let preferred_terms =
+            rules.preferred.iter_mut().map(|preferred_term| &mut preferred_term.term);
+        for term in rules.required.iter_mut().chain(preferred_terms) {
             key(&mut term.topology_key);
         }
     }
 }
 
-pub(super) fn instance_type(kind: &mut InstanceType) {
-    labels(&mut kind.labels);
-    requirements(&mut kind.requirements);
-    kind.requirements.sort();
-    for offering in &mut kind.offerings {
+pub(super) fn instance_type(of_type: &mut InstanceType) {
+    labels(&mut of_type.labels);
+    requirements(&mut of_type.requirements);
+    of_type.requirements.sort();
+    for offering in &mut of_type.offerings {
         labels(&mut offering.labels);
     }
-    kind.offerings.sort();
+    of_type.offerings.sort();
 }
 
 pub(super) fn node_pool(pool: &mut NodePool) {

@@ -10,20 +10,21 @@ use std::sync::Arc;
 
 /// A change of the price of every offering that meets some requirements.
 ///
-/// Overlays are applied to a problem in the order of their list, each to what the ones before it made
-/// of the price: a discount in percent first, a licence fee second, say. Prices don't fall below zero,
-/// and each step is rounded to whole billionths, halves up.
+/// Overlays are applied to a problem in the order of their list, each to what the ones before it
+/// made of the price: a discount in percent first, a licence fee second, say. Prices don't fall
+/// below zero, and each step is rounded to whole billionths, halves up.
 ///
 /// Requirements speak of the labels that an offering gives a node: those of the instance type, its
-/// name (`node.kubernetes.io/instance-type`), the zone, the capacity type and the offering's further
-/// labels. Where the type leaves several values open, one that is met is enough. A label that is
-/// absent meets `NotIn` and `DoesNotExist`. All requirements must be met; without any, every offering
-/// matches.
+/// name (`node.kubernetes.io/instance-type`), the zone, the capacity type and the offering's
+/// further labels. Where the type leaves several values open, one that is met is enough. A label
+/// that is absent meets `NotIn` and `DoesNotExist`. All requirements must be met; without any,
+/// every offering matches.
 ///
 /// Karpenter's `NodeOverlay`, whose words are used here, differs in two ways. Of the overlays that
 /// match an offering, it applies the heaviest alone, so a discount and a fee together need one
-/// overlay for each price; here they stack, and their order says how. And it reads the labels of node
-/// pools, since its prices are worked out for each pool; here an offering has one price for all pools.
+/// overlay for each price; here they stack, and their order says how. And it reads the labels of
+/// node pools, since its prices are worked out for each pool; here an offering has one price for
+/// all pools.
 ///
 /// Source: <https://karpenter.sh/docs/concepts/nodeoverlays/>.
 ///
@@ -106,22 +107,22 @@ impl Problem {
     /// price that a node states stays.
     ///
     /// # Errors
-    /// Every fault of the overlays, with paths such as `overlays[0].priceAdjustment`: names that are
-    /// empty or used twice, requirements that aren't valid or on labels that only node pools or nodes
-    /// have, and prices that come out above [`Price::MAX_UNIT`].
+    /// Every fault of the overlays, with paths such as `overlays[0].priceAdjustment`: names that
+    /// are empty or used twice, requirements that aren't valid or on labels that only node pools or
+    /// nodes have, and prices that come out above [`Price::MAX_UNIT`].
     pub fn with_price_overlays(&self, overlays: &[PriceOverlay]) -> Result<Self, Error> {
         let mut faults = Faults::default();
         validate::overlays(overlays, &mut faults);
         validate::overlay_labels(overlays, self, &mut faults);
         let mut problem = self.clone();
-        let mut too_dear: Vec<Option<Dear>> = overlays.iter().map(|_| None).collect();
+        let mut too_dear: Vec<Option<TooDear>> = overlays.iter().map(|_| None).collect();
         let conditions: Vec<Requirements> =
             overlays.iter().map(|overlay| overlay.requirements.iter().collect()).collect();
-        for kind in problem.instance_types.to_mut() {
-            reprice(kind, overlays, &conditions, &mut too_dear);
+        for instance_type in problem.instance_types.to_mut() {
+            reprice(instance_type, overlays, &conditions, &mut too_dear);
         }
         for (i, (overlay, dear)) in overlays.iter().zip(too_dear).enumerate() {
-            if let Some(Dear { first, more }) = dear {
+            if let Some(TooDear { first, more }) = dear {
                 let list = Path::Root.field(OVERLAYS);
                 let more = if more > 0 { format!(", and {more} more") } else { String::new() };
                 faults.add(
@@ -137,20 +138,20 @@ impl Problem {
 }
 
 /// Offerings that an overlay makes dearer than a price may be.
-struct Dear {
+struct TooDear {
     first: String,
     more: u32,
 }
 
 /// Applies overlays to the offerings of a type; an offering that gets too dear is noted and left.
 fn reprice(
-    kind: &mut InstanceType,
+    instance_type: &mut InstanceType,
     overlays: &[PriceOverlay],
     conditions: &[Requirements],
-    too_dear: &mut [Option<Dear>],
+    too_dear: &mut [Option<TooDear>],
 ) {
-    let of_type = labels_of(kind);
-    for offering in &mut kind.offerings {
+    let of_type = labels_of(instance_type);
+    for offering in &mut instance_type.offerings {
         for ((overlay, conditions), dear) in overlays.iter().zip(conditions).zip(&mut *too_dear) {
             if overlay.change.fault().is_some() || !matches(conditions, &of_type, offering) {
                 continue;
@@ -161,9 +162,9 @@ fn reprice(
                     Some(dear) => dear.more = dear.more.saturating_add(1),
                     None => {
                         let (zone, capacity) = (&offering.zone, &offering.capacity_type);
-                        let name = &kind.name;
+                        let name = &instance_type.name;
                         let first = format!("{name} in {zone} ({capacity}) cost {price}");
-                        *dear = Some(Dear { first, more: 0 });
+                        *dear = Some(TooDear { first, more: 0 });
                     }
                 }
                 break;
@@ -172,16 +173,16 @@ fn reprice(
         }
     }
     // A problem's offerings are in order of their prices, among other things.
-    kind.offerings.sort();
+    instance_type.offerings.sort();
 }
 
 /// What a type says of the labels of its nodes.
-fn labels_of(kind: &InstanceType) -> Requirements {
-    let mut labels: Requirements = kind.requirements.iter().collect();
-    for (key, value) in kind.labels.iter() {
+fn labels_of(instance_type: &InstanceType) -> Requirements {
+    let mut labels: Requirements = instance_type.requirements.iter().collect();
+    for (key, value) in instance_type.labels.iter() {
         labels.restrict(key, &ValueSet::one(Arc::clone(value)));
     }
-    labels.restrict(well_known::INSTANCE_TYPE, &ValueSet::one(Arc::clone(&kind.name)));
+    labels.restrict(well_known::INSTANCE_TYPE, &ValueSet::one(Arc::clone(&instance_type.name)));
     labels
 }
 

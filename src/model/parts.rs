@@ -68,7 +68,7 @@ impl Parts {
             true => &self.given.instance_types[place],
             false => {
                 let changed = self.instance_types.get(&place);
-                changed.map_or(&self.given.instance_types[place], |kind| kind)
+                changed.map_or(&self.given.instance_types[place], |of_type| of_type)
             }
         }
     }

@@ -2,9 +2,9 @@
 
 /// What a placeholder pod may use; it is stated by the annotation [`Placeholder::ANNOTATION`].
 ///
-/// Placeholders are headroom: pods that are never run, but planned for, so that pods that come later
-/// find room. A placeholder is an ordinary pending pod in every other way; it is usual to give it a
-/// low priority.
+/// Placeholders are headroom: pods that are never run, but planned for, so that pods that come
+/// later find room. A placeholder is an ordinary pending pod in every other way; it is usual to
+/// give it a low priority.
 ///
 /// # Examples
 /// ```
@@ -19,8 +19,8 @@
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Placeholder {
-    /// Only room that is there anyway: on a node of the problem, or on a launch that other pods or a
-    /// static node pool cause.
+    /// Only room that is there anyway: on a node of the problem, or on a launch that other pods or
+    /// a static node pool cause.
     Free,
     /// Any room: like any pod, it may cause a launch.
     Launch,

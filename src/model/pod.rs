@@ -66,8 +66,8 @@ pub struct Volume {
     pub id: Arc<str>,
     /// The zones from which it can be reached; empty means all.
     pub zones: Vec<Arc<str>>,
-    /// The nodes from which it can be reached, as a persistent volume's node affinity has them: one of
-    /// these terms must hold; none means all nodes.
+    /// The nodes from which it can be reached, as a persistent volume's node affinity has them: one
+    /// of these terms must hold; none means all nodes.
     pub node_selector_terms: Vec<NodeSelectorTerm>,
 }
 
@@ -192,8 +192,8 @@ impl Pod {
         self
     }
 
-    /// States what it will request once it is evicted and created anew, where that is something else, such
-    /// as the target of a vertical autoscaler.
+    /// States what it will request once it is evicted and created anew, where that is something
+    /// else, such as the target of a vertical autoscaler.
     #[must_use]
     pub fn with_recreated_requests(mut self, requests: Resources) -> Self {
         self.recreated_requests = Some(requests);

@@ -95,8 +95,8 @@ impl NodePool {
 
     /// Sets the weight: higher is filled first.
     ///
-    /// A node of a lower weight is launched only for pods that no pool of a higher one can take within its
-    /// limits. Others may use the room that those leave on it.
+    /// A node of a lower weight is launched only for pods that no pool of a higher one can take
+    /// within its limits. Others may use the room that those leave on it.
     #[must_use]
     pub fn with_weight(mut self, weight: i32) -> Self {
         self.weight = weight;

@@ -9,8 +9,8 @@ use std::str::FromStr;
 ///
 /// It is read as Karpenter's `NodeOverlay` writes it: `0.4` is another price, `+2.5` and `-2.5` are
 /// amounts, `+10%` and `-15%` are percentages of the price; the sign makes the difference. What is
-/// finer than a billionth (of the currency, or of the whole price) is rounded to the nearest, halves
-/// away from zero. It is printed so that it reads back as the same.
+/// finer than a billionth (of the currency, or of the whole price) is rounded to the nearest,
+/// halves away from zero. It is printed so that it reads back as the same.
 ///
 /// Source of the syntax: <https://karpenter.sh/docs/concepts/nodeoverlays/>.
 ///
@@ -30,11 +30,11 @@ use std::str::FromStr;
 pub enum PriceChange {
     /// It becomes this price, whatever it was; at most [`Price::MAX_UNIT`].
     Set(Price),
-    /// It grows by this amount, or falls where that is below zero; at most [`Price::MAX_UNIT`] either
-    /// way.
+    /// It grows by this amount, or falls where that is below zero; at most [`Price::MAX_UNIT`]
+    /// either way.
     Add(Price),
-    /// It grows by this share of itself in billionths, or falls where that is below zero: 100,000,000
-    /// is a tenth. From -1,000,000,000 (all of it) to 10,000,000,000,000.
+    /// It grows by this share of itself in billionths, or falls where that is below zero:
+    /// 100,000,000 is a tenth. From -1,000,000,000 (all of it) to 10,000,000,000,000.
     Scale(i64),
 }
 

@@ -12,7 +12,8 @@ use std::sync::Arc;
 /// found at once. Two problems with the same content in another order are equal.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Problem {
-    /// Sorted by namespace, then name, a single pod before a set of replicas that is called the same.
+    /// Sorted by namespace, then name, a single pod before a set of replicas that is called the
+    /// same.
     pub(crate) pods: List<Pod>,
     pub(crate) instance_types: List<InstanceType>,
     pub(crate) node_pools: List<NodePool>,

@@ -28,14 +28,14 @@ const BINARY: [(&str, u32); 6] =
 
 /// An exact, non-negative amount of a resource, to a billionth of a unit.
 ///
-/// It is read in every form that Kubernetes has, and an amount above [`Quantity::MAX`] as that: a decimal number (`+`, `.5` and `5.` included) with
-/// a decimal suffix (`n`, `u`, `m`, none, `k`, `M`, `G`, `T`, `P`, `E`), a binary one (`Ki`, `Mi`,
-/// `Gi`, `Ti`, `Pi`, `Ei`) or an exponent (`e3`, `E-3`). What is finer than a billionth is rounded
-/// up, as in Kubernetes.
+/// It is read in every form that Kubernetes has, and an amount above [`Quantity::MAX`] as that: a
+/// decimal number (`+`, `.5` and `5.` included) with a decimal suffix (`n`, `u`, `m`, none, `k`,
+/// `M`, `G`, `T`, `P`, `E`), a binary one (`Ki`, `Mi`, `Gi`, `Ti`, `Pi`, `Ei`) or an exponent
+/// (`e3`, `E-3`). What is finer than a billionth is rounded up, as in Kubernetes.
 ///
-/// It is printed without a fraction, with the largest suffix that loses nothing, as Kubernetes does;
-/// binary where that is shorter and the amount is at least 1Mi. What is printed reads back as the
-/// same amount.
+/// It is printed without a fraction, with the largest suffix that loses nothing, as Kubernetes
+/// does; binary where that is shorter and the amount is at least 1Mi. What is printed reads back as
+/// the same amount.
 ///
 /// # Examples
 /// ```

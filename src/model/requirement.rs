@@ -11,7 +11,8 @@ use std::sync::Arc;
 /// It is a node selector requirement of Kubernetes, with Karpenter's `Gte`, `Lte` and `minValues`
 /// added for node pools and instance types.
 ///
-/// Sources: <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#operators> and
+/// Sources: <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#operators>
+/// and
 /// <https://karpenter.sh/docs/concepts/nodepools/#spectemplatespecrequirements>.
 ///
 /// # Examples
@@ -161,8 +162,8 @@ impl fmt::Display for Requirement {
 
 /// Value sets by label key; a key not named may be in any state.
 ///
-/// It stands for a set of label maps, in canonical form: two are `==` exactly when they ask the same
-/// of every label. Outdated names of keys are read as the names that replaced them.
+/// It stands for a set of label maps, in canonical form: two are `==` exactly when they ask the
+/// same of every label. Outdated names of keys are read as the names that replaced them.
 ///
 /// # Examples
 /// ```

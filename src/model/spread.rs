@@ -30,7 +30,7 @@ pub struct TopologySpreadConstraint {
 pub enum WhenUnsatisfiable {
     /// The pod stays pending.
     DoNotSchedule,
-    /// The spread is a wish.
+    /// The spread is a preference.
     ScheduleAnyway,
 }
 

@@ -21,8 +21,9 @@
 //! Integers are read as Kubernetes reads them, with Go's `ParseInt` in base ten and 64 bits: `5`,
 //! `05` and `+5` are different values of the same integer. An integer thus has endlessly many
 //! values, so a range of integers is never a finite set of values, and no finite number of
-//! exclusions empties it: `Gte 5`, `Lte 5`, `NotIn 5` together admit a node labelled `05`. Nobody gives a
-//! new node such a label, though: who may choose a label's value writes an integer in the usual way.
+//! exclusions empties it: `Gte 5`, `Lte 5`, `NotIn 5` together admit a node labelled `05`. Nobody
+//! gives a new node such a label, though: who may choose a label's value writes an integer in the
+//! usual way.
 //!
 //! Sources: <https://pkg.go.dev/k8s.io/apimachinery/pkg/labels#Requirement.Matches> and
 //! <https://karpenter.sh/docs/concepts/scheduling/>.
@@ -73,8 +74,8 @@ pub(crate) fn integer(value: &str) -> Option<i64> {
     value.parse().ok()
 }
 
-/// The integer of a range that is nearest to zero, of two the one above it, and isn't excluded as it is
-/// usually written.
+/// The integer of a range that is nearest to zero, of two the one above it, and isn't excluded as
+/// it is usually written.
 fn usual_integer(least: i64, most: i64, excluded: &BTreeSet<Arc<str>>) -> Option<Arc<str>> {
     let nearest: i64 = 0.clamp(least, most);
     let beside = |distance: i64| {
@@ -157,8 +158,8 @@ impl ValueSet {
         Self(States::Integers { least, most, excluded })
     }
 
-    /// Whether a new node could be given such a label, or none: an integer is written in the usual way
-    /// unless a requirement lists it.
+    /// Whether a new node could be given such a label, or none: an integer is written in the usual
+    /// way unless a requirement lists it.
     pub(crate) fn can_be_given(&self) -> bool {
         match &self.0 {
             States::Absent | States::AllBut { .. } => true,
@@ -335,9 +336,9 @@ impl ValueSet {
         }
     }
 
-    /// Values in the set that aren't `taken` and that a new node could be given, always the same ones in
-    /// the same order: those of a finite set as they are sorted, integers from zero outwards, and of all
-    /// other values some that nobody would give a meaning.
+    /// Values in the set that aren't `taken` and that a new node could be given, always the same
+    /// ones in the same order: those of a finite set as they are sorted, integers from zero
+    /// outwards, and of all other values some that nobody would give a meaning.
     pub(crate) fn samples<'s>(
         &'s self,
         taken: &'s BTreeSet<Arc<str>>,

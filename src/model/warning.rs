@@ -1,8 +1,8 @@
 //! What a problem says that is accepted but hardly meant.
 //!
-//! Warnings change nothing: they are data beside a plan, for whoever wrote the problem. One mistake made in
-//! ten thousand pods is one warning, which names the first of them by name and counts the others; so
-//! pods are looked at by what they ask for, not one by one.
+//! Warnings change nothing: they are data beside a plan, for whoever wrote the problem. One mistake
+//! made in ten thousand pods is one warning, which names the first of them by name and counts the
+//! others; so pods are looked at by what they ask for, not one by one.
 
 use super::{
     InstanceType, NodePool, NodeSelectorTerm, Operator, Parts, Pod, Quantity, Requirement,
@@ -16,8 +16,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct Warning {
-    /// The field that says it, such as `pods[default/web].requests[memory]`: things are named by their
-    /// names, since a plan doesn't depend on the order of lists.
+    /// The field that says it, such as `pods[default/web].requests[memory]`: things are named by
+    /// their names, since a plan doesn't depend on the order of lists.
     pub path: String,
     /// What it means as it is written, and how many others say the same.
     pub message: String,
@@ -38,23 +38,23 @@ const LEAST_BYTES: u64 = 1 << 20;
 /// More processors than any node has.
 const MOST_CORES: u64 = 1000;
 
-/// The warnings about the parts of a problem, by path: of the nodes at these places, and of pending pods,
-/// which come as examples of how many alike, those of the first names first.
+/// The warnings about the parts of a problem, by path: of the nodes at these places, and of pending
+/// pods, which come as examples of how many alike, those of the first names first.
 pub(crate) fn warnings<'p>(
     parts: &'p Parts,
     labels: &LabelKeys,
     nodes: impl Iterator<Item = usize> + Clone,
     pods: impl Iterator<Item = (&'p Pod, u32)>,
 ) -> Vec<Warning> {
-    let mut found = Found::default();
+    let mut found = WarningList::default();
     for (pod, count) in pods {
         found.pod("pods", pod, count, labels);
     }
     for daemon in parts.daemon_sets() {
         found.pod("daemonSets", daemon, 1, labels);
     }
-    for kind in parts.instance_types() {
-        found.instance_type(kind);
+    for instance_type in parts.instance_types() {
+        found.instance_type(instance_type);
     }
     for node in nodes.clone().map(|place| parts.node(place)) {
         let path = || format!("nodes[{}].allocatable", node.name);
@@ -93,10 +93,10 @@ impl LabelKeys {
             well_known::HOSTNAME,
         ];
         let mut of_types: BTreeSet<Arc<str>> = given.into_iter().map(Arc::from).collect();
-        for kind in parts.instance_types() {
-            extend(&mut of_types, kind.labels.iter().map(|(key, _)| key));
-            extend(&mut of_types, kind.requirements.iter().map(|one| &one.key));
-            let offered = kind.offerings.iter().flat_map(|one| one.labels.iter());
+        for instance_type in parts.instance_types() {
+            extend(&mut of_types, instance_type.labels.iter().map(|(key, _)| key));
+            extend(&mut of_types, instance_type.requirements.iter().map(|one| &one.key));
+            let offered = instance_type.offerings.iter().flat_map(|one| one.labels.iter());
             extend(&mut of_types, offered.map(|(key, _)| key));
         }
         let mut all = of_types.clone();
@@ -113,11 +113,11 @@ impl LabelKeys {
 
 /// What was found: by what it means, where it was found first, and how many say it.
 #[derive(Default)]
-struct Found {
+struct WarningList {
     by_message: BTreeMap<String, (String, u64)>,
 }
 
-impl Found {
+impl WarningList {
     fn add(&mut self, path: impl FnOnce() -> String, message: String, count: u32) {
         let entry = self.by_message.entry(message).or_insert_with(|| (path(), 0));
         entry.1 = entry.1.saturating_add(count.into());
@@ -167,13 +167,20 @@ impl Found {
         }
         if let Some(rules) = &pod.affinity {
             let node = &rules.node_affinity;
-            let wishes = node.preferred.iter().map(|wish| &wish.preference);
+            let preferred_terms =
+                node.preferred.iter().map(|preferred_term| &preferred_term.preference);
             let of_node = || format!("{}.affinity.nodeAffinity", path());
-            self.terms(labels, node.required.iter().flatten().chain(wishes), count, of_node);
+            self.terms(
+                labels,
+                node.required.iter().flatten().chain(preferred_terms),
+                count,
+                of_node,
+            );
             let [together, apart] = [&rules.pod_affinity, &rules.pod_anti_affinity];
             for (rules, name) in [(together, "podAffinity"), (apart, "podAntiAffinity")] {
-                let wishes = rules.preferred.iter().map(|wish| &wish.term);
-                for term in rules.required.iter().chain(wishes) {
+                let preferred_terms =
+                    rules.preferred.iter().map(|preferred_term| &preferred_term.term);
+                for term in rules.required.iter().chain(preferred_terms) {
                     let path = || format!("{}.affinity.{name}", path());
                     self.key(labels, &term.topology_key, count, path);
                 }
@@ -209,11 +216,11 @@ impl Found {
         }
     }
 
-    fn instance_type(&mut self, kind: &InstanceType) {
-        let path = || format!("instanceTypes[{}]", kind.name);
-        self.amounts(|| format!("{}.capacity", path()), &kind.capacity, 1);
-        for (name, amount) in kind.overhead.iter() {
-            let capacity = kind.capacity.get(name).unwrap_or_default();
+    fn instance_type(&mut self, of_type: &InstanceType) {
+        let path = || format!("instanceTypes[{}]", of_type.name);
+        self.amounts(|| format!("{}.capacity", path()), &of_type.capacity, 1);
+        for (name, amount) in of_type.overhead.iter() {
+            let capacity = of_type.capacity.get(name).unwrap_or_default();
             if amount > capacity {
                 let message = format!("the overhead of {name} is above the capacity");
                 self.add(|| format!("{}.overhead[{name}]", path()), message, 1);
@@ -230,8 +237,8 @@ impl Found {
     ) {
         let path = || format!("nodePools[{}]", pool.name);
         self.amounts(|| format!("{}.limits", path()), &pool.limits, 1);
-        let lists = |kind: &&InstanceType| match &pool.instance_types {
-            Some(names) => names.contains(&kind.name),
+        let lists = |instance_type: &&InstanceType| match &pool.instance_types {
+            Some(names) => names.contains(&instance_type.name),
             None => true,
         };
         for (name, _) in pool.limits.iter().filter(|(name, _)| &***name != super::NODES) {
@@ -239,7 +246,7 @@ impl Found {
             let of_pool =
                 |node: &&super::Node| node.labels.get(well_known::NODE_POOL) == Some(&pool.name);
             let mut nodes = nodes.clone().map(|place| parts.node(place)).filter(of_pool);
-            let has = types.any(|kind| kind.capacity.get(name).is_some())
+            let has = types.any(|instance_type| instance_type.capacity.get(name).is_some())
                 || nodes.any(|node| node.allocatable.get(name).is_some());
             if !has {
                 let message = format!("no instance type has {name}, so this limits nothing");
@@ -283,7 +290,7 @@ mod tests {
 
     #[test]
     fn each_mistake_is_one_warning() {
-        let kind =
+        let instance_type =
             InstanceType::new("m", resources(&[("cpu", "2"), ("memory", "8Gi"), ("pods", "9")]))
                 .with_overhead(resources(&[("memory", "9Gi")]))
                 .with_offering(Offering::new("a", "on-demand", "1".parse().unwrap()));
@@ -299,7 +306,7 @@ mod tests {
         let anyway = WhenUnsatisfiable::ScheduleAnyway;
         let spread = TopologySpreadConstraint::new(1, "colour", anyway);
         let spread = Pod::new("s").with_replicas(5).with_topology_spread_constraint(spread);
-        let parts = Problem::builder().instance_type(kind).node_pool(pool);
+        let parts = Problem::builder().instance_type(instance_type).node_pool(pool);
         let problem = parts.pod(web("b")).pod(web("a")).pod(spread).build().unwrap();
         let expected = [
             ("instanceTypes[m].overhead[memory]", "the overhead of memory is above the capacity"),

@@ -1,19 +1,20 @@
 //! What may be combined from the requirements of a launch, and how they are narrowed until every
 //! combination holds its pods.
 //!
-//! Whoever reads the requirements of a launch may take any listed type in any listed zone with any listed
-//! capacity type, not only the alternatives. Where some such combination couldn't hold the pods, the
-//! labels that its pods or rules over domains read are required as well (an offering may have labels of
-//! its own); where that isn't enough, only the choice's zone and capacity type are listed.
+//! Whoever reads the requirements of a launch may take any listed type in any listed zone with any
+//! listed capacity type, not only the alternatives. Where some such combination couldn't hold the
+//! pods, the labels that its pods or rules over domains read are required as well (an offering may
+//! have labels of its own); where that isn't enough, only the choice's zone and capacity type are
+//! listed.
 
 use crate::compile::{Compiled, Id, NODE_NAME, OfferId};
 use crate::model::well_known;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Labels that a launch is required to have beside its type, zone and capacity type, with the values
-/// that are allowed; without any, it mustn't have the label.
-pub(super) type Required = BTreeMap<Arc<str>, BTreeSet<Arc<str>>>;
+/// Labels that a launch is required to have beside its type, zone and capacity type, with the
+/// values that are allowed; without any, it mustn't have the label.
+pub(super) type RequiredLabels = BTreeMap<Arc<str>, BTreeSet<Arc<str>>>;
 
 /// An offer's zone and capacity type.
 pub(super) fn place(compiled: &Compiled, id: OfferId) -> (&Arc<str>, &Arc<str>) {
@@ -22,13 +23,13 @@ pub(super) fn place(compiled: &Compiled, id: OfferId) -> (&Arc<str>, &Arc<str>) 
     (&offering.zone, &offering.capacity_type)
 }
 
-/// What the launches of some options may be required to have: for each of these label keys the states that
-/// the options are in, where requirements can say so.
+/// What the launches of some options may be required to have: for each of these label keys the
+/// states that the options are in, where requirements can say so.
 pub(super) fn required(
     compiled: &Compiled,
     options: &[OfferId],
     keys: &BTreeSet<&Arc<str>>,
-) -> Required {
+) -> RequiredLabels {
     let listed = [
         well_known::INSTANCE_TYPE,
         well_known::ZONE,
@@ -37,12 +38,12 @@ pub(super) fn required(
         well_known::HOSTNAME,
         NODE_NAME,
     ];
-    let mut required = Required::new();
+    let mut required = RequiredLabels::new();
     for key in keys.iter().copied().filter(|key| !listed.contains(&&***key)) {
         let states: BTreeSet<u32> = options.iter().map(|id| state(compiled, key, *id)).collect();
         if states.len() == 1 || !states.contains(&0) {
             let values =
-                states.iter().filter_map(|state| compiled.grounds.table.value(key, *state));
+                states.iter().filter_map(|state| compiled.site_conditions.table.value(key, *state));
             let _new = required.insert(key.clone(), values.cloned().collect());
         }
     }
@@ -50,17 +51,17 @@ pub(super) fn required(
 }
 
 fn state(compiled: &Compiled, key: &str, id: OfferId) -> u32 {
-    let states = compiled.grounds.table.states(key);
+    let states = compiled.site_conditions.table.states(key);
     states.get(compiled.site_of_offer(id)).copied().unwrap_or(0)
 }
 
-/// Whether every offer made of the listed types, zones and capacity types that has the required labels
-/// suits; of the pool's offers these are looked at alone that have the labels which the launch fixes, where
-/// the pool leaves any open.
+/// Whether every offer made of the listed types, zones and capacity types that has the required
+/// labels suits; of the pool's offers these are looked at alone that have the labels which the
+/// launch fixes, where the pool leaves any open.
 pub(super) fn closed(
     compiled: &Compiled,
     options: &[OfferId],
-    required: &Required,
+    required: &RequiredLabels,
     agreeing: Option<&[OfferId]>,
     suits: impl Fn(OfferId) -> bool,
 ) -> bool {
@@ -71,22 +72,23 @@ pub(super) fn closed(
     types.sort_unstable();
     types.dedup();
     // Few of each, so that looking through them is quickest.
-    let (mut zones, mut kinds): (Vec<&Arc<str>>, Vec<&Arc<str>>) = (Vec::new(), Vec::new());
-    for (zone, kind) in options.iter().map(|id| place(compiled, *id)) {
+    let (mut zones, mut capacity_types): (Vec<&Arc<str>>, Vec<&Arc<str>>) =
+        (Vec::new(), Vec::new());
+    for (zone, capacity_type) in options.iter().map(|id| place(compiled, *id)) {
         if !zones.contains(&zone) {
             zones.push(zone);
         }
-        if !kinds.contains(&kind) {
-            kinds.push(kind);
+        if !capacity_types.contains(&capacity_type) {
+            capacity_types.push(capacity_type);
         }
     }
     let made = |id: OfferId| {
-        let (zone, kind) = place(compiled, id);
-        zones.contains(&zone) && kinds.contains(&kind)
+        let (zone, capacity_type) = place(compiled, id);
+        zones.contains(&zone) && capacity_types.contains(&capacity_type)
     };
     let labelled = |id: OfferId| {
         required.iter().all(|(key, values)| {
-            match compiled.grounds.table.value(key, state(compiled, key, id)) {
+            match compiled.site_conditions.table.value(key, state(compiled, key, id)) {
                 Some(value) => values.contains(value),
                 None => values.is_empty(),
             }

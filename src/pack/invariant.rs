@@ -1,18 +1,19 @@
 //! What holds of every packing, checked where debug assertions are on: in tests and under fuzzing.
 //!
-//! Counts are kept by saturating arithmetic, which would hide a breach: a pod that is placed twice, a
-//! limit that is charged once too often. Here each is worked out anew from the groups.
+//! Counts are kept by saturating arithmetic, which would hide a breach: a pod that is placed twice,
+//! a limit that is charged once too often. Here each is worked out anew from the groups.
 
+use super::packing::{Context, GroupPlace, Packing};
 use super::running;
-use super::state::{Context, Place, State};
 use crate::compile::{Id, IdVec, NodeId};
 use std::collections::BTreeSet;
 
-impl State {
+impl Packing {
     /// Has debug assertions compare what is kept beside the groups with the groups themselves.
     ///
-    /// Every pod is placed once or left, groups hold what fits and say what it comes to, no running node
-    /// is in two of them, and limits and reservations are charged for the launches, no more and no less.
+    /// Every pod is placed once or left, groups hold what fits and say what it comes to, no running
+    /// node is in two of them, and limits and reservations are charged for the launches, no more
+    /// and no less.
     pub(super) fn assert_consistent(&self, context: &Context<'_>) {
         if cfg!(debug_assertions) {
             self.check_counts(context);
@@ -26,27 +27,30 @@ impl State {
         let compiled = context.compiled;
         let mut counts: IdVec<_, u64> = self.left.values().map(|left| u64::from(*left)).collect();
         for group in &self.groups {
-            for (class, count) in &group.items {
-                counts[*class] += u64::from(*count) * u64::from(group.times);
+            for (item, count) in &group.items {
+                counts[*item] += u64::from(*count) * u64::from(group.multiplicity);
             }
         }
-        for (id, class) in compiled.classes.iter() {
-            let (are, were) = (counts[id], u64::from(class.count));
+        for (id, item) in compiled.items.iter() {
+            let (are, were) = (counts[id], u64::from(item.count));
             // Placeholders that may only use free room aren't waiting before they are let in.
-            debug_assert!(are == were || class.guest && are == 0, "{id:?}: {are} of {were} pods");
+            debug_assert!(
+                are == were || item.placeholder && are == 0,
+                "{id:?}: {are} of {were} pods"
+            );
         }
     }
 
     fn check_groups(&self, context: &Context<'_>) {
         let compiled = context.compiled;
         for group in &self.groups {
-            debug_assert!(group.times > 0, "a group without nodes: {group:?}");
+            debug_assert!(group.multiplicity > 0, "a group without nodes: {group:?}");
             let is_sorted = group.items.is_sorted_by(|a, b| a.0 < b.0);
             debug_assert!(is_sorted, "classes of a group out of order: {group:?}");
             let mut load = vec![0_i64; compiled.dims.len()];
-            for (class, count) in &group.items {
+            for (item, count) in &group.items {
                 debug_assert!(*count > 0, "none of a class: {group:?}");
-                let request = &compiled.classes[*class].request;
+                let request = &compiled.items[*item].request;
                 for (sum, each) in load.iter_mut().zip(request) {
                     *sum += each * i64::from(*count);
                 }
@@ -55,8 +59,8 @@ impl State {
             let fits =
                 |free: &[i64]| load.iter().zip(free).all(|(load, free)| load <= free || *load == 0);
             let fit = match &group.place {
-                Place::Launch(column) => fits(context.room(*column).free),
-                Place::Running(nodes) => {
+                GroupPlace::Launch(bin_type) => fits(context.room(*bin_type).free),
+                GroupPlace::Running(nodes) => {
                     nodes.iter().all(|node| fits(running::room(context, *node).free))
                 }
             };
@@ -65,11 +69,15 @@ impl State {
     }
 
     fn check_nodes(&self, context: &Context<'_>) {
-        let mut seen: BTreeSet<NodeId> = self.idle.iter().copied().collect();
-        debug_assert_eq!(seen.len(), self.idle.len(), "a running node is untouched twice");
+        let mut seen: BTreeSet<NodeId> = self.untouched_nodes.iter().copied().collect();
+        debug_assert_eq!(
+            seen.len(),
+            self.untouched_nodes.len(),
+            "a running node is untouched twice"
+        );
         for group in &self.groups {
-            let Place::Running(nodes) = &group.place else { continue };
-            debug_assert_eq!(nodes.len(), group.times as usize, "nodes of {group:?}");
+            let GroupPlace::Running(nodes) = &group.place else { continue };
+            debug_assert_eq!(nodes.len(), group.multiplicity as usize, "nodes of {group:?}");
             for node in nodes {
                 debug_assert!(seen.insert(*node), "{node:?} is in two places");
             }

@@ -1,66 +1,71 @@
 //! Running nodes first: what fits there costs nothing.
 
-use super::fill::{Lanes, Style};
-use super::state::{Context, Group, Place, Room, State};
-use crate::compile::{ClassId, NodeId};
+use super::fill::{FillRule, ValueBuckets};
+use super::packing::{Context, GroupPlace, NodeGroup, NodeRoom, Packing};
+use crate::compile::{ItemId, NodeId};
 
 /// The room on a running node.
-pub(crate) fn room<'a>(context: &'a Context<'_>, node: NodeId) -> Room<'a> {
+pub(crate) fn room<'a>(context: &'a Context<'_>, node: NodeId) -> NodeRoom<'a> {
     let running = &context.compiled.nodes[node];
-    Room {
+    NodeRoom {
         all: &running.free,
         free: &running.free,
         ports: &running.ports,
         admits: &context.compiled.admits[context.compiled.site_of_node(node)],
         attached: &running.attached,
-        flexible: None,
+        min_values: None,
         node: Some(node),
     }
 }
 
 /// Places what is left onto the idle running nodes, where `wanted` says so.
 ///
-/// Nodes that are alike are filled alike. Nodes that run pods already come before empty ones, so that
-/// empty ones stay removable, and small room comes before large, so that large pods find large room.
+/// Nodes that are alike are filled alike. Nodes that run pods already come before empty ones, so
+/// that empty ones stay removable, and small room comes before large, so that large pods find large
+/// room.
 pub(crate) fn fill(
     context: &Context<'_>,
-    state: &mut State,
-    style: Style,
-    wanted: &dyn Fn(ClassId) -> bool,
+    packing: &mut Packing,
+    fill_rule: FillRule,
+    wanted: &dyn Fn(ItemId) -> bool,
 ) {
-    let left = state.waiting(wanted);
-    if state.idle.is_empty() || left.values().all(|left| *left == 0) {
+    let left = packing.waiting(wanted);
+    if packing.untouched_nodes.is_empty() || left.values().all(|left| *left == 0) {
         return;
     }
-    let worth = state.worth(context, &left);
-    let mut lanes = Lanes::new(context, &worth, &left, style);
+    let worth = packing.worth(context, &left);
+    let mut buckets = ValueBuckets::new(context, &worth, &left, fill_rule);
     // What has no room for anything now won't have any later.
-    let roomy = state.idle.iter().copied().filter(|node| lanes.may_fit(&room(context, *node)));
+    let roomy = packing
+        .untouched_nodes
+        .iter()
+        .copied()
+        .filter(|node| buckets.may_fit(&room(context, *node)));
     let roomy: Vec<NodeId> = roomy.collect();
     for mut nodes in alike(context, &roomy) {
         let Some(first) = nodes.first() else { continue };
-        if !lanes.may_fit(&room(context, *first)) {
+        if !buckets.may_fit(&room(context, *first)) {
             continue;
         }
         while let Some(first) = nodes.first() {
             let place = room(context, *first);
-            let filling = lanes.best_fill(context, &place, &[], &state.left);
-            let times = filling.items.iter().map(|(class, count)| state.left[*class] / count).min();
+            let filling = buckets.best_fill(context, &place, &[], &packing.left);
+            let times = filling.items.iter().map(|(item, count)| packing.left[*item] / count).min();
             let Some(times) = times.filter(|times| *times > 0) else { break };
             let times = (times as usize).min(nodes.len());
             let chosen: Vec<NodeId> = nodes.drain(..times).collect();
-            state.idle.retain(|node| !chosen.contains(node));
-            let group = Group {
-                times: u32::try_from(chosen.len()).unwrap_or(u32::MAX),
-                place: Place::Running(chosen),
+            packing.untouched_nodes.retain(|node| !chosen.contains(node));
+            let group = NodeGroup {
+                multiplicity: u32::try_from(chosen.len()).unwrap_or(u32::MAX),
+                place: GroupPlace::Running(chosen),
                 items: filling.items,
                 load: filling.load,
             };
-            let used: Vec<ClassId> = group.items.iter().map(|(class, _)| *class).collect();
-            state.add(context.compiled, group);
+            let used: Vec<ItemId> = group.items.iter().map(|(item, _)| *item).collect();
+            packing.add(context.compiled, group);
             used.into_iter()
-                .filter(|class| state.left[*class] == 0)
-                .for_each(|class| lanes.forget(class));
+                .filter(|item| packing.left[*item] == 0)
+                .for_each(|item| buckets.forget(item));
         }
     }
 }

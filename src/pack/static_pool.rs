@@ -1,213 +1,228 @@
 //! Static pools: which nodes they launch.
 //!
-//! *Problem.* A static pool launches so many nodes whatever is pending. Of which type they are and in which
-//! zone is open, and pods on them cost nothing more. So these choices decide which pods have a place, and
-//! what has to be bought for the others.
+//! *Problem.* A static pool launches so many nodes whatever is pending. Of which type they are and
+//! in which zone is open, and pods on them cost nothing more. So these choices decide which pods
+//! have a place, and what has to be bought for the others.
 //!
-//! *Idea.* One node after another: each column of the pools is filled with what is left, and that one is
-//! launched whose pods would cost most elsewhere, less what its node costs more than the pool's cheapest.
-//! Pods that have no place elsewhere are looked at by themselves first; what is left of a node's room is
-//! then the others'. What nobody needs is launched last, as cheaply as can be.
+//! *Idea.* One node after another: each bin type of the pools is filled with what is left, and that
+//! one is launched whose pods would cost most elsewhere, less what its node costs more than the
+//! pool's cheapest. Pods that have no place elsewhere are looked at by themselves first; what is
+//! left of a node's room is then the others'. What nobody needs is launched last, as cheaply as can
+//! be.
 //!
-//! What a pod costs elsewhere is its share of the launch that is cheapest for pods of its class alone. A
-//! pod without a place elsewhere counts for its share of the static node that is cheapest for its class,
-//! and a node with such a pod comes before any without. One style of filling has the node first that
-//! places most of them; the styles compete, so that both the cheap and the large choice are tried.
+//! What a pod costs elsewhere is its share of the launch that is cheapest for pods of its item
+//! alone. A pod without a place elsewhere counts for its share of the static node that is cheapest
+//! for its item, and a node with such a pod comes before any without. One fill rule of filling has
+//! the node first that places most of them; the fill rules compete, so that both the cheap and the
+//! large choice are tried.
 //!
-//! *Why it is right.* Any choice of columns is legal that limits, reservations and `minValues` admit, and
-//! the pool launches no more nodes than it lacks.
+//! *Why it is right.* Any choice of bin types is legal that limits, reservations and `minValues`
+//! admit, and the pool launches no more nodes than it lacks.
 //!
-//! *Cost.* A filling of each column of a static pool for each distinct node that is launched; nothing
-//! where no pool is static.
+//! *Cost.* A filling of each bin type of a static pool for each distinct node that is launched;
+//! nothing where no pool is static.
 
-use super::fill::{Filling, Lanes, Style};
-use super::flexible::meets_minimums;
-use super::state::{Context, Group, Place, State};
-use super::top_up;
-use crate::compile::{ClassId, Column, Compiled, IdVec, PoolId};
+use super::fill::{FillRule, Filling, ValueBuckets};
+use super::fill_leftover;
+use super::min_values::meets_minimums;
+use super::packing::{Context, GroupPlace, NodeGroup, Packing};
+use crate::compile::{BinType, Compiled, IdVec, ItemId, PoolId};
 use std::cmp::Reverse;
 
 /// Parts of a billionth in which shares of a node's cost are counted.
 const PARTS: i128 = 1 << 20;
 
-/// Whether no pool that pods may ask for nodes can hold a class: static ones don't count.
-pub(crate) fn is_homeless(compiled: &Compiled, class: ClassId) -> bool {
-    compiled.takers[class].iter().all(|at| is_static(compiled, &compiled.columns[at]))
+/// Whether no pool that pods may ask for nodes can hold an item: static ones don't count.
+pub(crate) fn is_node_only(compiled: &Compiled, item: ItemId) -> bool {
+    compiled.compatibles[item].iter().all(|at| is_static(compiled, &compiled.bin_types[at]))
 }
 
-fn is_static(compiled: &Compiled, column: &Column) -> bool {
-    compiled.pools[column.pool].fixed.is_some()
+fn is_static(compiled: &Compiled, bin_type: &BinType) -> bool {
+    compiled.pools[bin_type.pool].static_replicas.is_some()
 }
 
 /// Whether a static pool has nodes to launch that aren't yet.
-pub(crate) fn lacks_nodes(compiled: &Compiled, state: &State) -> bool {
-    compiled.pools.values().any(|pool| pool.fixed.is_some_and(|nodes| nodes > 0))
-        && !columns(compiled, state).is_empty()
+pub(crate) fn lacks_nodes(compiled: &Compiled, packing: &Packing) -> bool {
+    compiled.pools.values().any(|pool| pool.static_replicas.is_some_and(|nodes| nodes > 0))
+        && !bin_types(compiled, packing).is_empty()
 }
 
-/// Whether a column is of a static pool that could launch something cheaper.
-pub(crate) fn has_cheaper(compiled: &Compiled, column: usize) -> bool {
-    let own = &compiled.columns[column];
-    let cheaper = |other: &Column| other.pool == own.pool && other.price < own.price;
-    is_static(compiled, own) && compiled.columns.iter().any(cheaper)
+/// Whether a bin type is of a static pool that could launch something cheaper.
+pub(crate) fn has_cheaper(compiled: &Compiled, bin_type: usize) -> bool {
+    let own = &compiled.bin_types[bin_type];
+    let cheaper = |other: &BinType| other.pool == own.pool && other.price < own.price;
+    is_static(compiled, own) && compiled.bin_types.iter().any(cheaper)
 }
 
-/// Launches the nodes of static pools that can hold something of what is left, where `wanted` says so.
+/// Launches the nodes of static pools that can hold something of what is left, where `wanted` says
+/// so.
 pub(crate) fn launch(
     context: &Context<'_>,
-    state: &mut State,
-    style: Style,
-    wanted: &dyn Fn(ClassId) -> bool,
+    packing: &mut Packing,
+    fill_rule: FillRule,
+    wanted: &dyn Fn(ItemId) -> bool,
 ) {
-    if !lacks_nodes(context.compiled, state) {
+    if !lacks_nodes(context.compiled, packing) {
         return;
     }
-    let homeless = |class: ClassId| wanted(class) && is_homeless(context.compiled, class);
-    launch_for(context, state, style, &homeless);
-    top_up::top_up(context, state, style, wanted);
-    launch_for(context, state, style, wanted);
+    let node_only = |item: ItemId| wanted(item) && is_node_only(context.compiled, item);
+    launch_for(context, packing, fill_rule, &node_only);
+    fill_leftover::fill_leftover(context, packing, fill_rule, wanted);
+    launch_for(context, packing, fill_rule, wanted);
 }
 
 /// Launches what static pools still lack, empty and as cheaply as can be.
-pub(crate) fn launch_rest(context: &Context<'_>, state: &mut State) {
+pub(crate) fn launch_rest(context: &Context<'_>, packing: &mut Packing) {
     let compiled = context.compiled;
-    if !lacks_nodes(compiled, state) {
+    if !lacks_nodes(compiled, packing) {
         return;
     }
-    let mut columns = columns(compiled, state);
-    columns.sort_by_key(|at| (context.cost(*at), *at));
-    for at in columns {
-        let times = state.static_supply(compiled, &compiled.columns[at]);
+    let mut bin_types = bin_types(compiled, packing);
+    bin_types.sort_by_key(|at| (context.cost(*at), *at));
+    for at in bin_types {
+        let times = packing.static_supply(compiled, &compiled.bin_types[at]);
         let load = vec![0; compiled.dims.len()];
-        let choice = compiled.columns[at].offers.first();
+        let choice = compiled.bin_types[at].offers.first();
         let suits = || choice.is_some_and(|choice| meets_minimums(context, *choice, &[], &load));
-        if times > 0 && (context.lenient || suits()) {
-            state.add(compiled, Group { place: Place::Launch(at), items: Vec::new(), load, times });
+        if times > 0 && (context.best_effort_min_values || suits()) {
+            packing.add(
+                compiled,
+                NodeGroup {
+                    place: GroupPlace::Launch(at),
+                    items: Vec::new(),
+                    load,
+                    multiplicity: times,
+                },
+            );
         }
     }
 }
 
-/// The columns of static pools of which nodes are still to be launched.
-fn columns(compiled: &Compiled, state: &State) -> Vec<usize> {
-    let columns = compiled.columns.iter().enumerate();
-    let lacking = columns
-        .filter(|(_, column)| is_static(compiled, column))
-        .filter(|(_, column)| state.static_supply(compiled, column) > 0);
+/// The bin types of static pools of which nodes are still to be launched.
+fn bin_types(compiled: &Compiled, packing: &Packing) -> Vec<usize> {
+    let bin_types = compiled.bin_types.iter().enumerate();
+    let lacking = bin_types
+        .filter(|(_, bin_type)| is_static(compiled, bin_type))
+        .filter(|(_, bin_type)| packing.static_supply(compiled, bin_type) > 0);
     lacking.map(|(at, _)| at).collect()
 }
 
 fn launch_for(
     context: &Context<'_>,
-    state: &mut State,
-    style: Style,
-    wanted: &dyn Fn(ClassId) -> bool,
+    packing: &mut Packing,
+    fill_rule: FillRule,
+    wanted: &dyn Fn(ItemId) -> bool,
 ) {
     let compiled = context.compiled;
-    let left = state.waiting(wanted);
+    let left = packing.waiting(wanted);
     if left.values().all(|left| *left == 0) {
         return;
     }
-    let worth = state.worth(context, &left);
-    let mut lanes = Lanes::new(context, &worth, &left, style);
-    let shares = shares(context, state, &left);
+    let worth = packing.worth(context, &left);
+    let mut buckets = ValueBuckets::new(context, &worth, &left, fill_rule);
+    let shares = shares(context, packing, &left);
     loop {
-        let columns = columns(compiled, state);
+        let bin_types = bin_types(compiled, packing);
         let mut cheapest: IdVec<PoolId, Option<i64>> =
             compiled.pools.iter().map(|_| None).collect();
-        for at in &columns {
-            let (pool, cost) = (compiled.columns[*at].pool, cost(context, *at));
+        for at in &bin_types {
+            let (pool, cost) = (compiled.bin_types[*at].pool, cost(context, *at));
             cheapest[pool] = Some(cheapest[pool].map_or(cost, |least| least.min(cost)));
         }
-        let candidates = columns.into_iter().filter_map(|at| {
-            let filling = lanes.best_fill(context, &context.room(at), &[], &state.left);
-            let empty = cheapest[compiled.columns[at].pool].unwrap_or(0);
+        let candidates = bin_types.into_iter().filter_map(|at| {
+            let filling = buckets.best_fill(context, &context.room(at), &[], &packing.left);
+            let empty = cheapest[compiled.bin_types[at].pool].unwrap_or(0);
             let extra = i128::from(cost(context, at)) - i128::from(empty);
-            let merit = Merit::of(&filling, &shares, extra);
-            let is_of_use = !filling.items.is_empty() && (merit.homeless > 0 || merit.gain >= 0);
-            is_of_use.then(|| (merit.key(style), Reverse(at), filling))
+            let merit = NodeMerit::of(&filling, &shares, extra);
+            let is_of_use = !filling.items.is_empty() && (merit.node_only > 0 || merit.gain >= 0);
+            is_of_use.then(|| (merit.key(fill_rule), Reverse(at), filling))
         });
         let best = candidates.max_by_key(|(key, at, _)| (*key, *at));
         let Some((_, Reverse(at), filling)) = best else { return };
-        let supply = state.static_supply(compiled, &compiled.columns[at]);
-        let times = filling.items.iter().map(|(class, count)| state.left[*class] / count).min();
+        let supply = packing.static_supply(compiled, &compiled.bin_types[at]);
+        let times = filling.items.iter().map(|(item, count)| packing.left[*item] / count).min();
         let times = times.unwrap_or(0).min(supply).max(1);
-        let used: Vec<ClassId> = filling.items.iter().map(|(class, _)| *class).collect();
-        let place = Place::Launch(at);
-        state.add(compiled, Group { place, items: filling.items, load: filling.load, times });
-        let gone = used.into_iter().filter(|class| state.left[*class] == 0);
-        gone.for_each(|class| lanes.forget(class));
+        let used: Vec<ItemId> = filling.items.iter().map(|(item, _)| *item).collect();
+        let place = GroupPlace::Launch(at);
+        packing.add(
+            compiled,
+            NodeGroup { place, items: filling.items, load: filling.load, multiplicity: times },
+        );
+        let gone = used.into_iter().filter(|item| packing.left[*item] == 0);
+        gone.for_each(|item| buckets.forget(item));
     }
 }
 
 /// What a node costs, whatever takes the place of prices elsewhere.
-fn cost(context: &Context<'_>, column: usize) -> i64 {
-    context.compiled.columns[column].price.saturating_add(context.fee)
+fn cost(context: &Context<'_>, bin_type: usize) -> i64 {
+    context.compiled.bin_types[bin_type].price.saturating_add(context.fee)
 }
 
-/// What placing one pod of a class on a static node is worth.
+/// What placing one pod of an item on a static node is worth.
 #[derive(Clone, Copy, Debug, Default)]
-struct Share {
+struct PlacementGain {
     /// Whether it has no place elsewhere.
-    homeless: bool,
+    node_only: bool,
     /// What it costs elsewhere, or on a static node if it has no place elsewhere.
     cost: i128,
 }
 
-/// The shares of the classes of which any are left.
+/// The shares of the items of which any are left.
 fn shares(
     context: &Context<'_>,
-    state: &State,
-    left: &IdVec<ClassId, u32>,
-) -> IdVec<ClassId, Share> {
+    packing: &Packing,
+    left: &IdVec<ItemId, u32>,
+) -> IdVec<ItemId, PlacementGain> {
     let compiled = context.compiled;
-    let of_class = |class: ClassId| {
-        if left[class] == 0 {
-            return Share::default();
+    let of_item = |item: ItemId| {
+        if left[item] == 0 {
+            return PlacementGain::default();
         }
-        let least = |fixed: bool| {
-            let takers = compiled.takers[class].iter().filter(|at| {
-                let column = &compiled.columns[*at];
-                is_static(compiled, column) == fixed && (fixed || state.is_open(compiled, column))
+        let least = |of_static_pool: bool| {
+            let compatibles = compiled.compatibles[item].iter().filter(|at| {
+                let bin_type = &compiled.bin_types[*at];
+                is_static(compiled, bin_type) == of_static_pool
+                    && (of_static_pool || packing.is_open(compiled, bin_type))
             });
             let share = |at: usize| {
-                let takes = context.room(at).takes(context.class(class)).min(left[class]).max(1);
+                let takes = context.room(at).takes(context.item(item)).min(left[item]).max(1);
                 i128::from(cost(context, at)).saturating_mul(PARTS) / i128::from(takes)
             };
-            takers.map(share).min()
+            compatibles.map(share).min()
         };
         match least(false) {
-            Some(cost) => Share { homeless: false, cost },
-            None => Share { homeless: true, cost: least(true).unwrap_or(0) },
+            Some(cost) => PlacementGain { node_only: false, cost },
+            None => PlacementGain { node_only: true, cost: least(true).unwrap_or(0) },
         }
     };
-    compiled.classes.ids().map(of_class).collect()
+    compiled.items.ids().map(of_item).collect()
 }
 
 /// What speaks for a filled node.
 #[derive(Clone, Copy, Debug)]
-struct Merit {
+struct NodeMerit {
     /// How many of its pods have no place elsewhere.
-    homeless: u64,
+    node_only: u64,
     /// What its pods would cost elsewhere, less what it costs more than an empty node.
     gain: i128,
 }
 
-impl Merit {
-    fn of(filling: &Filling, shares: &IdVec<ClassId, Share>, extra: i128) -> Self {
-        let mut merit = Self { homeless: 0, gain: extra.saturating_mul(-PARTS) };
-        for (class, count) in &filling.items {
-            let share = shares[*class];
-            merit.homeless += if share.homeless { u64::from(*count) } else { 0 };
+impl NodeMerit {
+    fn of(filling: &Filling, shares: &IdVec<ItemId, PlacementGain>, extra: i128) -> Self {
+        let mut merit = Self { node_only: 0, gain: extra.saturating_mul(-PARTS) };
+        for (item, count) in &filling.items {
+            let share = shares[*item];
+            merit.node_only += if share.node_only { u64::from(*count) } else { 0 };
             merit.gain = merit.gain.saturating_add(share.cost.saturating_mul(i128::from(*count)));
         }
         merit
     }
 
     /// The greater, the better.
-    fn key(self, style: Style) -> (u64, i128) {
-        match style {
-            Style::Largest => (self.homeless, self.gain),
-            _ => (self.homeless.min(1), self.gain),
+    fn key(self, fill_rule: FillRule) -> (u64, i128) {
+        match fill_rule {
+            FillRule::Largest => (self.node_only, self.gain),
+            _ => (self.node_only.min(1), self.gain),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Money is written as a number where the nearest float reads back exactly, and as a text with the
 //! decimal number where it doesn't (sums with more digits than a float has). Both are read.
 
-use super::{Binding, Choice, Cost, Launch, LaunchPlan, LaunchSpec, Proof, Unschedulable};
+use super::{Binding, Cost, Launch, LaunchPlan, LaunchSpec, OfferingRef, Proof, Unschedulable};
 use crate::error::Error;
 use crate::explain::Reason;
 use crate::model::document::read::{Cursor, choice, labels, price, resources, text, texts, whole};
@@ -22,7 +22,8 @@ impl LaunchPlan {
     /// Reads a plan document in JSON.
     ///
     /// It is checked for its form only; [`verify`](crate::verify()) says whether it is a plan for a
-    /// problem. What `stats` holds besides whole numbers (times, which callers may add) is left out.
+    /// problem. What `stats` holds besides whole numbers (times, which callers may add) is left
+    /// out.
     ///
     /// # Errors
     /// Every fault of the document, each with the path of its field; for text that isn't JSON, the
@@ -95,7 +96,7 @@ fn read_plan(document: &Value<'_>) -> Result<LaunchPlan, Error> {
         warnings: fields.list("warnings", read_warning),
         stats: fields.optional("stats", read_stats).unwrap_or_default(),
         certificate: None,
-        ended: None,
+        termination: None,
     };
     faults.into_result(&LISTS)?;
     Ok(plan)
@@ -169,20 +170,20 @@ fn write_launch(launch: &Launch) -> Value<'_> {
         .into()
 }
 
-fn read_choice(cursor: Cursor<'_>) -> Option<Choice> {
+fn read_choice(cursor: Cursor<'_>) -> Option<OfferingRef> {
     let mut fields =
         cursor.object(&["instanceType", "zone", "capacityType", "price", "reservation"]);
     let price = fields.required("price", price).unwrap_or_default();
-    Some(Choice { price, ..read_place(fields) })
+    Some(OfferingRef { price, ..read_place(fields) })
 }
 
-fn write_choice(choice: &Choice) -> Value<'_> {
+fn write_choice(choice: &OfferingRef) -> Value<'_> {
     write_place(choice).field("price", choice.price).into()
 }
 
 /// All of a choice but its price.
-fn read_place(mut fields: crate::model::document::read::Fields<'_>) -> Choice {
-    Choice {
+fn read_place(mut fields: crate::model::document::read::Fields<'_>) -> OfferingRef {
+    OfferingRef {
         price: Price::ZERO,
         instance_type: fields.required("instanceType", text).unwrap_or_default(),
         zone: fields.required("zone", text).unwrap_or_default(),
@@ -191,7 +192,7 @@ fn read_place(mut fields: crate::model::document::read::Fields<'_>) -> Choice {
     }
 }
 
-fn write_place(choice: &Choice) -> Object<'_> {
+fn write_place(choice: &OfferingRef) -> Object<'_> {
     Object::new()
         .field("instanceType", &choice.instance_type)
         .field("zone", &choice.zone)
@@ -200,8 +201,8 @@ fn write_place(choice: &Choice) -> Object<'_> {
 }
 
 /// The stand-in for a choice that isn't there.
-fn no_choice() -> Choice {
-    Choice {
+fn no_choice() -> OfferingRef {
+    OfferingRef {
         price: Price::ZERO,
         instance_type: "".into(),
         zone: "".into(),

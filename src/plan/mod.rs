@@ -17,8 +17,8 @@ use std::sync::Arc;
 /// What to launch for the pending pods, and at what cost.
 ///
 /// Launches are sorted by node pool, instance type, zone, capacity type, reservation and first pod;
-/// bindings and unschedulable pods by pod. Plans are equal if their documents are: certificates, and what
-/// ended the search, play no part.
+/// bindings and unschedulable pods by pod. Plans are equal if their documents are: certificates,
+/// and what ended the search, play no part.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct LaunchPlan {
@@ -29,7 +29,7 @@ pub struct LaunchPlan {
     pub(crate) warnings: Vec<Warning>,
     pub(crate) stats: BTreeMap<Arc<str>, u64>,
     pub(crate) certificate: Option<Arc<Certificate>>,
-    pub(crate) ended: Option<Ended>,
+    pub(crate) termination: Option<Termination>,
 }
 
 /// One node to create. Launches alike but for their pods share one [`LaunchSpec`].
@@ -47,9 +47,9 @@ pub struct LaunchSpec {
     /// The pool that buys it.
     pub node_pool: Arc<str>,
     /// The choice that the plan's cost counts.
-    pub offering: Choice,
+    pub offering: OfferingRef,
     /// What holds the node's pods, the choice among them, cheapest first.
-    pub alternatives: Arc<Vec<Choice>>,
+    pub alternatives: Arc<Vec<OfferingRef>>,
     /// The node's labels with the choice; its hostname isn't known yet.
     pub labels: Arc<Labels>,
     /// The pool's taints.
@@ -63,7 +63,7 @@ pub struct LaunchSpec {
 /// One way to buy a node.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
-pub struct Choice {
+pub struct OfferingRef {
     /// Its price per hour, fees not included.
     pub price: Price,
     /// The instance type's name.
@@ -142,8 +142,9 @@ pub enum Proof {
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
-pub enum Ended {
-    /// Nothing was left to try: the plan is proved the cheapest, or all stages of refinement are done.
+pub enum Termination {
+    /// Nothing was left to try: the plan is proved the cheapest, or all stages of refinement are
+    /// done.
     Done,
     /// [`Limits::rounds`](crate::Limits::rounds) were the first to run out.
     Rounds,
@@ -213,29 +214,29 @@ impl LaunchPlan {
         &self.warnings
     }
 
-    /// The proof of the cost's lower bound, for a plan that [`provision`](crate::provision()) made; none
-    /// where the bound is 0, and none of a plan that was read from a document.
+    /// The proof of the cost's lower bound, for a plan that [`provision`](crate::provision()) made;
+    /// none where the bound is 0, and none of a plan that was read from a document.
     #[must_use]
     pub fn certificate(&self) -> Option<&Certificate> {
         self.certificate.as_deref()
     }
 
-    /// The same plan with this certificate, to be checked by [`verify`](crate::verify()): one that was
-    /// read from its document, say.
+    /// The same plan with this certificate, to be checked by [`verify`](crate::verify()): one that
+    /// was read from its document, say.
     pub fn with_certificate(self, certificate: Certificate) -> Self {
         Self { certificate: Some(Arc::new(certificate)), ..self }
     }
 
-    /// What put an end to the search for a better plan, for one that [`provision`](crate::provision()) made
-    /// with [`Effort::Refine`](crate::Effort::Refine); `None` for others, and for a plan that was read from a
-    /// document.
+    /// What put an end to the search for a better plan, for one that
+    /// [`provision`](crate::provision()) made with [`Effort::Refine`](crate::Effort::Refine);
+    /// `None` for others, and for a plan that was read from a document.
     #[must_use]
-    pub fn ended(&self) -> Option<Ended> {
-        self.ended
+    pub fn termination(&self) -> Option<Termination> {
+        self.termination
     }
 
-    /// How much of the pods' preferences the plan honours, by kind; kinds that no placed pod has, or
-    /// that were ignored, are left out.
+    /// How much of the pods' preferences the plan honours, by kind; kinds that no placed pod has,
+    /// or that were ignored, are left out.
     #[must_use]
     pub fn preferences(&self) -> Vec<PreferenceShare> {
         let share = |kind: PreferenceKind| {

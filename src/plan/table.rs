@@ -1,6 +1,6 @@
 //! A plan as a table for people; the same plan gives the same text.
 
-use super::{Ended, LaunchPlan, Proof};
+use super::{LaunchPlan, Proof, Termination};
 use crate::model::{CPU, PODS, Price, Quantity};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -24,14 +24,14 @@ impl fmt::Display for LaunchPlan {
             write!(f, "\n{}", self.launch_table())?;
         }
         self.fmt_cost(f)?;
-        if let Some(ended) = self.ended {
-            writeln!(f, "refined until {ended}")?;
+        if let Some(termination) = self.termination {
+            writeln!(f, "refined until {termination}")?;
         }
         self.fmt_unschedulable(f)
     }
 }
 
-impl fmt::Display for Ended {
+impl fmt::Display for Termination {
     /// What follows "until".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -45,7 +45,7 @@ impl fmt::Display for Ended {
 
 /// What is summed over the launches of a row.
 #[derive(Clone, Default)]
-struct Sum {
+struct RowSum {
     nodes: usize,
     price: i128,
     pods: usize,
@@ -53,7 +53,7 @@ struct Sum {
     requests: BTreeMap<String, i128>,
 }
 
-impl Sum {
+impl RowSum {
     fn add(&mut self, other: &Self) {
         self.nodes += other.nodes;
         self.price = self.price.saturating_add(other.price);
@@ -66,9 +66,9 @@ impl Sum {
 }
 
 impl LaunchPlan {
-    fn launch_table(&self) -> Table {
-        let mut sums: BTreeMap<_, Sum> = BTreeMap::new();
-        let mut all = Sum::default();
+    fn launch_table(&self) -> TextTable {
+        let mut sums: BTreeMap<_, RowSum> = BTreeMap::new();
+        let mut all = RowSum::default();
         for launch in &self.launches {
             let choice = &launch.spec.offering;
             let kind = (
@@ -79,7 +79,7 @@ impl LaunchPlan {
                 choice.price,
             );
             let requests = launch.spec.requests.iter().filter(|(name, _)| &***name != PODS);
-            let one = Sum {
+            let one = RowSum {
                 nodes: 1,
                 price: choice.price.nanos(),
                 pods: launch.pods.len(),
@@ -89,7 +89,7 @@ impl LaunchPlan {
             all.add(&one);
         }
         let resources: BTreeSet<&String> = all.requests.keys().collect();
-        let row = |texts: [&str; 4], each: String, sum: &Sum| {
+        let row = |texts: [&str; 4], each: String, sum: &RowSum| {
             let mut row = vec![sum.nodes.to_string()];
             row.extend(texts.map(str::to_owned));
             row.extend([each, money(Price::from_nanos(sum.price)), sum.pods.to_string()]);
@@ -108,7 +108,7 @@ impl LaunchPlan {
             rows.push(row([pool, kind, zone, capacity_type], money(*price), sum));
         }
         rows.push(row(["", "", "", ""], String::new(), &all));
-        Table { rows, left: 1..5 }
+        TextTable { rows, left: 1..5 }
     }
 
     fn fmt_cost(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -151,12 +151,12 @@ impl LaunchPlan {
 }
 
 /// Rows of cells under a header; columns are aligned to the right but for those in `left`.
-struct Table {
+struct TextTable {
     rows: Vec<Vec<String>>,
     left: std::ops::Range<usize>,
 }
 
-impl fmt::Display for Table {
+impl fmt::Display for TextTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut widths: Vec<usize> = Vec::new();
         for row in &self.rows {

@@ -1,27 +1,27 @@
 //! From prices in floats to a bound that is proved in integers.
 //!
-//! *Problem.* Column generation ends with values of pods such that no node holds more than it costs, as far
-//! as floats and searches that gave up can tell.
+//! *Problem.* Column generation ends with values of pods such that no node holds more than it
+//! costs, as far as floats and searches that gave up can tell.
 //!
-//! *Idea.* Prices of limits and reservations are rounded first. Then, for each part of the pods that
-//! competes for nodes by itself, the values are scaled and rounded such that for every bin there is a
-//! proof in integers that it holds no more than it costs (`prove`). Running nodes cost nothing: prices of
-//! their resources say what they can hold, and that is subtracted; so is what the launches of static pools
-//! can hold, and what these cost in any case is added. What results is a
-//! certificate, which anyone can check against the problem.
+//! *Idea.* Prices of limits and reservations are rounded first. Then, for each part of the pods
+//! that competes for nodes by itself, the values are scaled and rounded such that for every bin
+//! there is a proof in integers that it holds no more than it costs (`prove`). Running nodes cost
+//! nothing: prices of their resources say what they can hold, and that is subtracted; so is what
+//! the launches of static pools can hold, and what these cost in any case is added. What results is
+//! a certificate, which anyone can check against the problem.
 //!
-//! *Cost.* A few searches of each bin. The proofs aren't hurried when the caller wishes to stop: without
-//! them there is no bound.
+//! *Cost.* A few searches of each bin. The proofs aren't hurried when the caller wishes to stop:
+//! without them there is no bound.
 
-use super::claim::Claims;
-use super::instance::{Bin, Instance, Prices, Site, Source, Supply};
-use super::prove::{Kind, Proof, certify, scale};
-use super::wish::{Pace, Wish};
-use crate::bound::certificate::{Draft, Proofs, common_step};
-use crate::bound::{Proved, Standing};
-use crate::compile::{ClassId, Compiled, Id, KindId};
+use super::cancel::{Cancel, StepLimit};
+use super::instance::{Bin, BinSite, CapacitySource, DualPrices, Instance, SharedCapacity};
+use super::kept_class::KeptClasses;
+use super::prove::{BinProof, BinValues, certify, scale};
+use crate::bound::certificate::{CertificateBuilder, Proofs, common_step};
+use crate::bound::{EqualNodes, Proved};
+use crate::compile::{ClassId, Compiled, Id, ItemId};
 use crate::parallel;
-use crate::plan::certificate::{Group, POINT, WorthProof};
+use crate::plan::certificate::{ConflictGroup, POINT, WorthProof};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -41,85 +41,85 @@ const PROOF_STEPS: u32 = 200_000;
 
 /// The bound that prices prove; `None` where they prove nothing.
 ///
-/// `kinds` is the problem with a class for each kind.
+/// `classes` is the problem with an item for each item.
 pub(super) fn certified(
-    kinds: &Compiled,
-    claims: &Claims,
+    by_class: &Compiled,
+    kept_classes: &KeptClasses,
     instance: &Instance<'_>,
-    prices: &Prices,
-    wish: &Wish<'_>,
+    prices: &DualPrices,
+    cancel: &Cancel<'_>,
 ) -> Option<Proved> {
-    let compiled = &claims.compiled;
+    let compiled = &kept_classes.compiled;
     let fee = instance.context.fee;
-    let mut draft = Draft { fee, ..Draft::default() };
+    let mut builder = CertificateBuilder { fee, ..CertificateBuilder::default() };
     let mut supplies = vec![0_i128; instance.supplies.len()];
     for ((supply, price), slot) in instance.supplies.iter().zip(&prices.supplies).zip(&mut supplies)
     {
         *slot = whole(*price);
         match supply.source {
-            Source::Limit(pool, at) if *slot > 0 => draft.limits.push((pool, at, *slot)),
-            Source::Reservation(id) if *slot > 0 => draft.reservations.push((id, *slot)),
+            CapacitySource::Limit(pool, at) if *slot > 0 => builder.limits.push((pool, at, *slot)),
+            CapacitySource::Reservation(id) if *slot > 0 => builder.reservations.push((id, *slot)),
             _ => {}
         }
     }
     // A launch of a static pool is worth at most what it takes to be one of them.
-    for (pool, launches) in &claims.fixed {
-        let own = |supply: &Supply| supply.source == Source::Fixed(*pool);
+    for (pool, launches) in &kept_classes.static_nodes {
+        let own = |supply: &SharedCapacity| supply.source == CapacitySource::Static(*pool);
         let at = instance.supplies.iter().position(own);
-        draft.fixed.push((*pool, *launches, at.map_or(0, |at| supplies[at])));
+        builder.static_nodes.push((*pool, *launches, at.map_or(0, |at| supplies[at])));
     }
     let step = common_step(compiled, fee);
-    let (values, proofs) = scaled(instance, prices, &supplies, step, wish)?;
+    let (values, proofs) = scaled(instance, prices, &supplies, step, cancel)?;
     let mut places: Vec<Option<u32>> = vec![None; values.len()];
     for (at, value) in values.iter().enumerate().filter(|(_, value)| **value > 0) {
-        places[at] = Some(u32::try_from(draft.pods.len()).ok()?);
-        draft.pods.push(claims.pods(at, *value));
+        places[at] = Some(u32::try_from(builder.pods.len()).ok()?);
+        builder.pods.push(kept_classes.pods(at, *value));
     }
     for group in &instance.groups {
         let members = group.members.iter();
         let pods = members.filter_map(|(demand, each)| Some((places[*demand as usize]?, *each)));
-        draft.groups.push(Group { pods: pods.collect(), most: group.most });
+        builder.groups.push(ConflictGroup { pods: pods.collect(), most: group.most });
     }
-    let publisher = Publisher { places: &places, groups: instance.groups.len() };
+    let publisher = ProofPublisher { places: &places, groups: instance.groups.len() };
     for (number, proof) in &proofs {
         let bin = &instance.bins[*number];
-        let Site::Launch(column) = bin.site else { continue };
-        let proof = publisher.publish(bin, proof, &mut draft.proofs)?;
-        let column = &compiled.columns[column];
-        let offers = column.offers.iter().chain(&column.dominated);
-        draft.offers.extend(offers.map(|offer| (*offer, proof)));
+        let BinSite::Launch(bin_type) = bin.site else { continue };
+        let proof = publisher.publish(bin, proof, &mut builder.proofs)?;
+        let bin_type = &compiled.bin_types[bin_type];
+        let offers = bin_type.offers.iter().chain(&bin_type.dominated);
+        builder.offers.extend(offers.map(|offer| (*offer, proof)));
     }
-    nodes(kinds, claims, instance, &values, &publisher, &mut draft)?;
-    let bound = draft.bound(compiled, step)?;
-    let mut entries = |kind: KindId| entries(compiled, kind);
+    nodes(by_class, kept_classes, instance, &values, &publisher, &mut builder)?;
+    let bound = builder.bound(compiled, step)?;
+    let mut entries = |class: ClassId| entries(compiled, class);
     (bound > 0)
-        .then(|| Proved { bound, certificate: Some(draft.certificate(compiled, &mut entries)) })
+        .then(|| Proved { bound, certificate: Some(builder.certificate(compiled, &mut entries)) })
 }
 
-/// "namespace/name" of a kind's entries.
-pub(super) fn entries(compiled: &Compiled, kind: KindId) -> Vec<Arc<str>> {
-    let pods = compiled.kinds[kind].entries.iter();
+/// "namespace/name" of a class's entries.
+pub(super) fn entries(compiled: &Compiled, class: ClassId) -> Vec<Arc<str>> {
+    let pods = compiled.classes[class].entries.iter();
     let pods = pods.map(|entry| compiled.parts.pod(*entry as usize));
     pods.map(|pod| format!("{}/{}", pod.namespace, pod.name).into()).collect()
 }
 
 /// Values by demand, and proofs by the numbers of their bins.
-type Scaled = (Vec<i128>, Vec<(usize, Proof)>);
+type ScaledValues = (Vec<i128>, Vec<(usize, BinProof)>);
 
-/// Values in whole numbers, and for each bin that can be launched the proof that it holds no more than
-/// it costs.
+/// Values in whole numbers, and for each bin that can be launched the proof that it holds no more
+/// than it costs.
 fn scaled(
     instance: &Instance<'_>,
-    prices: &Prices,
+    prices: &DualPrices,
     supplies: &[i128],
     step: i64,
-    wish: &Wish<'_>,
-) -> Option<Scaled> {
+    cancel: &Cancel<'_>,
+) -> Option<ScaledValues> {
     let enough = enough(instance, prices, step);
     let mut values: Vec<i128> = prices.values.iter().map(|value| whole(*value)).collect();
     let mut of_part: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (number, bin) in instance.bins.iter().enumerate() {
-        if let (Site::Launch(_), Some(first)) = (&bin.site, bin.items.first()) {
+        if let (BinSite::Launch(_), Some(first)) = (&bin.site, bin.items.first()) {
             of_part.entry(instance.part_of[*first as usize]).or_default().push(number);
         }
     }
@@ -127,7 +127,7 @@ fn scaled(
     let certified = parallel::map(&parts, |bins| {
         let worths: Vec<Vec<f64>> =
             bins.iter().map(|at| instance.bins[*at].worth(&prices.values)).collect();
-        let kinds: Vec<Kind<'_>> = bins
+        let kinds: Vec<BinValues<'_>> = bins
             .iter()
             .zip(&worths)
             .map(|(at, values)| {
@@ -137,12 +137,13 @@ fn scaled(
                 });
                 // A little less than exact, for the sake of rounding.
                 let limit = (bin.cost as f64 + paid as f64 / ONE) * (1.0 - 1e-12);
-                Kind { sack: &bin.sack, values, limit }
+                BinValues { knapsack: &bin.knapsack, values, limit }
             })
             .collect();
         // The prices keep to what bins cost, as far as floats can tell; in a hurry that will do.
-        let factor = if wish.now() { 1.0 } else { scale(&kinds, Pace { steps: STEPS, wish }) };
-        let factor = if wish.now() { 1.0 } else { factor.min(1.0) };
+        let factor =
+            if cancel.now() { 1.0 } else { scale(&kinds, StepLimit { steps: STEPS, cancel }) };
+        let factor = if cancel.now() { 1.0 } else { factor.min(1.0) };
         certify(&kinds, factor.min(enough), PROOF_STEPS)
     });
     let mut proofs = Vec::with_capacity(instance.bins.len());
@@ -161,9 +162,9 @@ fn scaled(
 
 /// The share of the prices that proves as much as they do.
 ///
-/// Plans cost whole steps, so a bound need only be above the last step before what it comes to when it is
-/// rounded up; and the less the values are, the shorter is the proof.
-fn enough(instance: &Instance<'_>, prices: &Prices, step: i64) -> f64 {
+/// Plans cost whole steps, so a bound need only be above the last step before what it comes to when
+/// it is rounded up; and the less the values are, the shorter is the proof.
+fn enough(instance: &Instance<'_>, prices: &DualPrices, step: i64) -> f64 {
     // Not where something is taken off for supplies, which isn't scaled.
     if !instance.supplies.is_empty() || step <= 0 || prices.bound <= 0.0 {
         return 1.0;
@@ -174,26 +175,28 @@ fn enough(instance: &Instance<'_>, prices: &Prices, step: i64) -> f64 {
 }
 
 /// Makes public what was proved of bins.
-struct Publisher<'a> {
+struct ProofPublisher<'a> {
     /// For each demand its place among the certificate's pods, if it is worth anything.
     places: &'a [Option<u32>],
     groups: usize,
 }
 
-impl Publisher<'_> {
-    fn publish(&self, bin: &Bin, proof: &Proof, proofs: &mut Proofs) -> Option<u32> {
+impl ProofPublisher<'_> {
+    fn publish(&self, bin: &Bin, proof: &BinProof, proofs: &mut Proofs) -> Option<u32> {
         let published = match proof {
-            Proof::Priced { resources, groups } => {
+            BinProof::Priced { resources, groups } => {
                 self.leaf(resources.clone(), &bin.groups, groups)
             }
-            Proof::Table { resource } => {
+            BinProof::Table { resource } => {
                 WorthProof::Table { resource: u32::try_from(*resource).ok()? }
             }
-            Proof::Full { resource } => {
+            BinProof::ResourceInfeasible { resource } => {
                 WorthProof::Full { resource: u32::try_from(*resource).ok()? }
             }
-            Proof::Crowded { group } => WorthProof::Crowded { group: bin.groups[*group] },
-            Proof::Split { item, count, fewer, more } => WorthProof::Split {
+            BinProof::GroupInfeasible { group } => {
+                WorthProof::Crowded { group: bin.groups[*group] }
+            }
+            BinProof::Branch { item, count, fewer, more } => WorthProof::Split {
                 pod: self.places[bin.items[*item] as usize]?,
                 count: u32::try_from(*count).ok()?.checked_add(1)?,
                 fewer: self.publish(bin, fewer, proofs)?,
@@ -220,27 +223,29 @@ impl Publisher<'_> {
 
 /// What running nodes can hold at most, by prices of their resources.
 fn nodes(
-    kinds: &Compiled,
-    claims: &Claims,
+    by_class: &Compiled,
+    kept_classes: &KeptClasses,
     instance: &Instance<'_>,
     values: &[i128],
-    publisher: &Publisher<'_>,
-    draft: &mut Draft,
+    publisher: &ProofPublisher<'_>,
+    builder: &mut CertificateBuilder,
 ) -> Option<()> {
-    let compiled = &claims.compiled;
+    let compiled = &kept_classes.compiled;
     let mut bin_of = BTreeMap::new();
     for bin in &instance.bins {
-        if let Site::Running(nodes) = &bin.site {
+        if let BinSite::Running(nodes) = &bin.site {
             bin_of.extend(nodes.iter().map(|node| (*node, bin)));
         }
     }
     let floats: Vec<f64> = values.iter().map(|value| *value as f64 / ONE).collect();
-    for alike in Standing::of(kinds) {
+    for alike in EqualNodes::of(by_class) {
         let mut held: Vec<(usize, u32)> = Vec::new();
-        for (at, claim) in claims.list.iter().enumerate().filter(|(at, _)| values[*at] > 0) {
-            let class = ClassId::from_index(claim.kind.index());
-            let together = claims.per_node[at].unwrap_or(u32::MAX);
-            let most = alike.takes(kinds, class).min(claims.counts[at]).min(together);
+        for (at, kept_class) in
+            kept_classes.list.iter().enumerate().filter(|(at, _)| values[*at] > 0)
+        {
+            let item = ItemId::from_index(kept_class.class.index());
+            let together = kept_classes.per_node[at].unwrap_or(u32::MAX);
+            let most = alike.takes(by_class, item).min(kept_classes.counts[at]).min(together);
             if most > 0 {
                 held.push((at, most));
             }
@@ -249,7 +254,7 @@ fn nodes(
         let width = compiled.dims.len();
         let mut resources = vec![0_i128; width];
         if let Some(bin) = bin_of.get(first) {
-            let relaxed = bin.sack.relax(&bin.worth(&floats), None);
+            let relaxed = bin.knapsack.relax(&bin.worth(&floats), None);
             for ((slot, price), free) in resources.iter_mut().zip(&relaxed.prices).zip(alike.free) {
                 *slot = if *free > 0 { whole(price / *free as f64) } else { 0 };
             }
@@ -259,15 +264,15 @@ fn nodes(
             worth = worth.checked_add(price.checked_mul(i128::from((*free).max(0)))?)?;
         }
         for (at, most) in held {
-            let request = &compiled.classes[instance.demands[at].class].request;
+            let request = &compiled.items[instance.demands[at].item].request;
             let asked = resources.iter().zip(request);
             let asked = asked.map(|(price, each)| price.saturating_mul(i128::from(*each)));
             let beyond = values[at].checked_sub(asked.fold(0, i128::saturating_add))?;
             worth = worth.checked_add(beyond.max(0).checked_mul(most.into())?)?;
         }
-        let proof = draft.proofs.number(publisher.leaf(resources, &[], &[]));
-        draft.nodes.extend(alike.nodes.iter().map(|node| (*node, proof, worth)));
+        let proof = builder.proofs.number(publisher.leaf(resources, &[], &[]));
+        builder.nodes.extend(alike.nodes.iter().map(|node| (*node, proof, worth)));
     }
-    draft.nodes.sort_unstable();
+    builder.nodes.sort_unstable();
     Some(())
 }

@@ -3,30 +3,30 @@
 //! *Problem.* Rounding all fractions at once and filling what is left by bargains loses some nodes
 //! where a node holds few pods: what is left fits badly.
 //!
-//! *Idea.* Buy the whole parts of the relaxation's solution, or else its largest fraction, for good;
-//! then solve the relaxation again for the pods that are left, with new patterns for just these. Most
-//! fractions settle by themselves. Where a dive ends no better than what is known, its decisions are taken
-//! back one at a time, those taken first before others (limited discrepancy): the pattern is barred from
-//! being fixed, and another dive goes on from there. A dive is given up as soon as what it bought with the
-//! relaxation of the rest costs what is known already, after patterns were looked for. Costs are
-//! multiples of some step, so where all cost the same that is a sharp test, and no pattern is looked for as
-//! long as the relaxation is below it.
+//! *Idea.* Buy the whole parts of the relaxation's solution, or else its largest fraction, for
+//! good; then solve the relaxation again for the pods that are left, with new patterns for just
+//! these. Most fractions settle by themselves. Where a dive ends no better than what is known, its
+//! decisions are taken back one at a time, those taken first before others (limited discrepancy):
+//! the pattern is barred from being fixed, and another dive goes on from there. A dive is given up
+//! as soon as what it bought with the relaxation of the rest costs what is known already, after
+//! patterns were looked for. Costs are multiples of some step, so where all cost the same that is a
+//! sharp test, and no pattern is looked for as long as the relaxation is below it.
 //!
-//! *Why it is right.* Each plan is bought from pods and supplies that are there. What is given up is given
-//! up for good only as far as the rounds allowed go: nothing is proved here.
+//! *Why it is right.* Each plan is bought from pods and supplies that are there. What is given up
+//! is given up for good only as far as the rounds allowed go: nothing is proved here.
 //!
 //! *Cost.* Rounds × (a few pivots + a filling of each of a few bins).
 //!
-//! References: Sadykov, Vanderbeck, Pessoa, Tahiri and Uchoa 2019 (diving for branch and price); Harvey
-//! and Ginsberg 1995 (limited discrepancy).
+//! References: Sadykov, Vanderbeck, Pessoa, Tahiri and Uchoa 2019 (diving for branch and price);
+//! Harvey and Ginsberg 1995 (limited discrepancy).
 
-use super::Work;
-use super::generate::Generator;
+use super::RefineBudget;
+use super::cancel::{Cancel, StepLimit};
+use super::generate::ColumnGeneration;
 use super::instance::{Instance, Pattern};
-use super::knapsack::Relaxed;
-use super::round::Draft;
-use super::simplex::{Master, Outcome, Row, Sense};
-use super::wish::{Pace, Wish};
+use super::knapsack::KnapsackRelaxation;
+use super::round::IntegerPlan;
+use super::simplex::{Master, MasterRow, Sense, SolveEnd};
 use crate::parallel;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -60,20 +60,20 @@ pub(super) struct Diver<'i, 'c> {
     /// The bins that are filled.
     bins: Vec<u32>,
     /// Prices of what each bin has, for values like those of the relaxation.
-    screens: Vec<Option<Relaxed>>,
+    screens: Vec<Option<KnapsackRelaxation>>,
     /// What a cost is divided by.
     unit: f64,
 }
 
 /// Where a dive goes on: what was bought, and the patterns that aren't to be fixed.
 #[derive(Clone, Debug)]
-struct Turn {
-    draft: Draft,
+struct DiveNode {
+    plan: IntegerPlan,
     barred: BTreeSet<usize>,
 }
 
 /// How a look at a relaxation ended.
-enum Look {
+enum DiveStep {
     /// Patterns with their fractions.
     Open(Vec<(usize, f64)>),
     /// Nothing better is there, as far as was looked.
@@ -84,27 +84,28 @@ enum Look {
 
 impl<'i, 'c> Diver<'i, 'c> {
     /// Starts from what column generation found.
-    pub(super) fn new(generator: &Generator<'i, 'c>) -> Self {
-        let instance = generator.instance;
+    pub(super) fn new(generation: &ColumnGeneration<'i, 'c>) -> Self {
+        let instance = generation.instance;
         let dearest = instance.bins.iter().map(|bin| bin.cost as f64).fold(1.0, f64::max);
         let unit = dearest / 16.0;
         let cover = Sense::Cover { penalty: 4.0 * dearest / unit };
         let covers = instance.demands.iter();
-        let covers = covers.map(|demand| Row { sense: cover, bound: f64::from(demand.count) });
+        let covers =
+            covers.map(|demand| MasterRow { sense: cover, bound: f64::from(demand.count) });
         let supplies = instance.supplies.iter();
         let supplies =
-            supplies.map(|supply| Row { sense: Sense::Supply, bound: supply.left as f64 });
-        let rows: Vec<Row> = covers.chain(supplies).collect();
+            supplies.map(|supply| MasterRow { sense: Sense::Supply, bound: supply.left as f64 });
+        let rows: Vec<MasterRow> = covers.chain(supplies).collect();
         let mut diver = Self {
             instance,
             master: Master::new(&rows),
             patterns: Vec::new(),
             known: BTreeSet::new(),
-            bins: generator.efficient().into_iter().take(BINS).collect(),
-            screens: generator.screens.clone(),
+            bins: generation.efficient().into_iter().take(BINS).collect(),
+            screens: generation.screens.clone(),
             unit,
         };
-        generator.patterns.iter().for_each(|pattern| diver.add(pattern.clone()));
+        generation.patterns.iter().for_each(|pattern| diver.add(pattern.clone()));
         diver
     }
 
@@ -125,15 +126,15 @@ impl<'i, 'c> Diver<'i, 'c> {
     /// costs less.
     pub(super) fn dive(
         &mut self,
-        known: &Draft,
+        known: &IntegerPlan,
         bound: f64,
         values: &[f64],
         mut decisions: u32,
-        work: &mut Work<'_>,
-    ) -> Option<Draft> {
+        budget: &mut RefineBudget<'_>,
+    ) -> Option<IntegerPlan> {
         let mut best = known.clone();
         let enough = self.instance.up(bound);
-        let start = Turn { draft: Draft::new(self.instance), barred: BTreeSet::new() };
+        let start = DiveNode { plan: IntegerPlan::new(self.instance), barred: BTreeSet::new() };
         let mut turns = VecDeque::from([start]);
         while let Some(mut turn) = turns.pop_front() {
             if best.missing() == 0 && best.cost <= enough {
@@ -144,17 +145,17 @@ impl<'i, 'c> Diver<'i, 'c> {
                     return (best.rank() < known.rank()).then_some(best);
                 }
                 decisions -= 1;
-                let fractions = match self.look(&turn.draft, &best, enough, work) {
-                    Look::Open(fractions) => fractions,
-                    Look::Hopeless => break,
-                    Look::Stopped => return (best.rank() < known.rank()).then_some(best),
+                let fractions = match self.step(&turn.plan, &best, enough, budget) {
+                    DiveStep::Open(fractions) => fractions,
+                    DiveStep::Hopeless => break,
+                    DiveStep::Stopped => return (best.rank() < known.rank()).then_some(best),
                 };
                 if !self.fix(&mut turn, &fractions, &mut turns) {
-                    let mut draft = turn.draft;
-                    draft.complete(self.instance, values, &self.screens);
-                    draft.tidy();
-                    if draft.rank() < best.rank() {
-                        best = draft;
+                    let mut plan = turn.plan;
+                    plan.complete(self.instance, values, &self.screens);
+                    plan.tidy();
+                    if plan.rank() < best.rank() {
+                        best = plan;
                     }
                     break;
                 }
@@ -164,11 +165,16 @@ impl<'i, 'c> Diver<'i, 'c> {
     }
 
     /// Buys what is whole, or else the largest fractions; whether anything was bought.
-    fn fix(&self, turn: &mut Turn, fractions: &[(usize, f64)], turns: &mut VecDeque<Turn>) -> bool {
+    fn fix(
+        &self,
+        turn: &mut DiveNode,
+        fractions: &[(usize, f64)],
+        turns: &mut VecDeque<DiveNode>,
+    ) -> bool {
         let mut bought = 0;
         for (column, times) in fractions {
             let whole = (times + 1e-6).floor() as u32;
-            bought += trimmed(&mut turn.draft, self.instance, &self.patterns[*column], whole);
+            bought += trimmed(&mut turn.plan, self.instance, &self.patterns[*column], whole);
         }
         if bought > 0 {
             return true;
@@ -188,17 +194,23 @@ impl<'i, 'c> Diver<'i, 'c> {
         for (number, (_, column)) in order.iter().take(1 + order.len() / AT_ONCE).enumerate() {
             let pattern = &self.patterns[*column];
             bought += match number {
-                0 => trimmed(&mut turn.draft, self.instance, pattern, 1),
-                _ => turn.draft.buy(self.instance, pattern, 1),
+                0 => trimmed(&mut turn.plan, self.instance, pattern, 1),
+                _ => turn.plan.buy(self.instance, pattern, 1),
             };
         }
         bought > 0
     }
 
     /// Solves the relaxation for what a draft leaves, with patterns for it.
-    fn look(&mut self, draft: &Draft, best: &Draft, enough: i128, work: &mut Work<'_>) -> Look {
+    fn step(
+        &mut self,
+        plan: &IntegerPlan,
+        best: &IntegerPlan,
+        enough: i128,
+        budget: &mut RefineBudget<'_>,
+    ) -> DiveStep {
         // What the best plan has no place for has none here.
-        let left: Vec<u32> = draft
+        let left: Vec<u32> = plan
             .left
             .iter()
             .zip(&best.left)
@@ -207,52 +219,54 @@ impl<'i, 'c> Diver<'i, 'c> {
         for (row, left) in left.iter().enumerate() {
             self.master.set_bound(row, f64::from(*left));
         }
-        for (at, left) in draft.supplies.iter().enumerate() {
+        for (at, left) in plan.supplies.iter().enumerate() {
             self.master.set_bound(left_row(self.instance, at), *left as f64);
         }
         for _ in 0..ROUNDS {
-            if !work.round() {
-                return Look::Stopped;
+            if !budget.round() {
+                return DiveStep::Stopped;
             }
-            if self.master.solve(Pace { steps: PIVOTS, wish: &work.wish }) != Outcome::Optimal {
-                return Look::Hopeless;
+            if self.master.solve(StepLimit { steps: PIVOTS, cancel: &budget.cancel })
+                != SolveEnd::Optimal
+            {
+                return DiveStep::Hopeless;
             }
-            let total = self.instance.up(draft.cost as f64 + self.master.objective() * self.unit);
+            let total = self.instance.up(plan.cost as f64 + self.master.objective() * self.unit);
             if total <= enough {
-                return Look::Open(self.master.values());
+                return DiveStep::Open(self.master.values());
             }
-            if self.price(&left, &work.wish) == 0 {
+            if self.price(&left, &budget.cancel) == 0 {
                 if total >= best.cost {
-                    return Look::Hopeless;
+                    return DiveStep::Hopeless;
                 }
-                return Look::Open(self.master.values());
+                return DiveStep::Open(self.master.values());
             }
         }
-        match self.master.solve(Pace { steps: PIVOTS, wish: &work.wish }) {
-            Outcome::Optimal => Look::Open(self.master.values()),
-            Outcome::PivotsOut => Look::Hopeless,
+        match self.master.solve(StepLimit { steps: PIVOTS, cancel: &budget.cancel }) {
+            SolveEnd::Optimal => DiveStep::Open(self.master.values()),
+            SolveEnd::PivotsOut => DiveStep::Hopeless,
         }
     }
 
     /// Adds patterns of these pods that improve the relaxation; how many.
-    fn price(&mut self, left: &[u32], wish: &Wish<'_>) -> usize {
+    fn price(&mut self, left: &[u32], cancel: &Cancel<'_>) -> usize {
         let instance = self.instance;
         let duals: Vec<f64> =
             self.master.duals().iter().map(|dual| dual.max(0.0) * self.unit).collect();
         let (values, supplies) = duals.split_at(instance.demands.len());
-        let sack = |number: u32| {
+        let knapsack = |number: u32| {
             let bin = &instance.bins[number as usize];
             let most: Vec<i64> =
                 bin.items.iter().map(|demand| i64::from(left[*demand as usize])).collect();
-            bin.sack.within(&most)
+            bin.knapsack.within(&most)
         };
         let looks = parallel::map(&self.bins, |number| {
             let bin = &instance.bins[*number as usize];
             let net = bin.net(supplies);
-            let (relaxed, filled) = sack(*number).estimate(&bin.worth(values), None);
+            let (relaxed, filled) = knapsack(*number).estimate(&bin.worth(values), None);
             let found = (filled.value > net * (1.0 + TINY) + TINY)
                 .then(|| bin.pattern(*number as usize, &filled.counts));
-            (relaxed.ceiling - net, net, found)
+            (relaxed.upper_bound - net, net, found)
         });
         let mut open: Vec<(f64, u32)> = Vec::new();
         let mut found: Vec<Pattern> = Vec::new();
@@ -268,8 +282,11 @@ impl<'i, 'c> Diver<'i, 'c> {
             let searched = parallel::map(&open, |(_, number)| {
                 let bin = &instance.bins[*number as usize];
                 let net = bin.net(supplies);
-                let priced =
-                    sack(*number).best(&bin.worth(values), net, Pace { steps: STEPS, wish });
+                let priced = knapsack(*number).best(
+                    &bin.worth(values),
+                    net,
+                    StepLimit { steps: STEPS, cancel },
+                );
                 (priced.value > net * (1.0 + TINY) + TINY)
                     .then(|| bin.pattern(*number as usize, &priced.counts))
             });
@@ -300,21 +317,21 @@ fn left_row(instance: &Instance<'_>, supply: usize) -> usize {
 
 /// Buys a pattern so many times, where pods are gone with those that are left; how often.
 pub(super) fn trimmed(
-    draft: &mut Draft,
+    plan: &mut IntegerPlan,
     instance: &Instance<'_>,
     pattern: &Pattern,
     times: u32,
 ) -> u32 {
-    let mut bought = draft.buy(instance, pattern, times);
+    let mut bought = plan.buy(instance, pattern, times);
     while bought < times {
         let there = |(demand, count): &(u32, u32)| {
-            let count = draft.left[*demand as usize].min(*count);
+            let count = plan.left[*demand as usize].min(*count);
             (count > 0).then_some((*demand, count))
         };
         let items: Vec<(u32, u32)> = pattern.items.iter().filter_map(there).collect();
         let rest = Pattern { bin: pattern.bin, items };
         let more =
-            if rest.items.is_empty() { 0 } else { draft.buy(instance, &rest, times - bought) };
+            if rest.items.is_empty() { 0 } else { plan.buy(instance, &rest, times - bought) };
         if more == 0 {
             break;
         }

@@ -1,23 +1,26 @@
 //! Column generation: the linear relaxation over all fillings of all bins, and its prices.
 //!
-//! *Problem.* `min Σ c_k x_k` over all patterns `k` (fillings of a bin) such that every pod is covered
-//! and no supply is overdrawn. There are far too many patterns to list.
+//! *Problem.* `min Σ c_k x_k` over all patterns `k` (fillings of a bin) such that every pod is
+//! covered and no supply is overdrawn. There are far too many patterns to list.
 //!
-//! *Idea.* Solve the programme with the patterns known so far (the master, [`Master`]). Its dual says
-//! what each pod is worth, `v`, and what each unit of a supply costs, `μ`. A pattern can improve the
-//! master only if it is worth more than its bin costs: `v·a > c + μ·u`. So for each bin the filling
-//! worth most is looked for (a knapsack, [`super::knapsack`]); what is found is added, until nothing is.
+//! *Idea.* Solve the programme with the patterns known so far (the master, [`Master`]). Its dual
+//! says what each pod is worth, `v`, and what each unit of a supply costs, `μ`. A pattern can
+//! improve the master only if it is worth more than its bin costs: `v·a > c + μ·u`. So for each bin
+//! the filling worth most is looked for (a knapsack, [`super::knapsack`]); what is found is added,
+//! until nothing is.
 //!
-//! *Bounds.* For any `v, μ ≥ 0` and over-estimates `z̄_t` of what each bin can hold, `θ = min (c_t +
-//! μ·u_t) / z̄_t`, at most 1, makes `θv` a solution of the dual, so no plan costs less than `θ Σ n v − Σ
-//! U μ` (Farley). Bins that cost nothing can't be scaled: what running nodes can hold is paid for by
-//! the price of that very supply. So each round gives a bound, whether the master is solved or not.
+//! *Bounds.* For any `v, μ ≥ 0` and over-estimates `z̄_t` of what each bin can hold,
+//! `θ = min (c_t + μ·u_t) / z̄_t`, at most 1, makes `θv` a solution of the dual, so no plan costs
+//! less than `θ Σ n v − Σ U μ` (Farley). Bins that cost nothing can't be scaled: what running nodes
+//! can hold is paid for by the price of that very supply. So each round gives a bound, whether the
+//! master is solved or not.
 //!
-//! *Stabilisation.* The prices of the first masters swing wildly. Bins are filled at a mixture of the
-//! master's prices and of those of a centre; where that finds nothing that improves the master, less of
-//! the latter is mixed in (Wentges smoothing). The centre is where the bound seems best: where what bins
-//! hold is taken from the fillings that were found, for over-estimates are so far above these that the
-//! bound they prove would hardly ever move it. A pattern that shows that it seemed too good corrects it.
+//! *Stabilisation.* The prices of the first masters swing wildly. Bins are filled at a mixture of
+//! the master's prices and of those of a centre; where that finds nothing that improves the master,
+//! less of the latter is mixed in (Wentges smoothing). The centre is where the bound seems best:
+//! where what bins hold is taken from the fillings that were found, for over-estimates are so far
+//! above these that the bound they prove would hardly ever move it. A pattern that shows that it
+//! seemed too good corrects it.
 //!
 //! *Screening.* A bin of which the over-estimate at its last prices of resources is no more than it
 //! costs holds no improving pattern; most bins are passed over by that.
@@ -26,12 +29,12 @@
 //!
 //! References: Gilmore and Gomory 1961; Farley 1990; Wentges 1997; Lübbecke and Desrosiers 2005.
 
-use super::instance::{Bin, Instance, Pattern, Prices, Source, Supply};
-use super::knapsack::Relaxed;
-use super::rows::Rows;
-use super::several::Several;
-use super::simplex::{Master, Outcome, Row, Sense};
-use super::wish::{Pace, Wish};
+use super::cancel::{Cancel, StepLimit};
+use super::complementary::ComplementarySearch;
+use super::instance::{Bin, CapacitySource, DualPrices, Instance, Pattern, SharedCapacity};
+use super::knapsack::KnapsackRelaxation;
+use super::rows::AggregatedRows;
+use super::simplex::{Master, MasterRow, Sense, SolveEnd};
 use crate::parallel;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,7 +61,7 @@ const SEARCHED: usize = 16;
 
 /// Why a round was the last one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Round {
+pub(super) enum RoundEnd {
     /// Patterns were added.
     Improved,
     /// No pattern improves the relaxation.
@@ -69,25 +72,25 @@ pub(super) enum Round {
 
 /// The relaxation as far as it is solved.
 #[derive(Debug)]
-pub(super) struct Generator<'i, 'c> {
+pub(super) struct ColumnGeneration<'i, 'c> {
     pub(super) instance: &'i Instance<'c>,
     master: Master,
-    rows: Rows,
+    rows: AggregatedRows,
     pub(super) patterns: Vec<Pattern>,
     known: BTreeSet<Pattern>,
     /// For each bin what was found when it was last looked at.
-    pub(super) screens: Vec<Option<Relaxed>>,
-    pub(super) best: Prices,
+    pub(super) screens: Vec<Option<KnapsackRelaxation>>,
+    pub(super) best: DualPrices,
     /// Prices that others are mixed with; their bound is what it seems to be.
-    centre: Prices,
+    centre: DualPrices,
     /// What a cost is divided by, so that the master's numbers are about one.
     unit: f64,
-    pub(super) care: Care,
+    pub(super) tolerance: Tolerance,
 }
 
 /// How far it is worth going.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Care {
+pub(super) struct Tolerance {
     /// How close the bound and the relaxation come, in proportion, before they count as one.
     pub(super) close: f64,
     /// The most steps of an exact search of a bin.
@@ -96,9 +99,9 @@ pub(super) struct Care {
 
 /// An exact search of the bins that quick fillings say nothing about.
 #[derive(Clone, Copy)]
-struct Search<'a> {
+struct ExactPricing<'a> {
     /// For each bin.
-    pace: Pace<'a>,
+    step_limit: StepLimit<'a>,
     /// How much more than the bin costs a filling must be worth to be of interest, in proportion.
     beyond: f64,
     /// Bins are searched which could hold more than they cost by this.
@@ -107,55 +110,55 @@ struct Search<'a> {
 
 /// What looking at one bin found.
 #[derive(Debug, Default)]
-struct Look {
+struct BinPricing {
     /// No filling is worth more.
-    ceiling: f64,
+    upper_bound: f64,
     /// What the best filling seems to be worth.
     estimate: f64,
-    relaxed: Option<Relaxed>,
+    relaxed: Option<KnapsackRelaxation>,
     found: Vec<Pattern>,
 }
 
-impl<'i, 'c> Generator<'i, 'c> {
+impl<'i, 'c> ColumnGeneration<'i, 'c> {
     /// Starts from these patterns and prices, with rows of their own for so many demands.
     pub(super) fn new(
         instance: &'i Instance<'c>,
         patterns: impl IntoIterator<Item = Pattern>,
         values: Vec<f64>,
         own: usize,
-        care: Care,
+        tolerance: Tolerance,
     ) -> Self {
         let dearest = instance.bins.iter().map(|bin| bin.cost as f64).fold(1.0, f64::max);
-        let rows = Rows::of(instance, &values, own);
+        let eligibility_sets = AggregatedRows::of(instance, &values, own);
         let supplies = vec![0.0; instance.supplies.len()];
         let unit = dearest / 16.0;
-        let best = Prices { values, supplies, bound: f64::NEG_INFINITY };
-        let mut generator = Self {
+        let best = DualPrices { values, supplies, bound: f64::NEG_INFINITY };
+        let mut generation = Self {
             instance,
-            master: master(instance, &rows, 4.0 * dearest / unit),
-            rows,
+            master: master(instance, &eligibility_sets, 4.0 * dearest / unit),
+            rows: eligibility_sets,
             patterns: Vec::new(),
             known: BTreeSet::new(),
             screens: vec![None; instance.bins.len()],
             centre: best.clone(),
             best,
             unit,
-            care,
+            tolerance,
         };
         // The bound of the prices that it starts with.
-        let Prices { values, supplies, .. } = generator.best.clone();
-        let looks = generator.look(&values, &supplies, None);
-        let _none = generator.take(looks, values.clone(), supplies.clone(), &values, &supplies);
+        let DualPrices { values, supplies, .. } = generation.best.clone();
+        let pricings = generation.price_bin(&values, &supplies, None);
+        let _none = generation.take(pricings, values.clone(), supplies.clone(), &values, &supplies);
         let singles = instance.singles().into_iter().flatten();
-        singles.for_each(|single| generator.add(instance.legal(single)));
-        patterns.into_iter().for_each(|pattern| generator.add(pattern));
-        generator
+        singles.for_each(|single| generation.add(instance.legal(single)));
+        patterns.into_iter().for_each(|pattern| generation.add(pattern));
+        generation
     }
 
     /// Gives more demands rows of their own.
     pub(super) fn deepen(&mut self, own: usize) {
         let dearest = self.instance.bins.iter().map(|bin| bin.cost as f64).fold(1.0, f64::max);
-        self.rows = Rows::of(self.instance, &self.best.values, own);
+        self.rows = AggregatedRows::of(self.instance, &self.best.values, own);
         self.master = master(self.instance, &self.rows, 4.0 * dearest / self.unit);
         for pattern in std::mem::take(&mut self.patterns) {
             self.append(pattern);
@@ -167,22 +170,23 @@ impl<'i, 'c> Generator<'i, 'c> {
         self.rows.whole
     }
 
-    /// Whether another stage has nothing to do: there are no more rows, and no closer solution is asked for.
+    /// Whether another stage has nothing to do: there are no more rows, and no closer solution is
+    /// asked for.
     pub(super) fn is_final(&self) -> bool {
-        self.is_whole() && self.care.close < 1e-4
+        self.is_whole() && self.tolerance.close < 1e-4
     }
 
-    /// Takes over what another found, which says that pods are worth so much here: prices, and where bins
-    /// and demands are the same, patterns.
-    pub(super) fn learn(&mut self, other: &Generator<'_, '_>, values: &[f64]) {
+    /// Takes over what another found, which says that pods are worth so much here: prices, and
+    /// where bins and demands are the same, patterns.
+    pub(super) fn learn(&mut self, other: &ColumnGeneration<'_, '_>, values: &[f64]) {
         let (here, there) = (self.instance, other.instance);
         let prices = there.supplies.iter().zip(&other.best.supplies);
-        let prices: BTreeMap<Source, f64> =
+        let prices: BTreeMap<CapacitySource, f64> =
             prices.map(|(supply, price)| (supply.source, *price)).collect();
-        let price = |supply: &Supply| prices.get(&supply.source).copied().unwrap_or(0.0);
+        let price = |supply: &SharedCapacity| prices.get(&supply.source).copied().unwrap_or(0.0);
         let supplies: Vec<f64> = here.supplies.iter().map(price).collect();
-        let looks = self.look(values, &supplies, None);
-        let _none = self.take(looks, values.to_vec(), supplies.clone(), values, &supplies);
+        let pricings = self.price_bin(values, &supplies, None);
+        let _none = self.take(pricings, values.to_vec(), supplies.clone(), values, &supplies);
         if here.demands.len() != there.demands.len() || here.bins.len() != there.bins.len() {
             return;
         }
@@ -192,7 +196,7 @@ impl<'i, 'c> Generator<'i, 'c> {
                 Some((bin.items.binary_search(demand).ok()? as u32, *count))
             };
             let counts: Option<Vec<(u32, u32)>> = pattern.items.iter().map(item).collect();
-            if counts.is_some_and(|counts| bin.sack.holds(&counts)) {
+            if counts.is_some_and(|counts| bin.knapsack.holds(&counts)) {
                 self.add(here.legal(pattern.clone()));
             }
         }
@@ -216,57 +220,62 @@ impl<'i, 'c> Generator<'i, 'c> {
     }
 
     /// Solves the master and looks for patterns that improve it.
-    pub(super) fn round(&mut self, wish: &Wish<'_>) -> Round {
-        let solved = self.master.solve(Pace { steps: PIVOTS, wish });
+    pub(super) fn round(&mut self, cancel: &Cancel<'_>) -> RoundEnd {
+        let solved = self.master.solve(StepLimit { steps: PIVOTS, cancel });
         let (values, supplies) = &self.prices_of_master();
         let objective = self.objective();
         // Plans cost whole steps: what the bound comes to, rounded up, is as good as the bound.
         let bound = self.best.bound.max(self.instance.up(self.best.bound) as f64 * (1.0 - TINY));
-        if solved == Outcome::Optimal && bound >= objective * (1.0 - self.care.close) {
-            return Round::Converged;
+        if solved == SolveEnd::Optimal && bound >= objective * (1.0 - self.tolerance.close) {
+            return RoundEnd::Converged;
         }
         let mut smooth = if self.centre.bound > 0.0 { SMOOTH } else { 0.0 };
         loop {
             let mix = |(one, other): (&f64, &f64)| smooth * one + (1.0 - smooth) * other;
             let mixed: Vec<f64> = self.centre.values.iter().zip(values).map(mix).collect();
             let paid: Vec<f64> = self.centre.supplies.iter().zip(supplies).map(mix).collect();
-            let looks = self.look(&mixed, &paid, None);
-            if self.take(looks, mixed, paid, values, supplies) > 0 {
-                return Round::Improved;
+            let pricings = self.price_bin(&mixed, &paid, None);
+            if self.take(pricings, mixed, paid, values, supplies) > 0 {
+                return RoundEnd::Improved;
             }
-            if wish.now() {
-                return Round::Stuck;
+            if cancel.now() {
+                return RoundEnd::Stuck;
             }
             if smooth == 0.0 {
                 break;
             }
             smooth = if smooth > 0.3 { smooth / 2.0 } else { 0.0 };
         }
-        // Quick fillings find nothing more: search the bins that could hold most for what they cost.
-        let mut steps = FIRST_STEPS.min(self.care.steps);
+        // Quick fillings find nothing more: search the bins that could hold most for what they
+        // cost.
+        let mut steps = FIRST_STEPS.min(self.tolerance.steps);
         loop {
-            let pace = Pace { steps, wish };
-            let search = Search { pace, beyond: TINY, open: self.care.close };
-            let looks = self.look(values, supplies, Some(search));
-            let open = looks
-                .iter()
-                .zip(&self.instance.bins)
-                .any(|(look, bin)| look.ceiling > bin.net(supplies) * (1.0 + self.care.close));
-            if self.take(looks, values.to_vec(), supplies.to_vec(), values, supplies) > 0 {
-                return Round::Improved;
+            let step_limit = StepLimit { steps, cancel };
+            let search = ExactPricing { step_limit, beyond: TINY, open: self.tolerance.close };
+            let pricings = self.price_bin(values, supplies, Some(search));
+            let open = pricings.iter().zip(&self.instance.bins).any(|(pricing, bin)| {
+                pricing.upper_bound > bin.net(supplies) * (1.0 + self.tolerance.close)
+            });
+            if self.take(pricings, values.to_vec(), supplies.to_vec(), values, supplies) > 0 {
+                return RoundEnd::Improved;
             }
             if !open {
-                return Round::Converged;
+                return RoundEnd::Converged;
             }
-            if steps >= self.care.steps || wish.now() {
-                return Round::Stuck;
+            if steps >= self.tolerance.steps || cancel.now() {
+                return RoundEnd::Stuck;
             }
-            steps = self.care.steps.min(steps.max(1) * 4);
+            steps = self.tolerance.steps.min(steps.max(1) * 4);
         }
     }
 
     /// Fills the bins that could hold more than they cost, and searches those that are the worst.
-    fn look(&self, values: &[f64], supplies: &[f64], search: Option<Search<'_>>) -> Vec<Look> {
+    fn price_bin(
+        &self,
+        values: &[f64],
+        supplies: &[f64],
+        search: Option<ExactPricing<'_>>,
+    ) -> Vec<BinPricing> {
         let numbers: Vec<usize> = (0..self.instance.bins.len()).collect();
         let left = self.instance.counts();
         let quickly = |number: &usize| {
@@ -275,24 +284,30 @@ impl<'i, 'c> Generator<'i, 'c> {
             let net = bin.net(supplies);
             let last = self.screens[*number].as_ref();
             if let Some(last) = last {
-                let ceiling = bin.sack.ceiling(&worth, &last.prices);
-                if ceiling <= net {
-                    return Look { ceiling, estimate: ceiling, ..Look::default() };
+                let upper_bound = bin.knapsack.upper_bound(&worth, &last.prices);
+                if upper_bound <= net {
+                    return BinPricing {
+                        upper_bound,
+                        estimate: upper_bound,
+                        ..BinPricing::default()
+                    };
                 }
             }
-            let relaxed = bin.sack.relax(&worth, last);
-            let (ceiling, found) = (relaxed.ceiling, Vec::new());
-            Look { ceiling, estimate: ceiling, relaxed: Some(relaxed), found }
+            let relaxed = bin.knapsack.relax(&worth, last);
+            let (upper_bound, found) = (relaxed.upper_bound, Vec::new());
+            BinPricing { upper_bound, estimate: upper_bound, relaxed: Some(relaxed), found }
         };
-        let mut looks = parallel::map(&numbers, quickly);
-        self.fill(&mut looks, values, supplies);
-        let Some(Search { pace, beyond, open: closed }) = search else { return looks };
+        let mut pricings = parallel::map(&numbers, quickly);
+        self.fill(&mut pricings, values, supplies);
+        let Some(ExactPricing { step_limit: pace, beyond, open: closed }) = search else {
+            return pricings;
+        };
         let mut open: Vec<(f64, usize)> = Vec::new();
         for number in numbers {
             let bin = &self.instance.bins[number];
             let net = bin.net(supplies);
-            if looks[number].ceiling > net * (1.0 + closed) {
-                open.push((looks[number].ceiling / net.max(1.0), number));
+            if pricings[number].upper_bound > net * (1.0 + closed) {
+                open.push((pricings[number].upper_bound / net.max(1.0), number));
             }
         }
         open.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
@@ -304,40 +319,40 @@ impl<'i, 'c> Generator<'i, 'c> {
                 let bin = &self.instance.bins[*number];
                 let net = bin.net(supplies);
                 let enough = net * (1.0 + beyond);
-                let priced = bin.sack.best(&bin.worth(values), enough, pace);
+                let priced = bin.knapsack.best(&bin.worth(values), enough, pace);
                 let mut better = Vec::new();
                 if priced.value > enough {
                     better.push(bin.pattern(*number, &priced.counts));
-                    let pace = Some(Pace { steps: SEVERAL_STEPS, ..pace });
-                    let several = Several { patterns, values, net, pace };
-                    several.look(self.instance, &left, &mut better);
+                    let step_limit = Some(StepLimit { steps: SEVERAL_STEPS, ..pace });
+                    let several = ComplementarySearch { patterns, values, net, step_limit };
+                    several.complement(self.instance, &left, &mut better);
                 }
                 (*number, priced, better)
             });
             for (number, priced, better) in searched {
-                let look = &mut looks[number];
+                let pricing = &mut pricings[number];
                 let net = self.instance.bins[number].net(supplies);
-                look.ceiling = look.ceiling.min(priced.ceiling.max(net));
-                look.estimate = look.estimate.max(priced.value);
+                pricing.upper_bound = pricing.upper_bound.min(priced.upper_bound.max(net));
+                pricing.estimate = pricing.estimate.max(priced.value);
                 if !better.is_empty() {
-                    look.found = better;
+                    pricing.found = better;
                     found = true;
                 }
             }
-            if found || pace.wish.now() {
+            if found || pace.cancel.now() {
                 break;
             }
         }
-        looks
+        pricings
     }
 
     /// Fills the bins that could hold most for what they cost, until that is enough for a round.
-    fn fill(&self, looks: &mut [Look], values: &[f64], supplies: &[f64]) {
+    fn fill(&self, pricings: &mut [BinPricing], values: &[f64], supplies: &[f64]) {
         let mut order: Vec<(f64, usize)> = Vec::new();
-        for (number, look) in looks.iter().enumerate() {
+        for (number, pricing) in pricings.iter().enumerate() {
             let net = self.instance.bins[number].net(supplies);
-            if look.ceiling > net && look.relaxed.is_some() {
-                order.push((look.ceiling / net.max(1.0), number));
+            if pricing.upper_bound > net && pricing.relaxed.is_some() {
+                order.push((pricing.upper_bound / net.max(1.0), number));
             }
         }
         order.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
@@ -349,20 +364,21 @@ impl<'i, 'c> Generator<'i, 'c> {
             let filled = parallel::map(batch, |(_, number)| {
                 let bin = &self.instance.bins[*number];
                 let net = bin.net(supplies);
-                let last = looks[*number].relaxed.as_ref();
-                let filled = bin.sack.fill(&bin.worth(values), last);
+                let last = pricings[*number].relaxed.as_ref();
+                let filled = bin.knapsack.fill(&bin.worth(values), last);
                 let mut patterns = Vec::new();
                 if filled.value > net {
                     patterns.push(bin.pattern(*number, &filled.counts));
-                    let several = Several { patterns: each, values, net, pace: None };
-                    several.look(self.instance, &left, &mut patterns);
+                    let several =
+                        ComplementarySearch { patterns: each, values, net, step_limit: None };
+                    several.complement(self.instance, &left, &mut patterns);
                 }
                 (filled.value, patterns)
             });
             for ((_, number), (estimate, patterns)) in batch.iter().zip(filled) {
                 found += patterns.len();
-                looks[*number].found = patterns;
-                looks[*number].estimate = estimate;
+                pricings[*number].found = patterns;
+                pricings[*number].estimate = estimate;
             }
             if found >= BATCH {
                 break;
@@ -370,34 +386,34 @@ impl<'i, 'c> Generator<'i, 'c> {
         }
     }
 
-    /// Keeps the bound of prices where it is the best, and adds the patterns that improve the master
-    /// most; how many.
+    /// Keeps the bound of prices where it is the best, and adds the patterns that improve the
+    /// master most; how many.
     fn take(
         &mut self,
-        looks: Vec<Look>,
+        pricings: Vec<BinPricing>,
         values: Vec<f64>,
         supplies: Vec<f64>,
         of_master: &[f64],
         supplies_of_master: &[f64],
     ) -> usize {
         let instance = self.instance;
-        let estimates: Vec<f64> = looks.iter().map(|look| look.estimate).collect();
+        let estimates: Vec<f64> = pricings.iter().map(|pricing| pricing.estimate).collect();
         let seeming = instance.scaled(values.clone(), supplies.clone(), &estimates);
         if seeming.bound > self.centre.bound {
             self.centre = seeming;
         }
-        let ceilings: Vec<f64> = looks.iter().map(|look| look.ceiling).collect();
-        let prices = instance.scaled(values, supplies, &ceilings);
+        let upper_bounds: Vec<f64> = pricings.iter().map(|pricing| pricing.upper_bound).collect();
+        let prices = instance.scaled(values, supplies, &upper_bounds);
         if prices.bound > self.best.bound {
             self.best = prices;
         }
         let mut improving: Vec<(f64, Pattern)> = Vec::new();
-        for (number, look) in looks.into_iter().enumerate() {
-            if look.relaxed.is_some() {
-                self.screens[number] = look.relaxed;
+        for (number, pricing) in pricings.into_iter().enumerate() {
+            if pricing.relaxed.is_some() {
+                self.screens[number] = pricing.relaxed;
             }
             let net = instance.bins[number].net(supplies_of_master);
-            for pattern in look.found {
+            for pattern in pricing.found {
                 let pattern = instance.legal(pattern);
                 instance.respect(&mut self.centre, &pattern);
                 let worth = pattern.worth(of_master);
@@ -413,39 +429,41 @@ impl<'i, 'c> Generator<'i, 'c> {
         found
     }
 
-    /// Searches the bins at the centre's prices, and corrects these by what is found, until they hold.
-    fn settle(&mut self, pace: Pace<'_>) {
+    /// Searches the bins at the centre's prices, and corrects these by what is found, until they
+    /// hold.
+    fn converge(&mut self, step_limit: StepLimit<'_>) {
         let (of_master, supplies_of_master) = self.prices_of_master();
-        let search = Search { pace, beyond: SETTLED_BY, open: SETTLED_BY };
+        let search = ExactPricing { step_limit, beyond: SETTLED_BY, open: SETTLED_BY };
         for _ in 0..SETTLED {
-            if pace.wish.now() {
+            if step_limit.cancel.now() {
                 return;
             }
-            let Prices { values, supplies, .. } = self.centre.clone();
-            let looks = self.look(&values, &supplies, Some(search));
-            let beyond = |(look, bin): (&Look, &Bin)| {
-                look.estimate > bin.net(&supplies) * (1.0 + SETTLED_BY)
+            let DualPrices { values, supplies, .. } = self.centre.clone();
+            let pricings = self.price_bin(&values, &supplies, Some(search));
+            let beyond = |(pricing, bin): (&BinPricing, &Bin)| {
+                pricing.estimate > bin.net(&supplies) * (1.0 + SETTLED_BY)
             };
-            let settled = !looks.iter().zip(&self.instance.bins).any(beyond);
-            let _added = self.take(looks, values, supplies, &of_master, &supplies_of_master);
+            let settled = !pricings.iter().zip(&self.instance.bins).any(beyond);
+            let _added = self.take(pricings, values, supplies, &of_master, &supplies_of_master);
             if settled {
                 break;
             }
         }
     }
 
-    /// Makes the most of the prices: over-estimates are sharpened by search where they decide the bound.
-    pub(super) fn sharpen(&mut self, steps: u32, wish: &Wish<'_>) {
-        let pace = Pace { steps, wish };
-        self.settle(pace);
-        if wish.now() {
+    /// Makes the most of the prices: over-estimates are sharpened by search where they decide the
+    /// bound.
+    pub(super) fn sharpen(&mut self, steps: u32, cancel: &Cancel<'_>) {
+        let step_limit = StepLimit { steps, cancel };
+        self.converge(step_limit);
+        if cancel.now() {
             return;
         }
-        let Prices { values, supplies, .. } = self.centre.clone();
+        let DualPrices { values, supplies, .. } = self.centre.clone();
         // A master that isn't solved to the end says nothing better.
         let of_master = self.is_whole().then(|| self.prices_of_master());
         for (values, supplies) in of_master.into_iter().chain([(values, supplies)]) {
-            let sharp = self.instance.sharpened(values, supplies, pace);
+            let sharp = self.instance.sharpened(values, supplies, step_limit);
             if sharp.bound > self.best.bound {
                 self.best = sharp;
             }
@@ -467,8 +485,8 @@ impl<'i, 'c> Generator<'i, 'c> {
             let bin = &self.instance.bins[*number as usize];
             let worth = bin.worth(&self.best.values);
             let last = self.screens[*number as usize].as_ref();
-            let relaxed = bin.sack.relax(&worth, last);
-            (relaxed.ceiling / bin.net(&self.best.supplies).max(1.0), *number)
+            let relaxed = bin.knapsack.relax(&worth, last);
+            (relaxed.upper_bound / bin.net(&self.best.supplies).max(1.0), *number)
         });
         ranked.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
         ranked.into_iter().map(|(_, number)| number).collect()
@@ -487,11 +505,14 @@ impl<'i, 'c> Generator<'i, 'c> {
 }
 
 /// A master without patterns.
-fn master(instance: &Instance<'_>, rows: &Rows, penalty: f64) -> Master {
-    let covers =
-        rows.bounds.iter().map(|bound| Row { sense: Sense::Cover { penalty }, bound: *bound });
+fn master(instance: &Instance<'_>, rows: &AggregatedRows, penalty: f64) -> Master {
+    let covers = rows
+        .bounds
+        .iter()
+        .map(|bound| MasterRow { sense: Sense::Cover { penalty }, bound: *bound });
     let supplies = instance.supplies.iter();
-    let supplies = supplies.map(|supply| Row { sense: Sense::Supply, bound: supply.left as f64 });
-    let rows: Vec<Row> = covers.chain(supplies).collect();
+    let supplies =
+        supplies.map(|supply| MasterRow { sense: Sense::Supply, bound: supply.left as f64 });
+    let rows: Vec<MasterRow> = covers.chain(supplies).collect();
     Master::new(&rows)
 }

@@ -1,19 +1,20 @@
 //! The packing problem as numbers: demands, bins to fill, and what bins use up together.
 //!
 //! A *demand* is a class of pods, how many of them there are, and where they may go. A *bin* is one
-//! kind of node: a column to launch, or running nodes that are alike. What only so many bins may use
-//! (limits of pools, reservations, running nodes, what static pools launch) is a *supply*.
+//! kind of node: a bin type to launch, or running nodes that are alike. What only so many bins may
+//! use (limits of pools, reservations, running nodes, what static pools launch) is a *supply*.
 //!
-//! Everything that concerns one node alone is in its [`Sack`], but for `minValues` and volumes that
-//! several pods mount: a filling is held against these when it is made ([`Instance::legal`]), and a
-//! bound that forgets them is a bound all the same.
+//! Everything that concerns one node alone is in its [`Knapsack`], but for `minValues` and volumes
+//! that several pods mount: a filling is held against these when it is made ([`Instance::legal`]),
+//! and a bound that forgets them is a bound all the same.
 
-use super::knapsack::{Group, Item, Sack, divisor};
-use super::prove::{Kind, scale};
-use super::wish::Pace;
+use super::cancel::StepLimit;
+use super::knapsack::{Knapsack, KnapsackGroup, KnapsackItem, divisor};
+use super::node_rules::{DemandCap, PackingRules};
+use super::prove::{BinValues, scale};
 use crate::bound::Demand;
-use crate::compile::{CapId, ClassId, Compiled, Id, IdVec, NodeId, PoolId, ReservationId};
-use crate::pack::{Context, Node, Room, State, alike, room_of};
+use crate::compile::{IdVec, ItemId, NodeId, PoolId, ReservationId};
+use crate::pack::{Context, NodeRoom, OpenNode, Packing, alike, room_of};
 use crate::parallel;
 use std::collections::BTreeMap;
 
@@ -23,9 +24,9 @@ pub(super) struct Instance<'c> {
     pub(super) context: &'c Context<'c>,
     pub(super) demands: Vec<Demand>,
     pub(super) bins: Vec<Bin>,
-    pub(super) supplies: Vec<Supply>,
+    pub(super) supplies: Vec<SharedCapacity>,
     /// Demands of which a node holds only so much together.
-    pub(super) groups: Vec<Together>,
+    pub(super) groups: Vec<DemandCap>,
     /// All bins' costs are multiples of this.
     pub(super) step: i64,
     /// For each demand, its part: see [`Instance::parts`].
@@ -35,13 +36,13 @@ pub(super) struct Instance<'c> {
 /// One kind of node.
 #[derive(Debug)]
 pub(super) struct Bin {
-    pub(super) site: Site,
+    pub(super) site: BinSite,
     /// What one costs per hour, fees included, in billionths; nothing where it is paid in any case.
     pub(super) cost: i64,
-    pub(super) sack: Sack,
-    /// For each item of the sack, its demand; ascending.
+    pub(super) knapsack: Knapsack,
+    /// For each item of the knapsack, its demand; ascending.
     pub(super) items: Vec<u32>,
-    /// For each group of the sack, its number among [`Instance::groups`].
+    /// For each group of the knapsack, its number among [`Instance::groups`].
     pub(super) groups: Vec<u32>,
     /// How much of which supplies one uses.
     pub(super) uses: Vec<(u32, i64)>,
@@ -49,8 +50,8 @@ pub(super) struct Bin {
 
 /// Where a bin is.
 #[derive(Clone, Debug)]
-pub(super) enum Site {
-    /// A launch of a column, by its index.
+pub(super) enum BinSite {
+    /// A launch of a bin type, by its index.
     Launch(usize),
     /// These running nodes.
     Running(Vec<NodeId>),
@@ -58,29 +59,29 @@ pub(super) enum Site {
 
 /// Something of which there is only so much.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Supply {
-    pub(super) source: Source,
+pub(super) struct SharedCapacity {
+    pub(super) source: CapacitySource,
     pub(super) left: i128,
 }
 
 /// What a supply is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) enum Source {
+pub(super) enum CapacitySource {
     /// A limit of a pool, by its place.
     Limit(PoolId, usize),
     Reservation(ReservationId),
     /// The running nodes of which this is the first.
     Nodes(NodeId),
     /// The launches of a static pool, which are paid in any case.
-    Fixed(PoolId),
+    Static(PoolId),
 }
 
-impl Source {
+impl CapacitySource {
     /// Whether its price pays for the bins that draw on it, whatever they cost.
     fn is_own(self) -> bool {
         match self {
             Self::Limit(..) => false,
-            Self::Reservation(_) | Self::Nodes(_) | Self::Fixed(_) => true,
+            Self::Reservation(_) | Self::Nodes(_) | Self::Static(_) => true,
         }
     }
 }
@@ -95,7 +96,7 @@ pub(super) struct Pattern {
 
 /// Prices, and the bound that they prove as far as floats can tell.
 #[derive(Clone, Debug)]
-pub(super) struct Prices {
+pub(super) struct DualPrices {
     /// For each demand, what one of its pods is worth, in billionths.
     pub(super) values: Vec<f64>,
     /// For each supply, what a unit costs.
@@ -133,37 +134,38 @@ impl Bin {
 }
 
 impl<'c> Instance<'c> {
-    /// The columns that can take some of the demands, and those of these running nodes that can, beside a
-    /// packing that uses some of what is scarce. Static pools launch so many nodes, `fixed`, of whatever kind.
+    /// The bin types that can take some of the demands, and those of these running nodes that can,
+    /// beside a packing that uses some of what is scarce. Static pools launch so many nodes,
+    /// `static_replicas`, of whatever class.
     pub(super) fn new(
         context: &'c Context<'c>,
         demands: Vec<Demand>,
         running: &[NodeId],
-        fixed: &BTreeMap<PoolId, u32>,
-        rest: &State,
+        static_nodes: &BTreeMap<PoolId, u32>,
+        rest: &Packing,
     ) -> Self {
         let compiled = context.compiled;
-        let sold = (0..compiled.columns.len()).filter(|at| {
-            let pool = compiled.columns[*at].pool;
-            compiled.pools[pool].fixed.is_none() || fixed.contains_key(&pool)
+        let sold = (0..compiled.bin_types.len()).filter(|at| {
+            let pool = compiled.bin_types[*at].pool;
+            compiled.pools[pool].static_replicas.is_none() || static_nodes.contains_key(&pool)
         });
-        let standing = alike(context, running).into_iter().map(Site::Running);
-        let left = |source: Source| match source {
-            Source::Limit(pool, at) => rest.limits_left(pool)[at].max(0),
-            Source::Reservation(id) => i128::from(rest.reserved_left(id)),
-            Source::Nodes(_) => i128::MAX,
-            Source::Fixed(pool) => fixed.get(&pool).copied().unwrap_or(0).into(),
+        let standing = alike(context, running).into_iter().map(BinSite::Running);
+        let left = |source: CapacitySource| match source {
+            CapacitySource::Limit(pool, at) => rest.limits_left(pool)[at].max(0),
+            CapacitySource::Reservation(id) => i128::from(rest.reserved_left(id)),
+            CapacitySource::Nodes(_) => i128::MAX,
+            CapacitySource::Static(pool) => static_nodes.get(&pool).copied().unwrap_or(0).into(),
         };
-        Self::of(context, demands, sold.map(Site::Launch).chain(standing).collect(), &left)
+        Self::of(context, demands, sold.map(BinSite::Launch).chain(standing).collect(), &left)
     }
 
-    /// These demands on these sites, with what is left of supplies; running nodes are as many as the
-    /// site has, or fewer.
+    /// These demands on these sites, with what is left of supplies; running nodes are as many as
+    /// the site has, or fewer.
     fn of(
         context: &'c Context<'c>,
         demands: Vec<Demand>,
-        sites: Vec<Site>,
-        left: &dyn Fn(Source) -> i128,
+        sites: Vec<BinSite>,
+        left: &dyn Fn(CapacitySource) -> i128,
     ) -> Self {
         let mut instance = Self {
             context,
@@ -174,30 +176,30 @@ impl<'c> Instance<'c> {
             groups: Vec::new(),
             step: 1,
         };
-        let rules = Rules::of(context.compiled, &instance.demands);
-        let filled = parallel::map(&sites, |site| instance.sack(&rules, site));
-        let mut numbers: BTreeMap<Source, u32> = BTreeMap::new();
+        let rules = PackingRules::of(context.compiled, &instance.demands);
+        let filled = parallel::map(&sites, |site| instance.knapsack(&rules, site));
+        let mut numbers: BTreeMap<CapacitySource, u32> = BTreeMap::new();
         for (site, filled) in sites.into_iter().zip(filled) {
-            let Some((sack, items, groups)) = filled else { continue };
+            let Some((knapsack, items, groups)) = filled else { continue };
             let mut uses = Vec::new();
             for (source, each) in instance.uses(&site) {
                 let at = *numbers.entry(source).or_insert_with(|| {
-                    instance.supplies.push(Supply { source, left: left(source) });
+                    instance.supplies.push(SharedCapacity { source, left: left(source) });
                     (instance.supplies.len() - 1) as u32
                 });
-                if let Site::Running(nodes) = &site {
+                if let BinSite::Running(nodes) = &site {
                     let left = &mut instance.supplies[at as usize].left;
                     *left = (*left).min(nodes.len() as i128);
                 }
                 uses.push((at, each));
             }
             let cost = match site {
-                Site::Launch(column) if instance.static_pool(column).is_none() => {
-                    context.cost(column)
+                BinSite::Launch(bin_type) if instance.static_pool(bin_type).is_none() => {
+                    context.cost(bin_type)
                 }
-                Site::Launch(_) | Site::Running(_) => 0,
+                BinSite::Launch(_) | BinSite::Running(_) => 0,
             };
-            instance.bins.push(Bin { site, cost, sack, items, groups, uses });
+            instance.bins.push(Bin { site, cost, knapsack, items, groups, uses });
         }
         instance.part_of = instance.parts();
         instance.step = instance.bins.iter().map(|bin| bin.cost).fold(0, divisor).max(1);
@@ -212,9 +214,9 @@ impl<'c> Instance<'c> {
             .iter()
             .map(|(demand, count)| Demand { count: *count, ..self.demands[*demand as usize] });
         let sites = bins.iter().map(|bin| self.bins[*bin as usize].site.clone());
-        let supplies: BTreeMap<Source, i128> =
+        let supplies: BTreeMap<CapacitySource, i128> =
             self.supplies.iter().zip(left).map(|(supply, left)| (supply.source, *left)).collect();
-        let left = |source: Source| supplies.get(&source).copied().unwrap_or(0).max(0);
+        let left = |source: CapacitySource| supplies.get(&source).copied().unwrap_or(0).max(0);
         Self::of(self.context, demands.collect(), sites.collect(), &left)
     }
 
@@ -229,7 +231,7 @@ impl<'c> Instance<'c> {
             }
             at
         }
-        for bin in self.bins.iter().filter(|bin| matches!(bin.site, Site::Launch(_))) {
+        for bin in self.bins.iter().filter(|bin| matches!(bin.site, BinSite::Launch(_))) {
             let Some(first) = bin.items.first() else { continue };
             for other in &bin.items {
                 let (one, other) = (root(&mut part, *first), root(&mut part, *other));
@@ -240,17 +242,26 @@ impl<'c> Instance<'c> {
     }
 
     /// As [`Instance::scaled`], with over-estimates that are searched for where they matter.
-    pub(super) fn sharpened(&self, values: Vec<f64>, supplies: Vec<f64>, pace: Pace<'_>) -> Prices {
+    pub(super) fn sharpened(
+        &self,
+        values: Vec<f64>,
+        supplies: Vec<f64>,
+        step_limit: StepLimit<'_>,
+    ) -> DualPrices {
         let numbers: Vec<usize> = (0..self.bins.len()).collect();
         // What costs nothing is never scaled, so its over-estimates add up.
-        let ceilings = parallel::map(&numbers, |number| {
+        let upper_bounds = parallel::map(&numbers, |number| {
             let bin = &self.bins[*number];
-            if self.is_free(bin) { bin.sack.relax(&bin.worth(&values), None).ceiling } else { 0.0 }
+            if self.is_free(bin) {
+                bin.knapsack.relax(&bin.worth(&values), None).upper_bound
+            } else {
+                0.0
+            }
         });
-        let mut prices = self.scaled(values, supplies, &ceilings);
+        let mut prices = self.scaled(values, supplies, &upper_bounds);
         let mut of_part: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for (number, bin) in self.bins.iter().enumerate() {
-            if matches!(bin.site, Site::Launch(_))
+            if matches!(bin.site, BinSite::Launch(_))
                 && let Some(first) = bin.items.first()
             {
                 of_part.entry(self.part_of[*first as usize]).or_default().push(number);
@@ -260,16 +271,16 @@ impl<'c> Instance<'c> {
         let factors = parallel::map(&parts, |(_, bins)| {
             let worths: Vec<Vec<f64>> =
                 bins.iter().map(|at| self.bins[*at].worth(&prices.values)).collect();
-            let kinds: Vec<Kind<'_>> = bins
+            let kinds: Vec<BinValues<'_>> = bins
                 .iter()
                 .zip(&worths)
-                .map(|(at, values)| Kind {
-                    sack: &self.bins[*at].sack,
+                .map(|(at, values)| BinValues {
+                    knapsack: &self.bins[*at].knapsack,
                     values,
                     limit: self.bins[*at].net(&prices.supplies),
                 })
                 .collect();
-            scale(&kinds, pace)
+            scale(&kinds, step_limit)
         });
         let factors: BTreeMap<u32, f64> =
             parts.iter().map(|(part, _)| *part).zip(factors).collect();
@@ -285,15 +296,15 @@ impl<'c> Instance<'c> {
         bin.uses.iter().any(|(supply, _)| self.supplies[*supply as usize].source.is_own())
     }
 
-    /// The pool of a column, if that is static.
-    fn static_pool(&self, column: usize) -> Option<PoolId> {
+    /// The pool of a bin type, if that is static.
+    fn static_pool(&self, bin_type: usize) -> Option<PoolId> {
         let compiled = self.context.compiled;
-        let pool = compiled.columns[column].pool;
-        compiled.pools[pool].fixed.map(|_| pool)
+        let pool = compiled.bin_types[bin_type].pool;
+        compiled.pools[pool].static_replicas.map(|_| pool)
     }
 
     /// What prices prove, if no bin can hold more than it costs.
-    fn bound(&self, prices: &Prices) -> f64 {
+    fn bound(&self, prices: &DualPrices) -> f64 {
         let worth = self.demands.iter().zip(&prices.values);
         let worth: f64 = worth.map(|(demand, value)| f64::from(demand.count) * value).sum();
         let paid = self.supplies.iter().zip(&prices.supplies);
@@ -302,20 +313,20 @@ impl<'c> Instance<'c> {
 
     /// Prices made into a solution of the dual by what each bin can hold at most, and their bound.
     ///
-    /// Each part of the demands is scaled by itself. What costs nothing is paid for by the price of the
-    /// supply that it draws on, since that can't be had by scaling.
+    /// Each part of the demands is scaled by itself. What costs nothing is paid for by the price of
+    /// the supply that it draws on, since that can't be had by scaling.
     pub(super) fn scaled(
         &self,
         mut values: Vec<f64>,
         mut supplies: Vec<f64>,
-        ceilings: &[f64],
-    ) -> Prices {
+        upper_bounds: &[f64],
+    ) -> DualPrices {
         let own = |supply: u32| self.supplies[supply as usize].source.is_own();
         let mut needed = vec![0.0_f64; supplies.len()];
-        for (bin, ceiling) in self.bins.iter().zip(ceilings) {
+        for (bin, upper_bound) in self.bins.iter().zip(upper_bounds) {
             for (supply, _) in bin.uses.iter().filter(|(supply, _)| own(*supply)) {
                 let slot = &mut needed[*supply as usize];
-                *slot = slot.max(ceiling - bin.cost as f64);
+                *slot = slot.max(upper_bound - bin.cost as f64);
             }
         }
         for (number, price) in (0..).zip(&mut supplies) {
@@ -324,23 +335,23 @@ impl<'c> Instance<'c> {
             }
         }
         let mut factors = vec![1.0_f64; self.demands.len()];
-        for (bin, ceiling) in self.bins.iter().zip(ceilings) {
+        for (bin, upper_bound) in self.bins.iter().zip(upper_bounds) {
             let (net, Some(first)) = (bin.net(&supplies), bin.items.first()) else { continue };
-            if *ceiling > net {
+            if *upper_bound > net {
                 let factor = &mut factors[self.part_of[*first as usize] as usize];
-                *factor = factor.min(if net > 0.0 { net / ceiling } else { 0.0 });
+                *factor = factor.min(if net > 0.0 { net / upper_bound } else { 0.0 });
             }
         }
         for (value, part) in values.iter_mut().zip(&self.part_of) {
             *value *= factors[*part as usize];
         }
-        let mut prices = Prices { values, supplies, bound: 0.0 };
+        let mut prices = DualPrices { values, supplies, bound: 0.0 };
         prices.bound = self.bound(&prices);
         prices
     }
 
     /// Lowers what the pods of a pattern are worth to what it costs.
-    pub(super) fn respect(&self, prices: &mut Prices, pattern: &Pattern) {
+    pub(super) fn respect(&self, prices: &mut DualPrices, pattern: &Pattern) {
         let bin = &self.bins[pattern.bin as usize];
         let (worth, net) = (pattern.worth(&prices.values), bin.net(&prices.supplies));
         if worth <= net || net <= 0.0 {
@@ -355,63 +366,67 @@ impl<'c> Instance<'c> {
     }
 
     /// What one node of a site uses of what is scarce.
-    fn uses(&self, site: &Site) -> Vec<(Source, i64)> {
+    fn uses(&self, site: &BinSite) -> Vec<(CapacitySource, i64)> {
         let compiled = self.context.compiled;
         match site {
-            Site::Running(nodes) => {
-                nodes.first().map(|first| (Source::Nodes(*first), 1)).into_iter().collect()
+            BinSite::Running(nodes) => {
+                nodes.first().map(|first| (CapacitySource::Nodes(*first), 1)).into_iter().collect()
             }
-            Site::Launch(column) => {
-                if let Some(pool) = self.static_pool(*column) {
-                    return vec![(Source::Fixed(pool), 1)];
+            BinSite::Launch(bin_type) => {
+                if let Some(pool) = self.static_pool(*bin_type) {
+                    return vec![(CapacitySource::Static(pool), 1)];
                 }
-                let column = &compiled.columns[*column];
-                let limits = compiled.pools[column.pool].limits.iter();
-                let charge = &compiled.shapes[column.shape].charge;
+                let bin_type = &compiled.bin_types[*bin_type];
+                let limits = compiled.pools[bin_type.pool].limits.iter();
+                let charge = &compiled.shapes[bin_type.shape].charge;
                 let limits = limits.zip(charge).enumerate().filter_map(|(at, (limit, each))| {
                     // What is overrun already admits nothing, whatever a node would be charged.
                     let counts = *each > 0 || limit.used > limit.limit;
-                    counts.then(|| (Source::Limit(column.pool, at), (*each).max(1)))
+                    counts.then(|| (CapacitySource::Limit(bin_type.pool, at), (*each).max(1)))
                 });
-                let reserved = column.reservation.map(|id| (Source::Reservation(id), 1));
+                let reserved = bin_type.reservation.map(|id| (CapacitySource::Reservation(id), 1));
                 limits.chain(reserved).collect()
             }
         }
     }
 
     /// The room of a bin's node.
-    fn room(&self, site: &Site) -> Option<Room<'_>> {
+    fn room(&self, site: &BinSite) -> Option<NodeRoom<'_>> {
         match site {
-            Site::Launch(column) => Some(self.context.room(*column)),
-            Site::Running(nodes) => Some(room_of(self.context, *nodes.first()?)),
+            BinSite::Launch(bin_type) => Some(self.context.room(*bin_type)),
+            BinSite::Running(nodes) => Some(room_of(self.context, *nodes.first()?)),
         }
     }
 
-    /// The demands that a site takes as a knapsack, with the numbers of its items' demands and of its
-    /// groups; `None` where it takes none.
-    fn sack(&self, rules: &Rules, site: &Site) -> Option<(Sack, Vec<u32>, Vec<u32>)> {
+    /// The demands that a site takes as a knapsack, with the numbers of its items' demands and of
+    /// its groups; `None` where it takes none.
+    fn knapsack(
+        &self,
+        rules: &PackingRules,
+        site: &BinSite,
+    ) -> Option<(Knapsack, Vec<u32>, Vec<u32>)> {
         let compiled = self.context.compiled;
         let room = self.room(site)?;
         let mut items = Vec::new();
         let mut kept = Vec::new();
         for (number, demand) in (0..).zip(&self.demands) {
-            let class = &compiled.classes[demand.class];
+            let item = &compiled.items[demand.item];
             let most = match site {
-                Site::Launch(column) => {
-                    let of_weight = compiled.columns[*column].weight;
+                BinSite::Launch(bin_type) => {
+                    let of_weight = compiled.bin_types[*bin_type].weight;
                     if demand.weight.is_some_and(|weight| weight != of_weight)
-                        || !compiled.takers[demand.class].contains(*column)
+                        || !compiled.compatibles[demand.item].contains(*bin_type)
                     {
                         continue;
                     }
-                    room.could_take_there(class)
+                    room.could_take_there(item)
                 }
-                Site::Running(_) if room.admits(class.row) => room.could_take_there(class),
-                Site::Running(_) => 0,
+                BinSite::Running(_) if room.admits(item.eligibility) => room.could_take_there(item),
+                BinSite::Running(_) => 0,
             };
             let most = most.min(demand.count);
             if most > 0 {
-                items.push(Item { request: class.request.clone(), most });
+                items.push(KnapsackItem { request: item.request.clone(), most });
                 kept.push(number);
             }
         }
@@ -419,12 +434,12 @@ impl<'c> Instance<'c> {
             return None;
         }
         let place: BTreeMap<u32, u32> = kept.iter().copied().zip(0..).collect();
-        let conflicts: Vec<Vec<u32>> = if rules.apart.is_empty() {
+        let conflicts: Vec<Vec<u32>> = if rules.conflicts.is_empty() {
             Vec::new()
         } else {
             let there = |other: &u32| place.get(other).copied();
             let of_item = |demand: &u32| {
-                rules.apart.get(demand).into_iter().flatten().filter_map(there).collect()
+                rules.conflicts.get(demand).into_iter().flatten().filter_map(there).collect()
             };
             kept.iter().map(of_item).collect()
         };
@@ -437,10 +452,10 @@ impl<'c> Instance<'c> {
                 used.binary_search_by_key(&node, |(of, _)| *of).map_or(0, |at| used[at].1)
             });
             let most = i64::from(group.most.saturating_sub(used));
-            (!members.is_empty()).then_some((number, Group { most, members }))
+            (!members.is_empty()).then_some((number, KnapsackGroup { most, members }))
         });
-        let (numbers, groups): (Vec<u32>, Vec<Group>) = groups.unzip();
-        Some((Sack::new(room.free.to_vec(), &items, groups, &conflicts), kept, numbers))
+        let (numbers, groups): (Vec<u32>, Vec<KnapsackGroup>) = groups.unzip();
+        Some((Knapsack::new(room.free.to_vec(), &items, groups, &conflicts), kept, numbers))
     }
 
     /// As much of a pattern as one node may really hold.
@@ -449,24 +464,24 @@ impl<'c> Instance<'c> {
         let compiled = self.context.compiled;
         let Some(room) = self.room(&bin.site) else { return pattern };
         let shares = |(demand, _): &(u32, u32)| {
-            let class = &compiled.classes[self.demands[*demand as usize].class];
-            !class.shared.is_empty()
+            let item = &compiled.items[self.demands[*demand as usize].item];
+            !item.shared.is_empty()
         };
-        let plain = room.flexible.is_none() && !pattern.items.iter().any(shares);
+        let plain = room.min_values.is_none() && !pattern.items.iter().any(shares);
         if plain {
             return pattern;
         }
-        let mut left: IdVec<ClassId, u32> = compiled.classes.iter().map(|_| 0).collect();
+        let mut left: IdVec<ItemId, u32> = compiled.items.iter().map(|_| 0).collect();
         for (demand, count) in &pattern.items {
-            left[self.demands[*demand as usize].class] += count;
+            left[self.demands[*demand as usize].item] += count;
         }
-        let mut node = Node::new(self.context, &room, &[], &left);
+        let mut node = OpenNode::new(self.context, &room, &[], &left);
         let mut items = Vec::with_capacity(pattern.items.len());
         for (demand, count) in pattern.items {
-            let class = self.demands[demand as usize].class;
-            let taken = node.takes(class).min(count);
+            let item = self.demands[demand as usize].item;
+            let taken = node.takes(item).min(count);
             if taken > 0 {
-                node.put(class, taken, 0);
+                node.put(item, taken, 0);
                 items.push((demand, taken));
             }
         }
@@ -478,7 +493,7 @@ impl<'c> Instance<'c> {
         let mut best: Vec<Option<(f64, Pattern)>> = vec![None; self.demands.len()];
         for (number, bin) in self.bins.iter().enumerate() {
             for (item, demand) in (0..).zip(&bin.items) {
-                let most = u32::try_from(bin.sack.most(item as usize)).unwrap_or(0);
+                let most = u32::try_from(bin.knapsack.most(item as usize)).unwrap_or(0);
                 if most == 0 {
                     continue;
                 }
@@ -502,92 +517,5 @@ impl<'c> Instance<'c> {
     /// How many pods there are.
     pub(super) fn counts(&self) -> Vec<u32> {
         self.demands.iter().map(|demand| demand.count).collect()
-    }
-}
-
-/// Rules about what shares a node, by demand.
-struct Rules {
-    /// For each demand that has any, the others that can't share a node with it.
-    apart: BTreeMap<u32, Vec<u32>>,
-    groups: Vec<Together>,
-}
-
-/// Demands of which a node holds only so much together.
-#[derive(Debug)]
-pub(super) struct Together {
-    /// Demands, and what a pod of each counts for.
-    pub(super) members: Vec<(u32, u32)>,
-    pub(super) most: u32,
-    /// The cap that it comes from, against which bound pods count.
-    cap: Option<CapId>,
-}
-
-impl Rules {
-    fn of(compiled: &Compiled, demands: &[Demand]) -> Self {
-        let mut of_class: BTreeMap<ClassId, Vec<u32>> = BTreeMap::new();
-        for (number, demand) in (0..).zip(demands) {
-            of_class.entry(demand.class).or_default().push(number);
-        }
-        let mut apart: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        let with_ports: Vec<ClassId> =
-            of_class.keys().copied().filter(|class| compiled.classes[*class].ports.any()).collect();
-        for (class, numbers) in &of_class {
-            let of = &compiled.classes[*class];
-            let clash = |other: &ClassId| {
-                other != class && of.ports.blocks.overlaps(&compiled.classes[*other].ports.takes)
-            };
-            let ports: Vec<ClassId> = if of.ports.any() {
-                with_ports.iter().copied().filter(clash).collect()
-            } else {
-                Vec::new()
-            };
-            let mut others: Vec<u32> = of
-                .conflicts
-                .iter()
-                .chain(&ports)
-                .flat_map(|other| of_class.get(other).into_iter().flatten().copied())
-                .collect();
-            // Demands of one class that is alone on its node keep each other away too.
-            if of.per_node == 1 && numbers.len() > 1 {
-                others.extend(numbers);
-            }
-            if others.is_empty() {
-                continue;
-            }
-            others.sort_unstable();
-            others.dedup();
-            for number in numbers {
-                let others = others.iter().copied().filter(|other| other != number).collect();
-                let _none = apart.insert(*number, others);
-            }
-        }
-        let of_members = |classes: &[(ClassId, u32)]| -> Vec<(u32, u32)> {
-            let numbers = classes.iter().flat_map(|(class, each)| {
-                let numbers = of_class.get(class).into_iter().flatten();
-                numbers.map(move |number| (*number, *each))
-            });
-            numbers.collect()
-        };
-        let mut groups: Vec<Together> = compiled
-            .quotas
-            .iter()
-            .map(|quota| Together {
-                members: of_members(&quota.classes),
-                most: quota.most,
-                cap: None,
-            })
-            .collect();
-        let mut capped: Vec<Vec<(ClassId, u32)>> = vec![Vec::new(); compiled.caps.len()];
-        for class in of_class.keys() {
-            for (cap, each) in &compiled.classes[*class].caps {
-                capped[cap.index()].push((*class, *each));
-            }
-        }
-        for ((id, cap), classes) in compiled.caps.iter().zip(capped) {
-            let members = of_members(&classes);
-            groups.push(Together { members, most: cap.most, cap: Some(id) });
-        }
-        groups.retain(|group| !group.members.is_empty());
-        Self { apart, groups }
     }
 }

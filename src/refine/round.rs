@@ -1,19 +1,20 @@
 //! Whole plans from prices and fractions.
 //!
-//! *Problem.* The relaxation says how often each pattern is used, in fractions, and what each pod is
-//! worth. Wanted are whole numbers that cover every pod.
+//! *Problem.* The relaxation says how often each pattern is used, in fractions, and what each pod
+//! is worth. Wanted are whole numbers that cover every pod.
 //!
-//! *Idea.* Take of each pattern the whole part (or, of some, one more), as far as its pods are still
-//! there; then complete the plan with the best bargains: of all bins the one whose best filling with
-//! what is left is worth most for what it costs, as often as its pods are there, and so on. With the
-//! relaxation's prices no filling is worth more than its bin costs, and those of an optimal plan are
-//! all worth just that; so worth ÷ cost says how far a purchase is from the best.
+//! *Idea.* Take of each pattern the whole part (or, of some, one more), as far as its pods are
+//! still there; then complete the plan with the best bargains: of all bins the one whose best
+//! filling with what is left is worth most for what it costs, as often as its pods are there, and
+//! so on. With the relaxation's prices no filling is worth more than its bin costs, and those of an
+//! optimal plan are all worth just that; so worth ÷ cost says how far a purchase is from the best.
 //!
 //! A bin is filled when no other could be the better bargain, by an over-estimate of its worth.
 //!
-//! Pods that end up on nodes which are worth less than they cost are worth more than was thought: they
-//! had better been packed earlier, while there was something to pack them with. So their values are
-//! raised by what was paid for them, and a plan is made anew, some times ([`corrected`]).
+//! Pods that end up on nodes which are worth less than they cost are worth more than was thought:
+//! they had better been packed earlier, while there was something to pack them with. So their
+//! values are raised by what was paid for them, and a plan is made anew, some times
+//! ([`corrected`]).
 //!
 //! *Cost.* A glance at each bin, a filling for each that comes first, and a few for each purchase.
 //!
@@ -22,7 +23,7 @@
 //! Belov and Scheithauer 2007).
 
 use super::instance::{Instance, Pattern};
-use super::knapsack::Relaxed;
+use super::knapsack::KnapsackRelaxation;
 use crate::parallel;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -31,7 +32,8 @@ use std::collections::{BTreeMap, BinaryHeap};
 const WIDE: usize = 4;
 /// The least that a pod counts for, in billionths.
 const LEAST: f64 = 1.0;
-/// How far values are corrected at first, towards what is paid for pods, and how much less each time.
+/// How far values are corrected at first, towards what is paid for pods, and how much less each
+/// time.
 const GAIN: f64 = 0.5;
 const CALMER: f64 = 0.1;
 /// Plans in a row that are no better before corrections end.
@@ -41,7 +43,7 @@ const MOST_RAISED: f64 = 50.0;
 
 /// A plan in the making: patterns in whole numbers, and what they leave.
 #[derive(Clone, Debug)]
-pub(super) struct Draft {
+pub(super) struct IntegerPlan {
     pub(super) groups: Vec<(Pattern, u32)>,
     /// By demand, the pods that have no place yet.
     pub(super) left: Vec<u32>,
@@ -52,7 +54,7 @@ pub(super) struct Draft {
 }
 
 /// How efficient a purchase is: worth ÷ cost in parts 2^-40; what costs nothing comes first.
-fn rate(worth: f64, cost: i64) -> u64 {
+fn efficiency(worth: f64, cost: i64) -> u64 {
     if worth <= 0.0 {
         return 0;
     }
@@ -62,7 +64,7 @@ fn rate(worth: f64, cost: i64) -> u64 {
     ((worth / cost as f64 * (1_u64 << 40) as f64) as u64).max(1)
 }
 
-impl Draft {
+impl IntegerPlan {
     /// The plan in which nothing is bought yet.
     pub(super) fn new(instance: &Instance<'_>) -> Self {
         Self {
@@ -111,7 +113,8 @@ impl Draft {
         times
     }
 
-    /// Takes some nodes of a group away again; a group without nodes stays until [`Draft::tidy`].
+    /// Takes some nodes of a group away again; a group without nodes stays until
+    /// [`IntegerPlan::tidy`].
     pub(super) fn give_back(&mut self, instance: &Instance<'_>, group: usize, times: u32) {
         let pattern = self.groups[group].0.clone();
         let times = times.min(self.groups[group].1);
@@ -144,14 +147,15 @@ impl Draft {
         });
     }
 
-    /// Buys for what is left, the best bargains first.
+    /// Buys for what is left, the most efficient first.
     ///
-    /// `screens`: for each bin, prices of what it has that were found for values like these, if any were.
+    /// `screens`: for each bin, prices of what it has that were found for values like these, if any
+    /// were.
     pub(super) fn complete(
         &mut self,
         instance: &Instance<'_>,
         values: &[f64],
-        screens: &[Option<Relaxed>],
+        screens: &[Option<KnapsackRelaxation>],
     ) {
         if self.missing() == 0 {
             return;
@@ -163,14 +167,14 @@ impl Draft {
         for (number, (bin, screen)) in (0..).zip(instance.bins.iter().zip(screens)) {
             if self.supply(instance, number) > 0 {
                 let ceiling = screen.as_ref().map_or(f64::INFINITY, |last| {
-                    bin.sack.ceiling(&bin.worth(&values), &last.prices) * (1.0 + 1e-9)
+                    bin.knapsack.upper_bound(&bin.worth(&values), &last.prices) * (1.0 + 1e-9)
                 });
-                heap.push((rate(ceiling, bin.cost), Reverse(number), None));
+                heap.push((efficiency(ceiling, bin.cost), Reverse(number), None));
             }
         }
         let mut stale = Vec::with_capacity(WIDE);
         // Prices of what a bin has, as they were when it was filled last.
-        let mut latest: BTreeMap<u32, Relaxed> = BTreeMap::new();
+        let mut latest: BTreeMap<u32, KnapsackRelaxation> = BTreeMap::new();
         while let Some((seeming, Reverse(number), pattern)) = heap.pop() {
             if let Some(pattern) = pattern {
                 self.buy(instance, &pattern, u32::MAX);
@@ -193,9 +197,9 @@ impl Draft {
             let filled = parallel::map(&stale, |number| {
                 let bin = &instance.bins[*number as usize];
                 let most = bin.items.iter().map(|demand| i64::from(self.left[*demand as usize]));
-                let sack = bin.sack.within(&most.collect::<Vec<i64>>());
+                let knapsack = bin.knapsack.within(&most.collect::<Vec<i64>>());
                 let last = latest.get(number).or(screens[*number as usize].as_ref());
-                let (relaxed, filled) = sack.estimate(&bin.worth(&values), last);
+                let (relaxed, filled) = knapsack.estimate(&bin.worth(&values), last);
                 (relaxed, instance.legal(bin.pattern(*number as usize, &filled.counts)))
             });
             for (number, (relaxed, pattern)) in stale.iter().copied().zip(filled) {
@@ -203,34 +207,35 @@ impl Draft {
                     continue;
                 }
                 let _former = latest.insert(number, relaxed);
-                let rate = rate(pattern.worth(&values), instance.bins[number as usize].cost);
-                heap.push((rate, Reverse(number), Some(pattern)));
+                let efficiency =
+                    efficiency(pattern.worth(&values), instance.bins[number as usize].cost);
+                heap.push((efficiency, Reverse(number), Some(pattern)));
             }
         }
     }
 }
 
-/// The best of so many plans at these values, each time corrected by what the plan before pays for pods;
-/// fewer where they stop getting better, or where no more are granted.
+/// The best of so many plans at these values, each time corrected by what the plan before pays for
+/// pods; fewer where they stop getting better, or where no more are granted.
 pub(super) fn corrected(
     instance: &Instance<'_>,
     values: &mut [f64],
-    screens: &[Option<Relaxed>],
+    screens: &[Option<KnapsackRelaxation>],
     plans: u32,
     granted: &mut dyn FnMut() -> bool,
-) -> Option<Draft> {
-    let mut best: Option<Draft> = None;
+) -> Option<IntegerPlan> {
+    let mut best: Option<IntegerPlan> = None;
     let mut patience = PATIENCE;
     for number in 0..plans {
         if patience == 0 || !granted() {
             break;
         }
-        let mut draft = Draft::new(instance);
-        draft.complete(instance, values, screens);
-        correct(instance, &draft, GAIN / (1.0 + CALMER * f64::from(number)), values);
-        draft.tidy();
-        if best.as_ref().is_none_or(|best| draft.rank() < best.rank()) {
-            best = Some(draft);
+        let mut plan = IntegerPlan::new(instance);
+        plan.complete(instance, values, screens);
+        correct(instance, &plan, GAIN / (1.0 + CALMER * f64::from(number)), values);
+        plan.tidy();
+        if best.as_ref().is_none_or(|best| plan.rank() < best.rank()) {
+            best = Some(plan);
             patience = PATIENCE;
         } else {
             patience -= 1;
@@ -239,17 +244,18 @@ pub(super) fn corrected(
     best
 }
 
-/// Corrects values so far, in proportion, towards what a plan pays for the pods, where that is known.
-fn correct(instance: &Instance<'_>, draft: &Draft, gain: f64, values: &mut [f64]) {
+/// Corrects values so far, in proportion, towards what a plan pays for the pods, where that is
+/// known.
+fn correct(instance: &Instance<'_>, plan: &IntegerPlan, gain: f64, values: &mut [f64]) {
     values.iter_mut().for_each(|value| *value = value.max(LEAST));
     let mut paid = vec![0.0; values.len()];
     let mut placed = vec![0.0; values.len()];
-    for (pattern, times) in &draft.groups {
+    for (pattern, times) in &plan.groups {
         let cost = instance.bins[pattern.bin as usize].cost as f64;
-        let rate = cost / pattern.worth(values);
+        let efficiency = cost / pattern.worth(values);
         for (demand, count) in &pattern.items {
             let pods = f64::from(*count) * f64::from(*times);
-            paid[*demand as usize] += rate * pods;
+            paid[*demand as usize] += efficiency * pods;
             placed[*demand as usize] += pods;
         }
     }
@@ -260,16 +266,16 @@ fn correct(instance: &Instance<'_>, draft: &Draft, gain: f64, values: &mut [f64]
     }
 }
 
-/// Whole plans from fractions: of each pattern its whole part, and one more where what is beyond is at
-/// least `up`; then completed.
+/// Whole plans from fractions: of each pattern its whole part, and one more where what is beyond is
+/// at least `up`; then completed.
 pub(super) fn rounded(
     instance: &Instance<'_>,
     fractions: &[(&Pattern, f64)],
     values: &[f64],
-    screens: &[Option<Relaxed>],
+    screens: &[Option<KnapsackRelaxation>],
     up: f64,
-) -> Draft {
-    let mut draft = Draft::new(instance);
+) -> IntegerPlan {
+    let mut plan = IntegerPlan::new(instance);
     let mut order: Vec<(&Pattern, f64)> = fractions.to_vec();
     // The largest fractions first: later ones may find their pods gone.
     order.sort_by(|(one, x), (other, y)| {
@@ -277,15 +283,15 @@ pub(super) fn rounded(
     });
     for (pattern, times) in &order {
         let whole = (times + 1e-6).floor();
-        let _bought = draft.buy(instance, pattern, whole as u32);
+        let _bought = plan.buy(instance, pattern, whole as u32);
     }
     for (pattern, times) in &order {
         let rest = times - (times + 1e-6).floor();
         if rest >= up {
-            let _bought = draft.buy(instance, pattern, 1);
+            let _bought = plan.buy(instance, pattern, 1);
         }
     }
-    draft.complete(instance, values, screens);
-    draft.tidy();
-    draft
+    plan.complete(instance, values, screens);
+    plan.tidy();
+    plan
 }

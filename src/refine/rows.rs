@@ -1,27 +1,27 @@
 //! What the master's rows ask for.
 //!
-//! *Problem.* With a row for each demand the linear programme is exact, but where demands are many it
-//! takes thousands of rounds until its prices settle.
+//! *Problem.* With a row for each demand the linear programme is exact, but where demands are many
+//! it takes thousands of rounds until its prices settle.
 //!
-//! *Idea.* Only the demands with most at stake have rows of their own: those whose pods, packed alone,
-//! cost most beyond what they are worth so far, for no relaxation says that they are worth more than that.
-//! Of the others, those that can go to the same bins share a row for each resource, which asks for
-//! patterns that hold as much of it as all of them need. The price of such a pod is then that of what it
-//! asks for.
+//! *Idea.* Only the demands with most at stake have rows of their own: those whose pods, packed
+//! alone, cost most beyond what they are worth so far, for no relaxation says that they are worth
+//! more than that. Of the others, those that can go to the same bins share a row for each resource,
+//! which asks for patterns that hold as much of it as all of them need. The price of such a pod is
+//! then that of what it asks for.
 //!
-//! One price of each resource isn't enough: where nodes are left with memory, pods that ask for much of it
-//! go there for little, but they are few. So pods with shared rows are also told apart by their *mix*, the
-//! share that one resource has in what they ask for. There is a row at some shares, the knots, and a pod
-//! counts for the two knots next to it, the more the nearer. What a mix is worth beyond its resources is
-//! then any polygon over its share.
+//! One price of each resource isn't enough: where nodes are left with memory, pods that ask for
+//! much of it go there for little, but they are few. So pods with shared rows are also told apart
+//! by their *mix*, the share that one resource has in what they ask for. There is a row at some
+//! shares, the knots, and a pod counts for the two knots next to it, the more the nearer. What a
+//! mix is worth beyond its resources is then any polygon over its share.
 //!
-//! *Why it is right.* A plan that covers every demand meets the shared rows too, so the programme with
-//! shared rows is a relaxation: each row is a sum of those for demands, none of them taken less than zero
-//! times. Seen from its dual: prices of rows give values of pods, and whatever values are proved to fit
-//! into the bins' costs are a bound.
+//! *Why it is right.* A plan that covers every demand meets the shared rows too, so the programme
+//! with shared rows is a relaxation: each row is a sum of those for demands, none of them taken
+//! less than zero times. Seen from its dual: prices of rows give values of pods, and whatever
+//! values are proved to fit into the bins' costs are a bound.
 //!
-//! References: aggregation in linear programming (Zipkin 1980); dynamic constraint aggregation (Elhallaoui
-//! et al. 2005).
+//! References: aggregation in linear programming (Zipkin 1980); dynamic constraint aggregation
+//! (Elhallaoui et al. 2005).
 
 use super::instance::Instance;
 use std::cmp::Reverse;
@@ -34,7 +34,7 @@ const KNOTS: usize = 16;
 
 /// Rows, and what a pod of each demand counts for in them.
 #[derive(Debug)]
-pub(super) struct Rows {
+pub(super) struct AggregatedRows {
     of_demand: Vec<Vec<(u32, f64)>>,
     /// What each row asks for.
     pub(super) bounds: Vec<f64>,
@@ -42,14 +42,14 @@ pub(super) struct Rows {
     pub(super) whole: bool,
 }
 
-impl Rows {
+impl AggregatedRows {
     /// Rows of their own for so many demands, those with most at stake at these values.
     pub(super) fn of(instance: &Instance<'_>, values: &[f64], own: usize) -> Self {
         let demands = &instance.demands;
         // A few more than wanted are cheaper than rows for the rest.
         let whole = demands.len() <= own + own / 4;
         let own = if whole { demands.len() } else { own };
-        let mut rows =
+        let mut eligibility_sets =
             Self { of_demand: vec![Vec::new(); demands.len()], bounds: Vec::new(), whole };
         // What they cost when each is packed alone is the most that they can be worth.
         let singles = instance.singles();
@@ -66,22 +66,22 @@ impl Rows {
         let mut own = own.to_vec();
         own.sort_unstable();
         for at in own {
-            rows.of_demand[at].push((rows.bounds.len() as u32, 1.0));
-            rows.bounds.push(f64::from(demands[at].count));
+            eligibility_sets.of_demand[at].push((eligibility_sets.bounds.len() as u32, 1.0));
+            eligibility_sets.bounds.push(f64::from(demands[at].count));
         }
         for members in alike(instance, others) {
-            rows.share(instance, &members);
+            eligibility_sets.share(instance, &members);
         }
         let worth = |at: usize| values[at].max(0.0) * f64::from(demands[at].count);
-        rows.tell_apart(instance, &mixes(instance, others, worth));
-        rows
+        eligibility_sets.disaggregate(instance, &mixes(instance, others, worth));
+        eligibility_sets
     }
 
     /// Rows for these demands together, one for each resource that they ask for.
     fn share(&mut self, instance: &Instance<'_>, members: &[usize]) {
         let request = |at: usize| {
-            let class = instance.demands[at].class;
-            &instance.context.compiled.classes[class].request[..]
+            let item = instance.demands[at].item;
+            &instance.context.compiled.items[item].request[..]
         };
         for dim in 0..instance.context.compiled.dims.len() {
             let largest = members.iter().map(|at| request(*at)[dim]).max().unwrap_or(0);
@@ -102,17 +102,17 @@ impl Rows {
     }
 
     /// Rows for the mixes of these demands, which are in the order of their shares.
-    fn tell_apart(&mut self, instance: &Instance<'_>, mixes: &[Mix]) {
-        let knots = knots(mixes);
+    fn disaggregate(&mut self, instance: &Instance<'_>, mixes: &[ResourceMix]) {
+        let breakpoints = breakpoints(mixes);
         let largest = mixes.iter().map(|mix| mix.size).fold(0.0, f64::max);
         let first = self.bounds.len();
-        self.bounds.resize(first + knots.len(), 0.0);
+        self.bounds.resize(first + breakpoints.len(), 0.0);
         for mix in mixes {
-            for (knot, part) in between(&knots, mix.share) {
+            for (breakpoint, part) in between(&breakpoints, mix.share) {
                 let each = part * mix.size / largest;
                 if each > 0.0 {
-                    self.of_demand[mix.demand].push(((first + knot) as u32, each));
-                    self.bounds[first + knot] +=
+                    self.of_demand[mix.demand].push(((first + breakpoint) as u32, each));
+                    self.bounds[first + breakpoint] +=
                         each * f64::from(instance.demands[mix.demand].count);
                 }
             }
@@ -139,8 +139,8 @@ impl Rows {
     }
 }
 
-/// Demands that can go to the same bins, together; where that makes many sets, all but the largest as
-/// one.
+/// Demands that can go to the same bins, together; where that makes many sets, all but the largest
+/// as one.
 fn alike(instance: &Instance<'_>, demands: &[usize]) -> Vec<Vec<usize>> {
     let mut bins_of: Vec<Vec<u32>> = vec![Vec::new(); instance.demands.len()];
     for (number, bin) in (0..).zip(&instance.bins) {
@@ -161,7 +161,7 @@ fn alike(instance: &Instance<'_>, demands: &[usize]) -> Vec<Vec<usize>> {
 }
 
 /// What a pod asks for, each resource weighed by the least that it costs alone.
-struct Mix {
+struct ResourceMix {
     demand: usize,
     size: f64,
     /// The part of it that is of one resource: that by which the demands differ most.
@@ -171,17 +171,23 @@ struct Mix {
 }
 
 /// The mixes of some demands, in the order of their shares.
-fn mixes(instance: &Instance<'_>, demands: &[usize], worth: impl Fn(usize) -> f64) -> Vec<Mix> {
+fn mixes(
+    instance: &Instance<'_>,
+    demands: &[usize],
+    worth: impl Fn(usize) -> f64,
+) -> Vec<ResourceMix> {
     let dims = instance.context.compiled.dims.len();
     let mut least = vec![f64::INFINITY; dims];
     for bin in instance.bins.iter().filter(|bin| bin.cost > 0) {
-        for (least, room) in least.iter_mut().zip(bin.sack.room()).filter(|(_, room)| **room > 0) {
+        for (least, room) in
+            least.iter_mut().zip(bin.knapsack.room()).filter(|(_, room)| **room > 0)
+        {
             *least = least.min(bin.cost as f64 / *room as f64);
         }
     }
     let cost = |at: usize, dim: usize| {
-        let class = instance.demands[at].class;
-        let asked = instance.context.compiled.classes[class].request[dim];
+        let item = instance.demands[at].item;
+        let asked = instance.context.compiled.items[item].request[dim];
         if asked > 0 && least[dim].is_finite() { asked as f64 * least[dim] } else { 0.0 }
     };
     let sized: Vec<(usize, f64)> = demands
@@ -198,13 +204,13 @@ fn mixes(instance: &Instance<'_>, demands: &[usize], worth: impl Fn(usize) -> f6
     };
     let dim = (0..dims).map(|dim| (dim, variance(dim))).max_by(|(_, a), (_, b)| a.total_cmp(b));
     let Some((dim, _)) = dim.filter(|_| all > 0.0) else { return Vec::new() };
-    let mix = |(demand, size): (usize, f64)| Mix {
+    let mix = |(demand, size): (usize, f64)| ResourceMix {
         demand,
         size,
         share: cost(demand, dim) / size,
         worth: worth(demand),
     };
-    let mut mixes: Vec<Mix> = sized.into_iter().map(mix).collect();
+    let mut mixes: Vec<ResourceMix> = sized.into_iter().map(mix).collect();
     mixes.sort_by(|one, other| {
         one.share.total_cmp(&other.share).then(one.demand.cmp(&other.demand))
     });
@@ -212,30 +218,30 @@ fn mixes(instance: &Instance<'_>, demands: &[usize], worth: impl Fn(usize) -> f6
 }
 
 /// Shares between which mixes are worth about the same in all; none where there is but one share.
-fn knots(mixes: &[Mix]) -> Vec<f64> {
+fn breakpoints(mixes: &[ResourceMix]) -> Vec<f64> {
     let (Some(first), Some(last)) = (mixes.first(), mixes.last()) else { return Vec::new() };
     if first.share >= last.share {
         return Vec::new();
     }
     let all: f64 = mixes.iter().map(|mix| mix.worth).sum();
-    let mut knots = vec![first.share];
+    let mut breakpoints = vec![first.share];
     let mut sum = 0.0;
     for mix in mixes {
         sum += mix.worth;
-        let due = all * knots.len() as f64 / (KNOTS - 1) as f64;
-        let is_new = knots.last().is_none_or(|newest| mix.share > *newest);
-        if is_new && mix.share < last.share && knots.len() < KNOTS - 1 && sum >= due {
-            knots.push(mix.share);
+        let due = all * breakpoints.len() as f64 / (KNOTS - 1) as f64;
+        let is_new = breakpoints.last().is_none_or(|newest| mix.share > *newest);
+        if is_new && mix.share < last.share && breakpoints.len() < KNOTS - 1 && sum >= due {
+            breakpoints.push(mix.share);
         }
     }
-    knots.push(last.share);
-    knots
+    breakpoints.push(last.share);
+    breakpoints
 }
 
 /// The knots next to a share, and how near it is to each: together one. None where there are none.
-fn between(knots: &[f64], share: f64) -> Vec<(usize, f64)> {
-    let upper = knots.partition_point(|knot| *knot < share).max(1);
-    let (Some(low), Some(high)) = (knots.get(upper - 1), knots.get(upper)) else {
+fn between(breakpoints: &[f64], share: f64) -> Vec<(usize, f64)> {
+    let upper = breakpoints.partition_point(|breakpoint| *breakpoint < share).max(1);
+    let (Some(low), Some(high)) = (breakpoints.get(upper - 1), breakpoints.get(upper)) else {
         return Vec::new();
     };
     let part = ((share - low) / (high - low)).clamp(0.0, 1.0);
@@ -246,34 +252,39 @@ fn between(knots: &[f64], share: f64) -> Vec<(usize, f64)> {
 mod tests {
     use super::*;
 
-    fn of_shares(shares: &[f64]) -> Vec<Mix> {
-        let mix =
-            |(demand, share): (usize, &f64)| Mix { demand, size: 1.0, share: *share, worth: 1.0 };
+    fn of_shares(shares: &[f64]) -> Vec<ResourceMix> {
+        let mix = |(demand, share): (usize, &f64)| ResourceMix {
+            demand,
+            size: 1.0,
+            share: *share,
+            worth: 1.0,
+        };
         shares.iter().enumerate().map(mix).collect()
     }
 
     #[test]
-    fn knots_rise_from_the_first_share_to_the_last() {
+    fn breakpoints_rise_from_the_first_share_to_the_last() {
         let many: Vec<f64> = (0..1000).map(|at| f64::from(at) / 1000.0).collect();
         for shares in [&many[..], &[0.1, 0.1, 0.1, 0.9], &[0.2, 0.2, 0.7, 0.7], &[0.0, 1.0]] {
-            let knots = knots(&of_shares(shares));
-            assert!(knots.len() >= 2 && knots.len() <= KNOTS, "{knots:?}");
-            assert_eq!(knots.first(), shares.first());
-            assert_eq!(knots.last(), shares.last());
-            assert!(knots.is_sorted_by(|one, other| one < other), "{knots:?}");
+            let breakpoints = breakpoints(&of_shares(shares));
+            assert!(breakpoints.len() >= 2 && breakpoints.len() <= KNOTS, "{breakpoints:?}");
+            assert_eq!(breakpoints.first(), shares.first());
+            assert_eq!(breakpoints.last(), shares.last());
+            assert!(breakpoints.is_sorted_by(|one, other| one < other), "{breakpoints:?}");
         }
-        assert_eq!(knots(&of_shares(&many)).len(), KNOTS);
-        assert!(knots(&of_shares(&[0.5, 0.5])).is_empty());
-        assert!(knots(&[]).is_empty());
+        assert_eq!(breakpoints(&of_shares(&many)).len(), KNOTS);
+        assert!(breakpoints(&of_shares(&[0.5, 0.5])).is_empty());
+        assert!(breakpoints(&[]).is_empty());
     }
 
     #[test]
-    fn a_share_is_that_of_its_knots_as_near_as_it_is_to_each() {
-        let knots = [0.1, 0.25, 0.6, 1.0];
+    fn a_share_is_that_of_its_breakpoints_as_near_as_it_is_to_each() {
+        let breakpoints = [0.1, 0.25, 0.6, 1.0];
         for share in [0.1, 0.2, 0.25, 0.3, 0.6, 0.99, 1.0] {
-            let parts = between(&knots, share);
+            let parts = between(&breakpoints, share);
             let sum: f64 = parts.iter().map(|(_, part)| part).sum();
-            let mean: f64 = parts.iter().map(|(knot, part)| part * knots[*knot]).sum();
+            let mean: f64 =
+                parts.iter().map(|(breakpoint, part)| part * breakpoints[*breakpoint]).sum();
             assert!(
                 (sum - 1.0).abs() < 1e-12 && (mean - share).abs() < 1e-12,
                 "{share}: {parts:?}"

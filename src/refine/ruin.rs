@@ -1,25 +1,26 @@
 //! Taking a few nodes apart and packing their pods anew, well.
 //!
-//! *Problem.* A plan that was rounded from fractions is good but for its last purchases, which had to
-//! take what was left.
+//! *Problem.* A plan that was rounded from fractions is good but for its last purchases, which had
+//! to take what was left.
 //!
 //! *Idea.* Take apart a few nodes that waste most (cost more than their pods are worth) with some
-//! others that can hold the same pods. What they held is a small problem of its own: column generation
-//! finds patterns for exactly these pods, which are rounded, and prices, which are corrected by a few
-//! plans; if the best of all these is cheaper, the plan takes it over. Each node that wastes something
-//! has its turn, with other companions every time.
+//! others that can hold the same pods. What they held is a small problem of its own: column
+//! generation finds patterns for exactly these pods, which are rounded, and prices, which are
+//! corrected by a few plans; if the best of all these is cheaper, the plan takes it over. Each node
+//! that wastes something has its turn, with other companions every time.
 //!
-//! *Why it is right.* The pods of a part are placed as before or better, and parts are replaced whole.
+//! *Why it is right.* The pods of a part are placed as before or better, and parts are replaced
+//! whole.
 //!
 //! *Cost.* Attempts × the cost of a small problem, whatever the size of the whole.
 //!
-//! References: large neighbourhood search (Shaw 1998); ruin and recreate (Schrimpf et al. 2000); POPMUSIC
-//! (Taillard and Voß 2002).
+//! References: large neighbourhood search (Shaw 1998); ruin and recreate (Schrimpf et al. 2000);
+//! POPMUSIC (Taillard and Voß 2002).
 
-use super::generate::{Care, Generator, Round};
-use super::instance::{Instance, Pattern, Site};
-use super::round::{Draft, corrected, rounded};
-use super::wish::Wish;
+use super::cancel::Cancel;
+use super::generate::{ColumnGeneration, RoundEnd, Tolerance};
+use super::instance::{BinSite, Instance, Pattern};
+use super::round::{IntegerPlan, corrected, rounded};
 use crate::parallel;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +38,7 @@ const OWN: usize = 16;
 const ROUND_UP: [f64; 4] = [2.0, 0.9, 0.7, 0.5];
 /// Plans for a part at corrected values.
 const CORRECTIONS: u32 = 8;
-const CARE: Care = Care { close: 1e-3, steps: 200 };
+const CARE: Tolerance = Tolerance { close: 1e-3, steps: 200 };
 
 /// Where the search stands.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ pub(super) struct Ruin {
 impl Ruin {
     /// `efficient`: the bins, those of most use first.
     pub(super) fn new(instance: &Instance<'_>, efficient: &[u32]) -> Self {
-        let launch = |bin: &&u32| matches!(instance.bins[**bin as usize].site, Site::Launch(_));
+        let launch = |bin: &&u32| matches!(instance.bins[**bin as usize].site, BinSite::Launch(_));
         Self {
             tried: BTreeMap::new(),
             attempts: 0,
@@ -63,41 +64,42 @@ impl Ruin {
         }
     }
 
-    /// Takes some parts of a plan apart, at these values of pods, and packs each anew; whether that was
-    /// worth it.
+    /// Takes some parts of a plan apart, at these values of pods, and packs each anew; whether that
+    /// was worth it.
     pub(super) fn improve(
         &mut self,
         instance: &Instance<'_>,
-        draft: &mut Draft,
+        plan: &mut IntegerPlan,
         values: &[f64],
-        wish: &Wish<'_>,
+        cancel: &Cancel<'_>,
     ) -> bool {
-        let mut rest = draft.clone();
+        let mut rest = plan.clone();
         let mut wanted = Vec::new();
-        // What other parts may use: each has what it gives back, and the first what wasn't used at all.
+        // What other parts may use: each has what it gives back, and the first what wasn't used at
+        // all.
         let mut others = vec![0; rest.supplies.len()];
         for number in 0..PARTS {
             self.attempts += 1;
             let Some(chosen) = self.choose(instance, &rest, values) else { break };
-            let mut part = Part::default();
+            let mut part = Neighbourhood::default();
             for (group, times) in chosen {
                 part.taken.push((rest.groups[group].0.clone(), times));
                 rest.give_back(instance, group, times);
             }
             part.supplies = rest.supplies.iter().zip(&others).map(|(all, of)| all - of).collect();
             others.clone_from(&rest.supplies);
-            part.counts(if number == 0 { &draft.left } else { &[] });
+            part.counts(if number == 0 { &plan.left } else { &[] });
             wanted.push(part);
         }
-        let solved = parallel::map(&wanted, |part| self.solve(instance, part, values, wish));
+        let solved = parallel::map(&wanted, |part| self.solve(instance, part, values, cancel));
         for (part, better) in wanted.into_iter().zip(solved) {
             for (pattern, times) in better.unwrap_or(part.taken) {
                 let _bought = rest.buy(instance, &pattern, times);
             }
         }
         rest.tidy();
-        if rest.rank() < draft.rank() {
-            *draft = rest;
+        if rest.rank() < plan.rank() {
+            *plan = rest;
             return true;
         }
         false
@@ -107,9 +109,9 @@ impl Ruin {
     fn solve(
         &self,
         instance: &Instance<'_>,
-        part: &Part,
+        part: &Neighbourhood,
         values: &[f64],
-        wish: &Wish<'_>,
+        cancel: &Cancel<'_>,
     ) -> Option<Vec<(Pattern, u32)>> {
         let mut bins: BTreeSet<u32> = self.bins.iter().copied().collect();
         bins.extend(part.taken.iter().map(|(pattern, _)| pattern.bin));
@@ -118,7 +120,8 @@ impl Ruin {
         let inner = instance.part(&part.counts, &bins, &part.supplies);
         let numbers: Vec<u32> = part.counts.keys().copied().collect();
         let values: Vec<f64> = numbers.iter().map(|demand| values[*demand as usize]).collect();
-        // The bins of a part are in the order of those of the whole, but for those that hold nothing.
+        // The bins of a part are in the order of those of the whole, but for those that hold
+        // nothing.
         let outer: Vec<u32> = bins_of(instance, &bins, &inner);
         let known = part.taken.iter().filter_map(|(pattern, times)| {
             let bin = outer.binary_search(&pattern.bin).ok()? as u32;
@@ -129,22 +132,22 @@ impl Ruin {
             Some((Pattern { bin, items }, *times))
         });
         let known: Vec<(Pattern, u32)> = known.collect();
-        let mut former = Draft::new(&inner);
+        let mut former = IntegerPlan::new(&inner);
         for (pattern, times) in &known {
             let _bought = former.buy(&inner, pattern, *times);
         }
         let known = known.into_iter().map(|(pattern, _)| pattern);
-        let mut generator = Generator::new(&inner, known, values, OWN, CARE);
+        let mut generation = ColumnGeneration::new(&inner, known, values, OWN, CARE);
         for _ in 0..ROUNDS {
-            if wish.now() || generator.round(wish) != Round::Improved {
+            if cancel.now() || generation.round(cancel) != RoundEnd::Improved {
                 break;
             }
         }
-        let fractions = generator.solution();
-        let (mut values, screens) = (generator.best.values.clone(), &generator.screens);
-        let drafts = ROUND_UP.iter().map(|up| rounded(&inner, &fractions, &values, screens, *up));
-        let mut best = drafts.min_by_key(Draft::rank)?;
-        best.take(corrected(&inner, &mut values, screens, CORRECTIONS, &mut || !wish.now())?);
+        let fractions = generation.solution();
+        let (mut values, screens) = (generation.best.values.clone(), &generation.screens);
+        let plans = ROUND_UP.iter().map(|up| rounded(&inner, &fractions, &values, screens, *up));
+        let mut best = plans.min_by_key(IntegerPlan::rank)?;
+        best.take(corrected(&inner, &mut values, screens, CORRECTIONS, &mut || !cancel.now())?);
         if best.rank() >= former.rank() {
             return None;
         }
@@ -160,35 +163,36 @@ impl Ruin {
     fn choose(
         &mut self,
         instance: &Instance<'_>,
-        draft: &Draft,
+        plan: &IntegerPlan,
         values: &[f64],
     ) -> Option<Vec<(usize, u32)>> {
         let waste = |(pattern, _): &(Pattern, u32)| {
             instance.bins[pattern.bin as usize].cost as f64 - pattern.worth(values)
         };
         let launched = |(pattern, times): &(Pattern, u32)| {
-            *times > 0 && matches!(instance.bins[pattern.bin as usize].site, Site::Launch(_))
+            *times > 0 && matches!(instance.bins[pattern.bin as usize].site, BinSite::Launch(_))
         };
-        let mut order: Vec<(f64, usize)> = (0..draft.groups.len())
-            .filter(|at| launched(&draft.groups[*at]))
+        let mut order: Vec<(f64, usize)> = (0..plan.groups.len())
+            .filter(|at| launched(&plan.groups[*at]))
             .map(|at| {
-                let group = &draft.groups[at];
+                let group = &plan.groups[at];
                 let tried = self.tried.get(&group.0).copied().unwrap_or(0);
                 (waste(group) / f64::from(1 + tried), at)
             })
             .collect();
         order.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
         let (_, first) = *order.first()?;
-        let tried = self.tried.entry(draft.groups[first].0.clone()).or_insert(0);
+        let tried = self.tried.entry(plan.groups[first].0.clone()).or_insert(0);
         *tried += 1;
         let turn = *tried as usize;
-        let mut chosen = vec![(first, draft.groups[first].1.min(2))];
+        let mut chosen = vec![(first, plan.groups[first].1.min(2))];
         let mut nodes = chosen[0].1;
         let held: BTreeSet<u32> =
-            instance.bins[draft.groups[first].0.bin as usize].items.iter().copied().collect();
-        // Companions that hold something that could be on the first one's node; every turn skips others.
+            instance.bins[plan.groups[first].0.bin as usize].items.iter().copied().collect();
+        // Companions that hold something that could be on the first one's node; every turn skips
+        // others.
         let related = order.iter().skip(1).filter(|(_, at)| {
-            draft.groups[*at].0.items.iter().any(|(demand, _)| held.contains(demand))
+            plan.groups[*at].0.items.iter().any(|(demand, _)| held.contains(demand))
         });
         let mut skipped = 0;
         for (number, (_, at)) in related.enumerate() {
@@ -199,11 +203,11 @@ impl Ruin {
                 .wrapping_mul(0x9E37_79B9_7F4A_7C15)
                 .wrapping_add(self.attempts.wrapping_mul(0xD1B5_4A32_D192_ED03));
             let skip = turn > 1 && !(mix >> 33).is_multiple_of(turn as u64 + 1);
-            if skip && skipped < draft.groups.len() {
+            if skip && skipped < plan.groups.len() {
                 skipped += 1;
                 continue;
             }
-            let times = draft.groups[*at].1.min(2).min(NODES - nodes);
+            let times = plan.groups[*at].1.min(2).min(NODES - nodes);
             chosen.push((*at, times));
             nodes += times;
         }
@@ -215,7 +219,7 @@ impl Ruin {
 
 /// Nodes that were taken apart.
 #[derive(Debug, Default)]
-struct Part {
+struct Neighbourhood {
     taken: Vec<(Pattern, u32)>,
     /// By demand, how many pods.
     counts: BTreeMap<u32, u32>,
@@ -223,7 +227,7 @@ struct Part {
     supplies: Vec<i128>,
 }
 
-impl Part {
+impl Neighbourhood {
     /// Counts the pods of what was taken apart, and those that have no place and may find one.
     fn counts(&mut self, left: &[u32]) {
         for (pattern, times) in &self.taken {
@@ -239,13 +243,13 @@ impl Part {
 
 /// For each bin of a part, its number in the whole; `bins`: those that it was made of, ascending.
 fn bins_of(instance: &Instance<'_>, bins: &[u32], part: &Instance<'_>) -> Vec<u32> {
-    let column = |site: &Site| match site {
-        Site::Launch(column) => Some(*column),
-        Site::Running(_) => None,
+    let bin_type = |site: &BinSite| match site {
+        BinSite::Launch(bin_type) => Some(*bin_type),
+        BinSite::Running(_) => None,
     };
     let mut from = bins.iter();
-    let mut number = |site: &Site| {
-        from.find(|bin| column(&instance.bins[**bin as usize].site) == column(site)).copied()
+    let mut number = |site: &BinSite| {
+        from.find(|bin| bin_type(&instance.bins[**bin as usize].site) == bin_type(site)).copied()
     };
     part.bins.iter().filter_map(|bin| number(&bin.site)).collect()
 }

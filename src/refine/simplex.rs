@@ -1,42 +1,44 @@
 //! The linear programme of the restricted master: few fixed rows, columns that keep coming.
 //!
-//! *Problem.* `min c·x` with `x ≥ 0`, where each row is a cover row `Σ a_ij x_j ≥ b_i` or a supply row
-//! `Σ a_ij x_j ≤ b_i` (`c ≥ 0`, `b ≥ 0`). Between two solves columns are appended, bounds `b` change or
-//! columns are forbidden, and each solve should cost in proportion to what changed. What pricing asks
-//! for is the dual solution; rounding asks for the primal one.
+//! *Problem.* `min c·x` with `x ≥ 0`, where each row is a cover row `Σ a_ij x_j ≥ b_i` or a supply
+//! row `Σ a_ij x_j ≤ b_i` (`c ≥ 0`, `b ≥ 0`). Between two solves columns are appended, bounds `b`
+//! change or columns are forbidden, and each solve should cost in proportion to what changed. What
+//! pricing asks for is the dual solution; rounding asks for the primal one.
 //!
 //! *Idea.* The revised simplex method with an explicit inverse of the basis. Every cover row has an
-//! artificial column that leaves what it lacks uncovered at a penalty, so every programme has a solution.
-//! New columns keep the last basis feasible, and the primal method goes on from there. After
-//! bounds have changed, or a column of the basis was forbidden, the dual method makes the basis feasible
-//! first, with costs raised where a column is already worth entering. Should numbers fail it, all
-//! starts again from the artificial columns, which are feasible whatever the bounds.
+//! artificial column that leaves what it lacks uncovered at a penalty, so every programme has a
+//! solution. New columns keep the last basis feasible, and the primal method goes on from there.
+//! After bounds have changed, or a column of the basis was forbidden, the dual method makes the
+//! basis feasible first, with costs raised where a column is already worth entering. Should numbers
+//! fail it, all starts again from the artificial columns, which are feasible whatever the bounds.
 //!
 //! Both methods go along steepest edges: what a column gains is measured against the true length
-//! of the edge that it enters along. On programmes of patterns this saves nine pivots of ten. The primal
-//! method keeps the lengths for a working set of columns only, with those that gain most, those
-//! that were added last and those that left the basis, and looks through all columns when the set
-//! gives nothing more.
+//! of the edge that it enters along. On programmes of patterns this saves nine pivots of ten. The
+//! primal method keeps the lengths for a working set of columns only, with those that gain most,
+//! those that were added last and those that left the basis, and looks through all columns when the
+//! set gives nothing more.
 //!
-//! Packing programmes are degenerate. The ratio tests allow a small infeasibility and take the largest
-//! pivot within it. After a run of primal steps of no length, the basic variables are lifted by small
-//! fixed amounts, which the end takes back, with a few dual pivots; the dual method raises all costs by
-//! small fixed amounts from the start.
+//! Packing programmes are degenerate. The ratio tests allow a small infeasibility and take the
+//! largest pivot within it. After a run of primal steps of no length, the basic variables are
+//! lifted by small fixed amounts, which the end takes back, with a few dual pivots; the dual method
+//! raises all costs by small fixed amounts from the start.
 //!
 //! *Why it is right.* At `Optimal` the values are feasible for the rows and no allowed column has a
-//! negative reduced cost, both up to tolerances and both computed from the original numbers: the basic
-//! values and the multipliers are refined by one step with the residual of `B x = b` and `y B = c`, and
-//! the inverse is built afresh when that step is too long. Nobody needs to believe it: bounds are proved
-//! elsewhere, in integers, from duals that are scaled to be valid.
+//! negative reduced cost, both up to tolerances and both computed from the original numbers: the
+//! basic values and the multipliers are refined by one step with the residual of `B x = b` and
+//! `y B = c`, and the inverse is built afresh when that step is too long. Nobody needs to believe
+//! it: bounds are proved elsewhere, in integers, from duals that are scaled to be valid.
 //!
-//! *Cost.* One pivot: `m²` multiplications each for the inverse and for the edges, in one way through
-//! memory; and the entries of the working set (primal, some `2m` columns) or of all columns (dual). One
-//! look through the columns: all their entries. Work is counted in pivots; there is no clock.
+//! *Cost.* One pivot: `m²` multiplications each for the inverse and for the edges, in one way
+//! through memory; and the entries of the working set (primal, some `2m` columns) or of all columns
+//! (dual). One look through the columns: all their entries. Work is counted in pivots; there is no
+//! clock.
 //!
-//! *References.* Dantzig 1963; Goldfarb and Reid 1977, Forrest and Goldfarb 1992 (steepest edges); Harris
-//! 1973 (ratio test); Gill, Murray, Saunders and Wright 1989 (lifting bounds against cycling).
+//! *References.* Dantzig 1963; Goldfarb and Reid 1977, Forrest and Goldfarb 1992 (steepest edges);
+//! Harris 1973 (ratio test); Gill, Murray, Saunders and Wright 1989 (lifting bounds against
+//! cycling).
 
-use super::wish::Pace;
+use super::cancel::StepLimit;
 
 mod columns;
 mod dual;
@@ -51,7 +53,8 @@ use inverse::{Inverse, inner};
 
 /// How far a basic variable may be below zero.
 const FEASIBLE: f64 = 1e-8;
-/// How negative a reduced cost must be for a column to be worth a pivot, per unit of the largest cost.
+/// How negative a reduced cost must be for a column to be worth a pivot, per unit of the largest
+/// cost.
 const WORTHWHILE: f64 = 1e-9;
 /// A coefficient this small takes no part in a ratio test.
 const ZERO: f64 = 1e-9;
@@ -76,12 +79,12 @@ pub(super) enum Sense {
 
 /// A row of the programme.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Row {
+pub(super) struct MasterRow {
     pub(super) sense: Sense,
     pub(super) bound: f64,
 }
 
-impl Row {
+impl MasterRow {
     fn scaled(self, scale: f64) -> Self {
         let sense = match self.sense {
             Sense::Cover { penalty } => Sense::Cover { penalty: penalty / scale },
@@ -91,8 +94,8 @@ impl Row {
     }
 }
 
-/// A power of two that brings a bound to about a thousand, if it is larger: tolerances are for numbers
-/// of that size.
+/// A power of two that brings a bound to about a thousand, if it is larger: tolerances are for
+/// numbers of that size.
 fn scale(bound: f64) -> f64 {
     // By halves, not by a logarithm, whose last bit differs between platforms.
     let mut scale = 1.0;
@@ -104,16 +107,16 @@ fn scale(bound: f64) -> f64 {
 
 /// How a solve ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Outcome {
+pub(super) enum SolveEnd {
     Optimal,
-    /// They ran out, the caller wished to stop, or numbers failed. What is reported is that of the last
-    /// basis, feasible or not.
+    /// They ran out, the caller wished to stop, or numbers failed. What is reported is that of the
+    /// last basis, feasible or not.
     PivotsOut,
 }
 
 /// What part of a solve came to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum End {
+enum PhaseEnd {
     Done,
     PivotsOut,
     /// The numbers don't allow a next step.
@@ -121,7 +124,7 @@ enum End {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Place {
+enum ColumnState {
     Outside,
     /// Outside, and in the working set.
     Candidate,
@@ -130,7 +133,7 @@ enum Place {
 
 /// A column of the working set.
 #[derive(Clone, Copy, Debug)]
-struct Candidate {
+struct PricedColumn {
     column: usize,
     reduced: f64,
     /// The squared length of the edge along which the column would enter; zero: not known yet.
@@ -141,7 +144,7 @@ struct Candidate {
 #[derive(Debug)]
 pub(super) struct Master {
     /// In the units in which it is solved, like all that follows but the duals.
-    rows: Vec<Row>,
+    rows: Vec<MasterRow>,
     /// How many such units one of the caller's is, by row.
     scales: Vec<f64>,
     /// Slack of every row, artificial columns of the cover rows, then the caller's columns.
@@ -150,7 +153,7 @@ pub(super) struct Master {
     artificial: Vec<Option<usize>>,
     /// The caller's first column.
     first: usize,
-    places: Vec<Place>,
+    places: Vec<ColumnState>,
     forbidden: Vec<bool>,
     inverse: Inverse,
     /// Replacements since the inverse was built.
@@ -164,16 +167,16 @@ pub(super) struct Master {
     /// `y = c B⁻¹`, by row: reduced costs are `c_j − y·a_j`.
     multipliers: Vec<f64>,
     duals: Vec<f64>,
-    candidates: Vec<Candidate>,
+    candidates: Vec<PricedColumn>,
     largest_cost: f64,
     pivots: u64,
 }
 
 impl Master {
     /// A programme without columns: everything is uncovered.
-    pub(super) fn new(rows: &[Row]) -> Self {
+    pub(super) fn new(rows: &[MasterRow]) -> Self {
         let scales: Vec<f64> = rows.iter().map(|row| scale(row.bound)).collect();
-        let rows: Vec<Row> =
+        let rows: Vec<MasterRow> =
             rows.iter().zip(&scales).map(|(row, scale)| row.scaled(*scale)).collect();
         let mut columns = Columns::default();
         let mut largest_cost = 0.0_f64;
@@ -194,7 +197,7 @@ impl Master {
             columns,
             artificial,
             first,
-            places: vec![Place::Outside; first],
+            places: vec![ColumnState::Outside; first],
             forbidden: vec![false; first],
             inverse: Inverse::unit(rows.len()),
             age: 0,
@@ -211,7 +214,7 @@ impl Master {
             pivots: 0,
         };
         master.restart();
-        master.settle();
+        master.undo_perturbation();
         master
     }
 
@@ -225,10 +228,10 @@ impl Master {
         let scales = &self.scales;
         let scaled = entries.into_iter().map(|(row, entry)| (row, entry * scales[row as usize]));
         self.columns.push(cost, scaled);
-        self.places.push(Place::Candidate);
+        self.places.push(ColumnState::Candidate);
         self.forbidden.push(false);
         self.largest_cost = self.largest_cost.max(cost);
-        self.candidates.push(Candidate { column, reduced: 0.0, length: 0.0 });
+        self.candidates.push(PricedColumn { column, reduced: 0.0, length: 0.0 });
         column - self.first
     }
 
@@ -243,38 +246,40 @@ impl Master {
         self.forbidden[self.first + column] = !allowed;
     }
 
-    /// Goes on from the last basis until it is optimal or so many pivots were made; a pivot is a step.
-    pub(super) fn solve(&mut self, mut pace: Pace<'_>) -> Outcome {
-        self.settle();
+    /// Goes on from the last basis until it is optimal or so many pivots were made; a pivot is a
+    /// step.
+    pub(super) fn solve(&mut self, mut step_limit: StepLimit<'_>) -> SolveEnd {
+        self.undo_perturbation();
         let mut restarted = false;
         loop {
-            let mut end = if self.is_feasible() { End::Done } else { self.dual(&mut pace) };
-            if end == End::Done {
-                end = self.primal(&mut pace);
+            let mut end =
+                if self.is_feasible() { PhaseEnd::Done } else { self.dual(&mut step_limit) };
+            if end == PhaseEnd::Done {
+                end = self.primal(&mut step_limit);
             }
             match end {
-                End::Stuck if !restarted => {
+                PhaseEnd::Stuck if !restarted => {
                     restarted = true;
                     self.restart();
-                    self.settle();
+                    self.undo_perturbation();
                 }
-                End::PivotsOut | End::Stuck => break,
-                End::Done if self.lifted => self.settle(),
-                End::Done if !self.is_feasible() => {}
-                End::Done => {
+                PhaseEnd::PivotsOut | PhaseEnd::Stuck => break,
+                PhaseEnd::Done if self.lifted => self.undo_perturbation(),
+                PhaseEnd::Done if !self.is_feasible() => {}
+                PhaseEnd::Done => {
                     self.report();
-                    return Outcome::Optimal;
+                    return SolveEnd::Optimal;
                 }
             }
         }
-        self.settle();
+        self.undo_perturbation();
         self.report();
-        Outcome::PivotsOut
+        SolveEnd::PivotsOut
     }
 
     /// The dual solution: by how much the optimum grows per unit of a cover row's bound, and by how
-    /// much it falls per unit of a supply row's. None is negative. The reduced cost of a column is its
-    /// cost, minus its entries in cover rows and plus those in supply rows times these.
+    /// much it falls per unit of a supply row's. None is negative. The reduced cost of a column is
+    /// its cost, minus its entries in cover rows and plus those in supply rows times these.
     pub(super) fn duals(&self) -> &[f64] {
         &self.duals
     }
@@ -330,21 +335,21 @@ impl Master {
     }
 
     fn seat(&mut self, basis: Vec<usize>) {
-        self.basis.iter().for_each(|column| self.places[*column] = Place::Outside);
+        self.basis.iter().for_each(|column| self.places[*column] = ColumnState::Outside);
         self.basis = basis;
-        self.basis.iter().for_each(|column| self.places[*column] = Place::Basic);
+        self.basis.iter().for_each(|column| self.places[*column] = ColumnState::Basic);
     }
 
     fn drop_candidates(&mut self) {
         for candidate in self.candidates.drain(..) {
-            if self.places[candidate.column] == Place::Candidate {
-                self.places[candidate.column] = Place::Outside;
+            if self.places[candidate.column] == ColumnState::Candidate {
+                self.places[candidate.column] = ColumnState::Outside;
             }
         }
     }
 
     /// Takes back what was lifted and computes values and multipliers from the rows' bounds.
-    fn settle(&mut self) {
+    fn undo_perturbation(&mut self) {
         self.lifted = false;
         for (right, row) in self.right.iter_mut().zip(&self.rows) {
             *right = row.bound;
@@ -360,7 +365,7 @@ impl Master {
         }
         let mut image = vec![0.0; self.rows.len()];
         for at in 0..self.candidates.len() {
-            let Candidate { column, length, .. } = self.candidates[at];
+            let PricedColumn { column, length, .. } = self.candidates[at];
             self.candidates[at].reduced = self.reduced(column);
             if length == 0.0 {
                 self.candidates[at].length = self.length(column, &mut image);
@@ -423,8 +428,8 @@ impl Master {
         self.breaches().next().is_none()
     }
 
-    /// Positions whose variable isn't where it may be, with how far it is beyond. Signed: below zero,
-    /// or forbidden and above.
+    /// Positions whose variable isn't where it may be, with how far it is beyond. Signed: below
+    /// zero, or forbidden and above.
     fn breaches(&self) -> impl Iterator<Item = (usize, f64)> {
         let basics = self.basis.iter().zip(&self.values).enumerate();
         basics
@@ -449,8 +454,8 @@ impl Master {
         }
         self.values[position] = step;
         self.inverse.replace(position, image, row, show);
-        self.places[self.basis[position]] = Place::Outside;
-        self.places[column] = Place::Basic;
+        self.places[self.basis[position]] = ColumnState::Outside;
+        self.places[column] = ColumnState::Basic;
         self.basis[position] = column;
         self.age += 1;
         self.pivots += 1;

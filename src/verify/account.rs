@@ -1,18 +1,18 @@
 //! Accounting, done again: every pending pod has exactly one place, or is listed as having none.
 
-use super::facts::{Facts, Group, pod_name};
-use super::violation::{Place, Violation};
+use super::facts::{EntryPods, Facts, pod_name};
+use super::violation::{PlanPlace, Violation};
 use crate::plan::LaunchPlan;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Where a plan puts the pods of the problem.
 #[derive(Debug, Default)]
-pub(super) struct Placement<'a> {
+pub(super) struct PodPlaces<'a> {
     /// By launch, in the plan's order, the pods that go there by entry.
-    pub(super) launches: Vec<Vec<Group<'a>>>,
+    pub(super) launches: Vec<Vec<EntryPods<'a>>>,
     /// By position of a node of the problem, the pods that the plan adds by entry.
-    pub(super) nodes: BTreeMap<usize, Vec<Group<'a>>>,
+    pub(super) nodes: BTreeMap<usize, Vec<EntryPods<'a>>>,
     pub(super) launched: u64,
     pub(super) bound: u64,
     pub(super) unschedulable: u64,
@@ -29,25 +29,25 @@ pub(super) fn check<'a>(
     facts: &Facts<'a>,
     plan: &LaunchPlan,
     out: &mut Vec<Violation>,
-) -> Placement<'a> {
+) -> PodPlaces<'a> {
     let mut account = Account { facts, mentioned: BTreeMap::new() };
-    let mut placement = Placement::default();
+    let mut placement = PodPlaces::default();
     for (at, launch) in plan.launches.iter().enumerate() {
-        let fixed =
+        let is_static =
             facts.pool(&launch.spec.node_pool).is_some_and(|(_, pool)| pool.replicas.is_some());
-        if launch.pods.is_empty() && !fixed {
+        if launch.pods.is_empty() && !is_static {
             out.push(Violation::LaunchEmpty { launch: at });
         }
         let mut pods = BTreeMap::new();
         for name in &launch.pods {
             placement.launched +=
-                u64::from(account.enter(name, &Place::Launch(at), &mut pods, out));
+                u64::from(account.enter(name, &PlanPlace::Launch(at), &mut pods, out));
         }
         placement.launches.push(pods.into_values().collect());
     }
-    let mut nodes: BTreeMap<usize, BTreeMap<usize, Group<'a>>> = BTreeMap::new();
+    let mut nodes: BTreeMap<usize, BTreeMap<usize, EntryPods<'a>>> = BTreeMap::new();
     for binding in &plan.bindings {
-        let place = Place::Node(binding.node.clone());
+        let place = PlanPlace::Node(binding.node.clone());
         let mut nowhere = BTreeMap::new();
         let pods = match facts.node(&binding.node) {
             Some((at, _)) => nodes.entry(at).or_default(),
@@ -65,7 +65,7 @@ pub(super) fn check<'a>(
         if pod.reasons.is_empty() {
             out.push(Violation::ReasonMissing { pod: pod.pod.clone() });
         }
-        let entered = account.enter(&pod.pod, &Place::Unschedulable, &mut BTreeMap::new(), out);
+        let entered = account.enter(&pod.pod, &PlanPlace::Unschedulable, &mut BTreeMap::new(), out);
         placement.unschedulable += u64::from(entered);
     }
     account.close(out);
@@ -77,8 +77,8 @@ impl<'a> Account<'_, 'a> {
     fn enter(
         &mut self,
         name: &Arc<str>,
-        place: &Place,
-        pods: &mut BTreeMap<usize, Group<'a>>,
+        place: &PlanPlace,
+        pods: &mut BTreeMap<usize, EntryPods<'a>>,
         out: &mut Vec<Violation>,
     ) -> bool {
         let Some((entry, pod, replica)) = self.facts.pod(name) else {
@@ -90,7 +90,7 @@ impl<'a> Account<'_, 'a> {
             return false;
         }
         self.mentioned.entry(entry).or_default().push(replica);
-        let group = pods.entry(entry).or_insert_with(|| Group {
+        let group = pods.entry(entry).or_insert_with(|| EntryPods {
             pod,
             entry,
             count: 0,

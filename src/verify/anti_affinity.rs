@@ -3,8 +3,8 @@
 //!
 //! Source: <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/>.
 
-use super::facts::{Facts, Group, selects};
-use super::violation::{Place, Violation};
+use super::facts::{EntryPods, Facts, selects};
+use super::violation::{PlanPlace, Violation};
 use crate::model::{Pod, PodAffinityTerm, well_known};
 
 /// Whether a term's domains are single nodes.
@@ -57,13 +57,13 @@ pub(super) fn forbids(facts: &Facts<'_>, owner: &Pod, other: &Pod) -> bool {
 /// Reports pods that the plan puts where another pod's anti-affinity, or their own, forbids it.
 pub(super) fn check(
     facts: &Facts<'_>,
-    bound: &[Group<'_>],
-    groups: &[Group<'_>],
-    place: &Place,
+    bound: &[EntryPods<'_>],
+    groups: &[EntryPods<'_>],
+    place: &PlanPlace,
     out: &mut Vec<Violation>,
 ) {
-    let has_rule = |group: &&Group<'_>| terms(group.pod).iter().any(is_per_node);
-    let mut report = |owner: &Group<'_>, other: &Group<'_>| {
+    let has_rule = |group: &&EntryPods<'_>| terms(group.pod).iter().any(is_per_node);
+    let mut report = |owner: &EntryPods<'_>, other: &EntryPods<'_>| {
         let same = owner.entry == other.entry;
         if (!same || owner.count > 1) && forbids(facts, owner.pod, other.pod) {
             out.push(Violation::AntiAffinity {

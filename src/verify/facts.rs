@@ -1,6 +1,6 @@
 //! The problem as the checks read it: things by name, and nothing derived that a rule decides.
 
-use super::node_affinity::{NodeRules, Said};
+use super::node_affinity::{NodeRulesKey, PodNodeRules};
 use crate::model::{
     InstanceType, LabelSelector, Namespace, Node, NodePool, Pod, Problem, SelectorOperator,
     well_known,
@@ -26,7 +26,7 @@ pub(super) struct Facts<'a> {
 
 /// The pods of one entry of the problem that are in one place.
 #[derive(Clone, Debug)]
-pub(super) struct Group<'a> {
+pub(super) struct EntryPods<'a> {
     pub(super) pod: &'a Pod,
     pub(super) entry: usize,
     pub(super) count: u64,
@@ -43,26 +43,27 @@ impl<'a> Facts<'a> {
             well_known::CAPACITY_TYPE,
             well_known::INSTANCE_TYPE,
         ]);
-        for kind in &problem.instance_types {
-            let offered = kind.offerings.iter().flat_map(|offering| offering.labels.iter());
-            let labels = kind.labels.iter().chain(offered).map(|(key, _)| key);
-            let required = kind.requirements.iter().map(|requirement| &requirement.key);
+        for instance_type in &problem.instance_types {
+            let offered =
+                instance_type.offerings.iter().flat_map(|offering| offering.labels.iter());
+            let labels = instance_type.labels.iter().chain(offered).map(|(key, _)| key);
+            let required = instance_type.requirements.iter().map(|requirement| &requirement.key);
             declared.extend(labels.chain(required).map(|key| well_known::normalized(key)));
         }
-        let mut numbers: HashMap<Said<'a>, usize, FixedState> = HashMap::default();
+        let mut numbers: HashMap<NodeRulesKey<'a>, usize, FixedState> = HashMap::default();
         let rules = problem
             .pods
             .iter()
             .map(|pod| {
                 let next = numbers.len();
-                *numbers.entry(NodeRules::of(pod).said()).or_insert(next)
+                *numbers.entry(PodNodeRules::of(pod).said()).or_insert(next)
             })
             .collect();
         Self {
             problem,
             declared,
             pools: by_name(problem.node_pools.iter().map(|pool| &*pool.name)),
-            types: by_name(problem.instance_types.iter().map(|kind| &*kind.name)),
+            types: by_name(problem.instance_types.iter().map(|instance_type| &*instance_type.name)),
             nodes: by_name(problem.nodes.iter().map(|node| &*node.name)),
             pods: by_name(problem.pods.iter().map(|pod| (&*pod.namespace, &*pod.name))),
             namespaces: problem.namespaces.iter().map(|one| (&*one.name, one)).collect(),

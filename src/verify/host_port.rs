@@ -3,8 +3,8 @@
 //! Two ports clash if number and protocol are equal, and the addresses are equal or one of them
 //! means every address of the node.
 
-use super::facts::Group;
-use super::violation::{Place, Violation};
+use super::facts::EntryPods;
+use super::violation::{PlanPlace, Violation};
 use crate::model::{HostPort, Pod};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,8 +21,8 @@ struct Taken<'a> {
 /// Reports ports that pods of a plan take twice, or that others have taken.
 pub(super) fn check<'a>(
     others: impl Iterator<Item = (Arc<str>, &'a Pod)>,
-    groups: &[Group<'a>],
-    place: &Place,
+    groups: &[EntryPods<'a>],
+    place: &PlanPlace,
     out: &mut Vec<Violation>,
 ) {
     if groups.iter().all(|group| group.pod.host_ports.is_empty()) {

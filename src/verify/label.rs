@@ -3,14 +3,15 @@
 //! A launch gets its labels from four places: the pool, the instance type, the offering, and the
 //! names of the three (with the zone and the capacity type). Where two of them define a key, they
 //! must agree. A requirement of the pool or the type on a key that none of them defines leaves the
-//! label *open*: the launch's own labels say which value the node gets, or its requirements that it has
-//! none; what neither says is the cloud's to choose. A type that is silent about a key that other types
-//! declare lacks the label, whatever the pool requires. A label that is open gets integers as they are
-//! usually written: `05`, which a rule could tell from `5`, only where a requirement lists it.
+//! label *open*: the launch's own labels say which value the node gets, or its requirements that it
+//! has none; what neither says is the cloud's to choose. A type that is silent about a key that
+//! other types declare lacks the label, whatever the pool requires. A label that is open gets
+//! integers as they are usually written: `05`, which a rule could tell from `5`, only where a
+//! requirement lists it.
 
 use super::facts::Facts;
-use super::node_affinity::NodeRules;
-use super::requirement::{Condition, State, all_hold, follows, is_oddly_written, possible};
+use super::node_affinity::PodNodeRules;
+use super::requirement::{Condition, KnownLabel, all_hold, follows, is_oddly_written, possible};
 use super::violation::Violation;
 use crate::model::{InstanceType, Labels, Node, NodePool, Offering, Requirement, well_known};
 use crate::plan::LaunchSpec;
@@ -29,15 +30,15 @@ pub(super) struct NodeLabels<'a> {
 
 impl<'a> NodeLabels<'a> {
     /// The state of a label, by its key or an outdated name of it.
-    pub(super) fn state(&self, key: &str) -> State<'a> {
+    pub(super) fn state(&self, key: &str) -> KnownLabel<'a> {
         let key = well_known::normalized(key);
         if key == well_known::HOSTNAME && self.name.is_none() {
-            return State::Unique;
+            return KnownLabel::Unique;
         }
         if let Some(value) = self.known.get(key) {
-            return State::Value(value);
+            return KnownLabel::Value(value);
         }
-        if self.open.contains_key(key) { State::Open } else { State::Absent }
+        if self.open.contains_key(key) { KnownLabel::Open } else { KnownLabel::Absent }
     }
 
     /// Whether a condition holds of a label; `None` if it depends on the value that the label gets.
@@ -63,14 +64,14 @@ impl<'a> NodeLabels<'a> {
 
     /// What a launch says of open labels: the values that its labels give them, where they may have
     /// those, and what it requires of the others.
-    pub(super) fn fixed_by(&self, spec: &'a LaunchSpec) -> Fixed<'a> {
-        let mut fixed = Fixed::default();
+    pub(super) fn fixed_by(&self, spec: &'a LaunchSpec) -> LaunchLabels<'a> {
+        let mut fixed = LaunchLabels::default();
         if self.open.is_empty() {
             return fixed;
         }
         let pairs = spec.labels.iter().map(|(key, value)| (well_known::normalized(key), &**value));
         let possible = |(key, value): &(&'a str, &'a str)| {
-            self.open.get(key).is_some_and(|all| all_hold(all, State::Value(value)))
+            self.open.get(key).is_some_and(|all| all_hold(all, KnownLabel::Value(value)))
         };
         fixed.values.extend(pairs.filter(possible));
         let is_open = |key: &str| {
@@ -83,7 +84,7 @@ impl<'a> NodeLabels<'a> {
     }
 
     /// The labels as a launch fixes them.
-    pub(super) fn fixed(&self, fixed: &Fixed<'a>) -> Self {
+    pub(super) fn fixed(&self, fixed: &LaunchLabels<'a>) -> Self {
         let mut labels = self.clone();
         for (key, value) in &fixed.values {
             let _open = labels.open.remove(key);
@@ -103,7 +104,7 @@ impl<'a> NodeLabels<'a> {
 
 /// What a launch says of labels that would be open otherwise.
 #[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) struct Fixed<'a> {
+pub(super) struct LaunchLabels<'a> {
     values: Vec<(&'a str, &'a str)>,
     required: Vec<&'a Requirement>,
 }
@@ -165,19 +166,21 @@ pub(super) fn of_launch<'a>(
     (labels, contradictions)
 }
 
-/// Whether a launch may give such a value to a label that is open: it writes an integer in the usual way
-/// unless some requirement lists another.
+/// Whether a launch may give such a value to a label that is open: it writes an integer in the
+/// usual way unless some requirement lists another.
 fn can_be_given(facts: &Facts<'_>, key: &str, value: &str) -> bool {
     let problem = facts.problem;
     let supply = problem.node_pools.iter().map(|pool| &pool.requirements[..]);
-    let supply = supply.chain(problem.instance_types.iter().map(|kind| &kind.requirements[..]));
+    let supply = supply
+        .chain(problem.instance_types.iter().map(|instance_type| &instance_type.requirements[..]));
     let mut supply = supply.flatten().map(|one| (&*one.key, Condition::from(one)));
     let pods = problem.pods.iter().chain(&problem.daemon_sets);
     let affinity = pods.clone().filter_map(|pod| pod.affinity.as_deref());
     let preferred = affinity.flat_map(|rules| &rules.node_affinity.preferred);
-    let preferred = preferred.flat_map(|wish| &wish.preference.match_expressions);
+    let preferred =
+        preferred.flat_map(|preferred_term| &preferred_term.preference.match_expressions);
     let preferred = preferred.map(|one| (&*one.key, Condition::from(one)));
-    let mut asked = pods.flat_map(|pod| NodeRules::of(pod).conditions()).chain(preferred);
+    let mut asked = pods.flat_map(|pod| PodNodeRules::of(pod).conditions()).chain(preferred);
     let lists = |(of, condition): (&str, Condition<'_>)| {
         well_known::normalized(of) == key && condition.values.iter().any(|one| **one == *value)
     };
@@ -207,7 +210,7 @@ pub(super) fn check(
         let right = match (derived.known.get(key), derived.open.get(key)) {
             (Some(known), _) => **known == **value,
             (None, Some(conditions)) => {
-                all_hold(conditions, State::Value(value)) && can_be_given(facts, key, value)
+                all_hold(conditions, KnownLabel::Value(value)) && can_be_given(facts, key, value)
             }
             (None, None) => false,
         };

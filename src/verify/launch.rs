@@ -2,16 +2,16 @@
 //! its choice and with every alternative.
 //!
 //! Many launches share one specification, and many of those hold pods of the same entries. What a
-//! specification says is judged once, and so are the same pods on it; a launch that breaks a rule is
-//! judged on its own, so that each is named.
+//! specification says is judged once, and so are the same pods on it; a launch that breaks a rule
+//! is judged on its own, so that each is named.
 
-use super::facts::{Facts, Group};
+use super::facts::{EntryPods, Facts};
 use super::label;
-use super::node_affinity::NodeRules;
+use super::node_affinity::PodNodeRules;
 use super::resource::{self, Amounts};
 use super::site::{Site, Sites};
-use super::topology::Sticky;
-use super::violation::{Place, Violation};
+use super::topology::DomainLabels;
+use super::violation::{PlanPlace, Violation};
 use super::{anti_affinity, host_port, min_values, offering, taint, volume};
 use crate::model::{NodePool, Pod};
 use crate::plan::{Launch, LaunchSpec};
@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 /// A specification whose names are known.
 #[derive(Debug)]
-struct Resolved<'a> {
+struct ResolvedSpec<'a> {
     pool: &'a NodePool,
     /// The choice's site.
     choice: usize,
@@ -30,8 +30,8 @@ struct Resolved<'a> {
 
 /// What is remembered of a specification that breaks no rule.
 #[derive(Debug)]
-struct Clean<'a> {
-    resolved: Resolved<'a>,
+struct CheckedSpec<'a> {
+    resolved: ResolvedSpec<'a>,
     lowered: bool,
     /// Entries and counts of pods that break no rule there.
     loads: BTreeSet<Vec<(usize, u64)>>,
@@ -42,11 +42,11 @@ pub(super) fn check<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
     launches: &'a [Launch],
-    loads: &[Vec<Group<'a>>],
+    loads: &[Vec<EntryPods<'a>>],
     out: &mut Vec<Violation>,
 ) -> u64 {
-    let mut sticky = Sticky::of(facts);
-    let mut known: BTreeMap<*const LaunchSpec, Clean<'a>> = BTreeMap::new();
+    let mut domain_labels = DomainLabels::of(facts);
+    let mut known: BTreeMap<*const LaunchSpec, CheckedSpec<'a>> = BTreeMap::new();
     let mut lowered = 0_u64;
     for (at, (launch, groups)) in launches.iter().zip(loads).enumerate() {
         let key = Arc::as_ptr(&launch.spec);
@@ -58,7 +58,7 @@ pub(super) fn check<'a>(
                 check_load(
                     facts,
                     sites,
-                    &mut sticky,
+                    &mut domain_labels,
                     (at, &launch.spec),
                     &clean.resolved,
                     groups,
@@ -71,14 +71,15 @@ pub(super) fn check<'a>(
             continue;
         }
         let spec = (at, &*launch.spec);
-        let Some((resolved, is_lowered)) = check_spec(facts, sites, &sticky, spec, out) else {
+        let Some((resolved, is_lowered)) = check_spec(facts, sites, &domain_labels, spec, out)
+        else {
             continue;
         };
         lowered = lowered.saturating_add(u64::from(is_lowered));
         let spec_is_clean = out.len() == before;
-        check_load(facts, sites, &mut sticky, (at, &launch.spec), &resolved, groups, out);
+        check_load(facts, sites, &mut domain_labels, (at, &launch.spec), &resolved, groups, out);
         if spec_is_clean {
-            let clean = Clean { resolved, lowered: is_lowered, loads: BTreeSet::new() };
+            let clean = CheckedSpec { resolved, lowered: is_lowered, loads: BTreeSet::new() };
             let _new = known.insert(key, clean);
         }
     }
@@ -89,10 +90,10 @@ pub(super) fn check<'a>(
 fn check_spec<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
-    sticky: &Sticky<'a>,
+    domain_labels: &DomainLabels<'a>,
     (launch, spec): (usize, &'a LaunchSpec),
     out: &mut Vec<Violation>,
-) -> Option<(Resolved<'a>, bool)> {
+) -> Option<(ResolvedSpec<'a>, bool)> {
     let Some(pool) = facts.pool(&spec.node_pool) else {
         out.push(Violation::NodePoolUnknown { launch, node_pool: spec.node_pool.clone() });
         return None;
@@ -104,12 +105,12 @@ fn check_spec<'a>(
         out.push(Violation::TaintsWrong { launch, node_pool: pool.1.name.clone() });
     }
     check_order(launch, spec, out);
-    let place = Place::Launch(launch);
+    let place = PlanPlace::Launch(launch);
     let choice = offering::check(facts, sites, pool, (&spec.offering, spec), &place, out)?;
     let capacity = {
         let site = sites.get(choice)?;
         label::check(facts, launch, &site.labels, &spec.labels, out);
-        check_site(site, spec, sticky, &place, out);
+        check_site(site, spec, domain_labels, &place, out);
         site.capacity.clone()
     };
     let mut alternatives = Vec::new();
@@ -117,12 +118,12 @@ fn check_spec<'a>(
         if *other == spec.offering {
             continue;
         }
-        let place = Place::Alternative { launch, alternative };
+        let place = PlanPlace::Alternative { launch, alternative };
         let Some(id) = offering::check(facts, sites, pool, (other, spec), &place, out) else {
             continue;
         };
         let Some(site) = sites.get(id) else { continue };
-        check_site(site, spec, sticky, &place, out);
+        check_site(site, spec, domain_labels, &place, out);
         for (resource, _) in pool.1.limits.iter() {
             if site.capacity.get(&**resource).unwrap_or(&0)
                 > capacity.get(&**resource).unwrap_or(&0)
@@ -139,7 +140,7 @@ fn check_spec<'a>(
         }
         alternatives.push((alternative, id));
     }
-    let resolved = Resolved { pool: pool.1, choice, alternatives };
+    let resolved = ResolvedSpec { pool: pool.1, choice, alternatives };
     let ids = std::iter::once(choice).chain(resolved.alternatives.iter().map(|(_, id)| *id));
     let lowered = min_values::check(launch, spec, pool.1, ids, sites, out);
     Some((resolved, lowered))
@@ -157,13 +158,13 @@ fn check_order(launch: usize, spec: &LaunchSpec, out: &mut Vec<Violation>) {
     }
 }
 
-/// Reports requirements that don't hold of a site, and labels that daemon sets and rules over domains
-/// need fixed.
+/// Reports requirements that don't hold of a site, and labels that daemon sets and rules over
+/// domains need fixed.
 fn check_site(
     site: &Site<'_>,
     spec: &LaunchSpec,
-    sticky: &Sticky<'_>,
-    place: &Place,
+    domain_labels: &DomainLabels<'_>,
+    place: &PlanPlace,
     out: &mut Vec<Violation>,
 ) {
     for one in spec.requirements.iter() {
@@ -174,7 +175,7 @@ fn check_site(
             out.push(Violation::RequirementBroken { place: place.clone(), key });
         }
     }
-    let domains = site.labels.open.keys().filter(|key| sticky.depends_on(key));
+    let domains = site.labels.open.keys().filter(|key| domain_labels.depends_on(key));
     out.extend(
         site.undecided
             .iter()
@@ -184,17 +185,17 @@ fn check_site(
 }
 
 /// The pods of one launch.
-struct Load<'g, 'a> {
-    groups: &'g [Group<'a>],
+struct LaunchLoad<'g, 'a> {
+    groups: &'g [EntryPods<'a>],
     requests: Amounts<'a>,
     /// One group for each set of rules about nodes.
-    representatives: Vec<&'g Group<'a>>,
+    representatives: Vec<&'g EntryPods<'a>>,
     /// By number of room: whether the requests fit.
     fits: Vec<Option<bool>>,
 }
 
-impl<'g, 'a> Load<'g, 'a> {
-    fn of(facts: &Facts<'a>, groups: &'g [Group<'a>]) -> Self {
+impl<'g, 'a> LaunchLoad<'g, 'a> {
+    fn of(facts: &Facts<'a>, groups: &'g [EntryPods<'a>]) -> Self {
         let mut requests = Amounts::new();
         let mut representatives = BTreeMap::new();
         for group in groups {
@@ -218,7 +219,7 @@ impl<'g, 'a> Load<'g, 'a> {
         &mut self,
         facts: &Facts<'a>,
         site: &mut Site<'a>,
-        place: &Place,
+        place: &PlanPlace,
         out: &mut Vec<Violation>,
     ) {
         if !self.fit(site) {
@@ -239,7 +240,7 @@ impl<'g, 'a> Load<'g, 'a> {
         }
         for group in self.groups {
             if !site.admits(facts, group) {
-                NodeRules::of(group.pod).check(&site.labels, &group.first, place, out);
+                PodNodeRules::of(group.pod).check(&site.labels, &group.first, place, out);
             }
         }
     }
@@ -249,24 +250,24 @@ impl<'g, 'a> Load<'g, 'a> {
 fn check_load<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
-    sticky: &mut Sticky<'a>,
+    domain_labels: &mut DomainLabels<'a>,
     (launch, spec): (usize, &LaunchSpec),
-    resolved: &Resolved<'a>,
-    groups: &[Group<'a>],
+    resolved: &ResolvedSpec<'a>,
+    groups: &[EntryPods<'a>],
     out: &mut Vec<Violation>,
 ) {
-    let place = Place::Launch(launch);
+    let place = PlanPlace::Launch(launch);
     anti_affinity::check(facts, &[], groups, &place, out);
     for group in groups {
         taint::check(group.pod, &group.first, &place, resolved.pool.taints.iter(), out);
     }
-    let mut load = Load::of(facts, groups);
+    let mut load = LaunchLoad::of(facts, groups);
     let Some(site) = sites.get(resolved.choice) else { return };
     check_requests(launch, spec, &load.requests, &site.daemon_requests, out);
     let daemons = site.daemons.clone();
     let mut keys: BTreeSet<&str> = BTreeSet::new();
     for group in groups {
-        keys.extend(sticky.keys(facts, group));
+        keys.extend(domain_labels.keys(facts, group));
     }
     let domains: Vec<(&str, Option<&str>)> =
         keys.into_iter().map(|key| (key, site.labels.known.get(key).copied())).collect();
@@ -280,7 +281,7 @@ fn check_load<'a>(
                 out.push(Violation::AlternativeElsewhere { launch, alternative, key });
             }
         }
-        let place = Place::Alternative { launch, alternative: *alternative };
+        let place = PlanPlace::Alternative { launch, alternative: *alternative };
         load.check(facts, site, &place, out);
         if !site.daemons.iter().map(|(at, _)| at).eq(daemons.iter().map(|(at, _)| at)) {
             check_ports(&site.daemons, groups, &place, out);
@@ -291,8 +292,8 @@ fn check_load<'a>(
 /// Reports host ports that clash among the pods or with daemons.
 fn check_ports<'a>(
     daemons: &[(usize, &'a Pod)],
-    groups: &[Group<'a>],
-    place: &Place,
+    groups: &[EntryPods<'a>],
+    place: &PlanPlace,
     out: &mut Vec<Violation>,
 ) {
     let names = daemons.iter().map(|(_, one)| (super::facts::pod_name(one, 0), *one));

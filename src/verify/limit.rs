@@ -36,10 +36,10 @@ impl<'a> Usage<'a> {
             else {
                 continue;
             };
-            let kind =
+            let instance_type =
                 labels.get(well_known::INSTANCE_TYPE).and_then(|name| facts.instance_type(name));
-            let charge = match kind {
-                Some((_, kind)) => charge(kind),
+            let charge = match instance_type {
+                Some((_, instance_type)) => charge(instance_type),
                 None => {
                     let mut charge = resource::rounded_down(&node.allocatable);
                     let _stated = charge.insert(NODES, 1);
@@ -50,11 +50,12 @@ impl<'a> Usage<'a> {
         }
         for launch in &plan.launches {
             if let Some((_, pool)) = facts.pool(&launch.spec.node_pool)
-                && let Some((_, kind)) = facts.instance_type(&launch.spec.offering.instance_type)
+                && let Some((_, instance_type)) =
+                    facts.instance_type(&launch.spec.offering.instance_type)
                 && !pool.limits.is_empty()
             {
                 let sum = usage.launched.entry(&pool.name).or_default();
-                resource::add_all(sum, &charge(kind));
+                resource::add_all(sum, &charge(instance_type));
             }
         }
         usage

@@ -17,27 +17,28 @@
 //!   without a place has a reason. No other pod is mentioned; bound pods stay where they are.
 //! - *Offerings.* Every choice and every alternative is offered by the problem at the stated price,
 //!   is available, and is of a type that the pool lists; pool, type and offering agree on labels.
-//! - *What a launch states.* Its labels are the ones its node will have, labels that a pod or daemon
-//!   set asks for among them; its taints are the pool's; its requests are the sum of its pods and
-//!   its daemons; its requirements hold of the choice and of each alternative.
+//! - *What a launch states.* Its labels are the ones its node will have, labels that a pod or
+//!   daemon set asks for among them; its taints are the pool's; its requests are the sum of its
+//!   pods and its daemons; its requirements hold of the choice and of each alternative.
 //! - *Alternatives.* From cheap to dear, the choice among them. Each holds the
 //!   node's pods beside its own daemons, has no more of a resource that the pool limits than the
 //!   choice has, and draws on no reservation.
 //! - *Pods on launches and nodes.* Resources with daemons, node selectors, required node affinity,
 //!   taints, host ports, zones and number of volumes, and required anti-affinity over the hostname
 //!   in both directions. Nodes that are being deleted take nothing.
-//! - *Pods over domains.* There is an order of binding in which kube-scheduler's filters accept every
-//!   placed pod: its topology spread and its required affinity, over any label, bound pods counted; no
-//!   two pods are in one domain against the required anti-affinity of either; and no alternative moves a
-//!   pod with such a rule, or one that such a rule means, into another domain, or opens a domain that a
-//!   spread would count. Labels over which pods are counted are fixed on every launch.
+//! - *Pods over domains.* There is an order of binding in which kube-scheduler's filters accept
+//!   every placed pod: its topology spread and its required affinity, over any label, bound pods
+//!   counted; no two pods are in one domain against the required anti-affinity of either; and no
+//!   alternative moves a pod with such a rule, or one that such a rule means, into another domain,
+//!   or opens a domain that a spread would count. Labels over which pods are counted are fixed on
+//!   every launch.
 //! - *Preferences.* What the plan states of their weight, and of what it honours, is so.
-//! - *Static pools and placeholders.* Static pools launch what they lack, and no launch holds nothing
-//!   but placeholders that may only use free room.
+//! - *Static pools and placeholders.* Static pools launch what they lack, and no launch holds
+//!   nothing but placeholders that may only use free room.
 //! - *Scarce things.* Limits of pools (with what runs), reservations, minima of different values as
 //!   the launch states them.
-//! - *Weights.* No node is launched, or is larger than need be, for pods that a pool of a higher weight
-//!   has room for.
+//! - *Weights.* No node is launched, or is larger than need be, for pods that a pool of a higher
+//!   weight has room for.
 //! - *Cost.* The total is the sum of prices and fees, fees are equal per launch, the lower bound is
 //!   not above the total, and what is said to be proved follows from the two.
 //!
@@ -46,13 +47,13 @@
 //! - That the lower bound *is* one: nothing here can tell a true bound from an invented one.
 //! - That a pod without a place has none, that its reasons are right, or that scarce room went to
 //!   the pods of the highest priority.
-//! - That a spread is as even as users may wish: it is judged over the domains that stand at the end,
-//!   as kube-scheduler does, not over those that a launch could add.
+//! - That a spread is as even as users may wish: it is judged over the domains that stand at the
+//!   end, as kube-scheduler does, not over those that a launch could add.
 //! - That an order of binding found is the one that a cluster will take.
 //! - That anti-affinity between pods and the pods of daemon sets is kept, or that host ports of
 //!   daemons not yet running on a node of the problem stay free.
-//! - That the lists of a plan are in order, alternatives excepted: order is part of determinism, not
-//!   of a rule.
+//! - That the lists of a plan are in order, alternatives excepted: order is part of determinism,
+//!   not of a rule.
 //! - What bound pods do to their nodes already: an overfull node is reported only if the plan adds
 //!   pods that ask for more of what is short.
 //!
@@ -92,7 +93,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use violation::{BindingRule, Place, Violation, Violations};
+pub use violation::{BindingRule, PlanPlace, Violation, Violations};
 
 use crate::model::{Price, Problem};
 use crate::plan::{LaunchPlan, PreferenceKind, PreferenceShare};
@@ -116,7 +117,8 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// How much of the placed pods' preferences is honoured, by kind; kinds that none has are left out.
+    /// How much of the placed pods' preferences is honoured, by kind; kinds that none has are left
+    /// out.
     #[must_use]
     pub fn preferences(&self) -> &[PreferenceShare] {
         &self.preferences
@@ -128,8 +130,8 @@ impl Verified {
         self.total_cost
     }
 
-    /// The lower bound that the plan's certificate proves, fees included; nothing for a plan without one,
-    /// such as one that was read from its document.
+    /// The lower bound that the plan's certificate proves, fees included; nothing for a plan
+    /// without one, such as one that was read from its document.
     ///
     /// It is at least the lower bound that the plan states.
     #[must_use]
@@ -217,7 +219,7 @@ pub fn verify(problem: &Problem, plan: &LaunchPlan) -> Result<Verified, Violatio
     cost::check(plan, &mut found);
     let (placed, scarce) = ((plan, &placement), (&usage, &reservations));
     let lower_bound =
-        certificate::check(&facts, &mut sites, placed, &judged.kinds, scarce, &mut found);
+        certificate::check(&facts, &mut sites, placed, &judged.classes, scarce, &mut found);
     match Violations::of(found) {
         Some(violations) => Err(violations),
         None => Ok(Verified {

@@ -3,18 +3,18 @@
 //! What runs there already isn't the plan's doing: a resource of which bound pods take too much is
 //! reported only if the plan adds pods that want more of it.
 
-use super::account::Placement;
-use super::facts::{Facts, Group, pod_name};
+use super::account::PodPlaces;
+use super::facts::{EntryPods, Facts, pod_name};
 use super::label;
-use super::node_affinity::{Answer, NodeRules};
+use super::node_affinity::{Answer, PodNodeRules};
 use super::resource::{self, Amounts};
-use super::violation::{Place, Violation};
+use super::violation::{PlanPlace, Violation};
 use super::{anti_affinity, host_port, taint, volume};
 use crate::model::{Node, Pod};
 use std::collections::BTreeMap;
 
 /// Reports what is wrong with the pods that a plan adds to nodes.
-pub(super) fn check<'a>(facts: &Facts<'a>, placement: &Placement<'a>, out: &mut Vec<Violation>) {
+pub(super) fn check<'a>(facts: &Facts<'a>, placement: &PodPlaces<'a>, out: &mut Vec<Violation>) {
     let bound = bound(facts);
     for (at, groups) in &placement.nodes {
         if let Some(node) = facts.problem.nodes.get(*at) {
@@ -25,12 +25,12 @@ pub(super) fn check<'a>(facts: &Facts<'a>, placement: &Placement<'a>, out: &mut 
 }
 
 /// By name of a node, the pods that are bound to it.
-pub(super) fn bound<'a>(facts: &Facts<'a>) -> BTreeMap<&'a str, Vec<Group<'a>>> {
-    let mut bound: BTreeMap<&str, Vec<Group<'a>>> = BTreeMap::new();
+pub(super) fn bound<'a>(facts: &Facts<'a>) -> BTreeMap<&'a str, Vec<EntryPods<'a>>> {
+    let mut bound: BTreeMap<&str, Vec<EntryPods<'a>>> = BTreeMap::new();
     for (entry, pod) in facts.problem.pods.iter().enumerate() {
         if let Some(node) = &pod.node_name {
             let replicas = pod.replicas.max(1);
-            bound.entry(node).or_default().push(Group {
+            bound.entry(node).or_default().push(EntryPods {
                 pod,
                 entry,
                 count: u64::from(replicas),
@@ -45,11 +45,11 @@ pub(super) fn bound<'a>(facts: &Facts<'a>) -> BTreeMap<&'a str, Vec<Group<'a>>> 
 fn check_node<'a>(
     facts: &Facts<'a>,
     node: &'a Node,
-    bound: &[Group<'a>],
-    groups: &[Group<'a>],
+    bound: &[EntryPods<'a>],
+    groups: &[EntryPods<'a>],
     out: &mut Vec<Violation>,
 ) {
-    let place = Place::Node(node.name.clone());
+    let place = PlanPlace::Node(node.name.clone());
     if node.deleting
         && let Some(group) = groups.first()
     {
@@ -60,7 +60,7 @@ fn check_node<'a>(
     let taints = taint::of_node(facts, node);
     for group in groups {
         taint::check(group.pod, &group.first, &place, taints.iter().copied(), out);
-        NodeRules::of(group.pod).check(&labels, &group.first, &place, out);
+        PodNodeRules::of(group.pod).check(&labels, &group.first, &place, out);
     }
     check_room(facts, node, bound, groups, out);
     let others = bound.iter().map(|group| (group.first.clone(), group.pod));
@@ -78,7 +78,7 @@ pub(super) fn daemons<'a>(facts: &Facts<'a>, node: &'a Node) -> impl Iterator<It
     let daemons = facts.problem.daemon_sets.iter();
     daemons.filter(move |daemon| {
         taint::untolerated(daemon, taints.iter().copied()).is_none()
-            && NodeRules::of(daemon).runs(&labels) == Answer::Yes
+            && PodNodeRules::of(daemon).runs(&labels) == Answer::Yes
     })
 }
 
@@ -87,8 +87,8 @@ pub(super) fn daemons<'a>(facts: &Facts<'a>, node: &'a Node) -> impl Iterator<It
 fn check_room<'a>(
     facts: &Facts<'a>,
     node: &'a Node,
-    bound: &[Group<'a>],
-    groups: &[Group<'a>],
+    bound: &[EntryPods<'a>],
+    groups: &[EntryPods<'a>],
     out: &mut Vec<Violation>,
 ) {
     let mut added = Amounts::new();
@@ -109,7 +109,7 @@ fn check_room<'a>(
         let there = allocatable.get(name).copied().unwrap_or(0);
         if amount > 0 && requested > there {
             out.push(Violation::Overfull {
-                place: Place::Node(node.name.clone()),
+                place: PlanPlace::Node(node.name.clone()),
                 resource: name.into(),
                 requested,
                 allocatable: there,
@@ -119,7 +119,11 @@ fn check_room<'a>(
 }
 
 /// What daemon sets that belong on a node request, less what daemons on it request already.
-pub(super) fn held_back<'a>(facts: &Facts<'a>, node: &'a Node, bound: &[Group<'a>]) -> Amounts<'a> {
+pub(super) fn held_back<'a>(
+    facts: &Facts<'a>,
+    node: &'a Node,
+    bound: &[EntryPods<'a>],
+) -> Amounts<'a> {
     let mut expected = Amounts::new();
     daemons(facts, node).for_each(|daemon| resource::add(&mut expected, daemon, 1));
     let mut running = Amounts::new();

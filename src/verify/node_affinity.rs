@@ -7,25 +7,26 @@
 //! Source: <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/>.
 
 use super::label::NodeLabels;
-use super::requirement::{Condition, State, all_hold, possible};
-use super::violation::{Place, Violation};
+use super::requirement::{Condition, KnownLabel, all_hold, possible};
+use super::violation::{PlanPlace, Violation};
 use crate::model::{Labels, NodeSelectorTerm, Operator, Pod, Requirement, Volume, well_known};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Everything a pod says about the labels of its node; pods that say the same are judged together.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct NodeRules<'a> {
+pub(super) struct PodNodeRules<'a> {
     selector: &'a Labels,
     required: Option<&'a [NodeSelectorTerm]>,
     volumes: &'a [Volume],
 }
 
 /// What rules are told by: of volumes it is the nodes that reach them that count.
-pub(super) type Said<'a> = (&'a Labels, Option<&'a [NodeSelectorTerm]>, Vec<Reach<'a>>);
+pub(super) type NodeRulesKey<'a> =
+    (&'a Labels, Option<&'a [NodeSelectorTerm]>, Vec<VolumeReach<'a>>);
 
 /// The zones and the terms by which nodes reach a volume.
-type Reach<'a> = (&'a [Arc<str>], &'a [NodeSelectorTerm]);
+type VolumeReach<'a> = (&'a [Arc<str>], &'a [NodeSelectorTerm]);
 
 /// Whether rules hold of a node; `Open` names a label that would have to be fixed to know.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,7 +36,7 @@ pub(super) enum Answer<'a> {
     Open(&'a str),
 }
 
-impl<'a> NodeRules<'a> {
+impl<'a> PodNodeRules<'a> {
     pub(super) fn of(pod: &'a Pod) -> Self {
         let required =
             pod.affinity.as_deref().and_then(|one| one.node_affinity.required.as_deref());
@@ -43,7 +44,7 @@ impl<'a> NodeRules<'a> {
     }
 
     /// What tells the rules from others.
-    pub(super) fn said(&self) -> Said<'a> {
+    pub(super) fn said(&self) -> NodeRulesKey<'a> {
         let reach = |volume: &'a Volume| (&volume.zones[..], &volume.node_selector_terms[..]);
         let reaches = self.volumes.iter().map(reach);
         let some = reaches.filter(|(zones, terms)| !zones.is_empty() || !terms.is_empty());
@@ -131,8 +132,8 @@ impl<'a> NodeRules<'a> {
         self.selector.iter().map(|(key, _)| &**key).chain(expressed)
     }
 
-    /// The only value of a label with which the rules can hold, where the selector or every term of the
-    /// affinity names one.
+    /// The only value of a label with which the rules can hold, where the selector or every term of
+    /// the affinity names one.
     pub(super) fn only_value(&self, key: &str) -> Option<&'a str> {
         let is_key = |one: &str| well_known::normalized(one) == key;
         let selected = self.selector.iter().find(|(one, _)| is_key(one));
@@ -189,7 +190,7 @@ impl<'a> NodeRules<'a> {
         &self,
         labels: &NodeLabels<'_>,
         pod: &Arc<str>,
-        place: &Place,
+        place: &PlanPlace,
         out: &mut Vec<Violation>,
     ) {
         let (pod, place) = (|| pod.clone(), || place.clone());
@@ -235,7 +236,7 @@ fn reaches<'a>(volume: &'a Volume, labels: &NodeLabels<'_>) -> Answer<'a> {
 fn any<'t>(terms: &'t [NodeSelectorTerm], labels: &NodeLabels<'_>) -> Answer<'t> {
     let mut answer = Answer::No;
     for term in terms.iter().filter(|term| !is_empty(term)) {
-        match NodeRules::term(term, labels) {
+        match PodNodeRules::term(term, labels) {
             Answer::Yes => return Answer::Yes,
             Answer::Open(key) => answer = Answer::Open(key),
             Answer::No => {}
@@ -251,7 +252,7 @@ fn is_empty(term: &NodeSelectorTerm) -> bool {
 
 /// Whether the conditions on the node's fields hold; its name is the only one.
 fn fields_hold<'t>(term: &'t NodeSelectorTerm, labels: &NodeLabels<'_>) -> Answer<'t> {
-    let name = labels.name.map_or(State::Unique, State::Value);
+    let name = labels.name.map_or(KnownLabel::Unique, KnownLabel::Value);
     all(term.match_fields.iter().map(|one| {
         let known = &*one.key == "metadata.name";
         (&*one.key, Condition::from(one).holds(name).map(|holds| known && holds))

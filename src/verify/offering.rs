@@ -3,28 +3,29 @@
 
 use super::facts::Facts;
 use super::site::Sites;
-use super::violation::{Place, Violation};
+use super::violation::{PlanPlace, Violation};
 use crate::model::{Labels, NodePool, Offering};
-use crate::plan::{Choice, LaunchSpec};
+use crate::plan::{LaunchSpec, OfferingRef};
 
 /// Reports what is wrong with a choice, and finds its site if it has one.
 pub(super) fn check<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
     pool: (usize, &'a NodePool),
-    (choice, spec): (&Choice, &'a LaunchSpec),
-    place: &Place,
+    (choice, spec): (&OfferingRef, &'a LaunchSpec),
+    place: &PlanPlace,
     out: &mut Vec<Violation>,
 ) -> Option<usize> {
-    let found = facts.instance_type(&choice.instance_type).and_then(|kind| {
+    let found = facts.instance_type(&choice.instance_type).and_then(|instance_type| {
         // Offerings that differ by further labels alone: the one that the launch is like.
-        let same = kind.1.offerings.iter().enumerate().filter(|(_, one)| matches(one, choice));
+        let same =
+            instance_type.1.offerings.iter().enumerate().filter(|(_, one)| matches(one, choice));
         let best = same.min_by_key(|(_, one)| {
             (!one.available, one.price != choice.price, differences(one, &spec.labels))
         })?;
-        Some((kind, best))
+        Some((instance_type, best))
     });
-    let Some((kind, offering)) = found else {
+    let Some((instance_type, offering)) = found else {
         out.push(Violation::OfferingUnknown { place: place.clone(), choice: choice.clone() });
         return None;
     };
@@ -38,14 +39,14 @@ pub(super) fn check<'a>(
             expected: offering.1.price,
         });
     }
-    if !lists(pool.1, &kind.1.name) {
+    if !lists(pool.1, &instance_type.1.name) {
         out.push(Violation::InstanceTypeForbidden {
             place: place.clone(),
             node_pool: pool.1.name.clone(),
-            instance_type: kind.1.name.clone(),
+            instance_type: instance_type.1.name.clone(),
         });
     }
-    let id = sites.find(facts, pool, kind, offering, Some(spec));
+    let id = sites.find(facts, pool, instance_type, offering, Some(spec));
     if let Some(site) = sites.get(id) {
         out.extend(site.contradictions.iter().map(|key| Violation::OfferingForbidden {
             place: place.clone(),
@@ -64,7 +65,7 @@ pub(super) fn lists(pool: &NodePool, instance_type: &str) -> bool {
 }
 
 /// Whether an offering is the one that a choice names.
-fn matches(offering: &Offering, choice: &Choice) -> bool {
+fn matches(offering: &Offering, choice: &OfferingRef) -> bool {
     offering.zone == choice.zone
         && offering.capacity_type == choice.capacity_type
         && offering.reservation.as_ref().map(|one| &one.id) == choice.reservation.as_ref()

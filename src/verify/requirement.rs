@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// What is known of one label of one node.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum State<'a> {
+pub(super) enum KnownLabel<'a> {
     /// The node has no such label.
     Absent,
     /// The node has this value.
@@ -54,18 +54,18 @@ impl<'a> Condition<'a> {
     }
 
     /// Whether it holds of a label's state; `None` if the state is open.
-    pub(super) fn holds(self, state: State<'_>) -> Option<bool> {
+    pub(super) fn holds(self, state: KnownLabel<'_>) -> Option<bool> {
         let value = match state {
-            State::Open => return None,
-            State::Unique => {
+            KnownLabel::Open => return None,
+            KnownLabel::Unique => {
                 let holds = matches!(self.operator, Operator::NotIn | Operator::Exists);
                 return Some(holds != self.negated);
             }
-            State::Absent => {
+            KnownLabel::Absent => {
                 let holds = matches!(self.operator, Operator::NotIn | Operator::DoesNotExist);
                 return Some(holds != self.negated);
             }
-            State::Value(value) => value,
+            KnownLabel::Value(value) => value,
         };
         let listed = || self.values.iter().any(|one| **one == *value);
         let compared = |test: fn(i64, i64) -> bool| {
@@ -90,7 +90,7 @@ impl<'a> Condition<'a> {
 }
 
 /// Whether every condition holds of a state that isn't open.
-pub(super) fn all_hold(conditions: &[Condition<'_>], state: State<'_>) -> bool {
+pub(super) fn all_hold(conditions: &[Condition<'_>], state: KnownLabel<'_>) -> bool {
     conditions.iter().all(|one| one.holds(state) == Some(true))
 }
 
@@ -113,24 +113,25 @@ pub(super) fn follows(conditions: &[Condition<'_>], further: Condition<'_>) -> O
     }
 }
 
-/// Whether a test that knows these conditions alone accepts some state that a new node's label may get.
+/// Whether a test that knows these conditions alone accepts some state that a new node's label may
+/// get.
 ///
-/// It is enough to try: absence; every value that is named; a value that nobody names; and the integers
-/// on and beside each bound and each integer that is named. Nobody gives a new node an integer with
-/// zeros before it, or a sign, unless that is what a requirement lists.
-fn some_state(conditions: &[Condition<'_>], accepts: impl Fn(State<'_>) -> bool) -> bool {
+/// It is enough to try: absence; every value that is named; a value that nobody names; and the
+/// integers on and beside each bound and each integer that is named. Nobody gives a new node an
+/// integer with zeros before it, or a sign, unless that is what a requirement lists.
+fn some_state(conditions: &[Condition<'_>], accepts: impl Fn(KnownLabel<'_>) -> bool) -> bool {
     let named: Vec<&str> =
         conditions.iter().flat_map(|one| one.values.iter().map(|value| &**value)).collect();
     let unheard_of = format!("~{}", named.concat());
-    if accepts(State::Absent)
-        || accepts(State::Value(&unheard_of))
-        || named.iter().any(|value| accepts(State::Value(value)))
+    if accepts(KnownLabel::Absent)
+        || accepts(KnownLabel::Value(&unheard_of))
+        || named.iter().any(|value| accepts(KnownLabel::Value(value)))
     {
         return true;
     }
     named.iter().filter_map(|value| value.parse::<i64>().ok()).any(|number| {
         (number.saturating_sub(1)..=number.saturating_add(1))
-            .any(|value| accepts(State::Value(&value.to_string())))
+            .any(|value| accepts(KnownLabel::Value(&value.to_string())))
     })
 }
 

@@ -15,7 +15,8 @@ pub(super) struct Reservations<'a> {
 impl<'a> Reservations<'a> {
     pub(super) fn of(problem: &'a Problem, plan: &LaunchPlan) -> Self {
         let mut found = Self::default();
-        let offerings = problem.instance_types.iter().flat_map(|kind| &kind.offerings);
+        let offerings =
+            problem.instance_types.iter().flat_map(|instance_type| &instance_type.offerings);
         for reservation in offerings.filter_map(|offering| offering.reservation.as_ref()) {
             let least = found.remaining.entry(&reservation.id).or_insert(reservation.remaining);
             *least = reservation.remaining.min(*least);

@@ -4,13 +4,13 @@
 //! offering, so each is worked out once and kept. A site differs also by the values to which a
 //! launch fixes labels that would be open otherwise.
 
-use super::facts::{Facts, Group};
-use super::label::{self, Fixed, NodeLabels};
-use super::node_affinity::{Answer, NodeRules};
-use super::requirement::{State, all_hold};
+use super::facts::{EntryPods, Facts};
+use super::label::{self, LaunchLabels, NodeLabels};
+use super::node_affinity::{Answer, PodNodeRules};
+use super::requirement::{KnownLabel, all_hold};
 use super::resource::{self, Amounts};
 use super::taint;
-use super::volume::Limits;
+use super::volume::VolumeLimits;
 use crate::model::{InstanceType, NodePool, Offering, Pod};
 use crate::plan::LaunchSpec;
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ pub(super) struct Site<'a> {
     /// What the type has, overhead included.
     pub(super) capacity: Amounts<'a>,
     /// How many volumes it attaches.
-    pub(super) volume_limits: &'a Limits,
+    pub(super) volume_limits: &'a VolumeLimits,
     /// What the type leaves to pods and daemons.
     pub(super) allocatable: Amounts<'a>,
     /// Sites of the same number have the same type and run the same daemon sets.
@@ -49,7 +49,7 @@ pub(super) struct Site<'a> {
 pub(super) struct Sites<'a> {
     /// Label sets before a launch fixes anything.
     unfixed: BTreeMap<At, (NodeLabels<'a>, Vec<&'a str>)>,
-    index: BTreeMap<(At, Fixed<'a>), usize>,
+    index: BTreeMap<(At, LaunchLabels<'a>), usize>,
     /// By type and daemon sets, by their positions.
     rooms: BTreeMap<(usize, Vec<usize>), usize>,
     list: Vec<Site<'a>>,
@@ -74,7 +74,7 @@ impl<'a> Sites<'a> {
             .unfixed
             .entry(at)
             .or_insert_with(|| label::of_launch(facts, pool, instance_type, offering));
-        let fixed = fixed_by.map_or_else(Fixed::default, |spec| unfixed.fixed_by(spec));
+        let fixed = fixed_by.map_or_else(LaunchLabels::default, |spec| unfixed.fixed_by(spec));
         let key = (at, fixed);
         if let Some(id) = self.index.get(&key) {
             return *id;
@@ -111,7 +111,7 @@ impl<'a> Site<'a> {
             if taint::untolerated(daemon, pool.taints.iter()).is_some() {
                 continue;
             }
-            match NodeRules::of(daemon).runs(&self.labels) {
+            match PodNodeRules::of(daemon).runs(&self.labels) {
                 Answer::Yes => {
                     self.daemons.push((at, daemon));
                     resource::add(&mut self.daemon_requests, daemon, 1);
@@ -135,8 +135,8 @@ impl<'a> Site<'a> {
     }
 
     /// Whether the rules of a group about labels and zones hold here.
-    pub(super) fn admits(&mut self, facts: &Facts<'a>, group: &Group<'a>) -> bool {
-        let judge = |labels: &NodeLabels<'a>| NodeRules::of(group.pod).hold(labels);
+    pub(super) fn admits(&mut self, facts: &Facts<'a>, group: &EntryPods<'a>) -> bool {
+        let judge = |labels: &NodeLabels<'a>| PodNodeRules::of(group.pod).hold(labels);
         let Some(number) = facts.rules_of(group.entry) else { return judge(&self.labels) };
         if self.verdicts.len() <= number {
             self.verdicts.resize(number.saturating_add(1), None);
@@ -160,7 +160,7 @@ impl<'a> Site<'a> {
             .iter()
             .flat_map(|one| one.values)
             .map(|value| &**value)
-            .filter(|value| all_hold(conditions, State::Value(value)))
+            .filter(|value| all_hold(conditions, KnownLabel::Value(value)))
             .collect()
     }
 }

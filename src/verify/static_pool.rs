@@ -1,10 +1,11 @@
 //! Static pools and placeholders: launches that no pod asked for, and pods that may ask for none.
 //!
-//! A static pool has a fixed number of nodes, launched whether pods need them or not, as Karpenter's
-//! `replicas` has it; nodes on the way out no longer count for it, but still for its limit of nodes. A
-//! placeholder that may only use free room rides along with others, or on a static pool's node.
+//! A static pool has a fixed number of nodes, launched whether pods need them or not, as
+//! Karpenter's `replicas` has it; nodes on the way out no longer count for it, but still for its
+//! limit of nodes. A placeholder that may only use free room rides along with others, or on a
+//! static pool's node.
 
-use super::facts::{Facts, Group};
+use super::facts::{EntryPods, Facts};
 use super::offering;
 use super::violation::Violation;
 use crate::model::{InstanceType, NodePool, Placeholder, well_known};
@@ -14,7 +15,7 @@ use crate::plan::Launch;
 pub(super) fn check(
     facts: &Facts<'_>,
     launches: &[Launch],
-    loads: &[Vec<Group<'_>>],
+    loads: &[Vec<EntryPods<'_>>],
     out: &mut Vec<Violation>,
 ) {
     for pool in &facts.problem.node_pools {
@@ -28,10 +29,10 @@ pub(super) fn check(
         }
     }
     for (at, (launch, groups)) in launches.iter().zip(loads).enumerate() {
-        let fixed =
+        let is_static =
             facts.pool(&launch.spec.node_pool).is_some_and(|(_, pool)| pool.replicas.is_some());
-        let free = |group: &Group<'_>| group.pod.placeholder() == Some(Placeholder::Free);
-        if !fixed && !groups.is_empty() && groups.iter().all(free) {
+        let free = |group: &EntryPods<'_>| group.pod.placeholder() == Some(Placeholder::Free);
+        if !is_static && !groups.is_empty() && groups.iter().all(free) {
             out.push(Violation::OnlyPlaceholders { launch: at });
         }
     }
@@ -53,12 +54,12 @@ fn missing(facts: &Facts<'_>, pool: &NodePool, replicas: u32) -> u64 {
     u64::from(replicas).saturating_sub(standing).min(most)
 }
 
-/// Whether the pool could launch another node without doubt: some type that it lists is on sale, without
-/// a reservation, in a pool that asks for nothing.
+/// Whether the pool could launch another node without doubt: some type that it lists is on sale,
+/// without a reservation, in a pool that asks for nothing.
 fn can_launch(facts: &Facts<'_>, pool: &NodePool) -> bool {
-    let on_sale = |kind: &InstanceType| {
-        offering::lists(pool, &kind.name)
-            && kind.offerings.iter().any(|one| one.available && one.reservation.is_none())
+    let on_sale = |instance_type: &InstanceType| {
+        offering::lists(pool, &instance_type.name)
+            && instance_type.offerings.iter().any(|one| one.available && one.reservation.is_none())
     };
     pool.requirements.is_empty()
         && pool.labels.is_empty()

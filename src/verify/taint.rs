@@ -3,7 +3,7 @@
 //! Source: <https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/>.
 
 use super::facts::Facts;
-use super::violation::{Place, Violation};
+use super::violation::{PlanPlace, Violation};
 use crate::model::{Effect, Node, Pod, Taint, Toleration, TolerationOperator, well_known};
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub(super) fn untolerated<'t>(
 pub(super) fn check<'t>(
     pod: &Pod,
     name: &Arc<str>,
-    place: &Place,
+    place: &PlanPlace,
     taints: impl Iterator<Item = &'t Taint>,
     out: &mut Vec<Violation>,
 ) {

@@ -1,7 +1,7 @@
 //! What a plan can do wrong, as data, with every operand.
 
 use crate::model::{Price, Taint};
-use crate::plan::{Choice, Proof};
+use crate::plan::{OfferingRef, Proof};
 use std::fmt;
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ impl std::error::Error for Violations {}
 /// Where in a plan something is.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
-pub enum Place {
+pub enum PlanPlace {
     /// A launch with its choice, by its index in the plan.
     Launch(usize),
     /// A launch with one of its alternatives, each by its index.
@@ -91,14 +91,14 @@ pub enum Violation {
         /// The name.
         pod: Arc<str>,
         /// Where the plan has it.
-        place: Place,
+        place: PlanPlace,
     },
     /// The pod is bound already, and the plan has it nevertheless.
     PodBound {
         /// The pod.
         pod: Arc<str>,
         /// Where the plan has it.
-        place: Place,
+        place: PlanPlace,
     },
     /// The plan has a pod more than once.
     PodRepeated {
@@ -148,21 +148,21 @@ pub enum Violation {
     /// The problem has no such instance type, or the type no such offering.
     OfferingUnknown {
         /// The launch, or its alternative.
-        place: Place,
+        place: PlanPlace,
         /// What it names.
-        choice: Choice,
+        choice: OfferingRef,
     },
     /// The offering isn't available.
     OfferingUnavailable {
         /// The launch, or its alternative.
-        place: Place,
+        place: PlanPlace,
         /// What it names.
-        choice: Choice,
+        choice: OfferingRef,
     },
     /// The price isn't the one that the problem states.
     PriceWrong {
         /// The launch, or its alternative.
-        place: Place,
+        place: PlanPlace,
         /// The plan's price.
         stated: Price,
         /// The problem's price.
@@ -171,7 +171,7 @@ pub enum Violation {
     /// The pool doesn't list the instance type.
     InstanceTypeForbidden {
         /// The launch, or its alternative.
-        place: Place,
+        place: PlanPlace,
         /// The pool.
         node_pool: Arc<str>,
         /// The type.
@@ -180,7 +180,7 @@ pub enum Violation {
     /// Labels and requirements of pool, type and offering contradict each other.
     OfferingForbidden {
         /// The launch, or its alternative.
-        place: Place,
+        place: PlanPlace,
         /// The pool.
         node_pool: Arc<str>,
         /// The label key on which they do.
@@ -204,11 +204,11 @@ pub enum Violation {
         /// The value stated.
         value: Arc<str>,
     },
-    /// A pod or daemon set asks for a label that has several possible states, or pods are counted over it,
-    /// and the launch fixes none that this choice can have.
+    /// A pod or daemon set asks for a label that has several possible states, or pods are counted
+    /// over it, and the launch fixes none that this choice can have.
     LabelOpen {
         /// The launch, or its alternative.
-        place: Place,
+        place: PlanPlace,
         /// The label's key.
         key: Arc<str>,
     },
@@ -233,7 +233,7 @@ pub enum Violation {
     /// A requirement that the launch states doesn't hold of its choice or alternative.
     RequirementBroken {
         /// The launch, or its alternative.
-        place: Place,
+        place: PlanPlace,
         /// The label key that the requirement is about.
         key: Arc<str>,
     },
@@ -290,7 +290,7 @@ pub enum Violation {
     /// More is asked of a node than it has.
     Overfull {
         /// The node.
-        place: Place,
+        place: PlanPlace,
         /// The resource.
         resource: Arc<str>,
         /// What pods and daemons ask for.
@@ -303,21 +303,21 @@ pub enum Violation {
         /// The pod.
         pod: Arc<str>,
         /// The node.
-        place: Place,
+        place: PlanPlace,
     },
     /// No term of the pod's required node affinity matches the node.
     NodeAffinity {
         /// The pod.
         pod: Arc<str>,
         /// The node.
-        place: Place,
+        place: PlanPlace,
     },
     /// The pod doesn't tolerate a taint.
     Untolerated {
         /// The pod.
         pod: Arc<str>,
         /// The node.
-        place: Place,
+        place: PlanPlace,
         /// The taint.
         taint: Taint,
     },
@@ -328,25 +328,26 @@ pub enum Violation {
         /// The other, a pod or a daemon set; perhaps of the same entry.
         other: Arc<str>,
         /// The node.
-        place: Place,
+        place: PlanPlace,
         /// The port.
         port: u16,
         /// "TCP", "UDP" or "SCTP".
         protocol: Arc<str>,
     },
-    /// A volume of the pod can't be reached from the node: its zone or its labels aren't what it takes.
+    /// A volume of the pod can't be reached from the node: its zone or its labels aren't what it
+    /// takes.
     VolumeZone {
         /// The pod.
         pod: Arc<str>,
         /// The node.
-        place: Place,
+        place: PlanPlace,
         /// The volume's id.
         volume: Arc<str>,
     },
     /// More volumes of a driver on a node than it can attach.
     VolumeLimit {
         /// Where.
-        place: Place,
+        place: PlanPlace,
         /// The storage driver.
         driver: Arc<str>,
         /// How many different volumes there are.
@@ -361,7 +362,7 @@ pub enum Violation {
         /// The pod that it selects.
         other: Arc<str>,
         /// The node.
-        place: Place,
+        place: PlanPlace,
     },
     /// Two pods are in one domain although the anti-affinity of the first forbids it.
     DomainAntiAffinity {
@@ -379,7 +380,7 @@ pub enum Violation {
         /// The first pod that stays unbound.
         pod: Arc<str>,
         /// Where the plan puts it.
-        place: Place,
+        place: PlanPlace,
         /// What keeps it from there.
         rule: BindingRule,
         /// Whether every order was tried; otherwise the search was cut short.
@@ -487,8 +488,9 @@ pub enum Violation {
         /// What follows.
         expected: Proof,
     },
-    /// The certificate says something that can't be: it has a negative amount, a position that isn't
-    /// there, a name that the problem doesn't have, something twice, or a number too large to count with.
+    /// The certificate says something that can't be: it has a negative amount, a position that
+    /// isn't there, a name that the problem doesn't have, something twice, or a number too large to
+    /// count with.
     CertificateMalformed {
         /// Where, as a path in its document.
         part: Arc<str>,
@@ -502,7 +504,8 @@ pub enum Violation {
         /// The number of launches.
         launches: u64,
     },
-    /// The certificate counts more pods than the plan has of that kind, or than running nodes leave.
+    /// The certificate counts more pods than the plan has of that kind, or than running nodes
+    /// leave.
     CertificatePods {
         /// The position in [`Certificate::pods`](crate::plan::Certificate::pods).
         pods: usize,
@@ -511,7 +514,8 @@ pub enum Violation {
         /// How many there are.
         found: u64,
     },
-    /// The certificate takes it that two kinds of pods can't share a node, and nothing keeps them apart.
+    /// The certificate takes it that two kinds of pods can't share a node, and nothing keeps them
+    /// apart.
     NotApart {
         /// The position of one in [`Certificate::pods`](crate::plan::Certificate::pods).
         pod: usize,
@@ -527,7 +531,8 @@ pub enum Violation {
         /// The position in the type's list of offerings.
         offering: usize,
     },
-    /// By the certificate pods are worth more than an offering that can have them costs, in its units.
+    /// By the certificate pods are worth more than an offering that can have them costs, in its
+    /// units.
     OfferingWorth {
         /// The pool.
         node_pool: Arc<str>,

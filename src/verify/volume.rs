@@ -2,14 +2,14 @@
 //!
 //! (That volumes can be reached from a node's zone is checked with the labels.)
 
-use super::facts::Group;
-use super::violation::{Place, Violation};
+use super::facts::EntryPods;
+use super::violation::{PlanPlace, Violation};
 use crate::model::{Pod, Problem};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// How many volumes can be attached, by driver; one that isn't named is unlimited.
-pub(super) type Limits = BTreeMap<Arc<str>, u32>;
+pub(super) type VolumeLimits = BTreeMap<Arc<str>, u32>;
 
 /// Volumes by driver and id.
 type Attached<'a> = BTreeSet<(&'a str, &'a str)>;
@@ -23,27 +23,27 @@ fn count(attached: &Attached<'_>, driver: &str) -> u64 {
     u64::try_from(of_driver.count()).unwrap_or(u64::MAX)
 }
 
-/// Reports drivers of which pods attach more volumes to a place than it can. What bound pods and daemons
-/// attach to a running node is there already; a launch must have room for its daemons.
+/// Reports drivers of which pods attach more volumes to a place than it can. What bound pods and
+/// daemons attach to a running node is there already; a launch must have room for its daemons.
 pub(super) fn check<'a>(
-    limits: &Limits,
+    limits: &VolumeLimits,
     present: impl Iterator<Item = &'a Pod>,
-    groups: &[Group<'a>],
-    place: &Place,
+    groups: &[EntryPods<'a>],
+    place: &PlanPlace,
     out: &mut Vec<Violation>,
 ) {
     if limits.is_empty() {
         return;
     }
     let before: Attached<'_> = match place {
-        Place::Node(_) if groups.iter().all(|group| group.pod.volumes.is_empty()) => return,
+        PlanPlace::Node(_) if groups.iter().all(|group| group.pod.volumes.is_empty()) => return,
         _ => present.flat_map(volumes).collect(),
     };
     let mut after = before.clone();
     after.extend(groups.iter().flat_map(|group| volumes(group.pod)));
     for (driver, limit) in limits {
         let volumes = count(&after, driver);
-        let is_ours = !matches!(place, Place::Node(_)) || volumes > count(&before, driver);
+        let is_ours = !matches!(place, PlanPlace::Node(_)) || volumes > count(&before, driver);
         if volumes > u64::from(*limit) && is_ours {
             out.push(Violation::VolumeLimit {
                 place: place.clone(),
@@ -57,7 +57,7 @@ pub(super) fn check<'a>(
 
 /// Whether a launch attaches the volumes of its daemons.
 pub(super) fn attaches_daemons<'a>(
-    limits: &Limits,
+    limits: &VolumeLimits,
     daemons: impl Iterator<Item = &'a Pod>,
 ) -> bool {
     if limits.is_empty() {
@@ -69,7 +69,7 @@ pub(super) fn attaches_daemons<'a>(
 
 /// Whether a place where these pods are attaches the volumes of one more.
 pub(super) fn attaches<'a>(
-    limits: &Limits,
+    limits: &VolumeLimits,
     present: impl Iterator<Item = &'a Pod>,
     pod: &'a Pod,
 ) -> bool {
@@ -87,7 +87,7 @@ pub(super) fn attaches<'a>(
 
 /// What is left of a driver's slots beside these pods, as certificates count them.
 pub(super) fn slots_left<'a>(
-    limits: &Limits,
+    limits: &VolumeLimits,
     driver: &str,
     present: impl Iterator<Item = &'a Pod>,
 ) -> i128 {
@@ -131,5 +131,8 @@ pub(super) fn slots<'a>(
 /// Whether any place limits volumes.
 pub(super) fn are_limited(problem: &Problem) -> bool {
     problem.nodes.iter().any(|node| !node.volume_limits.is_empty())
-        || problem.instance_types.iter().any(|kind| !kind.volume_limits.is_empty())
+        || problem
+            .instance_types
+            .iter()
+            .any(|instance_type| !instance_type.volume_limits.is_empty())
 }

@@ -1,9 +1,9 @@
 //! Violations in words.
 
-use super::violation::{BindingRule, Place, Violation};
+use super::violation::{BindingRule, PlanPlace, Violation};
 use std::fmt;
 
-impl fmt::Display for Place {
+impl fmt::Display for PlanPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Launch(launch) => write!(f, "launch {launch}"),

@@ -77,7 +77,8 @@ pub fn catalog() -> Vec<InstanceType> {
 ///
 /// Up to the bundled catalog's size it is an even choice from it. Beyond, it is all of it and then
 /// families derived from it ("c7i-v1", "c7i-v2", …): a family's prices are up to 15% higher or
-/// lower, its memory may be a sixteenth smaller or an eighth larger, and spot prices differ by zone.
+/// lower, its memory may be a sixteenth smaller or an eighth larger, and spot prices differ by
+/// zone.
 #[must_use]
 pub fn synthetic_catalog(types: usize, seed: u64) -> Vec<InstanceType> {
     let facts = facts();

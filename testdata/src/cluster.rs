@@ -30,7 +30,9 @@ pub fn running_cluster(nodes: usize, pods: u32, classes: u32, types: usize, seed
         next = at + 1;
         problem = problem.pod(hosts[at].bind(pod));
     }
-    problem = types.into_iter().fold(problem, |problem, kind| problem.instance_type(kind));
+    problem = types
+        .into_iter()
+        .fold(problem, |problem, instance_type| problem.instance_type(instance_type));
     problem = pools().into_iter().fold(problem, |problem, pool| problem.node_pool(pool));
     problem = daemon_sets().into_iter().fold(problem, |problem, daemon| problem.daemon_set(daemon));
     problem = hosts.into_iter().fold(problem, |problem, host| problem.node(host.node));
@@ -58,27 +60,29 @@ fn units(resources: &Resources, name: &str, per_unit: i128) -> u64 {
 impl Host {
     fn new(at: usize, types: &[InstanceType], random: &mut SplitMix64) -> Self {
         let pool = random.weighted(&[("general", 88), ("dedicated", 8), ("gpu", 4)]);
-        let of_pool = |kind: &&InstanceType| {
-            let has = |key| kind.labels().get(key).map_or("", |value| &**value);
-            let vcpus = units(kind.capacity(), "cpu", 1);
+        let of_pool = |instance_type: &&InstanceType| {
+            let has = |key| instance_type.labels().get(key).map_or("", |value| &**value);
+            let vcpus = units(instance_type.capacity(), "cpu", 1);
             let of_category = match pool {
                 "gpu" => has(label::CATEGORY) == "g" && has(well_known::ARCH) == "amd64",
                 _ => ["c", "m", "r"].contains(&has(label::CATEGORY)),
             };
             of_category
-                && (pool != "gpu" || kind.capacity().get(GPU).is_some())
+                && (pool != "gpu" || instance_type.capacity().get(GPU).is_some())
                 && (8..=32).contains(&vcpus)
                 && has(label::GENERATION).parse::<u32>().is_ok_and(|number| number > 3)
         };
         let suited: Vec<&InstanceType> = types.iter().filter(of_pool).collect();
-        let kind = suited[random.below(suited.len() as u64) as usize];
+        let instance_type = suited[random.below(suited.len() as u64) as usize];
         let capacity_type = random.weighted(&[("on-demand", 2), ("spot", 3)]);
         let zone = ZONES[random.below(3) as usize];
         let left = |name: &str, per_unit| {
-            units(kind.capacity(), name, per_unit) - units(kind.overhead(), name, per_unit)
+            units(instance_type.capacity(), name, per_unit)
+                - units(instance_type.overhead(), name, per_unit)
         };
         let (cpu, memory) = (left("cpu", 1_000), left("memory", 1));
-        let (gpus, pods) = (units(kind.capacity(), GPU, 1), units(kind.capacity(), "pods", 1));
+        let (gpus, pods) =
+            (units(instance_type.capacity(), GPU, 1), units(instance_type.capacity(), "pods", 1));
         let mut allocatable = Resources::new();
         let _ = allocatable.insert("cpu", Quantity::from_millis(cpu));
         let _ = allocatable.insert("memory", Quantity::from_units(memory));
@@ -88,11 +92,11 @@ impl Host {
             let _ = allocatable.insert(GPU, Quantity::from_units(gpus));
         }
         let mut node = Node::new(format!("node-{at:05}"), allocatable)
-            .with_label(well_known::INSTANCE_TYPE, kind.name())
+            .with_label(well_known::INSTANCE_TYPE, instance_type.name())
             .with_label(well_known::NODE_POOL, pool)
             .with_label(well_known::ZONE, zone)
             .with_label(well_known::CAPACITY_TYPE, capacity_type);
-        for (key, value) in kind.labels().iter() {
+        for (key, value) in instance_type.labels().iter() {
             node = node.with_label(key.clone(), value.clone());
         }
         let taint = match pool {

@@ -33,9 +33,9 @@ pub const BENCH_PROBLEMS: [&str; 16] = [
 ///
 /// - `web-small`: some hundred pods of a small web company, to read and to show;
 /// - PODS-CLASSES-TYPES, such as `10k-300-1345` ("k" and "m" are thousands and millions): a
-///   generated workload in the four pools of [`pools`] on a catalog of so many types; CLASSES may be
-///   `distinct` for as many as there are pods; with `-individual` behind it each pod is an entry of
-///   its own instead of one of `replicas`.
+///   generated workload in the four pools of [`pools`] on a catalog of so many types; CLASSES may
+///   be `distinct` for as many as there are pods; with `-individual` behind it each pod is an entry
+///   of its own instead of one of `replicas`.
 ///
 /// # Panics
 /// Where the parts don't make a valid problem, which would be a fault of this crate.

@@ -2,9 +2,9 @@
 //!
 //! A class is one deployment. Its cpu request comes from the round figures that people write, its
 //! memory from a ratio to the cpu, and its replica count from Zipf's law: the class of rank k has
-//! 1/k of the pods of the largest. No two classes ask for the same cpu and memory (a drawn pair that
-//! is taken already is moved a little, as a vertical autoscaler would), so that a solver finds as
-//! many classes as were asked for. Rules are handed out in exact shares, at random among the
+//! 1/k of the pods of the largest. No two classes ask for the same cpu and memory (a drawn pair
+//! that is taken already is moved a little, as a vertical autoscaler would), so that a solver finds
+//! as many classes as were asked for. Rules are handed out in exact shares, at random among the
 //! classes that qualify: a GPU or a one-pod-per-node class is never among the very largest.
 
 use crate::SplitMix64;
@@ -95,8 +95,8 @@ impl WorkloadSpec {
         Self::new(seed, pods, pods)
     }
 
-    /// The same workload with rules between pods: a third of the classes spread over zones, some stay in
-    /// one zone, and a fifth has preferences.
+    /// The same workload with rules between pods: a third of the classes spread over zones, some
+    /// stay in one zone, and a fifth has preferences.
     #[must_use]
     pub const fn with_company(self) -> Self {
         Self { spread: 33, together: 3, wishes: 20, ..self }

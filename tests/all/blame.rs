@@ -1,6 +1,7 @@
 //! What a reason blames, taken out of the problem: whether the pod finds a place then.
 //!
-//! The plan stays as it is and nobody moves; the exhaustive search says whether the pod can be added.
+//! The plan stays as it is and nobody moves; the exhaustive search says whether the pod can be
+//! added.
 
 use crate::oracle::Oracle;
 use plimsoll::LaunchPlan;
@@ -18,8 +19,8 @@ pub(crate) enum Verdict {
     True,
     /// It blames several things at once, and without all of them the pod has a place.
     Several,
-    /// It is about a node pool that can use no instance type at all, whatever the pod: there are no candidates
-    /// of which could be said what else is in the way.
+    /// It is about a node pool that can use no instance type at all, whatever the pod: there are no
+    /// candidates of which could be said what else is in the way.
     OfThePool,
     /// The search doesn't know launches of the plan once what it blames is gone.
     Unknown,
@@ -84,8 +85,9 @@ fn entry_of(problem: &Value, id: &str) -> usize {
     one.or_else(|| pods.iter().position(|pod| is(pod, stem, true))).expect("a pod of the problem")
 }
 
-/// The problem without what a cause blames; where there are ways to take it away, each of them. Pods that
-/// are nowhere still ask for what was asked for: values that only one names stay values of launches.
+/// The problem without what a cause blames; where there are ways to take it away, each of them.
+/// Pods that are nowhere still ask for what was asked for: values that only one names stay values
+/// of launches.
 fn lifted(problem: &Value, entry: usize, cause: &Cause) -> Vec<Value> {
     let pods = problem["pods"].as_array().unwrap().iter();
     let mut asking: Vec<Value> = pods.filter(|pod| pod["nodeName"].is_null()).cloned().collect();

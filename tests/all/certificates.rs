@@ -1,5 +1,5 @@
-//! Laws of certificates, on small random problems: every bound that a plan states is proved, and nothing
-//! that is proved is false, whatever is done to a certificate.
+//! Laws of certificates, on small random problems: every bound that a plan states is proved, and
+//! nothing that is proved is false, whatever is done to a certificate.
 
 use crate::oracle::Oracle;
 use crate::random;

@@ -83,8 +83,9 @@ impl Case {
         self.options.get("nodeFee").map_or(0, nanos)
     }
 
-    /// Whether it has rules that the exhaustive search doesn't know: wishes, static pools, placeholders,
-    /// strict reservations; and `minValues` beside rules between pods, which bind alternatives too.
+    /// Whether it has rules that the exhaustive search doesn't know: wishes, static pools,
+    /// placeholders, strict reservations; and `minValues` beside rules between pods, which bind
+    /// alternatives too.
     fn is_beyond_search(&self, oracle: &Oracle) -> bool {
         let text = self.problem.to_string();
         let wishes = ["preferredDuring", "ScheduleAnyway"].iter().any(|word| text.contains(word));

@@ -1,6 +1,6 @@
 //! Why refinement ended: each reason where it should be, and the same for the same limits.
 
-use plimsoll::plan::{Ended, Proof};
+use plimsoll::plan::{Proof, Termination};
 use plimsoll::{
     Effort, InstanceType, LaunchPlan, Limits, NodePool, Offering, Options, Pod, Problem, Resources,
     Stop, provision,
@@ -40,14 +40,14 @@ fn refined(problem: &Problem, rounds: u64, attempts: u64, stop: Stop) -> LaunchP
 fn each_limit_is_named_where_it_is_the_first_to_run_out() {
     let problem = odd(71);
     for (rounds, attempts, expected) in [
-        (u64::MAX, u64::MAX, Ended::Done),
-        (0, u64::MAX, Ended::Rounds),
-        (1, u64::MAX, Ended::Rounds),
-        (u64::MAX, 0, Ended::Attempts),
-        (u64::MAX, 7, Ended::Attempts),
+        (u64::MAX, u64::MAX, Termination::Done),
+        (0, u64::MAX, Termination::Rounds),
+        (1, u64::MAX, Termination::Rounds),
+        (u64::MAX, 0, Termination::Attempts),
+        (u64::MAX, 7, Termination::Attempts),
     ] {
         let plan = refined(&problem, rounds, attempts, Stop::default());
-        assert_eq!(plan.ended(), Some(expected), "{rounds} rounds, {attempts} attempts");
+        assert_eq!(plan.termination(), Some(expected), "{rounds} rounds, {attempts} attempts");
         assert_ne!(plan.cost().proof, Proof::Optimal);
     }
 }
@@ -60,19 +60,22 @@ fn a_stop_is_named_whenever_it_comes() {
         // It says so once, and then takes it back: too late.
         let stop = Stop::when(move || left.fetch_sub(1, Ordering::Relaxed) == 0);
         let plan = refined(&problem, u64::MAX, u64::MAX, stop);
-        assert_eq!(plan.ended(), Some(Ended::Stopped), "after {asked} questions");
+        assert_eq!(plan.termination(), Some(Termination::Stopped), "after {asked} questions");
     }
     // The rounds ran out before, but it's the stop that ended it.
     let left = AtomicU32::new(10);
     let stop = Stop::when(move || left.fetch_sub(1, Ordering::Relaxed) == 0);
-    assert_eq!(refined(&problem, 0, u64::MAX, stop).ended(), Some(Ended::Stopped));
+    assert_eq!(refined(&problem, 0, u64::MAX, stop).termination(), Some(Termination::Stopped));
 }
 
 #[test]
 fn of_a_plan_that_is_proved_the_cheapest_nothing_is_left_to_try() {
     for stop in [Stop::default(), Stop::when(|| true)] {
         let plan = refined(&odd(70), 0, 0, stop);
-        assert_eq!((plan.cost().proof, plan.ended()), (Proof::Optimal, Some(Ended::Done)));
+        assert_eq!(
+            (plan.cost().proof, plan.termination()),
+            (Proof::Optimal, Some(Termination::Done))
+        );
     }
 }
 
@@ -81,7 +84,7 @@ fn plans_that_were_not_refined_say_nothing() {
     for effort in [Effort::Greedy, Effort::FirstFit] {
         let mut options = Options::default();
         options.effort = effort;
-        assert_eq!(provision(&odd(71), &options).unwrap().ended(), None);
+        assert_eq!(provision(&odd(71), &options).unwrap().termination(), None);
     }
 }
 
@@ -99,5 +102,5 @@ fn the_table_says_it() {
 fn a_plan_from_its_document_is_equal_and_does_not_say() {
     let plan = refined(&odd(71), 0, 0, Stop::default());
     let read = LaunchPlan::from_json(&plan.to_json()).unwrap();
-    assert_eq!((&read, read.ended()), (&plan, None));
+    assert_eq!((&read, read.termination()), (&plan, None));
 }

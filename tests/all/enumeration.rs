@@ -61,8 +61,8 @@ fn apart(key: &str, app: &str) -> Value {
     }] } })
 }
 
-/// The nodes that a limit allows hold more than one each of a spread over nodes: no emptier node can
-/// come.
+/// The nodes that a limit allows hold more than one each of a spread over nodes: no emptier node
+/// can come.
 #[test]
 fn a_spread_over_nodes_fills_the_nodes_that_a_limit_allows() {
     let mut web = pods("web", 6, "1");
@@ -122,8 +122,8 @@ fn as_many_pods_are_placed_as_cheaply_as_can_be() {
     assert_eq!(plan.cost().total, price("0.2"));
 }
 
-/// One that may be the first of its kind in a domain comes before those that keep it out later: on one
-/// node together, as there is an order of binding.
+/// One that may be the first of its kind in a domain comes before those that keep it out later: on
+/// one node together, as there is an order of binding.
 #[test]
 fn pods_share_a_node_where_some_order_lets_them() {
     let (mut picky, mut calm) = (pods("picky", 1, "1"), pods("calm", 2, "1"));

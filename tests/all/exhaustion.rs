@@ -71,8 +71,8 @@ fn a_billionth_more_is_refused() {
     assert!(violations.iter().any(is_found_out), "{violations}");
 }
 
-/// A pod that needs company which only a bound pod is can be where that one is and nowhere else; who
-/// checks that knows it, whatever kind of pod it is that is bound.
+/// A pod that needs company which only a bound pod is can be where that one is and nowhere else;
+/// who checks that knows it, whatever kind of pod it is that is bound.
 #[test]
 fn company_of_bound_pods_is_in_the_bound() {
     let pod = |name: &str, cpu: &str| json!({ "name": name, "labels": { "app": name }, "requests": { "cpu": cpu } });
@@ -187,7 +187,8 @@ fn ports_beside_a_spread_over_hosts_are_in_the_bound() {
     }
 }
 
-/// Several ranges over one label: no integer between 3 and 5 is left beside 4, and who checks agrees.
+/// Several ranges over one label: no integer between 3 and 5 is left beside 4, and who checks
+/// agrees.
 #[test]
 fn several_ranges_over_one_label_are_in_the_bound() {
     let pod = |name: &str, operator: &str, value: &str| {

@@ -1,5 +1,5 @@
-//! The risk of interruptions as part of what is minimised: offerings are compared with it, and a plan's
-//! cost is what is paid.
+//! The risk of interruptions as part of what is minimised: offerings are compared with it, and a
+//! plan's cost is what is paid.
 
 use crate::oracle::{Oracle, nanos};
 use crate::random;
@@ -152,8 +152,8 @@ proptest! {
         }
     }
 
-    /// What is minimised: at least what is possible, refined no more than before; and the bound is one of
-    /// what is paid.
+    /// What is minimised: at least what is possible, refined no more than before; and the bound is
+    /// one of what is paid.
     #[test]
     fn the_risk_is_part_of_what_is_minimised(
         problem in random::problem(),

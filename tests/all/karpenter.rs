@@ -26,11 +26,12 @@ fn planned(text: &str) -> Result<LaunchPlan, String> {
     }
 }
 
-/// Problems whose answer by Karpenter is cheaper because it breaks the rule of pool weights: it puts
-/// pods that a pool of a higher weight could take onto nodes that it has planned in a lower one.
+/// Problems whose answer by Karpenter is cheaper because it breaks the rule of pool weights: it
+/// puts pods that a pool of a higher weight could take onto nodes that it has planned in a lower
+/// one.
 ///
-/// In 106 the third pod of a spread could go to the heavier pool's node in its zone, and in 125 three pods
-/// that fit the heavier pool's only type; the differences are the prices of these nodes.
+/// In 106 the third pod of a spread could go to the heavier pool's node in its zone, and in 125
+/// three pods that fit the heavier pool's only type; the differences are the prices of these nodes.
 const LIGHTER_POOL_JOINED: [usize; 6] = [38, 106, 125, 163, 180, 194];
 
 #[test]
@@ -76,8 +77,8 @@ fn random_problems_are_solved_no_worse_than_by_karpenter() {
     assert!(worse.is_empty(), "{} worse:\n{}", worse.len(), worse.join("\n"));
 }
 
-/// What Karpenter does on each problem: pods left out, and what it pays, in millionths of a dollar. The
-/// cases without a figure have nothing to launch.
+/// What Karpenter does on each problem: pods left out, and what it pays, in millionths of a dollar.
+/// The cases without a figure have nothing to launch.
 const CASES: [(&str, usize, i128); 21] = [
     ("cases/01-node-selector", 0, 644_880),
     ("cases/03-taints", 0, 170_000),

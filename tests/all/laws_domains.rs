@@ -22,8 +22,8 @@ fn planned(problem: &Value) -> Result<Value, TestCaseError> {
 /// What a plan comes to, beside what is possible.
 struct Outcome {
     plan: Best,
-    /// The least cost at which the plan's pods can be placed, in pools of the same weights, if domains
-    /// that launches could add are counted too.
+    /// The least cost at which the plan's pods can be placed, in pools of the same weights, if
+    /// domains that launches could add are counted too.
     aim: i128,
     best: Best,
 }
@@ -61,8 +61,8 @@ proptest! {
     }
 }
 
-/// How far plans are from the best, on the same problems each time: the figures are what was measured,
-/// rounded up. They may only be lowered.
+/// How far plans are from the best, on the same problems each time: the figures are what was
+/// measured, rounded up. They may only be lowered.
 #[test]
 #[allow(clippy::print_stdout, reason = "the figures are of interest where the test passes too")]
 fn few_plans_are_dearer_than_the_best_or_place_fewer() {

@@ -59,8 +59,8 @@ fn topology_keys(problem: &Value) -> BTreeSet<&str> {
     keys
 }
 
-/// Every label that pods of a launch read, or over which pods are counted, is stated, or the launch can't
-/// have it.
+/// Every label that pods of a launch read, or over which pods are counted, is stated, or the launch
+/// can't have it.
 fn is_fixed(problem: &Value, plan: &Value) -> Result<(), TestCaseError> {
     let named = |path: &str, name: &str| {
         list(&problem[path]).find(|one| one["name"] == name).cloned().unwrap_or_default()

@@ -1,4 +1,5 @@
-//! Who is placed where a limit admits some of about a thousand pods: a higher limit places no fewer.
+//! Who is placed where a limit admits some of about a thousand pods: a higher limit places no
+//! fewer.
 
 use crate::random;
 use plimsoll::{LaunchPlan, Options, Problem, provision, verify};

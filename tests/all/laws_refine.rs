@@ -1,12 +1,12 @@
-//! Laws of refinement, on small random problems with all rules: the bound never above the optimum, the
-//! refined plan never dearer than the greedy one, every plan and certificate verified.
+//! Laws of refinement, on small random problems with all rules: the bound never above the optimum,
+//! the refined plan never dearer than the greedy one, every plan and certificate verified.
 
 use crate::oracle::{Oracle, nanos};
 use crate::order;
 use crate::random;
 use crate::random::{company, tiny};
 use crate::scaled;
-use plimsoll::plan::{Ended, Proof};
+use plimsoll::plan::{Proof, Termination};
 use plimsoll::{
     Effort, LaunchPlan, Limits, Options, PreferencePolicy, Price, Problem, Stop, provision, verify,
 };
@@ -89,8 +89,8 @@ proptest! {
         prop_assert!(optimum <= cost, "{} below {}\n{}", cost, optimum, problem);
     }
 
-    /// The same where rules between pods decide; and a claim to have found that nothing costs so little
-    /// is refused.
+    /// The same where rules between pods decide; and a claim to have found that nothing costs so
+    /// little is refused.
     #[test]
     fn nothing_is_exhausted_beyond_the_optimum(problem in tiny::problem(), more in 1..3_i128) {
         let refined = planned(&problem, &refining(PreferencePolicy::Ignore))?;
@@ -121,8 +121,8 @@ proptest! {
         let plan = planned(&problem, &options)?;
         let other = planned(&order::reordered(&problem, turn), &options)?;
         prop_assert_eq!(plan.to_json(), other.to_json(), "{}", problem);
-        prop_assert_eq!(plan.ended(), other.ended(), "{}", problem);
-        prop_assert!(plan.ended().is_some());
+        prop_assert_eq!(plan.termination(), other.termination(), "{}", problem);
+        prop_assert!(plan.termination().is_some());
     }
 
     /// Whatever runs of static pools, the bound is proved and no lower than the cheap one.
@@ -178,8 +178,8 @@ proptest! {
         prop_assert_eq!(in_unit(one.cost().lower_bound), other.cost().lower_bound.nanos(), "{}", &problem);
     }
 
-    /// Nor does the unit of resources. What pods are worth is rounded, so of packings that cost the same
-    /// another may be found, and a bound may be a step of prices off.
+    /// Nor does the unit of resources. What pods are worth is rounded, so of packings that cost the
+    /// same another may be found, and a bound may be a step of prices off.
     #[test]
     fn resources_in_another_unit_cost_as_much(problem in company::problem(), times in 2..=7_u64) {
         let finer = scaled::resources(&problem, times);
@@ -213,9 +213,9 @@ proptest! {
         let mut options = refining(PreferencePolicy::Ignore);
         options.stop = Stop::when(|| true);
         let plan = planned(&problem, &options)?;
-        let ended =
-            if plan.cost().proof == Proof::Optimal { Ended::Done } else { Ended::Stopped };
-        prop_assert_eq!(plan.ended(), Some(ended), "{}", problem);
+        let termination =
+            if plan.cost().proof == Proof::Optimal { Termination::Done } else { Termination::Stopped };
+        prop_assert_eq!(plan.termination(), Some(termination), "{}", problem);
         let stopped = outcome(&plan);
         // Packing hears the same stop.
         let mut same = greedy(PreferencePolicy::Ignore);

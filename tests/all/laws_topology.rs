@@ -28,8 +28,8 @@ fn planned(problem: &Value, options: &Options) -> Result<LaunchPlan, TestCaseErr
     Ok(plan)
 }
 
-/// How many pods are left out by priority, the highest first; placeholders that may only use free room
-/// don't count.
+/// How many pods are left out by priority, the highest first; placeholders that may only use free
+/// room don't count.
 fn left_out(problem: &Value, plan: &LaunchPlan) -> Vec<usize> {
     let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
     for pod in problem["pods"].as_array().unwrap() {

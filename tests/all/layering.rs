@@ -1,7 +1,8 @@
 //! The crate's shape: which module may import which, and how long a file may be.
 //!
-//! Modules of the crate name each other by paths from `crate`, so reading these paths in the sources
-//! shows every edge; a name that the root re-exports counts as the module that it comes from.
+//! Modules of the crate name each other by paths from `crate`, so reading these paths in the
+//! sources shows every edge; a name that the root re-exports counts as the module that it comes
+//! from.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,8 +1,8 @@
-//! All integration tests, in one binary: the oracle, the generators and the crate are compiled and linked
-//! once.
+//! All integration tests, in one binary: the oracle, the generators and the crate are compiled and
+//! linked once.
 //!
-//! Laws (`laws_*`) hold on random problems of [`random`]; facts are in [`corpus`]; [`oracle`] searches small
-//! problems exhaustively and shares no line with the crate. Every plan is verified.
+//! Laws (`laws_*`) hold on random problems of [`random`]; facts are in [`corpus`]; [`oracle`]
+//! searches small problems exhaustively and shares no line with the crate. Every plan is verified.
 
 #![cfg(feature = "serde")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panics")]

@@ -12,25 +12,27 @@ fn overlay(change: &str) -> PriceOverlay {
     PriceOverlay::new(format!("by{change}"), change.parse().unwrap())
 }
 
-fn kind(name: &str) -> InstanceType {
+fn instance_type(name: &str) -> InstanceType {
     InstanceType::new(name, Resources::parse([("pods", "10")]).unwrap())
 }
 
 /// Two types, sold in zones a and b, on demand and spot, at 1.00 each.
 fn catalog() -> Problem {
-    let offered = |mut kind: InstanceType| {
+    let offered = |mut instance_type: InstanceType| {
         for zone in ["a", "b"] {
             for capacity_type in ["on-demand", "spot"] {
-                kind = kind.with_offering(Offering::new(zone, capacity_type, price("1")));
+                instance_type =
+                    instance_type.with_offering(Offering::new(zone, capacity_type, price("1")));
             }
         }
-        kind
+        instance_type
     };
-    let small = kind("small")
+    let small = instance_type("small")
         .with_label("beta.kubernetes.io/arch", "arm64")
         .with_label("cpus", "2")
         .with_requirement(Requirement::new("tenancy", Operator::In, ["shared", "alone"]));
-    let large = kind("large").with_label("kubernetes.io/arch", "amd64").with_label("cpus", "32");
+    let large =
+        instance_type("large").with_label("kubernetes.io/arch", "amd64").with_label("cpus", "32");
     let reserved = Offering::new("a", "reserved", price("1"))
         .with_reservation("cr-1", 2)
         .with_label("rack", "r7");
@@ -51,10 +53,10 @@ fn catalog() -> Problem {
 /// The offerings that cost other than 1.00, as "type/zone/capacity type".
 fn touched(problem: &Problem) -> Vec<String> {
     let mut names = Vec::new();
-    for kind in problem.instance_types() {
-        for offering in kind.offerings().iter().filter(|o| o.price() != price("1")) {
+    for instance_type in problem.instance_types() {
+        for offering in instance_type.offerings().iter().filter(|o| o.price() != price("1")) {
             let (zone, capacity_type) = (offering.zone(), offering.capacity_type());
-            names.push(format!("{}/{zone}/{capacity_type}", kind.name()));
+            names.push(format!("{}/{zone}/{capacity_type}", instance_type.name()));
         }
     }
     names
@@ -63,8 +65,8 @@ fn touched(problem: &Problem) -> Vec<String> {
 /// The one price that is left when overlays change 1.00.
 #[track_caller]
 fn golden(changes: &[&str], result: &str) {
-    let kind = kind("t").with_offering(Offering::new("z", "spot", price("1.00")));
-    let problem = Problem::builder().instance_type(kind).build().unwrap();
+    let instance_type = instance_type("t").with_offering(Offering::new("z", "spot", price("1.00")));
+    let problem = Problem::builder().instance_type(instance_type).build().unwrap();
     let overlays: Vec<PriceOverlay> = changes.iter().map(|change| overlay(change)).collect();
     let repriced = problem.with_price_overlays(&overlays).unwrap();
     assert_eq!(repriced.instance_types()[0].offerings()[0].price().to_string(), result);
@@ -304,12 +306,12 @@ fn overlays() -> impl Strategy<Value = Vec<PriceOverlay>> {
 }
 
 /// The labels that an offering of `catalog` gives a node, where they are definite.
-fn labels(kind: &InstanceType, offering: &Offering) -> Labels {
-    let mut labels = kind.labels().clone();
+fn labels(instance_type: &InstanceType, offering: &Offering) -> Labels {
+    let mut labels = instance_type.labels().clone();
     for (key, value) in [
         ("topology.kubernetes.io/zone", offering.zone()),
         ("karpenter.sh/capacity-type", offering.capacity_type()),
-        ("node.kubernetes.io/instance-type", kind.name()),
+        ("node.kubernetes.io/instance-type", instance_type.name()),
     ] {
         let _former = labels.insert(key, value);
     }
@@ -325,10 +327,10 @@ proptest! {
     fn each_works_on_the_result_of_the_one_before(overlays in overlays()) {
         let problem = catalog();
         let repriced = problem.with_price_overlays(&overlays).unwrap();
-        for (kind, after) in problem.instance_types().iter().zip(repriced.instance_types()) {
-            prop_assert_eq!(kind.offerings().len(), after.offerings().len());
-            for (offering, after) in kind.offerings().iter().zip(after.offerings()) {
-                let labels = labels(kind, offering);
+        for (instance_type, after) in problem.instance_types().iter().zip(repriced.instance_types()) {
+            prop_assert_eq!(instance_type.offerings().len(), after.offerings().len());
+            for (offering, after) in instance_type.offerings().iter().zip(after.offerings()) {
+                let labels = labels(instance_type, offering);
                 let mut price = offering.price();
                 for overlay in &overlays {
                     let conditions: Requirements = overlay.requirements().iter().collect();

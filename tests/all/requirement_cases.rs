@@ -14,7 +14,8 @@
 //!   lets the label be absent. kube-scheduler would refuse the pod on such a node.
 //!
 //! Karpenter's test for common states doesn't notice when a finite range of integers is excluded
-//! entirely. That is right, since `05` is another value of the integer 5, so there is no difference.
+//! entirely. That is right, since `05` is another value of the integer 5, so there is no
+//! difference.
 //!
 //! Source: `Requirement.Intersection`, `Requirements.Compatible` and `Requirements.Intersects` of
 //! <https://github.com/kubernetes-sigs/karpenter/tree/main/pkg/scheduling>.

@@ -1,10 +1,12 @@
-//! Bounds beside what static pools launch: these nodes are paid in any case, and pods may stand on them.
+//! Bounds beside what static pools launch: these nodes are paid in any case, and pods may stand on
+//! them.
 
 use plimsoll::plan::Proof;
 use plimsoll::{Effort, LaunchPlan, Limits, Options, Problem, provision, verify};
 use serde_json::json;
 
-/// Pods of which two of the larger, or one and two of the smaller, fill a node; with so many static nodes.
+/// Pods of which two of the larger, or one and two of the smaller, fill a node; with so many static
+/// nodes.
 fn problem(replicas: u32) -> Problem {
     let pod = |name: &str, cpu: &str, replicas: u32| json!({ "name": name, "replicas": replicas, "requests": { "cpu": cpu } });
     let kind = |name: &str, cpu: &str, price: f64| {

@@ -1,6 +1,6 @@
 //! Debug builds compare what is made of a what-if with what is made of its problem written out.
 
-use crate::compile::{Compiled, KindId};
+use crate::compile::{ClassId, Compiled};
 use crate::model::{Changed, Pod, Price};
 
 /// Checks that a dense problem is that of the problem written out, but for the places of its parts.
@@ -17,21 +17,23 @@ pub(super) fn equals_whole(compiled: &Compiled, changed: &Changed) {
 
 /// What a dense problem says, by field.
 fn said(compiled: &Compiled) -> Vec<(&'static str, String)> {
-    let pods = |kind: KindId| -> Vec<&Pod> {
-        let entries = compiled.kinds[kind].entries.iter();
+    let pods = |class: ClassId| -> Vec<&Pod> {
+        let entries = compiled.classes[class].entries.iter();
         entries.map(|place| compiled.parts.pod(*place as usize)).collect()
     };
-    let kinds =
-        compiled.kinds.iter().map(|(id, kind)| (pods(id), kind.rules, &kind.sticky, &kind.apart));
+    let classes = compiled
+        .classes
+        .iter()
+        .map(|(id, class)| (pods(id), class.rules, &class.domain_keys, &class.host_conflicts));
     let nodes = compiled.nodes.values().map(|node| {
         let name = compiled.parts.node(node.index);
         (name, &node.free, &node.ports, &node.bound_ports, &node.attached, node.occupied)
     });
-    let grounds = &compiled.grounds;
-    let labels = grounds.table.keys().map(|key| {
-        let states = grounds.table.states(key).iter();
-        let values: Vec<_> = states.map(|state| grounds.table.value(key, *state)).collect();
-        (key, values, grounds.table.states(key))
+    let site_conditions = &compiled.site_conditions;
+    let labels = site_conditions.table.keys().map(|key| {
+        let states = site_conditions.table.states(key).iter();
+        let values: Vec<_> = states.map(|state| site_conditions.table.value(key, *state)).collect();
+        (key, values, site_conditions.table.states(key))
     });
     let types: Vec<_> = compiled.parts.instance_types().collect();
     let pools: Vec<_> = compiled.parts.node_pools().collect();
@@ -50,27 +52,27 @@ fn said(compiled: &Compiled) -> Vec<(&'static str, String)> {
         ("shapes", format!("{:?}", compiled.shapes)),
         ("nodes", format!("{:?}", nodes.collect::<Vec<_>>())),
         ("reservations", format!("{:?}", compiled.reservations)),
-        ("flexible", format!("{:?}", compiled.flexible)),
+        ("flexible", format!("{:?}", compiled.min_values)),
         ("declared", format!("{:?}", compiled.declared)),
-        ("rules", format!("{:?}", grounds.rules)),
+        ("rules", format!("{:?}", site_conditions.rules)),
         ("labels", format!("{:?}", labels.collect::<Vec<_>>())),
-        ("holds", format!("{:?}", grounds.holds)),
-        ("tolerated", format!("{:?}", grounds.tolerated)),
+        ("holds", format!("{:?}", site_conditions.holds)),
+        ("tolerated", format!("{:?}", site_conditions.tolerated)),
         ("topology", format!("{:?}", compiled.topology)),
-        ("wishes", format!("{:?}", compiled.wishes)),
-        ("kinds", format!("{:?}", kinds.collect::<Vec<_>>())),
+        ("wishes", format!("{:?}", compiled.preferences)),
+        ("kinds", format!("{:?}", classes.collect::<Vec<_>>())),
         ("usable", format!("{:?}", compiled.usable)),
-        ("crowded", format!("{:?}", compiled.crowded)),
+        ("crowded", format!("{:?}", compiled.over_skew)),
         ("anchors", format!("{:?}", compiled.anchors)),
         ("daemon keys", format!("{:?}", compiled.daemon_keys)),
         ("first offers", format!("{:?}", compiled.first_offers)),
         ("label keys", format!("{:?}", compiled.label_keys)),
-        ("classes", format!("{:?}", compiled.classes)),
-        ("rows", format!("{:?}", compiled.rows)),
-        ("quotas", format!("{:?}", compiled.quotas)),
-        ("columns", format!("{:?}", compiled.columns)),
+        ("classes", format!("{:?}", compiled.items)),
+        ("rows", format!("{:?}", compiled.eligible)),
+        ("quotas", format!("{:?}", compiled.cardinality_constraints)),
+        ("columns", format!("{:?}", compiled.bin_types)),
         ("admits", format!("{:?}", compiled.admits)),
-        ("takers", format!("{:?}", compiled.takers)),
-        ("hopeful", format!("{:?}", compiled.hopeful)),
+        ("takers", format!("{:?}", compiled.compatibles)),
+        ("hopeful", format!("{:?}", compiled.placeable)),
     ]
 }

@@ -46,12 +46,13 @@ mod tests;
 use super::Compiled;
 use super::bits::Bits;
 use super::id::{Id, IdVec, PoolId, ShapeId};
-use super::node::{self, Counting, Running};
+use super::node::{self, Counting, RunningNode};
 use super::resource::Dims;
 use super::selection::Namespaces;
 use super::shape::{Daemons, Shape, charge_running};
 use super::stages::{
-    Asked, Eligibility, Fitted, Sites, Stages, Vocabulary, by_state, check_size, sites, vocabulary,
+    FittedShapes, LabelledSites, PodClasses, RuleEligibility, Stages, Vocabulary, by_state,
+    check_size, sites, vocabulary,
 };
 use super::taint::{self, TaintedSites};
 use super::topology;
@@ -80,7 +81,7 @@ pub(crate) struct Cluster {
     pending: Vec<usize>,
     /// The sites, with labels for the whole vocabulary, and nodes without what changes when nodes
     /// do.
-    sites: Sites,
+    sites: LabelledSites,
     /// For each label key how many of its values offers have.
     offered: BTreeMap<Arc<str>, usize>,
     shapes: IdVec<ShapeId, Shape>,
@@ -89,13 +90,13 @@ pub(crate) struct Cluster {
     /// The offers that can be used if they are on sale.
     usable: Bits,
     /// The nodes of the problem by their places; `None` for those that can take no pods.
-    nodes: Vec<Option<Known>>,
+    nodes: Vec<Option<KnownNode>>,
     /// The lists of hard taints of nodes.
     taints: Vec<Vec<Taint>>,
     /// Bound pods that no rule between pods can tell apart.
     bound: Vec<BoundClass>,
     /// For each place of a pod, its class among them.
-    class_of: Vec<u32>,
+    item_of: Vec<u32>,
     label_keys: Arc<LabelKeys>,
     /// By how many nodes each label key is had.
     node_keys: BTreeMap<Arc<str>, u32>,
@@ -108,9 +109,9 @@ pub(crate) struct Cluster {
 /// no state: what is known says what would be worked out again.
 #[derive(Clone, Debug)]
 struct Counted {
-    fitted: Fitted,
+    fitted: FittedShapes,
     /// The nodes of the problem by their places, as long as nothing changes on them.
-    nodes: Arc<Vec<Option<Arc<Running>>>>,
+    nodes: Arc<Vec<Option<Arc<RunningNode>>>>,
 }
 
 /// What was counted, by the places of its resources among all.
@@ -121,8 +122,8 @@ const MOST_KNOWN: usize = 64;
 
 /// A running node as it is while nothing changes.
 #[derive(Debug)]
-struct Known {
-    running: Running,
+struct KnownNode {
+    running: RunningNode,
     /// Which list of hard taints it has, and which entry of the label table.
     taints: u32,
     entry: u32,
@@ -163,9 +164,9 @@ impl Cluster {
         // Which labels are read where is asked of one pod of each class.
         let places: Vec<usize> = (0..problem.pods.len()).collect();
         let bound_keys = problem.pods.iter().flat_map(topology::keys_of_bound);
-        let mut asked = Asked::of(&parts, &places, bound_keys, &vocabulary);
+        let mut asked = PodClasses::of(&parts, &places, bound_keys, &vocabulary);
         let mut sites = sites(problem, &asked, problem.pods.iter(), Price::ZERO).ok()?;
-        if sites.offers.values().any(|offer| !offer.pinned.is_empty()) {
+        if sites.offers.values().any(|offer| !offer.fixed_labels.is_empty()) {
             return None;
         }
         let keys = sites.table.keys().cloned();
@@ -189,7 +190,7 @@ impl Cluster {
         let mut lists = vec![Vec::new(); taints.len()];
         taints.into_iter().for_each(|(list, number)| lists[number as usize] = list);
         let table = sites.table.clone();
-        let eligibility = Eligibility::of(&parts, &mut asked, &mut sites, hard, &open);
+        let eligibility = RuleEligibility::of(&parts, &mut asked, &mut sites, hard, &open);
         sites.table = table;
 
         let first_node = sites.offers.len();
@@ -213,7 +214,7 @@ impl Cluster {
         let counting = Counting { dims, ports, shared };
         let mut bound_to: Vec<Vec<&Pod>> = vec![Vec::new(); problem.nodes.len()];
         bound.iter().for_each(|(place, node)| bound_to[*node].push(parts.pod(*place)));
-        let mut nodes: Vec<Option<Known>> = problem.nodes.iter().map(|_| None).collect();
+        let mut nodes: Vec<Option<KnownNode>> = problem.nodes.iter().map(|_| None).collect();
         for (at, place) in open.iter().enumerate() {
             let bound = || bound_to[*place].iter().copied();
             let own = |daemon: &(usize, &Pod)| runs(first_node + at, daemon.0);
@@ -221,7 +222,7 @@ impl Cluster {
             let mut running = counting.running(*place, parts.node(*place), bound());
             counting.hold_back(&mut running, own, bound());
             let taints = of_node[at];
-            nodes[*place] = Some(Known { running, taints, entry: small(at) });
+            nodes[*place] = Some(KnownNode { running, taints, entry: small(at) });
         }
         problem.nodes.iter().for_each(|node| charge_running(&parts, &mut sites.pools, node, 1));
 
@@ -242,7 +243,10 @@ impl Cluster {
         for key in bound_pods.flat_map(topology::keys_of_bound) {
             *anti_affinity_keys.entry(key.clone()).or_insert(0) += 1;
         }
-        let types = problem.instance_types.iter().flat_map(|kind| kind.volume_limits.keys());
+        let types = problem
+            .instance_types
+            .iter()
+            .flat_map(|instance_type| instance_type.volume_limits.keys());
         let limited_by_types = types.cloned().collect();
         let mut limited_by_nodes: BTreeMap<Arc<str>, u32> = BTreeMap::new();
         let mut node_keys: BTreeMap<Arc<str>, u32> = BTreeMap::new();
@@ -259,7 +263,7 @@ impl Cluster {
                 }
             }
         }
-        let (bound, class_of) = bound_classes(problem, &bound, &vocabulary.read);
+        let (bound, item_of) = bound_classes(problem, &bound, &vocabulary.read);
         let label_keys = Arc::new(LabelKeys::of(&parts, 0..problem.nodes.len()));
         Some(Self {
             namespaces: Namespaces::of(&problem.namespaces, problem.pods.iter()),
@@ -278,7 +282,7 @@ impl Cluster {
             nodes,
             taints: lists,
             bound,
-            class_of,
+            item_of,
             label_keys,
             node_keys,
             known: KnownCounts::default(),
@@ -300,12 +304,12 @@ impl Cluster {
         let places = dims.places_in(&self.vocabulary.dims)?;
         let (ports, shared) = (self.vocabulary.ports.clone(), self.vocabulary.shared.clone());
         let vocabulary = Vocabulary { dims, ports, shared, read };
-        let mut asked = Asked::of(parts, &pending, bound_keys.iter(), &vocabulary);
+        let mut asked = PodClasses::of(parts, &pending, bound_keys.iter(), &vocabulary);
 
         let mut sites = self.sites(parts, changed, &asked, &standing, &open)?;
         check_size(&asked.rules, sites.offers.len() + open.len()).ok()?;
         let hard = self.tainted(parts, &open);
-        let eligibility = Eligibility::of(parts, &mut asked, &mut sites, hard, &open);
+        let eligibility = RuleEligibility::of(parts, &mut asked, &mut sites, hard, &open);
         let counted = self.counted(&sites, &vocabulary.dims, &places);
         let fitted = self.fitted(parts, changed, &sites, &counted);
         let first_node = sites.offers.len();

@@ -2,8 +2,8 @@
 
 use super::{BoundClass, Cluster, NONE, small};
 use crate::compile::intern::Interner;
-use crate::compile::kind::ReadLabels;
-use crate::compile::topology::{self, Bound};
+use crate::compile::pod_class::ReadLabels;
+use crate::compile::topology::{self, BoundPods};
 use crate::compile::volume::limited_drivers;
 use crate::model::{Affinity, Changed, HostPort, Node, Parts, Pod, Problem, Volume, order_of_pods};
 use std::borrow::Cow;
@@ -61,7 +61,7 @@ pub(super) fn bound_classes(
     let mut affinities: Interner<Affinity> = Interner::new();
     let mut numbers: Interner<Vec<u32>> = Interner::new();
     let mut classes: Vec<BoundClass> = Vec::new();
-    let mut class_of = vec![NONE; problem.pods.len()];
+    let mut item_of = vec![NONE; problem.pods.len()];
     let mut key = Vec::new();
     let mut by_node: Vec<BTreeMap<u32, u32>> = Vec::new();
     for (place, node) in bound {
@@ -77,7 +77,7 @@ pub(super) fn bound_classes(
             classes.push(BoundClass { pods: Vec::new(), nodes: Vec::new() });
             by_node.push(BTreeMap::new());
         }
-        class_of[*place] = small(number);
+        item_of[*place] = small(number);
         classes[number].pods.push((small(*place), small(*node)));
         let count = by_node[number].entry(small(*node)).or_insert(0);
         *count = count.saturating_add(pod.replicas);
@@ -85,7 +85,7 @@ pub(super) fn bound_classes(
     for (class, nodes) in classes.iter_mut().zip(by_node) {
         class.nodes = nodes.into_iter().collect();
     }
-    (classes, class_of)
+    (classes, item_of)
 }
 
 impl Cluster {
@@ -184,12 +184,12 @@ impl Cluster {
     }
 
     /// The bound pods: classes as they are known, less those that are gone, and new ones.
-    pub(super) fn bound<'a>(&'a self, parts: &'a Parts, edits: &Edits<'a>) -> Vec<Bound<'a>> {
+    pub(super) fn bound<'a>(&'a self, parts: &'a Parts, edits: &Edits<'a>) -> Vec<BoundPods<'a>> {
         let mut gone: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
         for (place, _) in &edits.former {
-            let class = self.class_of[*place];
-            if class != NONE {
-                let _new = gone.entry(class).or_default().insert(small(*place));
+            let item = self.item_of[*place];
+            if item != NONE {
+                let _new = gone.entry(item).or_default().insert(small(*place));
             }
         }
         let known = self.bound.iter().enumerate().filter_map(|(number, class)| {
@@ -208,8 +208,8 @@ impl Cluster {
             let (first, _) = class.pods.iter().find(|(place, _)| !gone.contains(place))?;
             Some((*first, Cow::Owned(left.into_iter().collect())))
         });
-        let mut bound: Vec<(u32, Bound<'a>)> = known
-            .map(|(first, nodes)| (first, Bound { exemplar: parts.pod(first as usize), nodes }))
+        let mut bound: Vec<(u32, BoundPods<'a>)> = known
+            .map(|(first, nodes)| (first, BoundPods { exemplar: parts.pod(first as usize), nodes }))
             .collect();
         for (place, pod) in &edits.new {
             let Some(name) = &pod.node_name else { continue };
@@ -217,7 +217,7 @@ impl Cluster {
             let given = || parts.given().nodes.binary_search_by(|node| node.name.cmp(name)).ok();
             if let Some(node) = new.map(|(place, _)| *place).or_else(given) {
                 let nodes = Cow::Owned(vec![(small(node), pod.replicas)]);
-                bound.push((small(*place), Bound { exemplar: pod, nodes }));
+                bound.push((small(*place), BoundPods { exemplar: pod, nodes }));
             }
         }
         // The order counts for those with required anti-affinity alone.

@@ -5,12 +5,12 @@ use super::{Cluster, Counted, MOST_KNOWN};
 use crate::compile::alternatives::Alternatives;
 use crate::compile::bits::Bits;
 use crate::compile::id::{Id, IdVec, NodeId, OfferId, PoolId, ShapeId};
-use crate::compile::label::{LabelTable, NodeLabels};
-use crate::compile::node::{self, Counting, Running};
-use crate::compile::offer::{Offer, fixed, min_values, reservations};
+use crate::compile::label::{LabelSource, LabelTable};
+use crate::compile::node::{self, Counting, RunningNode};
+use crate::compile::offer::{Offer, min_values, reservations, static_replicas};
 use crate::compile::resource::{Dims, charge, limits};
 use crate::compile::shape::{Shape, charge_running};
-use crate::compile::stages::{Asked, Fitted, Sites, Vocabulary, flexible_keys};
+use crate::compile::stages::{FittedShapes, LabelledSites, PodClasses, Vocabulary, flexible_keys};
 use crate::compile::taint::{self, TaintedSites};
 use crate::compile::volume::VolumeKey;
 use crate::model::{Changed, LabelKeys, Offering, Parts, Pod, Requirements, well_known};
@@ -48,20 +48,20 @@ impl Cluster {
         &self,
         parts: &Parts,
         changed: &Changed,
-        asked: &Asked<'_>,
+        asked: &PodClasses<'_>,
         standing: &[usize],
         open: &[usize],
-    ) -> Option<Sites> {
+    ) -> Option<LabelledSites> {
         let labels = open.iter().map(|place| match self.nodes.get(*place) {
-            Some(Some(known)) => NodeLabels::Known(known.entry),
-            _ => NodeLabels::New(parts.node(*place)),
+            Some(Some(known)) => LabelSource::Known(known.entry),
+            _ => LabelSource::New(parts.node(*place)),
         });
-        let labels: Vec<NodeLabels<'_>> = labels.collect();
-        let flexible = flexible_keys(parts.given());
+        let labels: Vec<LabelSource<'_>> = labels.collect();
+        let min_values_keys = flexible_keys(parts.given());
         let table = LabelTable::taken_from(
             (&self.sites.table, &self.offered, self.sites.offers.len()),
             &asked.rules,
-            flexible,
+            min_values_keys,
             &asked.topology_keys,
             &labels,
         )?;
@@ -88,7 +88,7 @@ impl Cluster {
         }
         for pool in pools.values_mut() {
             let of = parts.node_pool(pool.index);
-            pool.fixed = fixed(of, nodes());
+            pool.static_replicas = static_replicas(of, nodes());
             if !pool.min_values.is_empty() {
                 let requirements: Requirements = of.requirements.iter().collect();
                 pool.min_values = min_values(of, &requirements, &self.sites.declared, &table);
@@ -99,7 +99,7 @@ impl Cluster {
             true => (self.sites.offers.clone(), self.sites.reservations.clone()),
             false => (self.repriced(parts, changed)?, reservations(parts.instance_types())),
         };
-        Some(Sites {
+        Some(LabelledSites {
             table,
             pools,
             offers,
@@ -113,9 +113,9 @@ impl Cluster {
     /// the order of a type's offerings isn't what it was.
     fn repriced(&self, parts: &Parts, changed: &Changed) -> Option<Arc<IdVec<OfferId, Offer>>> {
         let mut offers = (*self.sites.offers).clone();
-        for (at, kind) in &changed.changes.instance_types {
+        for (at, instance_type) in &changed.changes.instance_types {
             let given = &parts.given().instance_types[*at];
-            let same = given.offerings.iter().zip(&kind.offerings).all(|(one, other)| {
+            let same = given.offerings.iter().zip(&instance_type.offerings).all(|(one, other)| {
                 let id = |one: &Offering| {
                     one.reservation.as_ref().map(|reservation| reservation.id.clone())
                 };
@@ -135,7 +135,7 @@ impl Cluster {
                     .unwrap_or((OfferId::from_index(0), 0));
                 for id in (first.index()..first.index() + count).map(OfferId::from_index) {
                     let offer = &mut offers[id];
-                    let offering = &kind.offerings[offer.offering];
+                    let offering = &instance_type.offerings[offer.offering];
                     offer.price = i64::try_from(offering.price.nanos()).unwrap_or(i64::MAX);
                     offer.available = offering.available;
                 }
@@ -162,7 +162,7 @@ impl Cluster {
     }
 
     /// Launches and running nodes in the resources that are asked for.
-    pub(super) fn counted(&self, sites: &Sites, dims: &Dims, places: &[usize]) -> Counted {
+    pub(super) fn counted(&self, sites: &LabelledSites, dims: &Dims, places: &[usize]) -> Counted {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(counted) = known.get(places) {
             return counted.clone();
@@ -181,7 +181,8 @@ impl Cluster {
             known.as_ref().map(|known| Arc::new(known.running.counted_in(dims, places)))
         });
         let nodes = Arc::new(nodes.collect());
-        let counted = Counted { fitted: Fitted { shapes: Arc::new(shapes), alternatives }, nodes };
+        let counted =
+            Counted { fitted: FittedShapes { shapes: Arc::new(shapes), alternatives }, nodes };
         if known.len() >= MOST_KNOWN {
             known.clear();
         }
@@ -194,9 +195,9 @@ impl Cluster {
         &self,
         parts: &Parts,
         changed: &Changed,
-        sites: &Sites,
+        sites: &LabelledSites,
         counted: &Counted,
-    ) -> Fitted {
+    ) -> FittedShapes {
         let pools = &changed.changes.node_pools;
         if pools.is_empty() {
             return counted.fitted.clone();
@@ -209,7 +210,7 @@ impl Cluster {
             }
         }
         let alternatives = Arc::new(Alternatives::new(&shapes, &sites.offers));
-        Fitted { shapes: Arc::new(shapes), alternatives }
+        FittedShapes { shapes: Arc::new(shapes), alternatives }
     }
 
     /// The running nodes: those on which nothing changes as they are known.
@@ -220,7 +221,7 @@ impl Cluster {
         vocabulary: &Vocabulary,
         counted: &Counted,
         runs: &dyn Fn(usize, usize) -> bool,
-    ) -> IdVec<NodeId, Arc<Running>> {
+    ) -> IdVec<NodeId, Arc<RunningNode>> {
         let (parts, changed) = (edits.parts, edits.changed);
         let pods = edits.former.iter().chain(&edits.new);
         let touched: BTreeSet<&str> =
@@ -246,7 +247,7 @@ impl Cluster {
     }
 
     /// The sites that can be used at all.
-    pub(super) fn usable_sites(&self, sites: &Sites, nodes: usize) -> Bits {
+    pub(super) fn usable_sites(&self, sites: &LabelledSites, nodes: usize) -> Bits {
         let mut usable = self.usable.resized(sites.offers.len() + nodes);
         for (id, _) in sites.offers.iter().filter(|(_, offer)| !offer.available) {
             usable.remove(id.index());

@@ -59,10 +59,10 @@ fn write_terms(terms: &[NodeSelectorTerm]) -> Value<'_> {
     Object::new().field("nodeSelectorTerms", list(terms, write_term)).into()
 }
 
-fn write_preference(wish: &PreferredSchedulingTerm) -> Value<'_> {
+fn write_preference(preferred_term: &PreferredSchedulingTerm) -> Value<'_> {
     Object::new()
-        .field("weight", wish.weight)
-        .field("preference", write_term(&wish.preference))
+        .field("weight", preferred_term.weight)
+        .field("preference", write_term(&preferred_term.preference))
         .into()
 }
 
@@ -102,10 +102,10 @@ fn write_pod_affinity(rules: &PodAffinity) -> Value<'_> {
         .into()
 }
 
-fn write_weighted_term(wish: &WeightedPodAffinityTerm) -> Value<'_> {
+fn write_weighted_term(preferred_term: &WeightedPodAffinityTerm) -> Value<'_> {
     Object::new()
-        .field("weight", wish.weight)
-        .field("podAffinityTerm", write_pod_term(&wish.term))
+        .field("weight", preferred_term.weight)
+        .field("podAffinityTerm", write_pod_term(&preferred_term.term))
         .into()
 }
 

@@ -1,8 +1,9 @@
 //! The problem document, both ways: a tree of values on one side, the model on the other.
 //!
-//! Each file has a part's reader and writer side by side, so a field's name has one home. The reader
-//! notes every fault and goes on with stand-ins; then the checks of [`ProblemBuilder::build`] run on
-//! what was read, and all faults come out together. The writer leaves defaults out.
+//! Each file has a part's reader and writer side by side, so a field's name has one home. The
+//! reader notes every fault and goes on with stand-ins; then the checks of
+//! [`ProblemBuilder::build`] run on what was read, and all faults come out together. The writer
+//! leaves defaults out.
 
 mod affinity;
 mod overlay;

@@ -32,15 +32,15 @@ pub(super) fn read_instance_type(cursor: Cursor<'_>) -> Option<InstanceType> {
     })
 }
 
-pub(super) fn write_instance_type(kind: &InstanceType) -> Value<'_> {
+pub(super) fn write_instance_type(instance_type: &InstanceType) -> Value<'_> {
     Object::new()
-        .field("name", &kind.name)
-        .unless_empty("labels", &kind.labels)
-        .unless_empty("requirements", list(&kind.requirements, write_requirement))
-        .field("capacity", &kind.capacity)
-        .unless_empty("overhead", &kind.overhead)
-        .field("offerings", list(&kind.offerings, write_offering))
-        .unless_empty("volumeLimits", &kind.volume_limits)
+        .field("name", &instance_type.name)
+        .unless_empty("labels", &instance_type.labels)
+        .unless_empty("requirements", list(&instance_type.requirements, write_requirement))
+        .field("capacity", &instance_type.capacity)
+        .unless_empty("overhead", &instance_type.overhead)
+        .field("offerings", list(&instance_type.offerings, write_offering))
+        .unless_empty("volumeLimits", &instance_type.volume_limits)
         .into()
 }
 

@@ -1,8 +1,8 @@
 //! Documents as trees: what any self-describing format holds, before it is known to mean anything.
 //!
-//! A tree keeps what the usual maps lose: repeated keys and the order of the document. So all faults
-//! of a document can be found at once, and each told by its path. Numbers with a fraction arrive as
-//! floats; their shortest decimal text is the number as written, up to 15 digits.
+//! A tree keeps what the usual maps lose: repeated keys and the order of the document. So all
+//! faults of a document can be found at once, and each told by its path. Numbers with a fraction
+//! arrive as floats; their shortest decimal text is the number as written, up to 15 digits.
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -122,7 +122,7 @@ impl<'d> Visitor<'d> for Tree {
     fn visit_map<A: MapAccess<'d>>(self, mut entries: A) -> Result<Value<'d>, A::Error> {
         let inner = self.inner()?;
         let mut map = Vec::new();
-        while let Some(Key(key)) = entries.next_key()? {
+        while let Some(MapKey(key)) = entries.next_key()? {
             map.push((key, entries.next_value_seed(inner)?));
         }
         Ok(Value::Map(map))
@@ -130,24 +130,24 @@ impl<'d> Visitor<'d> for Tree {
 }
 
 /// A key, borrowed from the document where its format allows.
-struct Key<'d>(Cow<'d, str>);
+struct MapKey<'d>(Cow<'d, str>);
 
-impl<'d> de::Deserialize<'d> for Key<'d> {
+impl<'d> de::Deserialize<'d> for MapKey<'d> {
     fn deserialize<D: Deserializer<'d>>(deserializer: D) -> Result<Self, D::Error> {
         struct KeyVisitor;
         impl<'d> Visitor<'d> for KeyVisitor {
-            type Value = Key<'d>;
+            type Value = MapKey<'d>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a text as the key")
             }
 
-            fn visit_str<E>(self, value: &str) -> Result<Key<'d>, E> {
-                Ok(Key(Cow::Owned(value.to_owned())))
+            fn visit_str<E>(self, value: &str) -> Result<MapKey<'d>, E> {
+                Ok(MapKey(Cow::Owned(value.to_owned())))
             }
 
-            fn visit_borrowed_str<E>(self, value: &'d str) -> Result<Key<'d>, E> {
-                Ok(Key(Cow::Borrowed(value)))
+            fn visit_borrowed_str<E>(self, value: &'d str) -> Result<MapKey<'d>, E> {
+                Ok(MapKey(Cow::Borrowed(value)))
             }
         }
         deserializer.deserialize_str(KeyVisitor)
@@ -159,7 +159,8 @@ impl Serialize for Value<'_> {
         match self {
             Value::Null => serializer.serialize_unit(),
             Value::Bool(value) => serializer.serialize_bool(*value),
-            // Every integer that is written fits 64 bits; formats without 128 bits need to see that.
+            // Every integer that is written fits 64 bits; formats without 128 bits need to see
+            // that.
             Value::Integer(value) => match (u64::try_from(*value), i64::try_from(*value)) {
                 (Ok(value), _) => serializer.serialize_u64(value),
                 (_, Ok(value)) => serializer.serialize_i64(value),

@@ -1,7 +1,7 @@
 //! Affinity and topology spread: Kubernetes' own validation of these rules.
 
 use super::name;
-use super::requirement::{self, Place};
+use super::requirement::{self, RequirementContext};
 use crate::model::fault::{Faults, Path};
 use crate::model::{
     Affinity, NodeSelectorTerm, Operator, PodAffinity, PodAffinityTerm, TopologySpreadConstraint,
@@ -23,14 +23,19 @@ pub(super) fn affinity(affinity: &Affinity, path: &Path<'_>, faults: &mut Faults
             faults.add(&list, "empty", "at least one term");
         }
         for (i, term) in terms.iter().enumerate() {
-            node_selector_term(term, Place::Pod, &list.item(i), faults);
+            node_selector_term(term, RequirementContext::Pod, &list.item(i), faults);
         }
     }
     let list = node.field(PREFERRED);
-    for (i, wish) in affinity.node_affinity.preferred.iter().enumerate() {
+    for (i, preferred_term) in affinity.node_affinity.preferred.iter().enumerate() {
         let at = list.item(i);
-        weight(wish.weight, &at, faults);
-        node_selector_term(&wish.preference, Place::Preference, &at.field("preference"), faults);
+        weight(preferred_term.weight, &at, faults);
+        node_selector_term(
+            &preferred_term.preference,
+            RequirementContext::Preference,
+            &at.field("preference"),
+            faults,
+        );
     }
     pod_affinity(&affinity.pod_affinity, &path.field("podAffinity"), faults);
     pod_affinity(&affinity.pod_anti_affinity, &path.field("podAntiAffinity"), faults);
@@ -38,7 +43,7 @@ pub(super) fn affinity(affinity: &Affinity, path: &Path<'_>, faults: &mut Faults
 
 pub(super) fn node_selector_term(
     term: &NodeSelectorTerm,
-    place: Place,
+    place: RequirementContext,
     path: &Path<'_>,
     faults: &mut Faults,
 ) {
@@ -75,10 +80,10 @@ fn pod_affinity(rules: &PodAffinity, path: &Path<'_>, faults: &mut Faults) {
         pod_affinity_term(term, &list.item(i), faults);
     }
     let list = path.field(PREFERRED);
-    for (i, wish) in rules.preferred.iter().enumerate() {
+    for (i, preferred_term) in rules.preferred.iter().enumerate() {
         let at = list.item(i);
-        weight(wish.weight, &at, faults);
-        pod_affinity_term(&wish.term, &at.field("podAffinityTerm"), faults);
+        weight(preferred_term.weight, &at, faults);
+        pod_affinity_term(&preferred_term.term, &at.field("podAffinityTerm"), faults);
     }
 }
 

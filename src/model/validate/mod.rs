@@ -44,14 +44,18 @@ pub(super) fn check(parts: &ProblemBuilder, pods_by_name: &[usize], faults: &mut
         LISTS.map(|list| Path::Field(&Path::Root, list));
     check_pods(parts, pods_by_name, &pods, faults);
 
-    for (i, kind) in parts.instance_types.iter().enumerate() {
-        supply::instance_type(kind, &types.item(i), faults);
+    for (i, instance_type) in parts.instance_types.iter().enumerate() {
+        supply::instance_type(instance_type, &types.item(i), faults);
     }
-    unique::names(parts.instance_types.iter().map(|kind| ("", &*kind.name)), &types, faults);
+    unique::names(
+        parts.instance_types.iter().map(|instance_type| ("", &*instance_type.name)),
+        &types,
+        faults,
+    );
 
     let type_names: Option<BTreeSet<&str>> = faults
         .knows_names_of("instanceTypes")
-        .then(|| parts.instance_types.iter().map(|kind| &*kind.name).collect());
+        .then(|| parts.instance_types.iter().map(|instance_type| &*instance_type.name).collect());
     for (i, pool) in parts.node_pools.iter().enumerate() {
         node_pool(pool, type_names.as_ref(), &pools.item(i), faults);
     }

@@ -1,6 +1,6 @@
 //! Price overlays.
 
-use super::requirement::{self, Place};
+use super::requirement::{self, RequirementContext};
 use super::{name, unique};
 use crate::model::fault::{Faults, Path, quoted};
 use crate::model::overlay::OVERLAYS;
@@ -22,7 +22,7 @@ pub(crate) fn check(overlay: &PriceOverlay, path: &Path<'_>, faults: &mut Faults
     let conditions = path.field("requirements");
     for (i, condition) in overlay.requirements.iter().enumerate() {
         let at = conditions.item(i);
-        requirement::requirement(condition, Place::Type, &at, faults);
+        requirement::requirement(condition, RequirementContext::Type, &at, faults);
         let key = well_known::normalized(&condition.key);
         if key == well_known::NODE_POOL || key == well_known::HOSTNAME {
             faults.add(
@@ -39,8 +39,8 @@ pub(crate) fn check(overlay: &PriceOverlay, path: &Path<'_>, faults: &mut Faults
     }
 }
 
-/// Refuses labels of which node pools speak alone: they are no part of what an offering gives, so the
-/// overlay would never match, or always, and not for the reason its owner has in mind.
+/// Refuses labels of which node pools speak alone: they are no part of what an offering gives, so
+/// the overlay would never match, or always, and not for the reason its owner has in mind.
 pub(crate) fn overlay_labels(overlays: &[PriceOverlay], problem: &Problem, faults: &mut Faults) {
     let of_pools: BTreeMap<&str, &str> = problem
         .node_pools
@@ -83,8 +83,8 @@ pub(crate) fn overlay_labels(overlays: &[PriceOverlay], problem: &Problem, fault
 }
 
 /// The labels of which a type or its offerings speak.
-fn keys(kind: &InstanceType) -> impl Iterator<Item = &str> {
-    let required = kind.requirements.iter().map(|requirement| &*requirement.key);
-    let offered = kind.offerings.iter().flat_map(|offering| offering.labels.iter());
-    required.chain(kind.labels.iter().chain(offered).map(|(key, _)| &**key))
+fn keys(instance_type: &InstanceType) -> impl Iterator<Item = &str> {
+    let required = instance_type.requirements.iter().map(|requirement| &*requirement.key);
+    let offered = instance_type.offerings.iter().flat_map(|offering| offering.labels.iter());
+    required.chain(instance_type.labels.iter().chain(offered).map(|(key, _)| &**key))
 }

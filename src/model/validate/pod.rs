@@ -1,6 +1,6 @@
 //! Pods and daemon sets.
 
-use super::requirement::Place;
+use super::requirement::RequirementContext;
 use super::{affinity, name, requirement, resource, taint};
 use crate::model::fault::{Faults, Path, quoted};
 use crate::model::{PODS, Placeholder, Pod, Quantity, Resources};
@@ -45,11 +45,11 @@ pub(in crate::model) fn pod(pod: &Pod, path: &Path<'_>, faults: &mut Faults) {
         }
         let terms = at.field("nodeSelectorTerms");
         for (j, term) in volume.node_selector_terms.iter().enumerate() {
-            affinity::node_selector_term(term, Place::Pod, &terms.item(j), faults);
+            affinity::node_selector_term(term, RequirementContext::Pod, &terms.item(j), faults);
         }
     }
-    if let Some(kind) = &pod.owner_kind {
-        name::not_empty(kind, &path.field("ownerKind"), faults);
+    if let Some(type_name) = &pod.owner_kind {
+        name::not_empty(type_name, &path.field("ownerKind"), faults);
     }
 }
 

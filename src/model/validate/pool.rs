@@ -2,7 +2,7 @@
 //!
 //! Source: <https://karpenter.sh/docs/concepts/nodepools/>.
 
-use super::requirement::{self, Place};
+use super::requirement::{self, RequirementContext};
 use super::{name, resource, taint};
 use crate::model::NODES;
 use crate::model::fault::{Faults, Path, quoted};
@@ -27,17 +27,21 @@ pub(in crate::model) fn node_pool(
     taint::taints(&pool.startup_taints, &path.field("startupTaints"), faults);
     let list = path.field("requirements");
     for (i, condition) in pool.requirements.iter().enumerate() {
-        requirement::requirement(condition, Place::Pool, &list.item(i), faults);
+        requirement::requirement(condition, RequirementContext::Pool, &list.item(i), faults);
     }
     let list = path.field("instanceTypes");
     let mut seen = BTreeSet::new();
-    for (i, kind) in pool.instance_types.iter().flatten().enumerate() {
-        if !seen.insert(kind) {
-            faults.add(&list.item(i), format!("{} for a second time", quoted(kind)), "it once");
-        } else if types.is_some_and(|types| !types.contains(&**kind)) {
+    for (i, type_name) in pool.instance_types.iter().flatten().enumerate() {
+        if !seen.insert(type_name) {
             faults.add(
                 &list.item(i),
-                format!("{} isn't an instance type of the problem", quoted(kind)),
+                format!("{} for a second time", quoted(type_name)),
+                "it once",
+            );
+        } else if types.is_some_and(|types| !types.contains(&**type_name)) {
+            faults.add(
+                &list.item(i),
+                format!("{} isn't an instance type of the problem", quoted(type_name)),
                 "a name of instanceTypes",
             );
         }

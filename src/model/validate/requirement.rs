@@ -7,7 +7,7 @@ use crate::model::{LabelSelector, Labels, Operator, Requirement, SelectorOperato
 
 /// Where a requirement stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Place {
+pub(super) enum RequirementContext {
     /// In a pod's node affinity, with Kubernetes' six operators.
     Pod,
     /// In a preference of it, of which Kubernetes doesn't check the values.
@@ -21,12 +21,12 @@ pub(super) enum Place {
 /// Checks one requirement on a label of the node.
 pub(super) fn requirement(
     requirement: &Requirement,
-    place: Place,
+    place: RequirementContext,
     path: &Path<'_>,
     faults: &mut Faults,
 ) {
     name::label_key(&requirement.key, &path.field("key"), faults);
-    let of_pod = matches!(place, Place::Pod | Place::Preference);
+    let of_pod = matches!(place, RequirementContext::Pod | RequirementContext::Preference);
     if of_pod && matches!(requirement.operator, Operator::Gte | Operator::Lte) {
         faults.add(
             &path.field("operator"),
@@ -36,7 +36,7 @@ pub(super) fn requirement(
     }
     let values_path = path.field("values");
     let lists = matches!(requirement.operator, Operator::In | Operator::NotIn);
-    if lists && place != Place::Preference {
+    if lists && place != RequirementContext::Preference {
         for (i, value) in requirement.values.iter().enumerate() {
             name::label_value(value, &values_path.item(i), faults);
         }
@@ -46,7 +46,7 @@ pub(super) fn requirement(
         // What isn't an integer is greater and less than none: such a pod can run nowhere.
         None if of_pod && requirement.bounds_nothing() => {}
         None => fault(requirement, &values_path, faults),
-        Some(_) if place != Place::Pool => {
+        Some(_) if place != RequirementContext::Pool => {
             faults.add(&min_values_path, "a minimum outside a node pool", "none here");
         }
         Some(_) => {

@@ -1,6 +1,6 @@
 //! What can be bought and what runs: instance types, offerings and nodes.
 
-use super::requirement::{self, Place};
+use super::requirement::{self, RequirementContext};
 use super::{name, resource, taint};
 use crate::model::PODS;
 use crate::model::fault::{Faults, Path, quoted};
@@ -10,43 +10,49 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Checks an instance type, but for its name's being unique.
-pub(super) fn instance_type(kind: &InstanceType, path: &Path<'_>, faults: &mut Faults) {
-    name::label_name(&kind.name, &path.field("name"), faults);
+pub(super) fn instance_type(of_type: &InstanceType, path: &Path<'_>, faults: &mut Faults) {
+    name::label_name(&of_type.name, &path.field("name"), faults);
     let labels = path.field("labels");
-    requirement::node_labels(&kind.labels, &labels, faults);
-    requirement::fixed_label(&kind.labels, well_known::INSTANCE_TYPE, &kind.name, &labels, faults);
+    requirement::node_labels(&of_type.labels, &labels, faults);
+    requirement::fixed_label(
+        &of_type.labels,
+        well_known::INSTANCE_TYPE,
+        &of_type.name,
+        &labels,
+        faults,
+    );
     for key in [well_known::NODE_POOL, well_known::HOSTNAME] {
-        requirement::no_label(&kind.labels, key, &labels, faults);
+        requirement::no_label(&of_type.labels, key, &labels, faults);
     }
     for (key, of) in [
         (well_known::ZONE, (|offer| &offer.zone) as fn(&Offering) -> &Arc<str>),
         (well_known::CAPACITY_TYPE, |offer| &offer.capacity_type),
     ] {
-        let stated = kind.labels.get(key);
-        if let Some(other) = kind.offerings.iter().map(of).find(|value| Some(*value) != stated) {
-            requirement::fixed_label(&kind.labels, key, other, &labels, faults);
+        let stated = of_type.labels.get(key);
+        if let Some(other) = of_type.offerings.iter().map(of).find(|value| Some(*value) != stated) {
+            requirement::fixed_label(&of_type.labels, key, other, &labels, faults);
         }
     }
     let list = path.field("requirements");
-    for (i, condition) in kind.requirements.iter().enumerate() {
-        requirement::requirement(condition, Place::Type, &list.item(i), faults);
+    for (i, condition) in of_type.requirements.iter().enumerate() {
+        requirement::requirement(condition, RequirementContext::Type, &list.item(i), faults);
     }
     let capacity = path.field("capacity");
-    resource::amounts(&kind.capacity, &capacity, faults);
-    if kind.capacity.get(PODS).is_none() {
+    resource::amounts(&of_type.capacity, &capacity, faults);
+    if of_type.capacity.get(PODS).is_none() {
         faults.add(&capacity.key(PODS), "missing", "how many pods a node can run");
     }
-    resource::amounts(&kind.overhead, &path.field("overhead"), faults);
+    resource::amounts(&of_type.overhead, &path.field("overhead"), faults);
 
-    for driver in kind.volume_limits.keys() {
+    for driver in of_type.volume_limits.keys() {
         name::not_empty(driver, &path.field("volumeLimits").key(driver), faults);
     }
 
     let list = path.field("offerings");
     let mut seen = BTreeMap::new();
-    for (i, offer) in kind.offerings.iter().enumerate() {
+    for (i, offer) in of_type.offerings.iter().enumerate() {
         let at = list.item(i);
-        offering(kind, offer, &at, faults);
+        offering(of_type, offer, &at, faults);
         let reservation = offer.reservation.as_ref().map(|reservation| &reservation.id);
         let ways = (&offer.zone, &offer.capacity_type, reservation, &offer.labels);
         if let Some(first) = seen.insert(ways, i) {
@@ -59,7 +65,7 @@ pub(super) fn instance_type(kind: &InstanceType, path: &Path<'_>, faults: &mut F
     }
 }
 
-fn offering(kind: &InstanceType, offer: &Offering, path: &Path<'_>, faults: &mut Faults) {
+fn offering(instance_type: &InstanceType, offer: &Offering, path: &Path<'_>, faults: &mut Faults) {
     name::label_name(&offer.zone, &path.field("zone"), faults);
     let reserved = match &*offer.capacity_type {
         "reserved" => true,
@@ -75,7 +81,7 @@ fn offering(kind: &InstanceType, offer: &Offering, path: &Path<'_>, faults: &mut
     for (key, fixed) in [
         (well_known::ZONE, &offer.zone),
         (well_known::CAPACITY_TYPE, &offer.capacity_type),
-        (well_known::INSTANCE_TYPE, &kind.name),
+        (well_known::INSTANCE_TYPE, &instance_type.name),
     ] {
         requirement::fixed_label(&offer.labels, key, fixed, &labels, faults);
     }

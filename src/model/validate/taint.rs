@@ -37,7 +37,8 @@ pub(super) fn tolerations(tolerations: &[Toleration], path: &Path<'_>, faults: &
                 faults.add(&at.field("value"), quoted(value), "no value with Exists");
             }
             TolerationOperator::Gt | TolerationOperator::Lt => {
-                // Written as integers are, without zeros before it and without a plus, as the API has it.
+                // Written as integers are, without zeros before it and without a plus, as the API
+                // has it.
                 if value.parse::<i64>().map(|number| number.to_string()).as_deref() != Ok(value) {
                     faults.add(&at.field("value"), quoted(value), "an integer with Gt and Lt");
                 }

@@ -1,25 +1,26 @@
 //! Further launches for what no standing node takes.
 //!
-//! *Idea.* An empty node of each way to launch one is filled on trial; the one whose pods are worth most
-//! for what it takes of what is scarce (or costs) is launched, and so on. What a trial was worth before
-//! is mostly the most that it can be worth now, so only those are tried again that come first.
+//! *Idea.* An empty node of each way to launch one is filled on trial; the one whose pods are worth
+//! most for what it takes of what is scarce (or costs) is launched, and so on. What a trial was
+//! worth before is mostly the most that it can be worth now, so only those are tried again that
+//! come first.
 //!
-//! *Why it is right.* A node in a domain where others stand changes no lowest count, so its pods are bound
-//! last. One that opens a domain holds others down from the start: it is launched only where an order of
-//! binding is found for all that count there.
+//! *Why it is right.* A node in a domain where others stand changes no lowest count, so its pods
+//! are bound last. One that opens a domain holds others down from the start: it is launched only
+//! where an order of binding is found for all that count there.
 
 use super::order;
-use super::placement::{Nodes, On, Placement};
-use super::rules::class_of;
-use crate::compile::{Bits, Id, IdVec, KindId, OfferId, PoolId, ReservationId, ShapeId};
+use super::placement::{PlacedNodes, PlacedOn, Placement};
+use super::rules::item_of;
+use crate::compile::{Bits, ClassId, Id, IdVec, OfferId, PoolId, ReservationId, ShapeId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 /// What pods count for, and what launches do.
 #[derive(Clone, Copy)]
-pub(super) struct Scale<'a> {
+pub(super) struct LaunchScoring<'a> {
     /// For each class, what one pod is worth; `None`: all the same.
-    pub(super) worth: Option<&'a IdVec<KindId, i64>>,
+    pub(super) worth: Option<&'a IdVec<ClassId, i64>>,
     /// Whether launches are weighed by what they take of limits, before what they cost.
     pub(super) scarce: bool,
     /// Whether small pods come first.
@@ -30,14 +31,15 @@ pub(super) struct Scale<'a> {
 
 /// The different ways to launch a node.
 #[derive(Debug)]
-pub(super) struct Choices {
+pub(super) struct LaunchChoices {
     /// One offer for each, with the number of its cell.
     pub(super) offers: Vec<(OfferId, usize)>,
-    /// For each site, the number of its cell: those of one are in the same domains and counted alike.
+    /// For each site, the number of its cell: those of one are in the same domains and counted
+    /// alike.
     pub(super) cell_of_site: Vec<usize>,
 }
 
-impl Choices {
+impl LaunchChoices {
     pub(super) fn of(placement: &Placement<'_>) -> Self {
         let compiled = placement.compiled();
         let mut cells: BTreeMap<(Vec<u32>, Vec<bool>), usize> = BTreeMap::new();
@@ -54,8 +56,8 @@ impl Choices {
         let cell_of_site: Vec<usize> = (0..compiled.sites()).map(cell).collect();
         let mut offers = Vec::new();
         if compiled.topology.keys.len() == 0 {
-            // Nothing tells sites apart but rows: what dominates others will do.
-            offers.extend(compiled.columns.iter().filter_map(|column| column.offers.first()));
+            // Nothing tells sites apart but eligibility sets: what dominates others will do.
+            offers.extend(compiled.bin_types.iter().filter_map(|bin_type| bin_type.offers.first()));
         } else {
             type Alike<'a> = (usize, PoolId, ShapeId, i64, Option<ReservationId>, &'a Bits);
             let mut known: BTreeSet<Alike<'_>> = BTreeSet::new();
@@ -81,39 +83,39 @@ impl Choices {
 /// What a trial came to: how good it is, and what the node holds.
 struct Trial {
     score: u128,
-    pods: Vec<(KindId, u32)>,
+    pods: Vec<(ClassId, u32)>,
 }
 
 impl Placement<'_> {
-    /// Launches nodes for pods of these classes, the most urgent first, as long as any find a place;
-    /// whether there were any.
+    /// Launches nodes for pods of these classes, the most urgent first, as long as any find a
+    /// place; whether there were any.
     pub(super) fn launch_for(
         &mut self,
-        choices: &Choices,
-        kinds: &[KindId],
-        scale: Scale<'_>,
+        choices: &LaunchChoices,
+        classes: &[ClassId],
+        scale: LaunchScoring<'_>,
     ) -> bool {
         let mut any = false;
         loop {
-            let mut open = self.open_weights(kinds);
+            let mut open = self.open_weights(classes);
             let mut best: BinaryHeap<(u128, Reverse<u64>, usize)> = BinaryHeap::new();
             for (at, (offer, _)) in choices.offers.iter().enumerate() {
-                if let Some(trial) = self.trial(*offer, kinds, &open, scale) {
+                if let Some(trial) = self.trial(*offer, classes, &open, scale) {
                     best.push((trial.score, Reverse(mix(scale.seed, at)), at));
                 }
             }
             let mut launched = false;
             while let Some((_, tie, at)) = best.pop() {
                 let (offer, _) = choices.offers[at];
-                let Some(trial) = self.trial(offer, kinds, &open, scale) else { continue };
+                let Some(trial) = self.trial(offer, classes, &open, scale) else { continue };
                 if best.peek().is_some_and(|(next, _, _)| *next > trial.score) {
                     best.push((trial.score, tie, at));
                     continue;
                 }
                 self.buy(offer, &trial);
-                open = self.open_weights(kinds);
+                open = self.open_weights(classes);
                 launched = true;
-                if kinds.iter().all(|kind| self.left[*kind] == 0) {
+                if classes.iter().all(|class| self.left[*class] == 0) {
                     return true;
                 }
                 best.push((trial.score, tie, at));
@@ -123,25 +125,25 @@ impl Placement<'_> {
             }
             any = true;
             // What is launched may have raised counts that held others down.
-            for kind in kinds {
-                if self.left[*kind] > 0 {
-                    let _more = self.fill_standing(*kind);
+            for class in classes {
+                if self.left[*class] > 0 {
+                    let _more = self.fill_standing(*class);
                 }
             }
         }
     }
 
     fn buy(&mut self, offer: OfferId, trial: &Trial) {
-        let free = |kind: KindId| !self.rules.of_kind[kind].is_domain_tied();
+        let free = |class: ClassId| !self.rules.of_class[class].is_domain_tied();
         let mut times = 1;
-        if trial.pods.iter().all(|(kind, _)| free(*kind)) && !self.opens(offer) {
-            let often = trial.pods.iter().map(|(kind, each)| self.left[*kind] / each).min();
+        if trial.pods.iter().all(|(class, _)| free(*class)) && !self.opens(offer) {
+            let often = trial.pods.iter().map(|(class, each)| self.left[*class] / each).min();
             times = often.unwrap_or(1).min(self.supply(offer)).max(1);
         }
         self.launch(offer, times);
         let at = self.groups.len() - 1;
-        for (kind, each) in &trial.pods {
-            let _same = self.put(at, *kind, *each, times);
+        for (class, each) in &trial.pods {
+            let _same = self.put(at, *class, *each, times);
         }
     }
 
@@ -151,64 +153,65 @@ impl Placement<'_> {
         let site = compiled.site_of_offer(offer);
         self.rules.spread_counters.iter().any(|at| {
             let domain = self.rules.domain(compiled, *at, site);
-            domain.is_some_and(|domain| self.stands[*at][domain] == 0)
+            domain.is_some_and(|domain| self.exists[*at][domain] == 0)
         })
     }
 
     /// The components of classes with a spread for which a node of an offer would open a domain.
-    pub(super) fn opened(&self, offer: OfferId) -> BTreeSet<KindId> {
+    pub(super) fn opened(&self, offer: OfferId) -> BTreeSet<ClassId> {
         let compiled = self.compiled();
         let site = compiled.site_of_offer(offer);
         let opened = self.rules.spread_counters.iter().filter(|at| {
             let domain = self.rules.domain(compiled, **at, site);
-            domain.is_some_and(|domain| self.stands[**at][domain] == 0)
+            domain.is_some_and(|domain| self.exists[**at][domain] == 0)
         });
         let owners = opened.filter_map(|at| self.rules.counters[*at].owners.first());
-        owners.map(|kind| self.rules.component[*kind]).collect()
+        owners.map(|class| self.rules.component[*class]).collect()
     }
 
-    /// What a node of an offer would hold of these classes, of which launches can come from pools of these
-    /// weights at most; nothing is changed.
+    /// What a node of an offer would hold of these classes, of which launches can come from pools
+    /// of these weights at most; nothing is changed.
     fn trial(
         &mut self,
         offer: OfferId,
-        kinds: &[KindId],
-        open: &BTreeMap<KindId, i32>,
-        scale: Scale<'_>,
+        classes: &[ClassId],
+        open: &BTreeMap<ClassId, i32>,
+        scale: LaunchScoring<'_>,
     ) -> Option<Trial> {
         let compiled = self.compiled();
         let site = compiled.site_of_offer(offer);
         let of = &compiled.offers[offer];
         let room = &compiled.shapes[of.shape].allocatable;
         let weight = compiled.pools[of.pool].weight;
-        let suits = |kind: &KindId| {
-            let class = &compiled.classes[class_of(*kind)];
-            self.left[*kind] > 0
-                && compiled.rows[class.row].contains(site)
-                && compiled.shapes[of.shape].takes(class, 1) > 0
-                && open.get(kind).is_none_or(|open| *open <= weight)
-                && !self.is_reserved(*kind, offer)
+        let suits = |class: &ClassId| {
+            let item = &compiled.items[item_of(*class)];
+            self.left[*class] > 0
+                && compiled.eligible[item.eligibility].contains(site)
+                && compiled.shapes[of.shape].takes(item, 1) > 0
+                && open.get(class).is_none_or(|open| *open <= weight)
+                && !self.is_reserved(*class, offer)
         };
         if self.supply(offer) == 0 {
             return None;
         }
-        let mut fitting: Vec<KindId> = kinds.iter().filter(|kind| suits(kind)).copied().collect();
+        let mut fitting: Vec<ClassId> =
+            classes.iter().filter(|class| suits(class)).copied().collect();
         if fitting.is_empty() {
             return None;
         }
         if scale.worth.is_none() || scale.seed != 0 {
-            fitting.sort_by_cached_key(|kind| {
-                let class = &compiled.classes[class_of(*kind)];
-                let size = share(&class.request, room);
+            fitting.sort_by_cached_key(|class| {
+                let item = &compiled.items[item_of(*class)];
+                let size = share(&item.request, room);
                 let size = if scale.small_first { size } else { -size };
-                (Reverse(class.priority), size, mix(scale.seed, kind.index()))
+                (Reverse(item.priority), size, mix(scale.seed, class.index()))
             });
         }
         let opened = self.opened(offer);
         if opened.is_empty() {
             // Whom a pod needs may come onto the same node.
-            fitting.retain(|kind| {
-                self.rules.of_kind[*kind].affinity.is_some() || self.domain_room(*kind, site) > 0
+            fitting.retain(|class| {
+                self.rules.of_class[*class].affinity.is_some() || self.domain_room(*class, site) > 0
             });
             if fitting.is_empty() {
                 return None;
@@ -219,14 +222,14 @@ impl Placement<'_> {
         let most = if opened.is_empty() { u32::MAX } else { 1 };
         loop {
             let mut progress = false;
-            for kind in &fitting {
+            for class in &fitting {
                 let nodes = &self.groups[at];
-                let room = self.domain_room(*kind, nodes.site).min(most);
-                let room = room.min(self.left[*kind]).min(self.host_room(nodes, *kind));
+                let room = self.domain_room(*class, nodes.site).min(most);
+                let room = room.min(self.left[*class]).min(self.host_room(nodes, *class));
                 // What is quick to say comes first.
-                let each = if room > 0 { self.takes(nodes, *kind).min(room) } else { 0 };
+                let each = if room > 0 { self.takes(nodes, *class).min(room) } else { 0 };
                 if each > 0 {
-                    let _same = self.put(at, *kind, each, 1);
+                    let _same = self.put(at, *class, each, 1);
                     progress = true;
                 }
             }
@@ -240,16 +243,16 @@ impl Placement<'_> {
         if !legal {
             return None;
         }
-        let worth = |kind: KindId| scale.worth.map_or(1, |worth| worth[kind].max(1));
+        let worth = |class: ClassId| scale.worth.map_or(1, |worth| worth[class].max(1));
         let value: i128 =
-            pods.iter().map(|(kind, each)| i128::from(worth(*kind)) * i128::from(*each)).sum();
+            pods.iter().map(|(class, each)| i128::from(worth(*class)) * i128::from(*each)).sum();
         let cost = self.weighed(offer, scale.scarce);
         let score = u128::try_from(value).unwrap_or(0).saturating_mul(1 << 40);
         Some(Trial { score: score / u128::try_from(cost.max(1)).unwrap_or(1), pods })
     }
 
-    /// What a launch counts for: what it takes of the scarcest limit, in billionths, and a little for its
-    /// price; or its price.
+    /// What a launch counts for: what it takes of the scarcest limit, in billionths, and a little
+    /// for its price; or its price.
     fn weighed(&self, offer: OfferId, scarce: bool) -> i128 {
         let compiled = self.compiled();
         let of = &compiled.offers[offer];
@@ -264,28 +267,28 @@ impl Placement<'_> {
         shares.max().unwrap_or(0).saturating_add(self.price(offer) >> 20)
     }
 
-    /// Whether a reservation that is kept to strictly could take a class that an offer would take without
-    /// one.
-    pub(super) fn is_reserved(&self, kind: KindId, offer: OfferId) -> bool {
+    /// Whether a reservation that is kept to strictly could take a class that an offer would take
+    /// without one.
+    pub(super) fn is_reserved(&self, class: ClassId, offer: OfferId) -> bool {
         let compiled = self.compiled();
-        if !self.context.strict || compiled.offers[offer].reservation.is_some() {
+        if !self.context.strict_reservations || compiled.offers[offer].reservation.is_some() {
             return false;
         }
-        let class = &compiled.classes[class_of(kind)];
+        let item = &compiled.items[item_of(class)];
         compiled.offers.iter().any(|(id, of)| {
             of.reservation.is_some_and(|id| compiled.reservations[id].remaining > 0)
                 && compiled.usable.contains(compiled.site_of_offer(id))
-                && compiled.rows[class.row].contains(compiled.site_of_offer(id))
-                && compiled.shapes[of.shape].takes(class, 1) > 0
+                && compiled.eligible[item.eligibility].contains(compiled.site_of_offer(id))
+                && compiled.shapes[of.shape].takes(item, 1) > 0
         })
     }
 
     /// Moves a group of launches to the cheapest offers of its cell that hold its pods.
-    pub(super) fn right_size(&mut self, choices: &Choices, at: usize) {
+    pub(super) fn right_size(&mut self, choices: &LaunchChoices, at: usize) {
         let compiled = self.compiled();
-        let On::Launch(now) = self.groups[at].on else { return };
+        let PlacedOn::Launch(now) = self.groups[at].on else { return };
         let of_now = &compiled.offers[now];
-        if compiled.pools[of_now.pool].fixed.is_some() {
+        if compiled.pools[of_now.pool].static_replicas.is_some() {
             return;
         }
         let weight = compiled.pools[of_now.pool].weight;
@@ -328,21 +331,22 @@ impl Placement<'_> {
     }
 
     /// Launches an offer with the pods of a group that was closed; whether it holds them.
-    fn relaunch(&mut self, offer: OfferId, former: &Nodes) -> bool {
+    fn relaunch(&mut self, offer: OfferId, former: &PlacedNodes) -> bool {
         self.launch(offer, former.count);
         let at = self.groups.len() - 1;
-        for (kind, each) in &former.pods {
-            if self.is_reserved(*kind, offer) || self.takes(&self.groups[at], *kind) < *each {
+        for (class, each) in &former.pods {
+            if self.is_reserved(*class, offer) || self.takes(&self.groups[at], *class) < *each {
                 self.take_back();
                 return false;
             }
-            let _same = self.put(at, *kind, *each, former.count);
+            let _same = self.put(at, *class, *each, former.count);
         }
         true
     }
 
-    /// Has a static pool launch another of its offers in place of an empty group; whether that was possible.
-    pub(super) fn replace_fixed(&mut self, at: usize, offer: OfferId) -> bool {
+    /// Has a static pool launch another of its offers in place of an empty group; whether that was
+    /// possible.
+    pub(super) fn replace_static(&mut self, at: usize, offer: OfferId) -> bool {
         let former = self.groups[at].clone();
         self.close(&former);
         if self.buyable(offer) < former.count {
@@ -356,14 +360,14 @@ impl Placement<'_> {
     }
 
     /// Undoes the closing of a group that still stands in the list.
-    fn reopen(&mut self, nodes: &Nodes) {
-        let On::Launch(offer) = nodes.on else { return };
+    fn reopen(&mut self, nodes: &PlacedNodes) {
+        let PlacedOn::Launch(offer) = nodes.on else { return };
         self.launch(offer, nodes.count);
         let _empty = self.groups.pop();
-        for (kind, each) in &nodes.pods {
+        for (class, each) in &nodes.pods {
             let count = each * nodes.count;
-            self.left[*kind] = self.left[*kind].saturating_sub(count);
-            self.count(*kind, nodes.site, i64::from(count));
+            self.left[*class] = self.left[*class].saturating_sub(count);
+            self.count(*class, nodes.site, i64::from(count));
         }
     }
 }

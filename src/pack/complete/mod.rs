@@ -1,18 +1,20 @@
 //! Completing a plan: no pod stays out that finds a place in it as it stands.
 //!
-//! *Problem.* Domains are chosen before it is known what limits, reservations and nodes have room for, so
-//! the packer gives up pods that kube-scheduler would bind to the nodes of the very plan; and what one
-//! class of pods gives back is not filled again.
+//! *Problem.* Domains are chosen before it is known what limits, reservations and nodes have room
+//! for, so the packer gives up pods that kube-scheduler would bind to the nodes of the very plan;
+//! and what one class of pods gives back is not filled again.
 //!
-//! *Idea.* The plan as it stands, nodes with their pods, is a [`placement::Placement`]: what each node
-//! holds, what every rule counts in which domain, what is left of limits. Whether a pod is allowed on a
-//! node now is asked in kube-scheduler's terms, with the domains of nodes that stand. What is left out is
-//! bound last, class by class, lowest domain first, pass after pass ([`fill`](mod@fill)); for the rest
-//! further nodes are launched ([`launch`]); urgent pods take the places of less urgent ones
-//! ([`displace`]); parts of the plan are taken out and put back better ([`mod@recreate`]).
+//! *Idea.* The plan as it stands, nodes with their pods, is a [`placement::Placement`]: what each
+//! node holds, what every rule counts in which domain, what is left of limits. Whether a pod is
+//! allowed on a node now is asked in kube-scheduler's terms, with the domains of nodes that stand.
+//! What is left out is bound last, class by class, lowest domain first, pass after pass
+//! ([`fill`](mod@fill)); for the rest further nodes are launched ([`launch`]); urgent pods take the
+//! places of less urgent ones ([`displace`]); parts of the plan are taken out and put back better
+//! ([`mod@recreate`]).
 //!
-//! *Why it is right.* A pod that is accepted after all others may be bound last, so an order of binding
-//! goes on to be one. Whatever else changes is kept only where a new order is found ([`order`]).
+//! *Why it is right.* A pod that is accepted after all others may be bound last, so an order of
+//! binding goes on to be one. Whatever else changes is kept only where a new order is found
+//! ([`order`]).
 //!
 //! *Cost.* Nothing where no pod is left out. Else classes × groups of equal nodes for each pass.
 
@@ -26,31 +28,33 @@ mod rebuild;
 mod recreate;
 mod rules;
 
-use super::choose::Packed;
-use super::state::Context;
-use crate::compile::KindId;
-use launch::{Choices, Scale};
+use super::choose::AssignedPacking;
+use super::packing::Context;
+use crate::compile::ClassId;
+use launch::{LaunchChoices, LaunchScoring};
 use placement::Placement;
 pub(crate) use reasons::reasons;
 use rebuild::Leeway;
 pub(crate) use recreate::improve as recreate;
-use rules::{Rules, class_of};
+use rules::{PlacementRules, item_of};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// The most classes that are filled in one by one, where all together can't be written down as a packing.
+/// The most classes that are filled in one by one, where all together can't be written down as a
+/// packing.
 const MOST_ALONE: usize = 64;
 
-/// Places what finds a place in a packing as it stands, the most urgent first; whether there was any.
-pub(crate) fn complete(context: &Context<'_>, packed: &mut Packed) -> bool {
+/// Places what finds a place in a packing as it stands, the most urgent first; whether there was
+/// any.
+pub(crate) fn complete(context: &Context<'_>, packed: &mut AssignedPacking) -> bool {
     let whole = context.compiled;
     let left = packed.left(whole);
-    if !left.iter().any(|(kind, left)| *left > 0 && whole.hopeful[class_of(kind)]) {
+    if !left.iter().any(|(class, left)| *left > 0 && whole.placeable[item_of(class)]) {
         return false;
     }
-    let rules = Rules::of(whole);
+    let rules = PlacementRules::of(whole);
     let start = Placement::of(context, &rules, packed);
-    let choices = Choices::of(&start);
+    let choices = LaunchChoices::of(&start);
     let mut placement = start.clone();
     fill(&mut placement, &choices);
     displace::displace(&mut placement, &choices);
@@ -68,14 +72,14 @@ pub(crate) fn complete(context: &Context<'_>, packed: &mut Packed) -> bool {
 }
 
 /// Whether an order of binding is found in which kube-scheduler accepts all pods of a packing.
-pub(crate) fn is_ordered(context: &Context<'_>, packed: &Packed) -> bool {
-    let rules = Rules::of(context.compiled);
+pub(crate) fn is_ordered(context: &Context<'_>, packed: &AssignedPacking) -> bool {
+    let rules = PlacementRules::of(context.compiled);
     order::exists(&Placement::of(context, &rules, packed), None)
 }
 
 impl Placement<'_> {
     /// The packing of this placement, where it can be written down as one.
-    fn finish(&self, former: &Packed) -> Option<Packed> {
+    fn finish(&self, former: &AssignedPacking) -> Option<AssignedPacking> {
         let wide = self.packed(former, Leeway::Alike).filter(|packed| {
             let again = Placement::of(self.context, self.rules, packed);
             order::exists(&again, None)
@@ -89,13 +93,17 @@ fn is_better(one: &Placement<'_>, other: &Placement<'_>) -> bool {
     one.rank().0 < other.rank().0
 }
 
-/// The packing with what finds a place, class by class, of those that can each be written down as one:
-/// where all together can't.
-fn filled_alone(start: &Placement<'_>, choices: &Choices, former: &Packed) -> Option<Packed> {
+/// The packing with what finds a place, class by class, of those that can each be written down as
+/// one: where all together can't.
+fn filled_alone(
+    start: &Placement<'_>,
+    choices: &LaunchChoices,
+    former: &AssignedPacking,
+) -> Option<AssignedPacking> {
     let (mut best, mut found) = (start.clone(), None);
-    for kind in start.waiting(|_| ()).into_iter().take(MOST_ALONE) {
+    for class in start.waiting(|_| ()).into_iter().take(MOST_ALONE) {
         let mut more = best.clone();
-        let others: Vec<KindId> = more.left.ids().filter(|id| *id != kind).collect();
+        let others: Vec<ClassId> = more.left.ids().filter(|id| *id != class).collect();
         let kept: Vec<u32> = others.iter().map(|id| std::mem::take(&mut more.left[*id])).collect();
         fill(&mut more, choices);
         others.iter().zip(kept).for_each(|(id, left)| more.left[*id] = left);
@@ -109,49 +117,49 @@ fn filled_alone(start: &Placement<'_>, choices: &Choices, former: &Packed) -> Op
 }
 
 /// Leaves no pod out that finds a place, or would if all pods of lower priority had none.
-fn settle(placement: &mut Placement<'_>, choices: &Choices) {
+fn settle(placement: &mut Placement<'_>, choices: &LaunchChoices) {
     // Launches that were brought down in size may have left room for others.
     fill(placement, choices);
     displace::by_level(placement, choices);
 }
 
 /// Places what finds a place, the most urgent first, until nothing changes.
-fn fill(placement: &mut Placement<'_>, choices: &Choices) {
-    let scale = Scale { worth: None, scarce: true, small_first: true, seed: 0 };
+fn fill(placement: &mut Placement<'_>, choices: &LaunchChoices) {
+    let scale = LaunchScoring { worth: None, scarce: true, small_first: true, seed: 0 };
     fill_by(placement, choices, scale);
 }
 
 /// As [`fill`](fn@fill), on this scale.
-fn fill_by(placement: &mut Placement<'_>, choices: &Choices, scale: Scale<'_>) {
+fn fill_by(placement: &mut Placement<'_>, choices: &LaunchChoices, scale: LaunchScoring<'_>) {
     let compiled = placement.compiled();
     loop {
         let mut progress = false;
-        let mut tiers: BTreeMap<Reverse<i32>, Vec<KindId>> = BTreeMap::new();
-        let mut guests = Vec::new();
-        for kind in placement.waiting(|kind| placement.size(kind, scale)) {
-            let class = &compiled.classes[class_of(kind)];
-            match class.guest {
-                true => guests.push(kind),
-                false => tiers.entry(Reverse(class.priority)).or_default().push(kind),
+        let mut tiers: BTreeMap<Reverse<i32>, Vec<ClassId>> = BTreeMap::new();
+        let mut placeholders = Vec::new();
+        for class in placement.waiting(|class| placement.size(class, scale)) {
+            let item = &compiled.items[item_of(class)];
+            match item.placeholder {
+                true => placeholders.push(class),
+                false => tiers.entry(Reverse(item.priority)).or_default().push(class),
             }
         }
-        for kinds in tiers.values() {
+        for classes in tiers.values() {
             loop {
                 let mut more = false;
-                for kind in kinds {
-                    more |= placement.left[*kind] > 0 && placement.fill_standing(*kind);
+                for class in classes {
+                    more |= placement.left[*class] > 0 && placement.fill_standing(*class);
                 }
                 if !more {
                     break;
                 }
                 progress = true;
             }
-            let waiting = kinds.iter().copied().filter(|kind| placement.left[*kind] > 0);
-            let waiting: Vec<KindId> = waiting.collect();
+            let waiting = classes.iter().copied().filter(|class| placement.left[*class] > 0);
+            let waiting: Vec<ClassId> = waiting.collect();
             progress |= placement.launch_for(choices, &waiting, scale);
         }
-        for kind in guests {
-            progress |= placement.fill_standing(kind);
+        for class in placeholders {
+            progress |= placement.fill_standing(class);
         }
         if !progress {
             return;

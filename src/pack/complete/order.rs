@@ -1,29 +1,29 @@
 //! Whether an order of binding exists in which kube-scheduler accepts every pod of a plan.
 //!
-//! *Problem.* Spreads and affinity are judged as each pod is bound, with all nodes of the plan standing.
-//! A change that isn't the adding of a last pod needs a new order.
+//! *Problem.* Spreads and affinity are judged as each pod is bound, with all nodes of the plan
+//! standing. A change that isn't the adding of a last pod needs a new order.
 //!
-//! *Idea.* Pods are bound lowest domain first, classes interleaved: of all that are accepted those come
-//! first that raise a domain least above the lowest, as far as any pod still to come has a spread that
-//! reads it. Pods without ordered rules can come at any time; they are kept back until one is needed,
-//! for an affinity or to raise a domain that holds others down.
+//! *Idea.* Pods are bound lowest domain first, classes interleaved: of all that are accepted those
+//! come first that raise a domain least above the lowest, as far as any pod still to come has a
+//! spread that reads it. Pods without ordered rules can come at any time; they are kept back until
+//! one is needed, for an affinity or to raise a domain that holds others down.
 //!
-//! *Why it is right.* Each step is one that kube-scheduler accepts, so a full order found is a proof; where
-//! none is found there may be one all the same, and the change isn't made.
+//! *Why it is right.* Each step is one that kube-scheduler accepts, so a full order found is a
+//! proof; where none is found there may be one all the same, and the change isn't made.
 //!
 //! *Cost.* Steps × groups of equal pods on equal nodes; a step binds as many pods as stay level.
 
 use super::placement::Placement;
-use super::rules::Rules;
-use crate::compile::{KindId, SelectionId};
+use super::rules::PlacementRules;
+use crate::compile::{ClassId, SelectionId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most steps, times members, of one look for an order.
 const MOST_WORK: usize = 4_000_000;
 
 /// Pods of one class on one group of nodes.
-struct Member {
-    kind: KindId,
+struct GroupMember {
+    class: ClassId,
     group: usize,
     site: usize,
     /// How many aren't bound yet.
@@ -34,10 +34,10 @@ struct Member {
 }
 
 /// What is bound so far.
-struct Binder<'a, 'c> {
+struct BindingOrder<'a, 'c> {
     placement: &'a Placement<'c>,
-    rules: &'c Rules,
-    members: Vec<Member>,
+    rules: &'c PlacementRules,
+    members: Vec<GroupMember>,
     counts: Vec<Vec<i64>>,
     totals: Vec<u64>,
     /// By group, the members on it.
@@ -46,11 +46,11 @@ struct Binder<'a, 'c> {
     waiting: Vec<i64>,
 }
 
-/// Whether there is an order for the pods of these components, given by their first classes; `None`:
-/// of all.
-pub(super) fn exists(placement: &Placement<'_>, components: Option<&BTreeSet<KindId>>) -> bool {
+/// Whether there is an order for the pods of these components, given by their first classes;
+/// `None`: of all.
+pub(super) fn exists(placement: &Placement<'_>, components: Option<&BTreeSet<ClassId>>) -> bool {
     let rules = placement.rules;
-    let mut binder = Binder {
+    let mut binder = BindingOrder {
         placement,
         rules,
         members: Vec::new(),
@@ -64,38 +64,38 @@ pub(super) fn exists(placement: &Placement<'_>, components: Option<&BTreeSet<Kin
         bound.iter().map(|(_, count)| u64::from(*count)).sum::<u64>()
     }));
     for (group, nodes) in placement.groups.iter().enumerate() {
-        for (kind, each) in &nodes.pods {
-            let of_kind = &rules.of_kind[*kind];
-            let concerned = components.is_none_or(|some| some.contains(&rules.component[*kind]));
-            let counted = !of_kind.counted_by.is_empty() || !of_kind.totals.is_empty();
-            let counted = counted || of_kind.is_ordered() || of_kind.is_on_hosts;
+        for (class, each) in &nodes.pods {
+            let of_class = &rules.of_class[*class];
+            let concerned = components.is_none_or(|some| some.contains(&rules.component[*class]));
+            let counted = !of_class.counted_by.is_empty() || !of_class.totals.is_empty();
+            let counted = counted || of_class.is_ordered() || of_class.is_on_hosts;
             if !concerned || !counted {
                 continue;
             }
             let all = i64::from(*each) * i64::from(nodes.count);
-            let ordered = of_kind.is_ordered() || !of_kind.host_spreads.is_empty();
+            let ordered = of_class.is_ordered() || !of_class.host_spreads.is_empty();
             binder.on_group[group].push(binder.members.len());
-            binder.members.push(Member {
-                kind: *kind,
+            binder.members.push(GroupMember {
+                class: *class,
                 group,
                 site: nodes.site,
                 left: all,
                 all,
                 ordered,
             });
-            for spread in &of_kind.spreads {
+            for spread in &of_class.spreads {
                 binder.waiting[spread.counter] += all;
             }
         }
     }
-    let mut of_component: BTreeMap<KindId, Vec<usize>> = BTreeMap::new();
+    let mut of_component: BTreeMap<ClassId, Vec<usize>> = BTreeMap::new();
     for (at, member) in binder.members.iter().enumerate() {
-        of_component.entry(rules.component[member.kind]).or_default().push(at);
+        of_component.entry(rules.component[member.class]).or_default().push(at);
     }
     of_component.values().all(|members| binder.bind(members))
 }
 
-impl Binder<'_, '_> {
+impl BindingOrder<'_, '_> {
     /// Binds the pods of one component, which no other's hold down.
     fn bind(&mut self, members: &[usize]) -> bool {
         let ordered = members.iter().copied().filter(|at| self.members[*at].ordered);
@@ -128,29 +128,29 @@ impl Binder<'_, '_> {
     fn put(&mut self, at: usize, count: i64) {
         let member = &mut self.members[at];
         member.left -= count;
-        let (kind, site) = (member.kind, member.site);
-        let of_kind = &self.rules.of_kind[kind];
-        for counter in &of_kind.counted_by {
+        let (class, site) = (member.class, member.site);
+        let of_class = &self.rules.of_class[class];
+        for counter in &of_class.counted_by {
             let domain = self.rules.domain(self.placement.compiled(), *counter, site);
             if let Some(domain) = domain {
                 self.counts[*counter][domain] += count;
             }
         }
-        for total in &of_kind.totals {
+        for total in &of_class.totals {
             self.totals[*total] = self.totals[*total].saturating_add_signed(count);
         }
-        of_kind.spreads.iter().for_each(|spread| self.waiting[spread.counter] -= count);
+        of_class.spreads.iter().for_each(|spread| self.waiting[spread.counter] -= count);
     }
 
     fn least(&self, counter: usize, min_domains: usize) -> i64 {
-        let domains = self.counts[counter].iter().zip(&self.placement.stands[counter]);
-        let open = domains.filter(|(_, stands)| **stands > 0).map(|(count, _)| *count);
+        let domains = self.counts[counter].iter().zip(&self.placement.exists[counter]);
+        let open = domains.filter(|(_, exists)| **exists > 0).map(|(count, _)| *count);
         let number = open.clone().count();
         if number < min_domains { 0 } else { open.min().unwrap_or(0) }
     }
 
-    /// How many pods of a member are accepted now, and how far above what keeps others' way open the first
-    /// raises a domain; at most so many that it stays so.
+    /// How many pods of a member are accepted now, and how far above what keeps others' way open
+    /// the first raises a domain; at most so many that it stays so.
     fn step(&self, at: usize) -> Option<(i64, i64)> {
         let member = &self.members[at];
         let accepted = self.accepted(at).min(member.left);
@@ -158,7 +158,7 @@ impl Binder<'_, '_> {
             return None;
         }
         let (mut excess, mut level) = (i64::MIN, i64::MAX);
-        for counter in &self.rules.of_kind[member.kind].counted_by {
+        for counter in &self.rules.of_class[member.class].counted_by {
             if self.waiting[*counter] <= 0 {
                 continue;
             }
@@ -168,7 +168,8 @@ impl Binder<'_, '_> {
             excess = excess.max(above + 1 - self.rules.counters[*counter].skew);
             level = level.min(1.max(self.rules.counters[*counter].skew - above));
         }
-        // On a single node nothing evens out: what owners still to come need there is kept for them.
+        // On a single node nothing evens out: what owners still to come need there is kept for
+        // them.
         if self.crowds_out(at) {
             excess = excess.max(1);
             level = 1;
@@ -180,25 +181,25 @@ impl Binder<'_, '_> {
     fn on_nodes(&self, group: usize, selection: SelectionId) -> i64 {
         let topology = &self.placement.compiled().topology;
         let members = self.on_group[group].iter().map(|at| &self.members[*at]);
-        let selected = members.filter(|member| topology.selects(selection, member.kind));
+        let selected = members.filter(|member| topology.selects(selection, member.class));
         selected.map(|member| member.all - member.left).sum()
     }
 
-    /// Whether another pod of a member leaves too little room for owners of a spread over single nodes that
-    /// count it and aren't bound yet.
+    /// Whether another pod of a member leaves too little room for owners of a spread over single
+    /// nodes that count it and aren't bound yet.
     fn crowds_out(&self, at: usize) -> bool {
         let member = &self.members[at];
         let topology = &self.placement.compiled().topology;
         let nodes = &self.placement.groups[member.group];
         self.on_group[member.group].iter().filter(|other| **other != at).any(|other| {
             let owner = &self.members[*other];
-            let spreads = &self.rules.of_kind[owner.kind].host_spreads;
+            let spreads = &self.rules.of_class[owner.class].host_spreads;
             owner.left > 0
                 && spreads.iter().any(|spread| {
                     let bound = self.placement.bound_on(nodes, spread.selection);
                     let room = (spread.max_skew - i64::from(bound)) * i64::from(nodes.count);
                     spread.counted.contains(nodes.site)
-                        && topology.selects(spread.selection, member.kind)
+                        && topology.selects(spread.selection, member.class)
                         && self.on_nodes(member.group, spread.selection)
                             + 1
                             + owner.left * i64::from(spread.own)
@@ -209,13 +210,13 @@ impl Binder<'_, '_> {
 
     fn accepted(&self, at: usize) -> i64 {
         let member = &self.members[at];
-        let rules = &self.rules.of_kind[member.kind];
+        let rules = &self.rules.of_class[member.class];
         let compiled = self.placement.compiled();
         let domain = |counter: usize| self.rules.domain(compiled, counter, member.site);
         let mut most = i64::MAX;
         if let Some(affinity) = rules.affinity {
             let met = rules
-                .near
+                .affinity_counters
                 .iter()
                 .all(|at| domain(*at).is_some_and(|domain| self.counts[*at][domain] > 0));
             let met = met && (!affinity.over_hosts || self.is_on_nodes(member, affinity.selection));
@@ -251,13 +252,14 @@ impl Binder<'_, '_> {
     }
 
     /// Whether pods of a selection are bound on every node of a member's group.
-    fn is_on_nodes(&self, member: &Member, selection: SelectionId) -> bool {
+    fn is_on_nodes(&self, member: &GroupMember, selection: SelectionId) -> bool {
         let nodes = &self.placement.groups[member.group];
         self.placement.bound_on(nodes, selection) > 0
             || self.on_nodes(member.group, selection) >= i64::from(nodes.count)
     }
 
-    /// A pod without ordered rules that one that isn't accepted waits for, and that holds up nobody.
+    /// A pod without ordered rules that one that isn't accepted waits for, and that holds up
+    /// nobody.
     fn helper(&self, members: &[usize], open: &[usize]) -> Option<usize> {
         let compiled = self.placement.compiled();
         let free: Vec<usize> = members
@@ -271,17 +273,17 @@ impl Binder<'_, '_> {
         }
         for at in open.iter().filter(|at| self.accepted(**at) <= 0) {
             let member = &self.members[*at];
-            let rules = &self.rules.of_kind[member.kind];
-            let same = |other: &Member, counter: usize| {
+            let rules = &self.rules.of_class[member.class];
+            let same = |other: &GroupMember, counter: usize| {
                 let one = self.rules.domain(compiled, counter, member.site);
                 one.is_some() && one == self.rules.domain(compiled, counter, other.site)
             };
             if let Some(affinity) = rules.affinity {
                 let needed = free.iter().find(|other| {
                     let other = &self.members[**other];
-                    compiled.topology.selects(affinity.selection, other.kind)
+                    compiled.topology.selects(affinity.selection, other.class)
                         && (!affinity.over_hosts || other.group == member.group)
-                        && rules.near.iter().all(|counter| same(other, *counter))
+                        && rules.affinity_counters.iter().all(|counter| same(other, *counter))
                 });
                 if let Some(needed) = needed {
                     return Some(*needed);
@@ -292,7 +294,7 @@ impl Binder<'_, '_> {
                 let lowest = free.iter().find(|other| {
                     let other = &self.members[**other];
                     let domain = self.rules.domain(compiled, spread.counter, other.site);
-                    self.rules.of_kind[other.kind].counted_by.contains(&spread.counter)
+                    self.rules.of_class[other.class].counted_by.contains(&spread.counter)
                         && domain.is_some_and(|at| self.counts[spread.counter][at] == least)
                         && !same(other, spread.counter)
                 });

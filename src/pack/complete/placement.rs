@@ -1,11 +1,11 @@
 //! A plan as it stands: groups of equal nodes with their pods, and what rules count.
 
-use super::super::fill::Node;
-use super::super::state::{Context, Place, Room};
-use super::super::{choose::Packed, running, specify};
-use super::rules::{Rules, class_of};
+use super::super::fill::OpenNode;
+use super::super::packing::{Context, GroupPlace, NodeRoom};
+use super::super::{choose::AssignedPacking, launch_spec, running};
+use super::rules::{PlacementRules, item_of};
 use crate::compile::{
-    ClassId, Compiled, IdVec, KindId, NO_DOMAIN, NodeId, OfferId, PoolId, ReservationId,
+    ClassId, Compiled, IdVec, ItemId, NO_DOMAIN, NodeId, OfferId, PoolId, ReservationId,
     SelectionId, fits,
 };
 use std::cmp::Reverse;
@@ -13,10 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Equal nodes that hold the same.
 #[derive(Clone, Debug)]
-pub(super) struct Nodes {
-    pub(super) on: On,
+pub(super) struct PlacedNodes {
+    pub(super) on: PlacedOn,
     /// What each of them holds of which class of pods, sorted.
-    pub(super) pods: Vec<(KindId, u32)>,
+    pub(super) pods: Vec<(ClassId, u32)>,
     /// What is free on each.
     pub(super) free: Vec<i64>,
     pub(super) count: u32,
@@ -26,7 +26,7 @@ pub(super) struct Nodes {
 
 /// What nodes are.
 #[derive(Clone, Debug)]
-pub(super) enum On {
+pub(super) enum PlacedOn {
     Launch(OfferId),
     Running(Vec<NodeId>),
 }
@@ -35,14 +35,14 @@ pub(super) enum On {
 #[derive(Clone, Debug)]
 pub(super) struct Placement<'c> {
     pub(super) context: &'c Context<'c>,
-    pub(super) rules: &'c Rules,
-    pub(super) groups: Vec<Nodes>,
+    pub(super) rules: &'c PlacementRules,
+    pub(super) groups: Vec<PlacedNodes>,
     /// For each class of pods, how many have no place.
-    pub(super) left: IdVec<KindId, u32>,
+    pub(super) left: IdVec<ClassId, u32>,
     /// For each counter and domain, how many pods are there.
     pub(super) counts: Vec<Vec<i64>>,
     /// For each counter of a spread and each domain, how many nodes stand there.
-    pub(super) stands: Vec<Vec<u32>>,
+    pub(super) exists: Vec<Vec<u32>>,
     pub(super) totals: Vec<u64>,
     pub(super) limits: IdVec<PoolId, Vec<i128>>,
     pub(super) reservations: IdVec<ReservationId, u32>,
@@ -50,20 +50,24 @@ pub(super) struct Placement<'c> {
 
 impl<'c> Placement<'c> {
     /// The plan that a packing makes; `context` is of the problem as a whole.
-    pub(super) fn of(context: &'c Context<'c>, rules: &'c Rules, packed: &Packed) -> Self {
+    pub(super) fn of(
+        context: &'c Context<'c>,
+        rules: &'c PlacementRules,
+        packed: &AssignedPacking,
+    ) -> Self {
         let compiled = context.compiled;
         let totals = rules.totals.iter().map(|selection| {
             let bound = &compiled.topology.selections[*selection].bound;
             bound.iter().map(|(_, count)| u64::from(*count)).sum()
         });
-        let empty = |counter: &super::rules::Counter| vec![0; counter.bound.len()];
+        let empty = |counter: &super::rules::DomainCounter| vec![0; counter.bound.len()];
         let mut placement = Self {
             context,
             rules,
             groups: Vec::new(),
             left: packed.left(compiled),
             counts: rules.counters.iter().map(|counter| counter.bound.clone()).collect(),
-            stands: rules.counters.iter().map(empty).collect(),
+            exists: rules.counters.iter().map(empty).collect(),
             totals: totals.collect(),
             limits: compiled
                 .pools
@@ -73,38 +77,38 @@ impl<'c> Placement<'c> {
             reservations: compiled.reservations.values().map(|entry| entry.remaining).collect(),
         };
         let inner = Context { compiled: packed.compiled(compiled), ..*context };
-        let chosen = specify::chosen(&inner, &packed.state);
-        let mut idle: BTreeSet<NodeId> = compiled.nodes.ids().collect();
-        for (group, chosen) in packed.state.groups.iter().zip(chosen) {
-            let mut pods: BTreeMap<KindId, u32> = BTreeMap::new();
-            for (class, count) in &group.items {
-                for (kind, each) in &inner.compiled.classes[*class].parts {
-                    *pods.entry(*kind).or_insert(0) += each * count;
+        let chosen = launch_spec::chosen(&inner, &packed.packing);
+        let mut untouched: BTreeSet<NodeId> = compiled.nodes.ids().collect();
+        for (group, chosen) in packed.packing.groups.iter().zip(chosen) {
+            let mut pods: BTreeMap<ClassId, u32> = BTreeMap::new();
+            for (item, count) in &group.items {
+                for (class, each) in &inner.compiled.items[*item].parts {
+                    *pods.entry(*class).or_insert(0) += each * count;
                 }
             }
-            let pods: Vec<(KindId, u32)> = pods.into_iter().collect();
+            let pods: Vec<(ClassId, u32)> = pods.into_iter().collect();
             match (&group.place, chosen) {
-                (Place::Launch(_), Some(offer)) => {
-                    placement.launch(offer, group.times);
+                (GroupPlace::Launch(_), Some(offer)) => {
+                    placement.launch(offer, group.multiplicity);
                     let at = placement.groups.len() - 1;
                     placement.hold(at, &pods);
                 }
-                (Place::Launch(_), None) => {}
-                (Place::Running(nodes), _) => {
+                (GroupPlace::Launch(_), None) => {}
+                (GroupPlace::Running(nodes), _) => {
                     nodes.iter().for_each(|node| {
-                        let _known = idle.remove(node);
+                        let _known = untouched.remove(node);
                     });
                     placement.stand_up(nodes, &pods);
                 }
             }
         }
-        let idle: Vec<NodeId> = idle.into_iter().collect();
-        placement.stand_up(&idle, &[]);
+        let untouched: Vec<NodeId> = untouched.into_iter().collect();
+        placement.stand_up(&untouched, &[]);
         placement
     }
 
     /// Adds running nodes, those that are alike as one group.
-    fn stand_up(&mut self, nodes: &[NodeId], pods: &[(KindId, u32)]) {
+    fn stand_up(&mut self, nodes: &[NodeId], pods: &[(ClassId, u32)]) {
         let context = self.context;
         let compiled = context.compiled;
         for alike in running::alike(context, nodes) {
@@ -129,8 +133,8 @@ impl<'c> Placement<'c> {
                 let site = compiled.site_of_node(*first);
                 let count = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
                 let free = compiled.nodes[*first].free.clone();
-                let on = On::Running(nodes);
-                self.groups.push(Nodes { on, pods: Vec::new(), free, count, site });
+                let on = PlacedOn::Running(nodes);
+                self.groups.push(PlacedNodes { on, pods: Vec::new(), free, count, site });
                 self.stand(site, i64::from(count));
                 self.hold(self.groups.len() - 1, pods);
             }
@@ -142,8 +146,8 @@ impl<'c> Placement<'c> {
         let compiled = self.context.compiled;
         let site = compiled.site_of_offer(offer);
         let shape = &compiled.shapes[compiled.offers[offer].shape];
-        let (on, free) = (On::Launch(offer), shape.allocatable.clone());
-        self.groups.push(Nodes { on, pods: Vec::new(), free, count, site });
+        let (on, free) = (PlacedOn::Launch(offer), shape.allocatable.clone());
+        self.groups.push(PlacedNodes { on, pods: Vec::new(), free, count, site });
         self.stand(site, i64::from(count));
         self.charge(offer, i128::from(count));
     }
@@ -155,13 +159,13 @@ impl<'c> Placement<'c> {
     }
 
     /// Gives back what a group of launches took, and leaves its pods without a place.
-    pub(super) fn close(&mut self, nodes: &Nodes) {
-        for (kind, each) in &nodes.pods {
+    pub(super) fn close(&mut self, nodes: &PlacedNodes) {
+        for (class, each) in &nodes.pods {
             let count = each * nodes.count;
-            self.left[*kind] += count;
-            self.count(*kind, nodes.site, -i64::from(count));
+            self.left[*class] += count;
+            self.count(*class, nodes.site, -i64::from(count));
         }
-        if let On::Launch(offer) = nodes.on {
+        if let PlacedOn::Launch(offer) = nodes.on {
             self.stand(nodes.site, -i64::from(nodes.count));
             self.charge(offer, -i128::from(nodes.count));
         }
@@ -183,8 +187,8 @@ impl<'c> Placement<'c> {
     /// How many more launches of an offer limits and reservations allow for pods.
     pub(super) fn supply(&self, offer: OfferId) -> u32 {
         let compiled = self.context.compiled;
-        let fixed = compiled.pools[compiled.offers[offer].pool].fixed.is_some();
-        if fixed { 0 } else { self.buyable(offer) }
+        let is_static = compiled.pools[compiled.offers[offer].pool].static_replicas.is_some();
+        if is_static { 0 } else { self.buyable(offer) }
     }
 
     /// As [`Self::supply`], of static pools too.
@@ -208,14 +212,14 @@ impl<'c> Placement<'c> {
     }
 
     /// Counts pods at a site.
-    pub(super) fn count(&mut self, kind: KindId, site: usize, count: i64) {
+    pub(super) fn count(&mut self, class: ClassId, site: usize, count: i64) {
         let rules = self.rules;
-        for at in &rules.of_kind[kind].counted_by {
+        for at in &rules.of_class[class].counted_by {
             if let Some(domain) = rules.domain(self.context.compiled, *at, site) {
                 self.counts[*at][domain] += count;
             }
         }
-        for total in &rules.of_kind[kind].totals {
+        for total in &rules.of_class[class].totals {
             self.totals[*total] = self.totals[*total].saturating_add_signed(count);
         }
     }
@@ -225,47 +229,48 @@ impl<'c> Placement<'c> {
         let rules = self.rules;
         for at in &rules.spread_counters {
             if let Some(domain) = rules.domain(self.context.compiled, *at, site) {
-                let stands = i64::from(self.stands[*at][domain]) + count;
-                self.stands[*at][domain] = u32::try_from(stands.max(0)).unwrap_or(u32::MAX);
+                let exists = i64::from(self.exists[*at][domain]) + count;
+                self.exists[*at][domain] = u32::try_from(exists.max(0)).unwrap_or(u32::MAX);
             }
         }
     }
 
-    /// Counts the domains in which nodes stand from now on even if none does any more, where pods with a
-    /// spread over them could launch: a domain is given up for the sake of pods, not of money.
+    /// Counts the domains in which nodes stand from now on even if none does any more, where pods
+    /// with a spread over them could launch: a domain is given up for the sake of pods, not of
+    /// money.
     pub(super) fn keep_domains(&mut self) {
         let compiled = self.context.compiled;
         for at in &self.rules.spread_counters {
             let counter = &self.rules.counters[*at];
             let domains = &compiled.topology.keys[counter.key].domains;
-            for (stands, sites) in self.stands[*at].iter_mut().zip(domains) {
+            for (exists, sites) in self.exists[*at].iter_mut().zip(domains) {
                 let mut rows = counter
                     .owners
                     .iter()
-                    .map(|kind| &compiled.rows[compiled.classes[class_of(*kind)].row]);
-                if *stands > 0 && rows.any(|row| row.overlaps(sites)) {
-                    *stands = stands.saturating_add(1);
+                    .map(|class| &compiled.eligible[compiled.items[item_of(*class)].eligibility]);
+                if *exists > 0 && rows.any(|eligible| eligible.overlaps(sites)) {
+                    *exists = exists.saturating_add(1);
                 }
             }
         }
     }
 
     /// Has every node of a group hold these pods more; they have a place already.
-    fn hold(&mut self, at: usize, pods: &[(KindId, u32)]) {
-        for (kind, each) in pods {
-            self.add(at, *kind, i64::from(*each));
+    fn hold(&mut self, at: usize, pods: &[(ClassId, u32)]) {
+        for (class, each) in pods {
+            self.add(at, *class, i64::from(*each));
         }
     }
 
     /// Puts pods on every node of a group, or takes some from each.
-    fn add(&mut self, at: usize, kind: KindId, each: i64) {
+    fn add(&mut self, at: usize, class: ClassId, each: i64) {
         let compiled = self.context.compiled;
-        let class = &compiled.classes[class_of(kind)];
+        let item = &compiled.items[item_of(class)];
         let nodes = &mut self.groups[at];
-        for (free, asked) in nodes.free.iter_mut().zip(&class.request) {
+        for (free, asked) in nodes.free.iter_mut().zip(&item.request) {
             *free -= asked * each;
         }
-        match nodes.pods.binary_search_by_key(&kind, |(held, _)| *held) {
+        match nodes.pods.binary_search_by_key(&class, |(held, _)| *held) {
             Ok(found) => {
                 let now = i64::from(nodes.pods[found].1) + each;
                 match u32::try_from(now) {
@@ -277,15 +282,15 @@ impl<'c> Placement<'c> {
             }
             Err(place) => {
                 if let Ok(each) = u32::try_from(each) {
-                    nodes.pods.insert(place, (kind, each));
+                    nodes.pods.insert(place, (class, each));
                 }
             }
         }
         let (site, count) = (nodes.site, i64::from(nodes.count));
-        if !class.shared.is_empty() {
+        if !item.shared.is_empty() {
             self.attach(at);
         }
-        self.count(kind, site, each * count);
+        self.count(class, site, each * count);
     }
 
     /// Works out anew what is free on nodes where pods share volumes.
@@ -293,22 +298,22 @@ impl<'c> Placement<'c> {
         let compiled = self.context.compiled;
         let nodes = &mut self.groups[at];
         let (mut free, mut attached) = match &nodes.on {
-            On::Launch(offer) => {
+            PlacedOn::Launch(offer) => {
                 let shape = &compiled.shapes[compiled.offers[*offer].shape];
                 (shape.allocatable.clone(), shape.attached.clone())
             }
-            On::Running(list) => {
+            PlacedOn::Running(list) => {
                 let Some(first) = list.first() else { return };
                 let running = &compiled.nodes[*first];
                 (running.free.clone(), running.attached.clone())
             }
         };
-        for (kind, each) in &nodes.pods {
-            let class = &compiled.classes[class_of(*kind)];
-            for (free, asked) in free.iter_mut().zip(&class.request) {
+        for (class, each) in &nodes.pods {
+            let item = &compiled.items[item_of(*class)];
+            for (free, asked) in free.iter_mut().zip(&item.request) {
                 *free -= asked * i64::from(*each);
             }
-            for (slot, volume) in &class.shared {
+            for (slot, volume) in &item.shared {
                 if attached.insert(volume.clone()) {
                     free[*slot] -= 1;
                 }
@@ -317,20 +322,20 @@ impl<'c> Placement<'c> {
         nodes.free = free;
     }
 
-    /// Puts pods that have no place on some nodes of a group, so many on each; where those that they
-    /// are on stand in the list.
-    pub(super) fn put(&mut self, at: usize, kind: KindId, each: u32, nodes: u32) -> usize {
+    /// Puts pods that have no place on some nodes of a group, so many on each; where those that
+    /// they are on stand in the list.
+    pub(super) fn put(&mut self, at: usize, class: ClassId, each: u32, nodes: u32) -> usize {
         let at = self.split(at, nodes);
         let count = each * self.groups[at].count;
-        self.left[kind] = self.left[kind].saturating_sub(count);
-        self.add(at, kind, i64::from(each));
+        self.left[class] = self.left[class].saturating_sub(count);
+        self.add(at, class, i64::from(each));
         at
     }
 
     /// Takes pods off every node of a group.
-    pub(super) fn take(&mut self, at: usize, kind: KindId, each: u32) {
-        self.left[kind] += each * self.groups[at].count;
-        self.add(at, kind, -i64::from(each));
+    pub(super) fn take(&mut self, at: usize, class: ClassId, each: u32) {
+        self.left[class] += each * self.groups[at].count;
+        self.add(at, class, -i64::from(each));
     }
 
     /// Tells some nodes of a group apart from the others: those are the ones at the place returned.
@@ -342,7 +347,7 @@ impl<'c> Placement<'c> {
         let mut apart = group.clone();
         group.count -= nodes;
         apart.count = nodes;
-        if let (On::Running(rest), On::Running(own)) = (&mut group.on, &mut apart.on) {
+        if let (PlacedOn::Running(rest), PlacedOn::Running(own)) = (&mut group.on, &mut apart.on) {
             *own = rest.split_off(group.count as usize);
             if let Some(first) = own.first() {
                 apart.site = self.context.compiled.site_of_node(*first);
@@ -353,62 +358,62 @@ impl<'c> Placement<'c> {
     }
 
     /// How many more pods of a class each node of a group takes, rules over domains aside.
-    pub(super) fn takes(&self, nodes: &Nodes, kind: KindId) -> u32 {
+    pub(super) fn takes(&self, nodes: &PlacedNodes, class: ClassId) -> u32 {
         let compiled = self.context.compiled;
-        let class = &compiled.classes[class_of(kind)];
-        if !compiled.rows[class.row].contains(nodes.site) {
+        let item = &compiled.items[item_of(class)];
+        if !compiled.eligible[item.eligibility].contains(nodes.site) {
             return 0;
         }
-        let count = fits(&nodes.free, &class.request, self.left[kind].min(class.per_node));
+        let count = fits(&nodes.free, &item.request, self.left[class].min(item.per_node));
         if count == 0 {
             return 0;
         }
-        let flexible = match nodes.on {
-            On::Launch(offer) => Some(offer)
+        let min_values = match nodes.on {
+            PlacedOn::Launch(offer) => Some(offer)
                 .filter(|_| !compiled.pools[compiled.offers[offer].pool].min_values.is_empty()),
-            On::Running(_) => None,
+            PlacedOn::Running(_) => None,
         };
-        if class.goes_anywhere() && flexible.is_none() {
+        if item.goes_anywhere() && min_values.is_none() {
             return count;
         }
-        let held: Vec<(ClassId, u32)> =
-            nodes.pods.iter().map(|(kind, each)| (class_of(*kind), *each)).collect();
+        let held: Vec<(ItemId, u32)> =
+            nodes.pods.iter().map(|(class, each)| (item_of(*class), *each)).collect();
         let (mut ports, mut attached) = match &nodes.on {
-            On::Launch(offer) => {
+            PlacedOn::Launch(offer) => {
                 let shape = &compiled.shapes[compiled.offers[*offer].shape];
                 (shape.ports.clone(), shape.attached.clone())
             }
-            On::Running(list) => match list.first().map(|first| &compiled.nodes[*first]) {
+            PlacedOn::Running(list) => match list.first().map(|first| &compiled.nodes[*first]) {
                 Some(running) => (running.ports.clone(), running.attached.clone()),
                 None => return 0,
             },
         };
         for (held, _) in &held {
-            let held = &compiled.classes[*held];
+            let held = &compiled.items[*held];
             ports.or(&held.ports.takes);
             attached.extend(held.shared.iter().map(|(_, volume)| volume.clone()));
         }
         let all = match &nodes.on {
-            On::Launch(offer) => &compiled.shapes[compiled.offers[*offer].shape].allocatable,
-            On::Running(_) => &nodes.free,
+            PlacedOn::Launch(offer) => &compiled.shapes[compiled.offers[*offer].shape].allocatable,
+            PlacedOn::Running(_) => &nodes.free,
         };
-        let room = Room {
+        let room = NodeRoom {
             all,
             free: &nodes.free,
             ports: &ports,
             admits: &compiled.admits[nodes.site],
             attached: &attached,
-            flexible,
+            min_values,
             node: None,
         };
-        let wanted: IdVec<ClassId, u32> = self.left.values().copied().collect();
-        Node::new(self.context, &room, &held, &wanted).takes(class_of(kind)).min(count)
+        let wanted: IdVec<ItemId, u32> = self.left.values().copied().collect();
+        OpenNode::new(self.context, &room, &held, &wanted).takes(item_of(class)).min(count)
     }
 
-    /// How many more pods of a class rules over single nodes allow on each node of a group, when bound
-    /// after all others.
-    pub(super) fn host_room(&self, nodes: &Nodes, kind: KindId) -> u32 {
-        let rules = &self.rules.of_kind[kind];
+    /// How many more pods of a class rules over single nodes allow on each node of a group, when
+    /// bound after all others.
+    pub(super) fn host_room(&self, nodes: &PlacedNodes, class: ClassId) -> u32 {
+        let rules = &self.rules.of_class[class];
         let mut most = u32::MAX;
         for spread in &rules.host_spreads {
             if !spread.counted.contains(nodes.site) {
@@ -433,18 +438,18 @@ impl<'c> Placement<'c> {
     }
 
     /// How many pods of a selection each node of a group has, bound ones among them.
-    pub(super) fn on_node(&self, nodes: &Nodes, selection: SelectionId) -> u32 {
+    pub(super) fn on_node(&self, nodes: &PlacedNodes, selection: SelectionId) -> u32 {
         let topology = &self.context.compiled.topology;
-        let placed = nodes.pods.iter().filter(|(kind, _)| topology.selects(selection, *kind));
+        let placed = nodes.pods.iter().filter(|(class, _)| topology.selects(selection, *class));
         let placed: u32 = placed.map(|(_, each)| *each).sum();
         placed + self.bound_on(nodes, selection)
     }
 
     /// How many bound pods of a selection each node of a group has.
-    pub(super) fn bound_on(&self, nodes: &Nodes, selection: SelectionId) -> u32 {
+    pub(super) fn bound_on(&self, nodes: &PlacedNodes, selection: SelectionId) -> u32 {
         let bound = match &nodes.on {
-            On::Launch(_) => None,
-            On::Running(list) => {
+            PlacedOn::Launch(_) => None,
+            PlacedOn::Running(list) => {
                 list.first().and_then(|node| self.rules.bound_on.get(&(*node, selection)))
             }
         };
@@ -453,39 +458,40 @@ impl<'c> Placement<'c> {
 
     /// The lowest count of a spread's domains; none where these are fewer than it asks for.
     pub(super) fn least(&self, counter: usize, min_domains: usize) -> i64 {
-        let domains = self.counts[counter].iter().zip(&self.stands[counter]);
+        let domains = self.counts[counter].iter().zip(&self.exists[counter]);
         let (mut least, mut number) = (i64::MAX, 0);
-        for (count, _) in domains.filter(|(_, stands)| **stands > 0) {
+        for (count, _) in domains.filter(|(_, exists)| **exists > 0) {
             least = least.min(*count);
             number += 1;
         }
         if number < min_domains || number == 0 { 0 } else { least }
     }
 
-    /// How many more pods of a class rules over domains allow at a site, when bound after all others.
-    pub(super) fn domain_room(&self, kind: KindId, site: usize) -> u32 {
+    /// How many more pods of a class rules over domains allow at a site, when bound after all
+    /// others.
+    pub(super) fn domain_room(&self, class: ClassId, site: usize) -> u32 {
         let compiled = self.context.compiled;
-        let rules = &self.rules.of_kind[kind];
+        let rules = &self.rules.of_class[class];
         let mut most = u32::MAX;
         let domain = |at: usize| self.rules.domain(compiled, at, site);
-        for at in &rules.far {
+        for at in &rules.anti_affinity {
             if domain(*at).is_some_and(|domain| self.counts[*at][domain] > 0) {
                 return 0;
             }
         }
-        if rules.far_self {
-            let labelled = rules.far.iter().any(|at| domain(*at).is_some());
+        if rules.anti_affinity_to_self {
+            let labelled = rules.anti_affinity.iter().any(|at| domain(*at).is_some());
             most = if labelled { 1 } else { most };
         }
         if let Some(affinity) = rules.affinity {
             let labelled = |at: &usize| {
                 compiled.topology.keys[self.rules.counters[*at].key].of_site[site] != NO_DOMAIN
             };
-            if !rules.near.iter().all(labelled) {
+            if !rules.affinity_counters.iter().all(labelled) {
                 return 0;
             }
             let met = rules
-                .near
+                .affinity_counters
                 .iter()
                 .all(|at| domain(*at).is_some_and(|domain| self.counts[*at][domain] > 0));
             if !met || affinity.over_hosts && self.totals[affinity.total] == 0 {
@@ -510,13 +516,13 @@ impl<'c> Placement<'c> {
         most
     }
 
-    /// Pods without a place by priority, the highest first, guests last; then what it costs.
+    /// Pods without a place by priority, the highest first, placeholders last; then what it costs.
     pub(super) fn rank(&self) -> (Vec<u64>, i128) {
         let compiled = self.context.compiled;
         let mut unplaced: BTreeMap<(bool, Reverse<i32>), u64> = BTreeMap::new();
-        for (kind, left) in self.left.iter() {
-            let class = &compiled.classes[class_of(kind)];
-            *unplaced.entry((class.guest, Reverse(class.priority))).or_insert(0) +=
+        for (class, left) in self.left.iter() {
+            let item = &compiled.items[item_of(class)];
+            *unplaced.entry((item.placeholder, Reverse(item.priority))).or_insert(0) +=
                 u64::from(*left);
         }
         (unplaced.into_values().collect(), self.cost())
@@ -524,9 +530,9 @@ impl<'c> Placement<'c> {
 
     /// What the launches cost, fees included.
     pub(super) fn cost(&self) -> i128 {
-        let cost = |nodes: &Nodes| match nodes.on {
-            On::Launch(offer) => self.price(offer) * i128::from(nodes.count),
-            On::Running(_) => 0,
+        let cost = |nodes: &PlacedNodes| match nodes.on {
+            PlacedOn::Launch(offer) => self.price(offer) * i128::from(nodes.count),
+            PlacedOn::Running(_) => 0,
         };
         self.groups.iter().map(cost).sum()
     }

@@ -1,17 +1,17 @@
 //! From a placement back to a packing: classes made of what each node holds.
 //!
-//! Pods may go wherever their node is as far as rules between pods read it: to sites in the same domains,
-//! which honour the same preferences, and that open no domain where nothing stands. Pods that need each
-//! other on their node stay together as one.
+//! Pods may go wherever their node is as far as rules between pods read it: to sites in the same
+//! domains, which honour the same preferences, and that open no domain where nothing stands. Pods
+//! that need each other on their node stay together as one.
 
-use super::super::arrange::{Arrangement, Batch, Out, classes_of};
-use super::super::choose::Packed;
+use super::super::assign::{Batch, DomainAssignment, LeftOutPods, items_of};
+use super::super::choose::AssignedPacking;
+use super::super::packing::{Context, GroupPlace, NodeGroup, Packing};
 use super::super::right_size::holds;
-use super::super::state::{Context, Group, Place, State};
-use super::placement::{Nodes, On, Placement};
-use super::rules::class_of;
+use super::placement::{PlacedNodes, PlacedOn, Placement};
+use super::rules::item_of;
 use crate::compile::{
-    Bits, ClassId, Compiled, IdVec, KeyId, KindId, NO_DOMAIN, OfferId, SelectionId,
+    Bits, ClassId, Compiled, IdVec, ItemId, KeyId, NO_DOMAIN, OfferId, SelectionId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,47 +26,60 @@ pub(super) enum Leeway {
 
 /// How many pods of spreads over single nodes a node may hold from now on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Caps {
-    /// What these say, those that are only wished for among them.
-    AsWished,
+enum SpreadCaps {
+    /// What these say, those that are only preferred among them.
+    AsPreferred,
     /// What those say that must be kept.
     Required,
     /// As before, but what a node holds beyond them is one item.
     PerNode,
 }
 
-/// Kinds on a node that are one item, by number for each.
-type Bundle = Vec<(KindId, u32)>;
+/// Classes on a node that are one item, by number for each.
+type Bundle = Vec<(ClassId, u32)>;
 
 impl Placement<'_> {
-    /// The packing that this is; nothing where some rule about single nodes can't be written down as the
-    /// packer has it.
-    pub(super) fn packed(&self, former: &Packed, leeway: Leeway) -> Option<Packed> {
-        self.packed_with(former, leeway, Caps::AsWished)
-            .or_else(|| self.packed_with(former, leeway, Caps::Required))
-            .or_else(|| self.packed_with(former, leeway, Caps::PerNode))
+    /// The packing that this is; nothing where some rule about single nodes can't be written down
+    /// as the packer has it.
+    pub(super) fn packed(
+        &self,
+        former: &AssignedPacking,
+        leeway: Leeway,
+    ) -> Option<AssignedPacking> {
+        self.packed_with(former, leeway, SpreadCaps::AsPreferred)
+            .or_else(|| self.packed_with(former, leeway, SpreadCaps::Required))
+            .or_else(|| self.packed_with(former, leeway, SpreadCaps::PerNode))
     }
 
-    fn packed_with(&self, former: &Packed, leeway: Leeway, caps: Caps) -> Option<Packed> {
+    fn packed_with(
+        &self,
+        former: &AssignedPacking,
+        leeway: Leeway,
+        caps: SpreadCaps,
+    ) -> Option<AssignedPacking> {
         let whole = self.compiled();
         let mut numbers: BTreeMap<(Bundle, Bits), usize> = BTreeMap::new();
         let mut parts: Vec<Batch<Bits>> = Vec::new();
         let closed = self.closed();
         let mut items: Vec<Vec<(usize, u32)>> = Vec::with_capacity(self.groups.len());
-        let mut known: BTreeMap<(KindId, usize), Bits> = BTreeMap::new();
+        let mut known: BTreeMap<(ClassId, usize), Bits> = BTreeMap::new();
         for nodes in &self.groups {
             let mut of_node = Vec::new();
             for (bundle, each) in self.bundles(nodes, caps) {
                 let mut sites = whole.usable.clone();
-                for (kind, _) in &bundle {
+                for (class, _) in &bundle {
                     let own = known
-                        .entry((*kind, nodes.site))
-                        .or_insert_with(|| self.sites(*kind, nodes.site, leeway, &closed));
+                        .entry((*class, nodes.site))
+                        .or_insert_with(|| self.sites(*class, nodes.site, leeway, &closed));
                     sites.and(own);
                 }
                 let number =
-                    *numbers.entry((bundle, sites)).or_insert_with_key(|(kinds, sites)| {
-                        parts.push(Batch { kinds: kinds.clone(), count: 0, sites: sites.clone() });
+                    *numbers.entry((bundle, sites)).or_insert_with_key(|(classes, sites)| {
+                        parts.push(Batch {
+                            classes: classes.clone(),
+                            count: 0,
+                            sites: sites.clone(),
+                        });
                         parts.len() - 1
                     });
                 parts[number].count += each * nodes.count;
@@ -75,60 +88,61 @@ impl Placement<'_> {
             items.push(of_node);
         }
         let out = self.left_out(former, &mut parts);
-        let wishful = self.context.wishful && caps == Caps::AsWished;
-        let (compiled, classes) = classes_of(whole, &|_| wishful, &parts, caps == Caps::PerNode);
+        let preferring = self.context.with_preferences && caps == SpreadCaps::AsPreferred;
+        let (compiled, compiled_items) =
+            items_of(whole, &|_| preferring, &parts, caps == SpreadCaps::PerNode);
         let context = Context { compiled: &compiled, ..*self.context };
-        let mut columns: BTreeMap<OfferId, usize> = BTreeMap::new();
-        for (at, column) in compiled.columns.iter().enumerate() {
-            columns.extend(column.offers.iter().chain(&column.dominated).map(|id| (*id, at)));
+        let mut bin_types: BTreeMap<OfferId, usize> = BTreeMap::new();
+        for (at, bin_type) in compiled.bin_types.iter().enumerate() {
+            bin_types.extend(bin_type.offers.iter().chain(&bin_type.dominated).map(|id| (*id, at)));
         }
-        let mut state = State::new(&compiled);
+        let mut packing = Packing::new(&compiled);
         for (nodes, of_node) in self.groups.iter().zip(items) {
             let place = match &nodes.on {
-                On::Launch(offer) => Place::Launch(*columns.get(offer)?),
-                On::Running(list) => {
+                PlacedOn::Launch(offer) => GroupPlace::Launch(*bin_types.get(offer)?),
+                PlacedOn::Running(list) => {
                     if nodes.pods.is_empty() {
                         continue;
                     }
-                    state.idle.retain(|node| !list.contains(node));
-                    Place::Running(list.clone())
+                    packing.untouched_nodes.retain(|node| !list.contains(node));
+                    GroupPlace::Running(list.clone())
                 }
             };
-            let mut items: Vec<(ClassId, u32)> = Vec::with_capacity(of_node.len());
+            let mut items: Vec<(ItemId, u32)> = Vec::with_capacity(of_node.len());
             let mut load = vec![0_i64; compiled.dims.len()];
             for (part, each) in of_node {
-                let class = classes[part]?;
-                let request = &compiled.classes[class].request;
+                let item = compiled_items[part]?;
+                let request = &compiled.items[item].request;
                 load.iter_mut().zip(request).for_each(|(sum, one)| *sum += one * i64::from(each));
-                items.push((class, each));
+                items.push((item, each));
             }
             items.sort_unstable();
-            let group = Group { place, items, load, times: nodes.count };
+            let group = NodeGroup { place, items, load, multiplicity: nodes.count };
             if !keeps_caps(&context, &group) {
                 return None;
             }
-            if let Place::Launch(column) = group.place
+            if let GroupPlace::Launch(bin_type) = group.place
                 && !group.items.is_empty()
-                && !holds(&context, column, &group)
+                && !holds(&context, bin_type, &group)
             {
                 return None;
             }
-            state.add(&compiled, group);
+            packing.add(&compiled, group);
         }
-        let firm = compiled.classes.iter().map(|_| Vec::new()).collect();
-        let arrangement = Arrangement {
+        let committed = compiled.items.iter().map(|_| Vec::new()).collect();
+        let assignment = DomainAssignment {
             compiled,
             out,
             choices: BTreeMap::new(),
-            foreign: Vec::new(),
+            spread_domains: Vec::new(),
             launchable: Vec::new(),
-            firm,
+            committed,
         };
-        Some(Packed { arrangement: Some(arrangement), state })
+        Some(AssignedPacking { assignment: Some(assignment), packing })
     }
 
     /// What is one item on a node, with how often: pods that need each other there are one.
-    fn bundles(&self, nodes: &Nodes, caps: Caps) -> Vec<(Bundle, u32)> {
+    fn bundles(&self, nodes: &PlacedNodes, caps: SpreadCaps) -> Vec<(Bundle, u32)> {
         let topology = &self.compiled().topology;
         let mut of: Vec<usize> = (0..nodes.pods.len()).collect();
         let mut tied = vec![false; nodes.pods.len()];
@@ -144,16 +158,17 @@ impl Placement<'_> {
                 }
             }
         };
-        for (at, (kind, _)) in nodes.pods.iter().enumerate() {
-            let affinity = self.rules.of_kind[*kind].affinity;
+        for (at, (class, _)) in nodes.pods.iter().enumerate() {
+            let affinity = self.rules.of_class[*class].affinity;
             if let Some(affinity) = affinity.filter(|affinity| affinity.over_hosts) {
                 tie(Some(at), affinity.selection);
             }
         }
-        if caps == Caps::PerNode {
-            // The packer caps what a spread counts on every node, whether its owners are there or not.
-            for (kind, rules) in self.rules.of_kind.iter() {
-                let owner = nodes.pods.iter().position(|(held, _)| *held == kind);
+        if caps == SpreadCaps::PerNode {
+            // The packer caps what a spread counts on every node, whether its owners are there or
+            // not.
+            for (class, rules) in self.rules.of_class.iter() {
+                let owner = nodes.pods.iter().position(|(held, _)| *held == class);
                 for spread in &rules.host_spreads {
                     if i64::from(self.on_node(nodes, spread.selection)) > spread.max_skew {
                         tie(owner, spread.selection);
@@ -163,10 +178,10 @@ impl Placement<'_> {
         }
         let mut bundles: BTreeMap<usize, Bundle> = BTreeMap::new();
         let mut single = Vec::new();
-        for (at, (kind, each)) in nodes.pods.iter().enumerate() {
+        for (at, (class, each)) in nodes.pods.iter().enumerate() {
             match tied[at] {
-                true => bundles.entry(of[at]).or_default().push((*kind, *each)),
-                false => single.push((vec![(*kind, 1)], *each)),
+                true => bundles.entry(of[at]).or_default().push((*class, *each)),
+                false => single.push((vec![(*class, 1)], *each)),
             }
         }
         single.extend(bundles.into_values().map(|bundle| (bundle, 1)));
@@ -180,8 +195,8 @@ impl Placement<'_> {
         for at in &self.rules.spread_counters {
             let counter = &self.rules.counters[*at];
             let key = &compiled.topology.keys[counter.key];
-            for (domain, stands) in key.domains.iter().zip(&self.stands[*at]) {
-                if *stands == 0 {
+            for (domain, exists) in key.domains.iter().zip(&self.exists[*at]) {
+                if *exists == 0 {
                     let mut sites = domain.clone();
                     counter.counted.iter().for_each(|counted| sites.and(counted));
                     closed.or(&sites);
@@ -192,12 +207,12 @@ impl Placement<'_> {
     }
 
     /// The sites that a pod of a class may use that is at one.
-    fn sites(&self, kind: KindId, at: usize, leeway: Leeway, closed: &Bits) -> Bits {
+    fn sites(&self, class: ClassId, at: usize, leeway: Leeway, closed: &Bits) -> Bits {
         let compiled = self.compiled();
-        let mut sites = compiled.rows[compiled.classes[class_of(kind)].row].clone();
+        let mut sites = compiled.eligible[compiled.items[item_of(class)].eligibility].clone();
         sites.and_not(closed);
         let keys: BTreeSet<KeyId> = match leeway {
-            Leeway::Alike => self.keys(kind),
+            Leeway::Alike => self.keys(class),
             Leeway::Domain => compiled.topology.keys.ids().collect(),
         };
         for key in keys {
@@ -207,17 +222,17 @@ impl Placement<'_> {
                 domain => sites.and(&key.domains[domain as usize]),
             }
         }
-        if self.context.wishful {
-            let terms = compiled.wishes.terms[kind].iter().map(|(_, term)| term);
+        if self.context.with_preferences {
+            let terms = compiled.preferences.terms[class].iter().map(|(_, term)| term);
             for term in terms.filter(|term| !term.is_empty()) {
-                let holds = &compiled.grounds.holds;
-                if term.iter().all(|atom| holds[*atom].contains(at)) {
-                    term.iter().for_each(|atom| sites.and(&holds[*atom]));
+                let holds = &compiled.site_conditions.holds;
+                if term.iter().all(|condition| holds[*condition].contains(at)) {
+                    term.iter().for_each(|condition| sites.and(&holds[*condition]));
                 }
             }
-            let rules = compiled.kinds[kind].rules;
-            let list = compiled.grounds.rules.sets()[rules].tolerations;
-            if let Some(untainted) = compiled.wishes.untainted.get(list)
+            let rules = compiled.classes[class].rules;
+            let list = compiled.site_conditions.rules.sets()[rules].tolerations;
+            if let Some(untainted) = compiled.preferences.untainted.get(list)
                 && untainted.contains(at)
             {
                 sites.and(untainted);
@@ -228,50 +243,54 @@ impl Placement<'_> {
     }
 
     /// The keys over which it matters where a pod of a class is.
-    fn keys(&self, kind: KindId) -> BTreeSet<KeyId> {
+    fn keys(&self, class: ClassId) -> BTreeSet<KeyId> {
         let compiled = self.compiled();
-        let own = compiled.topology.rules[kind].keys(self.context.wishful);
-        let counted = self.rules.of_kind[kind].counted_by.iter();
+        let own = compiled.topology.rules[class].keys(self.context.with_preferences);
+        let counted = self.rules.of_class[class].counted_by.iter();
         let counted = counted.map(|at| self.rules.counters[*at].key);
-        let sticky = compiled.kinds[kind].sticky.iter().copied();
-        own.chain(sticky).chain(counted).collect()
+        let domain_keys = compiled.classes[class].domain_keys.iter().copied();
+        own.chain(domain_keys).chain(counted).collect()
     }
 
-    /// The pods without a place: how many of those classes that rules over domains tie; the others as parts of
-    /// which none is placed.
-    fn left_out(&self, former: &Packed, parts: &mut Vec<Batch<Bits>>) -> BTreeMap<KindId, Out> {
+    /// The pods without a place: how many of those classes that rules over domains tie; the others
+    /// as parts of which none is placed.
+    fn left_out(
+        &self,
+        former: &AssignedPacking,
+        parts: &mut Vec<Batch<Bits>>,
+    ) -> BTreeMap<ClassId, LeftOutPods> {
         let compiled = self.compiled();
-        let before: BTreeSet<KindId> = former.out().map(|(kind, _)| *kind).collect();
+        let before: BTreeSet<ClassId> = former.out().map(|(class, _)| *class).collect();
         let mut out = BTreeMap::new();
-        for (kind, left) in self.left.iter().filter(|(_, left)| **left > 0) {
-            let class = &compiled.classes[class_of(kind)];
-            let tied = self.rules.of_kind[kind].is_domain_tied();
-            if !tied && !class.guest && !before.contains(&kind) {
-                let sites = compiled.rows[class.row].clone();
-                parts.push(Batch { kinds: vec![(kind, 1)], count: *left, sites });
+        for (class, left) in self.left.iter().filter(|(_, left)| **left > 0) {
+            let item = &compiled.items[item_of(class)];
+            let tied = self.rules.of_class[class].is_domain_tied();
+            if !tied && !item.placeholder && !before.contains(&class) {
+                let sites = compiled.eligible[item.eligibility].clone();
+                parts.push(Batch { classes: vec![(class, 1)], count: *left, sites });
                 continue;
             }
-            let _none = out.insert(kind, Out::of(*left));
+            let _none = out.insert(class, LeftOutPods::of(*left));
         }
         out
     }
 }
 
 /// Whether what a group's nodes hold keeps within what the packer lets a node hold.
-fn keeps_caps(context: &Context<'_>, group: &Group) -> bool {
+fn keeps_caps(context: &Context<'_>, group: &NodeGroup) -> bool {
     let compiled: &Compiled = context.compiled;
     let mut used: IdVec<crate::compile::CapId, u32> = compiled.caps.iter().map(|_| 0).collect();
     for (at, (id, count)) in group.items.iter().enumerate() {
-        let class = &compiled.classes[*id];
-        let apart = |(other, _): &(ClassId, u32)| class.conflicts.binary_search(other).is_ok();
-        if *count > class.per_node || group.items[at + 1..].iter().any(apart) {
+        let item = &compiled.items[*id];
+        let apart = |(other, _): &(ItemId, u32)| item.conflicts.binary_search(other).is_ok();
+        if *count > item.per_node || group.items[at + 1..].iter().any(apart) {
             return false;
         }
-        class.caps.iter().for_each(|(cap, each)| used[*cap] += each * count);
+        item.caps.iter().for_each(|(cap, each)| used[*cap] += each * count);
     }
     let node = match &group.place {
-        Place::Running(nodes) => nodes.first(),
-        Place::Launch(_) => None,
+        GroupPlace::Running(nodes) => nodes.first(),
+        GroupPlace::Launch(_) => None,
     };
     used.iter().filter(|(_, used)| **used > 0).all(|(id, used)| {
         let cap = &compiled.caps[id];

@@ -1,30 +1,31 @@
-//! Taking parts of a plan out and putting them back better: a neighbourhood search over every decision.
+//! Taking parts of a plan out and putting them back better: a neighbourhood search over every
+//! decision.
 //!
-//! *Problem.* What was decided first (which domain, which pool, which reservation, what goes on running
-//! nodes) is kept by everything that packs within these decisions.
+//! *Problem.* What was decided first (which domain, which pool, which reservation, what goes on
+//! running nodes) is kept by everything that packs within these decisions.
 //!
-//! *Idea.* Ruin and recreate: the pods of a few nodes, of one class, or of all classes that rules tie
-//! together are taken out; where an order of binding is left for the rest they are put back in another
-//! order and on another scale, and the launches are right-sized. What leaves fewer pods out, the most
-//! urgent first, or as many at less cost, is the plan from which the search goes on.
+//! *Idea.* Ruin and recreate: the pods of a few nodes, of one class, or of all classes that rules
+//! tie together are taken out; where an order of binding is left for the rest they are put back in
+//! another order and on another scale, and the launches are right-sized. What leaves fewer pods
+//! out, the most urgent first, or as many at less cost, is the plan from which the search goes on.
 //!
-//! *Why it is right.* What is put back is bound last, and accepted. A plan that honours less of any kind of
-//! preference, or launches from a lower pool what a higher one takes, isn't taken.
+//! *Why it is right.* What is put back is bound last, and accepted. A plan that honours less of any
+//! kind of preference, or launches from a lower pool what a higher one takes, isn't taken.
 //!
-//! *Cost.* An attempt costs what it costs to put the pods back. The attempts are drawn by number, so that the
-//! same problem gives the same plan.
+//! *Cost.* An attempt costs what it costs to put the pods back. The attempts are drawn by number,
+//! so that the same problem gives the same plan.
 //!
 //! References: Schrimpf et al. 2000 (ruin and recreate); Shaw 1998 (large neighbourhood search).
 
-use super::super::choose::Packed;
-use super::super::honour;
-use super::super::state::{Context, State};
-use super::launch::{Choices, Scale, mix};
+use super::super::choose::AssignedPacking;
+use super::super::packing::{Context, Packing};
+use super::super::preference;
+use super::launch::{LaunchChoices, LaunchScoring, mix};
 use super::order;
-use super::placement::{On, Placement};
-use super::rules::{Rules, class_of};
+use super::placement::{PlacedOn, Placement};
+use super::rules::{PlacementRules, item_of};
 use super::{fill, fill_by};
-use crate::compile::{ClassId, IdVec, KindId, OfferId};
+use crate::compile::{ClassId, IdVec, ItemId, OfferId};
 use crate::plan::PreferenceShare;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,18 +41,18 @@ const PATIENCE: u64 = 400;
 const FEW_PODS: u64 = 40;
 
 /// How good a placement is.
-struct Standing {
+struct PlacementScore {
     unplaced: Vec<u64>,
     cost: i128,
     shares: Vec<PreferenceShare>,
 }
 
 /// Looks for room for more pods where some are left out of a small problem.
-pub(super) fn place_more(placement: &mut Placement<'_>, choices: &Choices) {
+pub(super) fn place_more(placement: &mut Placement<'_>, choices: &LaunchChoices) {
     let compiled = placement.compiled();
     let waits = |placement: &Placement<'_>| {
         let waiting = placement.waiting(|_| ());
-        waiting.iter().any(|kind| !compiled.classes[class_of(*kind)].guest)
+        waiting.iter().any(|class| !compiled.items[item_of(*class)].placeholder)
     };
     if !waits(placement) {
         return;
@@ -75,26 +76,27 @@ pub(super) fn place_more(placement: &mut Placement<'_>, choices: &Choices) {
     }
 }
 
-/// Takes out all pods of one class, the largest first, where smaller ones that are left out may be more.
-fn trade(placement: &mut Placement<'_>, choices: &Choices) {
+/// Takes out all pods of one class, the largest first, where smaller ones that are left out may be
+/// more.
+fn trade(placement: &mut Placement<'_>, choices: &LaunchChoices) {
     let compiled = placement.compiled();
-    let scale = Scale { worth: None, scarce: true, small_first: false, seed: 0 };
+    let scale = LaunchScoring { worth: None, scarce: true, small_first: false, seed: 0 };
     let size = placement.size_of_fill(choices);
-    let mut kinds: Vec<KindId> = placement
+    let mut classes: Vec<ClassId> = placement
         .left
         .iter()
-        .filter(|(kind, left)| **left < compiled.classes[class_of(*kind)].count)
-        .map(|(kind, _)| kind)
+        .filter(|(class, left)| **left < compiled.items[item_of(*class)].count)
+        .map(|(class, _)| class)
         .collect();
-    kinds.sort_by_cached_key(|kind| (placement.size(*kind, scale), *kind));
+    classes.sort_by_cached_key(|class| (placement.size(*class, scale), *class));
     let tries = MOST_TRADED / size.max(1);
-    for kind in kinds.into_iter().take(tries) {
+    for class in classes.into_iter().take(tries) {
         if placement.context.is_stopped() {
             return;
         }
         let mut other = placement.clone();
         let mut changed = BTreeSet::new();
-        other.take_all(&mut changed, |_, held| held == kind);
+        other.take_all(&mut changed, |_, held| held == class);
         if !order::exists(&other, Some(&changed)) {
             continue;
         }
@@ -108,36 +110,36 @@ fn trade(placement: &mut Placement<'_>, choices: &Choices) {
 }
 
 /// Whether any of what is left out finds a place where nothing else is placed.
-fn may_be_placed(placement: &Placement<'_>, choices: &Choices) -> bool {
-    if placement.compiled().pools.values().any(|pool| pool.fixed.is_some()) {
+fn may_be_placed(placement: &Placement<'_>, choices: &LaunchChoices) -> bool {
+    if placement.compiled().pools.values().any(|pool| pool.static_replicas.is_some()) {
         // It may launch something else.
         return true;
     }
     let waiting = placement.left.clone();
     let mut empty = placement.clone();
     empty.take_all(&mut BTreeSet::new(), |_, _| true);
-    for (kind, left) in waiting.iter() {
-        empty.left[kind] = *left;
+    for (class, left) in waiting.iter() {
+        empty.left[class] = *left;
     }
     fill(&mut empty, choices);
-    empty.left.iter().any(|(kind, left)| {
-        *left < waiting[kind] && !empty.compiled().classes[class_of(kind)].guest
+    empty.left.iter().any(|(class, left)| {
+        *left < waiting[class] && !empty.compiled().items[item_of(class)].placeholder
     })
 }
 
 /// Improves a packing in every respect, as long as `granted` says so; whether it was.
 pub(crate) fn improve(
     context: &Context<'_>,
-    packed: Packed,
+    packed: AssignedPacking,
     granted: &mut dyn FnMut() -> bool,
-) -> (Packed, bool) {
-    let rules = Rules::of(context.compiled);
+) -> (AssignedPacking, bool) {
+    let rules = PlacementRules::of(context.compiled);
     let mut start = Placement::of(context, &rules, &packed);
     start.keep_domains();
-    let choices = Choices::of(&start);
+    let choices = LaunchChoices::of(&start);
     let worth = worth(&start);
     let mut best = start.clone();
-    let mut standing = Standing::of(&best);
+    let mut score = PlacementScore::of(&best);
     let mut idle = 0;
     for attempt in 1.. {
         if idle >= PATIENCE || !granted() {
@@ -145,20 +147,21 @@ pub(crate) fn improve(
         }
         idle += 1;
         let Some(other) = recreated(&best, &choices, &worth, attempt) else { continue };
-        if (other.rank().0, other.cost()) > (standing.unplaced.clone(), standing.cost)
-            && context.wish_price.is_none()
+        if (other.rank().0, other.cost()) > (score.unplaced.clone(), score.cost)
+            && context.preference_price.is_none()
         {
             continue;
         }
-        let of_other = Standing::of(&other);
-        if of_other.is_better(&standing, context.wishful && context.wish_price.is_none())
+        let of_other = PlacementScore::of(&other);
+        if of_other
+            .is_better(&score, context.with_preferences && context.preference_price.is_none())
             && (other.keeps_weights() || !best.keeps_weights())
         {
-            (best, standing, idle) = (other, of_other, 0);
+            (best, score, idle) = (other, of_other, 0);
         }
     }
-    let first = Standing::of(&start);
-    if !standing.is_better(&first, false) {
+    let first = PlacementScore::of(&start);
+    if !score.is_better(&first, false) {
         return (packed, false);
     }
     match best.finish(&packed) {
@@ -167,21 +170,24 @@ pub(crate) fn improve(
     }
 }
 
-impl Standing {
+impl PlacementScore {
     fn of(placement: &Placement<'_>) -> Self {
         let (unplaced, mut cost) = placement.rank();
-        let shares = match placement.context.wishful || placement.context.wish_price.is_some() {
+        let shares = match placement.context.with_preferences
+            || placement.context.preference_price.is_some()
+        {
             true => placement.shares(),
             false => Vec::new(),
         };
-        if let Some(price) = placement.context.wish_price {
+        if let Some(price) = placement.context.preference_price {
             let unmet = shares.iter().map(|share| i128::from(share.weight - share.honoured));
             cost = cost.saturating_add(unmet.sum::<i128>().saturating_mul(i128::from(price)));
         }
         Self { unplaced, cost, shares }
     }
 
-    /// Whether it is better than another; `honours`: only if it honours no less of any kind of preference.
+    /// Whether it is better than another; `honours`: only if it honours no less of any kind of
+    /// preference.
     fn is_better(&self, other: &Self, honours: bool) -> bool {
         if self.unplaced != other.unplaced {
             return self.unplaced < other.unplaced;
@@ -195,27 +201,27 @@ impl Standing {
 }
 
 /// What pods are worth where all has to be bought.
-fn worth(placement: &Placement<'_>) -> IdVec<KindId, i64> {
+fn worth(placement: &Placement<'_>) -> IdVec<ClassId, i64> {
     let compiled = placement.compiled();
-    let mut counts: IdVec<ClassId, u32> = compiled
-        .classes
+    let mut counts: IdVec<ItemId, u32> = compiled
+        .items
         .iter()
-        .map(|(id, class)| if compiled.hopeful[id] && !class.guest { class.count } else { 0 })
+        .map(|(id, item)| if compiled.placeable[id] && !item.placeholder { item.count } else { 0 })
         .collect();
-    for (id, takers) in compiled.takers.iter() {
-        if takers.is_empty() {
+    for (id, compatibles) in compiled.compatibles.iter() {
+        if compatibles.is_empty() {
             counts[id] = 0;
         }
     }
-    let worth = State::new(compiled).worth(placement.context, &counts);
-    compiled.classes.ids().map(|class| worth.of(class)).collect()
+    let worth = Packing::new(compiled).worth(placement.context, &counts);
+    compiled.items.ids().map(|item| worth.of(item)).collect()
 }
 
 /// A placement with something taken out and put back another way.
 fn recreated<'c>(
     placement: &Placement<'c>,
-    choices: &Choices,
-    worth: &IdVec<KindId, i64>,
+    choices: &LaunchChoices,
+    worth: &IdVec<ClassId, i64>,
     attempt: u64,
 ) -> Option<Placement<'c>> {
     let mut other = placement.clone();
@@ -224,14 +230,17 @@ fn recreated<'c>(
         return None;
     }
     let limited = placement.limits.values().any(|limits| !limits.is_empty());
-    let scale = Scale {
+    let scale = LaunchScoring {
         worth: draw(1).is_multiple_of(4).then_some(worth).or(None),
         scarce: limited && draw(2).is_multiple_of(2),
         small_first: draw(3).is_multiple_of(3),
         seed: attempt,
     };
-    let scale =
-        if draw(4).is_multiple_of(2) { Scale { worth: Some(worth), ..scale } } else { scale };
+    let scale = if draw(4).is_multiple_of(2) {
+        LaunchScoring { worth: Some(worth), ..scale }
+    } else {
+        scale
+    };
     // Now and then one of the cells is left out of the first launches, so that others are tried.
     let cells = choices.offers.iter().map(|(_, cell)| *cell);
     let cells: Vec<usize> = cells.collect::<BTreeSet<usize>>().into_iter().collect();
@@ -241,7 +250,7 @@ fn recreated<'c>(
         let only = draw(7).is_multiple_of(2);
         let offers = choices.offers.iter().copied();
         let offers = offers.filter(|(_, cell)| (*cell == cells[kept]) == only).collect();
-        let narrowed = Choices { offers, cell_of_site: choices.cell_of_site.clone() };
+        let narrowed = LaunchChoices { offers, cell_of_site: choices.cell_of_site.clone() };
         fill_by(&mut other, &narrowed, scale);
     }
     fill_by(&mut other, choices, scale);
@@ -262,8 +271,9 @@ fn pick(drawn: u64, of: usize) -> usize {
 }
 
 impl Placement<'_> {
-    /// Takes something out; whether there was anything and an order of binding is left for the rest.
-    fn ruin(&mut self, choices: &Choices, attempt: u64) -> bool {
+    /// Takes something out; whether there was anything and an order of binding is left for the
+    /// rest.
+    fn ruin(&mut self, choices: &LaunchChoices, attempt: u64) -> bool {
         let draw = |number: usize| mix(attempt, 100 + number);
         let movable: Vec<usize> = (0..self.groups.len())
             .filter(|at| !self.groups[*at].pods.is_empty() || self.is_launch(*at))
@@ -276,24 +286,24 @@ impl Placement<'_> {
             .map(|at| &self.groups[*at])
             .flat_map(|nodes| nodes.pods.iter().map(|(_, each)| u64::from(each * nodes.count)))
             .sum();
-        let mut changed: BTreeSet<KindId> = BTreeSet::new();
+        let mut changed: BTreeSet<ClassId> = BTreeSet::new();
         match draw(0) % 8 {
             0 if pods <= FEW_PODS => self.take_all(&mut changed, |_, _| true),
             1 => {
                 // All that rules tie to one class.
                 let held = &self.groups[movable[pick(draw(1), movable.len())]].pods;
-                let Some((kind, _)) = held.get(pick(draw(2), held.len())) else { return false };
-                let component = self.rules.component[*kind];
-                self.take_all(&mut changed, |placement, kind| {
-                    placement.rules.component[kind] == component
+                let Some((class, _)) = held.get(pick(draw(2), held.len())) else { return false };
+                let component = self.rules.component[*class];
+                self.take_all(&mut changed, |placement, class| {
+                    placement.rules.component[class] == component
                 });
             }
             2 => {
                 let held = &self.groups[movable[pick(draw(1), movable.len())]].pods;
-                let Some((kind, _)) = held.get(pick(draw(2), held.len())).copied() else {
+                let Some((class, _)) = held.get(pick(draw(2), held.len())).copied() else {
                     return false;
                 };
-                self.take_all(&mut changed, |_, other| other == kind);
+                self.take_all(&mut changed, |_, other| other == class);
             }
             more => {
                 let mut chosen: BTreeSet<usize> = BTreeSet::new();
@@ -303,7 +313,7 @@ impl Placement<'_> {
                 }
                 for at in chosen.iter().rev() {
                     self.empty(*at, &mut changed);
-                    self.change_fixed(choices, *at, draw(20), &mut changed);
+                    self.change_static(choices, *at, draw(20), &mut changed);
                 }
                 let groups: Vec<usize> = chosen.into_iter().collect();
                 self.close_empty(&groups, &mut changed);
@@ -313,17 +323,17 @@ impl Placement<'_> {
     }
 
     /// Has a static pool launch something else in place of an empty group, now and then.
-    fn change_fixed(
+    fn change_static(
         &mut self,
-        choices: &Choices,
+        choices: &LaunchChoices,
         at: usize,
         drawn: u64,
-        changed: &mut BTreeSet<KindId>,
+        changed: &mut BTreeSet<ClassId>,
     ) {
         let compiled = self.compiled();
-        let On::Launch(now) = self.groups[at].on else { return };
+        let PlacedOn::Launch(now) = self.groups[at].on else { return };
         let pool = compiled.offers[now].pool;
-        if compiled.pools[pool].fixed.is_none() || drawn.is_multiple_of(3) {
+        if compiled.pools[pool].static_replicas.is_none() || drawn.is_multiple_of(3) {
             return;
         }
         let offers = choices.offers.iter().map(|(offer, _)| *offer);
@@ -331,23 +341,27 @@ impl Placement<'_> {
             offers.filter(|offer| compiled.offers[*offer].pool == pool && *offer != now).collect();
         if let Some(offer) = others.get(pick(drawn >> 8, others.len())) {
             let opened = self.opened(*offer);
-            if self.replace_fixed(at, *offer) {
+            if self.replace_static(at, *offer) {
                 changed.extend(opened);
             }
         }
     }
 
     fn is_launch(&self, at: usize) -> bool {
-        matches!(self.groups[at].on, On::Launch(_))
+        matches!(self.groups[at].on, PlacedOn::Launch(_))
     }
 
     /// Takes all pods of some classes out of the whole plan.
-    fn take_all(&mut self, changed: &mut BTreeSet<KindId>, which: impl Fn(&Self, KindId) -> bool) {
+    fn take_all(
+        &mut self,
+        changed: &mut BTreeSet<ClassId>,
+        which: impl Fn(&Self, ClassId) -> bool,
+    ) {
         for at in 0..self.groups.len() {
-            for (kind, each) in self.groups[at].pods.clone() {
-                if which(self, kind) {
-                    self.take(at, kind, each);
-                    let _new = changed.insert(self.rules.component[kind]);
+            for (class, each) in self.groups[at].pods.clone() {
+                if which(self, class) {
+                    self.take(at, class, each);
+                    let _new = changed.insert(self.rules.component[class]);
                 }
             }
         }
@@ -356,21 +370,21 @@ impl Placement<'_> {
     }
 
     /// Takes all pods off the nodes of a group.
-    fn empty(&mut self, at: usize, changed: &mut BTreeSet<KindId>) {
-        for (kind, each) in self.groups[at].pods.clone() {
-            self.take(at, kind, each);
-            let _new = changed.insert(self.rules.component[kind]);
+    fn empty(&mut self, at: usize, changed: &mut BTreeSet<ClassId>) {
+        for (class, each) in self.groups[at].pods.clone() {
+            self.take(at, class, each);
+            let _new = changed.insert(self.rules.component[class]);
         }
     }
 
-    /// Closes those of some groups, in ascending order, that are launches and hold nothing, static pools'
-    /// aside.
-    pub(super) fn close_empty(&mut self, groups: &[usize], changed: &mut BTreeSet<KindId>) {
+    /// Closes those of some groups, in ascending order, that are launches and hold nothing, static
+    /// pools' aside.
+    pub(super) fn close_empty(&mut self, groups: &[usize], changed: &mut BTreeSet<ClassId>) {
         let compiled = self.compiled();
         for at in groups.iter().rev() {
-            let On::Launch(offer) = self.groups[*at].on else { continue };
-            let fixed = compiled.pools[compiled.offers[offer].pool].fixed.is_some();
-            if fixed || !self.groups[*at].pods.is_empty() {
+            let PlacedOn::Launch(offer) = self.groups[*at].on else { continue };
+            let is_static = compiled.pools[compiled.offers[offer].pool].static_replicas.is_some();
+            if is_static || !self.groups[*at].pods.is_empty() {
                 continue;
             }
             let nodes = self.groups.remove(*at);
@@ -378,37 +392,38 @@ impl Placement<'_> {
             // Fewer domains may be fewer than some spread asks for.
             for counter in &self.rules.spread_counters {
                 let domain = self.rules.domain(compiled, *counter, nodes.site);
-                if domain.is_some_and(|domain| self.stands[*counter][domain] == 0) {
+                if domain.is_some_and(|domain| self.exists[*counter][domain] == 0) {
                     let owners = self.rules.counters[*counter].owners.iter();
-                    let picky = owners.filter(|kind| {
-                        let spreads = &self.rules.of_kind[**kind].spreads;
+                    let picky = owners.filter(|class| {
+                        let spreads = &self.rules.of_class[**class].spreads;
                         spreads.iter().any(|spread| spread.min_domains > 1)
                     });
-                    changed.extend(picky.map(|kind| self.rules.component[*kind]));
+                    changed.extend(picky.map(|class| self.rules.component[*class]));
                 }
             }
         }
     }
 
-    /// Whether every launch of a lower weight holds only what no pool of a higher one takes any more.
+    /// Whether every launch of a lower weight holds only what no pool of a higher one takes any
+    /// more.
     pub(super) fn keeps_weights(&self) -> bool {
         let compiled = self.compiled();
-        let kinds: Vec<KindId> = self.left.ids().collect();
-        let open = self.open_weights(&kinds);
+        let classes: Vec<ClassId> = self.left.ids().collect();
+        let open = self.open_weights(&classes);
         self.groups.iter().all(|nodes| {
-            let On::Launch(offer) = nodes.on else { return true };
+            let PlacedOn::Launch(offer) = nodes.on else { return true };
             let pool = &compiled.pools[compiled.offers[offer].pool];
-            let may_hold = |kind: KindId| {
-                let guest = compiled.classes[class_of(kind)].guest;
-                guest || open.get(&kind).is_none_or(|open| *open <= pool.weight)
+            let may_hold = |class: ClassId| {
+                let placeholder = compiled.items[item_of(class)].placeholder;
+                placeholder || open.get(&class).is_none_or(|open| *open <= pool.weight)
             };
-            pool.fixed.is_some() || nodes.pods.iter().all(|(kind, _)| may_hold(*kind))
+            pool.static_replicas.is_some() || nodes.pods.iter().all(|(class, _)| may_hold(*class))
         })
     }
 
-    /// What it takes to put pods back: groups of nodes and ways to launch one, times classes of pods. Where
-    /// launches must keep values open, each look at one goes through all of them.
-    pub(super) fn size_of_fill(&self, choices: &Choices) -> usize {
+    /// What it takes to put pods back: groups of nodes and ways to launch one, times classes of
+    /// pods. Where launches must keep values open, each look at one goes through all of them.
+    pub(super) fn size_of_fill(&self, choices: &LaunchChoices) -> usize {
         let open = self.compiled().pools.values().any(|pool| !pool.min_values.is_empty());
         let each = if open { 1 + choices.offers.len() / 16 } else { 1 };
         let ways = self.groups.len() + choices.offers.len();
@@ -416,9 +431,9 @@ impl Placement<'_> {
     }
 
     /// How large a class is: what comes first is put first.
-    pub(super) fn size(&self, kind: KindId, scale: Scale<'_>) -> i128 {
+    pub(super) fn size(&self, class: ClassId, scale: LaunchScoring<'_>) -> i128 {
         let compiled = self.compiled();
-        let request = &compiled.classes[class_of(kind)].request;
+        let request = &compiled.items[item_of(class)].request;
         let mut largest = vec![1_i64; request.len()];
         for shape in compiled.shapes.values() {
             for (most, have) in largest.iter_mut().zip(&shape.allocatable) {
@@ -430,27 +445,32 @@ impl Placement<'_> {
         let share = share.max().unwrap_or(0);
         let factor = match scale.seed {
             0 => 16,
-            seed => 8 + i128::from(mix(seed, 1000 + crate::compile::Id::index(kind)) % 16),
+            seed => 8 + i128::from(mix(seed, 1000 + crate::compile::Id::index(class)) % 16),
         };
         if scale.small_first { share * factor } else { -share * factor }
     }
 
     /// What is honoured of preferences.
     fn shares(&self) -> Vec<PreferenceShare> {
-        let mut spots = Vec::new();
+        let mut placed_groups = Vec::new();
         for nodes in &self.groups {
-            let kinds = nodes.pods.iter().map(|(kind, each)| (*kind, u64::from(*each)));
-            let kinds: BTreeMap<KindId, u64> = kinds.collect();
+            let classes = nodes.pods.iter().map(|(class, each)| (*class, u64::from(*each)));
+            let classes: BTreeMap<ClassId, u64> = classes.collect();
             match &nodes.on {
-                On::Launch(_) => {
-                    spots.push(honour::Spot::new(nodes.site, nodes.count.into(), None, kinds));
+                PlacedOn::Launch(_) => {
+                    placed_groups.push(preference::PlacedGroup::new(
+                        nodes.site,
+                        nodes.count.into(),
+                        None,
+                        classes,
+                    ));
                 }
-                On::Running(list) => spots.extend(list.iter().map(|node| {
+                PlacedOn::Running(list) => placed_groups.extend(list.iter().map(|node| {
                     let site = self.compiled().site_of_node(*node);
-                    honour::Spot::new(site, 1, Some(*node), kinds.clone())
+                    preference::PlacedGroup::new(site, 1, Some(*node), classes.clone())
                 })),
             }
         }
-        honour::shares(self.compiled(), &spots)
+        preference::shares(self.compiled(), &placed_groups)
     }
 }

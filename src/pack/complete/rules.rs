@@ -1,34 +1,36 @@
 //! What every class of pods asks of the domains of label keys and of single nodes, as counters.
 //!
-//! A counter counts some pods over the domains of one key: those that a spread or an affinity selects,
-//! those that an anti-affinity selects, and those that have an anti-affinity by which others keep away.
+//! A counter counts some pods over the domains of one key: those that a spread or an affinity
+//! selects, those that an anti-affinity selects, and those that have an anti-affinity by which
+//! others keep away.
 
 use crate::compile::{
-    Bits, Compiled, Id, IdVec, KeyId, KindId, NO_DOMAIN, NodeId, Over, SelectionId, Term,
+    AffinityTerm, Bits, ClassId, Compiled, Id, IdVec, KeyId, NO_DOMAIN, NodeId, SelectionId,
+    TopologyKey,
 };
-use crate::pack::union::Union;
+use crate::pack::disjoint_sets::DisjointSets;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The rules of all classes of pods.
 #[derive(Debug)]
-pub(super) struct Rules {
-    pub(super) counters: Vec<Counter>,
+pub(super) struct PlacementRules {
+    pub(super) counters: Vec<DomainCounter>,
     /// The counters of spreads: to these it matters where nodes stand.
     pub(super) spread_counters: Vec<usize>,
-    pub(super) of_kind: IdVec<KindId, KindRules>,
+    pub(super) of_class: IdVec<ClassId, PodClassRules>,
     /// What affinity selects, wherever it is.
     pub(super) totals: Vec<SelectionId>,
     /// For each class of pods the first of those that are tied to it by spreads and affinity.
-    pub(super) component: IdVec<KindId, KindId>,
-    /// For each running node, how many bound pods of the selections are there that rules over single
-    /// nodes count.
+    pub(super) component: IdVec<ClassId, ClassId>,
+    /// For each running node, how many bound pods of the selections are there that rules over
+    /// single nodes count.
     pub(super) bound_on: BTreeMap<(NodeId, SelectionId), u32>,
 }
 
 /// Counts pods over the domains of a key.
 #[derive(Debug)]
-pub(super) struct Counter {
+pub(super) struct DomainCounter {
     pub(super) key: KeyId,
     /// The nodes that it looks at; `None`: all that have the key.
     pub(super) counted: Option<Arc<Bits>>,
@@ -37,7 +39,7 @@ pub(super) struct Counter {
     /// The least `maxSkew` of a spread that reads it.
     pub(super) skew: i64,
     /// Classes of pods with a spread or an affinity that reads it.
-    pub(super) owners: Vec<KindId>,
+    pub(super) owners: Vec<ClassId>,
 }
 
 /// A spread over the domains of a key.
@@ -61,18 +63,18 @@ pub(super) struct HostSpread {
 
 /// The rules of one class of pods; numbers are of counters.
 #[derive(Clone, Debug, Default)]
-pub(super) struct KindRules {
+pub(super) struct PodClassRules {
     pub(super) spreads: Vec<SpreadRule>,
     pub(super) host_spreads: Vec<HostSpread>,
     /// Required affinity over keys.
-    pub(super) near: Vec<usize>,
+    pub(super) affinity_counters: Vec<usize>,
     /// Required affinity: what it selects, the number of that total, whether single nodes are among
     /// its topology keys, and whether it selects its own class.
-    pub(super) affinity: Option<Affinity>,
+    pub(super) affinity: Option<AffinityRule>,
     /// Anti-affinity over keys, its own and others': none of these may be there.
-    pub(super) far: Vec<usize>,
+    pub(super) anti_affinity: Vec<usize>,
     /// Whether pods of the class keep away from each other over some key.
-    pub(super) far_self: bool,
+    pub(super) anti_affinity_to_self: bool,
     /// The counters that count the class.
     pub(super) counted_by: Vec<usize>,
     /// The totals that count it.
@@ -83,25 +85,27 @@ pub(super) struct KindRules {
 
 /// The required affinity of a class of pods.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Affinity {
+pub(super) struct AffinityRule {
     pub(super) selection: SelectionId,
     pub(super) total: usize,
     pub(super) over_hosts: bool,
     pub(super) own: bool,
 }
 
-impl KindRules {
-    /// Whether no pod that an affinity selects is in a domain of any of its keys: one on a node without the
-    /// label isn't in any.
+impl PodClassRules {
+    /// Whether no pod that an affinity selects is in a domain of any of its keys: one on a node
+    /// without the label isn't in any.
     pub(super) fn is_first(
         &self,
-        affinity: &Affinity,
+        affinity: &AffinityRule,
         totals: &[u64],
         counts: &[Vec<i64>],
     ) -> bool {
         match affinity.over_hosts {
             true => totals[affinity.total] == 0,
-            false => self.near.iter().all(|at| counts[*at].iter().all(|count| *count == 0)),
+            false => {
+                self.affinity_counters.iter().all(|at| counts[*at].iter().all(|count| *count == 0))
+            }
         }
     }
 
@@ -112,24 +116,24 @@ impl KindRules {
 
     /// Whether any rule over domains reads or counts it.
     pub(super) fn is_domain_tied(&self) -> bool {
-        self.is_ordered() || !self.far.is_empty() || !self.counted_by.is_empty()
+        self.is_ordered() || !self.anti_affinity.is_empty() || !self.counted_by.is_empty()
     }
 }
 
 /// What a counter is told by.
-type Key = (bool, SelectionId, KeyId, Option<Arc<Bits>>);
+type CounterKey = (bool, SelectionId, KeyId, Option<Arc<Bits>>);
 
 /// Numbers counters while rules are read.
-struct Maker<'a> {
+struct RuleBuilder<'a> {
     compiled: &'a Compiled,
-    counters: Vec<Counter>,
-    numbers: BTreeMap<Key, usize>,
+    counters: Vec<DomainCounter>,
+    numbers: BTreeMap<CounterKey, usize>,
     /// By counter, whom it counts.
-    kinds: Vec<Vec<KindId>>,
+    classes: Vec<Vec<ClassId>>,
     totals: Vec<SelectionId>,
 }
 
-impl Maker<'_> {
+impl RuleBuilder<'_> {
     /// The counter of the pods that a selection means.
     fn selected(
         &mut self,
@@ -152,25 +156,32 @@ impl Maker<'_> {
                     *sum += i64::from(*count);
                 }
             }
-            self.counters.push(Counter { key, counted, bound, skew: i64::MAX, owners: Vec::new() });
-            self.kinds.push(selected.kinds.clone());
+            self.counters.push(DomainCounter {
+                key,
+                counted,
+                bound,
+                skew: i64::MAX,
+                owners: Vec::new(),
+            });
+            self.classes.push(selected.classes.clone());
         }
         at
     }
 
     /// The counter of the pods that have a term of anti-affinity; bound ones bar sites already.
-    fn having(&mut self, selection: SelectionId, key: KeyId, owner: KindId) -> usize {
+    fn having(&mut self, selection: SelectionId, key: KeyId, owner: ClassId) -> usize {
         let number = self.counters.len();
         let at = *self.numbers.entry((true, selection, key, None)).or_insert(number);
         if at == number {
             let domains = self.compiled.topology.keys[key].domains.len();
             let bound = vec![0; domains];
-            let counter = Counter { key, counted: None, bound, skew: i64::MAX, owners: Vec::new() };
+            let counter =
+                DomainCounter { key, counted: None, bound, skew: i64::MAX, owners: Vec::new() };
             self.counters.push(counter);
-            self.kinds.push(Vec::new());
+            self.classes.push(Vec::new());
         }
-        if self.kinds[at].last() != Some(&owner) {
-            self.kinds[at].push(owner);
+        if self.classes[at].last() != Some(&owner) {
+            self.classes[at].push(owner);
         }
         at
     }
@@ -186,27 +197,27 @@ impl Maker<'_> {
     }
 }
 
-impl Rules {
+impl PlacementRules {
     pub(super) fn of(compiled: &Compiled) -> Self {
         let topology = &compiled.topology;
-        let mut maker = Maker {
+        let mut builder = RuleBuilder {
             compiled,
             counters: Vec::new(),
             numbers: BTreeMap::new(),
-            kinds: Vec::new(),
+            classes: Vec::new(),
             totals: Vec::new(),
         };
-        let mut of_kind: IdVec<KindId, KindRules> =
-            compiled.kinds.iter().map(|_| KindRules::default()).collect();
+        let mut of_class: IdVec<ClassId, PodClassRules> =
+            compiled.classes.iter().map(|_| PodClassRules::default()).collect();
         let mut spread_counters: BTreeSet<usize> = BTreeSet::new();
         let mut over_hosts: BTreeSet<SelectionId> = BTreeSet::new();
-        let mut far_terms: BTreeMap<Term, usize> = BTreeMap::new();
-        for (kind, rules) in topology.rules.iter() {
-            let own = &mut of_kind[kind];
+        let mut anti_affinity_terms: BTreeMap<AffinityTerm, usize> = BTreeMap::new();
+        for (class, rules) in topology.rules.iter() {
+            let own = &mut of_class[class];
             for spread in rules.spreads.iter().filter(|spread| spread.hard) {
-                let counts_own = topology.selects(spread.selection, kind);
-                match spread.over {
-                    Over::Host => {
+                let counts_own = topology.selects(spread.selection, class);
+                match spread.key {
+                    TopologyKey::Hostname => {
                         let _new = over_hosts.insert(spread.selection);
                         own.host_spreads.push(HostSpread {
                             selection: spread.selection,
@@ -215,13 +226,13 @@ impl Rules {
                             own: counts_own,
                         });
                     }
-                    Over::Key(key) => {
+                    TopologyKey::Label(key) => {
                         let counter =
-                            maker.selected(spread.selection, key, Some(spread.counted.clone()));
+                            builder.selected(spread.selection, key, Some(spread.counted.clone()));
                         let _new = spread_counters.insert(counter);
-                        let of_counter = &mut maker.counters[counter];
+                        let of_counter = &mut builder.counters[counter];
                         of_counter.skew = of_counter.skew.min(spread.max_skew);
-                        of_counter.owners.push(kind);
+                        of_counter.owners.push(class);
                         own.spreads.push(SpreadRule {
                             counter,
                             max_skew: spread.max_skew,
@@ -231,47 +242,47 @@ impl Rules {
                     }
                 }
             }
-            if let Some(near) = &rules.near {
-                let mut affinity = Affinity {
-                    selection: near.selection,
-                    total: maker.total(near.selection),
+            if let Some(required) = &rules.affinity {
+                let mut affinity = AffinityRule {
+                    selection: required.selection,
+                    total: builder.total(required.selection),
                     over_hosts: false,
-                    own: topology.selects(near.selection, kind),
+                    own: topology.selects(required.selection, class),
                 };
-                for over in &near.over {
-                    match over {
-                        Over::Host => affinity.over_hosts = true,
-                        Over::Key(key) => {
-                            let counter = maker.selected(near.selection, *key, None);
-                            maker.counters[counter].owners.push(kind);
-                            own.near.push(counter);
+                for topology_key in &required.key {
+                    match topology_key {
+                        TopologyKey::Hostname => affinity.over_hosts = true,
+                        TopologyKey::Label(key) => {
+                            let counter = builder.selected(required.selection, *key, None);
+                            builder.counters[counter].owners.push(class);
+                            own.affinity_counters.push(counter);
                         }
                     }
                 }
                 if affinity.over_hosts {
-                    let _new = over_hosts.insert(near.selection);
+                    let _new = over_hosts.insert(required.selection);
                 }
                 own.affinity = Some(affinity);
             }
-            for term in &rules.far {
-                let Over::Key(key) = term.over else { continue };
-                own.far.push(maker.selected(term.selection, key, None));
-                own.far_self |= topology.selects(term.selection, kind);
-                let having = maker.having(term.selection, key, kind);
-                let _same = far_terms.insert(*term, having);
+            for term in &rules.anti_affinity {
+                let TopologyKey::Label(key) = term.key else { continue };
+                own.anti_affinity.push(builder.selected(term.selection, key, None));
+                own.anti_affinity_to_self |= topology.selects(term.selection, class);
+                let having = builder.having(term.selection, key, class);
+                let _same = anti_affinity_terms.insert(*term, having);
             }
         }
-        for (term, having) in far_terms {
-            for kind in &topology.selections[term.selection].kinds {
-                of_kind[*kind].far.push(having);
+        for (term, having) in anti_affinity_terms {
+            for class in &topology.selections[term.selection].classes {
+                of_class[*class].anti_affinity.push(having);
             }
         }
-        for (counter, kinds) in maker.kinds.iter().enumerate() {
-            kinds.iter().for_each(|kind| of_kind[*kind].counted_by.push(counter));
+        for (counter, classes) in builder.classes.iter().enumerate() {
+            classes.iter().for_each(|class| of_class[*class].counted_by.push(counter));
         }
-        for (total, selection) in maker.totals.iter().enumerate() {
-            for kind in &topology.selections[*selection].kinds {
-                of_kind[*kind].totals.push(total);
+        for (total, selection) in builder.totals.iter().enumerate() {
+            for class in &topology.selections[*selection].classes {
+                of_class[*class].totals.push(total);
             }
         }
         let mut bound_on = BTreeMap::new();
@@ -281,12 +292,12 @@ impl Rules {
             }
         }
         let component =
-            components(compiled, &maker.counters, &maker.kinds, &maker.totals, &of_kind);
+            components(compiled, &builder.counters, &builder.classes, &builder.totals, &of_class);
         Self {
-            counters: maker.counters,
+            counters: builder.counters,
             spread_counters: spread_counters.into_iter().collect(),
-            of_kind,
-            totals: maker.totals,
+            of_class,
+            totals: builder.totals,
             component,
             bound_on,
         }
@@ -304,31 +315,31 @@ impl Rules {
 /// For each class of pods, the first of those that spreads and affinity tie together with it.
 fn components(
     compiled: &Compiled,
-    counters: &[Counter],
-    counted: &[Vec<KindId>],
+    counters: &[DomainCounter],
+    counted: &[Vec<ClassId>],
     totals: &[SelectionId],
-    of_kind: &IdVec<KindId, KindRules>,
-) -> IdVec<KindId, KindId> {
-    let mut union = Union::new(compiled.kinds.len());
-    let mut join = |one: KindId, other: KindId| union.join(one.index(), other.index());
-    for (counter, kinds) in counters.iter().zip(counted) {
+    of_class: &IdVec<ClassId, PodClassRules>,
+) -> IdVec<ClassId, ClassId> {
+    let mut sets = DisjointSets::new(compiled.classes.len());
+    let mut join = |one: ClassId, other: ClassId| sets.join(one.index(), other.index());
+    for (counter, classes) in counters.iter().zip(counted) {
         let Some(owner) = counter.owners.first() else { continue };
-        counter.owners.iter().chain(kinds).for_each(|kind| join(*owner, *kind));
+        counter.owners.iter().chain(classes).for_each(|class| join(*owner, *class));
     }
-    for (kind, rules) in of_kind.iter() {
+    for (class, rules) in of_class.iter() {
         for spread in &rules.host_spreads {
-            let selected = &compiled.topology.selections[spread.selection].kinds;
-            selected.iter().for_each(|other| join(kind, *other));
+            let selected = &compiled.topology.selections[spread.selection].classes;
+            selected.iter().for_each(|other| join(class, *other));
         }
         if let Some(affinity) = &rules.affinity {
-            let selected = &compiled.topology.selections[totals[affinity.total]].kinds;
-            selected.iter().for_each(|other| join(kind, *other));
+            let selected = &compiled.topology.selections[totals[affinity.total]].classes;
+            selected.iter().for_each(|other| join(class, *other));
         }
     }
-    compiled.kinds.ids().map(|kind| KindId::from_index(union.root(kind.index()))).collect()
+    compiled.classes.ids().map(|class| ClassId::from_index(sets.root(class.index()))).collect()
 }
 
 /// The class of the problem as a whole that stands for a class of pods.
-pub(super) fn class_of(kind: KindId) -> crate::compile::ClassId {
-    crate::compile::ClassId::from_index(kind.index())
+pub(super) fn item_of(class: ClassId) -> crate::compile::ItemId {
+    crate::compile::ItemId::from_index(class.index())
 }

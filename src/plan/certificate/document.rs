@@ -4,7 +4,7 @@
 //! often know no other numbers.
 
 use super::{
-    Certificate, Group, LimitPrice, NodeProof, OfferingProof, PodValue, ReservationPrice,
+    Certificate, ConflictGroup, LimitPrice, NodeProof, OfferingProof, PodValue, ReservationPrice,
     WorthProof,
 };
 use crate::error::Error;
@@ -167,7 +167,7 @@ fn write_pods(pods: &PodValue) -> Value<'_> {
         .into()
 }
 
-fn read_group(cursor: Cursor<'_>) -> Option<Group> {
+fn read_group(cursor: Cursor<'_>) -> Option<ConflictGroup> {
     let mut fields = cursor.object(&["pods", "most"]);
     let pair = |cursor: Cursor<'_>| {
         let Value::List(items) = cursor.value else {
@@ -179,7 +179,7 @@ fn read_group(cursor: Cursor<'_>) -> Option<Group> {
         let numbers = numbers(cursor)?;
         Some((numbers.first().copied()?, numbers.get(1).copied()?))
     };
-    Some(Group {
+    Some(ConflictGroup {
         pods: fields
             .required("pods", |cursor| list(cursor, |item| Some(pair(item).unwrap_or_default())))
             .unwrap_or_default(),
@@ -187,7 +187,7 @@ fn read_group(cursor: Cursor<'_>) -> Option<Group> {
     })
 }
 
-fn write_group(group: &Group) -> Value<'_> {
+fn write_group(group: &ConflictGroup) -> Value<'_> {
     let pair = |(pod, each): &(u32, u32)| write_numbers(&[*pod, *each]);
     Object::new().field("pods", write::list(&group.pods, pair)).field("most", group.most).into()
 }

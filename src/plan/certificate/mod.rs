@@ -3,61 +3,63 @@
 //! # What is claimed
 //!
 //! Take any plan that places the pods that this one places, those on launches on pools of the same
-//! weights or on running nodes, and in which each pod honours the preferences that it honours here. It
-//! costs at least the certificate's bound, fees included.
+//! weights or on running nodes, and in which each pod honours the preferences that it honours here.
+//! It costs at least the certificate's bound, fees included.
 //!
-//! A spread over hosts that this plan keeps with `maxSkew` pods on a node and no more is one that the other
-//! plan keeps in the same way: a further node, with none of the pods on it, could always be launched. Where
-//! limits or offerings forbid that, kube-scheduler would let each node hold more once every node holds some;
-//! of plans that use this the bound says nothing.
+//! A spread over hosts that this plan keeps with `maxSkew` pods on a node and no more is one that
+//! the other plan keeps in the same way: a further node, with none of the pods on it, could always
+//! be launched. Where limits or offerings forbid that, kube-scheduler would let each node hold more
+//! once every node holds some; of plans that use this the bound says nothing.
 //!
 //! # Why
 //!
-//! A certificate gives pods *values* such that no node is worth more than it costs. Let `n_j` be how many
-//! pods of the kind `j` are counted and `v_j ≥ 0` their value.
+//! A certificate gives pods *values* such that no node is worth more than it costs. Let `n_j` be
+//! how many pods of the kind `j` are counted and `v_j ≥ 0` their value.
 //!
-//! - For each way to launch a node there is a proof that the pods on it are worth at most its price and
-//!   the fee, plus what it is charged for: a price for each unit of a limited resource that it counts
-//!   against its pool's limit, and a price for a reservation that it draws on.
-//! - For each running node there is a proof that the pods which can still go there are worth at most
-//!   `f_e`.
+//! - For each way to launch a node there is a proof that the pods on it are worth at most its price
+//!   and the fee, plus what it is charged for: a price for each unit of a limited resource that it
+//!   counts against its pool's limit, and a price for a reservation that it draws on.
+//! - For each running node there is a proof that the pods which can still go there are worth at
+//!   most `f_e`.
 //!
-//! Add this up over the nodes of a plan. Every counted pod is on one of them, no limit and no reservation
-//! gives more than it has, and so the plan costs at least
+//! Add this up over the nodes of a plan. Every counted pod is on one of them, no limit and no
+//! reservation gives more than it has, and so the plan costs at least
 //!
 //! ```text
 //! Σ_j n_j v_j − Σ (price of a limit × what is left of it)
 //!             − Σ (price of a reservation × the nodes that it has left) − Σ_e f_e
 //! ```
 //!
-//! rounded up to a whole billionth, and to a multiple of what all launches' costs are multiples of. Which
-//! numbers a certificate has plays no part in why this is true, so it doesn't matter how they were found.
+//! rounded up to a whole billionth, and to a multiple of what all launches' costs are multiples of.
+//! Which numbers a certificate has plays no part in why this is true, so it doesn't matter how they
+//! were found.
 //!
 //! # Worth of a node
 //!
-//! What the pods on a node are worth at most is proved by a tree ([`WorthProof`]). Its leaves are prices
-//! for what the node has: pods can't be worth more than the resources that they take, at these prices,
-//! and what is left of their values; or, where one resource alone matters, the best that can be had of it.
-//! Its inner nodes tell cases apart: few or many pods of a kind; a label that a launch leaves open, by what it
-//! meets or by its values.
+//! What the pods on a node are worth at most is proved by a tree ([`WorthProof`]). Its leaves are
+//! prices for what the node has: pods can't be worth more than the resources that they take, at
+//! these prices, and what is left of their values; or, where one resource alone matters, the best
+//! that can be had of it. Its inner nodes tell cases apart: few or many pods of a kind; a label
+//! that a launch leaves open, by what it meets or by its values.
 //!
 //! # Exhaustion
 //!
-//! Where pods are few all ways to fill nodes with them can be tried, and what the cheapest costs is a bound
-//! too ([`Certificate::exhausted`]): the best one for those rules that are looked at. These are all that
-//! concern single nodes, limits and reservations; and rules between pods over domains, by what they say
-//! of the end. A spread is over the domains of nodes that stand and those in which a launch of such a pod
-//! could be; one that this plan keeps in this sense other plans keep as well. There is nothing to be
-//! written down for it: whoever doubts it tries them all again.
+//! Where pods are few all ways to fill nodes with them can be tried, and what the cheapest costs is
+//! a bound too ([`Certificate::exhausted`]): the best one for those rules that are looked at. These
+//! are all that concern single nodes, limits and reservations; and rules between pods over domains,
+//! by what they say of the end. A spread is over the domains of nodes that stand and those in which
+//! a launch of such a pod could be; one that this plan keeps in this sense other plans keep as
+//! well. There is nothing to be written down for it: whoever doubts it tries them all again.
 //!
 //! # Units
 //!
-//! Slots of storage drivers are resources too. A node has as many as it can attach volumes, less those that
-//! bound pods and daemons attach, or [`UNLIMITED_SLOTS`]; a pod asks for one for each volume that no other
-//! pod of the problem mounts. Volumes that several pods mount ask for nothing.
+//! Slots of storage drivers are resources too. A node has as many as it can attach volumes, less
+//! those that bound pods and daemons attach, or [`UNLIMITED_SLOTS`]; a pod asks for one for each
+//! volume that no other pod of the problem mounts. Volumes that several pods mount ask for nothing.
 //!
-//! All amounts of money are integers in units of 2^-[`POINT`] billionths per hour; prices of resources are
-//! per millicore of cpu and per unit of everything else. Nothing is rounded before the end.
+//! All amounts of money are integers in units of 2^-[`POINT`] billionths per hour; prices of
+//! resources are per millicore of cpu and per unit of everything else. Nothing is rounded before
+//! the end.
 
 #[cfg(feature = "serde")]
 mod document;
@@ -73,12 +75,12 @@ pub const UNLIMITED_SLOTS: i64 = crate::model::UNLIMITED_ATTACHMENTS;
 
 /// A proof of a lower bound, in integers.
 ///
-/// [`verify`](crate::verify()) checks it against the problem and the plan, and says which bound it proves.
-/// The plan's document doesn't hold it; it has a document of its own, in which amounts are texts with
-/// decimal integers.
+/// [`verify`](crate::verify()) checks it against the problem and the plan, and says which bound it
+/// proves. The plan's document doesn't hold it; it has a document of its own, in which amounts are
+/// texts with decimal integers.
 ///
-/// The fields are public, so it can be looked at, shown and changed; a changed certificate proves what it
-/// proves, or nothing.
+/// The fields are public, so it can be looked at, shown and changed; a changed certificate proves
+/// what it proves, or nothing.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Certificate {
@@ -86,13 +88,13 @@ pub struct Certificate {
     pub node_fee: Price,
     /// The resources for which proofs have prices, in their order.
     pub resources: Vec<Arc<str>>,
-    /// Storage drivers, whose slots are resources that come after these: a volume that one pod alone
-    /// mounts takes one of its driver's.
+    /// Storage drivers, whose slots are resources that come after these: a volume that one pod
+    /// alone mounts takes one of its driver's.
     pub drivers: Vec<Arc<str>>,
     /// The pods that are counted, with what they are worth.
     pub pods: Vec<PodValue>,
     /// Pods of which a node holds few together.
-    pub groups: Vec<Group>,
+    pub groups: Vec<ConflictGroup>,
     /// What launches are charged for limits of their pools.
     pub limits: Vec<LimitPrice>,
     /// What launches are charged for reservations.
@@ -101,11 +103,11 @@ pub struct Certificate {
     pub offerings: Vec<OfferingProof>,
     /// What running nodes that can take some of the pods are worth at most.
     pub nodes: Vec<NodeProof>,
-    /// The proofs that offerings and nodes refer to by position. One that refers to others comes after
-    /// them.
+    /// The proofs that offerings and nodes refer to by position. One that refers to others comes
+    /// after them.
     pub proofs: Vec<WorthProof>,
-    /// What no way to fill nodes with the pods in [`Certificate::pods`] costs less than, found by trying
-    /// them all.
+    /// What no way to fill nodes with the pods in [`Certificate::pods`] costs less than, found by
+    /// trying them all.
     pub exhausted: Option<Price>,
 }
 
@@ -115,25 +117,26 @@ pub struct Certificate {
 pub struct PodValue {
     /// "namespace/name" of the problem's entries that they are of, replicas not told apart.
     ///
-    /// A proof takes it that each of these can be wherever one of them can and that it asks for the least
-    /// that any of them does, so they had better be alike.
+    /// A proof takes it that each of these can be wherever one of them can and that it asks for the
+    /// least that any of them does, so they had better be alike.
     pub entries: Vec<Arc<str>>,
     /// The weight of the pools that launch the nodes which the plan puts these on, and which others
     /// may put them on; running nodes may have them too.
     ///
     /// `None`: those that the plan puts on running nodes, and others may put anywhere.
     pub weight: Option<i32>,
-    /// The terms of preferred node affinity that each of these honours in the plan, by position in the
-    /// pod's list, ascending.
+    /// The terms of preferred node affinity that each of these honours in the plan, by position in
+    /// the pod's list, ascending.
     pub honours: Vec<u32>,
-    /// Whether each of these is on a node of which it tolerates all `PreferNoSchedule` taints in the plan.
+    /// Whether each of these is on a node of which it tolerates all `PreferNoSchedule` taints in
+    /// the plan.
     pub untainted: bool,
-    /// Whether these are the pods for which no running node has room, whichever those are: of all pods
-    /// that the plan has of these entries, this weight and so on, running nodes can take so few that
-    /// `count` are left.
+    /// Whether these are the pods for which no running node has room, whichever those are: of all
+    /// pods that the plan has of these entries, this weight and so on, running nodes can take so
+    /// few that `count` are left.
     pub beyond_running: bool,
-    /// How many of these share a node at most, where a spread over hosts says so: one that must be kept, or
-    /// one that is only wished for and that the plan keeps to on each of its nodes.
+    /// How many of these share a node at most, where a spread over hosts says so: one that must be
+    /// kept, or one that is only preferred and that the plan keeps to on each of its nodes.
     pub per_node: Option<u32>,
     /// How many of these are counted.
     pub count: u32,
@@ -143,10 +146,11 @@ pub struct PodValue {
 
 /// Pods of which any two keep each other off their nodes.
 ///
-/// Only one of its kinds of pods can be on a node, so of what they count for there is at most `most`.
+/// Only one of its kinds of pods can be on a node, so of what they count for there is at most
+/// `most`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Group {
+pub struct ConflictGroup {
     /// Positions in [`Certificate::pods`], with what each pod counts for.
     pub pods: Vec<(u32, u32)>,
     /// What the pods of the group that are on one node count for together, at most.
@@ -201,46 +205,50 @@ pub struct NodeProof {
 
 /// Why the pods on a node are worth at most so much.
 ///
-/// It proves something of a node that has so much of each resource for pods, and so many pods of each
-/// kind: to begin with at least none, and at most as many as are counted and share a node. Cases narrow
-/// this down, and lead to other proofs, which are meant by their positions in [`Certificate::proofs`];
-/// these are below that of the proof itself.
+/// It proves something of a node that has so much of each resource for pods, and so many pods of
+/// each kind: to begin with at least none, and at most as many as are counted and share a node.
+/// Cases narrow this down, and lead to other proofs, which are meant by their positions in
+/// [`Certificate::proofs`]; these are below that of the proof itself.
 ///
-/// Where the cases say which pods must be there, `l_j` of each kind, at most `h_j` can be: what those that
-/// must be there leave of each resource and of each group is divided by what one more takes, and of pods
-/// that one of them keeps off the node there are none.
+/// Where the cases say which pods must be there, `l_j` of each kind, at most `h_j` can be: what
+/// those that must be there leave of each resource and of each group is divided by what one more
+/// takes, and of pods that one of them keeps off the node there are none.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum WorthProof {
-    /// The node is worth at most what it has, at these prices, and what they leave of the pods' values:
+    /// The node is worth at most what it has, at these prices, and what they leave of the pods'
+    /// values:
     ///
     /// ```text
     /// Σ_d price_d C_d + Σ_g price_g most_g + Σ_j max (v_j − Σ_d price_d r_jd − Σ_g price_g e_jg) a_j
     /// ```
     ///
-    /// where `a_j` is `l_j` or `h_j`, whichever gives more, with the node's capacity `C_d`, the pods'
-    /// requests `r_jd`, and what they count for in groups, `e_jg`.
+    /// where `a_j` is `l_j` or `h_j`, whichever gives more, with the node's capacity `C_d`, the
+    /// pods' requests `r_jd`, and what they count for in groups, `e_jg`.
     Priced {
-        /// The price of a unit of each resource, in the order of [`Certificate::resources`] and then of
-        /// [`Certificate::drivers`]; none is below zero. Those that are left out at the end are zero.
+        /// The price of a unit of each resource, in the order of [`Certificate::resources`] and
+        /// then of [`Certificate::drivers`]; none is below zero. Those that are left out at the end
+        /// are zero.
         resources: Vec<i128>,
         /// The price of each group, in the order of [`Certificate::groups`], in the same way.
         groups: Vec<i128>,
     },
-    /// The node is worth at most the best that can be made of this resource, whatever pods ask for of
-    /// others: the pods that must be there, and of each kind up to `h_j − l_j` more that fit into what is
-    /// left of it. It is found by trying all amounts of the resource, in steps of what the requests are
-    /// multiples of.
+    /// The node is worth at most the best that can be made of this resource, whatever pods ask for
+    /// of others: the pods that must be there, and of each kind up to `h_j − l_j` more that fit
+    /// into what is left of it. It is found by trying all amounts of the resource, in steps of what
+    /// the requests are multiples of.
     Table {
         /// The position of the resource in [`Certificate::resources`], drivers after them.
         resource: u32,
     },
-    /// There is no such node: the pods that must be there ask for more of this resource than it has.
+    /// There is no such node: the pods that must be there ask for more of this resource than it
+    /// has.
     Full {
         /// The position of the resource in [`Certificate::resources`], drivers after them.
         resource: u32,
     },
-    /// There is no such node: the pods that must be there count for more in this group than it allows.
+    /// There is no such node: the pods that must be there count for more in this group than it
+    /// allows.
     Crowded {
         /// The position in [`Certificate::groups`].
         group: u32,
@@ -265,8 +273,8 @@ pub enum WorthProof {
         /// The proof for one that doesn't.
         fails: u32,
     },
-    /// A label that a launch leaves open, by its values: the pods that ask for one of them and those that
-    /// ask for another don't share a node.
+    /// A label that a launch leaves open, by its values: the pods that ask for one of them and
+    /// those that ask for another don't share a node.
     Values {
         /// The label's key.
         key: Arc<str>,

@@ -1,7 +1,7 @@
 //! HiGHS, on one thread and without a start, for small programmes.
 
 use super::model::{Model, model};
-use super::{Claim, Known, Programme};
+use super::{Programme, ProgrammeBounds, SolverAnswer};
 use good_lp::{Solution, SolverModel};
 
 /// The most rows × columns, and the most nodes: it can't be asked to stop.
@@ -13,10 +13,10 @@ const NODES: u32 = 100;
 /// Never with a start: see the pitfalls of [`super`].
 pub(super) fn solve(
     programme: &Programme,
-    known: &Known,
+    known: &ProgrammeBounds,
     nodes: u32,
     _stop: &dyn Fn() -> bool,
-) -> Option<Claim> {
+) -> Option<SolverAnswer> {
     let _size = programme.size().filter(|size| *size <= SIZE)?;
     let nodes = i32::try_from(nodes.min(NODES)).unwrap_or(i32::MAX);
     let Model { problem, variables, rows } = model(programme);
@@ -31,5 +31,5 @@ pub(super) fn solve(
     }
     let solution = problem.solve().ok()?;
     let values = variables.into_iter().map(|variable| solution.value(variable)).collect();
-    Some(Claim { values, objective: None })
+    Some(SolverAnswer { values, objective: None })
 }

@@ -1,7 +1,7 @@
 //! microlp, in slices of few nodes.
 
 use super::model::{Model, model};
-use super::{Claim, Known, Programme};
+use super::{Programme, ProgrammeBounds, SolverAnswer};
 use good_lp::SolverModel;
 use microlp::{SolveOptions, SolveOutcome, TerminationReason};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,21 +15,22 @@ const BRAKE: Duration = Duration::from_secs(20);
 /// The best that microlp finds.
 pub(super) fn solve(
     programme: &Programme,
-    known: &Known,
+    known: &ProgrammeBounds,
     nodes: u32,
     stop: &dyn Fn() -> bool,
-) -> Option<Claim> {
-    // It asserts that its edges have a length, which numbers may deny it; nothing of it is used after.
+) -> Option<SolverAnswer> {
+    // It asserts that its edges have a length, which numbers may deny it; nothing of it is used
+    // after.
     let search = AssertUnwindSafe(|| search(programme, known, nodes, stop));
     catch_unwind(search).ok().flatten()
 }
 
 fn search(
     programme: &Programme,
-    known: &Known,
+    known: &ProgrammeBounds,
     nodes: u32,
     stop: &dyn Fn() -> bool,
-) -> Option<Claim> {
+) -> Option<SolverAnswer> {
     let Model { problem, rows, .. } = model(programme);
     let mut problem = problem.using(good_lp::microlp);
     for row in rows {
@@ -50,5 +51,5 @@ fn search(
     }
     let SolveOutcome::Solution(solution) = outcome else { return None };
     let values = solution.iter().map(|(_, value)| value).collect();
-    Some(Claim { values, objective: Some(solution.objective() * programme.unit()) })
+    Some(SolverAnswer { values, objective: Some(solution.objective() * programme.unit()) })
 }

@@ -1,47 +1,48 @@
 use super::*;
 use proptest::prelude::*;
 
-const EFFORT: Effort = Effort { size: 1 << 20, work: 1 << 26 };
+const EFFORT: SolverEffort = SolverEffort { size: 1 << 20, work: 1 << 26 };
 const NEVER: fn() -> bool = || false;
 
-fn unknown() -> Known {
+fn unknown() -> ProgrammeBounds {
     below(i128::MAX)
 }
 
-fn below(cost: i128) -> Known {
-    Known { below: cost, step: 1 }
+fn below(cost: i128) -> ProgrammeBounds {
+    ProgrammeBounds { below: cost, step: 1 }
 }
 
-fn by(solver: Solver, programme: &Programme, known: &Known) -> Option<Vec<u32>> {
+fn by(solver: SolverFn, programme: &Programme, known: &ProgrammeBounds) -> Option<Vec<u32>> {
     solve_by(solver, programme, known, EFFORT, &NEVER)
 }
 
 /// Two kinds of nodes for seven pods of one kind and four of another. The best is [`BEST`].
 fn example() -> Programme {
-    let column = |cost, entries: &[(u32, i64)]| Column { cost, most: 9, entries: entries.to_vec() };
+    let bin_type =
+        |cost, entries: &[(u32, i64)]| ProgrammeColumn { cost, most: 9, entries: entries.to_vec() };
     Programme {
-        columns: vec![column(10, &[(0, 3), (1, 1)]), column(7, &[(0, 1), (1, 2)])],
-        rows: vec![Row::AtLeast(7), Row::AtLeast(4)],
+        columns: vec![bin_type(10, &[(0, 3), (1, 1)]), bin_type(7, &[(0, 1), (1, 2)])],
+        rows: vec![ProgrammeRow::AtLeast(7), ProgrammeRow::AtLeast(4)],
     }
 }
 
 const BEST: [u32; 2] = [2, 1];
 const COST: i128 = 27;
 
-fn says(values: &[f64], objective: Option<f64>) -> Option<Claim> {
-    Some(Claim { values: values.to_vec(), objective })
+fn says(values: &[f64], objective: Option<f64>) -> Option<SolverAnswer> {
+    Some(SolverAnswer { values: values.to_vec(), objective })
 }
 
 #[test]
 fn what_is_so_is_taken() {
-    let honest: Solver = |_, _, _, _| says(&[2.000_001, 0.999_999], Some(27.0));
+    let honest: SolverFn = |_, _, _, _| says(&[2.000_001, 0.999_999], Some(27.0));
     assert_eq!(by(honest, &example(), &unknown()), Some(BEST.to_vec()));
     assert_eq!(by(honest, &example(), &below(COST + 1)), Some(BEST.to_vec()));
 }
 
 #[test]
 fn what_is_not_so_is_no_answer() {
-    let liars: [(&str, Solver); 9] = [
+    let liars: [(&str, SolverFn); 9] = [
         ("a wrong objective", |_, _, _, _| says(&[2.0, 1.0], Some(26.0))),
         ("an objective that is no number", |_, _, _, _| says(&[2.0, 1.0], Some(f64::NAN))),
         ("an uncovered row", |_, _, _, _| says(&[2.0, 0.0], None)),
@@ -60,7 +61,7 @@ fn what_is_not_so_is_no_answer() {
 /// What HiGHS 1.16.0 does with a MIP start: it says that the start is the best.
 #[test]
 fn what_is_known_already_is_no_answer() {
-    let start: Solver = |_, _, _, _| says(&[4.0, 0.0], Some(40.0));
+    let start: SolverFn = |_, _, _, _| says(&[4.0, 0.0], Some(40.0));
     assert_eq!(by(start, &example(), &below(40)), None);
     assert_eq!(by(start, &example(), &below(41)), Some(vec![4, 0]));
 }
@@ -69,18 +70,18 @@ fn what_is_known_already_is_no_answer() {
 fn an_overdrawn_supply_is_no_answer() {
     let mut programme = example();
     programme.columns[0].entries.push((2, 5_000_000_000));
-    programme.rows.push(Row::AtMost(9_999_999_999));
-    let careless: Solver = |_, _, _, _| says(&[2.0, 1.0], Some(27.0));
+    programme.rows.push(ProgrammeRow::AtMost(9_999_999_999));
+    let careless: SolverFn = |_, _, _, _| says(&[2.0, 1.0], Some(27.0));
     assert_eq!(by(careless, &programme, &unknown()), None);
 }
 
 #[test]
 fn what_is_too_large_or_stopped_is_not_asked() {
-    let asked: Solver = |_, _, _, _| says(&[2.0, 1.0], None);
+    let asked: SolverFn = |_, _, _, _| says(&[2.0, 1.0], None);
     let programme = example();
-    let small = Effort { size: 3, ..EFFORT };
+    let small = SolverEffort { size: 3, ..EFFORT };
     assert_eq!(solve_by(asked, &programme, &unknown(), small, &NEVER), None);
-    let lazy = Effort { work: 3, ..EFFORT };
+    let lazy = SolverEffort { work: 3, ..EFFORT };
     assert_eq!(solve_by(asked, &programme, &unknown(), lazy, &NEVER), None);
     assert_eq!(solve_by(asked, &programme, &unknown(), EFFORT, &|| true), None);
     assert_eq!(solve_by(asked, &Programme::default(), &unknown(), EFFORT, &NEVER), None);
@@ -115,33 +116,37 @@ fn programmes() -> impl Strategy<Value = Programme> {
     let rows = prop::collection::vec((0..20_i128, any::<bool>(), 1..4_i128), 1..6);
     (prop::collection::vec(column, 1..6), rows).prop_map(|(columns, rows)| {
         let number = rows.len() as u32;
-        let columns = columns.into_iter().map(|(cost, most, entries)| Column {
+        let bin_types = columns.into_iter().map(|(cost, most, entries)| ProgrammeColumn {
             cost: cost * 1_000_000,
             most,
             entries: entries.into_iter().filter(|(row, _)| *row < number).collect(),
         });
         let row = |(bound, cover, more): (i128, bool, i128)| {
-            if cover { Row::AtLeast(bound / 2) } else { Row::AtMost(bound * more) }
+            if cover {
+                ProgrammeRow::AtLeast(bound / 2)
+            } else {
+                ProgrammeRow::AtMost(bound * more)
+            }
         };
-        Programme { columns: columns.collect(), rows: rows.into_iter().map(row).collect() }
+        Programme { columns: bin_types.collect(), rows: rows.into_iter().map(row).collect() }
     })
 }
 
 /// A programme like those of small packings: a row for each of 24 pods, columns of two or three.
 #[cfg(feature = "refine")]
 fn packing() -> Programme {
-    let mut columns = Vec::new();
+    let mut bin_types = Vec::new();
     for one in 0..24_u32 {
         for (step, far) in [(1, 2), (3, 7), (5, 11)] {
             let entries = vec![(one, 1), ((one + step) % 24, 1), ((one + far) % 24, 1)];
-            columns.push(Column { cost: 1_000_000_000, most: 1, entries });
+            bin_types.push(ProgrammeColumn { cost: 1_000_000_000, most: 1, entries });
         }
     }
-    Programme { columns, rows: vec![Row::AtLeast(1); 24] }
+    Programme { columns: bin_types, rows: vec![ProgrammeRow::AtLeast(1); 24] }
 }
 
 /// Whatever a programme asks for, there is an answer that costs least, or none where there is none.
-fn agrees(solver: Solver, programme: &Programme) -> Result<(), TestCaseError> {
+fn agrees(solver: SolverFn, programme: &Programme) -> Result<(), TestCaseError> {
     let best = least(programme);
     let found = by(solver, programme, &unknown());
     prop_assert_eq!(found.map(|counts| programme.cost(&counts)), best);
@@ -195,7 +200,12 @@ mod of_highs {
     }
 
     /// What nobody should do: HiGHS with a start, all columns once.
-    fn with_start(programme: &Programme, _: &Known, _: u32, _: &dyn Fn() -> bool) -> Option<Claim> {
+    fn with_start(
+        programme: &Programme,
+        _: &ProgrammeBounds,
+        _: u32,
+        _: &dyn Fn() -> bool,
+    ) -> Option<SolverAnswer> {
         let Model { problem, variables, rows } = model(programme);
         let start: Vec<_> = variables.iter().map(|variable| (*variable, 1.0)).collect();
         let mut problem = problem.using(good_lp::highs).set_threads(1).with_initial_solution(start);
@@ -204,11 +214,11 @@ mod of_highs {
         }
         let solution = problem.solve().ok()?;
         let values = variables.into_iter().map(|variable| solution.value(variable)).collect();
-        Some(Claim { values, objective: None })
+        Some(SolverAnswer { values, objective: None })
     }
 
-    /// HiGHS 1.16.0 gives the start back as "optimal". Such an answer is dropped; should it be mended one
-    /// day, the answer is the best.
+    /// HiGHS 1.16.0 gives the start back as "optimal". Such an answer is dropped; should it be
+    /// mended one day, the answer is the best.
     #[test]
     fn a_start_that_comes_back_is_dropped() {
         let programme = packing();

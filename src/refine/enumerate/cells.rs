@@ -1,28 +1,28 @@
 //! What each vector of pods costs on the nodes of one cell.
 
-use super::super::exact::Grid;
+use super::super::exact::CountIndex;
 use super::Task;
-use super::company::Company;
-use super::front::{Budget, Front, NOWHERE, Origin, Point};
-use super::places::{Item, Place, Places};
-use crate::compile::{ClassId, Compiled, Id, IdVec, fits};
-use crate::pack::{Context, Node, Room, room_of};
+use super::host_rules::HostRules;
+use super::pareto::{NOWHERE, ParetoFront, ParetoPoint, PointOrigin, SearchBudget};
+use super::places::{CellItem, CellPlace, Places};
+use crate::compile::{Compiled, Id, IdVec, ItemId, fits};
+use crate::pack::{Context, NodeRoom, OpenNode, room_of};
 
 /// What is searched.
-pub(super) struct Ground<'a> {
+pub(super) struct SearchInput<'a> {
     pub(super) task: &'a Task<'a>,
     /// Those that rules are about first.
-    pub(super) items: &'a [Item],
+    pub(super) items: &'a [CellItem],
     pub(super) places: &'a Places,
-    pub(super) company: &'a Company,
-    pub(super) grid: &'a Grid,
+    pub(super) host_rules: &'a HostRules,
+    pub(super) grid: &'a CountIndex,
 }
 
 /// What pods in one cell cost, by the number of the vector of pods.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct CellTable {
     /// On launches alone, and then with one running node after the other.
-    pub(super) layers: Vec<Vec<Front>>,
+    pub(super) layers: Vec<Vec<ParetoFront>>,
     /// The running nodes, in this order.
     nodes: Vec<usize>,
     /// The least that these pods and any others cost.
@@ -30,24 +30,24 @@ pub(super) struct Table {
 }
 
 /// A node with the number of the vector of pods that it holds.
-pub(super) type Held = (usize, usize);
+pub(super) type NodeFill = (usize, usize);
 
 /// A vector of pods that a place can hold, by its number, and what it uses beside the place.
 #[derive(Debug)]
-struct Filling {
+struct CellFilling {
     number: usize,
     first: Vec<usize>,
     unmet: i128,
 }
 
-impl Table {
+impl CellTable {
     /// On all that the cell has.
-    pub(super) fn least(&self) -> &[Front] {
+    pub(super) fn least(&self) -> &[ParetoFront] {
         self.layers.last().map_or(&[], |last| last)
     }
 
     /// The nodes that a point is made of.
-    pub(super) fn trace(&self, mut number: usize, mut index: usize, held: &mut Vec<Held>) {
+    pub(super) fn trace(&self, mut number: usize, mut index: usize, held: &mut Vec<NodeFill>) {
         for (layer, node) in self.layers.iter().skip(1).zip(&self.nodes).rev() {
             let Some(point) = layer[number].get(index) else { return };
             let origin = point.origin;
@@ -67,32 +67,34 @@ impl Table {
     }
 }
 
-impl Ground<'_> {
+impl SearchInput<'_> {
     /// What pods cost in each cell.
-    pub(super) fn tables(&self, budget: &mut Budget<'_>) -> Option<Vec<Table>> {
+    pub(super) fn tables(&self, budget: &mut SearchBudget<'_>) -> Option<Vec<CellTable>> {
         (0..self.places.cells.len()).map(|cell| self.table(cell, budget)).collect()
     }
 
-    fn table(&self, cell: usize, budget: &mut Budget<'_>) -> Option<Table> {
+    fn table(&self, cell: usize, budget: &mut SearchBudget<'_>) -> Option<CellTable> {
         let of_cell = self.places.list.iter().enumerate().filter(|(_, place)| place.cell == cell);
         let (launches, nodes): (Vec<_>, Vec<_>) = of_cell.partition(|(_, p)| p.node.is_none());
-        let mut launch: Vec<Front> = vec![Vec::new(); self.grid.len()];
+        let mut launch: Vec<ParetoFront> = vec![Vec::new(); self.grid.len()];
         for (at, place) in launches {
             for filling in self.fillings(place, budget)? {
                 if filling.number > 0 {
                     let cost = place.cost + filling.unmet;
-                    let origin = Origin::new(at, filling.number, 0);
+                    let origin = PointOrigin::new(at, filling.number, 0);
                     let uses = |at: usize| uses_of(place, &filling, at);
                     budget.add(&mut launch[filling.number], cost, uses, origin);
                 }
             }
         }
-        let zero = || Point { cost: 0, uses: vec![0; budget.left.len()], origin: Origin::NONE };
-        let mut least: Vec<Front> = vec![Vec::new(); self.grid.len()];
+        let zero =
+            || ParetoPoint { cost: 0, uses: vec![0; budget.left.len()], origin: PointOrigin::NONE };
+        let mut least: Vec<ParetoFront> = vec![Vec::new(); self.grid.len()];
         least[0] = vec![zero()];
         for number in 1..self.grid.len() {
             let most = self.grid.vector(number);
-            // Of all nodes that hold the pods, one holds one of the first item that there are any of.
+            // Of all nodes that hold the pods, one holds one of the first item that there are any
+            // of.
             let mut from = vec![0; most.len()];
             if let Some(first) = most.iter().position(|count| *count > 0) {
                 from[first] = 1;
@@ -104,7 +106,7 @@ impl Ground<'_> {
                 budget.spend(launch[part].len() as u64 * others.len() as u64)?;
                 for one in &launch[part] {
                     for (rest, other) in others.iter().enumerate() {
-                        let origin = Origin { rest: narrow(rest), ..one.origin };
+                        let origin = PointOrigin { rest: narrow(rest), ..one.origin };
                         let uses = |at: usize| one.uses[at].saturating_add(other.uses[at]);
                         budget.add(&mut front, one.cost + other.cost, uses, origin);
                     }
@@ -116,7 +118,7 @@ impl Ground<'_> {
         let order = nodes.iter().map(|(at, _)| *at).collect();
         for (at, place) in nodes {
             let before = layers.last()?;
-            let mut after: Vec<Front> = vec![Vec::new(); self.grid.len()];
+            let mut after: Vec<ParetoFront> = vec![Vec::new(); self.grid.len()];
             for filling in self.fillings(place, budget)? {
                 let rest = self.grid.rest(filling.number);
                 let none = vec![0; rest.len()];
@@ -126,7 +128,7 @@ impl Ground<'_> {
                     for (index, point) in before[other].iter().enumerate() {
                         let uses =
                             |at: usize| point.uses[at].saturating_add(uses_of(place, &filling, at));
-                        let origin = Origin::new(at, filling.number, index);
+                        let origin = PointOrigin::new(at, filling.number, index);
                         let cost = point.cost + filling.unmet;
                         budget.add(&mut after[other + filling.number], cost, uses, origin);
                     }
@@ -135,12 +137,12 @@ impl Ground<'_> {
             layers.push(after);
         }
         let floor = self.floor(layers.last()?);
-        Some(Table { layers, nodes: order, floor })
+        Some(CellTable { layers, nodes: order, floor })
     }
 
     /// For each vector, the least that it and any others cost.
-    fn floor(&self, least: &[Front]) -> Vec<i128> {
-        let cost = |front: &Front| front.first().map_or(i128::MAX, |point| point.cost);
+    fn floor(&self, least: &[ParetoFront]) -> Vec<i128> {
+        let cost = |front: &ParetoFront| front.first().map_or(i128::MAX, |point| point.cost);
         let mut floor: Vec<i128> = least.iter().map(cost).collect();
         for item in 0..self.items.len() {
             let stride = self.grid.stride(item);
@@ -154,12 +156,16 @@ impl Ground<'_> {
         floor
     }
 
-    /// The vectors of pods that a place can hold; that of none is among them, unless the place can't be
-    /// without.
-    fn fillings(&self, place: &Place, budget: &mut Budget<'_>) -> Option<Vec<Filling>> {
+    /// The vectors of pods that a place can hold; that of none is among them, unless the place
+    /// can't be without.
+    fn fillings(
+        &self,
+        place: &CellPlace,
+        budget: &mut SearchBudget<'_>,
+    ) -> Option<Vec<CellFilling>> {
         let at = self.places.list.iter().position(|one| std::ptr::eq(one, place))?;
-        let mut filler = Filler {
-            ground: self,
+        let mut filler = CellFiller {
+            input: self,
             place,
             at,
             budget,
@@ -177,12 +183,12 @@ impl Ground<'_> {
         let mut held = vec![0; self.items.len()];
         held[item] = 1;
         self.items[item].admitted[at]
-            && (!place.flexible
+            && (!place.min_values
                 || is_packable(
                     self.task.context,
-                    &self.task.claims.compiled,
+                    &self.task.kept_classes.compiled,
                     place,
-                    &[(self.items[item].class, 1)],
+                    &[(self.items[item].item, 1)],
                 ))
     }
 }
@@ -191,24 +197,24 @@ fn narrow(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(NOWHERE)
 }
 
-fn uses_of(place: &Place, filling: &Filling, at: usize) -> i64 {
+fn uses_of(place: &CellPlace, filling: &CellFilling, at: usize) -> i64 {
     place.uses[at] + i64::from(filling.first.contains(&at))
 }
 
-struct Filler<'a, 'b, 'w> {
-    ground: &'a Ground<'a>,
-    place: &'a Place,
+struct CellFiller<'a, 'b, 'w> {
+    input: &'a SearchInput<'a>,
+    place: &'a CellPlace,
     at: usize,
-    budget: &'b mut Budget<'w>,
+    budget: &'b mut SearchBudget<'w>,
     free: Vec<i64>,
     held: Vec<u32>,
-    found: Vec<Filling>,
+    found: Vec<CellFilling>,
 }
 
-impl Filler<'_, '_, '_> {
+impl CellFiller<'_, '_, '_> {
     fn fill(&mut self, at: usize, number: usize) -> Option<()> {
         self.budget.spend(1)?;
-        let Some(item) = self.ground.items.get(at) else {
+        let Some(item) = self.input.items.get(at) else {
             self.emit(number);
             return Some(());
         };
@@ -219,7 +225,7 @@ impl Filler<'_, '_, '_> {
                 *free -= request;
             }
             self.held[at] = count;
-            self.fill(at + 1, number + self.ground.grid.stride(at) * count as usize)?;
+            self.fill(at + 1, number + self.input.grid.stride(at) * count as usize)?;
         }
         for (free, request) in self.free.iter_mut().zip(&item.request) {
             *free += request * i64::from(most);
@@ -229,28 +235,29 @@ impl Filler<'_, '_, '_> {
     }
 
     /// How many pods of an item there may be beside those of the items before it.
-    fn most(&self, item: &Item) -> u32 {
-        let kept_off = item.apart.iter().any(|other| self.held[*other] > 0);
+    fn most(&self, item: &CellItem) -> u32 {
+        let kept_off = item.conflicts.iter().any(|other| self.held[*other] > 0);
         if kept_off || !item.admitted[self.at] {
             return 0;
         }
-        let fellows: u32 = item.fellows.iter().map(|other| self.held[*other]).sum();
-        let open = item.per_node.saturating_sub(fellows);
+        let companions: u32 = item.companions.iter().map(|other| self.held[*other]).sum();
+        let open = item.per_node.saturating_sub(companions);
         fits(&self.free, &item.request, open.min(item.count))
     }
 
     fn emit(&mut self, number: usize) {
-        let Some(first) = self.ground.company.admits(self.place, &self.held) else { return };
-        let (task, items) = (self.ground.task, self.ground.items);
-        let compiled = &task.claims.compiled;
-        let held: Vec<(ClassId, u32)> = items
+        let Some(first) = self.input.host_rules.admits(self.place, &self.held) else { return };
+        let (task, items) = (self.input.task, self.input.items);
+        let compiled = &task.kept_classes.compiled;
+        let held: Vec<(ItemId, u32)> = items
             .iter()
             .zip(&self.held)
             .filter(|(_, count)| **count > 0)
-            .map(|(item, count)| (item.class, *count))
+            .map(|(item, count)| (item.item, *count))
             .collect();
-        let shares = held.iter().any(|(class, _)| !compiled.classes[*class].shared.is_empty());
-        if (shares || self.place.flexible)
+        let shares =
+            held.iter().any(|(compiled_item, _)| !compiled.items[*compiled_item].shared.is_empty());
+        if (shares || self.place.min_values)
             && number > 0
             && !is_packable(task.context, compiled, self.place, &held)
         {
@@ -260,33 +267,33 @@ impl Filler<'_, '_, '_> {
             .iter()
             .zip(&self.held)
             .filter(|(_, count)| **count > 0)
-            .map(|(item, count)| task.unmet(item.kind, self.place.site) * i128::from(*count));
-        self.found.push(Filling { number, first, unmet: unmet.sum() });
+            .map(|(item, count)| task.unmet(item.class, self.place.site) * i128::from(*count));
+        self.found.push(CellFilling { number, first, unmet: unmet.sum() });
     }
 }
 
-/// Whether the packer finds that a node holds these pods: what isn't worked out here are `minValues` and
-/// volumes that several pods mount.
+/// Whether the packer finds that a node holds these pods: what isn't worked out here are
+/// `minValues` and volumes that several pods mount.
 fn is_packable(
     context: &Context<'_>,
     compiled: &Compiled,
-    place: &Place,
-    held: &[(ClassId, u32)],
+    place: &CellPlace,
+    held: &[(ItemId, u32)],
 ) -> bool {
     let context = Context { compiled, ..*context };
-    let room: Room<'_> = match place.node {
+    let room: NodeRoom<'_> = match place.node {
         Some(node) => room_of(&context, node),
-        None => match super::rebuild::column(compiled, Id::from_index(place.site)) {
-            Some(column) => context.room(column),
+        None => match super::rebuild::bin_type(compiled, Id::from_index(place.site)) {
+            Some(bin_type) => context.room(bin_type),
             None => return false,
         },
     };
-    let left: IdVec<ClassId, u32> = compiled.classes.values().map(|class| class.count).collect();
-    let mut node = Node::new(&context, &room, &[], &left);
-    held.iter().all(|(class, count)| {
-        let fits = room.admits(compiled.classes[*class].row) && node.takes(*class) >= *count;
+    let left: IdVec<ItemId, u32> = compiled.items.values().map(|item| item.count).collect();
+    let mut node = OpenNode::new(&context, &room, &[], &left);
+    held.iter().all(|(item, count)| {
+        let fits = room.admits(compiled.items[*item].eligibility) && node.takes(*item) >= *count;
         if fits {
-            node.put(*class, *count, 0);
+            node.put(*item, *count, 0);
         }
         fits
     })

@@ -1,54 +1,56 @@
 //! Plans of small problems, found by trying everything.
 //!
-//! *Problem.* The packer arranges pods over domains before it packs them, and refinement keeps to that
-//! arrangement. Where something is scarce (a limit, a reservation, room that runs) the arrangement may
-//! have been the wrong one: pods stay out that had a place, or a plan costs more than it need.
+//! *Problem.* The packer arranges pods over domains before it packs them, and refinement keeps to
+//! that assignment. Where something is scarce (a limit, a reservation, room that runs) the
+//! assignment may have been the wrong one: pods stay out that had a place, or a plan costs more
+//! than it need.
 //!
-//! *Idea.* Pods are told apart by item alone, so that there are few vectors of numbers of pods. What each
-//! vector costs on the nodes of one *cell* (a combination of domains) is worked out once, smaller
-//! vectors before larger ones, as a Pareto front of costs and of uses of what is scarce ([`cells`]). The
-//! items that rules between pods are about are then divided over the cells and over those that stay out,
-//! in every way that keeps what the rules say of the end ([`ties`], [`company`]); the others go where
-//! they cost least ([`divide`]). Of what comes out an order of binding must exist ([`order`]), and pools
-//! of higher weights must have come first ([`weights`]); else the search goes on with the next best.
+//! *Idea.* Pods are told apart by item alone, so that there are few vectors of numbers of pods.
+//! What each vector costs on the nodes of one *cell* (a combination of domains) is worked out once,
+//! smaller vectors before larger ones, as a Pareto front of costs and of uses of what is scarce
+//! ([`cells`]). The items that rules between pods are about are then divided over the cells and
+//! over those that stay out, in every way that keeps what the rules say of the end
+//! ([`domain_constraint`], [`host_rules`]); the others go where they cost least ([`divide`]). Of
+//! what comes out an order of binding must exist ([`order`]), and pools of higher weights must have
+//! come first ([`weights`]); else the search goes on with the next best.
 //!
-//! Most pods by priority come before costs. Domains in which nothing stands but a launch of the pods
-//! could count at first, as for the packer; where pods stay out all the same, only those count that
-//! stand in the plan ([`Task::launchable`]), and every node may be asked to hold some of what a spread
-//! over nodes counts, so that others may hold more ([`Task::levels`]).
+//! Most pods by priority come before costs. Domains in which nothing stands but a launch of the
+//! pods could count at first, as for the packer; where pods stay out all the same, only those count
+//! that stand in the plan ([`Task::launchable`]), and every node may be asked to hold some of what
+//! a spread over nodes counts, so that others may hold more ([`Task::levels`]).
 //!
-//! *Why it is right.* Every table entry is made of nodes that can be launched and hold what they are
-//! given; what a rule says of the end is true of every plan that can be bound, and no plan is returned
-//! that can't. The plan is handed to the packer as an arrangement of its own ([`rebuild`]): one class
-//! for each item and cell.
+//! *Why it is right.* Every table entry is made of nodes that can be launched and hold what they
+//! are given; what a rule says of the end is true of every plan that can be bound, and no plan is
+//! returned that can't. The plan is handed to the packer as an assignment of its own ([`rebuild`]):
+//! one class for each item and cell.
 //!
-//! *Cost.* Pairs of a vector and a part of it, for each cell, and ways to divide the items of rules:
-//! [`MOST_STEPS`] at most, or nothing comes of it.
+//! *Cost.* Pairs of a vector and a part of it, for each cell, and ways to divide the items of
+//! rules: [`MOST_STEPS`] at most, or nothing comes of it.
 
 mod cells;
-mod company;
 mod divide;
-mod front;
+mod domain_constraint;
+mod host_rules;
 mod hosts;
 mod order;
+mod pareto;
 mod places;
 mod rebuild;
-mod ties;
 mod weights;
 
-use super::claim::{Claim, Claims};
-use super::exact::Grid;
-use super::wish::Wish;
-use crate::compile::{ClassId, Id, KindId, NodeId, Spread};
-use crate::pack::{self, Context, Packed, Place as PackedPlace};
-use cells::Ground;
-use company::Company;
-use divide::{Divider, Found, Score};
-use front::Budget;
-use order::{Host, Member, Scene};
-use places::{Item, Places};
+use super::cancel::Cancel;
+use super::exact::CountIndex;
+use super::kept_class::{KeptClass, KeptClasses};
+use crate::compile::{ClassId, Id, ItemId, NodeId, TopologySpread};
+use crate::pack::{self, AssignedPacking, Context, GroupPlace as PackedPlace};
+use cells::SearchInput;
+use divide::{CellDivider, FoundPlan, PlanScore};
+use domain_constraint::{DomainsReached, ItemsByCell};
+use host_rules::HostRules;
+use order::{HostPods, PlanHost, PlanState};
+use pareto::SearchBudget;
+use places::{CellItem, Places};
 use std::collections::{BTreeMap, BTreeSet};
-use ties::{Reach, Spots};
 
 /// The most pods that are looked at.
 const MOST_PODS: u32 = 64;
@@ -64,7 +66,7 @@ const WHATEVER_IT_COSTS: i128 = 1 << 80;
 /// What a plan is sought for.
 struct Task<'a> {
     context: &'a Context<'a>,
-    claims: &'a Claims,
+    kept_classes: &'a KeptClasses,
     /// Whether pods may stay out.
     optional: bool,
     /// Whether domains count in which pods of a spread could launch, beside those that stand.
@@ -72,130 +74,137 @@ struct Task<'a> {
     /// Whether spreads count that need not be kept.
     soft: bool,
     /// How many pods every node has to hold that a spread over nodes counts.
-    levels: hosts::Levels,
+    levels: hosts::HostLevels,
     /// Whether rules between pods are left out, so that what comes of it is a bound for all others.
     relaxed: bool,
 }
 
 impl Task<'_> {
-    /// The spreads of a kind that count.
-    fn spreads(&self, kind: KindId) -> impl Iterator<Item = &Spread> {
-        let all = self.context.compiled.topology.rules[kind].spreads.iter();
+    /// The spreads of a class that count.
+    fn spreads(&self, class: ClassId) -> impl Iterator<Item = &TopologySpread> {
+        let all = self.context.compiled.topology.rules[class].spreads.iter();
         all.filter(|spread| spread.hard || self.soft)
     }
 
-    /// Whether a running node has more pods than a spread of a kind over nodes allows above none: whether
-    /// one more is legal there depends on what the other nodes have.
-    fn is_crowded(&self, node: NodeId, kind: KindId) -> bool {
-        (!self.launchable || self.relaxed) && self.context.compiled.crowded.contains(&(node, kind))
-    }
-
-    /// Whether it has for any kind.
-    fn crowds(&self, node: NodeId) -> bool {
+    /// Whether a running node has more pods than a spread of a class over nodes allows above none:
+    /// whether one more is legal there depends on what the other nodes have.
+    fn is_over_skew(&self, node: NodeId, class: ClassId) -> bool {
         (!self.launchable || self.relaxed)
-            && self.context.compiled.crowded.iter().any(|(of, _)| *of == node)
+            && self.context.compiled.over_skew.contains(&(node, class))
     }
 
-    /// What it counts for that a pod of a kind is at a site where preferences aren't honoured: those of
-    /// pods that may stay out; others keep what is honoured by the sites that they may use.
-    fn unmet(&self, kind: KindId, site: usize) -> i128 {
-        if !self.optional || !self.context.wishful {
+    /// Whether it has for any class.
+    fn is_over_skew_of_any(&self, node: NodeId) -> bool {
+        (!self.launchable || self.relaxed)
+            && self.context.compiled.over_skew.iter().any(|(of, _)| *of == node)
+    }
+
+    /// What it counts for that a pod of a class is at a site where preferences aren't honoured:
+    /// those of pods that may stay out; others keep what is honoured by the sites that they may
+    /// use.
+    fn unmet(&self, class: ClassId, site: usize) -> i128 {
+        if !self.optional || !self.context.with_preferences {
             return 0;
         }
-        match self.context.wish_price {
+        match self.context.preference_price {
             Some(price) => {
-                i128::from(places::unmet(self.context, kind, site, 1)) * i128::from(price)
+                i128::from(places::unmet(self.context, class, site, 1)) * i128::from(price)
             }
             None => {
-                let weight = places::unmet(self.context, kind, site, pack::UNTAINTED.into());
+                let weight = places::unmet(self.context, class, site, pack::UNTAINTED.into());
                 i128::from(weight) * WHATEVER_IT_COSTS
             }
         }
     }
 
-    /// What each kind of pods finds unmet at a site, where that counts.
+    /// What each class of pods finds unmet at a site, where that counts.
     fn unmet_at(&self, site: usize) -> Vec<u64> {
-        if !self.optional || !self.context.wishful {
+        if !self.optional || !self.context.with_preferences {
             return Vec::new();
         }
-        let kinds = self.claims.list.iter().map(|claim| claim.kind);
-        kinds.map(|kind| places::unmet(self.context, kind, site, 1)).collect()
+        let classes = self.kept_classes.list.iter().map(|kept_class| kept_class.class);
+        classes.map(|class| places::unmet(self.context, class, site, 1)).collect()
     }
 }
 
 /// Whether there are few pods, and few ways to take some of them.
-fn are_few(claims: &Claims) -> bool {
-    let pods = claims.counts.iter().fold(0_u32, |sum, count| sum.saturating_add(*count));
-    let ways = claims.counts.iter().map(|count| (*count as usize).saturating_add(1));
+fn are_few(kept_classes: &KeptClasses) -> bool {
+    let pods = kept_classes.counts.iter().fold(0_u32, |sum, count| sum.saturating_add(*count));
+    let ways = kept_classes.counts.iter().map(|count| (*count as usize).saturating_add(1));
     pods <= MOST_PODS && ways.fold(1, usize::saturating_mul) <= MOST_WAYS
 }
 
 /// Whether any pod has preferences that count.
 pub(super) fn has_preferences(context: &Context<'_>) -> bool {
     let base = context.compiled;
-    context.wishful
-        && (base.wishes.terms.values().any(|terms| !terms.is_empty())
-            || base.wishes.disliked.contains(&true)
+    context.with_preferences
+        && (base.preferences.terms.values().any(|terms| !terms.is_empty())
+            || base.preferences.disliked.contains(&true)
             || base.topology.rules.values().any(|rules| {
-                !(rules.wish_near.is_empty() && rules.wish_far.is_empty())
+                !(rules.preferred_affinity.is_empty() && rules.preferred_anti_affinity.is_empty())
                     || rules.spreads.iter().any(|spread| !spread.hard)
             }))
 }
 
-/// A packing that places more pods, the urgent first, or as many that cost less, where trying everything
-/// finds one.
+/// A packing that places more pods, the urgent first, or as many that cost less, where trying
+/// everything finds one.
 ///
-/// It is sought, in so many steps at most, where pods stay out, and where pools have weights: those of the same priority may be
-/// others then, or on pools of other weights.
+/// It is sought, in so many steps at most, where pods stay out, and where pools have weights: those
+/// of the same priority may be others then, or on pools of other weights.
 pub(super) fn better(
     context: &Context<'_>,
-    packed: &Packed,
+    packed: &AssignedPacking,
     most: u64,
-    wish: &Wish<'_>,
-) -> Option<Packed> {
+    cancel: &Cancel<'_>,
+) -> Option<AssignedPacking> {
     let whole = context.compiled;
     let left = packed.left(whole);
-    let guest = |kind: KindId| whole.classes[ClassId::from_index(kind.index())].guest;
-    let is_whole = left.iter().all(|(kind, left)| *left == 0 || guest(kind));
-    let pools = whole.pools.values().filter(|pool| pool.fixed.is_none());
+    let placeholder = |class: ClassId| whole.items[ItemId::from_index(class.index())].placeholder;
+    let is_whole = left.iter().all(|(class, left)| *left == 0 || placeholder(class));
+    let pools = whole.pools.values().filter(|pool| pool.static_replicas.is_none());
     let weights: BTreeSet<i32> = pools.map(|pool| pool.weight).collect();
     let preferences = has_preferences(context);
-    let pods = whole.classes.values().map(|class| u64::from(class.count)).sum::<u64>();
-    // Of many pods not even the claims are worth their time.
+    let pods = whole.items.values().map(|item| u64::from(item.count)).sum::<u64>();
+    // Of many pods not even the kept classes are worth their time.
     let many = pods > 2 * u64::from(MOST_PODS);
     if many || is_whole && (preferences || weights.len() < 2) {
         return None;
     }
-    let claims = Claims::of_all(context);
-    let levels = levels(&claims);
+    let kept_classes = KeptClasses::of_all(context);
+    let levels = levels(&kept_classes);
     let mut missing = vec![0; levels.len()];
-    for (at, _) in claims.list.iter().enumerate().filter(|(_, claim)| !guest(claim.kind)) {
-        let priority = claims.compiled.classes[ClassId::from_index(at)].priority;
+    for (at, _) in kept_classes
+        .list
+        .iter()
+        .enumerate()
+        .filter(|(_, kept_class)| !placeholder(kept_class.class))
+    {
+        let priority = kept_classes.compiled.items[ItemId::from_index(at)].priority;
         let level = levels.iter().position(|level| *level == priority).unwrap_or(0);
-        missing[level] += left[claims.list[at].kind];
+        missing[level] += left[kept_classes.list[at].class];
     }
     let inner = Context { compiled: packed.compiled(whole), ..*context };
-    let cost = packed.state.cost(&inner) - rebuild::fixed_cost(context);
+    let cost = packed.packing.cost(&inner) - rebuild::static_cost(context);
     let mut attempts = Attempts {
         packed,
         steps: most,
-        wish,
+        cancel,
         score: (missing, if preferences { i128::MIN } else { cost }),
         best: None,
     };
     let mut task = Task {
         context,
-        claims: &claims,
+        kept_classes: &kept_classes,
         optional: true,
         launchable: true,
         soft: false,
-        levels: hosts::Levels::new(),
+        levels: hosts::HostLevels::new(),
         relaxed: false,
     };
     // Mostly no plan at all is better: nobody need look for one that keeps all rules.
     task.relaxed = true;
     let mut steps = most / 2;
-    let relaxed = solve(&task, packed, attempts.score.clone(), &mut steps, wish);
+    let relaxed = solve(&task, packed, attempts.score.clone(), &mut steps, cancel);
     task.relaxed = false;
     let fewest = match relaxed {
         Solved::Best(None, score) => Some(score.0),
@@ -223,62 +232,63 @@ pub(super) fn better(
 
 /// Searches one after the other, each of which has to beat those before it.
 struct Attempts<'a> {
-    packed: &'a Packed,
+    packed: &'a AssignedPacking,
     steps: u64,
-    wish: &'a Wish<'a>,
-    score: Score,
-    best: Option<Packed>,
+    cancel: &'a Cancel<'a>,
+    score: PlanScore,
+    best: Option<AssignedPacking>,
 }
 
 impl Attempts<'_> {
     fn make(&mut self, task: &Task<'_>) {
-        let found = solve(task, self.packed, self.score.clone(), &mut self.steps, self.wish);
+        let found = solve(task, self.packed, self.score.clone(), &mut self.steps, self.cancel);
         if let Solved::Best(Some(packed), score) = found {
             (self.best, self.score) = (Some(*packed), score);
         }
     }
 }
 
-/// A cheaper packing of the same pods on pools of the same weights, that honours no less, where trying
-/// everything finds one; `is_least`: none is that keeps the spreads over nodes which this one keeps.
+/// A cheaper packing of the same pods on pools of the same weights, that honours no less, where
+/// trying everything finds one; `is_least`: none is that keeps the spreads over nodes which this
+/// one keeps.
 pub(super) fn cheaper(
     context: &Context<'_>,
-    packed: &Packed,
+    packed: &AssignedPacking,
     is_least: bool,
     most: u64,
-    wish: &Wish<'_>,
-) -> Option<Packed> {
-    let pods = packed.state.groups.iter().flat_map(|group| {
-        group.items.iter().map(|(_, count)| u64::from(*count) * u64::from(group.times))
+    cancel: &Cancel<'_>,
+) -> Option<AssignedPacking> {
+    let pods = packed.packing.groups.iter().flat_map(|group| {
+        group.items.iter().map(|(_, count)| u64::from(*count) * u64::from(group.multiplicity))
     });
     if pods.sum::<u64>() > u64::from(MOST_PODS) {
         return None;
     }
-    let claims = Claims::of(context, packed);
-    if !are_few(&claims) {
+    let kept_classes = KeptClasses::of(context, packed);
+    if !are_few(&kept_classes) {
         return None;
     }
     let inner = Context { compiled: packed.compiled(context.compiled), ..*context };
-    let cost = packed.state.cost(&inner) - rebuild::fixed_cost(context);
+    let cost = packed.packing.cost(&inner) - rebuild::static_cost(context);
     let mut task = Task {
         context,
-        claims: &claims,
+        kept_classes: &kept_classes,
         optional: false,
         launchable: true,
-        soft: context.wishful,
-        levels: hosts::Levels::new(),
+        soft: context.with_preferences,
+        levels: hosts::HostLevels::new(),
         relaxed: false,
     };
     task.launchable = keeps_launchable(&task, packed);
-    let missing = vec![0; levels(&claims).len()];
-    let mut attempts = Attempts { packed, steps: most, wish, score: (missing, cost), best: None };
+    let missing = vec![0; levels(&kept_classes).len()];
+    let mut attempts = Attempts { packed, steps: most, cancel, score: (missing, cost), best: None };
     if !is_least {
         attempts.make(&task);
     }
-    if !task.launchable || !claims.keeps_hosts(context) {
+    if !task.launchable || !kept_classes.keeps_hosts(context) {
         // Domains that could be launched had to be given up, so fresh nodes needn't count either.
-        let claims = Claims::uncapped(context, packed);
-        let mut task = Task { claims: &claims, ..task };
+        let kept_classes = KeptClasses::uncapped(context, packed);
+        let mut task = Task { kept_classes: &kept_classes, ..task };
         for levels in hosts::levels(&task) {
             task.levels = levels;
             attempts.make(&task);
@@ -286,33 +296,34 @@ pub(super) fn cheaper(
     }
     let better = attempts.best?;
     let outer = Context { compiled: better.compiled(context.compiled), ..*context };
-    let is_better = better.state.cost(&outer) < packed.state.cost(&inner)
-        && pack::honours_no_less((&outer, &better.state), (&inner, &packed.state));
+    let is_better = better.packing.cost(&outer) < packed.packing.cost(&inner)
+        && pack::honours_no_less((&outer, &better.packing), (&inner, &packed.packing));
     is_better.then_some(better)
 }
 
-/// Whether a packing keeps its spreads over the domains in which pods could launch, beside those that
-/// stand.
-fn keeps_launchable(task: &Task<'_>, packed: &Packed) -> bool {
+/// Whether a packing keeps its spreads over the domains in which pods could launch, beside those
+/// that stand.
+fn keeps_launchable(task: &Task<'_>, packed: &AssignedPacking) -> bool {
     let places = Places::new(task);
-    let order: Vec<usize> = (0..task.claims.list.len()).collect();
-    let items = places::items(task, &places, &levels(task.claims), &order);
-    let Some(spots) = spots(task, packed, &items, &places) else { return true };
-    let ties = ties::ties(task, &items, &places);
-    let mut hard = ties.iter().filter(|tie| !tie.soft);
-    hard.all(|tie| tie.holds(&places.cells, &spots, Reach::Partial))
+    let order: Vec<usize> = (0..task.kept_classes.list.len()).collect();
+    let items = places::items(task, &places, &levels(task.kept_classes), &order);
+    let Some(by_cells) = by_cells(task, packed, &items, &places) else { return true };
+    let constraints = domain_constraint::constraints(task, &items, &places);
+    let mut hard = constraints.iter().filter(|constraint| !constraint.soft);
+    hard.all(|constraint| constraint.holds(&places.cells, &by_cells, DomainsReached::Partial))
 }
 
 /// The priorities of all pods, the highest first.
-fn levels(claims: &Claims) -> Vec<i32> {
-    let all: BTreeSet<i32> = claims.compiled.classes.values().map(|class| class.priority).collect();
+fn levels(kept_classes: &KeptClasses) -> Vec<i32> {
+    let all: BTreeSet<i32> =
+        kept_classes.compiled.items.values().map(|item| item.priority).collect();
     all.into_iter().rev().collect()
 }
 
 /// What comes of a search.
 enum Solved {
     /// The best score, and the packing, unless rules were left out.
-    Best(Option<Box<Packed>>, Score),
+    Best(Option<Box<AssignedPacking>>, PlanScore),
     /// Nothing beats the score.
     Nothing,
     /// Not everything was tried.
@@ -322,169 +333,187 @@ enum Solved {
 /// The best packing that beats a score.
 fn solve(
     task: &Task<'_>,
-    packed: &Packed,
-    best: Score,
+    packed: &AssignedPacking,
+    best: PlanScore,
     steps: &mut u64,
-    wish: &Wish<'_>,
+    cancel: &Cancel<'_>,
 ) -> Solved {
-    try_solve(task, packed, best, steps, wish).unwrap_or(Solved::Unknown)
+    try_solve(task, packed, best, steps, cancel).unwrap_or(Solved::Unknown)
 }
 
 fn try_solve(
     task: &Task<'_>,
-    packed: &Packed,
-    best: Score,
+    packed: &AssignedPacking,
+    best: PlanScore,
     steps: &mut u64,
-    wish: &Wish<'_>,
+    cancel: &Cancel<'_>,
 ) -> Option<Solved> {
-    let (context, claims) = (task.context, task.claims);
-    if !are_few(claims) || context.strict || !rebuild::is_simple(context) {
+    let (context, kept_classes) = (task.context, task.kept_classes);
+    if !are_few(kept_classes) || context.strict_reservations || !rebuild::is_simple(context) {
         return None;
     }
     let mut places = Places::new(task);
-    let levels = levels(claims);
+    let levels = levels(kept_classes);
     let mut order: Vec<usize> =
-        (0..claims.list.len()).filter(|at| claims.counts[*at] > 0).collect();
+        (0..kept_classes.list.len()).filter(|at| kept_classes.counts[*at] > 0).collect();
     let draft = places::items(task, &places, &levels, &order);
-    let kept = |items: &[Item], places: &Places| {
+    let kept = |items: &[CellItem], places: &Places| {
         if task.relaxed {
             return Vec::new();
         }
-        let mut ties = ties::ties(task, items, places);
+        let mut constraints = domain_constraint::constraints(task, items, places);
         if task.soft {
-            let spots = spots(task, packed, items, places);
-            ties.retain(|tie| {
-                let holds = |spots| tie.holds(&places.cells, spots, Reach::Partial);
-                !tie.soft || spots.as_ref().is_some_and(holds)
+            let by_cells = by_cells(task, packed, items, places);
+            constraints.retain(|constraint| {
+                let holds =
+                    |by_cells| constraint.holds(&places.cells, by_cells, DomainsReached::Partial);
+                !constraint.soft || by_cells.as_ref().is_some_and(holds)
             });
         }
-        ties
+        constraints
     };
     let mut ruled: BTreeSet<usize> =
-        kept(&draft, &places).iter().flat_map(ties::Tie::items).collect();
-    ruled.extend(Company::new(task, &draft, &mut places.clone()).items());
+        kept(&draft, &places).iter().flat_map(domain_constraint::DomainConstraint::items).collect();
+    ruled.extend(HostRules::new(task, &draft, &mut places.clone()).items());
     let ruled: BTreeSet<usize> = ruled.into_iter().map(|at| order[at]).collect();
     order.sort_by_key(|at| !ruled.contains(at));
     let mut items = places::items(task, &places, &levels, &order);
-    let company = Company::new(task, &items, &mut places);
+    let host_rules = HostRules::new(task, &items, &mut places);
     if !task.relaxed {
         weights::prune(task, &mut items, &places);
     }
     let counts: Vec<u32> = items.iter().map(|item| item.count).collect();
-    let grid = Grid::new(&counts, MOST_WAYS)?;
+    let grid = CountIndex::new(&counts, MOST_WAYS)?;
     let nodes = places.list.iter().filter(|place| place.node.is_some()).count();
     if (nodes + places.cells.len()).saturating_mul(grid.len()) > MOST_FRONTS {
         return None;
     }
-    let ties = kept(&items, &places);
+    let constraints = kept(&items, &places);
     let limit = match best.0.iter().all(|missing| *missing == 0) {
         true => best.1,
         false => i128::MAX,
     };
     let (left, told) = (places.left.clone(), places.told.clone());
-    let mut budget = Budget { limit, left, told, steps: *steps, wish };
-    let ground = Ground { task, items: &items, places: &places, company: &company, grid: &grid };
-    let found = search(&ground, &ties, ruled.len(), best, &mut budget);
+    let mut budget = SearchBudget { limit, left, told, steps: *steps, cancel };
+    let input =
+        SearchInput { task, items: &items, places: &places, host_rules: &host_rules, grid: &grid };
+    let found = search(&input, &constraints, ruled.len(), best, &mut budget);
     *steps = budget.steps;
     let (found, is_whole) = found?;
     Some(match found {
         Some(found) if task.relaxed && is_whole => Solved::Best(None, found.score),
         Some(found) if !task.relaxed => {
-            Solved::Best(Some(Box::new(rebuild::packed(&ground, packed, &found)?)), found.score)
+            Solved::Best(Some(Box::new(rebuild::packed(&input, packed, &found)?)), found.score)
         }
         None if is_whole => Solved::Nothing,
         Some(_) | None => Solved::Unknown,
     })
 }
 
-/// The best plan that beats a score, and whether everything was tried; what was found before the steps
-/// ran out is a plan as well.
+/// The best plan that beats a score, and whether everything was tried; what was found before the
+/// steps ran out is a plan as well.
 fn search(
-    ground: &Ground<'_>,
-    ties: &[ties::Tie],
+    input: &SearchInput<'_>,
+    constraints: &[domain_constraint::DomainConstraint],
     ruled: usize,
-    best: Score,
-    budget: &mut Budget<'_>,
-) -> Option<(Option<Found>, bool)> {
-    let is_legal = |found: &Found| {
-        ground.task.relaxed || weights::keeps(ground, found) && is_bindable(ground, found)
+    best: PlanScore,
+    budget: &mut SearchBudget<'_>,
+) -> Option<(Option<FoundPlan>, bool)> {
+    let is_legal = |found: &FoundPlan| {
+        input.task.relaxed || weights::keeps(input, found) && is_bindable(input, found)
     };
-    let tables = ground.tables(budget)?;
-    let mut divider = Divider {
-        ground,
+    let tables = input.tables(budget)?;
+    let mut divider = CellDivider {
+        input,
         tables: &tables,
-        ties,
+        constraints,
         ruled,
         budget,
         best,
         found: None,
         is_legal: &is_legal,
-        spots: ground.items.iter().map(|_| vec![0; tables.len()]).collect(),
+        by_cells: input.items.iter().map(|_| vec![0; tables.len()]).collect(),
         numbers: vec![0; tables.len()],
-        out: vec![0; ground.items.len()],
+        out: vec![0; input.items.len()],
     };
     let is_whole = divider.item(0).is_some();
     Some((divider.found, is_whole))
 }
 
 /// Whether the pods of a plan can be bound one after another.
-fn is_bindable(ground: &Ground<'_>, found: &Found) -> bool {
-    let (task, compiled) = (ground.task, ground.task.context.compiled);
+fn is_bindable(input: &SearchInput<'_>, found: &FoundPlan) -> bool {
+    let (task, compiled) = (input.task, input.task.context.compiled);
     let running = compiled
         .nodes
         .ids()
-        .map(|node| Host { site: compiled.site_of_node(node), node: Some(node) });
-    let mut hosts: Vec<Host> = running.collect();
-    let mut members: BTreeMap<(KindId, usize), u32> = BTreeMap::new();
+        .map(|node| PlanHost { site: compiled.site_of_node(node), node: Some(node) });
+    let mut hosts: Vec<PlanHost> = running.collect();
+    let mut members: BTreeMap<(ClassId, usize), u32> = BTreeMap::new();
     for (at, number) in &found.held {
-        let place = &ground.places.list[*at];
+        let place = &input.places.list[*at];
         let host = match place.node {
             Some(node) => node.index(),
             None => {
-                hosts.push(Host { site: place.site, node: None });
+                hosts.push(PlanHost { site: place.site, node: None });
                 hosts.len() - 1
             }
         };
-        let vector = ground.grid.vector(*number);
-        for (item, count) in ground.items.iter().zip(vector).filter(|(_, count)| *count > 0) {
-            *members.entry((item.kind, host)).or_insert(0) += count;
+        let vector = input.grid.vector(*number);
+        for (item, count) in input.items.iter().zip(vector).filter(|(_, count)| *count > 0) {
+            *members.entry((item.class, host)).or_insert(0) += count;
         }
     }
-    let idle = rebuild::idle_static(ground, found);
-    hosts.extend(idle.into_iter().map(|site| Host { site, node: None }));
-    let members = members.into_iter().map(|((kind, host), count)| Member { kind, host, count });
-    let scene = Scene::new(task, &hosts, members.collect());
-    scene.is_apart(&hosts) && scene.has_order()
+    let idle = rebuild::idle_static(input, found);
+    hosts.extend(idle.into_iter().map(|site| PlanHost { site, node: None }));
+    let members = members.into_iter().map(|((class, host), count)| HostPods { class, host, count });
+    let state = PlanState::new(task, &hosts, members.collect());
+    state.keeps_anti_affinity(&hosts) && state.has_order()
 }
 
 /// How many pods of each item the packing has in each cell; `None` where that can't be told.
-fn spots(task: &Task<'_>, packed: &Packed, items: &[Item], places: &Places) -> Option<Spots> {
+fn by_cells(
+    task: &Task<'_>,
+    packed: &AssignedPacking,
+    items: &[CellItem],
+    places: &Places,
+) -> Option<ItemsByCell> {
     let whole = task.context.compiled;
     let compiled = packed.compiled(whole);
     let inner = Context { compiled, ..*task.context };
-    let mut spots: Spots = items.iter().map(|_| vec![0; places.cells.len()]).collect();
-    let chosen = pack::chosen(&inner, &packed.state);
-    for (group, chosen) in packed.state.groups.iter().zip(chosen) {
+    let mut by_cells: ItemsByCell = items.iter().map(|_| vec![0; places.cells.len()]).collect();
+    let chosen = pack::chosen(&inner, &packed.packing);
+    for (group, chosen) in packed.packing.groups.iter().zip(chosen) {
         let (weight, at): (Option<i32>, Vec<usize>) = match &group.place {
-            PackedPlace::Launch(column) => {
-                let weight = compiled.columns[*column].weight;
-                (Some(weight), vec![whole.site_of_offer(chosen?); group.times as usize])
+            PackedPlace::Launch(bin_type) => {
+                let weight = compiled.bin_types[*bin_type].weight;
+                (Some(weight), vec![whole.site_of_offer(chosen?); group.multiplicity as usize])
             }
             PackedPlace::Running(nodes) => {
                 (None, nodes.iter().map(|node| whole.site_of_node(*node)).collect())
             }
         };
-        let classes = group.items.iter().map(|(class, count)| (&compiled.classes[*class], count));
-        for (class, count) in classes.filter(|(class, _)| !class.guest) {
-            for (kind, each) in &class.parts {
-                let claim = Claim::of(task.context, *kind, weight, &compiled.rows[class.row]);
-                let same = |item: &Item| task.claims.list[item.class.index()] == claim;
+        let compiled_items = group
+            .items
+            .iter()
+            .map(|(compiled_item, count)| (&compiled.items[*compiled_item], count));
+        for (compiled_item, count) in
+            compiled_items.filter(|(compiled_item, _)| !compiled_item.placeholder)
+        {
+            for (class, each) in &compiled_item.parts {
+                let kept_class = KeptClass::of(
+                    task.context,
+                    *class,
+                    weight,
+                    &compiled.eligible[compiled_item.eligibility],
+                );
+                let same =
+                    |item: &CellItem| task.kept_classes.list[item.item.index()] == kept_class;
                 let item = items.iter().position(same)?;
                 for site in &at {
-                    spots[item][places.cell_of(*site)] += each * count;
+                    by_cells[item][places.cell_of(*site)] += each * count;
                 }
             }
         }
     }
-    Some(spots)
+    Some(by_cells)
 }

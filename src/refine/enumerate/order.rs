@@ -1,18 +1,20 @@
 //! Whether the pods of a plan can be bound one after another.
 //!
 //! *Problem.* kube-scheduler binds pod by pod, and each has to pass its filters among those bound
-//! before it. What a plan looks like in the end says little of that: a spread is kept as of the moment
-//! of binding, and an affinity needs somebody to be there first.
+//! before it. What a plan looks like in the end says little of that: a spread is kept as of the
+//! moment of binding, and an affinity needs somebody to be there first.
 //!
-//! *Idea.* A search over the sets of pods that are bound, one pod at a time, those first whose domains
-//! have the fewest of what counts them. A pod that nothing counts against anybody is bound as soon as it
-//! is accepted: it can hold up nobody. Pods of one kind on one node are alike, so a set is a number for
-//! each kind and node.
+//! *Idea.* A search over the sets of pods that are bound, one pod at a time, those first whose
+//! domains have the fewest of what counts them. A pod that nothing counts against anybody is bound
+//! as soon as it is accepted: it can hold up nobody. Pods of one class on one node are alike, so a
+//! set is a number for each class and node.
 //!
 //! *Cost.* At most [`MOST_STATES`] sets; where these don't suffice there is taken to be no order.
 
 use super::Task;
-use crate::compile::{Base, Bits, KindId, NO_DOMAIN, NodeId, Over, SelectionId, Spread};
+use crate::compile::{
+    Base, Bits, ClassId, NO_DOMAIN, NodeId, SelectionId, TopologyKey, TopologySpread,
+};
 use std::collections::BTreeSet;
 
 /// The most sets of bound pods that are looked at.
@@ -20,16 +22,16 @@ const MOST_STATES: usize = 4_000;
 
 /// A node that stands in the finished plan.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Host {
+pub(super) struct PlanHost {
     pub(super) site: usize,
     /// Of a running node which it is.
     pub(super) node: Option<NodeId>,
 }
 
-/// Pods of a kind on a node.
+/// Pods of a class on a node.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Member {
-    pub(super) kind: KindId,
+pub(super) struct HostPods {
+    pub(super) class: ClassId,
     /// The place of the node in the list.
     pub(super) host: usize,
     pub(super) count: u32,
@@ -38,8 +40,8 @@ pub(super) struct Member {
 /// A domain: of a key, or a node.
 type Domain = usize;
 
-/// A required spread of a kind, as a search needs it.
-struct Rule {
+/// A required spread of a class, as a search needs it.
+struct RequiredSpread {
     selection: SelectionId,
     selects_own: bool,
     skew: i64,
@@ -54,8 +56,8 @@ struct Rule {
     is_even: bool,
 }
 
-/// A required affinity of a kind.
-struct Affinity {
+/// A required affinity of a class.
+struct AffinityDomains {
     selection: SelectionId,
     selects_own: bool,
     /// For each key, the domain of each node, and those in which bound pods are.
@@ -63,72 +65,77 @@ struct Affinity {
 }
 
 /// The nodes and pods of a plan.
-pub(super) struct Scene<'a> {
+pub(super) struct PlanState<'a> {
     base: &'a Base,
-    members: Vec<Member>,
-    spreads: Vec<Vec<Rule>>,
-    affinity: Vec<Option<Affinity>>,
+    members: Vec<HostPods>,
+    spreads: Vec<Vec<RequiredSpread>>,
+    affinity: Vec<Option<AffinityDomains>>,
     /// For each member, whether any spread counts it.
     is_counted: Vec<bool>,
 }
 
-fn domain(base: &Base, hosts: &[Host], host: usize, over: Over) -> Option<Domain> {
-    match over {
-        Over::Host => Some(host),
-        Over::Key(key) => {
+fn domain(
+    base: &Base,
+    hosts: &[PlanHost],
+    host: usize,
+    topology_key: TopologyKey,
+) -> Option<Domain> {
+    match topology_key {
+        TopologyKey::Hostname => Some(host),
+        TopologyKey::Label(key) => {
             let domain = base.topology.keys[key].of_site[hosts[host].site];
             (domain != NO_DOMAIN).then_some(domain as usize)
         }
     }
 }
 
-impl<'a> Scene<'a> {
-    pub(super) fn new(task: &Task<'a>, hosts: &[Host], members: Vec<Member>) -> Self {
+impl<'a> PlanState<'a> {
+    pub(super) fn new(task: &Task<'a>, hosts: &[PlanHost], members: Vec<HostPods>) -> Self {
         let base: &'a Base = task.context.compiled;
-        let spreads: Vec<Vec<Rule>> = members
+        let spreads: Vec<Vec<RequiredSpread>> = members
             .iter()
             .map(|member| {
-                let hard = base.topology.rules[member.kind].spreads.iter().filter(|one| one.hard);
-                hard.map(|spread| Rule::new(task, hosts, member.kind, spread)).collect()
+                let hard = base.topology.rules[member.class].spreads.iter().filter(|one| one.hard);
+                hard.map(|spread| RequiredSpread::new(task, hosts, member.class, spread)).collect()
             })
             .collect();
         let affinity = members.iter().map(|member| {
-            let near = base.topology.rules[member.kind].near.as_ref()?;
-            let over = near.over.iter().map(|over| {
+            let required = base.topology.rules[member.class].affinity.as_ref()?;
+            let topology_key = required.key.iter().map(|topology_key| {
                 let of_host: Vec<Option<Domain>> =
-                    (0..hosts.len()).map(|host| domain(base, hosts, host, *over)).collect();
-                let bound = base.topology.selections[near.selection].bound.iter();
+                    (0..hosts.len()).map(|host| domain(base, hosts, host, *topology_key)).collect();
+                let bound = base.topology.selections[required.selection].bound.iter();
                 let bound = bound.filter_map(|(node, _)| {
                     of_host[hosts.iter().position(|host| host.node == Some(*node))?]
                 });
                 let bound = bound.collect();
                 (of_host, bound)
             });
-            Some(Affinity {
-                selection: near.selection,
-                selects_own: base.topology.selects(near.selection, member.kind),
-                over: over.collect(),
+            Some(AffinityDomains {
+                selection: required.selection,
+                selects_own: base.topology.selects(required.selection, member.class),
+                over: topology_key.collect(),
             })
         });
         let affinity = affinity.collect();
         let selections: BTreeSet<SelectionId> =
             spreads.iter().flatten().map(|rule| rule.selection).collect();
         let is_counted = members.iter().map(|member| {
-            selections.iter().any(|selection| base.topology.selects(*selection, member.kind))
+            selections.iter().any(|selection| base.topology.selects(*selection, member.class))
         });
         Self { is_counted: is_counted.collect(), base, members, spreads, affinity }
     }
 
     /// Whether no pod is where the anti-affinity of another keeps it out.
-    pub(super) fn is_apart(&self, hosts: &[Host]) -> bool {
+    pub(super) fn keeps_anti_affinity(&self, hosts: &[PlanHost]) -> bool {
         let topology = &self.base.topology;
         self.members.iter().enumerate().all(|(at, owner)| {
-            topology.rules[owner.kind].far.iter().all(|term| {
-                let here = domain(self.base, hosts, owner.host, term.over);
+            topology.rules[owner.class].anti_affinity.iter().all(|term| {
+                let here = domain(self.base, hosts, owner.host, term.key);
                 let others = self.members.iter().enumerate().filter(|(_, other)| {
-                    topology.selects(term.selection, other.kind)
+                    topology.selects(term.selection, other.class)
                         && here.is_some()
-                        && here == domain(self.base, hosts, other.host, term.over)
+                        && here == domain(self.base, hosts, other.host, term.key)
                 });
                 others.map(|(other, member)| member.count - u32::from(other == at)).sum::<u32>()
                     == 0
@@ -174,12 +181,12 @@ impl<'a> Scene<'a> {
     }
 
     /// How many pods that a rule counts are in a domain, and what the lowest has.
-    fn counts(&self, rule: &Rule, here: Domain, left: &[u32]) -> (i64, i64) {
+    fn counts(&self, rule: &RequiredSpread, here: Domain, left: &[u32]) -> (i64, i64) {
         let mut counts = rule.base.clone();
         let mut own = 0;
         for (at, member) in self.members.iter().enumerate() {
             let counted = rule.counted[member.host]
-                && self.base.topology.selects(rule.selection, member.kind);
+                && self.base.topology.selects(rule.selection, member.class);
             let Some(domain) = rule.domains[member.host].filter(|_| counted) else { continue };
             let bound = self.bound(at, left);
             if let Some((_, count)) = counts.iter_mut().find(|(of, _)| *of == domain) {
@@ -202,7 +209,7 @@ impl<'a> Scene<'a> {
                 let here = of_host[member.host];
                 let placed = self.members.iter().enumerate().any(|(other, of)| {
                     self.bound(other, left) > 0
-                        && self.base.topology.selects(affinity.selection, of.kind)
+                        && self.base.topology.selects(affinity.selection, of.class)
                         && of_host[of.host].is_some()
                         && (any || of_host[of.host] == here)
                 });
@@ -233,7 +240,7 @@ impl<'a> Scene<'a> {
         let member = &self.members[at];
         let heights = self.spreads.iter().flatten().filter_map(|rule| {
             let counted = rule.counted[member.host]
-                && self.base.topology.selects(rule.selection, member.kind);
+                && self.base.topology.selects(rule.selection, member.class);
             let here = rule.domains[member.host].filter(|_| counted)?;
             let (count, lowest) = self.counts(rule, here, left);
             Some(count - lowest)
@@ -242,20 +249,20 @@ impl<'a> Scene<'a> {
     }
 }
 
-impl Rule {
-    fn new(task: &Task<'_>, hosts: &[Host], kind: KindId, spread: &Spread) -> Self {
+impl RequiredSpread {
+    fn new(task: &Task<'_>, hosts: &[PlanHost], class: ClassId, spread: &TopologySpread) -> Self {
         let base = task.context.compiled;
         let domains: Vec<Option<Domain>> =
-            (0..hosts.len()).map(|host| domain(base, hosts, host, spread.over)).collect();
-        let is_counted = |bits: &Bits, host: &Host| bits.contains(host.site);
+            (0..hosts.len()).map(|host| domain(base, hosts, host, spread.key)).collect();
+        let is_counted = |bits: &Bits, host: &PlanHost| bits.contains(host.site);
         let counted: Vec<bool> =
             hosts.iter().map(|host| is_counted(&spread.counted, host)).collect();
         let mut standing: BTreeSet<Domain> = (0..hosts.len())
             .filter(|host| counted[*host])
             .filter_map(|host| domains[host])
             .collect();
-        if let Over::Key(key) = spread.over {
-            let open = super::ties::open(task, kind, key, &spread.counted);
+        if let TopologyKey::Label(key) = spread.key {
+            let open = super::domain_constraint::open(task, class, key, &spread.counted);
             standing.extend(open.into_iter().map(|domain| domain as usize));
         }
         let bound = &base.topology.selections[spread.selection].bound;
@@ -268,13 +275,15 @@ impl Rule {
         };
         Self {
             selection: spread.selection,
-            selects_own: base.topology.selects(spread.selection, kind),
+            selects_own: base.topology.selects(spread.selection, class),
             skew: spread.max_skew,
             min_domains: spread.min_domains,
             base: standing.into_iter().map(|of| (of, of_domain(of))).collect(),
             domains,
             counted,
-            is_even: spread.over == Over::Host && task.launchable && task.levels.is_empty(),
+            is_even: spread.key == TopologyKey::Hostname
+                && task.launchable
+                && task.levels.is_empty(),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The nodes that run or can be launched, by cell: a combination of the domains of all keys over which
-//! rules between pods count, and of which spreads count its nodes.
+//! The nodes that run or can be launched, by cell: a combination of the domains of all keys over
+//! which rules between pods count, and of which spreads count its nodes.
 
 use super::super::exact::rules::keys;
 use super::Task;
 use crate::compile::{
-    Bits, ClassId, Compiled, Id, KeyId, KindId, NodeId, PoolId, ReservationId, fits,
+    Bits, ClassId, Compiled, Id, ItemId, KeyId, NodeId, PoolId, ReservationId, fits,
 };
 use crate::pack::Context;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// A node that runs or can be launched.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct CellPlace {
     /// What it costs; of a static pool, how much more than the cheapest of its nodes.
     pub(super) cost: i128,
     pub(super) cell: usize,
@@ -26,12 +26,12 @@ pub(super) struct Place {
     /// The weight of its pool; `None` where weights don't count.
     pub(super) weight: Option<i32>,
     /// Whether its pool asks for `minValues`.
-    pub(super) flexible: bool,
+    pub(super) min_values: bool,
 }
 
 /// Something of which there is only so much.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Supply {
+enum CapacityDraw {
     Limit(PoolId, usize),
     Reservation(ReservationId),
     /// The nodes of a static pool.
@@ -50,7 +50,7 @@ pub(super) struct Places {
     pub(super) counts: Vec<Vec<bool>>,
     /// For each cell its sites, those included that can't be launched.
     pub(super) sites: Vec<Bits>,
-    pub(super) list: Vec<Place>,
+    pub(super) list: Vec<CellPlace>,
     /// How much there is of each supply.
     pub(super) left: Vec<i64>,
     /// For each supply, whether what is left of it decides what pools of lower weight may launch.
@@ -58,7 +58,7 @@ pub(super) struct Places {
 }
 
 /// What makes launches alike.
-type Alike<'a> = (
+type LaunchKey<'a> = (
     usize,
     &'a [i64],
     &'a Bits,
@@ -71,21 +71,21 @@ type Alike<'a> = (
 impl Places {
     /// The nodes that run or can be launched; of launches that are alike the cheapest.
     pub(super) fn new(task: &Task<'_>) -> Self {
-        let (context, compiled) = (task.context, &task.claims.compiled);
-        let kinds = || task.claims.list.iter().map(|claim| claim.kind);
-        let mut places = Self { keys: keys(context, kinds()), ..Self::default() };
-        for kind in kinds() {
-            for spread in task.spreads(kind) {
+        let (context, compiled) = (task.context, &task.kept_classes.compiled);
+        let classes = || task.kept_classes.list.iter().map(|kept_class| kept_class.class);
+        let mut places = Self { keys: keys(context, classes()), ..Self::default() };
+        for class in classes() {
+            for spread in task.spreads(class) {
                 if !places.counted.contains(&spread.counted) {
                     places.counted.push(spread.counted.clone());
                 }
             }
         }
         places.cut(compiled);
-        let mut supplies: BTreeMap<Supply, usize> = BTreeMap::new();
-        let mut launches: BTreeMap<Alike<'_>, (i128, usize)> = BTreeMap::new();
-        let cheapest = cheapest_fixed(compiled);
-        let lowest = compiled.pools.values().filter(|pool| pool.fixed.is_none());
+        let mut supplies: BTreeMap<CapacityDraw, usize> = BTreeMap::new();
+        let mut launches: BTreeMap<LaunchKey<'_>, (i128, usize)> = BTreeMap::new();
+        let cheapest = cheapest_static(compiled);
+        let lowest = compiled.pools.values().filter(|pool| pool.static_replicas.is_none());
         let lowest = lowest.map(|pool| pool.weight).min();
         for (id, offer) in compiled.offers.iter() {
             let site = compiled.site_of_offer(id);
@@ -99,18 +99,20 @@ impl Places {
             if !usable {
                 continue;
             }
-            let told = pool.fixed.is_none() && Some(pool.weight) != lowest;
+            let told = pool.static_replicas.is_none() && Some(pool.weight) != lowest;
             let of_limits = limits.iter().zip(&shape.charge).enumerate();
             let of_limits = of_limits
                 .filter(|(_, (_, each))| **each > 0)
-                .map(|(at, (left, each))| (Supply::Limit(offer.pool, at), *left, *each));
+                .map(|(at, (left, each))| (CapacityDraw::Limit(offer.pool, at), *left, *each));
             let reserved = offer.reservation.map(|id| {
                 let remaining = compiled.reservations[id].remaining;
-                (Supply::Reservation(id), i128::from(remaining), 1)
+                (CapacityDraw::Reservation(id), i128::from(remaining), 1)
             });
-            let fixed = pool.fixed.map(|nodes| (Supply::Static(offer.pool), i128::from(nodes), 1));
+            let static_pool = pool
+                .static_replicas
+                .map(|nodes| (CapacityDraw::Static(offer.pool), i128::from(nodes), 1));
             let mut uses = Vec::new();
-            for (supply, left, each) in of_limits.chain(reserved).chain(fixed) {
+            for (supply, left, each) in of_limits.chain(reserved).chain(static_pool) {
                 let at = *supplies.entry(supply).or_insert_with(|| {
                     places.left.push(i64::try_from(left).unwrap_or(i64::MAX));
                     places.told.push(false);
@@ -125,29 +127,30 @@ impl Places {
             };
             let cell = places.cell_of(site);
             let profile = task.unmet_at(site);
-            let flexible = (!pool.min_values.is_empty()).then_some(offer.pool);
+            let min_values = (!pool.min_values.is_empty()).then_some(offer.pool);
             let (room, admits) = (&shape.allocatable[..], &compiled.admits[site]);
-            let weight = pool.fixed.is_none().then_some(pool.weight);
-            let pool = (flexible, weight);
+            let weight = pool.static_replicas.is_none().then_some(pool.weight);
+            let pool = (min_values, weight);
             let alike = (cell, room, &shape.ports, admits, uses, profile, pool);
             let best = launches.entry(alike).or_insert((cost, site));
             *best = (*best).min((cost, site));
         }
-        for ((cell, room, _, _, uses, _, (flexible, weight)), (cost, site)) in launches {
+        for ((cell, room, _, _, uses, _, (min_values, weight)), (cost, site)) in launches {
             let mut all = vec![0; places.left.len()];
             uses.into_iter().for_each(|(at, each)| all[at] = each);
-            let (room, flexible) = (room.to_vec(), flexible.is_some());
-            let place = Place { cost, cell, node: None, site, uses: all, room, weight, flexible };
+            let (room, min_values) = (room.to_vec(), min_values.is_some());
+            let place =
+                CellPlace { cost, cell, node: None, site, uses: all, room, weight, min_values };
             places.list.push(place);
         }
         places.drop_dominated(compiled);
         for (node, running) in compiled.nodes.iter() {
             let site = compiled.site_of_node(node);
-            if compiled.admits[site].is_empty() && !task.crowds(node) {
+            if compiled.admits[site].is_empty() && !task.is_over_skew_of_any(node) {
                 continue;
             }
             let uses = vec![0; places.left.len()];
-            places.list.push(Place {
+            places.list.push(CellPlace {
                 cost: 0,
                 cell: places.cell_of(site),
                 node: Some(node),
@@ -155,7 +158,7 @@ impl Places {
                 uses,
                 room: running.free.clone(),
                 weight: None,
-                flexible: false,
+                min_values: false,
             });
         }
         places
@@ -186,18 +189,19 @@ impl Places {
 
     /// Leaves out launches beside which there is one that can do all that they can, at no more.
     fn drop_dominated(&mut self, compiled: &Compiled) {
-        let dominated = |one: &Place, other: &Place| {
-            let shape =
-                |place: &Place| &compiled.shapes[compiled.offers[Id::from_index(place.site)].shape];
-            let admits = |place: &Place| &compiled.admits[place.site];
+        let dominated = |one: &CellPlace, other: &CellPlace| {
+            let shape = |place: &CellPlace| {
+                &compiled.shapes[compiled.offers[Id::from_index(place.site)].shape]
+            };
+            let admits = |place: &CellPlace| &compiled.admits[place.site];
             let same = other.cost == one.cost
                 && other.room == one.room
                 && other.uses == one.uses
                 && admits(one) == admits(other)
                 && shape(one).ports == shape(other).ports;
             one.cell == other.cell
-                && !one.flexible
-                && !other.flexible
+                && !one.min_values
+                && !other.min_values
                 && one.weight == other.weight
                 && other.cost <= one.cost
                 && other
@@ -211,7 +215,7 @@ impl Places {
                 && shape(one).ports.includes(&shape(other).ports)
                 && (!same || other.site < one.site)
         };
-        let kept: Vec<Place> = self
+        let kept: Vec<CellPlace> = self
             .list
             .iter()
             .filter(|one| !self.list.iter().any(|other| dominated(one, other)))
@@ -222,11 +226,11 @@ impl Places {
 }
 
 /// What the cheapest node of each static pool costs.
-fn cheapest_fixed(compiled: &Compiled) -> BTreeMap<PoolId, i64> {
+fn cheapest_static(compiled: &Compiled) -> BTreeMap<PoolId, i64> {
     let mut cheapest: BTreeMap<PoolId, i64> = BTreeMap::new();
     for (id, offer) in compiled.offers.iter() {
         let usable = compiled.usable.contains(compiled.site_of_offer(id)) && compiled.is_sold(id);
-        if usable && compiled.pools[offer.pool].fixed.is_some() {
+        if usable && compiled.pools[offer.pool].static_replicas.is_some() {
             let price = cheapest.entry(offer.pool).or_insert(offer.price);
             *price = (*price).min(offer.price);
         }
@@ -234,76 +238,76 @@ fn cheapest_fixed(compiled: &Compiled) -> BTreeMap<PoolId, i64> {
     cheapest
 }
 
-/// The pods of one claim.
+/// The pods of one kept class.
 #[derive(Debug)]
-pub(super) struct Item {
+pub(super) struct CellItem {
+    pub(super) item: ItemId,
     pub(super) class: ClassId,
-    pub(super) kind: KindId,
     pub(super) count: u32,
     /// The place of its priority among all of them, the highest first.
     pub(super) level: usize,
     pub(super) request: Vec<i64>,
     pub(super) per_node: u32,
-    /// The items before it of the same kind.
-    pub(super) fellows: Vec<usize>,
+    /// The items before it of the same class.
+    pub(super) companions: Vec<usize>,
     /// Those before it with which it can't share a node.
-    pub(super) apart: Vec<usize>,
+    pub(super) conflicts: Vec<usize>,
     /// For each place, whether it admits such a pod.
     pub(super) admitted: Vec<bool>,
     /// For each cell, whether any of its places does.
     pub(super) reach: Vec<bool>,
 }
 
-/// The items of these claims, in this order.
+/// The items of these kept classes, in this order.
 pub(super) fn items(
     task: &Task<'_>,
     places: &Places,
     levels: &[i32],
     order: &[usize],
-) -> Vec<Item> {
-    let (claims, compiled) = (task.claims, &task.claims.compiled);
-    let mut items: Vec<Item> = Vec::new();
+) -> Vec<CellItem> {
+    let (kept_classes, compiled) = (task.kept_classes, &task.kept_classes.compiled);
+    let mut items: Vec<CellItem> = Vec::new();
     for claim in order {
-        let id = ClassId::from_index(*claim);
-        let class = &compiled.classes[id];
-        let kind = claims.list[*claim].kind;
-        let clash = |other: &Item| {
-            let ports = &compiled.classes[other.class].ports;
-            class.conflicts.contains(&other.class)
-                || class.ports.blocks.overlaps(&ports.takes)
-                || ports.blocks.overlaps(&class.ports.takes)
+        let id = ItemId::from_index(*claim);
+        let item = &compiled.items[id];
+        let class = kept_classes.list[*claim].class;
+        let clash = |other: &CellItem| {
+            let ports = &compiled.items[other.item].ports;
+            item.conflicts.contains(&other.item)
+                || item.ports.blocks.overlaps(&ports.takes)
+                || ports.blocks.overlaps(&item.ports.takes)
         };
-        let admits = |place: &Place| {
+        let admits = |place: &CellPlace| {
             let ports = match place.node {
                 Some(node) => &compiled.nodes[node].ports,
                 None => &compiled.shapes[compiled.offers[Id::from_index(place.site)].shape].ports,
             };
-            let crowded = place.node.is_some_and(|node| task.is_crowded(node, kind));
-            (compiled.rows[class.row].contains(place.site) || crowded)
-                && !class.ports.blocks.overlaps(ports)
-                && fits(&place.room, &class.request, 1) > 0
+            let over_skew = place.node.is_some_and(|node| task.is_over_skew(node, class));
+            (compiled.eligible[item.eligibility].contains(place.site) || over_skew)
+                && !item.ports.blocks.overlaps(ports)
+                && fits(&place.room, &item.request, 1) > 0
         };
         let admitted: Vec<bool> = places.list.iter().map(admits).collect();
         let mut reach = vec![false; places.cells.len()];
         for (place, _) in places.list.iter().zip(&admitted).filter(|(_, admitted)| **admitted) {
             reach[place.cell] = true;
         }
-        let where_any = |test: &dyn Fn(&Item) -> bool| -> Vec<usize> {
+        let where_any = |test: &dyn Fn(&CellItem) -> bool| -> Vec<usize> {
             (0..items.len()).filter(|at| test(&items[*at])).collect()
         };
-        let (fellows, apart) = (
-            where_any(&|other: &Item| other.kind == kind),
-            where_any(&|other: &Item| clash(other)),
+        let (companions, conflicts) = (
+            where_any(&|other: &CellItem| other.class == class),
+            where_any(&|other: &CellItem| clash(other)),
         );
-        items.push(Item {
-            class: id,
-            kind,
-            count: claims.counts[*claim],
-            level: levels.iter().position(|level| *level == class.priority).unwrap_or(0),
-            request: class.request.clone(),
-            per_node: class.per_node,
-            fellows,
-            apart,
+        items.push(CellItem {
+            item: id,
+            class,
+            count: kept_classes.counts[*claim],
+            level: levels.iter().position(|level| *level == item.priority).unwrap_or(0),
+            request: item.request.clone(),
+            per_node: item.per_node,
+            companions,
+            conflicts,
             admitted,
             reach,
         });
@@ -311,13 +315,14 @@ pub(super) fn items(
     items
 }
 
-/// The weight of what pods of a kind don't find honoured at a site.
-pub(super) fn unmet(context: &Context<'_>, kind: KindId, site: usize, untainted: u64) -> u64 {
+/// The weight of what pods of a class don't find honoured at a site.
+pub(super) fn unmet(context: &Context<'_>, class: ClassId, site: usize, untainted: u64) -> u64 {
     let base = context.compiled;
-    let terms = base.wishes.terms[kind].iter().filter(|(_, term)| {
-        term.is_empty() || !term.iter().all(|atom| base.grounds.holds[*atom].contains(site))
+    let terms = base.preferences.terms[class].iter().filter(|(_, term)| {
+        term.is_empty()
+            || !term.iter().all(|condition| base.site_conditions.holds[*condition].contains(site))
     });
-    let list = base.grounds.rules.sets()[base.kinds[kind].rules].tolerations;
-    let disliked = base.wishes.untainted.get(list).is_some_and(|sites| !sites.contains(site));
+    let list = base.site_conditions.rules.sets()[base.classes[class].rules].tolerations;
+    let disliked = base.preferences.untainted.get(list).is_some_and(|sites| !sites.contains(site));
     terms.map(|(weight, _)| u64::from(*weight)).sum::<u64>() + u64::from(disliked) * untainted
 }

@@ -1,10 +1,11 @@
 //! From nodes and what each holds to a packing: one class for each item and cell.
 
-use super::cells::Ground;
-use super::divide::Found;
-use crate::compile::{ClassId, Compiled, Id, KindId, OfferId, PoolId};
+use super::cells::SearchInput;
+use super::divide::FoundPlan;
+use crate::compile::{ClassId, Compiled, Id, ItemId, OfferId, PoolId};
 use crate::pack::{
-    Arrangement, Context, Group, Held, Out, Packed, Part, Place, State, launch_rest, seat_guests,
+    AssignedPacking, ClassPart, Context, DomainAssignment, GroupPlace, LeftOutPods, NodeGroup,
+    NodeParts, Packing, launch_rest, place_placeholders,
 };
 use std::collections::BTreeMap;
 
@@ -12,28 +13,28 @@ use std::collections::BTreeMap;
 pub(super) fn is_simple(context: &Context<'_>) -> bool {
     let compiled = context.compiled;
     let topology = &compiled.topology;
-    compiled.classes.iter().filter(|(_, class)| class.guest).all(|(id, _)| {
-        let kind = KindId::from_index(id.index());
-        let rules = &topology.rules[kind];
-        topology.selected_by[kind].is_empty()
+    compiled.items.iter().filter(|(_, item)| item.placeholder).all(|(id, _)| {
+        let class = ClassId::from_index(id.index());
+        let rules = &topology.rules[class];
+        topology.selected_by[class].is_empty()
             && rules.spreads.is_empty()
-            && rules.near.is_none()
-            && rules.far.is_empty()
+            && rules.affinity.is_none()
+            && rules.anti_affinity.is_empty()
     })
 }
 
-/// The column of an offer, or the one that is taken in its place.
-pub(super) fn column(compiled: &Compiled, offer: OfferId) -> Option<usize> {
+/// The bin type of an offer, or the one that is taken in its place.
+pub(super) fn bin_type(compiled: &Compiled, offer: OfferId) -> Option<usize> {
     let has = |offers: &[OfferId]| offers.contains(&offer);
-    compiled.columns.iter().position(|column| has(&column.offers) || has(&column.dominated))
+    compiled.bin_types.iter().position(|bin_type| has(&bin_type.offers) || has(&bin_type.dominated))
 }
 
 /// What the nodes of static pools cost at least.
-pub(super) fn fixed_cost(context: &Context<'_>) -> i128 {
+pub(super) fn static_cost(context: &Context<'_>) -> i128 {
     let compiled = context.compiled;
     let mut sum = 0;
     for (id, pool) in compiled.pools.iter() {
-        let Some(nodes) = pool.fixed else { continue };
+        let Some(nodes) = pool.static_replicas else { continue };
         let cheapest = sites(compiled, id).first().copied();
         let price = cheapest.map_or(0, |offer| compiled.offers[offer].price);
         sum += (i128::from(price) + i128::from(context.fee)) * i128::from(nodes);
@@ -54,13 +55,13 @@ fn sites(compiled: &Compiled, pool: PoolId) -> Vec<OfferId> {
 }
 
 /// The sites of the nodes of static pools that hold nothing.
-pub(super) fn idle_static(ground: &Ground<'_>, found: &Found) -> Vec<usize> {
-    let compiled = ground.task.context.compiled;
+pub(super) fn idle_static(input: &SearchInput<'_>, found: &FoundPlan) -> Vec<usize> {
+    let compiled = input.task.context.compiled;
     let mut idle = Vec::new();
     for (id, pool) in compiled.pools.iter() {
-        let Some(nodes) = pool.fixed else { continue };
+        let Some(nodes) = pool.static_replicas else { continue };
         let used = found.held.iter().filter(|(at, _)| {
-            let place = &ground.places.list[*at];
+            let place = &input.places.list[*at];
             place.node.is_none() && compiled.offers[OfferId::from_index(place.site)].pool == id
         });
         let rest = (nodes as usize).saturating_sub(used.count());
@@ -72,26 +73,32 @@ pub(super) fn idle_static(ground: &Ground<'_>, found: &Found) -> Vec<usize> {
 }
 
 /// The packing of a plan.
-pub(super) fn packed(ground: &Ground<'_>, former: &Packed, found: &Found) -> Option<Packed> {
-    let (task, claims) = (ground.task, ground.task.claims);
+pub(super) fn packed(
+    input: &SearchInput<'_>,
+    former: &AssignedPacking,
+    found: &FoundPlan,
+) -> Option<AssignedPacking> {
+    let (task, kept_classes) = (input.task, input.task.kept_classes);
     let whole = task.context.compiled;
-    let mut parts: Vec<Part> = Vec::new();
+    let mut parts: Vec<ClassPart> = Vec::new();
     let mut numbers: BTreeMap<(usize, usize), usize> = BTreeMap::new();
-    let mut held: Vec<Held> = Vec::new();
+    let mut held: Vec<NodeParts> = Vec::new();
     for (at, number) in &found.held {
-        let place = &ground.places.list[*at];
+        let place = &input.places.list[*at];
         let mut here = Vec::new();
-        let vector = ground.grid.vector(*number);
+        let vector = input.grid.vector(*number);
         for (item, count) in vector.into_iter().enumerate().filter(|(_, count)| *count > 0) {
             let part = *numbers.entry((item, place.cell)).or_insert_with(|| {
-                let of = &ground.items[item];
-                let mut sites = claims.compiled.rows[claims.compiled.classes[of.class].row].clone();
-                sites.and(&ground.places.sites[place.cell]);
-                let crowded = whole.nodes.ids().filter(|node| task.is_crowded(*node, of.kind));
-                let crowded = crowded.map(|node| whole.site_of_node(node));
-                let here = crowded.filter(|site| ground.places.cell_of(*site) == place.cell);
+                let of = &input.items[item];
+                let mut sites = kept_classes.compiled.eligible
+                    [kept_classes.compiled.items[of.item].eligibility]
+                    .clone();
+                sites.and(&input.places.sites[place.cell]);
+                let over_skew = whole.nodes.ids().filter(|node| task.is_over_skew(*node, of.class));
+                let over_skew = over_skew.map(|node| whole.site_of_node(node));
+                let here = over_skew.filter(|site| input.places.cell_of(*site) == place.cell);
                 here.for_each(|site| sites.insert(site));
-                parts.push(Part { kind: of.kind, count: 0, sites });
+                parts.push(ClassPart { class: of.class, count: 0, sites });
                 parts.len() - 1
             });
             parts[part].count += count;
@@ -100,69 +107,75 @@ pub(super) fn packed(ground: &Ground<'_>, former: &Packed, found: &Found) -> Opt
         here.sort_unstable();
         held.push((place.node, here));
     }
-    let mut out: BTreeMap<KindId, Out> = BTreeMap::new();
-    for (item, count) in ground.items.iter().zip(&found.out).filter(|(_, count)| **count > 0) {
-        out.entry(item.kind).or_default().count += count;
+    let mut out: BTreeMap<ClassId, LeftOutPods> = BTreeMap::new();
+    for (item, count) in input.items.iter().zip(&found.out).filter(|(_, count)| **count > 0) {
+        out.entry(item.class).or_default().count += count;
     }
     if !task.optional {
-        // The pods of claims are those that are placed.
-        for (kind, left) in former.left(whole).iter().filter(|(_, left)| **left > 0) {
-            if !whole.classes[ClassId::from_index(kind.index())].guest {
-                let _none = out.insert(kind, Out::of(*left));
+        // The pods of kept classes are those that are placed.
+        for (class, left) in former.left(whole).iter().filter(|(_, left)| **left > 0) {
+            if !whole.items[ItemId::from_index(class.index())].placeholder {
+                let _none = out.insert(class, LeftOutPods::of(*left));
             }
         }
     }
-    for (id, class) in whole.classes.iter().filter(|(_, class)| class.guest) {
-        let (kind, count) = (KindId::from_index(id.index()), class.count);
-        parts.push(Part { kind, count, sites: whole.rows[class.row].clone() });
+    for (id, compiled_item) in
+        whole.items.iter().filter(|(_, compiled_item)| compiled_item.placeholder)
+    {
+        let (class, count) = (ClassId::from_index(id.index()), compiled_item.count);
+        parts.push(ClassPart {
+            class,
+            count,
+            sites: whole.eligible[compiled_item.eligibility].clone(),
+        });
     }
-    let arrangement = Arrangement::from_parts(task.context, &parts, out, &held);
-    let state = state(ground, &arrangement, found, &held)?;
-    Some(Packed { arrangement: Some(arrangement), state })
+    let arrangement = DomainAssignment::from_parts(task.context, &parts, out, &held);
+    let packing = state(input, &arrangement, found, &held)?;
+    Some(AssignedPacking { assignment: Some(arrangement), packing })
 }
 
 /// The groups of a plan's nodes, each class numbered as its part.
 fn state(
-    ground: &Ground<'_>,
-    arrangement: &Arrangement,
-    found: &Found,
-    held: &[Held],
-) -> Option<State> {
+    input: &SearchInput<'_>,
+    arrangement: &DomainAssignment,
+    found: &FoundPlan,
+    held: &[NodeParts],
+) -> Option<Packing> {
     let compiled = &arrangement.compiled;
-    let context = Context { compiled, ..*ground.task.context };
-    let mut state = State::new(compiled);
-    type Alike = (usize, Vec<(ClassId, u32)>);
+    let context = Context { compiled, ..*input.task.context };
+    let mut packing = Packing::new(compiled);
+    type Alike = (usize, Vec<(ItemId, u32)>);
     let mut launches: BTreeMap<Alike, u32> = BTreeMap::new();
     for ((at, _), (node, parts)) in found.held.iter().zip(held) {
-        let items: Vec<(ClassId, u32)> =
-            parts.iter().map(|(part, count)| (ClassId::from_index(*part), *count)).collect();
+        let items: Vec<(ItemId, u32)> =
+            parts.iter().map(|(part, count)| (ItemId::from_index(*part), *count)).collect();
         match node {
             Some(node) => {
-                state.idle.retain(|idle| idle != node);
+                packing.untouched_nodes.retain(|idle| idle != node);
                 let load = load(compiled, &items);
-                let place = Place::Running(vec![*node]);
-                state.add(compiled, Group { place, items, load, times: 1 });
+                let place = GroupPlace::Running(vec![*node]);
+                packing.add(compiled, NodeGroup { place, items, load, multiplicity: 1 });
             }
             None => {
-                let offer = OfferId::from_index(ground.places.list[*at].site);
-                let column = column(compiled, offer)?;
-                *launches.entry((column, items)).or_insert(0) += 1;
+                let offer = OfferId::from_index(input.places.list[*at].site);
+                let bin_type = bin_type(compiled, offer)?;
+                *launches.entry((bin_type, items)).or_insert(0) += 1;
             }
         }
     }
-    for ((column, items), times) in launches {
-        let (load, place) = (load(compiled, &items), Place::Launch(column));
-        state.add(compiled, Group { place, items, load, times });
+    for ((bin_type, items), times) in launches {
+        let (load, place) = (load(compiled, &items), GroupPlace::Launch(bin_type));
+        packing.add(compiled, NodeGroup { place, items, load, multiplicity: times });
     }
-    launch_rest(&context, &mut state);
-    seat_guests(&context, &mut state);
-    (!state.overdraws(compiled)).then_some(state)
+    launch_rest(&context, &mut packing);
+    place_placeholders(&context, &mut packing);
+    (!packing.overdraws(compiled)).then_some(packing)
 }
 
-fn load(compiled: &Compiled, items: &[(ClassId, u32)]) -> Vec<i64> {
+fn load(compiled: &Compiled, items: &[(ItemId, u32)]) -> Vec<i64> {
     let mut load = vec![0_i64; compiled.dims.len()];
-    for (class, count) in items {
-        for (sum, asked) in load.iter_mut().zip(&compiled.classes[*class].request) {
+    for (item, count) in items {
+        for (sum, asked) in load.iter_mut().zip(&compiled.items[*item].request) {
             *sum = sum.saturating_add(asked.saturating_mul(i64::from(*count)));
         }
     }

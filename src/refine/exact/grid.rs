@@ -1,15 +1,15 @@
-//! Numbers of pods of each kind, as indices: a table over all of them is a vector.
+//! Numbers of pods of each class, as indices: a table over all of them is a vector.
 
-/// All vectors of numbers up to given ones, numbered such that differences of vectors are differences of
-/// numbers; later places count less.
+/// All vectors of numbers up to given ones, numbered such that differences of vectors are
+/// differences of numbers; later places count less.
 #[derive(Clone, Debug)]
-pub(in crate::refine) struct Grid {
+pub(in crate::refine) struct CountIndex {
     most: Vec<u32>,
     strides: Vec<usize>,
     len: usize,
 }
 
-impl Grid {
+impl CountIndex {
     /// The vectors of numbers up to these; `None` where there are too many.
     pub(in crate::refine) fn new(most: &[u32], limit: usize) -> Option<Self> {
         let mut strides = vec![0; most.len()];
@@ -62,23 +62,27 @@ impl Grid {
     }
 
     /// The numbers of the vectors between two, both included, ascending.
-    pub(in crate::refine) fn range<'a>(&'a self, least: &'a [u32], most: &'a [u32]) -> Range<'a> {
+    pub(in crate::refine) fn range<'a>(
+        &'a self,
+        least: &'a [u32],
+        most: &'a [u32],
+    ) -> CountVectors<'a> {
         let empty = least.iter().zip(most).any(|(least, most)| least > most);
         let next = (!empty).then(|| self.number(least));
-        Range { grid: self, least, most, vector: least.to_vec(), next }
+        CountVectors { grid: self, least, most, vector: least.to_vec(), next }
     }
 }
 
 /// The numbers of the vectors between two.
-pub(in crate::refine) struct Range<'a> {
-    grid: &'a Grid,
+pub(in crate::refine) struct CountVectors<'a> {
+    grid: &'a CountIndex,
     least: &'a [u32],
     most: &'a [u32],
     vector: Vec<u32>,
     next: Option<usize>,
 }
 
-impl Iterator for Range<'_> {
+impl Iterator for CountVectors<'_> {
     type Item = usize;
 
     fn next(&mut self) -> Option<usize> {

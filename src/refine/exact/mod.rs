@@ -1,28 +1,31 @@
 //! Small problems, solved to the end.
 //!
-//! *Problem.* With few pods the relaxation says little: half a node is no node, and rules between pods over
-//! domains aren't in it. The gap that it leaves on twenty pods is often a fifth, and sometimes all of it.
+//! *Problem.* With few pods the relaxation says little: half a node is no node, and rules between
+//! pods over domains aren't in it. The gap that it leaves on twenty pods is often a fifth, and
+//! sometimes all of it.
 //!
-//! *Idea.* With few pods everything can be tried. Pods are told apart by claim alone
-//! ([`claim`](super::claim)), so that there are few different ways to take some of them: as many as the
-//! product of all claims' numbers. For each of these ways, what they cost on nodes of one *cell* (nodes that
-//! have the same labels, as far as rules between pods count over them) is worked out once, the smaller ways
-//! before the larger. The claims that such rules are about are then divided over cells in every way that
-//! keeps the rules ([`rules`]), and the others go where they cost least. What is scarce (limits,
-//! reservations) is kept account of: there isn't one least cost but a front of costs and uses ([`front`]).
+//! *Idea.* With few pods everything can be tried. Pods are told apart by kept class alone
+//! ([`claim`](super::kept_class)), so that there are few different ways to take some of them: as
+//! many as the product of all kept classes' numbers. For each of these ways, what they cost on
+//! nodes of one *cell* (nodes that have the same labels, as far as rules between pods count over
+//! them) is worked out once, the smaller ways before the larger. The kept classes that such rules
+//! are about are then divided over cells in every way that keeps the rules ([`rules`]), and the
+//! others go where they cost least. What is scarce (limits, reservations) is kept account of: there
+//! isn't one least cost but a front of costs and uses ([`front`]).
 //!
-//! *Why it is right.* Whatever another plan does with the same pods is among what is tried, and what is
-//! tried costs no more than it. What rules over domains say of the end whatever the order of binding is
-//! all that is asked of them, and only what this plan keeps as well.
+//! *Why it is right.* Whatever another plan does with the same pods is among what is tried, and
+//! what is tried costs no more than it. What rules over domains say of the end whatever the order
+//! of binding is all that is asked of them, and only what this plan keeps as well.
 //!
-//! *The plan.* Where the cheapest division costs less than the plan, a plan that costs as little is sought
-//! by an enumeration of its own ([`enumerate`](super::enumerate)), which keeps all rules.
+//! *The plan.* Where the cheapest division costs less than the plan, a plan that costs as little is
+//! sought by an enumeration of its own ([`enumerate`](super::enumerate)), which keeps all rules.
 //!
-//! *Cost.* Pairs of a way and a part of it, for each cell: [`MOST_STEPS`] at most, or nothing comes of it.
+//! *Cost.* Pairs of a way and a part of it, for each cell: [`MOST_STEPS`] at most, or nothing comes
+//! of it.
 //!
-//! The certificate says that everything was tried; [`verify`](crate::verify()) does it again in its own
-//! way. It may take eight times as many steps: on hundreds of random problems it took 2.4 times as many at
-//! most, and less than these on the larger ones.
+//! The certificate says that everything was tried; [`verify`](crate::verify()) does it again in its
+//! own way. It may take eight times as many steps: on hundreds of random problems it took 2.4 times
+//! as many at most, and less than these on the larger ones.
 
 mod front;
 mod grid;
@@ -30,18 +33,18 @@ mod places;
 pub(super) mod rules;
 mod search;
 
+use super::cancel::Cancel;
 use super::certify::entries;
-use super::claim::{Claim, Claims};
-use super::wish::Wish;
+use super::kept_class::{KeptClass, KeptClasses};
 use crate::bound::Proved;
 use crate::model::Price;
-use crate::pack::{self, Context, Packed, Place};
+use crate::pack::{self, AssignedPacking, Context, GroupPlace};
 use crate::plan::certificate::{Certificate, PodValue};
-use front::Budget;
-pub(super) use grid::Grid;
-use places::{Item, Sites};
-use rules::{Rule, Spots};
-use search::Search;
+use front::ExactBudget;
+pub(super) use grid::CountIndex;
+use places::{ExactCells, ExactItem};
+use rules::{ExactConstraint, ExactItemsByCell};
+use search::ExactSearch;
 
 /// The most pods that are looked at.
 const MOST_PODS: u32 = 64;
@@ -61,18 +64,18 @@ impl Exhaustion {
     /// Tries everything, where that isn't too much.
     pub(super) fn of(
         context: &Context<'_>,
-        claims: &Claims,
-        packed: &Packed,
-        wish: &Wish<'_>,
+        kept_classes: &KeptClasses,
+        packed: &AssignedPacking,
+        cancel: &Cancel<'_>,
     ) -> Self {
-        exhaust(context, claims, packed, wish).unwrap_or_default()
+        exhaust(context, kept_classes, packed, cancel).unwrap_or_default()
     }
 
     /// The bound that follows, where that is better than what is proved already.
     pub(super) fn proved(
         &self,
         context: &Context<'_>,
-        claims: &Claims,
+        kept_classes: &KeptClasses,
         proved: Option<Proved>,
     ) -> Option<Proved> {
         let Some(least) = self.least.map(i128::from) else { return proved };
@@ -86,8 +89,10 @@ impl Exhaustion {
             Certificate { resources, drivers, node_fee, ..Certificate::default() }
         });
         certificate.exhausted = Some(Price::from_nanos(least));
-        for (at, claim) in claims.list.iter().enumerate() {
-            let pods = claims.pods(at, 0).published(entries(&claims.compiled, claim.kind));
+        for (at, kept_class) in kept_classes.list.iter().enumerate() {
+            let pods = kept_classes
+                .pods(at, 0)
+                .published(entries(&kept_classes.compiled, kept_class.class));
             // Those that are worth something are there.
             if !certificate.pods.iter().any(|one| PodValue { value: 0, ..one.clone() } == pods) {
                 certificate.pods.push(pods);
@@ -97,86 +102,97 @@ impl Exhaustion {
     }
 }
 
-/// Whether the certificate's reader sees the same problem: nodes whose labels are all known, and all pods
-/// among the claims.
+/// Whether the certificate's reader sees the same problem: nodes whose labels are all known, and
+/// all pods among the kept classes.
 fn is_definite(context: &Context<'_>) -> bool {
     let compiled = context.compiled;
-    compiled.pools.values().all(|pool| pool.fixed.is_none())
-        && compiled.offers.values().all(|offer| offer.pinned.is_empty())
-        && compiled.classes.values().all(|class| !class.guest)
+    compiled.pools.values().all(|pool| pool.static_replicas.is_none())
+        && compiled.offers.values().all(|offer| offer.fixed_labels.is_empty())
+        && compiled.items.values().all(|item| !item.placeholder)
 }
 
 fn exhaust(
     context: &Context<'_>,
-    claims: &Claims,
-    packed: &Packed,
-    wish: &Wish<'_>,
+    kept_classes: &KeptClasses,
+    packed: &AssignedPacking,
+    cancel: &Cancel<'_>,
 ) -> Option<Exhaustion> {
-    let pods = claims.counts.iter().fold(0_u32, |sum, count| sum.saturating_add(*count));
+    let pods = kept_classes.counts.iter().fold(0_u32, |sum, count| sum.saturating_add(*count));
     if pods > MOST_PODS || !is_definite(context) {
         return None;
     }
     let inner = Context { compiled: packed.compiled(context.compiled), ..*context };
-    let cost = packed.state.cost(&inner);
-    let keys = rules::keys(context, claims.list.iter().map(|claim| claim.kind));
-    let sites = Sites::new(context, claims, keys);
-    let mut order: Vec<usize> = (0..claims.list.len()).collect();
-    let kept = |items: &[Item]| -> Option<Vec<Rule>> {
-        let spots = spots(context, claims, packed, items, &sites)?;
+    let cost = packed.packing.cost(&inner);
+    let keys = rules::keys(context, kept_classes.list.iter().map(|kept_class| kept_class.class));
+    let sites = ExactCells::new(context, kept_classes, keys);
+    let mut order: Vec<usize> = (0..kept_classes.list.len()).collect();
+    let kept = |items: &[ExactItem]| -> Option<Vec<ExactConstraint>> {
+        let by_cells = by_cells(context, kept_classes, packed, items, &sites)?;
         let mut rules = rules::rules(context, items, &sites);
-        rules.retain(|rule| rule.holds(&sites.cells, &spots));
+        rules.retain(|rule| rule.holds(&sites.cells, &by_cells));
         Some(rules)
     };
-    let rules = kept(&sites.items(claims, &order))?;
+    let rules = kept(&sites.items(kept_classes, &order))?;
     let mut is_ruled = vec![false; order.len()];
-    rules.iter().flat_map(Rule::items).for_each(|item| is_ruled[item] = true);
+    rules.iter().flat_map(ExactConstraint::items).for_each(|item| is_ruled[item] = true);
     order.sort_by_key(|at| !is_ruled[*at]);
-    let items = sites.items(claims, &order);
+    let items = sites.items(kept_classes, &order);
     let rules = kept(&items)?;
     let ruled = is_ruled.iter().filter(|ruled| **ruled).count();
     let counts: Vec<u32> = items.iter().map(|item| item.count).collect();
-    let grid = Grid::new(&counts, MOST_WAYS)?;
+    let grid = CountIndex::new(&counts, MOST_WAYS)?;
     let limit = i64::try_from(cost).ok()?.checked_add(1)?;
-    let mut budget = Budget { limit, left: sites.left.clone(), steps: MOST_STEPS, wish };
-    let search = Search { items: &items, ruled, sites: &sites, rules: &rules, grid: &grid };
+    let mut budget = ExactBudget { limit, left: sites.left.clone(), steps: MOST_STEPS, cancel };
+    let search = ExactSearch { items: &items, ruled, sites: &sites, rules: &rules, grid: &grid };
     let tables = search.tables(&mut budget)?;
     let division = search.divide(&tables, &mut budget)??;
     Some(Exhaustion { least: Some(division.label.cost) })
 }
 
 /// How many pods of each item the packing has in each cell; `None` where that can't be told.
-fn spots(
+fn by_cells(
     context: &Context<'_>,
-    claims: &Claims,
-    packed: &Packed,
-    items: &[Item],
-    sites: &Sites,
-) -> Option<Spots> {
+    kept_classes: &KeptClasses,
+    packed: &AssignedPacking,
+    items: &[ExactItem],
+    sites: &ExactCells,
+) -> Option<ExactItemsByCell> {
     let whole = context.compiled;
     let compiled = packed.compiled(whole);
     let inner = Context { compiled, ..*context };
-    let mut spots: Spots = items.iter().map(|_| vec![0; sites.cells.len()]).collect();
-    let chosen = pack::chosen(&inner, &packed.state);
-    for (group, chosen) in packed.state.groups.iter().zip(chosen) {
+    let mut by_cells: ExactItemsByCell = items.iter().map(|_| vec![0; sites.cells.len()]).collect();
+    let chosen = pack::chosen(&inner, &packed.packing);
+    for (group, chosen) in packed.packing.groups.iter().zip(chosen) {
         let (weight, at): (Option<i32>, Vec<usize>) = match &group.place {
-            Place::Launch(column) => {
-                let weight = compiled.columns[*column].weight;
-                (Some(weight), vec![whole.site_of_offer(chosen?); group.times as usize])
+            GroupPlace::Launch(bin_type) => {
+                let weight = compiled.bin_types[*bin_type].weight;
+                (Some(weight), vec![whole.site_of_offer(chosen?); group.multiplicity as usize])
             }
-            Place::Running(nodes) => {
+            GroupPlace::Running(nodes) => {
                 (None, nodes.iter().map(|node| whole.site_of_node(*node)).collect())
             }
         };
-        let classes = group.items.iter().map(|(class, count)| (&compiled.classes[*class], count));
-        for (class, count) in classes.filter(|(class, _)| !class.guest) {
-            for (kind, each) in &class.parts {
-                let claim = Claim::of(context, *kind, weight, &compiled.rows[class.row]);
-                let item = items.iter().position(|item| claims.list[item.claim] == claim)?;
+        let compiled_items = group
+            .items
+            .iter()
+            .map(|(compiled_item, count)| (&compiled.items[*compiled_item], count));
+        for (compiled_item, count) in
+            compiled_items.filter(|(compiled_item, _)| !compiled_item.placeholder)
+        {
+            for (class, each) in &compiled_item.parts {
+                let kept_class = KeptClass::of(
+                    context,
+                    *class,
+                    weight,
+                    &compiled.eligible[compiled_item.eligibility],
+                );
+                let item =
+                    items.iter().position(|item| kept_classes.list[item.kept] == kept_class)?;
                 for site in &at {
-                    spots[item][sites.cell_of(whole, *site)?] += each * count;
+                    by_cells[item][sites.cell_of(whole, *site)?] += each * count;
                 }
             }
         }
     }
-    Some(spots)
+    Some(by_cells)
 }

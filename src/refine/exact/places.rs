@@ -1,32 +1,33 @@
 //! What can be where: pods by item, and the nodes that could hold them.
 
-use super::front::Budget;
-use super::grid::Grid;
+use super::front::ExactBudget;
+use super::grid::CountIndex;
 use crate::compile::{
-    Bits, ClassId, Compiled, Id, KeyId, KindId, NodeId, Over, PoolId, PortUse, ReservationId,
-    VolumeKey, fits,
+    Bits, ClassId, Compiled, Id, ItemId, KeyId, NodeId, PoolId, PortUse, ReservationId,
+    TopologyKey, VolumeKey, fits,
 };
-use crate::pack::{Context, State};
-use crate::refine::claim::Claims;
+use crate::pack::{Context, Packing};
+use crate::refine::kept_class::KeptClasses;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The pods of one claim.
+/// The pods of one kept class.
 #[derive(Debug)]
-pub(super) struct Item {
-    /// The claim's place in the list.
-    pub(super) claim: usize,
-    pub(super) kind: KindId,
+pub(super) struct ExactItem {
+    /// The kept class's place in the list.
+    pub(super) kept: usize,
+    pub(super) class: ClassId,
     pub(super) count: u32,
     request: Vec<i64>,
-    /// How many of its kind a node may hold.
+    /// How many of its class a node may hold.
     per_node: u32,
-    /// How many of its kind running nodes may still take where bound pods count for a spread over hosts.
+    /// How many of its class running nodes may still take where bound pods count for a spread over
+    /// hosts.
     left_by_bound: BTreeMap<NodeId, u32>,
-    /// The items before it of the same kind.
-    fellows: Vec<usize>,
+    /// The items before it of the same class.
+    companions: Vec<usize>,
     /// Those before it with which it can't share a node.
-    apart: Vec<usize>,
-    company: Company,
+    conflicts: Vec<usize>,
+    company: ExactCompanions,
     /// For each place, whether it admits such a pod.
     admitted: Vec<bool>,
     /// For each cell, whether any of its places does.
@@ -35,7 +36,7 @@ pub(super) struct Item {
 
 /// Which pods one needs on its node.
 #[derive(Debug, Eq, PartialEq)]
-enum Company {
+enum ExactCompanions {
     /// None of which anything is known.
     Any,
     /// All others of the item.
@@ -46,7 +47,7 @@ enum Company {
 
 /// A node that runs or can be launched.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ExactPlace {
     pub(super) cost: i64,
     pub(super) cell: usize,
     /// Of a running node which it is.
@@ -61,31 +62,31 @@ pub(super) struct Place {
 
 /// Something of which there is only so much.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Supply {
+enum ExactDraw {
     Limit(PoolId, usize),
     Reservation(ReservationId),
 }
 
 /// Combinations of domains, and what is there.
 #[derive(Debug, Default)]
-pub(super) struct Sites {
+pub(super) struct ExactCells {
     /// The keys that tell cells apart.
     pub(super) keys: Vec<KeyId>,
     /// For each cell its domain of each key.
     pub(super) cells: Vec<Vec<u32>>,
-    pub(super) places: Vec<Place>,
+    pub(super) places: Vec<ExactPlace>,
     /// How much there is of each supply.
     pub(super) left: Vec<i64>,
 }
 
-impl Sites {
+impl ExactCells {
     /// The nodes that run or can be launched; of launches that are alike the cheapest.
-    pub(super) fn new(context: &Context<'_>, claims: &Claims, keys: Vec<KeyId>) -> Self {
-        let compiled = &claims.compiled;
+    pub(super) fn new(context: &Context<'_>, kept_classes: &KeptClasses, keys: Vec<KeyId>) -> Self {
+        let compiled = &kept_classes.compiled;
         let mut sites = Self { keys, ..Self::default() };
         let mut numbers: BTreeMap<Vec<u32>, usize> = BTreeMap::new();
-        let state = State::new(compiled);
-        let mut supplies: BTreeMap<Supply, usize> = BTreeMap::new();
+        let packing = Packing::new(compiled);
+        let mut supplies: BTreeMap<ExactDraw, usize> = BTreeMap::new();
         type Taken<'a> = (&'a Bits, &'a BTreeSet<VolumeKey>);
         type Alike<'a> = (usize, &'a [i64], Taken<'a>, &'a Bits, Vec<(usize, i64)>);
         let mut launches: BTreeMap<Alike<'_>, (i64, usize)> = BTreeMap::new();
@@ -93,16 +94,16 @@ impl Sites {
             let site = compiled.site_of_offer(id);
             let shape = &compiled.shapes[offer.shape];
             let usable = compiled.usable.contains(site) && !compiled.admits[site].is_empty();
-            if !usable || compiled.pools[offer.pool].fixed.is_some() {
+            if !usable || compiled.pools[offer.pool].static_replicas.is_some() {
                 continue;
             }
-            let limits = state.limits_left(offer.pool).iter().zip(&shape.charge).enumerate();
+            let limits = packing.limits_left(offer.pool).iter().zip(&shape.charge).enumerate();
             let limits = limits
                 .filter(|(_, (_, each))| **each > 0)
-                .map(|(at, (left, each))| (Supply::Limit(offer.pool, at), *left, *each));
+                .map(|(at, (left, each))| (ExactDraw::Limit(offer.pool, at), *left, *each));
             let reserved = offer
                 .reservation
-                .map(|id| (Supply::Reservation(id), i128::from(state.reserved_left(id)), 1));
+                .map(|id| (ExactDraw::Reservation(id), i128::from(packing.reserved_left(id)), 1));
             let mut uses = Vec::new();
             for (supply, left, each) in limits.chain(reserved) {
                 let at = *supplies.entry(supply).or_insert_with(|| {
@@ -146,7 +147,7 @@ impl Sites {
         room: &[i64],
     ) {
         let number = self.places.len();
-        self.places.push(Place { cost, cell, node, site, uses, number, room: room.to_vec() });
+        self.places.push(ExactPlace { cost, cell, node, site, uses, number, room: room.to_vec() });
     }
 
     fn cell(
@@ -170,26 +171,27 @@ impl Sites {
             .position(|domains| self.keys.iter().map(of_site).eq(domains.iter().copied()))
     }
 
-    /// The items of a plan's claims, in this order of claims.
-    pub(super) fn items(&self, claims: &Claims, order: &[usize]) -> Vec<Item> {
-        let mut items: Vec<Item> = Vec::new();
-        for claim in order {
-            let item = self.item(claims, *claim, &items);
+    /// The items of a plan's kept classes, in this order of kept classes.
+    pub(super) fn items(&self, kept_classes: &KeptClasses, order: &[usize]) -> Vec<ExactItem> {
+        let mut items: Vec<ExactItem> = Vec::new();
+        for kept in order {
+            let item = self.item(kept_classes, *kept, &items);
             items.push(item);
         }
         items
     }
 
-    fn item(&self, claims: &Claims, claim: usize, before: &[Item]) -> Item {
-        let compiled = &claims.compiled;
-        let kind = claims.list[claim].kind;
-        let id = ClassId::from_index(claim);
-        let class = &compiled.classes[id];
+    fn item(&self, kept_classes: &KeptClasses, kept: usize, before: &[ExactItem]) -> ExactItem {
+        let compiled = &kept_classes.compiled;
+        let class = kept_classes.list[kept].class;
+        let id = ItemId::from_index(kept);
+        let compiled_item = &compiled.items[id];
         let clash = |at: &usize| {
-            let other = ClassId::from_index(before[*at].claim);
-            class.conflicts.contains(&other) || block(&class.ports, &compiled.classes[other].ports)
+            let other = ItemId::from_index(before[*at].kept);
+            compiled_item.conflicts.contains(&other)
+                || block(&compiled_item.ports, &compiled.items[other].ports)
         };
-        let admits = |place: &Place| {
+        let admits = |place: &ExactPlace| {
             let (ports, attached) = match place.node {
                 Some(node) => (&compiled.nodes[node].ports, &compiled.nodes[node].attached),
                 None => {
@@ -197,25 +199,25 @@ impl Sites {
                     (&compiled.shapes[shape].ports, &compiled.shapes[shape].attached)
                 }
             };
-            compiled.admits[place.site].contains(class.row.index())
-                && !class.ports.blocks.overlaps(ports)
-                && class.fits(&place.room, attached, 1) > 0
+            compiled.admits[place.site].contains(compiled_item.eligibility.index())
+                && !compiled_item.ports.blocks.overlaps(ports)
+                && compiled_item.fits(&place.room, attached, 1) > 0
         };
         let admitted: Vec<bool> = self.places.iter().map(admits).collect();
         let mut reach = vec![false; self.cells.len()];
         for (place, _) in self.places.iter().zip(&admitted).filter(|(_, admitted)| **admitted) {
             reach[place.cell] = true;
         }
-        Item {
-            claim,
-            kind,
-            count: claims.counts[claim],
-            request: class.request.clone(),
-            per_node: class.per_node,
-            left_by_bound: left_by_bound(claims, claim),
-            fellows: (0..before.len()).filter(|at| before[*at].kind == kind).collect(),
-            apart: (0..before.len()).filter(clash).collect(),
-            company: company(claims, kind),
+        ExactItem {
+            kept,
+            class,
+            count: kept_classes.counts[kept],
+            request: compiled_item.request.clone(),
+            per_node: compiled_item.per_node,
+            left_by_bound: left_by_bound(kept_classes, kept),
+            companions: (0..before.len()).filter(|at| before[*at].class == class).collect(),
+            conflicts: (0..before.len()).filter(clash).collect(),
+            company: company(kept_classes, class),
             admitted,
             reach,
         }
@@ -228,18 +230,18 @@ fn block(one: &PortUse, other: &PortUse) -> bool {
 
 /// By running node, what bound pods leave of the number that spreads over hosts let it hold.
 ///
-/// Bound pods use up what a spread allows and nothing else: a pod with a host port shares its node with
-/// any number of bound pods that have none.
-fn left_by_bound(claims: &Claims, claim: usize) -> BTreeMap<NodeId, u32> {
-    let topology = &claims.compiled.topology;
-    let kind = claims.list[claim].kind;
+/// Bound pods use up what a spread allows and nothing else: a pod with a host port shares its node
+/// with any number of bound pods that have none.
+fn left_by_bound(kept_classes: &KeptClasses, kept: usize) -> BTreeMap<NodeId, u32> {
+    let topology = &kept_classes.compiled.topology;
+    let class = kept_classes.list[kept].class;
     let mut left = BTreeMap::new();
-    let Some(most) = claims.per_node[claim] else { return left };
-    for spread in topology.rules[kind].spreads.iter().filter(|spread| spread.hard) {
-        let binds = spread.over == Over::Host && spread.max_skew <= i64::from(most);
+    let Some(most) = kept_classes.per_node[kept] else { return left };
+    for spread in topology.rules[class].spreads.iter().filter(|spread| spread.hard) {
+        let binds = spread.key == TopologyKey::Hostname && spread.max_skew <= i64::from(most);
         for (node, count) in &topology.selections[spread.selection].bound {
-            let site = claims.compiled.site_of_node(*node);
-            if binds && topology.selects(spread.selection, kind) && spread.counted.contains(site) {
+            let site = kept_classes.compiled.site_of_node(*node);
+            if binds && topology.selects(spread.selection, class) && spread.counted.contains(site) {
                 let skew = u32::try_from(spread.max_skew).unwrap_or(u32::MAX);
                 let slot = left.entry(*node).or_insert(u32::MAX);
                 *slot = skew.saturating_sub(*count).min(*slot);
@@ -249,43 +251,43 @@ fn left_by_bound(claims: &Claims, claim: usize) -> BTreeMap<NodeId, u32> {
     left
 }
 
-/// Which pods a kind needs on its node, where nobody but pods of its own can be what it needs.
-fn company(claims: &Claims, kind: KindId) -> Company {
-    let topology = &claims.compiled.topology;
-    let Some(near) = &topology.rules[kind].near else { return Company::Any };
-    let selected = &topology.selections[near.selection];
-    let alone = selected.kinds.iter().all(|other| *other == kind)
-        && claims.list.iter().filter(|claim| claim.kind == kind).count() == 1;
-    if !alone || !near.over.contains(&Over::Host) {
-        return Company::Any;
+/// Which pods a class needs on its node, where nobody but pods of its own can be what it needs.
+fn company(kept_classes: &KeptClasses, class: ClassId) -> ExactCompanions {
+    let topology = &kept_classes.compiled.topology;
+    let Some(affinity) = &topology.rules[class].affinity else { return ExactCompanions::Any };
+    let selected = &topology.selections[affinity.selection];
+    let alone = selected.classes.iter().all(|other| *other == class)
+        && kept_classes.list.iter().filter(|kept| kept.class == class).count() == 1;
+    if !alone || !affinity.key.contains(&TopologyKey::Hostname) {
+        return ExactCompanions::Any;
     }
     if selected.bound.is_empty() {
-        return Company::All;
+        return ExactCompanions::All;
     }
-    Company::Bound(selected.bound.iter().map(|(node, _)| *node).collect())
+    ExactCompanions::Bound(selected.bound.iter().map(|(node, _)| *node).collect())
 }
 
-impl Item {
+impl ExactItem {
     /// Whether anything in a cell admits one of its pods.
     pub(super) fn reaches(&self, cell: usize) -> bool {
         self.reach[cell]
     }
 
-    /// How many of its pods a place may hold beside such numbers of the items before it, at least where
-    /// it holds any, and at most.
-    fn bounds(&self, place: &Place, free: &[i64], held: &[u32]) -> (u32, u32) {
-        let kept_off = self.apart.iter().any(|other| held[*other] > 0);
+    /// How many of its pods a place may hold beside such numbers of the items before it, at least
+    /// where it holds any, and at most.
+    fn bounds(&self, place: &ExactPlace, free: &[i64], held: &[u32]) -> (u32, u32) {
+        let kept_off = self.conflicts.iter().any(|other| held[*other] > 0);
         if kept_off || !self.admitted[place.number] {
             return (1, 0);
         }
         let left = place.node.and_then(|node| self.left_by_bound.get(&node)).copied();
-        let fellows: u32 = self.fellows.iter().map(|other| held[*other]).sum();
-        let open = self.per_node.min(left.unwrap_or(u32::MAX)).saturating_sub(fellows);
+        let companions: u32 = self.companions.iter().map(|other| held[*other]).sum();
+        let open = self.per_node.min(left.unwrap_or(u32::MAX)).saturating_sub(companions);
         let most = fits(free, &self.request, open.min(self.count));
         match &self.company {
-            Company::Any => (1, most),
-            Company::All => (self.count, most),
-            Company::Bound(nodes) => match place.node {
+            ExactCompanions::Any => (1, most),
+            ExactCompanions::All => (self.count, most),
+            ExactCompanions::Bound(nodes) => match place.node {
                 Some(node) if nodes.contains(&node) => (1, most),
                 _ => (1, 0),
             },
@@ -293,7 +295,7 @@ impl Item {
     }
 }
 
-impl Place {
+impl ExactPlace {
     /// Whether it is there already.
     pub(super) fn runs(&self) -> bool {
         self.node.is_some()
@@ -302,11 +304,11 @@ impl Place {
     /// The numbers of all vectors of pods that it can hold, that of none among them.
     pub(super) fn fillings(
         &self,
-        items: &[Item],
-        grid: &Grid,
-        budget: &mut Budget<'_>,
+        items: &[ExactItem],
+        grid: &CountIndex,
+        budget: &mut ExactBudget<'_>,
     ) -> Option<Vec<usize>> {
-        let mut filler = Filler {
+        let mut filler = ExactFiller {
             place: self,
             items,
             grid,
@@ -320,17 +322,17 @@ impl Place {
     }
 }
 
-struct Filler<'a, 'b, 'w> {
-    place: &'a Place,
-    items: &'a [Item],
-    grid: &'a Grid,
-    budget: &'b mut Budget<'w>,
+struct ExactFiller<'a, 'b, 'w> {
+    place: &'a ExactPlace,
+    items: &'a [ExactItem],
+    grid: &'a CountIndex,
+    budget: &'b mut ExactBudget<'w>,
     free: Vec<i64>,
     held: Vec<u32>,
     found: Vec<usize>,
 }
 
-impl Filler<'_, '_, '_> {
+impl ExactFiller<'_, '_, '_> {
     fn fill(&mut self, at: usize, number: usize) -> Option<()> {
         self.budget.spend(1)?;
         let Some(item) = self.items.get(at) else {

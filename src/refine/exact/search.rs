@@ -1,32 +1,32 @@
 //! The search: what pods in a cell cost, and how pods are best divided over cells.
 
-use super::front::{Budget, Front, Label};
-use super::grid::Grid;
-use super::places::{Item, Place, Sites};
-use super::rules::{Rule, Spots};
+use super::front::{ExactBudget, ExactFront, ExactPoint};
+use super::grid::CountIndex;
+use super::places::{ExactCells, ExactItem, ExactPlace};
+use super::rules::{ExactConstraint, ExactItemsByCell};
 
 /// What is searched.
 #[derive(Debug)]
-pub(super) struct Search<'a> {
+pub(super) struct ExactSearch<'a> {
     /// Those that rules over domains are about first.
-    pub(super) items: &'a [Item],
+    pub(super) items: &'a [ExactItem],
     /// How many of them rules are about.
     pub(super) ruled: usize,
-    pub(super) sites: &'a Sites,
-    pub(super) rules: &'a [Rule],
-    pub(super) grid: &'a Grid,
+    pub(super) sites: &'a ExactCells,
+    pub(super) rules: &'a [ExactConstraint],
+    pub(super) grid: &'a CountIndex,
 }
 
 /// What pods in one cell cost, by the number of the vector of pods.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct ExactTable {
     /// On launches and so many of the cell's running nodes.
-    pub(super) with_nodes: Vec<Vec<Front>>,
+    pub(super) with_nodes: Vec<Vec<ExactFront>>,
 }
 
-impl Table {
+impl ExactTable {
     /// On all that the cell has.
-    pub(super) fn least(&self) -> &[Front] {
+    pub(super) fn least(&self) -> &[ExactFront] {
         self.with_nodes.last().map_or(&[], |last| last)
     }
 }
@@ -34,18 +34,18 @@ impl Table {
 /// Pods by cell, and the least cost of them that is known.
 #[derive(Debug)]
 pub(super) struct Division {
-    pub(super) label: Label,
+    pub(super) label: ExactPoint,
 }
 
-impl Search<'_> {
+impl ExactSearch<'_> {
     /// What pods cost in each cell.
-    pub(super) fn tables(&self, budget: &mut Budget<'_>) -> Option<Vec<Table>> {
+    pub(super) fn tables(&self, budget: &mut ExactBudget<'_>) -> Option<Vec<ExactTable>> {
         (0..self.sites.cells.len()).map(|cell| self.table(cell, budget)).collect()
     }
 
-    fn table(&self, cell: usize, budget: &mut Budget<'_>) -> Option<Table> {
-        let mut launch: Vec<Front> = vec![Vec::new(); self.grid.len()];
-        let (launches, nodes): (Vec<&Place>, Vec<&Place>) =
+    fn table(&self, cell: usize, budget: &mut ExactBudget<'_>) -> Option<ExactTable> {
+        let mut launch: Vec<ExactFront> = vec![Vec::new(); self.grid.len()];
+        let (launches, nodes): (Vec<&ExactPlace>, Vec<&ExactPlace>) =
             self.sites.places.iter().filter(|place| place.cell == cell).partition(|p| !p.runs());
         for place in launches {
             for number in place.fillings(self.items, self.grid, budget)? {
@@ -54,11 +54,12 @@ impl Search<'_> {
                 }
             }
         }
-        let mut least: Vec<Front> = vec![Vec::new(); self.grid.len()];
-        least[0] = vec![Label { cost: 0, uses: vec![0; budget.left.len()] }];
+        let mut least: Vec<ExactFront> = vec![Vec::new(); self.grid.len()];
+        least[0] = vec![ExactPoint { cost: 0, uses: vec![0; budget.left.len()] }];
         for number in 1..self.grid.len() {
             let most = self.grid.vector(number);
-            // Of all nodes that hold the pods, one holds one of the first item that there are any of.
+            // Of all nodes that hold the pods, one holds one of the first item that there are any
+            // of.
             let mut from = vec![0; most.len()];
             if let Some(first) = most.iter().position(|count| *count > 0) {
                 from[first] = 1;
@@ -85,38 +86,38 @@ impl Search<'_> {
             }
             with_nodes.push(after);
         }
-        Some(Table { with_nodes })
+        Some(ExactTable { with_nodes })
     }
 
-    /// The cheapest division of all pods over cells; the inner `None` where none costs less than the
-    /// budget's limit.
+    /// The cheapest division of all pods over cells; the inner `None` where none costs less than
+    /// the budget's limit.
     pub(super) fn divide(
         &self,
-        tables: &[Table],
-        budget: &mut Budget<'_>,
+        tables: &[ExactTable],
+        budget: &mut ExactBudget<'_>,
     ) -> Option<Option<Division>> {
-        let mut divider = Divider {
+        let mut divider = ExactDivider {
             search: self,
             tables,
             budget,
             best: None,
-            spots: self.items.iter().map(|_| vec![0; tables.len()]).collect(),
+            by_cells: self.items.iter().map(|_| vec![0; tables.len()]).collect(),
             numbers: vec![0; tables.len()],
         };
         divider.item(0)?;
         Some(divider.best)
     }
 
-    /// For each cell from the first on, what the items that no rule is about cost on it and those before
-    /// it, beside those with these numbers there.
+    /// For each cell from the first on, what the items that no rule is about cost on it and those
+    /// before it, beside those with these numbers there.
     pub(super) fn sums(
         &self,
-        tables: &[Table],
+        tables: &[ExactTable],
         numbers: &[usize],
-        budget: &mut Budget<'_>,
-    ) -> Option<Vec<Vec<Front>>> {
+        budget: &mut ExactBudget<'_>,
+    ) -> Option<Vec<Vec<ExactFront>>> {
         let len = self.free();
-        let mut sums: Vec<Vec<Front>> = Vec::new();
+        let mut sums: Vec<Vec<ExactFront>> = Vec::new();
         for (table, start) in tables.iter().zip(numbers) {
             let here = table.least().get(*start..start + len)?;
             let Some(before) = sums.last() else {
@@ -124,7 +125,7 @@ impl Search<'_> {
                 continue;
             };
             let last = sums.len() + 1 == tables.len();
-            let mut sum: Vec<Front> = vec![Vec::new(); len];
+            let mut sum: Vec<ExactFront> = vec![Vec::new(); len];
             for number in if last { len - 1..len } else { 0..len } {
                 let most = self.grid.vector(number);
                 let none = vec![0; most.len()];
@@ -149,17 +150,17 @@ impl Search<'_> {
     }
 }
 
-struct Divider<'a, 'b, 'w> {
-    search: &'a Search<'a>,
-    tables: &'a [Table],
-    budget: &'b mut Budget<'w>,
+struct ExactDivider<'a, 'b, 'w> {
+    search: &'a ExactSearch<'a>,
+    tables: &'a [ExactTable],
+    budget: &'b mut ExactBudget<'w>,
     best: Option<Division>,
-    spots: Spots,
+    by_cells: ExactItemsByCell,
     /// By cell, the number of the vector of pods that are there.
     numbers: Vec<usize>,
 }
 
-impl Divider<'_, '_, '_> {
+impl ExactDivider<'_, '_, '_> {
     /// Divides the items from this one on; those before it are.
     fn item(&mut self, at: usize) -> Option<()> {
         self.budget.spend(self.tables.len() as u64)?;
@@ -170,10 +171,10 @@ impl Divider<'_, '_, '_> {
             let Some(cheapest) = table.least()[*number].first() else { return Some(()) };
             sum = sum.saturating_add(cheapest.cost);
         }
-        let decided = |rule: &&Rule| rule.last().is_some_and(|last| last + 1 == at);
+        let decided = |rule: &&ExactConstraint| rule.last().is_some_and(|last| last + 1 == at);
         let mut decided = search.rules.iter().filter(decided);
         if sum >= self.budget.limit
-            || !decided.all(|rule| rule.holds(&search.sites.cells, &self.spots))
+            || !decided.all(|rule| rule.holds(&search.sites.cells, &self.by_cells))
         {
             return Some(());
         }
@@ -197,11 +198,11 @@ impl Divider<'_, '_, '_> {
         let most = if search.items[at].reaches(cell) { left } else { 0 };
         let stride = search.grid.stride(at);
         for count in (0..=most).rev() {
-            self.spots[at][cell] = count;
+            self.by_cells[at][cell] = count;
             self.numbers[cell] += stride * count as usize;
             let done = self.cell(at, cell + 1, left - count);
             self.numbers[cell] -= stride * count as usize;
-            self.spots[at][cell] = 0;
+            self.by_cells[at][cell] = 0;
             done?;
         }
         Some(())

@@ -1,7 +1,7 @@
 //! The best filling of a node, by branch and bound.
 //!
 //! *Problem.* The relaxation says what a filling could be worth, the quick filling what one is
-//! worth; between them lies the best, and it has to be found or the ceiling lowered.
+//! worth; between them lies the best, and it has to be found or the upper bound lowered.
 //!
 //! *Idea.* Depth first, with the relaxation solved anew at each step from where its parent left it.
 //! Of the counts that are broken in the solution the one worth most is split: as many as the count
@@ -20,7 +20,7 @@
 //!
 //! *Why it is right.* Each part is dropped only where a bound that holds for any prices shows that
 //! it holds nothing better than what is known, or where all its fillings are covered by the two
-//! parts made of it. Where the steps run out the ceiling is the largest bound of what is still
+//! parts made of it. Where the steps run out the upper bound is the largest bound of what is still
 //! open.
 //!
 //! *Cost.* A step is one relaxation over the items that still can be added, a few pivots mostly.
@@ -28,8 +28,8 @@
 //! References: Land and Doig 1960; Dantzig, Fulkerson and Johnson 1954 for limits by reduced costs;
 //! Shih 1979 for bounds with several resources.
 
-use super::relax::Linear;
-use super::{Filled, Pace, Priced, Root, Sack};
+use super::relax::BoundedProgramme;
+use super::{Knapsack, KnapsackFilling, PricingResult, RootRelaxation, StepLimit};
 
 /// Of a value, relative: less isn't worth a search.
 const SAME: f64 = 1e-10;
@@ -38,11 +38,11 @@ const WHOLE: f64 = 1e-9;
 
 /// A part of the search: what is there for good, and what may be added.
 #[derive(Debug, Default)]
-struct Level {
+struct BranchLevel {
     /// The item of each column, ascending, and how many more of it may be added.
     items: Vec<usize>,
     most: Vec<i64>,
-    linear: Linear,
+    linear: BoundedProgramme,
     solution: Vec<f64>,
     /// What is left of each binding resource, and what each group may still count.
     free: Vec<i64>,
@@ -54,7 +54,7 @@ struct Level {
     bound: f64,
 }
 
-enum Outcome {
+enum BranchOutcome {
     Closed,
     /// At least so many of a column more, or fewer.
     Split(usize, i64),
@@ -62,12 +62,12 @@ enum Outcome {
     Stopped,
 }
 
-struct Search<'a> {
-    sack: &'a Sack,
+struct BranchSearch<'a> {
+    knapsack: &'a Knapsack,
     values: &'a [f64],
     /// The group of each row beyond the resources.
     groups: Vec<usize>,
-    best: Filled,
+    best: KnapsackFilling,
     floor: f64,
     /// Bounds up to here are of no interest.
     enough: f64,
@@ -76,66 +76,72 @@ struct Search<'a> {
     left_over: f64,
     /// What is there, by level.
     there: Vec<(u32, i64)>,
-    pace: Pace<'a>,
+    step_limit: StepLimit<'a>,
 }
 
-pub(super) fn best(sack: &Sack, root: Root, values: &[f64], floor: f64, pace: Pace<'_>) -> Priced {
-    let relaxed = root.relaxed(sack, values);
-    let best = root.fill(sack, values);
-    let mut search = Search {
-        sack,
+pub(super) fn best(
+    knapsack: &Knapsack,
+    root: RootRelaxation,
+    values: &[f64],
+    floor: f64,
+    step_limit: StepLimit<'_>,
+) -> PricingResult {
+    let relaxed = root.relaxed(knapsack, values);
+    let best = root.fill(knapsack, values);
+    let mut search = BranchSearch {
+        knapsack,
         values,
         groups: root.groups,
         best,
         floor,
         enough: 0.0,
-        same: SAME * relaxed.ceiling,
+        same: SAME * relaxed.upper_bound,
         left_over: 0.0,
         there: Vec::new(),
-        pace,
+        step_limit,
     };
     search.raise();
-    let first = Level {
-        most: root.items.iter().map(|item| sack.most[*item]).collect(),
+    let first = BranchLevel {
+        most: root.items.iter().map(|item| knapsack.most[*item]).collect(),
         items: root.items,
         linear: root.linear,
-        free: sack.binding.iter().map(|resource| sack.room[*resource]).collect(),
-        open: sack.groups.iter().map(|group| group.most).collect(),
-        bound: relaxed.ceiling,
-        ..Level::default()
+        free: knapsack.binding.iter().map(|resource| knapsack.room[*resource]).collect(),
+        open: knapsack.groups.iter().map(|group| group.most).collect(),
+        bound: relaxed.upper_bound,
+        ..BranchLevel::default()
     };
     let (open, exact) = search.run(first);
-    let Search { best, enough, left_over, .. } = search;
-    let ceiling = open.max(enough).max(left_over).min(relaxed.ceiling.max(best.value));
-    Priced { counts: best.counts, value: best.value, ceiling, exact }
+    let BranchSearch { best, enough, left_over, .. } = search;
+    let upper_bound = open.max(enough).max(left_over).min(relaxed.upper_bound.max(best.value));
+    PricingResult { counts: best.counts, value: best.value, upper_bound, exact }
 }
 
-impl Search<'_> {
+impl BranchSearch<'_> {
     /// Takes note of what is known to be reached.
     fn raise(&mut self) {
         self.enough = self.best.value.max(self.floor) + self.same;
     }
 
     /// Gives the largest bound of what is open at the end, and whether nothing is.
-    fn run(&mut self, first: Level) -> (f64, bool) {
+    fn run(&mut self, first: BranchLevel) -> (f64, bool) {
         let mut levels = vec![first];
         let mut depth = 0;
         loop {
-            if self.pace.steps == 0 {
+            if self.step_limit.steps == 0 {
                 return (self.stop(&mut levels[..=depth]), false);
             }
             match self.look(&mut levels[depth]) {
-                Outcome::Stopped => {}
-                Outcome::Closed => {
+                BranchOutcome::Stopped => {}
+                BranchOutcome::Closed => {
                     self.there.truncate(levels[depth].start);
                     if depth == 0 {
                         return (0.0, true);
                     }
                     depth -= 1;
                 }
-                Outcome::Split(column, count) => {
+                BranchOutcome::Split(column, count) => {
                     if levels.len() == depth + 1 {
-                        levels.push(Level::default());
+                        levels.push(BranchLevel::default());
                     }
                     let (parents, children) = levels.split_at_mut(depth + 1);
                     if let (Some(parent), Some(child)) = (parents.last_mut(), children.first_mut())
@@ -151,11 +157,11 @@ impl Search<'_> {
     }
 
     /// The largest bound of the open parts.
-    fn stop(&mut self, levels: &mut [Level]) -> f64 {
+    fn stop(&mut self, levels: &mut [BranchLevel]) -> f64 {
         let mut open = 0.0_f64;
         for level in levels {
-            level.limit(self.sack);
-            level.set(self.sack, &self.groups);
+            level.limit(self.knapsack);
+            level.set(self.knapsack, &self.groups);
             let bound = level.worth + level.linear.solve(self.enough - level.worth);
             open = open.max(bound.min(level.bound));
         }
@@ -164,7 +170,13 @@ impl Search<'_> {
 
     /// Makes a level of the part with at least `count` more of a column; `false` where they don't
     /// fit.
-    fn descend(&mut self, parent: &Level, child: &mut Level, column: usize, count: i64) -> bool {
+    fn descend(
+        &mut self,
+        parent: &BranchLevel,
+        child: &mut BranchLevel,
+        column: usize,
+        count: i64,
+    ) -> bool {
         let keep: Vec<u32> = (0..parent.items.len())
             .filter(|at| parent.most[*at] > 0 || parent.linear.is_basic(*at))
             .map(|at| at as u32)
@@ -188,19 +200,19 @@ impl Search<'_> {
     }
 
     /// Puts items there for good; `false` where they don't fit.
-    fn commit(&mut self, level: &mut Level, column: usize, count: i64) -> bool {
+    fn commit(&mut self, level: &mut BranchLevel, column: usize, count: i64) -> bool {
         let item = level.items[column];
         if count > level.most[column] {
             return false;
         }
-        let request = self.sack.request(item);
-        for (free, resource) in level.free.iter_mut().zip(&self.sack.binding) {
+        let request = self.knapsack.request(item);
+        for (free, resource) in level.free.iter_mut().zip(&self.knapsack.binding) {
             *free -= count * request[*resource];
             if *free < 0 {
                 return false;
             }
         }
-        for (group, each) in &self.sack.counted[item] {
+        for (group, each) in &self.knapsack.counted[item] {
             let open = &mut level.open[*group as usize];
             *open -= count * each;
             if *open < 0 {
@@ -209,7 +221,7 @@ impl Search<'_> {
         }
         level.most[column] -= count;
         level.worth += self.values[item] * count as f64;
-        for other in &self.sack.conflicts[item] {
+        for other in &self.knapsack.conflicts[item] {
             if let Ok(at) = level.items.binary_search(&(*other as usize)) {
                 level.most[at] = 0;
             }
@@ -219,25 +231,25 @@ impl Search<'_> {
     }
 
     /// Bounds a level, limits its counts, and says how to split it.
-    fn look(&mut self, level: &mut Level) -> Outcome {
+    fn look(&mut self, level: &mut BranchLevel) -> BranchOutcome {
         loop {
-            level.limit(self.sack);
-            level.set(self.sack, &self.groups);
-            self.pace.step();
+            level.limit(self.knapsack);
+            level.set(self.knapsack, &self.groups);
+            self.step_limit.step();
             let bound = level.worth + level.linear.solve(self.enough - level.worth);
             level.bound = level.bound.min(bound);
             if level.bound <= self.enough {
-                return Outcome::Closed;
+                return BranchOutcome::Closed;
             }
             level.linear.solution(&mut level.solution);
             self.round(level);
             if level.bound <= self.enough {
-                return Outcome::Closed;
+                return BranchOutcome::Closed;
             }
             match self.tighten(level, bound) {
-                None => return Outcome::Closed,
+                None => return BranchOutcome::Closed,
                 Some(false) => return self.split(level),
-                Some(true) if self.pace.steps == 0 => return Outcome::Stopped,
+                Some(true) if self.step_limit.steps == 0 => return BranchOutcome::Stopped,
                 Some(true) => {}
             }
         }
@@ -245,7 +257,7 @@ impl Search<'_> {
 
     /// Limits counts by their gains; `None` where nothing is left, else whether the relaxation has
     /// to be solved again.
-    fn tighten(&mut self, level: &mut Level, bound: f64) -> Option<bool> {
+    fn tighten(&mut self, level: &mut BranchLevel, bound: f64) -> Option<bool> {
         let spare = bound - self.enough;
         let mut committed = false;
         for column in 0..level.items.len() {
@@ -274,15 +286,15 @@ impl Search<'_> {
         if !committed {
             return Some(false);
         }
-        level.limit(self.sack);
+        level.limit(self.knapsack);
         let most = level.most.iter().map(|most| *most as f64);
         let changed = level.solution.iter().zip(most).any(|(count, most)| *count > most + WHOLE);
-        level.set(self.sack, &self.groups);
+        level.set(self.knapsack, &self.groups);
         Some(changed)
     }
 
     /// Rounds the solution down, and keeps it where it is the best.
-    fn round(&mut self, level: &mut Level) {
+    fn round(&mut self, level: &mut BranchLevel) {
         let whole = |count: f64| (count + WHOLE).floor();
         let counts = level.items.iter().zip(&level.solution);
         let value = level.worth
@@ -307,19 +319,19 @@ impl Search<'_> {
             .into_iter()
             .map(|(item, count)| (item, u32::try_from(count).unwrap_or(u32::MAX)))
             .collect();
-        if self.sack.holds(&counts) {
+        if self.knapsack.holds(&counts) {
             let worth =
                 |(item, count): &(u32, u32)| self.values[*item as usize] * f64::from(*count);
             let value = counts.iter().map(worth).sum();
             if value > self.best.value {
-                self.best = Filled { counts, value };
+                self.best = KnapsackFilling { counts, value };
                 self.raise();
             }
         }
     }
 
     /// The broken count worth most; where none is broken, one that takes part in breaking a rule.
-    fn split(&mut self, level: &Level) -> Outcome {
+    fn split(&mut self, level: &BranchLevel) -> BranchOutcome {
         let mut broken: Option<(f64, usize)> = None;
         for (column, count) in level.solution.iter().enumerate() {
             if (count - count.round()).abs() > WHOLE {
@@ -330,18 +342,18 @@ impl Search<'_> {
             }
         }
         if let Some((_, column)) = broken {
-            return Outcome::Split(column, level.solution[column].ceil() as i64);
+            return BranchOutcome::Split(column, level.solution[column].ceil() as i64);
         }
         if let Some(column) = self.fault(level) {
-            return Outcome::Split(column, (level.solution[column].round() as i64).max(1));
+            return BranchOutcome::Split(column, (level.solution[column].round() as i64).max(1));
         }
         // The solution is a filling, and it was rounded to itself.
         self.left_over = self.left_over.max(level.bound);
-        Outcome::Closed
+        BranchOutcome::Closed
     }
 
     /// A column that takes part in breaking a rule.
-    fn fault(&self, level: &Level) -> Option<usize> {
+    fn fault(&self, level: &BranchLevel) -> Option<usize> {
         let counts: Vec<i64> = level.solution.iter().map(|count| count.round() as i64).collect();
         let taken = |column: &usize| counts[*column] > 0;
         let worth = |column: &usize| self.values[level.items[*column]] * counts[*column] as f64;
@@ -349,8 +361,8 @@ impl Search<'_> {
             columns.max_by(|a, b| worth(a).total_cmp(&worth(b)).then(b.cmp(a)))
         };
         let columns = || (0..level.items.len()).filter(taken);
-        for (row, resource) in self.sack.binding.iter().enumerate() {
-            let asked = |column: &usize| self.sack.request(level.items[*column])[*resource];
+        for (row, resource) in self.knapsack.binding.iter().enumerate() {
+            let asked = |column: &usize| self.knapsack.request(level.items[*column])[*resource];
             let sum =
                 columns().map(|column| i128::from(asked(&column)) * i128::from(counts[column]));
             if sum.sum::<i128>() > i128::from(level.free[row]) {
@@ -359,11 +371,11 @@ impl Search<'_> {
         }
         let mut open = level.open.clone();
         for column in columns() {
-            for (group, each) in &self.sack.counted[level.items[column]] {
+            for (group, each) in &self.knapsack.counted[level.items[column]] {
                 open[*group as usize] -= each * counts[column];
                 if open[*group as usize] < 0 {
                     let counts_there = |column: &usize| {
-                        let counted = &self.sack.counted[level.items[*column]];
+                        let counted = &self.knapsack.counted[level.items[*column]];
                         counted.iter().any(|(other, _)| other == group)
                     };
                     return dearest(&mut columns().filter(counts_there));
@@ -371,7 +383,7 @@ impl Search<'_> {
             }
         }
         let barred = |column: &usize| {
-            self.sack.conflicts[level.items[*column]].iter().any(|other| {
+            self.knapsack.conflicts[level.items[*column]].iter().any(|other| {
                 level.items.binary_search(&(*other as usize)).is_ok_and(|at| counts[at] > 0)
             })
         };
@@ -379,21 +391,21 @@ impl Search<'_> {
     }
 }
 
-impl Level {
+impl BranchLevel {
     /// Limits counts by what is left.
-    fn limit(&mut self, sack: &Sack) {
+    fn limit(&mut self, knapsack: &Knapsack) {
         for (item, most) in self.items.iter().zip(&mut self.most) {
             if *most == 0 {
                 continue;
             }
-            let request = sack.request(*item);
-            for (free, resource) in self.free.iter().zip(&sack.binding) {
+            let request = knapsack.request(*item);
+            for (free, resource) in self.free.iter().zip(&knapsack.binding) {
                 let asked = request[*resource];
                 if asked * *most > *free {
                     *most = if asked > *free { 0 } else { free / asked };
                 }
             }
-            for (group, each) in &sack.counted[*item] {
+            for (group, each) in &knapsack.counted[*item] {
                 let open = self.open[*group as usize];
                 if each * *most > open {
                     *most = open / each;
@@ -403,12 +415,12 @@ impl Level {
     }
 
     /// Gives the relaxation what is left.
-    fn set(&mut self, sack: &Sack, groups: &[usize]) {
-        for (row, (free, resource)) in self.free.iter().zip(&sack.binding).enumerate() {
-            self.linear.room[row] = *free as f64 / sack.room[*resource] as f64;
+    fn set(&mut self, knapsack: &Knapsack, groups: &[usize]) {
+        for (row, (free, resource)) in self.free.iter().zip(&knapsack.binding).enumerate() {
+            self.linear.room[row] = *free as f64 / knapsack.room[*resource] as f64;
         }
         for (row, group) in groups.iter().enumerate() {
-            let most = sack.groups[*group].most as f64;
+            let most = knapsack.groups[*group].most as f64;
             self.linear.room[self.free.len() + row] = self.open[*group] as f64 / most;
         }
         self.linear.most.iter_mut().zip(&self.most).for_each(|(slot, most)| *slot = *most as f64);

@@ -16,7 +16,7 @@
 //! References: Pirkul 1987, "A heuristic solution procedure for the multiconstraint zero-one
 //! knapsack problem"; Chu and Beasley 1998 for the order by prices of the relaxation.
 
-use super::{Filled, Root, Sack};
+use super::{Knapsack, KnapsackFilling, RootRelaxation};
 
 /// How often something is taken out at most in the hope of something better, and how many columns
 /// are looked at for that.
@@ -25,9 +25,9 @@ const LOOKS: usize = 16_000;
 /// Of a value, relative: less isn't better.
 const SAME: f64 = 1e-10;
 
-impl Root {
+impl RootRelaxation {
     /// A good filling, from the solution and the prices of the relaxation.
-    pub(super) fn fill(&self, sack: &Sack, values: &[f64]) -> Filled {
+    pub(super) fn fill(&self, knapsack: &Knapsack, values: &[f64]) -> KnapsackFilling {
         let linear = &self.linear;
         // What a column is worth beyond its price, in relation to that: never NaN, for both are
         // finite.
@@ -35,15 +35,15 @@ impl Root {
             let price = linear.value[column] - linear.gain[column];
             linear.gain[column] / price.max(1e-12 * linear.value[column])
         };
-        let by_excess = Order::new(self, sack, (0..self.items.len()).map(excess));
-        let by_worth = Order::new(self, sack, linear.value.iter().copied());
+        let by_excess = FillOrder::new(self, knapsack, (0..self.items.len()).map(excess));
+        let by_worth = FillOrder::new(self, knapsack, linear.value.iter().copied());
         let broken = (0..self.items.len()).filter(|column| {
             let count = self.solution[*column];
             count - count.floor() > 1e-6 && count.ceil() - count > 1e-6
         });
-        let mut best: Option<Load<'_>> = None;
+        let mut best: Option<KnapsackLoad<'_>> = None;
         for up in std::iter::once(None).chain(broken.map(Some)) {
-            let mut load = Load::new(sack);
+            let mut load = KnapsackLoad::new(knapsack);
             if let Some(column) = up {
                 let count = load.put(self.items[column], self.solution[column].ceil() as i64);
                 load.worth += linear.value[column] * count as f64;
@@ -60,7 +60,7 @@ impl Root {
                 best = Some(load);
             }
         }
-        let Some(mut load) = best else { return Filled::default() };
+        let Some(mut load) = best else { return KnapsackFilling::default() };
         self.improve(&mut load, &by_excess, &by_worth, values);
         load.finish(values)
     }
@@ -68,8 +68,8 @@ impl Root {
     /// Adds what fits, in an order, save for one item, and notes what it added.
     fn top_up(
         &self,
-        load: &mut Load<'_>,
-        order: &Order,
+        load: &mut KnapsackLoad<'_>,
+        order: &FillOrder,
         but: Option<usize>,
         values: &[f64],
         added: &mut Vec<(usize, i64)>,
@@ -94,7 +94,13 @@ impl Root {
 
     /// Takes one or two out, those worth least for their price first, and fills up again without
     /// the first, as long as that pays.
-    fn improve(&self, load: &mut Load<'_>, by_excess: &Order, by_worth: &Order, values: &[f64]) {
+    fn improve(
+        &self,
+        load: &mut KnapsackLoad<'_>,
+        by_excess: &FillOrder,
+        by_worth: &FillOrder,
+        values: &[f64],
+    ) {
         let mut tries = TRIES.min(LOOKS / self.items.len().max(1));
         let mut changes = Vec::new();
         loop {
@@ -138,22 +144,22 @@ impl Root {
 }
 
 /// Columns in some order, with what they ask for side by side.
-struct Order {
+struct FillOrder {
     columns: Vec<u32>,
     /// By place in the order, then binding resource.
     requests: Vec<i64>,
 }
 
-impl Order {
+impl FillOrder {
     /// The order of a number for each column, largest first.
-    fn new(root: &Root, sack: &Sack, numbers: impl Iterator<Item = f64>) -> Self {
+    fn new(root: &RootRelaxation, knapsack: &Knapsack, numbers: impl Iterator<Item = f64>) -> Self {
         let mut order: Vec<(f64, u32)> =
             numbers.enumerate().map(|(at, number)| (number, at as u32)).collect();
         order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let columns: Vec<u32> = order.into_iter().map(|(_, at)| at).collect();
         let request = |column: &u32| {
-            let request = sack.request(root.items[*column as usize]);
-            sack.binding.iter().map(|resource| request[*resource])
+            let request = knapsack.request(root.items[*column as usize]);
+            knapsack.binding.iter().map(|resource| request[*resource])
         };
         let requests = columns.iter().flat_map(request).collect();
         Self { columns, requests }
@@ -162,8 +168,8 @@ impl Order {
 
 /// What a node holds while it is being filled, in integers.
 #[derive(Debug)]
-pub(super) struct Load<'a> {
-    sack: &'a Sack,
+pub(super) struct KnapsackLoad<'a> {
+    knapsack: &'a Knapsack,
     /// Of each binding resource.
     free: Vec<i64>,
     /// What each group may still count.
@@ -173,23 +179,23 @@ pub(super) struct Load<'a> {
     worth: f64,
 }
 
-impl<'a> Load<'a> {
-    pub(super) fn new(sack: &'a Sack) -> Self {
+impl<'a> KnapsackLoad<'a> {
+    pub(super) fn new(knapsack: &'a Knapsack) -> Self {
         Self {
-            sack,
-            free: sack.binding.iter().map(|resource| sack.room[*resource]).collect(),
-            open: sack.groups.iter().map(|group| group.most).collect(),
-            counts: vec![0; sack.len()],
+            knapsack,
+            free: knapsack.binding.iter().map(|resource| knapsack.room[*resource]).collect(),
+            open: knapsack.groups.iter().map(|group| group.most).collect(),
+            counts: vec![0; knapsack.len()],
             worth: 0.0,
         }
     }
 
     /// Adds as many of an item as the rules allow, up to `count`.
     pub(super) fn put(&mut self, item: usize, count: i64) -> i64 {
-        let sack = self.sack;
-        let mut count = count.min(sack.most[item] - self.counts[item]);
-        let request = sack.request(item);
-        for (free, resource) in self.free.iter().zip(&sack.binding) {
+        let knapsack = self.knapsack;
+        let mut count = count.min(knapsack.most[item] - self.counts[item]);
+        let request = knapsack.request(item);
+        for (free, resource) in self.free.iter().zip(&knapsack.binding) {
             let (free, asked) = (*free, request[*resource]);
             if asked > free {
                 return 0;
@@ -198,14 +204,14 @@ impl<'a> Load<'a> {
                 count = count.min(free / asked);
             }
         }
-        for (group, each) in &sack.counted[item] {
+        for (group, each) in &knapsack.counted[item] {
             count = count.min(self.open[*group as usize] / each);
         }
         if count <= 0 {
             return 0;
         }
         let barred = |other: &u32| self.counts[*other as usize] > 0;
-        if self.counts[item] == 0 && sack.conflicts[item].iter().any(barred) {
+        if self.counts[item] == 0 && knapsack.conflicts[item].iter().any(barred) {
             return 0;
         }
         self.change(item, count);
@@ -219,18 +225,18 @@ impl<'a> Load<'a> {
     }
 
     fn change(&mut self, item: usize, count: i64) {
-        let request = self.sack.request(item);
-        for (free, resource) in self.free.iter_mut().zip(&self.sack.binding) {
+        let request = self.knapsack.request(item);
+        for (free, resource) in self.free.iter_mut().zip(&self.knapsack.binding) {
             *free -= count * request[*resource];
         }
-        for (group, each) in &self.sack.counted[item] {
+        for (group, each) in &self.knapsack.counted[item] {
             self.open[*group as usize] -= count * each;
         }
         self.counts[item] += count;
     }
 
-    fn finish(self, values: &[f64]) -> Filled {
-        let mut filled = Filled::default();
+    fn finish(self, values: &[f64]) -> KnapsackFilling {
+        let mut filled = KnapsackFilling::default();
         for (item, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
             filled.counts.push((item as u32, u32::try_from(*count).unwrap_or(u32::MAX)));
             filled.value += values[item] * *count as f64;

@@ -7,18 +7,19 @@
 //! generation, and four answers are wanted, each at its price: an over-estimate at once, a sharp
 //! over-estimate, a good filling, and the best filling with proof.
 //!
-//! *Idea.* All that doesn't depend on the values is worked out once, in a [`Sack`]: which resources
-//! can bind at all (one with room for everything can't, nor one that another always binds before),
-//! requests as shares of the room in floats for speed, and as integers for what fits. From any
-//! prices of resources and groups follows an over-estimate ([`Sack::ceiling`]); the best prices are
-//! those of the linear relaxation (`relax`), whose solution rounded down and topped up by value per
-//! price is the quick filling; the best filling is searched for from there (`branch`), or read off
-//! a table where one resource alone binds (`table`).
+//! *Idea.* All that doesn't depend on the values is worked out once, in a [`Knapsack`]: which
+//! resources can bind at all (one with room for everything can't, nor one that another always binds
+//! before), requests as shares of the room in floats for speed, and as integers for what fits. From
+//! any prices of resources and groups follows an over-estimate ([`Knapsack::upper_bound`]); the
+//! best prices are those of the linear relaxation (`relax`), whose solution rounded down and topped
+//! up by value per price is the quick filling; the best filling is searched for from there
+//! (`branch`), or read off a table where one resource alone binds (`table`).
 //!
 //! *Why it is right.* `v·a ≤ u·C + Σ m_j max(0, v_j − u·r_j)` for every filling `a` and all `u ≥
 //! 0`. Floats are used for values and prices alone: whether counts fit is decided in integers.
 //!
-//! *Cost.* Items × resources for a ceiling, some ten times that for the relaxation and the filling.
+//! *Cost.* Items × resources for an upper bound, some ten times that for the relaxation and the
+//! filling.
 //!
 //! References: Gilmore and Gomory 1966; Kellerer, Pferschy and Pisinger 2004, "Knapsack Problems".
 
@@ -30,9 +31,9 @@ mod table;
 #[cfg(test)]
 pub(super) mod tests;
 
-use super::wish::Pace;
-use fill::Load;
-pub(super) use root::Root;
+use super::cancel::StepLimit;
+use fill::KnapsackLoad;
+pub(super) use root::RootRelaxation;
 use std::sync::Arc;
 pub(super) use table::divisor;
 
@@ -41,7 +42,7 @@ const TRIAL: u32 = 1000;
 
 /// Something of which a node holds some.
 #[derive(Clone, Debug)]
-pub(super) struct Item {
+pub(super) struct KnapsackItem {
     /// By resource; not negative.
     pub(super) request: Vec<i64>,
     /// The most that may be there.
@@ -50,7 +51,7 @@ pub(super) struct Item {
 
 /// A rule that a node holds only so much of some items together.
 #[derive(Clone, Debug)]
-pub(super) struct Group {
+pub(super) struct KnapsackGroup {
     pub(super) most: i64,
     /// Items, and how much one of each counts.
     pub(super) members: Vec<(u32, i64)>,
@@ -58,12 +59,12 @@ pub(super) struct Group {
 
 /// One kind of node and what may go there.
 #[derive(Clone, Debug)]
-pub(super) struct Sack {
+pub(super) struct Knapsack {
     room: Vec<i64>,
     /// By item, then resource.
     requests: Arc<Vec<i64>>,
     most: Vec<i64>,
-    groups: Arc<Vec<Group>>,
+    groups: Arc<Vec<KnapsackGroup>>,
     /// By item: the groups that it counts in and can bind, and how much.
     counted: Arc<Vec<Vec<(u32, i64)>>>,
     /// By item: those that may not share a node with it, ascending.
@@ -71,17 +72,17 @@ pub(super) struct Sack {
     /// The resources that can bind.
     binding: Vec<usize>,
     /// Whether each group can bind.
-    crowded: Vec<bool>,
+    can_bind: Vec<bool>,
     /// By binding resource, then item: the part of the room that one asks for.
     shares: Arc<Vec<f64>>,
 }
 
 /// Prices of resources, then of groups, each for all of its room, and what they prove.
 #[derive(Clone, Debug)]
-pub(super) struct Relaxed {
+pub(super) struct KnapsackRelaxation {
     pub(super) prices: Vec<f64>,
     /// No filling is worth more.
-    pub(super) ceiling: f64,
+    pub(super) upper_bound: f64,
     /// Where the prices come from: items that are there in part, and groups that bind.
     basis: Vec<u32>,
     groups: Vec<usize>,
@@ -89,7 +90,7 @@ pub(super) struct Relaxed {
 
 /// Counts that fit.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Filled {
+pub(super) struct KnapsackFilling {
     /// Items with their counts, by item.
     pub(super) counts: Vec<(u32, u32)>,
     pub(super) value: f64,
@@ -97,25 +98,26 @@ pub(super) struct Filled {
 
 /// The best counts that were found, and what was proved.
 #[derive(Clone, Debug)]
-pub(super) struct Priced {
+pub(super) struct PricingResult {
     pub(super) counts: Vec<(u32, u32)>,
     pub(super) value: f64,
     /// No filling is worth more than this and the floor.
-    pub(super) ceiling: f64,
+    pub(super) upper_bound: f64,
     /// Whether there was nothing left to search: the filling is the best, or none is above the
     /// floor.
     pub(super) exact: bool,
 }
 
-impl Sack {
+impl Knapsack {
     pub(super) fn new(
         room: Vec<i64>,
-        items: &[Item],
-        groups: Vec<Group>,
+        items: &[KnapsackItem],
+        groups: Vec<KnapsackGroup>,
         conflicts: &[Vec<u32>],
     ) -> Self {
         let mut most: Vec<i64> = items.iter().map(|item| limit(&room, item)).collect();
-        let groups: Vec<Group> = groups.into_iter().map(|group| group.tidy(items.len())).collect();
+        let groups: Vec<KnapsackGroup> =
+            groups.into_iter().map(|group| group.tidy(items.len())).collect();
         for group in &groups {
             for (item, each) in &group.members {
                 let slot = &mut most[*item as usize];
@@ -138,21 +140,21 @@ impl Sack {
             others.dedup();
         }
         let mut counted = vec![Vec::new(); items.len()];
-        let mut crowded = Vec::with_capacity(groups.len());
+        let mut can_bind = Vec::with_capacity(groups.len());
         for (at, group) in groups.iter().enumerate() {
             let all = group
                 .members
                 .iter()
                 .map(|(item, each)| i128::from(most[*item as usize]) * i128::from(*each));
-            crowded.push(all.sum::<i128>() > i128::from(group.most.max(0)));
-            if crowded[at] {
+            can_bind.push(all.sum::<i128>() > i128::from(group.most.max(0)));
+            if can_bind[at] {
                 for (item, each) in &group.members {
                     counted[*item as usize].push((at as u32, *each));
                 }
             }
         }
         let requests = items.iter().flat_map(|item| item.request.iter().copied()).collect();
-        let mut sack = Self {
+        let mut knapsack = Self {
             binding: Vec::new(),
             shares: Arc::default(),
             room,
@@ -161,17 +163,17 @@ impl Sack {
             groups: Arc::new(groups),
             counted: Arc::new(counted),
             conflicts: Arc::new(pairs),
-            crowded,
+            can_bind,
         };
-        sack.binding = sack.find_binding();
-        let mut shares = Vec::with_capacity(sack.binding.len() * items.len());
-        for resource in sack.binding.iter() {
-            let all = sack.room[*resource] as f64;
-            let share = |item| sack.request(item)[*resource] as f64 / all;
+        knapsack.binding = knapsack.find_binding();
+        let mut shares = Vec::with_capacity(knapsack.binding.len() * items.len());
+        for resource in knapsack.binding.iter() {
+            let all = knapsack.room[*resource] as f64;
+            let share = |item| knapsack.request(item)[*resource] as f64 / all;
             shares.extend((0..items.len()).map(share));
         }
-        sack.shares = Arc::new(shares);
-        sack
+        knapsack.shares = Arc::new(shares);
+        knapsack
     }
 
     /// The same with at most so many of each item.
@@ -194,14 +196,14 @@ impl Sack {
         &self.room
     }
 
-    pub(super) fn groups(&self) -> &[Group] {
+    pub(super) fn groups(&self) -> &[KnapsackGroup] {
         &self.groups
     }
 
     /// The one resource that can bind, where there is one, and whether no group or conflict can.
     pub(super) fn lone_resource(&self) -> Option<(usize, bool)> {
         let [resource] = self.binding[..] else { return None };
-        let rules = self.crowded.contains(&true) || self.conflicts.iter().any(|c| !c.is_empty());
+        let rules = self.can_bind.contains(&true) || self.conflicts.iter().any(|c| !c.is_empty());
         Some((resource, !rules))
     }
 
@@ -254,14 +256,16 @@ impl Sack {
         binding
     }
 
-    /// An over-estimate of what a node can hold, whatever the prices: see [`Relaxed::prices`].
-    pub(super) fn ceiling(&self, values: &[f64], prices: &[f64]) -> f64 {
+    /// An over-estimate of what a node can hold, whatever the prices: see
+    /// [`KnapsackRelaxation::prices`].
+    pub(super) fn upper_bound(&self, values: &[f64], prices: &[f64]) -> f64 {
         let (paid, gains) = self.gains(values, prices);
         let gains = gains.iter().zip(&self.most);
         paid + gains.map(|(gain, most)| gain.max(0.0) * *most as f64).sum::<f64>()
     }
 
-    /// What all the room costs at these prices, and what each item is worth beyond its share of that.
+    /// What all the room costs at these prices, and what each item is worth beyond its share of
+    /// that.
     fn gains(&self, values: &[f64], prices: &[f64]) -> (f64, Vec<f64>) {
         let mut gains = values.to_vec();
         gains.resize(self.len(), 0.0);
@@ -275,7 +279,7 @@ impl Sack {
                 shares.for_each(|(gain, share)| *gain -= price * share);
             }
         }
-        for (at, group) in self.groups.iter().enumerate().filter(|(at, _)| self.crowded[*at]) {
+        for (at, group) in self.groups.iter().enumerate().filter(|(at, _)| self.can_bind[*at]) {
             let price = price(self.room.len() + at);
             if price > 0.0 {
                 paid += price;
@@ -290,29 +294,47 @@ impl Sack {
 
     /// The over-estimate of the linear relaxation. What was found for values much like these, if
     /// anything was, makes it quicker.
-    pub(super) fn relax(&self, values: &[f64], last: Option<&Relaxed>) -> Relaxed {
+    pub(super) fn relax(
+        &self,
+        values: &[f64],
+        last: Option<&KnapsackRelaxation>,
+    ) -> KnapsackRelaxation {
         self.root(values, last).relaxed(self, values)
     }
 
     /// A good filling; quicker where the relaxation for values like these is known.
-    pub(super) fn fill(&self, values: &[f64], last: Option<&Relaxed>) -> Filled {
+    pub(super) fn fill(
+        &self,
+        values: &[f64],
+        last: Option<&KnapsackRelaxation>,
+    ) -> KnapsackFilling {
         self.root(values, last).fill(self, values)
     }
 
     /// Both, for little more than one of them.
-    pub(super) fn estimate(&self, values: &[f64], last: Option<&Relaxed>) -> (Relaxed, Filled) {
+    pub(super) fn estimate(
+        &self,
+        values: &[f64],
+        last: Option<&KnapsackRelaxation>,
+    ) -> (KnapsackRelaxation, KnapsackFilling) {
         let root = self.root(values, last);
         (root.relaxed(self, values), root.fill(self, values))
     }
 
     /// The best filling, as far as it is worth more than the floor and found within the steps.
-    pub(super) fn best(&self, values: &[f64], floor: f64, pace: Pace<'_>) -> Priced {
+    pub(super) fn best(
+        &self,
+        values: &[f64],
+        floor: f64,
+        step_limit: StepLimit<'_>,
+    ) -> PricingResult {
         let root = self.root(values, None);
-        let Some(table) = table::Table::new(self, &root) else {
-            return branch::best(self, root, values, floor, pace);
+        let Some(table) = table::KnapsackTable::new(self, &root) else {
+            return branch::best(self, root, values, floor, step_limit);
         };
         if !table.is_small() {
-            let searched = branch::best(self, root.clone(), values, floor, pace.at_most(TRIAL));
+            let searched =
+                branch::best(self, root.clone(), values, floor, step_limit.at_most(TRIAL));
             if searched.exact || table.is_large() {
                 return searched;
             }
@@ -322,7 +344,7 @@ impl Sack {
 
     /// Whether counts, of each item once, fit together by all rules.
     pub(super) fn holds(&self, counts: &[(u32, u32)]) -> bool {
-        let mut load = Load::new(self);
+        let mut load = KnapsackLoad::new(self);
         counts.iter().all(|(item, count)| {
             let count = i64::from(*count);
             load.put(*item as usize, count) == count
@@ -330,7 +352,7 @@ impl Sack {
     }
 }
 
-impl Group {
+impl KnapsackGroup {
     /// Its members once each, those that count.
     fn tidy(mut self, items: usize) -> Self {
         self.members.retain(|(item, each)| (*item as usize) < items && *each > 0);
@@ -347,7 +369,7 @@ impl Group {
 }
 
 /// How many of an item have room.
-fn limit(room: &[i64], item: &Item) -> i64 {
+fn limit(room: &[i64], item: &KnapsackItem) -> i64 {
     let mut most = i64::from(item.most);
     for (room, asked) in room.iter().zip(&item.request) {
         if *room < 0 {

@@ -13,8 +13,8 @@
 //! inverse (steepest edge), and the inverse, a matrix of rows × rows, is kept as it is.
 //!
 //! *Why it is right.* For any prices `u ≥ 0` every feasible `x` has
-//! `v·x ≤ u·b + Σ m_j max(0, v_j − u·A_j)`, so [`Linear::bound`] is an over-estimate wherever the
-//! method stops; optimality only makes it sharp. No result of the inverse is trusted.
+//! `v·x ≤ u·b + Σ m_j max(0, v_j − u·A_j)`, so [`BoundedProgramme::bound`] is an over-estimate
+//! wherever the method stops; optimality only makes it sharp. No result of the inverse is trusted.
 //!
 //! *Cost.* A pivot is rows × columns multiplications and a selection in linear time.
 //!
@@ -32,14 +32,14 @@ const WORN: u32 = 100;
 
 /// What stands in a row of the basis.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Member {
+enum BasisMember {
     Column(usize),
     Slack(usize),
 }
 
 /// A programme, and how far it is solved.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Linear {
+pub(super) struct BoundedProgramme {
     height: usize,
     width: usize,
     /// By row, then column.
@@ -47,7 +47,7 @@ pub(super) struct Linear {
     pub(super) room: Vec<f64>,
     pub(super) value: Vec<f64>,
     pub(super) most: Vec<f64>,
-    basis: Vec<Member>,
+    basis: Vec<BasisMember>,
     inverse: Vec<f64>,
     /// How many pivots the inverse has seen.
     pivots: u32,
@@ -63,7 +63,7 @@ pub(super) struct Linear {
     breaks: Vec<(f64, u32, f64)>,
 }
 
-impl Linear {
+impl BoundedProgramme {
     /// A programme without rows yet.
     pub(super) fn new(value: Vec<f64>, most: Vec<f64>) -> Self {
         let width = value.len();
@@ -89,7 +89,7 @@ impl Linear {
         // The new row of the inverse of [B 0; a 1] is (−a B⁻¹, 1).
         let mut line = vec![0.0; old];
         for (at, member) in self.basis.iter().enumerate() {
-            if let Member::Column(column) = member {
+            if let BasisMember::Column(column) = member {
                 let entry = self.entries[old * self.width + column];
                 for (mine, theirs) in line.iter_mut().zip(&self.inverse[at * old..]) {
                     *mine -= entry * theirs;
@@ -104,7 +104,7 @@ impl Linear {
         inverse.extend(line);
         inverse.push(1.0);
         self.inverse = inverse;
-        self.basis.push(Member::Slack(old));
+        self.basis.push(BasisMember::Slack(old));
         self.slack_in_basis.push(true);
         self.prices.push(0.0);
     }
@@ -120,9 +120,9 @@ impl Linear {
 
     /// The columns in the basis, ascending.
     pub(super) fn basis(&self) -> Vec<usize> {
-        let column = |member: &Member| match member {
-            Member::Column(column) => Some(*column),
-            Member::Slack(_) => None,
+        let column = |member: &BasisMember| match member {
+            BasisMember::Column(column) => Some(*column),
+            BasisMember::Slack(_) => None,
         };
         let mut columns: Vec<usize> = self.basis.iter().filter_map(column).collect();
         columns.sort_unstable();
@@ -138,14 +138,15 @@ impl Linear {
                 let line = &self.inverse[row * height..(row + 1) * height];
                 line.iter().enumerate().map(|(at, x)| x * self.entry(at, *column)).sum()
             };
-            let slacks = (0..height).filter(|row| matches!(self.basis[*row], Member::Slack(_)));
+            let slacks =
+                (0..height).filter(|row| matches!(self.basis[*row], BasisMember::Slack(_)));
             let place = slacks
                 .map(|row| (entry(row).abs(), row))
                 .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
             if let Some((size, row)) = place
                 && size > 1e-6
             {
-                if let Member::Slack(slack) = self.basis[row] {
+                if let BasisMember::Slack(slack) = self.basis[row] {
                     self.slack_in_basis[slack] = false;
                 }
                 self.pivot(row, *column);
@@ -163,7 +164,7 @@ impl Linear {
         self.slack_in_basis.fill(true);
         self.inverse.fill(0.0);
         for row in 0..self.height {
-            self.basis[row] = Member::Slack(row);
+            self.basis[row] = BasisMember::Slack(row);
             self.inverse[row * self.height + row] = 1.0;
         }
     }
@@ -193,11 +194,11 @@ impl Linear {
         into.basis.clear();
         for member in &self.basis {
             into.basis.push(match member {
-                Member::Column(column) => {
+                BasisMember::Column(column) => {
                     let at = keep.binary_search(&(*column as u32)).unwrap_or(0);
-                    Member::Column(at)
+                    BasisMember::Column(at)
                 }
-                slack @ Member::Slack(_) => *slack,
+                slack @ BasisMember::Slack(_) => *slack,
             });
         }
     }
@@ -210,7 +211,7 @@ impl Linear {
             self.start(&columns);
         }
         self.price();
-        self.settle();
+        self.place_at_bounds();
         let mut bound = self.bound();
         let mut stale = false;
         for _ in 0..40 + 10 * self.height {
@@ -245,7 +246,7 @@ impl Linear {
     fn raw_prices(&self) -> Vec<f64> {
         let mut prices = vec![0.0; self.height];
         for (at, member) in self.basis.iter().enumerate() {
-            if let Member::Column(column) = member {
+            if let BasisMember::Column(column) = member {
                 let value = self.value[*column];
                 let line = &self.inverse[at * self.height..(at + 1) * self.height];
                 prices.iter_mut().zip(line).for_each(|(price, inverse)| *price += value * inverse);
@@ -266,7 +267,7 @@ impl Linear {
     }
 
     /// Puts each column outside the basis at the bound that its gain asks for.
-    fn settle(&mut self) {
+    fn place_at_bounds(&mut self) {
         for column in 0..self.width {
             if self.gain[column] > 0.0 && !self.in_basis[column] {
                 self.at_top[column] = true;
@@ -299,8 +300,8 @@ impl Linear {
         let mut best: Option<(f64, usize, bool)> = None;
         for (at, member) in self.basis.iter().enumerate() {
             let most = match member {
-                Member::Column(column) => self.most[*column],
-                Member::Slack(_) => f64::INFINITY,
+                BasisMember::Column(column) => self.most[*column],
+                BasisMember::Slack(_) => f64::INFINITY,
             };
             let held = self.held[at];
             let (outside, above) =
@@ -346,7 +347,7 @@ impl Linear {
         }
         let member = self.basis[row];
         let outside = match member {
-            Member::Column(column) if above => self.held[row] - self.most[column],
+            BasisMember::Column(column) if above => self.held[row] - self.most[column],
             _ => -self.held[row],
         };
         let Some(passed) = split(&mut self.breaks, outside) else { return false };
@@ -363,11 +364,11 @@ impl Linear {
             *at_top = !*at_top;
         }
         match member {
-            Member::Column(column) => {
+            BasisMember::Column(column) => {
                 self.in_basis[column] = false;
                 self.at_top[column] = above;
             }
-            Member::Slack(slack) => self.slack_in_basis[slack] = false,
+            BasisMember::Slack(slack) => self.slack_in_basis[slack] = false,
         }
         self.pivot(row, entering);
         true
@@ -386,10 +387,10 @@ impl Linear {
             };
         }
         if entering < self.width {
-            self.basis[row] = Member::Column(entering);
+            self.basis[row] = BasisMember::Column(entering);
             self.in_basis[entering] = true;
         } else {
-            self.basis[row] = Member::Slack(entering - self.width);
+            self.basis[row] = BasisMember::Slack(entering - self.width);
             self.slack_in_basis[entering - self.width] = true;
         }
         let lead: Vec<f64> = self.inverse[row * height..(row + 1) * height]
@@ -415,7 +416,7 @@ impl Linear {
             into.push(if at_top { self.most[column] } else { 0.0 });
         }
         for (member, held) in self.basis.iter().zip(&self.held) {
-            if let Member::Column(column) = member {
+            if let BasisMember::Column(column) = member {
                 into[*column] = held.clamp(0.0, self.most[*column]);
             }
         }

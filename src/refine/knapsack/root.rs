@@ -1,4 +1,4 @@
-//! The relaxation of a sack: which rows and columns it has, and what its prices say.
+//! The relaxation of a knapsack: which rows and columns it has, and what its prices say.
 //!
 //! *Problem.* Of dozens of groups few bind for given values, and each row makes every pivot dearer;
 //! and most pivots of a solve only find out roughly what the resources are worth.
@@ -17,8 +17,8 @@
 //! Bixby et al. 1992 for a start from few of the columns, and sifting; Balas and Zemel 1980 for
 //! cores of knapsacks.
 
-use super::relax::Linear;
-use super::{Group, Relaxed, Sack};
+use super::relax::BoundedProgramme;
+use super::{Knapsack, KnapsackGroup, KnapsackRelaxation};
 
 /// Items of a sample.
 const SAMPLE: usize = 48;
@@ -31,12 +31,16 @@ const SIFTS: u32 = 3;
 /// What an item gains, in proportion, that isn't rounding.
 const GAINFUL: f64 = 1e-9;
 
-impl Sack {
+impl Knapsack {
     /// The linear relaxation, with those groups as rows that its solution would break otherwise.
     ///
-    /// Where it was solved before, for values like these, and items are many, those are left out that gain
-    /// nothing: the prices that it finds are those for all, or nearly.
-    pub(in super::super) fn root(&self, values: &[f64], last: Option<&Relaxed>) -> Root {
+    /// Where it was solved before, for values like these, and items are many, those are left out
+    /// that gain nothing: the prices that it finds are those for all, or nearly.
+    pub(in super::super) fn root(
+        &self,
+        values: &[f64],
+        last: Option<&KnapsackRelaxation>,
+    ) -> RootRelaxation {
         let worthy =
             |item: &usize| self.most[*item] > 0 && values.get(*item).is_some_and(|v| *v > 0.0);
         let items: Vec<usize> = (0..self.len()).filter(worthy).collect();
@@ -46,8 +50,9 @@ impl Sack {
         }
     }
 
-    /// The relaxation of a core of the items, and of those that gain something at the prices that it has.
-    fn sifted(&self, values: &[f64], items: &[usize], last: &Relaxed) -> Root {
+    /// The relaxation of a core of the items, and of those that gain something at the prices that
+    /// it has.
+    fn sifted(&self, values: &[f64], items: &[usize], last: &KnapsackRelaxation) -> RootRelaxation {
         let (_, gains) = self.gains(values, &last.prices);
         let mut root = self.solved(values, self.core(values, items, &gains), Some(last));
         for _ in 0..SIFTS {
@@ -66,7 +71,8 @@ impl Sack {
         root
     }
 
-    /// The items that gain most for what they are worth, enough to fill the room some times; ascending.
+    /// The items that gain most for what they are worth, enough to fill the room some times;
+    /// ascending.
     fn core(&self, values: &[f64], items: &[usize], gains: &[f64]) -> Vec<usize> {
         let gain = |item: &usize| (gains[*item] / values[*item], *item);
         let mut order: Vec<(f64, usize)> = items.iter().map(gain).collect();
@@ -92,7 +98,12 @@ impl Sack {
     }
 
     /// The relaxation of these items.
-    fn solved(&self, values: &[f64], items: Vec<usize>, last: Option<&Relaxed>) -> Root {
+    fn solved(
+        &self,
+        values: &[f64],
+        items: Vec<usize>,
+        last: Option<&KnapsackRelaxation>,
+    ) -> RootRelaxation {
         let mut linear = self.linear(values, &items);
         if last.is_none() && items.len() >= 2 * SAMPLE {
             // Prices of a sample with as much less room are nearly those of all.
@@ -104,7 +115,7 @@ impl Sack {
             let columns: Vec<usize> = sample.basis().iter().map(|at| at * every).collect();
             linear.start(&columns);
         }
-        let mut root = Root { items, linear, groups: Vec::new(), solution: Vec::new() };
+        let mut root = RootRelaxation { items, linear, groups: Vec::new(), solution: Vec::new() };
         if let Some(last) = last {
             last.groups.iter().for_each(|group| root.add_group(self, *group));
             let column = |item: &u32| root.items.binary_search(&(*item as usize)).ok();
@@ -121,8 +132,8 @@ impl Sack {
     }
 
     /// The programme of some items, with a row for each binding resource.
-    fn linear(&self, values: &[f64], items: &[usize]) -> Linear {
-        let mut linear = Linear::new(
+    fn linear(&self, values: &[f64], items: &[usize]) -> BoundedProgramme {
+        let mut linear = BoundedProgramme::new(
             items.iter().map(|item| values[*item]).collect(),
             items.iter().map(|item| self.most[*item] as f64).collect(),
         );
@@ -134,39 +145,39 @@ impl Sack {
     }
 }
 
-/// The relaxation of a sack for some values.
+/// The relaxation of a knapsack for some values.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Root {
+pub(in super::super) struct RootRelaxation {
     /// The item of each column: those worth something, or a core of them, ascending.
     pub(super) items: Vec<usize>,
-    pub(super) linear: Linear,
+    pub(super) linear: BoundedProgramme,
     /// The group of each row beyond the resources.
     pub(super) groups: Vec<usize>,
     pub(super) solution: Vec<f64>,
 }
 
-impl Root {
+impl RootRelaxation {
     /// Makes rows of the groups that the solution breaks; `false` where there are none.
-    fn add_groups(&mut self, sack: &Sack) -> bool {
-        let mut held = vec![0.0; sack.groups.len()];
+    fn add_groups(&mut self, knapsack: &Knapsack) -> bool {
+        let mut held = vec![0.0; knapsack.groups.len()];
         for (item, count) in self.items.iter().zip(&self.solution).filter(|(_, x)| **x > 0.0) {
-            for (group, each) in &sack.counted[*item] {
+            for (group, each) in &knapsack.counted[*item] {
                 held[*group as usize] += *each as f64 * count;
             }
         }
         let mut found = false;
         for (group, held) in held.into_iter().enumerate() {
-            let most = sack.groups[group].most as f64;
+            let most = knapsack.groups[group].most as f64;
             if held > most * (1.0 + 1e-7) && !self.groups.contains(&group) {
-                self.add_group(sack, group);
+                self.add_group(knapsack, group);
                 found = true;
             }
         }
         found
     }
 
-    fn add_group(&mut self, sack: &Sack, group: usize) {
-        let Group { most, members } = &sack.groups[group];
+    fn add_group(&mut self, knapsack: &Knapsack, group: usize) {
+        let KnapsackGroup { most, members } = &knapsack.groups[group];
         let share = |item: &usize| {
             let found = members.binary_search_by_key(item, |(item, _)| *item as usize);
             found.map_or(0.0, |at| members[at].1 as f64 / *most as f64)
@@ -176,36 +187,36 @@ impl Root {
     }
 
     /// The prices of resources, then of groups, each for all of its room.
-    fn prices(&self, sack: &Sack) -> Vec<f64> {
-        let mut prices = vec![0.0; sack.room.len() + sack.groups.len()];
-        let groups = self.groups.iter().map(|group| sack.room.len() + group);
-        let rows = sack.binding.iter().copied().chain(groups);
+    fn prices(&self, knapsack: &Knapsack) -> Vec<f64> {
+        let mut prices = vec![0.0; knapsack.room.len() + knapsack.groups.len()];
+        let groups = self.groups.iter().map(|group| knapsack.room.len() + group);
+        let rows = knapsack.binding.iter().copied().chain(groups);
         rows.zip(&self.linear.prices).for_each(|(row, price)| prices[row] = *price);
         prices
     }
 
-    pub(super) fn relaxed(&self, sack: &Sack, values: &[f64]) -> Relaxed {
-        let prices = self.prices(sack);
-        let ceiling = sack.ceiling(values, &prices);
+    pub(super) fn relaxed(&self, knapsack: &Knapsack, values: &[f64]) -> KnapsackRelaxation {
+        let prices = self.prices(knapsack);
+        let upper_bound = knapsack.upper_bound(values, &prices);
         let basis = self.linear.basis().iter().map(|column| self.items[*column] as u32).collect();
-        Relaxed { prices, ceiling, basis, groups: self.groups.clone() }
+        KnapsackRelaxation { prices, upper_bound, basis, groups: self.groups.clone() }
     }
 
     /// Leaves less: by resource what is free, by group what may still be counted, and by item how
     /// many more may be there.
     pub(in super::super) fn narrow(
         &mut self,
-        sack: &Sack,
+        knapsack: &Knapsack,
         free: &[i64],
         open: &[i64],
         most: &[i64],
     ) {
-        for (row, resource) in sack.binding.iter().enumerate() {
-            self.linear.room[row] = free[*resource] as f64 / sack.room[*resource] as f64;
+        for (row, resource) in knapsack.binding.iter().enumerate() {
+            self.linear.room[row] = free[*resource] as f64 / knapsack.room[*resource] as f64;
         }
         for (row, group) in self.groups.iter().enumerate() {
-            let room = open[*group] as f64 / sack.groups[*group].most as f64;
-            self.linear.room[sack.binding.len() + row] = room;
+            let room = open[*group] as f64 / knapsack.groups[*group].most as f64;
+            self.linear.room[knapsack.binding.len() + row] = room;
         }
         for (slot, item) in self.linear.most.iter_mut().zip(&self.items) {
             *slot = most[*item] as f64;
@@ -225,15 +236,15 @@ impl Root {
     }
 
     /// The prices of one of each resource, and of one in each group.
-    pub(in super::super) fn unit_prices(&self, sack: &Sack) -> (Vec<f64>, Vec<f64>) {
-        let mut resources = vec![0.0; sack.room.len()];
-        let mut groups = vec![0.0; sack.groups.len()];
-        let (of_resources, of_groups) = self.linear.prices.split_at(sack.binding.len());
-        for (resource, price) in sack.binding.iter().zip(of_resources) {
-            resources[*resource] = price / sack.room[*resource] as f64;
+    pub(in super::super) fn unit_prices(&self, knapsack: &Knapsack) -> (Vec<f64>, Vec<f64>) {
+        let mut resources = vec![0.0; knapsack.room.len()];
+        let mut groups = vec![0.0; knapsack.groups.len()];
+        let (of_resources, of_groups) = self.linear.prices.split_at(knapsack.binding.len());
+        for (resource, price) in knapsack.binding.iter().zip(of_resources) {
+            resources[*resource] = price / knapsack.room[*resource] as f64;
         }
         for (group, price) in self.groups.iter().zip(of_groups) {
-            groups[*group] = price / sack.groups[*group].most as f64;
+            groups[*group] = price / knapsack.groups[*group].most as f64;
         }
         (resources, groups)
     }

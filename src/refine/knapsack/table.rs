@@ -12,7 +12,7 @@
 //!
 //! References: Bellman 1957; Martello and Toth 1990, "Knapsack Problems", section 3.
 
-use super::{Filled, Priced, Root, Sack};
+use super::{Knapsack, KnapsackFilling, PricingResult, RootRelaxation};
 
 /// Cells up to which the table is no dearer than the relaxation.
 const SMALL: usize = 1 << 18;
@@ -21,31 +21,33 @@ const LARGE: usize = 1 << 26;
 
 /// The lots of a problem that can be solved by a table.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct KnapsackTable {
     amounts: usize,
     /// Column of the relaxation, how many, and what they ask for.
     lots: Vec<(usize, i64, usize)>,
     cells: usize,
 }
 
-impl Table {
+impl KnapsackTable {
     /// `None` where more than one resource, or a rule between items, can bind.
-    pub(super) fn new(sack: &Sack, root: &Root) -> Option<Self> {
-        let [resource] = sack.binding[..] else { return None };
-        let free =
-            |item: &usize| sack.counted[*item].is_empty() && sack.conflicts[*item].is_empty();
+    pub(super) fn new(knapsack: &Knapsack, root: &RootRelaxation) -> Option<Self> {
+        let [resource] = knapsack.binding[..] else { return None };
+        let free = |item: &usize| {
+            knapsack.counted[*item].is_empty() && knapsack.conflicts[*item].is_empty()
+        };
         if !root.items.iter().all(free) {
             return None;
         }
-        let request = |item: usize| sack.request(item)[resource];
+        let request = |item: usize| knapsack.request(item)[resource];
         let unit = root.items.iter().fold(0, |unit, item| divisor(unit, request(*item)));
         // Where nothing asks for any, none is all there is to try.
-        let amounts = usize::try_from(sack.room[resource].checked_div(unit).unwrap_or(0)).ok()?;
+        let amounts =
+            usize::try_from(knapsack.room[resource].checked_div(unit).unwrap_or(0)).ok()?;
         let unit = unit.max(1);
         let mut lots = Vec::new();
         for (column, item) in root.items.iter().enumerate() {
             let asked = usize::try_from(request(*item) / unit).ok()?;
-            let mut left = sack.most[*item];
+            let mut left = knapsack.most[*item];
             let mut lot = 1;
             while left > 0 && asked > 0 {
                 let count = left.min(lot);
@@ -66,7 +68,12 @@ impl Table {
         self.cells > LARGE
     }
 
-    pub(super) fn best(&self, sack: &Sack, root: &Root, values: &[f64]) -> Priced {
+    pub(super) fn best(
+        &self,
+        knapsack: &Knapsack,
+        root: &RootRelaxation,
+        values: &[f64],
+    ) -> PricingResult {
         let mut worth = vec![0.0; self.amounts + 1];
         let words = self.amounts / 64 + 1;
         let mut taken = vec![0_u64; words * self.lots.len()];
@@ -89,19 +96,19 @@ impl Table {
                 amount -= asked;
             }
         }
-        let mut filled = Filled::default();
-        let resource = sack.binding.first().copied().unwrap_or(0);
+        let mut filled = KnapsackFilling::default();
+        let resource = knapsack.binding.first().copied().unwrap_or(0);
         for (item, count) in root.items.iter().zip(counts) {
-            let free = sack.request(*item)[resource] == 0;
-            let count = if free { sack.most[*item] } else { count };
+            let free = knapsack.request(*item)[resource] == 0;
+            let count = if free { knapsack.most[*item] } else { count };
             if count > 0 {
                 filled.counts.push((*item as u32, u32::try_from(count).unwrap_or(u32::MAX)));
                 filled.value += values[*item] * count as f64;
             }
         }
         // The sums of the table were made in another order.
-        let ceiling = filled.value * (1.0 + 1e-12);
-        Priced { counts: filled.counts, value: filled.value, ceiling, exact: true }
+        let upper_bound = filled.value * (1.0 + 1e-12);
+        PricingResult { counts: filled.counts, value: filled.value, upper_bound, exact: true }
     }
 }
 

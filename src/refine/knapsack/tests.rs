@@ -1,20 +1,20 @@
-//! Answers of a sack against trying everything.
+//! Answers of a knapsack against trying everything.
 
-use super::{Group, Item, Sack};
+use super::{Knapsack, KnapsackGroup, KnapsackItem};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
 pub(in super::super) struct Case {
     room: Vec<i64>,
-    items: Vec<Item>,
-    groups: Vec<Group>,
+    items: Vec<KnapsackItem>,
+    groups: Vec<KnapsackGroup>,
     conflicts: Vec<Vec<u32>>,
     pub(in super::super) values: Vec<f64>,
 }
 
 impl Case {
-    pub(in super::super) fn sack(&self) -> Sack {
-        Sack::new(self.room.clone(), &self.items, self.groups.clone(), &self.conflicts)
+    pub(in super::super) fn knapsack(&self) -> Knapsack {
+        Knapsack::new(self.room.clone(), &self.items, self.groups.clone(), &self.conflicts)
     }
 
     fn holds(&self, counts: &[i64]) -> bool {
@@ -22,7 +22,7 @@ impl Case {
             let asked = self.items.iter().zip(counts).map(|(item, n)| item.request[resource] * n);
             asked.sum::<i64>() <= self.room[resource]
         };
-        let counted = |group: &Group| {
+        let counted = |group: &KnapsackGroup| {
             let held = group.members.iter().map(|(item, each)| each * counts[*item as usize]);
             held.sum::<i64>() <= group.most
         };
@@ -83,13 +83,13 @@ pub(in super::super) fn cases(
         )
             .prop_map(move |(room, items, groups, pairs, values)| {
                 let conflicts = mutual(items.len(), pairs);
-                let item = |(request, most)| Item { request, most };
+                let item = |(request, most)| KnapsackItem { request, most };
                 Case {
                     room,
                     items: items.into_iter().map(item).collect(),
                     groups: groups
                         .into_iter()
-                        .map(|(most, members)| Group { most, members })
+                        .map(|(most, members)| KnapsackGroup { most, members })
                         .collect(),
                     conflicts,
                     values,
@@ -119,10 +119,11 @@ fn of_items(number: std::ops::Range<usize>) -> impl Strategy<Value = Case> {
                     (request.iter().sum::<i64>() * noise / 10) as f64
                 };
                 let values = drawn.iter().map(worth).collect();
-                let items = drawn.into_iter().map(|(request, most, _)| Item { request, most });
-                let items: Vec<Item> = items.collect();
+                let items =
+                    drawn.into_iter().map(|(request, most, _)| KnapsackItem { request, most });
+                let items: Vec<KnapsackItem> = items.collect();
                 let conflicts = mutual(items.len(), pairs);
-                let group = |(most, members)| Group { most, members };
+                let group = |(most, members)| KnapsackGroup { most, members };
                 let groups = groups.into_iter().map(group).collect();
                 Case { room, items, groups, conflicts, values }
             })
@@ -141,11 +142,11 @@ fn mutual(items: usize, pairs: Vec<(u32, u32)>) -> Vec<Vec<u32>> {
 /// A table has a cell for each amount of what is asked for, however much there is of the rest.
 #[test]
 fn what_nothing_worthy_asks_for_needs_no_table() {
-    let item = |asked, most| Item { request: vec![asked], most };
+    let item = |asked, most| KnapsackItem { request: vec![asked], most };
     let half = (1 << 39) + 1;
     let items = [item(half, 1), item(half, 1), item(0, 3)];
-    let sack = Sack::new(vec![1 << 40], &items, Vec::new(), &[]);
-    let priced = sack.best(&[0.0, 0.0, 2.0], 0.0, 100.into());
+    let knapsack = Knapsack::new(vec![1 << 40], &items, Vec::new(), &[]);
+    let priced = knapsack.best(&[0.0, 0.0, 2.0], 0.0, 100.into());
     assert_eq!((priced.counts, priced.value), (vec![(2, 3)], 6.0));
 }
 
@@ -154,75 +155,76 @@ proptest! {
 
     #[test]
     fn the_best_is_the_best(case in prop_oneof![cases(1..=1, false), cases(1..=5, true)]) {
-        let sack = case.sack();
+        let knapsack = case.knapsack();
         let best = case.brute();
-        let priced = sack.best(&case.values, 0.0, 10_000.into());
+        let priced = knapsack.best(&case.values, 0.0, 10_000.into());
         prop_assert!(priced.exact);
         case.check(&priced.counts, priced.value);
         prop_assert!((priced.value - best).abs() <= 1e-8 * best.max(1.0), "{priced:?} {best}");
-        prop_assert!((priced.ceiling - best).abs() <= 1e-8 * best.max(1.0), "{priced:?} {best}");
+        prop_assert!((priced.upper_bound - best).abs() <= 1e-8 * best.max(1.0), "{priced:?} {best}");
     }
 
     #[test]
-    fn nothing_is_above_a_ceiling(case in cases(1..=5, true), steps in 0..4_u32) {
-        let sack = case.sack();
+    fn nothing_is_above_an_upper_bound(case in cases(1..=5, true), steps in 0..4_u32) {
+        let knapsack = case.knapsack();
         let best = case.brute() * (1.0 - 1e-9);
-        let (relaxed, filled) = sack.estimate(&case.values, None);
-        prop_assert!(relaxed.ceiling >= best, "{relaxed:?} {best}");
-        prop_assert_eq!(sack.ceiling(&case.values, &relaxed.prices), relaxed.ceiling);
+        let (relaxed, filled) = knapsack.estimate(&case.values, None);
+        prop_assert!(relaxed.upper_bound >= best, "{relaxed:?} {best}");
+        prop_assert_eq!(knapsack.upper_bound(&case.values, &relaxed.prices), relaxed.upper_bound);
         case.check(&filled.counts, filled.value);
-        prop_assert!(filled.value <= relaxed.ceiling * (1.0 + 1e-9));
-        let priced = sack.best(&case.values, 0.0, steps.into());
+        prop_assert!(filled.value <= relaxed.upper_bound * (1.0 + 1e-9));
+        let priced = knapsack.best(&case.values, 0.0, steps.into());
         case.check(&priced.counts, priced.value);
-        prop_assert!(priced.ceiling >= best, "{priced:?} {best}");
+        prop_assert!(priced.upper_bound >= best, "{priced:?} {best}");
         prop_assert!(!priced.exact || priced.value >= best, "{priced:?} {best}");
-        prop_assert!(priced.ceiling <= relaxed.ceiling.max(priced.value) * (1.0 + 1e-9));
+        prop_assert!(priced.upper_bound <= relaxed.upper_bound.max(priced.value) * (1.0 + 1e-9));
     }
 
     /// Where the relaxation starts makes no difference to what it proves.
     #[test]
     fn a_start_only_saves_work(case in cases(1..=5, true), turn in 0..6_usize) {
-        let sack = case.sack();
+        let knapsack = case.knapsack();
         let mut others = case.values.clone();
         others.rotate_left(turn % case.values.len());
-        let cold = sack.relax(&case.values, None);
-        for last in [&cold, &sack.relax(&others, None)] {
-            let warm = sack.relax(&case.values, Some(last));
-            let apart = (warm.ceiling - cold.ceiling).abs();
-            prop_assert!(apart <= 1e-7 * cold.ceiling, "{cold:?} {warm:?}");
+        let cold = knapsack.relax(&case.values, None);
+        for last in [&cold, &knapsack.relax(&others, None)] {
+            let warm = knapsack.relax(&case.values, Some(last));
+            let apart = (warm.upper_bound - cold.upper_bound).abs();
+            prop_assert!(apart <= 1e-7 * cold.upper_bound, "{cold:?} {warm:?}");
         }
     }
 
-    /// A core that is chosen at the right prices proves what all items do, and never less at any others.
+    /// A core that is chosen at the right prices proves what all items do, and never less at any
+    /// others.
     #[test]
     fn a_core_only_saves_work(case in of_items(260..400), turn in 0..40_usize) {
-        let sack = case.sack();
+        let knapsack = case.knapsack();
         let mut others = case.values.clone();
         others.rotate_left(turn);
-        let cold = sack.relax(&case.values, None);
-        let (warm, filled) = sack.estimate(&case.values, Some(&cold));
-        prop_assert!((warm.ceiling - cold.ceiling).abs() <= 1e-7 * cold.ceiling, "{cold:?} {warm:?}");
+        let cold = knapsack.relax(&case.values, None);
+        let (warm, filled) = knapsack.estimate(&case.values, Some(&cold));
+        prop_assert!((warm.upper_bound - cold.upper_bound).abs() <= 1e-7 * cold.upper_bound, "{cold:?} {warm:?}");
         case.check(&filled.counts, filled.value);
-        let (warm, filled) = sack.estimate(&case.values, Some(&sack.relax(&others, None)));
-        prop_assert!(warm.ceiling >= cold.ceiling * (1.0 - 1e-7), "{cold:?} {warm:?}");
+        let (warm, filled) = knapsack.estimate(&case.values, Some(&knapsack.relax(&others, None)));
+        prop_assert!(warm.upper_bound >= cold.upper_bound * (1.0 - 1e-7), "{cold:?} {warm:?}");
         case.check(&filled.counts, filled.value);
     }
 
     #[test]
-    fn any_prices_give_a_ceiling(
+    fn any_prices_give_an_upper_bound(
         case in cases(1..=5, true),
         prices in prop::collection::vec(-5.0..80.0_f64, 8),
     ) {
-        prop_assert!(case.sack().ceiling(&case.values, &prices) >= case.brute() * (1.0 - 1e-9));
+        prop_assert!(case.knapsack().upper_bound(&case.values, &prices) >= case.brute() * (1.0 - 1e-9));
     }
 
     /// What isn't above the floor need not be found, but it is said what could be there.
     #[test]
     fn a_floor_hides_only_what_is_below(case in cases(1..=4, true), floor in 0.0..300.0_f64) {
         let best = case.brute();
-        let priced = case.sack().best(&case.values, floor, 10_000.into());
+        let priced = case.knapsack().best(&case.values, floor, 10_000.into());
         prop_assert!(priced.exact);
-        prop_assert!(priced.ceiling >= best * (1.0 - 1e-9));
+        prop_assert!(priced.upper_bound >= best * (1.0 - 1e-9));
         if best > floor + 1e-6 {
             prop_assert!((priced.value - best).abs() <= 1e-8 * best, "{priced:?} {best}");
         }

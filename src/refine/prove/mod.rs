@@ -6,15 +6,15 @@
 //!
 //! *Idea.* With integer prices of resources and groups, what a filling can be worth is
 //! over-estimated by a sum that is easy to check. Where one such sum isn't low enough the fillings
-//! are cut in two: those with at most so many of an item, and those with more. A [`Proof`] is the
-//! tree of cuts with prices at its leaves; for most nodes it is a single leaf. Where one resource
-//! alone binds and its numbers are small, a leaf may instead say that a table over all amounts is
-//! to be made, which is exact.
+//! are cut in two: those with at most so many of an item, and those with more. A [`BinProof`] is
+//! the tree of cuts with prices at its leaves; for most nodes it is a single leaf. Where one
+//! resource alone binds and its numbers are small, a leaf may instead say that a table over all
+//! amounts is to be made, which is exact.
 //!
 //! *Why it is right.* A leaf speaks of the fillings with a count between `low` and `high` for each
 //! item, as the cuts above it say. What must be there leaves so much room, and how many more of
-//! each item fit into that, alone, is a division ([`Left`]). For prices that aren't negative each
-//! such filling is worth at most
+//! each item fit into that, alone, is a division ([`Remaining`]). For prices that aren't negative
+//! each such filling is worth at most
 //!
 //! ```text
 //! Σ_d p_d C_d + Σ_g p_g most_g + Σ_j max over its range of (v_j − Σ_d p_d r_jd − Σ_g p_g e_jg) a_j
@@ -33,8 +33,8 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-use super::knapsack::{Sack, divisor};
-pub(super) use scale::{Kind, certify, scale};
+use super::knapsack::{Knapsack, divisor};
+pub(super) use scale::{BinValues, certify, scale};
 #[cfg(test)]
 pub(super) use search::prove;
 
@@ -43,18 +43,18 @@ const CELLS: usize = 1 << 22;
 
 /// Why no filling is worth more than some limit.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Proof {
+pub(super) enum BinProof {
     /// What a node with these prices of one of each resource and group can be worth. Prices that
     /// are left out at the end are zero.
     Priced { resources: Vec<i128>, groups: Vec<i128> },
     /// What the best filling is worth where this resource alone is looked at.
     Table { resource: usize },
     /// The items that must be there ask for more of this resource than there is.
-    Full { resource: usize },
+    ResourceInfeasible { resource: usize },
     /// The items that must be there count for more in this group than it allows.
-    Crowded { group: usize },
+    GroupInfeasible { group: usize },
     /// Either at most `count` of an item, or more.
-    Split { item: usize, count: i64, fewer: Box<Proof>, more: Box<Proof> },
+    Branch { item: usize, count: i64, fewer: Box<BinProof>, more: Box<BinProof> },
 }
 
 /// Which fillings are spoken of: by item how many there are at least and at most.
@@ -66,7 +66,7 @@ struct Ranges {
 
 /// What the items that must be there leave, alone for each item.
 #[derive(Clone, Debug)]
-struct Left {
+struct Remaining {
     /// By resource and by group; negative where they ask for too much.
     free: Vec<i64>,
     open: Vec<i64>,
@@ -75,35 +75,35 @@ struct Left {
 }
 
 impl Ranges {
-    fn all(sack: &Sack) -> Self {
-        let high = (0..sack.len()).map(|item| sack.most(item)).collect();
-        Self { low: vec![0; sack.len()], high }
+    fn all(knapsack: &Knapsack) -> Self {
+        let high = (0..knapsack.len()).map(|item| knapsack.most(item)).collect();
+        Self { low: vec![0; knapsack.len()], high }
     }
 }
 
-impl Left {
-    fn of(sack: &Sack, ranges: &Ranges) -> Self {
-        let mut free = sack.room().to_vec();
-        let mut open: Vec<i64> = sack.groups().iter().map(|group| group.most).collect();
-        let mut barred = vec![false; sack.len()];
+impl Remaining {
+    fn of(knapsack: &Knapsack, ranges: &Ranges) -> Self {
+        let mut free = knapsack.room().to_vec();
+        let mut open: Vec<i64> = knapsack.groups().iter().map(|group| group.most).collect();
+        let mut barred = vec![false; knapsack.len()];
         for (item, low) in ranges.low.iter().enumerate().filter(|(_, low)| **low > 0) {
-            for (free, asked) in free.iter_mut().zip(sack.request(item)) {
+            for (free, asked) in free.iter_mut().zip(knapsack.request(item)) {
                 *free = free.saturating_sub(asked.saturating_mul(*low));
             }
-            for (group, each) in sack.counted(item) {
+            for (group, each) in knapsack.counted(item) {
                 let open = &mut open[*group as usize];
                 *open = open.saturating_sub(each.saturating_mul(*low));
             }
-            sack.conflicts(item).iter().for_each(|other| barred[*other as usize] = true);
+            knapsack.conflicts(item).iter().for_each(|other| barred[*other as usize] = true);
         }
-        let more = (0..sack.len()).map(|item| {
+        let more = (0..knapsack.len()).map(|item| {
             let mut more = ranges.high[item] - ranges.low[item];
             if more <= 0 || barred[item] {
                 return 0;
             }
             let counted =
-                sack.counted(item).iter().map(|(group, each)| (open[*group as usize], *each));
-            let asked = free.iter().copied().zip(sack.request(item).iter().copied());
+                knapsack.counted(item).iter().map(|(group, each)| (open[*group as usize], *each));
+            let asked = free.iter().copied().zip(knapsack.request(item).iter().copied());
             for (free, asked) in asked.chain(counted).filter(|(_, asked)| *asked > 0) {
                 // A division only where it matters.
                 if asked.saturating_mul(more) > free {
@@ -120,64 +120,77 @@ impl Left {
 /// The most that a filling can be worth as far as the proof shows; `None` where it shows nothing,
 /// or numbers are too large.
 #[cfg(test)]
-pub(super) fn proved(sack: &Sack, values: &[i128], proof: &Proof) -> Option<i128> {
-    below(sack, values, proof, &mut Ranges::all(sack))
+pub(super) fn proved(knapsack: &Knapsack, values: &[i128], proof: &BinProof) -> Option<i128> {
+    below(knapsack, values, proof, &mut Ranges::all(knapsack))
 }
 
 #[cfg(test)]
-fn below(sack: &Sack, values: &[i128], proof: &Proof, ranges: &mut Ranges) -> Option<i128> {
-    let Proof::Split { item, count, fewer, more } = proof else {
-        return leaf(sack, values, proof, ranges, &Left::of(sack, ranges));
+fn below(
+    knapsack: &Knapsack,
+    values: &[i128],
+    proof: &BinProof,
+    ranges: &mut Ranges,
+) -> Option<i128> {
+    let BinProof::Branch { item, count, fewer, more } = proof else {
+        return leaf(knapsack, values, proof, ranges, &Remaining::of(knapsack, ranges));
     };
     let (low, high) = (*ranges.low.get(*item)?, *ranges.high.get(*item)?);
     ranges.high[*item] = high.min(*count);
-    let without = below(sack, values, fewer, ranges)?;
+    let without = below(knapsack, values, fewer, ranges)?;
     ranges.high[*item] = high;
     ranges.low[*item] = low.max(count.checked_add(1)?);
-    let with = below(sack, values, more, ranges)?;
+    let with = below(knapsack, values, more, ranges)?;
     ranges.low[*item] = low;
     Some(without.max(with))
 }
 
 /// What a leaf shows for the fillings in some ranges; the least number where there is none.
-fn leaf(sack: &Sack, values: &[i128], proof: &Proof, ranges: &Ranges, left: &Left) -> Option<i128> {
+fn leaf(
+    knapsack: &Knapsack,
+    values: &[i128],
+    proof: &BinProof,
+    ranges: &Ranges,
+    left: &Remaining,
+) -> Option<i128> {
     if ranges.low.iter().zip(&ranges.high).any(|(low, high)| low > high) {
         return Some(i128::MIN);
     }
     match proof {
-        Proof::Full { resource } => (*left.free.get(*resource)? < 0).then_some(i128::MIN),
-        Proof::Crowded { group } => (*left.open.get(*group)? < 0).then_some(i128::MIN),
-        Proof::Priced { resources, groups } => {
-            priced(sack, values, (resources, groups), ranges, left)
+        BinProof::ResourceInfeasible { resource } => {
+            (*left.free.get(*resource)? < 0).then_some(i128::MIN)
         }
-        Proof::Table { resource } => table(sack, values, *resource, ranges, left),
-        Proof::Split { .. } => None,
+        BinProof::GroupInfeasible { group } => (*left.open.get(*group)? < 0).then_some(i128::MIN),
+        BinProof::Priced { resources, groups } => {
+            priced(knapsack, values, (resources, groups), ranges, left)
+        }
+        BinProof::Table { resource } => table(knapsack, values, *resource, ranges, left),
+        BinProof::Branch { .. } => None,
     }
 }
 
 fn priced(
-    sack: &Sack,
+    knapsack: &Knapsack,
     values: &[i128],
     (resources, groups): (&[i128], &[i128]),
     ranges: &Ranges,
-    left: &Left,
+    left: &Remaining,
 ) -> Option<i128> {
     if resources.iter().chain(groups).any(|price| *price < 0) {
         return None;
     }
     let mut sum = 0_i128;
-    for (price, room) in resources.iter().zip(sack.room()) {
+    for (price, room) in resources.iter().zip(knapsack.room()) {
         sum = sum.checked_add(price.checked_mul(i128::from(*room))?)?;
     }
-    for (price, group) in groups.iter().zip(sack.groups()) {
+    for (price, group) in groups.iter().zip(knapsack.groups()) {
         sum = sum.checked_add(price.checked_mul(i128::from(group.most))?)?;
     }
-    for (item, value) in beyond_groups(sack, values, groups)?.into_iter().enumerate() {
+    for (item, value) in beyond_groups(knapsack, values, groups)?.into_iter().enumerate() {
         let (low, more) = (ranges.low[item], left.more[item]);
         if low == 0 && (more == 0 || value <= 0) {
             continue;
         }
-        let beyond = beyond_resources(sack, item, value, resources)?;
+        let beyond = beyond_resources(knapsack, item, value, resources)?;
         let count = if beyond > 0 { low.checked_add(more)? } else { low };
         sum = sum.checked_add(beyond.checked_mul(i128::from(count))?)?;
     }
@@ -185,17 +198,17 @@ fn priced(
 }
 
 /// What one of each item is worth beyond its price; `None` where numbers are too large.
-fn margins(sack: &Sack, values: &[i128], prices: &Proof) -> Option<Vec<i128>> {
-    let Proof::Priced { resources, groups } = prices else { return None };
-    let values = beyond_groups(sack, values, groups)?.into_iter().enumerate();
-    values.map(|(item, value)| beyond_resources(sack, item, value, resources)).collect()
+fn margins(knapsack: &Knapsack, values: &[i128], prices: &BinProof) -> Option<Vec<i128>> {
+    let BinProof::Priced { resources, groups } = prices else { return None };
+    let values = beyond_groups(knapsack, values, groups)?.into_iter().enumerate();
+    values.map(|(item, value)| beyond_resources(knapsack, item, value, resources)).collect()
 }
 
 /// What one of each item is worth beyond the prices of its groups.
-fn beyond_groups(sack: &Sack, values: &[i128], prices: &[i128]) -> Option<Vec<i128>> {
+fn beyond_groups(knapsack: &Knapsack, values: &[i128], prices: &[i128]) -> Option<Vec<i128>> {
     let mut beyond = values.to_vec();
-    beyond.resize(sack.len(), 0);
-    for (price, group) in prices.iter().zip(sack.groups()).filter(|(price, _)| **price > 0) {
+    beyond.resize(knapsack.len(), 0);
+    for (price, group) in prices.iter().zip(knapsack.groups()).filter(|(price, _)| **price > 0) {
         for (item, each) in &group.members {
             let slot = &mut beyond[*item as usize];
             *slot = slot.checked_sub(price.checked_mul(i128::from(*each))?)?;
@@ -205,8 +218,13 @@ fn beyond_groups(sack: &Sack, values: &[i128], prices: &[i128]) -> Option<Vec<i1
 }
 
 /// What is left of a value beyond the prices of what one of an item asks for.
-fn beyond_resources(sack: &Sack, item: usize, value: i128, prices: &[i128]) -> Option<i128> {
-    let mut asked = prices.iter().zip(sack.request(item));
+fn beyond_resources(
+    knapsack: &Knapsack,
+    item: usize,
+    value: i128,
+    prices: &[i128],
+) -> Option<i128> {
+    let mut asked = prices.iter().zip(knapsack.request(item));
     asked.try_fold(value, |beyond, (price, each)| {
         beyond.checked_sub(price.checked_mul(i128::from(*each))?)
     })
@@ -214,11 +232,11 @@ fn beyond_resources(sack: &Sack, item: usize, value: i128, prices: &[i128]) -> O
 
 /// The best that can be had from a resource alone.
 fn table(
-    sack: &Sack,
+    knapsack: &Knapsack,
     values: &[i128],
     resource: usize,
     ranges: &Ranges,
-    left: &Left,
+    left: &Remaining,
 ) -> Option<i128> {
     let free = *left.free.get(resource)?;
     if free < 0 {
@@ -226,10 +244,10 @@ fn table(
     }
     let mut base = 0_i128;
     let mut unit = 0;
-    for (item, value) in values.iter().enumerate().take(sack.len()) {
+    for (item, value) in values.iter().enumerate().take(knapsack.len()) {
         base = base.checked_add(value.checked_mul(i128::from(ranges.low[item]))?)?;
         if *value > 0 && left.more[item] > 0 {
-            unit = divisor(unit, *sack.request(item).get(resource)?);
+            unit = divisor(unit, *knapsack.request(item).get(resource)?);
         }
     }
     // Where nothing more can be there that asks for any, one amount is all there is to try.
@@ -238,9 +256,10 @@ fn table(
     let amounts = usize::try_from(most).ok()?.checked_add(1).filter(|amounts| *amounts <= CELLS)?;
     let mut worth = vec![0_i128; amounts];
     let mut cells = CELLS;
-    for (item, value) in values.iter().enumerate().take(sack.len()).filter(|(_, value)| **value > 0)
+    for (item, value) in
+        values.iter().enumerate().take(knapsack.len()).filter(|(_, value)| **value > 0)
     {
-        let asked = *sack.request(item).get(resource)? / unit;
+        let asked = *knapsack.request(item).get(resource)? / unit;
         let mut more = left.more[item];
         if asked == 0 {
             base = base.checked_add(value.checked_mul(i128::from(more))?)?;

@@ -5,19 +5,19 @@
 //! node's price to what it can hold, and each digit of that ratio is a digit of the bound.
 //!
 //! *Idea.* An over-estimate of what each kind of node can hold gives a ratio that is too low; a
-//! filling gives one that is too high. Only the kind with the lowest ratio matters, so only that is
-//! searched further, with what the fillings already say as a floor, until it isn't the lowest any
-//! more, or is known.
+//! filling gives one that is too high. Only the class with the lowest ratio matters, so only that
+//! is searched further, with what the fillings already say as a floor, until it isn't the lowest
+//! any more, or is known.
 //!
-//! *Why it is right.* `θ v·a ≤ p` for every filling `a` of every kind as soon as `θ ≤ p / z̄` with
+//! *Why it is right.* `θ v·a ≤ p` for every filling `a` of every class as soon as `θ ≤ p / z̄` with
 //! an over-estimate `z̄` of its best filling. [`certify`] relies on none of this: it proves in
 //! integers what it returns, and takes a lower factor where a proof can't be found.
 //!
 //! References: Farley 1990, "A note on bounding a class of linear programming problems".
 
-use super::super::knapsack::Sack;
-use super::super::wish::Pace;
-use super::Proof;
+use super::super::cancel::StepLimit;
+use super::super::knapsack::Knapsack;
+use super::BinProof;
 use super::search::prove;
 use crate::parallel;
 
@@ -29,56 +29,56 @@ const STEPS_DOWN: [f64; 13] =
     [0.0, 1e-9, 1e-7, LEAST, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 2e-2, 3e-2, 5e-2];
 /// What is hardly missed.
 const LEAST: f64 = 1e-6;
-/// What it is lowered by below what ceilings show, for the sake of rounding.
+/// What it is lowered by below what upper bounds show, for the sake of rounding.
 const SURELY: [f64; 4] = [0.0, 1e-9, 1e-7, 1e-5];
-/// The share of the steps that most kinds' proofs have; so many kinds have all of them.
+/// The share of the steps that most classes' proofs have; so many classes have all of them.
 const QUICK: u32 = 16;
 const FEW: usize = 4;
 /// Items that are looked at for a proof at most, each as often as there are steps.
 const LOOKS: u32 = 20_000_000;
-/// Steps of the first search of a kind; the next has all.
+/// Steps of the first search of a class; the next has all.
 const FIRST: u32 = 500;
 
 /// A kind of node, what items are worth there, and what it may hold at most; in one unit.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Kind<'a> {
-    pub(in super::super) sack: &'a Sack,
+pub(in super::super) struct BinValues<'a> {
+    pub(in super::super) knapsack: &'a Knapsack,
     pub(in super::super) values: &'a [f64],
     pub(in super::super) limit: f64,
 }
 
 /// The largest factor for which the scaled values keep to all limits, as far as the steps for each
 /// search show it, or less if the caller wishes to stop. Infinite where nothing is worth anything.
-pub(in super::super) fn scale(kinds: &[Kind<'_>], pace: Pace<'_>) -> f64 {
-    let steps = pace.steps;
-    let ratio = |kind: &Kind<'_>, worth: f64| {
-        if worth > 0.0 { kind.limit.max(0.0) / worth } else { f64::INFINITY }
+pub(in super::super) fn scale(bins: &[BinValues<'_>], step_limit: StepLimit<'_>) -> f64 {
+    let steps = step_limit.steps;
+    let ratio = |bin: &BinValues<'_>, worth: f64| {
+        if worth > 0.0 { bin.limit.max(0.0) / worth } else { f64::INFINITY }
     };
     let mut upper = f64::INFINITY;
-    let mut lower = Vec::with_capacity(kinds.len());
-    let estimates = parallel::map(kinds, |kind| kind.sack.estimate(kind.values, None));
-    for (kind, (relaxed, filled)) in kinds.iter().zip(estimates) {
-        upper = upper.min(ratio(kind, filled.value));
-        lower.push((ratio(kind, relaxed.ceiling), 0));
+    let mut lower = Vec::with_capacity(bins.len());
+    let estimates = parallel::map(bins, |bin| bin.knapsack.estimate(bin.values, None));
+    for (bin, (relaxed, filled)) in bins.iter().zip(estimates) {
+        upper = upper.min(ratio(bin, filled.value));
+        lower.push((ratio(bin, relaxed.upper_bound), 0));
     }
     loop {
         let worst =
-            (0..kinds.len()).min_by(|a, b| lower[*a].0.total_cmp(&lower[*b].0).then(a.cmp(b)));
+            (0..bins.len()).min_by(|a, b| lower[*a].0.total_cmp(&lower[*b].0).then(a.cmp(b)));
         let Some(worst) = worst else { return upper };
         let (least, searched) = lower[worst];
-        if searched >= steps || least >= upper * (1.0 - 1e-10) || pace.wish.now() {
+        if searched >= steps || least >= upper * (1.0 - 1e-10) || step_limit.cancel.now() {
             return least;
         }
-        let (kind, next) = (kinds[worst], if searched == 0 { FIRST.min(steps) } else { steps });
-        let floor = if upper > 0.0 { kind.limit / upper } else { 0.0 };
-        let priced = kind.sack.best(kind.values, floor, pace.at_most(next));
-        upper = upper.min(ratio(&kind, priced.value));
-        let known = ratio(&kind, priced.ceiling.max(floor)).max(least);
+        let (bin, next) = (bins[worst], if searched == 0 { FIRST.min(steps) } else { steps });
+        let floor = if upper > 0.0 { bin.limit / upper } else { 0.0 };
+        let priced = bin.knapsack.best(bin.values, floor, step_limit.at_most(next));
+        upper = upper.min(ratio(&bin, priced.value));
+        let known = ratio(&bin, priced.upper_bound.max(floor)).max(least);
         lower[worst] = (known, if priced.exact { steps } else { next });
     }
 }
 
-/// Values in whole numbers, by kind, and a proof for each kind that they keep to its limit.
+/// Values in whole numbers, by class, and a proof for each class that they keep to its limit.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Certified {
     #[cfg(test)]
@@ -86,25 +86,29 @@ pub(in super::super) struct Certified {
     pub(in super::super) values: Vec<Vec<i128>>,
     #[cfg(test)]
     pub(in super::super) limits: Vec<i128>,
-    pub(in super::super) proofs: Vec<Proof>,
+    pub(in super::super) proofs: Vec<BinProof>,
 }
 
 /// Scales values by about `factor`, rounds them down to integers of 2⁻⁴⁰ units, and proves that
 /// they keep to all limits.
 ///
 /// A proof that was found stays one for a lower factor, since what it shows grows with the values;
-/// so each kind is proved once. Where some kinds' proofs need more than the steps the factor is lowered
-/// for all, at worst to what the ceiling of the relaxation shows, which needs none.
-pub(in super::super) fn certify(kinds: &[Kind<'_>], factor: f64, steps: u32) -> Option<Certified> {
-    let mut proofs: Vec<Option<Proof>> = vec![None; kinds.len()];
-    let mut open: Vec<usize> = (0..kinds.len()).collect();
+/// so each class is proved once. Where some classes' proofs need more than the steps the factor is
+/// lowered for all, at worst to what the upper bound of the relaxation shows, which needs none.
+pub(in super::super) fn certify(
+    bins: &[BinValues<'_>],
+    factor: f64,
+    steps: u32,
+) -> Option<Certified> {
+    let mut proofs: Vec<Option<BinProof>> = vec![None; bins.len()];
+    let mut open: Vec<usize> = (0..bins.len()).collect();
     // Those that are still open after an attempt with this factor, and at most so many steps.
     let mut attempts = |open: &[usize], factor: f64, quick: bool| -> Vec<usize> {
         let proved = parallel::map(open, |at| {
-            let kind = &kinds[*at];
-            let steps = steps.min(LOOKS / kind.sack.len().max(1) as u32);
+            let bin = &bins[*at];
+            let steps = steps.min(LOOKS / bin.knapsack.len().max(1) as u32);
             let steps = if quick { steps / QUICK } else { steps };
-            prove(kind.sack, &whole_values(kind, factor), whole_limit(kind), steps.max(1))
+            prove(bin.knapsack, &whole_values(bin, factor), whole_limit(bin), steps.max(1))
         });
         let mut left = Vec::new();
         for (at, proved) in open.iter().zip(proved) {
@@ -131,27 +135,27 @@ pub(in super::super) fn certify(kinds: &[Kind<'_>], factor: f64, steps: u32) -> 
         if open.is_empty() {
             break;
         }
-        let ceiling = |at: &usize| kinds[*at].sack.relax(kinds[*at].values, None).ceiling;
+        let upper_bound = |at: &usize| bins[*at].knapsack.relax(bins[*at].values, None).upper_bound;
         let ratios =
-            open.iter().map(|at| kinds[*at].limit.max(0.0) / ceiling(at).max(f64::MIN_POSITIVE));
+            open.iter().map(|at| bins[*at].limit.max(0.0) / upper_bound(at).max(f64::MIN_POSITIVE));
         lower = ratios.fold(lower, f64::min) * (1.0 - down);
         open = attempts(&open, lower, false);
     }
-    let values = kinds.iter().map(|kind| whole_values(kind, lower)).collect();
+    let values = bins.iter().map(|bin| whole_values(bin, lower)).collect();
     Some(Certified {
         #[cfg(test)]
         factor: lower,
         values,
         #[cfg(test)]
-        limits: kinds.iter().map(whole_limit).collect(),
-        proofs: proofs.into_iter().collect::<Option<Vec<Proof>>>()?,
+        limits: bins.iter().map(whole_limit).collect(),
+        proofs: proofs.into_iter().collect::<Option<Vec<BinProof>>>()?,
     })
 }
 
-fn whole_values(kind: &Kind<'_>, factor: f64) -> Vec<i128> {
-    kind.values.iter().map(|value| (value * factor * ONE).floor() as i128).collect()
+fn whole_values(bin: &BinValues<'_>, factor: f64) -> Vec<i128> {
+    bin.values.iter().map(|value| (value * factor * ONE).floor() as i128).collect()
 }
 
-fn whole_limit(kind: &Kind<'_>) -> i128 {
-    (kind.limit * ONE).floor() as i128
+fn whole_limit(bin: &BinValues<'_>) -> i128 {
+    (bin.limit * ONE).floor() as i128
 }

@@ -12,21 +12,22 @@
 //!
 //! *Cost.* A few pivots and one evaluation for each step.
 
-use super::super::knapsack::{Root, Sack};
-use super::{Left, Proof, Ranges, leaf, margins};
+use super::super::knapsack::{Knapsack, RootRelaxation};
+use super::{BinProof, Ranges, Remaining, leaf, margins};
 
 /// The most cuts above a leaf.
 const DEPTH: usize = 1000;
-/// Reduced costs are asked again where what is shown in excess of the limit has fallen to this share.
+/// Reduced costs are asked again where what is shown in excess of the limit has fallen to this
+/// share.
 const LESS: i128 = 2;
 /// A count this close to a whole number is one.
 const WHOLE: f64 = 1e-7;
 
-struct Search<'a> {
-    sack: &'a Sack,
+struct ProofSearch<'a> {
+    knapsack: &'a Knapsack,
     values: &'a [i128],
     limit: i128,
-    root: Root,
+    root: RootRelaxation,
     ranges: Ranges,
     steps: u32,
     /// The one resource that can bind, where there is one, and whether there is no other rule.
@@ -36,41 +37,41 @@ struct Search<'a> {
 /// A proof that no filling is worth more than the limit; `None` where some filling is, or none was
 /// found within the steps.
 pub(in super::super) fn prove(
-    sack: &Sack,
+    knapsack: &Knapsack,
     values: &[i128],
     limit: i128,
     steps: u32,
-) -> Option<Proof> {
+) -> Option<BinProof> {
     let floats: Vec<f64> = values.iter().map(|value| *value as f64).collect();
-    let ranges = Ranges::all(sack);
-    let root = sack.root(&floats, None);
-    let table = sack.lone_resource();
-    Search { sack, values, limit, root, ranges, steps, table }.place(0, i128::MAX)
+    let ranges = Ranges::all(knapsack);
+    let root = knapsack.root(&floats, None);
+    let table = knapsack.lone_resource();
+    ProofSearch { knapsack, values, limit, root, ranges, steps, table }.place(0, i128::MAX)
 }
 
 /// How many there are of an item at least and at most in all fillings that aren't beaten by prices.
-struct Range {
+struct CountRange {
     item: usize,
     low: i64,
     high: i64,
 }
 
-impl Search<'_> {
-    /// A proof for the fillings in the ranges at hand; `excess`: what was shown beyond the limit when
-    /// reduced costs were asked last.
-    fn place(&mut self, depth: usize, excess: i128) -> Option<Proof> {
+impl ProofSearch<'_> {
+    /// A proof for the fillings in the ranges at hand; `excess`: what was shown beyond the limit
+    /// when reduced costs were asked last.
+    fn place(&mut self, depth: usize, excess: i128) -> Option<BinProof> {
         if self.steps == 0 || depth > DEPTH {
             return None;
         }
         self.steps -= 1;
-        let left = Left::of(self.sack, &self.ranges);
+        let left = Remaining::of(self.knapsack, &self.ranges);
         if let Some(resource) = left.free.iter().position(|free| *free < 0) {
-            return Some(Proof::Full { resource });
+            return Some(BinProof::ResourceInfeasible { resource });
         }
         if let Some(group) = left.open.iter().position(|open| *open < 0) {
-            return Some(Proof::Crowded { group });
+            return Some(BinProof::GroupInfeasible { group });
         }
-        self.root.narrow(self.sack, &left.free, &left.open, &left.more);
+        self.root.narrow(self.knapsack, &left.free, &left.open, &left.more);
         let there = self.there()?;
         let enough = self.limit.checked_sub(there)? as f64;
         let mut priced = None;
@@ -87,7 +88,7 @@ impl Search<'_> {
             }
         }
         if let Some((resource, alone)) = self.table {
-            let proof = Proof::Table { resource };
+            let proof = BinProof::Table { resource };
             match self.shown(&proof, &left) {
                 Some(shown) if shown <= self.limit => return Some(proof),
                 // The table is exact.
@@ -109,18 +110,19 @@ impl Search<'_> {
         self.ranges.high[item] = count;
         let fewer = self.place(depth + 1, excess)?;
         self.ranges.high[item] = high;
-        Some(Proof::Split { item, count, fewer: Box::new(fewer), more: Box::new(more) })
+        Some(BinProof::Branch { item, count, fewer: Box::new(fewer), more: Box::new(more) })
     }
 
-    /// The items of which fewer or more than some number are beaten by prices that show this much more than
-    /// the limit.
-    fn narrowed(&self, prices: &Proof, beyond: i128, left: &Left) -> Vec<Range> {
-        let Some(margins) = margins(self.sack, self.values, prices) else { return Vec::new() };
+    /// The items of which fewer or more than some number are beaten by prices that show this much
+    /// more than the limit.
+    fn narrowed(&self, prices: &BinProof, beyond: i128, left: &Remaining) -> Vec<CountRange> {
+        let Some(margins) = margins(self.knapsack, self.values, prices) else { return Vec::new() };
         let mut narrowed = Vec::new();
-        // Those worth nothing aren't in a certificate, and are never taken. Where two must be there that
-        // keep each other off there is no filling, but no proof says so: such items are left to cuts.
+        // Those worth nothing aren't in a certificate, and are never taken. Where two must be there
+        // that keep each other off there is no filling, but no proof says so: such items are left
+        // to cuts.
         let matters = |(item, margin): &(usize, &i128)| {
-            let kept_off = !self.sack.conflicts(*item).is_empty();
+            let kept_off = !self.knapsack.conflicts(*item).is_empty();
             self.values[*item] > 0 && (**margin < 0 || **margin > 0 && !kept_off)
         };
         for (item, margin) in margins.iter().enumerate().filter(matters) {
@@ -136,7 +138,7 @@ impl Search<'_> {
                 } else {
                     (low + more - spare, self.ranges.high[item])
                 };
-                narrowed.push(Range { item, low, high });
+                narrowed.push(CountRange { item, low, high });
             }
         }
         narrowed
@@ -145,24 +147,24 @@ impl Search<'_> {
     /// A proof for what is in these ranges, and by the prices for the rest.
     fn within(
         &mut self,
-        mut ranges: Vec<Range>,
-        prices: &Proof,
+        mut ranges: Vec<CountRange>,
+        prices: &BinProof,
         depth: usize,
         beyond: i128,
-    ) -> Option<Proof> {
+    ) -> Option<BinProof> {
         for range in &mut ranges {
             std::mem::swap(&mut self.ranges.low[range.item], &mut range.low);
             std::mem::swap(&mut self.ranges.high[range.item], &mut range.high);
         }
         let mut proof = self.place(depth + ranges.len(), beyond)?;
-        for Range { item, low, high } in ranges.into_iter().rev() {
+        for CountRange { item, low, high } in ranges.into_iter().rev() {
             let rest = Box::new(prices.clone());
             let narrow = Box::new(proof);
             let (least, most) = (self.ranges.low[item], self.ranges.high[item]);
             proof = if most < high {
-                Proof::Split { item, count: most, fewer: narrow, more: rest }
+                BinProof::Branch { item, count: most, fewer: narrow, more: rest }
             } else {
-                Proof::Split { item, count: least - 1, fewer: rest, more: narrow }
+                BinProof::Branch { item, count: least - 1, fewer: rest, more: narrow }
             };
             (self.ranges.low[item], self.ranges.high[item]) = (low, high);
         }
@@ -176,12 +178,12 @@ impl Search<'_> {
         worth.try_fold(0_i128, |sum, worth| sum.checked_add(worth?))
     }
 
-    fn shown(&self, proof: &Proof, left: &Left) -> Option<i128> {
-        leaf(self.sack, self.values, proof, &self.ranges, left)
+    fn shown(&self, proof: &BinProof, left: &Remaining) -> Option<i128> {
+        leaf(self.knapsack, self.values, proof, &self.ranges, left)
     }
 
     /// The prices of the relaxation, rounded.
-    fn prices(&self) -> Proof {
+    fn prices(&self) -> BinProof {
         let whole = |prices: Vec<f64>| {
             let mut whole: Vec<i128> =
                 prices.into_iter().map(|price| price.round() as i128).collect();
@@ -190,13 +192,13 @@ impl Search<'_> {
             }
             whole
         };
-        let (resources, groups) = self.root.unit_prices(self.sack);
-        Proof::Priced { resources: whole(resources), groups: whole(groups) }
+        let (resources, groups) = self.root.unit_prices(self.knapsack);
+        BinProof::Priced { resources: whole(resources), groups: whole(groups) }
     }
 
     /// Where to cut: the item, and how many of it there are at most on one side. `None` where what
     /// must be there is all that can be.
-    fn cut(&self, left: &Left) -> Option<(usize, i64)> {
+    fn cut(&self, left: &Remaining) -> Option<(usize, i64)> {
         let worth = |item: usize| self.values[item];
         let open = |(item, _): &(usize, f64)| left.more[*item] > 0;
         let broken = self

@@ -1,8 +1,8 @@
 //! The dual method: makes a basis feasible after the bounds have changed.
 
-use super::super::wish::Pace;
+use super::super::cancel::StepLimit;
 use super::inverse::accumulate;
-use super::{AGREE, End, Master, Place, ZERO};
+use super::{AGREE, ColumnState, Master, PhaseEnd, ZERO};
 
 /// Pivots per row, and beside them, after which starting again is the better way.
 const PATIENCE: (u64, u64) = (20, 1000);
@@ -14,9 +14,9 @@ const HARRIS: f64 = 1e-9;
 const SHORTEST: f64 = 1e-4;
 
 impl Master {
-    /// Pivots until no basic variable is where it may not be. Reduced costs below zero count as zero:
-    /// the primal method sees to them afterwards.
-    pub(super) fn dual(&mut self, pace: &mut Pace<'_>) -> End {
+    /// Pivots until no basic variable is where it may not be. Reduced costs below zero count as
+    /// zero: the primal method sees to them afterwards.
+    pub(super) fn dual(&mut self, step_limit: &mut StepLimit<'_>) -> PhaseEnd {
         // Their edges change, and nobody keeps account.
         self.drop_candidates();
         let side = self.rows.len();
@@ -32,13 +32,13 @@ impl Master {
                 .reduce(|worst, breach| if gain(breach) > gain(worst) { breach } else { worst });
             let Some((position, value)) = worst else {
                 self.refresh();
-                if self.is_feasible() { return End::Done } else { continue }
+                if self.is_feasible() { return PhaseEnd::Done } else { continue }
             };
-            if pace.steps == 0 {
-                return End::PivotsOut;
+            if step_limit.steps == 0 {
+                return PhaseEnd::PivotsOut;
             }
             if self.pivots >= until {
-                return End::Stuck;
+                return PhaseEnd::Stuck;
             }
             self.inverse.row(position, &mut line);
             let sign = if value < 0.0 { 1.0 } else { -1.0 };
@@ -48,12 +48,12 @@ impl Master {
                     false => 0.0,
                 };
             }
-            let Some(column) = self.entering(&reduced, &entries) else { return End::Stuck };
+            let Some(column) = self.entering(&reduced, &entries) else { return PhaseEnd::Stuck };
             self.inverse.times(self.columns.entries(column), &mut image);
             let (lead, other) = (image[position], sign * entries[column]);
             if (lead - other).abs() > AGREE * (1.0 + lead.abs()) || lead.abs() < ZERO {
                 if self.age == 0 {
-                    return End::Stuck;
+                    return PhaseEnd::Stuck;
                 }
                 self.rebuild();
                 self.refresh();
@@ -67,7 +67,7 @@ impl Master {
             reduced[self.basis[position]] = -change;
 
             turned.fill(0.0);
-            pace.step();
+            step_limit.step();
             self.exchange(position, column, value / lead, (&image, &line), |row, cells| {
                 if line[row] != 0.0 {
                     accumulate(&mut turned, line[row], cells);
@@ -95,11 +95,11 @@ impl Master {
 
     /// Whether a column may enter the basis.
     fn is_open(&self, column: usize) -> bool {
-        self.places[column] != Place::Basic && !self.forbidden[column]
+        self.places[column] != ColumnState::Basic && !self.forbidden[column]
     }
 
-    /// The column that enters: of those whose reduced cost reaches zero first, within a tolerance, the
-    /// one with the largest pivot.
+    /// The column that enters: of those whose reduced cost reaches zero first, within a tolerance,
+    /// the one with the largest pivot.
     fn entering(&self, reduced: &[f64], entries: &[f64]) -> Option<usize> {
         let able = (0..entries.len()).filter(|column| entries[*column] < -ZERO);
         let slip = HARRIS * self.largest_cost;

@@ -2,24 +2,24 @@
 //!
 //! *Problem.* Hold `B⁻¹` for a square matrix `B` whose columns are replaced one at a time.
 //!
-//! *Idea.* Dense, one column of `B⁻¹` after the other. When column `p` of `B` becomes `a`, every column
-//! of the inverse changes by a multiple of `w = B⁻¹a` (the product form), a loop over two consecutive
-//! stretches of memory; columns with a zero in row `p` aren't touched at all.
+//! *Idea.* Dense, one column of `B⁻¹` after the other. When column `p` of `B` becomes `a`, every
+//! column of the inverse changes by a multiple of `w = B⁻¹a` (the product form), a loop over two
+//! consecutive stretches of memory; columns with a zero in row `p` aren't touched at all.
 //!
-//! To build the inverse afresh, the columns are put in one by one, starting from the unit matrix. The
-//! order makes it cheap. First come columns that have one entry outside the rows done so far; last, rows
-//! that only one of the remaining columns has an entry in. Each of these changes a single column of the
-//! inverse. What is left between the two is usually small; it goes in by number of entries, with the
-//! row chosen among those with a large coefficient.
+//! To build the inverse afresh, the columns are put in one by one, starting from the unit matrix.
+//! The order makes it cheap. First come columns that have one entry outside the rows done so far;
+//! last, rows that only one of the remaining columns has an entry in. Each of these changes a
+//! single column of the inverse. What is left between the two is usually small; it goes in by
+//! number of entries, with the row chosen among those with a large coefficient.
 //!
-//! *Why it is right.* With `w_p ≠ 0` the new matrix is `B E`, where `E` is the unit matrix with column
-//! `p` replaced by `w`, and `E⁻¹` differs from the unit matrix in column `p` alone.
+//! *Why it is right.* With `w_p ≠ 0` the new matrix is `B E`, where `E` is the unit matrix with
+//! column `p` replaced by `w`, and `E⁻¹` differs from the unit matrix in column `p` alone.
 //!
-//! *Cost.* One replacement: `m²` multiplications, less where there are zeros. Building: `m²` times the
-//! number of columns between the two triangles, at most.
+//! *Cost.* One replacement: `m²` multiplications, less where there are zeros. Building: `m²` times
+//! the number of columns between the two triangles, at most.
 //!
-//! *References.* Dantzig and Orchard-Hays 1954 (product form); Hellerman and Rarick 1971 and Suhl and
-//! Suhl 1990 (triangles first).
+//! *References.* Dantzig and Orchard-Hays 1954 (product form); Hellerman and Rarick 1971 and Suhl
+//! and Suhl 1990 (triangles first).
 
 use super::columns::Columns;
 
@@ -99,9 +99,9 @@ impl Inverse {
         lengths
     }
 
-    /// Replaces column `position` of `B` by `a`, where `image` is `B⁻¹a` and `row` is the row `position`
-    /// of `B⁻¹`. Shows each column of `B⁻¹` with its number before it changes: who needs a sum over
-    /// all of them gets it with no second way through memory.
+    /// Replaces column `position` of `B` by `a`, where `image` is `B⁻¹a` and `row` is the row
+    /// `position` of `B⁻¹`. Shows each column of `B⁻¹` with its number before it changes: who needs
+    /// a sum over all of them gets it with no second way through memory.
     pub(super) fn replace(
         &mut self,
         position: usize,
@@ -121,10 +121,11 @@ impl Inverse {
         }
     }
 
-    /// Builds the inverse of the matrix with these columns. Returns by row the column whose position
-    /// this is now; `None` where the columns are linearly dependent: a unit column stands in.
+    /// Builds the inverse of the matrix with these columns. Returns by row the column whose
+    /// position this is now; `None` where the columns are linearly dependent: a unit column stands
+    /// in.
     pub(super) fn build(&mut self, columns: &Columns, basis: &[usize]) -> Vec<Option<usize>> {
-        let order = Order::of(columns, basis, self.side);
+        let order = PivotOrder::of(columns, basis, self.side);
         self.reset();
         let mut seats = vec![None; self.side];
         let (mut image, mut line) = (vec![0.0; self.side], vec![0.0; self.side]);
@@ -152,14 +153,14 @@ impl Inverse {
 }
 
 /// The order in which columns are put in.
-struct Order {
+struct PivotOrder {
     /// Columns, and their row where it is clear.
     steps: Vec<(usize, Option<usize>)>,
     /// By row: how many columns between the triangles have an entry there.
     counts: Vec<usize>,
 }
 
-impl Order {
+impl PivotOrder {
     fn of(columns: &Columns, basis: &[usize], side: usize) -> Self {
         let mut holders: Vec<Vec<usize>> = vec![Vec::new(); side];
         let mut open: Vec<usize> = Vec::with_capacity(basis.len());

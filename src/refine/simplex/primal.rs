@@ -1,9 +1,10 @@
 //! The primal method: columns enter that lower the cost, the values stay feasible.
 
-use super::super::wish::Pace;
+use super::super::cancel::StepLimit;
 use super::inverse::inner;
 use super::{
-    AGREE, Candidate, End, FEASIBLE, GOLDEN, Master, Place, SMALL_PIVOT, WORTHWHILE, ZERO,
+    AGREE, ColumnState, FEASIBLE, GOLDEN, Master, PhaseEnd, PricedColumn, SMALL_PIVOT, WORTHWHILE,
+    ZERO,
 };
 
 /// What a ratio test lets a value go below zero.
@@ -20,13 +21,13 @@ const JOIN: usize = 100;
 const REFRESH: u32 = 100;
 
 /// What a column gains per length of its edge, squared.
-fn score(candidate: &Candidate) -> f64 {
+fn score(candidate: &PricedColumn) -> f64 {
     candidate.reduced * candidate.reduced / candidate.length
 }
 
 impl Master {
     /// Pivots until no column is worth it.
-    pub(super) fn primal(&mut self, pace: &mut Pace<'_>) -> End {
+    pub(super) fn primal(&mut self, step_limit: &mut StepLimit<'_>) -> PhaseEnd {
         let side = self.rows.len();
         let (mut image, mut line, mut turned) = (vec![0.0; side], vec![0.0; side], vec![0.0; side]);
         let (mut stalled, mut since) = (0, 0);
@@ -40,14 +41,14 @@ impl Master {
                     self.refresh();
                     since = 0;
                 }
-                if self.gather() { continue } else { return End::Done }
+                if self.gather() { continue } else { return PhaseEnd::Done }
             };
-            if pace.steps == 0 {
-                return End::PivotsOut;
+            if step_limit.steps == 0 {
+                return PhaseEnd::PivotsOut;
             }
             let column = self.candidates[at].column;
             let length = self.length(column, &mut image);
-            let Some(position) = self.leaving(&image) else { return End::Stuck };
+            let Some(position) = self.leaving(&image) else { return PhaseEnd::Stuck };
             self.inverse.row(position, &mut line);
             let lead = image[position];
             let differs =
@@ -70,7 +71,7 @@ impl Master {
             };
             stalled = if step > FEASIBLE { 0 } else { stalled + 1 };
 
-            pace.step();
+            step_limit.step();
             self.exchange(position, column, step, (&image, &line), |row, cells| {
                 turned[row] = inner(&image, cells);
             });
@@ -81,8 +82,12 @@ impl Master {
             self.turn(reduced / lead, lead, length, (&line, &turned));
             if !self.forbidden[left] {
                 let length = (length / (lead * lead)).max(1.0);
-                self.candidates.push(Candidate { column: left, reduced: -reduced / lead, length });
-                self.places[left] = Place::Candidate;
+                self.candidates.push(PricedColumn {
+                    column: left,
+                    reduced: -reduced / lead,
+                    length,
+                });
+                self.places[left] = ColumnState::Candidate;
             }
             since += 1;
             if stalled > STALL {
@@ -118,14 +123,14 @@ impl Master {
         let least = self.worthwhile();
         let mut found = Vec::new();
         for column in 0..self.columns.len() {
-            if self.places[column] == Place::Outside && !self.forbidden[column] {
+            if self.places[column] == ColumnState::Outside && !self.forbidden[column] {
                 let reduced = self.reduced(column);
                 if reduced < -least {
-                    found.push(Candidate { column, reduced, length: 0.0 });
+                    found.push(PricedColumn { column, reduced, length: 0.0 });
                 }
             }
         }
-        let order = |a: &Candidate, b: &Candidate| {
+        let order = |a: &PricedColumn, b: &PricedColumn| {
             a.reduced.total_cmp(&b.reduced).then(a.column.cmp(&b.column))
         };
         found.sort_unstable_by(order);
@@ -134,13 +139,13 @@ impl Master {
         if self.candidates.len() > room {
             self.candidates.sort_unstable_by(order);
             for candidate in self.candidates.drain(room..) {
-                self.places[candidate.column] = Place::Outside;
+                self.places[candidate.column] = ColumnState::Outside;
             }
         }
         let mut image = vec![0.0; self.rows.len()];
         for candidate in &mut found {
             candidate.length = self.length(candidate.column, &mut image);
-            self.places[candidate.column] = Place::Candidate;
+            self.places[candidate.column] = ColumnState::Candidate;
         }
         self.candidates.extend(&found);
         !found.is_empty()

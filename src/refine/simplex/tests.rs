@@ -1,35 +1,35 @@
 use super::columns::Columns;
 use super::inverse::Inverse;
-use super::{Master, Outcome, Row, Sense};
+use super::{Master, MasterRow, Sense, SolveEnd};
 use proptest::prelude::*;
 
 const PENALTY: f64 = 1000.0;
 const ENOUGH: u32 = 100_000;
 
-fn cover(bound: f64) -> Row {
-    Row { sense: Sense::Cover { penalty: PENALTY }, bound }
+fn cover(bound: f64) -> MasterRow {
+    MasterRow { sense: Sense::Cover { penalty: PENALTY }, bound }
 }
 
-fn supply(bound: f64) -> Row {
-    Row { sense: Sense::Supply, bound }
+fn supply(bound: f64) -> MasterRow {
+    MasterRow { sense: Sense::Supply, bound }
 }
 
-type Column = (f64, Vec<(u32, f64)>);
+type TestColumn = (f64, Vec<(u32, f64)>);
 
 /// A programme beside its numbers, to check what it says.
 struct Checked {
     master: Master,
-    rows: Vec<Row>,
-    columns: Vec<Column>,
+    rows: Vec<MasterRow>,
+    columns: Vec<TestColumn>,
     allowed: Vec<bool>,
 }
 
 impl Checked {
-    fn new(rows: Vec<Row>) -> Self {
+    fn new(rows: Vec<MasterRow>) -> Self {
         Self { master: Master::new(&rows), rows, columns: Vec::new(), allowed: Vec::new() }
     }
 
-    fn add(&mut self, column: Column) {
+    fn add(&mut self, column: TestColumn) {
         let number = self.master.add(column.0, column.1.clone());
         assert_eq!(number, self.columns.len());
         self.columns.push(column);
@@ -48,7 +48,7 @@ impl Checked {
 
     /// Solves, and proves by duality that the answer is the optimum.
     fn solve(&mut self) -> f64 {
-        assert_eq!(self.master.solve(ENOUGH.into()), Outcome::Optimal);
+        assert_eq!(self.master.solve(ENOUGH.into()), SolveEnd::Optimal);
         let near = |a: f64, b: f64| (a - b).abs() <= 1e-6 * (1.0 + a.abs().max(b.abs()));
 
         let mut sums = vec![0.0; self.rows.len()];
@@ -135,7 +135,8 @@ fn a_forbidden_column_leaves_the_basis_and_may_return() {
 
 #[test]
 fn rows_in_small_units() {
-    // Billions of bytes and thousandths of processors, where only so many of the first are supplied.
+    // Billions of bytes and thousandths of processors, where only so many of the first are
+    // supplied.
     let mut programme = Checked::new(vec![cover(3e12), supply(250_000.0), cover(9000.0)]);
     programme.add((1.0, vec![(0, 64e9), (1, 16_000.0)]));
     programme.add((3.0, vec![(0, 64e9), (2, 100.0)]));
@@ -152,7 +153,7 @@ fn rows_in_small_units() {
 fn pivots_run_out() {
     let mut programme = Checked::new((1..=20).map(|row| cover(f64::from(row))).collect());
     (0..20).for_each(|row| programme.add((1.0, vec![(row, 1.0)])));
-    assert_eq!(programme.master.solve(5.into()), Outcome::PivotsOut);
+    assert_eq!(programme.master.solve(5.into()), SolveEnd::PivotsOut);
     assert_eq!(programme.master.pivots(), 5);
     assert_eq!(programme.solve(), 210.0);
     assert_eq!(programme.master.pivots(), 20);
@@ -196,7 +197,8 @@ fn cutting_stock(width: usize, items: &[(usize, f64)]) -> Checked {
 
 #[test]
 fn cutting_stock_reaches_the_known_value() {
-    // Chvátal's example: rolls of 100 (here of 1000, to keep sizes whole) at 48.5, 211/4, ... pieces.
+    // Chvátal's example: rolls of 100 (here of 1000, to keep sizes whole) at 48.5, 211/4, ...
+    // pieces.
     let mut programme =
         cutting_stock(1000, &[(450, 97.0), (360, 610.0), (310, 395.0), (140, 211.0)]);
     assert!((programme.solve() - 452.25).abs() < 1e-6);
@@ -266,7 +268,7 @@ fn matrices() -> impl Strategy<Value = Vec<Vec<(u32, f64)>>> {
 
 /// Rows of both kinds with small bounds, many of them equal, and columns of few kinds of numbers:
 /// degenerate more often than not.
-fn programmes() -> impl Strategy<Value = (Vec<Row>, Vec<Column>)> {
+fn programmes() -> impl Strategy<Value = (Vec<MasterRow>, Vec<TestColumn>)> {
     let row = (0..4_u8, prop::bool::weighted(0.8)).prop_map(|(bound, is_cover)| {
         if is_cover { cover(f64::from(bound)) } else { supply(f64::from(bound)) }
     });

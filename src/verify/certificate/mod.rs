@@ -1,70 +1,74 @@
 //! Certificates, checked: which lower bound a plan's certificate proves, in integers alone.
 //!
-//! Why a certificate proves a bound is said in [`crate::plan::certificate`]. Here each thing that it says
-//! is looked up or added up again:
+//! Why a certificate proves a bound is said in [`crate::plan::certificate`]. Here each thing that
+//! it says is looked up or added up again:
 //!
-//! 1. That the plan has the pods that are counted, on launches of such pools or on running nodes, and that
-//!    they honour these preferences; no pod is counted twice ([`pods`]).
+//! 1. That the plan has the pods that are counted, on launches of such pools or on running nodes,
+//!    and that they honour these preferences; no pod is counted twice ([`pods`]).
 //! 2. That pods of which few are to share a node keep each other off, by host ports or by required
-//!    anti-affinity over the hostname ([`apart`]).
-//! 3. For every way to launch a node, and for every running node, which of the pods can be there and what
-//!    room there is for them ([`place`]), and that its proof holds ([`worth`]; [`values`] where a label is
-//!    open).
+//!    anti-affinity over the hostname ([`anti_affinity`]).
+//! 3. For every way to launch a node, and for every running node, which of the pods can be there
+//!    and what room there is for them ([`place`]), and that its proof holds ([`worth`]; [`values`]
+//!    where a label is open).
 //!
 //! 4. That nothing was overlooked where everything is said to have been tried ([`exhaust`]).
 //!
-//! Where it isn't certain what a node would be, it is taken to be as good as it can be: a label that a
-//! launch leaves open suits each pod by itself, daemon sets run there only if they do whatever the labels
-//! become, and rules that depend on where other pods of the plan are (spreads, affinity) count only where
-//! everything is tried. So what is proved holds of more plans than there are.
+//! Where it isn't certain what a node would be, it is taken to be as good as it can be: a label
+//! that a launch leaves open suits each pod by itself, daemon sets run there only if they do
+//! whatever the labels become, and rules that depend on where other pods of the plan are (spreads,
+//! affinity) count only where everything is tried. So what is proved holds of more plans than there
+//! are.
 //!
-//! Static pools launch what they lack in any plan. Each of their launches in this plan is taken to be in
-//! all, to cost no less than the pool's cheapest offering, and to hold pods for nothing.
+//! Static pools launch what they lack in any plan. Each of their launches in this plan is taken to
+//! be in all, to cost no less than the pool's cheapest offering, and to hold pods for nothing.
 
-mod apart;
-mod crowd;
+mod anti_affinity;
 mod exhaust;
+mod host_spread;
 mod place;
 mod pods;
 mod values;
 mod worth;
 
-use super::account::Placement;
+use super::account::PodPlaces;
 use super::facts::Facts;
 use super::limit::{self, Usage};
 use super::offering::lists;
 use super::reservation::Reservations;
 use super::resource;
 use super::site::Sites;
-use super::topology::Kinds;
+use super::topology::PlacedClasses;
 use super::violation::Violation;
 use crate::model::{InstanceType, NodePool, Offering, Price};
 use crate::plan::LaunchPlan;
 use crate::plan::certificate::{Certificate, POINT, WorthProof};
-use apart::Apart;
-use exhaust::Outcome;
-use place::Judge;
-use pods::Counted;
+use anti_affinity::Separation;
+use exhaust::ClaimOutcome;
+use place::NodeJudge;
+use pods::CountedPods;
 use std::collections::{BTreeMap, BTreeSet};
 use worth::Evaluator;
 
-/// Reports what is wrong with a plan's certificate, if it has one, and says which lower bound it proves.
+/// Reports what is wrong with a plan's certificate, if it has one, and says which lower bound it
+/// proves.
 pub(super) fn check<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
-    (plan, placement): (&'a LaunchPlan, &Placement<'a>),
-    kinds: &Kinds,
+    (plan, placement): (&'a LaunchPlan, &PodPlaces<'a>),
+    classes: &PlacedClasses,
     scarce: (&Usage<'a>, &Reservations<'a>),
     out: &mut Vec<Violation>,
 ) -> Price {
     let Some(certificate) = plan.certificate.as_deref() else { return Price::ZERO };
     let before = out.len();
     check_fee(plan, certificate, out);
-    let (mut counted, asks) = pods::check(facts, sites, certificate, (plan, placement), kinds, out);
-    let mut apart = Apart::new(facts, &asks);
-    let alone: Vec<bool> = counted.iter().map(|pods| apart.are_apart(pods, pods)).collect();
+    let (mut counted, profiles) =
+        pods::check(facts, sites, certificate, (plan, placement), classes, out);
+    let mut separation = Separation::new(facts, &profiles);
+    let alone: Vec<bool> =
+        counted.iter().map(|pods| separation.are_separated(pods, pods)).collect();
     counted.iter_mut().zip(alone).for_each(|(pods, alone)| pods.alone = alone);
-    check_groups(certificate, &counted, &mut apart, out);
+    check_groups(certificate, &counted, &mut separation, out);
     check_proofs(certificate, &counted, out);
     let offerings = offering_proofs(facts, certificate, out);
     let nodes = node_proofs(facts, certificate, out);
@@ -73,8 +77,8 @@ pub(super) fn check<'a>(
     if out.len() > before {
         return Price::ZERO;
     }
-    let judge = Judge::new(facts, certificate, (&counted, &asks), kinds);
-    let evaluator = Evaluator::new(certificate, &counted, apart);
+    let judge = NodeJudge::new(facts, certificate, (&counted, &profiles), classes);
+    let evaluator = Evaluator::new(certificate, &counted, separation);
     let mut checker = Checker { facts, certificate, judge, evaluator, sum: Some(0) };
     checker.check_beyond(&counted, out);
     checker.count(&counted);
@@ -90,10 +94,10 @@ pub(super) fn check<'a>(
     };
     let mut proved = proved;
     if let Some(stated) = certificate.exhausted.filter(|stated| *stated > proved) {
-        match exhaust::check(facts, certificate, (&counted, &asks), kinds, scarce, stated) {
-            Outcome::Proved => proved = stated,
-            Outcome::Cheaper(found) => out.push(Violation::NotExhausted { stated, found }),
-            Outcome::Unknown => {}
+        match exhaust::check(facts, certificate, (&counted, &profiles), classes, scarce, stated) {
+            ClaimOutcome::Proved => proved = stated,
+            ClaimOutcome::Cheaper(found) => out.push(Violation::NotExhausted { stated, found }),
+            ClaimOutcome::Unknown => {}
         }
     }
     if plan.cost.lower_bound > proved {
@@ -118,8 +122,8 @@ fn check_fee(plan: &LaunchPlan, certificate: &Certificate, out: &mut Vec<Violati
 /// Reports groups of which two pods could share a node.
 fn check_groups(
     certificate: &Certificate,
-    counted: &[Counted],
-    apart: &mut Apart<'_, '_>,
+    counted: &[CountedPods],
+    separation: &mut Separation<'_, '_>,
     out: &mut Vec<Violation>,
 ) {
     for (at, group) in certificate.groups.iter().enumerate() {
@@ -138,14 +142,14 @@ fn check_groups(
         if !known || repeated || most > u64::from(group.most) {
             out.push(malformed(format!("groups[{at}]")));
         }
-        if let Some((pod, other)) = apart.first_together(&members, counted) {
+        if let Some((pod, other)) = separation.first_together(&members, counted) {
             out.push(Violation::NotApart { pod, other });
         }
     }
 }
 
 /// Reports proofs that can't be read.
-fn check_proofs(certificate: &Certificate, counted: &[Counted], out: &mut Vec<Violation>) {
+fn check_proofs(certificate: &Certificate, counted: &[CountedPods], out: &mut Vec<Violation>) {
     let width = certificate.resources.len().saturating_add(certificate.drivers.len());
     let groups = &certificate.groups;
     for (at, proof) in certificate.proofs.iter().enumerate() {
@@ -189,16 +193,17 @@ fn offering_proofs(
     let mut proofs = BTreeMap::new();
     for (at, offering) in certificate.offerings.iter().enumerate() {
         let pool = facts.pool(&offering.node_pool);
-        let kind = facts.instance_type(&offering.instance_type);
+        let instance_type = facts.instance_type(&offering.instance_type);
         let known = (offering.proof as usize) < certificate.proofs.len();
-        let (Some((pool, _)), Some((at_type, kind)), true) = (pool, kind, known) else {
+        let (Some((pool, _)), Some((at_type, instance_type)), true) = (pool, instance_type, known)
+        else {
             out.push(malformed(format!("offerings[{at}]")));
             continue;
         };
         for number in &offering.offerings {
             let number = *number as usize;
             let former = proofs.insert((pool, at_type, number), offering.proof);
-            if former.is_some() || number >= kind.offerings.len() {
+            if former.is_some() || number >= instance_type.offerings.len() {
                 out.push(malformed(format!("offerings[{at}].offerings")));
             }
         }
@@ -223,8 +228,8 @@ fn node_proofs<'a>(
     proofs
 }
 
-/// What all launches together can be charged at most for limits and reservations. Reports prices of what
-/// isn't limited.
+/// What all launches together can be charged at most for limits and reservations. Reports prices of
+/// what isn't limited.
 fn charges<'a>(
     facts: &Facts<'a>,
     certificate: &Certificate,
@@ -257,7 +262,7 @@ fn charges<'a>(
 }
 
 /// What is found of a pool's offerings.
-struct Found {
+struct PoolFinding {
     /// What pods on one of its launches are worth at most.
     worth: i128,
     /// What one of its launches costs at least, in billionths.
@@ -271,7 +276,7 @@ type OnNode = (u32, Vec<i128>, Vec<(usize, u32)>);
 struct Checker<'c, 'a> {
     facts: &'c Facts<'a>,
     certificate: &'a Certificate,
-    judge: Judge<'c, 'a>,
+    judge: NodeJudge<'c, 'a>,
     evaluator: Evaluator<'c, 'a>,
     /// What is proved so far, in the certificate's units; nothing once a number was too large.
     sum: Option<i128>,
@@ -283,7 +288,7 @@ impl<'a> Checker<'_, 'a> {
     }
 
     /// Adds what all pods are worth.
-    fn count(&mut self, counted: &[Counted]) {
+    fn count(&mut self, counted: &[CountedPods]) {
         for pods in counted {
             let worth = pods.value.checked_mul(pods.count.into());
             self.sum = self.sum.and_then(|sum| sum.checked_add(worth?));
@@ -291,7 +296,7 @@ impl<'a> Checker<'_, 'a> {
     }
 
     /// Reports pods beyond running nodes of which running nodes can take more than is claimed.
-    fn check_beyond(&mut self, counted: &[Counted], out: &mut Vec<Violation>) {
+    fn check_beyond(&mut self, counted: &[CountedPods], out: &mut Vec<Violation>) {
         for (at, pods) in counted.iter().enumerate().filter(|(_, pods)| pods.beyond) {
             let room = (0..self.facts.problem.nodes.len())
                 .fold(0_u64, |sum, node| sum.saturating_add(self.judge.room_for(node, pods)));
@@ -303,8 +308,8 @@ impl<'a> Checker<'_, 'a> {
         }
     }
 
-    /// Reports offerings of which it isn't proved that they cost what pods there are worth. Takes off what
-    /// launches of static pools may hold; what those cost at least.
+    /// Reports offerings of which it isn't proved that they cost what pods there are worth. Takes
+    /// off what launches of static pools may hold; what those cost at least.
     fn check_launches(
         &mut self,
         proofs: &OfferingProofs,
@@ -330,32 +335,32 @@ impl<'a> Checker<'_, 'a> {
         fixed
     }
 
-    /// Reports a pool's offerings of which nothing is proved, or, where pods must be worth what they are
-    /// launched for, too little.
+    /// Reports a pool's offerings of which nothing is proved, or, where pods must be worth what
+    /// they are launched for, too little.
     fn check_pool(
         &mut self,
         proofs: &OfferingProofs,
         (at_pool, pool): (usize, &'a NodePool),
         is_paid_by_pods: bool,
         out: &mut Vec<Violation>,
-    ) -> Found {
-        let mut found = Found { worth: 0, cost: None };
+    ) -> PoolFinding {
+        let mut found = PoolFinding { worth: 0, cost: None };
         // Offerings that make the same place differ in what they cost alone.
         let mut known: BTreeMap<(usize, u32), Option<i128>> = BTreeMap::new();
-        for (at_type, kind) in self.facts.problem.instance_types.iter().enumerate() {
-            if !lists(pool, &kind.name) {
+        for (at_type, of_type) in self.facts.problem.instance_types.iter().enumerate() {
+            if !lists(pool, &of_type.name) {
                 continue;
             }
-            let offerings = kind.offerings.iter().enumerate();
+            let offerings = of_type.offerings.iter().enumerate();
             for (at, offering) in offerings.filter(|(_, one)| one.available) {
-                let launch = self.judge.launch((at_pool, pool), (at_type, kind), offering);
+                let launch = self.judge.launch((at_pool, pool), (at_type, of_type), offering);
                 let Some(id) = launch else { continue };
                 let price = offering.price.checked_add(self.certificate.node_fee);
                 let price = price.map(Price::nanos);
                 found.cost = found.cost.into_iter().chain(price).min();
                 let place = self.judge.place(id).filter(|place| !place.present.is_empty());
                 let Some(place) = place else { continue };
-                let (node_pool, instance_type) = (pool.name.clone(), kind.name.clone());
+                let (node_pool, instance_type) = (pool.name.clone(), of_type.name.clone());
                 let Some(proof) = proofs.get(&(at_pool, at_type, at)) else {
                     let offering = at;
                     out.push(Violation::OfferingUnproved { node_pool, instance_type, offering });
@@ -377,7 +382,7 @@ impl<'a> Checker<'_, 'a> {
                 let Some(worth) = worth else { continue };
                 found.worth = found.worth.max(worth);
                 let cost = price.and_then(|price| {
-                    let charge = self.charge(pool, kind, offering)?;
+                    let charge = self.charge(pool, of_type, offering)?;
                     price.checked_mul(1 << POINT)?.checked_add(charge)
                 });
                 if is_paid_by_pods && cost.is_none_or(|cost| worth > cost) {
@@ -396,12 +401,17 @@ impl<'a> Checker<'_, 'a> {
     }
 
     /// What a launch is charged for its pool's limits and for a reservation.
-    fn charge(&self, pool: &NodePool, kind: &InstanceType, offering: &Offering) -> Option<i128> {
+    fn charge(
+        &self,
+        pool: &NodePool,
+        instance_type: &InstanceType,
+        offering: &Offering,
+    ) -> Option<i128> {
         let mut sum = 0_i128;
         let own = self.certificate.limits.iter().filter(|limit| limit.node_pool == pool.name);
         let mut charge = None;
         for limit in own {
-            let charge = charge.get_or_insert_with(|| limit::charge(kind));
+            let charge = charge.get_or_insert_with(|| limit::charge(instance_type));
             let amount = charge.get(&*limit.resource).copied().unwrap_or(0);
             sum = sum.checked_add(limit.price.checked_mul(amount)?)?;
         }
@@ -412,7 +422,8 @@ impl<'a> Checker<'_, 'a> {
         Some(sum)
     }
 
-    /// Takes off what pods on running nodes can be worth, and reports nodes of which that isn't proved.
+    /// Takes off what pods on running nodes can be worth, and reports nodes of which that isn't
+    /// proved.
     fn check_nodes(&mut self, proofs: &BTreeMap<&str, u32>, out: &mut Vec<Violation>) {
         let mut known: BTreeMap<OnNode, i128> = BTreeMap::new();
         for (at, node) in self.facts.problem.nodes.iter().enumerate() {
@@ -442,8 +453,8 @@ impl<'a> Checker<'_, 'a> {
     }
 }
 
-/// The bound that follows from what is proved in the certificate's units, and from what static pools'
-/// launches cost.
+/// The bound that follows from what is proved in the certificate's units, and from what static
+/// pools' launches cost.
 fn bound(facts: &Facts<'_>, certificate: &Certificate, sum: i128, fixed: i128) -> Option<Price> {
     let rest = i128::from(sum & ((1 << POINT) - 1) != 0);
     let whole = (sum >> POINT).checked_add(rest)?.max(0).checked_add(fixed)?;
@@ -456,15 +467,16 @@ fn bound(facts: &Facts<'_>, certificate: &Certificate, sum: i128, fixed: i128) -
     Some(Price::from_nanos(nanos))
 }
 
-/// The greatest common divisor of what nodes cost that any pool could launch; 0 where that is nothing.
+/// The greatest common divisor of what nodes cost that any pool could launch; 0 where that is
+/// nothing.
 fn common_step(facts: &Facts<'_>, certificate: &Certificate) -> Option<i128> {
     let problem = facts.problem;
     let mut step = 0_i128;
-    for kind in &problem.instance_types {
-        if !problem.node_pools.iter().any(|pool| lists(pool, &kind.name)) {
+    for instance_type in &problem.instance_types {
+        if !problem.node_pools.iter().any(|pool| lists(pool, &instance_type.name)) {
             continue;
         }
-        for offering in kind.offerings.iter().filter(|one| one.available) {
+        for offering in instance_type.offerings.iter().filter(|one| one.available) {
             let mut other = offering.price.checked_add(certificate.node_fee)?.nanos();
             while other != 0 {
                 (step, other) = (other, step.checked_rem(other)?);

@@ -1,18 +1,18 @@
-//! Places for the pods of a certificate: launches and running nodes, with the room that they have and
-//! the pods that can be there.
+//! Places for the pods of a certificate: launches and running nodes, with the room that they have
+//! and the pods that can be there.
 //!
-//! Thousands of offerings differ in nothing that any rule reads. So labels are cut down to the keys that
-//! matter, and what can be at a place with such labels is worked out once.
+//! Thousands of offerings differ in nothing that any rule reads. So labels are cut down to the keys
+//! that matter, and what can be at a place with such labels is worked out once.
 
-use super::super::facts::{Facts, Group};
+use super::super::facts::{EntryPods, Facts};
 use super::super::label::{self, NodeLabels};
 use super::super::node;
-use super::super::node_affinity::{NodeRules, could_all_hold};
+use super::super::node_affinity::{PodNodeRules, could_all_hold};
 use super::super::requirement::{Condition, possible};
 use super::super::resource::{self, Amounts};
-use super::super::topology::{Kinds, needed_keys};
+use super::super::topology::{PlacedClasses, needed_keys};
 use super::super::{anti_affinity, host_port, taint, volume};
-use super::pods::{Ask, Counted, tolerates_soft};
+use super::pods::{CountedPods, PodProfile, tolerates_soft};
 use crate::model::{InstanceType, NodePool, Offering, Pod, Requirement, Taint, well_known};
 use crate::plan::certificate::Certificate;
 use foldhash::fast::FixedState;
@@ -21,17 +21,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A node, running or to be launched.
-pub(super) struct Place<'a> {
+pub(super) struct CertifiedNode<'a> {
     /// What it has for pods, by the certificate's resources and then its drivers.
     pub(super) room: Vec<i128>,
     /// The pods that can be there, and how many of them at most.
     pub(super) present: Vec<(usize, u32)>,
     /// Of a launch, what it would be.
-    pub(super) launch: Option<Launch<'a>>,
+    pub(super) launch: Option<CertifiedLaunch<'a>>,
 }
 
 #[derive(Clone)]
-pub(super) struct Launch<'a> {
+pub(super) struct CertifiedLaunch<'a> {
     pub(super) pool: &'a NodePool,
     pub(super) instance_type: &'a InstanceType,
     pub(super) labels: NodeLabels<'a>,
@@ -43,22 +43,23 @@ pub(super) enum Narrowed<'a> {
     Nowhere,
     /// It is no different.
     Same,
-    Other(Place<'a>),
+    Other(CertifiedNode<'a>),
 }
 
 /// What labels are told by: those that are known, and the pool and the type where some are open.
-type Known<'a> = (usize, Vec<(&'a str, &'a str)>, Option<usize>);
+type LabelsKey<'a> = (usize, Vec<(&'a str, &'a str)>, Option<usize>);
 
-/// What running nodes are told by: the name where it matters, labels, taints that count, all taints.
-type Outlook<'a> = (Option<&'a str>, Vec<(&'a str, &'a str)>, Vec<&'a Taint>, &'a [Taint]);
+/// What running nodes are told by: the name where it matters, labels, taints that count, all
+/// taints.
+type NodeKey<'a> = (Option<&'a str>, Vec<(&'a str, &'a str)>, Vec<&'a Taint>, &'a [Taint]);
 
 /// What can be where.
-pub(super) struct Judge<'c, 'a> {
+pub(super) struct NodeJudge<'c, 'a> {
     pub(super) facts: &'c Facts<'a>,
     certificate: &'c Certificate,
-    pub(super) asks: &'c [Ask<'a>],
-    counted: &'c [Counted],
-    kinds: &'c Kinds,
+    pub(super) profiles: &'c [PodProfile<'a>],
+    counted: &'c [CountedPods],
+    classes: &'c PlacedClasses,
     /// For each ask, the first that asks the same of labels.
     alike: Vec<usize>,
     /// The label keys that matter.
@@ -66,45 +67,47 @@ pub(super) struct Judge<'c, 'a> {
     /// Whether it matters which node it is.
     named: bool,
     /// What is on running nodes, by name.
-    bound: BTreeMap<&'a str, Vec<Group<'a>>>,
-    looks: BTreeMap<Known<'a>, usize>,
+    bound: BTreeMap<&'a str, Vec<EntryPods<'a>>>,
+    labels_numbers: BTreeMap<LabelsKey<'a>, usize>,
     known: BTreeMap<(usize, usize), usize>,
-    places: Vec<Place<'a>>,
-    on_nodes: BTreeMap<Outlook<'a>, Vec<bool>>,
+    places: Vec<CertifiedNode<'a>>,
+    on_nodes: BTreeMap<NodeKey<'a>, Vec<bool>>,
     volumes_are_limited: bool,
 }
 
-impl<'c, 'a> Judge<'c, 'a> {
+impl<'c, 'a> NodeJudge<'c, 'a> {
     pub(super) fn new(
         facts: &'c Facts<'a>,
         certificate: &'c Certificate,
-        (counted, asks): (&'c [Counted], &'c [Ask<'a>]),
-        kinds: &'c Kinds,
+        (counted, profiles): (&'c [CountedPods], &'c [PodProfile<'a>]),
+        classes: &'c PlacedClasses,
     ) -> Self {
         let mut keys: BTreeSet<&'c str> = BTreeSet::from([well_known::ZONE]);
         let daemons = facts.problem.daemon_sets.iter();
-        let rules = asks.iter().map(|ask| ask.pod).chain(daemons).map(NodeRules::of);
-        keys.extend(rules.flat_map(NodeRules::keys).map(well_known::normalized));
+        let rules = profiles.iter().map(|profile| profile.pod).chain(daemons).map(PodNodeRules::of);
+        keys.extend(rules.flat_map(PodNodeRules::keys).map(well_known::normalized));
         let mut named = keys.contains(well_known::HOSTNAME);
-        for ask in asks {
-            let honoured = ask.honours.iter().flat_map(|term| &term.match_expressions);
+        for profile in profiles {
+            let honoured = profile.honours.iter().flat_map(|term| &term.match_expressions);
             keys.extend(honoured.map(|one| well_known::normalized(&one.key)));
-            keys.extend(needed_keys(ask.pod));
-            keys.extend(kinds.barred.get(ask.kind).into_iter().flatten().map(|(key, _)| &**key));
-            named |= NodeRules::of(ask.pod).reads_fields();
-            named |= ask.honours.iter().any(|term| !term.match_fields.is_empty());
+            keys.extend(needed_keys(profile.pod));
+            keys.extend(
+                classes.barred.get(profile.class).into_iter().flatten().map(|(key, _)| &**key),
+            );
+            named |= PodNodeRules::of(profile.pod).reads_fields();
+            named |= profile.honours.iter().any(|term| !term.match_fields.is_empty());
         }
         Self {
             facts,
             certificate,
-            asks,
+            profiles,
             counted,
-            kinds,
-            alike: alike(asks, kinds),
+            classes,
+            alike: alike(profiles, classes),
             keys,
             named,
             bound: node::bound(facts),
-            looks: BTreeMap::new(),
+            labels_numbers: BTreeMap::new(),
             known: BTreeMap::new(),
             places: Vec::new(),
             on_nodes: BTreeMap::new(),
@@ -112,7 +115,7 @@ impl<'c, 'a> Judge<'c, 'a> {
         }
     }
 
-    pub(super) fn place(&self, id: usize) -> Option<&Place<'a>> {
+    pub(super) fn place(&self, id: usize) -> Option<&CertifiedNode<'a>> {
         self.places.get(id)
     }
 
@@ -133,24 +136,24 @@ impl<'c, 'a> Judge<'c, 'a> {
         labels.open.retain(|key, _| keys.contains(key));
         let known = labels.known.iter().map(|(key, value)| (*key, *value)).collect();
         let open = (!labels.open.is_empty()).then_some(at_type);
-        let next = self.looks.len();
-        let look = *self.looks.entry((at_pool, known, open)).or_insert(next);
-        if let Some(id) = self.known.get(&(look, at_type)) {
+        let next = self.labels_numbers.len();
+        let labels_number = *self.labels_numbers.entry((at_pool, known, open)).or_insert(next);
+        if let Some(id) = self.known.get(&(labels_number, at_type)) {
             return Some(*id);
         }
-        let place = self.launched(&Launch { pool, instance_type, labels });
+        let place = self.launched(&CertifiedLaunch { pool, instance_type, labels });
         self.places.push(place);
         let id = self.places.len().saturating_sub(1);
-        let _new = self.known.insert((look, at_type), id);
+        let _new = self.known.insert((labels_number, at_type), id);
         Some(id)
     }
 
-    pub(super) fn launched(&self, launch: &Launch<'a>) -> Place<'a> {
-        let Launch { pool, instance_type, labels } = launch;
+    pub(super) fn launched(&self, launch: &CertifiedLaunch<'a>) -> CertifiedNode<'a> {
+        let CertifiedLaunch { pool, instance_type, labels } = launch;
         let runs = |daemon: &&Pod| {
             taint::untolerated(daemon, pool.taints.iter()).is_none()
-                && NodeRules::of(daemon).surely_hold(labels)
-                && NodeRules::of(daemon).unreachable(labels).next().is_none()
+                && PodNodeRules::of(daemon).surely_hold(labels)
+                && PodNodeRules::of(daemon).unreachable(labels).next().is_none()
         };
         let daemons: Vec<&Pod> = self.facts.problem.daemon_sets.iter().filter(runs).collect();
         let mut requests = Amounts::new();
@@ -162,25 +165,29 @@ impl<'c, 'a> Judge<'c, 'a> {
         };
         room.extend(self.certificate.drivers.iter().map(slots));
         let mut labels_suit = self.suitable(labels);
-        let can_be = |(at, ask): (usize, &Ask<'a>)| {
-            taint::untolerated(ask.pod, pool.taints.iter()).is_none()
-                && (!ask.untainted || tolerates_soft(ask.pod, pool.taints.iter()))
-                && !daemons.iter().any(|daemon| host_port::clashes(ask.pod, daemon))
-                && volume::attaches(&instance_type.volume_limits, daemons.iter().copied(), ask.pod)
-                && labels_suit(at, ask)
+        let can_be = |(at, profile): (usize, &PodProfile<'a>)| {
+            taint::untolerated(profile.pod, pool.taints.iter()).is_none()
+                && (!profile.untainted || tolerates_soft(profile.pod, pool.taints.iter()))
+                && !daemons.iter().any(|daemon| host_port::clashes(profile.pod, daemon))
+                && volume::attaches(
+                    &instance_type.volume_limits,
+                    daemons.iter().copied(),
+                    profile.pod,
+                )
+                && labels_suit(at, profile)
         };
         let limits = &instance_type.volume_limits;
         let has_room = resource::lacking(&requests, &allocatable).next().is_none()
             && volume::attaches_daemons(limits, daemons.iter().copied());
         let admitted: Vec<bool> = match has_room {
             // No room for the daemons: nothing is launched there.
-            false => vec![false; self.asks.len()],
-            true => self.asks.iter().enumerate().map(can_be).collect(),
+            false => vec![false; self.profiles.len()],
+            true => self.profiles.iter().enumerate().map(can_be).collect(),
         };
         let present = self.present(&room, &admitted, |pods| {
             pods.weight.is_none_or(|weight| weight == pool.weight)
         });
-        Place { room, present, launch: Some(launch.clone()) }
+        CertifiedNode { room, present, launch: Some(launch.clone()) }
     }
 
     fn room(&self, allocatable: &Amounts<'_>, taken: &Amounts<'_>) -> Vec<i128> {
@@ -194,12 +201,14 @@ impl<'c, 'a> Judge<'c, 'a> {
         &self,
         room: &[i128],
         admitted: &[bool],
-        may: impl Fn(&Counted) -> bool,
+        may: impl Fn(&CountedPods) -> bool,
     ) -> Vec<(usize, u32)> {
         let items = self.counted.iter().enumerate();
         let worthy = items.filter(|(_, pods)| pods.value > 0 && may(pods));
         worthy
-            .filter(|(_, pods)| pods.asks.iter().any(|ask| admitted.get(*ask) == Some(&true)))
+            .filter(|(_, pods)| {
+                pods.profiles.iter().any(|profile| admitted.get(*profile) == Some(&true))
+            })
             .filter_map(|(at, pods)| {
                 let most = u32::try_from(pods.fit(room, pods.count.into())).unwrap_or(u32::MAX);
                 (most > 0).then_some((at, most))
@@ -208,32 +217,36 @@ impl<'c, 'a> Judge<'c, 'a> {
     }
 
     /// Says whether labels could suit an ask; few ask for different things of them.
-    fn suitable(&self, labels: &NodeLabels<'a>) -> impl FnMut(usize, &Ask<'a>) -> bool {
-        let mut known: Vec<Option<bool>> = vec![None; self.asks.len()];
-        move |at, ask| {
+    fn suitable(&self, labels: &NodeLabels<'a>) -> impl FnMut(usize, &PodProfile<'a>) -> bool {
+        let mut known: Vec<Option<bool>> = vec![None; self.profiles.len()];
+        move |at, profile| {
             let first = self.alike.get(at).and_then(|first| known.get_mut(*first));
-            let judged = || self.labels_could_suit(ask, labels);
+            let judged = || self.labels_could_suit(profile, labels);
             first.map_or_else(judged, |known| *known.get_or_insert_with(judged))
         }
     }
 
-    /// Whether the labels of a place suit a pod, or could if those that are open were fixed for each of
-    /// its rules.
-    pub(super) fn labels_could_suit(&self, ask: &Ask<'a>, labels: &NodeLabels<'a>) -> bool {
-        let rules = NodeRules::of(ask.pod);
-        let barred = self.kinds.barred.get(ask.kind).into_iter().flatten();
+    /// Whether the labels of a place suit a pod, or could if those that are open were fixed for
+    /// each of its rules.
+    pub(super) fn labels_could_suit(
+        &self,
+        profile: &PodProfile<'a>,
+        labels: &NodeLabels<'a>,
+    ) -> bool {
+        let rules = PodNodeRules::of(profile.pod);
+        let barred = self.classes.barred.get(profile.class).into_iter().flatten();
         let barred = barred.map(|(key, values)| (&**key, Condition::none_of(values)));
-        let needed = needed_keys(ask.pod).map(|key| (key, Condition::exists()));
+        let needed = needed_keys(profile.pod).map(|key| (key, Condition::exists()));
         rules.could_hold(labels)
             && rules.could_reach(labels)
-            && ask.honours.iter().all(|term| NodeRules::term_could_hold(term, labels))
+            && profile.honours.iter().all(|term| PodNodeRules::term_could_hold(term, labels))
             && could_all_hold(barred.chain(needed), labels)
     }
 
     /// What is left of a place of which a label meets a requirement, or doesn't.
     pub(super) fn narrowed(
         &self,
-        place: &Place<'a>,
+        place: &CertifiedNode<'a>,
         requirement: &'a Requirement,
         meets: bool,
     ) -> Narrowed<'a> {
@@ -258,16 +271,16 @@ impl<'c, 'a> Judge<'c, 'a> {
     }
 
     /// A running node.
-    pub(super) fn node(&mut self, at: usize) -> Option<Place<'a>> {
+    pub(super) fn node(&mut self, at: usize) -> Option<CertifiedNode<'a>> {
         let (room, admitted) = self.on_node(at)?;
         let present = self.present(&room, &admitted, |pods| !pods.beyond);
-        Some(Place { room, present, launch: None })
+        Some(CertifiedNode { room, present, launch: None })
     }
 
     /// How many of all pods of an item a running node can take.
-    pub(super) fn room_for(&mut self, node: usize, pods: &Counted) -> u64 {
+    pub(super) fn room_for(&mut self, node: usize, pods: &CountedPods) -> u64 {
         let Some((room, admitted)) = self.on_node(node) else { return 0 };
-        let admitted = pods.asks.iter().any(|ask| admitted.get(*ask) == Some(&true));
+        let admitted = pods.profiles.iter().any(|profile| admitted.get(*profile) == Some(&true));
         if admitted { pods.fit(&room, pods.available) } else { 0 }
     }
 
@@ -298,39 +311,41 @@ impl<'c, 'a> Judge<'c, 'a> {
             None => {
                 let admitted: Vec<bool> = {
                     let mut labels_suit = self.suitable(&labels);
-                    let suits = |(at, ask): (usize, &Ask<'a>)| {
-                        taint::untolerated(ask.pod, taints.iter().copied()).is_none()
-                            && (!ask.untainted || tolerates_soft(ask.pod, node.taints.iter()))
-                            && labels_suit(at, ask)
+                    let suits = |(at, profile): (usize, &PodProfile<'a>)| {
+                        taint::untolerated(profile.pod, taints.iter().copied()).is_none()
+                            && (!profile.untainted
+                                || tolerates_soft(profile.pod, node.taints.iter()))
+                            && labels_suit(at, profile)
                     };
-                    self.asks.iter().enumerate().map(suits).collect()
+                    self.profiles.iter().enumerate().map(suits).collect()
                 };
                 let _new = self.on_nodes.insert(key, admitted.clone());
                 admitted
             }
         };
-        for (ask, admitted) in self.asks.iter().zip(&mut admitted).filter(|(_, yes)| **yes) {
-            let clashes = |group: &Group<'a>| {
-                host_port::clashes(ask.pod, group.pod)
-                    || anti_affinity::forbids(self.facts, ask.pod, group.pod)
-                    || anti_affinity::forbids(self.facts, group.pod, ask.pod)
+        for (profile, admitted) in self.profiles.iter().zip(&mut admitted).filter(|(_, yes)| **yes)
+        {
+            let clashes = |group: &EntryPods<'a>| {
+                host_port::clashes(profile.pod, group.pod)
+                    || anti_affinity::forbids(self.facts, profile.pod, group.pod)
+                    || anti_affinity::forbids(self.facts, group.pod, profile.pod)
             };
             let present = bound.iter().map(|group| group.pod).chain(daemons.iter().copied());
             *admitted = !bound.iter().any(clashes)
-                && volume::attaches(&node.volume_limits, present, ask.pod);
+                && volume::attaches(&node.volume_limits, present, profile.pod);
         }
         Some((room, admitted))
     }
 }
 
 /// For each ask, the first that asks the same of labels.
-fn alike(asks: &[Ask<'_>], kinds: &Kinds) -> Vec<usize> {
+fn alike(profiles: &[PodProfile<'_>], classes: &PlacedClasses) -> Vec<usize> {
     let mut firsts: HashMap<_, usize, FixedState> = HashMap::default();
-    let mut alike = Vec::with_capacity(asks.len());
-    for (at, ask) in asks.iter().enumerate() {
-        let needed: Vec<&str> = needed_keys(ask.pod).collect();
-        let barred = kinds.barred.get(ask.kind).filter(|barred| !barred.is_empty());
-        alike.push(*firsts.entry((ask.rules, &ask.honours, needed, barred)).or_insert(at));
+    let mut alike = Vec::with_capacity(profiles.len());
+    for (at, profile) in profiles.iter().enumerate() {
+        let needed: Vec<&str> = needed_keys(profile.pod).collect();
+        let barred = classes.barred.get(profile.class).filter(|barred| !barred.is_empty());
+        alike.push(*firsts.entry((profile.rules, &profile.honours, needed, barred)).or_insert(at));
     }
     alike
 }

@@ -1,13 +1,13 @@
 //! The pods of a certificate: that the plan has them, and what they ask for.
 
-use super::super::account::Placement;
-use super::super::facts::{Facts, Group};
-use super::super::node_affinity::{Answer, NodeRules};
+use super::super::account::PodPlaces;
+use super::super::facts::{EntryPods, Facts};
+use super::super::node_affinity::{Answer, PodNodeRules};
 use super::super::site::Sites;
-use super::super::topology::Kinds;
-use super::super::violation::{Place, Violation};
+use super::super::topology::PlacedClasses;
+use super::super::violation::{PlanPlace, Violation};
 use super::super::{offering, resource, taint, volume};
-use super::{crowd, malformed};
+use super::{host_spread, malformed};
 use crate::model::{Effect, HostPort, NodeSelectorTerm, Pod, Taint};
 use crate::plan::certificate::{Certificate, PodValue};
 use crate::plan::{Launch, LaunchPlan, LaunchSpec};
@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 /// The pods of one item of a certificate.
 #[derive(Clone)]
-pub(super) struct Counted {
+pub(super) struct CountedPods {
     /// The weight of pools whose launches may have them; `None`: of any.
     pub(super) weight: Option<i32>,
     pub(super) beyond: bool,
@@ -28,7 +28,7 @@ pub(super) struct Counted {
     /// What each asks for at least, by the certificate's resources and then its drivers.
     pub(super) request: Vec<i128>,
     /// What they are like: each once.
-    pub(super) asks: Vec<usize>,
+    pub(super) profiles: Vec<usize>,
     /// Whether no two of them share a node.
     pub(super) alone: bool,
     /// How many share a node at most, for the sake of a spread over hosts.
@@ -37,7 +37,7 @@ pub(super) struct Counted {
     pub(super) position: usize,
 }
 
-impl Counted {
+impl CountedPods {
     /// The same, worth something.
     pub(super) fn as_if_worthy(&self) -> Self {
         Self { value: 1, ..self.clone() }
@@ -61,11 +61,11 @@ impl Counted {
 }
 
 /// Pods that no place tells apart.
-pub(super) struct Ask<'a> {
+pub(super) struct PodProfile<'a> {
     /// One of them.
     pub(super) pod: &'a Pod,
-    /// Their kind as rules between pods have it.
-    pub(super) kind: usize,
+    /// Their class as rules between pods have it.
+    pub(super) class: usize,
     /// The number of their rules about nodes.
     pub(super) rules: Option<usize>,
     /// Terms of preferred node affinity that their places honour.
@@ -74,21 +74,22 @@ pub(super) struct Ask<'a> {
     pub(super) untainted: bool,
 }
 
-/// Pods of one entry that the plan has on launches of one weight, or binds, and that honour the same.
-struct Cell {
+/// Pods of one entry that the plan has on launches of one weight, or binds, and that honour the
+/// same.
+struct PlannedPods {
     weight: Option<i32>,
-    honours: Rc<Honours>,
+    honours: Rc<KeptPreferences>,
     left: u64,
 }
 
 /// Which preferences about its node a pod of the plan honours.
 #[derive(Debug, Default, Eq, PartialEq)]
-struct Honours {
+struct KeptPreferences {
     terms: Vec<u32>,
     untainted: bool,
 }
 
-impl Honours {
+impl KeptPreferences {
     fn include(&self, pods: &PodValue) -> bool {
         pods.honours.iter().all(|term| self.terms.contains(term))
             && (self.untainted || !pods.untainted)
@@ -100,17 +101,17 @@ pub(super) fn check<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
     certificate: &Certificate,
-    (plan, placement): (&'a LaunchPlan, &Placement<'a>),
-    kinds: &Kinds,
+    (plan, placement): (&'a LaunchPlan, &PodPlaces<'a>),
+    classes: &PlacedClasses,
     out: &mut Vec<Violation>,
-) -> (Vec<Counted>, Vec<Ask<'a>>) {
+) -> (Vec<CountedPods>, Vec<PodProfile<'a>>) {
     let mut cells = cells(facts, sites, certificate, (plan, placement));
     let unshared = match volume::are_limited(facts.problem) {
         true => Some(volume::unshared(facts.problem)),
         false => None,
     };
-    let mut asks = Asks { list: Vec::new(), known: BTreeMap::new(), unshared };
-    let mut counted: Vec<Counted> = Vec::with_capacity(certificate.pods.len());
+    let mut profiles = PodProfiles { list: Vec::new(), known: BTreeMap::new(), unshared };
+    let mut counted: Vec<CountedPods> = Vec::with_capacity(certificate.pods.len());
     let mut entries: Vec<Vec<usize>> = Vec::with_capacity(certificate.pods.len());
     for (at, pods) in certificate.pods.iter().enumerate() {
         if pods.value < 0 {
@@ -126,11 +127,11 @@ pub(super) fn check<'a>(
         of_pods.sort_unstable();
         of_pods.dedup();
         if let Some(most) = pods.per_node
-            && !crowd::is_kept(facts, pods, &of_pods, most, placement)
+            && !host_spread::is_kept(facts, pods, &of_pods, most, placement)
         {
             out.push(malformed(format!("pods[{at}].perNode")));
         }
-        let mut item = asks.count(facts, certificate, pods, &of_pods, kinds);
+        let mut item = profiles.count(facts, certificate, pods, &of_pods, classes);
         item.position = at;
         counted.push(item);
         entries.push(of_pods);
@@ -156,16 +157,17 @@ pub(super) fn check<'a>(
             out.push(Violation::CertificatePods { pods: at, counted, found });
         }
     }
-    (counted, asks.list)
+    (counted, profiles.list)
 }
 
-/// Takes so many pods from the cells that they can be of; how many there were. Of pods beyond running
-/// nodes it isn't known which they are, so all that they could be are taken.
-fn take(cells: &mut [Vec<Cell>], pods: &PodValue, entries: &[usize]) -> u64 {
+/// Takes so many pods from the cells that they can be of; how many there were. Of pods beyond
+/// running nodes it isn't known which they are, so all that they could be are taken.
+fn take(cells: &mut [Vec<PlannedPods>], pods: &PodValue, entries: &[usize]) -> u64 {
     let mut found = 0_u64;
     for entry in entries {
         let Some(cells) = cells.get_mut(*entry) else { continue };
-        let suits = |cell: &&mut Cell| cell.weight == pods.weight && cell.honours.include(pods);
+        let suits =
+            |cell: &&mut PlannedPods| cell.weight == pods.weight && cell.honours.include(pods);
         for cell in cells.iter_mut().filter(suits) {
             found = found.saturating_add(cell.left);
             if pods.beyond_running {
@@ -180,7 +182,8 @@ fn take(cells: &mut [Vec<Cell>], pods: &PodValue, entries: &[usize]) -> u64 {
     for entry in entries {
         let Some(cells) = cells.get_mut(*entry) else { continue };
         // Cells lie in the order of how much they honour.
-        let suits = |cell: &&mut Cell| cell.weight == pods.weight && cell.honours.include(pods);
+        let suits =
+            |cell: &&mut PlannedPods| cell.weight == pods.weight && cell.honours.include(pods);
         for cell in cells.iter_mut().filter(suits) {
             let taken = cell.left.min(wanted);
             cell.left = cell.left.saturating_sub(taken);
@@ -195,20 +198,20 @@ fn cells<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
     certificate: &Certificate,
-    (plan, placement): (&'a LaunchPlan, &Placement<'a>),
-) -> Vec<Vec<Cell>> {
-    let mut cells: Vec<Vec<Cell>> = facts.problem.pods.iter().map(|_| Vec::new()).collect();
-    let mut add = |group: &Group<'a>, weight: Option<i32>, honours: Rc<Honours>| {
+    (plan, placement): (&'a LaunchPlan, &PodPlaces<'a>),
+) -> Vec<Vec<PlannedPods>> {
+    let mut cells: Vec<Vec<PlannedPods>> = facts.problem.pods.iter().map(|_| Vec::new()).collect();
+    let mut add = |group: &EntryPods<'a>, weight: Option<i32>, honours: Rc<KeptPreferences>| {
         let Some(cells) = cells.get_mut(group.entry) else { return };
-        let same = |cell: &&mut Cell| cell.weight == weight && cell.honours == honours;
+        let same = |cell: &&mut PlannedPods| cell.weight == weight && cell.honours == honours;
         match cells.iter_mut().find(same) {
             Some(cell) => cell.left = cell.left.saturating_add(group.count),
-            None => cells.push(Cell { weight, honours, left: group.count }),
+            None => cells.push(PlannedPods { weight, honours, left: group.count }),
         }
     };
     let asked = certificate.pods.iter().any(|pods| pods.untainted || !pods.honours.is_empty());
-    let none = Rc::new(Honours::default());
-    let mut known: BTreeMap<(*const LaunchSpec, usize), Rc<Honours>> = BTreeMap::new();
+    let none = Rc::new(KeptPreferences::default());
+    let mut known: BTreeMap<(*const LaunchSpec, usize), Rc<KeptPreferences>> = BTreeMap::new();
     for (launch, groups) in plan.launches.iter().zip(&placement.launches) {
         let pool = facts.pool(&launch.spec.node_pool);
         let weight = pool.map(|(_, pool)| pool.weight);
@@ -229,7 +232,7 @@ fn cells<'a>(
             let honours = match asked {
                 true => {
                     let holds =
-                        |term: &NodeSelectorTerm| NodeRules::term(term, &labels) == Answer::Yes;
+                        |term: &NodeSelectorTerm| PodNodeRules::term(term, &labels) == Answer::Yes;
                     Rc::new(honours(group.pod, holds, &node.taints))
                 }
                 false => none.clone(),
@@ -249,20 +252,24 @@ fn on_launch<'a>(
     sites: &mut Sites<'a>,
     launch: &'a Launch,
     pod: &Pod,
-) -> Honours {
-    let Some(pool) = facts.pool(&launch.spec.node_pool) else { return Honours::default() };
+) -> KeptPreferences {
+    let Some(pool) = facts.pool(&launch.spec.node_pool) else { return KeptPreferences::default() };
     let choice = (&launch.spec.offering, &*launch.spec);
     // What is wrong with it has been said.
     let mut said = Vec::new();
-    let site = offering::check(facts, sites, pool, choice, &Place::Launch(0), &mut said);
-    let Some(site) = site.and_then(|id| sites.get(id)) else { return Honours::default() };
-    let term = |term: &NodeSelectorTerm| NodeRules::term(term, &site.labels) == Answer::Yes;
+    let site = offering::check(facts, sites, pool, choice, &PlanPlace::Launch(0), &mut said);
+    let Some(site) = site.and_then(|id| sites.get(id)) else { return KeptPreferences::default() };
+    let term = |term: &NodeSelectorTerm| PodNodeRules::term(term, &site.labels) == Answer::Yes;
     honours(pod, term, &pool.1.taints)
 }
 
-fn honours(pod: &Pod, holds: impl Fn(&NodeSelectorTerm) -> bool, taints: &[Taint]) -> Honours {
+fn honours(
+    pod: &Pod,
+    holds: impl Fn(&NodeSelectorTerm) -> bool,
+    taints: &[Taint],
+) -> KeptPreferences {
     let kept = preferred(pod).enumerate().filter(|(_, term)| holds(term));
-    Honours {
+    KeptPreferences {
         terms: kept.filter_map(|(at, _)| u32::try_from(at).ok()).collect(),
         untainted: tolerates_soft(pod, taints.iter()),
     }
@@ -276,23 +283,25 @@ pub(super) fn tolerates_soft<'t>(pod: &Pod, mut taints: impl Iterator<Item = &'t
 /// The terms of a pod's preferred node affinity.
 fn preferred(pod: &Pod) -> impl Iterator<Item = &NodeSelectorTerm> {
     let affinity = pod.affinity.as_deref().into_iter();
-    affinity.flat_map(|rules| &rules.node_affinity.preferred).map(|wish| &wish.preference)
+    affinity
+        .flat_map(|rules| &rules.node_affinity.preferred)
+        .map(|preferred_term| &preferred_term.preference)
 }
 
-/// What pods are told by: their kind, their ports, their volumes, and what they honour.
-type Key<'c, 'a> = (usize, &'a [HostPort], Slots<'a>, &'c [u32], bool);
+/// What pods are told by: their class, their ports, their volumes, and what they honour.
+type ProfileKey<'c, 'a> = (usize, &'a [HostPort], VolumeUse<'a>, &'c [u32], bool);
 
 /// The volumes that a pod shares with others, and how many of each driver it has alone.
-type Slots<'a> = (BTreeSet<(&'a str, &'a str)>, BTreeMap<&'a str, u64>);
+type VolumeUse<'a> = (BTreeSet<(&'a str, &'a str)>, BTreeMap<&'a str, u64>);
 
-struct Asks<'c, 'a> {
-    list: Vec<Ask<'a>>,
-    known: BTreeMap<Key<'c, 'a>, usize>,
+struct PodProfiles<'c, 'a> {
+    list: Vec<PodProfile<'a>>,
+    known: BTreeMap<ProfileKey<'c, 'a>, usize>,
     /// The volumes that one pod alone mounts; nothing where no place limits volumes.
     unshared: Option<BTreeSet<(&'a str, &'a str)>>,
 }
 
-impl<'c, 'a> Asks<'c, 'a> {
+impl<'c, 'a> PodProfiles<'c, 'a> {
     /// What an item's pods ask for.
     fn count(
         &mut self,
@@ -300,14 +309,14 @@ impl<'c, 'a> Asks<'c, 'a> {
         certificate: &Certificate,
         pods: &'c PodValue,
         entries: &[usize],
-        kinds: &Kinds,
-    ) -> Counted {
+        classes: &PlacedClasses,
+    ) -> CountedPods {
         let mut request: Option<Vec<i128>> = None;
-        let mut asks = Vec::new();
+        let mut profiles = Vec::new();
         for entry in entries {
-            // Of entries without a kind the plan places nothing.
-            let (Some(pod), Some(kind)) =
-                (facts.problem.pods.get(*entry), kinds.of_entry.get(entry))
+            // Of entries without a class the plan places nothing.
+            let (Some(pod), Some(class)) =
+                (facts.problem.pods.get(*entry), classes.of_entry.get(entry))
             else {
                 continue;
             };
@@ -316,7 +325,7 @@ impl<'c, 'a> Asks<'c, 'a> {
             let amount = |name: &Arc<str>| amounts.get(&**name).copied().unwrap_or(0);
             let slots = match &self.unshared {
                 Some(unshared) => volume::slots(pod, unshared),
-                None => Slots::default(),
+                None => VolumeUse::default(),
             };
             let alone = |driver: &Arc<str>| slots.1.get(&**driver).copied().unwrap_or(0).into();
             let alone = certificate.drivers.iter().map(alone);
@@ -327,25 +336,25 @@ impl<'c, 'a> Asks<'c, 'a> {
                     least.iter_mut().zip(own).for_each(|(least, own)| *least = own.min(*least));
                 }
             }
-            let key = (*kind, &pod.host_ports[..], slots, &pods.honours[..], pods.untainted);
+            let key = (*class, &pod.host_ports[..], slots, &pods.honours[..], pods.untainted);
             let next = self.list.len();
-            let ask = *self.known.entry(key).or_insert(next);
-            if ask == next {
+            let profile = *self.known.entry(key).or_insert(next);
+            if profile == next {
                 let terms: Vec<&NodeSelectorTerm> = preferred(pod).collect();
                 let honours = pods.honours.iter().filter_map(|at| terms.get(*at as usize).copied());
-                self.list.push(Ask {
+                self.list.push(PodProfile {
                     pod,
-                    kind: *kind,
+                    class: *class,
                     rules: facts.rules_of(*entry),
                     honours: honours.collect(),
                     untainted: pods.untainted,
                 });
             }
-            asks.push(ask);
+            profiles.push(profile);
         }
-        asks.sort_unstable();
-        asks.dedup();
-        Counted {
+        profiles.sort_unstable();
+        profiles.dedup();
+        CountedPods {
             weight: pods.weight,
             beyond: pods.beyond_running,
             count: pods.count,
@@ -355,7 +364,7 @@ impl<'c, 'a> Asks<'c, 'a> {
                 let drivers = certificate.drivers.iter();
                 certificate.resources.iter().chain(drivers).map(|_| 0).collect()
             }),
-            asks,
+            profiles,
             alone: false,
             per_node: pods.per_node,
             position: 0,

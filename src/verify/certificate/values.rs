@@ -1,51 +1,51 @@
 //! What can be at a place, by the values of a label that its launch leaves open.
 //!
-//! Thousands of pods may each ask for a value of their own of one label. A node has one value, so those
-//! that ask for different ones are never together. Pods that ask for exactly one value are sorted by it;
-//! what others there are is asked again for each value.
+//! Thousands of pods may each ask for a value of their own of one label. A node has one value, so
+//! those that ask for different ones are never together. Pods that ask for exactly one value are
+//! sorted by it; what others there are is asked again for each value.
 
 use super::super::label::NodeLabels;
-use super::super::node_affinity::NodeRules;
-use super::super::requirement::{Condition, State, all_hold, possible};
-use super::place::{Judge, Launch, Place};
-use super::pods::Counted;
+use super::super::node_affinity::PodNodeRules;
+use super::super::requirement::{Condition, KnownLabel, all_hold, possible};
+use super::place::{CertifiedLaunch, CertifiedNode, NodeJudge};
+use super::pods::CountedPods;
 use crate::model::well_known;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What is left of a place for each value of a label.
-pub(super) enum ByValue<'a> {
+pub(super) enum NodeByValue<'a> {
     /// The label isn't open: its value, if it is there.
     Known(Option<&'a str>),
     /// The cases: a value, or nothing where it has another value than those, or isn't there.
-    Cases(Vec<(Option<Arc<str>>, Place<'a>)>),
+    Cases(Vec<(Option<Arc<str>>, CertifiedNode<'a>)>),
 }
 
 /// Items, each with how many pods a node has of it at most.
-type Counts = [(usize, u32)];
+type MostOnNode = [(usize, u32)];
 
-impl<'a> Judge<'_, 'a> {
-    /// What is left of a place where a label has one of these values, one that pods ask for, or any other
-    /// state.
+impl<'a> NodeJudge<'_, 'a> {
+    /// What is left of a place where a label has one of these values, one that pods ask for, or any
+    /// other state.
     pub(super) fn by_value(
         &self,
-        counted: &[Counted],
-        place: &Place<'a>,
+        counted: &[CountedPods],
+        place: &CertifiedNode<'a>,
         key: &str,
         listed: &'a [Arc<str>],
-    ) -> ByValue<'a> {
+    ) -> NodeByValue<'a> {
         let key = well_known::normalized(key);
-        let Some(launch) = &place.launch else { return ByValue::Known(None) };
+        let Some(launch) = &place.launch else { return NodeByValue::Known(None) };
         let Some((key, conditions)) = launch.labels.open.get_key_value(key) else {
-            return ByValue::Known(launch.labels.known.get(key).copied());
+            return NodeByValue::Known(launch.labels.known.get(key).copied());
         };
-        let mut daemons = self.facts.problem.daemon_sets.iter().map(NodeRules::of);
+        let mut daemons = self.facts.problem.daemon_sets.iter().map(PodNodeRules::of);
         let daemons_read =
             daemons.any(|rules| rules.keys().any(|one| well_known::normalized(one) == *key));
         let (sorted, others) = self.sorted(counted, place, key);
         let mut values: BTreeSet<&'a str> = listed.iter().map(|value| &**value).collect();
         values.extend(sorted.keys());
-        values.retain(|value| all_hold(conditions, State::Value(value)));
+        values.retain(|value| all_hold(conditions, KnownLabel::Value(value)));
         let mut cases = Vec::new();
         for value in values {
             let mut labels = launch.labels.clone();
@@ -62,26 +62,29 @@ impl<'a> Judge<'_, 'a> {
                 cases.push((None, self.case(counted, place, labels, (&[], &others), daemons_read)));
             }
         }
-        ByValue::Cases(cases)
+        NodeByValue::Cases(cases)
     }
 
-    /// The items of a place of which every pod asks for exactly one value, by value, and the others.
+    /// The items of a place of which every pod asks for exactly one value, by value, and the
+    /// others.
     #[allow(
         clippy::type_complexity,
         reason = "a list of items by value, and another list of items"
     )]
     fn sorted(
         &self,
-        counted: &[Counted],
-        place: &Place<'a>,
+        counted: &[CountedPods],
+        place: &CertifiedNode<'a>,
         key: &str,
     ) -> (BTreeMap<&'a str, Vec<(usize, u32)>>, Vec<(usize, u32)>) {
         let (mut sorted, mut others): (BTreeMap<&str, Vec<_>>, Vec<_>) =
             (BTreeMap::new(), Vec::new());
         for (item, most) in &place.present {
-            let asks = counted.get(*item).map_or(&[][..], |pods| &pods.asks);
-            let value = |ask: &usize| NodeRules::of(self.asks.get(*ask)?.pod).only_value(key);
-            let values: Option<BTreeSet<&'a str>> = asks.iter().map(value).collect();
+            let profiles = counted.get(*item).map_or(&[][..], |pods| &pods.profiles);
+            let value = |profile: &usize| {
+                PodNodeRules::of(self.profiles.get(*profile)?.pod).only_value(key)
+            };
+            let values: Option<BTreeSet<&'a str>> = profiles.iter().map(value).collect();
             match values {
                 Some(values) => {
                     for value in values {
@@ -94,23 +97,25 @@ impl<'a> Judge<'_, 'a> {
         (sorted, others)
     }
 
-    /// A place with such labels: of the items that it can have, those that ask for just this value, and
-    /// those of the others that can be there.
+    /// A place with such labels: of the items that it can have, those that ask for just this value,
+    /// and those of the others that can be there.
     fn case(
         &self,
-        counted: &[Counted],
-        whole: &Place<'a>,
+        counted: &[CountedPods],
+        whole: &CertifiedNode<'a>,
         labels: NodeLabels<'a>,
-        (own, others): (&Counts, &Counts),
+        (own, others): (&MostOnNode, &MostOnNode),
         daemons_read: bool,
-    ) -> Place<'a> {
-        let launch = whole.launch.as_ref().map(|launch| Launch { labels, ..launch.clone() });
+    ) -> CertifiedNode<'a> {
+        let launch =
+            whole.launch.as_ref().map(|launch| CertifiedLaunch { labels, ..launch.clone() });
         let mut present: Vec<(usize, u32)> = own.to_vec();
         let suits = |(item, _): &&(usize, u32)| {
             let labels = launch.as_ref().map(|launch| &launch.labels);
-            let asks = counted.get(*item).map_or(&[][..], |pods| &pods.asks);
-            let mut asks = asks.iter().filter_map(|ask| self.asks.get(*ask));
-            asks.any(|ask| labels.is_none_or(|labels| self.labels_could_suit(ask, labels)))
+            let profiles = counted.get(*item).map_or(&[][..], |pods| &pods.profiles);
+            let mut profiles = profiles.iter().filter_map(|profile| self.profiles.get(*profile));
+            profiles
+                .any(|profile| labels.is_none_or(|labels| self.labels_could_suit(profile, labels)))
         };
         present.extend(others.iter().filter(suits));
         present.sort_unstable();
@@ -121,6 +126,6 @@ impl<'a> Judge<'_, 'a> {
             present.retain(|(item, _)| there.contains(item));
             room = again.room;
         }
-        Place { room, present, launch }
+        CertifiedNode { room, present, launch }
     }
 }

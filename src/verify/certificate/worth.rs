@@ -1,21 +1,21 @@
 //! What the pods on a node are worth at most, by a proof.
 //!
-//! A proof is a tree, written down as a list in which one refers to others before it. It is walked through
-//! case by case with the numbers of pods that each case leaves possible; the worst case counts. The walk
-//! keeps its own stack, so a deep tree does no harm, and its steps are counted, so a list in which many
-//! refer to the same does none either.
+//! A proof is a tree, written down as a list in which one refers to others before it. It is walked
+//! through case by case with the numbers of pods that each case leaves possible; the worst case
+//! counts. The walk keeps its own stack, so a deep tree does no harm, and its steps are counted, so
+//! a list in which many refer to the same does none either.
 
-use super::apart::Apart;
-use super::place::{Judge, Narrowed, Place};
-use super::pods::Counted;
-use super::values::ByValue;
+use super::anti_affinity::Separation;
+use super::place::{CertifiedNode, Narrowed, NodeJudge};
+use super::pods::CountedPods;
+use super::values::NodeByValue;
 use crate::plan::certificate::{Certificate, WorthProof};
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::rc::Rc;
 
-/// How many steps all proofs together may take, beyond one look at each proof for each place: a step is a
-/// product.
+/// How many steps all proofs together may take, beyond one look at each proof for each place: a
+/// step is a product.
 const MOST_STEPS: u64 = 1 << 33;
 
 /// The most amounts of a resource that are tried.
@@ -33,13 +33,14 @@ pub(super) struct Unproved {
 /// Finds what places are worth.
 pub(super) struct Evaluator<'c, 'a> {
     certificate: &'a Certificate,
-    counted: &'c [Counted],
+    counted: &'c [CountedPods],
     /// For each item, the groups that it is in and what one of it counts for.
     groups: Vec<Vec<(usize, u32)>>,
-    apart: Apart<'c, 'a>,
+    separation: Separation<'c, 'a>,
     /// For each item, whether it may keep others off.
     keeps_off: Vec<bool>,
-    /// For each item, how many are there at least in the case at hand; those of which there are any.
+    /// For each item, how many are there at least in the case at hand; those of which there are
+    /// any.
     low: BTreeMap<usize, u32>,
     /// For each item, how many are there at most.
     high: Vec<u32>,
@@ -73,14 +74,14 @@ enum Step<'p, 'a> {
 /// A place as it is, or as a case makes it.
 #[derive(Clone)]
 enum PlaceRef<'p, 'a> {
-    Whole(&'p Place<'a>),
-    Case(Rc<Place<'a>>),
+    Whole(&'p CertifiedNode<'a>),
+    Case(Rc<CertifiedNode<'a>>),
 }
 
 impl<'a> Deref for PlaceRef<'_, 'a> {
-    type Target = Place<'a>;
+    type Target = CertifiedNode<'a>;
 
-    fn deref(&self) -> &Place<'a> {
+    fn deref(&self) -> &CertifiedNode<'a> {
         match self {
             Self::Whole(place) => place,
             Self::Case(place) => place,
@@ -91,8 +92,8 @@ impl<'a> Deref for PlaceRef<'_, 'a> {
 impl<'c, 'a> Evaluator<'c, 'a> {
     pub(super) fn new(
         certificate: &'a Certificate,
-        counted: &'c [Counted],
-        apart: Apart<'c, 'a>,
+        counted: &'c [CountedPods],
+        separation: Separation<'c, 'a>,
     ) -> Self {
         let mut groups: Vec<Vec<(usize, u32)>> = counted.iter().map(|_| Vec::new()).collect();
         for (at, group) in certificate.groups.iter().enumerate() {
@@ -106,8 +107,8 @@ impl<'c, 'a> Evaluator<'c, 'a> {
             certificate,
             counted,
             groups,
-            keeps_off: counted.iter().map(|pods| apart.may_keep_off(pods)).collect(),
-            apart,
+            keeps_off: counted.iter().map(|pods| separation.may_keep_off(pods)).collect(),
+            separation,
             low: BTreeMap::new(),
             high: counted.iter().map(|_| 0).collect(),
             gains: BTreeMap::new(),
@@ -120,14 +121,14 @@ impl<'c, 'a> Evaluator<'c, 'a> {
     pub(super) fn worth(
         &mut self,
         proof: u32,
-        place: &Place<'a>,
-        judge: &Judge<'_, 'a>,
+        place: &CertifiedNode<'a>,
+        judge: &NodeJudge<'_, 'a>,
     ) -> Result<i128, Unproved> {
         self.low.clear();
         for (pods, most) in &place.present {
             self.set_high(*pods, *most);
         }
-        // One look at every kind of pods is what any proof is granted.
+        // One look at every class of pods is what any proof is granted.
         self.steps_left = self.steps_left.saturating_add(self.price_of_a_look(place));
         let worth = self.walk(proof, place, judge);
         for (pods, _) in &place.present {
@@ -151,7 +152,7 @@ impl<'c, 'a> Evaluator<'c, 'a> {
     }
 
     /// Products in one look at a place.
-    fn price_of_a_look(&self, place: &Place<'a>) -> u64 {
+    fn price_of_a_look(&self, place: &CertifiedNode<'a>) -> u64 {
         self.price_of(place.present.len().saturating_add(1))
     }
 
@@ -167,8 +168,8 @@ impl<'c, 'a> Evaluator<'c, 'a> {
     fn walk(
         &mut self,
         proof: u32,
-        place: &Place<'a>,
-        judge: &Judge<'_, 'a>,
+        place: &CertifiedNode<'a>,
+        judge: &NodeJudge<'_, 'a>,
     ) -> Result<i128, Unproved> {
         let mut place = PlaceRef::Whole(place);
         let mut worst = 0_i128;
@@ -255,13 +256,14 @@ impl<'c, 'a> Evaluator<'c, 'a> {
                         value.and_then(|one| number.get(one)).copied().unwrap_or(*otherwise)
                     };
                     let cases = match judge.by_value(self.counted, &place, key, values) {
-                        ByValue::Known(value) => {
+                        NodeByValue::Known(value) => {
                             steps.push(Step::Look(next(value)));
                             continue;
                         }
-                        ByValue::Cases(cases) => cases,
+                        NodeByValue::Cases(cases) => cases,
                     };
-                    // Of what a case doesn't have there is nothing: to begin with, and again after each.
+                    // Of what a case doesn't have there is nothing: to begin with, and again after
+                    // each.
                     let mut none = Vec::with_capacity(place.present.len());
                     none.extend(place.present.iter().map(|(pods, _)| Step::High(*pods, 0)));
                     steps.push(Step::Place(place.clone(), now));
@@ -304,7 +306,11 @@ impl<'c, 'a> Evaluator<'c, 'a> {
     }
 
     /// A case of a place, and how many of each item can be there: no more than in the place itself.
-    fn within<'p>(&self, whole: &Place<'a>, mut other: Place<'a>) -> (PlaceRef<'p, 'a>, Vec<u32>) {
+    fn within<'p>(
+        &self,
+        whole: &CertifiedNode<'a>,
+        mut other: CertifiedNode<'a>,
+    ) -> (PlaceRef<'p, 'a>, Vec<u32>) {
         let there: BTreeMap<usize, u32> = other.present.iter().copied().collect();
         let present: Vec<(usize, u32)> = whole
             .present
@@ -322,8 +328,8 @@ impl<'c, 'a> Evaluator<'c, 'a> {
     }
 
     /// What the pods that must be there leave; nothing where a number is too large.
-    fn left(&self, place: &Place<'a>) -> Option<Left> {
-        let mut left = Left {
+    fn left(&self, place: &CertifiedNode<'a>) -> Option<RemainingRoom> {
+        let mut left = RemainingRoom {
             contradiction: self.low.iter().any(|(pods, low)| *low > self.high(*pods)),
             free: place.room.iter().map(|there| (*there).max(0)).collect(),
             open: self.certificate.groups.iter().map(|group| group.most.into()).collect(),
@@ -341,8 +347,9 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         Some(left)
     }
 
-    /// How many more pods of an item there can be than must be; nothing where a number is too large.
-    fn more(&mut self, pods: usize, left: &Left) -> Option<u32> {
+    /// How many more pods of an item there can be than must be; nothing where a number is too
+    /// large.
+    fn more(&mut self, pods: usize, left: &RemainingRoom) -> Option<u32> {
         let most = self.high(pods).saturating_sub(self.low(pods));
         if most == 0 || self.is_kept_off(pods) {
             return Some(0);
@@ -369,12 +376,13 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         let keeps_off = |pods: usize| keeps_off.get(pods) == Some(&true);
         let may = keeps_off(pods);
         let mut others = self.low.keys().filter(|other| may || keeps_off(**other));
-        others
-            .any(|other| counted.get(*other).is_some_and(|other| self.apart.are_apart(one, other)))
+        others.any(|other| {
+            counted.get(*other).is_some_and(|other| self.separation.are_separated(one, other))
+        })
     }
 
-    /// The items that are worth more than they cost at the prices of the leaf with this number; nothing
-    /// where a number is too large.
+    /// The items that are worth more than they cost at the prices of the leaf with this number;
+    /// nothing where a number is too large.
     fn gains(&mut self, leaf: usize, resources: &[i128], groups: &[i128]) -> Option<Rc<[Gain]>> {
         if let Some(gains) = self.gains.get(&leaf) {
             return Some(gains.clone());
@@ -412,8 +420,8 @@ impl<'c, 'a> Evaluator<'c, 'a> {
     /// What a place is worth at these prices; nothing where a number is too large.
     fn priced(
         &mut self,
-        place: &Place<'a>,
-        left: &Left,
+        place: &CertifiedNode<'a>,
+        left: &RemainingRoom,
         (resources, groups): (&[i128], &[i128]),
         gains: &[Gain],
     ) -> Option<i128> {
@@ -436,9 +444,14 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         Some(worth)
     }
 
-    /// The best that can be made of one resource; nothing where a number is too large, or there is too
-    /// much of it to try all amounts.
-    fn table(&mut self, place: &Place<'a>, left: &Left, resource: usize) -> Option<i128> {
+    /// The best that can be made of one resource; nothing where a number is too large, or there is
+    /// too much of it to try all amounts.
+    fn table(
+        &mut self,
+        place: &CertifiedNode<'a>,
+        left: &RemainingRoom,
+        resource: usize,
+    ) -> Option<i128> {
         let free = *left.free.get(resource)?;
         // What is there in any case, and what costs nothing of it.
         let mut worth = 0_i128;
@@ -493,7 +506,7 @@ impl<'c, 'a> Evaluator<'c, 'a> {
 }
 
 /// What the pods that must be there leave.
-struct Left {
+struct RemainingRoom {
     /// Whether there are to be more of some item than there can be.
     contradiction: bool,
     /// By resource; below zero where they ask for more than there is.
@@ -502,7 +515,7 @@ struct Left {
     open: Vec<i128>,
 }
 
-impl Left {
+impl RemainingRoom {
     fn is_impossible(&self) -> bool {
         self.contradiction || self.free.iter().chain(&self.open).any(|left| *left < 0)
     }

@@ -39,7 +39,7 @@ fn pod_unknown() {
         let mut plan = plan(vec![two_launched(&problem)]);
         plan.unschedulable = vec![without_place("web-2"), without_place(name)];
         let pod = format!("default/{name}").into();
-        refused(&problem, &plan, [Violation::PodUnknown { pod, place: Place::Unschedulable }]);
+        refused(&problem, &plan, [Violation::PodUnknown { pod, place: PlanPlace::Unschedulable }]);
     }
 }
 
@@ -49,7 +49,7 @@ fn pod_bound() {
     let mut plan = plan(vec![two_launched(&problem)]);
     plan.bindings = bindings([("web-2", "n"), ("here", "n")]).bindings;
     let pod = "default/here".into();
-    refused(&problem, &plan, [Violation::PodBound { pod, place: Place::Node("n".into()) }]);
+    refused(&problem, &plan, [Violation::PodBound { pod, place: PlanPlace::Node("n".into()) }]);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use super::*;
 use crate::model::{Affinity, LabelSelector, Node, PodAffinityTerm, Requirement};
 use crate::plan::Certificate;
 use crate::plan::certificate::{
-    Group, LimitPrice, NodeProof, OfferingProof, POINT, PodValue, ReservationPrice, WorthProof,
+    ConflictGroup, LimitPrice, NodeProof, OfferingProof, POINT, PodValue, ReservationPrice,
+    WorthProof,
 };
 
 /// So many billionths, in a certificate's units.
@@ -207,7 +208,7 @@ fn proofs_that_are_missing_or_malformed() {
         },
         [Violation::WorthUnproved { place, proof: 1 }],
     );
-    let group = Group { pods: vec![(1, 1)], most: 1 };
+    let group = ConflictGroup { pods: vec![(1, 1)], most: 1 };
     spoilt(|one| one.groups.push(group), [malformed("groups[0]")]);
     let limit = LimitPrice { node_pool: "main".into(), resource: "cpu".into(), price: 1 };
     spoilt(|one| one.limits.push(limit), [malformed("limits[0]")]);
@@ -316,7 +317,7 @@ fn one_resource_tried_in_all_amounts() {
     refused(&problem, &unproved, [worth("large", 0, units(700_000_000), units(500_000_000))]);
 }
 
-/// Pods of two kinds with a host port in common: a node for each.
+/// Pods of two classes with a host port in common: a node for each.
 fn with_ports(port: u16) -> (Problem, LaunchPlan) {
     let on = |name: &str, port| pod(name).with_host_port(crate::model::HostPort::new(port));
     let problem = market().pod(on("p", 80)).pod(on("q", port)).build().unwrap();
@@ -328,7 +329,7 @@ fn with_ports(port: u16) -> (Problem, LaunchPlan) {
 #[test]
 fn pods_that_keep_each_other_off() {
     let each = units(40_000_000);
-    let certificate = |groups: Vec<Group>, proofs: Vec<WorthProof>, proof| Certificate {
+    let certificate = |groups: Vec<ConflictGroup>, proofs: Vec<WorthProof>, proof| Certificate {
         resources: vec!["cpu".into()],
         pods: vec![pods("p", 1, each), pods("q", 1, each)],
         groups,
@@ -339,7 +340,7 @@ fn pods_that_keep_each_other_off() {
         proofs,
         ..Certificate::default()
     };
-    let group = |most| Group { pods: vec![(0, 1), (1, 1)], most };
+    let group = |most| ConflictGroup { pods: vec![(0, 1), (1, 1)], most };
     let by_group = |most| {
         let proof = WorthProof::Priced { resources: vec![0], groups: vec![each] };
         certificate(vec![group(most)], vec![proof], 0)
@@ -373,7 +374,7 @@ fn pods_that_keep_each_other_off() {
 }
 
 #[test]
-fn pods_that_are_alone_of_their_kind() {
+fn pods_that_are_alone_of_their_class() {
     let alone = |selected: &str| {
         let selector = LabelSelector::new().with_label("app", selected);
         let term = PodAffinityTerm::new(well_known::HOSTNAME, selector);
@@ -462,7 +463,8 @@ fn limits_and_reservations_have_prices() {
         let parts = Problem::builder().instance_type(small()).instance_type(large());
         parts.node_pool(pool).pod(pod("p").with_replicas(8)).build().unwrap()
     };
-    // Two nodes at most: each pod is worth an eighth of a large one, and a node's charge makes up for it.
+    // Two nodes at most: each pod is worth an eighth of a large one, and a node's charge makes up
+    // for it.
     let certificate = Certificate {
         limits: vec![LimitPrice {
             node_pool: "main".into(),

@@ -25,7 +25,7 @@ fn main_pool() -> NodePool {
     NodePool::new("main")
 }
 
-const HERE: Place = Place::Launch(0);
+const HERE: PlanPlace = PlanPlace::Launch(0);
 
 #[test]
 fn a_launch_with_alternatives_is_accepted() {
@@ -55,7 +55,7 @@ fn volume_limit() {
     Arc::make_mut(&mut one.alternatives).push(choice(&problem, LARGE));
     let found =
         |place, limit| Violation::VolumeLimit { place, driver: "disk".into(), volumes: 2, limit };
-    let place = Place::Alternative { launch: 0, alternative: 1 };
+    let place = PlanPlace::Alternative { launch: 0, alternative: 1 };
     refused(&problem, &plan_of(one), [found(place, 1)]);
     let problem = with_limits(1, 2);
     refused(&problem, &plan_of(one_pod(&problem, SMALL)), [found(HERE, 1)]);
@@ -102,9 +102,9 @@ fn only_placeholders() {
 fn offering_unknown() {
     let problem = with_pool(main_pool());
     let strange = [
-        Choice { instance_type: "medium".into(), ..choice(&problem, SMALL) },
-        Choice { zone: "c".into(), ..choice(&problem, SMALL) },
-        Choice { reservation: Some("r".into()), ..choice(&problem, SMALL) },
+        OfferingRef { instance_type: "medium".into(), ..choice(&problem, SMALL) },
+        OfferingRef { zone: "c".into(), ..choice(&problem, SMALL) },
+        OfferingRef { reservation: Some("r".into()), ..choice(&problem, SMALL) },
     ];
     for strange in strange {
         let mut one = one_pod(&problem, SMALL);
@@ -124,10 +124,10 @@ fn offering_unknown() {
 
 #[test]
 fn offering_unavailable() {
-    let kind = InstanceType::new("old", amounts([("cpu", "2"), ("pods", "9")]))
+    let instance_type = InstanceType::new("old", amounts([("cpu", "2"), ("pods", "9")]))
         .with_label("family", "o")
         .with_offering(offering("a", "on-demand", "0.11").with_available(false));
-    let problem = market().instance_type(kind).pod(pod("p")).build().unwrap();
+    let problem = market().instance_type(instance_type).pod(pod("p")).build().unwrap();
     let old = choice(&problem, ("old", "a", "on-demand"));
     let expected = |place| Violation::OfferingUnavailable { place, choice: old.clone() };
     let one = one_pod(&problem, ("old", "a", "on-demand"));
@@ -374,10 +374,10 @@ fn alternative_above_choice() {
 
 #[test]
 fn alternative_reserved() {
-    let kind = InstanceType::new("kept", amounts([("cpu", "2"), ("pods", "9")]))
+    let instance_type = InstanceType::new("kept", amounts([("cpu", "2"), ("pods", "9")]))
         .with_label("family", "k")
         .with_offering(offering("a", "reserved", "0.2").with_reservation("r", 1));
-    let problem = market().instance_type(kind).pod(pod("p")).build().unwrap();
+    let problem = market().instance_type(instance_type).pod(pod("p")).build().unwrap();
     let kept = ("kept", "a", "reserved");
     let _verified = accepted(&problem, &plan_of(one_pod(&problem, kept)));
     let mut one = one_pod(&problem, SMALL);

@@ -20,8 +20,10 @@ use crate::model::{
     Effect, InstanceType, NodePool, Offering, Pod, Price, Problem, ProblemBuilder, Resources,
     Taint, well_known,
 };
-use crate::plan::{Binding, Choice, Cost, Launch, LaunchPlan, LaunchSpec, Proof, Unschedulable};
-use crate::verify::{BindingRule, Place, Verified, Violation, verify};
+use crate::plan::{
+    Binding, Cost, Launch, LaunchPlan, LaunchSpec, OfferingRef, Proof, Unschedulable,
+};
+use crate::verify::{BindingRule, PlanPlace, Verified, Violation, verify};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -78,16 +80,16 @@ const SMALL_B: (&str, &str, &str) = ("small", "b", "on-demand");
 const SPOT: (&str, &str, &str) = ("small", "b", "spot");
 const LARGE: (&str, &str, &str) = ("large", "a", "on-demand");
 
-fn choice(problem: &Problem, (kind, zone, capacity_type): (&str, &str, &str)) -> Choice {
-    let kind = problem.instance_types.iter().find(|one| &*one.name == kind).unwrap();
-    let offering = kind
+fn choice(problem: &Problem, (kind, zone, capacity_type): (&str, &str, &str)) -> OfferingRef {
+    let instance_type = problem.instance_types.iter().find(|one| &*one.name == kind).unwrap();
+    let offering = instance_type
         .offerings
         .iter()
         .find(|one| &*one.zone == zone && &*one.capacity_type == capacity_type)
         .unwrap();
-    Choice {
+    OfferingRef {
         price: offering.price,
-        instance_type: kind.name.clone(),
+        instance_type: instance_type.name.clone(),
         zone: offering.zone.clone(),
         capacity_type: offering.capacity_type.clone(),
         reservation: offering.reservation.as_ref().map(|one| one.id.clone()),
@@ -103,14 +105,14 @@ fn spec<const N: usize>(
 ) -> LaunchSpec {
     let offering = choice(problem, kind);
     let pool = problem.node_pools.iter().find(|one| &*one.name == pool).unwrap();
-    let kind = problem.instance_types.iter().find(|one| *one.name == *kind.0).unwrap();
+    let instance_type = problem.instance_types.iter().find(|one| *one.name == *kind.0).unwrap();
     let own = [
         (well_known::NODE_POOL, &*pool.name),
-        (well_known::INSTANCE_TYPE, &*kind.name),
+        (well_known::INSTANCE_TYPE, &*instance_type.name),
         (well_known::ZONE, &*offering.zone),
         (well_known::CAPACITY_TYPE, &*offering.capacity_type),
     ];
-    let stated = pool.labels.iter().chain(kind.labels.iter()).map(|(k, v)| (&**k, &**v));
+    let stated = pool.labels.iter().chain(instance_type.labels.iter()).map(|(k, v)| (&**k, &**v));
     let minima = pool.requirements.iter().filter(|one| one.min_values.is_some());
     LaunchSpec {
         node_pool: pool.name.clone(),
@@ -148,7 +150,7 @@ fn plan(launches: Vec<Launch>) -> LaunchPlan {
         warnings: Vec::new(),
         stats: BTreeMap::new(),
         certificate: None,
-        ended: None,
+        termination: None,
     }
 }
 
@@ -181,8 +183,8 @@ fn refused<const N: usize>(problem: &Problem, plan: &LaunchPlan, expected: [Viol
     }
 }
 
-fn at_alternative(alternative: usize) -> Place {
-    Place::Alternative { launch: 0, alternative }
+fn at_alternative(alternative: usize) -> PlanPlace {
+    PlanPlace::Alternative { launch: 0, alternative }
 }
 
 /// Every variant of [`Violation`] is expected by some test here.

@@ -6,8 +6,8 @@ use crate::model::{
     Requirement, Volume,
 };
 
-fn here() -> Place {
-    Place::Node("n".into())
+fn here() -> PlanPlace {
+    PlanPlace::Node("n".into())
 }
 
 fn p() -> Arc<str> {
@@ -188,8 +188,12 @@ fn volume_limit() {
             let _verified = accepted(&problem, &onto_n());
         } else {
             let (node, driver) = ("n".into(), "disk".into());
-            let expected =
-                Violation::VolumeLimit { place: Place::Node(node), driver, volumes: 2, limit: 1 };
+            let expected = Violation::VolumeLimit {
+                place: PlanPlace::Node(node),
+                driver,
+                volumes: 2,
+                limit: 1,
+            };
             refused(&problem, &onto_n(), [expected]);
         }
     }

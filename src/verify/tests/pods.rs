@@ -6,7 +6,7 @@ use crate::model::{
     Toleration, Volume,
 };
 
-const HERE: Place = Place::Launch(0);
+const HERE: PlanPlace = PlanPlace::Launch(0);
 const ONE: [(&str, &str); 2] = [("cpu", "500m"), ("pods", "1")];
 const TWO: [(&str, &str); 2] = [("cpu", "1"), ("pods", "2")];
 
@@ -34,7 +34,7 @@ fn together(problem: &Problem) -> LaunchPlan {
     plan(vec![launch(spec(problem, "main", SMALL, TWO), ["p", "q"])])
 }
 
-fn overfull(place: Place, resource: &str, requested: i128, allocatable: i128) -> Violation {
+fn overfull(place: PlanPlace, resource: &str, requested: i128, allocatable: i128) -> Violation {
     Violation::Overfull { place, resource: resource.into(), requested, allocatable }
 }
 
@@ -60,7 +60,7 @@ fn overfull_choice_and_alternative() {
 #[test]
 fn overfull_by_rounding_overhead_and_huge_pages() {
     // 2000m less 100.5m of overhead leave 1899m; 4 less 1 and a huge page of 2 leave 1.
-    let kind = InstanceType::new(
+    let instance_type = InstanceType::new(
         "odd",
         amounts([("cpu", "2"), ("memory", "4"), ("hugepages-2Mi", "2"), ("pods", "2")]),
     )
@@ -74,7 +74,7 @@ fn overfull_by_rounding_overhead_and_huge_pages() {
         ("1", "2", Some(("memory", 2, 1))),
     ] {
         let pod = Pod::new("p").with_requests(amounts([("cpu", cpu), ("memory", memory)]));
-        let problem = market().instance_type(kind.clone()).pod(pod).build().unwrap();
+        let problem = market().instance_type(instance_type.clone()).pod(pod).build().unwrap();
         let millis = problem.pods[0].requests.get("cpu").unwrap().ceil(1000);
         let cpu = format!("{millis}m");
         let requests = [("cpu", &*cpu), ("memory", memory), ("pods", "1")];
@@ -142,9 +142,9 @@ fn node_affinity() {
         let affinity = terms.into_iter().fold(Affinity::new(), |affinity, term| {
             affinity.with_required_node_term(NodeSelectorTerm::new(term))
         });
-        let kind = small().with_label("size", "2");
+        let instance_type = small().with_label("size", "2");
         let problem = Problem::builder()
-            .instance_type(kind)
+            .instance_type(instance_type)
             .node_pool(NodePool::new("main"))
             .pod(pod("p").with_affinity(affinity))
             .build()

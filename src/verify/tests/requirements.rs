@@ -1,7 +1,7 @@
 //! The tests of single states agree with the model's algebra of sets, which they don't use.
 
 use crate::model::{Operator, Requirement, ValueSet};
-use crate::verify::requirement::{Condition, State, follows, possible};
+use crate::verify::requirement::{Condition, KnownLabel, follows, possible};
 use proptest::prelude::*;
 
 /// The states that some of these requirements tell apart.
@@ -48,8 +48,8 @@ proptest! {
     #[test]
     fn a_state_is_admitted_alike(one in requirement(), value in "[a-c0-5]{0,2}") {
         let (set, condition) = (ValueSet::from_requirement(&one), Condition::from(&one));
-        prop_assert_eq!(condition.holds(State::Absent), Some(set.admits(None)));
-        prop_assert_eq!(condition.holds(State::Value(&value)), Some(set.admits(Some(&value))));
+        prop_assert_eq!(condition.holds(KnownLabel::Absent), Some(set.admits(None)));
+        prop_assert_eq!(condition.holds(KnownLabel::Value(&value)), Some(set.admits(Some(&value))));
     }
 
     #[test]

@@ -28,11 +28,11 @@ fn of(name: &str, app: &str) -> Pod {
     pod(name).with_label("app", app)
 }
 
-fn near(pod: Pod, term: PodAffinityTerm) -> Pod {
+fn affinity(pod: Pod, term: PodAffinityTerm) -> Pod {
     pod.with_affinity(Affinity::new().with_required_pod_affinity(term))
 }
 
-fn far(pod: Pod, term: PodAffinityTerm) -> Pod {
+fn anti_affinity(pod: Pod, term: PodAffinityTerm) -> Pod {
     pod.with_affinity(Affinity::new().with_required_pod_anti_affinity(term))
 }
 
@@ -50,7 +50,7 @@ fn each<const N: usize>(problem: &Problem, pods: [(&str, (&str, &str, &str)); N]
 #[track_caller]
 fn unbound(problem: &Problem, plan: &LaunchPlan, pod: &str, at: usize, rule: BindingRule) {
     let pod = format!("default/{pod}").into();
-    let place = Place::Launch(at);
+    let place = PlanPlace::Launch(at);
     refused(problem, plan, [Violation::NoBindingOrder { pod, place, rule, certain: true }]);
 }
 
@@ -75,8 +75,8 @@ fn a_spread_counts_from_the_lowest_domain() {
         accepted(&one, &each(&one, [("web-0", SMALL), ("web-1", SMALL), ("web-2", SMALL)]));
 }
 
-/// More pods than every order can be tried of: 25 of a spread that also counts 13 of another spread and 12
-/// without any, in a zone that ends with 32 and one that ends with 18.
+/// More pods than every order can be tried of: 25 of a spread that also counts 13 of another spread
+/// and 12 without any, in a zone that ends with 32 and one that ends with 18.
 #[test]
 fn room_for_owners_of_a_spread_is_kept_in_domains_that_fill_up() {
     let node = |zone: &str, name: &str| {
@@ -127,7 +127,7 @@ fn a_spread_counts_bound_pods_and_domains_wanted() {
     let _verified = accepted(&both, &bindings([("web", "nb")]));
     let rule = uneven("a", 1, 0, 1);
     let pod: Arc<str> = "default/web".into();
-    let place = Place::Node("na".into());
+    let place = PlanPlace::Node("na".into());
     let stuck = Violation::NoBindingOrder { pod, place, rule, certain: true };
     refused(&both, &bindings([("web", "na")]), [stuck]);
 
@@ -180,8 +180,8 @@ fn who_comes_first_decides_what_is_counted() {
 fn affinity_needs_somebody_there_before() {
     let chain = || {
         problem([
-            near(of("c", "c"), term(ZONE, "b")),
-            near(of("b", "b"), term(ZONE, "a")),
+            affinity(of("c", "c"), term(ZONE, "b")),
+            affinity(of("b", "b"), term(ZONE, "a")),
             of("a", "a"),
         ])
     };
@@ -192,11 +192,11 @@ fn affinity_needs_somebody_there_before() {
     unbound(&chain, &apart, "c", 0, BindingRule::Affinity { key: ZONE.into() });
 
     let mutual =
-        problem([near(of("a", "a"), term(ZONE, "b")), near(of("b", "b"), term(ZONE, "a"))]);
+        problem([affinity(of("a", "a"), term(ZONE, "b")), affinity(of("b", "b"), term(ZONE, "a"))]);
     let plan = each(&mutual, [("a", SMALL), ("b", SMALL)]);
     unbound(&mutual, &plan, "a", 0, BindingRule::Affinity { key: ZONE.into() });
 
-    let own = problem([near(of("web", "web").with_replicas(2), term(ZONE, "web"))]);
+    let own = problem([affinity(of("web", "web").with_replicas(2), term(ZONE, "web"))]);
     let _verified = accepted(&own, &each(&own, [("web-0", SMALL), ("web-1", SMALL)]));
     let split = each(&own, [("web-0", SMALL), ("web-1", SMALL_B)]);
     unbound(&own, &split, "web-1", 1, BindingRule::Affinity { key: ZONE.into() });
@@ -218,7 +218,8 @@ fn all_terms_of_an_affinity_mean_the_same_pods() {
 
 #[test]
 fn domain_anti_affinity() {
-    let build = |key: &str| problem([far(of("web", "web").with_replicas(2), term(key, "web"))]);
+    let build =
+        |key: &str| problem([anti_affinity(of("web", "web").with_replicas(2), term(key, "web"))]);
     let zonal = build(ZONE);
     let _verified = accepted(&zonal, &each(&zonal, [("web-0", SMALL), ("web-1", SMALL_B)]));
     let clash = |pod: &str, other: &str| Violation::DomainAntiAffinity {
@@ -234,7 +235,7 @@ fn domain_anti_affinity() {
     let node = Node::new("n", amounts([("cpu", "1"), ("pods", "2")])).with_label(ZONE, "a");
     let inverse = market()
         .node(node)
-        .pod(far(of("here", "h").with_node_name("n"), term(ZONE, "web")))
+        .pod(anti_affinity(of("here", "h").with_node_name("n"), term(ZONE, "web")))
         .pod(of("web", "web"))
         .build()
         .unwrap();
@@ -294,17 +295,17 @@ fn label_open_over_which_pods_are_counted() {
     };
     let with = |lone| plan(vec![launch(on(Some("r1")), ["web"]), launch(lone, ["lone"])]);
     let _verified = accepted(&problem, &with(on(Some("r1"))));
-    let open = Violation::LabelOpen { place: Place::Launch(1), key: "rack".into() };
+    let open = Violation::LabelOpen { place: PlanPlace::Launch(1), key: "rack".into() };
     refused(&problem, &with(on(None)), [open]);
 }
 
 #[test]
 fn preferences_wrong() {
     let zone_b = NodeSelectorTerm::new([Requirement::new(ZONE, Operator::In, ["b"])]);
-    let wish = Affinity::new()
+    let preferred_term = Affinity::new()
         .with_preferred_node_term(10, zone_b)
         .with_preferred_pod_anti_affinity(3, term(ZONE, "web"));
-    let problem = problem([of("web", "web").with_replicas(2).with_affinity(wish)]);
+    let problem = problem([of("web", "web").with_replicas(2).with_affinity(preferred_term)]);
     let mut plan = each(&problem, [("web-0", SMALL), ("web-1", SMALL_B)]);
     let verified = accepted(&problem, &plan);
     let shares: Vec<_> =

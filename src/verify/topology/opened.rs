@@ -1,58 +1,59 @@
 //! What an alternative of a launch would change for spreads that must be kept.
 //!
-//! A plan is judged with every launch as its choice has it. A spread sees of a launch whether it counts,
-//! in which domain it is, and how many pods of its selection it holds. With an alternative in another
-//! domain (or one that counts where the choice doesn't, or the other way round), a launch that holds such
-//! pods would change the counts; one that holds none could only add a domain with nobody in it, which is
-//! as bad unless the domain stands anyway. A domain that goes does no harm: it had nobody either.
+//! A plan is judged with every launch as its choice has it. A spread sees of a launch whether it
+//! counts, in which domain it is, and how many pods of its selection it holds. With an alternative
+//! in another domain (or one that counts where the choice doesn't, or the other way round), a
+//! launch that holds such pods would change the counts; one that holds none could only add a domain
+//! with nobody in it, which is as bad unless the domain stands anyway. A domain that goes does no
+//! harm: it had nobody either.
 
 use super::super::facts::Facts;
 use super::super::offering;
 use super::super::site::Sites;
-use super::super::violation::{Place, Violation};
-use super::rules::{Rules, counts};
-use super::scene::Scene;
+use super::super::violation::{PlanPlace, Violation};
+use super::final_state::FinalState;
+use super::rules::{TopologyRuleSet, counts};
 use crate::model::{NodePool, Pod, TopologySpreadConstraint, well_known};
-use crate::plan::{Choice, LaunchPlan, LaunchSpec};
+use crate::plan::{LaunchPlan, LaunchSpec, OfferingRef};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A spread of placed pods over another label than the hostname.
-struct Watch<'s> {
+struct SpreadWatch<'s> {
     pod: &'s Pod,
     spread: &'s TopologySpreadConstraint,
     key: &'s str,
-    /// The kinds that it counts.
-    kinds: &'s [usize],
+    /// The classes that it counts.
+    classes: &'s [usize],
     /// The values of the label that counted nodes of the plan have.
     standing: BTreeSet<&'s str>,
 }
 
 /// For each spread, the domain in which it sees a node, if that counts.
-type Seen = Vec<Option<Arc<str>>>;
+type DomainsSeen = Vec<Option<Arc<str>>>;
 
 /// An alternative, and the spreads that see it elsewhere than the choice, and where.
-type Moved = (usize, Vec<(usize, Option<Arc<str>>)>);
+type MovedAlternative = (usize, Vec<(usize, Option<Arc<str>>)>);
 
 /// Reports alternatives that would break a spread.
 pub(super) fn check<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
     plan: &'a LaunchPlan,
-    (scene, rules): (&Scene<'a>, &Rules),
+    (state, rules): (&FinalState<'a>, &TopologyRuleSet),
     out: &mut Vec<Violation>,
 ) {
-    let watches = watches(scene, rules);
+    let watches = watches(state, rules);
     if watches.is_empty() {
         return;
     }
-    let mut kinds: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for member in &scene.placed {
-        if let Some(Place::Launch(at)) = scene.hosts.get(member.host).map(|host| &host.place) {
-            kinds.entry(*at).or_default().push(member.kind);
+    let mut classes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for member in &state.placed {
+        if let Some(PlanPlace::Launch(at)) = state.hosts.get(member.host).map(|host| &host.place) {
+            classes.entry(*at).or_default().push(member.class);
         }
     }
-    let mut views = Views {
+    let mut views = SiteViews {
         facts,
         sites,
         watches: &watches,
@@ -60,15 +61,15 @@ pub(super) fn check<'a>(
         numbers: BTreeMap::new(),
         distinct: Vec::new(),
     };
-    let mut known: BTreeMap<*const LaunchSpec, Vec<Moved>> = BTreeMap::new();
+    let mut known: BTreeMap<*const LaunchSpec, Vec<MovedAlternative>> = BTreeMap::new();
     for (launch, one) in plan.launches.iter().enumerate() {
         let moved = known.entry(Arc::as_ptr(&one.spec)).or_insert_with(|| views.moved(&one.spec));
-        let own = kinds.get(&launch).map_or(&[][..], |kinds| kinds);
+        let own = classes.get(&launch).map_or(&[][..], |classes| classes);
         for (alternative, elsewhere) in moved {
             for (at, seen) in elsewhere {
                 let Some(watch) = watches.get(*at) else { continue };
                 let (alternative, key) = (*alternative, Arc::from(watch.key));
-                if own.iter().any(|kind| watch.kinds.binary_search(kind).is_ok()) {
+                if own.iter().any(|class| watch.classes.binary_search(class).is_ok()) {
                     out.push(Violation::AlternativeElsewhere { launch, alternative, key });
                 } else if let Some(domain) = seen
                     && !watch.standing.contains(&**domain)
@@ -86,15 +87,16 @@ pub(super) fn check<'a>(
     }
 }
 
-fn watches<'s>(scene: &'s Scene<'_>, rules: &'s Rules) -> Vec<Watch<'s>> {
-    let placed: BTreeSet<usize> = scene.placed.iter().map(|member| member.kind).collect();
+fn watches<'s>(state: &'s FinalState<'_>, rules: &'s TopologyRuleSet) -> Vec<SpreadWatch<'s>> {
+    let placed: BTreeSet<usize> = state.placed.iter().map(|member| member.class).collect();
     let mut watches = Vec::new();
     let mut standing: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
-    for kind in placed {
-        let (Some(own), Some(of_kind)) = (rules.of_kind.get(kind), scene.kinds.get(kind)) else {
+    for class in placed {
+        let (Some(own), Some(of_class)) = (rules.of_class.get(class), state.classes.get(class))
+        else {
             continue;
         };
-        let pod = of_kind.pod;
+        let pod = of_class.pod;
         let spreads = own.spreads.iter().zip(&pod.topology_spread_constraints);
         for (at, spread) in spreads.filter(|(one, _)| one.hard).map(|(one, of)| (one.counter, of)) {
             let key = well_known::normalized(&spread.topology_key);
@@ -104,38 +106,39 @@ fn watches<'s>(scene: &'s Scene<'_>, rules: &'s Rules) -> Vec<Watch<'s>> {
             };
             let Some(domains) = rules.keys.get(counter.key) else { continue };
             let standing = standing.entry(at).or_insert_with(|| {
-                let hosts = scene.hosts.iter().zip(&domains.of_host);
-                let counted = hosts.filter(|(host, _)| counter.looks.get(host.look) == Some(&true));
+                let hosts = state.hosts.iter().zip(&domains.of_host);
+                let counted =
+                    hosts.filter(|(host, _)| counter.profiles.get(host.profile) == Some(&true));
                 let names = counted.filter_map(|(_, domain)| domains.names.get((*domain)?));
                 names.map(|name| &**name).collect()
             });
             let standing = standing.clone();
-            watches.push(Watch { pod, spread, key, kinds: &counter.kinds, standing });
+            watches.push(SpreadWatch { pod, spread, key, classes: &counter.classes, standing });
         }
     }
     watches
 }
 
 /// What spreads see of sites, each worked out once.
-struct Views<'v, 's, 'a> {
+struct SiteViews<'v, 's, 'a> {
     facts: &'v Facts<'a>,
     sites: &'v mut Sites<'a>,
-    watches: &'v [Watch<'s>],
+    watches: &'v [SpreadWatch<'s>],
     of_site: BTreeMap<usize, usize>,
-    numbers: BTreeMap<Seen, usize>,
-    distinct: Vec<Seen>,
+    numbers: BTreeMap<DomainsSeen, usize>,
+    distinct: Vec<DomainsSeen>,
 }
 
-impl<'a> Views<'_, '_, 'a> {
+impl<'a> SiteViews<'_, '_, 'a> {
     /// The number of what the spreads see of a choice.
     fn of(
         &mut self,
         pool: (usize, &'a NodePool),
         spec: &'a LaunchSpec,
-        choice: &Choice,
+        choice: &OfferingRef,
     ) -> Option<usize> {
         // What is wrong with it has been said.
-        let (place, mut said) = (Place::Launch(0), Vec::new());
+        let (place, mut said) = (PlanPlace::Launch(0), Vec::new());
         let id = offering::check(self.facts, self.sites, pool, (choice, spec), &place, &mut said)?;
         if let Some(known) = self.of_site.get(&id) {
             return Some(*known);
@@ -146,7 +149,7 @@ impl<'a> Views<'_, '_, 'a> {
             let counts = counts(watch.pod, watch.spread, labels, pool.1.taints.iter());
             counts.then(|| Arc::from(*value))
         });
-        let seen: Seen = seen.collect();
+        let seen: DomainsSeen = seen.collect();
         let next = self.distinct.len();
         let number = *self.numbers.entry(seen).or_insert_with_key(|seen| {
             self.distinct.push(seen.clone());
@@ -157,7 +160,7 @@ impl<'a> Views<'_, '_, 'a> {
     }
 
     /// The alternatives that some spread sees elsewhere than the choice.
-    fn moved(&mut self, spec: &'a LaunchSpec) -> Vec<Moved> {
+    fn moved(&mut self, spec: &'a LaunchSpec) -> Vec<MovedAlternative> {
         let Some(pool) = self.facts.pool(&spec.node_pool) else { return Vec::new() };
         let Some(of_choice) = self.of(pool, spec, &spec.offering) else { return Vec::new() };
         let mut found = Vec::new();

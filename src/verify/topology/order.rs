@@ -1,21 +1,21 @@
 //! A binding order, searched for: kube-scheduler accepts each pod given those bound before it.
 //!
-//! Pods with a spread or an affinity are bound as soon as they are accepted, pass after pass, so many at
-//! once as stay legal and leave their domain open to others that a spread still ties to it; by this the
-//! domains of a spread fill up evenly. Only when nothing else is left a pod is bound that makes a domain
-//! fuller than that. Pods without such rules could be bound at any time. They are kept back, since they
-//! can only raise counts, until one is needed: for an affinity, or in a domain whose low count holds others
-//! up. Where that gets stuck and few pods are concerned, every order is tried, as far as [`MAX_STATES`]
-//! different states go.
+//! Pods with a spread or an affinity are bound as soon as they are accepted, pass after pass, so
+//! many at once as stay legal and leave their domain open to others that a spread still ties to it;
+//! by this the domains of a spread fill up evenly. Only when nothing else is left a pod is bound
+//! that makes a domain fuller than that. Pods without such rules could be bound at any time. They
+//! are kept back, since they can only raise counts, until one is needed: for an affinity, or in a
+//! domain whose low count holds others up. Where that gets stuck and few pods are concerned, every
+//! order is tried, as far as [`MAX_STATES`] different states go.
 //!
-//! What a domain holds at the end is known, and so is the highest count at which it still takes an owner
-//! of a spread: `maxSkew` above the lowest count at the end. In every order the other pods that it counts
-//! leave as much of that as owners still to come need. A second try binds none that doesn't
-//! ([`Binder::spare`]).
+//! What a domain holds at the end is known, and so is the highest count at which it still takes an
+//! owner of a spread: `maxSkew` above the lowest count at the end. In every order the other pods
+//! that it counts leave as much of that as owners still to come need. A second try binds none that
+//! doesn't ([`OrderSearch::spare`]).
 
 use super::super::violation::{BindingRule, Violation};
-use super::rules::{Counter, Rules};
-use super::scene::Scene;
+use super::final_state::FinalState;
+use super::rules::{PodCounter, TopologyRuleSet};
 use crate::model::well_known;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,15 +27,15 @@ const MAX_HARMFUL: u32 = 1_000;
 const MAX_PODS: u64 = 48;
 
 /// Reports a pod that no order of binding gets to its place, if there is one.
-pub(super) fn check(scene: &Scene<'_>, rules: &Rules, out: &mut Vec<Violation>) {
-    let mut binder = Binder::new(scene, rules);
+pub(super) fn check(state: &FinalState<'_>, rules: &TopologyRuleSet, out: &mut Vec<Violation>) {
+    let mut binder = OrderSearch::new(state, rules);
     if binder.ruled.is_empty() {
         return;
     }
     let stuck = binder.clone();
     binder.bind_greedily();
     let Some(first) = binder.unbound() else { return };
-    let mut careful = Binder { reserves: true, ..stuck.clone() };
+    let mut careful = OrderSearch { reserves: true, ..stuck.clone() };
     careful.bind_greedily();
     if careful.unbound().is_none() {
         return;
@@ -52,7 +52,7 @@ pub(super) fn check(scene: &Scene<'_>, rules: &Rules, out: &mut Vec<Violation>) 
 
 /// How much a pod that is bound may hold up others that a spread counts it for.
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Care {
+enum BindingCare {
     /// It goes to a domain of the lowest count.
     Lowest,
     /// Its domain stays open to the others.
@@ -63,10 +63,10 @@ enum Care {
 
 /// What is bound so far.
 #[derive(Clone)]
-struct Binder<'s, 'a> {
-    scene: &'s Scene<'a>,
-    rules: &'s Rules,
-    counters: Vec<Counter>,
+struct OrderSearch<'s, 'a> {
+    state: &'s FinalState<'a>,
+    rules: &'s TopologyRuleSet,
+    counters: Vec<PodCounter>,
     /// For each member of the plan, how many of its pods aren't bound yet.
     left: Vec<u64>,
     /// Members with a spread or an affinity of their own.
@@ -95,12 +95,16 @@ struct Kept {
 }
 
 /// For each counter of a spread that one of these members has, the lowest `maxSkew`.
-fn needed(scene: &Scene<'_>, rules: &Rules, ruled: &[usize]) -> BTreeMap<usize, u64> {
+fn needed(
+    state: &FinalState<'_>,
+    rules: &TopologyRuleSet,
+    ruled: &[usize],
+) -> BTreeMap<usize, u64> {
     let mut needed: BTreeMap<usize, u64> = BTreeMap::new();
-    let kinds: BTreeSet<usize> =
-        ruled.iter().filter_map(|at| scene.placed.get(*at)).map(|member| member.kind).collect();
-    for kind in kinds {
-        let spreads = rules.of_kind.get(kind).into_iter().flat_map(|rules| &rules.spreads);
+    let classes: BTreeSet<usize> =
+        ruled.iter().filter_map(|at| state.placed.get(*at)).map(|member| member.class).collect();
+    for class in classes {
+        let spreads = rules.of_class.get(class).into_iter().flat_map(|rules| &rules.spreads);
         for spread in spreads.filter(|spread| spread.hard) {
             let skew = needed.entry(spread.counter).or_insert(u64::MAX);
             *skew = (*skew).min(spread.max_skew);
@@ -110,14 +114,14 @@ fn needed(scene: &Scene<'_>, rules: &Rules, ruled: &[usize]) -> BTreeMap<usize, 
 }
 
 /// For each counter, the lowest count of any domain when all pods are bound.
-fn last_counts(scene: &Scene<'_>, rules: &Rules) -> Vec<u64> {
+fn last_counts(state: &FinalState<'_>, rules: &TopologyRuleSet) -> Vec<u64> {
     let mut counters = rules.counters.clone();
-    for of in &scene.placed {
-        let look = scene.hosts.get(of.host).map_or(usize::MAX, |host| host.look);
-        for at in rules.counted_by.get(of.kind).into_iter().flatten() {
+    for of in &state.placed {
+        let profile = state.hosts.get(of.host).map_or(usize::MAX, |host| host.profile);
+        for at in rules.counted_by.get(of.class).into_iter().flatten() {
             let Some(counter) = counters.get_mut(*at) else { continue };
             if let (Some(domain), Some(true)) =
-                (rules.domain(counter, of.host), counter.looks.get(look))
+                (rules.domain(counter, of.host), counter.profiles.get(profile))
             {
                 let sum = counter.counts.entry(domain).or_insert(0);
                 *sum = sum.saturating_add(of.count);
@@ -127,30 +131,30 @@ fn last_counts(scene: &Scene<'_>, rules: &Rules) -> Vec<u64> {
     counters.iter().map(|counter| counter.least(0)).collect()
 }
 
-impl<'s, 'a> Binder<'s, 'a> {
-    fn new(scene: &'s Scene<'a>, rules: &'s Rules) -> Self {
+impl<'s, 'a> OrderSearch<'s, 'a> {
+    fn new(state: &'s FinalState<'a>, rules: &'s TopologyRuleSet) -> Self {
         let has_rules = |at: &usize| {
-            let kind = scene.placed.get(*at).and_then(|member| rules.of_kind.get(member.kind));
-            kind.is_some_and(|kind| {
-                !kind.near.is_empty() || kind.spreads.iter().any(|spread| spread.hard)
+            let class = state.placed.get(*at).and_then(|member| rules.of_class.get(member.class));
+            class.is_some_and(|class| {
+                !class.affinity.is_empty() || class.spreads.iter().any(|spread| spread.hard)
             })
         };
         let is_counted = |at: &usize| {
-            let list = scene.placed.get(*at).and_then(|member| rules.counted_by.get(member.kind));
+            let list = state.placed.get(*at).and_then(|member| rules.counted_by.get(member.class));
             list.is_some_and(|list| !list.is_empty())
         };
         let (ruled, others): (Vec<usize>, Vec<usize>) =
-            (0..scene.placed.len()).partition(has_rules);
+            (0..state.placed.len()).partition(has_rules);
         let mut binder = Self {
-            scene,
+            state,
             rules,
             counters: rules.counters.clone(),
-            left: scene.placed.iter().map(|member| member.count).collect(),
-            needed: needed(scene, rules, &ruled),
+            left: state.placed.iter().map(|member| member.count).collect(),
+            needed: needed(state, rules, &ruled),
             ruled,
             free: others.into_iter().filter(is_counted).collect(),
             kept: BTreeMap::new(),
-            last: last_counts(scene, rules),
+            last: last_counts(state, rules),
             reserves: false,
         };
         binder.keep();
@@ -162,14 +166,14 @@ impl<'s, 'a> Binder<'s, 'a> {
         self.kept.clear();
         for at in &self.ruled {
             let left = self.left.get(*at).copied().unwrap_or(0);
-            let Some(of) = self.scene.placed.get(*at).filter(|_| left > 0) else { continue };
+            let Some(of) = self.state.placed.get(*at).filter(|_| left > 0) else { continue };
             let spreads =
-                self.rules.of_kind.get(of.kind).into_iter().flat_map(|kind| &kind.spreads);
+                self.rules.of_class.get(of.class).into_iter().flat_map(|class| &class.spreads);
             for spread in spreads.filter(|spread| spread.hard) {
                 let Some(counter) = self.counters.get(spread.counter) else { continue };
                 let Some(domain) = self.rules.domain(counter, of.host) else { continue };
-                let look = self.scene.hosts.get(of.host).map_or(usize::MAX, |host| host.look);
-                if spread.own && counter.looks.get(look) != Some(&true) {
+                let profile = self.state.hosts.get(of.host).map_or(usize::MAX, |host| host.profile);
+                if spread.own && counter.profiles.get(profile) != Some(&true) {
                     continue;
                 }
                 let is_few = counter.domains < spread.min_domains;
@@ -187,21 +191,21 @@ impl<'s, 'a> Binder<'s, 'a> {
         }
     }
 
-    /// How many pods of a member leave room in their domains for owners still to come: with one more these
-    /// could not all be bound, in whatever order.
+    /// How many pods of a member leave room in their domains for owners still to come: with one
+    /// more these could not all be bound, in whatever order.
     fn spare(&self, member: usize) -> u64 {
         if !self.reserves {
             return u64::MAX;
         }
-        let Some(of) = self.scene.placed.get(member) else { return 0 };
-        let look = self.scene.hosts.get(of.host).map_or(usize::MAX, |host| host.look);
-        let rules = self.rules.of_kind.get(of.kind);
-        let counters = self.rules.counted_by.get(of.kind).into_iter().flatten();
+        let Some(of) = self.state.placed.get(member) else { return 0 };
+        let profile = self.state.hosts.get(of.host).map_or(usize::MAX, |host| host.profile);
+        let rules = self.rules.of_class.get(of.class);
+        let counters = self.rules.counted_by.get(of.class).into_iter().flatten();
         let room = counters.filter_map(|at| {
             let counter = self.counters.get(*at)?;
             let domain = self.rules.domain(counter, of.host)?;
             let kept = self.kept.get(&(*at, domain))?;
-            let counts = counter.looks.get(look) == Some(&true);
+            let counts = counter.profiles.get(profile) == Some(&true);
             let owns = rules
                 .is_some_and(|own| own.spreads.iter().any(|one| one.hard && one.counter == *at));
             let most = match kept.counted {
@@ -213,7 +217,7 @@ impl<'s, 'a> Binder<'s, 'a> {
         room.min().unwrap_or(u64::MAX)
     }
 
-    fn is_over_hosts(&self, counter: &Counter) -> bool {
+    fn is_over_hosts(&self, counter: &PodCounter) -> bool {
         let key = self.rules.keys.get(counter.key);
         key.is_some_and(|key| well_known::normalized(&key.key) == well_known::HOSTNAME)
     }
@@ -237,26 +241,32 @@ impl<'s, 'a> Binder<'s, 'a> {
         loop {
             let (even, others): (Vec<usize>, Vec<usize>) =
                 self.ruled.iter().partition(|at| self.is_even(**at));
-            let care = if harmful < MAX_HARMFUL { Care::Level } else { Care::None };
-            if self.pass(&even, care)
-                || self.pass(&others, Care::Lowest)
-                || self.help(Care::Lowest)
-                || self.pass(&others, care)
-                || self.help(Care::Level)
+            let hold_up =
+                if harmful < MAX_HARMFUL { BindingCare::Level } else { BindingCare::None };
+            if self.pass(&even, hold_up)
+                || self.pass(&others, BindingCare::Lowest)
+                || self.help(BindingCare::Lowest)
+                || self.pass(&others, hold_up)
+                || self.help(BindingCare::Level)
             {
                 continue;
             }
             harmful += 1;
-            if !self.bind_harmful(&even) && !self.bind_harmful(&others) && !self.help(Care::None) {
+            if !self.bind_harmful(&even)
+                && !self.bind_harmful(&others)
+                && !self.help(BindingCare::None)
+            {
                 return;
             }
         }
     }
 
-    /// Whether a member has a spread over domains of several nodes: those are the hardest to please.
+    /// Whether a member has a spread over domains of several nodes: those are the hardest to
+    /// please.
     fn is_even(&self, member: usize) -> bool {
-        let kind = self.scene.placed.get(member).and_then(|of| self.rules.of_kind.get(of.kind));
-        let spreads = kind.into_iter().flat_map(|kind| &kind.spreads).filter(|spread| spread.hard);
+        let class = self.state.placed.get(member).and_then(|of| self.rules.of_class.get(of.class));
+        let spreads =
+            class.into_iter().flat_map(|class| &class.spreads).filter(|spread| spread.hard);
         spreads.into_iter().any(|spread| {
             let counter = self.counters.get(spread.counter);
             counter.is_some_and(|counter| !self.is_over_hosts(counter))
@@ -264,11 +274,11 @@ impl<'s, 'a> Binder<'s, 'a> {
     }
 
     /// Binds what is accepted of these members; whether there was any.
-    fn pass(&mut self, members: &[usize], care: Care) -> bool {
+    fn pass(&mut self, members: &[usize], hold_up: BindingCare) -> bool {
         let mut progress = false;
         for at in members {
             let count = self.accepted(*at).min(self.left_of(*at));
-            let count = count.min(self.harmless(*at, care)).min(self.spare(*at));
+            let count = count.min(self.harmless(*at, hold_up)).min(self.spare(*at));
             if count > 0 {
                 self.bind(*at, count);
                 progress = true;
@@ -276,7 +286,7 @@ impl<'s, 'a> Binder<'s, 'a> {
         }
         if progress {
             self.ruled.retain(|at| self.left.get(*at).is_some_and(|left| *left > 0));
-            self.needed = needed(self.scene, self.rules, &self.ruled);
+            self.needed = needed(self.state, self.rules, &self.ruled);
             // What owners bound before others in this pass needed is given free only now.
             self.keep();
         }
@@ -284,15 +294,15 @@ impl<'s, 'a> Binder<'s, 'a> {
     }
 
     fn bind(&mut self, member: usize, count: u64) {
-        let Some(of) = self.scene.placed.get(member) else { return };
+        let Some(of) = self.state.placed.get(member) else { return };
         if let Some(left) = self.left.get_mut(member) {
             *left = left.saturating_sub(count);
         }
-        let look = self.scene.hosts.get(of.host).map_or(usize::MAX, |host| host.look);
-        for at in self.rules.counted_by.get(of.kind).into_iter().flatten() {
+        let profile = self.state.hosts.get(of.host).map_or(usize::MAX, |host| host.profile);
+        for at in self.rules.counted_by.get(of.class).into_iter().flatten() {
             let Some(counter) = self.counters.get_mut(*at) else { continue };
             if let (Some(domain), Some(true)) =
-                (self.rules.domain(counter, of.host), counter.looks.get(look))
+                (self.rules.domain(counter, of.host), counter.profiles.get(profile))
             {
                 let sum = counter.counts.entry(domain).or_insert(0);
                 *sum = sum.saturating_add(count);
@@ -302,14 +312,14 @@ impl<'s, 'a> Binder<'s, 'a> {
 
     /// How many pods of a member can be bound now, one after another.
     fn accepted(&self, member: usize) -> u64 {
-        let Some(of) = self.scene.placed.get(member) else { return 0 };
-        let Some(rules) = self.rules.of_kind.get(of.kind) else { return 0 };
-        let counters = || rules.near.iter().filter_map(|at| self.counters.get(*at));
+        let Some(of) = self.state.placed.get(member) else { return 0 };
+        let Some(rules) = self.rules.of_class.get(of.class) else { return 0 };
+        let counters = || rules.affinity.iter().filter_map(|at| self.counters.get(*at));
         let labelled = counters().all(|counter| self.rules.domain(counter, of.host).is_some());
         let met = counters().all(|counter| {
             self.rules.domain(counter, of.host).is_some_and(|domain| counter.count(domain) > 0)
         });
-        let first = rules.near_self && counters().all(|counter| counter.total() == 0);
+        let first = rules.affinity_to_self && counters().all(|counter| counter.total() == 0);
         if !labelled || !met && !first {
             return 0;
         }
@@ -328,29 +338,30 @@ impl<'s, 'a> Binder<'s, 'a> {
         most
     }
 
-    /// How many pods of a member can be bound without making a domain so full that others, still to be
-    /// bound, could not go there.
-    fn harmless(&self, member: usize, care: Care) -> u64 {
-        if care == Care::None {
+    /// How many pods of a member can be bound without making a domain so full that others, still to
+    /// be bound, could not go there.
+    fn harmless(&self, member: usize, hold_up: BindingCare) -> u64 {
+        if hold_up == BindingCare::None {
             return u64::MAX;
         }
-        let Some(of) = self.scene.placed.get(member) else { return 0 };
-        let look = self.scene.hosts.get(of.host).map_or(usize::MAX, |host| host.look);
-        let rules = self.rules.of_kind.get(of.kind);
-        let counters = self.rules.counted_by.get(of.kind).into_iter().flatten();
+        let Some(of) = self.state.placed.get(member) else { return 0 };
+        let profile = self.state.hosts.get(of.host).map_or(usize::MAX, |host| host.profile);
+        let rules = self.rules.of_class.get(of.class);
+        let counters = self.rules.counted_by.get(of.class).into_iter().flatten();
         let room = counters.filter_map(|at| {
             let (counter, skew) = (self.counters.get(*at)?, *self.needed.get(at)?);
             let domain = self.rules.domain(counter, of.host)?;
-            // On a single node nothing evens out: what owners still to come need there is kept for them.
+            // On a single node nothing evens out: what owners still to come need there is kept for
+            // them.
             let owns = rules.is_some_and(|own| own.spreads.iter().any(|one| one.counter == *at));
             let kept = match self.kept.get(&(*at, domain)) {
                 Some(kept) if !owns && self.is_over_hosts(counter) => kept.counted,
                 _ => 0,
             };
-            (counter.looks.get(look) == Some(&true)).then(|| {
+            (counter.profiles.get(profile) == Some(&true)).then(|| {
                 let full = counter.count(domain).saturating_add(kept);
-                let skew = match care {
-                    Care::Lowest if !self.is_over_hosts(counter) => 1,
+                let skew = match hold_up {
+                    BindingCare::Lowest if !self.is_over_hosts(counter) => 1,
                     _ => skew,
                 };
                 counter.least(0).saturating_add(skew).saturating_sub(full)
@@ -366,8 +377,8 @@ impl<'s, 'a> Binder<'s, 'a> {
             .copied()
             .filter(|at| self.left_of(*at) > 0 && self.spare(*at) > 0 && self.accepted(*at) > 0);
         let excess = |at: usize| -> u64 {
-            let Some(of) = self.scene.placed.get(at) else { return u64::MAX };
-            let counters = self.rules.counted_by.get(of.kind).into_iter().flatten();
+            let Some(of) = self.state.placed.get(at) else { return u64::MAX };
+            let counters = self.rules.counted_by.get(of.class).into_iter().flatten();
             let over = counters.filter_map(|at| {
                 let (counter, skew) = (self.counters.get(*at)?, *self.needed.get(at)?);
                 let count = counter.count(self.rules.domain(counter, of.host)?);
@@ -384,9 +395,9 @@ impl<'s, 'a> Binder<'s, 'a> {
 
     /// Binds one pod without rules that a stuck one waits for, if careful one that holds up nobody;
     /// whether there was any.
-    fn help(&mut self, care: Care) -> bool {
+    fn help(&mut self, hold_up: BindingCare) -> bool {
         for at in self.ruled.clone() {
-            if let Some(helper) = self.helper(at, care) {
+            if let Some(helper) = self.helper(at, hold_up) {
                 self.bind(helper, 1);
                 return true;
             }
@@ -394,12 +405,12 @@ impl<'s, 'a> Binder<'s, 'a> {
         false
     }
 
-    fn helper(&self, member: usize, care: Care) -> Option<usize> {
-        let of = self.scene.placed.get(member)?;
-        let rules = self.rules.of_kind.get(of.kind)?;
-        let near: Vec<&Counter> =
-            rules.near.iter().filter_map(|at| self.counters.get(*at)).collect();
-        let missing = near.iter().any(|counter| {
+    fn helper(&self, member: usize, hold_up: BindingCare) -> Option<usize> {
+        let of = self.state.placed.get(member)?;
+        let rules = self.rules.of_class.get(of.class)?;
+        let affinity: Vec<&PodCounter> =
+            rules.affinity.iter().filter_map(|at| self.counters.get(*at)).collect();
+        let missing = affinity.iter().any(|counter| {
             self.rules.domain(counter, of.host).is_none_or(|domain| counter.count(domain) == 0)
         });
         let mut free = self
@@ -407,12 +418,12 @@ impl<'s, 'a> Binder<'s, 'a> {
             .iter()
             .copied()
             .filter(|at| self.left_of(*at) > 0 && self.spare(*at) > 0)
-            .filter(|at| self.harmless(*at, care) > 0);
+            .filter(|at| self.harmless(*at, hold_up) > 0);
         if missing {
             return free.find(|at| {
-                self.scene.placed.get(*at).is_some_and(|other| {
-                    near.iter().all(|counter| {
-                        counter.kinds.binary_search(&other.kind).is_ok()
+                self.state.placed.get(*at).is_some_and(|other| {
+                    affinity.iter().all(|counter| {
+                        counter.classes.binary_search(&other.class).is_ok()
                             && self.rules.domain(counter, other.host)
                                 == self.rules.domain(counter, of.host)
                     })
@@ -423,11 +434,11 @@ impl<'s, 'a> Binder<'s, 'a> {
             let counter = self.counters.get(spread.counter)?;
             let least = counter.least(spread.min_domains);
             let low = free.find(|at| {
-                self.scene.placed.get(*at).is_some_and(|other| {
-                    let look =
-                        self.scene.hosts.get(other.host).map_or(usize::MAX, |host| host.look);
-                    counter.kinds.binary_search(&other.kind).is_ok()
-                        && counter.looks.get(look) == Some(&true)
+                self.state.placed.get(*at).is_some_and(|other| {
+                    let profile =
+                        self.state.hosts.get(other.host).map_or(usize::MAX, |host| host.profile);
+                    counter.classes.binary_search(&other.class).is_ok()
+                        && counter.profiles.get(profile) == Some(&true)
                         && self
                             .rules
                             .domain(counter, other.host)
@@ -467,11 +478,11 @@ impl<'s, 'a> Binder<'s, 'a> {
 
     /// What holds up a member that can't be bound.
     fn violation(&self, member: usize, certain: bool) -> Violation {
-        let of = self.scene.placed.get(member);
-        let place = of.and_then(|of| self.scene.hosts.get(of.host)).map(|host| host.place.clone());
+        let of = self.state.placed.get(member);
+        let place = of.and_then(|of| self.state.hosts.get(of.host)).map(|host| host.place.clone());
         Violation::NoBindingOrder {
             pod: of.map_or_else(|| "".into(), |of| of.first.clone()),
-            place: place.unwrap_or(super::super::violation::Place::Unschedulable),
+            place: place.unwrap_or(super::super::violation::PlanPlace::Unschedulable),
             rule: self.broken(member),
             certain,
         }
@@ -479,8 +490,8 @@ impl<'s, 'a> Binder<'s, 'a> {
 
     fn broken(&self, member: usize) -> BindingRule {
         let none = || BindingRule::Affinity { key: "".into() };
-        let Some(of) = self.scene.placed.get(member) else { return none() };
-        let Some(rules) = self.rules.of_kind.get(of.kind) else { return none() };
+        let Some(of) = self.state.placed.get(member) else { return none() };
+        let Some(rules) = self.rules.of_class.get(of.class) else { return none() };
         let spreads = rules.spreads.iter().filter(|spread| spread.hard);
         for spread in spreads {
             let Some(counter) = self.counters.get(spread.counter) else { continue };
@@ -499,10 +510,11 @@ impl<'s, 'a> Binder<'s, 'a> {
                 };
             }
         }
-        let near = rules.near.iter().filter_map(|at| self.counters.get(*at)).find(|counter| {
-            self.rules.domain(counter, of.host).is_none_or(|domain| counter.count(domain) == 0)
-        });
-        let key = near.and_then(|counter| self.rules.keys.get(counter.key));
+        let affinity =
+            rules.affinity.iter().filter_map(|at| self.counters.get(*at)).find(|counter| {
+                self.rules.domain(counter, of.host).is_none_or(|domain| counter.count(domain) == 0)
+            });
+        let key = affinity.and_then(|counter| self.rules.keys.get(counter.key));
         BindingRule::Affinity { key: key.map_or_else(|| "".into(), |key| key.key.clone()) }
     }
 }

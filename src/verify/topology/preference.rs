@@ -1,18 +1,22 @@
 //! Preferences, counted again in the final state of a plan.
 
 use super::super::facts::Facts;
-use super::super::node_affinity::{Answer, NodeRules};
+use super::super::node_affinity::{Answer, PodNodeRules};
 use super::super::taint;
-use super::rules::{Counter, Rules};
-use super::scene::{Member, Scene};
+use super::final_state::{FinalState, PodsOnNode};
+use super::rules::{PodCounter, TopologyRuleSet};
 use crate::model::{Effect, Pod, Taint};
 use crate::plan::{PreferenceKind, PreferenceShare};
 
 /// What of each kind of preference is honoured, of those that any placed pod has.
-pub(super) fn shares(facts: &Facts<'_>, scene: &Scene<'_>, rules: &Rules) -> Vec<PreferenceShare> {
+pub(super) fn shares(
+    facts: &Facts<'_>,
+    state: &FinalState<'_>,
+    rules: &TopologyRuleSet,
+) -> Vec<PreferenceShare> {
     let mut last = rules.clone();
-    for member in &scene.placed {
-        last.count(scene, member.kind, member.host, member.count);
+    for member in &state.placed {
+        last.count(state, member.class, member.host, member.count);
     }
     let soft = |taint: &&Taint| taint.effect == Effect::PreferNoSchedule;
     let of_pools = facts.problem.node_pools.iter().flat_map(|pool| &pool.taints);
@@ -20,8 +24,8 @@ pub(super) fn shares(facts: &Facts<'_>, scene: &Scene<'_>, rules: &Rules) -> Vec
     let disliked: Vec<&Taint> =
         of_pools.chain(standing.flat_map(|node| &node.taints)).filter(soft).collect();
     let mut sums = [(0_u64, 0_u64); 5];
-    for member in &scene.placed {
-        let of_pod = weigh(scene, rules, &last, member, &disliked);
+    for member in &state.placed {
+        let of_pod = weigh(state, rules, &last, member, &disliked);
         for (sum, (weight, honoured)) in sums.iter_mut().zip(of_pod) {
             sum.0 = sum.0.saturating_add(weight.saturating_mul(member.count));
             sum.1 = sum.1.saturating_add(honoured.saturating_mul(member.count));
@@ -36,17 +40,18 @@ pub(super) fn shares(facts: &Facts<'_>, scene: &Scene<'_>, rules: &Rules) -> Vec
 
 /// By kind of preference, in their order, what one pod of a member wishes for and gets.
 fn weigh(
-    scene: &Scene<'_>,
-    rules: &Rules,
-    last: &Rules,
-    member: &Member,
+    state: &FinalState<'_>,
+    rules: &TopologyRuleSet,
+    last: &TopologyRuleSet,
+    member: &PodsOnNode,
     disliked: &[&Taint],
 ) -> [(u64, u64); 5] {
     let mut sums = [(0, 0); 5];
-    let [node, near, far, spread, taints] = &mut sums;
-    let Some(kind) = scene.kinds.get(member.kind) else { return sums };
-    let Some(own) = rules.of_kind.get(member.kind) else { return sums };
-    let Some(look) = scene.hosts.get(member.host).and_then(|host| scene.looks.get(host.look))
+    let [node, affinity, anti_affinity, spread, taints] = &mut sums;
+    let Some(class) = state.classes.get(member.class) else { return sums };
+    let Some(own) = rules.of_class.get(member.class) else { return sums };
+    let Some(profile) =
+        state.hosts.get(member.host).and_then(|host| state.profiles.get(host.profile))
     else {
         return sums;
     };
@@ -54,26 +59,27 @@ fn weigh(
         sum.0 = sum.0.saturating_add(weight);
         sum.1 = sum.1.saturating_add(if honoured { weight } else { 0 });
     };
-    let preferred = kind.pod.affinity.as_deref().map(|rules| &rules.node_affinity.preferred);
-    for wish in preferred.into_iter().flatten() {
-        let honoured = NodeRules::term(&wish.preference, &look.labels) == Answer::Yes;
-        add(node, wish.weight.into(), honoured);
+    let preferred = class.pod.affinity.as_deref().map(|rules| &rules.node_affinity.preferred);
+    for preferred_term in preferred.into_iter().flatten() {
+        let honoured =
+            PodNodeRules::term(&preferred_term.preference, &profile.labels) == Answer::Yes;
+        add(node, preferred_term.weight.into(), honoured);
     }
-    let others = |at: usize| -> Option<(&Counter, u64)> {
+    let others = |at: usize| -> Option<(&PodCounter, u64)> {
         let counter = last.counters.get(at)?;
         let count = counter.count(last.domain(counter, member.host)?);
-        let itself = u64::from(counter.kinds.binary_search(&member.kind).is_ok());
+        let itself = u64::from(counter.classes.binary_search(&member.class).is_ok());
         Some((counter, count.saturating_sub(itself)))
     };
-    for (weight, at) in &own.wish_near {
+    for (weight, at) in &own.preferred_affinity {
         let honoured = others(*at).is_some_and(|(counter, others)| {
-            let selects_itself = counter.kinds.binary_search(&member.kind).is_ok();
-            others > 0 || selects_itself && everywhere(scene, counter) <= 1
+            let selects_itself = counter.classes.binary_search(&member.class).is_ok();
+            others > 0 || selects_itself && everywhere(state, counter) <= 1
         });
-        add(near, *weight, honoured);
+        add(affinity, *weight, honoured);
     }
-    for (weight, at) in &own.wish_far {
-        add(far, *weight, others(*at).is_none_or(|(_, others)| others == 0));
+    for (weight, at) in &own.preferred_anti_affinity {
+        add(anti_affinity, *weight, others(*at).is_none_or(|(_, others)| others == 0));
     }
     for one in own.spreads.iter().filter(|spread| !spread.hard) {
         let Some(counter) = last.counters.get(one.counter) else { continue };
@@ -83,18 +89,18 @@ fn weigh(
         });
         add(spread, 1, even);
     }
-    if !tolerates_all(kind.pod, disliked.iter().copied()) {
-        let soft = look.taints.iter().copied();
+    if !tolerates_all(class.pod, disliked.iter().copied()) {
+        let soft = profile.taints.iter().copied();
         let soft = soft.filter(|taint| taint.effect == Effect::PreferNoSchedule);
-        add(taints, 1, tolerates_all(kind.pod, soft));
+        add(taints, 1, tolerates_all(class.pod, soft));
     }
     sums
 }
 
-/// How many pods of a counter's kinds there are, wherever they run.
-fn everywhere(scene: &Scene<'_>, counter: &Counter) -> u64 {
-    let all = scene.bound.iter().chain(&scene.placed);
-    let counted = all.filter(|member| counter.kinds.binary_search(&member.kind).is_ok());
+/// How many pods of a counter's classes there are, wherever they run.
+fn everywhere(state: &FinalState<'_>, counter: &PodCounter) -> u64 {
+    let all = state.bound.iter().chain(&state.placed);
+    let counted = all.filter(|member| counter.classes.binary_search(&member.class).is_ok());
     counted.fold(0, |sum, member| sum.saturating_add(member.count))
 }
 

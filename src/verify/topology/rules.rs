@@ -1,11 +1,12 @@
-//! What each kind of pods asks of domains: which kinds it counts, over which key, on which nodes.
+//! What each class of pods asks of domains: which classes it counts, over which key, on which
+//! nodes.
 
 use super::super::anti_affinity::term_selects;
 use super::super::facts::{Facts, selects};
 use super::super::label::NodeLabels;
-use super::super::node_affinity::{Answer, NodeRules};
+use super::super::node_affinity::{Answer, PodNodeRules};
 use super::super::taint;
-use super::scene::Scene;
+use super::final_state::FinalState;
 use crate::model::{
     LabelSelector, NodeInclusionPolicy, Pod, PodAffinityTerm, SelectorOperator, Taint,
     TopologySpreadConstraint, WhenUnsatisfiable, well_known,
@@ -14,16 +15,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// The rules of every kind, with what they count.
+/// The rules of every class, with what they count.
 #[derive(Clone)]
-pub(super) struct Rules {
+pub(super) struct TopologyRuleSet {
     /// Topology keys, with the domain of each host.
     pub(super) keys: Vec<Domains>,
-    pub(super) counters: Vec<Counter>,
-    /// For each kind, the counters that count it.
+    pub(super) counters: Vec<PodCounter>,
+    /// For each class, the counters that count it.
     pub(super) counted_by: Vec<Vec<usize>>,
-    /// For each kind, its own rules.
-    pub(super) of_kind: Vec<KindRules>,
+    /// For each class, its own rules.
+    pub(super) of_class: Vec<TopologyClassRules>,
 }
 
 /// The domains of a topology key.
@@ -35,35 +36,35 @@ pub(super) struct Domains {
     pub(super) names: Vec<Arc<str>>,
 }
 
-/// How many pods of some kinds are in each domain.
+/// How many pods of some classes are in each domain.
 #[derive(Clone)]
-pub(super) struct Counter {
+pub(super) struct PodCounter {
     pub(super) key: usize,
-    pub(super) kinds: Rc<Vec<usize>>,
+    pub(super) classes: Rc<Vec<usize>>,
     /// For each look, whether its nodes count.
-    pub(super) looks: Rc<Vec<bool>>,
+    pub(super) profiles: Rc<Vec<bool>>,
     /// By domain; domains that aren't there have none.
     pub(super) counts: BTreeMap<usize, u64>,
     /// How many domains the counted nodes have.
     pub(super) domains: usize,
 }
 
-/// The rules of one kind; numbers are of counters and keys.
+/// The rules of one class; numbers are of counters and keys.
 #[derive(Clone, Default)]
-pub(super) struct KindRules {
-    pub(super) spreads: Vec<Spread>,
+pub(super) struct TopologyClassRules {
+    pub(super) spreads: Vec<SpreadConstraint>,
     /// Required affinity: one counter for each key.
-    pub(super) near: Vec<usize>,
-    /// Whether a pod of the kind is what it needs itself.
-    pub(super) near_self: bool,
-    pub(super) far: Vec<usize>,
-    pub(super) wish_near: Vec<(u64, usize)>,
-    pub(super) wish_far: Vec<(u64, usize)>,
+    pub(super) affinity: Vec<usize>,
+    /// Whether a pod of the class is what it needs itself.
+    pub(super) affinity_to_self: bool,
+    pub(super) anti_affinity: Vec<usize>,
+    pub(super) preferred_affinity: Vec<(u64, usize)>,
+    pub(super) preferred_anti_affinity: Vec<(u64, usize)>,
 }
 
 /// A spread constraint.
 #[derive(Clone)]
-pub(super) struct Spread {
+pub(super) struct SpreadConstraint {
     pub(super) counter: usize,
     pub(super) max_skew: u64,
     pub(super) min_domains: usize,
@@ -71,7 +72,7 @@ pub(super) struct Spread {
     pub(super) hard: bool,
 }
 
-impl Counter {
+impl PodCounter {
     /// The lowest count of any domain; of fewer domains than wanted, 0.
     pub(super) fn least(&self, min_domains: usize) -> u64 {
         if self.counts.len() < self.domains || self.domains < min_domains {
@@ -89,52 +90,52 @@ impl Counter {
     }
 }
 
-impl Rules {
+impl TopologyRuleSet {
     /// Works out the rules, and counts the bound pods.
-    pub(super) fn of(facts: &Facts<'_>, scene: &Scene<'_>) -> Self {
+    pub(super) fn of(facts: &Facts<'_>, state: &FinalState<'_>) -> Self {
         let rules = Self {
             keys: Vec::new(),
             counters: Vec::new(),
-            counted_by: vec![Vec::new(); scene.kinds.len()],
-            of_kind: Vec::new(),
+            counted_by: vec![Vec::new(); state.classes.len()],
+            of_class: Vec::new(),
         };
-        let mut maker = Maker {
+        let mut reader = RuleReader {
             facts,
-            scene,
+            state,
             rules,
             by_key: BTreeMap::new(),
             by_label: BTreeMap::new(),
             known: BTreeMap::new(),
             lists: BTreeMap::new(),
-            looks: BTreeMap::new(),
+            profiles: BTreeMap::new(),
         };
-        maker.index();
-        for kind in 0..scene.kinds.len() {
-            let rules = maker.kind(kind);
-            maker.rules.of_kind.push(rules);
+        reader.index();
+        for class in 0..state.classes.len() {
+            let rules = reader.class(class);
+            reader.rules.of_class.push(rules);
         }
-        let mut rules = maker.rules;
+        let mut rules = reader.rules;
         for (at, counter) in rules.counters.iter().enumerate() {
-            for kind in counter.kinds.iter() {
-                if let Some(list) = rules.counted_by.get_mut(*kind) {
+            for class in counter.classes.iter() {
+                if let Some(list) = rules.counted_by.get_mut(*class) {
                     list.push(at);
                 }
             }
         }
-        for member in &scene.bound {
-            rules.count(scene, member.kind, member.host, member.count);
+        for member in &state.bound {
+            rules.count(state, member.class, member.host, member.count);
         }
         rules
     }
 
-    /// Counts pods of a kind on a host.
-    pub(super) fn count(&mut self, scene: &Scene<'_>, kind: usize, host: usize, count: u64) {
+    /// Counts pods of a class on a host.
+    pub(super) fn count(&mut self, state: &FinalState<'_>, class: usize, host: usize, count: u64) {
         let Self { keys, counters, counted_by, .. } = self;
-        let Some(look) = scene.hosts.get(host).map(|host| host.look) else { return };
-        for at in counted_by.get(kind).into_iter().flatten() {
+        let Some(profile) = state.hosts.get(host).map(|host| host.profile) else { return };
+        for at in counted_by.get(class).into_iter().flatten() {
             let Some(counter) = counters.get_mut(*at) else { continue };
             let domain = keys.get(counter.key).and_then(|key| key.of_host.get(host).copied()?);
-            if let (Some(domain), Some(true)) = (domain, counter.looks.get(look)) {
+            if let (Some(domain), Some(true)) = (domain, counter.profiles.get(profile)) {
                 let sum = counter.counts.entry(domain).or_insert(0);
                 *sum = sum.saturating_add(count);
             }
@@ -142,45 +143,45 @@ impl Rules {
     }
 
     /// The domain of a host for a counter.
-    pub(super) fn domain(&self, counter: &Counter, host: usize) -> Option<usize> {
+    pub(super) fn domain(&self, counter: &PodCounter, host: usize) -> Option<usize> {
         self.keys.get(counter.key)?.of_host.get(host).copied()?
     }
 }
 
-/// Works out rules, with what several kinds share kept.
-struct Maker<'s, 'a> {
+/// Works out rules, with what several classes share kept.
+struct RuleReader<'s, 'a> {
     facts: &'s Facts<'a>,
-    scene: &'s Scene<'a>,
-    rules: Rules,
+    state: &'s FinalState<'a>,
+    rules: TopologyRuleSet,
     by_key: BTreeMap<Arc<str>, usize>,
-    /// Kinds by a label that they have.
+    /// Classes by a label that they have.
     by_label: BTreeMap<(&'a str, &'a str), Vec<usize>>,
-    /// Counters by key, kinds and looks.
+    /// Counters by key, classes and looks.
     known: BTreeMap<(usize, usize, usize), usize>,
     lists: BTreeMap<Vec<usize>, (usize, Rc<Vec<usize>>)>,
-    looks: BTreeMap<Vec<bool>, (usize, Rc<Vec<bool>>)>,
+    profiles: BTreeMap<Vec<bool>, (usize, Rc<Vec<bool>>)>,
 }
 
-impl Maker<'_, '_> {
+impl RuleReader<'_, '_> {
     fn index(&mut self) {
-        for (at, kind) in self.scene.kinds.iter().enumerate() {
-            for (key, value) in kind.pod.labels.iter() {
+        for (at, class) in self.state.classes.iter().enumerate() {
+            for (key, value) in class.pod.labels.iter() {
                 self.by_label.entry((key, value)).or_default().push(at);
             }
         }
     }
 
-    fn kind(&mut self, kind: usize) -> KindRules {
-        let mut rules = KindRules::default();
-        let Some(pod) = self.scene.kinds.get(kind).map(|kind| kind.pod) else { return rules };
+    fn class(&mut self, class: usize) -> TopologyClassRules {
+        let mut rules = TopologyClassRules::default();
+        let Some(pod) = self.state.classes.get(class).map(|class| class.pod) else { return rules };
         // A bound pod was accepted long ago: only its anti-affinity still binds others.
         for one in &pod.topology_spread_constraints {
-            let kinds =
+            let classes =
                 self.selected(one.label_selector.as_ref(), |other| spread_selects(pod, one, other));
-            let own = kinds.binary_search(&kind).is_ok();
-            let looks = self.counted(pod, one);
-            rules.spreads.push(Spread {
-                counter: self.counter(&one.topology_key, kinds, looks),
+            let own = classes.binary_search(&class).is_ok();
+            let profiles = self.counted(pod, one);
+            rules.spreads.push(SpreadConstraint {
+                counter: self.counter(&one.topology_key, classes, profiles),
                 max_skew: u64::from(one.max_skew),
                 min_domains: one.min_domains.map_or(0, |least| least as usize),
                 own,
@@ -191,40 +192,44 @@ impl Maker<'_, '_> {
         let required = &affinity.pod_affinity.required;
         if let Some((first, others)) = required.split_first() {
             // A pod counts for any term only if it meets them all.
-            let kinds = self.selected(first.label_selector.as_ref(), |other| {
+            let classes = self.selected(first.label_selector.as_ref(), |other| {
                 std::iter::once(first)
                     .chain(others)
                     .all(|term| term_selects(self.facts, pod, term, other))
             });
-            rules.near_self = kinds.binary_search(&kind).is_ok();
+            rules.affinity_to_self = classes.binary_search(&class).is_ok();
             let names: BTreeSet<&Arc<str>> =
                 required.iter().map(|term| &term.topology_key).collect();
             for key in names {
-                let looks = vec![true; self.scene.looks.len()];
-                rules.near.push(self.counter(key, kinds.clone(), looks));
+                let profiles = vec![true; self.state.profiles.len()];
+                rules.affinity.push(self.counter(key, classes.clone(), profiles));
             }
         }
         for term in &affinity.pod_anti_affinity.required {
-            rules.far.push(self.term(pod, term));
+            rules.anti_affinity.push(self.term(pod, term));
         }
-        for wish in &affinity.pod_affinity.preferred {
-            rules.wish_near.push((wish.weight.into(), self.term(pod, &wish.term)));
+        for preferred_term in &affinity.pod_affinity.preferred {
+            rules
+                .preferred_affinity
+                .push((preferred_term.weight.into(), self.term(pod, &preferred_term.term)));
         }
-        for wish in &affinity.pod_anti_affinity.preferred {
-            rules.wish_far.push((wish.weight.into(), self.term(pod, &wish.term)));
+        for preferred_term in &affinity.pod_anti_affinity.preferred {
+            rules
+                .preferred_anti_affinity
+                .push((preferred_term.weight.into(), self.term(pod, &preferred_term.term)));
         }
         rules
     }
 
     fn term(&mut self, pod: &Pod, term: &PodAffinityTerm) -> usize {
-        let kinds = self.selected(term.label_selector.as_ref(), |other| {
+        let classes = self.selected(term.label_selector.as_ref(), |other| {
             term_selects(self.facts, pod, term, other)
         });
-        let looks = vec![true; self.scene.looks.len()];
-        self.counter(&term.topology_key, kinds, looks)
+        let profiles = vec![true; self.state.profiles.len()];
+        self.counter(&term.topology_key, classes, profiles)
     }
 
-    /// The kinds that a selector could mean and that pass, ascending.
+    /// The classes that a selector could mean and that pass, ascending.
     fn selected(
         &self,
         selector: Option<&LabelSelector>,
@@ -238,48 +243,56 @@ impl Maker<'_, '_> {
                 _ => None,
             })
         };
-        let pod = |at: &usize| self.scene.kinds.get(*at).is_some_and(|kind| passes(kind.pod));
+        let pod = |at: &usize| self.state.classes.get(*at).is_some_and(|class| passes(class.pod));
         match equal.or_else(listed) {
             Some(label) => {
                 self.by_label.get(&label).into_iter().flatten().copied().filter(pod).collect()
             }
-            None => (0..self.scene.kinds.len()).filter(pod).collect(),
+            None => (0..self.state.classes.len()).filter(pod).collect(),
         }
     }
 
     /// The looks of nodes that count for a spread.
     fn counted(&self, pod: &Pod, one: &TopologySpreadConstraint) -> Vec<bool> {
-        let looks = self.scene.looks.iter();
-        looks.map(|look| counts(pod, one, &look.labels, look.taints.iter().copied())).collect()
+        let profiles = self.state.profiles.iter();
+        profiles
+            .map(|profile| counts(pod, one, &profile.labels, profile.taints.iter().copied()))
+            .collect()
     }
 
-    fn counter(&mut self, key: &Arc<str>, kinds: Vec<usize>, looks: Vec<bool>) -> usize {
+    fn counter(&mut self, key: &Arc<str>, classes: Vec<usize>, profiles: Vec<bool>) -> usize {
         let key = self.key(key);
         let next = self.lists.len();
-        let (list, kinds) = self
+        let (list, classes) = self
             .lists
-            .entry(kinds)
-            .or_insert_with_key(|kinds| (next, Rc::new(kinds.clone())))
+            .entry(classes)
+            .or_insert_with_key(|classes| (next, Rc::new(classes.clone())))
             .clone();
-        let next = self.looks.len();
-        let (number, looks) = self
-            .looks
-            .entry(looks)
-            .or_insert_with_key(|looks| (next, Rc::new(looks.clone())))
+        let next = self.profiles.len();
+        let (number, profiles) = self
+            .profiles
+            .entry(profiles)
+            .or_insert_with_key(|profiles| (next, Rc::new(profiles.clone())))
             .clone();
         if let Some(known) = self.known.get(&(key, list, number)) {
             return *known;
         }
         let of_host = self.rules.keys.get(key).map_or(&[][..], |key| &key.of_host);
         let counted = self
-            .scene
+            .state
             .hosts
             .iter()
             .zip(of_host)
-            .filter(|(host, _)| looks.get(host.look).copied().unwrap_or(false));
+            .filter(|(host, _)| profiles.get(host.profile).copied().unwrap_or(false));
         let domains: BTreeSet<usize> = counted.filter_map(|(_, domain)| *domain).collect();
         let domains = domains.len();
-        self.rules.counters.push(Counter { key, kinds, looks, counts: BTreeMap::new(), domains });
+        self.rules.counters.push(PodCounter {
+            key,
+            classes,
+            profiles,
+            counts: BTreeMap::new(),
+            domains,
+        });
         let at = self.rules.counters.len().saturating_sub(1);
         let _new = self.known.insert((key, list, number), at);
         at
@@ -292,9 +305,9 @@ impl Maker<'_, '_> {
         let normalized = well_known::normalized(key);
         let mut names: Vec<Arc<str>> = Vec::new();
         let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut of_host = Vec::with_capacity(self.scene.hosts.len());
-        for (at, host) in self.scene.hosts.iter().enumerate() {
-            let labels = self.scene.looks.get(host.look).map(|look| &look.labels);
+        let mut of_host = Vec::with_capacity(self.state.hosts.len());
+        for (at, host) in self.state.hosts.iter().enumerate() {
+            let labels = self.state.profiles.get(host.profile).map(|profile| &profile.labels);
             let value = labels.and_then(|labels| labels.known.get(normalized).copied());
             of_host.push(match value {
                 Some(value) => Some(*numbers.entry(value).or_insert_with(|| {
@@ -316,8 +329,8 @@ impl Maker<'_, '_> {
     }
 }
 
-/// Whether a node counts for a spread of a pod: it has all keys of the spreads of its kind, and passes the
-/// inclusion policies.
+/// Whether a node counts for a spread of a pod: it has all keys of the spreads of its class, and
+/// passes the inclusion policies.
 pub(super) fn counts<'t>(
     pod: &Pod,
     one: &TopologySpreadConstraint,
@@ -331,7 +344,7 @@ pub(super) fn counts<'t>(
         .map(|other| well_known::normalized(&other.topology_key));
     alike.all(|key| key == well_known::HOSTNAME || labels.known.contains_key(key))
         && (one.node_affinity_policy == NodeInclusionPolicy::Ignore
-            || NodeRules::of(pod).answer(labels) == Answer::Yes)
+            || PodNodeRules::of(pod).answer(labels) == Answer::Yes)
         && (one.node_taints_policy == NodeInclusionPolicy::Ignore
             || taint::untolerated(pod, taints).is_none())
 }

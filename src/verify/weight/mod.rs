@@ -5,37 +5,37 @@
 //! pool's daemons, the pool's limits and the reservation leave room for one more such node after
 //! everything that the plan launches, and the pool's minima of different values can be met. Where a
 //! label is open, any value that suits the pod will do, and every daemon that some value admits is
-//! counted: a pool is only held against a plan if it takes the pod without doubt. Where the node is what
-//! others of its pods need by themselves, a pod that a higher pool takes may use room on it all the same
-//! ([`needed`]).
+//! counted: a pool is only held against a plan if it takes the pod without doubt. Where the node is
+//! what others of its pods need by themselves, a pod that a higher pool takes may use room on it
+//! all the same ([`needed`]).
 //!
 //! Pods tied to others over domains (a spread or affinity of their own, or a required affinity or
-//! anti-affinity that means them) may have to be where only the lower pool can launch; and a preference
-//! that their node honours may be what drew them there. Of these nothing is claimed. Static pools have
-//! no weight: what they hold and what they could hold says nothing.
+//! anti-affinity that means them) may have to be where only the lower pool can launch; and a
+//! preference that their node honours may be what drew them there. Of these nothing is claimed.
+//! Static pools have no weight: what they hold and what they could hold says nothing.
 
 mod needed;
 
-use super::facts::{Facts, Group, pod_name};
+use super::facts::{EntryPods, Facts, pod_name};
 use super::limit::Usage;
-use super::node_affinity::NodeRules;
+use super::node_affinity::PodNodeRules;
 use super::reservation::Reservations;
 use super::resource::{self, Amounts};
 use super::site::Sites;
-use super::topology::Sticky;
-use super::violation::{Place, Violation};
+use super::topology::DomainLabels;
+use super::violation::{PlanPlace, Violation};
 use super::{host_port, min_values, offering, taint, volume};
 use crate::model::{Effect, NodePool, Offering, Pod};
 use crate::plan::Launch;
-use needed::{Alike, Load, are_plain, could_share, is_cheaper, rides};
+use needed::{EqualLaunches, NeededLoad, are_plain, could_share, is_cheaper, rides};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// How many kinds of other launches are looked at for each.
+/// How many classes of other launches are looked at for each.
 const MOST_KINDS: usize = 256;
 
 /// A way to launch one more node.
-struct Candidate<'a> {
+struct LaunchCandidate<'a> {
     site: usize,
     /// The type's position, which orders as its name does.
     at_type: usize,
@@ -51,11 +51,11 @@ pub(super) fn check<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
     launches: &'a [Launch],
-    loads: &[Vec<Group<'a>>],
+    loads: &[Vec<EntryPods<'a>>],
     (usage, reservations): (&Usage<'a>, &Reservations<'a>),
     out: &mut Vec<Violation>,
 ) {
-    let mut sticky = Sticky::of(facts);
+    let mut domain_labels = DomainLabels::of(facts);
     let mut pools: Vec<(usize, &NodePool)> = facts
         .problem
         .node_pools
@@ -64,20 +64,20 @@ pub(super) fn check<'a>(
         .filter(|(_, pool)| pool.replicas.is_none())
         .collect();
     pools.sort_by(|(_, a), (_, b)| b.weight.cmp(&a.weight).then_with(|| a.name.cmp(&b.name)));
-    let mut candidates: BTreeMap<usize, Vec<Candidate<'a>>> = BTreeMap::new();
+    let mut candidates: BTreeMap<usize, Vec<LaunchCandidate<'a>>> = BTreeMap::new();
     // By entry: pools known not to take it.
     let mut refused: BTreeSet<(usize, usize)> = BTreeSet::new();
     let mut taken: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut found: Vec<Load<'_, 'a>> = Vec::new();
+    let mut found: Vec<NeededLoad<'_, 'a>> = Vec::new();
     for (at, (launch, groups)) in launches.iter().zip(loads).enumerate() {
         let Some((_, own)) = facts.pool(&launch.spec.node_pool) else { continue };
         if own.replicas.is_some() {
             continue;
         }
-        let mut load = Load { launch: at, weight: own.weight, needs: vec![], others: vec![] };
+        let mut load = NeededLoad { launch: at, weight: own.weight, needs: vec![], others: vec![] };
         for group in groups.iter().filter(|group| !rides(group.pod)) {
             let mut higher = None;
-            let is_free = !is_drawn(group.pod) && !sticky.is_tied(facts, group);
+            let is_free = !is_drawn(group.pod) && !domain_labels.is_tied(facts, group);
             let above = pools.iter().take_while(|(_, pool)| is_free && pool.weight > own.weight);
             for (at_pool, pool) in above {
                 if refused.contains(&(group.entry, *at_pool)) {
@@ -103,12 +103,12 @@ pub(super) fn check<'a>(
         }
         found.push(load);
     }
-    let alike = Alike::of(&found, launches);
+    let alike = EqualLaunches::of(&found, launches);
     let mut known: BTreeMap<usize, bool> = BTreeMap::new();
     for (load, number) in found.iter().zip(&alike.of).filter(|(load, _)| !load.others.is_empty()) {
         let is_needed = *known.entry(*number).or_insert_with(|| {
             let own = pools.iter().filter(|(_, pool)| pool.weight == load.weight);
-            let lists: Vec<(usize, &NodePool, Vec<Candidate<'a>>)> = own
+            let lists: Vec<(usize, &NodePool, Vec<LaunchCandidate<'a>>)> = own
                 .map(|(at, pool)| {
                     let list = candidates
                         .remove(at)
@@ -117,7 +117,7 @@ pub(super) fn check<'a>(
                 })
                 .collect();
             let plan = (launches, &found[..], &alike);
-            let is_needed = is_needed(facts, sites, &mut sticky, plan, *number, &lists);
+            let is_needed = is_needed(facts, sites, &mut domain_labels, plan, *number, &lists);
             candidates.extend(lists.into_iter().map(|(at, _, list)| (at, list)));
             is_needed
         });
@@ -131,15 +131,15 @@ pub(super) fn check<'a>(
     }
 }
 
-/// Whether launches of a number are what those of their pods need by themselves that no higher pool takes,
-/// as far as can be told; `lists`: what pools of their weight could launch.
+/// Whether launches of a number are what those of their pods need by themselves that no higher pool
+/// takes, as far as can be told; `lists`: what pools of their weight could launch.
 fn is_needed<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
-    sticky: &mut Sticky<'a>,
-    (launches, loads, alike): (&'a [Launch], &[Load<'_, 'a>], &Alike),
+    domain_labels: &mut DomainLabels<'a>,
+    (launches, loads, alike): (&'a [Launch], &[NeededLoad<'_, 'a>], &EqualLaunches),
     number: usize,
-    lists: &[(usize, &'a NodePool, Vec<Candidate<'a>>)],
+    lists: &[(usize, &'a NodePool, Vec<LaunchCandidate<'a>>)],
 ) -> bool {
     let first = |number: usize| {
         let (place, times) = *alike.list.get(number)?;
@@ -150,7 +150,7 @@ fn is_needed<'a>(
     if load.needs.is_empty() {
         return false;
     }
-    if !are_plain(facts, sticky, &load.needs) {
+    if !are_plain(facts, domain_labels, &load.needs) {
         return true;
     }
     let mut lists = lists.iter();
@@ -160,10 +160,12 @@ fn is_needed<'a>(
     !(0..alike.list.len()).take(MOST_KINDS).filter_map(|other| Some((other, first(other)?))).any(
         |(at, (other, of_other, times))| {
             let there = other.weight == load.weight && !other.needs.is_empty();
-            if !there || at == number && times < 2 || !are_plain(facts, sticky, &other.needs) {
+            if !there || at == number && times < 2 || !are_plain(facts, domain_labels, &other.needs)
+            {
                 return false;
             }
-            let both: Vec<&Group<'a>> = load.needs.iter().chain(&other.needs).copied().collect();
+            let both: Vec<&EntryPods<'a>> =
+                load.needs.iter().chain(&other.needs).copied().collect();
             could_share(facts, sites, launch, &both) || could_share(facts, sites, of_other, &both)
         },
     )
@@ -187,19 +189,24 @@ fn list<'a>(
     (at_pool, pool): (usize, &'a NodePool),
     usage: &Usage<'a>,
     reservations: &Reservations<'a>,
-) -> Vec<Candidate<'a>> {
+) -> Vec<LaunchCandidate<'a>> {
     let mut list = Vec::new();
     let types = facts.problem.instance_types.iter().enumerate();
-    for (at_type, kind) in types {
-        if !offering::lists(pool, &kind.name) || !usage.leaves_room(pool, kind) {
+    for (at_type, instance_type) in types {
+        if !offering::lists(pool, &instance_type.name) || !usage.leaves_room(pool, instance_type) {
             continue;
         }
-        for (at_offering, offering) in kind.offerings.iter().enumerate() {
+        for (at_offering, offering) in instance_type.offerings.iter().enumerate() {
             if !offering.available || !reservations.leave_room(offering) {
                 continue;
             }
-            let site =
-                sites.find(facts, (at_pool, pool), (at_type, kind), (at_offering, offering), None);
+            let site = sites.find(
+                facts,
+                (at_pool, pool),
+                (at_type, instance_type),
+                (at_offering, offering),
+                None,
+            );
             let Some(found) = sites.get(site).filter(|one| one.contradictions.is_empty()) else {
                 continue;
             };
@@ -209,15 +216,15 @@ fn list<'a>(
                 .iter()
                 .filter(|daemon| {
                     taint::untolerated(daemon, pool.taints.iter()).is_none()
-                        && NodeRules::of(daemon).could_hold(&found.labels)
-                        && NodeRules::of(daemon).could_reach(&found.labels)
+                        && PodNodeRules::of(daemon).could_hold(&found.labels)
+                        && PodNodeRules::of(daemon).could_reach(&found.labels)
                 })
                 .collect();
             let mut daemon_requests = Amounts::new();
             for daemon in &daemons {
                 resource::add(&mut daemon_requests, daemon, 1);
             }
-            list.push(Candidate {
+            list.push(LaunchCandidate {
                 site,
                 at_type,
                 offering,
@@ -228,8 +235,8 @@ fn list<'a>(
         }
     }
     list.sort_by(|a, b| {
-        let key = |one: &Candidate<'a>| (one.offering.price, one.at_type);
-        let reserved = |one: &Candidate<'a>| one.offering.reservation.clone();
+        let key = |one: &LaunchCandidate<'a>| (one.offering.price, one.at_type);
+        let reserved = |one: &LaunchCandidate<'a>| one.offering.reservation.clone();
         key(a)
             .cmp(&key(b))
             .then_with(|| a.offering.zone.cmp(&b.offering.zone))
@@ -244,8 +251,8 @@ fn takes<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
     pool: &'a NodePool,
-    candidates: &mut [Candidate<'a>],
-    group: &Group<'a>,
+    candidates: &mut [LaunchCandidate<'a>],
+    group: &EntryPods<'a>,
 ) -> bool {
     // A soft taint may be what keeps the pod off.
     let soft = |taint: &&crate::model::Taint| taint.effect == Effect::PreferNoSchedule;
@@ -253,7 +260,7 @@ fn takes<'a>(
     if disliked || taint::untolerated(group.pod, pool.taints.iter()).is_some() {
         return false;
     }
-    let alone = [Group { count: 1, last: group.first.clone(), ..group.clone() }];
+    let alone = [EntryPods { count: 1, last: group.first.clone(), ..group.clone() }];
     let minima = min_values::asked(pool);
     let mut admitted = Vec::new();
     for candidate in candidates {
@@ -272,12 +279,12 @@ fn takes<'a>(
 fn admits<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
-    candidate: &mut Candidate<'a>,
-    alone: &[Group<'a>; 1],
+    candidate: &mut LaunchCandidate<'a>,
+    alone: &[EntryPods<'a>; 1],
 ) -> bool {
     let [group] = alone;
     let Some(site) = sites.get(candidate.site) else { return false };
-    let rules = NodeRules::of(group.pod);
+    let rules = PodNodeRules::of(group.pod);
     let could = || rules.could_hold(&site.labels) && rules.could_reach(&site.labels);
     let could = match facts.rules_of(group.entry) {
         Some(number) => *candidate.verdicts.entry(number).or_insert_with(could),
@@ -300,7 +307,7 @@ fn admits<'a>(
     let daemons: Vec<(Arc<str>, &Pod)> =
         candidate.daemons.iter().map(|one| (pod_name(one, 0), *one)).collect();
     let mut clashes = Vec::new();
-    host_port::check(daemons.into_iter(), alone, &Place::Unschedulable, &mut clashes);
+    host_port::check(daemons.into_iter(), alone, &PlanPlace::Unschedulable, &mut clashes);
     clashes.is_empty()
 }
 

@@ -1,45 +1,45 @@
 //! Whether a launch of a lower weight would be there without the pods that a higher pool takes.
 //!
 //! It must hold some that no higher pool takes. With these alone it could be no cheaper on another
-//! offering of a pool of its weight, and they couldn't share a node with those that another launch of
-//! this weight is needed for. Pods that other rules could have drawn to the node (ties to others, ports,
-//! volumes, preferences) say nothing against it.
+//! offering of a pool of its weight, and they couldn't share a node with those that another launch
+//! of this weight is needed for. Pods that other rules could have drawn to the node (ties to
+//! others, ports, volumes, preferences) say nothing against it.
 
-use super::super::facts::{Facts, Group};
-use super::super::node_affinity::NodeRules;
+use super::super::facts::{EntryPods, Facts};
+use super::super::node_affinity::PodNodeRules;
 use super::super::offering;
 use super::super::resource::{self, Amounts};
 use super::super::site::Sites;
-use super::super::topology::Sticky;
-use super::super::violation::Place;
+use super::super::topology::DomainLabels;
+use super::super::violation::PlanPlace;
 use super::super::{anti_affinity, min_values, taint, volume};
-use super::{Candidate, is_drawn};
+use super::{LaunchCandidate, is_drawn};
 use crate::model::{Effect, NodePool, Placeholder, Pod};
 use crate::plan::{Launch, LaunchSpec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What is on a launch.
-pub(super) struct Load<'l, 'a> {
+pub(super) struct NeededLoad<'l, 'a> {
     pub(super) launch: usize,
     /// The weight of its pool.
     pub(super) weight: i32,
     /// Those that no higher pool takes without doubt; placeholders that only ride along left out.
-    pub(super) needs: Vec<&'l Group<'a>>,
+    pub(super) needs: Vec<&'l EntryPods<'a>>,
     /// The others, with a pool that takes them.
-    pub(super) others: Vec<(&'l Group<'a>, Arc<str>)>,
+    pub(super) others: Vec<(&'l EntryPods<'a>, Arc<str>)>,
 }
 
 /// Launches of which each stands for those that are specified alike and needed for the same.
-pub(super) struct Alike {
+pub(super) struct EqualLaunches {
     /// By load, the number of what it is like.
     pub(super) of: Vec<usize>,
     /// By that number, the first load and how many there are.
     pub(super) list: Vec<(usize, u64)>,
 }
 
-impl Alike {
-    pub(super) fn of(loads: &[Load<'_, '_>], launches: &[Launch]) -> Self {
+impl EqualLaunches {
+    pub(super) fn of(loads: &[NeededLoad<'_, '_>], launches: &[Launch]) -> Self {
         type Key = (*const LaunchSpec, Vec<(usize, u64)>);
         let mut numbers: BTreeMap<Key, usize> = BTreeMap::new();
         let mut alike = Self { of: Vec::with_capacity(loads.len()), list: Vec::new() };
@@ -67,33 +67,33 @@ pub(super) fn rides(pod: &Pod) -> bool {
 /// Whether nothing but labels, taints and room decides where all these pods may be.
 pub(super) fn are_plain<'a>(
     facts: &Facts<'a>,
-    sticky: &mut Sticky<'a>,
-    groups: &[&Group<'a>],
+    domain_labels: &mut DomainLabels<'a>,
+    groups: &[&EntryPods<'a>],
 ) -> bool {
     groups.iter().all(|group| {
         let pod = group.pod;
         let bound = pod.host_ports.is_empty() && pod.volumes.is_empty();
         let apart = anti_affinity::terms(pod).is_empty();
-        bound && apart && !is_drawn(pod) && !sticky.is_tied(facts, group)
+        bound && apart && !is_drawn(pod) && !domain_labels.is_tied(facts, group)
     })
 }
 
-/// Whether an offering of these, of a pool that asks for nothing more, holds what a launch is needed for at
-/// a lower price, and isn't taken away more often.
+/// Whether an offering of these, of a pool that asks for nothing more, holds what a launch is
+/// needed for at a lower price, and isn't taken away more often.
 pub(super) fn is_cheaper<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
-    (pool, candidates): (&NodePool, &[Candidate<'a>]),
+    (pool, candidates): (&NodePool, &[LaunchCandidate<'a>]),
     launch: &Launch,
-    needs: &[&Group<'a>],
+    needs: &[&EntryPods<'a>],
 ) -> bool {
     if !min_values::asked(pool).is_empty() || !tolerate(pool, needs) {
         return false;
     }
     let choice = &launch.spec.offering;
-    let kind = facts.instance_type(&choice.instance_type);
-    let own = kind.and_then(|(_, kind)| {
-        kind.offerings.iter().find(|one| {
+    let instance_type = facts.instance_type(&choice.instance_type);
+    let own = instance_type.and_then(|(_, instance_type)| {
+        instance_type.offerings.iter().find(|one| {
             one.zone == choice.zone
                 && one.capacity_type == choice.capacity_type
                 && one.price == choice.price
@@ -104,10 +104,10 @@ pub(super) fn is_cheaper<'a>(
         let Some(site) = sites.get(candidate.site) else { return false };
         candidate.offering.price < choice.price
             && candidate.offering.interruption_rate.unwrap_or(0) <= rate
-            && needs.iter().all(|group| NodeRules::of(group.pod).surely_hold(&site.labels))
+            && needs.iter().all(|group| PodNodeRules::of(group.pod).surely_hold(&site.labels))
             && needs
                 .iter()
-                .all(|group| NodeRules::of(group.pod).unreachable(&site.labels).next().is_none())
+                .all(|group| PodNodeRules::of(group.pod).unreachable(&site.labels).next().is_none())
             && volume::attaches_daemons(site.volume_limits, candidate.daemons.iter().copied())
             && has_room(&site.allocatable, &candidate.daemon_requests, needs)
     })
@@ -118,7 +118,7 @@ pub(super) fn could_share<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
     launch: &'a Launch,
-    needs: &[&Group<'a>],
+    needs: &[&EntryPods<'a>],
 ) -> bool {
     let Some(pool) = facts.pool(&launch.spec.node_pool) else { return false };
     if !min_values::asked(pool.1).is_empty() || !tolerate(pool.1, needs) {
@@ -127,10 +127,10 @@ pub(super) fn could_share<'a>(
     let choice = (&launch.spec.offering, &*launch.spec);
     // What is wrong with it has been said.
     let mut said = Vec::new();
-    let id = offering::check(facts, sites, pool, choice, &Place::Launch(0), &mut said);
+    let id = offering::check(facts, sites, pool, choice, &PlanPlace::Launch(0), &mut said);
     let Some(site) = id.and_then(|id| sites.get(id)) else { return false };
     site.undecided.is_empty()
-        && needs.iter().all(|group| NodeRules::of(group.pod).surely_hold(&site.labels))
+        && needs.iter().all(|group| PodNodeRules::of(group.pod).surely_hold(&site.labels))
         && volume::attaches_daemons(
             site.volume_limits,
             site.daemons.iter().map(|(_, daemon)| *daemon),
@@ -139,7 +139,7 @@ pub(super) fn could_share<'a>(
 }
 
 /// Whether pods tolerate all taints of a pool, those that are merely to be avoided too.
-fn tolerate(pool: &NodePool, groups: &[&Group<'_>]) -> bool {
+fn tolerate(pool: &NodePool, groups: &[&EntryPods<'_>]) -> bool {
     let soft = |taint: &&crate::model::Taint| taint.effect == Effect::PreferNoSchedule;
     groups.iter().all(|group| {
         let mut avoided = pool.taints.iter().filter(soft);
@@ -148,7 +148,7 @@ fn tolerate(pool: &NodePool, groups: &[&Group<'_>]) -> bool {
     })
 }
 
-fn has_room(allocatable: &Amounts<'_>, daemons: &Amounts<'_>, groups: &[&Group<'_>]) -> bool {
+fn has_room(allocatable: &Amounts<'_>, daemons: &Amounts<'_>, groups: &[&EntryPods<'_>]) -> bool {
     let mut requests = daemons.clone();
     for group in groups {
         resource::add(&mut requests, group.pod, group.count);

@@ -1,5 +1,5 @@
-//! What the corpus must hold: every user report and every known weakness of Karpenter's scheduler that
-//! is about launching, and every group of placement rules.
+//! What the corpus must hold: every user report and every known weakness of Karpenter's scheduler
+//! that is about launching, and every group of placement rules.
 
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -13,7 +13,8 @@ const LAST_WEAKNESS: u32 = 23;
 const CONSOLIDATION: [(u32, &str); 5] =
     [(5, "split"), (6, "merge"), (7, "merge"), (12, "shrink"), (18, "three by two")];
 
-/// A group of rules: how its cases' names begin, and what the problem or the options of one must say.
+/// A group of rules: how its cases' names begin, and what the problem or the options of one must
+/// say.
 type Group = (&'static str, &'static [&'static str]);
 
 const ZONE: &str = "\"topologyKey\":\"topology.kubernetes.io/zone\"";

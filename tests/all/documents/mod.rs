@@ -101,9 +101,9 @@ fn the_valid_document_is_read_and_written() {
     assert_eq!(problem.pods().len(), 2);
     let web = &problem.pods()[1];
     assert_eq!((web.name(), web.namespace(), web.replicas()), ("web", "default", 3));
-    let kind = &problem.instance_types()[0];
-    assert_eq!(kind.offerings()[0].price().nanos(), 92_800_000);
-    assert_eq!(kind.offerings()[1].interruption_rate(), Some(34_700));
+    let instance_type = &problem.instance_types()[0];
+    assert_eq!(instance_type.offerings()[0].price().nanos(), 92_800_000);
+    assert_eq!(instance_type.offerings()[1].interruption_rate(), Some(34_700));
     assert_eq!(problem.nodes()[0].lifetime_remaining(), 250_000_000);
     assert_round_trip(&problem);
 }
@@ -159,7 +159,7 @@ fn builders_and_documents_make_the_same_problem() {
         )
         .with_host_port(HostPort::new(80))
         .with_volume(Volume::new("ebs", "v"));
-    let kind = InstanceType::new(
+    let instance_type = InstanceType::new(
         "m.large",
         Resources::parse([("cpu", "2000m"), ("memory", "8192Mi"), ("pods", "29")]).unwrap(),
     )
@@ -194,7 +194,7 @@ fn builders_and_documents_make_the_same_problem() {
     let built = Problem::builder()
         .pod(web)
         .pod(Pod::new("bound").with_node_name("node-1"))
-        .instance_type(kind)
+        .instance_type(instance_type)
         .node_pool(pool)
         .node(node)
         .daemon_set(
@@ -288,12 +288,12 @@ proptest! {
     fn every_price_reads_back(nanos in 0..=100_000_000_000_000_i128, digits in 0_u32..14) {
         let nanos = nanos / 10_i128.pow(digits);
         let price = Price::from_nanos(nanos);
-        let kind = InstanceType::new("t", Resources::parse([("pods", "1")]).unwrap())
+        let instance_type = InstanceType::new("t", Resources::parse([("pods", "1")]).unwrap())
             .with_offering(Offering::new("z", "spot", price)
                 .with_interruption_rate(u64::try_from(nanos).unwrap()));
         let share = u32::try_from(nanos % 1_000_000_001).unwrap();
         let problem = Problem::builder()
-            .instance_type(kind)
+            .instance_type(instance_type)
             .node(Node::new("n", Resources::new()).with_lifetime_remaining(share))
             .build()
             .unwrap();

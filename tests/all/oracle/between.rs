@@ -1,14 +1,14 @@
 //! Rules between pods over domains: spreads, affinity, anti-affinity over any label.
 //!
-//! kube-scheduler binds one pod after another and looks at those bound before. A plan is right if all
-//! its pods can be bound in at least one order, so every order is tried. All nodes stand from the
-//! start: the running ones that aren't being deleted, and the plan's launches.
+//! kube-scheduler binds one pod after another and looks at those bound before. A plan is right if
+//! all its pods can be bound in at least one order, so every order is tried. All nodes stand from
+//! the start: the running ones that aren't being deleted, and the plan's launches.
 //!
 //! A spread is over the domains of the nodes that stand, as kube-scheduler sees them
-//! ([`Counting::Standing`]): that decides what is legal, and how many pods can be placed at most. The
-//! solver aims at more ([`Counting::Launchable`]): it also counts the domains that a launch of a pod
-//! concerned (the owner, or one that is counted) could add, as Karpenter does; of hosts there is always
-//! such a one, an empty one. A domain in which no node can ever stand counts neither way.
+//! ([`Counting::Standing`]): that decides what is legal, and how many pods can be placed at most.
+//! The solver aims at more ([`Counting::Launchable`]): it also counts the domains that a launch of
+//! a pod concerned (the owner, or one that is counted) could add, as Karpenter does; of hosts there
+//! is always such a one, an empty one. A domain in which no node can ever stand counts neither way.
 //!
 //! What two pods, or a pod and a node, are to each other is asked once and kept in tables, since
 //! very many plans are looked at.
@@ -29,8 +29,8 @@ pub(crate) enum Counting {
     Launchable,
 }
 
-/// A plan or a part of one: for each running node the pods that it gets, and for each launch its pods
-/// and the way.
+/// A plan or a part of one: for each running node the pods that it gets, and for each launch its
+/// pods and the way.
 #[derive(Clone, Debug)]
 pub(crate) struct Partial {
     pub(crate) nodes: Vec<Vec<usize>>,
@@ -97,8 +97,8 @@ pub(crate) struct Between {
     rules: Vec<Rules>,
     /// For each pod the first that differs from it in its name alone.
     class: Vec<usize>,
-    /// By pending pod and way, whether it could be launched so; limits and reservations leave at least
-    /// one such node.
+    /// By pending pod and way, whether it could be launched so; limits and reservations leave at
+    /// least one such node.
     could: Vec<Vec<bool>>,
     /// The nodes that stand, in the order of the document; nothing for those being deleted.
     nodes: Vec<Option<Look>>,
@@ -141,8 +141,8 @@ impl<'a> Keys<'a> {
     }
 }
 
-/// Whether a node takes part in a spread of a pod: it has the keys of all its spreads, and passes the
-/// policies. Nobody knows the name of a launch.
+/// Whether a node takes part in a spread of a pod: it has the keys of all its spreads, and passes
+/// the policies. Nobody knows the name of a launch.
 fn takes_part(
     (labels, name, taints): (&Labels, Option<&str>, &[&Value]),
     pod: &Pod,
@@ -244,9 +244,9 @@ impl Between {
         Scene { rules: &self.rules, class: &self.class, counting, sites: Vec::new() }
     }
 
-    /// Whether pods could share a running node, or a launch of a way, as far as that depends on it and
-    /// on bound pods alone: it has the labels that their rules are over, nobody is kept away, and
-    /// there are pods at all like those that each of them needs.
+    /// Whether pods could share a running node, or a launch of a way, as far as that depends on it
+    /// and on bound pods alone: it has the labels that their rules are over, nobody is kept away,
+    /// and there are pods at all like those that each of them needs.
     pub(crate) fn could_share(&self, pods: &[usize], on: Result<usize, usize>) -> bool {
         let mut scene = self.scene(Counting::Standing);
         let mut present = Vec::new();
@@ -306,8 +306,9 @@ impl Between {
         scene.nobody_is_kept_away(&present, &to_come)
     }
 
-    /// Whether spreads could be kept once the rest, so many pods like each of these, is launched: no
-    /// domain has more of a spread's own pods than the lowest may have in the end, and `maxSkew`.
+    /// Whether spreads could be kept once the rest, so many pods like each of these, is launched:
+    /// no domain has more of a spread's own pods than the lowest may have in the end, and
+    /// `maxSkew`.
     pub(crate) fn could_be_even(
         &self,
         part: &Partial,
@@ -422,8 +423,8 @@ impl Scene<'_> {
         })
     }
 
-    /// Whether the pods of `to_come` that aren't in `done` can be bound one after another, beside those
-    /// present; `stuck` are sets of pods after which no order goes on.
+    /// Whether the pods of `to_come` that aren't in `done` can be bound one after another, beside
+    /// those present; `stuck` are sets of pods after which no order goes on.
     fn some_order_exists(
         &self,
         present: &mut Vec<Bound>,
@@ -462,8 +463,8 @@ impl Scene<'_> {
             && (0..self.rules[pod.0].spreads.len()).all(|spread| self.is_even(pod, spread, present))
     }
 
-    /// Whether each term of a pod's affinity has one in its domain of the pods that all terms mean; or
-    /// no domain has any, and the pod is such a one itself.
+    /// Whether each term of a pod's affinity has one in its domain of the pods that all terms mean;
+    /// or no domain has any, and the pod is such a one itself.
     fn has_company(&self, (pod, site): Bound, present: &[Bound]) -> bool {
         let near = &self.rules[pod].near;
         let there = |term: &Rule| {
@@ -478,7 +479,8 @@ impl Scene<'_> {
                 || near.iter().all(|term| term.means[pod] && !anywhere(term)))
     }
 
-    /// Whether the count of a pod's domain, the pod included, exceeds the lowest by `maxSkew` at most.
+    /// Whether the count of a pod's domain, the pod included, exceeds the lowest by `maxSkew` at
+    /// most.
     fn is_even(&self, (pod, site): Bound, number: usize, present: &[Bound]) -> bool {
         let spread = &self.rules[pod].spreads[number];
         let key = spread.rule.key;

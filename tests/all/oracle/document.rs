@@ -57,8 +57,8 @@ pub(crate) struct Pod {
     pub(crate) near: Vec<PodTerm>,
     pub(crate) apart: Vec<PodTerm>,
     pub(crate) spreads: Vec<Spread>,
-    /// Whether it has spreads over other domains than nodes, or preferences of any kind: these may draw it
-    /// to any pool.
+    /// Whether it has spreads over other domains than nodes, or preferences of any kind: these may
+    /// draw it to any pool.
     pub(crate) drawn: bool,
     pub(crate) tolerations: Vec<Value>,
     pub(crate) ports: Vec<(u64, String, String)>,
@@ -266,8 +266,8 @@ fn selector(value: &Value) -> Labels {
     labels
 }
 
-/// Whether a spread may draw a pod to some pool: one over nodes that must be kept never does, for a fresh
-/// node is always legal.
+/// Whether a spread may draw a pod to some pool: one over nodes that must be kept never does, for a
+/// fresh node is always legal.
 fn may_draw(spread: &Value) -> bool {
     spread["topologyKey"] != "kubernetes.io/hostname"
         || spread["whenUnsatisfiable"] != "DoNotSchedule"

@@ -1,15 +1,15 @@
 //! The best plan, by branch and bound over counts of like pods.
 //!
-//! Pods that differ in their names alone are a class, and a set of pods is a count for each class, kept
-//! as one number. For each running node and each kind of launch the sets that it holds are listed
-//! once ([`super::kinds`]). Which pods are placed is decided first: sets of all pods are tried in the
-//! order of what they leave out by priority, and the first that some legal plan places is the best.
-//! For one such set the search fills running nodes, then the nodes of static pools, then launches,
-//! each of which has a pod of the first class that is left.
+//! Pods that differ in their names alone are a class, and a set of pods is a count for each class,
+//! kept as one number. For each running node and each kind of launch the sets that it holds are
+//! listed once ([`super::kinds`]). Which pods are placed is decided first: sets of all pods are
+//! tried in the order of what they leave out by priority, and the first that some legal plan places
+//! is the best. For one such set the search fills running nodes, then the nodes of static pools,
+//! then launches, each of which has a pod of the first class that is left.
 //!
-//! What is left is bounded from below as if nothing but the node's own room mattered: in cost, and in
-//! what it takes of each limit and reservation. Rules between pods are checked on whole plans; what
-//! can't be mended by further launches ends a branch before.
+//! What is left is bounded from below as if nothing but the node's own room mattered: in cost, and
+//! in what it takes of each limit and reservation. Rules between pods are checked on whole plans;
+//! what can't be mended by further launches ends a branch before.
 
 use super::Oracle;
 use super::between::{Counting, Partial};
@@ -117,8 +117,8 @@ impl Kinds<'_> {
 }
 
 impl Search<'_> {
-    /// Whether a branch is worth a look: what is left from a stage on can be had at a lower cost than
-    /// the best, within limits and reservations.
+    /// Whether a branch is worth a look: what is left from a stage on can be had at a lower cost
+    /// than the best, within limits and reservations.
     fn is_open(&mut self, stage: usize, set: Set, cost: i128) -> Result<bool, TooHard> {
         self.steps += 1;
         if self.steps > MOST_STEPS {
@@ -225,7 +225,8 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Takes a launch from limits and reservations; if there isn't enough of either, nothing is taken.
+    /// Takes a launch from limits and reservations; if there isn't enough of either, nothing is
+    /// taken.
     fn take(&mut self, kind: &Kind) -> bool {
         // A limit that's broken already forbids more of what it counts, and only of that.
         let enough =
@@ -301,9 +302,9 @@ impl Search<'_> {
         can_be_bound
     }
 
-    /// Whether every launch is there for pods that could have no more node of a pool of higher weight;
-    /// others may be there if it would be the same without them. Those that rules between pods tie to
-    /// others may have had to go where no such pool launches.
+    /// Whether every launch is there for pods that could have no more node of a pool of higher
+    /// weight; others may be there if it would be the same without them. Those that rules between
+    /// pods tie to others may have had to go where no such pool launches.
     fn keeps_weights(&self) -> bool {
         let kinds = self.kinds;
         let is_fixed = |kind: &Kind| kinds.oracle.document.pools[kind.pool].replicas.is_some();

@@ -25,7 +25,8 @@ pub(crate) struct Kind {
     pub(crate) uses: Vec<i64>,
     /// The sets that such a node holds, with the lowest price of one.
     pub(crate) holds: Vec<(Set, i128)>,
-    /// For each class, whether a pod of it alone may launch such a node, whatever weight it must keep.
+    /// For each class, whether a pod of it alone may launch such a node, whatever weight it must
+    /// keep.
     pub(crate) takes_alone: Vec<bool>,
 }
 
@@ -367,8 +368,8 @@ impl<'a> Kinds<'a> {
         })
     }
 
-    /// For each two classes whether they can share a launch of a way; on the diagonal, whether one of
-    /// them can be on it.
+    /// For each two classes whether they can share a launch of a way; on the diagonal, whether one
+    /// of them can be on it.
     fn sharing(&self, way: usize) -> Vec<Vec<bool>> {
         let between = &self.oracle.between;
         let share = |a: usize, b: usize| {

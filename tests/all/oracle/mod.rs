@@ -1,9 +1,9 @@
 //! The cheapest answer to a tiny problem, found by trying everything.
 //!
 //! The oracle reads the same document as the library and shares no line with it. Every way to split
-//! the pods over running nodes, nodes of static pools and new nodes is tried, and for every split every
-//! choice of offerings; limits, reservations, pool weights and rules between pods over domains are
-//! checked on whole plans. What is left out is only what can't be better ([`exact`]).
+//! the pods over running nodes, nodes of static pools and new nodes is tried, and for every split
+//! every choice of offerings; limits, reservations, pool weights and rules between pods over
+//! domains are checked on whole plans. What is left out is only what can't be better ([`exact`]).
 
 mod between;
 mod document;
@@ -54,8 +54,9 @@ pub(crate) struct Best {
     pub(crate) placed: usize,
     /// How many pods of each priority have no place, highest priority first.
     pub(crate) missing: Vec<usize>,
-    /// The cost in billionths, fees included, of the cheapest plan for so many that also keeps spreads
-    /// over domains that launches could add; where it couldn't place as many, of the cheapest at all.
+    /// The cost in billionths, fees included, of the cheapest plan for so many that also keeps
+    /// spreads over domains that launches could add; where it couldn't place as many, of the
+    /// cheapest at all.
     pub(crate) cost: i128,
     /// The cost of the cheapest plan at all for so many.
     pub(crate) least: i128,

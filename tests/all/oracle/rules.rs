@@ -144,7 +144,8 @@ pub(crate) fn counts(owner: &Pod, spread: &Spread, other: &Pod) -> bool {
         && agree(owner, &spread.match_keys, other)
 }
 
-/// Whether another pod has the same values of some labels; a label that the owner lacks says nothing.
+/// Whether another pod has the same values of some labels; a label that the owner lacks says
+/// nothing.
 fn agree(owner: &Pod, keys: &[String], other: &Pod) -> bool {
     keys.iter()
         .all(|key| owner.labels.get(key).is_none_or(|value| other.labels.get(key) == Some(value)))

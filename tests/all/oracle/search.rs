@@ -37,15 +37,16 @@ impl Oracle {
     }
 
     /// The least cost of a plan that places the same pods, each launched one in a pool of the same
-    /// weight as before, and keeps spreads over domains that launches could add; where none does, of a
-    /// legal one. `None` if there is no such plan.
+    /// weight as before, and keeps spreads over domains that launches could add; where none does,
+    /// of a legal one. `None` if there is no such plan.
     pub(crate) fn cheapest_like(&self, places: &[Place]) -> Option<i128> {
         let [aim, legal] = [Counting::Launchable, Counting::Standing]
             .map(|counting| self.try_cheapest_like(places, counting).expect("an easy problem"));
         aim.or(legal)
     }
 
-    /// The least cost of such a plan, unless the problem is too hard, by which domains spreads count.
+    /// The least cost of such a plan, unless the problem is too hard, by which domains spreads
+    /// count.
     pub(crate) fn try_cheapest_like(
         &self,
         places: &[Place],

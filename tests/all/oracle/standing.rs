@@ -30,8 +30,8 @@ impl Oracle {
         self.left_out(plan).find_map(|pod| self.place_for(&standing, pod))
     }
 
-    /// Whether each launch of a plan is a way to launch that the search knows: values of labels that no pod
-    /// or pool names aren't.
+    /// Whether each launch of a plan is a way to launch that the search knows: values of labels
+    /// that no pod or pool names aren't.
     pub(crate) fn knows(&self, plan: &Value) -> bool {
         launches(plan).all(|launch| {
             let purchase = self.purchase(launch);
@@ -106,8 +106,8 @@ impl Oracle {
         standing
     }
 
-    /// The way to launch that a launch states: one of its labels, where it states any, that holds its
-    /// pods.
+    /// The way to launch that a launch states: one of its labels, where it states any, that holds
+    /// its pods.
     fn stated(&self, purchase: Purchase, launch: &Value, pods: Pods) -> usize {
         let ways = || self.stated_ways(purchase, launch);
         let holding = ways().find(|at| self.ways[*at].holds(&self.document, &self.members(pods)));

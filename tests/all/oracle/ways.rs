@@ -175,8 +175,8 @@ fn states(
     states.into_iter().filter(possible).collect()
 }
 
-/// Absence, every value that the document names for a key, the integers next to it, and another; where
-/// pods keep away from each other over the key, one for each of them.
+/// Absence, every value that the document names for a key, the integers next to it, and another;
+/// where pods keep away from each other over the key, one for each of them.
 fn mentioned(document: &Document, key: &String) -> BTreeSet<Option<String>> {
     let pools = document.pools.iter().flat_map(|p| &p.requirements);
     let types = document.types.iter().flat_map(|t| &t.requirements);

@@ -26,8 +26,8 @@ pub(crate) const NODE_POOL: &str = "karpenter.sh/nodepool";
 pub(crate) const HOSTNAME: &str = "kubernetes.io/hostname";
 pub(crate) const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
 
-/// The same cases every time, so that a change alone can make a law fail. `PROPTEST_RNG_SEED` in the
-/// environment asks for others, `PROPTEST_CASES` for more.
+/// The same cases every time, so that a change alone can make a law fail. `PROPTEST_RNG_SEED` in
+/// the environment asks for others, `PROPTEST_CASES` for more.
 pub(crate) fn config() -> Config {
     let mut config = Config { failure_persistence: None, ..Config::default() };
     if config.rng_seed == RngSeed::Random {

@@ -1,5 +1,5 @@
-//! Small random problems over labels that pools leave open: requirements with every operator, pods that
-//! ask for, wish for and count over the same few keys.
+//! Small random problems over labels that pools leave open: requirements with every operator, pods
+//! that ask for, wish for and count over the same few keys.
 //!
 //! Values are few, so that they meet; among them are those that a solver may be tempted to invent.
 

@@ -1,7 +1,8 @@
-//! Small random problems in which something is scarce and pods of several classes are tied together.
+//! Small random problems in which something is scarce and pods of several classes are tied
+//! together.
 //!
-//! Every problem is made from one number, by plain draws, so that a number is all that a report needs.
-//! Few kinds of pods with several replicas each keep the exhaustive search quick.
+//! Every problem is made from one number, by plain draws, so that a number is all that a report
+//! needs. Few kinds of pods with several replicas each keep the exhaustive search quick.
 
 use super::{CAPACITY_TYPE, HOSTNAME, REQUIRED, ZONE};
 use proptest::prelude::*;

@@ -1,4 +1,5 @@
-//! Tiny random problems in which rules between pods decide: few pods, few nodes, two or three zones.
+//! Tiny random problems in which rules between pods decide: few pods, few nodes, two or three
+//! zones.
 //!
 //! Most rules can be kept, and prices differ between zones, so that it matters how.
 

@@ -19,8 +19,8 @@ pub(crate) fn prices(problem: &Value, times: u32) -> Value {
     problem
 }
 
-/// The problem with so many times as much of every resource, asked for and given; a node holds as many
-/// pods as it did.
+/// The problem with so many times as much of every resource, asked for and given; a node holds as
+/// many pods as it did.
 pub(crate) fn resources(problem: &Value, times: u64) -> Value {
     let mut problem = problem.clone();
     for (of, key) in [
@@ -62,8 +62,8 @@ pub(crate) fn without_min_values(problem: &Value) -> Value {
     problem
 }
 
-/// The problem with one of its types a second time, for all pools that may use it; reservations are of
-/// the one alone.
+/// The problem with one of its types a second time, for all pools that may use it; reservations are
+/// of the one alone.
 pub(crate) fn with_copy(problem: &Value, which: usize, name: &str) -> Value {
     let mut problem = problem.clone();
     let types = problem["instanceTypes"].as_array_mut().unwrap();

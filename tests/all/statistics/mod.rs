@@ -55,8 +55,8 @@ fn planned(problem: &Value, refine: bool) -> Result<Value, &'static str> {
 struct Outcome {
     missing: Vec<usize>,
     cost: i128,
-    /// The least that its pods cost, with the domains counted that launches could add, or, where that
-    /// has no plan, without.
+    /// The least that its pods cost, with the domains counted that launches could add, or, where
+    /// that has no plan, without.
     aim: i128,
     /// What is false about it.
     faults: Vec<&'static str>,

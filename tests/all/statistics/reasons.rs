@@ -1,6 +1,6 @@
-//! The law of reasons: with what a reason blames removed the pod has a place, nobody else giving way, or the
-//! reason says that it needs several things at once, and all of them removed do. Nearly all keep it: how
-//! many of those drawn at random is counted, and held to a floor.
+//! The law of reasons: with what a reason blames removed the pod has a place, nobody else giving
+//! way, or the reason says that it needs several things at once, and all of them removed do. Nearly
+//! all keep it: how many of those drawn at random is counted, and held to a floor.
 
 use super::asked;
 use crate::blame::{Verdict, verdicts};

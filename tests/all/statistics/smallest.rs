@@ -1,4 +1,5 @@
-//! Cuts a document down to what shows a fault: whatever can go without the fault's going is left out.
+//! Cuts a document down to what shows a fault: whatever can go without the fault's going is left
+//! out.
 
 use serde_json::{Value, json};
 

@@ -1,9 +1,9 @@
 //! What rules between pods hold against a place, as the finished plan counts.
 
-use super::super::placement::{Nodes, On};
+use super::super::placement::{PlacedNodes, PlacedOn};
 use super::super::rules::HostSpread;
-use super::{Asked, Teller};
-use crate::compile::{KeyId, NO_DOMAIN, NodeId, Over, SelectionId};
+use super::{LeftOut, ReasonFinder};
+use crate::compile::{KeyId, NO_DOMAIN, NodeId, SelectionId, TopologyKey};
 use crate::explain::Cause;
 use crate::model::well_known;
 use std::collections::BTreeSet;
@@ -15,9 +15,9 @@ pub(super) enum Barrier {
     /// The place lacks a label that the pod's rules count over.
     Unlabelled(KeyId),
     /// Anti-affinity, the pod's own or others', with pods that are there.
-    Far(Over),
+    AntiAffinity(TopologyKey),
     /// Whom the pod must be with isn't there.
-    Near(Over),
+    Affinity(TopologyKey),
     /// The pod's spread of this number over a label finds the domain full.
     Spread(usize),
     /// The pod's spread of this number over nodes finds the node full.
@@ -26,47 +26,47 @@ pub(super) enum Barrier {
     Opens(KeyId),
 }
 
-impl<'c> Teller<'c> {
+impl<'c> ReasonFinder<'c> {
     /// What keeps a pod from a site: from an empty node there, or from those of a group.
     pub(super) fn barriers(
         &self,
-        asked: &Asked<'_>,
+        asked: &LeftOut<'_>,
         site: usize,
-        nodes: Option<&Nodes>,
+        nodes: Option<&PlacedNodes>,
     ) -> BTreeSet<Barrier> {
         let mut found = BTreeSet::new();
         if !asked.tied {
             return found;
         }
-        let (placement, rules) = (&self.placement, &self.placement.rules.of_kind[asked.kind]);
+        let (placement, rules) = (&self.placement, &self.placement.rules.of_class[asked.class]);
         let (compiled, counters) = (placement.compiled(), &placement.rules.counters);
         let of_site = |key: KeyId| compiled.topology.keys[key].of_site[site];
         let domain = |at: usize| placement.rules.domain(compiled, at, site);
         let is_there = |at: usize| domain(at).is_some_and(|there| placement.counts[at][there] > 0);
-        for at in rules.far.iter().filter(|at| is_there(**at)) {
-            let _new = found.insert(Barrier::Far(Over::Key(counters[*at].key)));
+        for at in rules.anti_affinity.iter().filter(|at| is_there(**at)) {
+            let _new = found.insert(Barrier::AntiAffinity(TopologyKey::Label(counters[*at].key)));
         }
         for (key, domain) in &asked.kept_away {
             if *domain == of_site(*key) {
-                let _new = found.insert(Barrier::Far(Over::Key(*key)));
+                let _new = found.insert(Barrier::AntiAffinity(TopologyKey::Label(*key)));
             }
         }
         if nodes.is_some_and(|nodes| self.is_apart(asked, nodes)) {
-            let _new = found.insert(Barrier::Far(Over::Host));
+            let _new = found.insert(Barrier::AntiAffinity(TopologyKey::Hostname));
         }
         if let Some(affinity) = rules.affinity {
             let first = affinity.own && placement.totals[affinity.total] == 0;
-            for at in &rules.near {
+            for at in &rules.affinity_counters {
                 let key = counters[*at].key;
                 if of_site(key) == NO_DOMAIN {
                     let _new = found.insert(Barrier::Unlabelled(key));
                 } else if !first && !is_there(*at) {
-                    let _new = found.insert(Barrier::Near(Over::Key(key)));
+                    let _new = found.insert(Barrier::Affinity(TopologyKey::Label(key)));
                 }
             }
             let here = nodes.map_or(0, |nodes| placement.on_node(nodes, affinity.selection));
             if affinity.over_hosts && !first && here == 0 {
-                let _new = found.insert(Barrier::Near(Over::Host));
+                let _new = found.insert(Barrier::Affinity(TopologyKey::Hostname));
             }
         }
         for (number, spread) in rules.spreads.iter().enumerate() {
@@ -75,13 +75,13 @@ impl<'c> Teller<'c> {
                 let _new = found.insert(Barrier::Unlabelled(key));
                 continue;
             }
-            // A node that isn't counted now, for its labels or taints, is once these let the pod be there;
-            // and an empty node counts itself.
+            // A node that isn't counted now, for its labels or taints, is once these let the pod be
+            // there; and an empty node counts itself.
             let there = of_site(key) as usize;
-            let stands = placement.stands[spread.counter][there] > 0;
+            let exists = placement.exists[spread.counter][there] > 0;
             let count = placement.counts[spread.counter][there];
             let least = placement.least(spread.counter, spread.min_domains);
-            let least = if stands { least } else { least.min(count) };
+            let least = if exists { least } else { least.min(count) };
             if is_full(spread.max_skew + least - count, spread.own) {
                 let _new = found.insert(Barrier::Spread(number));
             }
@@ -97,28 +97,28 @@ impl<'c> Teller<'c> {
     }
 
     /// Whether pods on a group's nodes may not share one with the pod.
-    fn is_apart(&self, asked: &Asked<'_>, nodes: &Nodes) -> bool {
+    fn is_apart(&self, asked: &LeftOut<'_>, nodes: &PlacedNodes) -> bool {
         let compiled = self.placement.compiled();
-        let apart = &compiled.kinds[asked.kind].apart;
+        let apart = &compiled.classes[asked.class].host_conflicts;
         if nodes.pods.iter().any(|(held, _)| apart.binary_search(held).is_ok()) {
             return true;
         }
-        let On::Running(list) = &nodes.on else { return false };
+        let PlacedOn::Running(list) = &nodes.on else { return false };
         let Some(node) = list.first() else { return false };
         let topology = &compiled.topology;
         let holds = |selection: SelectionId| {
             let bound = &topology.selections[selection].bound;
             bound.binary_search_by_key(node, |(of, _)| *of).is_ok()
         };
-        let mut own = topology.rules[asked.kind].far.iter();
-        own.any(|term| term.over == Over::Host && holds(term.selection))
+        let mut own = topology.rules[asked.class].anti_affinity.iter();
+        own.any(|term| term.key == TopologyKey::Hostname && holds(term.selection))
             || asked.kept_off.binary_search(node).is_ok()
     }
 
     /// A barrier as a cause; `plain`: without what stops the pod in the lowest domain of a spread.
     pub(super) fn barrier_cause(
         &mut self,
-        asked: &Asked<'c>,
+        asked: &LeftOut<'c>,
         barrier: Barrier,
         site: usize,
         plain: bool,
@@ -128,17 +128,18 @@ impl<'c> Teller<'c> {
         let name = |key: KeyId| topology.keys[key].name.clone();
         match barrier {
             Barrier::Unlabelled(key) => Cause::TopologyKey { key: name(key) },
-            Barrier::Far(Over::Host) => {
+            Barrier::AntiAffinity(TopologyKey::Hostname) => {
                 Cause::PodAntiAffinity { key: well_known::HOSTNAME.into(), domains: Vec::new() }
             }
-            Barrier::Far(Over::Key(key)) => {
-                Cause::PodAntiAffinity { key: name(key), domains: self.far_domains(asked, key) }
-            }
-            Barrier::Near(Over::Host) => self.host_affinity(asked),
-            Barrier::Near(Over::Key(key)) => self.affinity(asked, key),
+            Barrier::AntiAffinity(TopologyKey::Label(key)) => Cause::PodAntiAffinity {
+                key: name(key),
+                domains: self.anti_affinity_domains(asked, key),
+            },
+            Barrier::Affinity(TopologyKey::Hostname) => self.host_affinity(asked),
+            Barrier::Affinity(TopologyKey::Label(key)) => self.affinity(asked, key),
             Barrier::Spread(number) => self.spread(asked, number, site, plain),
             Barrier::HostSpread(number) => {
-                let spread = &placement.rules.of_kind[asked.kind].host_spreads[number];
+                let spread = &placement.rules.of_class[asked.class].host_spreads[number];
                 Cause::TopologySpread {
                     key: well_known::HOSTNAME.into(),
                     max_skew: whole(spread.max_skew),
@@ -165,7 +166,7 @@ impl<'c> Teller<'c> {
             let here = self.placement.on_node(nodes, spread.selection);
             if spread.counted.contains(nodes.site)
                 && is_full(spread.max_skew - i64::from(here), spread.own)
-                && let On::Running(list) = &nodes.on
+                && let PlacedOn::Running(list) = &nodes.on
             {
                 let name =
                     |node: &NodeId| compiled.parts.node(compiled.nodes[*node].index).name.clone();
@@ -177,13 +178,13 @@ impl<'c> Teller<'c> {
     }
 
     /// The domains of a key that anti-affinity keeps a pod out of.
-    fn far_domains(&self, asked: &Asked<'_>, key: KeyId) -> Vec<Arc<str>> {
+    fn anti_affinity_domains(&self, asked: &LeftOut<'_>, key: KeyId) -> Vec<Arc<str>> {
         let placement = &self.placement;
         let rules = &placement.rules;
         let of_key = &placement.compiled().topology.keys[key];
         let mut domains: BTreeSet<usize> = BTreeSet::new();
-        let of_kind = &rules.of_kind[asked.kind];
-        for at in of_kind.far.iter().filter(|at| rules.counters[**at].key == key) {
+        let of_class = &rules.of_class[asked.class];
+        for at in of_class.anti_affinity.iter().filter(|at| rules.counters[**at].key == key) {
             let counts = placement.counts[*at].iter().enumerate();
             domains.extend(counts.filter(|(_, count)| **count > 0).map(|(domain, _)| domain));
         }
@@ -196,17 +197,17 @@ impl<'c> Teller<'c> {
     }
 
     /// The pod must share a domain of a key with others.
-    fn affinity(&self, asked: &Asked<'_>, key: KeyId) -> Cause {
+    fn affinity(&self, asked: &LeftOut<'_>, key: KeyId) -> Cause {
         let placement = &self.placement;
         let rules = &placement.rules;
         let topology = &placement.compiled().topology;
-        let of_kind = &rules.of_kind[asked.kind];
+        let of_class = &rules.of_class[asked.class];
         if self.is_circle(asked) {
             return Cause::MutualAffinity;
         }
         let of_key = &topology.keys[key];
         let mut domains: Vec<Arc<str>> = Vec::new();
-        for at in of_kind.near.iter().filter(|at| rules.counters[**at].key == key) {
+        for at in of_class.affinity_counters.iter().filter(|at| rules.counters[**at].key == key) {
             let counts = placement.counts[*at].iter().zip(&of_key.names);
             domains.extend(counts.filter(|(count, _)| **count > 0).map(|(_, name)| name.clone()));
         }
@@ -216,22 +217,22 @@ impl<'c> Teller<'c> {
     }
 
     /// Whether none of those whom the pod needs has a place, and all wait for others themselves.
-    fn is_circle(&self, asked: &Asked<'_>) -> bool {
+    fn is_circle(&self, asked: &LeftOut<'_>) -> bool {
         let placement = &self.placement;
-        let Some(affinity) = placement.rules.of_kind[asked.kind].affinity else { return false };
-        let selected = &placement.compiled().topology.selections[affinity.selection].kinds;
-        let mut others = selected.iter().filter(|other| **other != asked.kind).peekable();
+        let Some(affinity) = placement.rules.of_class[asked.class].affinity else { return false };
+        let selected = &placement.compiled().topology.selections[affinity.selection].classes;
+        let mut others = selected.iter().filter(|other| **other != asked.class).peekable();
         placement.totals[affinity.total] == 0
             && others.peek().is_some()
-            && others.all(|other| placement.rules.of_kind[*other].affinity.is_some())
+            && others.all(|other| placement.rules.of_class[*other].affinity.is_some())
     }
 
     /// The pod must share a node with others.
-    pub(super) fn host_affinity(&self, asked: &Asked<'_>) -> Cause {
+    pub(super) fn host_affinity(&self, asked: &LeftOut<'_>) -> Cause {
         let placement = &self.placement;
         let compiled = placement.compiled();
         let key: Arc<str> = well_known::HOSTNAME.into();
-        let Some(affinity) = placement.rules.of_kind[asked.kind].affinity else {
+        let Some(affinity) = placement.rules.of_class[asked.class].affinity else {
             return Cause::PodAffinity { key, domains: Vec::new() };
         };
         if self.is_circle(asked) {
@@ -244,8 +245,8 @@ impl<'c> Teller<'c> {
             }
             full |= self.lacks_room_alone(asked, group);
             match &group.on {
-                On::Launch(_) => launches = launches.saturating_add(group.count),
-                On::Running(list) => nodes.extend(
+                PlacedOn::Launch(_) => launches = launches.saturating_add(group.count),
+                PlacedOn::Running(list) => nodes.extend(
                     list.iter()
                         .map(|node| compiled.parts.node(compiled.nodes[*node].index).name.clone()),
                 ),
@@ -259,27 +260,27 @@ impl<'c> Teller<'c> {
     }
 
     /// Whether nothing but room keeps a pod from a group's nodes.
-    pub(super) fn lacks_room_alone(&self, asked: &Asked<'_>, nodes: &Nodes) -> bool {
-        let grounds = &self.placement.compiled().grounds;
+    pub(super) fn lacks_room_alone(&self, asked: &LeftOut<'_>, nodes: &PlacedNodes) -> bool {
+        let site_conditions = &self.placement.compiled().site_conditions;
         asked.suits.contains(nodes.site)
-            && grounds.tolerated[asked.tolerations].contains(nodes.site)
+            && site_conditions.tolerated[asked.tolerations].contains(nodes.site)
             && !self.has_room(asked, nodes)
             && self.barriers(asked, nodes.site, Some(nodes)).is_empty()
     }
 
     /// A spread finds the domain of a site full.
-    fn spread(&mut self, asked: &Asked<'c>, number: usize, site: usize, plain: bool) -> Cause {
+    fn spread(&mut self, asked: &LeftOut<'c>, number: usize, site: usize, plain: bool) -> Cause {
         let placement = &self.placement;
         let compiled = placement.compiled();
-        let spread = placement.rules.of_kind[asked.kind].spreads[number];
+        let spread = placement.rules.of_class[asked.class].spreads[number];
         let key = placement.rules.counters[spread.counter].key;
         let of_key = &compiled.topology.keys[key];
         let counts = &placement.counts[spread.counter];
         let (name, max_skew) = (of_key.name.clone(), whole(spread.max_skew));
-        let domains = counts.iter().zip(&placement.stands[spread.counter]);
+        let domains = counts.iter().zip(&placement.exists[spread.counter]);
         let standing: Vec<(usize, i64)> = domains
             .enumerate()
-            .filter(|(_, (_, stands))| **stands > 0)
+            .filter(|(_, (_, exists))| **exists > 0)
             .map(|(domain, (count, _))| (domain, *count))
             .collect();
         let listed = |keep: &dyn Fn(i64) -> bool| {
@@ -315,7 +316,8 @@ impl<'c> Teller<'c> {
     }
 }
 
-/// Whether a domain with so much room takes no more; pods that a spread doesn't count themselves need none.
+/// Whether a domain with so much room takes no more; pods that a spread doesn't count themselves
+/// need none.
 fn is_full(room: i64, own: bool) -> bool {
     if own { room <= 0 } else { room < 0 }
 }

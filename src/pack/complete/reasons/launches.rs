@@ -1,11 +1,12 @@
-//! What stands in the way of a pod on the nodes of a pool: on a further launch, or on one of the plan.
+//! What stands in the way of a pod on the nodes of a pool: on a further launch, or on one of the
+//! plan.
 
-use super::super::super::flexible::Minimums;
+use super::super::super::min_values::LaunchMinValues;
 use super::super::order;
-use super::super::placement::On;
-use super::super::rules::class_of;
+use super::super::placement::PlacedOn;
+use super::super::rules::item_of;
 use super::between::Barrier;
-use super::{Asked, Domain, MOST_LOOKS, Teller};
+use super::{KeyDomain, LeftOut, MOST_LOOKS, ReasonFinder};
 use crate::compile::{IdVec, KeyId, OfferId, PoolId, Shape, ShapeId, VolumeKey, untolerated};
 use crate::explain::Cause;
 use crate::model::{Quantity, amount};
@@ -35,15 +36,16 @@ const MOST_CHOICES: usize = 4;
 /// How many candidates at most turn out to open a domain that they may not.
 const MOST_TURNS: usize = 8;
 
-/// How far a candidate is: how many obstacles it has, the least of their ranks, by how much it falls short.
+/// How far a candidate is: how many obstacles it has, the least of their ranks, by how much it
+/// falls short.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Score {
+struct CandidateScore {
     count: u32,
     rank: u8,
     miss: i128,
 }
 
-impl Score {
+impl CandidateScore {
     const NONE: Self = Self { count: 0, rank: u8::MAX, miss: 0 };
 
     fn and(self, count: u32, rank: u8) -> Self {
@@ -63,10 +65,10 @@ impl Score {
     }
 }
 
-/// What is worked out once for a kind.
-struct Tables {
-    shapes: IdVec<ShapeId, Option<Score>>,
-    cells: Vec<Option<Score>>,
+/// What is worked out once for a class.
+struct ClassTables {
+    shapes: IdVec<ShapeId, Option<CandidateScore>>,
+    cells: Vec<Option<CandidateScore>>,
     ways: Vec<Vec<usize>>,
     /// Whether labels are looked at: no offer of the pool has all that the pod asks for.
     labels: bool,
@@ -75,13 +77,14 @@ struct Tables {
     closed: BTreeSet<usize>,
 }
 
-impl<'c> Teller<'c> {
-    /// What stands in the way at the nearest candidate of a pool; nothing where it has no candidates.
+impl<'c> ReasonFinder<'c> {
+    /// What stands in the way at the nearest candidate of a pool; nothing where it has no
+    /// candidates.
     pub(super) fn of_pool(
         &mut self,
-        asked: &Asked<'c>,
+        asked: &LeftOut<'c>,
         pool: PoolId,
-        within: Option<Domain>,
+        within: Option<KeyDomain>,
         plain: bool,
     ) -> Option<Vec<Cause>> {
         let compiled = self.placement.compiled();
@@ -91,9 +94,9 @@ impl<'c> Teller<'c> {
         };
         let suits = |offer: &OfferId| asked.suits.contains(compiled.site_of_offer(*offer));
         let labels = !offers.iter().any(suits);
-        let tolerations = &compiled.grounds.rules.tolerations.lists()[asked.tolerations];
+        let tolerations = &compiled.site_conditions.rules.tolerations.lists()[asked.tolerations];
         let of_pool = compiled.parts.node_pool(compiled.pools[pool].index);
-        let mut tables = Tables {
+        let mut tables = ClassTables {
             shapes: compiled.shapes.iter().map(|_| None).collect(),
             cells: vec![None; self.cells],
             ways: if labels { self.ways(asked.set) } else { Vec::new() },
@@ -106,9 +109,9 @@ impl<'c> Teller<'c> {
         let standing = self.standing(asked, pool, within, &tables);
         let mut candidates: Vec<OfferId> =
             offers.iter().copied().filter(|offer| labels || suits(offer)).collect();
-        if self.placement.context.strict {
+        if self.placement.context.strict_reservations {
             let reserved = |offer: &OfferId| compiled.offers[*offer].reservation.is_some();
-            if candidates.iter().any(|offer| self.placement.is_reserved(asked.kind, *offer)) {
+            if candidates.iter().any(|offer| self.placement.is_reserved(asked.class, *offer)) {
                 candidates.retain(reserved);
             }
         }
@@ -117,7 +120,7 @@ impl<'c> Teller<'c> {
         let taints = taints.into_iter().map(|taint| Cause::Taint { pool: name.clone(), taint });
         let mut causes: Vec<Cause> = taints.collect();
         match (further, standing) {
-            (Some((score, _)), Some((stands, at))) if stands.key() < score.key() => {
+            (Some((score, _)), Some((exists, at))) if exists.key() < score.key() => {
                 let site = self.placement.groups[at].site;
                 if labels {
                     causes.push(self.label_cause(asked, name, &offers, site));
@@ -151,27 +154,28 @@ impl<'c> Teller<'c> {
         Some(causes)
     }
 
-    /// What is in the way on a pool that has no offers at all: that, and what else is known without them.
+    /// What is in the way on a pool that has no offers at all: that, and what else is known without
+    /// them.
     pub(super) fn without_types(
         &self,
-        asked: &Asked<'c>,
+        asked: &LeftOut<'c>,
         pool: PoolId,
         name: &Arc<str>,
     ) -> Vec<Cause> {
         let compiled = self.placement.compiled();
         let of_pool = compiled.parts.node_pool(compiled.pools[pool].index);
-        let tolerations = &compiled.grounds.rules.tolerations.lists()[asked.tolerations];
+        let tolerations = &compiled.site_conditions.rules.tolerations.lists()[asked.tolerations];
         let taints = untolerated(of_pool, tolerations).into_iter();
         let taints = taints.map(|taint| Cause::Taint { pool: name.clone(), taint });
         let mut causes: Vec<Cause> = taints.collect();
         causes.push(Cause::NoInstanceType { pool: name.clone() });
-        let request = &asked.class.request;
+        let request = &asked.item.request;
         let names = compiled.dims.names();
-        let sized = compiled.parts.instance_types().map(|kind| {
-            let whole = compiled.dims.type_allocatable(kind);
+        let sized = compiled.parts.instance_types().map(|instance_type| {
+            let whole = compiled.dims.type_allocatable(instance_type);
             let short: Vec<usize> =
                 (0..names.len()).filter(|dim| whole[*dim] < request[*dim]).collect();
-            (short.len(), &kind.name, short, whole)
+            (short.len(), &instance_type.name, short, whole)
         });
         if let Some((_, kind, short, whole)) = sized.min() {
             causes.extend(short.into_iter().map(|dim| Cause::Resource {
@@ -188,13 +192,13 @@ impl<'c> Teller<'c> {
     /// The nearest further launch among these, and how far it is.
     fn nearest(
         &mut self,
-        asked: &Asked<'c>,
+        asked: &LeftOut<'c>,
         offers: &[OfferId],
-        tables: &mut Tables,
-    ) -> Option<(Score, OfferId)> {
+        tables: &mut ClassTables,
+    ) -> Option<(CandidateScore, OfferId)> {
         let compiled = self.placement.compiled();
         for _ in 0..MOST_TURNS {
-            let mut best: Option<(Score, OfferId)> = None;
+            let mut best: Option<(CandidateScore, OfferId)> = None;
             for offer in offers {
                 let score = self.score(asked, *offer, tables);
                 if best.is_none_or(|(least, _)| score.key() < least.key()) {
@@ -210,21 +214,22 @@ impl<'c> Teller<'c> {
             return Some(self.with_most_values(asked, offers, tables, (score, offer)));
         }
         let scored = offers.iter().map(|offer| (self.score(asked, *offer, tables), *offer));
-        let scored: Vec<(Score, OfferId)> = scored.collect();
+        let scored: Vec<(CandidateScore, OfferId)> = scored.collect();
         scored.into_iter().min_by_key(|(score, offer)| (score.key(), *offer))
     }
 
-    /// Of candidates that are as far one that keeps the values open that its pool asks for, if possible.
+    /// Of candidates that are as far one that keeps the values open that its pool asks for, if
+    /// possible.
     fn with_most_values(
         &mut self,
-        asked: &Asked<'c>,
+        asked: &LeftOut<'c>,
         offers: &[OfferId],
-        tables: &mut Tables,
-        (score, first): (Score, OfferId),
-    ) -> (Score, OfferId) {
+        tables: &mut ClassTables,
+        (score, first): (CandidateScore, OfferId),
+    ) -> (CandidateScore, OfferId) {
         let compiled = self.placement.compiled();
         let of_pool = &compiled.pools[compiled.offers[first].pool];
-        if of_pool.min_values.is_empty() || self.placement.context.lenient {
+        if of_pool.min_values.is_empty() || self.placement.context.best_effort_min_values {
             return (score, first);
         }
         let mut alike: Vec<(Reverse<usize>, OfferId)> = Vec::new();
@@ -236,7 +241,7 @@ impl<'c> Teller<'c> {
         }
         alike.sort_unstable();
         let lacking = |offer: OfferId| {
-            let open = Minimums::alone(self.placement.context, offer, class_of(asked.kind));
+            let open = LaunchMinValues::alone(self.placement.context, offer, item_of(asked.class));
             let lacking = open.iter().filter(|(least, possible)| possible < least).count();
             (lacking, offer)
         };
@@ -247,19 +252,27 @@ impl<'c> Teller<'c> {
         (score.and(lacking, rank::SCARCE), offer)
     }
 
-    fn score(&self, asked: &Asked<'c>, offer: OfferId, tables: &mut Tables) -> Score {
+    fn score(
+        &self,
+        asked: &LeftOut<'c>,
+        offer: OfferId,
+        tables: &mut ClassTables,
+    ) -> CandidateScore {
         let compiled = self.placement.compiled();
         let of = &compiled.offers[offer];
-        let (site, fixed) =
-            (compiled.site_of_offer(offer), compiled.pools[of.pool].fixed.is_some());
+        let (site, is_static) =
+            (compiled.site_of_offer(offer), compiled.pools[of.pool].static_replicas.is_some());
         let shape = *tables.shapes[of.shape]
             .get_or_insert_with(|| self.shape_score(asked, of.pool, of.shape));
         let cell = self.cell_of_site[site];
         let between = *tables.cells[cell].get_or_insert_with(|| {
             let barriers = self.barriers(asked, site, None);
-            barriers.iter().fold(Score::NONE, |score, barrier| score.and(1, rank_of(*barrier)))
+            barriers
+                .iter()
+                .fold(CandidateScore::NONE, |score, barrier| score.and(1, rank_of(*barrier)))
         });
-        let spent = of.reservation.is_some_and(|id| self.placement.reservations[id] == 0) && !fixed;
+        let spent =
+            of.reservation.is_some_and(|id| self.placement.reservations[id] == 0) && !is_static;
         let unmet = if tables.labels { self.unmet_count(&tables.ways, site) } else { 0 };
         shape
             .join(between)
@@ -267,17 +280,17 @@ impl<'c> Teller<'c> {
             .and(unmet, rank::LABELS)
             .and(u32::from(!of.available), rank::UNAVAILABLE)
             .and(u32::from(spent), rank::SCARCE)
-            .and(u32::from(fixed), rank::STATIC)
+            .and(u32::from(is_static), rank::STATIC)
             .and(u32::from(tables.closed.contains(&cell)), rank::OPENS)
     }
 
     /// What an empty node of a shape lacks, and what its pool's limits lack for one.
-    fn shape_score(&self, asked: &Asked<'_>, pool: PoolId, shape: ShapeId) -> Score {
+    fn shape_score(&self, asked: &LeftOut<'_>, pool: PoolId, shape: ShapeId) -> CandidateScore {
         let compiled = self.placement.compiled();
         let shape = &compiled.shapes[shape];
-        let mut score = Score::NONE;
+        let mut score = CandidateScore::NONE;
         let names = compiled.dims.names().len();
-        for (have, want) in shape.allocatable.iter().zip(&asked.class.request).take(names) {
+        for (have, want) in shape.allocatable.iter().zip(&asked.item.request).take(names) {
             if have < want || *have < 0 {
                 let lacks = i128::from(*want).saturating_sub(i128::from(*have));
                 score.miss += lacks.saturating_mul(1_000_000) / i128::from((*want).max(1));
@@ -288,10 +301,10 @@ impl<'c> Teller<'c> {
             let lacks = self.lacks_slots(asked, dim, &shape.allocatable, &shape.attached);
             score = score.and(u32::from(lacks), rank::SLOTS);
         }
-        if asked.class.ports.blocks.overlaps(&shape.ports) {
+        if asked.item.ports.blocks.overlaps(&shape.ports) {
             score = score.and(1, rank::PORT);
         }
-        if compiled.pools[pool].fixed.is_none() {
+        if compiled.pools[pool].static_replicas.is_none() {
             for ((left, charge), limit) in self.placement.limits[pool]
                 .iter()
                 .zip(&shape.charge)
@@ -310,7 +323,7 @@ impl<'c> Teller<'c> {
     /// Whether a node has too few slots of a driver left for a pod's volumes.
     pub(super) fn lacks_slots(
         &self,
-        asked: &Asked<'_>,
+        asked: &LeftOut<'_>,
         dim: usize,
         free: &[i64],
         attached: &BTreeSet<VolumeKey>,
@@ -322,7 +335,7 @@ impl<'c> Teller<'c> {
     /// The obstacles on a further launch of an offer, labels, taints and rules between pods aside.
     fn offer_causes(
         &self,
-        asked: &Asked<'_>,
+        asked: &LeftOut<'_>,
         offer: OfferId,
         pool: &Arc<str>,
         candidates: &[OfferId],
@@ -346,10 +359,10 @@ impl<'c> Teller<'c> {
                 });
             }
         }
-        if asked.class.ports.blocks.overlaps(&shape.ports) {
+        if asked.item.ports.blocks.overlaps(&shape.ports) {
             causes.extend(self.port_causes(asked, shape, pool));
         }
-        if compiled.pools[of.pool].fixed.is_some() {
+        if compiled.pools[of.pool].static_replicas.is_some() {
             causes.push(Cause::StaticPool { pool: pool.clone() });
             return causes;
         }
@@ -372,8 +385,8 @@ impl<'c> Teller<'c> {
             }
         }
         let asks = &compiled.pools[of.pool].min_values;
-        if !asks.is_empty() && !self.placement.context.lenient {
-            let open = Minimums::alone(self.placement.context, offer, class_of(asked.kind));
+        if !asks.is_empty() && !self.placement.context.best_effort_min_values {
+            let open = LaunchMinValues::alone(self.placement.context, offer, item_of(asked.class));
             let short = asks.iter().zip(open).filter(|(_, (least, possible))| possible < least);
             causes.extend(short.map(|(asks, (_, possible))| Cause::MinValues {
                 pool: pool.clone(),
@@ -388,7 +401,7 @@ impl<'c> Teller<'c> {
     /// The resources of which an empty node has too little.
     fn size_causes(
         &self,
-        asked: &Asked<'_>,
+        asked: &LeftOut<'_>,
         offer: OfferId,
         pool: &Arc<str>,
         candidates: &[OfferId],
@@ -396,11 +409,11 @@ impl<'c> Teller<'c> {
         let compiled = self.placement.compiled();
         let of = &compiled.offers[offer];
         let shape = &compiled.shapes[of.shape];
-        let kind = compiled.parts.instance_type(of.instance);
-        let whole = compiled.dims.type_allocatable(kind);
+        let instance_type = compiled.parts.instance_type(of.instance);
+        let whole = compiled.dims.type_allocatable(instance_type);
         let mut causes = Vec::new();
         for (dim, resource) in compiled.dims.names().iter().enumerate() {
-            let (have, want) = (shape.allocatable[dim], asked.class.request[dim]);
+            let (have, want) = (shape.allocatable[dim], asked.item.request[dim]);
             let count = |count: i64| amount(resource, count.max(0));
             if have >= want && have >= 0 {
                 continue;
@@ -414,7 +427,7 @@ impl<'c> Teller<'c> {
             if have < 0 {
                 causes.push(Cause::Daemon {
                     pool: pool.clone(),
-                    instance_type: kind.name.clone(),
+                    instance_type: instance_type.name.clone(),
                     daemons: daemons(),
                     resource: resource.clone(),
                     requested: count(taken),
@@ -429,7 +442,7 @@ impl<'c> Teller<'c> {
             };
             let would_fit = whole[dim] >= want && taken > 0;
             let nearest = (would_fit || have > 0 || candidates.iter().any(has_any))
-                .then(|| (kind.name.clone(), count(have)));
+                .then(|| (instance_type.name.clone(), count(have)));
             causes.push(Cause::Resource {
                 pool: pool.clone(),
                 resource: resource.clone(),
@@ -442,12 +455,12 @@ impl<'c> Teller<'c> {
     }
 
     /// The pod's host ports that the daemons of a node hold.
-    fn port_causes(&self, asked: &Asked<'_>, shape: &Shape, pool: &Arc<str>) -> Vec<Cause> {
+    fn port_causes(&self, asked: &LeftOut<'_>, shape: &Shape, pool: &Arc<str>) -> Vec<Cause> {
         let compiled = self.placement.compiled();
         let own = shape.daemons.iter().flat_map(|at| &compiled.parts.daemon_sets()[at].host_ports);
         let any = |ip: &str| matches!(ip, "" | "0.0.0.0" | "::");
         let held: Vec<_> = own.collect();
-        let ports = compiled.exemplar(asked.kind).into_iter().flat_map(|pod| &pod.host_ports);
+        let ports = compiled.exemplar(asked.class).into_iter().flat_map(|pod| &pod.host_ports);
         let clashing = ports.filter(|port| {
             held.iter().any(|other| {
                 (other.port, &other.protocol) == (port.port, &port.protocol)
@@ -464,31 +477,32 @@ impl<'c> Teller<'c> {
         causes.into_iter().collect()
     }
 
-    /// The nearest of the nodes that a pool launches in the plan and that have room, and how far it is:
-    /// what these need is no limit. One that is full is a candidate where the pod must be with those there.
+    /// The nearest of the nodes that a pool launches in the plan and that have room, and how far it
+    /// is: what these need is no limit. One that is full is a candidate where the pod must be with
+    /// those there.
     fn standing(
         &self,
-        asked: &Asked<'c>,
+        asked: &LeftOut<'c>,
         pool: PoolId,
-        within: Option<Domain>,
-        tables: &Tables,
-    ) -> Option<(Score, usize)> {
-        let short = |free: &[i64]| free.iter().zip(&asked.class.request).any(|(f, want)| f < want);
-        let rules = &self.placement.rules.of_kind[asked.kind];
+        within: Option<KeyDomain>,
+        tables: &ClassTables,
+    ) -> Option<(CandidateScore, usize)> {
+        let short = |free: &[i64]| free.iter().zip(&asked.item.request).any(|(f, want)| f < want);
+        let rules = &self.placement.rules.of_class[asked.class];
         let bound_to_hosts = rules.affinity.is_some_and(|affinity| affinity.over_hosts);
         if short(&self.roomiest[pool]) && !bound_to_hosts {
             return None;
         }
-        let mut best: Option<(Score, usize)> = None;
+        let mut best: Option<(CandidateScore, usize)> = None;
         for at in &self.launched[pool] {
             let nodes = &self.placement.groups[*at];
             let full = self.is_group_full(asked, *at);
             if short(&nodes.free) && !full || !self.is_within(nodes.site, within) {
                 continue;
             }
-            let On::Launch(offer) = nodes.on else { continue };
+            let PlacedOn::Launch(offer) = nodes.on else { continue };
             if !tables.labels && !asked.suits.contains(nodes.site)
-                || self.placement.is_reserved(asked.kind, offer)
+                || self.placement.is_reserved(asked.class, offer)
                 || !full && !self.has_room(asked, nodes)
             {
                 continue;
@@ -497,7 +511,7 @@ impl<'c> Teller<'c> {
             let score = self
                 .barriers(asked, nodes.site, Some(nodes))
                 .into_iter()
-                .fold(Score::NONE, |score, barrier| score.and(1, rank_of(barrier)))
+                .fold(CandidateScore::NONE, |score, barrier| score.and(1, rank_of(barrier)))
                 .and(tables.taints, rank::TAINT)
                 .and(unmet, rank::LABELS)
                 .and(u32::from(full), rank::SPREAD);
@@ -508,10 +522,11 @@ impl<'c> Teller<'c> {
         best
     }
 
-    /// Whether the nodes of a group hold those with whom a pod must share a node, and only lack room for it.
-    fn is_group_full(&self, asked: &Asked<'_>, at: usize) -> bool {
+    /// Whether the nodes of a group hold those with whom a pod must share a node, and only lack
+    /// room for it.
+    fn is_group_full(&self, asked: &LeftOut<'_>, at: usize) -> bool {
         let nodes = &self.placement.groups[at];
-        let affinity = self.placement.rules.of_kind[asked.kind].affinity;
+        let affinity = self.placement.rules.of_class[asked.class].affinity;
         affinity.is_some_and(|affinity| {
             affinity.over_hosts
                 && self.placement.on_node(nodes, affinity.selection) > 0
@@ -524,20 +539,20 @@ impl<'c> Teller<'c> {
         let (placement, compiled) = (&self.placement, self.placement.compiled());
         let opened = placement.rules.spread_counters.iter().find(|at| {
             let domain = placement.rules.domain(compiled, **at, site);
-            domain.is_some_and(|domain| placement.stands[**at][domain] == 0)
+            domain.is_some_and(|domain| placement.exists[**at][domain] == 0)
         });
         opened.map(|at| placement.rules.counters[*at].key)
     }
 
-    /// Whether a launch of an offer for a pod leaves an order of binding to those that count where nothing
-    /// stands yet.
-    fn leaves_order(&mut self, asked: &Asked<'c>, offer: OfferId) -> bool {
+    /// Whether a launch of an offer for a pod leaves an order of binding to those that count where
+    /// nothing stands yet.
+    fn leaves_order(&mut self, asked: &LeftOut<'c>, offer: OfferId) -> bool {
         let opened = self.placement.opened(offer);
         if opened.is_empty() {
             return true;
         }
         let cell = self.cell_of_site[self.placement.compiled().site_of_offer(offer)];
-        let component = self.placement.rules.component[asked.kind];
+        let component = self.placement.rules.component[asked.class];
         let counts = opened.contains(&component);
         if !counts && let Some(known) = self.orders.get(&cell) {
             return *known;
@@ -553,7 +568,7 @@ impl<'c> Teller<'c> {
         if !legal && counts {
             // The pod itself may be whom others wait for.
             let at = self.placement.groups.len() - 1;
-            let _same = self.placement.put(at, asked.kind, 1, 1);
+            let _same = self.placement.put(at, asked.class, 1, 1);
             legal = order::exists(&self.placement, Some(&opened));
         }
         self.placement.take_back();
@@ -568,16 +583,16 @@ impl<'c> Teller<'c> {
 fn rank_of(barrier: Barrier) -> u8 {
     match barrier {
         Barrier::Unlabelled(_) => rank::UNLABELLED,
-        Barrier::Far(_) => rank::FAR,
-        Barrier::Near(_) => rank::NEAR,
+        Barrier::AntiAffinity(_) => rank::FAR,
+        Barrier::Affinity(_) => rank::NEAR,
         Barrier::Spread(_) | Barrier::HostSpread(_) => rank::SPREAD,
         Barrier::Opens(_) => rank::OPENS,
     }
 }
 
 /// How many slots of a driver a pod asks for on a node where these volumes are attached.
-pub(super) fn slots(asked: &Asked<'_>, dim: usize, attached: &BTreeSet<VolumeKey>) -> i64 {
-    let shared = asked.class.shared.iter();
+pub(super) fn slots(asked: &LeftOut<'_>, dim: usize, attached: &BTreeSet<VolumeKey>) -> i64 {
+    let shared = asked.item.shared.iter();
     let new = shared.filter(|(at, volume)| *at == dim && !attached.contains(volume)).count();
-    asked.class.request[dim].saturating_add(i64::try_from(new).unwrap_or(i64::MAX))
+    asked.item.request[dim].saturating_add(i64::try_from(new).unwrap_or(i64::MAX))
 }

@@ -1,38 +1,38 @@
 //! Why pods have no place, told from the finished plan.
 //!
-//! *Problem.* A reason is to be true: with what it blames removed, the pod finds a place in the plan as it
-//! stands. Rules that were in the way while domains were chosen may not be any more, and what keeps a
-//! pod from one place says nothing of another.
+//! *Problem.* A reason is to be true: with what it blames removed, the pod finds a place in the
+//! plan as it stands. Rules that were in the way while domains were chosen may not be any more, and
+//! what keeps a pod from one place says nothing of another.
 //!
-//! *Idea.* A candidate is a further launch, a node that the plan launches, or a running node. What stands
-//! in a pod's way there at the end of the plan is a set of obstacles: taints, labels, size, ports, limits,
-//! rules between pods. For each pool, and for the running nodes, the candidate with the fewest is the
-//! nearest, and its obstacles are the reason; where they are more than one, the reason says so
-//! ([`Cause::Several`]). Among candidates with as few, what an owner would rather change decides, and by
-//! how much a size or a limit falls short.
+//! *Idea.* A candidate is a further launch, a node that the plan launches, or a running node. What
+//! stands in a pod's way there at the end of the plan is a set of obstacles: taints, labels, size,
+//! ports, limits, rules between pods. For each pool, and for the running nodes, the candidate with
+//! the fewest is the nearest, and its obstacles are the reason; where they are more than one, the
+//! reason says so ([`Cause::Several`]). Among candidates with as few, what an owner would rather
+//! change decides, and by how much a size or a limit falls short.
 //!
-//! *Why it is right.* Each obstacle is judged for itself, so with all of a candidate's removed none is left
-//! there, and the pod may be bound last. Whether a node in a domain without one leaves an order of binding
-//! for the others is asked as it is for a launch ([`order`](super::order)).
+//! *Why it is right.* Each obstacle is judged for itself, so with all of a candidate's removed none
+//! is left there, and the pod may be bound last. Whether a node in a domain without one leaves an
+//! order of binding for the others is asked as it is for a launch ([`order`](super::order)).
 //!
-//! *Cost.* For each kind left out (not each pod): a look at every offer, a few sums each, since what
-//! depends on the shape of a node alone, or on its domains alone, is worked out once for each; and a look
-//! at every group of equal nodes that has room.
+//! *Cost.* For each class left out (not each pod): a look at every offer, a few sums each, since
+//! what depends on the shape of a node alone, or on its domains alone, is worked out once for each;
+//! and a look at every group of equal nodes that has room.
 
 mod between;
 mod labels;
 mod launches;
 mod nodes;
 
-use super::super::choose::Packed;
-use super::super::flexible::meets_minimums;
-use super::super::state::Context;
-use super::launch::Choices;
-use super::placement::{Nodes, On, Placement};
-use super::rules::{Rules, class_of};
+use super::super::choose::AssignedPacking;
+use super::super::min_values::meets_minimums;
+use super::super::packing::Context;
+use super::launch::LaunchChoices;
+use super::placement::{PlacedNodes, PlacedOn, Placement};
+use super::rules::{PlacementRules, item_of};
 use crate::compile::{
-    Bits, Class, ClassId, Id, IdVec, KeyId, KindId, NO_DOMAIN, NodeId, OfferId, Over, PoolId, Term,
-    VolumeKey,
+    AffinityTerm, Bits, ClassId, Id, IdVec, Item, ItemId, KeyId, NO_DOMAIN, NodeId, OfferId,
+    PoolId, TopologyKey, VolumeKey,
 };
 use crate::explain::{Cause, Reason};
 use crate::model::well_known;
@@ -42,20 +42,23 @@ use std::sync::Arc;
 /// The most looks for an order of binding beside a node in a domain without one.
 const MOST_LOOKS: u32 = 100;
 
-/// For each kind of which pods have no place, the reasons, sorted, at least one.
-pub(crate) fn reasons(context: &Context<'_>, packed: &Packed) -> BTreeMap<KindId, Arc<[Reason]>> {
+/// For each class of which pods have no place, the reasons, sorted, at least one.
+pub(crate) fn reasons(
+    context: &Context<'_>,
+    packed: &AssignedPacking,
+) -> BTreeMap<ClassId, Arc<[Reason]>> {
     let left = packed.left(context.compiled);
-    let out: Vec<KindId> = left.iter().filter(|(_, left)| **left > 0).map(|(id, _)| id).collect();
+    let out: Vec<ClassId> = left.iter().filter(|(_, left)| **left > 0).map(|(id, _)| id).collect();
     if out.is_empty() {
         return BTreeMap::new();
     }
-    let rules = Rules::of(context.compiled);
-    let mut teller = Teller::of(Placement::of(context, &rules, packed));
-    out.into_iter().map(|kind| (kind, teller.reasons(kind).into())).collect()
+    let rules = PlacementRules::of(context.compiled);
+    let mut teller = ReasonFinder::of(Placement::of(context, &rules, packed));
+    out.into_iter().map(|class| (class, teller.reasons(class).into())).collect()
 }
 
-/// Tells why, with what the kinds share.
-struct Teller<'c> {
+/// Tells why, with what the classes share.
+struct ReasonFinder<'c> {
     placement: Placement<'c>,
     /// For each pool what it can launch.
     offers: IdVec<PoolId, Vec<OfferId>>,
@@ -71,24 +74,25 @@ struct Teller<'c> {
     /// For each set of rules about nodes that was asked for, the sites whose labels meet it.
     suits: BTreeMap<usize, Arc<Bits>>,
     /// The required anti-affinity of bound pods, with the nodes where they are.
-    bound_far: BTreeMap<Term, Vec<NodeId>>,
-    /// For each cell with a domain without nodes, whether one there leaves others an order of binding.
+    bound_anti_affinity: BTreeMap<AffinityTerm, Vec<NodeId>>,
+    /// For each cell with a domain without nodes, whether one there leaves others an order of
+    /// binding.
     orders: BTreeMap<usize, bool>,
     looks: u32,
 }
 
-/// A kind that has no place.
+/// A class that has no place.
 #[derive(Clone)]
-struct Asked<'a> {
-    kind: KindId,
-    class: &'a Class,
+struct LeftOut<'a> {
+    class: ClassId,
+    item: &'a Item,
     /// Its set of rules about nodes.
     set: usize,
     tolerations: usize,
     /// The sites whose labels suit it.
     suits: Arc<Bits>,
     /// The domains in which bound pods keep it away by an anti-affinity of theirs.
-    kept_away: BTreeSet<Domain>,
+    kept_away: BTreeSet<KeyDomain>,
     /// The nodes whose bound pods keep it off them, sorted.
     kept_off: Vec<NodeId>,
     /// Whether any rule between pods reads it.
@@ -96,9 +100,9 @@ struct Asked<'a> {
 }
 
 /// A domain of a key.
-type Domain = (KeyId, u32);
+type KeyDomain = (KeyId, u32);
 
-impl<'c> Teller<'c> {
+impl<'c> ReasonFinder<'c> {
     fn of(placement: Placement<'c>) -> Self {
         let compiled = placement.compiled();
         let mut offers: IdVec<PoolId, Vec<OfferId>> =
@@ -111,8 +115,8 @@ impl<'c> Teller<'c> {
         let mut running = Vec::new();
         for (at, nodes) in placement.groups.iter().enumerate() {
             match &nodes.on {
-                On::Running(_) => running.push(at),
-                On::Launch(offer) => {
+                PlacedOn::Running(_) => running.push(at),
+                PlacedOn::Launch(offer) => {
                     let pool = compiled.offers[*offer].pool;
                     launched[pool].push(at);
                     let most = roomiest[pool].iter_mut().zip(&nodes.free);
@@ -120,11 +124,11 @@ impl<'c> Teller<'c> {
                 }
             }
         }
-        let mut bound_far: BTreeMap<Term, Vec<NodeId>> = BTreeMap::new();
-        for (term, node) in &compiled.topology.bound_far {
-            bound_far.entry(*term).or_default().push(*node);
+        let mut bound_anti_affinity: BTreeMap<AffinityTerm, Vec<NodeId>> = BTreeMap::new();
+        for (term, node) in &compiled.topology.bound_anti_affinity {
+            bound_anti_affinity.entry(*term).or_default().push(*node);
         }
-        let cell_of_site = Choices::of(&placement).cell_of_site;
+        let cell_of_site = LaunchChoices::of(&placement).cell_of_site;
         let cells = cell_of_site.iter().max().map_or(0, |last| last + 1);
         Self {
             placement,
@@ -135,18 +139,18 @@ impl<'c> Teller<'c> {
             cell_of_site,
             cells,
             suits: BTreeMap::new(),
-            bound_far,
+            bound_anti_affinity,
             orders: BTreeMap::new(),
             looks: 0,
         }
     }
 
-    /// The reasons why a kind has no place, sorted, at least one.
-    fn reasons(&mut self, kind: KindId) -> Vec<Reason> {
+    /// The reasons why a class has no place, sorted, at least one.
+    fn reasons(&mut self, class: ClassId) -> Vec<Reason> {
         let compiled = self.placement.compiled();
-        let asked = self.asked(kind);
+        let asked = self.asked(class);
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        if asked.class.guest {
+        if asked.item.placeholder {
             return vec![Reason::new(&Cause::Placeholder, number(compiled.sites()))];
         }
         let mut causes: BTreeMap<Cause, u32> = BTreeMap::new();
@@ -156,7 +160,8 @@ impl<'c> Teller<'c> {
         let any_offers = self.offers.values().any(|offers| !offers.is_empty());
         for pool in compiled.pools.ids() {
             let offers = number(self.offers[pool].len());
-            // What such a pool lacks has nothing to do with the pod, unless it asks for that very pool.
+            // What such a pool lacks has nothing to do with the pod, unless it asks for that very
+            // pool.
             if offers == 0 && any_offers && !self.names_pool(&asked, pool) {
                 continue;
             }
@@ -178,20 +183,20 @@ impl<'c> Teller<'c> {
         reasons
     }
 
-    /// Whether a kind asks for nodes of a pool by its name.
-    fn names_pool(&self, asked: &Asked<'_>, pool: PoolId) -> bool {
+    /// Whether a class asks for nodes of a pool by its name.
+    fn names_pool(&self, asked: &LeftOut<'_>, pool: PoolId) -> bool {
         let compiled = self.placement.compiled();
         let name = &compiled.parts.node_pool(compiled.pools[pool].index).name;
-        let rules = &compiled.grounds.rules;
-        rules.sets()[asked.set].all.iter().any(|atom| {
-            let (key, needed) = &rules.atoms()[*atom];
+        let rules = &compiled.site_conditions.rules;
+        rules.sets()[asked.set].all.iter().any(|condition| {
+            let (key, needed) = &rules.conditions()[*condition];
             &**key == well_known::NODE_POOL && needed.single() == Some(name)
         })
     }
 
-    fn asked(&mut self, kind: KindId) -> Asked<'c> {
+    fn asked(&mut self, class: ClassId) -> LeftOut<'c> {
         let compiled = self.placement.compiled();
-        let set = compiled.kinds[kind].rules;
+        let set = compiled.classes[class].rules;
         let suits = match self.suits.get(&set) {
             Some(known) => known.clone(),
             None => {
@@ -202,11 +207,11 @@ impl<'c> Teller<'c> {
         };
         let topology = &compiled.topology;
         let (mut kept_away, mut kept_off) = (BTreeSet::new(), Vec::new());
-        let keeping = self.bound_far.iter();
-        for (term, nodes) in keeping.filter(|(term, _)| topology.selects(term.selection, kind)) {
-            match term.over {
-                Over::Host => kept_off.extend(nodes),
-                Over::Key(key) => {
+        let keeping = self.bound_anti_affinity.iter();
+        for (term, nodes) in keeping.filter(|(term, _)| topology.selects(term.selection, class)) {
+            match term.key {
+                TopologyKey::Hostname => kept_off.extend(nodes),
+                TopologyKey::Label(key) => {
                     let of_site = &topology.keys[key].of_site;
                     let domains = nodes.iter().map(|node| of_site[compiled.site_of_node(*node)]);
                     kept_away
@@ -215,19 +220,19 @@ impl<'c> Teller<'c> {
             }
         }
         kept_off.sort_unstable();
-        let rules = &self.placement.rules.of_kind[kind];
+        let rules = &self.placement.rules.of_class[class];
         let tied = rules.is_ordered()
-            || !rules.far.is_empty()
+            || !rules.anti_affinity.is_empty()
             || !rules.host_spreads.is_empty()
-            || !compiled.kinds[kind].apart.is_empty()
-            || !topology.rules[kind].far.is_empty()
+            || !compiled.classes[class].host_conflicts.is_empty()
+            || !topology.rules[class].anti_affinity.is_empty()
             || !kept_away.is_empty()
             || !kept_off.is_empty();
-        Asked {
-            kind,
-            class: &compiled.classes[class_of(kind)],
+        LeftOut {
+            class,
+            item: &compiled.items[item_of(class)],
             set,
-            tolerations: compiled.grounds.rules.sets()[set].tolerations,
+            tolerations: compiled.site_conditions.rules.sets()[set].tolerations,
             suits,
             kept_away,
             kept_off,
@@ -235,8 +240,8 @@ impl<'c> Teller<'c> {
         }
     }
 
-    /// What stops a kind in a domain, where it is in the way of few things there.
-    fn stops(&mut self, asked: &Asked<'c>, key: KeyId, domain: u32) -> Option<Cause> {
+    /// What stops a class in a domain, where it is in the way of few things there.
+    fn stops(&mut self, asked: &LeftOut<'c>, key: KeyId, domain: u32) -> Option<Cause> {
         let compiled = self.placement.compiled();
         let within = Some((key, domain));
         let mut found: Vec<Vec<Cause>> = Vec::new();
@@ -249,59 +254,60 @@ impl<'c> Teller<'c> {
     }
 
     /// Whether a site is in a domain, where one is given.
-    fn is_within(&self, site: usize, within: Option<Domain>) -> bool {
+    fn is_within(&self, site: usize, within: Option<KeyDomain>) -> bool {
         let keys = &self.placement.compiled().topology.keys;
         within.is_none_or(|(key, domain)| keys[key].of_site[site] == domain)
     }
 
     /// Whether the nodes of a group have room for one more pod, rules between pods aside.
-    fn has_room(&self, asked: &Asked<'_>, nodes: &Nodes) -> bool {
+    fn has_room(&self, asked: &LeftOut<'_>, nodes: &PlacedNodes) -> bool {
         let compiled = self.placement.compiled();
-        let short = nodes.free.iter().zip(&asked.class.request).any(|(free, want)| free < want);
+        let short = nodes.free.iter().zip(&asked.item.request).any(|(free, want)| free < want);
         if short {
             return false;
         }
         let (ports, attached) = self.used(nodes);
-        if asked.class.ports.blocks.overlaps(&ports)
-            || asked.class.fits(&nodes.free, &attached, 1) == 0
+        if asked.item.ports.blocks.overlaps(&ports)
+            || asked.item.fits(&nodes.free, &attached, 1) == 0
         {
             return false;
         }
-        let On::Launch(offer) = nodes.on else { return true };
+        let PlacedOn::Launch(offer) = nodes.on else { return true };
         if compiled.pools[compiled.offers[offer].pool].min_values.is_empty() {
             return true;
         }
-        let class = class_of(asked.kind);
-        let mut items: BTreeMap<ClassId, u32> =
-            nodes.pods.iter().map(|(kind, each)| (class_of(*kind), *each)).collect();
-        *items.entry(class).or_insert(0) += 1;
+        let item = item_of(asked.class);
+        let mut items: BTreeMap<ItemId, u32> =
+            nodes.pods.iter().map(|(class, each)| (item_of(*class), *each)).collect();
+        *items.entry(item).or_insert(0) += 1;
         let all = &compiled.shapes[compiled.offers[offer].shape].allocatable;
         let load: Vec<i64> = all
             .iter()
             .zip(&nodes.free)
-            .zip(&asked.class.request)
+            .zip(&asked.item.request)
             .map(|((all, free), want)| all - free + want)
             .collect();
-        let items: Vec<(ClassId, u32)> = items.into_iter().collect();
+        let items: Vec<(ItemId, u32)> = items.into_iter().collect();
         meets_minimums(self.placement.context, offer, &items, &load)
     }
 
-    /// The host ports that are taken on the nodes of a group, and the shared volumes attached there.
-    fn used(&self, nodes: &Nodes) -> (Bits, BTreeSet<VolumeKey>) {
+    /// The host ports that are taken on the nodes of a group, and the shared volumes attached
+    /// there.
+    fn used(&self, nodes: &PlacedNodes) -> (Bits, BTreeSet<VolumeKey>) {
         let compiled = self.placement.compiled();
         let (mut ports, mut attached) = match &nodes.on {
-            On::Launch(offer) => {
+            PlacedOn::Launch(offer) => {
                 let shape = &compiled.shapes[compiled.offers[*offer].shape];
                 (shape.ports.clone(), shape.attached.clone())
             }
-            On::Running(list) => {
+            PlacedOn::Running(list) => {
                 let first = list.first().copied().unwrap_or(NodeId::from_index(0));
                 let running = &compiled.nodes[first];
                 (running.ports.clone(), running.attached.clone())
             }
         };
         for (held, _) in &nodes.pods {
-            let held = &compiled.classes[class_of(*held)];
+            let held = &compiled.items[item_of(*held)];
             ports.or(&held.ports.takes);
             attached.extend(held.shared.iter().map(|(_, volume)| volume.clone()));
         }

@@ -1,16 +1,16 @@
 //! What stands in the way of a pod on the running nodes.
 
-use super::super::placement::Nodes;
+use super::super::placement::PlacedNodes;
 use super::between::Barrier;
-use super::{Asked, Domain, Teller};
-use crate::compile::{Over, fits, is_tolerated, of_node};
+use super::{KeyDomain, LeftOut, ReasonFinder};
+use crate::compile::{TopologyKey, fits, is_tolerated, of_node};
 use crate::explain::{Cause, Miss};
 use crate::model::{Node, well_known};
 use std::collections::BTreeMap;
 
 /// What running nodes lack.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Lack {
+enum NodeLack {
     Taints,
     Labels,
     Zone,
@@ -24,16 +24,17 @@ enum Lack {
 /// Different lacks, each a bit of a mask; so many that differ are kept apart.
 const MOST_LACKS: usize = 64;
 
-impl<'c> Teller<'c> {
-    /// What stands in the way on running nodes, each with how many nodes it is on: every single thing that
-    /// is all that is in the way somewhere; where there is none, the fewest that are in the way at once.
+impl<'c> ReasonFinder<'c> {
+    /// What stands in the way on running nodes, each with how many nodes it is on: every single
+    /// thing that is all that is in the way somewhere; where there is none, the fewest that are in
+    /// the way at once.
     pub(super) fn of_nodes(
         &mut self,
-        asked: &Asked<'c>,
-        within: Option<Domain>,
+        asked: &LeftOut<'c>,
+        within: Option<KeyDomain>,
         plain: bool,
     ) -> Vec<(Vec<Cause>, u32)> {
-        let mut known: Vec<Lack> = Vec::new();
+        let mut known: Vec<NodeLack> = Vec::new();
         // Nodes that lack the same, with the first group of them.
         let mut masks: BTreeMap<u64, (u32, usize)> = BTreeMap::new();
         for at in &self.running {
@@ -83,67 +84,73 @@ impl<'c> Teller<'c> {
     }
 
     /// What the nodes of a group lack for one more pod, each for itself.
-    fn lacks(&self, asked: &Asked<'_>, nodes: &Nodes) -> Vec<Lack> {
+    fn lacks(&self, asked: &LeftOut<'_>, nodes: &PlacedNodes) -> Vec<NodeLack> {
         let compiled = self.placement.compiled();
-        let (grounds, dims) = (&compiled.grounds, &compiled.dims);
+        let (site_conditions, dims) = (&compiled.site_conditions, &compiled.dims);
         let mut lacks = Vec::new();
-        if !grounds.tolerated[asked.tolerations].contains(nodes.site) {
-            lacks.push(Lack::Taints);
+        if !site_conditions.tolerated[asked.tolerations].contains(nodes.site) {
+            lacks.push(NodeLack::Taints);
         }
         if !asked.suits.contains(nodes.site) {
             lacks.extend(self.label_lacks(asked, nodes.site));
         }
         let names = dims.names().len();
-        if fits(&nodes.free[..names], &asked.class.request[..names], 1) == 0 {
-            lacks.push(Lack::Resources);
+        if fits(&nodes.free[..names], &asked.item.request[..names], 1) == 0 {
+            lacks.push(NodeLack::Resources);
         }
-        if asked.class.ports.any() || !dims.drivers().is_empty() {
+        if asked.item.ports.any() || !dims.drivers().is_empty() {
             let (ports, attached) = self.used(nodes);
-            if asked.class.ports.blocks.overlaps(&ports) {
-                lacks.push(Lack::Ports);
+            if asked.item.ports.blocks.overlaps(&ports) {
+                lacks.push(NodeLack::Ports);
             }
             let slots = (names..dims.len()).filter(|dim| {
                 super::launches::slots(asked, *dim, &attached) > 0
                     && self.lacks_slots(asked, *dim, &nodes.free, &attached)
             });
-            lacks.extend(slots.map(Lack::Slots));
+            lacks.extend(slots.map(NodeLack::Slots));
         }
-        lacks.extend(self.barriers(asked, nodes.site, Some(nodes)).into_iter().map(Lack::Between));
+        lacks.extend(
+            self.barriers(asked, nodes.site, Some(nodes)).into_iter().map(NodeLack::Between),
+        );
         lacks
     }
 
-    /// Whether it is labels or the places of volumes that a site doesn't have as the pod needs them.
-    fn label_lacks(&self, asked: &Asked<'_>, site: usize) -> Vec<Lack> {
+    /// Whether it is labels or the places of volumes that a site doesn't have as the pod needs
+    /// them.
+    fn label_lacks(&self, asked: &LeftOut<'_>, site: usize) -> Vec<NodeLack> {
         let compiled = self.placement.compiled();
-        let grounds = &compiled.grounds;
-        let set = &grounds.rules.sets()[asked.set];
-        let holds = |atom: &usize| grounds.holds[*atom].contains(site);
+        let site_conditions = &compiled.site_conditions;
+        let set = &site_conditions.rules.sets()[asked.set];
+        let holds = |condition: &usize| site_conditions.holds[*condition].contains(site);
         let unmet = |terms: &Vec<Vec<usize>>| {
             !terms.iter().any(|term| !term.is_empty() && term.iter().all(holds))
         };
-        let unheld: Vec<usize> = set.all.iter().copied().filter(|atom| !holds(atom)).collect();
+        let unheld: Vec<usize> =
+            set.all.iter().copied().filter(|condition| !holds(condition)).collect();
         let mut lacks = Vec::new();
-        if unheld.iter().any(|atom| self.is_own(asked, *atom)) || set.terms.iter().any(unmet) {
-            lacks.push(Lack::Labels);
+        if unheld.iter().any(|condition| self.is_own(asked, *condition))
+            || set.terms.iter().any(unmet)
+        {
+            lacks.push(NodeLack::Labels);
         }
-        if unheld.iter().any(|atom| self.is_of_volumes(asked, *atom))
+        if unheld.iter().any(|condition| self.is_of_volumes(asked, *condition))
             || set.volumes.iter().any(unmet)
         {
-            lacks.push(Lack::Zone);
+            lacks.push(NodeLack::Zone);
         }
         lacks
     }
 
-    fn lack_cause(&mut self, asked: &Asked<'c>, lack: Lack, at: usize, plain: bool) -> Cause {
+    fn lack_cause(&mut self, asked: &LeftOut<'c>, lack: NodeLack, at: usize, plain: bool) -> Cause {
         let compiled = self.placement.compiled();
         let miss = |miss: Miss| Cause::Existing { miss };
         match lack {
-            Lack::Taints => miss(Miss::Taints),
-            Lack::Labels => miss(Miss::Labels),
-            Lack::Zone => miss(Miss::Zone),
-            Lack::Resources => {
+            NodeLack::Taints => miss(Miss::Taints),
+            NodeLack::Labels => miss(Miss::Labels),
+            NodeLack::Zone => miss(Miss::Zone),
+            NodeLack::Resources => {
                 let nodes = &self.placement.groups[at];
-                let affinity = self.placement.rules.of_kind[asked.kind].affinity;
+                let affinity = self.placement.rules.of_class[asked.class].affinity;
                 let is_with = affinity.is_some_and(|affinity| {
                     affinity.over_hosts && self.placement.on_node(nodes, affinity.selection) > 0
                 });
@@ -153,43 +160,43 @@ impl<'c> Teller<'c> {
                     miss(Miss::Resources)
                 }
             }
-            Lack::Ports => miss(Miss::HostPorts),
-            Lack::Slots(dim) => {
+            NodeLack::Ports => miss(Miss::HostPorts),
+            NodeLack::Slots(dim) => {
                 let driver = dim.checked_sub(compiled.dims.names().len());
                 let driver = driver.and_then(|at| compiled.dims.drivers().get(at));
                 Cause::VolumeLimit { driver: driver.cloned().unwrap_or_else(|| "".into()) }
             }
-            Lack::Between(Barrier::Far(Over::Host)) => Cause::AntiAffinity,
-            Lack::Between(barrier) => {
+            NodeLack::Between(Barrier::AntiAffinity(TopologyKey::Hostname)) => Cause::AntiAffinity,
+            NodeLack::Between(barrier) => {
                 let site = self.placement.groups[at].site;
                 self.barrier_cause(asked, barrier, site, plain)
             }
         }
     }
 
-    /// How many nodes would take the pod if they weren't being deleted. With them gone or not, domains
-    /// aren't the same, so pods with rules between pods aren't told of them.
-    fn deleting(&self, asked: &Asked<'_>, within: Option<Domain>) -> u32 {
+    /// How many nodes would take the pod if they weren't being deleted. With them gone or not,
+    /// domains aren't the same, so pods with rules between pods aren't told of them.
+    fn deleting(&self, asked: &LeftOut<'_>, within: Option<KeyDomain>) -> u32 {
         let compiled = self.placement.compiled();
-        if asked.tied || within.is_some() || !asked.class.shared.is_empty() {
+        if asked.tied || within.is_some() || !asked.item.shared.is_empty() {
             return 0;
         }
         let would = compiled.deleting.iter().filter(|(index, free)| {
-            fits(free, &asked.class.request, 1) > 0
+            fits(free, &asked.item.request, 1) > 0
                 && self.would_take(asked, compiled.parts.node(*index))
         });
         u32::try_from(would.count()).unwrap_or(u32::MAX)
     }
 
     /// Whether the pod's rules about nodes let it be on one.
-    fn would_take(&self, asked: &Asked<'_>, node: &Node) -> bool {
+    fn would_take(&self, asked: &LeftOut<'_>, node: &Node) -> bool {
         let compiled = self.placement.compiled();
-        let rules = &compiled.grounds.rules;
+        let rules = &compiled.site_conditions.rules;
         let pool = node.labels.get(well_known::NODE_POOL);
         let pool = pool.and_then(|name| compiled.parts.node_pools().find(|one| one.name == *name));
         let tolerations = &rules.tolerations.lists()[asked.tolerations];
-        let holds = |atom: &usize| {
-            let (key, states) = &rules.atoms()[*atom];
+        let holds = |condition: &usize| {
+            let (key, states) = &rules.conditions()[*condition];
             let state = match &**key {
                 crate::compile::NODE_NAME => Some(&node.name),
                 well_known::HOSTNAME => node.labels.get(key).or(Some(&node.name)),
@@ -199,7 +206,7 @@ impl<'c> Teller<'c> {
         };
         of_node(node, pool).iter().all(|taint| is_tolerated(taint, tolerations))
             && rules.sets()[asked.set].all.iter().all(holds)
-            && rules.alternatives_hold(asked.set, |atom| holds(&atom))
-            && !asked.class.ports.any()
+            && rules.alternatives_hold(asked.set, |condition| holds(&condition))
+            && !asked.item.ports.any()
     }
 }

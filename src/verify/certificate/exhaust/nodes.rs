@@ -6,9 +6,9 @@ use super::super::super::limit::{self, Usage};
 use super::super::super::offering::lists;
 use super::super::super::reservation::Reservations;
 use super::super::super::resource;
-use super::super::super::topology::Kinds;
-use super::super::place::{Judge, Place};
-use super::super::pods::{Ask, Counted};
+use super::super::super::topology::PlacedClasses;
+use super::super::place::{CertifiedNode, NodeJudge};
+use super::super::pods::{CountedPods, PodProfile};
 use crate::model::well_known;
 use crate::plan::certificate::Certificate;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// A node that runs or can be launched.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) struct Node {
+pub(super) struct ClaimNode {
     /// The values that its labels have of the keys that matter.
     pub(super) cell: Vec<Option<Arc<str>>>,
     /// Its name, if it runs.
@@ -32,49 +32,50 @@ pub(super) struct Node {
 }
 
 /// All of them.
-pub(super) struct Nodes {
+pub(super) struct ClaimNodes {
     pub(super) keys: Vec<Arc<str>>,
-    pub(super) list: Vec<Node>,
+    pub(super) list: Vec<ClaimNode>,
     /// How much there is of each thing of which there is only so much.
     pub(super) left: Vec<i128>,
 }
 
 /// A limit of a pool, or a reservation.
-type Source<'a> = (bool, &'a str, &'a str);
+type DrawSource<'a> = (bool, &'a str, &'a str);
 
-impl Nodes {
+impl ClaimNodes {
     /// Works them out; nothing where a number is too large.
     pub(super) fn of<'a>(
         facts: &Facts<'a>,
         certificate: &Certificate,
-        (counted, asks): (&[Counted], &[Ask<'a>]),
-        kinds: &Kinds,
+        (counted, profiles): (&[CountedPods], &[PodProfile<'a>]),
+        classes: &PlacedClasses,
         (usage, reservations): (&Usage<'a>, &Reservations<'a>),
         keys: &BTreeSet<Arc<str>>,
     ) -> Option<Self> {
         // What pods are worth plays no part: each of them counts.
-        let all: Vec<Counted> = counted.iter().map(Counted::as_if_worthy).collect();
-        let mut judge = Judge::new(facts, certificate, (&all, asks), kinds);
+        let all: Vec<CountedPods> = counted.iter().map(CountedPods::as_if_worthy).collect();
+        let mut judge = NodeJudge::new(facts, certificate, (&all, profiles), classes);
         let keys: Vec<Arc<str>> = keys.iter().cloned().collect();
-        let mut sources: BTreeMap<Source<'a>, usize> = BTreeMap::new();
+        let mut sources: BTreeMap<DrawSource<'a>, usize> = BTreeMap::new();
         let mut left: Vec<i128> = Vec::new();
-        let mut drawn: Vec<(Node, Vec<(usize, i128)>)> = Vec::new();
+        let mut drawn: Vec<(ClaimNode, Vec<(usize, i128)>)> = Vec::new();
         for (at_pool, pool) in facts.problem.node_pools.iter().enumerate() {
             let limits = resource::rounded_down(&pool.limits);
-            for (at_type, kind) in facts.problem.instance_types.iter().enumerate() {
-                if !lists(pool, &kind.name) {
+            for (at_type, instance_type) in facts.problem.instance_types.iter().enumerate() {
+                if !lists(pool, &instance_type.name) {
                     continue;
                 }
-                let charge = limit::charge(kind);
-                let offerings = kind.offerings.iter().filter(|offering| offering.available);
+                let charge = limit::charge(instance_type);
+                let offerings =
+                    instance_type.offerings.iter().filter(|offering| offering.available);
                 for offering in offerings {
-                    let id = judge.launch((at_pool, pool), (at_type, kind), offering);
+                    let id = judge.launch((at_pool, pool), (at_type, instance_type), offering);
                     let place = id.and_then(|id| judge.place(id));
                     let Some(place) = place.filter(|place| !place.present.is_empty()) else {
                         continue;
                     };
                     let mut draws = Vec::new();
-                    let mut draw = |source: Source<'a>, most: i128, amount: i128| {
+                    let mut draw = |source: DrawSource<'a>, most: i128, amount: i128| {
                         let next = sources.len();
                         let at = *sources.entry(source).or_insert(next);
                         if at == left.len() {
@@ -93,19 +94,19 @@ impl Nodes {
                         let most = reservations.remaining(&reservation.id)?;
                         draw((true, &reservation.id, ""), most.into(), 1);
                     }
-                    let (labels, _) = label::of_launch(facts, pool, kind, offering);
+                    let (labels, _) = label::of_launch(facts, pool, instance_type, offering);
                     let cost = offering.price.checked_add(certificate.node_fee)?.nanos();
-                    let node = Node {
+                    let node = ClaimNode {
                         cell: cell(&keys, |key| labels.known.get(key).copied()),
                         cost: i64::try_from(cost).ok()?,
-                        ..Node::at(place)
+                        ..ClaimNode::at(place)
                     };
                     drawn.push((node, draws));
                 }
             }
         }
         // Of those that differ in what they cost alone, the cheapest.
-        let mut list: Vec<Node> = Vec::new();
+        let mut list: Vec<ClaimNode> = Vec::new();
         for (mut node, draws) in drawn {
             node.draws = vec![0; left.len()];
             for (at, amount) in draws {
@@ -114,25 +115,25 @@ impl Nodes {
             list.push(node);
         }
         list.sort_unstable();
-        list.dedup_by(|next, kept| Node { cost: kept.cost, ..next.clone() } == *kept);
+        list.dedup_by(|next, kept| ClaimNode { cost: kept.cost, ..next.clone() } == *kept);
         for (at, node) in facts.problem.nodes.iter().enumerate() {
             let Some(place) = judge.node(at).filter(|place| !place.present.is_empty()) else {
                 continue;
             };
             let labels = label::of_node(node);
-            list.push(Node {
+            list.push(ClaimNode {
                 cell: cell(&keys, |key| labels.known.get(key).copied()),
                 name: Some(node.name.clone()),
                 draws: vec![0; left.len()],
-                ..Node::at(&place)
+                ..ClaimNode::at(&place)
             });
         }
         Some(Self { keys, list, left })
     }
 }
 
-impl Node {
-    fn at(place: &Place<'_>) -> Self {
+impl ClaimNode {
+    fn at(place: &CertifiedNode<'_>) -> Self {
         Self {
             cell: Vec::new(),
             name: None,

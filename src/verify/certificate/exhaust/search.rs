@@ -1,8 +1,8 @@
 //! The search itself: pods in a cell, and cells beside each other.
 
-use super::super::super::topology::{ByValue, Crowd, Tie, What};
-use super::Item;
-use super::nodes::{Node, Nodes};
+use super::super::super::topology::{CountByValue, DomainRule, DomainRuleKind, HostSpreadRule};
+use super::ClaimItem;
+use super::nodes::{ClaimNode, ClaimNodes};
 use crate::model::well_known;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -12,19 +12,19 @@ use std::sync::Arc;
 
 /// What some pods cost, and what they draw on.
 #[derive(Clone, Debug)]
-struct Way {
+struct CostPoint {
     cost: i64,
     draws: Vec<i128>,
 }
 
 /// Ways of which none beats another.
-type Ways = Rc<Vec<Way>>;
+type CostFront = Rc<Vec<CostPoint>>;
 
 /// How many pods of each item a node holds.
-type Filling = Vec<u32>;
+type ItemCounts = Vec<u32>;
 
 /// How many pods of an item a node may hold.
-struct Cap {
+struct NodeCap {
     /// At least, if any.
     least: u32,
     most: u32,
@@ -34,41 +34,42 @@ struct Cap {
 
 /// Nodes in one cell.
 #[derive(Default)]
-struct Cell {
-    /// By the first item of which there is any: what one launch can hold, and what it takes for that.
-    launches: Vec<Vec<(Filling, Vec<Way>)>>,
+struct CellNodes {
+    /// By the first item of which there is any: what one launch can hold, and what it takes for
+    /// that.
+    launches: Vec<Vec<(ItemCounts, Vec<CostPoint>)>>,
     /// For each running node what it can hold.
-    running: Vec<Vec<Filling>>,
+    running: Vec<Vec<ItemCounts>>,
     /// For each item, whether anything here can hold one.
     reach: Vec<bool>,
 }
 
 /// Finds whether pods can be placed for less than a limit.
-pub(super) struct Search<'c> {
-    items: &'c [Item<'c>],
+pub(super) struct ClaimSearch<'c> {
+    items: &'c [ClaimItem<'c>],
     /// How many of the items rules over labels are about; they are the first.
     tied: usize,
-    nodes: &'c Nodes,
-    ties: &'c [Tie],
+    nodes: &'c ClaimNodes,
+    rules: &'c [DomainRule],
     limit: i64,
     steps: u64,
     /// For each item, by how much a vector's number grows with one more.
     strides: Vec<u64>,
-    cells: Vec<Cell>,
+    cells: Vec<CellNodes>,
     /// The values of each cell's labels.
     values: Vec<Vec<Option<Arc<str>>>>,
     /// By cell, by how many of its running nodes are used already, and by pods.
-    known: HashMap<(usize, usize, u64), Ways, FixedState>,
+    known: HashMap<(usize, usize, u64), CostFront, FixedState>,
     /// Where the items are that rules are about, by item and cell.
-    spots: Vec<Vec<u32>>,
+    by_cell: Vec<Vec<u32>>,
 }
 
-impl<'c> Search<'c> {
+impl<'c> ClaimSearch<'c> {
     pub(super) fn new(
-        items: &'c [Item<'c>],
+        items: &'c [ClaimItem<'c>],
         tied: usize,
-        nodes: &'c Nodes,
-        ties: &'c [Tie],
+        nodes: &'c ClaimNodes,
+        rules: &'c [DomainRule],
         limit: i64,
         steps: u64,
     ) -> Self {
@@ -76,36 +77,36 @@ impl<'c> Search<'c> {
             items,
             tied,
             nodes,
-            ties,
+            rules,
             limit,
             steps,
             strides: Vec::new(),
             cells: Vec::new(),
             values: Vec::new(),
             known: HashMap::default(),
-            spots: Vec::new(),
+            by_cell: Vec::new(),
         }
     }
 
-    /// The cost of a way to place all pods for less than the limit, if there is one; nothing where that
-    /// takes too many steps, or a number is too large.
-    pub(super) fn run(&mut self, crowds: &[Crowd]) -> Option<Option<i64>> {
+    /// The cost of a way to place all pods for less than the limit, if there is one; nothing where
+    /// that takes too many steps, or a number is too large.
+    pub(super) fn run(&mut self, host_spreads: &[HostSpreadRule]) -> Option<Option<i64>> {
         let mut stride = 1_u64;
         for item in self.items.iter().rev() {
             self.strides.push(stride);
             stride = stride.checked_mul(u64::from(item.count).checked_add(1)?)?;
         }
         self.strides.reverse();
-        let mut numbers: BTreeMap<&[Option<Arc<str>>], Vec<&Node>> = BTreeMap::new();
+        let mut numbers: BTreeMap<&[Option<Arc<str>>], Vec<&ClaimNode>> = BTreeMap::new();
         for node in &self.nodes.list {
             numbers.entry(&node.cell).or_default().push(node);
         }
         for (values, nodes) in numbers {
-            let cell = self.cell(&nodes, crowds)?;
+            let cell = self.cell(&nodes, host_spreads)?;
             self.cells.push(cell);
             self.values.push(values.to_vec());
         }
-        self.spots = self.items.iter().map(|_| vec![0; self.cells.len()]).collect();
+        self.by_cell = self.items.iter().map(|_| vec![0; self.cells.len()]).collect();
         let mut there: Vec<Vec<u32>> = vec![vec![0; self.items.len()]; self.cells.len()];
         self.divide(0, &mut there)
     }
@@ -123,11 +124,11 @@ impl<'c> Search<'c> {
     }
 
     /// What the nodes of a cell can hold.
-    fn cell(&mut self, nodes: &[&Node], crowds: &[Crowd]) -> Option<Cell> {
-        let mut cell = Cell { reach: vec![false; self.items.len()], ..Cell::default() };
-        let mut launches: BTreeMap<Vec<u32>, Vec<Way>> = BTreeMap::new();
+    fn cell(&mut self, nodes: &[&ClaimNode], host_spreads: &[HostSpreadRule]) -> Option<CellNodes> {
+        let mut cell = CellNodes { reach: vec![false; self.items.len()], ..CellNodes::default() };
+        let mut launches: BTreeMap<Vec<u32>, Vec<CostPoint>> = BTreeMap::new();
         for node in nodes {
-            let caps = self.caps(node, crowds);
+            let caps = self.caps(node, host_spreads);
             let mut found = Vec::new();
             let mut held = vec![0; self.items.len()];
             self.fill(&caps, 0, &mut node.room.clone(), &mut held, &mut found)?;
@@ -140,53 +141,54 @@ impl<'c> Search<'c> {
                 cell.running.push(found);
                 continue;
             }
-            let way = Way { cost: node.cost, draws: node.draws.clone() };
+            let point = CostPoint { cost: node.cost, draws: node.draws.clone() };
             for counts in found.into_iter().filter(|counts| counts.iter().any(|one| *one > 0)) {
-                self.keep(launches.entry(counts).or_default(), way.clone());
+                self.keep(launches.entry(counts).or_default(), point.clone());
             }
         }
         cell.launches.resize_with(self.items.len(), Vec::new);
-        for (counts, ways) in launches {
+        for (counts, points) in launches {
             let first = counts.iter().position(|count| *count > 0)?;
-            cell.launches.get_mut(first)?.push((counts, ways));
+            cell.launches.get_mut(first)?.push((counts, points));
         }
         Some(cell)
     }
 
     /// How many pods of each item a node may hold, whatever else is there.
-    fn caps(&self, node: &Node, crowds: &[Crowd]) -> Vec<Cap> {
+    fn caps(&self, node: &ClaimNode, host_spreads: &[HostSpreadRule]) -> Vec<NodeCap> {
         let present: BTreeMap<usize, u32> = node.present.iter().copied().collect();
-        let at_node = |bound: &ByValue| {
+        let at_node = |bound: &CountByValue| {
             let count = node.name.as_ref().and_then(|name| bound.get(name));
             count.copied().unwrap_or(0)
         };
-        let of_item = |item: &Item<'_>| {
+        let of_item = |item: &ClaimItem<'_>| {
             let most = present.get(&item.pods.position).copied().unwrap_or(0);
-            let mut cap = Cap { least: 1, most, together: item.pods.together() };
-            let Some(kind) = item.kind else { return cap };
-            for crowd in crowds.iter().filter(|crowd| crowd.kind == kind) {
-                let bound = at_node(&crowd.bound);
-                if crowd.own {
-                    cap.together = cap.together.min(crowd.skew.saturating_sub(bound));
-                } else if bound > crowd.skew {
+            let mut cap = NodeCap { least: 1, most, together: item.pods.together() };
+            let Some(class) = item.class else { return cap };
+            for host_spread in host_spreads.iter().filter(|host_spread| host_spread.class == class)
+            {
+                let bound = at_node(&host_spread.bound);
+                if host_spread.own {
+                    cap.together = cap.together.min(host_spread.skew.saturating_sub(bound));
+                } else if bound > host_spread.skew {
                     cap.most = 0;
                 }
             }
-            let over_hosts = self.ties.iter().filter(|tie| {
-                &*tie.key == well_known::HOSTNAME
-                    && tie.what == What::Affinity
-                    && tie.owners.contains(&kind)
+            let over_hosts = self.rules.iter().filter(|rule| {
+                &*rule.key == well_known::HOSTNAME
+                    && rule.what == DomainRuleKind::Affinity
+                    && rule.owners.contains(&class)
             });
-            for tie in over_hosts {
-                // Kinds of bound pods are meant as well, but those aren't to be placed.
-                let about = |of: usize| of == kind || tie.meant.contains(&of);
-                let about = self.items.iter().filter(|other| other.kind.is_some_and(about));
+            for rule in over_hosts {
+                // Classes of bound pods are meant as well, but those aren't to be placed.
+                let about = |of: usize| of == class || rule.meant.contains(&of);
+                let about = self.items.iter().filter(|other| other.class.is_some_and(about));
                 if about.count() != 1 {
                     continue;
                 }
-                if tie.bound.values().any(|count| *count > 0) {
-                    cap.most = if at_node(&tie.bound) > 0 { cap.most } else { 0 };
-                } else if tie.meant.contains(&kind) {
+                if rule.bound.values().any(|count| *count > 0) {
+                    cap.most = if at_node(&rule.bound) > 0 { cap.most } else { 0 };
+                } else if rule.meant.contains(&class) {
                     // All of them are where the first is.
                     cap.least = item.count;
                 } else {
@@ -198,10 +200,11 @@ impl<'c> Search<'c> {
         self.items.iter().map(of_item).collect()
     }
 
-    /// Finds what a node can hold of the items from this one on beside what it holds of those before.
+    /// Finds what a node can hold of the items from this one on beside what it holds of those
+    /// before.
     fn fill(
         &mut self,
-        caps: &[Cap],
+        caps: &[NodeCap],
         at: usize,
         room: &mut Vec<i128>,
         held: &mut Vec<u32>,
@@ -215,12 +218,12 @@ impl<'c> Search<'c> {
         let next = at.checked_add(1)?;
         self.fill(caps, next, room, held, found)?;
         let is_held = |other: &usize| held.get(*other).is_some_and(|count| *count > 0);
-        if item.apart.iter().any(is_held) {
+        if item.separated.iter().any(is_held) {
             return Some(());
         }
-        let fellows = item.fellows.iter().filter_map(|other| held.get(*other));
-        let fellows = fellows.fold(0_u64, |sum, count| sum.saturating_add((*count).into()));
-        let together = cap.together.saturating_sub(fellows);
+        let companions = item.companions.iter().filter_map(|other| held.get(*other));
+        let companions = companions.fold(0_u64, |sum, count| sum.saturating_add((*count).into()));
+        let together = cap.together.saturating_sub(companions);
         let before = room.clone();
         for count in 1..=cap.most.min(item.count) {
             for (room, request) in room.iter_mut().zip(&item.pods.request) {
@@ -242,54 +245,64 @@ impl<'c> Search<'c> {
     }
 
     /// Adds a way to others, unless it is of no use.
-    fn keep(&self, ways: &mut Vec<Way>, way: Way) {
-        let drawn =
-            |one: &Way, other: &Way| one.draws.iter().zip(&other.draws).all(|(a, b)| a <= b);
-        let overdrawn =
-            way.draws.iter().zip(&self.nodes.left).any(|(drawn, left)| *drawn > 0 && drawn > left);
-        let beats = |one: &Way, other: &Way| one.cost <= other.cost && drawn(one, other);
-        if way.cost >= self.limit || overdrawn || ways.iter().any(|one| beats(one, &way)) {
+    fn keep(&self, points: &mut Vec<CostPoint>, point: CostPoint) {
+        let drawn = |one: &CostPoint, other: &CostPoint| {
+            one.draws.iter().zip(&other.draws).all(|(a, b)| a <= b)
+        };
+        let overdrawn = point
+            .draws
+            .iter()
+            .zip(&self.nodes.left)
+            .any(|(drawn, left)| *drawn > 0 && drawn > left);
+        let beats =
+            |one: &CostPoint, other: &CostPoint| one.cost <= other.cost && drawn(one, other);
+        if point.cost >= self.limit || overdrawn || points.iter().any(|one| beats(one, &point)) {
             return;
         }
-        ways.retain(|one| !beats(&way, one));
-        ways.push(way);
+        points.retain(|one| !beats(&point, one));
+        points.push(point);
     }
 
     /// Adds to some ways each of these beside each of those.
-    fn keep_both(&mut self, ways: &mut Vec<Way>, these: &[Way], those: &[Way]) -> Option<()> {
+    fn keep_both(
+        &mut self,
+        points: &mut Vec<CostPoint>,
+        these: &[CostPoint],
+        those: &[CostPoint],
+    ) -> Option<()> {
         self.spend(these.len().checked_mul(those.len())?)?;
         for one in these {
             for other in those {
                 let draws = one.draws.iter().zip(&other.draws);
                 let draws: Option<Vec<i128>> = draws.map(|(a, b)| a.checked_add(*b)).collect();
                 let cost = one.cost.checked_add(other.cost)?;
-                self.keep(ways, Way { cost, draws: draws? });
+                self.keep(points, CostPoint { cost, draws: draws? });
             }
         }
         Some(())
     }
 
     /// What pods cost in a cell of which so many running nodes are used already.
-    fn ways(&mut self, cell: usize, used: usize, pods: &[u32]) -> Option<Ways> {
+    fn points(&mut self, cell: usize, used: usize, pods: &[u32]) -> Option<CostFront> {
         let number = self.number(pods);
         let key = (cell, used, number);
         if let Some(known) = self.known.get(&key) {
             return Some(known.clone());
         }
         // Taken out while they are looked through, since what follows looks at others.
-        let mut ways = Vec::new();
+        let mut points = Vec::new();
         let mut next = Vec::new();
         let of_cell = self.cells.get(cell)?;
-        let fits = |filling: &Filling| filling.iter().zip(pods).all(|(a, b)| a <= b);
-        let less = |filling: &Filling| -> Vec<u32> {
+        let fits = |filling: &ItemCounts| filling.iter().zip(pods).all(|(a, b)| a <= b);
+        let less = |filling: &ItemCounts| -> Vec<u32> {
             pods.iter().zip(filling).map(|(all, some)| all.saturating_sub(*some)).collect()
         };
         let mut looked_at = 1;
         match (of_cell.running.get(used), pods.iter().position(|count| *count > 0)) {
-            (_, None) => ways.push(Way { cost: 0, draws: vec![0; self.nodes.left.len()] }),
+            (_, None) => points.push(CostPoint { cost: 0, draws: vec![0; self.nodes.left.len()] }),
             (Some(fillings), _) => {
                 looked_at = fillings.len();
-                let free = Way { cost: 0, draws: vec![0; self.nodes.left.len()] };
+                let free = CostPoint { cost: 0, draws: vec![0; self.nodes.left.len()] };
                 let fitting = fillings.iter().filter(|filling| fits(filling));
                 next.extend(fitting.map(|filling| (vec![free.clone()], less(filling))));
             }
@@ -297,19 +310,19 @@ impl<'c> Search<'c> {
                 let fillings = of_cell.launches.get(first)?;
                 looked_at = fillings.len();
                 let fitting = fillings.iter().filter(|(filling, _)| fits(filling));
-                next.extend(fitting.map(|(filling, ways)| (ways.clone(), less(filling))));
+                next.extend(fitting.map(|(filling, points)| (points.clone(), less(filling))));
             }
         }
         let runs = used < of_cell.running.len();
         let then = if runs { used.checked_add(1)? } else { used };
         self.spend(looked_at)?;
         for (these, rest) in next {
-            let those = self.ways(cell, then, &rest)?;
-            self.keep_both(&mut ways, &these, &those)?;
+            let those = self.points(cell, then, &rest)?;
+            self.keep_both(&mut points, &these, &those)?;
         }
-        let ways = Rc::new(ways);
-        let _new = self.known.insert(key, ways.clone());
-        Some(ways)
+        let points = Rc::new(points);
+        let _new = self.known.insert(key, points.clone());
+        Some(points)
     }
 
     /// Divides the items from this one on over cells that have those before it.
@@ -317,8 +330,8 @@ impl<'c> Search<'c> {
         // Fewer pods cost no more.
         let mut least = 0_i64;
         for (cell, pods) in there.iter().enumerate() {
-            let ways = self.ways(cell, 0, pods)?;
-            let Some(cheapest) = ways.iter().map(|way| way.cost).min() else {
+            let points = self.points(cell, 0, pods)?;
+            let Some(cheapest) = points.iter().map(|point| point.cost).min() else {
                 return Some(None);
             };
             least = least.checked_add(cheapest)?;
@@ -333,8 +346,8 @@ impl<'c> Search<'c> {
         let rest: Vec<u32> =
             (0..).zip(self.items).map(|(it, item)| if it < at { 0 } else { item.count }).collect();
         let mut known = HashMap::default();
-        let ways = self.beside(0, &rest, there, &mut known)?;
-        Some(ways.iter().map(|way| way.cost).min())
+        let points = self.beside(0, &rest, there, &mut known)?;
+        Some(points.iter().map(|point| point.cost).min())
     }
 
     /// Places so many pods of an item in the cells from this one on.
@@ -351,14 +364,14 @@ impl<'c> Search<'c> {
         let most = if of_cell.reach.get(at) == Some(&true) { left } else { 0 };
         for count in 0..=most {
             *there.get_mut(cell)?.get_mut(at)? = count;
-            *self.spots.get_mut(at)?.get_mut(cell)? = count;
+            *self.by_cell.get_mut(at)?.get_mut(cell)? = count;
             let found = self.place(at, cell.checked_add(1)?, left.saturating_sub(count), there)?;
             if found.is_some() {
                 return Some(found);
             }
         }
         *there.get_mut(cell)?.get_mut(at)? = 0;
-        *self.spots.get_mut(at)?.get_mut(cell)? = 0;
+        *self.by_cell.get_mut(at)?.get_mut(cell)? = 0;
         Some(None)
     }
 
@@ -368,19 +381,19 @@ impl<'c> Search<'c> {
         cell: usize,
         rest: &[u32],
         there: &[Vec<u32>],
-        known: &mut HashMap<(usize, u64), Ways, FixedState>,
-    ) -> Option<Ways> {
+        known: &mut HashMap<(usize, u64), CostFront, FixedState>,
+    ) -> Option<CostFront> {
         let key = (cell, self.number(rest));
         if let Some(known) = known.get(&key) {
             return Some(known.clone());
         }
-        let mut ways = Vec::new();
+        let mut points = Vec::new();
         let here = there.get(cell);
         let next = cell.checked_add(1)?;
         match here {
             None => {
                 if rest.iter().all(|count| *count == 0) {
-                    ways.push(Way { cost: 0, draws: vec![0; self.nodes.left.len()] });
+                    points.push(CostPoint { cost: 0, draws: vec![0; self.nodes.left.len()] });
                 }
             }
             Some(here) => {
@@ -390,12 +403,12 @@ impl<'c> Search<'c> {
                     self.spend(1)?;
                     let all: Vec<u32> =
                         here.iter().zip(&part).map(|(a, b)| a.saturating_add(*b)).collect();
-                    let these = self.ways(cell, 0, &all)?;
+                    let these = self.points(cell, 0, &all)?;
                     if !these.is_empty() {
                         let others: Vec<u32> =
                             rest.iter().zip(&part).map(|(a, b)| a.saturating_sub(*b)).collect();
                         let those = self.beside(next, &others, there, known)?;
-                        self.keep_both(&mut ways, &these, &those)?;
+                        self.keep_both(&mut points, &these, &those)?;
                     }
                     if is_last || !step(&mut part, rest) {
                         break;
@@ -403,30 +416,32 @@ impl<'c> Search<'c> {
                 }
             }
         }
-        let ways = Rc::new(ways);
-        let _new = known.insert(key, ways.clone());
-        Some(ways)
+        let points = Rc::new(points);
+        let _new = known.insert(key, points.clone());
+        Some(points)
     }
 
-    /// Whether the rules hold that are about items before this one alone, the last of them among these.
+    /// Whether the rules hold that are about items before this one alone, the last of them among
+    /// these.
     fn keeps_rules(&self, at: usize) -> bool {
-        let is_about = |tie: &Tie, item: &Item<'_>| {
-            item.kind.is_some_and(|kind| tie.owners.contains(&kind) || tie.meant.contains(&kind))
+        let is_about = |rule: &DomainRule, item: &ClaimItem<'_>| {
+            item.class
+                .is_some_and(|class| rule.owners.contains(&class) || rule.meant.contains(&class))
         };
-        self.ties.iter().filter(|tie| &*tie.key != well_known::HOSTNAME).all(|tie| {
-            let last = self.items.iter().rposition(|item| is_about(tie, item));
+        self.rules.iter().filter(|rule| &*rule.key != well_known::HOSTNAME).all(|rule| {
+            let last = self.items.iter().rposition(|item| is_about(rule, item));
             if last.and_then(|last| last.checked_add(1)) != Some(at) {
                 return true;
             }
-            let Some(place) = self.nodes.keys.iter().position(|key| *key == tie.key) else {
+            let Some(place) = self.nodes.keys.iter().position(|key| *key == rule.key) else {
                 return true;
             };
-            let (mut owners, mut others) = (ByValue::new(), ByValue::new());
-            for (item, counts) in self.items.iter().zip(&self.spots) {
-                let Some(kind) = item.kind else { continue };
-                let sums = if tie.owners.contains(&kind) {
+            let (mut owners, mut others) = (CountByValue::new(), CountByValue::new());
+            for (item, counts) in self.items.iter().zip(&self.by_cell) {
+                let Some(class) = item.class else { continue };
+                let sums = if rule.owners.contains(&class) {
                     &mut owners
-                } else if tie.meant.contains(&kind) {
+                } else if rule.meant.contains(&class) {
                     &mut others
                 } else {
                     continue;
@@ -438,7 +453,7 @@ impl<'c> Search<'c> {
                     }
                 }
             }
-            tie.holds(&owners, &others)
+            rule.holds(&owners, &others)
         })
     }
 }

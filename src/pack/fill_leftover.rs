@@ -1,0 +1,96 @@
+//! Topping up: what is left goes where room was left over, before more is bought.
+//!
+//! A node is filled as full as what was left then allowed, so there is nothing to top up as long as
+//! everything is packed together. When it is packed in steps, the pods of a later step may fit
+//! beside those of an earlier one.
+
+use super::fill::{FillRule, ValueBuckets};
+use super::packing::{Context, GroupPlace, NodeGroup, NodeRoom, Packing};
+use super::running;
+use super::weight::Weights;
+use crate::compile::{IdVec, ItemId, SharedVolumes};
+
+/// Places what is left, where `wanted` says so, into the room that the groups leave.
+pub(crate) fn fill_leftover(
+    context: &Context<'_>,
+    packing: &mut Packing,
+    fill_rule: FillRule,
+    wanted: &dyn Fn(ItemId) -> bool,
+) {
+    let left = packing.waiting(wanted);
+    if packing.groups.is_empty() || left.values().all(|left| *left == 0) {
+        return;
+    }
+    let worth = packing.worth(context, &left);
+    let buckets = ValueBuckets::new(context, &worth, &left, fill_rule);
+    // Topping up buys nothing, so what can be bought stays the same meanwhile.
+    let weights = Weights::of(context.compiled, packing);
+    let mut at = 0;
+    while at < packing.groups.len() {
+        let more = fill(context, &packing.left, &buckets, &weights, (&packing.groups, at));
+        match more {
+            Some((times, (items, load))) => packing.refill(at, times, items, load),
+            None => at += 1,
+        }
+    }
+}
+
+/// The items and load of a group's node.
+type GroupFilling = (Vec<(ItemId, u32)>, Vec<i64>);
+
+/// What the nodes of a group can hold with what is left, and how many of them.
+fn fill(
+    context: &Context<'_>,
+    left: &IdVec<ItemId, u32>,
+    buckets: &ValueBuckets,
+    weights: &Weights,
+    (groups, at): (&[NodeGroup], usize),
+) -> Option<(u32, GroupFilling)> {
+    let group = &groups[at];
+    let empty = match &group.place {
+        GroupPlace::Launch(bin_type) => context.room(*bin_type),
+        GroupPlace::Running(nodes) => running::room(context, *nodes.first()?),
+    };
+    let mut free: Vec<i64> =
+        empty.free.iter().zip(&group.load).map(|(free, load)| free - load).collect();
+    let held = group.items.iter().map(|(item, _)| context.item(*item));
+    let mut attached = empty.attached.clone();
+    SharedVolumes::of(held).attach(&mut free, &mut attached);
+    // Most nodes are full.
+    if !buckets.may_fit(&NodeRoom { free: &free, ..empty }) {
+        return None;
+    }
+    let mut ports = empty.ports.clone();
+    for (item, _) in &group.items {
+        ports.or(&context.item(*item).ports.takes);
+    }
+    let room = NodeRoom { free: &free, ports: &ports, attached: &attached, ..empty };
+    // A launch may not draw a pod that a pool of higher weight still takes, unless it is there
+    // anyway.
+    let open = weights
+        .above(context.compiled, &group.place)
+        .filter(|_| !weights.admit_others(context.compiled, groups, at));
+    let filling = match open {
+        None => buckets.best_fill(context, &room, &group.items, left),
+        Some(open) => {
+            let compatibles = &context.compiled.compatibles;
+            let here = left.iter().map(|(item, left)| {
+                let placeholder = context.item(item).placeholder;
+                let kept = *left > 0 && !placeholder && compatibles[item].overlaps(open);
+                if kept { 0 } else { *left }
+            });
+            buckets.best_fill(context, &room, &group.items, &here.collect())
+        }
+    };
+    let times = filling.items.iter().map(|(item, count)| left[*item] / count).min()?;
+    let mut items = group.items.clone();
+    for (item, count) in filling.items {
+        match items.iter_mut().find(|(held, _)| *held == item) {
+            Some((_, held)) => *held += count,
+            None => items.push((item, count)),
+        }
+    }
+    items.sort_unstable();
+    let load = group.load.iter().zip(&filling.load).map(|(have, more)| have + more).collect();
+    Some((times.min(group.multiplicity), (items, load)))
+}

@@ -1,0 +1,443 @@
+//! `minValues`: how many different values of a label a launch must keep open.
+//!
+//! The types and offerings that could hold a node's pods must, together, have at least so many
+//! different values of the key; each pod put on a node can take some away. The rule is Karpenter's,
+//! but what counts is what the launch can still be, not what its types list.
+//!
+//! The more a node holds, the fewer offers can stand in for its choice. So a node keeps the list of
+//! those that go with the items that it holds, and looks through that alone. How many more pods of
+//! a item it takes is found in one look at the list: each value can be kept with as many pods as
+//! the largest offer holds that has it, and so many values as are asked for stay with as many pods
+//! as the last of the best of them allows.
+
+use super::packing::Context;
+use crate::compile::{Agreement, Compiled, FixedLabel, Id, ItemId, MinValues, OfferId};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The minimums of one launch.
+#[derive(Clone, Debug)]
+pub(crate) struct LaunchMinValues {
+    /// The first offer of the launch's bin type.
+    choice: OfferId,
+    /// For each of the pool's keys, the least number of values.
+    least: Vec<usize>,
+    /// The offers that a launch of the choice may list, and that go with what it holds; `None`:
+    /// with what any launch of the choice holds.
+    listed: Option<Arc<[OfferId]>>,
+}
+
+impl LaunchMinValues {
+    /// What its pool asks of a launch of an offer that holds these already.
+    pub(crate) fn of(context: &Context<'_>, choice: OfferId, held: &[(ItemId, u32)]) -> Self {
+        let compiled = context.compiled;
+        let keys = &compiled.pools[compiled.offers[choice].pool].min_values;
+        let least = keys.iter().map(|asked| asked.least as usize).collect();
+        let mut minimums = Self { choice, least, listed: None };
+        held.iter().for_each(|(item, _)| minimums.fix_alternatives(context, *item));
+        minimums
+    }
+
+    /// As [`LaunchMinValues::of`], for a node to which more is to be added.
+    pub(crate) fn to_fill(context: &Context<'_>, choice: OfferId, held: &[(ItemId, u32)]) -> Self {
+        let mut minimums = Self::of(context, choice, held);
+        held.iter().for_each(|(item, _)| minimums.narrow(context, *item));
+        minimums
+    }
+
+    /// A pod of an item joins those that are held.
+    pub(crate) fn join(&mut self, context: &Context<'_>, item: ItemId) {
+        self.fix_alternatives(context, item);
+        self.narrow(context, item);
+    }
+
+    /// How many of `count` more pods of an item leave enough values open beside what was added
+    /// before.
+    pub(crate) fn admit(
+        &self,
+        context: &Context<'_>,
+        load: &[i64],
+        item: ItemId,
+        count: u32,
+    ) -> u32 {
+        let compiled = context.compiled;
+        let least = match context.best_effort_min_values {
+            true => {
+                let mut settled = Self { listed: None, ..self.clone() };
+                settled.fix_alternatives(context, item);
+                settled.least
+            }
+            false => self.least.clone(),
+        };
+        let counter = ValueCounter::new(compiled, self.choice, least);
+        let own = counter.least.iter().zip(&counter.seen);
+        let missing: Vec<usize> = own.map(|(least, own)| least.saturating_sub(own.len())).collect();
+        // Of each key for each value the most pods that any offer with it holds; and how many
+        // values any holds all pods with.
+        let mut most: Vec<Vec<u32>> = vec![Vec::new(); missing.len()];
+        let mut whole = vec![0_usize; missing.len()];
+        let member = AlternativeRule::new(compiled, self.choice, item);
+        for offer in self.listed(compiled) {
+            if whole.iter().zip(&missing).all(|(whole, missing)| whole >= missing) {
+                return count;
+            }
+            let is_useful = (0..missing.len()).any(|key| {
+                let state = counter.state(key, offer);
+                let known = || most[key].get(state as usize).is_some_and(|most| *most >= count);
+                state != 0 && whole[key] < missing[key] && !known()
+            });
+            if !is_useful {
+                continue;
+            }
+            let shape = &compiled.shapes[compiled.offers[offer].shape];
+            let holds = room_beside(&shape.allocatable, load, &context.item(item).request, count);
+            let Some(holds) = holds.filter(|_| member.goes_with(compiled, offer)) else { continue };
+            for key in 0..missing.len() {
+                let state = counter.state(key, offer);
+                if state != 0 {
+                    let place = state as usize;
+                    if most[key].len() <= place {
+                        most[key].resize(place + 1, 0);
+                    }
+                    let best = &mut most[key][place];
+                    whole[key] += usize::from(holds >= count && *best < count);
+                    *best = holds.max(*best);
+                }
+            }
+        }
+        let of_key = |(mut best, missing): (Vec<u32>, &usize)| {
+            best.sort_unstable_by(|a, b| b.cmp(a));
+            match missing.checked_sub(1) {
+                None => count,
+                Some(last) => best.get(last).copied().unwrap_or(0),
+            }
+        };
+        most.into_iter().zip(&missing).map(of_key).min().unwrap_or(count)
+    }
+
+    /// The offers that launches may list which hold what is held.
+    fn listed<'a>(&'a self, compiled: &'a Compiled) -> impl Iterator<Item = OfferId> + 'a {
+        let (own, listed) = match &self.listed {
+            Some(listed) => (None, &listed[..]),
+            None => (compiled.choice_beside(self.choice), compiled.alternatives(self.choice)),
+        };
+        own.into_iter().chain(listed.iter().copied())
+    }
+
+    /// Leaves out the offers that don't go with an item.
+    fn narrow(&mut self, context: &Context<'_>, item: ItemId) {
+        let compiled = context.compiled;
+        let member = AlternativeRule::new(compiled, self.choice, item);
+        let stay = self.listed(compiled).filter(|offer| member.goes_with(compiled, *offer));
+        self.listed = Some(stay.collect());
+    }
+
+    /// Where minimums give way: lowers them to what one pod of the item could meet on its own.
+    fn fix_alternatives(&mut self, context: &Context<'_>, item: ItemId) {
+        if context.best_effort_min_values {
+            let request = &context.item(item).request;
+            let alone = open(context, self.choice, &[item], request, self.least.clone());
+            for (least, open) in self.least.iter_mut().zip(alone.counts()) {
+                *least = (*least).min(open);
+            }
+        }
+    }
+
+    /// Whether launches that hold these items and this load leave enough values open.
+    fn met(&self, context: &Context<'_>, items: &[ItemId], load: &[i64]) -> bool {
+        open(context, self.choice, items, load, self.least.clone()).is_met()
+    }
+
+    /// A counter for the offers that a launch may list.
+    pub(crate) fn counter<'a>(&self, context: &'a Context<'_>) -> ValueCounter<'a> {
+        ValueCounter::new(context.compiled, self.choice, self.least.clone())
+    }
+
+    /// For each of the pool's keys, how many values it asks for and how many an item alone leaves.
+    pub(crate) fn alone(
+        context: &Context<'_>,
+        choice: OfferId,
+        item: ItemId,
+    ) -> Vec<(usize, usize)> {
+        let asked = Self::of(context, choice, &[]);
+        let request = &context.item(item).request;
+        let counter = open(context, choice, &[item], request, asked.least.clone());
+        asked.least.into_iter().zip(counter.counts()).collect()
+    }
+}
+
+/// How many pods, `most` at most, a node has room for beside a load; `None` where the load is too
+/// much.
+fn room_beside(room: &[i64], load: &[i64], request: &[i64], most: u32) -> Option<u32> {
+    let mut holds = most;
+    for ((have, used), asked) in room.iter().zip(load).zip(request) {
+        let free = have - used;
+        if free < 0 {
+            return None;
+        }
+        if let Some(times) = free.checked_div(*asked) {
+            holds = u32::try_from(times).unwrap_or(u32::MAX).min(holds);
+        }
+    }
+    Some(holds)
+}
+
+/// What an item asks of the offers that stand in for a choice, whatever the load.
+struct AlternativeRule<'a> {
+    item: ItemId,
+    choice: OfferId,
+    agreement: Agreement<'a>,
+}
+
+impl<'a> AlternativeRule<'a> {
+    fn new(compiled: &'a Compiled, choice: OfferId, item: ItemId) -> Self {
+        Self { item, choice, agreement: compiled.agreement(choice, &[item]) }
+    }
+
+    /// Whether an offer that the choice's launches may list can hold the item.
+    fn goes_with(&self, compiled: &Compiled, offer: OfferId) -> bool {
+        let item = &compiled.items[self.item];
+        let shape = &compiled.shapes[compiled.offers[offer].shape];
+        compiled.usable.contains(offer.index())
+            && compiled.eligible[item.eligibility].contains(offer.index())
+            && !item.ports.blocks.overlaps(&shape.ports)
+            && (offer == self.choice
+                || compiled.is_in_place(offer, &self.agreement)
+                    && compiled.has_fixed_labels(offer, &self.agreement))
+    }
+}
+
+/// Counts the values that a list of offers keeps open.
+#[derive(Debug)]
+pub(crate) struct ValueCounter<'a> {
+    least: Vec<usize>,
+    states: Vec<&'a [u32]>,
+    seen: Vec<BTreeSet<u32>>,
+}
+
+impl<'a> ValueCounter<'a> {
+    fn new(compiled: &'a Compiled, choice: OfferId, least: Vec<usize>) -> Self {
+        let pool = compiled.offers[choice].pool;
+        let asked = &compiled.pools[pool].min_values;
+        // What the pool leaves open by itself is there from the start, and offers add nothing to
+        // it.
+        let states = asked.iter().map(|asked| match compiled.min_values.get(&asked.key) {
+            Some(states) if asked.open == 0 => &states[..],
+            _ => &[],
+        });
+        let states = states.collect();
+        let own = |asked: &MinValues| (1..).take(asked.open).collect();
+        let seen = asked.iter().map(own).collect();
+        Self { least, states, seen }
+    }
+
+    pub(crate) fn add(&mut self, offer: OfferId) {
+        for (seen, states) in self.seen.iter_mut().zip(&self.states) {
+            if let Some(state) = states.get(offer.index()).filter(|state| **state != 0) {
+                let _new = seen.insert(*state);
+            }
+        }
+    }
+
+    /// The value that an offer has of one of the keys; 0 where none.
+    fn state(&self, key: usize, offer: OfferId) -> u32 {
+        self.states[key].get(offer.index()).copied().unwrap_or(0)
+    }
+
+    /// Whether an offer has a value that is new, for a key that needs more.
+    pub(crate) fn gains(&self, offer: OfferId) -> bool {
+        self.seen.iter().zip(&self.states).zip(&self.least).any(|((seen, states), least)| {
+            let state = states.get(offer.index()).filter(|state| **state != 0);
+            seen.len() < *least && state.is_some_and(|state| !seen.contains(state))
+        })
+    }
+
+    /// Whether every key has as many values as it needs.
+    pub(crate) fn is_met(&self) -> bool {
+        self.seen.iter().zip(&self.least).all(|(seen, least)| seen.len() >= *least)
+    }
+
+    /// How many values each key has.
+    pub(crate) fn counts(&self) -> Vec<usize> {
+        self.seen.iter().map(BTreeSet::len).collect()
+    }
+}
+
+/// Whether launches of an offer that hold these items and this load meet what the pool asks for.
+pub(crate) fn meets_minimums(
+    context: &Context<'_>,
+    choice: OfferId,
+    items: &[(ItemId, u32)],
+    load: &[i64],
+) -> bool {
+    let compiled = context.compiled;
+    if compiled.pools[compiled.offers[choice].pool].min_values.is_empty() {
+        return true;
+    }
+    let minimums = LaunchMinValues::of(context, choice, items);
+    let compiled_items: Vec<ItemId> = items.iter().map(|(item, _)| *item).collect();
+    minimums.met(context, &compiled_items, load)
+}
+
+/// Counts the values that offers keep open which hold these items and this load, until there are
+/// enough.
+fn open<'a>(
+    context: &'a Context<'_>,
+    choice: OfferId,
+    items: &[ItemId],
+    load: &[i64],
+    least: Vec<usize>,
+) -> ValueCounter<'a> {
+    let compiled = context.compiled;
+    let mut counter = ValueCounter::new(compiled, choice, least);
+    let agreement = compiled.agreement(choice, items);
+    let holders = compiled.holders(items, load);
+    let own = compiled.choice_beside(choice);
+    for id in own.into_iter().chain(compiled.alternatives(choice).iter().copied()) {
+        if counter.is_met() {
+            break;
+        }
+        if counter.gains(id)
+            && holders.contains(id)
+            && (id == choice
+                || compiled.is_in_place(id, &agreement)
+                    && compiled.has_fixed_labels(id, &agreement))
+        {
+            counter.add(id);
+        }
+    }
+    counter
+}
+
+/// The labels that a launch fixes, with their values.
+pub(crate) type FixedLabels = [FixedLabel];
+
+/// Whether an offer may stand among the alternatives of a launch whose choice is another, or what
+/// it would be if it weren't the choice itself.
+///
+/// Only the choice itself may draw on a reservation. What is charged against limits is the choice,
+/// so no alternative may be charged more.
+pub(crate) fn is_alternative(
+    compiled: &Compiled,
+    choice: OfferId,
+    agreement: &Agreement<'_>,
+    other: OfferId,
+) -> bool {
+    let (mine, theirs) = (&compiled.offers[choice], &compiled.offers[other]);
+    let (most, charged) =
+        (&compiled.shapes[mine.shape].charge, &compiled.shapes[theirs.shape].charge);
+    theirs.reservation.is_none()
+        && compiled.is_in_place(other, agreement)
+        && charged.iter().zip(most).all(|(charged, most)| charged <= most)
+        && compiled.has_fixed_labels(other, agreement)
+}
+
+/// Whether a launch's choice may change to one of its alternatives: it draws on no reservation, and
+/// limits are charged the same.
+pub(crate) fn may_become(compiled: &Compiled, choice: OfferId, other: OfferId) -> bool {
+    let (mine, theirs) = (&compiled.offers[choice], &compiled.offers[other]);
+    let charge = |shape| &compiled.shapes[shape].charge;
+    // Both are of one pool: without limits, neither is charged anything.
+    mine.reservation.is_none() && charge(mine.shape) == charge(theirs.shape)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::{LaunchMinValues, meets_minimums};
+    use crate::compile::{Compiled, IdVec, ItemId};
+    use crate::model::{
+        InstanceType, NodePool, Offering, Operator, Pod, Price, Problem, Requirement, Resources,
+    };
+    use crate::pack::Context;
+    use crate::stop::Stop;
+
+    /// As many pods are admitted at once as can be added one by one with the minimums met.
+    #[test]
+    fn as_many_are_admitted_as_leave_enough_values_open() {
+        let mut builder = Problem::builder();
+        for (family, memory) in [("c", 2), ("m", 4), ("r", 8)] {
+            for cpu in [2, 4, 8] {
+                let amounts = [format!("{cpu}"), format!("{}Gi", cpu * memory)];
+                let [cpu, memory] = amounts.each_ref().map(String::as_str);
+                let capacity = [("cpu", cpu), ("memory", memory), ("pods", "7")];
+                let instance = InstanceType::new(
+                    format!("{family}{cpu}"),
+                    Resources::parse(capacity).unwrap(),
+                )
+                .with_label("family", family)
+                .with_offering(Offering::new("a", "spot", "0.1".parse().unwrap()))
+                .with_offering(Offering::new(
+                    "b",
+                    "on-demand",
+                    "0.3".parse().unwrap(),
+                ));
+                builder = builder.instance_type(instance);
+            }
+        }
+        let asked = |key: &str, least: u32| {
+            Requirement::new::<&str>(key, Operator::Exists, []).with_min_values(least)
+        };
+        let pool = NodePool::new("default")
+            .with_requirement(asked("family", 2))
+            .with_requirement(asked("node.kubernetes.io/instance-type", 3))
+            .with_limits(Resources::parse([("cpu", "100")]).unwrap());
+        for (name, cpu, memory) in [("a", "300m", "1Gi"), ("b", "1", "2500Mi"), ("c", "0", "3Gi")] {
+            let requests = Resources::parse([("cpu", cpu), ("memory", memory)]).unwrap();
+            builder = builder.pod(Pod::new(name).with_replicas(9).with_requests(requests));
+        }
+        let problem = builder.node_pool(pool).build().unwrap();
+        let compiled = Compiled::new(&problem, Price::ZERO).unwrap();
+        for lenient in [false, true] {
+            let context = Context {
+                compiled: &compiled,
+                listed: &compiled,
+                fee: 0,
+                best_effort_min_values: lenient,
+                with_preferences: false,
+                preference_price: None,
+                strict_reservations: false,
+                scarcity: None,
+                stop: &Stop::default(),
+            };
+            for choice in compiled.offers.ids() {
+                for first in compiled.items.ids() {
+                    for held in 0..3 {
+                        let items = if held > 0 { vec![(first, held)] } else { Vec::new() };
+                        check(&context, choice, &items);
+                    }
+                }
+            }
+        }
+    }
+
+    fn check(context: &Context<'_>, choice: crate::compile::OfferId, held: &[(ItemId, u32)]) {
+        let compiled = context.compiled;
+        let load_of = |items: &[(ItemId, u32)]| {
+            let mut load = vec![0; compiled.dims.len()];
+            for (item, count) in items {
+                let asked = compiled.items[*item].request.iter();
+                load.iter_mut()
+                    .zip(asked)
+                    .for_each(|(load, each)| *load += each * i64::from(*count));
+            }
+            load
+        };
+        let compiled_items: IdVec<ItemId, ()> = compiled.items.iter().map(|_| ()).collect();
+        for item in compiled_items.ids() {
+            let minimums = LaunchMinValues::to_fill(context, choice, held);
+            let admitted = minimums.admit(context, &load_of(held), item, 6);
+            let with = |count: u32| {
+                let mut items = held.to_vec();
+                match items.iter_mut().find(|(of, _)| *of == item) {
+                    Some((_, held)) => *held += count,
+                    None => items.push((item, count)),
+                }
+                meets_minimums(context, choice, &items, &load_of(&items))
+            };
+            let one_by_one = (1..=6).take_while(|count| with(*count)).count();
+            assert_eq!(admitted as usize, one_by_one, "{choice:?} {held:?} {item:?}");
+        }
+    }
+}

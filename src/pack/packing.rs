@@ -1,0 +1,504 @@
+//! What a packing is made of, and what is left to pack and to pack into.
+
+use super::weight::Weights;
+use crate::bound::{BinCatalog, Demand, DualValues, Relaxation, RemainingCapacity, SlotTable};
+use crate::compile::{
+    BinType, Bits, CapId, Compiled, EligibilityId, Id, IdVec, Item, ItemId, NodeId, OfferId,
+    PoolId, ReservationId, VolumeKey,
+};
+use crate::stop::Stop;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Some nodes that hold the same.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeGroup {
+    pub(crate) place: GroupPlace,
+    /// How many pods of which items each node holds, by item.
+    pub(crate) items: Vec<(ItemId, u32)>,
+    /// What those pods request together; volumes that several pods mount are no part of it.
+    pub(crate) load: Vec<i64>,
+    /// How many nodes they are.
+    pub(crate) multiplicity: u32,
+}
+
+/// Where a group's pods go.
+#[derive(Clone, Debug)]
+pub(crate) enum GroupPlace {
+    /// Onto launches of a bin type, by its index.
+    Launch(usize),
+    /// Onto these running nodes, one for each of the group's times.
+    Running(Vec<NodeId>),
+}
+
+/// How pods are told apart and what they may cost: fixed during a solve.
+#[derive(Debug)]
+pub(crate) struct Context<'c> {
+    pub(crate) compiled: &'c Compiled,
+    /// The problem at the prices that are paid, whatever interruptions count for: bounds are of
+    /// these.
+    pub(crate) listed: &'c Compiled,
+    /// The fee per node and hour, in billionths.
+    pub(crate) fee: i64,
+    /// Whether pools' `minValues` give way where a pod alone can't meet them.
+    pub(crate) best_effort_min_values: bool,
+    /// Whether preferences count.
+    pub(crate) with_preferences: bool,
+    /// What a unit of weight of preferences costs per hour that isn't honoured, in billionths;
+    /// `None` where they are honoured whatever it costs.
+    pub(crate) preference_price: Option<i64>,
+    /// Whether pods that a reservation could take are kept from other launches.
+    pub(crate) strict_reservations: bool,
+    /// How nodes are weighed where limits or reservations leave pods out; `None`: by cost alone.
+    pub(crate) scarcity: Option<Scarcity>,
+    /// The caller's wish to be given what there is.
+    pub(crate) stop: &'c Stop,
+}
+
+/// How nodes are weighed where something is scarce.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Scarcity {
+    /// By cost, and by what they take of limits at the prices of these.
+    Prices,
+    /// By the pods that they hold for what they take of the limit of which they take most.
+    Pods,
+}
+
+impl Context<'_> {
+    /// What a node of a bin type costs, the fee included.
+    pub(crate) fn cost(&self, bin_type: usize) -> i64 {
+        self.compiled.bin_types[bin_type].price.saturating_add(self.fee)
+    }
+
+    /// Whether the caller wishes to be given what there is.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.now()
+    }
+
+    pub(crate) fn item(&self, item: ItemId) -> &Item {
+        &self.compiled.items[item]
+    }
+
+    /// How many more of an item the caps allow on a node whose pods have used so much of each.
+    pub(crate) fn under_caps(
+        &self,
+        item: &Item,
+        node: Option<NodeId>,
+        used: impl Fn(CapId) -> u32,
+    ) -> u32 {
+        let under = item.caps.iter().map(|(id, each)| {
+            let cap = &self.compiled.caps[*id];
+            let bound = node.and_then(|node| {
+                let at = cap.used.binary_search_by_key(&node, |(node, _)| *node).ok()?;
+                Some(cap.used[at].1)
+            });
+            cap.most.saturating_sub(used(*id).saturating_add(bound.unwrap_or(0))) / each
+        });
+        under.min().unwrap_or(u32::MAX)
+    }
+
+    /// The room of an empty node of a bin type.
+    pub(crate) fn room(&self, bin_type: usize) -> NodeRoom<'_> {
+        let bin_type = &self.compiled.bin_types[bin_type];
+        let shape = &self.compiled.shapes[bin_type.shape];
+        NodeRoom {
+            all: &shape.allocatable,
+            free: &shape.allocatable,
+            ports: &shape.ports,
+            admits: &bin_type.admits,
+            attached: &shape.attached,
+            min_values: bin_type
+                .offers
+                .first()
+                .copied()
+                .filter(|_| !self.compiled.pools[bin_type.pool].min_values.is_empty()),
+            node: None,
+        }
+    }
+}
+
+/// Room for pods: an empty launch, or what is free on a running node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NodeRoom<'a> {
+    /// What the place has for pods when it is empty.
+    pub(crate) all: &'a [i64],
+    pub(crate) free: &'a [i64],
+    /// Host ports that are taken.
+    pub(crate) ports: &'a Bits,
+    /// The eligibility sets that admit the place.
+    pub(crate) admits: &'a Bits,
+    /// Volumes that several pods mount and that are attached.
+    pub(crate) attached: &'a BTreeSet<VolumeKey>,
+    /// The first offer of its bin type, where the pool asks for `minValues`.
+    pub(crate) min_values: Option<OfferId>,
+    /// The running node that it is, where bound pods count for caps.
+    pub(crate) node: Option<NodeId>,
+}
+
+impl NodeRoom<'_> {
+    pub(crate) fn admits(&self, eligibility: EligibilityId) -> bool {
+        self.admits.contains(eligibility.index())
+    }
+
+    /// How many pods of an item the room takes when it is used for nothing else.
+    pub(crate) fn takes(&self, item: &Item) -> u32 {
+        if self.admits(item.eligibility) { self.takes_there(item) } else { 0 }
+    }
+
+    /// As [`NodeRoom::takes`], for an item that is known to be admitted.
+    pub(crate) fn takes_there(&self, item: &Item) -> u32 {
+        if item.ports.blocks.overlaps(self.ports) {
+            return 0;
+        }
+        item.fits(self.free, self.attached, item.per_node)
+    }
+
+    /// As [`NodeRoom::takes_there`], as if what pods of the item share took no slots where one
+    /// fits.
+    pub(crate) fn could_take_there(&self, item: &Item) -> u32 {
+        match item.ports.blocks.overlaps(self.ports) {
+            true => 0,
+            false => item.could_fit(self.free, self.attached, item.per_node),
+        }
+    }
+}
+
+/// What is left to pack, what may still be bought, and what is packed.
+#[derive(Clone, Debug)]
+pub(crate) struct Packing {
+    /// Pods of each item that have no place yet.
+    pub(crate) left: IdVec<ItemId, u32>,
+    /// For each item, whether anything holds it: what nothing holds is not waited with.
+    placeable: IdVec<ItemId, bool>,
+    /// For each pool, what is left of each limit.
+    limits: IdVec<PoolId, Vec<i128>>,
+    reservations: IdVec<ReservationId, u32>,
+    /// Running nodes that have taken nothing yet.
+    pub(crate) untouched_nodes: Vec<NodeId>,
+    pub(crate) groups: Vec<NodeGroup>,
+    /// What pods are worth that were left when that was last asked: it's often asked again.
+    worth: Option<(DualRequest, Arc<DualValues>)>,
+    /// What can be bought, once worth was asked, and how many pods of which items nodes hold.
+    catalog: Option<Arc<BinCatalog>>,
+    slots: SlotTable,
+}
+
+/// The pods that are left, where everything has to be bought.
+fn demands(left: &IdVec<ItemId, u32>) -> Vec<Demand> {
+    let waiting = left.iter().filter(|(_, left)| **left > 0);
+    waiting
+        .map(|(item, left)| Demand { item, weight: None, count: *left, beyond_running: *left })
+        .collect()
+}
+
+/// What was asked when worth was computed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct DualRequest {
+    left: Vec<u32>,
+    reservations: Vec<u32>,
+    /// Where something is scarce, how nodes are weighed and what is left of limits.
+    scarce: Option<(Scarcity, Vec<Vec<i128>>)>,
+}
+
+impl Packing {
+    /// Everything left to pack but placeholders, who come last, and nothing launched yet.
+    pub(crate) fn new(compiled: &Compiled) -> Self {
+        let left = |pool: &crate::compile::Pool| {
+            pool.limits.iter().map(|limit| limit.limit - limit.used).collect()
+        };
+        let count = |item: &Item| if item.placeholder { 0 } else { item.count };
+        Self {
+            left: compiled.items.values().map(count).collect(),
+            placeable: compiled.placeable.clone(),
+            limits: compiled.pools.values().map(left).collect(),
+            reservations: compiled.reservations.values().map(|entry| entry.remaining).collect(),
+            untouched_nodes: compiled.nodes.ids().collect(),
+            groups: Vec::new(),
+            worth: None,
+            catalog: None,
+            slots: SlotTable::new(),
+        }
+    }
+
+    /// Lets the placeholders in that have no place yet: they may use what room is left.
+    pub(crate) fn admit_placeholders(&mut self, compiled: &Compiled) {
+        for (id, item) in compiled.items.iter().filter(|(_, item)| item.placeholder) {
+            let held = self.groups.iter().map(|group| {
+                let of_item = group.items.iter().filter(|(held, _)| *held == id);
+                of_item.map(|(_, count)| count * group.multiplicity).sum::<u32>()
+            });
+            self.left[id] = item.count - held.sum::<u32>();
+        }
+    }
+
+    /// How many pods of each item that is wanted have no place yet.
+    pub(crate) fn waiting(&self, wanted: &dyn Fn(ItemId) -> bool) -> IdVec<ItemId, u32> {
+        let left = self.left.iter();
+        left.map(|(item, left)| if self.placeable[item] && wanted(item) { *left } else { 0 })
+            .collect()
+    }
+
+    /// What each item of which so many are left is worth where everything has to be bought. Where
+    /// something is scarce, all others that are left count too.
+    pub(crate) fn worth(
+        &mut self,
+        context: &Context<'_>,
+        left: &IdVec<ItemId, u32>,
+    ) -> Arc<DualValues> {
+        let everyone = context.scarcity.map(|_| self.waiting(&|_| true));
+        let left = everyone.as_ref().unwrap_or(left);
+        let limits = || self.limits.values().cloned().collect();
+        let asked = DualRequest {
+            left: left.values().copied().collect(),
+            reservations: self.reservations.values().copied().collect(),
+            scarce: context.scarcity.map(|scarcity| (scarcity, limits())),
+        };
+        if let Some((known, worth)) = &self.worth
+            && *known == asked
+        {
+            return worth.clone();
+        }
+        let demands = demands(left);
+        let catalog = self.catalog(context);
+        let compiled = context.compiled;
+        let worth = match context.scarcity {
+            None => {
+                let supplied = (catalog, &self.reservations);
+                Relaxation::of_rest(compiled, &demands, supplied, &mut self.slots)
+                    .worth(compiled, &demands)
+            }
+            Some(scarcity) => {
+                let mut open = Bits::none(compiled.bin_types.len());
+                (0..compiled.bin_types.len())
+                    .filter(|at| self.is_open(compiled, &compiled.bin_types[*at]))
+                    .for_each(|at| open.insert(at));
+                let (limits, reservations) = (&self.limits, &self.reservations);
+                let supply = RemainingCapacity { limits, reservations, open: &open };
+                match scarcity {
+                    Scarcity::Prices => {
+                        DualValues::of_scarce(compiled, &demands, supply, catalog, &mut self.slots)
+                    }
+                    Scarcity::Pods => DualValues::of_pods(compiled, &demands, supply, &catalog),
+                }
+            }
+        };
+        let worth = Arc::new(worth);
+        self.worth = Some((asked, worth.clone()));
+        worth
+    }
+
+    /// What each item of which so many are left would cost on the cheapest of some bin types,
+    /// alone.
+    pub(crate) fn reservation_prices(
+        &mut self,
+        context: &Context<'_>,
+        left: &IdVec<ItemId, u32>,
+        bin_types: &[usize],
+    ) -> DualValues {
+        let compiled = context.compiled;
+        let mut open = Bits::none(compiled.bin_types.len());
+        let bin_types = bin_types.iter().copied();
+        bin_types
+            .filter(|at| self.is_open(compiled, &compiled.bin_types[*at]))
+            .for_each(|at| open.insert(at));
+        DualValues::of_reservation_prices(compiled, &demands(left), &open, &self.catalog(context))
+    }
+
+    fn catalog(&mut self, context: &Context<'_>) -> Arc<BinCatalog> {
+        let catalog = || Arc::new(BinCatalog::new(context.compiled, context.fee));
+        self.catalog.get_or_insert_with(catalog).clone()
+    }
+
+    /// By what bin types are compared: what they cost, or where something is scarce what they
+    /// counted for when that was last asked.
+    pub(crate) fn costs(&self, context: &Context<'_>) -> Vec<i64> {
+        let bin_types = 0..context.compiled.bin_types.len();
+        match (context.scarcity, &self.worth) {
+            (Some(_), Some((_, worth))) => bin_types.map(|at| worth.cost(at)).collect(),
+            _ => bin_types.map(|at| context.cost(at)).collect(),
+        }
+    }
+
+    /// How many nodes of a bin type may still be bought for pods.
+    pub(crate) fn supply(&self, compiled: &Compiled, bin_type: &BinType) -> u32 {
+        let is_static = compiled.pools[bin_type.pool].static_replicas.is_some();
+        if is_static { 0 } else { self.buyable(compiled, bin_type) }
+    }
+
+    /// How many nodes of a bin type its pool, which is static, may still launch.
+    pub(crate) fn static_supply(&self, compiled: &Compiled, bin_type: &BinType) -> u32 {
+        let own = self.groups.iter().filter(|group| match group.place {
+            GroupPlace::Launch(at) => compiled.bin_types[at].pool == bin_type.pool,
+            GroupPlace::Running(_) => false,
+        });
+        let launched = own.fold(0_u32, |sum, group| sum.saturating_add(group.multiplicity));
+        let lacking =
+            compiled.pools[bin_type.pool].static_replicas.unwrap_or(0).saturating_sub(launched);
+        if lacking == 0 { 0 } else { lacking.min(self.buyable(compiled, bin_type)) }
+    }
+
+    /// Whether any node of a bin type may still be bought for pods.
+    pub(crate) fn is_open(&self, compiled: &Compiled, bin_type: &BinType) -> bool {
+        let charge = &compiled.shapes[bin_type.shape].charge;
+        // A node that is charged nothing still needs limits that aren't overrun.
+        let within = |(left, each): (&i128, &i64)| *left >= i128::from(*each).max(0);
+        compiled.pools[bin_type.pool].static_replicas.is_none()
+            && bin_type.reservation.is_none_or(|id| self.reservations[id] > 0)
+            && self.limits[bin_type.pool].iter().zip(charge).all(within)
+    }
+
+    fn buyable(&self, compiled: &Compiled, bin_type: &BinType) -> u32 {
+        let reserved = bin_type.reservation.map_or(u32::MAX, |id| self.reservations[id]);
+        let charge = &compiled.shapes[bin_type.shape].charge;
+        let limited = self.limits[bin_type.pool].iter().zip(charge).filter(|(_, each)| **each > 0);
+        let limited = limited.map(|(left, each)| (*left).max(0) / i128::from(*each)).min();
+        // A limit that is overrun already admits nothing, whatever a node would be charged.
+        let overrun = self.limits[bin_type.pool].iter().any(|left| *left < 0);
+        let limited = if overrun { Some(0) } else { limited };
+        limited.map_or(reserved, |nodes| u32::try_from(nodes).unwrap_or(u32::MAX).min(reserved))
+    }
+
+    /// What is left of each limit of a pool.
+    pub(crate) fn limits_left(&self, pool: PoolId) -> &[i128] {
+        &self.limits[pool]
+    }
+
+    /// How many more nodes a reservation takes.
+    pub(crate) fn reserved_left(&self, id: ReservationId) -> u32 {
+        self.reservations[id]
+    }
+
+    /// Whether more is bought than limits and reservations allow.
+    pub(crate) fn overdraws(&self, compiled: &Compiled) -> bool {
+        let mut drawn: BTreeMap<ReservationId, u64> = BTreeMap::new();
+        let mut pools: BTreeSet<PoolId> = BTreeSet::new();
+        for group in &self.groups {
+            let GroupPlace::Launch(bin_type) = group.place else { continue };
+            let bin_type = &compiled.bin_types[bin_type];
+            let _known = pools.insert(bin_type.pool);
+            if let Some(id) = bin_type.reservation {
+                *drawn.entry(id).or_insert(0) += u64::from(group.multiplicity);
+            }
+        }
+        drawn.iter().any(|(id, drawn)| *drawn > compiled.reservations[*id].remaining.into())
+            || pools.iter().any(|pool| self.limits[*pool].iter().any(|left| *left < 0))
+    }
+
+    /// Adds a group, and takes what it uses from what is left.
+    pub(crate) fn add(&mut self, compiled: &Compiled, group: NodeGroup) {
+        for (item, count) in &group.items {
+            let used = count.saturating_mul(group.multiplicity);
+            self.left[*item] = self.left[*item].saturating_sub(used);
+        }
+        self.charge(compiled, &group, 1);
+        self.groups.push(group);
+    }
+
+    /// Has some nodes of a group hold these items, which are more than they held; they come before
+    /// those that stay as they are.
+    pub(crate) fn refill(
+        &mut self,
+        at: usize,
+        times: u32,
+        items: Vec<(ItemId, u32)>,
+        load: Vec<i64>,
+    ) {
+        let group = &mut self.groups[at];
+        for (sign, items) in [(1, &group.items), (-1, &items)] {
+            for (item, count) in items {
+                let moved = i64::from(*count) * i64::from(times) * sign;
+                let left = i64::from(self.left[*item]).saturating_add(moved);
+                self.left[*item] = u32::try_from(left.max(0)).unwrap_or(u32::MAX);
+            }
+        }
+        let mut rest = NodeGroup { multiplicity: group.multiplicity - times, ..group.clone() };
+        (group.items, group.load, group.multiplicity) = (items, load, times);
+        if rest.multiplicity == 0 {
+            return;
+        }
+        if let (GroupPlace::Running(nodes), GroupPlace::Running(others)) =
+            (&mut group.place, &mut rest.place)
+        {
+            *others = nodes.split_off(times as usize);
+        }
+        self.groups.insert(at + 1, rest);
+    }
+
+    /// For each weight, the bin types of higher weights that can still be bought.
+    pub(crate) fn open_above(&self, compiled: &Compiled) -> BTreeMap<i32, Bits> {
+        let bin_types = &compiled.bin_types;
+        let mut open: Vec<(i32, usize)> = (0..bin_types.len())
+            .filter(|at| self.is_open(compiled, &bin_types[*at]))
+            .map(|at| (bin_types[at].weight, at))
+            .collect();
+        open.sort_unstable();
+        let weights: BTreeSet<i32> = bin_types.iter().map(|bin_type| bin_type.weight).collect();
+        let mut above = BTreeMap::new();
+        let mut bits = Bits::none(bin_types.len());
+        for weight in weights.into_iter().rev() {
+            let _none = above.insert(weight, bits.clone());
+            let of_weight = open.iter().filter(|(of, _)| *of == weight);
+            of_weight.for_each(|(_, at)| bits.insert(*at));
+        }
+        above
+    }
+
+    /// Whether every launch of a lower weight is there for what no pool of a higher one takes any
+    /// more, and holds others only beside these.
+    pub(crate) fn keeps_weights(&self, compiled: &Compiled) -> bool {
+        let weights = Weights::of(compiled, self);
+        (0..self.groups.len()).all(|at| weights.are_kept(compiled, &self.groups, at))
+    }
+
+    /// Takes a group out, and gives back what it used.
+    pub(crate) fn take_out(&mut self, compiled: &Compiled, at: usize) -> NodeGroup {
+        let group = self.groups.remove(at);
+        self.give_back(compiled, &group);
+        group
+    }
+
+    /// Gives back what a group used that was taken out of the list.
+    pub(crate) fn give_back(&mut self, compiled: &Compiled, group: &NodeGroup) {
+        for (item, count) in &group.items {
+            self.left[*item] =
+                self.left[*item].saturating_add(count.saturating_mul(group.multiplicity));
+        }
+        self.charge(compiled, group, -1);
+    }
+
+    pub(super) fn charge(&mut self, compiled: &Compiled, group: &NodeGroup, sign: i128) {
+        let GroupPlace::Launch(bin_type) = group.place else { return };
+        let bin_type = &compiled.bin_types[bin_type];
+        let nodes = sign * i128::from(group.multiplicity);
+        let charge = &compiled.shapes[bin_type.shape].charge;
+        for (left, each) in self.limits[bin_type.pool].iter_mut().zip(charge) {
+            *left -= nodes * i128::from(*each);
+        }
+        if let Some(id) = bin_type.reservation {
+            let left = i128::from(self.reservations[id]) - nodes;
+            self.reservations[id] = u32::try_from(left.max(0)).unwrap_or(u32::MAX);
+        }
+    }
+
+    /// What the launches cost per hour, fees included.
+    pub(crate) fn cost(&self, context: &Context<'_>) -> i128 {
+        let costs = self.groups.iter().map(|group| match group.place {
+            GroupPlace::Launch(bin_type) => {
+                i128::from(context.cost(bin_type)) * i128::from(group.multiplicity)
+            }
+            GroupPlace::Running(_) => 0,
+        });
+        costs.sum()
+    }
+
+    /// For each priority, highest first, how many pods have no place.
+    pub(crate) fn unplaced(&self, compiled: &Compiled) -> Vec<u64> {
+        let mut counts: BTreeMap<Reverse<i32>, u64> = BTreeMap::new();
+        for (item, left) in self.left.iter() {
+            let priority = Reverse(compiled.items[item].priority);
+            *counts.entry(priority).or_insert(0) += u64::from(*left);
+        }
+        counts.into_values().collect()
+    }
+}
