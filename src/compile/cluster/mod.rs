@@ -25,9 +25,9 @@
 //!
 //! - where a launch leaves a label open that any pod reads: which states it is listed for depends
 //!   on who reads it;
-//! - where a new pod has a resource, a driver, a host port, a label key, a topology key, a
-//!   namespace or a selector's key that no pod has had, or the last pod that had a port or a
-//!   namespace is gone;
+//! - where a new pod has a resource, a driver, a host port, a label key, a topology key or a
+//!   selector's key that no pod has had, or the last pod that had a port is gone;
+//! - where rules select namespaces by their labels, and a namespace comes or goes with its pods;
 //! - where a pod that comes or goes mounts a volume of a limited driver: whether the volume is
 //!   shared may change;
 //! - where a new price changes the order of a type's offerings.
@@ -57,7 +57,7 @@ use super::stages::{
 use super::taint::{self, TaintedSites};
 use super::topology;
 use crate::model::{Changed, HostPort, LabelKeys, Origin, Parts, Pod, Price, Taint};
-use pods::{Edits, bound_classes, count_ports};
+use pods::{Edits, bound_classes, count_ports, selects_namespaces};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -72,6 +72,8 @@ pub(crate) struct Cluster {
     /// How many pods are in each namespace.
     namespace_users: BTreeMap<Arc<str>, u64>,
     namespaces: Namespaces,
+    /// Whether any rule selects namespaces by their labels.
+    by_namespace: bool,
     /// The storage drivers that types limit, and by how many nodes each driver is limited.
     limited_by_types: BTreeSet<Arc<str>>,
     limited_by_nodes: BTreeMap<Arc<str>, u32>,
@@ -270,6 +272,7 @@ impl Cluster {
             vocabulary,
             port_users,
             namespace_users,
+            by_namespace: problem.pods.iter().any(selects_namespaces),
             limited_by_types,
             limited_by_nodes,
             anti_affinity_keys,

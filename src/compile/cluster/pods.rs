@@ -51,6 +51,17 @@ pub(super) fn count_ports(users: &mut BTreeMap<HostPort, u64>, pod: &Pod, more: 
     }
 }
 
+/// Whether a pod's rules select namespaces by their labels, so that it counts which there are.
+pub(super) fn selects_namespaces(pod: &Pod) -> bool {
+    pod.affinity.as_deref().is_some_and(|rules| {
+        let both = [&rules.pod_affinity, &rules.pod_anti_affinity];
+        let mut terms = both.into_iter().flat_map(|rules| {
+            rules.required.iter().chain(rules.preferred.iter().map(|wish| &wish.term))
+        });
+        terms.any(|term| term.namespace_selector.is_some())
+    })
+}
+
 /// Sorts bound pods by what rules between pods can tell apart.
 pub(super) fn bound_classes(
     problem: &Problem,
@@ -108,7 +119,10 @@ impl Cluster {
                 }
             }
             count_ports(&mut ports, pod, more);
-            if more && !self.namespaces.has(&pod.namespace) {
+            if more && self.by_namespace && !self.namespaces.has(&pod.namespace) {
+                return None;
+            }
+            if more && !self.by_namespace && selects_namespaces(pod) {
                 return None;
             }
             let users = self.namespace_users.get(&pod.namespace).copied().unwrap_or(0);
@@ -126,7 +140,8 @@ impl Cluster {
             volumes
         };
         let same = volumes(&edits.former) == volumes(&edits.new);
-        let stays = ports.values().all(|users| *users > 0) && gone.values().all(|users| *users > 0);
+        let stays = ports.values().all(|users| *users > 0)
+            && (!self.by_namespace || gone.values().all(|users| *users > 0));
         (same && stays && read.is_within(&self.vocabulary.read)).then_some(read)
     }
 

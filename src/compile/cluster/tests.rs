@@ -115,7 +115,11 @@ fn what_it_has_no_word_for_is_told() {
     assert!(!with(pod("new").with_requests(resources(&[("disk", "1")]))));
     assert!(!with(pod("new").with_node_selector("rack", "r1")));
     assert!(!with(pod("new").with_host_port(HostPort::new(81))));
-    assert!(!with(pod("new").with_namespace("other")));
+    // Which namespaces there are counts where a rule selects them by their labels.
+    assert!(with(pod("new").with_namespace("other")));
+    let mut term = PodAffinityTerm::new(well_known::ZONE, LabelSelector::new());
+    term.namespace_selector = Some(LabelSelector::new().with_label("team", "a"));
+    assert!(!with(pod("new").with_affinity(Affinity::new().with_required_pod_affinity(term))));
     assert!(!with(pod("new").with_volume(Volume::new("ebs", "w"))));
     let tier = LabelSelector::new().with_label("tier", "x");
     let term = PodAffinityTerm::new(well_known::ZONE, tier);
