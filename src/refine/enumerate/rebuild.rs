@@ -1,8 +1,8 @@
-//! From nodes and what each holds to a packing: one class for each item and cell.
+//! From nodes and what each holds to a packing: one item for each class and cell.
 
 use super::cells::SearchInput;
 use super::divide::FoundPlan;
-use crate::compile::{ClassId, Compiled, Id, ItemId, OfferId, PoolId};
+use crate::compile::{ClassId, Compiled, Id, ItemId, OfferId, PoolId, ReservationId};
 use crate::pack::{
     AssignedPacking, ClassPart, Context, DomainAssignment, GroupPlace, LeftOutPods, NodeGroup,
     NodeParts, Packing, launch_rest, place_placeholders,
@@ -54,19 +54,36 @@ fn sites(compiled: &Compiled, pool: PoolId) -> Vec<OfferId> {
     offers
 }
 
-/// The sites of the nodes of static pools that hold nothing.
+/// The sites of the nodes of static pools that hold nothing: the cheapest of which reservations have any
+/// left beside the nodes that hold pods.
 pub(super) fn idle_static(input: &SearchInput<'_>, found: &FoundPlan) -> Vec<usize> {
     let compiled = input.task.context.compiled;
+    let launched = found.held.iter().map(|(at, _)| &input.places.list[*at]);
+    let launched = launched.filter(|place| place.node.is_none());
+    let offers: Vec<OfferId> = launched.map(|place| OfferId::from_index(place.site)).collect();
+    let mut taken: BTreeMap<ReservationId, u32> = BTreeMap::new();
+    for offer in &offers {
+        if let Some(reservation) = compiled.offers[*offer].reservation {
+            *taken.entry(reservation).or_default() += 1;
+        }
+    }
     let mut idle = Vec::new();
     for (id, pool) in compiled.pools.iter() {
         let Some(nodes) = pool.static_replicas else { continue };
-        let used = found.held.iter().filter(|(at, _)| {
-            let place = &input.places.list[*at];
-            place.node.is_none() && compiled.offers[OfferId::from_index(place.site)].pool == id
-        });
-        let rest = (nodes as usize).saturating_sub(used.count());
-        if let Some(cheapest) = sites(compiled, id).first() {
-            idle.extend(vec![compiled.site_of_offer(*cheapest); rest]);
+        let used = offers.iter().filter(|offer| compiled.offers[**offer].pool == id).count();
+        let sites = sites(compiled, id);
+        for _ in used..nodes as usize {
+            let has_any = |reservation: ReservationId| {
+                let gone = taken.get(&reservation).copied().unwrap_or(0);
+                gone < compiled.reservations[reservation].remaining
+            };
+            let cheapest =
+                sites.iter().find(|offer| compiled.offers[**offer].reservation.is_none_or(has_any));
+            let Some(offer) = cheapest else { continue };
+            if let Some(reservation) = compiled.offers[*offer].reservation {
+                *taken.entry(reservation).or_default() += 1;
+            }
+            idle.push(compiled.site_of_offer(*offer));
         }
     }
     idle
