@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 /// A running cluster of so many nodes, pods, classes of pods and instance types; nothing is
 /// pending.
 ///
-/// Nodes have 8 to 32 processors. Pods are bound, in random order, to the next node on which they
+/// Nodes have 16 to 64 processors. Pods are bound, in random order, to the next node on which they
 /// are legal and which they fill to nine tenths at most; one for which there is none is left out.
 ///
 /// # Panics
@@ -69,7 +69,7 @@ impl Host {
             };
             of_category
                 && (pool != "gpu" || instance_type.capacity().get(GPU).is_some())
-                && (8..=32).contains(&vcpus)
+                && (16..=64).contains(&vcpus)
                 && has(label::GENERATION).parse::<u32>().is_ok_and(|number| number > 3)
         };
         let suited: Vec<&InstanceType> = types.iter().filter(of_pool).collect();
