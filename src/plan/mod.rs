@@ -127,7 +127,7 @@ pub enum Proof {
 ///
 /// # Examples
 /// ```
-/// use plimsoll::plan::Ended;
+/// use plimsoll::plan::Termination;
 /// use plimsoll::{Effort, InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
 ///
 /// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
@@ -137,7 +137,7 @@ pub enum Proof {
 ///     Problem::builder().pod(web).instance_type(large).node_pool(NodePool::new("default")).build()?;
 /// let mut options = Options::default();
 /// options.effort = Effort::Refine(Default::default());
-/// assert_eq!(provision(&problem, &options)?.ended(), Some(Ended::Done));
+/// assert_eq!(provision(&problem, &options)?.termination(), Some(Termination::Done));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
