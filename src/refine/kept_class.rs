@@ -15,7 +15,7 @@ use crate::compile::{
     Bits, ClassId, Compiled, EligibilityId, EligibilitySets, Id, IdVec, Item, ItemId, NodeId,
     PoolId, TopologyKey, TopologySpread,
 };
-use crate::pack::{AssignedPacking, Context, GroupPlace};
+use crate::pack::{self, AssignedPacking, Context, GroupPlace};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Pods of one class of which other plans must keep the same.
@@ -68,6 +68,49 @@ impl KeptClasses {
             let mut is_within = |most: u32| own.all(|spread| i64::from(most) <= spread.max_skew);
             is_within(per_node.unwrap_or(u32::MAX))
         })
+    }
+
+    /// How many pods of each of these kept classes, by place in the list, a packing has in each of
+    /// so many cells; `None` where that can't be told.
+    pub(super) fn by_cells(
+        &self,
+        context: &Context<'_>,
+        packed: &AssignedPacking,
+        items: &[usize],
+        cells: usize,
+        cell_of: impl Fn(usize) -> Option<usize>,
+    ) -> Option<Vec<Vec<u32>>> {
+        let whole = context.compiled;
+        let compiled = packed.compiled(whole);
+        let inner = Context { compiled, ..*context };
+        let mut by_cells: Vec<Vec<u32>> = items.iter().map(|_| vec![0; cells]).collect();
+        let chosen = pack::chosen(&inner, &packed.packing);
+        for (group, chosen) in packed.packing.groups.iter().zip(chosen) {
+            let (weight, at): (Option<i32>, Vec<usize>) = match &group.place {
+                GroupPlace::Launch(bin_type) => {
+                    let weight = compiled.bin_types[*bin_type].weight;
+                    (Some(weight), vec![whole.site_of_offer(chosen?); group.multiplicity as usize])
+                }
+                GroupPlace::Running(nodes) => {
+                    (None, nodes.iter().map(|node| whole.site_of_node(*node)).collect())
+                }
+            };
+            for (item, count) in &group.items {
+                let item = &compiled.items[*item];
+                if item.placeholder {
+                    continue;
+                }
+                let sites = &compiled.eligible[item.eligibility];
+                for (class, each) in &item.parts {
+                    let kept_class = KeptClass::of(context, *class, weight, sites);
+                    let item = items.iter().position(|item| self.list[*item] == kept_class)?;
+                    for site in &at {
+                        by_cells[item][cell_of(*site)?] += each * count;
+                    }
+                }
+            }
+        }
+        Some(by_cells)
     }
 
     fn counted(context: &Context<'_>, packed: &AssignedPacking, capped: bool) -> Self {

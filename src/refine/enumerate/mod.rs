@@ -40,9 +40,9 @@ mod weights;
 
 use super::cancel::Cancel;
 use super::exact::CountIndex;
-use super::kept_class::{KeptClass, KeptClasses};
+use super::kept_class::KeptClasses;
 use crate::compile::{ClassId, Id, ItemId, NodeId, TopologySpread};
-use crate::pack::{self, AssignedPacking, Context, GroupPlace as PackedPlace};
+use crate::pack::{self, AssignedPacking, Context};
 use cells::SearchInput;
 use divide::{CellDivider, FoundPlan, PlanScore};
 use domain_constraint::{DomainsReached, ItemsByCell};
@@ -477,43 +477,7 @@ fn by_cells(
     items: &[CellItem],
     places: &Places,
 ) -> Option<ItemsByCell> {
-    let whole = task.context.compiled;
-    let compiled = packed.compiled(whole);
-    let inner = Context { compiled, ..*task.context };
-    let mut by_cells: ItemsByCell = items.iter().map(|_| vec![0; places.cells.len()]).collect();
-    let chosen = pack::chosen(&inner, &packed.packing);
-    for (group, chosen) in packed.packing.groups.iter().zip(chosen) {
-        let (weight, at): (Option<i32>, Vec<usize>) = match &group.place {
-            PackedPlace::Launch(bin_type) => {
-                let weight = compiled.bin_types[*bin_type].weight;
-                (Some(weight), vec![whole.site_of_offer(chosen?); group.multiplicity as usize])
-            }
-            PackedPlace::Running(nodes) => {
-                (None, nodes.iter().map(|node| whole.site_of_node(*node)).collect())
-            }
-        };
-        let compiled_items = group
-            .items
-            .iter()
-            .map(|(compiled_item, count)| (&compiled.items[*compiled_item], count));
-        for (compiled_item, count) in
-            compiled_items.filter(|(compiled_item, _)| !compiled_item.placeholder)
-        {
-            for (class, each) in &compiled_item.parts {
-                let kept_class = KeptClass::of(
-                    task.context,
-                    *class,
-                    weight,
-                    &compiled.eligible[compiled_item.eligibility],
-                );
-                let same =
-                    |item: &CellItem| task.kept_classes.list[item.item.index()] == kept_class;
-                let item = items.iter().position(same)?;
-                for site in &at {
-                    by_cells[item][places.cell_of(*site)] += each * count;
-                }
-            }
-        }
-    }
-    Some(by_cells)
+    let kept: Vec<usize> = items.iter().map(|item| item.item.index()).collect();
+    let cell_of = |site| Some(places.cell_of(site));
+    task.kept_classes.by_cells(task.context, packed, &kept, places.cells.len(), cell_of)
 }

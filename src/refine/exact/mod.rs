@@ -35,15 +35,15 @@ mod search;
 
 use super::cancel::Cancel;
 use super::certify::entries;
-use super::kept_class::{KeptClass, KeptClasses};
+use super::kept_class::KeptClasses;
 use crate::bound::Proved;
 use crate::model::Price;
-use crate::pack::{self, AssignedPacking, Context, GroupPlace};
+use crate::pack::{AssignedPacking, Context};
 use crate::plan::certificate::{Certificate, PodValue};
 use front::ExactBudget;
 pub(super) use grid::CountIndex;
 use places::{ExactCells, ExactItem};
-use rules::{ExactConstraint, ExactItemsByCell};
+use rules::ExactConstraint;
 use search::ExactSearch;
 
 /// The most pods that are looked at.
@@ -127,7 +127,10 @@ fn exhaust(
     let sites = ExactCells::new(context, kept_classes, keys);
     let mut order: Vec<usize> = (0..kept_classes.list.len()).collect();
     let kept = |items: &[ExactItem]| -> Option<Vec<ExactConstraint>> {
-        let by_cells = by_cells(context, kept_classes, packed, items, &sites)?;
+        let places: Vec<usize> = items.iter().map(|item| item.kept).collect();
+        let cell_of = |site| sites.cell_of(context.compiled, site);
+        let by_cells =
+            kept_classes.by_cells(context, packed, &places, sites.cells.len(), cell_of)?;
         let mut rules = rules::rules(context, items, &sites);
         rules.retain(|rule| rule.holds(&sites.cells, &by_cells));
         Some(rules)
@@ -147,52 +150,4 @@ fn exhaust(
     let tables = search.tables(&mut budget)?;
     let division = search.divide(&tables, &mut budget)??;
     Some(Exhaustion { least: Some(division.label.cost) })
-}
-
-/// How many pods of each item the packing has in each cell; `None` where that can't be told.
-fn by_cells(
-    context: &Context<'_>,
-    kept_classes: &KeptClasses,
-    packed: &AssignedPacking,
-    items: &[ExactItem],
-    sites: &ExactCells,
-) -> Option<ExactItemsByCell> {
-    let whole = context.compiled;
-    let compiled = packed.compiled(whole);
-    let inner = Context { compiled, ..*context };
-    let mut by_cells: ExactItemsByCell = items.iter().map(|_| vec![0; sites.cells.len()]).collect();
-    let chosen = pack::chosen(&inner, &packed.packing);
-    for (group, chosen) in packed.packing.groups.iter().zip(chosen) {
-        let (weight, at): (Option<i32>, Vec<usize>) = match &group.place {
-            GroupPlace::Launch(bin_type) => {
-                let weight = compiled.bin_types[*bin_type].weight;
-                (Some(weight), vec![whole.site_of_offer(chosen?); group.multiplicity as usize])
-            }
-            GroupPlace::Running(nodes) => {
-                (None, nodes.iter().map(|node| whole.site_of_node(*node)).collect())
-            }
-        };
-        let compiled_items = group
-            .items
-            .iter()
-            .map(|(compiled_item, count)| (&compiled.items[*compiled_item], count));
-        for (compiled_item, count) in
-            compiled_items.filter(|(compiled_item, _)| !compiled_item.placeholder)
-        {
-            for (class, each) in &compiled_item.parts {
-                let kept_class = KeptClass::of(
-                    context,
-                    *class,
-                    weight,
-                    &compiled.eligible[compiled_item.eligibility],
-                );
-                let item =
-                    items.iter().position(|item| kept_classes.list[item.kept] == kept_class)?;
-                for site in &at {
-                    by_cells[item][sites.cell_of(whole, *site)?] += each * count;
-                }
-            }
-        }
-    }
-    Some(by_cells)
 }
