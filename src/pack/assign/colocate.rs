@@ -133,28 +133,7 @@ impl DomainAssigner<'_> {
             if target.ruled && !target.done {
                 continue;
             }
-            for cell in 0..target.cells.len() {
-                let count = std::mem::take(&mut self.classes[class].assigned[cell]);
-                if count > 0 {
-                    let sites = self.classes[class].cells[cell].best.clone();
-                    self.drafts.push(ItemDraft {
-                        parts: vec![(class, 1)],
-                        count,
-                        sites,
-                        committed: vec![(class, cell)],
-                    });
-                }
-            }
-            let count = std::mem::take(&mut self.classes[class].unassigned);
-            if count > 0 {
-                let sites = self.unassigned_sites(class);
-                self.drafts.push(ItemDraft {
-                    parts: vec![(class, 1)],
-                    count,
-                    sites,
-                    committed: Vec::new(),
-                });
-            }
+            self.draft_by_cell(class, true);
         }
     }
 

@@ -48,6 +48,12 @@ impl DomainAssigner<'_> {
         // Others count on pods in cells: those that were placed one by one, and those that were
         // called.
         let committed = !self.classes[class].ruled || self.needed[class] || self.steps(class);
+        self.draft_by_cell(class, committed);
+    }
+
+    /// Makes drafts of all pods of a class that no draft has yet: one for each cell, in which
+    /// others count on them where they are `committed`, and one for those without a cell.
+    pub(super) fn draft_by_cell(&mut self, class: ClassId, committed: bool) {
         for cell in 0..self.classes[class].cells.len() {
             let count = std::mem::take(&mut self.classes[class].assigned[cell]);
             if count > 0 {
