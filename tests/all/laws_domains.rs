@@ -3,7 +3,8 @@
 use crate::oracle::{Best, Counting, Oracle, nanos};
 use crate::random;
 use crate::random::tiny;
-use plimsoll::{Options, Problem, provision, verify};
+use crate::verified::verified;
+use plimsoll::Options;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -11,12 +12,8 @@ use serde_json::Value;
 
 /// A plan's document; it's verified.
 fn planned(problem: &Value) -> Result<Value, TestCaseError> {
-    let fail = |what: String| TestCaseError::fail(format!("{what}\n{problem}"));
-    let read = Problem::from_json(&problem.to_string()).map_err(|e| fail(e.to_string()))?;
-    let plan = provision(&read, &Options::default()).map_err(|e| fail(e.to_string()))?;
-    let text = plan.to_json();
-    let _verified = verify(&read, &plan).map_err(|v| fail(format!("{v}\n{text}")))?;
-    Ok(serde_json::from_str(&text).unwrap())
+    let (plan, _) = verified(problem, &Options::default())?;
+    Ok(serde_json::from_str(&plan.to_json()).unwrap())
 }
 
 /// What a plan comes to, beside what is possible.

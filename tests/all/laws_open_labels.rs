@@ -3,21 +3,14 @@
 use crate::random;
 use crate::random::REQUIRED;
 use crate::random::open_labels::{self, PREFERRED};
-use plimsoll::{
-    Effort, LaunchPlan, Limits, Options, PreferencePolicy, Price, Problem, provision, verify,
-};
+use crate::verified::verified;
+use plimsoll::{Effort, LaunchPlan, Limits, Options, PreferencePolicy, Price};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 fn planned(problem: &Value, options: &Options) -> Result<LaunchPlan, TestCaseError> {
-    let fail = |what: String| TestCaseError::fail(format!("{what}\n{problem}"));
-    let read = Problem::from_json(&problem.to_string()).map_err(|e| fail(e.to_string()))?;
-    let plan = provision(&read, options).map_err(|e| fail(e.to_string()))?;
-    let text = plan.to_json();
-    let verified = verify(&read, &plan).map_err(|v| fail(format!("{v}\n{text}")))?;
-    prop_assert!(verified.lower_bound() >= plan.cost().lower_bound, "{text}\n{problem}");
-    Ok(plan)
+    Ok(verified(problem, options)?.0)
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {

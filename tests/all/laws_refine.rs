@@ -6,9 +6,10 @@ use crate::order;
 use crate::random;
 use crate::random::{company, tiny};
 use crate::scaled;
+use crate::verified::verified;
 use plimsoll::plan::{Proof, Termination};
 use plimsoll::{
-    Effort, LaunchPlan, Limits, Options, PreferencePolicy, Price, Problem, Stop, provision, verify,
+    Effort, LaunchPlan, Limits, Options, PreferencePolicy, Price, Problem, Stop, verify,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -32,14 +33,7 @@ fn greedy(preferences: PreferencePolicy) -> Options {
 
 /// A verified plan, whose bound its certificate proves.
 fn planned(problem: &Value, options: &Options) -> Result<LaunchPlan, TestCaseError> {
-    let fail = |what: String| TestCaseError::fail(format!("{what}\n{problem}"));
-    let read = Problem::from_json(&problem.to_string()).map_err(|e| fail(e.to_string()))?;
-    let plan = provision(&read, options).map_err(|e| fail(e.to_string()))?;
-    let verified = verify(&read, &plan).map_err(|v| fail(format!("{v}\n{}", plan.to_json())))?;
-    if verified.lower_bound() < plan.cost().lower_bound {
-        return Err(fail("the bound isn't proved".into()));
-    }
-    Ok(plan)
+    Ok(verified(problem, options)?.0)
 }
 
 /// How many pods are left out, what the launches cost, and how much preference is honoured.

@@ -4,7 +4,8 @@
 use crate::order;
 use crate::random;
 use crate::random::company;
-use plimsoll::{Effort, LaunchPlan, Options, PreferencePolicy, Price, Problem, provision, verify};
+use crate::verified::verified;
+use plimsoll::{Effort, LaunchPlan, Options, PreferencePolicy, Price};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -16,14 +17,10 @@ fn options(preferences: PreferencePolicy) -> Options {
 }
 
 fn planned(problem: &Value, options: &Options) -> Result<LaunchPlan, TestCaseError> {
-    let fail = |what: String| TestCaseError::fail(format!("{what}\n{problem}"));
-    let read = Problem::from_json(&problem.to_string()).map_err(|e| fail(e.to_string()))?;
-    let plan = provision(&read, options).map_err(|e| fail(e.to_string()))?;
-    let verified = verify(&read, &plan).map_err(|v| fail(format!("{v}\n{}", plan.to_json())))?;
-    if options.preferences != PreferencePolicy::Ignore
-        && verified.preferences() != plan.preferences()
-    {
-        return Err(fail("the plan states other shares of preferences".into()));
+    let (plan, verified) = verified(problem, options)?;
+    if options.preferences != PreferencePolicy::Ignore {
+        let shares = plan.preferences();
+        prop_assert_eq!(verified.preferences(), shares, "other shares are stated\n{}", problem);
     }
     Ok(plan)
 }

@@ -42,4 +42,5 @@ mod scaled;
 mod scarcity;
 mod static_pools;
 mod statistics;
+mod verified;
 mod what_if;

@@ -40,7 +40,6 @@ impl Oracle {
     }
 
     /// Where a pod that a plan leaves out could be added, if anywhere.
-    #[allow(dead_code, reason = "laws of reasons and of completeness ask it")]
     pub(crate) fn room_for(&self, plan: &Value, id: &str) -> Option<String> {
         self.place_for(&self.standing(plan), self.index(id))
     }

@@ -15,7 +15,6 @@ const TENANT: &str = "example.com/tenant";
 const DRIVER: &str = "ebs";
 
 /// A problem of at most so many pods.
-#[allow(dead_code, reason = "laws draw from it")]
 pub(crate) fn problem(pods: u32) -> impl Strategy<Value = Value> {
     any::<u64>().prop_map(move |seed| made_from(seed, pods)).no_shrink()
 }
