@@ -1,6 +1,6 @@
-//! What rules between pods fix about single classes, whatever is decided: the sites that bound pods or
-//! missing labels bar, who can't share a node with whom, and the keys over which a pod's domain must be
-//! known.
+//! What rules between pods fix about single classes, whatever is decided: the sites that bound pods
+//! or missing labels bar, who can't share a node with whom, and the keys over which a pod's domain
+//! must be known.
 
 use super::bits::Bits;
 use super::id::{ClassId, IdVec, KeyId, NodeId, SelectionId};

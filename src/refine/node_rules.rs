@@ -1,7 +1,7 @@
 //! Which demands can't share a node, and of which one holds only so much together.
 //!
-//! Conflicts come from host ports, from anti-affinity over hosts and from pods that are alone on their
-//! node; caps from cardinality constraints and from spreads over hosts.
+//! Conflicts come from host ports, from anti-affinity over hosts and from pods that are alone on
+//! their node; caps from cardinality constraints and from spreads over hosts.
 
 use crate::bound::Demand;
 use crate::compile::{CapId, Compiled, Id, ItemId};

@@ -54,8 +54,8 @@ fn sites(compiled: &Compiled, pool: PoolId) -> Vec<OfferId> {
     offers
 }
 
-/// The sites of the nodes of static pools that hold nothing: the cheapest of which reservations have any
-/// left beside the nodes that hold pods.
+/// The sites of the nodes of static pools that hold nothing: the cheapest of which reservations
+/// have any left beside the nodes that hold pods.
 pub(super) fn idle_static(input: &SearchInput<'_>, found: &FoundPlan) -> Vec<usize> {
     let compiled = input.task.context.compiled;
     let launched = found.held.iter().map(|(at, _)| &input.places.list[*at]);
