@@ -116,8 +116,22 @@ impl Counting<'_> {
     }
 }
 
+/// The nodes of a cluster that are being deleted, by their places, and what would be free on each
+/// beside the pods bound to it and all daemons.
+pub(crate) fn deleting<'p, I: Iterator<Item = &'p Pod>>(
+    parts: &Parts,
+    dims: &Dims,
+    standing: &[usize],
+    bound: impl Fn(usize) -> I,
+) -> Vec<(usize, Vec<i64>)> {
+    let deleting = standing.iter().filter(|place| parts.node(**place).deleting);
+    let daemons = parts.daemon_sets();
+    let free = |place: usize| free_beside_all(dims, parts.node(place), daemons, bound(place));
+    deleting.map(|place| (*place, free(*place))).collect()
+}
+
 /// What would be free on a node that is being deleted, beside its pods and all daemons.
-pub(crate) fn free_beside_all<'p>(
+fn free_beside_all<'p>(
     dims: &Dims,
     node: &Node,
     daemons: &[Pod],

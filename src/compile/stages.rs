@@ -180,8 +180,6 @@ pub(super) struct Stages<'a> {
     pub(super) standing: Vec<usize>,
     pub(super) deleting: Vec<(usize, Vec<i64>)>,
     pub(super) nodes: IdVec<NodeId, Arc<RunningNode>>,
-    /// For each place of a node, the node, if it can take pods.
-    pub(super) node_at: Vec<Option<NodeId>>,
     pub(super) bound: &'a [BoundPods<'a>],
     pub(super) namespaces: &'a Namespaces,
     pub(super) label_keys: Arc<LabelKeys>,
@@ -238,17 +236,11 @@ impl Compiled {
             Arc::new(running)
         });
         let nodes: IdVec<NodeId, Arc<RunningNode>> = nodes.collect();
-        let deleting = standing.iter().filter(|place| parts.node(**place).deleting);
-        let deleting = deleting.map(|place| {
-            let (node, bound) = (parts.node(*place), bound_to[*place].iter().copied());
-            (*place, node::free_beside_all(dims, node, &problem.daemon_sets, bound))
-        });
-        let deleting = deleting.collect();
+        let deleting =
+            node::deleting(parts, dims, &standing, |place| bound_to[place].iter().copied());
         let nodes_of_pools = problem.nodes.iter();
         nodes_of_pools.for_each(|node| charge_running(parts, &mut sites.pools, node, 1));
 
-        let mut node_at = vec![None; problem.nodes.len()];
-        nodes.iter().for_each(|(id, running)| node_at[running.index] = Some(id));
         let bound: Vec<BoundPods<'_>> = bound
             .iter()
             .map(|(place, node)| {
@@ -270,7 +262,6 @@ impl Compiled {
             standing,
             deleting,
             nodes,
-            node_at,
             bound: &bound,
             namespaces: &namespaces,
             label_keys,
@@ -365,11 +356,14 @@ impl Stages<'_> {
         let RuleEligibility { site_conditions, preferences, met } = eligibility;
         let first_node = sites.offers.len();
         let len = first_node + self.nodes.len();
+        let places = self.nodes.values().map(|running| running.index + 1).max().unwrap_or(0);
+        let mut node_at = vec![None; places];
+        self.nodes.iter().for_each(|(id, running)| node_at[running.index] = Some(id));
         let input = topology::TopologyInput {
             namespaces: self.namespaces,
             exemplars: &asked.exemplars,
             bound: self.bound,
-            node_at: &self.node_at,
+            node_at: &node_at,
             first_node,
             sites: len,
             table: &site_conditions.table,

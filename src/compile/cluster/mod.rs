@@ -322,15 +322,8 @@ impl Cluster {
             runs(first_node + at, daemon)
         });
         let usable = self.usable_sites(&sites, open.len());
-        let mut node_at = vec![None; parts.given().nodes.len() + changed.changes.nodes.len()];
-        nodes.iter().for_each(|(id, running)| node_at[running.index] = Some(id));
-        let deleting = standing.iter().filter(|place| parts.node(**place).deleting);
-        let deleting = deleting.map(|place| {
-            let node = parts.node(*place);
-            let bound = changed.bound_to(&node.name);
-            (*place, node::free_beside_all(&vocabulary.dims, node, daemons, bound))
-        });
-        let deleting = deleting.collect();
+        let bound_to = |place: usize| changed.bound_to(&parts.node(place).name);
+        let deleting = node::deleting(parts, &vocabulary.dims, &standing, bound_to);
         let bound = self.bound(parts, &edits);
         let label_keys = self.label_keys(parts, &edits, &standing);
         let stages = Stages {
@@ -344,7 +337,6 @@ impl Cluster {
             standing,
             deleting,
             nodes,
-            node_at,
             bound: &bound,
             namespaces: &self.namespaces,
             label_keys,
