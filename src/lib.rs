@@ -22,8 +22,8 @@ mod what_if;
 
 pub use error::Error;
 pub use model::{
-    InstanceType, Node, NodePool, Offering, Pod, Price, Problem, ProblemBuilder, Quantity,
-    Requirement, Resources,
+    ConsolidationOptions, InstanceType, Node, NodePool, Offering, Pod, Price, Problem,
+    ProblemBuilder, Quantity, Requirement, Resources,
 };
 pub use plan::LaunchPlan;
 pub use solver::{

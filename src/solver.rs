@@ -2,7 +2,7 @@
 
 use crate::compile::{Cluster, Compiled};
 use crate::error::{Error, InvalidInput};
-use crate::model::{Origin, Price, Problem};
+use crate::model::{ConsolidationOptions, Origin, Price, Problem};
 use crate::pack::{self, Context};
 use crate::plan::{LaunchPlan, Proof, Termination};
 use crate::refine;
@@ -26,6 +26,8 @@ pub struct Options {
     /// When to end packing and refinement early; by default never. What is packed by then is the
     /// plan.
     pub stop: Stop,
+    /// What a consolidation may move, and what that must save.
+    pub consolidation: ConsolidationOptions,
 }
 
 /// How much work to spend on a plan.

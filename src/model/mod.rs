@@ -2,6 +2,7 @@
 
 mod affinity;
 mod changed;
+mod consolidation_options;
 mod decimal;
 #[cfg(feature = "serde")]
 pub(crate) mod document;
@@ -34,6 +35,7 @@ pub use affinity::{
     PreferredSchedulingTerm, WeightedPodAffinityTerm,
 };
 pub(crate) use changed::{Changed, Origin};
+pub use consolidation_options::ConsolidationOptions;
 pub(crate) use instance::UNLIMITED_ATTACHMENTS;
 pub use instance::{InstanceType, Offering, Reservation};
 pub use label::{Labels, well_known};

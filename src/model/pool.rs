@@ -17,6 +17,8 @@ pub struct NodePool {
     pub(crate) limits: Resources,
     pub(crate) replicas: Option<u32>,
     pub(crate) disruption: Disruption,
+    pub(crate) termination_grace_period: Option<Arc<str>>,
+    pub(crate) expire_after: Option<Arc<str>>,
 }
 
 /// When and how fast nodes of a pool may be disrupted.
@@ -39,6 +41,9 @@ pub enum ConsolidationPolicy {
     /// Every node.
     #[default]
     WhenEmptyOrUnderutilized,
+    /// Every node, where the share of the pool's cost that is saved is at least half the share of
+    /// its disruption that this takes.
+    Balanced,
 }
 
 /// A limit on nodes disrupted at a time, Karpenter's `Budget`.
@@ -80,6 +85,8 @@ impl NodePool {
             limits: Resources::new(),
             replicas: None,
             disruption: Disruption::default(),
+            termination_grace_period: None,
+            expire_after: None,
         }
     }
 
@@ -152,6 +159,23 @@ impl NodePool {
         self
     }
 
+    /// States how long a node may drain before its pods are ended, as in the document ("30m").
+    ///
+    /// Pods that may not be disrupted, by their own word or by a disruption budget, hold up the
+    /// replacement of a drifted node only where there is no such end.
+    #[must_use]
+    pub fn with_termination_grace_period(mut self, duration: impl Into<Arc<str>>) -> Self {
+        self.termination_grace_period = Some(duration.into());
+        self
+    }
+
+    /// States how long a node may live, as in the document ("720h", "Never").
+    #[must_use]
+    pub fn with_expire_after(mut self, duration: impl Into<Arc<str>>) -> Self {
+        self.expire_after = Some(duration.into());
+        self
+    }
+
     /// The name, and the value of the label `karpenter.sh/nodepool`.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -210,6 +234,18 @@ impl NodePool {
     #[must_use]
     pub fn disruption(&self) -> &Disruption {
         &self.disruption
+    }
+
+    /// How long a node may drain before its pods are ended; `None`: without an end.
+    #[must_use]
+    pub fn termination_grace_period(&self) -> Option<&str> {
+        self.termination_grace_period.as_deref()
+    }
+
+    /// How long a node may live; `None` where nothing is said of it.
+    #[must_use]
+    pub fn expire_after(&self) -> Option<&str> {
+        self.expire_after.as_deref()
     }
 }
 

@@ -7,9 +7,10 @@ use super::value::Value;
 use super::write::{Object, list, word};
 use crate::model::{Budget, ConsolidationPolicy, Disruption, NodePool};
 
-const POLICIES: [(&str, ConsolidationPolicy); 2] = [
+const POLICIES: [(&str, ConsolidationPolicy); 3] = [
     ("WhenEmpty", ConsolidationPolicy::WhenEmpty),
     ("WhenEmptyOrUnderutilized", ConsolidationPolicy::WhenEmptyOrUnderutilized),
+    ("Balanced", ConsolidationPolicy::Balanced),
 ];
 
 pub(super) fn read_node_pool(cursor: Cursor<'_>) -> Option<NodePool> {
@@ -24,6 +25,8 @@ pub(super) fn read_node_pool(cursor: Cursor<'_>) -> Option<NodePool> {
         "limits",
         "replicas",
         "disruption",
+        "terminationGracePeriod",
+        "expireAfter",
     ]);
     Some(NodePool {
         name: fields.required("name", text).unwrap_or_default(),
@@ -36,6 +39,8 @@ pub(super) fn read_node_pool(cursor: Cursor<'_>) -> Option<NodePool> {
         limits: fields.optional("limits", resources).unwrap_or_default(),
         replicas: fields.optional("replicas", whole),
         disruption: fields.optional("disruption", read_disruption).unwrap_or_default(),
+        termination_grace_period: fields.optional("terminationGracePeriod", text),
+        expire_after: fields.optional("expireAfter", text),
     })
 }
 
@@ -51,6 +56,8 @@ pub(super) fn write_node_pool(pool: &NodePool) -> Value<'_> {
         .unless_empty("limits", &pool.limits)
         .option("replicas", pool.replicas)
         .unless_empty("disruption", write_disruption(&pool.disruption))
+        .option("terminationGracePeriod", pool.termination_grace_period.as_ref())
+        .option("expireAfter", pool.expire_after.as_ref())
         .into()
 }
 

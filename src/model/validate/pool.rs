@@ -64,6 +64,25 @@ pub(in crate::model) fn node_pool(
         }
     }
     disruption(&pool.disruption, &path.field("disruption"), faults);
+    if let Some(period) = pool.termination_grace_period.as_deref()
+        && !is_duration(period, "hms")
+    {
+        faults.add(
+            &path.field("terminationGracePeriod"),
+            format!("{} isn't a duration", quoted(period)),
+            "a duration such as 30s or 1h30m",
+        );
+    }
+    if let Some(after) = pool.expire_after.as_deref()
+        && after != "Never"
+        && !is_duration(after, "hms")
+    {
+        faults.add(
+            &path.field("expireAfter"),
+            format!("{} isn't a duration", quoted(after)),
+            "a duration such as 720h, or Never",
+        );
+    }
 }
 
 fn disruption(disruption: &Disruption, path: &Path<'_>, faults: &mut Faults) {

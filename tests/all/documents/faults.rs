@@ -83,6 +83,8 @@ fn wrong_kinds_are_refused() {
         ("instanceTypes[0].offerings[1].reservation.remaining", json!(-1)),
         ("nodePools[0].requirements[0].operator", json!("Has")),
         ("nodePools[0].disruption.consolidationPolicy", json!("Always")),
+        ("nodePools[0].terminationGracePeriod", json!("Never")),
+        ("nodePools[0].expireAfter", json!("30 days")),
         ("nodes[0].lifetimeRemaining", json!(1.1)),
         ("nodes[0].lifetimeRemaining", json!("1")),
         ("nodes[0].volumeLimits[ebs]", json!(-1)),

@@ -1,0 +1,63 @@
+//! What a caller asks of a consolidation: what binds a plan, and what it is weighed by.
+
+use super::Price;
+
+/// How running nodes are to be consolidated; the defaults are what most people want.
+///
+/// # Examples
+/// ```
+/// use plimsoll::ConsolidationOptions;
+///
+/// let mut options = ConsolidationOptions::default();
+/// options.max_moves = Some(200);
+/// options.move_price = "0.01".parse()?;
+/// assert_eq!(options.minimum_saving, 100_000_000);
+/// # Ok::<(), plimsoll::model::ParsePriceError>(())
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ConsolidationOptions {
+    /// At most so many pods are moved; `None`: as many as are worth it.
+    pub max_moves: Option<u64>,
+    /// What moving one plain pod must save per hour; pods that are dearer to evict, by their
+    /// deletion cost or priority, must save as much more. 0 by default.
+    pub move_price: Price,
+    /// Whether pods without an owner may be moved. Once evicted nothing creates them anew, so by
+    /// default they keep their node where it is.
+    pub bare_pods_move: bool,
+    /// Of what nodes cost that are replaced, the share that must be saved at least, in billionths;
+    /// a tenth by default. What is deleted without a launch needs save nothing in particular.
+    pub minimum_saving: u32,
+    /// What every action must save per hour at least. 0 by default.
+    pub minimum_saving_per_action: Price,
+    /// What every action must save per hour at least for each pod that it evicts. 0 by default.
+    pub minimum_saving_per_move: Price,
+    /// A single spot node is replaced by a spot launch only where so many instance types would do
+    /// that are cheaper than it is, the one that is launched among them: what is launched then is
+    /// no rare type. Karpenter's 15 by default; with 1 the cheapest will do.
+    pub spot_flexibility: u32,
+    /// The instant of the call, in seconds since the epoch, which budgets with a schedule need.
+    /// `None`: all of these are taken as active.
+    pub now: Option<i64>,
+    /// At most so many nodes are launched in one wave; `None`: as many as limits allow.
+    pub max_surge: Option<u32>,
+}
+
+/// All of something, in billionths.
+pub(crate) const WHOLE_SHARE: u32 = 1_000_000_000;
+
+impl Default for ConsolidationOptions {
+    fn default() -> Self {
+        Self {
+            max_moves: None,
+            move_price: Price::ZERO,
+            bare_pods_move: false,
+            minimum_saving: WHOLE_SHARE / 10,
+            minimum_saving_per_action: Price::ZERO,
+            minimum_saving_per_move: Price::ZERO,
+            spot_flexibility: 15,
+            now: None,
+            max_surge: None,
+        }
+    }
+}
