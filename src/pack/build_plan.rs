@@ -2,7 +2,7 @@
 
 use super::choose::AssignedPacking;
 use super::complete::reasons;
-use super::launch_spec;
+use super::launch_template::{self, LaunchOfGroup};
 use super::packing::{Context, GroupPlace, NodeGroup, Packing};
 use super::preference;
 use crate::bound::{BoundInput, Proved, prove};
@@ -10,7 +10,7 @@ use crate::compile::{BinType, ClassId, Compiled, Id, IdVec, ItemId, OfferId, Poo
 use crate::model::{self, Price, Warning};
 use crate::parallel;
 use crate::plan::{
-    Binding, Certificate, Cost, Launch, LaunchPlan, LaunchSpec, Proof, Unschedulable,
+    Binding, Certificate, Cost, Launch, LaunchPlan, LaunchTemplate, Proof, Unschedulable,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -71,12 +71,13 @@ impl<'c> NamedNodes<'c> {
         let mut names: IdVec<ClassId, PodNames<'_>> =
             compiled.classes.ids().map(|class| PodNames::of(compiled, class)).collect();
         let mut bindings = Vec::new();
-        let mut launched: Vec<(Arc<LaunchSpec>, &NodeGroup)> = Vec::new();
+        let mut launched: Vec<(LaunchOfGroup, &NodeGroup)> = Vec::new();
         let mut chosen: Vec<Option<OfferId>> = Vec::with_capacity(packing.groups.len());
-        for (group, specified) in packing.groups.iter().zip(launch_spec::specify(context, packing))
+        for (group, specified) in
+            packing.groups.iter().zip(launch_template::specify(context, packing))
         {
-            chosen.push(specified.as_ref().map(|(choice, _)| *choice));
-            launched.extend(specified.map(|(_, spec)| (spec, group)));
+            chosen.push(specified.as_ref().map(|launch| launch.chosen));
+            launched.extend(specified.map(|launch| (launch, group)));
             if let GroupPlace::Running(nodes) = &group.place {
                 for node in nodes {
                     let node = &compiled.parts.node(compiled.nodes[*node].index).name;
@@ -86,19 +87,23 @@ impl<'c> NamedNodes<'c> {
             }
         }
         launched.sort_by(|(one, of_one), (other, of_other)| {
-            order(one).cmp(&order(other)).then_with(|| of_one.items.cmp(&of_other.items))
+            order(&one.template)
+                .cmp(&order(&other.template))
+                .then_with(|| of_one.items.cmp(&of_other.items))
         });
         let mut launches = Vec::new();
-        for (spec, group) in &launched {
+        for (launch, group) in &launched {
             for _ in 0..group.multiplicity {
                 let mut pods = take(compiled, &mut names, &group.items);
                 pods.sort_unstable();
-                launches.push(Launch { spec: spec.clone(), pods });
+                let LaunchOfGroup { template, requests, .. } = launch;
+                let (template, requests) = (template.clone(), requests.clone());
+                launches.push(Launch { template, pods, requests });
             }
         }
         launches.sort_by(|one, other| {
-            order(&one.spec)
-                .cmp(&order(&other.spec))
+            order(&one.template)
+                .cmp(&order(&other.template))
                 .then_with(|| one.pods.first().cmp(&other.pods.first()))
         });
         bindings.sort_unstable();
@@ -106,10 +111,10 @@ impl<'c> NamedNodes<'c> {
     }
 }
 
-fn order(spec: &LaunchSpec) -> impl Ord + '_ {
-    let choice = &spec.offering;
+fn order(template: &LaunchTemplate) -> impl Ord + '_ {
+    let choice = &template.offering;
     (
-        &spec.node_pool,
+        &template.node_pool,
         &choice.instance_type,
         &choice.zone,
         &choice.capacity_type,
@@ -247,7 +252,7 @@ fn cost(
     launches: &[Launch],
     proved: Proved,
 ) -> (Cost, Option<Arc<Certificate>>) {
-    let prices: i128 = launches.iter().map(|launch| launch.spec.offering.price.nanos()).sum();
+    let prices: i128 = launches.iter().map(|launch| launch.template.offering.price.nanos()).sum();
     let nodes = i128::try_from(launches.len()).unwrap_or(i128::MAX);
     let fees = i128::from(context.fee).saturating_mul(nodes);
     let total = prices.saturating_add(fees);

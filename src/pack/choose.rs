@@ -106,7 +106,7 @@ impl AssignedPacking {
         let Some(price) = context.preference_price else { return 0 };
         let compiled = self.compiled(context.compiled);
         let context = Context { compiled, ..*context };
-        let chosen = super::launch_spec::chosen(&context, &self.packing);
+        let chosen = super::launch_template::chosen(&context, &self.packing);
         let placed_groups =
             super::preference::placed_groups(compiled, &self.packing.groups, |at| chosen[at]);
         let unmet = super::preference::shares(compiled, &placed_groups)

@@ -4,7 +4,7 @@
 //! pod counts with the weight of each of its preferences, whatever made the packer honour it or
 //! not.
 
-use super::launch_spec::chosen;
+use super::launch_template::chosen;
 use super::packing::{Context, GroupPlace, NodeGroup, Packing};
 use crate::compile::{
     AffinityTerm, Base, ClassId, Compiled, Id, KeyId, NodeId, OfferId, SelectionId, TopologyKey,

@@ -15,7 +15,7 @@ pub(super) fn intrusions(
     if assignment.spread_domains.is_empty() {
         return Vec::new();
     }
-    let chosen = super::launch_spec::chosen(context, packing).into_iter().flatten();
+    let chosen = super::launch_template::chosen(context, packing).into_iter().flatten();
     let sites: Vec<usize> = chosen.map(|offer| assignment.compiled.site_of_offer(offer)).collect();
     let mut placed: BTreeSet<ClassId> = BTreeSet::new();
     for group in &packing.groups {
@@ -101,7 +101,7 @@ pub(super) fn empty_domains(
     packing: &Packing,
     out: impl Fn(ClassId) -> bool,
 ) -> Vec<SpreadDomain> {
-    let chosen = super::launch_spec::chosen(context, packing).into_iter().flatten();
+    let chosen = super::launch_template::chosen(context, packing).into_iter().flatten();
     let sites: Vec<usize> = chosen.map(|offer| assignment.compiled.site_of_offer(offer)).collect();
     let empty = assignment.launchable.iter().filter(|((class, _, _), offers)| {
         out(*class) && !sites.iter().any(|site| offers.contains(*site))

@@ -3,17 +3,20 @@
 //! Money is written as a number where the nearest float reads back exactly, and as a text with the
 //! decimal number where it doesn't (sums with more digits than a float has). Both are read.
 
-use super::{Binding, Cost, Launch, LaunchPlan, LaunchSpec, OfferingRef, Proof, Unschedulable};
+use super::template::TemplateList;
+use super::{Binding, Cost, Launch, LaunchPlan, LaunchTemplate, OfferingRef, Proof, Unschedulable};
 use crate::error::Error;
 use crate::explain::Reason;
-use crate::model::document::read::{Cursor, choice, labels, price, resources, text, texts, whole};
+use crate::model::document::read::{
+    Cursor, Fields, choice, labels, price, resources, text, texts, whole,
+};
 use crate::model::document::selector::{read_requirement, write_requirement};
 use crate::model::document::taint::{read_taint, write_taint};
 use crate::model::document::value::Value;
 use crate::model::document::write::{self, Object, word};
 use crate::model::document::{parse, to_text};
 use crate::model::fault::{Faults, Path};
-use crate::model::{Price, Warning};
+use crate::model::{Price, Resources, Warning};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,23 +59,15 @@ impl Serialize for LaunchPlan {
 const PROOFS: [(&str, Proof); 3] =
     [("optimal", Proof::Optimal), ("within", Proof::Within), ("none", Proof::None)];
 
-const LISTS: [&str; 6] = ["launches", "bindings", "unschedulable", "cost", "warnings", "stats"];
+const LISTS: [&str; 7] =
+    ["templates", "launches", "bindings", "unschedulable", "cost", "warnings", "stats"];
 
 fn read_plan(document: &Value<'_>) -> Result<LaunchPlan, Error> {
     let mut faults = Faults::default();
     let root = Cursor { value: document, path: &Path::Root, faults: &mut faults };
     let mut fields = root.object(&LISTS);
-    // Launches alike but for their pods are neighbours, and share what they are like.
-    let mut former: Option<Arc<LaunchSpec>> = None;
-    let mut launch = |cursor: Cursor<'_>| {
-        let (spec, pods) = read_launch(cursor);
-        let spec = match former.take() {
-            Some(former) if *former == spec => former,
-            _ => Arc::new(spec),
-        };
-        former = Some(Arc::clone(&spec));
-        Some(Launch { spec, pods })
-    };
+    let templates = fields.list("templates", read_template);
+    let mut launches = LaunchReader::new(templates);
     let mut reasons: Option<Arc<[Reason]>> = None;
     let mut unschedulable = |cursor: Cursor<'_>| {
         let (pod, read) = read_unschedulable(cursor);
@@ -84,7 +79,7 @@ fn read_plan(document: &Value<'_>) -> Result<LaunchPlan, Error> {
         Some(Unschedulable { pod, reasons: shared })
     };
     let plan = LaunchPlan {
-        launches: fields.list("launches", &mut launch),
+        launches: fields.list("launches", |cursor| launches.read(cursor)),
         bindings: fields.list("bindings", read_binding),
         unschedulable: fields.list("unschedulable", &mut unschedulable),
         cost: fields.required("cost", read_cost).unwrap_or(Cost {
@@ -103,8 +98,10 @@ fn read_plan(document: &Value<'_>) -> Result<LaunchPlan, Error> {
 }
 
 fn write_plan(plan: &LaunchPlan) -> Value<'_> {
+    let templates = TemplateList::of(&plan.launches);
     Object::new()
-        .field("launches", write::list(&plan.launches, write_launch))
+        .field("templates", write::list(&templates.templates, |one| write_template(one)))
+        .field("launches", write::list(&plan.launches, |one| write_launch(one, &templates)))
         .field("bindings", write::list(&plan.bindings, write_binding))
         .field("unschedulable", write::list(&plan.unschedulable, write_unschedulable))
         .field("cost", write_cost(plan.cost))
@@ -123,7 +120,59 @@ fn write_warning(warning: &Warning) -> Value<'_> {
     Object::new().field("path", &*warning.path).field("message", &*warning.message).into()
 }
 
-fn read_launch(cursor: Cursor<'_>) -> (LaunchSpec, Vec<Arc<str>>) {
+/// Reads launches, which name their templates by number.
+pub(super) struct LaunchReader {
+    templates: Vec<Arc<LaunchTemplate>>,
+    /// The requests of the launch before: launches of one kind are neighbours, and share them.
+    former: Arc<Resources>,
+}
+
+impl LaunchReader {
+    pub(super) fn new(templates: Vec<LaunchTemplate>) -> Self {
+        let templates = templates.into_iter().map(Arc::new).collect();
+        Self { templates, former: Arc::default() }
+    }
+
+    fn read(&mut self, cursor: Cursor<'_>) -> Option<Launch> {
+        let mut fields = cursor.object(&["template", "pods", "requests"]);
+        self.read_fields(&mut fields)
+    }
+
+    /// What every launch says.
+    pub(super) fn read_fields(&mut self, fields: &mut Fields<'_>) -> Option<Launch> {
+        let requests = fields.optional("requests", resources).unwrap_or_default();
+        if *self.former != requests {
+            self.former = Arc::new(requests);
+        }
+        let pods = fields.optional("pods", texts).unwrap_or_default();
+        let template = fields.required("template", |cursor| self.template(cursor))?;
+        Some(Launch { template, pods, requests: self.former.clone() })
+    }
+
+    fn template(&self, cursor: Cursor<'_>) -> Option<Arc<LaunchTemplate>> {
+        let expected = format!("the number of a template, below {}", self.templates.len());
+        let number = match cursor.value {
+            Value::Integer(number) => usize::try_from(*number).ok(),
+            _ => None,
+        };
+        match number.and_then(|number| self.templates.get(number)) {
+            Some(template) => Some(template.clone()),
+            None => cursor.wrong(expected),
+        }
+    }
+}
+
+/// What every launch says.
+pub(super) fn write_launch<'d>(launch: &'d Launch, templates: &TemplateList<'d>) -> Value<'d> {
+    let number = u64::try_from(templates.number(launch)).unwrap_or(u64::MAX);
+    Object::new()
+        .field("template", number)
+        .field("pods", &launch.pods)
+        .field("requests", &*launch.requests)
+        .into()
+}
+
+pub(super) fn read_template(cursor: Cursor<'_>) -> Option<LaunchTemplate> {
     let mut fields = cursor.object(&[
         "nodePool",
         "offering",
@@ -131,9 +180,9 @@ fn read_launch(cursor: Cursor<'_>) -> (LaunchSpec, Vec<Arc<str>>) {
         "alternatives",
         "labels",
         "taints",
+        "startupTaints",
+        "capacity",
         "requirements",
-        "requests",
-        "pods",
     ]);
     let node_pool = fields.required("nodePool", text).unwrap_or_default();
     let mut offering = fields
@@ -143,30 +192,29 @@ fn read_launch(cursor: Cursor<'_>) -> (LaunchSpec, Vec<Arc<str>>) {
         })
         .unwrap_or_else(no_choice);
     offering.price = fields.required("price", price).unwrap_or_default();
-    let spec = LaunchSpec {
+    Some(LaunchTemplate {
         node_pool,
         offering,
         alternatives: Arc::new(fields.list("alternatives", read_choice)),
         labels: Arc::new(fields.optional("labels", labels).unwrap_or_default()),
         taints: fields.list("taints", read_taint),
+        startup_taints: fields.list("startupTaints", read_taint),
+        capacity: fields.optional("capacity", resources).unwrap_or_default(),
         requirements: Arc::new(fields.list("requirements", read_requirement)),
-        requests: fields.optional("requests", resources).unwrap_or_default(),
-    };
-    (spec, fields.optional("pods", texts).unwrap_or_default())
+    })
 }
 
-fn write_launch(launch: &Launch) -> Value<'_> {
-    let spec = &*launch.spec;
+pub(super) fn write_template(template: &LaunchTemplate) -> Value<'_> {
     Object::new()
-        .field("nodePool", &spec.node_pool)
-        .field("offering", write_place(&spec.offering))
-        .field("price", spec.offering.price)
-        .field("alternatives", write::list(&*spec.alternatives, write_choice))
-        .field("labels", &*spec.labels)
-        .field("taints", write::list(&spec.taints, write_taint))
-        .field("requirements", write::list(&*spec.requirements, write_requirement))
-        .field("requests", &spec.requests)
-        .field("pods", &launch.pods)
+        .field("nodePool", &template.node_pool)
+        .field("offering", write_place(&template.offering))
+        .field("price", template.offering.price)
+        .field("alternatives", write::list(&*template.alternatives, write_choice))
+        .field("labels", &*template.labels)
+        .field("taints", write::list(&template.taints, write_taint))
+        .field("startupTaints", write::list(&template.startup_taints, write_taint))
+        .field("capacity", &template.capacity)
+        .field("requirements", write::list(&*template.requirements, write_requirement))
         .into()
 }
 
@@ -182,7 +230,7 @@ fn write_choice(choice: &OfferingRef) -> Value<'_> {
 }
 
 /// All of a choice but its price.
-fn read_place(mut fields: crate::model::document::read::Fields<'_>) -> OfferingRef {
+fn read_place(mut fields: Fields<'_>) -> OfferingRef {
     OfferingRef {
         price: Price::ZERO,
         instance_type: fields.required("instanceType", text).unwrap_or_default(),

@@ -5,14 +5,17 @@ pub mod certificate;
 mod document;
 mod preference;
 mod table;
+mod template;
 
 pub use certificate::Certificate;
 pub use preference::{PreferenceKind, PreferenceShare};
+pub use template::{LaunchTemplate, OfferingRef};
 
 use crate::explain::Reason;
-use crate::model::{Labels, Price, Requirement, Resources, Taint, Warning};
+use crate::model::{Price, Resources, Warning};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use template::TemplateList;
 
 /// What to launch for the pending pods, and at what cost.
 ///
@@ -32,48 +35,13 @@ pub struct LaunchPlan {
     pub(crate) termination: Option<Termination>,
 }
 
-/// One node to create. Launches alike but for their pods share one [`LaunchSpec`].
+/// One node to create. Launches alike but for their pods share one [`LaunchTemplate`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Launch {
-    pub(crate) spec: Arc<LaunchSpec>,
+    pub(crate) template: Arc<LaunchTemplate>,
     /// "namespace/name" of the pods that go there, sorted.
     pub(crate) pods: Vec<Arc<str>>,
-}
-
-/// What a node to create is like.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct LaunchSpec {
-    /// The pool that buys it.
-    pub node_pool: Arc<str>,
-    /// The choice that the plan's cost counts.
-    pub offering: OfferingRef,
-    /// What holds the node's pods, the choice among them, cheapest first.
-    pub alternatives: Arc<Vec<OfferingRef>>,
-    /// The node's labels with the choice; its hostname isn't known yet.
-    pub labels: Arc<Labels>,
-    /// The pool's taints.
-    pub taints: Vec<Taint>,
-    /// What the node must satisfy, for a cloud interface that chooses among the alternatives.
-    pub requirements: Arc<Vec<Requirement>>,
-    /// The sum of the requests of its pods and of the daemons it runs, `pods` included.
-    pub requests: Resources,
-}
-
-/// One way to buy a node.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-#[non_exhaustive]
-pub struct OfferingRef {
-    /// Its price per hour, fees not included.
-    pub price: Price,
-    /// The instance type's name.
-    pub instance_type: Arc<str>,
-    /// The zone.
-    pub zone: Arc<str>,
-    /// "on-demand", "spot" or "reserved".
-    pub capacity_type: Arc<str>,
-    /// The reservation it draws on.
-    pub reservation: Option<Arc<str>>,
+    pub(crate) requests: Arc<Resources>,
 }
 
 /// A pod placed on a node of the problem.
@@ -190,6 +158,12 @@ impl LaunchPlan {
         &self.launches
     }
 
+    /// What the launches are like, each template once, in the order of the first launch of each.
+    #[must_use]
+    pub fn templates(&self) -> Vec<&LaunchTemplate> {
+        TemplateList::of(&self.launches).templates
+    }
+
     /// The pods placed on nodes of the problem.
     #[must_use]
     pub fn bindings(&self) -> &[Binding] {
@@ -257,8 +231,14 @@ impl LaunchPlan {
 impl Launch {
     /// What the node is like.
     #[must_use]
-    pub fn spec(&self) -> &LaunchSpec {
-        &self.spec
+    pub fn template(&self) -> &LaunchTemplate {
+        &self.template
+    }
+
+    /// The sum of the requests of its pods and of the daemons it runs, `pods` included.
+    #[must_use]
+    pub fn requests(&self) -> &Resources {
+        &self.requests
     }
 
     /// "namespace/name" of the pods that go there, sorted.

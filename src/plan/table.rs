@@ -70,15 +70,15 @@ impl LaunchPlan {
         let mut sums: BTreeMap<_, RowSum> = BTreeMap::new();
         let mut all = RowSum::default();
         for launch in &self.launches {
-            let choice = &launch.spec.offering;
+            let choice = &launch.template.offering;
             let kind = (
-                &launch.spec.node_pool,
+                &launch.template.node_pool,
                 &choice.instance_type,
                 &choice.zone,
                 &choice.capacity_type,
                 choice.price,
             );
-            let requests = launch.spec.requests.iter().filter(|(name, _)| &***name != PODS);
+            let requests = launch.requests.iter().filter(|(name, _)| &***name != PODS);
             let one = RowSum {
                 nodes: 1,
                 price: choice.price.nanos(),

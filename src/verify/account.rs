@@ -34,7 +34,7 @@ pub(super) fn check<'a>(
     let mut placement = PodPlaces::default();
     for (at, launch) in plan.launches.iter().enumerate() {
         let is_static =
-            facts.pool(&launch.spec.node_pool).is_some_and(|(_, pool)| pool.replicas.is_some());
+            facts.pool(&launch.template.node_pool).is_some_and(|(_, pool)| pool.replicas.is_some());
         if launch.pods.is_empty() && !is_static {
             out.push(Violation::LaunchEmpty { launch: at });
         }

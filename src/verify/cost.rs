@@ -16,7 +16,7 @@ pub(super) fn check(plan: &LaunchPlan, out: &mut Vec<Violation>) {
     if !even {
         out.push(Violation::FeesUneven { fees: cost.fees, launches });
     }
-    let prices = plan.launches.iter().map(|launch| launch.spec.offering.price.nanos());
+    let prices = plan.launches.iter().map(|launch| launch.template.offering.price.nanos());
     let expected = Price::from_nanos(prices.fold(fees, i128::saturating_add));
     if cost.total != expected {
         out.push(Violation::TotalWrong { stated: cost.total, expected });

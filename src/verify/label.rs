@@ -14,7 +14,7 @@ use super::node_affinity::PodNodeRules;
 use super::requirement::{Condition, KnownLabel, all_hold, follows, is_oddly_written, possible};
 use super::violation::Violation;
 use crate::model::{InstanceType, Labels, Node, NodePool, Offering, Requirement, well_known};
-use crate::plan::LaunchSpec;
+use crate::plan::LaunchTemplate;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -64,12 +64,13 @@ impl<'a> NodeLabels<'a> {
 
     /// What a launch says of open labels: the values that its labels give them, where they may have
     /// those, and what it requires of the others.
-    pub(super) fn fixed_by(&self, spec: &'a LaunchSpec) -> LaunchLabels<'a> {
+    pub(super) fn fixed_by(&self, template: &'a LaunchTemplate) -> LaunchLabels<'a> {
         let mut fixed = LaunchLabels::default();
         if self.open.is_empty() {
             return fixed;
         }
-        let pairs = spec.labels.iter().map(|(key, value)| (well_known::normalized(key), &**value));
+        let pairs =
+            template.labels.iter().map(|(key, value)| (well_known::normalized(key), &**value));
         let possible = |(key, value): &(&'a str, &'a str)| {
             self.open.get(key).is_some_and(|all| all_hold(all, KnownLabel::Value(value)))
         };
@@ -77,7 +78,7 @@ impl<'a> NodeLabels<'a> {
         let is_open = |key: &str| {
             self.open.contains_key(key) && !fixed.values.iter().any(|(fixed, _)| *fixed == key)
         };
-        let requirements = spec.requirements.iter();
+        let requirements = template.requirements.iter();
         let required = requirements.filter(|one| is_open(well_known::normalized(&one.key)));
         fixed.required = required.collect();
         fixed

@@ -1,8 +1,8 @@
 //! One launch, judged again: what it states about itself, and whether its pods may be there, with
 //! its choice and with every alternative.
 //!
-//! Many launches share one specification, and many of those hold pods of the same entries. What a
-//! specification says is judged once, and so are the same pods on it; a launch that breaks a rule
+//! Many launches share one template, and many of those hold pods of the same entries. What a
+//! template says is judged once, and so are the same pods on it; a launch that breaks a rule
 //! is judged on its own, so that each is named.
 
 use super::facts::{EntryPods, Facts};
@@ -13,14 +13,14 @@ use super::site::{Site, Sites};
 use super::topology::DomainLabels;
 use super::violation::{PlanPlace, Violation};
 use super::{anti_affinity, host_port, min_values, offering, taint, volume};
-use crate::model::{NodePool, Pod};
-use crate::plan::{Launch, LaunchSpec};
+use crate::model::{NodePool, Pod, Resources, Taint};
+use crate::plan::{Launch, LaunchTemplate};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// A specification whose names are known.
+/// A template whose names are known.
 #[derive(Debug)]
-struct ResolvedSpec<'a> {
+struct ResolvedTemplate<'a> {
     pool: &'a NodePool,
     /// The choice's site.
     choice: usize,
@@ -28,13 +28,13 @@ struct ResolvedSpec<'a> {
     alternatives: Vec<(usize, usize)>,
 }
 
-/// What is remembered of a specification that breaks no rule.
+/// What is remembered of a template that breaks no rule.
 #[derive(Debug)]
-struct CheckedSpec<'a> {
-    resolved: ResolvedSpec<'a>,
+struct CheckedTemplate<'a> {
+    resolved: ResolvedTemplate<'a>,
     lowered: bool,
-    /// Entries and counts of pods that break no rule there.
-    loads: BTreeSet<Vec<(usize, u64)>>,
+    /// Entries and counts of pods that break no rule there, with the requests that are right.
+    loads: BTreeMap<Vec<(usize, u64)>, &'a Resources>,
 }
 
 /// Reports what is wrong with launches, and counts those with a lowered minimum of values.
@@ -46,84 +46,87 @@ pub(super) fn check<'a>(
     out: &mut Vec<Violation>,
 ) -> u64 {
     let mut domain_labels = DomainLabels::of(facts);
-    let mut known: BTreeMap<*const LaunchSpec, CheckedSpec<'a>> = BTreeMap::new();
+    let mut known: BTreeMap<*const LaunchTemplate, CheckedTemplate<'a>> = BTreeMap::new();
     let mut lowered = 0_u64;
     for (at, (launch, groups)) in launches.iter().zip(loads).enumerate() {
-        let key = Arc::as_ptr(&launch.spec);
+        let key = Arc::as_ptr(&launch.template);
         let before = out.len();
         if let Some(clean) = known.get_mut(&key) {
             lowered = lowered.saturating_add(u64::from(clean.lowered));
             let load: Vec<(usize, u64)> = groups.iter().map(|one| (one.entry, one.count)).collect();
-            if !clean.loads.contains(&load) {
+            if clean.loads.get(&load).is_none_or(|right| **right != *launch.requests) {
                 check_load(
                     facts,
                     sites,
                     &mut domain_labels,
-                    (at, &launch.spec),
+                    (at, launch),
                     &clean.resolved,
                     groups,
                     out,
                 );
                 if out.len() == before {
-                    let _new = clean.loads.insert(load);
+                    let _new = clean.loads.insert(load, &launch.requests);
                 }
             }
             continue;
         }
-        let spec = (at, &*launch.spec);
-        let Some((resolved, is_lowered)) = check_spec(facts, sites, &domain_labels, spec, out)
+        let template = (at, &*launch.template);
+        let Some((resolved, is_lowered)) =
+            check_template(facts, sites, &domain_labels, template, out)
         else {
             continue;
         };
         lowered = lowered.saturating_add(u64::from(is_lowered));
-        let spec_is_clean = out.len() == before;
-        check_load(facts, sites, &mut domain_labels, (at, &launch.spec), &resolved, groups, out);
-        if spec_is_clean {
-            let clean = CheckedSpec { resolved, lowered: is_lowered, loads: BTreeSet::new() };
+        let template_is_clean = out.len() == before;
+        check_load(facts, sites, &mut domain_labels, (at, launch), &resolved, groups, out);
+        if template_is_clean {
+            let clean = CheckedTemplate { resolved, lowered: is_lowered, loads: BTreeMap::new() };
             let _new = known.insert(key, clean);
         }
     }
     lowered
 }
 
-/// Reports what is wrong with a specification, whatever pods are there.
-fn check_spec<'a>(
+/// Reports what is wrong with a template, whatever pods are there.
+fn check_template<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
     domain_labels: &DomainLabels<'a>,
-    (launch, spec): (usize, &'a LaunchSpec),
+    (launch, template): (usize, &'a LaunchTemplate),
     out: &mut Vec<Violation>,
-) -> Option<(ResolvedSpec<'a>, bool)> {
-    let Some(pool) = facts.pool(&spec.node_pool) else {
-        out.push(Violation::NodePoolUnknown { launch, node_pool: spec.node_pool.clone() });
+) -> Option<(ResolvedTemplate<'a>, bool)> {
+    let Some(pool) = facts.pool(&template.node_pool) else {
+        out.push(Violation::NodePoolUnknown { launch, node_pool: template.node_pool.clone() });
         return None;
     };
-    let (mut stated, mut asked) = (spec.taints.clone(), pool.1.taints.clone());
-    stated.sort_unstable();
-    asked.sort_unstable();
-    if stated != asked {
-        out.push(Violation::TaintsWrong { launch, node_pool: pool.1.name.clone() });
+    let node_pool = || pool.1.name.clone();
+    if !same_taints(&template.taints, &pool.1.taints) {
+        out.push(Violation::TaintsWrong { launch, node_pool: node_pool() });
     }
-    check_order(launch, spec, out);
+    if !same_taints(&template.startup_taints, &pool.1.startup_taints) {
+        out.push(Violation::StartupTaintsWrong { launch, node_pool: node_pool() });
+    }
+    check_order(launch, template, out);
     let place = PlanPlace::Launch(launch);
-    let choice = offering::check(facts, sites, pool, (&spec.offering, spec), &place, out)?;
+    let choice = offering::check(facts, sites, pool, (&template.offering, template), &place, out)?;
     let capacity = {
         let site = sites.get(choice)?;
-        label::check(facts, launch, &site.labels, &spec.labels, out);
-        check_site(site, spec, domain_labels, &place, out);
+        label::check(facts, launch, &site.labels, &template.labels, out);
+        check_site(site, template, domain_labels, &place, out);
+        check_capacity(launch, template, &site.capacity, out);
         site.capacity.clone()
     };
     let mut alternatives = Vec::new();
-    for (alternative, other) in spec.alternatives.iter().enumerate() {
-        if *other == spec.offering {
+    for (alternative, other) in template.alternatives.iter().enumerate() {
+        if *other == template.offering {
             continue;
         }
         let place = PlanPlace::Alternative { launch, alternative };
-        let Some(id) = offering::check(facts, sites, pool, (other, spec), &place, out) else {
+        let Some(id) = offering::check(facts, sites, pool, (other, template), &place, out) else {
             continue;
         };
         let Some(site) = sites.get(id) else { continue };
-        check_site(site, spec, domain_labels, &place, out);
+        check_site(site, template, domain_labels, &place, out);
         for (resource, _) in pool.1.limits.iter() {
             if site.capacity.get(&**resource).unwrap_or(&0)
                 > capacity.get(&**resource).unwrap_or(&0)
@@ -140,18 +143,46 @@ fn check_spec<'a>(
         }
         alternatives.push((alternative, id));
     }
-    let resolved = ResolvedSpec { pool: pool.1, choice, alternatives };
+    let resolved = ResolvedTemplate { pool: pool.1, choice, alternatives };
     let ids = std::iter::once(choice).chain(resolved.alternatives.iter().map(|(_, id)| *id));
-    let lowered = min_values::check(launch, spec, pool.1, ids, sites, out);
+    let lowered = min_values::check(launch, template, pool.1, ids, sites, out);
     Some((resolved, lowered))
 }
 
+/// Whether two lists of taints are the same but for their order.
+fn same_taints(one: &[Taint], other: &[Taint]) -> bool {
+    let sorted = |taints: &[Taint]| {
+        let mut taints = taints.to_vec();
+        taints.sort_unstable();
+        taints
+    };
+    sorted(one) == sorted(other)
+}
+
+/// Reports a stated capacity that isn't that of the instance type.
+fn check_capacity(
+    launch: usize,
+    template: &LaunchTemplate,
+    capacity: &Amounts<'_>,
+    out: &mut Vec<Violation>,
+) {
+    let stated = resource::rounded_down(&template.capacity);
+    let names: BTreeSet<&str> = stated.keys().chain(capacity.keys()).copied().collect();
+    for name in names {
+        let amount = |of: &Amounts<'_>| of.get(name).copied().unwrap_or(0);
+        let (stated, expected) = (amount(&stated), amount(capacity));
+        if stated != expected {
+            out.push(Violation::CapacityWrong { launch, resource: name.into(), stated, expected });
+        }
+    }
+}
+
 /// Reports alternatives that aren't sorted, or don't include the choice.
-fn check_order(launch: usize, spec: &LaunchSpec, out: &mut Vec<Violation>) {
-    if !spec.alternatives.contains(&spec.offering) {
+fn check_order(launch: usize, template: &LaunchTemplate, out: &mut Vec<Violation>) {
+    if !template.alternatives.contains(&template.offering) {
         out.push(Violation::ChoiceNotListed { launch });
     }
-    let pairs = spec.alternatives.iter().zip(spec.alternatives.iter().skip(1));
+    let pairs = template.alternatives.iter().zip(template.alternatives.iter().skip(1));
     if let Some(at) = pairs.into_iter().position(|(one, next)| one >= next) {
         let alternative = at.saturating_add(1);
         out.push(Violation::AlternativesUnsorted { launch, alternative });
@@ -162,12 +193,12 @@ fn check_order(launch: usize, spec: &LaunchSpec, out: &mut Vec<Violation>) {
 /// domains need fixed.
 fn check_site(
     site: &Site<'_>,
-    spec: &LaunchSpec,
+    template: &LaunchTemplate,
     domain_labels: &DomainLabels<'_>,
     place: &PlanPlace,
     out: &mut Vec<Violation>,
 ) {
-    for one in spec.requirements.iter() {
+    for one in template.requirements.iter() {
         // What an open label will be is still to be chosen: some value must do.
         let holds = site.labels.could_meet(&one.key, one.into());
         if !holds {
@@ -246,13 +277,13 @@ impl<'g, 'a> LaunchLoad<'g, 'a> {
     }
 }
 
-/// Reports what is wrong with pods on a specification.
+/// Reports what is wrong with pods on a template.
 fn check_load<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
     domain_labels: &mut DomainLabels<'a>,
-    (launch, spec): (usize, &LaunchSpec),
-    resolved: &ResolvedSpec<'a>,
+    (launch, of): (usize, &Launch),
+    resolved: &ResolvedTemplate<'a>,
     groups: &[EntryPods<'a>],
     out: &mut Vec<Violation>,
 ) {
@@ -263,7 +294,7 @@ fn check_load<'a>(
     }
     let mut load = LaunchLoad::of(facts, groups);
     let Some(site) = sites.get(resolved.choice) else { return };
-    check_requests(launch, spec, &load.requests, &site.daemon_requests, out);
+    check_requests(launch, &of.requests, &load.requests, &site.daemon_requests, out);
     let daemons = site.daemons.clone();
     let mut keys: BTreeSet<&str> = BTreeSet::new();
     for group in groups {
@@ -303,15 +334,14 @@ fn check_ports<'a>(
 /// Reports requests that aren't the sum of pods and daemons.
 fn check_requests(
     launch: usize,
-    spec: &LaunchSpec,
+    stated: &Resources,
     pods: &Amounts<'_>,
     daemons: &Amounts<'_>,
     out: &mut Vec<Violation>,
 ) {
     let mut expected = pods.clone();
     resource::add_all(&mut expected, daemons);
-    let (low, high) =
-        (resource::rounded_down(&spec.requests), resource::rounded_up(&spec.requests));
+    let (low, high) = (resource::rounded_down(stated), resource::rounded_up(stated));
     let names: BTreeSet<&str> = expected.keys().chain(high.keys()).copied().collect();
     for name in names {
         let amount = |of: &Amounts<'_>| of.get(name).copied().unwrap_or(0);

@@ -49,9 +49,9 @@ impl<'a> Usage<'a> {
             resource::add_all(usage.running.entry(&pool.name).or_default(), &charge);
         }
         for launch in &plan.launches {
-            if let Some((_, pool)) = facts.pool(&launch.spec.node_pool)
+            if let Some((_, pool)) = facts.pool(&launch.template.node_pool)
                 && let Some((_, instance_type)) =
-                    facts.instance_type(&launch.spec.offering.instance_type)
+                    facts.instance_type(&launch.template.offering.instance_type)
                 && !pool.limits.is_empty()
             {
                 let sum = usage.launched.entry(&pool.name).or_default();

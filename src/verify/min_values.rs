@@ -6,7 +6,7 @@
 use super::site::Sites;
 use super::violation::Violation;
 use crate::model::{NodePool, well_known};
-use crate::plan::LaunchSpec;
+use crate::plan::LaunchTemplate;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The pool's minimum for each key that has one.
@@ -24,14 +24,14 @@ pub(super) fn asked(pool: &NodePool) -> BTreeMap<&str, u32> {
 /// Reports minima that aren't stated or aren't met; whether one is lower than the pool asks.
 pub(super) fn check(
     launch: usize,
-    spec: &LaunchSpec,
+    template: &LaunchTemplate,
     pool: &NodePool,
     ids: impl Iterator<Item = usize>,
     sites: &mut Sites<'_>,
     out: &mut Vec<Violation>,
 ) -> bool {
     let mut stated: BTreeMap<&str, u32> = BTreeMap::new();
-    for one in spec.requirements.iter() {
+    for one in template.requirements.iter() {
         if let Some(minimum) = one.min_values {
             let most = stated.entry(well_known::normalized(&one.key)).or_default();
             *most = minimum.max(*most);

@@ -60,7 +60,7 @@
 //! # Cost
 //!
 //! Pods of one entry of the problem are the same in every rule and are judged together; so are
-//! launches that share a specification and hold the same pods; so is each combination of pool,
+//! launches that share a template and hold the same pods; so is each combination of pool,
 //! type and offering. The work is at most proportional to the plan's distinct launches times their
 //! alternatives times their entries, and to the square of the entries of one node where they have
 //! anti-affinity. It ends on any plan, and nothing panics: plans come from documents too.

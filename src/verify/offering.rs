@@ -5,14 +5,14 @@ use super::facts::Facts;
 use super::site::Sites;
 use super::violation::{PlanPlace, Violation};
 use crate::model::{Labels, NodePool, Offering};
-use crate::plan::{LaunchSpec, OfferingRef};
+use crate::plan::{LaunchTemplate, OfferingRef};
 
 /// Reports what is wrong with a choice, and finds its site if it has one.
 pub(super) fn check<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
     pool: (usize, &'a NodePool),
-    (choice, spec): (&OfferingRef, &'a LaunchSpec),
+    (choice, template): (&OfferingRef, &'a LaunchTemplate),
     place: &PlanPlace,
     out: &mut Vec<Violation>,
 ) -> Option<usize> {
@@ -21,7 +21,7 @@ pub(super) fn check<'a>(
         let same =
             instance_type.1.offerings.iter().enumerate().filter(|(_, one)| matches(one, choice));
         let best = same.min_by_key(|(_, one)| {
-            (!one.available, one.price != choice.price, differences(one, &spec.labels))
+            (!one.available, one.price != choice.price, differences(one, &template.labels))
         })?;
         Some((instance_type, best))
     });
@@ -46,7 +46,7 @@ pub(super) fn check<'a>(
             instance_type: instance_type.1.name.clone(),
         });
     }
-    let id = sites.find(facts, pool, instance_type, offering, Some(spec));
+    let id = sites.find(facts, pool, instance_type, offering, Some(template));
     if let Some(site) = sites.get(id) {
         out.extend(site.contradictions.iter().map(|key| Violation::OfferingForbidden {
             place: place.clone(),

@@ -22,7 +22,7 @@ impl<'a> Reservations<'a> {
             *least = reservation.remaining.min(*least);
         }
         for launch in &plan.launches {
-            if let Some(id) = &launch.spec.offering.reservation
+            if let Some(id) = &launch.template.offering.reservation
                 && let Some((id, _)) = found.remaining.get_key_value(&**id)
             {
                 let count = found.launches.entry(id).or_default();

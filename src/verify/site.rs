@@ -12,7 +12,7 @@ use super::resource::{self, Amounts};
 use super::taint;
 use super::volume::VolumeLimits;
 use crate::model::{InstanceType, NodePool, Offering, Pod};
-use crate::plan::LaunchSpec;
+use crate::plan::LaunchTemplate;
 use std::collections::BTreeMap;
 
 /// A pool, an instance type and one of its offerings, by their positions.
@@ -67,14 +67,15 @@ impl<'a> Sites<'a> {
         (at_pool, pool): (usize, &'a NodePool),
         (at_type, instance_type): (usize, &'a InstanceType),
         (at_offering, offering): (usize, &'a Offering),
-        fixed_by: Option<&'a LaunchSpec>,
+        fixed_by: Option<&'a LaunchTemplate>,
     ) -> usize {
         let at = (at_pool, at_type, at_offering);
         let (unfixed, contradictions) = self
             .unfixed
             .entry(at)
             .or_insert_with(|| label::of_launch(facts, pool, instance_type, offering));
-        let fixed = fixed_by.map_or_else(LaunchLabels::default, |spec| unfixed.fixed_by(spec));
+        let fixed =
+            fixed_by.map_or_else(LaunchLabels::default, |template| unfixed.fixed_by(template));
         let key = (at, fixed);
         if let Some(id) = self.index.get(&key) {
             return *id;

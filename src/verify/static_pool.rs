@@ -20,7 +20,7 @@ pub(super) fn check(
 ) {
     for pool in &facts.problem.node_pools {
         let Some(replicas) = pool.replicas else { continue };
-        let own = launches.iter().filter(|launch| launch.spec.node_pool == pool.name);
+        let own = launches.iter().filter(|launch| launch.template.node_pool == pool.name);
         let launched = count(own.count());
         let expected = missing(facts, pool, replicas);
         if launched > expected || launched < expected && can_launch(facts, pool) {
@@ -30,7 +30,7 @@ pub(super) fn check(
     }
     for (at, (launch, groups)) in launches.iter().zip(loads).enumerate() {
         let is_static =
-            facts.pool(&launch.spec.node_pool).is_some_and(|(_, pool)| pool.replicas.is_some());
+            facts.pool(&launch.template.node_pool).is_some_and(|(_, pool)| pool.replicas.is_some());
         let free = |group: &EntryPods<'_>| group.pod.placeholder() == Some(Placeholder::Free);
         if !is_static && !groups.is_empty() && groups.iter().all(free) {
             out.push(Violation::OnlyPlaceholders { launch: at });

@@ -219,6 +219,24 @@ pub enum Violation {
         /// The pool.
         node_pool: Arc<str>,
     },
+    /// The launch doesn't state its pool's startup taints.
+    StartupTaintsWrong {
+        /// The launch.
+        launch: usize,
+        /// The pool.
+        node_pool: Arc<str>,
+    },
+    /// The launch doesn't state the capacity of its instance type.
+    CapacityWrong {
+        /// The launch.
+        launch: usize,
+        /// The resource.
+        resource: Arc<str>,
+        /// What the launch states, in whole units.
+        stated: i128,
+        /// What the instance type has, in whole units.
+        expected: i128,
+    },
     /// The launch's requests aren't the sum of its pods' and its daemons'.
     RequestsWrong {
         /// The launch.

@@ -92,6 +92,15 @@ impl fmt::Display for Violation {
             V::TaintsWrong { launch, node_pool } => {
                 write!(f, "launch {launch}: the taints aren't those of node pool {node_pool}")
             }
+            V::StartupTaintsWrong { launch, node_pool } => {
+                write!(
+                    f,
+                    "launch {launch}: the startup taints aren't those of node pool {node_pool}"
+                )
+            }
+            V::CapacityWrong { launch, resource, stated, expected } => {
+                write!(f, "launch {launch}: the capacity of {resource} is {expected}, not {stated}")
+            }
             V::RequestsWrong { launch, resource, stated, expected } => {
                 write!(f, "launch {launch}: requests of {resource} are {expected}, not {stated}")
             }

@@ -4,6 +4,7 @@
 //! added.
 
 use crate::oracle::Oracle;
+use crate::verified::tree;
 use plimsoll::LaunchPlan;
 use plimsoll::explain::{Cause, Miss, Reason};
 use serde_json::{Map, Value, json};
@@ -33,7 +34,7 @@ pub(crate) fn verdicts<'a>(
     problem: &Value,
     plan: &'a LaunchPlan,
 ) -> Vec<(String, &'a Reason, Verdict)> {
-    let document: Value = serde_json::from_str(&plan.to_json()).unwrap();
+    let document = tree(&plan.to_json());
     let mut seen: Vec<usize> = Vec::new();
     let mut verdicts = Vec::new();
     for out in plan.unschedulable() {

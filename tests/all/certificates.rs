@@ -4,6 +4,7 @@
 use crate::oracle::Oracle;
 use crate::random;
 use crate::random::company;
+use crate::verified::tree;
 use plimsoll::plan::Certificate;
 use plimsoll::plan::certificate::WorthProof;
 use plimsoll::verify::Violation;
@@ -165,6 +166,7 @@ proptest! {
         }
         // The same plan, of which nothing is stated: what is proved need not reach a bound.
         let mut document: Value = serde_json::from_str(&plan.to_json()).unwrap();
+        let tree = tree(&plan.to_json());
         document["cost"]["lowerBound"] = json!(0);
         document["cost"]["proof"] = json!("none");
         let plan = LaunchPlan::from_json(&document.to_string()).unwrap();
@@ -172,7 +174,7 @@ proptest! {
         if let Ok(verified) = verify(&read, &plan) {
             let proved = verified.lower_bound();
             let oracle = Oracle::new(&problem, 0, true);
-            let optimum = oracle.cheapest_like(&oracle.places(&document)).unwrap();
+            let optimum = oracle.cheapest_like(&oracle.places(&tree)).unwrap();
             prop_assert!(
                 proved.nanos() <= optimum,
                 "{} is proved, {} is possible\n{}\n{:#?}",

@@ -4,6 +4,7 @@ use crate::coverage;
 use crate::oracle;
 use crate::oracle::{Oracle, nanos};
 use crate::order;
+use crate::verified::tree;
 use plimsoll::model::PriceOverlay;
 use plimsoll::{
     Effort, Error, LaunchPlan, Limits, MinValuesPolicy, Options, PreferencePolicy, Price, Problem,
@@ -232,7 +233,7 @@ fn check_plan(case: &Case) {
         let problem = order::reordered(&case.problem, turn);
         assert_eq!(plan(&problem, &options).unwrap(), text, "another order");
     }
-    let facts = Facts::of(serde_json::from_str(&text).unwrap());
+    let facts = Facts::of(tree(&text));
     for (key, expected) in &case.expect {
         facts.check(key, expected);
     }

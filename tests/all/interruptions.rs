@@ -3,6 +3,7 @@
 
 use crate::oracle::{Oracle, nanos};
 use crate::random;
+use crate::verified::tree;
 use plimsoll::{
     Effort, LaunchPlan, Limits, Options, PreferencePolicy, Price, Problem, provision, verify,
 };
@@ -67,7 +68,7 @@ fn the_cheaper_loses_to_the_safer() {
             assert_eq!(plan.cost().total, total, "{interruption} with {effort:?}");
             // What is paid at least, however risky.
             assert_eq!(plan.cost().lower_bound, price("0.09"), "{interruption} with {effort:?}");
-            let alternatives = &plan.launches()[0].spec().alternatives;
+            let alternatives = &plan.launches()[0].template().alternatives;
             assert!(alternatives.is_sorted(), "{alternatives:?}");
         }
     }
@@ -119,7 +120,7 @@ fn weighed(mut problem: Value, interruption: Price) -> Value {
 /// What the plan's launches cost at the prices of a problem.
 fn cost_at(problem: &Value, plan: &LaunchPlan) -> i128 {
     let of_launch = |launch: &plimsoll::plan::Launch| {
-        let choice = &launch.spec().offering;
+        let choice = &launch.template().offering;
         let types = problem["instanceTypes"].as_array().unwrap().iter();
         let own = types.filter(|kind| kind["name"] == *choice.instance_type);
         let mut offerings = own.flat_map(|kind| kind["offerings"].as_array().unwrap());
@@ -165,7 +166,7 @@ proptest! {
         let plans = [Effort::Greedy, refine()].map(|effort| planned(&risky, interruption, effort));
         let [greedy, refined] = &plans;
         for plan in &plans {
-            let document: Value = serde_json::from_str(&plan.to_json()).unwrap();
+            let document = tree(&plan.to_json());
             let (paid, compared) = (Oracle::new(&risky, 0, true), Oracle::new(&weighed, 0, true));
             let places = paid.places(&document);
             let least = paid.cheapest_like(&places).unwrap();

@@ -3,7 +3,7 @@
 use crate::oracle::{Best, Counting, Oracle, nanos};
 use crate::random;
 use crate::random::tiny;
-use crate::verified::verified;
+use crate::verified::{tree, verified};
 use plimsoll::Options;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -13,7 +13,7 @@ use serde_json::Value;
 /// A plan's document; it's verified.
 fn planned(problem: &Value) -> Result<Value, TestCaseError> {
     let (plan, _) = verified(problem, &Options::default())?;
-    Ok(serde_json::from_str(&plan.to_json()).unwrap())
+    Ok(tree(&plan.to_json()))
 }
 
 /// What a plan comes to, beside what is possible.

@@ -3,7 +3,7 @@
 use crate::random;
 use crate::random::REQUIRED;
 use crate::random::open_labels::{self, PREFERRED};
-use crate::verified::verified;
+use crate::verified::{tree, verified};
 use plimsoll::{Effort, LaunchPlan, Limits, Options, PreferencePolicy, Price};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -105,7 +105,7 @@ proptest! {
         let price = PreferencePolicy::Priced(Price::from_nanos(1_000_000));
         for preferences in [PreferencePolicy::Respect, PreferencePolicy::Ignore, price] {
             let plan = planned(&problem, &options(preferences, Effort::Greedy))?;
-            is_fixed(&problem, &serde_json::from_str(&plan.to_json()).unwrap())?;
+            is_fixed(&problem, &tree(&plan.to_json()))?;
         }
     }
 
@@ -114,7 +114,7 @@ proptest! {
         let mut limits = Limits::default();
         (limits.rounds, limits.attempts) = (60, 20);
         let plan = planned(&problem, &options(PreferencePolicy::Ignore, Effort::Refine(limits)))?;
-        is_fixed(&problem, &serde_json::from_str(&plan.to_json()).unwrap())?;
+        is_fixed(&problem, &tree(&plan.to_json()))?;
     }
 }
 

@@ -6,7 +6,7 @@
 use crate::oracle::{Oracle, Place, nanos};
 use crate::order;
 use crate::random;
-use crate::verified::verified;
+use crate::verified::{tree, verified};
 use plimsoll::{Effort, LaunchPlan, Options, PreferencePolicy, Problem, provision};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -31,7 +31,7 @@ fn planned_text(problem: &Value, options: &Options) -> Result<String, TestCaseEr
 }
 
 fn planned(problem: &Value, options: &Options) -> Result<Value, TestCaseError> {
-    Ok(serde_json::from_str(&planned_text(problem, options)?).unwrap())
+    Ok(tree(&planned_text(problem, options)?))
 }
 
 fn greedy(problem: &Value) -> Result<Value, TestCaseError> {
@@ -293,7 +293,7 @@ fn kinds(problem: &Value) -> Vec<&'static str> {
 fn outcomes(problem: &Value) -> Vec<&'static str> {
     let read = Problem::from_json(&problem.to_string()).unwrap();
     let plan = provision(&read, &options()).unwrap().to_json();
-    let plan: Value = serde_json::from_str(&plan).unwrap();
+    let plan = tree(&plan);
     let oracle = Oracle::new(problem, 0, true);
     let launches = list(&plan, "launches");
     let bought: BTreeSet<_> = launches.iter().map(|l| l["nodePool"].as_str()).collect();

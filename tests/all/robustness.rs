@@ -27,9 +27,10 @@ const VALID: &str = r#"{
 }"#;
 
 const PLAN: &str = r#"{
- "launches": [{"nodePool": "p", "offering": {"instanceType": "t", "zone": "z", "capacityType": "spot"},
-  "price": 0.0928, "alternatives": [], "labels": {"a": "b"}, "taints": [], "requirements": [],
-  "requests": {"cpu": "1"}, "pods": ["default/web-0"]}],
+ "templates": [{"nodePool": "p", "offering": {"instanceType": "t", "zone": "z", "capacityType": "spot"},
+  "price": 0.0928, "alternatives": [], "labels": {"a": "b"}, "taints": [], "startupTaints": [],
+  "capacity": {"cpu": "2"}, "requirements": []}],
+ "launches": [{"template": 0, "pods": ["default/web-0"], "requests": {"cpu": "1"}}],
  "bindings": [{"pod": "default/web-1", "node": "n"}],
  "unschedulable": [{"pod": "default/web-2", "reasons": [{"code": "c", "sentence": "s", "candidates": 1}]}],
  "cost": {"total": 0.0928, "fees": 0, "lowerBound": "0.05", "gap": 0.46, "proof": "within"},

@@ -20,3 +20,15 @@ pub(crate) fn verified(
     }
     Ok((plan, verified))
 }
+
+/// A plan's document, each launch with what its template says.
+pub(crate) fn tree(text: &str) -> Value {
+    let mut document: Value = serde_json::from_str(text).unwrap();
+    let templates = document["templates"].take();
+    for launch in document["launches"].as_array_mut().unwrap() {
+        let number = usize::try_from(launch["template"].as_u64().unwrap()).unwrap();
+        let template = templates[number].as_object().unwrap().clone();
+        launch.as_object_mut().unwrap().extend(template);
+    }
+    document
+}

@@ -2,7 +2,7 @@
 
 use super::super::fill::OpenNode;
 use super::super::packing::{Context, GroupPlace, NodeRoom};
-use super::super::{choose::AssignedPacking, launch_spec, running};
+use super::super::{choose::AssignedPacking, launch_template, running};
 use super::rules::{PlacementRules, item_of};
 use crate::compile::{
     ClassId, Compiled, IdVec, ItemId, NO_DOMAIN, NodeId, OfferId, PoolId, ReservationId,
@@ -77,7 +77,7 @@ impl<'c> Placement<'c> {
             reservations: compiled.reservations.values().map(|entry| entry.remaining).collect(),
         };
         let inner = Context { compiled: packed.compiled(compiled), ..*context };
-        let chosen = launch_spec::chosen(&inner, &packed.packing);
+        let chosen = launch_template::chosen(&inner, &packed.packing);
         let mut untouched: BTreeSet<NodeId> = compiled.nodes.ids().collect();
         for (group, chosen) in packed.packing.groups.iter().zip(chosen) {
             let mut pods: BTreeMap<ClassId, u32> = BTreeMap::new();

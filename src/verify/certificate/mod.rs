@@ -322,7 +322,7 @@ impl<'a> Checker<'_, 'a> {
                 let _market = self.check_pool(proofs, (at_pool, pool), true, out);
                 continue;
             }
-            let launches = plan.launches.iter().filter(|one| one.spec.node_pool == pool.name);
+            let launches = plan.launches.iter().filter(|one| one.template.node_pool == pool.name);
             let launches = i128::try_from(launches.count()).unwrap_or(i128::MAX);
             // Whatever a static pool could launch more, it doesn't.
             if launches > 0 {

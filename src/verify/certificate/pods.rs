@@ -10,7 +10,7 @@ use super::super::{offering, resource, taint, volume};
 use super::{host_spread, malformed};
 use crate::model::{Effect, HostPort, NodeSelectorTerm, Pod, Taint};
 use crate::plan::certificate::{Certificate, PodValue};
-use crate::plan::{Launch, LaunchPlan, LaunchSpec};
+use crate::plan::{Launch, LaunchPlan, LaunchTemplate};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -211,14 +211,14 @@ fn cells<'a>(
     };
     let asked = certificate.pods.iter().any(|pods| pods.untainted || !pods.honours.is_empty());
     let none = Rc::new(KeptPreferences::default());
-    let mut known: BTreeMap<(*const LaunchSpec, usize), Rc<KeptPreferences>> = BTreeMap::new();
+    let mut known: BTreeMap<(*const LaunchTemplate, usize), Rc<KeptPreferences>> = BTreeMap::new();
     for (launch, groups) in plan.launches.iter().zip(&placement.launches) {
-        let pool = facts.pool(&launch.spec.node_pool);
+        let pool = facts.pool(&launch.template.node_pool);
         let weight = pool.map(|(_, pool)| pool.weight);
         for group in groups {
             let honours = match asked {
                 true => known
-                    .entry((Arc::as_ptr(&launch.spec), group.entry))
+                    .entry((Arc::as_ptr(&launch.template), group.entry))
                     .or_insert_with(|| Rc::new(on_launch(facts, sites, launch, group.pod))),
                 false => &none,
             };
@@ -253,8 +253,10 @@ fn on_launch<'a>(
     launch: &'a Launch,
     pod: &Pod,
 ) -> KeptPreferences {
-    let Some(pool) = facts.pool(&launch.spec.node_pool) else { return KeptPreferences::default() };
-    let choice = (&launch.spec.offering, &*launch.spec);
+    let Some(pool) = facts.pool(&launch.template.node_pool) else {
+        return KeptPreferences::default();
+    };
+    let choice = (&launch.template.offering, &*launch.template);
     // What is wrong with it has been said.
     let mut said = Vec::new();
     let site = offering::check(facts, sites, pool, choice, &PlanPlace::Launch(0), &mut said);

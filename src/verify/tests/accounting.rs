@@ -15,7 +15,7 @@ fn problem() -> Problem {
 }
 
 fn two_launched(problem: &Problem) -> Launch {
-    launch(spec(problem, "main", SMALL, [("cpu", "1"), ("pods", "2")]), ["web-0", "web-1"])
+    launch(template(problem, "main", SMALL, [("cpu", "1"), ("pods", "2")]), ["web-0", "web-1"])
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn pod_repeated() {
 #[test]
 fn pod_missing() {
     let problem = problem();
-    let one = spec(&problem, "main", SMALL, [("cpu", "500m"), ("pods", "1")]);
+    let one = template(&problem, "main", SMALL, [("cpu", "500m"), ("pods", "1")]);
     let plan = plan(vec![launch(one, ["web-1"])]);
     let pod = "default/web-0".into();
     refused(&problem, &plan, [Violation::PodMissing { pod, count: 2 }]);
@@ -91,7 +91,7 @@ fn node_unknown() {
 #[test]
 fn launch_empty() {
     let problem = problem();
-    let empty = launch(spec(&problem, "main", SMALL, []), []);
+    let empty = launch(template(&problem, "main", SMALL, []), []);
     let mut plan = plan(vec![two_launched(&problem), empty]);
     plan.unschedulable = vec![without_place("web-2")];
     refused(&problem, &plan, [Violation::LaunchEmpty { launch: 1 }]);

@@ -59,7 +59,7 @@ fn by_cpu(pods: Vec<PodValue>) -> Certificate {
 /// Eight pods on two spot nodes, 0.08 in all, and the proof that it can't be less.
 fn two() -> (Problem, LaunchPlan) {
     let problem = market().pod(pod("p").with_replicas(8)).build().unwrap();
-    let one = || spec(&problem, "main", SPOT, [("cpu", "2"), ("pods", "4")]);
+    let one = || template(&problem, "main", SPOT, [("cpu", "2"), ("pods", "4")]);
     let launches = vec![
         launch(one(), ["p-0", "p-1", "p-2", "p-3"]),
         launch(one(), ["p-4", "p-5", "p-6", "p-7"]),
@@ -264,7 +264,7 @@ fn many_proofs_that_refer_to_the_same_end() {
 fn cases_prove_more_than_prices() {
     let big = Pod::new("p").with_requests(amounts([("cpu", "1200m")])).with_replicas(2);
     let problem = market().pod(big).build().unwrap();
-    let one = || spec(&problem, "main", SPOT, [("cpu", "1200m"), ("pods", "1")]);
+    let one = || template(&problem, "main", SPOT, [("cpu", "1200m"), ("pods", "1")]);
     let launches = vec![launch(one(), ["p-0"]), launch(one(), ["p-1"])];
     let each = units(40_000_000);
     let certificate = |proofs: Vec<WorthProof>, proof| Certificate {
@@ -302,7 +302,7 @@ fn one_resource_tried_in_all_amounts() {
         Pod::new(name).with_requests(amounts([("cpu", cpu)])).with_replicas(2)
     };
     let problem = market().pod(of("p", "3")).pod(of("q", "5")).build().unwrap();
-    let one = || spec(&problem, "main", LARGE, [("cpu", "8"), ("pods", "2")]);
+    let one = || template(&problem, "main", LARGE, [("cpu", "8"), ("pods", "2")]);
     let plan = plan(vec![launch(one(), ["p-0", "q-0"]), launch(one(), ["p-1", "q-1"])]);
     let certificate = |proof| Certificate {
         resources: vec!["cpu".into()],
@@ -321,7 +321,7 @@ fn one_resource_tried_in_all_amounts() {
 fn with_ports(port: u16) -> (Problem, LaunchPlan) {
     let on = |name: &str, port| pod(name).with_host_port(crate::model::HostPort::new(port));
     let problem = market().pod(on("p", 80)).pod(on("q", port)).build().unwrap();
-    let one = || spec(&problem, "main", SPOT, [("cpu", "500m"), ("pods", "1")]);
+    let one = || template(&problem, "main", SPOT, [("cpu", "500m"), ("pods", "1")]);
     let plan = plan(vec![launch(one(), ["p"]), launch(one(), ["q"])]);
     (problem, plan)
 }
@@ -383,7 +383,7 @@ fn pods_that_are_alone_of_their_class() {
     };
     for (selected, bound) in [("db", Some("0.08")), ("web", None)] {
         let problem = market().pod(alone(selected)).build().unwrap();
-        let one = || spec(&problem, "main", SPOT, [("cpu", "500m"), ("pods", "1")]);
+        let one = || template(&problem, "main", SPOT, [("cpu", "500m"), ("pods", "1")]);
         let launches = vec![launch(one(), ["p-0"]), launch(one(), ["p-1"])];
         let certificate = Certificate {
             resources: vec!["cpu".into()],
@@ -405,7 +405,7 @@ fn pods_that_are_alone_of_their_class() {
 fn with_node(cpu: &str) -> (Problem, LaunchPlan) {
     let node = Node::new("n", amounts([("cpu", cpu), ("pods", "10")]));
     let problem = market().pod(pod("p").with_replicas(9)).node(node).build().unwrap();
-    let one = || spec(&problem, "main", SPOT, [("cpu", "2"), ("pods", "4")]);
+    let one = || template(&problem, "main", SPOT, [("cpu", "2"), ("pods", "4")]);
     let launches = vec![
         launch(one(), ["p-0", "p-1", "p-2", "p-3"]),
         launch(one(), ["p-4", "p-5", "p-6", "p-7"]),
@@ -475,7 +475,7 @@ fn limits_and_reservations_have_prices() {
     };
     let certificate = Certificate { proofs: vec![priced(CPU + CPU / 4)], ..certificate };
     let plan_of = |problem: &Problem| {
-        let one = || spec(problem, "main", SPOT, [("cpu", "2"), ("pods", "4")]);
+        let one = || template(problem, "main", SPOT, [("cpu", "2"), ("pods", "4")]);
         plan(vec![
             launch(one(), ["p-0", "p-1", "p-2", "p-3"]),
             launch(one(), ["p-4", "p-5", "p-6", "p-7"]),
@@ -500,7 +500,7 @@ fn static_pools_launch_what_they_launch() {
         .pod(pod("p").with_replicas(4))
         .build()
         .unwrap();
-    let one = || spec(&problem, "main", SPOT, [("cpu", "2"), ("pods", "4")]);
+    let one = || template(&problem, "main", SPOT, [("cpu", "2"), ("pods", "4")]);
     let launches = vec![launch(one(), ["p-0", "p-1", "p-2", "p-3"])];
     let plan = claim(plan(launches), "0.04", Certificate::default());
     assert_eq!(accepted(&problem, &plan).lower_bound(), price("0.04"));

@@ -5,7 +5,7 @@ use super::*;
 /// Two small nodes for two pods, 0.20 in all.
 fn two() -> (Problem, LaunchPlan) {
     let problem = market().pod(pod("p").with_replicas(2)).build().unwrap();
-    let one = || spec(&problem, "main", SMALL, [("cpu", "500m"), ("pods", "1")]);
+    let one = || template(&problem, "main", SMALL, [("cpu", "500m"), ("pods", "1")]);
     let launches = vec![launch(one(), ["p-0"]), launch(one(), ["p-1"])];
     let plan = plan(launches);
     (problem, plan)

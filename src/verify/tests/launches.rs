@@ -13,12 +13,12 @@ fn with_pool_and_pod(pool: NodePool, pod: Pod) -> Problem {
     parts.node_pool(pool).pod(pod).build().unwrap()
 }
 
-fn one_pod(problem: &Problem, kind: (&str, &str, &str)) -> LaunchSpec {
-    spec(problem, "main", kind, [("cpu", "500m"), ("pods", "1")])
+fn one_pod(problem: &Problem, kind: (&str, &str, &str)) -> LaunchDraft {
+    template(problem, "main", kind, [("cpu", "500m"), ("pods", "1")])
 }
 
-fn plan_of(spec: LaunchSpec) -> LaunchPlan {
-    plan(vec![launch(spec, ["p"])])
+fn plan_of(template: LaunchDraft) -> LaunchPlan {
+    plan(vec![launch(template, ["p"])])
 }
 
 fn main_pool() -> NodePool {
@@ -78,9 +78,9 @@ fn static_launches() {
     let one = || one_pod(&problem, SMALL);
     refused(&problem, &plan_of(one()), [found(1)]);
     let empty = || {
-        let mut spec = one();
-        spec.requests = Resources::new();
-        launch(spec, [])
+        let mut template = one();
+        template.requests = Resources::new();
+        launch(template, [])
     };
     let held = launch(one(), ["p"]);
     let _verified = accepted(&problem, &plan(vec![held.clone(), empty(), empty()]));
@@ -245,7 +245,7 @@ fn label_open_for_a_daemon() {
     let expected = Violation::LabelOpen { place: HERE, key: "tenancy".into() };
     refused(&problem, &plan_of(one_pod(&problem, SMALL)), [expected]);
     for (value, pods) in [("shared", "1"), ("own", "2")] {
-        let mut one = spec(&problem, "main", SMALL, [("cpu", "500m"), ("pods", pods)]);
+        let mut one = template(&problem, "main", SMALL, [("cpu", "500m"), ("pods", pods)]);
         let _former = Arc::make_mut(&mut one.labels).insert("tenancy", value);
         let _verified = accepted(&problem, &plan_of(one));
     }
@@ -264,7 +264,7 @@ fn an_open_label_whose_value_makes_no_difference_may_stay_open() {
             .pod(pod("p"))
             .build()
             .unwrap();
-        let of = |pods| spec(&problem, "main", SMALL, [("cpu", "500m"), ("pods", pods)]);
+        let of = |pods| template(&problem, "main", SMALL, [("cpu", "500m"), ("pods", pods)]);
         match pods {
             Some(pods) => _ = accepted(&problem, &plan_of(of(pods))),
             None => {
@@ -285,9 +285,23 @@ fn taints_wrong() {
 }
 
 #[test]
+fn startup_taints_and_capacity_wrong() {
+    let problem = with_pool(main_pool().with_startup_taint(taint("new", Effect::NoExecute)));
+    let mut one = one_pod(&problem, SMALL);
+    one.startup_taints.clear();
+    let node_pool = "main".into();
+    refused(&problem, &plan_of(one), [Violation::StartupTaintsWrong { launch: 0, node_pool }]);
+    let mut one = one_pod(&problem, SMALL);
+    one.capacity = amounts([("cpu", "64")]);
+    let found = verify(&problem, &plan_of(one)).unwrap_err();
+    assert!(found.iter().all(|one| matches!(one, Violation::CapacityWrong { .. })), "{found}");
+    assert!(found.iter().count() > 1, "memory and pods are missing too: {found}");
+}
+
+#[test]
 fn requests_wrong() {
     let problem = with_pool(main_pool());
-    let one = spec(&problem, "main", SMALL, [("cpu", "400m"), ("pods", "1")]);
+    let one = template(&problem, "main", SMALL, [("cpu", "400m"), ("pods", "1")]);
     let (resource, stated, expected) = ("cpu".into(), 400, 500);
     let expected = Violation::RequestsWrong { launch: 0, resource, stated, expected };
     refused(&problem, &plan_of(one), [expected]);

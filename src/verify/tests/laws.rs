@@ -6,11 +6,15 @@ use proptest::prelude::*;
 /// Ten pods in pairs on small nodes.
 fn good() -> (Problem, LaunchPlan) {
     let problem = market().pod(pod("web").with_replicas(10)).build().unwrap();
-    let one = Arc::new(spec(&problem, "main", SMALL, [("cpu", "1"), ("pods", "2")]));
+    let one = template(&problem, "main", SMALL, [("cpu", "1"), ("pods", "2")]);
+    let (template, requests) = (Arc::new(one.template), Arc::new(one.requests));
     let name = |number: usize| format!("default/web-{number}").into();
-    let launches = (0..5)
-        .map(|at| Launch { spec: one.clone(), pods: vec![name(2 * at), name(2 * at + 1)] })
-        .collect();
+    let launch = |at: usize| Launch {
+        template: template.clone(),
+        pods: vec![name(2 * at), name(2 * at + 1)],
+        requests: requests.clone(),
+    };
+    let launches = (0..5).map(launch).collect();
     let plan = plan(launches);
     (problem, plan)
 }
@@ -38,14 +42,14 @@ fn spoil(plan: &mut LaunchPlan, problem: &Problem, (how, at, other): (u8, usize,
             plan.launches[other].pods.push(pod);
         }
         3 => {
-            let spec = Arc::make_mut(&mut launch.spec);
-            spec.offering.price = price("0.01");
-            Arc::make_mut(&mut spec.alternatives)[0].price = price("0.01");
+            let template = Arc::make_mut(&mut launch.template);
+            template.offering.price = price("0.01");
+            Arc::make_mut(&mut template.alternatives)[0].price = price("0.01");
         }
         4 => {
-            let spec = Arc::make_mut(&mut launch.spec);
-            spec.offering = choice(problem, SMALL_B);
-            spec.alternatives = Arc::new(vec![choice(problem, SMALL_B)]);
+            let template = Arc::make_mut(&mut launch.template);
+            template.offering = choice(problem, SMALL_B);
+            template.alternatives = Arc::new(vec![choice(problem, SMALL_B)]);
         }
         5 => _ = plan.launches.remove(at),
         6 => {

@@ -21,7 +21,7 @@ use crate::model::{
     Taint, well_known,
 };
 use crate::plan::{
-    Binding, Cost, Launch, LaunchPlan, LaunchSpec, OfferingRef, Proof, Unschedulable,
+    Binding, Cost, Launch, LaunchPlan, LaunchTemplate, OfferingRef, Proof, Unschedulable,
 };
 use crate::verify::{BindingRule, PlanPlace, Verified, Violation, verify};
 use std::collections::BTreeMap;
@@ -97,12 +97,12 @@ fn choice(problem: &Problem, (kind, zone, capacity_type): (&str, &str, &str)) ->
 }
 
 /// What a pool launches with an offering, with these requests.
-fn spec<const N: usize>(
+fn template<const N: usize>(
     problem: &Problem,
     pool: &str,
     kind: (&str, &str, &str),
     requests: [(&str, &str); N],
-) -> LaunchSpec {
+) -> LaunchDraft {
     let offering = choice(problem, kind);
     let pool = problem.node_pools.iter().find(|one| &*one.name == pool).unwrap();
     let instance_type = problem.instance_types.iter().find(|one| *one.name == *kind.0).unwrap();
@@ -114,19 +114,43 @@ fn spec<const N: usize>(
     ];
     let stated = pool.labels.iter().chain(instance_type.labels.iter()).map(|(k, v)| (&**k, &**v));
     let minima = pool.requirements.iter().filter(|one| one.min_values.is_some());
-    LaunchSpec {
+    let template = LaunchTemplate {
         node_pool: pool.name.clone(),
         alternatives: Arc::new(vec![offering.clone()]),
         offering: offering.clone(),
         labels: Arc::new(own.into_iter().chain(stated).collect()),
         taints: pool.taints.clone(),
+        startup_taints: pool.startup_taints.clone(),
+        capacity: instance_type.capacity.clone(),
         requirements: Arc::new(minima.cloned().collect()),
-        requests: amounts(requests),
+    };
+    LaunchDraft { template, requests: amounts(requests) }
+}
+
+/// A launch that has no pods yet.
+#[derive(Clone)]
+struct LaunchDraft {
+    template: LaunchTemplate,
+    requests: Resources,
+}
+
+impl std::ops::Deref for LaunchDraft {
+    type Target = LaunchTemplate;
+
+    fn deref(&self) -> &LaunchTemplate {
+        &self.template
     }
 }
 
-fn launch<const N: usize>(spec: LaunchSpec, pods: [&str; N]) -> Launch {
-    Launch { spec: Arc::new(spec), pods: names(pods) }
+impl std::ops::DerefMut for LaunchDraft {
+    fn deref_mut(&mut self) -> &mut LaunchTemplate {
+        &mut self.template
+    }
+}
+
+fn launch<const N: usize>(draft: LaunchDraft, pods: [&str; N]) -> Launch {
+    let LaunchDraft { template, requests } = draft;
+    Launch { template: Arc::new(template), pods: names(pods), requests: Arc::new(requests) }
 }
 
 fn names<const N: usize>(pods: [&str; N]) -> Vec<Arc<str>> {
@@ -135,7 +159,7 @@ fn names<const N: usize>(pods: [&str; N]) -> Vec<Arc<str>> {
 
 /// A plan without fees, of which nothing is proved.
 fn plan(launches: Vec<Launch>) -> LaunchPlan {
-    let total = launches.iter().map(|one| one.spec.offering.price.nanos()).sum();
+    let total = launches.iter().map(|one| one.template.offering.price.nanos()).sum();
     let proof = if total == 0 { Proof::Optimal } else { Proof::None };
     LaunchPlan {
         launches,

@@ -20,7 +20,7 @@ fn alone<const N: usize>(
     kinds: &[(&str, &str, &str)],
     requests: [(&str, &str); N],
 ) -> LaunchPlan {
-    let mut one = spec(problem, "main", kinds[0], requests);
+    let mut one = template(problem, "main", kinds[0], requests);
     one.alternatives = Arc::new(kinds.iter().map(|kind| choice(problem, *kind)).collect());
     plan(vec![launch(one, ["p"])])
 }
@@ -31,7 +31,7 @@ fn with_pod(pod: Pod) -> Problem {
 
 /// The plan of one small node for `p` and `q`.
 fn together(problem: &Problem) -> LaunchPlan {
-    plan(vec![launch(spec(problem, "main", SMALL, TWO), ["p", "q"])])
+    plan(vec![launch(template(problem, "main", SMALL, TWO), ["p", "q"])])
 }
 
 fn overfull(place: PlanPlace, resource: &str, requested: i128, allocatable: i128) -> Violation {
@@ -252,7 +252,7 @@ fn host_port_of_replicas_and_daemons() {
     };
     let web = pod("web").with_replicas(2).with_host_port(port.clone());
     let problem = market().pod(web).build().unwrap();
-    let both = plan(vec![launch(spec(&problem, "main", SMALL, TWO), ["web-0", "web-1"])]);
+    let both = plan(vec![launch(template(&problem, "main", SMALL, TWO), ["web-0", "web-1"])]);
     refused(&problem, &both, [expected("default/web-0", "default/web-1")]);
 
     let agent = Pod::new("agent").with_namespace("system").with_host_port(port.clone());
@@ -305,9 +305,9 @@ fn anti_affinity_in_both_directions() {
 fn anti_affinity_to_itself() {
     let web = keeping_apart(pod("web").with_label("app", "x").with_replicas(2), apart(app("x")));
     let problem = market().pod(web).build().unwrap();
-    let both = plan(vec![launch(spec(&problem, "main", SMALL, TWO), ["web-0", "web-1"])]);
+    let both = plan(vec![launch(template(&problem, "main", SMALL, TWO), ["web-0", "web-1"])]);
     refused(&problem, &both, [forbidden("web-0", "web-1")]);
-    let one = || spec(&problem, "main", SMALL, ONE);
+    let one = || template(&problem, "main", SMALL, ONE);
     let each = plan(vec![launch(one(), ["web-0"]), launch(one(), ["web-1"])]);
     let _verified = accepted(&problem, &each);
 }

@@ -5,7 +5,7 @@ use crate::model::{Node, Operator, Requirement, Toleration};
 
 /// Three pods that each get a small node.
 fn three(problem: &Problem, pool: &str) -> LaunchPlan {
-    let one = || spec(problem, pool, SMALL, [("cpu", "500m"), ("pods", "1")]);
+    let one = || template(problem, pool, SMALL, [("cpu", "500m"), ("pods", "1")]);
     let launches = ["p-0", "p-1", "p-2"].map(|name| launch(one(), [name]));
     plan(launches.into())
 }
@@ -75,7 +75,7 @@ fn reservation() {
             .build()
             .unwrap();
         let on = |kind| {
-            spec(&problem, "main", (kind, "a", "reserved"), [("cpu", "500m"), ("pods", "1")])
+            template(&problem, "main", (kind, "a", "reserved"), [("cpu", "500m"), ("pods", "1")])
         };
         let plan = plan(vec![launch(on("one"), ["p-0"]), launch(on("other"), ["p-1"])]);
         if least == 2 {

@@ -43,7 +43,7 @@ fn problem<const N: usize>(pods: [Pod; N]) -> Problem {
 /// A launch of its own for each pod.
 fn each<const N: usize>(problem: &Problem, pods: [(&str, (&str, &str, &str)); N]) -> LaunchPlan {
     let launches =
-        pods.into_iter().map(|(name, kind)| launch(spec(problem, "main", kind, ONE), [name]));
+        pods.into_iter().map(|(name, kind)| launch(template(problem, "main", kind, ONE), [name]));
     plan(launches.collect())
 }
 
@@ -149,7 +149,7 @@ fn inclusion_policies_say_which_nodes_count() {
     };
     let plan_for = |problem: &Problem| {
         let mut launches = each(problem, [("web-0", SMALL), ("web-1", SMALL)]).launches;
-        launches.push(launch(spec(problem, "side", SMALL_B, ONE), ["other"]));
+        launches.push(launch(template(problem, "side", SMALL_B, ONE), ["other"]));
         plan(launches)
     };
     // By default a tainted node counts as a domain, though the pod could never go there.
@@ -247,7 +247,7 @@ fn domain_anti_affinity() {
 fn alternative_elsewhere() {
     let web = of("web", "web").with_topology_spread_constraint(spread(ZONE, "web", 1));
     let problem = problem([web]);
-    let mut one = spec(&problem, "main", SMALL, ONE);
+    let mut one = template(&problem, "main", SMALL, ONE);
     one.alternatives = Arc::new(vec![choice(&problem, SMALL), choice(&problem, SMALL_B)]);
     let plan = plan(vec![launch(one, ["web"])]);
     let elsewhere = Violation::AlternativeElsewhere { launch: 0, alternative: 1, key: ZONE.into() };
@@ -260,7 +260,7 @@ fn alternative_opens_domain() {
         of("web", "web").with_replicas(2).with_topology_spread_constraint(spread(ZONE, "web", 1));
     let problem = problem([web, of("lone", "lone")]);
     let both = |zones: &[_]| {
-        let mut one = spec(&problem, "main", SMALL, ONE);
+        let mut one = template(&problem, "main", SMALL, ONE);
         one.alternatives = Arc::new(zones.iter().map(|zone| choice(&problem, *zone)).collect());
         one
     };
@@ -288,7 +288,7 @@ fn label_open_over_which_pods_are_counted() {
         .build()
         .unwrap();
     let on = |rack: Option<&str>| {
-        let mut one = spec(&problem, "racks", SMALL, ONE);
+        let mut one = template(&problem, "racks", SMALL, ONE);
         let labels = Arc::make_mut(&mut one.labels);
         let _former = rack.and_then(|rack| labels.insert("rack", rack));
         one

@@ -8,7 +8,7 @@ use super::super::violation::PlanPlace;
 use crate::model::{
     Affinity, LabelSelector, Labels, Pod, Taint, TopologySpreadConstraint, well_known,
 };
-use crate::plan::{LaunchPlan, LaunchSpec};
+use crate::plan::{LaunchPlan, LaunchTemplate};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,12 +98,12 @@ impl<'a> FinalState<'a> {
                 state.place(facts, &read, &mut classes, host, groups);
             }
         }
-        let mut profiles: BTreeMap<*const LaunchSpec, usize> = BTreeMap::new();
+        let mut profiles: BTreeMap<*const LaunchTemplate, usize> = BTreeMap::new();
         for (at, (launch, groups)) in plan.launches.iter().zip(&placement.launches).enumerate() {
-            let profile = *profiles.entry(Arc::as_ptr(&launch.spec)).or_insert_with(|| {
-                let pool = facts.pool(&launch.spec.node_pool);
+            let profile = *profiles.entry(Arc::as_ptr(&launch.template)).or_insert_with(|| {
+                let pool = facts.pool(&launch.template.node_pool);
                 state.profiles.push(NodeProfile {
-                    labels: stated(&launch.spec.labels),
+                    labels: stated(&launch.template.labels),
                     taints: pool.map_or_else(Vec::new, |(_, pool)| pool.taints.iter().collect()),
                 });
                 state.profiles.len().saturating_sub(1)

@@ -14,7 +14,7 @@ use super::super::violation::{PlanPlace, Violation};
 use super::final_state::FinalState;
 use super::rules::{TopologyRuleSet, counts};
 use crate::model::{NodePool, Pod, TopologySpreadConstraint, well_known};
-use crate::plan::{LaunchPlan, LaunchSpec, OfferingRef};
+use crate::plan::{LaunchPlan, LaunchTemplate, OfferingRef};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -61,9 +61,10 @@ pub(super) fn check<'a>(
         numbers: BTreeMap::new(),
         distinct: Vec::new(),
     };
-    let mut known: BTreeMap<*const LaunchSpec, Vec<MovedAlternative>> = BTreeMap::new();
+    let mut known: BTreeMap<*const LaunchTemplate, Vec<MovedAlternative>> = BTreeMap::new();
     for (launch, one) in plan.launches.iter().enumerate() {
-        let moved = known.entry(Arc::as_ptr(&one.spec)).or_insert_with(|| views.moved(&one.spec));
+        let moved =
+            known.entry(Arc::as_ptr(&one.template)).or_insert_with(|| views.moved(&one.template));
         let own = classes.get(&launch).map_or(&[][..], |classes| classes);
         for (alternative, elsewhere) in moved {
             for (at, seen) in elsewhere {
@@ -134,12 +135,13 @@ impl<'a> SiteViews<'_, '_, 'a> {
     fn of(
         &mut self,
         pool: (usize, &'a NodePool),
-        spec: &'a LaunchSpec,
+        template: &'a LaunchTemplate,
         choice: &OfferingRef,
     ) -> Option<usize> {
         // What is wrong with it has been said.
         let (place, mut said) = (PlanPlace::Launch(0), Vec::new());
-        let id = offering::check(self.facts, self.sites, pool, (choice, spec), &place, &mut said)?;
+        let id =
+            offering::check(self.facts, self.sites, pool, (choice, template), &place, &mut said)?;
         if let Some(known) = self.of_site.get(&id) {
             return Some(*known);
         }
@@ -160,12 +162,14 @@ impl<'a> SiteViews<'_, '_, 'a> {
     }
 
     /// The alternatives that some spread sees elsewhere than the choice.
-    fn moved(&mut self, spec: &'a LaunchSpec) -> Vec<MovedAlternative> {
-        let Some(pool) = self.facts.pool(&spec.node_pool) else { return Vec::new() };
-        let Some(of_choice) = self.of(pool, spec, &spec.offering) else { return Vec::new() };
+    fn moved(&mut self, template: &'a LaunchTemplate) -> Vec<MovedAlternative> {
+        let Some(pool) = self.facts.pool(&template.node_pool) else { return Vec::new() };
+        let Some(of_choice) = self.of(pool, template, &template.offering) else {
+            return Vec::new();
+        };
         let mut found = Vec::new();
-        for (alternative, other) in spec.alternatives.iter().enumerate() {
-            let of_other = self.of(pool, spec, other).filter(|number| *number != of_choice);
+        for (alternative, other) in template.alternatives.iter().enumerate() {
+            let of_other = self.of(pool, template, other).filter(|number| *number != of_choice);
             let seen = |number: usize| self.distinct.get(number);
             let (Some(one), Some(other)) = (seen(of_choice), of_other.and_then(seen)) else {
                 continue;

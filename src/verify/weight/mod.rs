@@ -70,7 +70,7 @@ pub(super) fn check<'a>(
     let mut taken: BTreeMap<usize, usize> = BTreeMap::new();
     let mut found: Vec<NeededLoad<'_, 'a>> = Vec::new();
     for (at, (launch, groups)) in launches.iter().zip(loads).enumerate() {
-        let Some((_, own)) = facts.pool(&launch.spec.node_pool) else { continue };
+        let Some((_, own)) = facts.pool(&launch.template.node_pool) else { continue };
         if own.replicas.is_some() {
             continue;
         }

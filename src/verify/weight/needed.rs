@@ -15,7 +15,7 @@ use super::super::violation::PlanPlace;
 use super::super::{anti_affinity, min_values, taint, volume};
 use super::{LaunchCandidate, is_drawn};
 use crate::model::{Effect, NodePool, Placeholder, Pod};
-use crate::plan::{Launch, LaunchSpec};
+use crate::plan::{Launch, LaunchTemplate};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -40,15 +40,16 @@ pub(super) struct EqualLaunches {
 
 impl EqualLaunches {
     pub(super) fn of(loads: &[NeededLoad<'_, '_>], launches: &[Launch]) -> Self {
-        type Key = (*const LaunchSpec, Vec<(usize, u64)>);
+        type Key = (*const LaunchTemplate, Vec<(usize, u64)>);
         let mut numbers: BTreeMap<Key, usize> = BTreeMap::new();
         let mut alike = Self { of: Vec::with_capacity(loads.len()), list: Vec::new() };
         for (place, load) in loads.iter().enumerate() {
-            let spec =
-                launches.get(load.launch).map_or(std::ptr::null(), |one| Arc::as_ptr(&one.spec));
+            let template = launches
+                .get(load.launch)
+                .map_or(std::ptr::null(), |one| Arc::as_ptr(&one.template));
             let needs = load.needs.iter().map(|group| (group.entry, group.count)).collect();
             let next = alike.list.len();
-            let number = *numbers.entry((spec, needs)).or_insert(next);
+            let number = *numbers.entry((template, needs)).or_insert(next);
             match alike.list.get_mut(number) {
                 Some((_, times)) => *times = times.saturating_add(1),
                 None => alike.list.push((place, 1)),
@@ -90,7 +91,7 @@ pub(super) fn is_cheaper<'a>(
     if !min_values::asked(pool).is_empty() || !tolerate(pool, needs) {
         return false;
     }
-    let choice = &launch.spec.offering;
+    let choice = &launch.template.offering;
     let instance_type = facts.instance_type(&choice.instance_type);
     let own = instance_type.and_then(|(_, instance_type)| {
         instance_type.offerings.iter().find(|one| {
@@ -120,11 +121,11 @@ pub(super) fn could_share<'a>(
     launch: &'a Launch,
     needs: &[&EntryPods<'a>],
 ) -> bool {
-    let Some(pool) = facts.pool(&launch.spec.node_pool) else { return false };
+    let Some(pool) = facts.pool(&launch.template.node_pool) else { return false };
     if !min_values::asked(pool.1).is_empty() || !tolerate(pool.1, needs) {
         return false;
     }
-    let choice = (&launch.spec.offering, &*launch.spec);
+    let choice = (&launch.template.offering, &*launch.template);
     // What is wrong with it has been said.
     let mut said = Vec::new();
     let id = offering::check(facts, sites, pool, choice, &PlanPlace::Launch(0), &mut said);

@@ -30,7 +30,7 @@ fn plan_of(total: &str, lower_bound: &str) -> LaunchPlan {
 
 /// A plan of three launches, two of them alike, as a document.
 fn plan() -> Value {
-    let launch = |kind: &str, price: f64, pods: Value| {
+    let template = |kind: &str, price: f64| {
         json!({"nodePool": "default",
             "offering": {"instanceType": kind, "zone": "z1", "capacityType": "on-demand"},
             "price": price,
@@ -40,15 +40,21 @@ fn plan() -> Value {
                  "reservation": "cr-1"}],
             "labels": {"karpenter.sh/nodepool": "default"},
             "taints": [{"key": "gpu", "effect": "NoSchedule"}],
-            "requirements": [{"key": "zone", "operator": "In", "values": ["z1"], "minValues": 1}],
-            "requests": {"cpu": "1500m", "memory": "2Gi", "pods": "2", "example.com/fpga": "1"},
-            "pods": pods})
+            "startupTaints": [{"key": "starting", "effect": "NoExecute"}],
+            "capacity": {"cpu": "2", "memory": "8Gi", "pods": "29", "example.com/fpga": "1"},
+            "requirements": [{"key": "zone", "operator": "In", "values": ["z1"], "minValues": 1}]})
+    };
+    let launch = |template: usize, pods: Value| {
+        json!({"template": template,
+            "pods": pods,
+            "requests": {"cpu": "1500m", "memory": "2Gi", "pods": "2", "example.com/fpga": "1"}})
     };
     json!({
+        "templates": [template("m.large", 0.0928), template("m.xlarge", 0.1856)],
         "launches": [
-            launch("m.large", 0.0928, json!(["default/a", "default/b"])),
-            launch("m.large", 0.0928, json!(["default/c", "default/d"])),
-            launch("m.xlarge", 0.1856, json!(["default/e"]))],
+            launch(0, json!(["default/a", "default/b"])),
+            launch(0, json!(["default/c", "default/d"])),
+            launch(1, json!(["default/e"]))],
         "bindings": [{"pod": "default/f", "node": "node-1"}],
         "unschedulable": [
             {"pod": "default/g", "reasons": [
@@ -69,8 +75,11 @@ fn plans_read_back() {
     assert_eq!(LaunchPlan::from_json(&plan.to_json()).unwrap(), plan);
     assert_eq!(serde_json::from_value::<LaunchPlan>(document).unwrap(), plan);
     let [first, second, third] = plan.launches() else { panic!("three launches") };
-    assert!(std::ptr::eq(first.spec(), second.spec()), "launches alike share their description");
-    assert_ne!(first.spec(), third.spec());
+    assert!(
+        std::ptr::eq(first.template(), second.template()),
+        "launches alike share their description"
+    );
+    assert_ne!(first.template(), third.template());
     assert_eq!(plan_of("0", "0").cost().gap_millionths(), 0);
 }
 
@@ -86,7 +95,8 @@ fn times_in_the_stats_of_a_plan_are_left_out() {
 fn faults_of_plans_have_paths() {
     let mut document = plan();
     for (path, value) in [
-        ("launches[2].offering.zone", Value::Null),
+        ("templates[1].offering.zone", Value::Null),
+        ("launches[1].template", json!(2)),
         ("launches[0].pods", json!("default/a")),
         ("unschedulable[0].reasons[0].candidates", json!(-1)),
         ("cost.proof", json!("Optimal")),
@@ -102,8 +112,9 @@ fn faults_of_plans_have_paths() {
         [
             "cost.gap",
             "cost.proof",
+            "templates[1].offering.zone",
             "launches[0].pods",
-            "launches[2].offering.zone",
+            "launches[1].template",
             "bindings[0].pods",
             "unschedulable[0].reasons[0].candidates",
         ]

@@ -22,6 +22,7 @@ mod smallest;
 
 use crate::oracle::{Best, Counting, Oracle, nanos};
 use crate::random::scarce;
+use crate::verified::tree;
 use plimsoll::{Effort, Limits, Options, PreferencePolicy, Problem, provision, verify};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -46,7 +47,7 @@ fn planned(problem: &Value, refine: bool) -> Result<Value, &'static str> {
         if verified.lower_bound() < plan.cost().lower_bound {
             return Err("unproved");
         }
-        Ok(serde_json::from_str(&plan.to_json()).unwrap())
+        Ok(tree(&plan.to_json()))
     };
     catch_unwind(AssertUnwindSafe(run)).unwrap_or(Err("panic"))
 }

@@ -12,7 +12,7 @@ use crate::model::{
     Labels, Operator, Requirement, Requirements, Resources, ValueSet, amount, well_known,
 };
 use crate::parallel;
-use crate::plan::{LaunchSpec, OfferingRef};
+use crate::plan::{LaunchTemplate, OfferingRef};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,21 +29,18 @@ struct LaunchTerms {
     required: RequiredLabels,
 }
 
-/// What launches with the same options have in common.
-struct SharedSpec {
-    alternatives: Arc<Vec<OfferingRef>>,
-    labels: Arc<Labels>,
-    requirements: Arc<Vec<Requirement>>,
+/// What launches of a group are.
+pub(super) struct LaunchOfGroup {
+    /// The offer that they take.
+    pub(super) chosen: OfferId,
+    pub(super) template: Arc<LaunchTemplate>,
+    pub(super) requests: Arc<Resources>,
 }
 
-/// For each group the offer that its launches take and what they are like; `None` for running
-/// nodes.
-pub(super) fn specify(
-    context: &Context<'_>,
-    packing: &Packing,
-) -> Vec<Option<(OfferId, Arc<LaunchSpec>)>> {
+/// For each group what its launches are; `None` for running nodes.
+pub(super) fn specify(context: &Context<'_>, packing: &Packing) -> Vec<Option<LaunchOfGroup>> {
     let compiled = context.compiled;
-    let mut known: BTreeMap<LaunchTerms, SharedSpec> = BTreeMap::new();
+    let mut known: BTreeMap<LaunchTerms, Arc<LaunchTemplate>> = BTreeMap::new();
     let offered = offered(context, packing);
     let pools = compiled.pools.values();
     let asked = pools.map(|pool| compiled.parts.node_pool(pool.index).requirements.iter());
@@ -52,36 +49,34 @@ pub(super) fn specify(
         let offered = offered?;
         let chosen = offered.chosen;
         let offer = &compiled.offers[chosen];
-        let pool = compiled.parts.node_pool(compiled.pools[offer.pool].index);
-        let common = known.entry(offered).or_insert_with_key(|offered| {
-            let options = offered.options.iter();
-            let mut alternatives: Vec<OfferingRef> =
-                options.map(|option| choice(compiled, *option)).collect();
-            // By price alone, whatever interruptions count for.
-            alternatives.sort_unstable();
-            SharedSpec {
-                alternatives: Arc::new(alternatives),
-                labels: Arc::new(labels(
-                    compiled,
-                    chosen,
-                    &offered.fixed_labels,
-                    &asked[offer.pool],
-                )),
-                requirements: Arc::new(requirements(context, offered, &asked[offer.pool])),
-            }
-        });
-        let spec = LaunchSpec {
-            node_pool: pool.name.clone(),
-            offering: choice(compiled, chosen),
-            alternatives: common.alternatives.clone(),
-            labels: common.labels.clone(),
-            taints: pool.taints.clone(),
-            requirements: common.requirements.clone(),
-            requests: requests(compiled, &compiled.shapes[offer.shape].daemons, group),
-        };
-        Some((chosen, Arc::new(spec)))
+        let template = known
+            .entry(offered)
+            .or_insert_with_key(|offered| Arc::new(template(context, offered, &asked[offer.pool])));
+        let requests = requests(compiled, &compiled.shapes[offer.shape].daemons, group);
+        Some(LaunchOfGroup { chosen, template: template.clone(), requests: Arc::new(requests) })
     });
     specified.collect()
+}
+
+fn template(context: &Context<'_>, offered: &LaunchTerms, asked: &Requirements) -> LaunchTemplate {
+    let compiled = context.compiled;
+    let offer = &compiled.offers[offered.chosen];
+    let pool = compiled.parts.node_pool(compiled.pools[offer.pool].index);
+    let options = offered.options.iter();
+    let mut alternatives: Vec<OfferingRef> =
+        options.map(|option| choice(compiled, *option)).collect();
+    // By price alone, whatever interruptions count for.
+    alternatives.sort_unstable();
+    LaunchTemplate {
+        node_pool: pool.name.clone(),
+        offering: choice(compiled, offered.chosen),
+        alternatives: Arc::new(alternatives),
+        labels: Arc::new(labels(compiled, offered.chosen, &offered.fixed_labels, asked)),
+        taints: pool.taints.clone(),
+        startup_taints: pool.startup_taints.clone(),
+        capacity: compiled.parts.instance_type(offer.instance).capacity.clone(),
+        requirements: Arc::new(requirements(context, offered, asked)),
+    }
 }
 
 /// For each group, the offer that its launches take.

@@ -1,0 +1,74 @@
+//! What launches have in common, said once.
+//!
+//! A plan of tens of thousands of launches has a few hundred kinds of them: pool, choice,
+//! alternatives, labels and requirements are the same, only the pods differ. So launches share
+//! their template in memory, and a document lists each template once.
+
+use super::Launch;
+use crate::model::{Labels, Price, Requirement, Resources, Taint};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a node to create is like, whatever pods it is for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct LaunchTemplate {
+    /// The pool that buys it.
+    pub node_pool: Arc<str>,
+    /// The choice that the plan's cost counts.
+    pub offering: OfferingRef,
+    /// What holds the node's pods, the choice among them, cheapest first.
+    pub alternatives: Arc<Vec<OfferingRef>>,
+    /// The node's labels with the choice; its hostname isn't known yet.
+    pub labels: Arc<Labels>,
+    /// The pool's taints.
+    pub taints: Vec<Taint>,
+    /// The pool's startup taints: they are gone once the node is ready, and keep no pod away.
+    pub startup_taints: Vec<Taint>,
+    /// The capacity of the choice's instance type, overhead included.
+    pub capacity: Resources,
+    /// What the node must satisfy, for a cloud interface that chooses among the alternatives.
+    pub requirements: Arc<Vec<Requirement>>,
+}
+
+/// One way to buy a node.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub struct OfferingRef {
+    /// Its price per hour, fees not included.
+    pub price: Price,
+    /// The instance type's name.
+    pub instance_type: Arc<str>,
+    /// The zone.
+    pub zone: Arc<str>,
+    /// "on-demand", "spot" or "reserved".
+    pub capacity_type: Arc<str>,
+    /// The reservation it draws on.
+    pub reservation: Option<Arc<str>>,
+}
+
+/// The templates of launches, each once.
+#[derive(Debug, Default)]
+pub(crate) struct TemplateList<'a> {
+    pub(crate) templates: Vec<&'a LaunchTemplate>,
+    numbers: BTreeMap<*const LaunchTemplate, usize>,
+}
+
+impl<'a> TemplateList<'a> {
+    pub(crate) fn of(launches: impl IntoIterator<Item = &'a Launch>) -> Self {
+        let mut list = Self::default();
+        for launch in launches {
+            let next = list.templates.len();
+            let key = Arc::as_ptr(&launch.template);
+            if *list.numbers.entry(key).or_insert(next) == next {
+                list.templates.push(&launch.template);
+            }
+        }
+        list
+    }
+
+    /// The place of a launch's template.
+    pub(crate) fn number(&self, launch: &Launch) -> usize {
+        self.numbers.get(&Arc::as_ptr(&launch.template)).copied().unwrap_or_default()
+    }
+}
