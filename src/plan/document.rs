@@ -101,7 +101,10 @@ fn write_plan(plan: &LaunchPlan) -> Value<'_> {
     let templates = TemplateList::of(&plan.launches);
     Object::new()
         .field("templates", write::list(&templates.templates, |one| write_template(one)))
-        .field("launches", write::list(&plan.launches, |one| write_launch(one, &templates)))
+        .field(
+            "launches",
+            write::list(&plan.launches, |one| launch_fields(Object::new(), one, &templates).into()),
+        )
         .field("bindings", write::list(&plan.bindings, write_binding))
         .field("unschedulable", write::list(&plan.unschedulable, write_unschedulable))
         .field("cost", write_cost(plan.cost))
@@ -110,13 +113,13 @@ fn write_plan(plan: &LaunchPlan) -> Value<'_> {
         .into()
 }
 
-fn read_warning(cursor: Cursor<'_>) -> Option<Warning> {
+pub(super) fn read_warning(cursor: Cursor<'_>) -> Option<Warning> {
     let mut fields = cursor.object(&["path", "message"]);
     let mut of = |name| fields.required(name, text).unwrap_or_default().to_string();
     Some(Warning { path: of("path"), message: of("message") })
 }
 
-fn write_warning(warning: &Warning) -> Value<'_> {
+pub(super) fn write_warning(warning: &Warning) -> Value<'_> {
     Object::new().field("path", &*warning.path).field("message", &*warning.message).into()
 }
 
@@ -162,14 +165,17 @@ impl LaunchReader {
     }
 }
 
-/// What every launch says.
-pub(super) fn write_launch<'d>(launch: &'d Launch, templates: &TemplateList<'d>) -> Value<'d> {
+/// Adds what every launch says to an object.
+pub(super) fn launch_fields<'d>(
+    object: Object<'d>,
+    launch: &'d Launch,
+    templates: &TemplateList<'d>,
+) -> Object<'d> {
     let number = u64::try_from(templates.number(launch)).unwrap_or(u64::MAX);
-    Object::new()
+    object
         .field("template", number)
         .field("pods", &launch.pods)
         .field("requests", &*launch.requests)
-        .into()
 }
 
 pub(super) fn read_template(cursor: Cursor<'_>) -> Option<LaunchTemplate> {
@@ -218,14 +224,14 @@ pub(super) fn write_template(template: &LaunchTemplate) -> Value<'_> {
         .into()
 }
 
-fn read_choice(cursor: Cursor<'_>) -> Option<OfferingRef> {
+pub(super) fn read_choice(cursor: Cursor<'_>) -> Option<OfferingRef> {
     let mut fields =
         cursor.object(&["instanceType", "zone", "capacityType", "price", "reservation"]);
     let price = fields.required("price", price).unwrap_or_default();
     Some(OfferingRef { price, ..read_place(fields) })
 }
 
-fn write_choice(choice: &OfferingRef) -> Value<'_> {
+pub(super) fn write_choice(choice: &OfferingRef) -> Value<'_> {
     write_place(choice).field("price", choice.price).into()
 }
 
@@ -259,7 +265,7 @@ fn no_choice() -> OfferingRef {
     }
 }
 
-fn read_binding(cursor: Cursor<'_>) -> Option<Binding> {
+pub(super) fn read_binding(cursor: Cursor<'_>) -> Option<Binding> {
     let mut fields = cursor.object(&["pod", "node"]);
     Some(Binding {
         pod: fields.required("pod", text).unwrap_or_default(),
@@ -267,7 +273,7 @@ fn read_binding(cursor: Cursor<'_>) -> Option<Binding> {
     })
 }
 
-fn write_binding(binding: &Binding) -> Value<'_> {
+pub(super) fn write_binding(binding: &Binding) -> Value<'_> {
     Object::new().field("pod", &binding.pod).field("node", &binding.node).into()
 }
 
@@ -284,7 +290,7 @@ fn write_unschedulable(unschedulable: &Unschedulable) -> Value<'_> {
         .into()
 }
 
-fn read_reason(cursor: Cursor<'_>) -> Option<Reason> {
+pub(super) fn read_reason(cursor: Cursor<'_>) -> Option<Reason> {
     let mut fields = cursor.object(&["code", "sentence", "candidates"]);
     Some(Reason {
         code: fields.required("code", text).unwrap_or_default(),
@@ -294,7 +300,7 @@ fn read_reason(cursor: Cursor<'_>) -> Option<Reason> {
     })
 }
 
-fn write_reason(reason: &Reason) -> Value<'_> {
+pub(super) fn write_reason(reason: &Reason) -> Value<'_> {
     Object::new()
         .field("code", &reason.code)
         .field("sentence", &reason.sentence)
@@ -326,7 +332,7 @@ fn write_cost(cost: Cost) -> Value<'static> {
         .into()
 }
 
-fn read_stats(cursor: Cursor<'_>) -> Option<BTreeMap<Arc<str>, u64>> {
+pub(super) fn read_stats(cursor: Cursor<'_>) -> Option<BTreeMap<Arc<str>, u64>> {
     let Value::Map(entries) = cursor.value else {
         return cursor.wrong("a map");
     };

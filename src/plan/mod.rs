@@ -1,6 +1,7 @@
 //! The answer of a launch: what to create, what goes where, what has no place, what it costs.
 
 pub mod certificate;
+pub mod consolidation;
 #[cfg(feature = "serde")]
 mod document;
 mod preference;
@@ -8,6 +9,7 @@ mod table;
 mod template;
 
 pub use certificate::Certificate;
+pub use consolidation::ConsolidationPlan;
 pub use preference::{PreferenceKind, PreferenceShare};
 pub use template::{LaunchTemplate, OfferingRef};
 

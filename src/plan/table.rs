@@ -151,9 +151,9 @@ impl LaunchPlan {
 }
 
 /// Rows of cells under a header; columns are aligned to the right but for those in `left`.
-struct TextTable {
-    rows: Vec<Vec<String>>,
-    left: std::ops::Range<usize>,
+pub(super) struct TextTable {
+    pub(super) rows: Vec<Vec<String>>,
+    pub(super) left: std::ops::Range<usize>,
 }
 
 impl fmt::Display for TextTable {
@@ -182,12 +182,12 @@ impl fmt::Display for TextTable {
     }
 }
 
-fn counted(count: usize, what: &str) -> String {
+pub(super) fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A price to four decimals.
-fn money(price: Price) -> String {
+pub(super) fn money(price: Price) -> String {
     let rounded = price.nanos().saturating_add(50_000).div_euclid(100_000);
     let sign = if rounded < 0 { "-" } else { "" };
     let rounded = rounded.unsigned_abs();

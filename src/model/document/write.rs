@@ -69,13 +69,13 @@ pub(crate) fn word<'d, T: PartialEq>(meaning: &T, words: &[(&'d str, T)]) -> Val
 pub(crate) fn billionths<'d>(billionths: i128) -> Value<'d> {
     const ONE: i128 = 1_000_000_000;
     const EXACT: i128 = 1 << 53;
-    if billionths % ONE == 0 && billionths.abs() / ONE < EXACT {
+    if billionths % ONE == 0 && billionths.saturating_abs() / ONE < EXACT {
         return Value::Integer(billionths / ONE);
     }
-    let price = Price::from_nanos(billionths);
-    let text = price.to_string();
+    let size = Price::from_nanos(billionths.saturating_abs());
+    let text = Price::from_nanos(billionths).to_string();
     match text.parse::<f64>() {
-        Ok(number) if billionths.abs() < EXACT && number.to_string().parse() == Ok(price) => {
+        Ok(number) if size.nanos() < EXACT && number.abs().to_string().parse() == Ok(size) => {
             Value::Float(number)
         }
         _ => Value::Text(text.into()),

@@ -1,5 +1,6 @@
 //! Documents both ways: what is read, what is refused and where, and that nothing is lost.
 
+mod consolidations;
 mod faults;
 mod plans;
 

@@ -1,0 +1,237 @@
+//! The answer of a consolidation: which nodes go, what is launched for their pods, and when.
+
+#[cfg(feature = "serde")]
+mod document;
+mod table;
+
+use super::template::TemplateList;
+use super::{Binding, Launch, LaunchTemplate, OfferingRef};
+use crate::explain::Reason;
+use crate::model::{Price, Warning};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Which nodes to delete or replace, wave by wave, and why each other node stays.
+///
+/// Actions are in the order in which they are carried out; those of one wave may be carried out
+/// side by side, and a wave begins when the one before it is done. Nodes that stay are sorted by
+/// name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use]
+pub struct ConsolidationPlan {
+    pub(crate) actions: Vec<ConsolidationAction>,
+    pub(crate) keep: Vec<KeptNode>,
+    pub(crate) cost: ConsolidationCost,
+    pub(crate) moved: u64,
+    pub(crate) warnings: Vec<Warning>,
+    pub(crate) stats: BTreeMap<Arc<str>, u64>,
+}
+
+/// Nodes that are deleted together, with what is launched first and where their pods go.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ConsolidationAction {
+    /// The wave in which it is carried out, from 1.
+    pub wave: u32,
+    /// The nodes that are deleted, by name, sorted.
+    pub delete: Vec<Arc<str>>,
+    /// The nodes that are launched before the others are deleted.
+    pub launches: Vec<NodeToLaunch>,
+    /// Where other pods go than those that the launches name, sorted by pod: to nodes of the
+    /// problem, or to launches of this or an earlier action by their names.
+    pub bindings: Vec<Binding>,
+    /// Why the nodes are deleted.
+    pub reason: DisruptionReason,
+    /// What it saves per hour: the prices of what is deleted less those of what is launched.
+    /// Negative where what replaces a drifted or expired node is dearer; `None` where a price isn't
+    /// known.
+    pub savings: Option<Price>,
+    /// What it takes to move the pods.
+    pub disruption_cost: DisruptionCost,
+}
+
+/// A node to launch, with a name by which bindings of this and later actions can call it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct NodeToLaunch {
+    /// Unique among the nodes of the problem and of the plan.
+    pub name: Arc<str>,
+    /// What it is like, and the pods that it is launched for: they go there by this action.
+    pub launch: Launch,
+}
+
+/// Why a node is disrupted; pools have budgets for each.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum DisruptionReason {
+    /// No pod of the node needs another one.
+    Empty,
+    /// The node's pods fit elsewhere for less.
+    Underutilized,
+    /// The node isn't what its pool asks for any more.
+    Drifted,
+    /// The node is past its pool's `expireAfter`.
+    Expired,
+}
+
+/// What it takes to move pods, in billionths of what it takes to move one plain pod.
+///
+/// A pod's eviction cost is Karpenter's, 1 + deletion cost / 2^27 + priority / 2^25, kept between
+/// 0 and 10: Karpenter's own may be negative, and then counts an eviction as a gain.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct DisruptionCost(u128);
+
+/// A node that stays, and why.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct KeptNode {
+    /// The node's name.
+    pub node: Arc<str>,
+    /// Why it stays, never empty.
+    pub reasons: Vec<Reason>,
+    /// The best way to do without it that was found and rejected, if any.
+    pub best: Option<RejectedAction>,
+}
+
+/// A way to do without a node that wasn't taken.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct RejectedAction {
+    /// What it would save per hour; negative where it costs more.
+    pub savings: Price,
+    /// What it would take to move the pods.
+    pub disruption_cost: DisruptionCost,
+    /// How many pods it would move.
+    pub moved: u64,
+    /// What it would launch.
+    pub launches: Vec<OfferingRef>,
+}
+
+/// What the nodes cost per hour, before and after, and the least that they could.
+///
+/// Nodes without a known price count for nothing in all of them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ConsolidationCost {
+    /// The nodes of the problem.
+    pub before: Price,
+    /// The nodes that are there when the plan is carried out.
+    pub after: Price,
+    /// No cluster that could be reached, however many pods are moved, costs less.
+    pub lower_bound: Price,
+    /// No cluster that could be reached by moving as many pods as this plan does costs less.
+    pub lower_bound_for_moves: Price,
+}
+
+impl DisruptionCost {
+    /// Of nothing.
+    pub const ZERO: Self = Self(0);
+
+    /// So many billionths of the cost of moving one plain pod.
+    #[must_use]
+    pub const fn from_billionths(billionths: u128) -> Self {
+        Self(billionths)
+    }
+
+    /// In billionths of the cost of moving one plain pod.
+    #[must_use]
+    pub const fn billionths(self) -> u128 {
+        self.0
+    }
+
+    /// The sum of two, at most what 128 bits hold.
+    #[must_use]
+    pub const fn saturating_add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl ConsolidationPlan {
+    /// What to do, in the order in which it is done.
+    #[must_use]
+    pub fn actions(&self) -> &[ConsolidationAction] {
+        &self.actions
+    }
+
+    /// How many waves the actions take.
+    #[must_use]
+    pub fn waves(&self) -> u32 {
+        self.actions.last().map_or(0, |last| last.wave)
+    }
+
+    /// Why each other node of the problem stays, by name.
+    #[must_use]
+    pub fn keep(&self) -> &[KeptNode] {
+        &self.keep
+    }
+
+    /// What the nodes cost per hour, before and after.
+    #[must_use]
+    pub fn cost(&self) -> ConsolidationCost {
+        self.cost
+    }
+
+    /// How many bound pods end on another node than they are on.
+    #[must_use]
+    pub fn moved(&self) -> u64 {
+        self.moved
+    }
+
+    /// What the problem says that is accepted but hardly meant, by path; it changes nothing.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// Counts that describe the search, by name.
+    ///
+    /// `heldBack…` is what a kind of blocker holds back, in billionths of the price per hour.
+    #[must_use]
+    pub fn stats(&self) -> &BTreeMap<Arc<str>, u64> {
+        &self.stats
+    }
+
+    /// What the launches are like, each template once, in the order of the first launch of each.
+    #[must_use]
+    pub fn templates(&self) -> Vec<&LaunchTemplate> {
+        self.template_list().templates
+    }
+
+    fn template_list(&self) -> TemplateList<'_> {
+        let launches = self.actions.iter().flat_map(|action| &action.launches);
+        TemplateList::of(launches.map(|node| &node.launch))
+    }
+}
+
+impl ConsolidationAction {
+    /// How many pods it gives a node: those of its launches and those that it binds elsewhere.
+    #[must_use]
+    pub fn pods(&self) -> usize {
+        let launched = self.launches.iter().map(|node| node.launch.pods.len());
+        launched.sum::<usize>().saturating_add(self.bindings.len())
+    }
+}
+
+impl NodeToLaunch {
+    /// A launch under a name.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>, launch: Launch) -> Self {
+        Self { name: name.into(), launch }
+    }
+}
+
+impl DisruptionReason {
+    /// All, in the order in which Karpenter looks for them.
+    pub const ALL: [Self; 4] = [Self::Empty, Self::Drifted, Self::Expired, Self::Underutilized];
+
+    /// The word of documents: `empty`, `underutilized`, `drifted`, `expired`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Underutilized => "underutilized",
+            Self::Drifted => "drifted",
+            Self::Expired => "expired",
+        }
+    }
+}
