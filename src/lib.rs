@@ -31,7 +31,7 @@ pub use solver::{
     provision,
 };
 pub use stop::Stop;
-pub use verify::{Verified, Violations, verify};
+pub use verify::{Verified, VerifiedConsolidation, Violations, verify, verify_consolidation};
 pub use what_if::WhatIf;
 
 #[cfg(doctest)]

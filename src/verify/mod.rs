@@ -1,4 +1,5 @@
-//! An independent check of a plan against the problem's documents.
+//! An independent check of a plan against the problem's documents; of a consolidation by replay
+//! ([`verify_consolidation`]).
 //!
 //! # What it is
 //!
@@ -68,6 +69,7 @@
 mod account;
 mod anti_affinity;
 mod certificate;
+mod consolidation;
 mod cost;
 mod facts;
 mod host_port;
@@ -86,6 +88,7 @@ mod static_pool;
 mod taint;
 mod topology;
 mod violation;
+mod violations;
 mod volume;
 mod weight;
 mod words;
@@ -93,7 +96,11 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use violation::{BindingRule, PlanPlace, Violation, Violations};
+pub use consolidation::{
+    ConsolidationFault, Ineligible, VerifiedConsolidation, verify_consolidation,
+};
+pub use violation::{BindingRule, PlanPlace, Violation};
+pub use violations::Violations;
 
 use crate::model::{Price, Problem};
 use crate::plan::{LaunchPlan, PreferenceKind, PreferenceShare};

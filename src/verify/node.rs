@@ -15,7 +15,16 @@ use std::collections::BTreeMap;
 
 /// Reports what is wrong with the pods that a plan adds to nodes.
 pub(super) fn check<'a>(facts: &Facts<'a>, placement: &PodPlaces<'a>, out: &mut Vec<Violation>) {
-    let bound = bound(facts);
+    check_beside(facts, &bound(facts), placement, out);
+}
+
+/// Reports what is wrong with the pods that a plan adds to nodes beside those that are there.
+pub(super) fn check_beside<'a>(
+    facts: &Facts<'a>,
+    bound: &BTreeMap<&'a str, Vec<EntryPods<'a>>>,
+    placement: &PodPlaces<'a>,
+    out: &mut Vec<Violation>,
+) {
     for (at, groups) in &placement.nodes {
         if let Some(node) = facts.problem.nodes.get(*at) {
             let bound = bound.get(&*node.name).map_or(&[][..], |groups| groups);

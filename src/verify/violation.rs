@@ -1,39 +1,9 @@
 //! What a plan can do wrong, as data, with every operand.
 
+use super::consolidation::ConsolidationFault;
 use crate::model::{Price, Taint};
 use crate::plan::{OfferingRef, Proof};
-use std::fmt;
 use std::sync::Arc;
-
-/// Every rule that a plan breaks; never empty, sorted, each violation once.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Violations {
-    list: Vec<Violation>,
-}
-
-impl Violations {
-    /// The violations, if there are any.
-    pub(super) fn of(mut list: Vec<Violation>) -> Option<Self> {
-        list.sort_unstable();
-        list.dedup();
-        (!list.is_empty()).then_some(Self { list })
-    }
-
-    /// The violations, sorted.
-    #[must_use]
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Violation> {
-        self.list.iter()
-    }
-}
-
-impl fmt::Display for Violations {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the plan breaks rules ({} found)", self.list.len())?;
-        self.list.iter().try_for_each(|violation| write!(f, "\n  {violation}"))
-    }
-}
-
-impl std::error::Error for Violations {}
 
 /// Where in a plan something is.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -588,5 +558,20 @@ pub enum Violation {
         stated: Price,
         /// What is proved.
         proved: Price,
+    },
+    /// A wave of a consolidation, judged as a launch plan, breaks a rule; launches are counted in
+    /// the wave.
+    Wave {
+        /// The wave.
+        wave: u32,
+        /// What is wrong.
+        violation: Box<Violation>,
+    },
+    /// A consolidation breaks a rule of its own.
+    Consolidation {
+        /// Where, as a path in its document.
+        path: Arc<str>,
+        /// What is wrong.
+        fault: ConsolidationFault,
     },
 }

@@ -243,6 +243,8 @@ impl fmt::Display for Violation {
             V::NotExhausted { stated, found } => {
                 write!(f, "nothing is said to cost less than {stated}, but something costs {found}")
             }
+            V::Wave { wave, violation } => write!(f, "wave {wave}: {violation}"),
+            V::Consolidation { path, fault } => write!(f, "{path}: {fault}"),
             V::LowerBoundUnproved { stated, proved } => {
                 write!(f, "the lower bound is {stated}, the certificate proves {proved}")
             }
