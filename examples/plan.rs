@@ -9,7 +9,6 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    clippy::print_stdout,
     clippy::print_stderr,
     reason = "an example does the input, output and timing that the library must not"
 )]
@@ -18,6 +17,7 @@ use plimsoll::model::PriceOverlay;
 use plimsoll::{
     Effort, Error, Limits, Options, PreferencePolicy, Price, Problem, Solver, Stop, verify,
 };
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -26,7 +26,7 @@ const WISH_PRICE: Price = Price::from_nanos(1_000_000);
 
 const USAGE: &str = "usage: plan [PROBLEM.json] [--overlay FILE.json] [--node-fee USD] [--preferences respect|ignore|priced] [--refine SECONDS] [--baseline] [--json]
 
-  PROBLEM.json    the problem document; bundled data by default
+  PROBLEM.json    the problem document, - for standard input; bundled data by default
   --overlay FILE  a list of price overlays, applied in its order
   --node-fee USD  a fee per node and hour, part of what is minimised
   --preferences   what preferences count for: respect, ignore, or priced (0.001 an hour for each unit of weight)
@@ -103,7 +103,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Failure> 
                 arguments.refine =
                     Some(seconds.ok_or_else(|| refused("--refine needs a number of seconds"))?);
             }
-            flag if flag.starts_with('-') => {
+            flag if flag.starts_with('-') && flag != "-" => {
                 return Err(refused(format!("{flag} isn't known\n{USAGE}")));
             }
             _ if arguments.path.is_some() => return Err(refused("one problem at a time")),
@@ -113,8 +113,33 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Failure> 
     Ok(arguments)
 }
 
+/// The text of a file, or of standard input for `-`.
 fn read(path: &str) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| refused(format!("{path}: {error}")))
+    let text = if path == "-" {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    text.map_err(|error| refused(format!("{path}: {error}")))
+}
+
+/// Prints a line; that the reader has gone (`plan … | head`) is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(refused(error.to_string())),
+        _ => Ok(()),
+    }
+}
+
+/// A plan's document with the time that the solve took: `stats`, its last field, has it as well.
+fn with_seconds(mut document: String, seconds: f64) -> String {
+    if document.ends_with("}}") {
+        document.truncate(document.len() - 2);
+        let comma = if document.ends_with('{') { "" } else { "," };
+        document += &format!("{comma}\"solveSeconds\":{seconds:?}}}}}");
+    }
+    document
 }
 
 /// Of the seconds to refine, the share after which the search is told to stop: proving its bound
@@ -123,8 +148,7 @@ const SEARCH: f64 = 0.85;
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.help {
-        println!("{USAGE}");
-        return Ok(());
+        return print(USAGE);
     }
     let mut problem = match &arguments.path {
         None => plimsoll_testdata::problem("web-small")
@@ -153,17 +177,13 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure { message, code: 1 });
     }
     if arguments.json {
-        let mut document: serde_json::Value = serde_json::from_str(&plan.to_json())
-            .map_err(|error| Failure { message: error.to_string(), code: 1 })?;
-        document["stats"]["solveSeconds"] = seconds.into();
-        println!("{document}");
+        print(&with_seconds(plan.to_json(), seconds))?;
         if let Some(termination) = plan.termination() {
             eprintln!("refined until {termination}");
         }
         eprintln!("verified: the plan breaks no rule");
     } else {
-        println!("{plan}");
-        println!("solved in {seconds:.3} s; verified: the plan breaks no rule");
+        print(&format!("{plan}\nsolved in {seconds:.3} s; verified: the plan breaks no rule"))?;
     }
     Ok(())
 }

@@ -12,12 +12,14 @@ use crate::model::document::read::{
 };
 use crate::model::document::selector::{read_requirement, write_requirement};
 use crate::model::document::taint::{read_taint, write_taint};
-use crate::model::document::value::Value;
-use crate::model::document::write::{self, Object, word};
-use crate::model::document::{parse, to_text};
+use crate::model::document::value::{Value, read_items};
+use crate::model::document::write::{self, Items, Object, word};
+use crate::model::document::{already_read, from_text, to_text};
 use crate::model::fault::{Faults, Path};
 use crate::model::{Price, Resources, Warning};
+use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -32,27 +34,27 @@ impl LaunchPlan {
     /// Every fault of the document, each with the path of its field; for text that isn't JSON, the
     /// line and the column.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        read_plan(&parse(text)?)
+        from_text(text, |deserializer| read_plan(deserializer))?
     }
 
     /// The plan as a JSON document; it reads back as an equal plan, which has no certificate.
     #[must_use]
     pub fn to_json(&self) -> String {
-        to_text(&write_plan(self))
+        to_text(self)
     }
 }
 
 impl<'d> Deserialize<'d> for LaunchPlan {
     /// Reads a plan document in any self-describing format; the error lists every fault.
     fn deserialize<D: Deserializer<'d>>(deserializer: D) -> Result<Self, D::Error> {
-        read_plan(&Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+        read_plan(deserializer)?.map_err(serde::de::Error::custom)
     }
 }
 
 impl Serialize for LaunchPlan {
     /// Writes the plan document.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        write_plan(self).serialize(serializer)
+        write_plan(self, serializer)
     }
 }
 
@@ -62,26 +64,37 @@ const PROOFS: [(&str, Proof); 3] =
 const LISTS: [&str; 7] =
     ["templates", "launches", "bindings", "unschedulable", "cost", "warnings", "stats"];
 
-fn read_plan(document: &Value<'_>) -> Result<LaunchPlan, Error> {
+/// The lists that are read item by item.
+const LONG_LISTS: [&str; 3] = ["launches", "bindings", "unschedulable"];
+
+fn read_plan<'d, D: Deserializer<'d>>(
+    deserializer: D,
+) -> Result<Result<LaunchPlan, Error>, D::Error> {
     let mut faults = Faults::default();
-    let root = Cursor { value: document, path: &Path::Root, faults: &mut faults };
-    let mut fields = root.object(&LISTS);
-    let templates = fields.list("templates", read_template);
-    let mut launches = LaunchReader::new(templates);
-    let mut reasons: Option<Arc<[Reason]>> = None;
-    let mut unschedulable = |cursor: Cursor<'_>| {
-        let (pod, read) = read_unschedulable(cursor);
-        let shared = match reasons.take() {
-            Some(former) if *former == *read => former,
-            _ => read.into(),
-        };
-        reasons = Some(Arc::clone(&shared));
-        Some(Unschedulable { pod, reasons: shared })
+    let mut launches = LaunchReader::default();
+    let mut drafts: Vec<(usize, LaunchDraft)> = Vec::new();
+    let mut bindings: Vec<Binding> = Vec::new();
+    let mut out = UnschedulableReader::default();
+    let read = |list: &'static str, index: usize, value: &Value<'_>| {
+        let path = Path::Root.field(list);
+        let cursor = Cursor { value, path: &path.item(index), faults: &mut faults };
+        match list {
+            "launches" => drafts.push((index, launches.read(cursor))),
+            "bindings" => bindings.extend(read_binding(cursor)),
+            _ => out.read(cursor),
+        }
     };
+    let rest = read_items(deserializer, &LONG_LISTS, &RefCell::new(read))?;
+    let root = Cursor { value: &rest, path: &Path::Root, faults: &mut faults };
+    let mut fields = root.object(&LISTS);
+    for list in LONG_LISTS {
+        let _read = fields.optional(list, already_read);
+    }
+    let templates = fields.list("templates", read_template);
     let plan = LaunchPlan {
-        launches: fields.list("launches", |cursor| launches.read(cursor)),
-        bindings: fields.list("bindings", read_binding),
-        unschedulable: fields.list("unschedulable", &mut unschedulable),
+        launches: Vec::new(),
+        bindings,
+        unschedulable: out.read,
         cost: fields.required("cost", read_cost).unwrap_or(Cost {
             total: Price::ZERO,
             fees: Price::ZERO,
@@ -93,24 +106,52 @@ fn read_plan(document: &Value<'_>) -> Result<LaunchPlan, Error> {
         certificate: None,
         termination: None,
     };
-    faults.into_result(&LISTS)?;
-    Ok(plan)
+    // Templates may stand after the launches that name them.
+    let templates = TemplatesRead::new(templates);
+    let path = Path::Root.field("launches");
+    let launches = drafts
+        .into_iter()
+        .filter_map(|(index, draft)| templates.launch(draft, &path.item(index), &mut faults));
+    let plan = LaunchPlan { launches: launches.collect(), ..plan };
+    Ok(faults.into_result(&LISTS).map(|()| plan))
 }
 
-fn write_plan(plan: &LaunchPlan) -> Value<'_> {
+fn write_plan<S: Serializer>(plan: &LaunchPlan, serializer: S) -> Result<S::Ok, S::Error> {
     let templates = TemplateList::of(&plan.launches);
-    Object::new()
-        .field("templates", write::list(&templates.templates, |one| write_template(one)))
-        .field(
-            "launches",
-            write::list(&plan.launches, |one| launch_fields(Object::new(), one, &templates).into()),
-        )
-        .field("bindings", write::list(&plan.bindings, write_binding))
-        .field("unschedulable", write::list(&plan.unschedulable, write_unschedulable))
-        .field("cost", write_cost(plan.cost))
-        .field("warnings", write::list(&plan.warnings, write_warning))
-        .field("stats", &plan.stats)
-        .into()
+    let launch = |one| launch_fields(Object::new(), one, &templates).into();
+    let mut document = serializer.serialize_map(Some(LISTS.len()))?;
+    document.serialize_entry(
+        "templates",
+        &Items::new(&templates.templates, |one: &&LaunchTemplate| write_template(one)),
+    )?;
+    document.serialize_entry("launches", &Items::new(&plan.launches, launch))?;
+    document.serialize_entry("bindings", &Items::new(&plan.bindings, write_binding))?;
+    document
+        .serialize_entry("unschedulable", &Items::new(&plan.unschedulable, write_unschedulable))?;
+    document.serialize_entry("cost", &write_cost(plan.cost))?;
+    document.serialize_entry("warnings", &Items::new(&plan.warnings, write_warning))?;
+    document.serialize_entry("stats", &Value::from(&plan.stats))?;
+    document.end()
+}
+
+/// Reads pods without a place; those with the same reasons are neighbours, and share them.
+#[derive(Default)]
+struct UnschedulableReader {
+    read: Vec<Unschedulable>,
+    /// The reasons of the pod before.
+    former: Option<Arc<[Reason]>>,
+}
+
+impl UnschedulableReader {
+    fn read(&mut self, cursor: Cursor<'_>) {
+        let (pod, read) = read_unschedulable(cursor);
+        let reasons = match self.former.take() {
+            Some(former) if *former == *read => former,
+            _ => read.into(),
+        };
+        self.former = Some(reasons.clone());
+        self.read.push(Unschedulable { pod, reasons });
+    }
 }
 
 pub(super) fn read_warning(cursor: Cursor<'_>) -> Option<Warning> {
@@ -123,45 +164,65 @@ pub(super) fn write_warning(warning: &Warning) -> Value<'_> {
     Object::new().field("path", &*warning.path).field("message", &*warning.message).into()
 }
 
-/// Reads launches, which name their templates by number.
+/// A launch as it is written, its template by number.
+pub(super) struct LaunchDraft {
+    template: Option<i128>,
+    pods: Vec<Arc<str>>,
+    requests: Arc<Resources>,
+}
+
+/// Reads launches.
+#[derive(Default)]
 pub(super) struct LaunchReader {
-    templates: Vec<Arc<LaunchTemplate>>,
     /// The requests of the launch before: launches of one kind are neighbours, and share them.
     former: Arc<Resources>,
 }
 
 impl LaunchReader {
-    pub(super) fn new(templates: Vec<LaunchTemplate>) -> Self {
-        let templates = templates.into_iter().map(Arc::new).collect();
-        Self { templates, former: Arc::default() }
-    }
-
-    fn read(&mut self, cursor: Cursor<'_>) -> Option<Launch> {
-        let mut fields = cursor.object(&["template", "pods", "requests"]);
-        self.read_fields(&mut fields)
+    fn read(&mut self, cursor: Cursor<'_>) -> LaunchDraft {
+        self.read_fields(&mut cursor.object(&["template", "pods", "requests"]))
     }
 
     /// What every launch says.
-    pub(super) fn read_fields(&mut self, fields: &mut Fields<'_>) -> Option<Launch> {
+    pub(super) fn read_fields(&mut self, fields: &mut Fields<'_>) -> LaunchDraft {
         let requests = fields.optional("requests", resources).unwrap_or_default();
         if *self.former != requests {
             self.former = Arc::new(requests);
         }
         let pods = fields.optional("pods", texts).unwrap_or_default();
-        let template = fields.required("template", |cursor| self.template(cursor))?;
-        Some(Launch { template, pods, requests: self.former.clone() })
+        let number = |cursor: Cursor<'_>| match cursor.value {
+            Value::Integer(number) => Some(*number),
+            _ => cursor.wrong("the number of a template"),
+        };
+        let template = fields.required("template", number);
+        LaunchDraft { template, pods, requests: self.former.clone() }
+    }
+}
+
+/// The templates of a document.
+pub(super) struct TemplatesRead(Vec<Arc<LaunchTemplate>>);
+
+impl TemplatesRead {
+    pub(super) fn new(templates: Vec<LaunchTemplate>) -> Self {
+        Self(templates.into_iter().map(Arc::new).collect())
     }
 
-    fn template(&self, cursor: Cursor<'_>) -> Option<Arc<LaunchTemplate>> {
-        let expected = format!("the number of a template, below {}", self.templates.len());
-        let number = match cursor.value {
-            Value::Integer(number) => usize::try_from(*number).ok(),
-            _ => None,
+    /// The launch of a draft; that its template isn't there is a fault of the launch at `path`.
+    pub(super) fn launch(
+        &self,
+        draft: LaunchDraft,
+        path: &Path<'_>,
+        faults: &mut Faults,
+    ) -> Option<Launch> {
+        let LaunchDraft { template, pods, requests } = draft;
+        let number = template?;
+        let template = usize::try_from(number).ok().and_then(|number| self.0.get(number));
+        let Some(template) = template else {
+            let expected = format!("the number of one of {} templates, from 0", self.0.len());
+            faults.add(&path.field("template"), number.to_string(), expected);
+            return None;
         };
-        match number.and_then(|number| self.templates.get(number)) {
-            Some(template) => Some(template.clone()),
-            None => cursor.wrong(expected),
-        }
+        Some(Launch { template: template.clone(), pods, requests })
     }
 }
 

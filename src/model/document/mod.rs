@@ -3,7 +3,8 @@
 //! Each file has a part's reader and writer side by side, so a field's name has one home. The
 //! reader notes every fault and goes on with stand-ins; then the checks of
 //! [`ProblemBuilder::build`] run on what was read, and all faults come out together. The writer
-//! leaves defaults out.
+//! leaves defaults out. Both go item by item through the long lists, so that no tree of a whole
+//! document is ever in memory.
 
 mod affinity;
 mod overlay;
@@ -23,10 +24,13 @@ use pod::{read_daemon_set, read_pod, write_pod};
 use pool::{read_node_pool, write_node_pool};
 use read::{Cursor, labels, list, text, whole};
 use selector::{read_selector, write_selector};
+use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::de::StrRead;
+use std::cell::RefCell;
 use supply::{read_instance_type, read_node, write_instance_type, write_node};
 use value::Value;
-use write::Object;
+use write::{Items, Object};
 
 impl Problem {
     /// Reads a problem document in JSON.
@@ -43,19 +47,24 @@ impl Problem {
     /// assert_eq!(error.findings()[0].expected, "replicas?");
     /// ```
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        read_problem(&parse(text)?)
+        from_text(text, |deserializer| read_problem(deserializer))?
     }
 
     /// The problem as a JSON document, defaults left out; it reads back as an equal problem.
     #[must_use]
     pub fn to_json(&self) -> String {
-        to_text(&write_problem(self))
+        to_text(self)
     }
 }
 
-/// The tree of a JSON text.
-pub(crate) fn parse(text: &str) -> Result<Value<'_>, Error> {
-    serde_json::from_str(text).map_err(|error| {
+/// Reads a JSON text by `read`, all of it.
+pub(crate) fn from_text<'d, T>(
+    text: &'d str,
+    read: impl FnOnce(&mut serde_json::Deserializer<StrRead<'d>>) -> Result<T, serde_json::Error>,
+) -> Result<T, Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let read = read(&mut deserializer).and_then(|read| deserializer.end().map(|()| read));
+    read.map_err(|error| {
         let place = format!("line {} column {}", error.line(), error.column());
         let message = error.to_string();
         let message = message.strip_suffix(&format!(" at {place}")).unwrap_or(&message);
@@ -63,60 +72,95 @@ pub(crate) fn parse(text: &str) -> Result<Value<'_>, Error> {
     })
 }
 
-/// The JSON text of a tree.
-pub(crate) fn to_text(value: &Value<'_>) -> String {
-    // The keys are texts and the floats finite, so a tree of ours always has a JSON text.
-    serde_json::to_string(value).unwrap_or_default()
+/// The tree of a JSON text.
+pub(crate) fn parse(text: &str) -> Result<Value<'_>, Error> {
+    from_text(text, |deserializer| Value::deserialize(deserializer))
+}
+
+/// The JSON text of a document.
+pub(crate) fn to_text(document: &impl Serialize) -> String {
+    // The keys are texts and the floats finite, so a document of ours always has a JSON text.
+    serde_json::to_string(document).unwrap_or_default()
 }
 
 impl<'d> Deserialize<'d> for Problem {
     /// Reads a problem document in any self-describing format; the error lists every fault.
     fn deserialize<D: Deserializer<'d>>(deserializer: D) -> Result<Self, D::Error> {
-        read_problem(&Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+        read_problem(deserializer)?.map_err(serde::de::Error::custom)
     }
 }
 
 impl Serialize for Problem {
     /// Writes the problem document, defaults left out.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        write_problem(self).serialize(serializer)
+        write_problem(self, serializer)
     }
 }
 
-fn read_problem(document: &Value<'_>) -> Result<Problem, Error> {
+fn read_problem<'d, D: Deserializer<'d>>(
+    deserializer: D,
+) -> Result<Result<Problem, Error>, D::Error> {
     let mut faults = Faults::default();
-    let root = Cursor { value: document, path: &Path::Root, faults: &mut faults };
-    let mut fields = root.object(&super::validate::LISTS);
-    let parts = ProblemBuilder {
-        pods: fields.required("pods", |cursor| list(cursor, read_pod)).unwrap_or_default(),
-        instance_types: fields
-            .required("instanceTypes", |cursor| list(cursor, read_instance_type))
-            .unwrap_or_default(),
-        node_pools: fields
-            .required("nodePools", |cursor| list(cursor, read_node_pool))
-            .unwrap_or_default(),
-        nodes: fields.list("nodes", read_node),
-        daemon_sets: fields.list("daemonSets", read_daemon_set),
-        pod_disruption_budgets: fields.list("podDisruptionBudgets", read_disruption_budget),
-        namespaces: fields.list("namespaces", read_namespace),
+    let mut parts = ProblemBuilder::default();
+    let read = |list: &'static str, index: usize, value: &Value<'_>| {
+        let path = Path::Root.field(list);
+        let cursor = Cursor { value, path: &path.item(index), faults: &mut faults };
+        match list {
+            "pods" => parts.pods.extend(read_pod(cursor)),
+            "instanceTypes" => parts.instance_types.extend(read_instance_type(cursor)),
+            "nodePools" => parts.node_pools.extend(read_node_pool(cursor)),
+            "nodes" => parts.nodes.extend(read_node(cursor)),
+            "daemonSets" => parts.daemon_sets.extend(read_daemon_set(cursor)),
+            "podDisruptionBudgets" => {
+                parts.pod_disruption_budgets.extend(read_disruption_budget(cursor));
+            }
+            _ => parts.namespaces.extend(read_namespace(cursor)),
+        }
     };
+    let rest = value::read_items(deserializer, &super::validate::LISTS, &RefCell::new(read))?;
+    let root = Cursor { value: &rest, path: &Path::Root, faults: &mut faults };
+    let mut fields = root.object(&super::validate::LISTS);
+    for list in super::validate::LISTS {
+        let _read = match list {
+            "pods" | "instanceTypes" | "nodePools" => fields.required(list, already_read),
+            _ => fields.optional(list, already_read),
+        };
+    }
     faults.end_of_reading();
-    parts.build_after(faults)
+    Ok(parts.build_after(faults))
 }
 
-fn write_problem(problem: &Problem) -> Value<'_> {
-    Object::new()
-        .field("pods", write::list(&problem.pods, write_pod))
-        .field("instanceTypes", write::list(&problem.instance_types, write_instance_type))
-        .field("nodePools", write::list(&problem.node_pools, write_node_pool))
-        .unless_empty("nodes", write::list(&problem.nodes, write_node))
-        .unless_empty("daemonSets", write::list(&problem.daemon_sets, write_pod))
-        .unless_empty(
+/// Finds fault with what isn't a list; the items of lists are read by now.
+pub(crate) fn already_read(cursor: Cursor<'_>) -> Option<()> {
+    list(cursor, |_| None::<()>).map(drop)
+}
+
+fn write_problem<S: Serializer>(problem: &Problem, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut document = serializer.serialize_map(None)?;
+    document.serialize_entry("pods", &Items::new(&*problem.pods, write_pod))?;
+    document.serialize_entry(
+        "instanceTypes",
+        &Items::new(&*problem.instance_types, write_instance_type),
+    )?;
+    document.serialize_entry("nodePools", &Items::new(&*problem.node_pools, write_node_pool))?;
+    if !problem.nodes.is_empty() {
+        document.serialize_entry("nodes", &Items::new(&*problem.nodes, write_node))?;
+    }
+    if !problem.daemon_sets.is_empty() {
+        document.serialize_entry("daemonSets", &Items::new(&*problem.daemon_sets, write_pod))?;
+    }
+    if !problem.pod_disruption_budgets.is_empty() {
+        let budgets = &*problem.pod_disruption_budgets;
+        document.serialize_entry(
             "podDisruptionBudgets",
-            write::list(&problem.pod_disruption_budgets, write_disruption_budget),
-        )
-        .unless_empty("namespaces", write::list(&problem.namespaces, write_namespace))
-        .into()
+            &Items::new(budgets, write_disruption_budget),
+        )?;
+    }
+    if !problem.namespaces.is_empty() {
+        document
+            .serialize_entry("namespaces", &Items::new(&*problem.namespaces, write_namespace))?;
+    }
+    document.end()
 }
 
 fn read_disruption_budget(cursor: Cursor<'_>) -> Option<PodDisruptionBudget> {

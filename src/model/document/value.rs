@@ -7,6 +7,7 @@
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt;
 
 /// A document, or a part of one.
@@ -26,25 +27,66 @@ const MOST_DEPTH: u32 = 64;
 
 impl<'d> de::Deserialize<'d> for Value<'d> {
     fn deserialize<D: Deserializer<'d>>(deserializer: D) -> Result<Self, D::Error> {
-        Tree { depth_left: MOST_DEPTH }.deserialize(deserializer)
+        Tree { depth_left: MOST_DEPTH, level: Level::Below }.deserialize(deserializer)
     }
 }
 
-#[derive(Clone, Copy)]
-struct Tree {
-    depth_left: u32,
+/// Takes the items of a document's long lists one by one: which list, which item, and its tree.
+pub(crate) type ItemReader<'s> = RefCell<dyn FnMut(&'static str, usize, &Value<'_>) + 's>;
+
+/// Reads a document item by item: those of the named lists are given to `reader` and forgotten, so
+/// that no tree of the whole stands beside what is read from it. The tree that is left has empty
+/// lists there.
+pub(crate) fn read_items<'d, D: Deserializer<'d>>(
+    deserializer: D,
+    lists: &'static [&'static str],
+    reader: &ItemReader<'_>,
+) -> Result<Value<'d>, D::Error> {
+    Tree { depth_left: MOST_DEPTH, level: Level::Root { lists, reader } }.deserialize(deserializer)
 }
 
-impl Tree {
+#[derive(Clone, Copy)]
+struct Tree<'s> {
+    depth_left: u32,
+    level: Level<'s>,
+}
+
+/// Where in a document a tree is.
+#[derive(Clone, Copy)]
+enum Level<'s> {
+    /// The document itself.
+    Root {
+        lists: &'static [&'static str],
+        reader: &'s ItemReader<'s>,
+    },
+    /// A list whose items are read one by one.
+    Items {
+        list: &'static str,
+        reader: &'s ItemReader<'s>,
+    },
+    Below,
+}
+
+impl<'s> Tree<'s> {
+    /// The part of the tree under a key of it.
+    fn at<E: de::Error>(self, key: &str) -> Result<Self, E> {
+        let inner = self.inner()?;
+        let Level::Root { lists, reader } = self.level else { return Ok(inner) };
+        Ok(match lists.iter().find(|list| **list == key) {
+            Some(list) => Self { level: Level::Items { list, reader }, ..inner },
+            None => inner,
+        })
+    }
+
     fn inner<E: de::Error>(self) -> Result<Self, E> {
         let depth_left = self.depth_left.checked_sub(1);
-        depth_left.map(|depth_left| Self { depth_left }).ok_or_else(|| {
+        depth_left.map(|depth_left| Self { depth_left, level: Level::Below }).ok_or_else(|| {
             E::custom(format_args!("lists and maps more than {MOST_DEPTH} levels deep"))
         })
     }
 }
 
-impl<'d> DeserializeSeed<'d> for Tree {
+impl<'d> DeserializeSeed<'d> for Tree<'_> {
     type Value = Value<'d>;
 
     fn deserialize<D: Deserializer<'d>>(self, deserializer: D) -> Result<Value<'d>, D::Error> {
@@ -52,7 +94,7 @@ impl<'d> DeserializeSeed<'d> for Tree {
     }
 }
 
-impl<'d> Visitor<'d> for Tree {
+impl<'d> Visitor<'d> for Tree<'_> {
     type Value = Value<'d>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -113,17 +155,26 @@ impl<'d> Visitor<'d> for Tree {
     fn visit_seq<A: SeqAccess<'d>>(self, mut items: A) -> Result<Value<'d>, A::Error> {
         let inner = self.inner()?;
         let mut list = Vec::new();
+        let mut index = 0;
         while let Some(item) = items.next_element_seed(inner)? {
-            list.push(item);
+            match self.level {
+                Level::Items { list, reader } => {
+                    if let Ok(mut read) = reader.try_borrow_mut() {
+                        read(list, index, &item);
+                    }
+                }
+                Level::Root { .. } | Level::Below => list.push(item),
+            }
+            index += 1;
         }
         Ok(Value::List(list))
     }
 
     fn visit_map<A: MapAccess<'d>>(self, mut entries: A) -> Result<Value<'d>, A::Error> {
-        let inner = self.inner()?;
         let mut map = Vec::new();
         while let Some(MapKey(key)) = entries.next_key()? {
-            map.push((key, entries.next_value_seed(inner)?));
+            let tree = self.at(&key)?;
+            map.push((key, entries.next_value_seed(tree)?));
         }
         Ok(Value::Map(map))
     }

@@ -2,6 +2,7 @@
 
 use super::value::Value;
 use crate::model::{Labels, Price, Resources};
+use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -47,6 +48,24 @@ impl<'d> Object<'d> {
             Some(value) => self.field(name, value),
             None => self,
         }
+    }
+}
+
+/// A list that is written item by item: only one item at a time stands as a tree.
+pub(crate) struct Items<'a, T, W> {
+    items: &'a [T],
+    write: W,
+}
+
+impl<'a, T, W: Fn(&'a T) -> Value<'a>> Items<'a, T, W> {
+    pub(crate) fn new(items: &'a [T], write: W) -> Self {
+        Self { items, write }
+    }
+}
+
+impl<'a, T, W: Fn(&'a T) -> Value<'a>> Serialize for Items<'a, T, W> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.items.iter().map(&self.write))
     }
 }
 

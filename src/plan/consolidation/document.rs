@@ -12,8 +12,9 @@ use crate::model::document::write::{self, Object, word};
 use crate::model::document::{parse, to_text};
 use crate::model::fault::{Faults, Path};
 use crate::plan::document::{
-    LaunchReader, launch_fields, read_binding, read_choice, read_reason, read_stats, read_template,
-    read_warning, write_binding, write_choice, write_reason, write_template, write_warning,
+    LaunchReader, TemplatesRead, launch_fields, read_binding, read_choice, read_reason, read_stats,
+    read_template, read_warning, write_binding, write_choice, write_reason, write_template,
+    write_warning,
 };
 use crate::plan::template::TemplateList;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -62,9 +63,11 @@ fn read_plan(document: &Value<'_>) -> Result<ConsolidationPlan, Error> {
     let mut faults = Faults::default();
     let root = Cursor { value: document, path: &Path::Root, faults: &mut faults };
     let mut fields = root.object(&LISTS);
-    let mut launches = LaunchReader::new(fields.list("templates", read_template));
+    let templates = TemplatesRead::new(fields.list("templates", read_template));
+    let mut launches = LaunchReader::default();
     let plan = ConsolidationPlan {
-        actions: fields.list("actions", |cursor| Some(read_action(cursor, &mut launches))),
+        actions: fields
+            .list("actions", |cursor| Some(read_action(cursor, &templates, &mut launches))),
         keep: fields.list("keep", read_kept),
         cost: fields.required("cost", read_cost).unwrap_or(ConsolidationCost {
             before: Price::ZERO,
@@ -93,7 +96,11 @@ fn write_plan(plan: &ConsolidationPlan) -> Value<'_> {
         .into()
 }
 
-fn read_action(cursor: Cursor<'_>, launches: &mut LaunchReader) -> ConsolidationAction {
+fn read_action(
+    cursor: Cursor<'_>,
+    templates: &TemplatesRead,
+    launches: &mut LaunchReader,
+) -> ConsolidationAction {
     let mut fields = cursor.object(&[
         "wave",
         "delete",
@@ -107,9 +114,12 @@ fn read_action(cursor: Cursor<'_>, launches: &mut LaunchReader) -> Consolidation
         wave: fields.required("wave", whole).unwrap_or_default(),
         delete: fields.optional("delete", texts).unwrap_or_default(),
         launches: fields.list("launches", |cursor| {
+            let Cursor { value, path, faults } = cursor;
+            let cursor = Cursor { value, path, faults: &mut *faults };
             let mut fields = cursor.object(&["name", "template", "pods", "requests"]);
             let name = fields.required("name", text).unwrap_or_default();
-            Some(NodeToLaunch { name, launch: launches.read_fields(&mut fields)? })
+            let draft = launches.read_fields(&mut fields);
+            Some(NodeToLaunch { name, launch: templates.launch(draft, path, faults)? })
         }),
         bindings: fields.list("bindings", read_binding),
         reason: fields
