@@ -1,16 +1,22 @@
 //! Labels and the keys that have a meaning of their own.
 
+use super::list::List;
 use std::sync::Arc;
 
 /// Keys and values, sorted by key, each key once.
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Labels(Vec<(Arc<str>, Arc<str>)>);
+pub struct Labels(List<(Arc<str>, Arc<str>)>);
 
 impl Labels {
+    /// Shares the memory of others that are the same.
+    pub(crate) fn share(&mut self, other: &Self) {
+        self.0.share(&other.0);
+    }
+
     /// No labels.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self(List::new())
     }
 
     /// The value of a key.
@@ -28,9 +34,9 @@ impl Labels {
     ) -> Option<Arc<str>> {
         let (key, value) = (key.into(), value.into());
         match self.0.binary_search_by(|(k, _)| k.cmp(&key)) {
-            Ok(at) => Some(std::mem::replace(&mut self.0[at].1, value)),
+            Ok(at) => Some(std::mem::replace(&mut self.0.items_mut()[at].1, value)),
             Err(at) => {
-                self.0.insert(at, (key, value));
+                self.0.to_mut().insert(at, (key, value));
                 None
             }
         }

@@ -48,7 +48,14 @@ fn start(text: &str) -> u128 {
 
 /// The problem of checked parts.
 pub(super) fn problem(mut parts: ProblemBuilder, pods_by_name: &[usize]) -> Problem {
-    parts.pods.iter_mut().chain(&mut parts.daemon_sets).for_each(pod);
+    // What neighbours have in common they share, before and after.
+    let mut former: Option<Pod> = None;
+    for one in &mut parts.pods {
+        pod(one);
+        former.iter().for_each(|former| one.share(former));
+        former = Some(one.clone());
+    }
+    parts.daemon_sets.iter_mut().for_each(pod);
     parts.instance_types.iter_mut().for_each(instance_type);
     parts.node_pools.iter_mut().for_each(node_pool);
     parts.nodes.iter_mut().for_each(node);
@@ -61,9 +68,9 @@ pub(super) fn problem(mut parts: ProblemBuilder, pods_by_name: &[usize]) -> Prob
     budgets.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
     parts.namespaces.sort_by(|a, b| a.name.cmp(&b.name));
 
-    let mut unsorted: Vec<Option<Pod>> = parts.pods.into_iter().map(Some).collect();
+    permute(&mut parts.pods, pods_by_name);
     Problem {
-        pods: pods_by_name.iter().filter_map(|&i| unsorted.get_mut(i)?.take()).collect(),
+        pods: parts.pods.into(),
         instance_types: parts.instance_types.into(),
         node_pools: parts.node_pools.into(),
         nodes: parts.nodes.into(),
@@ -73,10 +80,28 @@ pub(super) fn problem(mut parts: ProblemBuilder, pods_by_name: &[usize]) -> Prob
     }
 }
 
+/// Puts the items of a list in the order that the positions say, each of them once, without a
+/// second list beside it.
+fn permute<T>(items: &mut [T], order: &[usize]) {
+    let mut done = vec![false; items.len()];
+    for start in 0..items.len() {
+        // Each cycle of the order once around.
+        let mut at = start;
+        while let (Some(false), Some(&from)) = (done.get(at), order.get(at)) {
+            done[at] = true;
+            if from == start || from >= items.len() {
+                break;
+            }
+            items.swap(at, from);
+            at = from;
+        }
+    }
+}
+
 pub(super) fn pod(pod: &mut Pod) {
     selector(pod);
-    pod.tolerations.sort();
-    for port in &mut pod.host_ports {
+    pod.tolerations.items_mut().sort();
+    for port in pod.host_ports.items_mut() {
         if port.host_ip.is_empty() {
             port.host_ip = "0.0.0.0".into();
         }
@@ -84,9 +109,11 @@ pub(super) fn pod(pod: &mut Pod) {
             port.protocol = "TCP".into();
         }
     }
-    pod.host_ports.sort();
-    pod.host_ports.dedup();
-    for volume in &mut pod.volumes {
+    if !pod.host_ports.is_empty() {
+        pod.host_ports.items_mut().sort();
+        pod.host_ports.to_mut().dedup();
+    }
+    for volume in pod.volumes.items_mut() {
         for term in &mut volume.node_selector_terms {
             requirements(&mut term.match_expressions);
         }
@@ -95,14 +122,14 @@ pub(super) fn pod(pod: &mut Pod) {
         volume.zones.sort();
         volume.zones.dedup();
     }
-    pod.volumes.sort();
-    for constraint in &mut pod.topology_spread_constraints {
+    pod.volumes.items_mut().sort();
+    for constraint in pod.topology_spread_constraints.items_mut() {
         key(&mut constraint.topology_key);
     }
     // An affinity that says nothing is none.
     pod.affinity = pod.affinity.take().filter(|rules| **rules != Affinity::default());
     if let Some(rules) = &mut pod.affinity {
-        affinity(rules);
+        affinity(Arc::make_mut(rules));
     }
 }
 
@@ -124,7 +151,7 @@ fn selector(pod: &mut Pod) {
     if others.is_empty() {
         return;
     }
-    let rules = pod.affinity.get_or_insert_default();
+    let rules = Arc::make_mut(pod.affinity.get_or_insert_default());
     let Some(terms) = &mut rules.node_affinity.required else {
         let term = NodeSelectorTerm { match_expressions: others, match_fields: Vec::new() };
         rules.node_affinity.required = Some(vec![term]);

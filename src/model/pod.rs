@@ -1,5 +1,6 @@
 //! Pods, pending, bound and of daemon sets.
 
+use super::list::List;
 use super::{
     Affinity, Labels, NodeSelectorTerm, Placeholder, Resources, Toleration,
     TopologySpreadConstraint,
@@ -30,11 +31,11 @@ pub struct Pod {
     pub(crate) annotations: Labels,
     pub(crate) requests: Resources,
     pub(crate) node_selector: Labels,
-    pub(crate) affinity: Option<Box<Affinity>>,
-    pub(crate) tolerations: Vec<Toleration>,
-    pub(crate) topology_spread_constraints: Vec<TopologySpreadConstraint>,
-    pub(crate) host_ports: Vec<HostPort>,
-    pub(crate) volumes: Vec<Volume>,
+    pub(crate) affinity: Option<Arc<Affinity>>,
+    pub(crate) tolerations: List<Toleration>,
+    pub(crate) topology_spread_constraints: List<TopologySpreadConstraint>,
+    pub(crate) host_ports: List<HostPort>,
+    pub(crate) volumes: List<Volume>,
     /// `None`: what it requests now.
     pub(crate) recreated_requests: Option<Resources>,
     pub(crate) priority: i32,
@@ -84,16 +85,40 @@ impl Pod {
             requests: Resources::new(),
             node_selector: Labels::new(),
             affinity: None,
-            tolerations: Vec::new(),
-            topology_spread_constraints: Vec::new(),
-            host_ports: Vec::new(),
-            volumes: Vec::new(),
+            tolerations: List::new(),
+            topology_spread_constraints: List::new(),
+            host_ports: List::new(),
+            volumes: List::new(),
             recreated_requests: None,
             priority: 0,
             node_name: None,
             owner_kind: None,
             do_not_disrupt: false,
             deletion_cost: 0,
+        }
+    }
+
+    /// Shares with another pod the memory of what both have in common.
+    pub(crate) fn share(&mut self, other: &Self) {
+        let Self { namespace, labels, annotations, requests, node_selector, affinity, .. } = self;
+        share_text(namespace, &other.namespace);
+        labels.share(&other.labels);
+        annotations.share(&other.annotations);
+        node_selector.share(&other.node_selector);
+        requests.share(&other.requests);
+        if *affinity == other.affinity {
+            affinity.clone_from(&other.affinity);
+        }
+        self.tolerations.share(&other.tolerations);
+        self.topology_spread_constraints.share(&other.topology_spread_constraints);
+        self.host_ports.share(&other.host_ports);
+        self.volumes.share(&other.volumes);
+        let texts =
+            [(&mut self.owner_kind, &other.owner_kind), (&mut self.node_name, &other.node_name)];
+        for (own, other) in texts {
+            if let (Some(own), Some(other)) = (own, other) {
+                share_text(own, other);
+            }
         }
     }
 
@@ -160,35 +185,35 @@ impl Pod {
     /// Sets the affinity rules.
     #[must_use]
     pub fn with_affinity(mut self, affinity: Affinity) -> Self {
-        self.affinity = Some(Box::new(affinity));
+        self.affinity = Some(Arc::new(affinity));
         self
     }
 
     /// Adds a toleration.
     #[must_use]
     pub fn with_toleration(mut self, toleration: Toleration) -> Self {
-        self.tolerations.push(toleration);
+        self.tolerations.to_mut().push(toleration);
         self
     }
 
     /// Adds a topology spread constraint.
     #[must_use]
     pub fn with_topology_spread_constraint(mut self, constraint: TopologySpreadConstraint) -> Self {
-        self.topology_spread_constraints.push(constraint);
+        self.topology_spread_constraints.to_mut().push(constraint);
         self
     }
 
     /// Takes a port of the node.
     #[must_use]
     pub fn with_host_port(mut self, port: HostPort) -> Self {
-        self.host_ports.push(port);
+        self.host_ports.to_mut().push(port);
         self
     }
 
     /// Mounts a volume.
     #[must_use]
     pub fn with_volume(mut self, volume: Volume) -> Self {
-        self.volumes.push(volume);
+        self.volumes.to_mut().push(volume);
         self
     }
 
@@ -397,5 +422,11 @@ impl Volume {
     pub fn with_node_selector_term(mut self, term: NodeSelectorTerm) -> Self {
         self.node_selector_terms.push(term);
         self
+    }
+}
+
+fn share_text(own: &mut Arc<str>, other: &Arc<str>) {
+    if own == other {
+        own.clone_from(other);
     }
 }

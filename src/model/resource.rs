@@ -1,11 +1,12 @@
 //! Amounts of named resources.
 
+use super::list::List;
 use super::{ParseQuantityError, Quantity};
 use std::sync::Arc;
 
 /// Amounts by resource name, sorted by name, each name once.
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Resources(Vec<(Arc<str>, Quantity)>);
+pub struct Resources(List<(Arc<str>, Quantity)>);
 
 /// The resource counted in thousandths; all others count in whole units.
 pub(crate) const CPU: &str = "cpu";
@@ -15,10 +16,15 @@ pub(crate) const PODS: &str = "pods";
 pub(crate) const NODES: &str = "nodes";
 
 impl Resources {
+    /// Shares the memory of others that are the same.
+    pub(crate) fn share(&mut self, other: &Self) {
+        self.0.share(&other.0);
+    }
+
     /// Nothing.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self(List::new())
     }
 
     /// Amounts from texts, such as `[("cpu", "250m"), ("memory", "1Gi")]`; of a name that occurs
@@ -47,9 +53,9 @@ impl Resources {
     pub fn insert(&mut self, name: impl Into<Arc<str>>, amount: Quantity) -> Option<Quantity> {
         let name = name.into();
         match self.0.binary_search_by(|(n, _)| n.cmp(&name)) {
-            Ok(at) => Some(std::mem::replace(&mut self.0[at].1, amount)),
+            Ok(at) => Some(std::mem::replace(&mut self.0.items_mut()[at].1, amount)),
             Err(at) => {
-                self.0.insert(at, (name, amount));
+                self.0.to_mut().insert(at, (name, amount));
                 None
             }
         }

@@ -106,10 +106,6 @@ impl Cluster {
         let mut read = self.vocabulary.read.clone();
         let mut ports: BTreeMap<HostPort, u64> = BTreeMap::new();
         let mut gone: BTreeMap<&Arc<str>, u64> = BTreeMap::new();
-        let of_limited = |volumes: &[Volume]| {
-            let mut volumes = volumes.iter();
-            volumes.any(|volume| self.vocabulary.dims.driver(&volume.driver).is_some())
-        };
         let pods = edits.former.iter().map(|(_, pod)| (*pod, false));
         for (pod, more) in pods.chain(edits.new.iter().map(|(_, pod)| (*pod, true))) {
             read.count(pod, more);
@@ -130,19 +126,22 @@ impl Cluster {
             *users = if more { *users + 1 } else { users.saturating_sub(1) };
         }
         // A pod that stays, bound or not, keeps its volumes.
-        let volumes = |pods: &[(usize, &Pod)]| {
-            let mut volumes: Vec<(u32, Vec<Volume>)> = pods
-                .iter()
-                .filter(|(_, pod)| of_limited(&pod.volumes))
-                .map(|(_, pod)| (pod.replicas, pod.volumes.clone()))
-                .collect();
-            volumes.sort_unstable();
-            volumes
-        };
-        let same = volumes(&edits.former) == volumes(&edits.new);
+        let same = self.limited_volumes(&edits.former) == self.limited_volumes(&edits.new);
         let stays = ports.values().all(|users| *users > 0)
             && (!self.by_namespace || gone.values().all(|users| *users > 0));
         (same && stays && read.is_within(&self.vocabulary.read)).then_some(read)
+    }
+
+    /// The volumes of pods that mount any of a limited driver, by replicas.
+    fn limited_volumes<'a>(&self, pods: &[(usize, &'a Pod)]) -> Vec<(u32, &'a [Volume])> {
+        let is_limited = |volume: &Volume| self.vocabulary.dims.driver(&volume.driver).is_some();
+        let mut volumes: Vec<(u32, &[Volume])> = pods
+            .iter()
+            .filter(|(_, pod)| pod.volumes.iter().any(is_limited))
+            .map(|(_, pod)| (pod.replicas, &*pod.volumes))
+            .collect();
+        volumes.sort_unstable();
+        volumes
     }
 
     /// The topology keys of bound pods' required anti-affinity.

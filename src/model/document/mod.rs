@@ -106,7 +106,13 @@ fn read_problem<'d, D: Deserializer<'d>>(
         let path = Path::Root.field(list);
         let cursor = Cursor { value, path: &path.item(index), faults: &mut faults };
         match list {
-            "pods" => parts.pods.extend(read_pod(cursor)),
+            "pods" => {
+                let pod = read_pod(cursor).map(|mut pod| {
+                    parts.pods.last().iter().for_each(|former| pod.share(former));
+                    pod
+                });
+                parts.pods.extend(pod);
+            }
             "instanceTypes" => parts.instance_types.extend(read_instance_type(cursor)),
             "nodePools" => parts.node_pools.extend(read_node_pool(cursor)),
             "nodes" => parts.nodes.extend(read_node(cursor)),

@@ -8,6 +8,7 @@ use super::taint::{read_toleration, write_toleration};
 use super::value::Value;
 use super::write::{Object, list};
 use crate::model::{HostPort, Pod, Volume};
+use std::sync::Arc;
 
 const POD: &[&str] = &[
     "name",
@@ -57,11 +58,11 @@ pub(super) fn read_pod(cursor: Cursor<'_>) -> Option<Pod> {
     pod.annotations = fields.optional("annotations", labels).unwrap_or_default();
     pod.requests = fields.optional("requests", resources).unwrap_or_default();
     pod.node_selector = fields.optional("nodeSelector", labels).unwrap_or_default();
-    pod.affinity = fields.optional("affinity", read_affinity).map(Box::new);
-    pod.tolerations = fields.list("tolerations", read_toleration);
-    pod.topology_spread_constraints = fields.list("topologySpreadConstraints", read_spread);
-    pod.host_ports = fields.list("hostPorts", read_host_port);
-    pod.volumes = fields.list("volumes", read_volume);
+    pod.affinity = fields.optional("affinity", read_affinity).map(Arc::new);
+    pod.tolerations = fields.list("tolerations", read_toleration).into();
+    pod.topology_spread_constraints = fields.list("topologySpreadConstraints", read_spread).into();
+    pod.host_ports = fields.list("hostPorts", read_host_port).into();
+    pod.volumes = fields.list("volumes", read_volume).into();
     pod.recreated_requests = fields.optional("recreatedRequests", resources);
     pod.priority = fields.optional("priority", whole).unwrap_or_default();
     pod.node_name = fields.optional("nodeName", text);
