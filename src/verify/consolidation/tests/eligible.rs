@@ -210,6 +210,6 @@ fn disruption_budgets_hold_pods() {
     accepted(|parts, _| {
         parts.budgets.push(("b", "one", 0));
         let tolerates = Toleration::exists("karpenter.sh/disrupted");
-        parts.pod("one").tolerations.push(tolerates);
+        parts.pod("one").tolerations.to_mut().push(tolerates);
     });
 }

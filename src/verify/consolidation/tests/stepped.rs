@@ -77,7 +77,7 @@ fn ports_and_volumes_of_destinations() {
     refused(
         |parts, _| {
             for name in ["one", "two"] {
-                parts.pod(name).host_ports.push(HostPort::new(80));
+                parts.pod(name).host_ports.to_mut().push(HostPort::new(80));
             }
         },
         &[in_wave(
@@ -93,7 +93,7 @@ fn ports_and_volumes_of_destinations() {
     );
     let mount = |parts: &mut Parts, pod: &str, ids: &[&str]| {
         let volumes = ids.iter().map(|id| Volume::new("ebs", *id));
-        parts.pod(pod).volumes.extend(volumes);
+        parts.pod(pod).volumes.to_mut().extend(volumes);
     };
     refused(
         |parts, _| {
@@ -110,7 +110,7 @@ fn ports_and_volumes_of_destinations() {
         mount(parts, "two", &["v2"]);
     });
     refused(
-        |parts, _| parts.pod("one").volumes.push(Volume::new("ebs", "v1").with_zone("b")),
+        |parts, _| parts.pod("one").volumes.to_mut().push(Volume::new("ebs", "v1").with_zone("b")),
         &[in_wave(
             1,
             Violation::VolumeZone { pod: full("one"), place: on("n2"), volume: "v1".into() },
@@ -229,7 +229,7 @@ fn a_draining_node_counts_for_spreads_that_count_it() {
     let web = |parts: &mut Parts, plan: &mut ConsolidationPlan, policy: NodeInclusionPolicy| {
         for name in ["one", "two"] {
             let _ = parts.pod(name).labels.insert("app", "web");
-            parts.pod(name).topology_spread_constraints.push(spread(policy));
+            parts.pod(name).topology_spread_constraints.to_mut().push(spread(policy));
         }
         let gone = ["n3", "n4", "n5", "n6"];
         parts.nodes.retain(|node| !gone.contains(&&*node.name));
@@ -257,7 +257,7 @@ fn a_draining_node_counts_for_spreads_that_count_it() {
 fn anti_affinity_binds_arrivals_and_not_those_who_stay() {
     let apart = || {
         let term = PodAffinityTerm::new(well_known::ZONE, selecting("web"));
-        Some(Box::new(Affinity::new().with_required_pod_anti_affinity(term)))
+        Some(Arc::new(Affinity::new().with_required_pod_anti_affinity(term)))
     };
     let mark = |parts: &mut Parts, names: &[&str]| {
         for name in names {
