@@ -1,5 +1,6 @@
 //! The one error type: invalid input, a problem beyond a limit, or a broken invariant.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Why a call gave no result.
@@ -30,6 +31,11 @@ pub struct InvalidInput {
     pub problem: String,
     /// What would be right.
     pub expected: String,
+    /// What the item is called that the path goes through, such as `default/web` of a pod; none
+    /// where it has no name.
+    pub name: Option<String>,
+    /// The line of the document, from 1, where it was read as JSON text.
+    pub line: Option<usize>,
 }
 
 impl InvalidInput {
@@ -38,13 +44,43 @@ impl InvalidInput {
         problem: impl Into<String>,
         expected: impl Into<String>,
     ) -> Self {
-        Self { path: path.into(), problem: problem.into(), expected: expected.into() }
+        let (path, problem, expected) = (path.into(), problem.into(), expected.into());
+        Self { path, problem, expected, name: None, line: None }
     }
 }
 
 impl fmt::Display for InvalidInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}; expected {}", self.path, self.problem, self.expected)
+        self.write(f, 0)
+    }
+}
+
+impl InvalidInput {
+    /// The fault, and how many more there are like it.
+    fn write(&self, f: &mut fmt::Formatter<'_>, more: usize) -> fmt::Result {
+        f.write_str(&self.path)?;
+        match (&self.name, self.line) {
+            (Some(name), Some(line)) => write!(f, " ({name}, line {line})")?,
+            (Some(name), None) => write!(f, " ({name})")?,
+            (None, Some(line)) => write!(f, " (line {line})")?,
+            (None, None) => {}
+        }
+        if more > 0 {
+            write!(f, " and {more} more like it")?;
+        }
+        write!(f, ": {}; expected {}", self.problem, self.expected)
+    }
+
+    /// What faults have in common that are told as one: the path without the items' numbers, and
+    /// what is wrong.
+    fn kind(&self) -> (String, &str, &str) {
+        let mut path = String::with_capacity(self.path.len());
+        for part in self.path.split_inclusive('[') {
+            let (number, rest) = part.split_once(']').unwrap_or(("", part));
+            let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+            path.push_str(if is_number { rest } else { part });
+        }
+        (path, &self.problem, &self.expected)
     }
 }
 
@@ -52,6 +88,15 @@ impl Error {
     /// An error for faults in the input, in the order of the document.
     pub(crate) fn invalid(faults: Vec<InvalidInput>) -> Self {
         Self { kind: Box::new(ErrorKind::Invalid(faults)) }
+    }
+
+    /// The same error, each fault with the line of its path.
+    #[cfg(feature = "serde")]
+    pub(crate) fn with_lines(mut self, line: impl Fn(&str) -> Option<usize>) -> Self {
+        if let ErrorKind::Invalid(faults) = &mut *self.kind {
+            faults.iter_mut().for_each(|fault| fault.line = line(&fault.path));
+        }
+        self
     }
 
     /// An error for problems beyond a limit.
@@ -102,7 +147,18 @@ impl fmt::Display for Error {
             ErrorKind::Internal(what) => return write!(f, "a fault of the library itself: {what}"),
         };
         write!(f, "{head} ({} found)", findings.len())?;
-        findings.iter().try_for_each(|finding| write!(f, "\n  {finding}"))
+        // A name that is misspelt in every pod is told once.
+        let mut kinds: BTreeMap<_, (usize, usize)> = BTreeMap::new();
+        for (at, finding) in findings.iter().enumerate() {
+            kinds.entry(finding.kind()).or_insert((at, 0)).1 += 1;
+        }
+        let mut first: Vec<(usize, usize)> = kinds.into_values().collect();
+        first.sort_unstable();
+        for (at, count) in first {
+            f.write_str("\n  ")?;
+            findings[at].write(f, count - 1)?;
+        }
+        Ok(())
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 /// The start of a text, as much of it as a fault may repeat.
-fn shortened(text: &str) -> &str {
+pub(crate) fn shortened(text: &str) -> &str {
     text.char_indices().nth(80).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
@@ -85,6 +85,15 @@ impl Faults {
             }
         } else {
             self.further = self.further.saturating_add(1);
+        }
+    }
+
+    /// Says what the items are called: `name` knows the name of an item of a list.
+    pub(crate) fn name_items(&mut self, name: impl Fn(&str, usize) -> Option<String>) {
+        for fault in &mut self.found {
+            let Some((list, rest)) = fault.path.split_once('[') else { continue };
+            let index = rest.split(']').next().and_then(|text| text.parse().ok());
+            fault.name = index.and_then(|index| name(list, index)).filter(|name| !name.is_empty());
         }
     }
 

@@ -20,7 +20,7 @@ use std::sync::Arc;
 ///     .with_label("app", "web")
 ///     .with_requests(Resources::parse([("cpu", "250m"), ("memory", "1Gi")])?);
 /// assert_eq!(web.namespace(), "default");
-/// # Ok::<(), plimsoll::model::ParseQuantityError>(())
+/// # Ok::<(), plimsoll::model::ParseResourcesError>(())
 /// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Pod {

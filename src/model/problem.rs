@@ -173,8 +173,30 @@ impl ProblemBuilder {
     pub(crate) fn build_after(self, mut faults: Faults) -> Result<Problem, Error> {
         let pods_by_name = normal::pods_by_name(&self.pods);
         validate::check(&self, &pods_by_name, &mut faults);
+        faults.name_items(|list, index| self.name_of(list, index));
         faults.into_result(&validate::LISTS)?;
         Ok(normal::problem(self, &pods_by_name))
+    }
+
+    /// What an item of a list of the document is called.
+    fn name_of(&self, list: &str, index: usize) -> Option<String> {
+        let pod = |pod: &Pod| match &*pod.name {
+            "" => String::new(),
+            name => format!("{}/{name}", pod.namespace),
+        };
+        match list {
+            "pods" => self.pods.get(index).map(pod),
+            "daemonSets" => self.daemon_sets.get(index).map(pod),
+            "instanceTypes" => self.instance_types.get(index).map(|one| one.name.to_string()),
+            "nodePools" => self.node_pools.get(index).map(|one| one.name.to_string()),
+            "nodes" => self.nodes.get(index).map(|one| one.name.to_string()),
+            "podDisruptionBudgets" => {
+                let budget = self.pod_disruption_budgets.get(index)?;
+                Some(format!("{}/{}", budget.namespace, budget.name))
+            }
+            "namespaces" => self.namespaces.get(index).map(|one| one.name.to_string()),
+            _ => None,
+        }
     }
 }
 

@@ -118,6 +118,26 @@ impl fmt::Display for ParseQuantityError {
 
 impl std::error::Error for ParseQuantityError {}
 
+/// What a text that isn't a quantity is most likely meant to be.
+pub(crate) fn hint(text: &str) -> Option<String> {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ',');
+    let (number, unit) = text.split_at(end.unwrap_or(text.len()));
+    if number.is_empty() || number.len() > 20 {
+        return None;
+    }
+    let number = number.replace(',', ".");
+    let (decimal, binary) = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "core" | "cores" | "cpu" | "cpus" | "vcpu" | "vcpus" => return Some(number),
+        "kb" | "kib" => ('k', "Ki"),
+        "mb" | "mib" => ('M', "Mi"),
+        "gb" | "gib" => ('G', "Gi"),
+        "tb" | "tib" => ('T', "Ti"),
+        _ => return None,
+    };
+    Some(format!("{number}{decimal} (powers of 1000) or {number}{binary} (powers of 1024)"))
+}
+
 impl FromStr for Quantity {
     type Err = ParseQuantityError;
 

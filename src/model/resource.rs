@@ -1,12 +1,36 @@
 //! Amounts of named resources.
 
+use super::fault::quoted;
 use super::list::List;
+use super::quantity::hint;
 use super::{ParseQuantityError, Quantity};
+use std::fmt;
 use std::sync::Arc;
 
 /// Amounts by resource name, sorted by name, each name once.
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Resources(List<(Arc<str>, Quantity)>);
+
+/// Why amounts couldn't be read from texts: the first text that isn't a quantity.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ParseResourcesError {
+    /// The resource.
+    pub name: Arc<str>,
+    /// The text.
+    pub text: Arc<str>,
+    /// What is wrong with it.
+    pub error: ParseQuantityError,
+}
+
+impl fmt::Display for ParseResourcesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} is {}", self.name, quoted(&self.text), self.error)?;
+        hint(&self.text).iter().try_for_each(|hint| write!(f, "; expected {hint}"))
+    }
+}
+
+impl std::error::Error for ParseResourcesError {}
 
 /// The resource counted in thousandths; all others count in whole units.
 pub(crate) const CPU: &str = "cpu";
@@ -31,13 +55,29 @@ impl Resources {
     /// twice the last amount counts.
     ///
     /// # Errors
-    /// The first text that isn't a quantity.
+    /// The first text that isn't a quantity, with its resource.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Resources;
+    ///
+    /// let error = Resources::parse([("cpu", "2"), ("memory", "3GB")]).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     r#"memory: "3GB" is not a quantity; expected 3G (powers of 1000) or 3Gi (powers of 1024)"#
+    /// );
+    /// ```
     pub fn parse<'a>(
         amounts: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<Self, ParseQuantityError> {
+    ) -> Result<Self, ParseResourcesError> {
         let mut resources = Self::new();
-        for (name, amount) in amounts {
-            let _former = resources.insert(name, amount.parse()?);
+        for (name, text) in amounts {
+            let amount = text.parse().map_err(|error| ParseResourcesError {
+                name: name.into(),
+                text: text.into(),
+                error,
+            })?;
+            let _former = resources.insert(name, amount);
         }
         Ok(resources)
     }

@@ -7,6 +7,7 @@ use super::template::TemplateList;
 use super::{Binding, Cost, Launch, LaunchPlan, LaunchTemplate, OfferingRef, Proof, Unschedulable};
 use crate::error::Error;
 use crate::explain::Reason;
+use crate::model::document::lines::with_lines;
 use crate::model::document::read::{
     Cursor, Fields, choice, labels, price, resources, text, texts, whole,
 };
@@ -35,6 +36,7 @@ impl LaunchPlan {
     /// line and the column.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         from_text(text, |deserializer| read_plan(deserializer))?
+            .map_err(|error| with_lines(error, text))
     }
 
     /// The plan as a JSON document; it reads back as an equal plan, which has no certificate.

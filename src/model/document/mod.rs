@@ -7,6 +7,7 @@
 //! document is ever in memory.
 
 mod affinity;
+pub(crate) mod lines;
 mod overlay;
 mod pod;
 mod pool;
@@ -48,6 +49,7 @@ impl Problem {
     /// ```
     pub fn from_json(text: &str) -> Result<Self, Error> {
         from_text(text, |deserializer| read_problem(deserializer))?
+            .map_err(|error| lines::with_lines(error, text))
     }
 
     /// The problem as a JSON document, defaults left out; it reads back as an equal problem.
@@ -62,13 +64,20 @@ pub(crate) fn from_text<'d, T>(
     text: &'d str,
     read: impl FnOnce(&mut serde_json::Deserializer<StrRead<'d>>) -> Result<T, serde_json::Error>,
 ) -> Result<T, Error> {
+    // A byte order mark says nothing of a text that is UTF-8 anyway.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let read = read(&mut deserializer).and_then(|read| deserializer.end().map(|()| read));
     read.map_err(|error| {
         let place = format!("line {} column {}", error.line(), error.column());
         let message = error.to_string();
         let message = message.strip_suffix(&format!(" at {place}")).unwrap_or(&message);
-        Error::invalid(vec![InvalidInput::new(place, message, "a JSON document")])
+        let is_json = text.trim_start().starts_with(['{', '[']);
+        let expected = match is_json {
+            true => "a JSON document",
+            false => "a JSON document, from { to }; other formats are read by their serde readers",
+        };
+        Error::invalid(vec![InvalidInput::new(place, message, expected)])
     })
 }
 

@@ -7,6 +7,7 @@
 
 use super::value::Value;
 use crate::model::fault::{Faults, Path, quoted};
+use crate::model::quantity::hint;
 use crate::model::{Labels, Price, Quantity, Resources};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -48,6 +49,11 @@ impl<'c> Cursor<'c> {
             let _none: Option<()> = Cursor { value: self.value, path, faults }.wrong("a map");
             return Fields { known, first, entries: None, path, faults: self.faults };
         };
+        if let Some(kind) = kubernetes_kind(entries, known) {
+            let (path, faults) = (self.path, self.faults);
+            faults.add(path, kind, KUBERNETES);
+            return Fields { known, first, entries: None, path, faults };
+        }
         for (i, (name, value)) in entries.iter().enumerate() {
             match known.iter().position(|field| field == name).and_then(|at| first.get_mut(at)) {
                 None => self.faults.add(
@@ -64,6 +70,23 @@ impl<'c> Cursor<'c> {
         }
         Fields { known, first, entries: Some(entries), path: self.path, faults: self.faults }
     }
+}
+
+/// What a document should have where it has a Kubernetes object.
+const KUBERNETES: &str = "an object of this document's own form: Kubernetes' objects are converted \
+    first, by the example `convert` or by `k8s::Dump` (feature k8s)";
+
+/// What a Kubernetes object calls itself, unless both fields mean something here.
+fn kubernetes_kind(entries: &[(Cow<'_, str>, Value<'_>)], known: &[&str]) -> Option<String> {
+    let field = |name: &str| {
+        let (_, value) = entries.iter().find(|(key, _)| key == name)?;
+        match value {
+            Value::Text(text) if !known.contains(&name) => Some(quoted(text)),
+            _ => None,
+        }
+    };
+    let (version, kind) = (field("apiVersion")?, field("kind")?);
+    Some(format!("a Kubernetes object, kind {kind} of {version}"))
 }
 
 /// More than any object of the documents has.
@@ -252,7 +275,10 @@ fn quantity(cursor: Cursor<'_>) -> Option<Quantity> {
     let Some(text) = number_text(&cursor) else { return cursor.wrong(expected) };
     match text.parse() {
         Ok(quantity) => Some(quantity),
-        Err(error) => cursor.fault(format!("{} is {error}", quoted(&text)), expected),
+        Err(error) => {
+            let expected = hint(&text).unwrap_or_else(|| expected.into());
+            cursor.fault(format!("{} is {error}", quoted(&text)), expected)
+        }
     }
 }
 
@@ -296,8 +322,26 @@ pub(crate) fn counts<T: TryFrom<i128> + Bounded>(
     Some(map(cursor, whole)?.into_iter().collect())
 }
 
+/// What others call fields of these documents.
+const OTHER_NAMES: [(&str, &str); 9] = [
+    ("resources", "requests"),
+    ("containers", "requests"),
+    ("replicaCount", "replicas"),
+    ("tolerance", "tolerations"),
+    ("topologySpread", "topologySpreadConstraints"),
+    ("ports", "hostPorts"),
+    ("instances", "instanceTypes"),
+    ("provisioners", "nodePools"),
+    ("cost", "price"),
+];
+
 /// The known name that a misspelt one most likely means.
 fn nearest(name: &str, known: &'static [&'static str]) -> Option<&'static str> {
+    let other = OTHER_NAMES.iter().find(|(other, _)| *other == name);
+    let own = other.and_then(|(_, own)| known.iter().find(|field| *field == own));
+    if own.is_some() {
+        return own.copied();
+    }
     if name.len() > 64 {
         return None;
     }

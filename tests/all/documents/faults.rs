@@ -118,7 +118,10 @@ fn missing_and_unknown_fields_are_refused() {
     refused_here("pods[0].hostPorts[0].hostIp", json!("0.0.0.0"));
     refused_here("nodes[0].annotations", json!({}));
     let found = faults("pods[0].affinty", json!({}));
-    assert_eq!(found[0].1, "pods[0].affinty: an unknown field; expected affinity?");
+    assert_eq!(
+        found[0].1,
+        "pods[0].affinty (default/web, line 1): an unknown field; expected affinity?"
+    );
     let found = faults("namespaces[0].zzzzzzzzzzzz", json!({}));
     assert!(found[0].1.ends_with("expected name, labels"), "{found:?}");
 }

@@ -2,6 +2,7 @@
 
 mod consolidations;
 mod faults;
+mod messages;
 mod plans;
 
 use plimsoll::model::{
