@@ -13,6 +13,7 @@ pub mod verify;
 
 mod bound;
 mod compile;
+mod consolidate;
 mod pack;
 mod parallel;
 mod refine;
@@ -28,7 +29,7 @@ pub use model::{
 pub use plan::LaunchPlan;
 pub use solver::{
     Effort, Limits, MinValuesPolicy, Objective, Options, PreferencePolicy, ReservedPolicy, Solver,
-    provision,
+    consolidate, provision,
 };
 pub use stop::Stop;
 pub use verify::{Verified, VerifiedConsolidation, Violations, verify, verify_consolidation};

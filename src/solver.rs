@@ -1,10 +1,11 @@
 //! The calls: options in, plan out.
 
 use crate::compile::{Cluster, Compiled};
+use crate::consolidate::Eligibility;
 use crate::error::{Error, InvalidInput};
 use crate::model::{ConsolidationOptions, Origin, Price, Problem};
 use crate::pack::{self, Context};
-use crate::plan::{LaunchPlan, Proof, Termination};
+use crate::plan::{ConsolidationPlan, LaunchPlan, Proof, Termination};
 use crate::refine;
 use crate::stop::Stop;
 use std::sync::Arc;
@@ -210,28 +211,9 @@ impl Solver {
     /// [`Price::MAX_UNIT`] ([`Error::is_invalid_input`]), or a fault of the library itself
     /// ([`Error::is_internal`]).
     pub fn provision(&self, options: &Options) -> Result<LaunchPlan, Error> {
+        let preference_price = checked_prices(options)?;
         let fee = options.objective.node_fee;
-        let preference_price = match options.preferences {
-            PreferencePolicy::Priced(price) => Some(price),
-            PreferencePolicy::Respect | PreferencePolicy::Ignore => None,
-        };
         let interruption = options.objective.interruption;
-        let prices = [
-            ("options.objective.nodeFee", fee),
-            ("options.objective.interruption", interruption),
-            ("options.preferences.priced", preference_price.unwrap_or(Price::ZERO)),
-        ];
-        let faults: Vec<InvalidInput> = prices
-            .into_iter()
-            .filter(|(_, price)| *price < Price::ZERO || *price > Price::MAX_UNIT)
-            .map(|(path, price)| {
-                let problem = format!("{price} is out of range");
-                InvalidInput::new(path, problem, format!("0 to {}", Price::MAX_UNIT))
-            })
-            .collect();
-        if !faults.is_empty() {
-            return Err(Error::invalid(faults));
-        }
         let types = self.compiled.parts.instance_types();
         let mut offerings = types.flat_map(|instance_type| &instance_type.offerings);
         // What interruptions count for is in what offers cost, so these are compiled anew.
@@ -294,6 +276,35 @@ impl Solver {
     }
 }
 
+/// The price of preferences, if they have one, once all prices of the options are in range.
+fn checked_prices(options: &Options) -> Result<Option<Price>, Error> {
+    let preference_price = match options.preferences {
+        PreferencePolicy::Priced(price) => Some(price),
+        PreferencePolicy::Respect | PreferencePolicy::Ignore => None,
+    };
+    let consolidation = &options.consolidation;
+    let prices = [
+        ("options.objective.nodeFee", options.objective.node_fee),
+        ("options.objective.interruption", options.objective.interruption),
+        ("options.preferences.priced", preference_price.unwrap_or(Price::ZERO)),
+        ("options.consolidation.movePrice", consolidation.move_price),
+        ("options.consolidation.minimumSavingPerAction", consolidation.minimum_saving_per_action),
+        ("options.consolidation.minimumSavingPerMove", consolidation.minimum_saving_per_move),
+    ];
+    let faults: Vec<InvalidInput> = prices
+        .into_iter()
+        .filter(|(_, price)| *price < Price::ZERO || *price > Price::MAX_UNIT)
+        .map(|(path, price)| {
+            let problem = format!("{price} is out of range");
+            InvalidInput::new(path, problem, format!("0 to {}", Price::MAX_UNIT))
+        })
+        .collect();
+    match faults.is_empty() {
+        true => Ok(preference_price),
+        false => Err(Error::invalid(faults)),
+    }
+}
+
 /// Says what to launch for the pending pods.
 ///
 /// Every pending pod is in the plan: on a launch, on a node of the problem, or unschedulable with
@@ -303,6 +314,89 @@ impl Solver {
 /// As [`Solver::new`] and [`Solver::provision`].
 pub fn provision(problem: &Problem, options: &Options) -> Result<LaunchPlan, Error> {
     Solver::new(problem)?.provision(options)
+}
+
+impl Solver {
+    /// What to do about the running nodes, so that the same pods cost less: which go, what is
+    /// launched for their pods, wave by wave, and why each other node stays.
+    ///
+    /// With [`Effort::Refine`] parts of what was found are taken back and done otherwise, so many
+    /// times as its limits say. Reservations are kept to, but pods aren't kept for them
+    /// ([`Options::reserved`]), and what interruptions count for isn't looked at.
+    ///
+    /// # Errors
+    /// A fee or another price that is below zero or more than [`Price::MAX_UNIT`]
+    /// ([`Error::is_invalid_input`]), a problem beyond a stated limit of this version
+    /// ([`Error::is_unsupported`]), or a fault of the library itself ([`Error::is_internal`]).
+    pub fn consolidate(&self, options: &Options) -> Result<ConsolidationPlan, Error> {
+        consolidate(self.compiled.parts.given(), options)
+    }
+}
+
+/// Says what to do about the running nodes, so that the same pods cost less.
+///
+/// # Examples
+/// ```
+/// use plimsoll::{
+///     InstanceType, Node, NodePool, Offering, Options, Pod, Problem, Resources, consolidate,
+/// };
+///
+/// let large = Resources::parse([("cpu", "4"), ("pods", "29")])?;
+/// let node = |name: &str| {
+///     Node::new(name, large.clone())
+///         .with_label("karpenter.sh/nodepool", "default")
+///         .with_label("node.kubernetes.io/instance-type", "m7.xlarge")
+///         .with_label("topology.kubernetes.io/zone", "eu-1a")
+///         .with_label("karpenter.sh/capacity-type", "on-demand")
+/// };
+/// let web = |name: &str, node: &str| -> Result<Pod, Box<dyn std::error::Error>> {
+///     let requests = Resources::parse([("cpu", "1500m")])?;
+///     Ok(Pod::new(name).with_owner_kind("ReplicaSet").with_requests(requests).with_node_name(node))
+/// };
+/// let problem = Problem::builder()
+///     .instance_type(
+///         InstanceType::new("m7.xlarge", large.clone())
+///             .with_offering(Offering::new("eu-1a", "on-demand", "0.2016".parse()?)),
+///     )
+///     .node_pool(NodePool::new("default"))
+///     .node(node("a"))
+///     .node(node("b"))
+///     .pod(web("web-0", "a")?)
+///     .pod(web("web-1", "b")?)
+///     .build()?;
+/// // Either node has room for both pods.
+/// let plan = consolidate(&problem, &Options::default())?;
+/// assert_eq!(plan.actions()[0].delete, ["a".into()]);
+/// assert_eq!((&*plan.actions()[0].bindings[0].node, plan.moved()), ("b", 1));
+/// assert_eq!(plan.cost().after.to_string(), "0.2016");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As [`Solver::consolidate`].
+pub fn consolidate(problem: &Problem, options: &Options) -> Result<ConsolidationPlan, Error> {
+    let preference_price = checked_prices(options)?;
+    let eligibility = Eligibility::of(problem, &options.consolidation);
+    let compiled = Compiled::new(&eligibility.loosened(problem), Price::ZERO)?;
+    let stop = options.stop.kept();
+    let context = Context {
+        compiled: &compiled,
+        listed: &compiled,
+        fee: i64::try_from(options.objective.node_fee.nanos()).unwrap_or(i64::MAX),
+        best_effort_min_values: options.min_values == MinValuesPolicy::BestEffort,
+        with_preferences: options.preferences != PreferencePolicy::Ignore,
+        preference_price: preference_price
+            .map(|price| i64::try_from(price.nanos()).unwrap_or(i64::MAX)),
+        strict_reservations: false,
+        scarcity: None,
+        stop: &stop,
+    };
+    let attempts = match options.effort {
+        Effort::FirstFit | Effort::Greedy => 0,
+        Effort::Refine(limits) => limits.attempts,
+    };
+    let consolidation = &options.consolidation;
+    crate::consolidate::consolidate(problem, &eligibility, &context, consolidation, attempts)
 }
 
 #[cfg(test)]

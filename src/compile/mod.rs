@@ -53,10 +53,12 @@ pub(crate) use offer::{FixedLabel, MinValues, Offer, Pool, Reserved};
 pub(crate) use preference::NodePreferences;
 pub(crate) use resource::{Dims, fits};
 pub(crate) use rule::NODE_NAME;
-pub(crate) use shape::Shape;
+pub(crate) use selection::selects as selects_pod;
+pub(crate) use shape::{Shape, charge_of_running};
 pub(crate) use taint::{is_tolerated, of_node, untolerated};
 pub(crate) use topology::{
     AffinityTerm, NO_DOMAIN, RequiredAffinity, Topology, TopologyKey, TopologySpread,
+    disruption_taint,
 };
 pub(crate) use volume::{SharedVolumes, VolumeKey};
 

@@ -130,6 +130,11 @@ fn sorted(names: impl Iterator<Item = Arc<str>>) -> Vec<Arc<str>> {
     names
 }
 
+/// Whether a selector means a pod with these labels.
+pub(crate) fn selects(selector: &LabelSelector, labels: &Labels) -> bool {
+    matches(&conditions(selector), labels)
+}
+
 fn conditions(selector: &LabelSelector) -> Vec<SelectorCondition> {
     let equal = selector.match_labels.iter().map(|(key, value)| SelectorCondition {
         key: key.clone(),

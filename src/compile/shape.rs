@@ -97,21 +97,29 @@ pub(crate) fn charge_running(
     node: &Node,
     times: i128,
 ) {
-    let Some(name) = node.labels.get(well_known::NODE_POOL) else { return };
-    let Ok(at) = parts.given().node_pools.binary_search_by(|pool| pool.name.cmp(name)) else {
-        return;
-    };
-    let pool = &mut pools[PoolId::from_index(at)];
+    let Some((pool, charged)) = charge_of_running(parts, pools, node) else { return };
+    for (limit, amount) in pools[pool].limits.iter_mut().zip(charged) {
+        limit.used = limit.used.saturating_add(i128::from(amount).saturating_mul(times));
+    }
+}
+
+/// The pool of a node that runs already and what it counts for against each of the pool's limits.
+pub(crate) fn charge_of_running(
+    parts: &Parts,
+    pools: &IdVec<PoolId, Pool>,
+    node: &Node,
+) -> Option<(PoolId, Vec<i64>)> {
+    let name = node.labels.get(well_known::NODE_POOL)?;
+    let at = parts.given().node_pools.binary_search_by(|pool| pool.name.cmp(name)).ok()?;
+    let id = PoolId::from_index(at);
+    let pool = &pools[id];
     if pool.limits.is_empty() {
-        return;
+        return Some((id, Vec::new()));
     }
     let instance_type = node.labels.get(well_known::INSTANCE_TYPE).and_then(|type_name| {
         let types = &parts.given().instance_types;
         types.get(types.binary_search_by(|one| one.name.cmp(type_name)).ok()?)
     });
     let capacity = instance_type.map_or(&node.allocatable, |instance_type| &instance_type.capacity);
-    let charged = charge(&pool.limits, capacity);
-    for (limit, amount) in pool.limits.iter_mut().zip(charged) {
-        limit.used = limit.used.saturating_add(i128::from(amount).saturating_mul(times));
-    }
+    Some((id, charge(&pool.limits, capacity)))
 }

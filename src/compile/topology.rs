@@ -17,7 +17,10 @@ use super::id::{ClassId, IdVec, KeyId, NodeId, SelectionId};
 use super::label::LabelTable;
 use super::rule::NodeRuleSets;
 use super::selection::{Namespaces, Selection, Selections};
-use crate::model::{NodeInclusionPolicy, Pod, PodAffinityTerm, WhenUnsatisfiable, well_known};
+use super::taint::is_tolerated;
+use crate::model::{
+    Effect, NodeInclusionPolicy, Pod, PodAffinityTerm, Taint, WhenUnsatisfiable, well_known,
+};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -133,6 +136,16 @@ pub(crate) struct TopologySpread {
     pub(crate) hard: bool,
     /// The sites that count as domains: those that have the keys and pass the inclusion policies.
     pub(crate) counted: Arc<Bits>,
+    /// Whether a node that is being drained still counts: its taint says nothing to the spread.
+    pub(crate) counts_draining: bool,
+}
+
+/// The key of the taint of a node that is being drained, Karpenter's.
+const DISRUPTED: &str = "karpenter.sh/disrupted";
+
+/// The taint of a node that is being drained.
+pub(crate) fn disruption_taint() -> Taint {
+    Taint::new(DISRUPTED, "", Effect::NoSchedule)
 }
 
 /// The topology keys of the rules of a pending pod.
@@ -255,6 +268,8 @@ impl TopologyInput<'_> {
                     min_domains: one.min_domains.map_or(0, |least| least as usize),
                     hard: one.when_unsatisfiable == WhenUnsatisfiable::DoNotSchedule,
                     counted: counted.sites(self, &keys, pod_class, policies, labelled),
+                    counts_draining: one.node_taints_policy != NodeInclusionPolicy::Honor
+                        || is_tolerated(&disruption_taint(), &pod.tolerations),
                 });
             }
             drafts.push((rules, required));

@@ -5,7 +5,10 @@
 //! [`Reason`] is what a plan carries: the cause's code, a sentence, and how many candidates it
 //! ruled out. All words are in one file of this module.
 
+mod blocker;
 mod words;
+
+pub use blocker::Blocker;
 
 use crate::model::{Quantity, Taint, ValueSet};
 use std::cmp::Reverse;
@@ -229,6 +232,11 @@ pub enum Cause {
     Several {
         /// What stands in its way, at least two causes, none of them `Several`.
         causes: Vec<Cause>,
+    },
+    /// A running node stays where it is.
+    Blocked {
+        /// What keeps it.
+        blocker: Blocker,
     },
     /// Nodes of the pool could take the pod, but the search found no plan in which one does: it was
     /// told to stop, or a place for the pod needs an order of binding that it doesn't look for.

@@ -41,6 +41,7 @@ impl Cause {
             Self::StaticPool { .. } => "static-pool",
             Self::Several { .. } => "several",
             Self::NotFound { .. } => "not-found",
+            Self::Blocked { blocker } => blocker.code(),
             Self::Existing { miss } => match miss {
                 Miss::Deleting => "existing-deleting",
                 Miss::Labels => "existing-labels",
@@ -58,6 +59,7 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Blocked { blocker } => blocker.fmt(f),
             Self::NoNodePool => f.write_str("there is no node pool to launch from"),
             Self::NoInstanceType { pool } => {
                 write!(f, "node pool {pool} has no instance type that meets its own requirements")

@@ -35,6 +35,13 @@ struct SpreadView {
 impl<'a> ExistingDomains<'a> {
     /// What stands before anything is launched, for the spreads of the pods of some groups.
     pub(super) fn of(compiled: &'a Compiled, groups: &[NodeGroup]) -> Self {
+        let mut existing = Self::none(compiled, groups);
+        compiled.nodes.ids().for_each(|node| existing.note(compiled.site_of_node(node)));
+        existing
+    }
+
+    /// Where nothing stands at all, for the spreads of the pods of some groups.
+    pub(super) fn none(compiled: &'a Compiled, groups: &[NodeGroup]) -> Self {
         let mut existing = Self { compiled, views: Vec::new() };
         let ruled = |class: &ClassId| {
             let mut spreads = compiled.topology.rules[*class].spreads.iter();
@@ -62,7 +69,6 @@ impl<'a> ExistingDomains<'a> {
                 }
             }
         }
-        compiled.nodes.ids().for_each(|node| existing.note(compiled.site_of_node(node)));
         existing
     }
 

@@ -52,7 +52,7 @@ pub(super) fn specify(context: &Context<'_>, packing: &Packing) -> Vec<Option<La
         let template = known
             .entry(offered)
             .or_insert_with_key(|offered| Arc::new(template(context, offered, &asked[offer.pool])));
-        let requests = requests(compiled, &compiled.shapes[offer.shape].daemons, group);
+        let requests = requests(compiled, &compiled.shapes[offer.shape].daemons, &group.load);
         Some(LaunchOfGroup { chosen, template: template.clone(), requests: Arc::new(requests) })
     });
     specified.collect()
@@ -79,6 +79,37 @@ fn template(context: &Context<'_>, offered: &LaunchTerms, asked: &Requirements) 
     }
 }
 
+/// What launches are like whose offers are decided, for each group of nodes that is one; `standing`
+/// has the sites of what stands when all is done.
+pub(crate) fn of_decided(
+    context: &Context<'_>,
+    groups: &[NodeGroup],
+    decided: &[Option<OfferId>],
+    standing: impl Iterator<Item = usize>,
+) -> Vec<Option<Arc<LaunchTemplate>>> {
+    let compiled = context.compiled;
+    let by_price = OffersByPrice::of(compiled);
+    let mut existing = ExistingDomains::none(compiled, groups);
+    standing.for_each(|site| existing.note(site));
+    let offered = offered_in(context, groups, &by_price, decided, &existing.opening(), true);
+    let mut known: BTreeMap<LaunchTerms, Arc<LaunchTemplate>> = BTreeMap::new();
+    let mut of_offered = |offered: LaunchTerms| {
+        let pool = compiled.pools[compiled.offers[offered.chosen].pool].index;
+        let asked = compiled.parts.node_pool(pool).requirements.iter().collect();
+        let made = known
+            .entry(offered)
+            .or_insert_with_key(|offered| Arc::new(template(context, offered, &asked)));
+        made.clone()
+    };
+    offered.into_iter().map(|offered| offered.map(&mut of_offered)).collect()
+}
+
+/// What the pods of a load and the daemons of a launch of an offer ask for.
+pub(crate) fn requests_of(compiled: &Compiled, id: OfferId, load: &[i64]) -> Resources {
+    let shape = &compiled.shapes[compiled.offers[id].shape];
+    requests(compiled, &shape.daemons, load)
+}
+
 /// For each group, the offer that its launches take.
 pub(crate) fn chosen(context: &Context<'_>, packing: &Packing) -> Vec<Option<OfferId>> {
     let offered = offered(context, packing).into_iter();
@@ -93,7 +124,8 @@ fn offered(context: &Context<'_>, packing: &Packing) -> Vec<Option<LaunchTerms>>
     let by_price = OffersByPrice::of(compiled);
     let mut existing = ExistingDomains::of(compiled, &packing.groups);
     let firsts = firsts(compiled, packing, &mut existing);
-    let offered = offered_in(context, packing, &by_price, &firsts, &existing.opening());
+    let groups = &packing.groups[..];
+    let offered = offered_in(context, groups, &by_price, &firsts, &existing.opening(), false);
     if existing.is_empty() {
         return offered;
     }
@@ -105,7 +137,7 @@ fn offered(context: &Context<'_>, packing: &Packing) -> Vec<Option<LaunchTerms>>
     if left.is_as(&existing) {
         return offered;
     }
-    offered_in(context, packing, &by_price, &chosen, &left.opening())
+    offered_in(context, groups, &by_price, &chosen, &left.opening(), false)
 }
 
 /// For each group, an offer of its bin type to begin with, and the domains in which these stand.
@@ -140,19 +172,20 @@ fn firsts(
 }
 
 /// What launches take and may take, given an offer to begin with, but for offers that would open
-/// domains.
+/// domains; `fixed` says that the offer to begin with is the one to take, and nothing cheaper.
 fn offered_in(
     context: &Context<'_>,
-    packing: &Packing,
+    groups: &[NodeGroup],
     by_price: &OffersByPrice,
     firsts: &[Option<OfferId>],
     opening: &Bits,
+    fixed: bool,
 ) -> Vec<Option<LaunchTerms>> {
     let compiled = context.compiled;
     // Many groups have the same terms: what these allow is looked up once.
     let mut numbers: BTreeMap<AlternativeTerms, usize> = BTreeMap::new();
     let mut distinct: Vec<(OfferId, &NodeGroup)> = Vec::new();
-    let launches = packing.groups.iter().zip(firsts).map(|(group, first)| {
+    let launches = groups.iter().zip(firsts).map(|(group, first)| {
         let first = (*first)?;
         let number = numbers.entry(AlternativeTerms::of(compiled, by_price, first, group));
         let number = *number.or_insert_with(|| {
@@ -167,7 +200,7 @@ fn offered_in(
     });
     parallel::map(&launches, |launch| {
         launch.map(|(number, first, group)| {
-            options(context, by_price, &allowed[number], first, group)
+            options(context, by_price, &allowed[number], first, group, fixed)
         })
     })
 }
@@ -357,6 +390,7 @@ fn options(
     allowed: &AllowedOffers,
     first: OfferId,
     group: &NodeGroup,
+    fixed: bool,
 ) -> LaunchTerms {
     let compiled = context.compiled;
     let pool = compiled.offers[first].pool;
@@ -391,9 +425,13 @@ fn options(
     // The cheapest is the choice, unless what is chosen is counted, by a limit or a reservation,
     // and that would count for something else.
     let chosen = match options.first() {
-        Some(cheapest) if may_become(compiled, first, *cheapest) => *cheapest,
+        Some(cheapest) if !fixed && may_become(compiled, first, *cheapest) => *cheapest,
         _ => first,
     };
+    if fixed {
+        let price = compiled.offers[first].price;
+        options.retain(|id| compiled.offers[*id].price >= price);
+    }
     options.retain(|id| *id == chosen || offering(*id) != offering(chosen));
     if !options.contains(&chosen) {
         options.push(chosen);
@@ -545,8 +583,8 @@ fn requirements(
 }
 
 /// The sum of what the pods and daemons of a launch ask for.
-fn requests(compiled: &Compiled, daemons: &Bits, group: &NodeGroup) -> Resources {
-    let mut sum = group.load.clone();
+fn requests(compiled: &Compiled, daemons: &Bits, load: &[i64]) -> Resources {
+    let mut sum = load.to_vec();
     for daemon in daemons.iter() {
         let request = compiled.dims.requests(&compiled.parts.daemon_sets()[daemon]);
         sum.iter_mut().zip(&request).for_each(|(sum, more)| *sum = sum.saturating_add(*more));

@@ -49,9 +49,11 @@ pub(crate) use assign::{ClassPart, DomainAssignment, LeftOutPods, NodeParts, UNT
 pub(crate) use build_plan::build_plan;
 pub(crate) use choose::AssignedPacking;
 use choose::PackFns;
-pub(crate) use complete::{complete, is_ordered, recreate};
+pub(crate) use complete::{
+    EmptyNode, HostSpread, PlacementRules, RuleCounts, complete, is_ordered, recreate,
+};
 pub(crate) use fill::OpenNode;
-pub(crate) use launch_template::chosen;
+pub(crate) use launch_template::{chosen, of_decided, requests_of};
 pub(crate) use packing::{Context, GroupPlace, NodeGroup, NodeRoom, Packing};
 pub(crate) use preference::honours_no_less;
 pub(crate) use right_size::right_size;

@@ -75,7 +75,7 @@ impl Placement<'_> {
         let spreads = self.rules.of_class[class].spreads.iter();
         let counts = spreads.filter_map(|spread| {
             let domain = self.rules.domain(compiled, spread.counter, site)?;
-            Some(self.counts[spread.counter][domain])
+            Some(self.domains.counts[spread.counter][domain])
         });
         counts.sum()
     }

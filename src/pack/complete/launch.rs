@@ -153,7 +153,7 @@ impl Placement<'_> {
         let site = compiled.site_of_offer(offer);
         self.rules.spread_counters.iter().any(|at| {
             let domain = self.rules.domain(compiled, *at, site);
-            domain.is_some_and(|domain| self.exists[*at][domain] == 0)
+            domain.is_some_and(|domain| self.domains.exists[*at][domain] == 0)
         })
     }
 
@@ -163,7 +163,7 @@ impl Placement<'_> {
         let site = compiled.site_of_offer(offer);
         let opened = self.rules.spread_counters.iter().filter(|at| {
             let domain = self.rules.domain(compiled, **at, site);
-            domain.is_some_and(|domain| self.exists[**at][domain] == 0)
+            domain.is_some_and(|domain| self.domains.exists[**at][domain] == 0)
         });
         let owners = opened.filter_map(|at| self.rules.counters[*at].owners.first());
         owners.map(|class| self.rules.component[*class]).collect()

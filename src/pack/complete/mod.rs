@@ -26,17 +26,21 @@ mod placement;
 mod reasons;
 mod rebuild;
 mod recreate;
+mod rule_counts;
 mod rules;
 
 use super::choose::AssignedPacking;
 use super::packing::Context;
 use crate::compile::ClassId;
 use launch::{LaunchChoices, LaunchScoring};
+pub(crate) use placement::EmptyNode;
 use placement::Placement;
 pub(crate) use reasons::reasons;
 use rebuild::Leeway;
 pub(crate) use recreate::improve as recreate;
-use rules::{PlacementRules, item_of};
+pub(crate) use rule_counts::RuleCounts;
+use rules::item_of;
+pub(crate) use rules::{HostSpread, PlacementRules};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 

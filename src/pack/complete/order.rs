@@ -143,7 +143,7 @@ impl BindingOrder<'_, '_> {
     }
 
     fn least(&self, counter: usize, min_domains: usize) -> i64 {
-        let domains = self.counts[counter].iter().zip(&self.placement.exists[counter]);
+        let domains = self.counts[counter].iter().zip(&self.placement.domains.exists[counter]);
         let open = domains.filter(|(_, exists)| **exists > 0).map(|(count, _)| *count);
         let number = open.clone().count();
         if number < min_domains { 0 } else { open.min().unwrap_or(0) }

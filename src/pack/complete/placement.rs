@@ -3,10 +3,11 @@
 use super::super::fill::OpenNode;
 use super::super::packing::{Context, GroupPlace, NodeRoom};
 use super::super::{choose::AssignedPacking, launch_template, running};
+use super::rule_counts::RuleCounts;
 use super::rules::{PlacementRules, item_of};
 use crate::compile::{
-    ClassId, Compiled, IdVec, ItemId, NO_DOMAIN, NodeId, OfferId, PoolId, ReservationId,
-    SelectionId, fits,
+    Bits, ClassId, Compiled, IdVec, ItemId, NodeId, OfferId, PoolId, ReservationId, SelectionId,
+    VolumeKey, fits,
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,13 +40,80 @@ pub(super) struct Placement<'c> {
     pub(super) groups: Vec<PlacedNodes>,
     /// For each class of pods, how many have no place.
     pub(super) left: IdVec<ClassId, u32>,
-    /// For each counter and domain, how many pods are there.
-    pub(super) counts: Vec<Vec<i64>>,
-    /// For each counter of a spread and each domain, how many nodes stand there.
-    pub(super) exists: Vec<Vec<u32>>,
-    pub(super) totals: Vec<u64>,
+    /// What rules over domains count.
+    pub(super) domains: RuleCounts,
     pub(super) limits: IdVec<PoolId, Vec<i128>>,
     pub(super) reservations: IdVec<ReservationId, u32>,
+}
+
+/// A node before any pod of the problem is put there, as rules about single nodes see it.
+pub(crate) struct EmptyNode<'c> {
+    site: usize,
+    all: &'c [i64],
+    ports: &'c Bits,
+    attached: &'c BTreeSet<VolumeKey>,
+    min_values: Option<OfferId>,
+}
+
+impl<'c> EmptyNode<'c> {
+    /// A launch of an offer.
+    pub(crate) fn of_offer(compiled: &'c Compiled, id: OfferId) -> Self {
+        let offer = &compiled.offers[id];
+        let shape = &compiled.shapes[offer.shape];
+        let min_values = !compiled.pools[offer.pool].min_values.is_empty();
+        Self {
+            site: compiled.site_of_offer(id),
+            all: &shape.allocatable,
+            ports: &shape.ports,
+            attached: &shape.attached,
+            min_values: min_values.then_some(id),
+        }
+    }
+
+    /// A running node.
+    pub(crate) fn of_node(compiled: &'c Compiled, id: NodeId) -> Self {
+        let running = &compiled.nodes[id];
+        Self {
+            site: compiled.site_of_node(id),
+            all: &running.free,
+            ports: &running.ports,
+            attached: &running.attached,
+            min_values: None,
+        }
+    }
+
+    /// Whether its pool asks for `minValues`.
+    pub(crate) fn has_min_values(&self) -> bool {
+        self.min_values.is_some()
+    }
+
+    /// How many more of an item it takes beside those that it holds, with so much free: ports,
+    /// volumes, who may share a node with whom, and `minValues`.
+    pub(crate) fn takes(
+        &self,
+        context: &Context<'_>,
+        (free, held): (&[i64], &[(ItemId, u32)]),
+        item: ItemId,
+        wanted: &IdVec<ItemId, u32>,
+    ) -> u32 {
+        let compiled = context.compiled;
+        let (mut ports, mut attached) = (self.ports.clone(), self.attached.clone());
+        for (held, _) in held {
+            let held = &compiled.items[*held];
+            ports.or(&held.ports.takes);
+            attached.extend(held.shared.iter().map(|(_, volume)| volume.clone()));
+        }
+        let room = NodeRoom {
+            all: if self.min_values.is_some() { self.all } else { free },
+            free,
+            ports: &ports,
+            admits: &compiled.admits[self.site],
+            attached: &attached,
+            min_values: self.min_values,
+            node: None,
+        };
+        OpenNode::new(context, &room, held, wanted).takes(item)
+    }
 }
 
 impl<'c> Placement<'c> {
@@ -56,19 +124,12 @@ impl<'c> Placement<'c> {
         packed: &AssignedPacking,
     ) -> Self {
         let compiled = context.compiled;
-        let totals = rules.totals.iter().map(|selection| {
-            let bound = &compiled.topology.selections[*selection].bound;
-            bound.iter().map(|(_, count)| u64::from(*count)).sum()
-        });
-        let empty = |counter: &super::rules::DomainCounter| vec![0; counter.bound.len()];
         let mut placement = Self {
             context,
             rules,
             groups: Vec::new(),
             left: packed.left(compiled),
-            counts: rules.counters.iter().map(|counter| counter.bound.clone()).collect(),
-            exists: rules.counters.iter().map(empty).collect(),
-            totals: totals.collect(),
+            domains: RuleCounts::of(compiled, rules),
             limits: compiled
                 .pools
                 .values()
@@ -213,26 +274,12 @@ impl<'c> Placement<'c> {
 
     /// Counts pods at a site.
     pub(super) fn count(&mut self, class: ClassId, site: usize, count: i64) {
-        let rules = self.rules;
-        for at in &rules.of_class[class].counted_by {
-            if let Some(domain) = rules.domain(self.context.compiled, *at, site) {
-                self.counts[*at][domain] += count;
-            }
-        }
-        for total in &rules.of_class[class].totals {
-            self.totals[*total] = self.totals[*total].saturating_add_signed(count);
-        }
+        self.domains.count(self.context.compiled, self.rules, class, site, count);
     }
 
     /// Notes that nodes stand at a site, or no longer.
     fn stand(&mut self, site: usize, count: i64) {
-        let rules = self.rules;
-        for at in &rules.spread_counters {
-            if let Some(domain) = rules.domain(self.context.compiled, *at, site) {
-                let exists = i64::from(self.exists[*at][domain]) + count;
-                self.exists[*at][domain] = u32::try_from(exists.max(0)).unwrap_or(u32::MAX);
-            }
-        }
+        self.domains.stand(self.context.compiled, self.rules, site, count);
     }
 
     /// Counts the domains in which nodes stand from now on even if none does any more, where pods
@@ -243,7 +290,7 @@ impl<'c> Placement<'c> {
         for at in &self.rules.spread_counters {
             let counter = &self.rules.counters[*at];
             let domains = &compiled.topology.keys[counter.key].domains;
-            for (exists, sites) in self.exists[*at].iter_mut().zip(domains) {
+            for (exists, sites) in self.domains.exists[*at].iter_mut().zip(domains) {
                 let mut rows = counter
                     .owners
                     .iter()
@@ -368,46 +415,20 @@ impl<'c> Placement<'c> {
         if count == 0 {
             return 0;
         }
-        let min_values = match nodes.on {
-            PlacedOn::Launch(offer) => Some(offer)
-                .filter(|_| !compiled.pools[compiled.offers[offer].pool].min_values.is_empty()),
-            PlacedOn::Running(_) => None,
-        };
-        if item.goes_anywhere() && min_values.is_none() {
-            return count;
-        }
         let held: Vec<(ItemId, u32)> =
             nodes.pods.iter().map(|(class, each)| (item_of(*class), *each)).collect();
-        let (mut ports, mut attached) = match &nodes.on {
-            PlacedOn::Launch(offer) => {
-                let shape = &compiled.shapes[compiled.offers[*offer].shape];
-                (shape.ports.clone(), shape.attached.clone())
-            }
-            PlacedOn::Running(list) => match list.first().map(|first| &compiled.nodes[*first]) {
-                Some(running) => (running.ports.clone(), running.attached.clone()),
+        let empty = match &nodes.on {
+            PlacedOn::Launch(offer) => EmptyNode::of_offer(compiled, *offer),
+            PlacedOn::Running(list) => match list.first() {
+                Some(first) => EmptyNode::of_node(compiled, *first),
                 None => return 0,
             },
         };
-        for (held, _) in &held {
-            let held = &compiled.items[*held];
-            ports.or(&held.ports.takes);
-            attached.extend(held.shared.iter().map(|(_, volume)| volume.clone()));
+        if item.goes_anywhere() && empty.min_values.is_none() {
+            return count;
         }
-        let all = match &nodes.on {
-            PlacedOn::Launch(offer) => &compiled.shapes[compiled.offers[*offer].shape].allocatable,
-            PlacedOn::Running(_) => &nodes.free,
-        };
-        let room = NodeRoom {
-            all,
-            free: &nodes.free,
-            ports: &ports,
-            admits: &compiled.admits[nodes.site],
-            attached: &attached,
-            min_values,
-            node: None,
-        };
         let wanted: IdVec<ItemId, u32> = self.left.values().copied().collect();
-        OpenNode::new(self.context, &room, &held, &wanted).takes(item_of(class)).min(count)
+        empty.takes(self.context, (&nodes.free, &held), item_of(class), &wanted).min(count)
     }
 
     /// How many more pods of a class rules over single nodes allow on each node of a group, when
@@ -431,7 +452,7 @@ impl<'c> Placement<'c> {
         if let Some(affinity) = rules.affinity.filter(|affinity| affinity.over_hosts)
             && self.on_node(nodes, affinity.selection) == 0
         {
-            let first = affinity.own && self.totals[affinity.total] == 0;
+            let first = affinity.own && self.domains.totals[affinity.total] == 0;
             most = if first { most } else { 0 };
         }
         most
@@ -456,64 +477,10 @@ impl<'c> Placement<'c> {
         bound.copied().unwrap_or(0)
     }
 
-    /// The lowest count of a spread's domains; none where these are fewer than it asks for.
-    pub(super) fn least(&self, counter: usize, min_domains: usize) -> i64 {
-        let domains = self.counts[counter].iter().zip(&self.exists[counter]);
-        let (mut least, mut number) = (i64::MAX, 0);
-        for (count, _) in domains.filter(|(_, exists)| **exists > 0) {
-            least = least.min(*count);
-            number += 1;
-        }
-        if number < min_domains || number == 0 { 0 } else { least }
-    }
-
     /// How many more pods of a class rules over domains allow at a site, when bound after all
     /// others.
     pub(super) fn domain_room(&self, class: ClassId, site: usize) -> u32 {
-        let compiled = self.context.compiled;
-        let rules = &self.rules.of_class[class];
-        let mut most = u32::MAX;
-        let domain = |at: usize| self.rules.domain(compiled, at, site);
-        for at in &rules.anti_affinity {
-            if domain(*at).is_some_and(|domain| self.counts[*at][domain] > 0) {
-                return 0;
-            }
-        }
-        if rules.anti_affinity_to_self {
-            let labelled = rules.anti_affinity.iter().any(|at| domain(*at).is_some());
-            most = if labelled { 1 } else { most };
-        }
-        if let Some(affinity) = rules.affinity {
-            let labelled = |at: &usize| {
-                compiled.topology.keys[self.rules.counters[*at].key].of_site[site] != NO_DOMAIN
-            };
-            if !rules.affinity_counters.iter().all(labelled) {
-                return 0;
-            }
-            let met = rules
-                .affinity_counters
-                .iter()
-                .all(|at| domain(*at).is_some_and(|domain| self.counts[*at][domain] > 0));
-            if !met || affinity.over_hosts && self.totals[affinity.total] == 0 {
-                let is_first =
-                    affinity.own && rules.is_first(&affinity, &self.totals, &self.counts);
-                if !is_first {
-                    return 0;
-                }
-                most = most.min(1);
-            }
-        }
-        for spread in &rules.spreads {
-            let Some(domain) = domain(spread.counter) else { return 0 };
-            let reach = spread.max_skew + self.least(spread.counter, spread.min_domains);
-            let room = reach - self.counts[spread.counter][domain];
-            most = match spread.own {
-                true => most.min(u32::try_from(room.max(0)).unwrap_or(u32::MAX)),
-                false if room >= 0 => most,
-                false => return 0,
-            };
-        }
-        most
+        self.domains.room(self.context.compiled, self.rules, class, site)
     }
 
     /// Pods without a place by priority, the highest first, placeholders last; then what it costs.

@@ -195,7 +195,7 @@ impl Placement<'_> {
         for at in &self.rules.spread_counters {
             let counter = &self.rules.counters[*at];
             let key = &compiled.topology.keys[counter.key];
-            for (domain, exists) in key.domains.iter().zip(&self.exists[*at]) {
+            for (domain, exists) in key.domains.iter().zip(&self.domains.exists[*at]) {
                 if *exists == 0 {
                     let mut sites = domain.clone();
                     counter.counted.iter().for_each(|counted| sites.and(counted));

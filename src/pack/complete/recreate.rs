@@ -392,7 +392,7 @@ impl Placement<'_> {
             // Fewer domains may be fewer than some spread asks for.
             for counter in &self.rules.spread_counters {
                 let domain = self.rules.domain(compiled, *counter, nodes.site);
-                if domain.is_some_and(|domain| self.exists[*counter][domain] == 0) {
+                if domain.is_some_and(|domain| self.domains.exists[*counter][domain] == 0) {
                     let owners = self.rules.counters[*counter].owners.iter();
                     let picky = owners.filter(|class| {
                         let spreads = &self.rules.of_class[**class].spreads;

@@ -14,88 +14,95 @@ use std::sync::Arc;
 
 /// The rules of all classes of pods.
 #[derive(Debug)]
-pub(super) struct PlacementRules {
-    pub(super) counters: Vec<DomainCounter>,
+pub(crate) struct PlacementRules {
+    pub(crate) counters: Vec<DomainCounter>,
     /// The counters of spreads: to these it matters where nodes stand.
-    pub(super) spread_counters: Vec<usize>,
-    pub(super) of_class: IdVec<ClassId, PodClassRules>,
+    pub(crate) spread_counters: Vec<usize>,
+    pub(crate) of_class: IdVec<ClassId, PodClassRules>,
     /// What affinity selects, wherever it is.
-    pub(super) totals: Vec<SelectionId>,
+    pub(crate) totals: Vec<SelectionId>,
     /// For each class of pods the first of those that are tied to it by spreads and affinity.
-    pub(super) component: IdVec<ClassId, ClassId>,
+    pub(crate) component: IdVec<ClassId, ClassId>,
     /// For each running node, how many bound pods of the selections are there that rules over
     /// single nodes count.
-    pub(super) bound_on: BTreeMap<(NodeId, SelectionId), u32>,
+    pub(crate) bound_on: BTreeMap<(NodeId, SelectionId), u32>,
 }
 
 /// Counts pods over the domains of a key.
 #[derive(Debug)]
-pub(super) struct DomainCounter {
-    pub(super) key: KeyId,
+pub(crate) struct DomainCounter {
+    pub(crate) key: KeyId,
     /// The nodes that it looks at; `None`: all that have the key.
-    pub(super) counted: Option<Arc<Bits>>,
+    pub(crate) counted: Option<Arc<Bits>>,
     /// Bound pods by domain.
-    pub(super) bound: Vec<i64>,
+    pub(crate) bound: Vec<i64>,
     /// The least `maxSkew` of a spread that reads it.
-    pub(super) skew: i64,
+    pub(crate) skew: i64,
     /// Classes of pods with a spread or an affinity that reads it.
-    pub(super) owners: Vec<ClassId>,
+    pub(crate) owners: Vec<ClassId>,
+    /// Whom it counts; `None` where it counts those that have a term of anti-affinity.
+    pub(crate) selection: Option<SelectionId>,
+    /// Whether it looks at nodes that are being drained.
+    pub(crate) counts_draining: bool,
 }
 
 /// A spread over the domains of a key.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SpreadRule {
-    pub(super) counter: usize,
-    pub(super) max_skew: i64,
-    pub(super) min_domains: usize,
+pub(crate) struct SpreadRule {
+    pub(crate) counter: usize,
+    pub(crate) max_skew: i64,
+    pub(crate) min_domains: usize,
     /// Whether it counts pods of its own class.
-    pub(super) own: bool,
+    pub(crate) own: bool,
 }
 
 /// A spread over single nodes.
 #[derive(Clone, Debug)]
-pub(super) struct HostSpread {
-    pub(super) selection: SelectionId,
-    pub(super) counted: Arc<Bits>,
-    pub(super) max_skew: i64,
-    pub(super) own: bool,
+pub(crate) struct HostSpread {
+    pub(crate) selection: SelectionId,
+    pub(crate) counted: Arc<Bits>,
+    pub(crate) max_skew: i64,
+    pub(crate) own: bool,
+    /// Whether nodes that are being drained count.
+    pub(crate) counts_draining: bool,
+    pub(crate) min_domains: usize,
 }
 
 /// The rules of one class of pods; numbers are of counters.
 #[derive(Clone, Debug, Default)]
-pub(super) struct PodClassRules {
-    pub(super) spreads: Vec<SpreadRule>,
-    pub(super) host_spreads: Vec<HostSpread>,
+pub(crate) struct PodClassRules {
+    pub(crate) spreads: Vec<SpreadRule>,
+    pub(crate) host_spreads: Vec<HostSpread>,
     /// Required affinity over keys.
-    pub(super) affinity_counters: Vec<usize>,
+    pub(crate) affinity_counters: Vec<usize>,
     /// Required affinity: what it selects, the number of that total, whether single nodes are among
     /// its topology keys, and whether it selects its own class.
-    pub(super) affinity: Option<AffinityRule>,
+    pub(crate) affinity: Option<AffinityRule>,
     /// Anti-affinity over keys, its own and others': none of these may be there.
-    pub(super) anti_affinity: Vec<usize>,
+    pub(crate) anti_affinity: Vec<usize>,
     /// Whether pods of the class keep away from each other over some key.
-    pub(super) anti_affinity_to_self: bool,
+    pub(crate) anti_affinity_to_self: bool,
     /// The counters that count the class.
-    pub(super) counted_by: Vec<usize>,
+    pub(crate) counted_by: Vec<usize>,
     /// The totals that count it.
-    pub(super) totals: Vec<usize>,
+    pub(crate) totals: Vec<usize>,
     /// Whether some spread over single nodes counts it.
-    pub(super) is_on_hosts: bool,
+    pub(crate) is_on_hosts: bool,
 }
 
 /// The required affinity of a class of pods.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct AffinityRule {
-    pub(super) selection: SelectionId,
-    pub(super) total: usize,
-    pub(super) over_hosts: bool,
-    pub(super) own: bool,
+pub(crate) struct AffinityRule {
+    pub(crate) selection: SelectionId,
+    pub(crate) total: usize,
+    pub(crate) over_hosts: bool,
+    pub(crate) own: bool,
 }
 
 impl PodClassRules {
     /// Whether no pod that an affinity selects is in a domain of any of its keys: one on a node
     /// without the label isn't in any.
-    pub(super) fn is_first(
+    pub(crate) fn is_first(
         &self,
         affinity: &AffinityRule,
         totals: &[u64],
@@ -110,18 +117,18 @@ impl PodClassRules {
     }
 
     /// Whether it depends on the order of binding where its pods may go.
-    pub(super) fn is_ordered(&self) -> bool {
+    pub(crate) fn is_ordered(&self) -> bool {
         !self.spreads.is_empty() || self.affinity.is_some()
     }
 
     /// Whether any rule over domains reads or counts it.
-    pub(super) fn is_domain_tied(&self) -> bool {
+    pub(crate) fn is_domain_tied(&self) -> bool {
         self.is_ordered() || !self.anti_affinity.is_empty() || !self.counted_by.is_empty()
     }
 }
 
 /// What a counter is told by.
-type CounterKey = (bool, SelectionId, KeyId, Option<Arc<Bits>>);
+type CounterKey = (bool, SelectionId, KeyId, Option<Arc<Bits>>, bool);
 
 /// Numbers counters while rules are read.
 struct RuleBuilder<'a> {
@@ -140,10 +147,11 @@ impl RuleBuilder<'_> {
         selection: SelectionId,
         key: KeyId,
         counted: Option<Arc<Bits>>,
+        counts_draining: bool,
     ) -> usize {
         let compiled = self.compiled;
         let number = self.counters.len();
-        let entry = self.numbers.entry((false, selection, key, counted.clone()));
+        let entry = self.numbers.entry((false, selection, key, counted.clone(), counts_draining));
         let at = *entry.or_insert(number);
         if at == number {
             let selected = &compiled.topology.selections[selection];
@@ -162,6 +170,8 @@ impl RuleBuilder<'_> {
                 bound,
                 skew: i64::MAX,
                 owners: Vec::new(),
+                selection: Some(selection),
+                counts_draining,
             });
             self.classes.push(selected.classes.clone());
         }
@@ -171,12 +181,19 @@ impl RuleBuilder<'_> {
     /// The counter of the pods that have a term of anti-affinity; bound ones bar sites already.
     fn having(&mut self, selection: SelectionId, key: KeyId, owner: ClassId) -> usize {
         let number = self.counters.len();
-        let at = *self.numbers.entry((true, selection, key, None)).or_insert(number);
+        let at = *self.numbers.entry((true, selection, key, None, true)).or_insert(number);
         if at == number {
             let domains = self.compiled.topology.keys[key].domains.len();
             let bound = vec![0; domains];
-            let counter =
-                DomainCounter { key, counted: None, bound, skew: i64::MAX, owners: Vec::new() };
+            let counter = DomainCounter {
+                key,
+                counted: None,
+                bound,
+                skew: i64::MAX,
+                owners: Vec::new(),
+                selection: None,
+                counts_draining: true,
+            };
             self.counters.push(counter);
             self.classes.push(Vec::new());
         }
@@ -198,7 +215,7 @@ impl RuleBuilder<'_> {
 }
 
 impl PlacementRules {
-    pub(super) fn of(compiled: &Compiled) -> Self {
+    pub(crate) fn of(compiled: &Compiled) -> Self {
         let topology = &compiled.topology;
         let mut builder = RuleBuilder {
             compiled,
@@ -224,11 +241,17 @@ impl PlacementRules {
                             counted: spread.counted.clone(),
                             max_skew: spread.max_skew,
                             own: counts_own,
+                            counts_draining: spread.counts_draining,
+                            min_domains: spread.min_domains,
                         });
                     }
                     TopologyKey::Label(key) => {
-                        let counter =
-                            builder.selected(spread.selection, key, Some(spread.counted.clone()));
+                        let counter = builder.selected(
+                            spread.selection,
+                            key,
+                            Some(spread.counted.clone()),
+                            spread.counts_draining,
+                        );
                         let _new = spread_counters.insert(counter);
                         let of_counter = &mut builder.counters[counter];
                         of_counter.skew = of_counter.skew.min(spread.max_skew);
@@ -253,7 +276,7 @@ impl PlacementRules {
                     match topology_key {
                         TopologyKey::Hostname => affinity.over_hosts = true,
                         TopologyKey::Label(key) => {
-                            let counter = builder.selected(required.selection, *key, None);
+                            let counter = builder.selected(required.selection, *key, None, true);
                             builder.counters[counter].owners.push(class);
                             own.affinity_counters.push(counter);
                         }
@@ -266,7 +289,7 @@ impl PlacementRules {
             }
             for term in &rules.anti_affinity {
                 let TopologyKey::Label(key) = term.key else { continue };
-                own.anti_affinity.push(builder.selected(term.selection, key, None));
+                own.anti_affinity.push(builder.selected(term.selection, key, None, true));
                 own.anti_affinity_to_self |= topology.selects(term.selection, class);
                 let having = builder.having(term.selection, key, class);
                 let _same = anti_affinity_terms.insert(*term, having);
@@ -304,7 +327,7 @@ impl PlacementRules {
     }
 
     /// The domain of a site as a counter sees it, if it looks there.
-    pub(super) fn domain(&self, compiled: &Compiled, at: usize, site: usize) -> Option<usize> {
+    pub(crate) fn domain(&self, compiled: &Compiled, at: usize, site: usize) -> Option<usize> {
         let counter = &self.counters[at];
         let domain = compiled.topology.keys[counter.key].of_site[site];
         let counts = counter.counted.as_ref().is_none_or(|counted| counted.contains(site));
@@ -340,6 +363,6 @@ fn components(
 }
 
 /// The class of the problem as a whole that stands for a class of pods.
-pub(super) fn item_of(class: ClassId) -> crate::compile::ItemId {
+pub(crate) fn item_of(class: ClassId) -> crate::compile::ItemId {
     crate::compile::ItemId::from_index(class.index())
 }

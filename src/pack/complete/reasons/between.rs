@@ -42,7 +42,8 @@ impl<'c> ReasonFinder<'c> {
         let (compiled, counters) = (placement.compiled(), &placement.rules.counters);
         let of_site = |key: KeyId| compiled.topology.keys[key].of_site[site];
         let domain = |at: usize| placement.rules.domain(compiled, at, site);
-        let is_there = |at: usize| domain(at).is_some_and(|there| placement.counts[at][there] > 0);
+        let is_there =
+            |at: usize| domain(at).is_some_and(|there| placement.domains.counts[at][there] > 0);
         for at in rules.anti_affinity.iter().filter(|at| is_there(**at)) {
             let _new = found.insert(Barrier::AntiAffinity(TopologyKey::Label(counters[*at].key)));
         }
@@ -55,7 +56,7 @@ impl<'c> ReasonFinder<'c> {
             let _new = found.insert(Barrier::AntiAffinity(TopologyKey::Hostname));
         }
         if let Some(affinity) = rules.affinity {
-            let first = affinity.own && placement.totals[affinity.total] == 0;
+            let first = affinity.own && placement.domains.totals[affinity.total] == 0;
             for at in &rules.affinity_counters {
                 let key = counters[*at].key;
                 if of_site(key) == NO_DOMAIN {
@@ -78,9 +79,9 @@ impl<'c> ReasonFinder<'c> {
             // A node that isn't counted now, for its labels or taints, is once these let the pod be
             // there; and an empty node counts itself.
             let there = of_site(key) as usize;
-            let exists = placement.exists[spread.counter][there] > 0;
-            let count = placement.counts[spread.counter][there];
-            let least = placement.least(spread.counter, spread.min_domains);
+            let exists = placement.domains.exists[spread.counter][there] > 0;
+            let count = placement.domains.counts[spread.counter][there];
+            let least = placement.domains.least(spread.counter, spread.min_domains);
             let least = if exists { least } else { least.min(count) };
             if is_full(spread.max_skew + least - count, spread.own) {
                 let _new = found.insert(Barrier::Spread(number));
@@ -185,7 +186,7 @@ impl<'c> ReasonFinder<'c> {
         let mut domains: BTreeSet<usize> = BTreeSet::new();
         let of_class = &rules.of_class[asked.class];
         for at in of_class.anti_affinity.iter().filter(|at| rules.counters[**at].key == key) {
-            let counts = placement.counts[*at].iter().enumerate();
+            let counts = placement.domains.counts[*at].iter().enumerate();
             domains.extend(counts.filter(|(_, count)| **count > 0).map(|(domain, _)| domain));
         }
         let away = asked.kept_away.iter().filter(|(of, _)| *of == key);
@@ -208,7 +209,7 @@ impl<'c> ReasonFinder<'c> {
         let of_key = &topology.keys[key];
         let mut domains: Vec<Arc<str>> = Vec::new();
         for at in of_class.affinity_counters.iter().filter(|at| rules.counters[**at].key == key) {
-            let counts = placement.counts[*at].iter().zip(&of_key.names);
+            let counts = placement.domains.counts[*at].iter().zip(&of_key.names);
             domains.extend(counts.filter(|(count, _)| **count > 0).map(|(_, name)| name.clone()));
         }
         domains.sort_unstable();
@@ -222,7 +223,7 @@ impl<'c> ReasonFinder<'c> {
         let Some(affinity) = placement.rules.of_class[asked.class].affinity else { return false };
         let selected = &placement.compiled().topology.selections[affinity.selection].classes;
         let mut others = selected.iter().filter(|other| **other != asked.class).peekable();
-        placement.totals[affinity.total] == 0
+        placement.domains.totals[affinity.total] == 0
             && others.peek().is_some()
             && others.all(|other| placement.rules.of_class[*other].affinity.is_some())
     }
@@ -275,9 +276,9 @@ impl<'c> ReasonFinder<'c> {
         let spread = placement.rules.of_class[asked.class].spreads[number];
         let key = placement.rules.counters[spread.counter].key;
         let of_key = &compiled.topology.keys[key];
-        let counts = &placement.counts[spread.counter];
+        let counts = &placement.domains.counts[spread.counter];
         let (name, max_skew) = (of_key.name.clone(), whole(spread.max_skew));
-        let domains = counts.iter().zip(&placement.exists[spread.counter]);
+        let domains = counts.iter().zip(&placement.domains.exists[spread.counter]);
         let standing: Vec<(usize, i64)> = domains
             .enumerate()
             .filter(|(_, (_, exists))| **exists > 0)
@@ -292,7 +293,7 @@ impl<'c> ReasonFinder<'c> {
             named
         };
         let lowest = standing.iter().map(|(_, count)| *count).min().unwrap_or(0);
-        let least = placement.least(spread.counter, spread.min_domains);
+        let least = placement.domains.least(spread.counter, spread.min_domains);
         let here = placement.rules.domain(compiled, spread.counter, site);
         let count = here.map_or(0, |domain| counts[domain]);
         let too_few = standing.len() < spread.min_domains;

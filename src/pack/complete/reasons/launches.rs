@@ -539,7 +539,7 @@ impl<'c> ReasonFinder<'c> {
         let (placement, compiled) = (&self.placement, self.placement.compiled());
         let opened = placement.rules.spread_counters.iter().find(|at| {
             let domain = placement.rules.domain(compiled, **at, site);
-            domain.is_some_and(|domain| placement.exists[**at][domain] == 0)
+            domain.is_some_and(|domain| placement.domains.exists[**at][domain] == 0)
         });
         opened.map(|at| placement.rules.counters[*at].key)
     }

@@ -1,0 +1,328 @@
+//! From waves to a plan: names for numbers, and a reason for every node that stays.
+
+use super::eligibility::NodeVerdict;
+use super::greedy::{Search, Stay};
+use super::model::{ConsolidationModel, HomePods};
+use super::wave::{Target, WaveStep};
+use crate::compile::{OfferId, PoolId};
+use crate::explain::{Blocker, Cause, Reason};
+use crate::model::{Pod, Price, Problem};
+use crate::pack::requests_of;
+use crate::plan::consolidation::{
+    ConsolidationAction, ConsolidationCost, DisruptionCost, DisruptionReason, KeptNode,
+    NodeToLaunch, RejectedAction,
+};
+use crate::plan::{Binding, ConsolidationPlan, Launch, OfferingRef};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What a plan is made of.
+pub(super) struct PlanParts<'a> {
+    pub(super) problem: &'a Problem,
+    pub(super) model: &'a ConsolidationModel<'a>,
+    pub(super) verdicts: &'a [NodeVerdict],
+    pub(super) target: &'a Target,
+    pub(super) waves: &'a [Vec<WaveStep>],
+    pub(super) stays: &'a [Option<Stay>],
+    pub(super) stuck: &'a [usize],
+}
+
+impl PlanParts<'_> {
+    /// The plan.
+    pub(super) fn plan(&self) -> ConsolidationPlan {
+        let names = self.launch_names();
+        let mut actions = Vec::new();
+        for (number, wave) in (1_u32..).zip(self.waves) {
+            let mut of_wave: Vec<ConsolidationAction> =
+                wave.iter().map(|step| self.action(number, step, &names)).collect();
+            of_wave.sort_by(|one, other| one.delete.cmp(&other.delete));
+            actions.extend(of_wave);
+        }
+        let gone: BTreeSet<usize> =
+            self.steps().flat_map(|step| step.nodes.iter().copied()).collect();
+        let places: BTreeSet<usize> =
+            gone.iter().map(|node| self.model.nodes[*node].place).collect();
+        let prices = self.verdicts.iter().map(|verdict| verdict.price.unwrap_or(0));
+        let before: i128 = prices.fold(0, i128::saturating_add);
+        let saved = gone.iter().filter_map(|node| self.model.nodes[*node].price);
+        let bought = self.steps().flat_map(|step| &step.launches).filter_map(|launch| {
+            let template = self.target.launches[*launch].1.as_ref()?;
+            Some(template.offering.price.nanos())
+        });
+        let after = before - saved.sum::<i128>() + bought.sum::<i128>();
+        // What nobody may touch is paid for in any case.
+        let staying = self.verdicts.iter().filter(|verdict| !verdict.may_go());
+        let bound: i128 = staying.filter_map(|verdict| verdict.price).sum();
+        let cost = ConsolidationCost {
+            before: Price::from_nanos(before),
+            after: Price::from_nanos(after),
+            lower_bound: Price::from_nanos(bound),
+            lower_bound_for_moves: Price::from_nanos(bound),
+        };
+        let moved = gone.iter().map(|node| self.model.nodes[*node].moves).sum();
+        let mut stats: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let _none = stats.insert("eligibleNodes".into(), count(self.may_go()));
+        let _none = stats.insert("stuckNodes".into(), count(self.stuck.len()));
+        ConsolidationPlan {
+            keep: self.keep(&places),
+            actions,
+            cost,
+            moved,
+            warnings: Vec::new(),
+            stats,
+        }
+    }
+
+    fn steps(&self) -> impl Iterator<Item = &WaveStep> {
+        self.waves.iter().flatten()
+    }
+
+    fn may_go(&self) -> usize {
+        self.verdicts.iter().filter(|verdict| verdict.may_go()).count()
+    }
+
+    /// A name for each launch that no node has.
+    fn launch_names(&self) -> Vec<Arc<str>> {
+        let taken: BTreeSet<&str> = self.problem.nodes.iter().map(|node| &*node.name).collect();
+        let mut stem = String::from("launch");
+        while taken.iter().any(|name| name.starts_with(&stem)) {
+            stem.push_str("-new");
+        }
+        (1..=self.target.launches.len()).map(|number| format!("{stem}-{number}").into()).collect()
+    }
+
+    /// One step as an action.
+    fn action(&self, wave: u32, step: &WaveStep, names: &[Arc<str>]) -> ConsolidationAction {
+        let model = self.model;
+        let running = model.nodes.len();
+        let of_node = |node: &usize| &model.nodes[*node];
+        let mut leaving = Leaving::of(self.problem, step.nodes.iter().map(of_node));
+        let mut bindings = Vec::new();
+        let mut launched: BTreeMap<usize, (Vec<Arc<str>>, Vec<i64>)> = BTreeMap::new();
+        let mut puts = step.puts.clone();
+        puts.sort_unstable();
+        for (node, class, count) in puts {
+            let pods = leaving.take(class, count);
+            match node.checked_sub(running) {
+                None => {
+                    let name = &self.problem.nodes[model.nodes[node].place].name;
+                    bindings
+                        .extend(pods.into_iter().map(|pod| Binding { pod, node: name.clone() }));
+                }
+                Some(launch) if step.launches.contains(&launch) => {
+                    let of_launch = launched
+                        .entry(launch)
+                        .or_insert_with(|| (Vec::new(), vec![0_i64; model.width]));
+                    for (sum, asked) in of_launch.1.iter_mut().zip(&model.classes[class].request) {
+                        *sum = sum.saturating_add(asked.saturating_mul(i64::from(count)));
+                    }
+                    of_launch.0.extend(pods);
+                }
+                Some(launch) => {
+                    let name = &names[launch];
+                    bindings
+                        .extend(pods.into_iter().map(|pod| Binding { pod, node: name.clone() }));
+                }
+            }
+        }
+        bindings.sort_unstable();
+        let launches = step.launches.iter().filter_map(|launch| {
+            let (offer, template) = &self.target.launches[*launch];
+            let (mut pods, load) = launched.remove(launch).unwrap_or_default();
+            pods.sort_unstable();
+            let requests = Arc::new(requests_of(model.compiled(), *offer, &load));
+            let launch_of = Launch { template: template.clone()?, pods, requests };
+            Some(NodeToLaunch { name: names[*launch].clone(), launch: launch_of })
+        });
+        let launches: Vec<NodeToLaunch> = launches.collect();
+        let mut delete: Vec<Arc<str>> = step
+            .nodes
+            .iter()
+            .map(|node| self.problem.nodes[of_node(node).place].name.clone())
+            .collect();
+        delete.sort_unstable();
+        let known: Option<Vec<i128>> = step.nodes.iter().map(|node| of_node(node).price).collect();
+        let bought = launches.iter().map(|one| one.launch.template.offering.price.nanos());
+        let bought: i128 = bought.sum();
+        let savings = known.map(|prices| Price::from_nanos(prices.iter().sum::<i128>() - bought));
+        let disruption: i128 = step.nodes.iter().map(|node| of_node(node).disruption).sum();
+        let first = step.nodes.first().map(|node| of_node(node).place);
+        ConsolidationAction {
+            wave,
+            delete,
+            launches,
+            bindings,
+            reason: first.map_or(DisruptionReason::Empty, |place| self.verdicts[place].reason),
+            savings,
+            disruption_cost: DisruptionCost::from_billionths(
+                u128::try_from(disruption).unwrap_or(0),
+            ),
+        }
+    }
+
+    /// Why each other node stays.
+    fn keep(&self, gone: &BTreeSet<usize>) -> Vec<KeptNode> {
+        let mut by_place: BTreeMap<usize, usize> = BTreeMap::new();
+        for (node, running) in self.model.nodes.iter().enumerate() {
+            let _new = by_place.insert(running.place, node);
+        }
+        let kept = self.verdicts.iter().enumerate().filter(|(place, _)| !gone.contains(place));
+        kept.map(|(place, verdict)| {
+            let node = by_place.get(&place).copied();
+            let stay = node.and_then(|node| self.stays[node].as_ref());
+            let mut blockers = verdict.blockers.clone();
+            if blockers.is_empty() {
+                blockers.push(self.why(node, stay));
+            }
+            blockers.sort_unstable();
+            blockers.dedup();
+            let best = stay.and_then(|stay| self.rejected(node, stay));
+            KeptNode {
+                node: self.problem.nodes[place].name.clone(),
+                reasons: blockers
+                    .into_iter()
+                    .map(|blocker| Reason::new(&Cause::Blocked { blocker }, 1))
+                    .collect(),
+                best,
+            }
+        })
+        .collect()
+    }
+
+    /// Why a node stays that may go.
+    fn why(&self, node: Option<usize>, stay: Option<&Stay>) -> Blocker {
+        if node.is_some_and(|node| self.stuck.contains(&node)) {
+            return Blocker::NoOrder;
+        }
+        match stay {
+            Some(stay) => stay.blocker.clone(),
+            None => Blocker::Needed,
+        }
+    }
+
+    /// What a node would have saved, if places were found for its pods.
+    fn rejected(&self, node: Option<usize>, stay: &Stay) -> Option<RejectedAction> {
+        let running = &self.model.nodes[node?];
+        Some(RejectedAction {
+            savings: Price::from_nanos(stay.savings?),
+            disruption_cost: DisruptionCost::from_billionths(
+                u128::try_from(running.disruption).unwrap_or(0),
+            ),
+            moved: running.moves,
+            launches: stay.launches.iter().map(|id| self.offering(*id)).collect(),
+        })
+    }
+
+    fn offering(&self, id: OfferId) -> OfferingRef {
+        let compiled = self.model.compiled();
+        let offer = &compiled.offers[id];
+        let _pool: PoolId = offer.pool;
+        let instance = compiled.parts.instance_type(offer.instance);
+        let offering = &instance.offerings[offer.offering];
+        OfferingRef {
+            price: offering.price,
+            instance_type: instance.name.clone(),
+            zone: offering.zone.clone(),
+            capacity_type: offering.capacity_type.clone(),
+            reservation: offering.reservation.as_ref().map(|one| one.id.clone()),
+        }
+    }
+}
+
+/// The names of pods that leave nodes, by class.
+struct Leaving<'p> {
+    problem: &'p Problem,
+    /// For each class the entries whose pods leave, each with the replicas that are left.
+    entries: BTreeMap<usize, Vec<(&'p Pod, u32)>>,
+}
+
+impl<'p> Leaving<'p> {
+    fn of<'n>(
+        problem: &'p Problem,
+        nodes: impl Iterator<Item = &'n super::model::ModelNode>,
+    ) -> Self {
+        let mut entries: BTreeMap<usize, Vec<(&Pod, u32)>> = BTreeMap::new();
+        for HomePods { class, entries: own, .. } in nodes.flat_map(|node| &node.home) {
+            let pods = own.iter().map(|entry| (&problem.pods[*entry as usize], 0));
+            entries.entry(*class).or_default().extend(pods);
+        }
+        for list in entries.values_mut() {
+            // Handed out from the end.
+            list.reverse();
+        }
+        Self { problem, entries }
+    }
+
+    /// The names of so many pods of a class.
+    fn take(&mut self, class: usize, count: u32) -> Vec<Arc<str>> {
+        let _of = self.problem;
+        let mut names = Vec::with_capacity(count as usize);
+        let Some(list) = self.entries.get_mut(&class) else { return names };
+        while names.len() < count as usize {
+            let Some((pod, named)) = list.last_mut() else { break };
+            let replicas = pod.replicas.max(1);
+            names.push(match replicas {
+                1 => format!("{}/{}", pod.namespace, pod.name).into(),
+                _ => format!("{}/{}-{named}", pod.namespace, pod.name).into(),
+            });
+            *named += 1;
+            if *named >= replicas {
+                let _done = list.pop();
+            }
+        }
+        names
+    }
+}
+
+/// The final state of a search, with what its launches are like.
+pub(super) fn target(search: &Search<'_>) -> Target {
+    use crate::compile::{Id, NodeId};
+    use crate::pack::{GroupPlace, NodeGroup, of_decided};
+    let state = &search.state;
+    let model = state.model;
+    let compiled = model.compiled();
+    let mut groups = Vec::new();
+    let mut decided = Vec::new();
+    for node in 0..state.nodes() {
+        // What was launched and holds nothing is none.
+        if !state.stands(node) || state.arrived[node].is_empty() {
+            continue;
+        }
+        let mut load = vec![0_i64; model.width];
+        let mut items: BTreeMap<_, u32> = BTreeMap::new();
+        for (class, count) in &state.arrived[node] {
+            let of_class = &model.classes[*class];
+            *items.entry(of_class.item).or_default() += count;
+            for (sum, asked) in load.iter_mut().zip(&of_class.request) {
+                *sum = sum.saturating_add(asked.saturating_mul(i64::from(*count)));
+            }
+        }
+        let launch = node.checked_sub(model.nodes.len()).map(|at| state.launched[at]);
+        let place = match launch {
+            // The place of a launch is decided: no bin type is asked for.
+            Some(_) => GroupPlace::Launch(0),
+            None => {
+                let id = model.nodes[node].site - compiled.offers.len();
+                GroupPlace::Running(vec![NodeId::from_index(id)])
+            }
+        };
+        groups.push(NodeGroup { place, items: items.into_iter().collect(), load, multiplicity: 1 });
+        decided.push(launch);
+    }
+    let is_meant = |node: &usize| {
+        state.stands(*node) && (*node < model.nodes.len() || !state.arrived[*node].is_empty())
+    };
+    let standing = (0..state.nodes()).filter(is_meant);
+    let sites = standing.map(|node| state.site(node));
+    let templates = match state.launched.is_empty() {
+        true => Vec::new(),
+        false => of_decided(model.context, &groups, &decided, sites),
+    };
+    let templates = templates.into_iter().zip(&decided).filter(|(_, launch)| launch.is_some());
+    let launches =
+        templates.filter_map(|(template, launch)| Some(((*launch)?, template))).collect();
+    let kept = (0..state.nodes()).filter(|node| *node < model.nodes.len() || is_meant(node));
+    let slots = kept.map(|node| state.arrived[node].clone()).collect();
+    Target { gone: search.gone.clone(), launches, slots }
+}

@@ -1,0 +1,296 @@
+//! Which nodes go, one after another: those first that save most for what moving their pods takes.
+//!
+//! *Problem.* Of many nodes any may go, with its pods on nodes that stay or on launches that cost
+//! less; what one decision takes away from others isn't known before.
+//!
+//! *Idea.* What a node saves by going now, less what its moves must save, for each unit of
+//! disruption, is its rank; a node counts as one moved pod beside its own, so that empty nodes are
+//! compared with others instead of always coming first. A queue holds what each node could save at
+//! most, or did when it was last tried: room that is taken isn't there for others, so this is
+//! mostly the most that it can save now. The first is tried; if it still comes first it goes,
+//! otherwise it is put back with what it was found to save. When nothing is left, those that didn't
+//! go are tried again, until nothing changes: consolidating the outcome then finds nothing.
+//!
+//! Nodes that have to go do so first, all together, whatever it costs.
+//!
+//! *Cost.* A little more than one trial for each node and pass; see [`super::place`] for what a
+//! trial costs.
+
+use super::eligibility::NodeVerdict;
+use super::launch::LaunchOptions;
+use super::model::{ConsolidationModel, disruption_of};
+use super::price::PLAIN;
+use super::state::ClusterState;
+use super::terms::Terms;
+use crate::explain::Blocker;
+use crate::model::Price;
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+/// A search, and the cluster as it has it.
+pub(super) struct Search<'m> {
+    pub(super) state: ClusterState<'m>,
+    pub(super) choices: &'m LaunchOptions,
+    pub(super) terms: &'m Terms<'m>,
+    pub(super) verdicts: &'m [NodeVerdict],
+    /// The nodes that went, in this order.
+    pub(super) gone: Vec<usize>,
+    /// Why each node that may go stayed when it was last tried.
+    pub(super) stays: Vec<Option<Stay>>,
+    /// How many trials there were.
+    pub(super) trials: u64,
+}
+
+/// Why a node stays, and what was found when it was tried.
+#[derive(Clone, Debug)]
+pub(super) struct Stay {
+    pub(super) blocker: Blocker,
+    /// What it would save, where its pods found places.
+    pub(super) savings: Option<i128>,
+    /// The offers that would have been launched.
+    pub(super) launches: Vec<crate::compile::OfferId>,
+}
+
+/// What a node saves by going.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NodeSaving {
+    /// What is paid less, for each unit of disruption, less what moves must save.
+    rank: f64,
+}
+
+/// A node in the queue.
+struct Queued {
+    rank: f64,
+    node: usize,
+}
+
+impl Ord for Queued {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.rank.total_cmp(&other.rank).then_with(|| other.node.cmp(&self.node))
+    }
+}
+
+impl PartialOrd for Queued {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Queued {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Queued {}
+
+impl<'m> Search<'m> {
+    /// The cluster as it is, with the pods that wait where they find a place.
+    pub(super) fn new(
+        model: &'m ConsolidationModel<'m>,
+        choices: &'m LaunchOptions,
+        terms: &'m Terms<'m>,
+        verdicts: &'m [NodeVerdict],
+    ) -> Self {
+        let mut state = ClusterState::new(model);
+        let _all = state.place_standing(0);
+        state.settle();
+        // What finds no place now is nobody's hindrance.
+        state.leave_out(|_| true);
+        let stays = model.nodes.iter().map(|_| None).collect();
+        Self { state, choices, terms, verdicts, gone: Vec::new(), stays, trials: 0 }
+    }
+
+    /// Has all nodes go that are worth it, until nothing is left.
+    pub(super) fn run(&mut self, stop: &dyn Fn() -> bool) {
+        self.force();
+        while self.pass(stop) {}
+    }
+
+    /// Has nodes go that have to.
+    fn force(&mut self) {
+        let model = self.state.model;
+        let forced: Vec<usize> =
+            (0..model.nodes.len()).filter(|node| model.nodes[*node].must_go).collect();
+        if forced.is_empty() {
+            return;
+        }
+        let mark = self.state.mark();
+        for node in &forced {
+            self.leave(*node);
+        }
+        if self.house(i128::MAX / 4) && self.terms.allows_moves(self.state.moves) {
+            self.gone.extend(&forced);
+            self.state.settle();
+            return;
+        }
+        self.state.undo(mark);
+        for node in forced {
+            match self.attempt(node) {
+                Ok(_) => self.commit(node),
+                Err(stay) => self.stays[node] = Some(stay),
+            }
+        }
+    }
+
+    /// Tries each node that may go; whether any went.
+    pub(super) fn pass(&mut self, stop: &dyn Fn() -> bool) -> bool {
+        let model = self.state.model;
+        let mut queue: BinaryHeap<Queued> = BinaryHeap::new();
+        for (node, running) in model.nodes.iter().enumerate() {
+            if running.may_go && !running.must_go && self.state.stands(node) {
+                // Of what costs nothing that is known there is nothing to be had at last.
+                let most = running.price.unwrap_or(0);
+                queue.push(Queued { rank: self.rank(node, most), node });
+            }
+        }
+        let mut any = false;
+        while let Some(first) = queue.pop() {
+            if stop() {
+                return false;
+            }
+            let mark = self.state.mark();
+            match self.attempt(first.node) {
+                Err(stay) => self.stays[first.node] = Some(stay),
+                Ok(gain) => {
+                    let found = Queued { rank: gain.rank, node: first.node };
+                    if queue.peek().is_some_and(|next| found < *next) {
+                        self.state.undo(mark);
+                        queue.push(found);
+                    } else {
+                        self.commit(first.node);
+                        any = true;
+                    }
+                }
+            }
+        }
+        any
+    }
+
+    fn commit(&mut self, node: usize) {
+        self.gone.push(node);
+        self.stays[node] = None;
+        self.state.settle();
+    }
+
+    /// What a node is ranked by that saves so much.
+    fn rank(&self, node: usize, saving: i128) -> f64 {
+        let running = &self.state.model.nodes[node];
+        let worth = saving - self.terms.price_of_moves(running.disruption);
+        worth as f64 / disruption_of(running) as f64 * PLAIN as f64
+    }
+
+    /// Takes what came to a node off it and has it go.
+    pub(super) fn leave(&mut self, node: usize) {
+        for (class, count) in self.state.arrived[node].clone() {
+            self.state.take(node, class, count);
+        }
+        self.state.go(node);
+    }
+
+    /// Finds places for all pods without one, launches for no more than so much among them.
+    pub(super) fn house(&mut self, most: i128) -> bool {
+        self.state.place_standing(0) || most > 0 && self.state.launch_for(self.choices, most)
+    }
+
+    /// Has a node go, with places for all its pods, if that is worth it; where it isn't, the state
+    /// is as before.
+    pub(super) fn attempt(&mut self, node: usize) -> Result<NodeSaving, Stay> {
+        self.trials += 1;
+        let mark = self.state.mark();
+        let found = self.go(node);
+        if found.is_err() {
+            self.state.undo(mark);
+        }
+        found
+    }
+
+    fn go(&mut self, node: usize) -> Result<NodeSaving, Stay> {
+        let model = self.state.model;
+        let running = &model.nodes[node];
+        let refuse = |blocker| Stay { blocker, savings: None, launches: Vec::new() };
+        if !self.terms.allows_moves(self.state.moves.saturating_add(running.moves)) {
+            let most = self.terms.options.max_moves.unwrap_or(u64::MAX);
+            return Err(refuse(Blocker::MoveLimit { most }));
+        }
+        let fee = i128::from(model.context.fee);
+        let (before, nodes) = (self.state.cost, self.state.nodes());
+        self.leave(node);
+        let standing = self.state.place_standing(0);
+        if !standing {
+            let Some(price) = running.price.or(running.must_go.then_some(0)) else {
+                return Err(refuse(Blocker::UnknownPrice));
+            };
+            let most = match running.must_go {
+                true => i128::MAX / 4,
+                false => price + fee - self.terms.least(price, running.moves, true).max(1),
+            };
+            if most <= 0 || !self.state.launch_for(self.choices, most) {
+                return Err(refuse(self.no_place(node)));
+            }
+        }
+        let launches = self.state.launched[nodes - model.nodes.len()..].to_vec();
+        let launched = i128::try_from(launches.len()).unwrap_or(0);
+        let saving = before - self.state.cost + fee - fee * launched;
+        let gain = NodeSaving { rank: self.rank(node, saving) };
+        if running.must_go {
+            return Ok(gain);
+        }
+        let stay = |blocker| Stay { blocker, savings: Some(saving), launches: launches.clone() };
+        let price = running.price.unwrap_or(0);
+        let known = running.price.is_some();
+        // Pods aren't moved for nothing.
+        let least = self.terms.least(price, running.moves, !launches.is_empty());
+        let least = least.max(i128::from(running.moves > 0));
+        if known && saving < least {
+            let (savings, least) = (Price::from_nanos(saving), Price::from_nanos(least));
+            return Err(stay(Blocker::SavesTooLittle { savings, least }));
+        }
+        let cost = self.terms.price_of_moves(running.disruption);
+        if saving < cost || saving == cost && cost > 0 {
+            let (savings, cost) = (Price::from_nanos(saving), Price::from_nanos(cost));
+            return Err(stay(Blocker::MoveCost { savings, cost }));
+        }
+        let verdict = &self.verdicts[running.place];
+        if let Some(pool) = self.terms.unbalanced(&[(verdict, running)], saving) {
+            return Err(stay(Blocker::Unbalanced { pool }));
+        }
+        if let Some(types) = self.few_types(node, &launches, nodes) {
+            let least = self.terms.options.spot_flexibility;
+            return Err(stay(Blocker::FewSpotTypes { types, least }));
+        }
+        Ok(gain)
+    }
+
+    /// How many spot types are cheaper than a spot node, of those that would do in place of its
+    /// spot launch, where these are too few.
+    fn few_types(
+        &self,
+        node: usize,
+        launches: &[crate::compile::OfferId],
+        first: usize,
+    ) -> Option<u32> {
+        let running = &self.state.model.nodes[node];
+        if !self.terms.is_spot(running.place) {
+            return None;
+        }
+        let price = running.price?;
+        let few = launches.iter().enumerate().filter_map(|(at, offer)| {
+            let types = self.terms.cheaper_spot_types(&self.state, first + at, *offer, price)?;
+            (types < self.terms.options.spot_flexibility).then_some(types)
+        });
+        few.min()
+    }
+
+    /// Why pods of a node find no place.
+    fn no_place(&self, node: usize) -> Blocker {
+        let model = self.state.model;
+        let problem = self.terms.problem;
+        let own = |pods: &&super::model::HomePods| self.state.lacks(pods.class) > 0;
+        let home = &model.nodes[node].home;
+        let left = home.iter().find(own).or_else(|| home.first());
+        let entry = left.and_then(|pods| pods.entries.first());
+        let pod = entry.and_then(|entry| problem.pods.get(*entry as usize));
+        Blocker::NoOtherPlace { pod: pod.map_or_else(|| "".into(), super::eligibility::name_of) }
+    }
+}

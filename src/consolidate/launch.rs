@@ -1,0 +1,361 @@
+//! Launches for pods that find no place on what stands.
+//!
+//! *Problem.* Few pods are left, a node's or a few nodes'; the nodes that hold them are to cost as
+//! little as possible, and less than what goes.
+//!
+//! *Idea.* The cheapest single node that holds all of them is found by walking offers from the
+//! cheapest on. Beside that, nodes are launched one by one, each the one whose pods are worth most
+//! for its price, a pod being worth what its share of the cheapest node for it costs; the cheaper of
+//! both is taken. Pool weights are kept: a node of a pool is launched only for pods that no pool of
+//! a higher weight could launch for now.
+//!
+//! *Cost.* Offers that are cheaper than what may be spent × classes that are left, for each node
+//! that is launched.
+
+use super::model::ConsolidationModel;
+use super::state::ClusterState;
+use crate::compile::{Bits, OfferId, PoolId, ReservationId, ShapeId, fits};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+/// One way to launch a node.
+#[derive(Clone, Copy, Debug)]
+struct LaunchOption {
+    offer: OfferId,
+    price: i128,
+    weight: i32,
+}
+
+/// The different ways to launch a node, cheapest first, and what pods are worth.
+#[derive(Debug)]
+pub(super) struct LaunchOptions {
+    options: Vec<LaunchOption>,
+    /// For each class, what a pod's share of the cheapest node for it costs.
+    worth: Vec<i128>,
+    /// Whether pools have different weights.
+    weighted: bool,
+}
+
+/// An option in a queue, by what its pods are worth for its price.
+struct Bargain {
+    rank: f64,
+    option: usize,
+}
+
+impl Ord for Bargain {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Of equal bargains the cheaper one, which is the first.
+        self.rank.total_cmp(&other.rank).then_with(|| other.option.cmp(&self.option))
+    }
+}
+
+impl PartialOrd for Bargain {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Bargain {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Bargain {}
+
+impl LaunchOptions {
+    pub(super) fn new(model: &ConsolidationModel<'_>) -> Self {
+        let compiled = model.compiled();
+        type Alike<'a> = (usize, PoolId, ShapeId, i64, Option<ReservationId>, &'a Bits);
+        let mut cells: BTreeMap<(Vec<u32>, Vec<bool>), usize> = BTreeMap::new();
+        let mut known: BTreeSet<Alike<'_>> = BTreeSet::new();
+        let mut options = Vec::new();
+        for (id, offer) in compiled.offers.iter() {
+            let site = compiled.site_of_offer(id);
+            let admits = &compiled.admits[site];
+            let pool = &compiled.pools[offer.pool];
+            let useless = admits.is_empty() || !compiled.usable.contains(site);
+            if useless || pool.static_replicas.is_some() || !offer.available {
+                continue;
+            }
+            let keys = compiled.topology.keys.values();
+            let domains: Vec<u32> = keys.map(|key| key.of_site[site]).collect();
+            let counted = model.rules.spread_counters.iter().map(|at| {
+                let counted = &model.rules.counters[*at].counted;
+                counted.as_ref().is_none_or(|counted| counted.contains(site))
+            });
+            let next = cells.len();
+            let cell = *cells.entry((domains, counted.collect())).or_insert(next);
+            if known.insert((cell, offer.pool, offer.shape, offer.price, offer.reservation, admits))
+            {
+                let price = i128::from(offer.price).saturating_add(model.context.fee.into());
+                options.push((cell, LaunchOption { offer: id, price, weight: pool.weight }));
+            }
+        }
+        let options = undominated(model, options);
+        let worth = (0..model.classes.len()).map(|class| worth(model, &options, class)).collect();
+        let weighted = options.iter().any(|one| one.weight != options[0].weight);
+        Self { options, worth, weighted }
+    }
+}
+
+/// The options that no other of the same cell, pool and eligibility sets beats, cheapest first.
+fn undominated(
+    model: &ConsolidationModel<'_>,
+    mut options: Vec<(usize, LaunchOption)>,
+) -> Vec<LaunchOption> {
+    let compiled = model.compiled();
+    options.sort_by_key(|(_, option)| (option.price, option.offer));
+    let mut groups: BTreeMap<(usize, PoolId, &Bits), Vec<OfferId>> = BTreeMap::new();
+    let mut kept = Vec::new();
+    for (cell, option) in options {
+        let offer = &compiled.offers[option.offer];
+        let shape = &compiled.shapes[offer.shape];
+        let pool = &compiled.pools[offer.pool];
+        let admits = &compiled.admits[compiled.site_of_offer(option.offer)];
+        let group = groups.entry((cell, offer.pool, admits)).or_default();
+        let beaten = group.iter().any(|other| {
+            let better = &compiled.offers[*other];
+            let of_better = &compiled.shapes[better.shape];
+            better.reservation.is_none()
+                && pool.min_values.is_empty()
+                && of_better.allocatable.iter().zip(&shape.allocatable).all(|(a, b)| a >= b)
+                && of_better.charge.iter().zip(&shape.charge).all(|(a, b)| a <= b)
+                && shape.ports.includes(&of_better.ports)
+                && shape.attached == of_better.attached
+        });
+        if !beaten {
+            group.push(option.offer);
+            kept.push(option);
+        }
+    }
+    kept
+}
+
+/// What a pod's share of the cheapest node for it costs.
+fn worth(model: &ConsolidationModel<'_>, options: &[LaunchOption], class: usize) -> i128 {
+    let compiled = model.compiled();
+    let of_class = &model.classes[class];
+    let suiting = options
+        .iter()
+        .filter(|option| of_class.sites.contains(compiled.site_of_offer(option.offer)));
+    let shares = suiting.filter_map(|option| {
+        let room = &compiled.shapes[compiled.offers[option.offer].shape].allocatable;
+        let count = fits(room, &of_class.request, u32::MAX);
+        (count > 0).then(|| option.price / i128::from(count))
+    });
+    shares.min().unwrap_or(0).max(1)
+}
+
+impl ClusterState<'_> {
+    /// Launches nodes for all pods that need a place, for no more than so much in all; whether that
+    /// was possible. Where it wasn't, the state is as before.
+    pub(super) fn launch_for(&mut self, choices: &LaunchOptions, most: i128) -> bool {
+        let mark = self.mark();
+        let classes = self.lacking_in_order();
+        let single = self.launch_one(choices, &classes, most);
+        self.undo(mark);
+        // Several nodes must come to less than one.
+        let limit = single.map_or(most, |option| option.price - 1);
+        if self.launch_several(choices, limit) {
+            return true;
+        }
+        self.undo(mark);
+        match single {
+            Some(option) => {
+                let node = self.launch(option.offer);
+                self.fill_launch(node, &classes);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// For each of some classes, the highest weight of a pool that could launch for it now.
+    fn open_weights(&self, choices: &LaunchOptions, classes: &[usize]) -> Vec<i32> {
+        if !choices.weighted {
+            return vec![i32::MIN; classes.len()];
+        }
+        let compiled = self.model.compiled();
+        let of = |class: &usize| {
+            let of_class = &self.model.classes[*class];
+            let suiting = choices.options.iter().filter(|option| {
+                let site = compiled.site_of_offer(option.offer);
+                let shape = &compiled.shapes[compiled.offers[option.offer].shape];
+                of_class.sites.contains(site)
+                    && fits(&shape.allocatable, &of_class.request, 1) > 0
+                    && self.is_buyable(option.offer)
+            });
+            suiting.map(|option| option.weight).max().unwrap_or(i32::MIN)
+        };
+        classes.iter().map(of).collect()
+    }
+
+    /// Puts pods that need a place on an empty launch, as many as it takes; how many there were.
+    fn fill_launch(&mut self, node: usize, classes: &[usize]) -> u32 {
+        let mut put = 0;
+        for class in classes {
+            while self.admits(node, *class) && self.lacks(*class) > 0 {
+                let takes = self.takes(node, *class, self.lacks(*class));
+                if takes == 0 {
+                    break;
+                }
+                self.put(node, *class, takes);
+                put += takes;
+            }
+        }
+        put
+    }
+
+    /// The cheapest node that holds all pods that need a place, which stands then.
+    fn launch_one(
+        &mut self,
+        choices: &LaunchOptions,
+        classes: &[usize],
+        most: i128,
+    ) -> Option<LaunchOption> {
+        let compiled = self.model.compiled();
+        let open = self.open_weights(choices, classes).into_iter().max().unwrap_or(i32::MIN);
+        let mut load = vec![0_i64; self.model.width];
+        for class in classes {
+            let count = i64::from(self.lacks(*class));
+            for (sum, asked) in load.iter_mut().zip(&self.model.classes[*class].request) {
+                *sum = sum.saturating_add(asked.saturating_mul(count));
+            }
+        }
+        for option in choices.options.iter().take_while(|option| option.price <= most) {
+            let site = compiled.site_of_offer(option.offer);
+            let shape = &compiled.shapes[compiled.offers[option.offer].shape];
+            let large = shape.allocatable.iter().zip(&load).all(|(have, want)| have >= want);
+            let suits = |class: &usize| self.model.classes[*class].sites.contains(site);
+            if !large
+                || open > option.weight
+                || !classes.iter().all(suits)
+                || !self.is_buyable(option.offer)
+            {
+                continue;
+            }
+            let mark = self.mark();
+            let node = self.launch(option.offer);
+            let _put = self.fill_launch(node, classes);
+            if self.lacking().is_empty() {
+                return Some(*option);
+            }
+            self.undo(mark);
+        }
+        None
+    }
+
+    /// Launches nodes one by one, each the best bargain; whether all pods got a place for no more
+    /// than so much.
+    ///
+    /// The fewer pods are left, the less an option is worth, as long as pools' weights open the
+    /// same options: so only those are looked at again that come first by what they were worth.
+    fn launch_several(&mut self, choices: &LaunchOptions, most: i128) -> bool {
+        let mut left = most;
+        let mut classes = self.lacking_in_order();
+        let mut open = self.open_weights(choices, &classes);
+        let mut free = Vec::with_capacity(self.model.width);
+        let mut queue = self.bargains(choices, &classes, &open, left, &mut free);
+        while !classes.is_empty() {
+            let Some(first) = queue.pop() else { return false };
+            let option = &choices.options[first.option];
+            if option.price > left || !self.is_buyable(option.offer) {
+                continue;
+            }
+            let rank = self.bargain(choices, option, &classes, &open, &mut free);
+            let now = Bargain { rank, option: first.option };
+            if rank <= 0.0 {
+                continue;
+            }
+            if queue.peek().is_some_and(|next| now < *next) {
+                queue.push(now);
+                continue;
+            }
+            let mark = self.mark();
+            let node = self.launch(option.offer);
+            let suiting = classes.iter().zip(&open).filter(|(_, open)| **open <= option.weight);
+            let suiting: Vec<usize> = suiting.map(|(class, _)| *class).collect();
+            if self.fill_launch(node, &suiting) == 0 {
+                self.undo(mark);
+                continue;
+            }
+            left -= option.price;
+            let before = std::mem::replace(&mut classes, self.lacking_in_order());
+            let opened = std::mem::replace(&mut open, self.open_weights(choices, &classes));
+            let was =
+                |class: &usize| before.iter().position(|other| other == class).map(|at| opened[at]);
+            match classes.iter().zip(&open).any(|(class, open)| was(class) != Some(*open)) {
+                true => queue = self.bargains(choices, &classes, &open, left, &mut free),
+                false => queue.push(now),
+            }
+        }
+        true
+    }
+
+    /// All options by what they are worth for their price.
+    fn bargains(
+        &self,
+        choices: &LaunchOptions,
+        classes: &[usize],
+        open: &[i32],
+        most: i128,
+        free: &mut Vec<i64>,
+    ) -> BinaryHeap<Bargain> {
+        let options = choices.options.iter().enumerate();
+        let affordable = options.take_while(|(_, option)| option.price <= most);
+        let ranked = affordable.map(|(at, option)| Bargain {
+            rank: self.bargain(choices, option, classes, open, free),
+            option: at,
+        });
+        ranked.filter(|bargain| bargain.rank > 0.0).collect()
+    }
+
+    /// What the pods are worth that an option would take, for what it costs.
+    fn bargain(
+        &self,
+        choices: &LaunchOptions,
+        option: &LaunchOption,
+        classes: &[usize],
+        open: &[i32],
+        free: &mut Vec<i64>,
+    ) -> f64 {
+        let worth = self.worth_of(choices, option, classes, open, free);
+        worth as f64 / option.price.max(1) as f64
+    }
+
+    /// About what the pods are worth that a launch would take.
+    fn worth_of(
+        &self,
+        choices: &LaunchOptions,
+        option: &LaunchOption,
+        classes: &[usize],
+        open: &[i32],
+        free: &mut Vec<i64>,
+    ) -> i128 {
+        let compiled = self.model.compiled();
+        let site = compiled.site_of_offer(option.offer);
+        let shape = &compiled.shapes[compiled.offers[option.offer].shape];
+        free.clear();
+        free.extend(&shape.allocatable);
+        let mut worth = 0_i128;
+        for (class, open) in classes.iter().zip(open) {
+            let of_class = &self.model.classes[*class];
+            if *open > option.weight || !of_class.sites.contains(site) {
+                continue;
+            }
+            let mut count = fits(free, &of_class.request, self.lacks(*class));
+            if count > 0 && of_class.tied {
+                count = count.min(self.domain_room(*class, site));
+            }
+            if !of_class.plain {
+                count = count.min(compiled.items[of_class.item].per_node);
+            }
+            for (have, want) in free.iter_mut().zip(&of_class.request) {
+                *have -= want * i64::from(count);
+            }
+            worth = worth.saturating_add(choices.worth[*class] * i128::from(count));
+        }
+        worth
+    }
+}

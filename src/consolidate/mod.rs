@@ -1,0 +1,132 @@
+//! Consolidation: the cheapest cluster that the running one can become for the moves it takes.
+//!
+//! *Problem.* Nodes that run half empty, or that cost more than what could hold their pods, may go
+//! or be replaced: which, what is launched for them, and in which order, so that every rule holds
+//! at each step and every budget is kept.
+//!
+//! *Idea.* Four stages, each a file's own subject:
+//!
+//! 1. [`eligibility`]: which nodes may go, and what holds the others.
+//! 2. [`model`]: the problem compiled with the pods of these nodes pending, and [`state`], the
+//!    cluster as it would be, with undo. One function says where pods go ([`place`]), and one what
+//!    is launched for the rest ([`launch`]).
+//! 3. [`greedy`]: nodes go one after another, the best bargain first; [`search`]: parts of what
+//!    results are taken back and done otherwise.
+//! 4. [`wave`]: the final state is reached in waves; [`build_plan`] writes them down.
+//!
+//! *Why it is right.* A pod that moves is put where the same rules accept it that launch plans keep,
+//! first in the search and then once more, in the order of the waves, with nodes that drain still
+//! there. Pods that stay are asked nothing. What waves can't carry out stays.
+
+mod build_plan;
+mod eligibility;
+mod greedy;
+mod launch;
+mod model;
+mod node_budget;
+mod place;
+mod price;
+mod schedule;
+mod search;
+mod state;
+mod terms;
+mod wave;
+
+use crate::error::Error;
+use crate::model::{ConsolidationOptions, Problem};
+use crate::pack::Context;
+use crate::plan::ConsolidationPlan;
+use build_plan::{PlanParts, target};
+use eligibility::NodeVerdict;
+use greedy::Search;
+use launch::LaunchOptions;
+use model::ConsolidationModel;
+use terms::Terms;
+use wave::{Target, WavePlanner};
+
+/// What is known of a running cluster before anything is decided.
+pub(crate) struct Eligibility {
+    verdicts: Vec<NodeVerdict>,
+}
+
+impl Eligibility {
+    /// Which nodes of a problem may go, and what holds the others.
+    pub(crate) fn of(problem: &Problem, options: &ConsolidationOptions) -> Self {
+        Self { verdicts: eligibility::verdicts(problem, options) }
+    }
+
+    /// The problem with the pods of nodes that may go pending, as they would be created anew, and
+    /// those of nodes that are being deleted already.
+    pub(crate) fn loosened(&self, problem: &Problem) -> Problem {
+        let mut loosened = problem.clone();
+        let pods = loosened.pods.to_mut();
+        for (node, verdict) in problem.nodes.iter().zip(&self.verdicts) {
+            if !verdict.may_go() && !node.deleting {
+                continue;
+            }
+            for place in &verdict.movable {
+                let pod = &mut pods[*place];
+                pod.node_name = None;
+                if let Some(requests) = pod.recreated_requests.take() {
+                    pod.requests = requests;
+                }
+            }
+        }
+        loosened
+    }
+}
+
+/// A consolidation of a problem, of which `context` has the loosened one; `attempts` says how often
+/// a search tries to better what the greedy one finds.
+///
+/// # Errors
+/// A fault of the library itself.
+pub(crate) fn consolidate(
+    problem: &Problem,
+    eligibility: &Eligibility,
+    context: &Context<'_>,
+    options: &ConsolidationOptions,
+    attempts: u64,
+) -> Result<ConsolidationPlan, Error> {
+    let verdicts = &eligibility.verdicts;
+    let model = ConsolidationModel::new(context, problem, verdicts);
+    let choices = LaunchOptions::new(&model);
+    let terms = Terms::new(problem, options, verdicts);
+    let mut search = Search::new(&model, &choices, &terms, verdicts);
+    let stop = || context.is_stopped();
+    search.run(&stop);
+    let plan = |search: &Search<'_>| {
+        let target: Target = target(search);
+        let planner = WavePlanner::new(&model, &terms, verdicts, &target);
+        let (waves, stuck) = planner.plan();
+        let parts = PlanParts {
+            problem,
+            model: &model,
+            verdicts,
+            target: &target,
+            waves: &waves,
+            stays: &search.stays,
+            stuck: &stuck,
+        };
+        let mut plan = parts.plan();
+        let _none = plan.stats.insert("trials".into(), search.trials);
+        plan
+    };
+    let mut best = plan(&search);
+    if attempts > 0 && search.improve(attempts, &stop) {
+        let improved = plan(&search);
+        // What waves can't carry out may have been what made it better.
+        let worth = |plan: &ConsolidationPlan| {
+            let disruption = plan.actions.iter().map(|one| one.disruption_cost.billionths());
+            let disruption = i128::try_from(disruption.sum::<u128>()).unwrap_or(i128::MAX);
+            (plan.cost.after.nanos().saturating_add(terms.price_of_moves(disruption)), plan.moved)
+        };
+        if worth(&improved) < worth(&best) {
+            best = improved;
+        }
+    }
+    match best.moved > options.max_moves.unwrap_or(u64::MAX) {
+        true => Err(Error::internal("more pods are moved than may be")),
+        false => Ok(best),
+    }
+}

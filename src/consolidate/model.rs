@@ -1,0 +1,403 @@
+//! What a search for consolidations rests on and never changes: the nodes that run with the pods
+//! that could leave them, classes of pods that may take each other's places, and what can be
+//! launched.
+//!
+//! The problem that is compiled is the given one with the pods of nodes that may go *pending*: so
+//! these are classes of pods like others, what is free on a node is what is free beside what never
+//! leaves it, and rules between pods count the rest as they come and go. A pod at home is there
+//! whatever the rules say, and asks for what it asks for now; elsewhere it asks for what it asks
+//! for once it is created anew.
+//!
+//! Pods of one class differ in one thing, where they are: by what they prefer, a place that is good
+//! for one may be worse than what another has. A [`MoveClass`] is pods of one class that honour as
+//! much at home, and its places are those that honour no less. So any of its pods may take any of
+//! its places.
+
+use super::eligibility::NodeVerdict;
+use super::price::{PLAIN, eviction_cost};
+use crate::compile::{
+    Bits, ClassId, Compiled, Id, IdVec, ItemId, NodeId, PoolId, SelectionId, charge_of_running,
+};
+use crate::model::{Pod, Problem};
+use crate::pack::{Context, PlacementRules};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Pods of one class that may take each other's places.
+#[derive(Debug)]
+pub(super) struct MoveClass {
+    pub(super) class: ClassId,
+    pub(super) item: ItemId,
+    /// What one asks for on a node that isn't its own.
+    pub(super) request: Vec<i64>,
+    /// The sites where one may come to, as far as rules about nodes and preferences go.
+    pub(super) sites: Bits,
+    /// The same of running nodes alone, in words of 64.
+    pub(super) nodes: Vec<u64>,
+    /// Whether they wait for a place, instead of having one.
+    pub(super) pending: bool,
+    /// Whether no rule about single nodes but room says anything of them.
+    pub(super) plain: bool,
+    /// Whether rules over domains or hosts ask anything of them.
+    pub(super) tied: bool,
+    /// The counters over hosts that count them.
+    pub(super) on_hosts: Vec<usize>,
+    /// Their own spreads over hosts.
+    pub(super) host_rules: Vec<HostRule>,
+    pub(super) priority: i32,
+    /// How large one is, among nodes as they are on average.
+    pub(super) size: f64,
+}
+
+/// A spread over hosts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HostRule {
+    pub(super) counter: usize,
+    pub(super) max_skew: i64,
+    pub(super) min_domains: usize,
+    pub(super) own: bool,
+}
+
+/// What is counted on each host.
+#[derive(Debug)]
+pub(super) struct HostCounter {
+    pub(super) counted: Arc<Bits>,
+    pub(super) counts_draining: bool,
+    /// Bound pods that never leave, by running node.
+    pub(super) bound: Vec<(usize, u32)>,
+}
+
+/// Pods at home.
+#[derive(Debug)]
+pub(super) struct HomePods {
+    pub(super) class: usize,
+    pub(super) count: u32,
+    /// The places of their entries in the problem.
+    pub(super) entries: Vec<u32>,
+}
+
+/// A node that runs and isn't going already.
+#[derive(Debug)]
+pub(super) struct ModelNode {
+    /// Its place in the problem.
+    pub(super) place: usize,
+    pub(super) site: usize,
+    pub(super) price: Option<i128>,
+    pub(super) may_go: bool,
+    pub(super) must_go: bool,
+    /// Pods that leave it when it goes, by class.
+    pub(super) home: Vec<HomePods>,
+    /// What is free beside all pods.
+    pub(super) free: Vec<i64>,
+    /// Its pool as far as limits go, and what it counts for against each.
+    pub(super) charge: Option<(PoolId, Vec<i64>)>,
+    /// How many pods would move.
+    pub(super) moves: u64,
+    /// What moving them costs.
+    pub(super) disruption: i128,
+    /// Bound pods that never leave it, by counter of domains.
+    pub(super) bound: Vec<(usize, usize, i64)>,
+}
+
+/// What a search rests on.
+pub(super) struct ConsolidationModel<'c> {
+    pub(super) context: &'c Context<'c>,
+    pub(super) rules: PlacementRules,
+    pub(super) nodes: Vec<ModelNode>,
+    pub(super) classes: Vec<MoveClass>,
+    pub(super) hosts: Vec<HostCounter>,
+    /// For each resource, one over what nodes have of it on average.
+    pub(super) scale: Vec<f64>,
+    /// As many of each item as anybody could want.
+    pub(super) wanted: IdVec<ItemId, u32>,
+    /// Pods that wait for a place: class and count.
+    pub(super) waiting: Vec<(usize, u32)>,
+    pub(super) width: usize,
+}
+
+impl<'c> ConsolidationModel<'c> {
+    /// `given` is the problem as it was given, `context` that with the pods of nodes that may go
+    /// pending; verdicts are of its nodes, by their places.
+    pub(super) fn new(context: &'c Context<'c>, given: &Problem, verdicts: &[NodeVerdict]) -> Self {
+        let compiled = context.compiled;
+        let rules = PlacementRules::of(compiled);
+        let width = compiled.dims.len();
+        let scale = scale(compiled);
+        let (hosts, numbers) = host_counters(compiled, &rules);
+        let mut nodes: Vec<ModelNode> = compiled
+            .nodes
+            .iter()
+            .map(|(id, running)| {
+                let verdict = &verdicts[running.index];
+                let node = &given.nodes[running.index];
+                ModelNode {
+                    place: running.index,
+                    site: compiled.site_of_node(id),
+                    price: verdict.price,
+                    may_go: verdict.may_go(),
+                    must_go: verdict.must_go(),
+                    home: Vec::new(),
+                    free: running.free.clone(),
+                    charge: charge_of_running(&compiled.parts, &compiled.pools, node),
+                    moves: 0,
+                    disruption: 0,
+                    bound: Vec::new(),
+                }
+            })
+            .collect();
+        let mut node_at: Vec<Option<usize>> = vec![None; given.nodes.len()];
+        nodes.iter().enumerate().for_each(|(at, node)| node_at[node.place] = Some(at));
+        note_bound(compiled, &rules, &mut nodes);
+
+        let mut receiving = Bits::all(compiled.sites());
+        let mut standing = Bits::all(compiled.sites());
+        for node in &nodes {
+            if !verdicts[node.place].receives {
+                receiving.remove(node.site);
+            }
+            if node.must_go {
+                standing.remove(node.site);
+            }
+        }
+        let mut builder = ClassBuilder {
+            compiled,
+            rules: &rules,
+            numbers: &numbers,
+            scale: &scale,
+            preferring: context.with_preferences,
+            receiving,
+            standing,
+            known: BTreeMap::new(),
+            classes: Vec::new(),
+        };
+        let mut waiting: BTreeMap<usize, u32> = BTreeMap::new();
+        for (class, of_class) in compiled.classes.iter() {
+            for entry in &of_class.entries {
+                let pod = &given.pods[*entry as usize];
+                let count = pod.replicas.max(1);
+                let place = pod
+                    .node_name
+                    .as_ref()
+                    .and_then(|name| given.nodes.binary_search_by(|node| node.name.cmp(name)).ok());
+                match place.and_then(|place| node_at[place]) {
+                    None => {
+                        let number = builder.number(class, None);
+                        *waiting.entry(number).or_default() += count;
+                    }
+                    Some(home) => {
+                        let number = builder.number(class, Some(nodes[home].site));
+                        let request = &builder.classes[number].request;
+                        nodes[home].settle(compiled, request, number, *entry, pod);
+                    }
+                }
+            }
+        }
+        let classes = builder.classes;
+        for node in &mut nodes {
+            node.home.sort_by_key(|pods| pods.class);
+            attach(compiled, &classes, node);
+        }
+        let wanted = compiled.items.iter().map(|_| u32::MAX).collect();
+        let waiting = waiting.into_iter().collect();
+        Self { context, rules, nodes, classes, hosts, scale, wanted, waiting, width }
+    }
+
+    pub(super) fn compiled(&self) -> &'c Compiled {
+        self.context.compiled
+    }
+}
+
+impl ModelNode {
+    /// Has pods of a class be at home here.
+    fn settle(&mut self, compiled: &Compiled, moved: &[i64], class: usize, entry: u32, pod: &Pod) {
+        let count = pod.replicas.max(1);
+        // What the pod asks for now, with the volume slots that it takes in any case.
+        let now = compiled.dims.requests(pod);
+        let anew = match &pod.recreated_requests {
+            None => now.clone(),
+            Some(requests) => compiled.dims.requests(&pod.clone().with_requests(requests.clone())),
+        };
+        for (at, free) in self.free.iter_mut().enumerate() {
+            let here = moved[at].saturating_sub(anew[at]).saturating_add(now[at]);
+            *free = free.saturating_sub(here.saturating_mul(i64::from(count)));
+        }
+        self.moves = self.moves.saturating_add(u64::from(count));
+        self.disruption =
+            self.disruption.saturating_add(eviction_cost(pod).saturating_mul(i128::from(count)));
+        match self.home.iter_mut().find(|pods| pods.class == class) {
+            Some(pods) => {
+                pods.count = pods.count.saturating_add(count);
+                pods.entries.push(entry);
+            }
+            None => self.home.push(HomePods { class, count, entries: vec![entry] }),
+        }
+    }
+}
+
+/// What going takes in all, in billionths of moving a plain pod: a node by itself counts as one.
+pub(super) fn disruption_of(node: &ModelNode) -> i128 {
+    PLAIN.saturating_add(node.disruption)
+}
+
+/// Takes the slots of volumes that pods at home share.
+fn attach(compiled: &Compiled, classes: &[MoveClass], node: &mut ModelNode) {
+    let mut attached =
+        compiled.nodes[NodeId::from_index(node.site - compiled.offers.len())].attached.clone();
+    for pods in &node.home {
+        for (slot, volume) in &compiled.items[classes[pods.class].item].shared {
+            if attached.insert(volume.clone()) {
+                node.free[*slot] = node.free[*slot].saturating_sub(1);
+            }
+        }
+    }
+}
+
+/// For each resource, one over what nodes and launches have of it on average.
+fn scale(compiled: &Compiled) -> Vec<f64> {
+    let mut sums = vec![0.0_f64; compiled.dims.len()];
+    let mut count = 0.0_f64;
+    for running in compiled.nodes.values() {
+        count += 1.0;
+        for (dim, (sum, free)) in sums.iter_mut().zip(&running.free).enumerate() {
+            if !compiled.dims.is_unlimited(dim, *free) {
+                *sum += (*free).max(0) as f64;
+            }
+        }
+    }
+    sums.into_iter().map(|sum| if sum > 0.0 { count / sum } else { 0.0 }).collect()
+}
+
+/// What a counter over hosts is told by.
+type HostKey = (SelectionId, Arc<Bits>, bool);
+
+/// The counters of spreads over hosts, and their numbers.
+fn host_counters(
+    compiled: &Compiled,
+    rules: &PlacementRules,
+) -> (Vec<HostCounter>, BTreeMap<HostKey, usize>) {
+    let mut counters = Vec::new();
+    let mut numbers: BTreeMap<HostKey, usize> = BTreeMap::new();
+    for spread in rules.of_class.values().flat_map(|rules| &rules.host_spreads) {
+        let key = (spread.selection, spread.counted.clone(), spread.counts_draining);
+        let next = counters.len();
+        if *numbers.entry(key).or_insert(next) == next {
+            let bound = &compiled.topology.selections[spread.selection].bound;
+            counters.push(HostCounter {
+                counted: spread.counted.clone(),
+                counts_draining: spread.counts_draining,
+                bound: bound.iter().map(|(node, count)| (node.index(), *count)).collect(),
+            });
+        }
+    }
+    (counters, numbers)
+}
+
+/// Notes which bound pods that never leave a node are counted in which domain.
+fn note_bound(compiled: &Compiled, rules: &PlacementRules, nodes: &mut [ModelNode]) {
+    for (at, counter) in rules.counters.iter().enumerate() {
+        let Some(selection) = counter.selection else { continue };
+        for (id, count) in &compiled.topology.selections[selection].bound {
+            let node = &mut nodes[id.index()];
+            if let Some(domain) = rules.domain(compiled, at, node.site) {
+                node.bound.push((at, domain, i64::from(*count)));
+            }
+        }
+    }
+}
+
+/// Numbers classes of pods that may take each other's places.
+struct ClassBuilder<'a> {
+    compiled: &'a Compiled,
+    rules: &'a PlacementRules,
+    numbers: &'a BTreeMap<HostKey, usize>,
+    scale: &'a [f64],
+    preferring: bool,
+    receiving: Bits,
+    standing: Bits,
+    /// By class, and what its pods honour at home; nothing for those that wait.
+    known: BTreeMap<(ClassId, Option<u32>), usize>,
+    classes: Vec<MoveClass>,
+}
+
+impl ClassBuilder<'_> {
+    /// The class of pods at home at a site, or that wait.
+    fn number(&mut self, class: ClassId, home: Option<usize>) -> usize {
+        let honoured = home.map(|site| self.honoured(class, site));
+        let next = self.classes.len();
+        let number = *self.known.entry((class, honoured)).or_insert(next);
+        if number == next {
+            let made = self.class(class, honoured);
+            self.classes.push(made);
+        }
+        number
+    }
+
+    fn class(&self, class: ClassId, honoured: Option<u32>) -> MoveClass {
+        let compiled = self.compiled;
+        let item_id = ItemId::from_index(class.index());
+        let item = &compiled.items[item_id];
+        let mut sites = compiled.eligible[item.eligibility].clone();
+        sites.and(if honoured.is_some() { &self.receiving } else { &self.standing });
+        if let Some(least) = honoured.filter(|least| *least > 0) {
+            let worse: Vec<usize> =
+                sites.iter().filter(|site| self.honoured(class, *site) < least).collect();
+            worse.into_iter().for_each(|site| sites.remove(site));
+        }
+        let mut nodes = vec![0_u64; compiled.nodes.len().div_ceil(64)];
+        for site in sites.iter().filter(|site| *site >= compiled.offers.len()) {
+            let at = site - compiled.offers.len();
+            nodes[at / 64] |= 1 << (at % 64);
+        }
+        let own = &self.rules.of_class[class];
+        let counter = |spread: &crate::pack::HostSpread| {
+            let key = (spread.selection, spread.counted.clone(), spread.counts_draining);
+            self.numbers.get(&key).copied()
+        };
+        let host_rules = own.host_spreads.iter().filter_map(|spread| {
+            Some(HostRule {
+                counter: counter(spread)?,
+                max_skew: spread.max_skew,
+                min_domains: spread.min_domains,
+                own: spread.own,
+            })
+        });
+        let on_hosts = self
+            .numbers
+            .iter()
+            .filter(|((selection, ..), _)| compiled.topology.selects(*selection, class));
+        let size = item.request.iter().zip(self.scale);
+        MoveClass {
+            class,
+            item: item_id,
+            request: item.request.clone(),
+            nodes,
+            sites,
+            pending: honoured.is_none(),
+            plain: item.goes_anywhere(),
+            tied: own.is_ordered() || !own.anti_affinity.is_empty() || !own.host_spreads.is_empty(),
+            priority: item.priority,
+            on_hosts: on_hosts.map(|(_, number)| *number).collect(),
+            host_rules: host_rules.collect(),
+            size: size.map(|(asked, scale)| *asked as f64 * scale).fold(0.0, f64::max),
+        }
+    }
+
+    /// The weight of what a pod of a class prefers of its node and has at a site.
+    fn honoured(&self, class: ClassId, site: usize) -> u32 {
+        if !self.preferring {
+            return 0;
+        }
+        let compiled = self.compiled;
+        let holds = &compiled.site_conditions.holds;
+        let terms = compiled.preferences.terms[class].iter();
+        let met = terms.filter(|(_, term)| {
+            !term.is_empty() && term.iter().all(|condition| holds[*condition].contains(site))
+        });
+        let affinity: u32 = met.map(|(weight, _)| u32::from(*weight)).sum();
+        let list = compiled.site_conditions.rules.sets()[compiled.classes[class].rules].tolerations;
+        let disliked = compiled.preferences.disliked.get(list).copied().unwrap_or(false);
+        let untainted =
+            compiled.preferences.untainted.get(list).is_some_and(|sites| sites.contains(site));
+        affinity + u32::from(disliked && untainted)
+    }
+}

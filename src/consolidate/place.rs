@@ -1,0 +1,262 @@
+//! Where pods without a place go: one function for all that a search and its waves ask.
+//!
+//! *Idea.* A pod goes to the node that takes it and on which the least is left then: nodes that
+//! stay in any case first, then those that could go themselves. Rules about nodes and preferences
+//! are bits, room is a comparison of short vectors, and both are looked at before the rules between
+//! pods, which are asked of a node only where it would be better than the best so far.
+//!
+//! *Why it is right.* A pod is put where it is accepted beside all that is there, so an order of
+//! binding is the order in which pods are put. Nothing is asked of pods that are at home.
+//!
+//! *Cost.* One look at the words of the nodes' bits for each class that moves, and a comparison for
+//! each node that its rules admit.
+
+use super::model::HomePods;
+use super::state::ClusterState;
+use crate::compile::{Id, ItemId, fits};
+use crate::pack::EmptyNode;
+use std::cmp::Reverse;
+
+/// Which nodes may take pods.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Openness<'a> {
+    /// All that stand.
+    All,
+    /// Those with a slot left for the class.
+    Slots(OpenSlots<'a>),
+}
+
+/// OpenSlots that are left, by node as a final state numbers them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OpenSlots<'a> {
+    /// Class and count.
+    pub(super) slots: &'a [Vec<(usize, u32)>],
+    /// The launches of the final state that stand, in the order in which the state numbers them.
+    pub(super) built: &'a [usize],
+    /// Launches of which the slots aren't to be used.
+    pub(super) closed: &'a [usize],
+    /// How many running nodes there are: launches are numbered after them.
+    pub(super) running: usize,
+}
+
+impl Openness<'_> {
+    fn most(&self, node: usize, class: usize) -> u32 {
+        match self {
+            Self::All => u32::MAX,
+            Self::Slots(slots) => {
+                let at = match node.checked_sub(slots.running) {
+                    None => Some(node),
+                    Some(at) => {
+                        let launch = slots.built.get(at);
+                        launch
+                            .filter(|launch| !slots.closed.contains(launch))
+                            .map(|launch| slots.running + launch)
+                    }
+                };
+                let own = at.and_then(|at| slots.slots.get(at)).into_iter().flatten();
+                own.filter(|(of, _)| *of == class).map(|(_, count)| *count).sum()
+            }
+        }
+    }
+}
+
+impl ClusterState<'_> {
+    /// How many more pods of a class a node takes, that stands and has room by the bits of the
+    /// class.
+    pub(super) fn takes(&self, node: usize, class: usize, most: u32) -> u32 {
+        let model = self.model;
+        let of_class = &model.classes[class];
+        let mut count = fits(self.free(node), &of_class.request, most);
+        if count == 0 {
+            return 0;
+        }
+        if of_class.tied {
+            count = count.min(self.domain_room(class, self.site(node)));
+            if count > 0 {
+                count = count.min(self.host_spread_room(node, class));
+            }
+            if count > 0 {
+                count = count.min(self.host_affinity_room(node, class));
+            }
+        }
+        if count > 0 && (!of_class.plain || self.has_min_values(node)) {
+            count = count.min(self.takes_beside(node, class));
+        }
+        count
+    }
+
+    fn has_min_values(&self, node: usize) -> bool {
+        node >= self.model.nodes.len() && self.empty(node).has_min_values()
+    }
+
+    fn empty(&self, node: usize) -> EmptyNode<'_> {
+        let compiled = self.model.compiled();
+        match self.model.nodes.get(node) {
+            Some(running) => {
+                let id = Id::from_index(running.site - compiled.offers.len());
+                EmptyNode::of_node(compiled, id)
+            }
+            None => EmptyNode::of_offer(compiled, self.launched[node - self.model.nodes.len()]),
+        }
+    }
+
+    /// What a node holds of which item, sorted.
+    pub(super) fn held(&self, node: usize) -> Vec<(ItemId, u32)> {
+        let model = self.model;
+        let running = model.nodes.get(node);
+        let home = running.into_iter().flat_map(|node| &node.home);
+        let home = home.map(|HomePods { class, count, .. }| (*class, *count));
+        let mut held: Vec<(ItemId, u32)> = home
+            .chain(self.arrived[node].iter().copied())
+            .map(|(class, count)| (model.classes[class].item, count))
+            .collect();
+        held.sort_unstable();
+        held.dedup_by(|later, first| {
+            let same = later.0 == first.0;
+            if same {
+                first.1 += later.1;
+            }
+            same
+        });
+        held
+    }
+
+    /// How many more pods of a class a node takes beside those that it holds: ports, volumes, who
+    /// may share a node with whom, and `minValues`.
+    fn takes_beside(&self, node: usize, class: usize) -> u32 {
+        let model = self.model;
+        let item = model.classes[class].item;
+        let held = self.held(node);
+        self.empty(node).takes(model.context, (self.free(node), &held), item, &model.wanted)
+    }
+
+    /// How many more pods of a class a required affinity over hosts allows on a node.
+    fn host_affinity_room(&self, node: usize, class: usize) -> u32 {
+        let model = self.model;
+        let compiled = model.compiled();
+        let rules = &model.rules.of_class[model.classes[class].class];
+        let Some(affinity) = rules.affinity.filter(|affinity| affinity.over_hosts) else {
+            return u32::MAX;
+        };
+        let selects = |item: ItemId| {
+            compiled.topology.selects(affinity.selection, Id::from_index(item.index()))
+        };
+        let bound = model.nodes.get(node).is_some_and(|running| {
+            let id = Id::from_index(running.site - compiled.offers.len());
+            model.rules.bound_on.get(&(id, affinity.selection)).is_some_and(|count| *count > 0)
+        });
+        let first = affinity.own && self.total(affinity.total) == 0;
+        match bound || self.held(node).iter().any(|(item, _)| selects(*item)) || first {
+            true => u32::MAX,
+            false => 0,
+        }
+    }
+
+    /// Whether a site may take pods of a class, as far as its bits go.
+    pub(super) fn admits(&self, node: usize, class: usize) -> bool {
+        self.model.classes[class].sites.contains(self.site(node))
+    }
+
+    /// The node that a pod of a class goes to, and how many it takes.
+    pub(super) fn best_node(
+        &self,
+        class: usize,
+        openness: Openness<'_>,
+        salt: u64,
+    ) -> Option<(usize, u32)> {
+        let model = self.model;
+        let of_class = &model.classes[class];
+        let most = self.lacks(class);
+        let mut best: Option<((bool, f64), usize, u32)> = None;
+        let mut look = |node: usize| {
+            let open = openness.most(node, class).min(most);
+            let free = self.free(node);
+            if open == 0
+                || !free
+                    .iter()
+                    .zip(&of_class.request)
+                    .all(|(have, want)| have >= want || *want == 0)
+            {
+                return;
+            }
+            let may_go = model.nodes.get(node).is_some_and(|running| running.may_go);
+            let rest: f64 = free
+                .iter()
+                .zip(&of_class.request)
+                .zip(&model.scale)
+                .map(|((have, want), scale)| (have - want) as f64 * scale)
+                .sum();
+            let rest = if salt == 0 { rest } else { rest * jitter(salt, node) };
+            let rank = (may_go, rest);
+            if best.as_ref().is_some_and(|(known, ..)| {
+                rank.0.cmp(&known.0).then(rank.1.total_cmp(&known.1)).is_ge()
+            }) {
+                return;
+            }
+            let takes = self.takes(node, class, open);
+            if takes > 0 {
+                best = Some((rank, node, takes));
+            }
+        };
+        for (word, (own, standing)) in of_class.nodes.iter().zip(&self.standing).enumerate() {
+            let mut bits = own & standing;
+            while bits != 0 {
+                look(word * 64 + bits.trailing_zeros() as usize);
+                bits &= bits - 1;
+            }
+        }
+        for node in model.nodes.len()..self.nodes() {
+            if self.stands(node) && self.admits(node, class) {
+                look(node);
+            }
+        }
+        best.map(|(_, node, takes)| (node, takes))
+    }
+
+    /// Puts pods without a place of a class on nodes that stand, as many as find one.
+    fn place_class(&mut self, class: usize, salt: u64) {
+        while self.lacks(class) > 0 {
+            let Some((node, takes)) = self.best_node(class, Openness::All, salt) else { return };
+            self.put(node, class, takes);
+        }
+    }
+
+    /// The classes of which pods need a place: those that move before those that wait, the most
+    /// urgent first, and the largest.
+    pub(super) fn lacking_in_order(&self) -> Vec<usize> {
+        let model = self.model;
+        let mut classes: Vec<usize> = self.lacking().to_vec();
+        classes.sort_by(|one, other| {
+            let (a, b) = (&model.classes[*one], &model.classes[*other]);
+            (a.pending, Reverse(a.priority), Reverse(a.tied))
+                .cmp(&(b.pending, Reverse(b.priority), Reverse(b.tied)))
+                .then(b.size.total_cmp(&a.size))
+                .then(one.cmp(other))
+        });
+        classes
+    }
+
+    /// Puts pods that need a place on nodes that stand; whether all found one.
+    pub(super) fn place_standing(&mut self, salt: u64) -> bool {
+        // What one puts may be what another needs.
+        for _ in 0..2 {
+            for class in self.lacking_in_order() {
+                self.place_class(class, salt);
+            }
+            if self.lacking().is_empty() {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// A factor near 1 that looks drawn at random.
+fn jitter(salt: u64, node: usize) -> f64 {
+    let number = u64::try_from(node).unwrap_or(u64::MAX);
+    let mut word = salt ^ number.wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    word = word.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    word ^= word >> 29;
+    word = word.wrapping_mul(0x94D0_49BB_1331_11EB);
+    0.25 + (word >> 40) as f64 / f64::from(1_u32 << 24)
+}

@@ -1,0 +1,65 @@
+//! What nodes cost, and what moving pods does.
+
+use crate::model::{Node, Offering, Pod, Problem, well_known};
+
+/// What moving one plain pod costs, in the units of eviction costs.
+pub(super) const PLAIN: i128 = 1_000_000_000;
+
+/// What a node costs per hour, in billionths: what it states, or the cheapest offering that its
+/// labels fit, on sale or not.
+pub(super) fn price_of(problem: &Problem, node: &Node) -> Option<i128> {
+    if let Some(price) = node.price {
+        return Some(price.nanos());
+    }
+    offerings_of(problem, node).map(|offering| offering.price.nanos()).min()
+}
+
+/// The offerings that the labels of a node fit.
+pub(super) fn offerings_of<'p>(
+    problem: &'p Problem,
+    node: &'p Node,
+) -> impl Iterator<Item = &'p Offering> {
+    let types = &problem.instance_types;
+    let name = node.labels.get(well_known::INSTANCE_TYPE);
+    let found = name.and_then(|name| types.binary_search_by(|one| one.name.cmp(name)).ok());
+    let offerings = found.and_then(|at| types.get(at)).into_iter().flat_map(|one| &one.offerings);
+    offerings.filter(|offering| {
+        let is = |key: &str, value: &str| node.labels.get(key).is_some_and(|own| **own == *value);
+        is(well_known::ZONE, &offering.zone)
+            && is(well_known::CAPACITY_TYPE, &offering.capacity_type)
+            && offering
+                .labels
+                .iter()
+                .all(|(key, value)| node.labels.get(key).is_none_or(|own| own == value))
+    })
+}
+
+/// What moving a pod costs: Karpenter's eviction cost, 1 + deletion cost / 2^27 + priority / 2^25,
+/// at most 10, and never less than 0, so that no eviction is a gain.
+pub(super) fn eviction_cost(pod: &Pod) -> i128 {
+    // In 2^-27: the divisor of the deletion cost, and a quarter of that of the priority.
+    let above = i128::from(pod.deletion_cost) + 4 * i128::from(pod.priority);
+    (PLAIN + (above * PLAIN).div_euclid(1 << 27)).clamp(0, 10 * PLAIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PLAIN, eviction_cost};
+    use crate::model::Pod;
+
+    /// The table of Karpenter's `EvictionCost`, kept at 0 and above.
+    #[test]
+    fn evictions_cost_what_karpenter_says() {
+        let cost = |deletion, priority| {
+            eviction_cost(&Pod::new("a").with_deletion_cost(deletion).with_priority(priority))
+        };
+        assert_eq!(cost(0, 0), PLAIN);
+        assert_eq!(cost(1 << 27, 0), 2 * PLAIN);
+        assert_eq!(cost(i32::MAX, 0), 10 * PLAIN);
+        assert_eq!(cost(-(1 << 27), 0), 0);
+        assert_eq!(cost(-i32::MAX, 0), 0);
+        assert_eq!(cost(0, 1_000_000), 1_029_802_322);
+        assert_eq!(cost(0, 1_000_000_000), 10 * PLAIN);
+        assert_eq!(cost(0, -33_554_432), 0);
+    }
+}

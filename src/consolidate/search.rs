@@ -1,0 +1,227 @@
+//! Parts of what was decided taken back and done otherwise, as long as the caller lets it.
+//!
+//! *Problem.* One node after another is decided for good: two nodes that only go together stay, and
+//! so does one that would be better than one that went.
+//!
+//! *Idea.* Ruin and recreate. A few nodes that stand go at once, or some that went come back, or a
+//! launch is given up; what has no place then is placed anew, in an order of nodes that is drawn at
+//! random, and launched for within what that may cost. Nodes are drawn together that could do each
+//! other's work: of one zone or one pool half of the time. What comes out is kept if it is better,
+//! or worse by less than a threshold that falls, so that the search leaves a valley and finds
+//! another; the best of all is what counts.
+//!
+//! *Why it is right.* Every change is made by the functions of the greedy search, which put no pod
+//! where it isn't accepted; waves judge the outcome once more.
+//!
+//! *Cost.* An attempt costs about what trials of its nodes do. Numbers are drawn from a generator
+//! with a fixed seed, and nothing depends on time but when it ends.
+//!
+//! References: Schrimpf et al. 2000, "Record breaking optimization results using the ruin and
+//! recreate principle"; Dueck and Scheuer 1990, "Threshold accepting".
+
+use super::greedy::Search;
+use super::state::ClusterState;
+use crate::model::well_known;
+
+/// Numbers that look drawn at random.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut word = self.0;
+        word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        word ^ (word >> 31)
+    }
+
+    /// One of so many, at least one.
+    fn below(&mut self, count: usize) -> usize {
+        let count = u64::try_from(count.max(1)).unwrap_or(1);
+        usize::try_from(self.roll() % count).unwrap_or(0)
+    }
+}
+
+/// After so many attempts without a new best the search starts from the best again.
+const PATIENCE: u64 = 3_000;
+
+/// So many launches that were given up are kept in the state.
+const MOST_ABANDONED: usize = 16;
+
+/// Attempts of one fall of the threshold.
+const FALL: u64 = 4_000;
+
+impl<'m> Search<'m> {
+    /// Tries so many times to better the state; whether that was done.
+    pub(super) fn improve(&mut self, attempts: u64, stop: &dyn Fn() -> bool) -> bool {
+        let model = self.state.model;
+        let may_go: Vec<usize> = (0..model.nodes.len())
+            .filter(|node| model.nodes[*node].may_go && !model.nodes[*node].must_go)
+            .collect();
+        if may_go.is_empty() {
+            return false;
+        }
+        let start = self.worth();
+        let prices = may_go.iter().filter_map(|node| model.nodes[*node].price);
+        let mean = prices.sum::<i128>() / i128::try_from(may_go.len()).unwrap_or(1).max(1);
+        let mut dice = Dice(1);
+        let (mut best, mut best_worth, mut found_at) = (self.state.clone(), start, 0);
+        let mut now = start;
+        for attempt in 0..attempts {
+            if stop() {
+                break;
+            }
+            let left = FALL - attempt % FALL;
+            let threshold = mean / 8 * i128::from(left) / i128::from(FALL);
+            let mark = self.state.mark();
+            let done = self.neighbour(&may_go, &mut dice, now + threshold);
+            let worth = self.worth();
+            if !done || worth >= now + threshold.max(1) {
+                self.state.undo(mark);
+            } else {
+                match self.state.launched.len() > self.state.launches() + MOST_ABANDONED {
+                    true => self.state.compact(),
+                    false => self.state.settle(),
+                }
+                now = worth;
+                if now < best_worth {
+                    (best, best_worth, found_at) = (self.state.clone(), now, attempt);
+                }
+            }
+            if attempt - found_at > PATIENCE {
+                (self.state, now, found_at) = (best.clone(), best_worth, attempt);
+            }
+        }
+        self.state = best;
+        self.state.compact();
+        let state: &ClusterState<'_> = &self.state;
+        self.gone.retain(|node| !state.stands(*node));
+        let mut more: Vec<usize> = (0..model.nodes.len())
+            .filter(|node| !state.stands(*node) && !self.gone.contains(node))
+            .collect();
+        more.sort_by_key(|node| (std::cmp::Reverse(model.nodes[*node].price), *node));
+        self.gone.extend(more);
+        while self.pass(stop) {}
+        best_worth < start
+    }
+
+    /// What a state counts for: its cost, with fees, and what its moves must save.
+    fn worth(&self) -> i128 {
+        let state = &self.state;
+        let fee = i128::from(state.model.context.fee);
+        let running = (0..state.model.nodes.len()).filter(|node| state.stands(*node)).count();
+        let nodes = i128::try_from(running.saturating_add(state.launches())).unwrap_or(0);
+        state.cost + fee * nodes + self.terms.price_of_moves(state.disruption)
+    }
+
+    /// Changes something; whether all pods have a place then, for less than so much.
+    fn neighbour(&mut self, may_go: &[usize], dice: &mut Dice, most: i128) -> bool {
+        self.trials += 1;
+        let model = self.state.model;
+        let kind = dice.below(100);
+        let closing = match kind {
+            0..40 => 1,
+            40..68 => 2,
+            68..84 => 3,
+            _ => 4,
+        };
+        if dice.below(3) == 0 {
+            self.give_up_launch(dice);
+        }
+        let mut chosen: Vec<usize> = Vec::new();
+        let mut anchor: Option<usize> = None;
+        for _ in 0..closing {
+            let Some(node) = self.draw(may_go, anchor, dice) else { break };
+            let _first = anchor.get_or_insert(node);
+            if !chosen.contains(&node) {
+                chosen.push(node);
+            }
+        }
+        for node in &chosen {
+            self.leave(*node);
+        }
+        if dice.below(3) == 0 {
+            let gone: Vec<usize> = may_go
+                .iter()
+                .copied()
+                .filter(|node| !self.state.stands(*node) && !chosen.contains(node))
+                .collect();
+            if !gone.is_empty() {
+                let node = gone[dice.below(gone.len())];
+                self.bring_back(node, dice);
+            }
+        }
+        if !self.terms.allows_moves(self.state.moves) {
+            return false;
+        }
+        let known = chosen.iter().all(|node| model.nodes[*node].price.is_some());
+        let salt = if dice.below(4) == 0 { 0 } else { dice.roll() | 1 };
+        if self.state.place_standing(salt) {
+            return true;
+        }
+        let left = most - self.worth();
+        known && left > 0 && self.state.launch_for(self.choices, left)
+    }
+
+    /// A node that stands and may go, half of the time one that has something in common with
+    /// another.
+    fn draw(&self, may_go: &[usize], anchor: Option<usize>, dice: &mut Dice) -> Option<usize> {
+        let near = dice.below(2) == 0;
+        for _ in 0..16 {
+            let node = may_go[dice.below(may_go.len())];
+            let suits = anchor.is_none_or(|anchor| !near || self.is_near(anchor, node));
+            if self.state.stands(node) && suits {
+                return Some(node);
+            }
+        }
+        None
+    }
+
+    /// Whether nodes are of one zone or of one pool.
+    fn is_near(&self, one: usize, other: usize) -> bool {
+        let nodes = &self.state.model.nodes;
+        let label = |node: usize, key: &str| {
+            self.terms.problem.nodes[nodes[node].place].labels.get(key).cloned()
+        };
+        [well_known::ZONE, well_known::NODE_POOL]
+            .into_iter()
+            .any(|key| label(one, key).is_some_and(|value| label(other, key) == Some(value)))
+    }
+
+    /// Has a node come back that went, with its pods, from wherever pods of their classes are.
+    fn bring_back(&mut self, node: usize, dice: &mut Dice) {
+        let model = self.state.model;
+        for pods in &model.nodes[node].home {
+            let nodes = self.state.nodes();
+            let first = dice.below(nodes);
+            for step in 0..nodes {
+                let missing = pods.count.saturating_sub(self.state.lacks(pods.class));
+                if missing == 0 {
+                    break;
+                }
+                let at = (first + step) % nodes;
+                let own = self.state.arrived[at].iter().find(|(class, _)| *class == pods.class);
+                if let Some((class, count)) = own.copied() {
+                    self.state.take(at, class, count.min(missing));
+                }
+            }
+        }
+        self.state.come_back(node);
+    }
+
+    /// Gives a launched node up, if there is any.
+    fn give_up_launch(&mut self, dice: &mut Dice) {
+        let first = self.state.model.nodes.len();
+        let launched: Vec<usize> =
+            (first..self.state.nodes()).filter(|node| self.state.stands(*node)).collect();
+        if launched.is_empty() {
+            return;
+        }
+        let node = launched[dice.below(launched.len())];
+        for (class, count) in self.state.arrived[node].clone() {
+            self.state.take(node, class, count);
+        }
+        self.state.abandon(node);
+    }
+}

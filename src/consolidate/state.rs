@@ -1,0 +1,598 @@
+//! A cluster as it would be: which nodes stand, what is where, and what every rule counts; with a
+//! log, so that what was tried is undone.
+//!
+//! *Idea.* Every change is one of five: pods of a class are put on a node or taken off it, a node
+//! goes with the pods at home there, comes back with them, or is launched. Each has an inverse, so
+//! a trial is a mark, some changes, a look at what it costs, and the changes undone. Nothing is
+//! copied, and what a change costs is in the number of pods that it moves.
+//!
+//! *Why a structure of its own.* [`Placement`](crate::pack) has equal nodes in groups, which is
+//! right for tens of thousands of launches, and of which running nodes with their own pods make
+//! nothing; it counts by the same rules ([`RuleCounts`], [`EmptyNode`]), which are asked here too.
+//!
+//! *Draining.* While waves are carried out a node that goes still stands for a moment, tainted,
+//! without the pods that leave it: [`ClusterState::drain`] and [`ClusterState::finish`] are the two
+//! halves of going.
+
+use super::model::{ConsolidationModel, HomePods};
+use crate::compile::{IdVec, OfferId, PoolId, ReservationId};
+use crate::pack::RuleCounts;
+
+/// A change that was made.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Put { node: usize, class: usize, count: u32 },
+    Take { node: usize, class: usize, count: u32 },
+    Go { node: usize },
+    Return { node: usize },
+    Drain { node: usize },
+    Launch,
+    Unlaunch { offer: OfferId },
+    Abandon { node: usize },
+    Restore { node: usize },
+}
+
+/// How many pods of a selection each host has that a counter looks at.
+#[derive(Clone, Debug, Default)]
+pub(super) struct HostCounts {
+    /// By node.
+    on: Vec<u32>,
+    /// For each number of pods, how many nodes have so many.
+    nodes_with: Vec<u32>,
+    /// How many nodes it looks at.
+    nodes: usize,
+}
+
+/// A cluster as it would be.
+#[derive(Clone)]
+pub(super) struct ClusterState<'m> {
+    pub(super) model: &'m ConsolidationModel<'m>,
+    /// What is free on each node, one after another.
+    free: Vec<i64>,
+    /// Running nodes that stand and take pods, in words of 64.
+    pub(super) standing: Vec<u64>,
+    /// What came to each node: class and count.
+    pub(super) arrived: Vec<Vec<(usize, u32)>>,
+    /// The offers of launched nodes, which are numbered after the running ones.
+    pub(super) launched: Vec<OfferId>,
+    /// Launched nodes that were given up again.
+    abandoned: Vec<bool>,
+    /// For each class, how many pods have no place.
+    pub(super) left: Vec<u32>,
+    /// For each class, how many pods may stay without a place.
+    out: Vec<u32>,
+    /// The classes of which more have no place than may.
+    lacking: Vec<usize>,
+    counts: RuleCounts,
+    hosts: Vec<HostCounts>,
+    pub(super) limits: IdVec<PoolId, Vec<i128>>,
+    pub(super) reservations: IdVec<ReservationId, i64>,
+    /// What all that stands costs, prices that aren't known left out.
+    pub(super) cost: i128,
+    /// How many pods at home would have moved.
+    pub(super) moves: u64,
+    /// What moving them costs.
+    pub(super) disruption: i128,
+    log: Vec<Change>,
+    recording: bool,
+}
+
+impl HostCounts {
+    fn stand(&mut self, count: u32) {
+        let at = count as usize;
+        if self.nodes_with.len() <= at {
+            self.nodes_with.resize(at + 1, 0);
+        }
+        self.nodes_with[at] += 1;
+        self.nodes += 1;
+    }
+
+    fn fall(&mut self, count: u32) {
+        if let Some(nodes) = self.nodes_with.get_mut(count as usize) {
+            *nodes = nodes.saturating_sub(1);
+        }
+        self.nodes = self.nodes.saturating_sub(1);
+    }
+
+    fn least(&self, min_domains: usize) -> i64 {
+        if self.nodes < min_domains {
+            return 0;
+        }
+        let least = self.nodes_with.iter().position(|nodes| *nodes > 0);
+        least.and_then(|least| i64::try_from(least).ok()).unwrap_or(0)
+    }
+}
+
+impl<'m> ClusterState<'m> {
+    /// The cluster as it is: all pods at home, those that wait without a place.
+    pub(super) fn new(model: &'m ConsolidationModel<'m>) -> Self {
+        let compiled = model.compiled();
+        let rules = &model.rules;
+        let mut counts = RuleCounts::of(compiled, rules);
+        let mut hosts: Vec<HostCounts> = Vec::new();
+        for counter in &model.hosts {
+            let mut on = vec![0; model.nodes.len()];
+            counter.bound.iter().for_each(|(node, count)| on[*node] += count);
+            hosts.push(HostCounts { on, nodes_with: Vec::new(), nodes: 0 });
+        }
+        let mut cost = 0_i128;
+        for (at, node) in model.nodes.iter().enumerate() {
+            counts.stand(compiled, rules, node.site, 1);
+            cost = cost.saturating_add(node.price.unwrap_or(0));
+            for HomePods { class, count, .. } in &node.home {
+                let of_class = &model.classes[*class];
+                counts.count(compiled, rules, of_class.class, node.site, i64::from(*count));
+                of_class.on_hosts.iter().for_each(|host| hosts[*host].on[at] += count);
+            }
+            for (counter, counts) in model.hosts.iter().zip(&mut hosts) {
+                if counter.counted.contains(node.site) {
+                    counts.stand(counts.on[at]);
+                }
+            }
+        }
+        let mut left = vec![0; model.classes.len()];
+        model.waiting.iter().for_each(|(class, count)| left[*class] = *count);
+        let limits = compiled
+            .pools
+            .values()
+            .map(|pool| pool.limits.iter().map(|limit| limit.limit - limit.used).collect());
+        let remaining = compiled.reservations.values().map(|one| i64::from(one.remaining));
+        let mut standing = vec![0_u64; model.nodes.len().div_ceil(64)];
+        (0..model.nodes.len()).for_each(|at| standing[at / 64] |= 1 << (at % 64));
+        Self {
+            model,
+            free: model.nodes.iter().flat_map(|node| node.free.iter().copied()).collect(),
+            standing,
+            arrived: vec![Vec::new(); model.nodes.len()],
+            launched: Vec::new(),
+            abandoned: Vec::new(),
+            out: vec![0; left.len()],
+            lacking: (0..left.len()).filter(|class| left[*class] > 0).collect(),
+            left,
+            counts,
+            hosts,
+            limits: limits.collect(),
+            reservations: remaining.collect(),
+            cost,
+            moves: 0,
+            disruption: 0,
+            log: Vec::new(),
+            recording: true,
+        }
+    }
+
+    /// Forgets how to undo what was done.
+    pub(super) fn settle(&mut self) {
+        self.log.clear();
+    }
+
+    /// A place in the log to come back to.
+    pub(super) fn mark(&self) -> usize {
+        self.log.len()
+    }
+
+    /// Undoes all changes since a mark.
+    pub(super) fn undo(&mut self, mark: usize) {
+        self.recording = false;
+        while self.log.len() > mark {
+            match self.log.pop() {
+                Some(Change::Put { node, class, count }) => self.take(node, class, count),
+                Some(Change::Take { node, class, count }) => self.put(node, class, count),
+                Some(Change::Go { node }) => self.come_back(node),
+                Some(Change::Return { node }) => self.go(node),
+                Some(Change::Drain { node }) => self.undrain(node),
+                Some(Change::Launch) => self.unlaunch(),
+                Some(Change::Abandon { node }) => self.restore(node),
+                Some(Change::Restore { node }) => self.abandon(node),
+                Some(Change::Unlaunch { offer }) => {
+                    let _node = self.launch(offer);
+                }
+                None => break,
+            }
+        }
+        self.recording = true;
+    }
+
+    fn note(&mut self, change: Change) {
+        if self.recording {
+            self.log.push(change);
+        }
+    }
+
+    /// How many nodes there are, gone ones among them.
+    pub(super) fn nodes(&self) -> usize {
+        self.arrived.len()
+    }
+
+    /// Whether a running node stands, or a launched one.
+    pub(super) fn stands(&self, node: usize) -> bool {
+        match node < self.model.nodes.len() {
+            true => self.standing[node / 64] >> (node % 64) & 1 == 1,
+            false => self.abandoned.get(node - self.model.nodes.len()) == Some(&false),
+        }
+    }
+
+    /// The site of a node.
+    pub(super) fn site(&self, node: usize) -> usize {
+        match self.model.nodes.get(node) {
+            Some(running) => running.site,
+            None => {
+                let offer = self.launched[node - self.model.nodes.len()];
+                self.model.compiled().site_of_offer(offer)
+            }
+        }
+    }
+
+    pub(super) fn free(&self, node: usize) -> &[i64] {
+        let width = self.model.width;
+        &self.free[node * width..(node + 1) * width]
+    }
+
+    /// What an offer's nodes count for: price and fee.
+    pub(super) fn price(&self, offer: OfferId) -> i128 {
+        i128::from(self.model.compiled().offers[offer].price)
+    }
+
+    /// Puts pods that have no place on a node.
+    pub(super) fn put(&mut self, node: usize, class: usize, count: u32) {
+        self.note(Change::Put { node, class, count });
+        self.lower(class, count);
+        self.add(node, class, i64::from(count));
+        let arrived = &mut self.arrived[node];
+        match arrived.iter_mut().find(|(held, _)| *held == class) {
+            Some((_, held)) => *held += count,
+            None => arrived.push((class, count)),
+        }
+    }
+
+    /// Takes pods that came to a node off it.
+    pub(super) fn take(&mut self, node: usize, class: usize, count: u32) {
+        self.note(Change::Take { node, class, count });
+        self.raise(class, count);
+        let arrived = &mut self.arrived[node];
+        if let Some(at) = arrived.iter().position(|(held, _)| *held == class) {
+            arrived[at].1 -= count;
+            if arrived[at].1 == 0 {
+                let _gone = arrived.swap_remove(at);
+            }
+        }
+        self.add(node, class, -i64::from(count));
+    }
+
+    /// More pods of a class have no place.
+    fn raise(&mut self, class: usize, count: u32) {
+        let before = self.left[class];
+        self.left[class] = before + count;
+        if before <= self.out[class] && self.left[class] > self.out[class] {
+            self.lacking.push(class);
+        }
+    }
+
+    /// Fewer pods of a class have no place.
+    fn lower(&mut self, class: usize, count: u32) {
+        let before = self.left[class];
+        self.left[class] = before - count;
+        if before > self.out[class] && self.left[class] <= self.out[class] {
+            self.lacking.retain(|other| *other != class);
+        }
+    }
+
+    /// Has pods that have no place now stay without one, those of some classes.
+    pub(super) fn leave_out(&mut self, is_meant: impl Fn(usize) -> bool) {
+        for class in 0..self.left.len() {
+            self.out[class] = if is_meant(class) { self.left[class] } else { 0 };
+        }
+        let lacking = (0..self.left.len()).filter(|class| self.lacks(*class) > 0);
+        self.lacking = lacking.collect();
+    }
+
+    /// How many pods of a class need a place.
+    pub(super) fn lacks(&self, class: usize) -> u32 {
+        self.left[class].saturating_sub(self.out[class])
+    }
+
+    /// The classes of which pods need a place.
+    pub(super) fn lacking(&self) -> &[usize] {
+        &self.lacking
+    }
+
+    /// Counts pods on a node more, or less.
+    fn add(&mut self, node: usize, class: usize, count: i64) {
+        let model = self.model;
+        let of_class = &model.classes[class];
+        let site = self.site(node);
+        let width = model.width;
+        let free = &mut self.free[node * width..(node + 1) * width];
+        for (free, asked) in free.iter_mut().zip(&of_class.request) {
+            *free -= asked * count;
+        }
+        let item = &model.compiled().items[of_class.item];
+        if !item.shared.is_empty() {
+            self.attach(node, class, count > 0);
+        }
+        self.counts.count(model.compiled(), &model.rules, of_class.class, site, count);
+        for host in &of_class.on_hosts {
+            let counts = &mut self.hosts[*host];
+            let before = counts.on[node];
+            counts.on[node] = before.saturating_add_signed(i32::try_from(count).unwrap_or(0));
+            if model.hosts[*host].counted.contains(site) {
+                counts.fall(before);
+                counts.stand(counts.on[node]);
+            }
+        }
+    }
+
+    /// Takes or frees the slots of volumes that pods of a class share, where nobody else there has
+    /// them.
+    fn attach(&mut self, node: usize, class: usize, more: bool) {
+        let model = self.model;
+        let compiled = model.compiled();
+        let own = &compiled.items[model.classes[class].item].shared;
+        let running = model.nodes.get(node);
+        let empty = match running {
+            Some(running) => {
+                &compiled.nodes
+                    [crate::compile::Id::from_index(running.site - compiled.offers.len())]
+                .attached
+            }
+            None => {
+                let offer = self.launched[node - model.nodes.len()];
+                &compiled.shapes[compiled.offers[offer].shape].attached
+            }
+        };
+        let home = running.into_iter().flat_map(|node| node.home.iter().map(|pods| pods.class));
+        let others: Vec<usize> =
+            home.chain(self.arrived[node].iter().map(|(held, _)| *held)).collect();
+        for (slot, volume) in own {
+            let has = |other: &usize| {
+                let shared = &compiled.items[model.classes[*other].item].shared;
+                shared.iter().any(|(_, held)| held == volume)
+            };
+            // Pods are put before they are listed, and taken off the list before this.
+            if !empty.contains(volume) && !others.iter().any(has) {
+                self.free[node * model.width + slot] += if more { -1 } else { 1 };
+            }
+        }
+    }
+
+    /// Has a running node go, to which no pod came; its pods have no place.
+    pub(super) fn go(&mut self, node: usize) {
+        self.note(Change::Go { node });
+        self.empty_node(node);
+        self.finish(node);
+    }
+
+    /// Has a node that went come back, with its pods, of which enough must be without a place.
+    pub(super) fn come_back(&mut self, node: usize) {
+        self.note(Change::Return { node });
+        self.remain(node, 1);
+        self.undrain(node);
+    }
+
+    /// The first half of going: the node takes no pods any more, and its own have no place.
+    pub(super) fn drain(&mut self, node: usize) {
+        self.note(Change::Drain { node });
+        self.empty_node(node);
+    }
+
+    /// The second half of going: nothing is left of the node. It isn't undone.
+    pub(super) fn finish(&mut self, node: usize) {
+        self.remain(node, -1);
+    }
+
+    fn empty_node(&mut self, node: usize) {
+        self.standing[node / 64] &= !(1 << (node % 64));
+        self.leave(node, 1);
+        self.stand(node, -1, false);
+        let running = &self.model.nodes[node];
+        self.moves += running.moves;
+        self.disruption += running.disruption;
+    }
+
+    fn undrain(&mut self, node: usize) {
+        self.stand(node, 1, false);
+        self.leave(node, -1);
+        self.standing[node / 64] |= 1 << (node % 64);
+        let running = &self.model.nodes[node];
+        self.moves -= running.moves;
+        self.disruption -= running.disruption;
+    }
+
+    /// What an emptied node counts for, once more or no longer.
+    fn remain(&mut self, node: usize, sign: i64) {
+        self.stand(node, sign, true);
+        let running = &self.model.nodes[node];
+        self.cost += i128::from(sign) * running.price.unwrap_or(0);
+        if let Some((pool, charge)) = &running.charge {
+            for (left, each) in self.limits[*pool].iter_mut().zip(charge) {
+                *left -= i128::from(sign) * i128::from(*each);
+            }
+        }
+        for (counter, domain, count) in &running.bound {
+            self.counts.counts[*counter][*domain] += sign * count;
+        }
+    }
+
+    /// Has the pods at home on a node leave it, or (with -1) come back, while the node is counted.
+    fn leave(&mut self, node: usize, sign: i64) {
+        let model = self.model;
+        let running = &model.nodes[node];
+        for HomePods { class, count, .. } in &running.home {
+            let of_class = &model.classes[*class];
+            let less = -sign * i64::from(*count);
+            self.counts.count(model.compiled(), &model.rules, of_class.class, running.site, less);
+            let counted = i32::try_from(less).unwrap_or(0);
+            for host in &of_class.on_hosts {
+                let counts = &mut self.hosts[*host];
+                let before = counts.on[node];
+                counts.on[node] = before.saturating_add_signed(counted);
+                if model.hosts[*host].counted.contains(running.site) {
+                    counts.fall(before);
+                    counts.stand(counts.on[node]);
+                }
+            }
+            match sign > 0 {
+                true => self.raise(*class, *count),
+                false => self.lower(*class, *count),
+            }
+        }
+    }
+
+    /// Has counters that look at draining nodes, or those that don't, see a node stand, or no
+    /// longer.
+    fn stand(&mut self, node: usize, sign: i64, draining: bool) {
+        let model = self.model;
+        let site = self.site(node);
+        let rules = &model.rules;
+        for at in &rules.spread_counters {
+            if rules.counters[*at].counts_draining == draining
+                && let Some(domain) = rules.domain(model.compiled(), *at, site)
+            {
+                let exists = &mut self.counts.exists[*at][domain];
+                *exists = exists.saturating_add_signed(i32::try_from(sign).unwrap_or(0));
+            }
+        }
+        for (counter, counts) in model.hosts.iter().zip(&mut self.hosts) {
+            if counter.counts_draining == draining && counter.counted.contains(site) {
+                match sign > 0 {
+                    true => counts.stand(counts.on[node]),
+                    false => counts.fall(counts.on[node]),
+                }
+            }
+        }
+    }
+
+    /// Launches a node of an offer; its number.
+    pub(super) fn launch(&mut self, offer: OfferId) -> usize {
+        self.note(Change::Launch);
+        let compiled = self.model.compiled();
+        let of = &compiled.offers[offer];
+        self.free.extend(&compiled.shapes[of.shape].allocatable);
+        self.arrived.push(Vec::new());
+        self.launched.push(offer);
+        self.abandoned.push(false);
+        let node = self.nodes() - 1;
+        self.hosts.iter_mut().for_each(|counts| counts.on.push(0));
+        self.stand(node, 1, false);
+        self.stand(node, 1, true);
+        self.charge(offer, 1);
+        node
+    }
+
+    /// Takes the last launch back; nothing may be on it.
+    pub(super) fn unlaunch(&mut self) {
+        let Some(offer) = self.launched.last().copied() else { return };
+        self.note(Change::Unlaunch { offer });
+        let node = self.nodes() - 1;
+        self.stand(node, -1, false);
+        self.stand(node, -1, true);
+        self.hosts.iter_mut().for_each(|counts| {
+            let _none = counts.on.pop();
+        });
+        self.charge(offer, -1);
+        let _offer = self.launched.pop();
+        let _flag = self.abandoned.pop();
+        let _empty = self.arrived.pop();
+        self.free.truncate(node * self.model.width);
+    }
+
+    /// Gives a launched node up on which nothing is.
+    pub(super) fn abandon(&mut self, node: usize) {
+        self.note(Change::Abandon { node });
+        let at = node - self.model.nodes.len();
+        self.stand(node, -1, false);
+        self.stand(node, -1, true);
+        self.abandoned[at] = true;
+        self.charge(self.launched[at], -1);
+    }
+
+    /// Has a launched node that was given up stand again.
+    fn restore(&mut self, node: usize) {
+        self.note(Change::Restore { node });
+        let at = node - self.model.nodes.len();
+        self.abandoned[at] = false;
+        self.stand(node, 1, false);
+        self.stand(node, 1, true);
+        self.charge(self.launched[at], 1);
+    }
+
+    /// Forgets launched nodes that were given up, and how to undo what was done.
+    pub(super) fn compact(&mut self) {
+        self.settle();
+        let (running, width) = (self.model.nodes.len(), self.model.width);
+        let kept: Vec<usize> = (0..self.nodes())
+            .filter(|node| *node < running || !self.abandoned[node - running])
+            .collect();
+        self.free = kept.iter().flat_map(|node| self.free(*node).to_vec()).collect();
+        self.arrived = kept.iter().map(|node| std::mem::take(&mut self.arrived[*node])).collect();
+        for counts in &mut self.hosts {
+            counts.on = kept.iter().map(|node| counts.on[*node]).collect();
+        }
+        let launched = kept.iter().filter_map(|node| node.checked_sub(running));
+        self.launched = launched.map(|at| self.launched[at]).collect();
+        self.abandoned = vec![false; self.launched.len()];
+        debug_assert_eq!(self.free.len(), self.arrived.len() * width, "a vector for each node");
+    }
+
+    /// How many launched nodes stand.
+    pub(super) fn launches(&self) -> usize {
+        self.abandoned.iter().filter(|gone| !**gone).count()
+    }
+
+    fn charge(&mut self, offer: OfferId, nodes: i128) {
+        let compiled = self.model.compiled();
+        let of = &compiled.offers[offer];
+        let charge = &compiled.shapes[of.shape].charge;
+        for (left, each) in self.limits[of.pool].iter_mut().zip(charge) {
+            *left -= nodes * i128::from(*each);
+        }
+        if let Some(id) = of.reservation {
+            self.reservations[id] -= i64::try_from(nodes).unwrap_or(0);
+        }
+        self.cost += nodes * self.price(offer);
+    }
+
+    /// Whether limits and reservations leave room for a launch of an offer.
+    pub(super) fn is_buyable(&self, offer: OfferId) -> bool {
+        let compiled = self.model.compiled();
+        let of = &compiled.offers[offer];
+        let charge = &compiled.shapes[of.shape].charge;
+        let mut limits = self.limits[of.pool].iter().zip(charge);
+        of.available
+            && of.reservation.is_none_or(|id| self.reservations[id] > 0)
+            && limits.all(|(left, each)| *left >= 0 && *left >= i128::from(*each))
+    }
+
+    /// What rules over domains allow of a class at a site.
+    pub(super) fn domain_room(&self, class: usize, site: usize) -> u32 {
+        let model = self.model;
+        let class = model.classes[class].class;
+        self.counts.room(model.compiled(), &model.rules, class, site)
+    }
+
+    /// How many more pods of a class spreads over hosts allow on a node.
+    pub(super) fn host_spread_room(&self, node: usize, class: usize) -> u32 {
+        let model = self.model;
+        let site = self.site(node);
+        let mut most = u32::MAX;
+        for rule in &model.classes[class].host_rules {
+            if !model.hosts[rule.counter].counted.contains(site) {
+                continue;
+            }
+            let counts = &self.hosts[rule.counter];
+            let reach = rule.max_skew + counts.least(rule.min_domains);
+            let room = reach - i64::from(counts.on[node]);
+            most = match rule.own {
+                true => most.min(u32::try_from(room.max(0)).unwrap_or(u32::MAX)),
+                false if room >= 0 => most,
+                false => 0,
+            };
+        }
+        most
+    }
+
+    /// How many pods an affinity selects anywhere.
+    pub(super) fn total(&self, total: usize) -> u64 {
+        self.counts.totals[total]
+    }
+}

@@ -1,0 +1,166 @@
+//! On which terms a node goes: what must be saved, what moves must be worth, and of how many types
+//! a spot launch must be.
+
+use super::eligibility::NodeVerdict;
+use super::model::{ConsolidationModel, ModelNode, disruption_of};
+use super::price::{PLAIN, eviction_cost};
+use super::state::ClusterState;
+use crate::compile::{Id, OfferId};
+use crate::model::{ConsolidationOptions, ConsolidationPolicy, Problem, well_known};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// All of something, in billionths.
+const WHOLE: i128 = 1_000_000_000;
+
+/// What a pool costs, and what disrupting all of it would take.
+#[derive(Clone, Copy, Debug, Default)]
+struct PoolWhole {
+    cost: i128,
+    disruption: i128,
+}
+
+/// On which terms nodes go.
+pub(super) struct Terms<'p> {
+    pub(super) problem: &'p Problem,
+    pub(super) options: &'p ConsolidationOptions,
+    /// For each pool of the problem.
+    pools: Vec<PoolWhole>,
+}
+
+impl<'p> Terms<'p> {
+    pub(super) fn new(
+        problem: &'p Problem,
+        options: &'p ConsolidationOptions,
+        verdicts: &[NodeVerdict],
+    ) -> Self {
+        let mut pools = vec![PoolWhole::default(); problem.node_pools.len()];
+        for verdict in verdicts {
+            let Some(whole) = verdict.pool.and_then(|pool| pools.get_mut(pool)) else { continue };
+            whole.cost = whole.cost.saturating_add(verdict.price.unwrap_or(0));
+            whole.disruption = whole.disruption.saturating_add(PLAIN);
+            for place in &verdict.movable {
+                let pod = &problem.pods[*place];
+                let all = eviction_cost(pod).saturating_mul(i128::from(pod.replicas.max(1)));
+                whole.disruption = whole.disruption.saturating_add(all);
+            }
+        }
+        Self { problem, options, pools }
+    }
+
+    /// Whether so many pods may be moved in all.
+    pub(super) fn allows_moves(&self, moves: u64) -> bool {
+        self.options.max_moves.is_none_or(|most| moves <= most)
+    }
+
+    /// What moves of so much disruption must save.
+    pub(super) fn price_of_moves(&self, disruption: i128) -> i128 {
+        self.options.move_price.nanos().saturating_mul(disruption) / PLAIN
+    }
+
+    /// What nodes of such a price and so many moves must save together by going, where something
+    /// is launched for them or nothing is.
+    pub(super) fn least(&self, price: i128, moves: u64, launches: bool) -> i128 {
+        let per_move =
+            self.options.minimum_saving_per_move.nanos().saturating_mul(i128::from(moves));
+        let share = price.saturating_mul(self.options.minimum_saving.into());
+        let share = share.div_euclid(WHOLE) + i128::from(share.rem_euclid(WHOLE) > 0);
+        let of_replaced = if launches { share.max(1) } else { 0 };
+        self.options.minimum_saving_per_action.nanos().max(per_move).max(of_replaced).max(0)
+    }
+
+    /// A pool that balances and of which nodes that go together save too little, if any: the share
+    /// of the pool's cost that is saved must be at least half the share of its disruption.
+    pub(super) fn unbalanced(
+        &self,
+        going: &[(&NodeVerdict, &ModelNode)],
+        saving: i128,
+    ) -> Option<Arc<str>> {
+        let all: i128 = going.iter().map(|(verdict, _)| verdict.price.unwrap_or(0)).sum();
+        for (at, pool) in self.problem.node_pools.iter().enumerate() {
+            if pool.disruption.consolidation_policy != ConsolidationPolicy::Balanced {
+                continue;
+            }
+            let own: Vec<_> =
+                going.iter().filter(|(verdict, _)| verdict.pool == Some(at)).collect();
+            if own.is_empty() {
+                continue;
+            }
+            let cost: i128 = own.iter().map(|(verdict, _)| verdict.price.unwrap_or(0)).sum();
+            let disruption: i128 = own.iter().map(|(_, running)| disruption_of(running)).sum();
+            let whole = self.pools[at];
+            // saving × cost / all / whole.cost >= disruption / whole.disruption / 2, in floats
+            // first: whoever is near the edge by less than these tell is refused.
+            let product = |factors: &[i128]| factors.iter().map(|one| *one as f64).product::<f64>();
+            let saved = product(&[saving, cost, whole.disruption, 2]);
+            let taken = product(&[all, whole.cost, disruption]);
+            let exact = |factors: &[i128]| {
+                factors.iter().try_fold(1_i128, |product, one| product.checked_mul(*one))
+            };
+            let balanced = match (
+                exact(&[saving, cost, whole.disruption, 2]),
+                exact(&[all, whole.cost, disruption]),
+            ) {
+                (Some(saved), Some(taken)) => saved >= taken,
+                _ => saved >= taken * (1.0 + 1e-9),
+            };
+            if saving <= 0 || whole.cost <= 0 || !balanced {
+                return Some(pool.name.clone());
+            }
+        }
+        None
+    }
+
+    /// Whether a node of the problem is a spot node.
+    pub(super) fn is_spot(&self, place: usize) -> bool {
+        let node = &self.problem.nodes[place];
+        node.labels.get(well_known::CAPACITY_TYPE).is_some_and(|one| &**one == "spot")
+    }
+
+    /// How many spot types are cheaper than such a price and hold what a launched node holds;
+    /// nothing where it is no spot launch.
+    pub(super) fn cheaper_spot_types(
+        &self,
+        state: &ClusterState<'_>,
+        node: usize,
+        offer: OfferId,
+        price: i128,
+    ) -> Option<u32> {
+        let model: &ConsolidationModel<'_> = state.model;
+        let compiled = model.compiled();
+        let is_spot = |id: OfferId| {
+            let offer = &compiled.offers[id];
+            let of_type = compiled.parts.instance_type(offer.instance);
+            &*of_type.offerings[offer.offering].capacity_type == "spot"
+        };
+        if !is_spot(offer) {
+            return None;
+        }
+        let room = &compiled.shapes[compiled.offers[offer].shape].allocatable;
+        let load: Vec<i64> =
+            room.iter().zip(state.free(node)).map(|(all, free)| all - free).collect();
+        let mut types: BTreeSet<usize> = BTreeSet::new();
+        for (id, other) in compiled.offers.iter() {
+            let site = compiled.site_of_offer(id);
+            let suits = other.pool == compiled.offers[offer].pool
+                && other.available
+                && i128::from(other.price) < price
+                && is_spot(id)
+                && compiled.usable.contains(site)
+                && compiled.shapes[other.shape]
+                    .allocatable
+                    .iter()
+                    .zip(&load)
+                    .all(|(have, want)| have >= want)
+                && state.arrived[node].iter().all(|(class, _)| {
+                    model.classes[*class]
+                        .sites
+                        .contains(compiled.site_of_offer(Id::from_index(site)))
+                });
+            if suits {
+                let _new = types.insert(other.instance);
+            }
+        }
+        u32::try_from(types.len()).ok()
+    }
+}

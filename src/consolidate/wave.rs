@@ -1,0 +1,516 @@
+//! From the cluster as it is to the cluster as it is to be, in waves that can be carried out.
+//!
+//! *Problem.* Nodes may go side by side only as far as budgets of pools and of pods allow, a launch
+//! must stand before what it replaces is gone, and every pod must be accepted when it is bound: with
+//! a fixed place for each pod, good final states are often out of reach, since a spread is broken
+//! half-way.
+//!
+//! *Idea.* The final state is slots: so many pods of a class on a node. A pod that leaves may take
+//! any slot of its class that accepts it now. A wave takes nodes one after another, in the order in
+//! which the search had them go: first those whose pods find slots on what stands; then a launch
+//! with the nodes whose pods it is needed for, once these save enough together; until nothing more
+//! goes. Nodes that go are drained for the length of the wave: they take no pods, and still count
+//! where a spread doesn't heed their taint.
+//!
+//! *Why it is right.* Pods move only from nodes that go to nodes that stay, so that room is no
+//! matter of order, and a slot that is free is free. A wave is kept only where its pods, bound one
+//! after another when all its nodes are drained, are all accepted; else it is taken back and made
+//! shorter. What can't go in any wave stays, and what goes is carried out whole.
+//!
+//! *Cost.* Each wave tries each node that is left once or a few times.
+
+use super::eligibility::NodeVerdict;
+use super::model::{ConsolidationModel, ModelNode};
+use super::node_budget;
+use super::place::{OpenSlots, Openness};
+use super::state::ClusterState;
+use super::terms::Terms;
+use crate::compile::OfferId;
+use crate::plan::LaunchTemplate;
+use crate::plan::consolidation::DisruptionReason;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The final state.
+pub(super) struct Target {
+    /// The running nodes that are to go, in the order in which the search had them go.
+    pub(super) gone: Vec<usize>,
+    /// What is to be launched, and what it is like.
+    pub(super) launches: Vec<(OfferId, Option<Arc<LaunchTemplate>>)>,
+    /// What comes to each node, launches after running ones: class and count.
+    pub(super) slots: Vec<Vec<(usize, u32)>>,
+}
+
+/// Nodes that go together, what is launched for them, and where pods go.
+#[derive(Clone, Debug, Default)]
+pub(super) struct WaveStep {
+    pub(super) nodes: Vec<usize>,
+    /// Places in the target's list of launches.
+    pub(super) launches: Vec<usize>,
+    /// Node, class and count; launches are numbered after running nodes by their place in the
+    /// target.
+    pub(super) puts: Vec<(usize, usize, u32)>,
+}
+
+/// What waves are made of.
+pub(super) struct WavePlanner<'m> {
+    model: &'m ConsolidationModel<'m>,
+    terms: &'m Terms<'m>,
+    verdicts: &'m [NodeVerdict],
+    target: &'m Target,
+    state: ClusterState<'m>,
+    /// OpenSlots that are left, by node as the target numbers them.
+    slots: Vec<Vec<(usize, u32)>>,
+    /// The launches of the target that stand, in the order in which the state numbers them.
+    built: Vec<usize>,
+    /// Nodes that are still to go.
+    waiting: Vec<usize>,
+    /// For each pool: nodes that have started, and those of them that were going already.
+    started: Vec<(u64, u64)>,
+}
+
+/// What a wave has used up so far.
+#[derive(Clone, Debug, Default)]
+struct Spent {
+    /// By pool and reason, how many nodes go.
+    nodes: BTreeMap<usize, BTreeMap<DisruptionReason, u64>>,
+    /// By disruption budget, how many pods are evicted.
+    evictions: BTreeMap<usize, u32>,
+    launches: u32,
+}
+
+impl<'m> WavePlanner<'m> {
+    pub(super) fn new(
+        model: &'m ConsolidationModel<'m>,
+        terms: &'m Terms<'m>,
+        verdicts: &'m [NodeVerdict],
+        target: &'m Target,
+    ) -> Self {
+        let mut state = ClusterState::new(model);
+        let mut slots = target.slots.clone();
+        // Pods that wait are where the final state has them, as far as that stands already.
+        for (node, own) in slots.iter_mut().enumerate().take(model.nodes.len()) {
+            for (class, count) in own.iter().filter(|(class, _)| model.classes[*class].pending) {
+                state.put(node, *class, *count);
+            }
+            own.retain(|(class, _)| !model.classes[*class].pending);
+        }
+        state.settle();
+        state.leave_out(|class| model.classes[class].pending);
+        let mut started = vec![(0, 0); terms.problem.node_pools.len()];
+        for (node, verdict) in terms.problem.nodes.iter().zip(verdicts) {
+            if let Some(pool) = verdict.pool.filter(|_| node.initialized) {
+                started[pool].0 += 1;
+                started[pool].1 += u64::from(node.deleting);
+            }
+        }
+        Self {
+            model,
+            terms,
+            verdicts,
+            target,
+            state,
+            slots,
+            built: Vec::new(),
+            waiting: target.gone.clone(),
+            started,
+        }
+    }
+
+    /// The waves, each of steps that may be taken side by side; the nodes that can go in none.
+    pub(super) fn plan(mut self) -> (Vec<Vec<WaveStep>>, Vec<usize>) {
+        let mut waves = Vec::new();
+        let mut stuck = Vec::new();
+        let mut most = usize::MAX;
+        while !self.waiting.is_empty() {
+            let mark = (self.state.mark(), self.slots.clone(), self.built.len());
+            let steps = self.wave(most);
+            if steps.is_empty() {
+                break;
+            }
+            if self.is_accepted(&steps, mark.0, mark.2) {
+                self.carry_out(&steps);
+                waves.push(steps);
+                most = usize::MAX;
+                continue;
+            }
+            self.state.undo(mark.0);
+            self.slots = mark.1;
+            self.built.truncate(mark.2);
+            most = steps.len() / 2;
+            if most == 0 {
+                // A step that isn't accepted by itself never is.
+                let own: BTreeSet<usize> =
+                    steps.iter().flat_map(|step| step.nodes.iter().copied()).collect();
+                self.waiting.retain(|node| !own.contains(node));
+                stuck.extend(own);
+                most = usize::MAX;
+            }
+        }
+        stuck.extend(self.waiting);
+        (waves, stuck)
+    }
+
+    /// Is done with a wave.
+    fn carry_out(&mut self, wave: &[WaveStep]) {
+        for node in wave.iter().flat_map(|step| &step.nodes) {
+            self.state.finish(*node);
+            let verdict = &self.verdicts[self.model.nodes[*node].place];
+            if let Some(pool) = verdict.pool {
+                self.started[pool].0 = self.started[pool].0.saturating_sub(1);
+            }
+        }
+        self.state.settle();
+        let gone: BTreeSet<usize> =
+            wave.iter().flat_map(|step| step.nodes.iter().copied()).collect();
+        self.waiting.retain(|node| !gone.contains(node));
+    }
+
+    /// Makes a wave of at most so many steps.
+    fn wave(&mut self, most: usize) -> Vec<WaveStep> {
+        let mut steps: Vec<WaveStep> = Vec::new();
+        let mut spent = Spent::default();
+        let mut going: BTreeSet<usize> = BTreeSet::new();
+        // Launches of this wave take pods of their own step alone.
+        let mut closed: Vec<usize> = Vec::new();
+        loop {
+            let before = steps.len();
+            for node in self.waiting.clone() {
+                if steps.len() >= most {
+                    return steps;
+                }
+                if going.contains(&node) || !self.may_go(&spent, &[node]) {
+                    continue;
+                }
+                if let Some(puts) = self.step_without_launch(node, &closed) {
+                    let _new = going.insert(node);
+                    self.spend(&mut spent, node);
+                    steps.push(WaveStep { nodes: vec![node], launches: Vec::new(), puts });
+                }
+            }
+            if steps.len() >= most {
+                return steps;
+            }
+            if let Some(step) = self.step_with_launches(&mut spent, &going, &closed) {
+                going.extend(&step.nodes);
+                closed.extend(&step.launches);
+                steps.push(step);
+            }
+            if steps.len() == before {
+                return steps;
+            }
+        }
+    }
+
+    /// Has a node go whose pods find slots on what stands; where they go.
+    fn step_without_launch(
+        &mut self,
+        node: usize,
+        closed: &[usize],
+    ) -> Option<Vec<(usize, usize, u32)>> {
+        let worth = self.model.nodes[node].must_go || self.is_worth(&[node], 0);
+        if worth { self.try_move(node, closed) } else { None }
+    }
+
+    /// Has a node go, its pods into slots; nothing is changed where some find none.
+    fn try_move(&mut self, node: usize, closed: &[usize]) -> Option<Vec<(usize, usize, u32)>> {
+        let mark = self.state.mark();
+        self.state.drain(node);
+        let mut puts: Vec<(usize, usize, u32)> = Vec::new();
+        // What one puts may be what another needs.
+        for _ in 0..2 {
+            for class in self.model.nodes[node].home.iter().map(|pods| pods.class) {
+                while self.state.lacks(class) > 0 {
+                    let slots = OpenSlots {
+                        slots: &self.slots,
+                        built: &self.built,
+                        closed,
+                        running: self.model.nodes.len(),
+                    };
+                    let best = self.state.best_node(class, Openness::Slots(slots), 0);
+                    let Some((to, count)) = best else { break };
+                    self.state.put(to, class, count);
+                    let to = self.in_target(to);
+                    use_slot(&mut self.slots, to, class, i64::from(count));
+                    puts.push((to, class, count));
+                }
+            }
+        }
+        if !self.state.lacking().is_empty() {
+            self.state.undo(mark);
+            for (to, class, count) in puts {
+                use_slot(&mut self.slots, to, class, -i64::from(count));
+            }
+            return None;
+        }
+        Some(puts)
+    }
+
+    /// The number of a node of the state in the target.
+    fn in_target(&self, node: usize) -> usize {
+        let running = self.model.nodes.len();
+        match node.checked_sub(running) {
+            None => node,
+            Some(at) => running + self.built.get(at).copied().unwrap_or_default(),
+        }
+    }
+
+    /// Launches what is needed for some nodes to go, with these, as soon as they are worth it
+    /// together.
+    fn step_with_launches(
+        &mut self,
+        spent: &mut Spent,
+        going: &BTreeSet<usize>,
+        closed: &[usize],
+    ) -> Option<WaveStep> {
+        let unbuilt: Vec<usize> =
+            (0..self.target.launches.len()).filter(|launch| !self.built.contains(launch)).collect();
+        // One launch alone first, then those that come together.
+        for first in &unbuilt {
+            if let Some(step) = self.try_launches(&[*first], spent, going, closed) {
+                return Some(step);
+            }
+        }
+        for count in 2..=unbuilt.len().min(MOST_TOGETHER) {
+            for together in unbuilt.windows(count) {
+                if let Some(step) = self.try_launches(together, spent, going, closed) {
+                    return Some(step);
+                }
+            }
+        }
+        None
+    }
+
+    fn try_launches(
+        &mut self,
+        launches: &[usize],
+        spent: &mut Spent,
+        going: &BTreeSet<usize>,
+        closed: &[usize],
+    ) -> Option<WaveStep> {
+        let mark = (self.state.mark(), self.slots.clone(), self.built.len());
+        let found = self.launch_and_move(launches, spent, going, closed);
+        match found {
+            Some((step, used)) => {
+                *spent = used;
+                Some(step)
+            }
+            None => {
+                self.state.undo(mark.0);
+                self.slots = mark.1;
+                self.built.truncate(mark.2);
+                None
+            }
+        }
+    }
+
+    fn launch_and_move(
+        &mut self,
+        launches: &[usize],
+        spent: &Spent,
+        going: &BTreeSet<usize>,
+        closed: &[usize],
+    ) -> Option<(WaveStep, Spent)> {
+        let running = self.model.nodes.len();
+        let mut spent = spent.clone();
+        let mut price = 0_i128;
+        for launch in launches {
+            let (offer, template) = &self.target.launches[*launch];
+            let surge = self.terms.options.max_surge.is_some_and(|most| spent.launches >= most);
+            if template.is_none() || surge || !self.state.is_buyable(*offer) {
+                return None;
+            }
+            let node = self.state.launch(*offer);
+            self.built.push(*launch);
+            spent.launches += 1;
+            price = price.saturating_add(self.state.price(*offer));
+            // What waits for this place has it now.
+            for (class, count) in self.slots[running + launch].clone() {
+                if self.model.classes[class].pending {
+                    self.state.put(node, class, count);
+                    use_slot(&mut self.slots, running + launch, class, i64::from(count));
+                }
+            }
+        }
+        let mut step =
+            WaveStep { nodes: Vec::new(), launches: launches.to_vec(), puts: Vec::new() };
+        let mut reason = None;
+        for node in self.waiting.clone() {
+            let place = self.model.nodes[node].place;
+            let own = self.verdicts[place].reason;
+            let fits = own != DisruptionReason::Empty && reason.is_none_or(|reason| reason == own);
+            let known = self.model.nodes[node].price.is_some() || self.model.nodes[node].must_go;
+            if going.contains(&node) || !fits || !known || !self.may_go(&spent, &[node]) {
+                continue;
+            }
+            let Some(puts) = self.try_move(node, closed) else { continue };
+            self.spend(&mut spent, node);
+            reason = Some(own);
+            step.nodes.push(node);
+            step.puts.extend(puts);
+        }
+        let used = launches
+            .iter()
+            .all(|launch| step.puts.iter().any(|(node, ..)| *node == running + launch));
+        let forced = step.nodes.iter().any(|node| self.model.nodes[*node].must_go);
+        let worth = used && (forced || self.is_worth(&step.nodes, price));
+        (worth && self.has_types(&step)).then_some((step, spent))
+    }
+
+    /// Whether nodes that go together save what they must.
+    fn is_worth(&self, nodes: &[usize], launched: i128) -> bool {
+        let of = |node: &usize| &self.model.nodes[*node];
+        let known = nodes.iter().all(|node| of(node).price.is_some());
+        if !known {
+            // Of a price that isn't known nothing is claimed, nor anything bought for it.
+            return launched == 0;
+        }
+        let price: i128 = nodes.iter().filter_map(|node| of(node).price).sum();
+        let moves = nodes.iter().map(|node| of(node).moves).sum();
+        let saving = price - launched;
+        let empty = nodes.iter().all(|node| of(node).moves == 0);
+        let going: Vec<(&NodeVerdict, &ModelNode)> =
+            nodes.iter().map(|node| (&self.verdicts[of(node).place], of(node))).collect();
+        empty
+            || saving >= self.terms.least(price, moves, launched > 0)
+                && self.terms.unbalanced(&going, saving).is_none()
+    }
+
+    /// Whether a single spot node that is replaced by spot leaves enough types to choose from.
+    fn has_types(&self, step: &WaveStep) -> bool {
+        let [node] = step.nodes[..] else { return true };
+        let running = &self.model.nodes[node];
+        let Some(price) = running.price.filter(|_| !running.must_go) else { return true };
+        if !self.terms.is_spot(running.place) {
+            return true;
+        }
+        step.launches.iter().all(|launch| {
+            let Some(template) = &self.target.launches[*launch].1 else { return false };
+            let cheaper = template
+                .alternatives
+                .iter()
+                .filter(|one| &*one.capacity_type == "spot" && one.price.nanos() < price);
+            let types: BTreeSet<&str> = cheaper.map(|one| &*one.instance_type).collect();
+            &*template.offering.capacity_type != "spot"
+                || types.len() >= self.terms.options.spot_flexibility as usize
+        })
+    }
+
+    /// Whether budgets allow that some nodes go as well.
+    fn may_go(&self, spent: &Spent, nodes: &[usize]) -> bool {
+        let mut with = spent.clone();
+        for node in nodes {
+            let verdict = &self.verdicts[self.model.nodes[*node].place];
+            let free = |(budget, count): &(usize, u32)| {
+                let so_far = with.evictions.get(budget).copied().unwrap_or(0);
+                let allowed =
+                    self.terms.problem.pod_disruption_budgets[*budget].disruptions_allowed;
+                // More than it allows of one node alone take several rounds.
+                so_far == 0 || so_far.saturating_add(*count) <= allowed
+            };
+            if !verdict.evictions.iter().all(free) {
+                return false;
+            }
+            self.spend(&mut with, *node);
+        }
+        nodes.iter().all(|node| {
+            let verdict = &self.verdicts[self.model.nodes[*node].place];
+            let Some(pool) = verdict.pool else { return true };
+            let (started, going) = self.started[pool];
+            let of_pool = &self.terms.problem.node_pools[pool];
+            let reasons = with.nodes.get(&pool).into_iter().flatten();
+            let mut reasons: Vec<(u64, u64)> = reasons
+                .map(|(reason, count)| {
+                    let now = self.terms.options.now;
+                    (node_budget::allowed(of_pool, *reason, started, now), *count)
+                })
+                .collect();
+            reasons.sort_unstable();
+            let mut disrupted = going;
+            reasons.into_iter().all(|(allowed, count)| {
+                disrupted = disrupted.saturating_add(count);
+                disrupted <= allowed || allowed == u64::MAX
+            })
+        })
+    }
+
+    fn spend(&self, spent: &mut Spent, node: usize) {
+        let verdict = &self.verdicts[self.model.nodes[node].place];
+        if let Some(pool) = verdict.pool {
+            *spent.nodes.entry(pool).or_default().entry(verdict.reason).or_default() += 1;
+        }
+        for (budget, count) in &verdict.evictions {
+            let evicted = spent.evictions.entry(*budget).or_default();
+            *evicted = evicted.saturating_add(*count);
+        }
+    }
+
+    /// Whether the pods of a wave are accepted one after another when all its nodes are drained.
+    /// What was done since the mark is done anew so.
+    fn is_accepted(&mut self, steps: &[WaveStep], mark: usize, built: usize) -> bool {
+        let tied = steps.iter().flat_map(|step| &step.puts).any(|(_, class, _)| {
+            let of_class = &self.model.classes[*class];
+            of_class.tied
+        });
+        if steps.len() <= 1 && steps.iter().all(|step| step.nodes.len() <= 1) || !tied {
+            return true;
+        }
+        let running = self.model.nodes.len();
+        self.state.undo(mark);
+        self.built.truncate(built);
+        for launch in steps.iter().flat_map(|step| &step.launches) {
+            let node = self.state.launch(self.target.launches[*launch].0);
+            self.built.push(*launch);
+            for (class, count) in &self.target.slots[running + launch] {
+                if self.model.classes[*class].pending {
+                    self.state.put(node, *class, *count);
+                }
+            }
+        }
+        steps.iter().flat_map(|step| &step.nodes).for_each(|node| self.state.drain(*node));
+        let mut puts: Vec<(usize, usize, u32)> =
+            steps.iter().flat_map(|step| step.puts.iter().copied()).collect();
+        while !puts.is_empty() {
+            let mut rest = Vec::new();
+            let before: u64 = puts.iter().map(|(_, _, count)| u64::from(*count)).sum();
+            for (node, class, count) in puts {
+                let at = match node < running {
+                    true => node,
+                    false => {
+                        let launch = node - running;
+                        let at = self.built.iter().position(|built| *built == launch);
+                        at.map_or(usize::MAX, |at| running + at)
+                    }
+                };
+                let takes = match at < self.state.nodes() && self.state.admits(at, class) {
+                    true => self.state.takes(at, class, count),
+                    false => 0,
+                };
+                if takes > 0 {
+                    self.state.put(at, class, takes);
+                }
+                if takes < count {
+                    rest.push((node, class, count - takes));
+                }
+            }
+            let after: u64 = rest.iter().map(|(_, _, count)| u64::from(*count)).sum();
+            if after == before {
+                return false;
+            }
+            puts = rest;
+        }
+        true
+    }
+}
+
+/// More launches than this aren't made for the same nodes at once.
+const MOST_TOGETHER: usize = 4;
+
+/// Takes pods off the slots that are left.
+fn use_slot(slots: &mut [Vec<(usize, u32)>], node: usize, class: usize, count: i64) {
+    if let Some(slots) = slots.get_mut(node)
+        && let Some((_, left)) = slots.iter_mut().find(|(of, _)| *of == class)
+    {
+        *left = left.saturating_add_signed(i32::try_from(-count).unwrap_or(0));
+    }
+}
