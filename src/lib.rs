@@ -7,6 +7,8 @@
 
 pub mod error;
 pub mod explain;
+#[cfg(feature = "k8s")]
+pub mod k8s;
 pub mod model;
 pub mod plan;
 pub mod verify;

@@ -15,6 +15,9 @@ pub(crate) enum Path<'p> {
     Item(&'p Path<'p>, usize),
     /// An entry of a map whose keys are data.
     Key(&'p Path<'p>, &'p str),
+    /// A path as a text.
+    #[cfg(feature = "k8s")]
+    Text(&'p str),
 }
 
 impl<'p> Path<'p> {
@@ -35,6 +38,8 @@ impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Path::Root => f.write_str("document"),
+            #[cfg(feature = "k8s")]
+            Path::Text(text) => f.write_str(text),
             // A field without a name still needs a path that says where it is.
             Path::Field(parent, "") => write!(f, "{parent}[\"\"]"),
             Path::Field(Path::Root, name) => f.write_str(shortened(name)),
@@ -95,6 +100,12 @@ impl Faults {
             let index = rest.split(']').next().and_then(|text| text.parse().ok());
             fault.name = index.and_then(|index| name(list, index)).filter(|name| !name.is_empty());
         }
+    }
+
+    /// Whether there are none.
+    #[cfg(feature = "k8s")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.is_empty()
     }
 
     /// Marks the faults so far as places that couldn't be read.

@@ -42,6 +42,8 @@ pub use label::{Labels, well_known};
 pub use node::Node;
 pub(crate) use normal::order as order_of_pods;
 pub use overlay::PriceOverlay;
+#[cfg(feature = "k8s")]
+pub(crate) use overlay::{labels_of, matches};
 pub(crate) use parts::Parts;
 pub use placeholder::Placeholder;
 pub use pod::{HostPort, Pod, Volume};
@@ -56,6 +58,8 @@ pub use resource::{ParseResourcesError, Resources};
 pub use selector::{LabelSelector, LabelSelectorRequirement, SelectorOperator};
 pub use spread::{NodeInclusionPolicy, TopologySpreadConstraint, WhenUnsatisfiable};
 pub use taint::{Effect, Taint, Toleration, TolerationOperator};
+#[cfg(feature = "k8s")]
+pub(crate) use validate::{node as check_node, node_pool as check_node_pool, pod as check_pod};
 pub use value_set::ValueSet;
 pub use warning::Warning;
 pub(crate) use warning::{LabelKeys, warnings};

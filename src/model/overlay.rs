@@ -177,7 +177,7 @@ fn reprice(
 }
 
 /// What a type says of the labels of its nodes.
-fn labels_of(instance_type: &InstanceType) -> Requirements {
+pub(crate) fn labels_of(instance_type: &InstanceType) -> Requirements {
     let mut labels: Requirements = instance_type.requirements.iter().collect();
     for (key, value) in instance_type.labels.iter() {
         labels.restrict(key, &ValueSet::one(Arc::clone(value)));
@@ -187,7 +187,11 @@ fn labels_of(instance_type: &InstanceType) -> Requirements {
 }
 
 /// Whether a node that is bought so can meet every condition.
-fn matches(conditions: &Requirements, of_type: &Requirements, offering: &Offering) -> bool {
+pub(crate) fn matches(
+    conditions: &Requirements,
+    of_type: &Requirements,
+    offering: &Offering,
+) -> bool {
     conditions.iter().all(|(key, states)| {
         let of_offering = match &**key {
             well_known::ZONE => Some(&offering.zone),

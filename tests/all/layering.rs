@@ -29,7 +29,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
         "consolidate",
         &["error", "parallel", "model", "explain", "plan", "compile", "bound", "pack", "refine"],
     ),
-    ("k8s", &["error", "model"]),
+    ("k8s", &["error", "model", "plan"]),
     ("stop", &[]),
     ("solver", &EVERYTHING),
     ("what_if", &["error", "model", "plan", "compile", "solver"]),

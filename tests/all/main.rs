@@ -23,6 +23,8 @@ mod enumeration;
 mod exhaustion;
 mod interruptions;
 mod karpenter;
+#[cfg(feature = "k8s")]
+mod kubernetes;
 mod laws_domains;
 mod laws_model;
 mod laws_open_labels;

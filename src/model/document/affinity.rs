@@ -12,7 +12,7 @@ use crate::model::{
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
 const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
 
-pub(super) fn read_affinity(cursor: Cursor<'_>) -> Option<Affinity> {
+pub(crate) fn read_affinity(cursor: Cursor<'_>) -> Option<Affinity> {
     let mut fields = cursor.object(&["nodeAffinity", "podAffinity", "podAntiAffinity"]);
     Some(Affinity {
         node_affinity: fields.optional("nodeAffinity", read_node_affinity).unwrap_or_default(),
@@ -66,7 +66,7 @@ fn write_preference(preferred_term: &PreferredSchedulingTerm) -> Value<'_> {
         .into()
 }
 
-pub(super) fn read_term(cursor: Cursor<'_>) -> Option<NodeSelectorTerm> {
+pub(crate) fn read_term(cursor: Cursor<'_>) -> Option<NodeSelectorTerm> {
     let mut fields = cursor.object(&["matchExpressions", "matchFields"]);
     Some(NodeSelectorTerm {
         match_expressions: fields.list("matchExpressions", read_requirement),
@@ -147,7 +147,7 @@ const WHEN_UNSATISFIABLE: [(&str, WhenUnsatisfiable); 2] = [
 const POLICIES: [(&str, NodeInclusionPolicy); 2] =
     [("Honor", NodeInclusionPolicy::Honor), ("Ignore", NodeInclusionPolicy::Ignore)];
 
-pub(super) fn read_spread(cursor: Cursor<'_>) -> Option<TopologySpreadConstraint> {
+pub(crate) fn read_spread(cursor: Cursor<'_>) -> Option<TopologySpreadConstraint> {
     let mut fields = cursor.object(&[
         "maxSkew",
         "topologyKey",

@@ -6,11 +6,11 @@
 //! leaves defaults out. Both go item by item through the long lists, so that no tree of a whole
 //! document is ever in memory.
 
-mod affinity;
+pub(crate) mod affinity;
 pub(crate) mod lines;
 mod overlay;
 mod pod;
-mod pool;
+pub(crate) mod pool;
 pub(crate) mod read;
 pub(crate) mod selector;
 mod supply;

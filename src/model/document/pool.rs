@@ -61,7 +61,7 @@ pub(super) fn write_node_pool(pool: &NodePool) -> Value<'_> {
         .into()
 }
 
-fn read_disruption(cursor: Cursor<'_>) -> Option<Disruption> {
+pub(crate) fn read_disruption(cursor: Cursor<'_>) -> Option<Disruption> {
     let mut fields = cursor.object(&["consolidationPolicy", "consolidateAfter", "budgets"]);
     let mut disruption = Disruption::default();
     if let Some(policy) = fields.optional("consolidationPolicy", |word| choice(word, &POLICIES)) {

@@ -43,23 +43,33 @@ impl<'c> Cursor<'c> {
 
     /// The entries of an object with these fields; unknown and repeated ones are noted.
     pub(crate) fn object(self, known: &'static [&'static str]) -> Fields<'c> {
+        self.object_beside(known, &[])
+    }
+
+    /// The entries of an object with these fields, and others that it may have but nobody reads.
+    pub(crate) fn object_beside(
+        self,
+        known: &'static [&'static str],
+        ignored: &[&'static str],
+    ) -> Fields<'c> {
         let mut first = [None; MOST_FIELDS];
         let Value::Map(entries) = self.value else {
             let (path, faults) = (self.path, &mut *self.faults);
             let _none: Option<()> = Cursor { value: self.value, path, faults }.wrong("a map");
             return Fields { known, first, entries: None, path, faults: self.faults };
         };
-        if let Some(kind) = kubernetes_kind(entries, known) {
+        if let Some(kind) = kubernetes_kind(entries, known, ignored) {
             let (path, faults) = (self.path, self.faults);
             faults.add(path, kind, KUBERNETES);
             return Fields { known, first, entries: None, path, faults };
         }
         for (i, (name, value)) in entries.iter().enumerate() {
             match known.iter().position(|field| field == name).and_then(|at| first.get_mut(at)) {
+                None if ignored.contains(&&**name) => {}
                 None => self.faults.add(
                     &self.path.field(name),
                     "an unknown field",
-                    nearest(name, known)
+                    nearest(name, known.iter().chain(ignored))
                         .map_or_else(|| known.join(", "), |name| format!("{name}?")),
                 ),
                 Some(Some(_)) => {
@@ -77,11 +87,17 @@ const KUBERNETES: &str = "an object of this document's own form: Kubernetes' obj
     first, by the example `convert` or by `k8s::Dump` (feature k8s)";
 
 /// What a Kubernetes object calls itself, unless both fields mean something here.
-fn kubernetes_kind(entries: &[(Cow<'_, str>, Value<'_>)], known: &[&str]) -> Option<String> {
+fn kubernetes_kind(
+    entries: &[(Cow<'_, str>, Value<'_>)],
+    known: &[&str],
+    ignored: &[&str],
+) -> Option<String> {
     let field = |name: &str| {
         let (_, value) = entries.iter().find(|(key, _)| key == name)?;
         match value {
-            Value::Text(text) if !known.contains(&name) => Some(quoted(text)),
+            Value::Text(text) if !known.contains(&name) && !ignored.contains(&name) => {
+                Some(quoted(text))
+            }
             _ => None,
         }
     };
@@ -336,16 +352,19 @@ const OTHER_NAMES: [(&str, &str); 9] = [
 ];
 
 /// The known name that a misspelt one most likely means.
-fn nearest(name: &str, known: &'static [&'static str]) -> Option<&'static str> {
+fn nearest<'k>(
+    name: &str,
+    known: impl Iterator<Item = &'k &'static str> + Clone,
+) -> Option<&'static str> {
     let other = OTHER_NAMES.iter().find(|(other, _)| *other == name);
-    let own = other.and_then(|(_, own)| known.iter().find(|field| *field == own));
+    let own = other.and_then(|(_, own)| known.clone().find(|field| *field == own));
     if own.is_some() {
         return own.copied();
     }
     if name.len() > 64 {
         return None;
     }
-    let nearest = known.iter().map(|field| (distance(name, field), *field)).min()?;
+    let nearest = known.map(|field| (distance(name, field), *field)).min()?;
     (nearest.0 <= 1 + name.len() / 4).then_some(nearest.1)
 }
 

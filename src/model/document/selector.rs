@@ -47,7 +47,7 @@ pub(crate) fn write_requirement(requirement: &Requirement) -> Value<'_> {
         .into()
 }
 
-pub(super) fn read_selector(cursor: Cursor<'_>) -> Option<LabelSelector> {
+pub(crate) fn read_selector(cursor: Cursor<'_>) -> Option<LabelSelector> {
     let mut fields = cursor.object(&["matchLabels", "matchExpressions"]);
     Some(LabelSelector {
         match_labels: fields.optional("matchLabels", labels).unwrap_or_default(),

@@ -39,7 +39,7 @@ pub(crate) fn write_taint(taint: &Taint) -> Value<'_> {
         .into()
 }
 
-pub(super) fn read_toleration(cursor: Cursor<'_>) -> Option<Toleration> {
+pub(crate) fn read_toleration(cursor: Cursor<'_>) -> Option<Toleration> {
     let mut fields = cursor.object(&["key", "operator", "value", "effect", "tolerationSeconds"]);
     let key = fields.optional("key", text).unwrap_or_default();
     let value = fields.optional("value", text).unwrap_or_default();

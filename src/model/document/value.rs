@@ -22,6 +22,55 @@ pub(crate) enum Value<'d> {
     Map(Vec<(Cow<'d, str>, Value<'d>)>),
 }
 
+#[cfg(feature = "k8s")]
+impl Value<'_> {
+    /// The same tree, which borrows nothing.
+    pub(crate) fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(value) => Value::Bool(value),
+            Self::Integer(value) => Value::Integer(value),
+            Self::Float(value) => Value::Float(value),
+            Self::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Self::List(items) => Value::List(items.into_iter().map(Value::into_owned).collect()),
+            Self::Map(entries) => {
+                let owned = |(key, value): (Cow<'_, str>, Self)| {
+                    (key.into_owned().into(), value.into_owned())
+                };
+                Value::Map(entries.into_iter().map(owned).collect())
+            }
+        }
+    }
+
+    /// The value of a field; `None` where it is null, or this isn't a map.
+    pub(crate) fn get(&self, name: &str) -> Option<&Self> {
+        let Self::Map(entries) = self else { return None };
+        let (_, value) = entries.iter().find(|(key, _)| key == name)?;
+        (*value != Value::Null).then_some(value)
+    }
+
+    /// What is found along these fields.
+    pub(crate) fn find(&self, path: &[&str]) -> Option<&Self> {
+        path.iter().try_fold(self, |value, name| value.get(name))
+    }
+
+    /// The text, if it is one.
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The items of a list; nothing of anything else.
+    pub(crate) fn items(&self) -> &[Self] {
+        match self {
+            Self::List(items) => items,
+            _ => &[],
+        }
+    }
+}
+
 /// How deep lists and maps may lie in each other; documents of this library need a dozen levels.
 const MOST_DEPTH: u32 = 64;
 

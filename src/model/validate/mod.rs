@@ -20,11 +20,11 @@ use super::fault::{Faults, Path, quoted};
 pub(super) use overlay::check as overlay;
 pub(super) use overlay::{overlay_labels, overlays};
 use pod::MOST_PODS;
-pub(super) use pod::pod;
-pub(super) use pool::node_pool;
+pub(crate) use pod::pod;
+pub(crate) use pool::node_pool;
 pub(super) use resource::price;
 use std::collections::BTreeSet;
-pub(super) use supply::node;
+pub(crate) use supply::node;
 pub(super) use unique::{name_of_replica, stem_and_number, taken};
 
 /// The lists of a problem in the order of its document.

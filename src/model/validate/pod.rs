@@ -11,7 +11,7 @@ use std::net::IpAddr;
 pub(crate) const MOST_PODS: u32 = 10_000_000;
 
 /// Checks a pod, but for its name's being unique and its node's being known.
-pub(in crate::model) fn pod(pod: &Pod, path: &Path<'_>, faults: &mut Faults) {
+pub(crate) fn pod(pod: &Pod, path: &Path<'_>, faults: &mut Faults) {
     name::object_name(&pod.name, &path.field("name"), faults);
     name::object_name(&pod.namespace, &path.field("namespace"), faults);
     if !(1..=MOST_PODS).contains(&pod.replicas) {

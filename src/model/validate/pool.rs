@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 /// Checks a node pool, but for its name's being unique.
 ///
 /// `types` has the names of the problem's instance types, where all of them are known.
-pub(in crate::model) fn node_pool(
+pub(crate) fn node_pool(
     pool: &NodePool,
     types: Option<&BTreeSet<&str>>,
     path: &Path<'_>,

@@ -107,7 +107,7 @@ fn offering(instance_type: &InstanceType, offer: &Offering, path: &Path<'_>, fau
 }
 
 /// Checks a node, but for its name's being unique.
-pub(in crate::model) fn node(node: &Node, path: &Path<'_>, faults: &mut Faults) {
+pub(crate) fn node(node: &Node, path: &Path<'_>, faults: &mut Faults) {
     name::object_name(&node.name, &path.field("name"), faults);
     requirement::labels(&node.labels, &path.field("labels"), faults);
     taint::taints(&node.taints, &path.field("taints"), faults);

@@ -1,0 +1,578 @@
+//! A dump to a problem: each object in its turn, after those that it is looked up in.
+//!
+//! What becomes of an object is kept beside it. That nothing is lost is no matter of care: every
+//! object ends as [`Outcome::Converted`], and without a note or a refusal that is only said of
+//! kinds that are read.
+
+use super::catalog::{self, NodeOverlay};
+use super::disruption::{self, Counted};
+use super::dump::{Dump, Entry};
+use super::kind::{ObjectKind, makes_pods};
+use super::metadata::{Metadata, Owner};
+use super::node::{self, OfNodes};
+use super::node_pool;
+use super::pod::{LivePod, Surroundings, has_ended, is_live, namespace, node_name};
+use super::report::{Findings, Note, ObjectId, Outcome, Refusal};
+use super::time::Timestamp;
+use super::unique::UniqueNames;
+use super::workload::{self, LeastReplicas};
+use crate::error::Error;
+use crate::model::document::read::Cursor;
+use crate::model::document::selector::read_selector;
+use crate::model::fault::{Faults, Path};
+use crate::model::{InstanceType, Labels, NodePool, Pod, Problem, ProblemBuilder, well_known};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// How objects are read.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ConvertOptions {
+    /// Makes notes of refusals: what is refused is left out all the same.
+    pub lenient: bool,
+    /// The present, which ages of nodes and pods are counted to; without, each is as if it were
+    /// new.
+    pub now: Option<Timestamp>,
+    /// What can be bought. Where it isn't empty and no pool is among the objects, a pool called
+    /// "default" is added that may buy all of it.
+    pub catalog: Vec<InstanceType>,
+    /// Which pods are planned for.
+    pub pods: PodSource,
+}
+
+/// Which pods of a dump are planned for: those that there are, or those that templates ask for;
+/// both would be the same pods twice.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum PodSource {
+    /// The live pods, if one of them is pending or bound to a node that is here, and the templates
+    /// of workloads that have no live pods and no status; else the templates.
+    #[default]
+    Auto,
+    /// The live pods, and the manifests of single pods.
+    Live,
+    /// The templates of workloads, and the manifests of single pods.
+    Templates,
+}
+
+/// What a dump comes to.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Conversion {
+    parts: ProblemBuilder,
+    notes: Vec<Note>,
+    refusals: Vec<Refusal>,
+    outcomes: Vec<(ObjectId, Outcome)>,
+}
+
+impl Conversion {
+    /// The problem of all that isn't refused.
+    ///
+    /// # Errors
+    /// What the parts contradict each other in, such as a sum of pods beyond a limit.
+    pub fn problem(&self) -> Result<Problem, Error> {
+        self.parts.clone().build()
+    }
+
+    /// The parts of the problem, to add to them before it is built.
+    #[must_use]
+    pub fn into_parts(self) -> ProblemBuilder {
+        self.parts
+    }
+
+    /// What the problem doesn't hold and isn't wrong, in the order of the objects.
+    #[must_use]
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// What is left out, and why, in the order of the objects; texts that can't be read come first.
+    #[must_use]
+    pub fn refusals(&self) -> &[Refusal] {
+        &self.refusals
+    }
+
+    /// What became of each object, in the order in which they were added.
+    #[must_use]
+    pub fn outcomes(&self) -> &[(ObjectId, Outcome)] {
+        &self.outcomes
+    }
+}
+
+impl Dump {
+    /// The problem that the objects describe, with what became of each of them.
+    ///
+    /// An object is converted, or noted where something of it is left out that does no harm, or
+    /// refused where it restricts scheduling in a way that isn't modelled or can't be read.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::k8s::{ConvertOptions, Dump};
+    ///
+    /// let mut dump = Dump::new();
+    /// dump.add_text("web.yaml", "
+    /// apiVersion: apps/v1
+    /// kind: Deployment
+    /// metadata: {name: web}
+    /// spec:
+    ///   replicas: 3
+    ///   selector: {matchLabels: {app: web}}
+    ///   template:
+    ///     metadata: {labels: {app: web}}
+    ///     spec:
+    ///       containers: [{name: web, resources: {requests: {cpu: 250m}}}]
+    /// ---
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: {name: typo}
+    /// spec: {nodeselector: {disk: fast}, containers: []}
+    /// ");
+    /// let conversion = dump.convert(&ConvertOptions::default());
+    /// assert_eq!(conversion.refusals()[0].path, "spec.nodeselector");
+    /// assert_eq!(conversion.problem()?.pods()[0].replicas(), 3);
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
+    pub fn convert(&self, options: &ConvertOptions) -> Conversion {
+        Converter::new(self, options).run()
+    }
+}
+
+/// The state of a conversion.
+struct Converter<'a> {
+    dump: &'a Dump,
+    options: &'a ConvertOptions,
+    findings: Vec<Findings>,
+    /// Objects that are given a second time.
+    repeated: BTreeSet<usize>,
+    parts: ProblemBuilder,
+    /// The pods with the places of their objects, and whether each is ready.
+    pods: Vec<(usize, Pod, bool)>,
+    /// Whether a pool is added, since none is among the objects.
+    pool_added: bool,
+}
+
+impl<'a> Converter<'a> {
+    fn new(dump: &'a Dump, options: &'a ConvertOptions) -> Self {
+        let findings = dump.entries.iter().map(|_| Findings::default()).collect();
+        let (parts, pods) = (ProblemBuilder::default(), Vec::new());
+        let repeated = BTreeSet::new();
+        Self { dump, options, findings, repeated, parts, pods, pool_added: false }
+    }
+
+    /// The objects of these kinds, each once, with their places and what is found of them.
+    fn each(
+        &mut self,
+        kinds: &[ObjectKind],
+        mut read: impl FnMut(usize, &'a Entry, &mut Findings),
+    ) {
+        let entries = self.dump.entries.iter().zip(&mut self.findings).enumerate();
+        for (at, (entry, findings)) in entries {
+            if kinds.contains(&entry.kind) && !self.repeated.contains(&at) {
+                read(at, entry, findings);
+            }
+        }
+    }
+
+    fn run(mut self) -> Conversion {
+        self.find_repeated();
+        self.note_unread();
+        self.catalog();
+        self.nodes();
+        self.pods();
+        self.namespaces_and_budgets();
+        self.conclude()
+    }
+
+    /// An object that is given twice counts once; two that differ can't both be right.
+    fn find_repeated(&mut self) {
+        let mut first: BTreeMap<(&str, &str, Option<&str>, &str), usize> = BTreeMap::new();
+        for (at, entry) in self.dump.entries.iter().enumerate() {
+            let ObjectId { group, kind, namespace, name } = &entry.id;
+            let key = (&**group, &**kind, namespace.as_deref(), &**name);
+            let Some(former) = first.insert(key, at) else { continue };
+            let _first_again = first.insert(key, former);
+            let _new = self.repeated.insert(at);
+            let same = self.dump.entries.get(former).is_some_and(|one| one.tree == entry.tree);
+            let plays_a_part = !matches!(entry.kind, ObjectKind::Irrelevant | ObjectKind::Service);
+            match self.findings.get_mut(at) {
+                Some(findings) if same || !plays_a_part => {
+                    findings.note("", "given for a second time");
+                }
+                Some(findings) => findings.refuse(
+                    "",
+                    "another object of this kind and name, with other content",
+                    "each object once",
+                ),
+                None => {}
+            }
+        }
+    }
+
+    /// Says of what isn't read that it isn't.
+    fn note_unread(&mut self) {
+        self.each(
+            &[
+                ObjectKind::Irrelevant,
+                ObjectKind::Service,
+                ObjectKind::Other,
+                ObjectKind::CronJob,
+                ObjectKind::NodeClass,
+            ],
+            |_, entry, findings| match entry.kind {
+                ObjectKind::Other if makes_pods(&entry.id.kind, &entry.tree) => findings.refuse(
+                    "",
+                    "its pods are made by a controller that isn't here",
+                    "the pods that it makes, or their templates as a kind of Kubernetes' own",
+                ),
+                ObjectKind::Other if &*entry.id.group == "resource.k8s.io" => {
+                    findings.note("", "devices aren't modelled: pods that claim them are refused");
+                }
+                ObjectKind::Other if &*entry.id.kind == "ResourceQuota" => {
+                    findings.note("", "it turns no pod away here");
+                }
+                ObjectKind::Other => findings.note("", "of a kind that isn't known, and not read"),
+                ObjectKind::CronJob => {
+                    findings.note("", "its jobs' pods count when there are some")
+                }
+                ObjectKind::NodeClass => node_pool::node_class(entry, findings),
+                _ => findings.note("", "plays no part in where pods go"),
+            },
+        );
+    }
+
+    /// Types, as overlays make them, and the pools that may buy them.
+    fn catalog(&mut self) {
+        let mut types = self.options.catalog.clone();
+        let mut overlays: Vec<NodeOverlay> = Vec::new();
+        self.each(&[ObjectKind::NodeOverlay], |at, entry, findings| {
+            overlays.push(catalog::read_overlay(entry, at, findings));
+        });
+        overlays.retain(|overlay| {
+            self.findings.get(overlay.entry).is_some_and(|findings| !findings.is_refused())
+        });
+        catalog::apply(&mut overlays, &mut types, &mut self.findings);
+        let mut pools: Vec<NodePool> = Vec::new();
+        let mut names = BTreeSet::new();
+        let kinds = [ObjectKind::NodePool, ObjectKind::Provisioner, ObjectKind::MachineGroup];
+        self.each(&kinds, |_, entry, findings| {
+            let pool = match entry.kind {
+                ObjectKind::NodePool => Some(node_pool::node_pool(entry, findings)),
+                ObjectKind::Provisioner => Some(node_pool::provisioner(entry, findings)),
+                _ => catalog::machine_group(entry, &types, findings),
+            };
+            let Some(pool) = pool.filter(|_| !findings.is_refused()) else { return };
+            if names.insert(Arc::clone(&pool.name)) {
+                pools.push(pool);
+            } else {
+                findings.refuse("metadata.name", "a second pool of this name", "a name of its own");
+            }
+        });
+        let has_pools = self.dump.entries.iter().any(|entry| kinds.contains(&entry.kind));
+        if !has_pools && !types.is_empty() {
+            pools.push(NodePool::new("default"));
+            self.pool_added = true;
+        }
+        self.parts.instance_types = types;
+        self.parts.node_pools = pools;
+    }
+
+    fn nodes(&mut self) {
+        let mut of_nodes = OfNodes { now: self.options.now, ..OfNodes::default() };
+        let types = std::mem::take(&mut self.parts.instance_types);
+        of_nodes.types = types.iter().map(|one| (one.name(), one)).collect();
+        self.each(&[ObjectKind::CsiNode], |_, entry, _| {
+            node::read_attach_limits(entry, &mut of_nodes.attach_limits);
+        });
+        let mut waiting: BTreeSet<usize> = BTreeSet::new();
+        self.each(&[ObjectKind::NodeClaim], |at, entry, findings| {
+            if let Some(why) = node::failed(entry) {
+                findings.note("status.conditions", why);
+            } else if let Some(name) = node::node_of_claim(entry) {
+                let _former = of_nodes.claims.insert(name, entry);
+            } else {
+                let _new = waiting.insert(at);
+            }
+        });
+        let mut nodes = Vec::new();
+        let mut hostnames: BTreeSet<Arc<str>> = BTreeSet::new();
+        let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
+        self.each(&[ObjectKind::Node], |_, entry, findings| {
+            let node = of_nodes.node(entry, findings).filter(|_| !findings.is_refused());
+            if let Some(node) = node {
+                let hostname = node.labels.get(well_known::HOSTNAME).unwrap_or(&node.name);
+                if !hostnames.insert(Arc::clone(hostname)) {
+                    findings.refuse(
+                        &format!("metadata.labels[{}]", well_known::HOSTNAME),
+                        "another node has this hostname, so the two would count as one host",
+                        "a hostname of its own",
+                    );
+                    return;
+                }
+                let _new = names.insert(Arc::clone(&node.name));
+                nodes.push(node);
+            }
+        });
+        self.each(&[ObjectKind::NodeClaim], |at, entry, findings| {
+            if !waiting.contains(&at) {
+                if let Some(name) = node::node_of_claim(entry).filter(|name| !names.contains(name))
+                {
+                    findings.note("status.nodeName", format!("its node {name} isn't here"));
+                }
+                return;
+            }
+            let node = of_nodes.launched(entry, findings).filter(|_| !findings.is_refused());
+            if let Some(node) = node.filter(|node| names.insert(Arc::clone(&node.name))) {
+                nodes.push(node);
+            }
+        });
+        drop(of_nodes);
+        self.parts.instance_types = types;
+        self.parts.nodes = nodes;
+    }
+
+    fn pods(&mut self) {
+        let mut surroundings = Surroundings {
+            classes: Default::default(),
+            storage: Default::default(),
+            nodes: self.parts.nodes.iter().map(|node| Arc::clone(&node.name)).collect(),
+            has_nodes: self.dump.entries.iter().any(|entry| entry.kind == ObjectKind::Node),
+            now: self.options.now,
+        };
+        let mut least = LeastReplicas::new();
+        let looked_up = [
+            ObjectKind::PriorityClass,
+            ObjectKind::RuntimeClass,
+            ObjectKind::LimitRange,
+            ObjectKind::PersistentVolume,
+            ObjectKind::PersistentVolumeClaim,
+            ObjectKind::StorageClass,
+            ObjectKind::HorizontalPodAutoscaler,
+        ];
+        self.each(&looked_up, |_, entry, findings| {
+            surroundings.classes.read(entry, findings);
+            surroundings.storage.read(entry, findings);
+            if entry.kind == ObjectKind::HorizontalPodAutoscaler {
+                workload::read_autoscaler(entry, &mut least);
+            }
+        });
+        let live = self.plans_live(&surroundings);
+        let all_live = self.options.pods == PodSource::Live;
+        let live_labels = self.live_labels();
+        self.daemon_sets(&surroundings);
+        let mut pods: Vec<(usize, Pod, bool)> = Vec::new();
+        let mut given: BTreeSet<(Arc<str>, Arc<str>, Arc<str>)> = BTreeSet::new();
+        let workloads = [
+            ObjectKind::Deployment,
+            ObjectKind::ReplicaSet,
+            ObjectKind::ReplicationController,
+            ObjectKind::StatefulSet,
+            ObjectKind::Job,
+        ];
+        self.each(&workloads, |_, entry, _| {
+            let _new = given.insert((
+                namespace(entry),
+                Arc::clone(&entry.id.kind),
+                Arc::clone(&entry.id.name),
+            ));
+        });
+        self.each(&[ObjectKind::Pod], |at, entry, findings| {
+            let owner = Metadata::of(&entry.tree).owner();
+            let of_template =
+                |owner: Owner| given.contains(&(namespace(entry), owner.kind, owner.name));
+            if !live && is_live(&entry.tree) && owner.is_some_and(of_template) {
+                findings
+                    .note("metadata.ownerReferences", "the template that it is made from counts");
+            } else if let LivePod::Placed(pod) = surroundings.pod(entry, findings)
+                && !findings.is_refused()
+            {
+                pods.push((at, pod, is_ready(entry)));
+            }
+        });
+        self.each(&workloads, |at, entry, findings| {
+            let owner = Metadata::of(&entry.tree).owner();
+            let of_other = |owner: &Owner| {
+                given.contains(&(
+                    namespace(entry),
+                    Arc::clone(&owner.kind),
+                    Arc::clone(&owner.name),
+                ))
+            };
+            if all_live || live && has_live_pods(entry, &live_labels) {
+                findings.note("spec.template", "its pods count as they are, not its template");
+            } else if let Some(owner) = owner.filter(of_other) {
+                let message = format!("the template of its {} counts", owner.kind);
+                findings.note("metadata.ownerReferences", message);
+            } else {
+                let made = workload::pods(entry, &surroundings, &least, findings);
+                if !findings.is_refused() {
+                    pods.extend(made.into_iter().map(|pod| (at, pod, true)));
+                }
+            }
+        });
+        self.pods = UniqueNames::default().settle(pods, &self.dump.entries, &mut self.findings);
+    }
+
+    /// Whether the pods that there are count, not the templates.
+    fn plans_live(&self, surroundings: &Surroundings) -> bool {
+        match self.options.pods {
+            PodSource::Live => true,
+            PodSource::Templates => false,
+            PodSource::Auto => self.dump.entries.iter().any(|entry| {
+                entry.kind == ObjectKind::Pod
+                    && is_live(&entry.tree)
+                    && !has_ended(&entry.tree)
+                    && node_name(&entry.tree).is_none_or(|name| surroundings.nodes.contains(name))
+            }),
+        }
+    }
+
+    /// Owners and labels of the live pods, by namespace.
+    fn live_labels(&self) -> LivePods {
+        let mut live = LivePods::new();
+        for entry in &self.dump.entries {
+            if entry.kind == ObjectKind::Pod && is_live(&entry.tree) {
+                let metadata = Metadata::of(&entry.tree);
+                // What isn't a label there is a fault of the pod.
+                let labels = metadata.labels(&Path::Root, &mut Findings::default());
+                live.entry(namespace(entry)).or_default().push((metadata.owner(), labels));
+            }
+        }
+        live
+    }
+
+    /// Daemon sets, and those of which only pods are here.
+    fn daemon_sets(&mut self, surroundings: &Surroundings) {
+        let mut daemons: Vec<Pod> = Vec::new();
+        let mut names: BTreeSet<(Arc<str>, Arc<str>)> = BTreeSet::new();
+        self.each(&[ObjectKind::DaemonSet], |_, entry, findings| {
+            let _new = names.insert((namespace(entry), Arc::clone(&entry.id.name)));
+            let daemon = workload::daemon_set(entry, surroundings, findings);
+            if !findings.is_refused() {
+                daemons.push(daemon);
+            }
+        });
+        self.each(&[ObjectKind::Pod], |_, entry, findings| {
+            let owner = Metadata::of(&entry.tree).owner();
+            let Some(owner) = owner.filter(|owner| &*owner.kind == "DaemonSet") else { return };
+            if !surroundings.has_nodes || has_ended(&entry.tree) {
+                return;
+            }
+            if names.insert((namespace(entry), Arc::clone(&owner.name))) {
+                let mut of_pod = Findings::default();
+                if let LivePod::Placed(mut pod) = surroundings.pod(entry, &mut of_pod)
+                    && !of_pod.is_refused()
+                {
+                    surroundings.daemon(&mut pod);
+                    daemons.push(pod.with_name(Arc::clone(&owner.name)));
+                    let message =
+                        "its daemon set isn't here: this pod stands for those of new nodes";
+                    findings.note("metadata.ownerReferences", message);
+                }
+            }
+        });
+        self.parts.daemon_sets = daemons;
+    }
+
+    fn namespaces_and_budgets(&mut self) {
+        let mut namespaces = Vec::new();
+        self.each(&[ObjectKind::Namespace], |_, entry, findings| {
+            let namespace = disruption::namespace_of(entry, &mut findings.faults);
+            if !findings.is_refused() {
+                namespaces.push(namespace);
+            }
+        });
+        let pods = std::mem::take(&mut self.pods);
+        let counted: Vec<_> =
+            pods.iter().map(|(_, pod, ready)| Counted { pod, ready: *ready }).collect();
+        let mut budgets = Vec::new();
+        self.each(&[ObjectKind::DisruptionBudget], |_, entry, findings| {
+            let budget = disruption::budget(entry, &counted, findings);
+            if !findings.is_refused() {
+                budgets.push(budget);
+            }
+        });
+        self.parts.namespaces = namespaces;
+        self.parts.pod_disruption_budgets = budgets;
+        self.parts.pods = pods.into_iter().map(|(_, pod, _)| pod).collect();
+    }
+
+    fn conclude(self) -> Conversion {
+        let mut refusals = self.dump.unread.clone();
+        let (mut notes, mut outcomes) = (Vec::new(), Vec::with_capacity(self.findings.len()));
+        for (entry, findings) in self.dump.entries.iter().zip(self.findings) {
+            let (faults, said) = findings.into_parts();
+            let outcome = match (faults.is_empty(), said.is_empty()) {
+                (false, _) => Outcome::Refused,
+                (true, false) => Outcome::Noted,
+                (true, true) => Outcome::Converted,
+            };
+            outcomes.push((entry.id.clone(), outcome));
+            refusals.extend(faults.into_iter().map(|fault| Refusal {
+                object: entry.id.clone(),
+                path: fault.path,
+                why: fault.problem,
+                instead: fault.expected,
+            }));
+            if outcome == Outcome::Noted {
+                notes.extend(said.into_iter().map(|(path, message)| Note {
+                    object: entry.id.clone(),
+                    path,
+                    message,
+                }));
+            }
+        }
+        if self.pool_added {
+            notes.push(Note {
+                object: ObjectId {
+                    group: "karpenter.sh".into(),
+                    kind: "NodePool".into(),
+                    namespace: None,
+                    name: "default".into(),
+                },
+                path: String::new(),
+                message: "added, since there is no pool: it may buy all of the catalog".into(),
+            });
+        }
+        if self.options.lenient {
+            let left_out = refusals.drain(..).map(|refusal| Note {
+                message: format!("left out: {}; expected {}", refusal.why, refusal.instead),
+                object: refusal.object,
+                path: refusal.path,
+            });
+            notes.extend(left_out);
+            for (_, outcome) in &mut outcomes {
+                *outcome = (*outcome).min(Outcome::Noted);
+            }
+        }
+        Conversion { parts: self.parts, notes, refusals, outcomes }
+    }
+}
+
+/// Owners and labels of live pods, by namespace.
+type LivePods = BTreeMap<Arc<str>, Vec<(Option<Owner>, Labels)>>;
+
+/// Whether a workload is one of a cluster, whose pods are there too: it has a status, or there are
+/// live pods that it owns or selects.
+fn has_live_pods(entry: &Entry, live: &LivePods) -> bool {
+    let status = entry.tree.get("status");
+    let field = |name: &str| status.is_some_and(|status| status.get(name).is_some());
+    let path = Path::Text("spec.selector");
+    let selector = entry.tree.find(&["spec", "selector"]).and_then(|value| {
+        let mut faults = Faults::default();
+        let cursor = Cursor { value, path: &path, faults: &mut faults };
+        read_selector(cursor).filter(|_| faults.is_empty())
+    });
+    ["observedGeneration", "replicas", "startTime"].into_iter().any(field)
+        || live.get(&namespace(entry)).into_iter().flatten().any(|(owner, labels)| {
+            let owns = owner.as_ref().is_some_and(|owner| {
+                (&owner.kind, &owner.name) == (&entry.id.kind, &entry.id.name)
+            });
+            owns || selector.as_ref().is_some_and(|selector| disruption::selects(selector, labels))
+        })
+}
+
+/// Whether a pod counts as healthy; one that isn't live is taken to become so.
+fn is_ready(entry: &Entry) -> bool {
+    let conditions = entry.tree.find(&["status", "conditions"]);
+    !is_live(&entry.tree)
+        || conditions.is_some_and(|list| node::is_condition(list.items(), "Ready", "True"))
+}

@@ -1,0 +1,61 @@
+//! Kubernetes' and Karpenter's objects to a problem (feature `k8s`).
+//!
+//! A [`Dump`] takes objects as text, in JSON or YAML, or in the types of `k8s-openapi`, in any
+//! order, and [`Dump::convert`] makes a [`Problem`](crate::Problem) of them:
+//!
+//! | objects | in the problem |
+//! |---|---|
+//! | Pod | a pod, pending or bound; one that has ended, or waits for a gate, is left out |
+//! | Deployment, ReplicaSet, ReplicationController, StatefulSet, Job | as many pods as it asks for, unless its live pods count |
+//! | DaemonSet | a daemon set |
+//! | Node, CSINode | a node |
+//! | PodDisruptionBudget, Namespace | the same |
+//! | PriorityClass, RuntimeClass, LimitRange, HorizontalPodAutoscaler, PersistentVolumeClaim, PersistentVolume, StorageClass | part of the pods that they bear on |
+//! | NodePool (v1, v1beta1), Provisioner (v1alpha5), MachineSet and MachineDeployment of Cluster Autoscaler | a node pool |
+//! | NodeClaim | part of its node, or a node on its way |
+//! | NodeOverlay | prices and capacity of the catalog that the caller gives |
+//!
+//! # What becomes of an object
+//!
+//! Each is converted, noted or refused ([`Outcome`]). A [`Note`] says what plays no part, or is
+//! left to the caller; a [`Refusal`] names the field that restricts scheduling and isn't modelled,
+//! or can't be read, and what would be right. A field of a `spec` that nobody here knows is
+//! refused, since it may be a rule. A pod that is bound has a place already: what isn't modelled of
+//! it only makes it stay there.
+//!
+//! # How
+//!
+//! Objects are read as trees, not in the types of one version of Kubernetes: types leave out
+//! without a word what their version doesn't know, and a crate that names their fields can't be
+//! built for the versions before. So this crate enables no version of `k8s-openapi`, and its types
+//! come in by what they serialise to. Rules that the problem has in Kubernetes' words (affinity,
+//! tolerations, spreads, taints, selectors) are read by the readers of the problem document. What a
+//! pod asks for in all is worked out exactly, init containers, sidecars, pod level and resizes
+//! included: [`Dump::requests`].
+//!
+//! Time and memory are linear in the text, which aliases of YAML can't make longer than a bound.
+
+mod catalog;
+mod class;
+mod convert;
+mod disruption;
+mod dump;
+mod fields;
+mod kind;
+mod metadata;
+mod node;
+mod node_pool;
+mod pod;
+mod pod_spec;
+mod report;
+mod request;
+mod text;
+mod time;
+mod unique;
+mod volume;
+mod workload;
+
+pub use convert::{Conversion, ConvertOptions, PodSource};
+pub use dump::{Dump, PodRequests};
+pub use report::{Note, ObjectId, Outcome, Refusal};
+pub use time::{ParseTimestampError, Timestamp};
