@@ -300,14 +300,11 @@ impl LabelConflict {
 /// assert_eq!(reason.cause(), Some(&Cause::Reservation { id: "cr-1".into() }));
 /// ```
 #[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Reason {
     pub(crate) code: Arc<str>,
     pub(crate) sentence: Arc<str>,
     pub(crate) candidates: u32,
-    /// Documents hold the words alone.
-    #[cfg_attr(feature = "serde", serde(skip))]
+    /// `None` where a document states the words alone.
     pub(crate) cause: Option<Arc<Cause>>,
 }
 
@@ -332,7 +329,7 @@ impl Reason {
         }
     }
 
-    /// The cause as data; `None` of a reason that was read from a document.
+    /// The cause as data; `None` of a reason that was read from a document without its operands.
     #[must_use]
     pub fn cause(&self) -> Option<&Cause> {
         self.cause.as_deref()

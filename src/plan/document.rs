@@ -3,14 +3,13 @@
 //! Money is written as a number where the nearest float reads back exactly, and as a text with the
 //! decimal number where it doesn't (sums with more digits than a float has). Both are read.
 
+use super::reason::{read_reason, write_reason};
 use super::template::TemplateList;
 use super::{Binding, Cost, Launch, LaunchPlan, LaunchTemplate, OfferingRef, Proof, Unschedulable};
 use crate::error::Error;
 use crate::explain::Reason;
 use crate::model::document::lines::with_lines;
-use crate::model::document::read::{
-    Cursor, Fields, choice, labels, price, resources, text, texts, whole,
-};
+use crate::model::document::read::{Cursor, Fields, choice, labels, price, resources, text, texts};
 use crate::model::document::selector::{read_requirement, write_requirement};
 use crate::model::document::taint::{read_taint, write_taint};
 use crate::model::document::value::{Value, read_items};
@@ -350,24 +349,6 @@ fn write_unschedulable(unschedulable: &Unschedulable) -> Value<'_> {
     Object::new()
         .field("pod", &unschedulable.pod)
         .field("reasons", write::list(&*unschedulable.reasons, write_reason))
-        .into()
-}
-
-pub(super) fn read_reason(cursor: Cursor<'_>) -> Option<Reason> {
-    let mut fields = cursor.object(&["code", "sentence", "candidates"]);
-    Some(Reason {
-        code: fields.required("code", text).unwrap_or_default(),
-        sentence: fields.required("sentence", text).unwrap_or_default(),
-        candidates: fields.required("candidates", whole).unwrap_or_default(),
-        cause: None,
-    })
-}
-
-pub(super) fn write_reason(reason: &Reason) -> Value<'_> {
-    Object::new()
-        .field("code", &reason.code)
-        .field("sentence", &reason.sentence)
-        .field("candidates", reason.candidates)
         .into()
 }
 

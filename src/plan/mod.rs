@@ -5,6 +5,8 @@ pub mod consolidation;
 #[cfg(feature = "serde")]
 mod document;
 mod preference;
+#[cfg(feature = "serde")]
+mod reason;
 mod table;
 mod template;
 

@@ -106,7 +106,7 @@ fn kubernetes_kind(
 }
 
 /// More than any object of the documents has.
-const MOST_FIELDS: usize = 20;
+const MOST_FIELDS: usize = 48;
 
 /// The fields of an object.
 pub(crate) struct Fields<'c> {
@@ -286,7 +286,7 @@ pub(crate) fn number_text<'c>(cursor: &Cursor<'c>) -> Option<Cow<'c, str>> {
 }
 
 /// An amount of a resource: a quantity text or a number.
-fn quantity(cursor: Cursor<'_>) -> Option<Quantity> {
+pub(crate) fn quantity(cursor: Cursor<'_>) -> Option<Quantity> {
     let expected = "a quantity such as 250m, 1.5 or 2Gi, not below 0";
     let Some(text) = number_text(&cursor) else { return cursor.wrong(expected) };
     match text.parse() {

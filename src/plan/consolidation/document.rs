@@ -12,10 +12,10 @@ use crate::model::document::write::{self, Object, word};
 use crate::model::document::{parse, to_text};
 use crate::model::fault::{Faults, Path};
 use crate::plan::document::{
-    LaunchReader, TemplatesRead, launch_fields, read_binding, read_choice, read_reason, read_stats,
-    read_template, read_warning, write_binding, write_choice, write_reason, write_template,
-    write_warning,
+    LaunchReader, TemplatesRead, launch_fields, read_binding, read_choice, read_stats,
+    read_template, read_warning, write_binding, write_choice, write_template, write_warning,
 };
+use crate::plan::reason::{read_reason, write_reason};
 use crate::plan::template::TemplateList;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

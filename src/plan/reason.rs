@@ -1,0 +1,490 @@
+//! Reasons in documents: a code, its operands, a sentence, and how many candidates it ruled out.
+//!
+//! An operand is a field of the [`Cause`], under the same name. A reason whose operands are left
+//! out is read without its cause.
+
+use crate::explain::{Cause, LabelConflict, Miss, Reason};
+use crate::model::document::read::{Cursor, Fields, boolean, choice, list, quantity, text, whole};
+use crate::model::document::selector::{read_requirement, write_requirement};
+use crate::model::document::taint::{read_taint, write_taint};
+use crate::model::document::value::Value;
+use crate::model::document::write::{self, Object, word};
+use crate::model::fault::{Faults, Path};
+use crate::model::{Quantity, Requirement, Taint, ValueSet};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::sync::Arc;
+
+/// A part of a cause as a field of its reason.
+trait Operand: Sized {
+    fn write(&self) -> Value<'_>;
+
+    fn read(cursor: Cursor<'_>) -> Option<Self>;
+
+    fn add<'d>(&'d self, object: Object<'d>, name: &'static str) -> Object<'d> {
+        object.field(name, self.write())
+    }
+
+    /// The operand of this name; `None` where there is none.
+    fn field(fields: &mut Fields<'_>, name: &'static str) -> Option<Self> {
+        fields.optional(name, Self::read)
+    }
+}
+
+/// Every variant of a cause: its codes, and what its fields are called.
+macro_rules! operands {
+    ($($($code:literal)|+ => $variant:ident { $($field:ident: $name:literal),* }),* $(,)?) => {
+        fn write_operands<'d>(cause: &'d Cause, object: Object<'d>) -> Object<'d> {
+            match cause {
+                $(Cause::$variant { $($field),* } => {
+                    $(let object = $field.add(object, $name);)*
+                    object
+                })*
+            }
+        }
+
+        fn read_cause(code: &str, fields: &mut Fields<'_>) -> Option<Cause> {
+            match code {
+                $($($code)|+ => {
+                    $(let $field = Operand::field(fields, $name)?;)*
+                    Some(Cause::$variant { $($field),* })
+                })*
+                _ => None,
+            }
+        }
+    };
+}
+
+operands! {
+    "no-node-pool" => NoNodePool {},
+    "no-instance-type" => NoInstanceType { pool: "pool" },
+    "labels" => Labels { pool: "pool", conflicts: "conflicts" },
+    "taint" => Taint { pool: "pool", taint: "taint" },
+    "volume-zone" => Zone { pool: "pool", volume_zones: "volumeZones", pool_zones: "poolZones" },
+    "resource" => Resource {
+        pool: "pool", resource: "resource", requested: "requested", nearest: "nearest",
+        daemons: "daemonSets"
+    },
+    "daemon" => Daemon {
+        pool: "pool", instance_type: "instanceType", daemons: "daemons", resource: "resource",
+        requested: "requested", available: "available"
+    },
+    "attach-limit" => AttachLimit {
+        pool: "pool", driver: "driver", volumes: "volumes", most: "most"
+    },
+    "unavailable" => Unavailable { pool: "pool" },
+    "limit" => Limit {
+        pool: "pool", resource: "resource", limit: "limit", used: "used", needed: "needed"
+    },
+    "reservation" => Reservation { id: "id" },
+    "min-values" => MinValues {
+        pool: "pool", key: "key", needed: "minValues", possible: "possible"
+    },
+    "host-port" => HostPort { pool: "pool", port: "port", protocol: "protocol" },
+    "node-name" => NodeName { node: "node" },
+    "volume-limit" => VolumeLimit { driver: "driver" },
+    "anti-affinity" => AntiAffinity {},
+    "topology-spread" => TopologySpread {
+        key: "key", max_skew: "maxSkew", least: "least", full: "fullDomains", lowest: "lowest"
+    },
+    "min-domains" => MinDomains {
+        key: "key", max_skew: "maxSkew", needed: "minDomains", domains: "counts"
+    },
+    "empty-domain" => EmptyDomain { key: "key", domain: "domain" },
+    "pod-affinity" | "pod-affinity-node-full" => PodAffinityNode {
+        nodes: "nodes", launches: "launches", full: "full"
+    },
+    "pod-anti-affinity" => PodAntiAffinity { key: "key", domains: "domains" },
+    "pod-affinity-cycle" => MutualAffinity {},
+    "topology-key" => TopologyKey { key: "key" },
+    "placeholder" => Placeholder {},
+    "static-pool" => StaticPool { pool: "pool" },
+    "existing-deleting" | "existing-labels" | "existing-taints" | "existing-volume-zone"
+    | "existing-resources" | "existing-host-ports" | "existing-topology" => Existing {
+        miss: "miss"
+    },
+    "several" => Several { causes: "causes" },
+    "not-found" => NotFound { pool: "pool" },
+    // Its code is that of affinity to a node, from which its key tells it.
+    "pod-affinity over a key" => PodAffinity { key: "key", domains: "domains" },
+}
+
+const REASON: &[&str] = &[
+    "code",
+    "sentence",
+    "candidates",
+    "pool",
+    "conflicts",
+    "taint",
+    "volumeZones",
+    "poolZones",
+    "resource",
+    "requested",
+    "nearest",
+    "daemonSets",
+    "daemons",
+    "instanceType",
+    "available",
+    "driver",
+    "volumes",
+    "most",
+    "limit",
+    "used",
+    "needed",
+    "id",
+    "key",
+    "minValues",
+    "possible",
+    "port",
+    "protocol",
+    "node",
+    "maxSkew",
+    "least",
+    "fullDomains",
+    "lowest",
+    "minDomains",
+    "counts",
+    "domain",
+    "domains",
+    "nodes",
+    "launches",
+    "full",
+    "miss",
+    "causes",
+];
+
+pub(super) fn read_reason(cursor: Cursor<'_>) -> Option<Reason> {
+    let mut fields = cursor.object(REASON);
+    let code = fields.required("code", text).unwrap_or_default();
+    let variant = match &*code {
+        "pod-affinity" if fields.has("key") => "pod-affinity over a key",
+        code => code,
+    };
+    Some(Reason {
+        cause: read_cause(variant, &mut fields).map(Arc::new),
+        sentence: fields.required("sentence", text).unwrap_or_default(),
+        candidates: fields.required("candidates", whole).unwrap_or_default(),
+        code,
+    })
+}
+
+pub(super) fn write_reason(reason: &Reason) -> Value<'_> {
+    let object = Object::new().field("code", &reason.code);
+    let object = match reason.cause() {
+        Some(cause) => write_operands(cause, object),
+        None => object,
+    };
+    object.field("sentence", &reason.sentence).field("candidates", reason.candidates).into()
+}
+
+impl Serialize for Reason {
+    /// Writes the reason as plans have it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        write_reason(self).serialize(serializer)
+    }
+}
+
+impl<'d> Deserialize<'d> for Reason {
+    /// Reads a reason in any self-describing format; the error lists every fault.
+    fn deserialize<D: Deserializer<'d>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut faults = Faults::default();
+        let value = Value::deserialize(deserializer)?;
+        let root = Cursor { value: &value, path: &Path::Root, faults: &mut faults };
+        let reason = read_reason(root);
+        faults.into_result(&[]).map_err(serde::de::Error::custom)?;
+        reason.ok_or_else(|| serde::de::Error::custom("no reason"))
+    }
+}
+
+impl Operand for Arc<str> {
+    fn write(&self) -> Value<'_> {
+        self.into()
+    }
+
+    fn read(cursor: Cursor<'_>) -> Option<Self> {
+        text(cursor)
+    }
+}
+
+macro_rules! plain_operands {
+    ($($kind:ty: $read:ident),*) => {$(
+        impl Operand for $kind {
+            fn write(&self) -> Value<'_> {
+                (*self).into()
+            }
+
+            fn read(cursor: Cursor<'_>) -> Option<Self> {
+                $read(cursor)
+            }
+        }
+    )*};
+}
+
+plain_operands! { bool: boolean, u16: whole, u32: whole }
+
+impl Operand for Quantity {
+    fn write(&self) -> Value<'_> {
+        Value::Text(self.to_string().into())
+    }
+
+    fn read(cursor: Cursor<'_>) -> Option<Self> {
+        quantity(cursor)
+    }
+}
+
+impl Operand for Taint {
+    fn write(&self) -> Value<'_> {
+        write_taint(self)
+    }
+
+    fn read(cursor: Cursor<'_>) -> Option<Self> {
+        read_taint(cursor)
+    }
+}
+
+const MISSES: [(&str, Miss); 7] = [
+    ("deleting", Miss::Deleting),
+    ("labels", Miss::Labels),
+    ("taints", Miss::Taints),
+    ("volumeZone", Miss::Zone),
+    ("resources", Miss::Resources),
+    ("hostPorts", Miss::HostPorts),
+    ("topology", Miss::Topology),
+];
+
+impl Operand for Miss {
+    fn write(&self) -> Value<'_> {
+        word(self, &MISSES)
+    }
+
+    fn read(cursor: Cursor<'_>) -> Option<Self> {
+        choice(cursor, &MISSES)
+    }
+}
+
+/// Sets of values are written as the requirements that they are.
+impl Operand for LabelConflict {
+    fn write(&self) -> Value<'_> {
+        let set = |set: &ValueSet| {
+            let requirements = set.to_requirements(&self.key);
+            let requirements = requirements.iter().map(|one| owned(write_requirement(one)));
+            Value::List(requirements.collect())
+        };
+        Object::new()
+            .field("key", &self.key)
+            .field("needed", set(&self.needed))
+            .field("offered", set(&self.offered))
+            .into()
+    }
+
+    fn read(cursor: Cursor<'_>) -> Option<Self> {
+        let mut fields = cursor.object(&["key", "needed", "offered"]);
+        let key = fields.required("key", text)?;
+        let mut set = |name| {
+            let requirements: Vec<Requirement> = fields.list(name, read_requirement);
+            let sets = requirements.iter().map(ValueSet::from_requirement);
+            sets.reduce(|one, other| one.intersect(&other))
+        };
+        Some(Self { key, needed: set("needed")?, offered: set("offered")? })
+    }
+}
+
+/// A tree that borrows nothing.
+fn owned(value: Value<'_>) -> Value<'static> {
+    match value {
+        Value::Null => Value::Null,
+        Value::Bool(value) => Value::Bool(value),
+        Value::Integer(value) => Value::Integer(value),
+        Value::Float(value) => Value::Float(value),
+        Value::Text(text) => Value::Text(text.into_owned().into()),
+        Value::List(items) => Value::List(items.into_iter().map(owned).collect()),
+        Value::Map(entries) => Value::Map(
+            entries
+                .into_iter()
+                .map(|(key, value)| (key.into_owned().into(), owned(value)))
+                .collect(),
+        ),
+    }
+}
+
+/// A cause within another: its code and its operands.
+impl Operand for Cause {
+    fn write(&self) -> Value<'_> {
+        write_operands(self, Object::new().field("code", self.code())).into()
+    }
+
+    fn read(cursor: Cursor<'_>) -> Option<Self> {
+        let mut fields = cursor.object(REASON);
+        let code = fields.required("code", text)?;
+        let over_a_key = &*code == "pod-affinity" && fields.has("key");
+        read_cause(if over_a_key { "pod-affinity over a key" } else { &code }, &mut fields)
+    }
+}
+
+impl<T: Operand> Operand for Box<T> {
+    fn write(&self) -> Value<'_> {
+        (**self).write()
+    }
+
+    fn read(cursor: Cursor<'_>) -> Option<Self> {
+        T::read(cursor).map(Self::new)
+    }
+}
+
+impl<T: Operand> Operand for Vec<T> {
+    fn write(&self) -> Value<'_> {
+        write::list(self, T::write)
+    }
+
+    fn read(cursor: Cursor<'_>) -> Option<Self> {
+        list(cursor, T::read)
+    }
+}
+
+/// Left out where there is none.
+impl<T: Operand> Operand for Option<T> {
+    fn write(&self) -> Value<'_> {
+        self.as_ref().map_or(Value::Null, T::write)
+    }
+
+    fn read(cursor: Cursor<'_>) -> Option<Self> {
+        T::read(cursor).map(Some)
+    }
+
+    fn add<'d>(&'d self, object: Object<'d>, name: &'static str) -> Object<'d> {
+        object.option(name, self.as_ref().map(T::write))
+    }
+
+    fn field(fields: &mut Fields<'_>, name: &'static str) -> Option<Self> {
+        Some(fields.optional(name, T::read))
+    }
+}
+
+/// What pairs are called: an object of two fields.
+macro_rules! pair_operands {
+    ($($first:ty: $one:literal, $second:ty: $other:literal;)*) => {$(
+        impl Operand for ($first, $second) {
+            fn write(&self) -> Value<'_> {
+                Object::new().field($one, self.0.write()).field($other, self.1.write()).into()
+            }
+
+            fn read(cursor: Cursor<'_>) -> Option<Self> {
+                let mut fields = cursor.object(&[$one, $other]);
+                let first = fields.required($one, Operand::read)?;
+                Some((first, fields.required($other, Operand::read)?))
+            }
+        }
+    )*};
+}
+
+pair_operands! {
+    Arc<str>: "instanceType", Quantity: "available";
+    Arc<str>: "domain", u32: "pods";
+    Arc<str>: "domain", Box<Cause>: "cause";
+    Vec<Arc<str>>: "names", Quantity: "requested";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Effect;
+
+    fn texts<const N: usize>(texts: [&str; N]) -> Vec<Arc<str>> {
+        texts.into_iter().map(Arc::from).collect()
+    }
+
+    /// One cause of each kind, with and without what may be missing.
+    fn causes() -> Vec<Cause> {
+        let pool = || Arc::from("default");
+        let amount = Quantity::from_millis(1500);
+        let key = || Arc::from("zone");
+        let conflict = LabelConflict::new("size", ValueSet::only(["4", "8"]), ValueSet::absent());
+        let limit = Cause::Limit {
+            pool: pool(),
+            resource: "cpu".into(),
+            limit: amount,
+            used: amount,
+            needed: amount,
+        };
+        let of_resource = |nearest, daemons| Cause::Resource {
+            pool: pool(),
+            resource: "cpu".into(),
+            requested: amount,
+            nearest,
+            daemons,
+        };
+        let misses = MISSES.into_iter().map(|(_, miss)| Cause::Existing { miss });
+        let mut causes = vec![
+            Cause::NoNodePool,
+            Cause::NoInstanceType { pool: pool() },
+            Cause::Labels { pool: pool(), conflicts: vec![conflict] },
+            Cause::Taint { pool: pool(), taint: Taint::new("gpu", "yes", Effect::NoSchedule) },
+            Cause::Zone { pool: pool(), volume_zones: texts(["a"]), pool_zones: texts(["b", "c"]) },
+            of_resource(None, None),
+            of_resource(Some(("m.large".into(), amount)), Some((texts(["log"]), amount))),
+            Cause::Daemon {
+                pool: pool(),
+                instance_type: "m.large".into(),
+                daemons: texts(["log"]),
+                resource: "cpu".into(),
+                requested: amount,
+                available: amount,
+            },
+            Cause::AttachLimit { pool: pool(), driver: "ebs".into(), volumes: 3, most: 2 },
+            Cause::Unavailable { pool: pool() },
+            Cause::Reservation { id: "cr-1".into() },
+            Cause::MinValues { pool: pool(), key: key(), needed: 3, possible: 1 },
+            Cause::HostPort { pool: pool(), port: 80, protocol: "TCP".into() },
+            Cause::NodeName { node: "n".into() },
+            Cause::VolumeLimit { driver: "ebs".into() },
+            Cause::AntiAffinity,
+            Cause::TopologySpread {
+                key: key(),
+                max_skew: 1,
+                least: 0,
+                full: vec![("a".into(), 1)],
+                lowest: Some(("b".into(), Box::new(limit.clone()))),
+            },
+            Cause::MinDomains {
+                key: key(),
+                max_skew: 1,
+                needed: 3,
+                domains: vec![("a".into(), 1)],
+            },
+            Cause::EmptyDomain { key: key(), domain: "a".into() },
+            Cause::PodAffinity { key: key(), domains: texts(["a"]) },
+            Cause::PodAffinityNode { nodes: texts(["n"]), launches: 2, full: false },
+            Cause::PodAffinityNode { nodes: texts([]), launches: 2, full: true },
+            Cause::PodAntiAffinity { key: key(), domains: texts(["a", "b"]) },
+            Cause::MutualAffinity,
+            Cause::TopologyKey { key: key() },
+            Cause::Placeholder,
+            Cause::StaticPool { pool: pool() },
+            Cause::Several { causes: vec![limit.clone(), Cause::AntiAffinity] },
+            Cause::NotFound { pool: None },
+            Cause::NotFound { pool: Some(pool()) },
+            limit,
+        ];
+        causes.extend(misses);
+        causes
+    }
+
+    #[test]
+    fn every_cause_reads_back() {
+        for cause in causes() {
+            let reason = Reason::new(&cause, 7);
+            let text = serde_json::to_string(&reason).unwrap();
+            let read: Reason = serde_json::from_str(&text).unwrap();
+            assert_eq!(read, reason, "{text}");
+            assert_eq!(read.cause(), Some(&cause), "{text}");
+        }
+    }
+
+    #[test]
+    fn operands_may_be_left_out_and_unknown_ones_may_not() {
+        let text = r#"{"code": "limit", "sentence": "s", "candidates": 1}"#;
+        assert_eq!(serde_json::from_str::<Reason>(text).unwrap().cause(), None);
+        let text = r#"{"code": "limit", "sentence": "s", "candidates": 1, "pols": "p"}"#;
+        let error = serde_json::from_str::<Reason>(text).unwrap_err().to_string();
+        assert!(error.contains("pols"), "{error}");
+    }
+}
