@@ -3,14 +3,16 @@
 //! An operand is a field of the [`Cause`], under the same name. A reason whose operands are left
 //! out is read without its cause.
 
-use crate::explain::{Cause, LabelConflict, Miss, Reason};
-use crate::model::document::read::{Cursor, Fields, boolean, choice, list, quantity, text, whole};
+use crate::explain::{Blocker, Cause, LabelConflict, Miss, Reason};
+use crate::model::document::read::{
+    Cursor, Fields, boolean, choice, list, quantity, signed_price, text, whole,
+};
 use crate::model::document::selector::{read_requirement, write_requirement};
 use crate::model::document::taint::{read_taint, write_taint};
 use crate::model::document::value::Value;
 use crate::model::document::write::{self, Object, word};
 use crate::model::fault::{Faults, Path};
-use crate::model::{Quantity, Requirement, Taint, ValueSet};
+use crate::model::{Price, Quantity, Requirement, Taint, ValueSet};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
 
@@ -30,23 +32,24 @@ trait Operand: Sized {
     }
 }
 
-/// Every variant of a cause: its codes, and what its fields are called.
+/// Every variant of a cause or blocker: its codes, and what its fields are called.
 macro_rules! operands {
-    ($($($code:literal)|+ => $variant:ident { $($field:ident: $name:literal),* }),* $(,)?) => {
-        fn write_operands<'d>(cause: &'d Cause, object: Object<'d>) -> Object<'d> {
-            match cause {
-                $(Cause::$variant { $($field),* } => {
+    ($kind:ident, $write:ident, $read:ident;
+     $($($code:literal)|+ => $variant:ident { $($field:ident: $name:literal),* }),* $(,)?) => {
+        fn $write<'d>(of: &'d $kind, object: Object<'d>) -> Object<'d> {
+            match of {
+                $($kind::$variant { $($field),* } => {
                     $(let object = $field.add(object, $name);)*
                     object
                 })*
             }
         }
 
-        fn read_cause(code: &str, fields: &mut Fields<'_>) -> Option<Cause> {
+        fn $read(code: &str, fields: &mut Fields<'_>) -> Option<$kind> {
             match code {
                 $($($code)|+ => {
                     $(let $field = Operand::field(fields, $name)?;)*
-                    Some(Cause::$variant { $($field),* })
+                    Some($kind::$variant { $($field),* })
                 })*
                 _ => None,
             }
@@ -55,6 +58,7 @@ macro_rules! operands {
 }
 
 operands! {
+    Cause, write_operands, read_operands;
     "no-node-pool" => NoNodePool {},
     "no-instance-type" => NoInstanceType { pool: "pool" },
     "labels" => Labels { pool: "pool", conflicts: "conflicts" },
@@ -106,6 +110,54 @@ operands! {
     "not-found" => NotFound { pool: "pool" },
     // Its code is that of affinity to a node, from which its key tells it.
     "pod-affinity over a key" => PodAffinity { key: "key", domains: "domains" },
+    // A blocker has its own code and operands.
+    "blocked" => Blocked { blocker: "blocker" },
+}
+
+operands! {
+    Blocker, write_blocker, read_blocker;
+    "deleting" => Deleting {},
+    "not-initialized" => NotInitialized {},
+    "nominated" => Nominated {},
+    "do-not-disrupt" => DoNotDisrupt {},
+    "unmanaged" => Unmanaged {},
+    "not-consolidatable" => NotConsolidatable {},
+    "consolidate-never" => ConsolidateNever { pool: "pool" },
+    "node-of-static-pool" => StaticPool { pool: "pool" },
+    "when-empty" => WhenEmpty { pool: "pool" },
+    "unknown-label" => UnknownLabel { key: "key" },
+    "node-budget" => NodeBudget { pool: "pool", reason: "reason" },
+    "pod-do-not-disrupt" => PodDoNotDisrupt { pod: "pod" },
+    "disruption-budget" => PodDisruptionBudget { pod: "pod", budget: "budget" },
+    "several-disruption-budgets" => SeveralDisruptionBudgets { pod: "pod" },
+    "bare-pod" => BarePod { pod: "pod" },
+    "no-other-place" => NoOtherPlace { pod: "pod" },
+    "unknown-price" => UnknownPrice {},
+    "saves-too-little" => SavesTooLittle { savings: "savings", least: "leastSavings" },
+    "move-cost" => MoveCost { savings: "savings", cost: "cost" },
+    "move-limit" => MoveLimit { most: "most" },
+    "few-spot-types" => FewSpotTypes { types: "types", least: "least" },
+    "unbalanced" => Unbalanced { pool: "pool" },
+    "needed" => Needed {},
+    "no-order" => NoOrder {},
+}
+
+/// The variant that a reason's code and operands mean.
+fn read_cause(code: &str, fields: &mut Fields<'_>) -> Option<Cause> {
+    let over_a_key = code == "pod-affinity" && fields.has("key");
+    let code = if over_a_key { "pod-affinity over a key" } else { code };
+    let blocker = |fields: &mut Fields<'_>| read_blocker(code, fields);
+    let cause = read_operands(code, fields);
+    cause.or_else(|| Some(Cause::Blocked { blocker: blocker(fields)? }))
+}
+
+/// A reason without its words: the code and the operands.
+fn write_cause<'d>(cause: &'d Cause, object: Object<'d>) -> Object<'d> {
+    let object = object.field("code", cause.code());
+    match cause {
+        Cause::Blocked { blocker } => write_blocker(blocker, object),
+        cause => write_operands(cause, object),
+    }
 }
 
 const REASON: &[&str] = &[
@@ -150,17 +202,21 @@ const REASON: &[&str] = &[
     "full",
     "miss",
     "causes",
+    "blocker",
+    "reason",
+    "pod",
+    "budget",
+    "savings",
+    "leastSavings",
+    "cost",
+    "types",
 ];
 
 pub(super) fn read_reason(cursor: Cursor<'_>) -> Option<Reason> {
     let mut fields = cursor.object(REASON);
     let code = fields.required("code", text).unwrap_or_default();
-    let variant = match &*code {
-        "pod-affinity" if fields.has("key") => "pod-affinity over a key",
-        code => code,
-    };
     Some(Reason {
-        cause: read_cause(variant, &mut fields).map(Arc::new),
+        cause: read_cause(&code, &mut fields).map(Arc::new),
         sentence: fields.required("sentence", text).unwrap_or_default(),
         candidates: fields.required("candidates", whole).unwrap_or_default(),
         code,
@@ -168,10 +224,9 @@ pub(super) fn read_reason(cursor: Cursor<'_>) -> Option<Reason> {
 }
 
 pub(super) fn write_reason(reason: &Reason) -> Value<'_> {
-    let object = Object::new().field("code", &reason.code);
     let object = match reason.cause() {
-        Some(cause) => write_operands(cause, object),
-        None => object,
+        Some(cause) => write_cause(cause, Object::new()),
+        None => Object::new().field("code", &reason.code),
     };
     object.field("sentence", &reason.sentence).field("candidates", reason.candidates).into()
 }
@@ -219,7 +274,33 @@ macro_rules! plain_operands {
     )*};
 }
 
-plain_operands! { bool: boolean, u16: whole, u32: whole }
+plain_operands! { bool: boolean, u16: whole, u32: whole, u64: whole, Price: signed_price }
+
+/// The words that budgets have for reasons.
+const BUDGET_REASONS: [(&str, &str); 3] =
+    [("Empty", "Empty"), ("Underutilized", "Underutilized"), ("Drifted", "Drifted")];
+
+impl Operand for &'static str {
+    fn write(&self) -> Value<'_> {
+        (*self).into()
+    }
+
+    fn read(cursor: Cursor<'_>) -> Option<Self> {
+        choice(cursor, &BUDGET_REASONS)
+    }
+}
+
+impl Operand for Blocker {
+    fn write(&self) -> Value<'_> {
+        write_blocker(self, Object::new().field("code", self.code())).into()
+    }
+
+    fn read(cursor: Cursor<'_>) -> Option<Self> {
+        let mut fields = cursor.object(REASON);
+        let code = fields.required("code", text)?;
+        read_blocker(&code, &mut fields)
+    }
+}
 
 impl Operand for Quantity {
     fn write(&self) -> Value<'_> {
@@ -309,14 +390,13 @@ fn owned(value: Value<'_>) -> Value<'static> {
 /// A cause within another: its code and its operands.
 impl Operand for Cause {
     fn write(&self) -> Value<'_> {
-        write_operands(self, Object::new().field("code", self.code())).into()
+        write_cause(self, Object::new()).into()
     }
 
     fn read(cursor: Cursor<'_>) -> Option<Self> {
         let mut fields = cursor.object(REASON);
         let code = fields.required("code", text)?;
-        let over_a_key = &*code == "pod-affinity" && fields.has("key");
-        read_cause(if over_a_key { "pod-affinity over a key" } else { &code }, &mut fields)
+        read_cause(&code, &mut fields)
     }
 }
 
@@ -462,6 +542,17 @@ mod tests {
             Cause::Several { causes: vec![limit.clone(), Cause::AntiAffinity] },
             Cause::NotFound { pool: None },
             Cause::NotFound { pool: Some(pool()) },
+            Cause::Blocked { blocker: Blocker::Nominated },
+            Cause::Blocked {
+                blocker: Blocker::SavesTooLittle {
+                    savings: Price::from_nanos(-5),
+                    least: Price::from_nanos(7_000_000),
+                },
+            },
+            Cause::Blocked {
+                blocker: Blocker::NodeBudget { pool: pool(), reason: "Underutilized" },
+            },
+            Cause::Blocked { blocker: Blocker::MoveLimit { most: 3 } },
             limit,
         ];
         causes.extend(misses);

@@ -106,7 +106,7 @@ fn kubernetes_kind(
 }
 
 /// More than any object of the documents has.
-const MOST_FIELDS: usize = 48;
+const MOST_FIELDS: usize = 50;
 
 /// The fields of an object.
 pub(crate) struct Fields<'c> {
@@ -305,6 +305,17 @@ pub(crate) fn price(cursor: Cursor<'_>) -> Option<Price> {
     match text.parse() {
         Ok(price) => Some(price),
         Err(error) => cursor.fault(format!("{} is {error}", quoted(&text)), expected),
+    }
+}
+
+/// A difference of prices.
+pub(crate) fn signed_price(cursor: Cursor<'_>) -> Option<Price> {
+    let expected = "a number, or a text with a decimal number";
+    let Some(text) = number_text(&cursor) else { return cursor.wrong(expected) };
+    let (sign, size) = text.strip_prefix('-').map_or((1, &*text), |size| (-1, size));
+    match size.parse::<Price>() {
+        Ok(price) => Some(Price::from_nanos(sign * price.nanos())),
+        Err(_) => cursor.wrong(expected),
     }
 }
 

@@ -6,7 +6,9 @@ use super::{
 };
 use crate::error::Error;
 use crate::model::Price;
-use crate::model::document::read::{Cursor, choice, number_text, price, text, texts, whole};
+use crate::model::document::read::{
+    Cursor, choice, number_text, price, signed_price, text, texts, whole,
+};
 use crate::model::document::value::Value;
 use crate::model::document::write::{self, Object, word};
 use crate::model::document::{parse, to_text};
@@ -200,17 +202,6 @@ fn write_cost(cost: ConsolidationCost) -> Value<'static> {
         .field("lowerBound", cost.lower_bound)
         .field("lowerBoundForMoves", cost.lower_bound_for_moves)
         .into()
-}
-
-/// A difference of prices.
-fn signed_price(cursor: Cursor<'_>) -> Option<Price> {
-    let expected = "a number, or a text with a decimal number";
-    let Some(text) = number_text(&cursor) else { return cursor.wrong(expected) };
-    let (sign, size) = text.strip_prefix('-').map_or((1, &*text), |size| (-1, size));
-    match size.parse::<Price>() {
-        Ok(price) => Some(Price::from_nanos(sign * price.nanos())),
-        Err(_) => cursor.wrong(expected),
-    }
 }
 
 fn disruption_cost(cursor: Cursor<'_>) -> Option<DisruptionCost> {
