@@ -7,7 +7,7 @@ use plimsoll::{LaunchPlan, Options, Problem, provision, verify};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-fn data() -> Option<PathBuf> {
+pub(crate) fn data() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     if folder.is_dir() {
         return Some(folder);

@@ -15,6 +15,7 @@
 
 mod blame;
 mod certificates;
+mod consolidation;
 mod corpus;
 mod coverage;
 mod documents;

@@ -1,0 +1,158 @@
+//! Runs every case of `testdata/consolidation`: a small cluster each, and what must become of it.
+
+use super::facts::Facts;
+use super::verified;
+use crate::order;
+use plimsoll::{Options, PreferencePolicy, Price, Problem};
+use serde_json::{Map, Value};
+use std::path::Path;
+
+/// A case file, checked for fields that nobody reads.
+pub(super) struct Case {
+    pub(super) name: String,
+    pub(super) options: Value,
+    pub(super) problem: Value,
+    pub(super) expect: Map<String, Value>,
+}
+
+const FIELDS: [&str; 7] = ["name", "rule", "source", "difference", "options", "problem", "expect"];
+const OPTIONS: [&str; 7] = [
+    "barePodsMove",
+    "maxMoves",
+    "minimumSaving",
+    "movePrice",
+    "now",
+    "preferences",
+    "spotFlexibility",
+];
+
+/// Cases that aren't decided as they should be yet. One that is has to leave this list.
+const OPEN: [&str; 20] = [
+    "a-large-and-a-tiny-node-become-two",
+    "a-limit-frees-itself",
+    "a-pod-on-each-node",
+    "a-preference-met-by-a-running-node",
+    "an-empty-node-of-unknown-price-goes",
+    "an-unknown-price-does-not-poison-others",
+    "budgets-are-not-spent-on-hopeless-nodes",
+    "daemons-cost-on-every-node",
+    "drift-of-a-static-pool",
+    "good-nodes-around-a-bad-one",
+    "memory-bound-nodes-share-a-memory-rich-one",
+    "merge-a-pair-behind-a-stuck-node",
+    "merge-four-where-two-and-three-are-no-gain",
+    "pairs-short-of-memory-share-a-node",
+    "pending-pods-come-first",
+    "pods-that-came-one-by-one",
+    "preferences-are-kept-where-they-are-honoured",
+    "spot-nodes-merge-without-flexibility",
+    "three-nodes-become-two",
+    "three-of-twelve-become-two-of-sixteen",
+];
+
+impl Case {
+    pub(super) fn all() -> Vec<Self> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/consolidation");
+        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        let mut cases: Vec<Self> = files.map(|path| Self::read(&path)).collect();
+        cases.sort_by(|a, b| a.name.cmp(&b.name));
+        assert!(cases.len() >= 110, "the corpus has shrunk to {} cases", cases.len());
+        cases
+    }
+
+    fn read(path: &Path) -> Self {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_string();
+        let written = std::fs::read_to_string(path).unwrap();
+        let mut case: Map<String, Value> =
+            serde_json::from_str(&written).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let known = |map: &Map<String, Value>, fields: &[&str]| {
+            let stray = map.keys().find(|key| !fields.contains(&key.as_str()));
+            assert_eq!(stray, None, "{name}: a field that means nothing");
+        };
+        known(&case, &FIELDS);
+        assert_eq!(case["name"], name.as_str(), "a case bears the name of its file");
+        assert!(case["rule"].as_str().is_some_and(|rule| rule.ends_with('.')), "{name}: rule");
+        assert!(case["source"].as_str().is_some_and(|source| !source.is_empty()), "{name}: source");
+        let options = case.remove("options").unwrap_or(Value::Object(Map::new()));
+        known(options.as_object().unwrap(), &OPTIONS);
+        let Some(Value::Object(expect)) = case.remove("expect") else { panic!("{name}: expect") };
+        Self { problem: case.remove("problem").unwrap(), name, options, expect }
+    }
+
+    /// What a case asks of the solver.
+    pub(super) fn options(&self) -> Options {
+        let mut options = Options::default();
+        let of = |name: &str| self.options.get(name);
+        let terms = &mut options.consolidation;
+        terms.bare_pods_move = of("barePodsMove") == Some(&Value::Bool(true));
+        terms.max_moves = of("maxMoves").and_then(Value::as_u64);
+        terms.now = of("now").and_then(Value::as_i64);
+        if let Some(price) = of("movePrice") {
+            terms.move_price = price.to_string().parse::<Price>().unwrap();
+        }
+        if let Some(percent) = of("minimumSaving").and_then(Value::as_u64) {
+            terms.minimum_saving = u32::try_from(percent * 10_000_000).unwrap();
+        }
+        if let Some(types) = of("spotFlexibility").and_then(Value::as_u64) {
+            terms.spot_flexibility = u32::try_from(types).unwrap();
+        }
+        if of("preferences").is_some_and(|policy| policy == "ignore") {
+            options.preferences = PreferencePolicy::Ignore;
+        }
+        options
+    }
+}
+
+#[test]
+fn every_case_is_a_valid_problem() {
+    for case in Case::all() {
+        let read = Problem::from_json(&case.problem.to_string());
+        assert!(read.is_ok(), "{}: {}", case.name, read.unwrap_err());
+    }
+}
+
+/// Whatever is decided of a case can be carried out.
+#[test]
+fn every_decision_of_a_case_can_be_carried_out() {
+    let outcomes =
+        Case::all().into_iter().map(|case| verified(&case.problem, &case.options()).err());
+    let wrong: Vec<String> = outcomes.flatten().collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Each case is decided as it should be, whatever order its lists are in, and the same once more.
+#[test]
+fn every_case_is_as_expected() {
+    let mut wrong = Vec::new();
+    let mut solved = Vec::new();
+    for case in Case::all() {
+        let run = std::panic::AssertUnwindSafe(|| check(&case));
+        let is_open = OPEN.contains(&&*case.name);
+        match std::panic::catch_unwind(run) {
+            Err(_) if is_open => {}
+            Err(panic) => {
+                let text = panic.downcast_ref::<&str>().copied();
+                let words = panic.downcast_ref::<String>().map(String::as_str).or(text);
+                wrong.push(format!("{}: {}", case.name, words.unwrap_or("?")));
+            }
+            Ok(()) => solved.extend(is_open.then_some(case.name)),
+        }
+    }
+    assert!(wrong.is_empty(), "{} cases fail:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(solved.is_empty(), "no longer open: {solved:?}");
+}
+
+fn check(case: &Case) {
+    let options = case.options();
+    let (plan, _) = verified(&case.problem, &options).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let text = plan.to_json();
+    for turn in 0..2 {
+        let problem = order::reordered(&case.problem, turn);
+        let (again, _) = verified(&problem, &options).unwrap_or_else(|wrong| panic!("{wrong}"));
+        assert_eq!(again.to_json(), text, "another order");
+    }
+    let facts = Facts::of(&case.problem, &plan);
+    for (key, expected) in &case.expect {
+        facts.check(key, expected);
+    }
+}
