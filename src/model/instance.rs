@@ -67,6 +67,22 @@ impl InstanceType {
         self
     }
 
+    /// What is left for pods, those of daemon sets among them: capacity less overhead.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{InstanceType, Resources};
+    ///
+    /// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+    ///     .with_overhead(Resources::parse([("cpu", "70m")])?);
+    /// assert_eq!(large.allocatable(), Resources::parse([("cpu", "1930m"), ("pods", "29")])?);
+    /// # Ok::<(), plimsoll::model::ParseResourcesError>(())
+    /// ```
+    #[must_use]
+    pub fn allocatable(&self) -> Resources {
+        self.capacity.saturating_sub(&self.overhead)
+    }
+
     /// Sets a label that every node of the type has.
     #[must_use]
     pub fn with_label(mut self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {

@@ -4,6 +4,19 @@ use super::list::List;
 use std::sync::Arc;
 
 /// Keys and values, sorted by key, each key once.
+///
+/// Clones are cheap: they share the list until one of them is changed.
+///
+/// # Examples
+/// ```
+/// use plimsoll::model::Labels;
+///
+/// let mut labels: Labels = [("app", "web"), ("tier", "front")].into_iter().collect();
+/// labels.extend([("tier", "back")]);
+/// assert_eq!(labels.get("tier").map(|value| &**value), Some("back"));
+/// let keys: Vec<&str> = labels.iter().map(|(key, _)| &**key).collect();
+/// assert_eq!(keys, ["app", "tier"]);
+/// ```
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Labels(List<(Arc<str>, Arc<str>)>);
 
@@ -44,8 +57,8 @@ impl Labels {
 
     /// Keys and values by key.
     #[must_use]
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &Arc<str>)> {
-        self.0.iter().map(|(key, value)| (key, value))
+    pub fn iter(&self) -> LabelIter<'_> {
+        self.into_iter()
     }
 
     /// Whether there are none.
@@ -62,14 +75,48 @@ impl Labels {
 }
 
 impl<K: Into<Arc<str>>, V: Into<Arc<str>>> FromIterator<(K, V)> for Labels {
+    /// Of a key that occurs twice the last value counts.
     fn from_iter<T: IntoIterator<Item = (K, V)>>(pairs: T) -> Self {
         let mut labels = Self::new();
-        for (key, value) in pairs {
-            let _former = labels.insert(key, value);
-        }
+        labels.extend(pairs);
         labels
     }
 }
+
+impl<K: Into<Arc<str>>, V: Into<Arc<str>>> Extend<(K, V)> for Labels {
+    fn extend<T: IntoIterator<Item = (K, V)>>(&mut self, pairs: T) {
+        for (key, value) in pairs {
+            let _former = self.insert(key, value);
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a Labels {
+    type Item = (&'a Arc<str>, &'a Arc<str>);
+    type IntoIter = LabelIter<'a>;
+
+    fn into_iter(self) -> LabelIter<'a> {
+        LabelIter(self.0.iter())
+    }
+}
+
+/// Goes through labels by key.
+#[derive(Clone, Debug)]
+pub struct LabelIter<'a>(std::slice::Iter<'a, (Arc<str>, Arc<str>)>);
+
+impl<'a> Iterator for LabelIter<'a> {
+    type Item = (&'a Arc<str>, &'a Arc<str>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|(key, value)| (key, value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for LabelIter<'_> {}
 
 /// Label keys that Kubernetes or Karpenter give a meaning.
 pub mod well_known {

@@ -29,6 +29,7 @@ mod taint;
 mod validate;
 mod value_set;
 mod warning;
+mod word;
 
 pub use affinity::{
     Affinity, NodeAffinity, NodeSelectorTerm, PodAffinity, PodAffinityTerm,
@@ -38,7 +39,7 @@ pub(crate) use changed::{Changed, Origin};
 pub use consolidation_options::ConsolidationOptions;
 pub(crate) use instance::UNLIMITED_ATTACHMENTS;
 pub use instance::{InstanceType, Offering, Reservation};
-pub use label::{Labels, well_known};
+pub use label::{LabelIter, Labels, well_known};
 pub use node::Node;
 pub(crate) use normal::order as order_of_pods;
 pub use overlay::PriceOverlay;
@@ -54,7 +55,7 @@ pub use problem::{Namespace, PodDisruptionBudget, Problem, ProblemBuilder};
 pub use quantity::{ParseQuantityError, Quantity};
 pub use requirement::{Operator, Requirement, Requirements};
 pub(crate) use resource::{CPU, NODES, PODS, amount, per_unit};
-pub use resource::{ParseResourcesError, Resources};
+pub use resource::{ParseResourcesError, ResourceIter, Resources};
 pub use selector::{LabelSelector, LabelSelectorRequirement, SelectorOperator};
 pub use spread::{NodeInclusionPolicy, TopologySpreadConstraint, WhenUnsatisfiable};
 pub use taint::{Effect, Taint, Toleration, TolerationOperator};
@@ -63,3 +64,4 @@ pub(crate) use validate::{node as check_node, node_pool as check_node_pool, pod 
 pub use value_set::ValueSet;
 pub use warning::Warning;
 pub(crate) use warning::{LabelKeys, warnings};
+pub use word::ParseWordError;

@@ -67,6 +67,81 @@ impl Problem {
         ProblemBuilder::default()
     }
 
+    /// The parts of the problem, to be changed and built again; lists that stay as they are aren't
+    /// copied one by one.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Pod, Problem};
+    ///
+    /// let problem = Problem::builder().pod(Pod::new("web")).pod(Pod::new("db")).build()?;
+    /// let grown =
+    ///     problem.to_builder().without_pod("default", "web").pod(Pod::new("cache")).build()?;
+    /// let names: Vec<&str> = grown.pods().iter().map(Pod::name).collect();
+    /// assert_eq!(names, ["cache", "db"]);
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
+    #[must_use]
+    pub fn to_builder(&self) -> ProblemBuilder {
+        ProblemBuilder {
+            pods: self.pods.to_vec(),
+            instance_types: self.instance_types.to_vec(),
+            node_pools: self.node_pools.to_vec(),
+            nodes: self.nodes.to_vec(),
+            daemon_sets: self.daemon_sets.to_vec(),
+            pod_disruption_budgets: self.pod_disruption_budgets.to_vec(),
+            namespaces: self.namespaces.to_vec(),
+        }
+    }
+
+    /// The entry of a pod: a single one of this name, or the set of replicas that is called so.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Pod, Problem};
+    ///
+    /// let problem = Problem::builder().pod(Pod::new("web").with_replicas(3)).build()?;
+    /// assert_eq!(problem.pod("default", "web").map(Pod::replicas), Some(3));
+    /// assert!(problem.pod("default", "db").is_none());
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
+    #[must_use]
+    pub fn pod(&self, namespace: &str, name: &str) -> Option<&Pod> {
+        let of = |pod: &Pod| (&*pod.namespace, &*pod.name).cmp(&(namespace, name));
+        self.pods.binary_search_by(of).ok().map(|at| &self.pods[at])
+    }
+
+    /// The instance type of a name.
+    #[must_use]
+    pub fn instance_type(&self, name: &str) -> Option<&InstanceType> {
+        let at = self.instance_types.binary_search_by(|one| (*one.name).cmp(name)).ok()?;
+        self.instance_types.get(at)
+    }
+
+    /// The node pool of a name.
+    #[must_use]
+    pub fn node_pool(&self, name: &str) -> Option<&NodePool> {
+        let at = self.node_pools.binary_search_by(|one| (*one.name).cmp(name)).ok()?;
+        self.node_pools.get(at)
+    }
+
+    /// The node of a name.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Node, Problem, Resources};
+    ///
+    /// let node = Node::new("n-1", Resources::parse([("cpu", "2"), ("pods", "29")])?);
+    /// let problem = Problem::builder().node(node).build()?;
+    /// assert!(problem.node("n-1").is_some() && problem.node("n-2").is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn node(&self, name: &str) -> Option<&Node> {
+        let at = self.nodes.binary_search_by(|one| (*one.name).cmp(name)).ok()?;
+        self.nodes.get(at)
+    }
+
     /// Pending pods and pods bound to nodes, by namespace and name.
     #[must_use]
     pub fn pods(&self) -> &[Pod] {
@@ -115,6 +190,64 @@ impl ProblemBuilder {
     #[must_use]
     pub fn pod(mut self, pod: Pod) -> Self {
         self.pods.push(pod);
+        self
+    }
+
+    /// Adds pods, in their order.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Pod, Problem};
+    ///
+    /// let pods = (0..3).map(|i| Pod::new(format!("job-{i}")));
+    /// assert_eq!(Problem::builder().pods(pods).build()?.pods().len(), 3);
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
+    #[must_use]
+    pub fn pods(mut self, pods: impl IntoIterator<Item = Pod>) -> Self {
+        self.pods.extend(pods);
+        self
+    }
+
+    /// Takes out the entries of pods of this name.
+    #[must_use]
+    pub fn without_pod(mut self, namespace: &str, name: &str) -> Self {
+        self.pods.retain(|pod| &*pod.namespace != namespace || &*pod.name != name);
+        self
+    }
+
+    /// Adds instance types, in their order.
+    #[must_use]
+    pub fn instance_types(mut self, types: impl IntoIterator<Item = InstanceType>) -> Self {
+        self.instance_types.extend(types);
+        self
+    }
+
+    /// Takes out the instance type of a name: to replace it, add another one then.
+    #[must_use]
+    pub fn without_instance_type(mut self, name: &str) -> Self {
+        self.instance_types.retain(|one| &*one.name != name);
+        self
+    }
+
+    /// Takes out the node pool of a name: to replace it, add another one then.
+    #[must_use]
+    pub fn without_node_pool(mut self, name: &str) -> Self {
+        self.node_pools.retain(|one| &*one.name != name);
+        self
+    }
+
+    /// Adds nodes, in their order.
+    #[must_use]
+    pub fn nodes(mut self, nodes: impl IntoIterator<Item = Node>) -> Self {
+        self.nodes.extend(nodes);
+        self
+    }
+
+    /// Takes out the node of a name; pods bound to it have to go too, or be bound elsewhere.
+    #[must_use]
+    pub fn without_node(mut self, name: &str) -> Self {
+        self.nodes.retain(|one| &*one.name != name);
         self
     }
 

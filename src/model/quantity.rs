@@ -86,6 +86,26 @@ impl Quantity {
         self.nanos
     }
 
+    /// So many billionths of a unit; from nothing to [`Quantity::MAX`].
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Quantity;
+    ///
+    /// assert_eq!(Quantity::from_nanos(1_500_000_000).to_string(), "1500m");
+    /// assert_eq!(Quantity::from_nanos(-1), Quantity::ZERO);
+    /// ```
+    #[must_use]
+    pub fn from_nanos(nanos: i128) -> Self {
+        Self { nanos }.clamp(Self::ZERO, Self::MAX)
+    }
+
+    /// The sum of two amounts; at most [`Quantity::MAX`].
+    #[must_use]
+    pub fn saturating_add(self, other: Self) -> Self {
+        Self { nanos: self.nanos + other.nanos }.min(Self::MAX)
+    }
+
     /// What is left of the amount without `other`; nothing where that is more.
     #[must_use]
     pub fn saturating_sub(self, other: Self) -> Self {

@@ -1,4 +1,4 @@
-//! Amounts of named resources.
+//! ResourceIter of named resources.
 
 use super::fault::quoted;
 use super::list::List;
@@ -7,7 +7,7 @@ use super::{ParseQuantityError, Quantity};
 use std::fmt;
 use std::sync::Arc;
 
-/// Amounts by resource name, sorted by name, each name once.
+/// ResourceIter by resource name, sorted by name, each name once.
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Resources(List<(Arc<str>, Quantity)>);
 
@@ -51,7 +51,7 @@ impl Resources {
         Self(List::new())
     }
 
-    /// Amounts from texts, such as `[("cpu", "250m"), ("memory", "1Gi")]`; of a name that occurs
+    /// ResourceIter from texts, such as `[("cpu", "250m"), ("memory", "1Gi")]`; of a name that occurs
     /// twice the last amount counts.
     ///
     /// # Errors
@@ -103,8 +103,39 @@ impl Resources {
 
     /// Names and amounts by name.
     #[must_use]
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, Quantity)> {
-        self.0.iter().map(|(name, amount)| (name, *amount))
+    pub fn iter(&self) -> ResourceIter<'_> {
+        self.into_iter()
+    }
+
+    /// The sums with other amounts, each at most [`Quantity::MAX`].
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Resources;
+    ///
+    /// let web = Resources::parse([("cpu", "1500m"), ("memory", "1Gi")])?;
+    /// let sidecar = Resources::parse([("cpu", "500m")])?;
+    /// assert_eq!(web.saturating_add(&sidecar), Resources::parse([("cpu", "2"), ("memory", "1Gi")])?);
+    /// # Ok::<(), plimsoll::model::ParseResourcesError>(())
+    /// ```
+    #[must_use]
+    pub fn saturating_add(&self, other: &Self) -> Self {
+        let mut sums = self.clone();
+        for (name, amount) in other {
+            let own = self.get(name).unwrap_or(Quantity::ZERO);
+            let _former = sums.insert(name.clone(), own.saturating_add(amount));
+        }
+        sums
+    }
+
+    /// What is left of the amounts without others; nothing where those are more.
+    #[must_use]
+    pub fn saturating_sub(&self, other: &Self) -> Self {
+        let left = |(name, amount): (&Arc<str>, Quantity)| {
+            let less = other.get(name).unwrap_or(Quantity::ZERO);
+            (name.clone(), amount.saturating_sub(less))
+        };
+        self.iter().map(left).collect()
     }
 
     /// How many resources are named.
@@ -121,14 +152,48 @@ impl Resources {
 }
 
 impl<K: Into<Arc<str>>> FromIterator<(K, Quantity)> for Resources {
+    /// Of a name that occurs twice the last amount counts.
     fn from_iter<T: IntoIterator<Item = (K, Quantity)>>(amounts: T) -> Self {
         let mut resources = Self::new();
-        for (name, amount) in amounts {
-            let _former = resources.insert(name, amount);
-        }
+        resources.extend(amounts);
         resources
     }
 }
+
+impl<K: Into<Arc<str>>> Extend<(K, Quantity)> for Resources {
+    fn extend<T: IntoIterator<Item = (K, Quantity)>>(&mut self, amounts: T) {
+        for (name, amount) in amounts {
+            let _former = self.insert(name, amount);
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a Resources {
+    type Item = (&'a Arc<str>, Quantity);
+    type IntoIter = ResourceIter<'a>;
+
+    fn into_iter(self) -> ResourceIter<'a> {
+        ResourceIter(self.0.iter())
+    }
+}
+
+/// Goes through resources by name.
+#[derive(Clone, Debug)]
+pub struct ResourceIter<'a>(std::slice::Iter<'a, (Arc<str>, Quantity)>);
+
+impl<'a> Iterator for ResourceIter<'a> {
+    type Item = (&'a Arc<str>, Quantity);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|(name, amount)| (name, *amount))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for ResourceIter<'_> {}
 
 /// How many of a resource's counting units make one of its units: 1,000 for cpu, else 1.
 pub(crate) fn per_unit(name: &str) -> i64 {

@@ -152,17 +152,17 @@ pub(crate) fn already_read(cursor: Cursor<'_>) -> Option<()> {
 
 fn write_problem<S: Serializer>(problem: &Problem, serializer: S) -> Result<S::Ok, S::Error> {
     let mut document = serializer.serialize_map(None)?;
-    document.serialize_entry("pods", &Items::new(&*problem.pods, write_pod))?;
+    document.serialize_entry("pods", &Items::new(&problem.pods, write_pod))?;
     document.serialize_entry(
         "instanceTypes",
-        &Items::new(&*problem.instance_types, write_instance_type),
+        &Items::new(&problem.instance_types, write_instance_type),
     )?;
-    document.serialize_entry("nodePools", &Items::new(&*problem.node_pools, write_node_pool))?;
+    document.serialize_entry("nodePools", &Items::new(&problem.node_pools, write_node_pool))?;
     if !problem.nodes.is_empty() {
-        document.serialize_entry("nodes", &Items::new(&*problem.nodes, write_node))?;
+        document.serialize_entry("nodes", &Items::new(&problem.nodes, write_node))?;
     }
     if !problem.daemon_sets.is_empty() {
-        document.serialize_entry("daemonSets", &Items::new(&*problem.daemon_sets, write_pod))?;
+        document.serialize_entry("daemonSets", &Items::new(&problem.daemon_sets, write_pod))?;
     }
     if !problem.pod_disruption_budgets.is_empty() {
         let budgets = &*problem.pod_disruption_budgets;
@@ -173,7 +173,7 @@ fn write_problem<S: Serializer>(problem: &Problem, serializer: S) -> Result<S::O
     }
     if !problem.namespaces.is_empty() {
         document
-            .serialize_entry("namespaces", &Items::new(&*problem.namespaces, write_namespace))?;
+            .serialize_entry("namespaces", &Items::new(&problem.namespaces, write_namespace))?;
     }
     document.end()
 }

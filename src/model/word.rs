@@ -1,0 +1,97 @@
+//! Words of documents as values: operators and effects.
+
+use super::{Effect, Operator};
+use std::fmt;
+use std::str::FromStr;
+
+/// Why a text isn't one of the words that are known.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ParseWordError {
+    /// The text.
+    pub text: String,
+    /// The words.
+    pub expected: &'static [&'static str],
+}
+
+impl fmt::Display for ParseWordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} isn't one of {}", self.text, self.expected.join(", "))
+    }
+}
+
+impl std::error::Error for ParseWordError {}
+
+macro_rules! words {
+    ($kind:ident, $words:ident: $($word:literal => $variant:ident),*) => {
+        const $words: &[&str] = &[$($word),*];
+
+        impl FromStr for $kind {
+            type Err = ParseWordError;
+
+            fn from_str(text: &str) -> Result<Self, ParseWordError> {
+                match text {
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err(ParseWordError { text: text.into(), expected: $words }),
+                }
+            }
+        }
+    };
+}
+
+words! {
+    Operator, OPERATORS:
+    "In" => In, "NotIn" => NotIn, "Exists" => Exists, "DoesNotExist" => DoesNotExist,
+    "Gt" => Gt, "Lt" => Lt, "Gte" => Gte, "Lte" => Lte
+}
+
+words! {
+    Effect, EFFECTS:
+    "NoSchedule" => NoSchedule, "PreferNoSchedule" => PreferNoSchedule, "NoExecute" => NoExecute
+}
+
+impl Effect {
+    /// The effect's name in documents.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::model::Effect;
+    ///
+    /// assert_eq!("NoExecute".parse::<Effect>()?.as_str(), "NoExecute");
+    /// let error = "noexecute".parse::<Effect>().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     r#""noexecute" isn't one of NoSchedule, PreferNoSchedule, NoExecute"#
+    /// );
+    /// # Ok::<(), plimsoll::model::ParseWordError>(())
+    /// ```
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoSchedule => "NoSchedule",
+            Self::PreferNoSchedule => "PreferNoSchedule",
+            Self::NoExecute => "NoExecute",
+        }
+    }
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_read_back() {
+        for word in OPERATORS {
+            assert_eq!(word.parse::<Operator>().unwrap().as_str(), *word);
+        }
+        for word in EFFECTS {
+            assert_eq!(word.parse::<Effect>().unwrap().to_string(), *word);
+        }
+    }
+}
