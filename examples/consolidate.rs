@@ -2,7 +2,10 @@
 //!
 //!     consolidate [PROBLEM.json] [--max-moves N] [--move-price USD] [--minimum-saving PERCENT]
 //!         [--bare-pods-move] [--now RFC3339] [--preferences …] [--node-fee USD] [--refine SECONDS]
-//!         [--json]
+//!         [--json] [--kubernetes FILE… [--catalog FILE|bundled] [--lenient]]
+//!
+//! With the feature `k8s` it takes Kubernetes' objects, in files as the example `convert` does;
+//! without `--lenient` not where one of them is refused.
 //!
 //! It prints the plan as a table, or with `--json` the plan document with `stats.solveSeconds`
 //! added: the wall time of the library's call, compiling included, parsing excluded. The plan is
@@ -16,6 +19,9 @@
     reason = "an example does the input, output and timing that the library must not"
 )]
 
+mod kubernetes;
+
+use kubernetes::Input;
 use plimsoll::{
     Effort, Error, Limits, Options, PreferencePolicy, Price, Problem, Stop, consolidate,
     verify_consolidation,
@@ -26,7 +32,7 @@ use std::time::Instant;
 /// What a unit of weight costs per hour that isn't honoured, where preferences are priced.
 const WISH_PRICE: Price = Price::from_nanos(1_000_000);
 
-const USAGE: &str = "usage: consolidate [PROBLEM.json] [--max-moves N] [--move-price USD] [--minimum-saving PERCENT] [--bare-pods-move] [--now RFC3339] [--preferences respect|ignore|priced] [--node-fee USD] [--refine SECONDS] [--json]
+const USAGE: &str = "usage: consolidate [PROBLEM.json] [--max-moves N] [--move-price USD] [--minimum-saving PERCENT] [--bare-pods-move] [--now RFC3339] [--preferences respect|ignore|priced] [--node-fee USD] [--refine SECONDS] [--json] [--kubernetes FILE… [--catalog FILE|bundled] [--lenient]]
 
   PROBLEM.json      the problem document; a bundled running cluster by default
   --max-moves N     move at most N pods
@@ -37,7 +43,10 @@ const USAGE: &str = "usage: consolidate [PROBLEM.json] [--max-moves N] [--move-p
   --preferences     what preferences count for: respect, ignore, or priced (0.001 an hour for each unit of weight)
   --node-fee USD    a fee per node and hour, part of what is minimised
   --refine SECS     go on searching for so many seconds
-  --json            print the plan document instead of a table";
+  --json            print the plan document instead of a table
+  --kubernetes      consolidate the cluster of Kubernetes' objects in these files (feature k8s)
+  --catalog FILE    what can be bought for it; bundled data by default
+  --lenient         leave out objects that can't be honoured, and say so";
 
 /// What ends the program without a plan.
 struct Failure {
@@ -59,6 +68,7 @@ impl From<Error> for Failure {
 #[derive(Default)]
 struct Arguments {
     path: Option<String>,
+    objects: Input,
     options: Options,
     /// For how many seconds to refine.
     refine: Option<f64>,
@@ -79,6 +89,9 @@ fn main() -> ExitCode {
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Failure> {
     let mut arguments = Arguments::default();
     while let Some(word) = words.next() {
+        if word != "--now" && arguments.objects.take(&word, &mut words).map_err(refused)? {
+            continue;
+        }
         let mut value =
             || words.next().ok_or_else(|| refused(format!("{word} needs a value\n{USAGE}")));
         let consolidation = &mut arguments.options.consolidation;
@@ -109,6 +122,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Failure> 
                 let text = value()?;
                 let now = instant(&text).ok_or_else(|| refused(format!("--now {text}")))?;
                 consolidation.now = Some(now);
+                arguments.objects.set_now(&text).map_err(refused)?;
             }
             "--node-fee" => arguments.options.objective.node_fee = price(&word, &value()?)?,
             "--preferences" => {
@@ -177,6 +191,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Ok(());
     }
     let problem = match &arguments.path {
+        Some(_) if arguments.objects.is_given() => return Err(refused("one problem at a time")),
+        None if arguments.objects.is_given() => arguments.objects.problem().map_err(refused)?,
         None => plimsoll_testdata::running_cluster(60, 1_000, 60, 200, 1),
         Some(path) => Problem::from_json(&read(path)?)?,
     };

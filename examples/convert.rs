@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 
 /// Prints what is asked for; whether something was refused.
 fn run(mut words: impl Iterator<Item = String>) -> Result<bool, String> {
-    let mut input = Input::default();
+    let mut input = Input { takes_files: true, ..Input::default() };
     let mut requests = false;
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -54,8 +54,7 @@ fn run(mut words: impl Iterator<Item = String>) -> Result<bool, String> {
                 return Ok(false);
             }
             _ if input.take(&word, &mut words)? => {}
-            flag if flag.starts_with('-') => return Err(format!("{flag} isn't known\n{USAGE}")),
-            _ => input.files.push(word),
+            _ => return Err(format!("{word} isn't known\n{USAGE}")),
         }
     }
     if input.files.is_empty() {

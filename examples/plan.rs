@@ -1,6 +1,10 @@
 //! Says what to launch for the pending pods of a problem document, or of bundled data.
 //!
 //!     plan [PROBLEM.json] [--overlay FILE.json] [--node-fee USD] [--baseline] [--json]
+//!     plan --kubernetes FILE… [--catalog FILE|bundled] [--now RFC3339] [--lenient] …
+//!
+//! With the feature `k8s` it plans for Kubernetes' objects, in files as the example `convert` takes
+//! them; without `--lenient` not where one of them is refused.
 //!
 //! It prints the plan as a table, or with `--json` the plan document with `stats.solveSeconds`
 //! added: the wall time of the library's calls, compiling included, parsing excluded. The plan is
@@ -13,6 +17,9 @@
     reason = "an example does the input, output and timing that the library must not"
 )]
 
+mod kubernetes;
+
+use kubernetes::Input;
 use plimsoll::model::PriceOverlay;
 use plimsoll::{
     Effort, Error, Limits, Options, PreferencePolicy, Price, Problem, Solver, Stop, verify,
@@ -24,7 +31,7 @@ use std::time::Instant;
 /// What a unit of weight costs per hour that isn't honoured, where preferences are priced.
 const WISH_PRICE: Price = Price::from_nanos(1_000_000);
 
-const USAGE: &str = "usage: plan [PROBLEM.json] [--overlay FILE.json] [--node-fee USD] [--preferences respect|ignore|priced] [--refine SECONDS] [--baseline] [--json]
+const USAGE: &str = "usage: plan [PROBLEM.json] [--overlay FILE.json] [--node-fee USD] [--preferences respect|ignore|priced] [--refine SECONDS] [--baseline] [--json] [--kubernetes FILE… [--catalog FILE|bundled] [--now RFC3339] [--lenient]]
 
   PROBLEM.json    the problem document, - for standard input; bundled data by default
   --overlay FILE  a list of price overlays, applied in its order
@@ -32,7 +39,11 @@ const USAGE: &str = "usage: plan [PROBLEM.json] [--overlay FILE.json] [--node-fe
   --preferences   what preferences count for: respect, ignore, or priced (0.001 an hour for each unit of weight)
   --refine SECS   bring the plan and its bound together for so many seconds
   --baseline      first fit decreasing, blind to prices, to compare with
-  --json          print the plan document instead of a table";
+  --json          print the plan document instead of a table
+  --kubernetes    plan for Kubernetes' objects in these files and folders (feature k8s)
+  --catalog FILE  what can be bought for them; bundled data by default
+  --now RFC3339   the present, which ages of objects are counted to
+  --lenient       leave out objects that can't be honoured, and say so";
 
 /// What ends the program without a plan.
 struct Failure {
@@ -54,6 +65,7 @@ impl From<Error> for Failure {
 #[derive(Default)]
 struct Arguments {
     path: Option<String>,
+    objects: Input,
     overlays: Option<String>,
     options: Options,
     /// For how many seconds to refine.
@@ -103,6 +115,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Failure> 
                 arguments.refine =
                     Some(seconds.ok_or_else(|| refused("--refine needs a number of seconds"))?);
             }
+            _ if arguments.objects.take(&word, &mut words).map_err(refused)? => {}
             flag if flag.starts_with('-') && flag != "-" => {
                 return Err(refused(format!("{flag} isn't known\n{USAGE}")));
             }
@@ -151,6 +164,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         return print(USAGE);
     }
     let mut problem = match &arguments.path {
+        Some(_) if arguments.objects.is_given() => return Err(refused("one problem at a time")),
+        None if arguments.objects.is_given() => arguments.objects.problem().map_err(refused)?,
         None => plimsoll_testdata::problem("web-small")
             .ok_or_else(|| refused("the bundled problem is missing"))?,
         Some(path) => Problem::from_json(&read(path)?)?,

@@ -1,91 +1,13 @@
-//! What examples share that read Kubernetes' objects: arguments, files and what is said of them.
+//! What examples share that read Kubernetes' objects. Without the feature `k8s` they say that it is
+//! missing.
+#![allow(dead_code, reason = "each example uses its part")]
 
-use plimsoll::k8s::{Conversion, ConvertOptions, Dump};
-use plimsoll::{InstanceType, Problem};
-use std::path::{Path, PathBuf};
+#[cfg(feature = "k8s")]
+mod objects;
+#[cfg(feature = "k8s")]
+pub(crate) use objects::*;
 
-/// What is read, and how.
-#[derive(Default)]
-pub(crate) struct Input {
-    pub(crate) files: Vec<String>,
-    pub(crate) catalog: Option<String>,
-    pub(crate) options: ConvertOptions,
-}
-
-impl Input {
-    /// Takes an argument that says how objects are read; whether it was one.
-    pub(crate) fn take(
-        &mut self,
-        word: &str,
-        rest: &mut impl Iterator<Item = String>,
-    ) -> Result<bool, String> {
-        match word {
-            "--catalog" => {
-                self.catalog = Some(rest.next().ok_or("--catalog needs a file, or bundled")?);
-            }
-            "--now" => {
-                let text = rest.next().ok_or("--now needs an instant")?;
-                let now = text.parse().map_err(|error| format!("--now {text}: {error}"))?;
-                self.options.now = Some(now);
-            }
-            "--lenient" => self.options.lenient = true,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-}
-
-/// The objects of files; of a folder, those of the files in it that are called .json, .yaml or
-/// .yml.
-pub(crate) fn read_dump(files: &[String]) -> Result<Dump, String> {
-    let mut dump = Dump::new();
-    for file in files {
-        for path in within(Path::new(file))? {
-            let name = path.display().to_string();
-            let text =
-                std::fs::read_to_string(&path).map_err(|error| format!("{name}: {error}"))?;
-            dump.add_text(&name, &text);
-        }
-    }
-    Ok(dump)
-}
-
-fn within(path: &Path) -> Result<Vec<PathBuf>, String> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let fault = |error: std::io::Error| format!("{}: {error}", path.display());
-    let mut entries = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(fault)? {
-        entries.push(entry.map_err(fault)?.path());
-    }
-    entries.sort();
-    let mut files = Vec::new();
-    for entry in entries {
-        let extension = entry.extension().and_then(|extension| extension.to_str());
-        if entry.is_dir() || matches!(extension, Some("json" | "yaml" | "yml")) {
-            files.extend(within(&entry)?);
-        }
-    }
-    Ok(files)
-}
-
-/// The instance types of a file (a problem document, or a list of types), or the bundled ones.
-pub(crate) fn read_catalog(file: &str) -> Result<Vec<InstanceType>, String> {
-    if file == "bundled" {
-        return Ok(plimsoll_testdata::catalog());
-    }
-    let fault = |error: &dyn std::fmt::Display| format!("{file}: {error}");
-    let text = std::fs::read_to_string(file).map_err(|error| fault(&error))?;
-    let tree: serde_json::Value = serde_json::from_str(&text).map_err(|error| fault(&error))?;
-    let types = if tree.is_array() { &tree } else { &tree["instanceTypes"] };
-    let document = serde_json::json!({"pods": [], "nodePools": [], "instanceTypes": types});
-    let problem = Problem::from_json(&document.to_string()).map_err(|error| fault(&error))?;
-    Ok(problem.instance_types().to_vec())
-}
-
-/// Prints notes and refusals to standard error, a line each.
-pub(crate) fn report(conversion: &Conversion) {
-    conversion.notes().iter().for_each(|note| eprintln!("note: {note}"));
-    conversion.refusals().iter().for_each(|refusal| eprintln!("refused: {refusal}"));
-}
+#[cfg(not(feature = "k8s"))]
+mod without;
+#[cfg(not(feature = "k8s"))]
+pub(crate) use without::*;

@@ -1,4 +1,4 @@
-//! Kubernetes' and Karpenter's objects to a problem (feature `k8s`).
+//! Kubernetes' and Karpenter's objects to a problem, and plans to theirs (feature `k8s`).
 //!
 //! A [`Dump`] takes objects as text, in JSON or YAML, or in the types of `k8s-openapi`, in any
 //! order, and [`Dump::convert`] makes a [`Problem`](crate::Problem) of them:
@@ -23,6 +23,12 @@
 //! refused, since it may be a rule. A pod that is bound has a place already: what isn't modelled of
 //! it only makes it stay there.
 //!
+//! # The way back
+//!
+//! A launch is created as Karpenter's `NodeClaim` by [`node_claim`], or asked of a cloud by
+//! [`ec2_fleet`], [`gce_bulk_insert`] or [`azure_fleet`]: data, which the caller's client sends.
+//! An action of a consolidation is carried out by its [`evictions`].
+//!
 //! # How
 //!
 //! Objects are read as trees, not in the types of one version of Kubernetes: types leave out
@@ -40,8 +46,10 @@ mod class;
 mod convert;
 mod disruption;
 mod dump;
+mod eviction;
 mod fields;
 mod kind;
+mod launch;
 mod metadata;
 mod node;
 mod node_pool;
@@ -57,5 +65,7 @@ mod workload;
 
 pub use convert::{Conversion, ConvertOptions, PodSource};
 pub use dump::{Dump, PodRequests};
+pub use eviction::evictions;
+pub use launch::{NodeClassRef, azure_fleet, ec2_fleet, gce_bulk_insert, node_claim};
 pub use report::{Note, ObjectId, Outcome, Refusal};
 pub use time::{ParseTimestampError, Timestamp};

@@ -1,6 +1,7 @@
 //! Kubernetes' objects to problems, and launches to Karpenter's objects.
 
 mod accounting;
+mod back;
 mod cluster;
 mod pods;
 mod pools;
