@@ -10,6 +10,7 @@ pub mod explain;
 #[cfg(feature = "k8s")]
 pub mod k8s;
 pub mod model;
+pub mod options;
 pub mod plan;
 pub mod verify;
 
@@ -28,13 +29,11 @@ pub use model::{
     ConsolidationOptions, InstanceType, Node, NodePool, Offering, Pod, Price, Problem,
     ProblemBuilder, Quantity, Requirement, Resources,
 };
+pub use options::{Effort, Limits, Options, PreferencePolicy};
 pub use plan::LaunchPlan;
-pub use solver::{
-    Effort, Limits, MinValuesPolicy, Objective, Options, PreferencePolicy, ReservedPolicy, Solver,
-    consolidate, provision,
-};
+pub use solver::{Solver, consolidate, provision};
 pub use stop::Stop;
-pub use verify::{Verified, VerifiedConsolidation, Violations, verify, verify_consolidation};
+pub use verify::{verify, verify_consolidation};
 pub use what_if::WhatIf;
 
 #[cfg(doctest)]

@@ -46,6 +46,17 @@ impl Stop {
     }
 }
 
+/// Wishes are equal if they are one, shared by clones, or if neither ever stops.
+impl PartialEq for Stop {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Debug for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.0.is_some() { "Stop::when(..)" } else { "Stop(never)" })

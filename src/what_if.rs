@@ -2,8 +2,9 @@
 
 use crate::error::Error;
 use crate::model::{Changed, Node, Pod, Price, Problem, Quantity};
+use crate::options::Options;
 use crate::plan::LaunchPlan;
-use crate::solver::{Options, Solver, Start};
+use crate::solver::{Solver, Start};
 use std::sync::Arc;
 
 /// A problem with something changed in it, to be asked for a plan: what if this node weren't there,

@@ -6,9 +6,9 @@ use crate::oracle::{Oracle, nanos};
 use crate::order;
 use crate::verified::tree;
 use plimsoll::model::PriceOverlay;
+use plimsoll::options::{MinValuesPolicy, ReservedPolicy};
 use plimsoll::{
-    Effort, Error, LaunchPlan, Limits, MinValuesPolicy, Options, PreferencePolicy, Price, Problem,
-    ReservedPolicy, provision, verify,
+    Effort, Error, LaunchPlan, Limits, Options, PreferencePolicy, Price, Problem, provision, verify,
 };
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};

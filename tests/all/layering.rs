@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Each module, with the modules that it may import. A module that isn't here may not exist.
 ///
 /// `verify` checks plans against the documents alone: it shares no rule with the solver.
-const MAY_IMPORT: [(&str, &[&str]); 15] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("error", &[]),
     ("parallel", &[]),
     ("model", &["error"]),
@@ -31,16 +31,18 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ),
     ("k8s", &["error", "model", "plan"]),
     ("stop", &[]),
+    ("options", &["stop", "model"]),
     ("solver", &EVERYTHING),
-    ("what_if", &["error", "model", "plan", "compile", "solver"]),
+    ("what_if", &["error", "model", "plan", "compile", "options", "solver"]),
 ];
 
-const EVERYTHING: [&str; 13] = [
+const EVERYTHING: [&str; 14] = [
     "error",
     "parallel",
     "stop",
     "model",
     "explain",
+    "options",
     "plan",
     "verify",
     "compile",

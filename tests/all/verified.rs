@@ -1,6 +1,7 @@
 //! Plans of documents, each of them verified.
 
-use plimsoll::{LaunchPlan, Options, Problem, Verified, provision, verify};
+use plimsoll::verify::Verified;
+use plimsoll::{LaunchPlan, Options, Problem, provision, verify};
 use proptest::prelude::TestCaseError;
 use serde_json::Value;
 

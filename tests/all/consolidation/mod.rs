@@ -9,7 +9,8 @@ mod outcome;
 mod random;
 
 use plimsoll::plan::ConsolidationPlan;
-use plimsoll::{Options, Problem, VerifiedConsolidation, consolidate, verify_consolidation};
+use plimsoll::verify::VerifiedConsolidation;
+use plimsoll::{Options, Problem, consolidate, verify_consolidation};
 use serde_json::Value;
 
 /// The consolidation of a problem's document, and what its replay finds it to be; what is wrong

@@ -1,0 +1,223 @@
+//! How a plan is to be made.
+
+use crate::model::{ConsolidationOptions, Price};
+use crate::stop::Stop;
+
+/// How a plan is to be made; the defaults are what most people want.
+///
+/// # Examples
+/// ```
+/// use plimsoll::{Effort, Options, PreferencePolicy};
+///
+/// let options = Options::default()
+///     .with_effort(Effort::Refine(Default::default()))
+///     .with_preferences(PreferencePolicy::Ignore)
+///     .with_node_fee("0.005".parse()?);
+/// assert_eq!(options.objective.node_fee.to_string(), "0.005");
+/// # Ok::<(), plimsoll::model::ParsePriceError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Options {
+    /// How much work to spend.
+    pub effort: Effort,
+    /// What is minimised.
+    pub objective: Objective,
+    /// What preferences count for.
+    pub preferences: PreferencePolicy,
+    /// What to do when a pool's `minValues` can't be met.
+    pub min_values: MinValuesPolicy,
+    /// What to do when a reservation is used up.
+    pub reserved: ReservedPolicy,
+    /// When to end packing and refinement early; by default never. What is packed by then is the
+    /// plan.
+    pub stop: Stop,
+    /// What a consolidation may move, and what that must save.
+    pub consolidation: ConsolidationOptions,
+}
+
+impl Options {
+    /// Sets how much work to spend.
+    #[must_use]
+    pub fn with_effort(mut self, effort: Effort) -> Self {
+        self.effort = effort;
+        self
+    }
+
+    /// Sets the fee per node and hour.
+    #[must_use]
+    pub fn with_node_fee(mut self, fee: Price) -> Self {
+        self.objective.node_fee = fee;
+        self
+    }
+
+    /// Sets what an expected interruption counts for.
+    #[must_use]
+    pub fn with_interruption(mut self, price: Price) -> Self {
+        self.objective.interruption = price;
+        self
+    }
+
+    /// Sets what preferences count for.
+    #[must_use]
+    pub fn with_preferences(mut self, preferences: PreferencePolicy) -> Self {
+        self.preferences = preferences;
+        self
+    }
+
+    /// Sets what to do when a pool's `minValues` can't be met.
+    #[must_use]
+    pub fn with_min_values(mut self, policy: MinValuesPolicy) -> Self {
+        self.min_values = policy;
+        self
+    }
+
+    /// Sets what to do when a reservation is used up.
+    #[must_use]
+    pub fn with_reserved(mut self, policy: ReservedPolicy) -> Self {
+        self.reserved = policy;
+        self
+    }
+
+    /// Sets when to end early.
+    #[must_use]
+    pub fn with_stop(mut self, stop: Stop) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Sets what a consolidation may move, and what that must save.
+    #[must_use]
+    pub fn with_consolidation(mut self, consolidation: ConsolidationOptions) -> Self {
+        self.consolidation = consolidation;
+        self
+    }
+}
+
+/// How much work to spend on a plan.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Effort {
+    /// First fit decreasing, blind to prices until the end: a baseline to compare with.
+    FirstFit,
+    /// The price-aware packer.
+    #[default]
+    Greedy,
+    /// The price-aware packer, and then column generation: a bound and a plan that come to meet
+    /// each other, until nothing is left to try, the limits are reached, or [`Options::stop`] says
+    /// so.
+    ///
+    /// The plan is never dearer than that of [`Effort::Greedy`], by what is minimised;
+    /// [`LaunchPlan::termination`](crate::LaunchPlan::termination) says what ended the search.
+    Refine(Limits),
+}
+
+/// How much work refinement may take, counted in units of work, so that the same limits give the
+/// same plan.
+///
+/// The defaults are for some ten thousand pods and some tens of seconds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Rounds of column generation, for the bound and for the plan together.
+    pub rounds: u64,
+    /// Attempts to take a part of the plan apart and to pack it better.
+    pub attempts: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { rounds: 4_000, attempts: 1_000 }
+    }
+}
+
+impl Limits {
+    /// No limits: refinement goes on until nothing is left to try or [`Options::stop`] says so.
+    pub const NONE: Self = Self { rounds: u64::MAX, attempts: u64::MAX };
+
+    /// Sets the rounds of column generation.
+    #[must_use]
+    pub fn with_rounds(mut self, rounds: u64) -> Self {
+        self.rounds = rounds;
+        self
+    }
+
+    /// Sets the attempts to pack a part better.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u64) -> Self {
+        self.attempts = attempts;
+        self
+    }
+}
+
+/// What is minimised: the launches' prices, plus a fee for each node, plus the risk of
+/// interruptions.
+///
+/// # Examples
+/// ```
+/// use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+///
+/// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+///     .with_offering(Offering::new("eu-1a", "on-demand", "0.1008".parse()?))
+///     // One interruption in twenty hours.
+///     .with_offering(Offering::new("eu-1a", "spot", "0.06".parse()?).with_interruption_rate(50_000_000));
+/// let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+/// let problem =
+///     Problem::builder().pod(web).instance_type(large).node_pool(NodePool::new("default")).build()?;
+/// let mut options = Options::default();
+/// assert_eq!(provision(&problem, &options)?.cost().total.to_string(), "0.06");
+/// options.objective.interruption = "1".parse()?;
+/// assert_eq!(provision(&problem, &options)?.cost().total.to_string(), "0.1008");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Objective {
+    /// A fee per node and hour.
+    pub node_fee: Price,
+    /// What an expected interruption counts for. Offerings are compared by their price plus their
+    /// interruption rate times this; one of which no rate is known isn't interrupted.
+    ///
+    /// A plan's cost is what is paid: prices and fees. Its lower bound is of these too, with the
+    /// risk left out, and thus a bound for every plan, but not as close to a plan that pays for
+    /// safety; refinement improves the plan then, and leaves the bound as it is.
+    pub interruption: Price,
+}
+
+/// What preferences count for: preferred affinity of nodes and pods, spread constraints that may be
+/// broken (`ScheduleAnyway`), taints that are to be avoided (`PreferNoSchedule`).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum PreferencePolicy {
+    /// They are honoured where possible, as weights say, whatever it costs; but no pod is left out
+    /// for them.
+    #[default]
+    Respect,
+    /// They count for nothing.
+    Ignore,
+    /// They are part of the objective: what isn't honoured costs this much per hour for each unit
+    /// of weight and pod. A `ScheduleAnyway` spread and the avoiding of `PreferNoSchedule` taints
+    /// weigh 1.
+    Priced(Price),
+}
+
+/// What happens to pods that a reservation could take when it is used up.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ReservedPolicy {
+    /// They go elsewhere.
+    #[default]
+    Fallback,
+    /// They stay out, except for what fits onto running nodes.
+    Strict,
+}
+
+/// What to do when a launch can't keep as many values open as its pool's `minValues` ask.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum MinValuesPolicy {
+    /// Don't launch it.
+    #[default]
+    Strict,
+    /// Lower the minimum to what is possible.
+    BestEffort,
+}
