@@ -211,6 +211,13 @@ pub enum ConsolidationFault {
         /// The sum.
         expected: Price,
     },
+    /// A lower bound is negative or above what it bounds.
+    LowerBoundWrong {
+        /// The bound.
+        lower_bound: Price,
+        /// What it bounds.
+        cost: Price,
+    },
     /// A node that the plan doesn't delete isn't among those kept, so nothing says why it stays.
     NodeUnexplained {
         /// The node.
@@ -406,6 +413,9 @@ impl fmt::Display for ConsolidationFault {
             Self::TooManyMoves { moved, most } => write!(f, "{moved} pods move, {most} may"),
             Self::CostWrong { stated, expected } => {
                 write!(f, "the sum of prices is {expected}, not {stated}")
+            }
+            Self::LowerBoundWrong { lower_bound, cost } => {
+                write!(f, "the lower bound {lower_bound} isn't between 0 and {cost}")
             }
             Self::NodeUnexplained { node } => {
                 write!(f, "node {node} stays and nothing says why")

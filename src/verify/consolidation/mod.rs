@@ -29,7 +29,7 @@
 //!   that isn't known; an action that nothing else asks for saves what it must, has the spot types
 //!   to choose from that it must, and is balanced where the pool's policy wants that.
 //! - *Sums*. The number of moved pods is right and isn't above the caller's; so are the costs
-//!   before and after, of all nodes whose price is known.
+//!   before and after, of all nodes whose price is known; no lower bound is above what it bounds.
 //!
 //! # What isn't
 //!
@@ -265,6 +265,16 @@ fn check_sums(
     {
         if stated != expected {
             out.push(fault(path, Fault::CostWrong { stated, expected }));
+        }
+    }
+    // Whatever could be reached at all could be so with more moves.
+    let bounds = [
+        ("cost.lowerBound", plan.cost.lower_bound, plan.cost.lower_bound_for_moves),
+        ("cost.lowerBoundForMoves", plan.cost.lower_bound_for_moves, plan.cost.after),
+    ];
+    for (path, lower_bound, cost) in bounds {
+        if lower_bound < Price::ZERO || lower_bound > cost {
+            out.push(fault(path, Fault::LowerBoundWrong { lower_bound, cost }));
         }
     }
     if plan.moved != moved {

@@ -5,6 +5,8 @@ mod beside;
 mod corpus;
 mod facts;
 mod laws;
+mod laws_again;
+mod mutated;
 mod outcome;
 mod random;
 

@@ -204,3 +204,22 @@ fn sums_of_prices_are_right() {
     refused(|_, plan| plan.cost.before = price("2"), &[fault("cost.before", wrong("2", "1"))]);
     refused(|_, plan| plan.cost.after = price("0.5"), &[fault("cost.after", wrong("0.5", "0.4"))]);
 }
+
+#[test]
+fn bounds_are_below_what_they_bound() {
+    let wrong = |path: &str, lower_bound: &str, cost: &str| {
+        let (lower_bound, cost) = (price(lower_bound), price(cost));
+        fault(path, Fault::LowerBoundWrong { lower_bound, cost })
+    };
+    accepted(|_, plan| {
+        (plan.cost.lower_bound, plan.cost.lower_bound_for_moves) = (price("0.3"), price("0.4"));
+    });
+    refused(
+        |_, plan| plan.cost.lower_bound_for_moves = price("0.5"),
+        &[wrong("cost.lowerBoundForMoves", "0.5", "0.4")],
+    );
+    refused(
+        |_, plan| plan.cost.lower_bound = price("0.1"),
+        &[wrong("cost.lowerBound", "0.1", "0")],
+    );
+}
