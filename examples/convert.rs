@@ -10,7 +10,6 @@
 //! `name` and `requests`, the effective request in whole units (cpu in thousandths).
 #![allow(
     clippy::disallowed_methods,
-    clippy::print_stdout,
     clippy::print_stderr,
     reason = "an example does the input and output that the library must not"
 )]
@@ -20,6 +19,7 @@ mod kubernetes;
 use kubernetes::{Input, read_catalog, read_dump};
 use plimsoll::k8s::{Dump, PodRequests};
 use serde_json::{Map, Value, json};
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 const USAGE: &str =
@@ -50,8 +50,7 @@ fn run(mut words: impl Iterator<Item = String>) -> Result<bool, String> {
         match word.as_str() {
             "--requests" => requests = true,
             "--help" | "-h" => {
-                println!("{USAGE}");
-                return Ok(false);
+                return print(USAGE).map(|()| false);
             }
             _ if input.take(&word, &mut words)? => {}
             _ => return Err(format!("{word} isn't known\n{USAGE}")),
@@ -62,17 +61,27 @@ fn run(mut words: impl Iterator<Item = String>) -> Result<bool, String> {
     }
     let dump = read_dump(&input.files)?;
     if requests {
-        return Ok(print_requests(&dump, input.options.lenient));
+        return print_requests(&dump, input.options.lenient);
     }
     input.options.catalog = input.catalog.as_deref().map_or(Ok(Vec::new()), read_catalog)?;
     let conversion = dump.convert(&input.options);
     kubernetes::report(&conversion);
     let problem = conversion.problem().map_err(|error| error.to_string())?;
-    println!("{}", problem.to_json());
+    print(&problem.to_json())?;
     Ok(!conversion.refusals().is_empty())
 }
 
-fn print_requests(dump: &Dump, lenient: bool) -> bool {
+/// Prints a line; that the reader has gone (`convert … | head`) is no failure.
+fn print(text: &str) -> Result<(), String> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.to_string()),
+        _ => Ok(()),
+    }
+}
+
+/// Prints what each pod asks for; whether something was refused.
+fn print_requests(dump: &Dump, lenient: bool) -> Result<bool, String> {
     let (requests, refusals) = dump.requests();
     for PodRequests { object, requests, .. } in &requests {
         let amount = |(name, amount): (&std::sync::Arc<str>, plimsoll::Quantity)| {
@@ -82,12 +91,15 @@ fn print_requests(dump: &Dump, lenient: bool) -> bool {
         };
         let amounts: Map<String, Value> = requests.iter().map(amount).collect();
         let namespace = object.namespace.as_deref();
-        println!(
-            "{}",
-            json!({"kind": *object.kind, "namespace": namespace, "name": *object.name, "requests": amounts})
-        );
+        let line = json!({
+            "kind": *object.kind,
+            "namespace": namespace,
+            "name": *object.name,
+            "requests": amounts,
+        });
+        print(&line.to_string())?;
     }
     let word = if lenient { "left out" } else { "refused" };
     refusals.iter().for_each(|refusal| eprintln!("{word}: {refusal}"));
-    !lenient && !refusals.is_empty()
+    Ok(!lenient && !refusals.is_empty())
 }

@@ -5,6 +5,8 @@
 //! kinds that are read.
 
 use super::catalog::{self, NodeOverlay};
+use super::conversion::{Conversion, ConvertOptions, PodSource};
+use super::default_spread::DefaultSpreads;
 use super::disruption::{self, Counted};
 use super::dump::{Dump, Entry};
 use super::kind::{ObjectKind, makes_pods};
@@ -13,90 +15,14 @@ use super::node::{self, OfNodes};
 use super::node_pool;
 use super::pod::{LivePod, Surroundings, has_ended, is_live, namespace, node_name};
 use super::report::{Findings, Note, ObjectId, Outcome, Refusal};
-use super::time::Timestamp;
 use super::unique::UniqueNames;
 use super::workload::{self, LeastReplicas};
-use crate::error::Error;
 use crate::model::document::read::Cursor;
 use crate::model::document::selector::read_selector;
 use crate::model::fault::{Faults, Path};
-use crate::model::{InstanceType, Labels, NodePool, Pod, Problem, ProblemBuilder, well_known};
+use crate::model::{Labels, NodePool, Pod, ProblemBuilder, well_known};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// How objects are read.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct ConvertOptions {
-    /// Makes notes of refusals: what is refused is left out all the same.
-    pub lenient: bool,
-    /// The present, which ages of nodes and pods are counted to; without, each is as if it were
-    /// new.
-    pub now: Option<Timestamp>,
-    /// What can be bought. Where it isn't empty and no pool is among the objects, a pool called
-    /// "default" is added that may buy all of it.
-    pub catalog: Vec<InstanceType>,
-    /// Which pods are planned for.
-    pub pods: PodSource,
-}
-
-/// Which pods of a dump are planned for: those that there are, or those that templates ask for;
-/// both would be the same pods twice.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum PodSource {
-    /// The live pods, if one of them is pending or bound to a node that is here, and the templates
-    /// of workloads that have no live pods and no status; else the templates.
-    #[default]
-    Auto,
-    /// The live pods, and the manifests of single pods.
-    Live,
-    /// The templates of workloads, and the manifests of single pods.
-    Templates,
-}
-
-/// What a dump comes to.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct Conversion {
-    parts: ProblemBuilder,
-    notes: Vec<Note>,
-    refusals: Vec<Refusal>,
-    outcomes: Vec<(ObjectId, Outcome)>,
-}
-
-impl Conversion {
-    /// The problem of all that isn't refused.
-    ///
-    /// # Errors
-    /// What the parts contradict each other in, such as a sum of pods beyond a limit.
-    pub fn problem(&self) -> Result<Problem, Error> {
-        self.parts.clone().build()
-    }
-
-    /// The parts of the problem, to add to them before it is built.
-    #[must_use]
-    pub fn into_parts(self) -> ProblemBuilder {
-        self.parts
-    }
-
-    /// What the problem doesn't hold and isn't wrong, in the order of the objects.
-    #[must_use]
-    pub fn notes(&self) -> &[Note] {
-        &self.notes
-    }
-
-    /// What is left out, and why, in the order of the objects; texts that can't be read come first.
-    #[must_use]
-    pub fn refusals(&self) -> &[Refusal] {
-        &self.refusals
-    }
-
-    /// What became of each object, in the order in which they were added.
-    #[must_use]
-    pub fn outcomes(&self) -> &[(ObjectId, Outcome)] {
-        &self.outcomes
-    }
-}
 
 impl Dump {
     /// The problem that the objects describe, with what became of each of them.
@@ -146,6 +72,8 @@ struct Converter<'a> {
     parts: ProblemBuilder,
     /// The pods with the places of their objects, and whether each is ready.
     pods: Vec<(usize, Pod, bool)>,
+    /// Bound pods that are refused, and of which the room is kept all the same.
+    kept: BTreeSet<ObjectId>,
     /// Whether a pool is added, since none is among the objects.
     pool_added: bool,
 }
@@ -155,7 +83,8 @@ impl<'a> Converter<'a> {
         let findings = dump.entries.iter().map(|_| Findings::default()).collect();
         let (parts, pods) = (ProblemBuilder::default(), Vec::new());
         let repeated = BTreeSet::new();
-        Self { dump, options, findings, repeated, parts, pods, pool_added: false }
+        let kept = BTreeSet::new();
+        Self { dump, options, findings, repeated, parts, pods, kept, pool_added: false }
     }
 
     /// The objects of these kinds, each once, with their places and what is found of them.
@@ -209,6 +138,7 @@ impl<'a> Converter<'a> {
 
     /// Says of what isn't read that it isn't.
     fn note_unread(&mut self) {
+        let reads_services = !self.options.default_spreads.is_empty();
         self.each(
             &[
                 ObjectKind::Irrelevant,
@@ -234,6 +164,7 @@ impl<'a> Converter<'a> {
                     findings.note("", "its jobs' pods count when there are some")
                 }
                 ObjectKind::NodeClass => node_pool::node_class(entry, findings),
+                ObjectKind::Service if reads_services => {}
                 _ => findings.note("", "plays no part in where pods go"),
             },
         );
@@ -333,6 +264,7 @@ impl<'a> Converter<'a> {
         let mut surroundings = Surroundings {
             classes: Default::default(),
             storage: Default::default(),
+            spreads: DefaultSpreads::new(&self.options.default_spreads),
             nodes: self.parts.nodes.iter().map(|node| Arc::clone(&node.name)).collect(),
             has_nodes: self.dump.entries.iter().any(|entry| entry.kind == ObjectKind::Node),
             now: self.options.now,
@@ -346,8 +278,14 @@ impl<'a> Converter<'a> {
             ObjectKind::PersistentVolumeClaim,
             ObjectKind::StorageClass,
             ObjectKind::HorizontalPodAutoscaler,
+            ObjectKind::Service,
+            ObjectKind::Deployment,
+            ObjectKind::ReplicaSet,
+            ObjectKind::ReplicationController,
+            ObjectKind::StatefulSet,
         ];
         self.each(&looked_up, |_, entry, findings| {
+            surroundings.spreads.read(entry);
             surroundings.classes.read(entry, findings);
             surroundings.storage.read(entry, findings);
             if entry.kind == ObjectKind::HorizontalPodAutoscaler {
@@ -355,6 +293,8 @@ impl<'a> Converter<'a> {
             }
         });
         let live = self.plans_live(&surroundings);
+        let lenient = self.options.lenient;
+        let mut kept = BTreeSet::new();
         let all_live = self.options.pods == PodSource::Live;
         let live_labels = self.live_labels();
         self.daemon_sets(&surroundings);
@@ -381,10 +321,20 @@ impl<'a> Converter<'a> {
             if !live && is_live(&entry.tree) && owner.is_some_and(of_template) {
                 findings
                     .note("metadata.ownerReferences", "the template that it is made from counts");
-            } else if let LivePod::Placed(pod) = surroundings.pod(entry, findings)
-                && !findings.is_refused()
-            {
-                pods.push((at, pod, is_ready(entry)));
+                return;
+            }
+            match surroundings.pod(entry, findings) {
+                LivePod::Placed(pod) if !findings.is_refused() => {
+                    pods.push((at, pod, is_ready(entry)));
+                }
+                LivePod::Placed(_) if lenient => {
+                    // What is left out of it must not make its node look emptier than it is.
+                    if let Some(pod) = surroundings.room(entry) {
+                        pods.push((at, pod, is_ready(entry)));
+                        let _new = kept.insert(entry.id.clone());
+                    }
+                }
+                _ => {}
             }
         });
         self.each(&workloads, |at, entry, findings| {
@@ -408,6 +358,7 @@ impl<'a> Converter<'a> {
                 }
             }
         });
+        self.kept = kept;
         self.pods = UniqueNames::default().settle(pods, &self.dump.entries, &mut self.findings);
     }
 
@@ -534,7 +485,15 @@ impl<'a> Converter<'a> {
         }
         if self.options.lenient {
             let left_out = refusals.drain(..).map(|refusal| Note {
-                message: format!("left out: {}; expected {}", refusal.why, refusal.instead),
+                message: format!(
+                    "{}: {}; expected {}",
+                    match self.kept.contains(&refusal.object) {
+                        true => "only its room is kept, and it stays there",
+                        false => "left out",
+                    },
+                    refusal.why,
+                    refusal.instead
+                ),
                 object: refusal.object,
                 path: refusal.path,
             });

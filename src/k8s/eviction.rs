@@ -18,32 +18,28 @@ use std::sync::Arc;
 /// use plimsoll::k8s::evictions;
 /// use plimsoll::{InstanceType, Node, NodePool, Offering, Options, Pod, Problem, Resources, consolidate};
 ///
-/// let size = |cpu| Resources::parse([("cpu", cpu), ("pods", "29")]);
-/// let large = InstanceType::new("m7.large", size("2")?)
+/// let size = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+/// let large = InstanceType::new("m7.large", size.clone())
 ///     .with_offering(Offering::new("eu-1a", "on-demand", "0.1008".parse()?));
 /// let node = |name: &str| {
-///     let labels = [
-///         ("node.kubernetes.io/instance-type", "m7.large"),
-///         ("topology.kubernetes.io/zone", "eu-1a"),
-///         ("karpenter.sh/capacity-type", "on-demand"),
-///         ("karpenter.sh/nodepool", "default"),
-///     ];
-///     let node = Node::new(name, size("2")?);
-///     let labelled = labels.into_iter().fold(node, |node, (key, value)| node.with_label(key, value));
-///     Ok::<_, plimsoll::model::ParseQuantityError>(labelled)
+///     Node::new(name, size.clone())
+///         .with_label("node.kubernetes.io/instance-type", "m7.large")
+///         .with_label("topology.kubernetes.io/zone", "eu-1a")
+///         .with_label("karpenter.sh/capacity-type", "on-demand")
+///         .with_label("karpenter.sh/nodepool", "default")
 /// };
+/// let half = Resources::parse([("cpu", "500m")])?;
 /// let web = |name: &str, on: &str| {
-///     let requests = Resources::parse([("cpu", "500m")])?;
-///     let pod = Pod::new(name).with_requests(requests).with_node_name(on);
-///     Ok::<_, plimsoll::model::ParseQuantityError>(pod.with_owner_kind("ReplicaSet"))
+///     let pod = Pod::new(name).with_requests(half.clone()).with_node_name(on);
+///     pod.with_owner_kind("ReplicaSet")
 /// };
 /// let problem = Problem::builder()
 ///     .instance_type(large)
 ///     .node_pool(NodePool::new("default"))
-///     .node(node("n1")?)
-///     .node(node("n2")?)
-///     .pod(web("a", "n1")?)
-///     .pod(web("b", "n2")?)
+///     .node(node("n1"))
+///     .node(node("n2"))
+///     .pod(web("a", "n1"))
+///     .pod(web("b", "n2"))
 ///     .build()?;
 /// let plan = consolidate(&problem, &Options::default())?;
 /// let evicted = evictions(&problem, &plan.actions()[0]);

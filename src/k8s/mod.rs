@@ -43,7 +43,9 @@
 
 mod catalog;
 mod class;
+mod conversion;
 mod convert;
+mod default_spread;
 mod disruption;
 mod dump;
 mod eviction;
@@ -63,7 +65,8 @@ mod unique;
 mod volume;
 mod workload;
 
-pub use convert::{Conversion, ConvertOptions, PodSource};
+pub use conversion::{Conversion, ConvertOptions, PodSource};
+pub use default_spread::system_default_spreads;
 pub use dump::{Dump, PodRequests};
 pub use eviction::evictions;
 pub use launch::{NodeClassRef, azure_fleet, ec2_fleet, gce_bulk_insert, node_claim};

@@ -1,14 +1,18 @@
 //! Pods, those that there are and those that templates describe.
 
 use super::class::{Classes, filled};
+use super::default_spread::DefaultSpreads;
 use super::dump::Entry;
-use super::metadata::{Metadata, annotate};
+use super::metadata::{Metadata, Owner, annotate};
 use super::pod_spec::{PodSpec, VolumeFrom, read_pod_spec, without_node_name};
 use super::report::Findings;
+use super::request::read_total;
 use super::time::Timestamp;
 use super::volume::{ClaimedBy, Storage};
+use crate::error::Error;
+use crate::model::document::read::Cursor;
 use crate::model::document::value::Value;
-use crate::model::fault::{Path, quoted};
+use crate::model::fault::{Faults, Path, quoted};
 use crate::model::{Effect, Pod, Toleration, check_pod};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,6 +22,7 @@ use std::sync::Arc;
 pub(super) struct Surroundings {
     pub(super) classes: Classes,
     pub(super) storage: Storage,
+    pub(super) spreads: DefaultSpreads,
     /// The nodes of the problem.
     pub(super) nodes: BTreeSet<Arc<str>>,
     /// Whether there are objects of nodes at all.
@@ -106,6 +111,9 @@ impl Surroundings {
         pod.labels = metadata.labels(&Path::Text("metadata"), findings);
         pod.owner_kind = owner_kind;
         annotate(&mut pod, metadata, start, self.now, findings);
+        if pod.owner_kind.as_deref() != Some("DaemonSet") {
+            self.spreads.apply(&mut pod, metadata.owner().as_ref());
+        }
         if bound && metadata.is_deleting() {
             findings
                 .note("metadata.deletionTimestamp", "being deleted; it holds its room until then");
@@ -119,8 +127,29 @@ impl Surroundings {
                 "a hint: the pod stays pending, and the scheduler may choose another node";
             findings.note("status.nominatedNodeName", message);
         }
-        check(&mut pod, &path, findings);
+        check(&pod, &path, findings);
         LivePod::Placed(pod)
+    }
+
+    /// A bound pod of which no more is kept than that it holds its room and stays; `None` where not
+    /// even that is known.
+    pub(super) fn room(&self, entry: &Entry) -> Option<Pod> {
+        let node = node_name(&entry.tree).filter(|node| self.nodes.contains(*node))?;
+        let mut findings = Findings::default();
+        let spec = entry.tree.get("spec")?;
+        let path = Path::Text("spec");
+        let cursor = Cursor { value: spec, path: &path, faults: &mut findings.faults };
+        let requests = read_total(cursor, entry.tree.get("status"))?;
+        let mut pod = Pod::new(Arc::clone(&entry.id.name))
+            .with_namespace(namespace(entry))
+            .with_requests(requests)
+            .with_node_name(node)
+            .with_do_not_disrupt(true);
+        let metadata = Metadata::of(&entry.tree);
+        pod.owner_kind = metadata.owner_kind();
+        pod.labels = metadata.labels(&Path::Text("metadata"), &mut findings);
+        check(&pod, &path, &mut findings);
+        (!findings.is_refused()).then_some(pod)
     }
 
     /// One pod of a template at `path`, called `name`; `volumes_of` is what its claims are named
@@ -150,6 +179,10 @@ impl Surroundings {
         pod.labels = metadata.labels(&Path::Text(&at_metadata), findings);
         pod.owner_kind = Some(owner_kind.into());
         annotate(&mut pod, metadata, None, self.now, findings);
+        if owner_kind != "DaemonSet" {
+            let owner = Owner { kind: Arc::clone(&entry.id.kind), name: Arc::clone(name) };
+            self.spreads.apply(&mut pod, Some(&owner));
+        }
         for key in ["pod-template-hash", "controller-revision-hash"] {
             if names_label_key(&pod, key) && pod.labels.get(key).is_none() {
                 let _none = pod.labels.insert(key, hash(name));
@@ -162,7 +195,7 @@ impl Surroundings {
             let why = format!("bound to {}, which isn't a node of the problem", quoted(node));
             findings.refuse(&format!("{at_spec}.nodeName"), why, "a node of the problem, or none");
         }
-        check(&mut pod, &path, findings);
+        check(&pod, &path, findings);
         (pod, own_claims)
     }
 
@@ -295,10 +328,27 @@ impl Surroundings {
     }
 }
 
-/// Checks a pod as the problem will, so that a fault is its own and not the problem's.
-fn check(pod: &mut Pod, path: &Path<'_>, findings: &mut Findings) {
+/// Checks a pod as the problem will, so that a fault is its own and not the problem's; it is told by
+/// where the object has what the problem's pod has elsewhere.
+fn check(pod: &Pod, path: &Path<'_>, findings: &mut Findings) {
     findings.faults.end_of_reading();
-    check_pod(pod, path, &mut findings.faults);
+    let mut faults = Faults::default();
+    check_pod(pod, path, &mut faults);
+    let spec = path.to_string();
+    let object = spec.strip_suffix("spec").unwrap_or_default();
+    for fault in faults.into_result(&[]).err().iter().flat_map(Error::findings) {
+        let field = fault.path.strip_prefix(&*spec).unwrap_or_default();
+        let at = match field.split(['.', '[']).nth(1) {
+            Some("labels" | "annotations" | "name" | "namespace") => {
+                format!("{object}metadata{field}")
+            }
+            Some("requests") => {
+                format!("{spec}.containers{}", field.trim_start_matches(".requests"))
+            }
+            _ => fault.path.clone(),
+        };
+        findings.faults.add(&Path::Text(&at), &*fault.problem, &*fault.expected);
+    }
 }
 
 fn on_host_network(tree: &Value<'_>, path: &[&str]) -> bool {

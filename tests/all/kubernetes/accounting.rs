@@ -80,6 +80,23 @@ fn lenient_makes_notes_of_refusals_and_leaves_out_the_same() {
     );
 }
 
+/// A bound pod that can't be honoured holds its room all the same, and stays there.
+#[test]
+fn lenient_keeps_the_room_of_bound_pods() {
+    let node = "{apiVersion: v1, kind: Node, metadata: {name: n1}, status: {allocatable: {cpu: 4, pods: 9}}}";
+    let bound = pod("nodeName: n1, unknown: 1")
+        .replace("name: c}", "name: c, resources: {limits: {cpu: 2}}}");
+    let mut options = ConvertOptions::default();
+    options.lenient = true;
+    let conversion = convert_with(&format!("{node}\n---\n{bound}"), &options);
+    let problem = conversion.problem().unwrap();
+    let kept = &problem.pods()[0];
+    assert_eq!(kept.requests().get("cpu"), Some("2".parse().unwrap()));
+    assert!(kept.do_not_disrupt());
+    let said = conversion.notes()[0].to_string();
+    assert!(said.starts_with("Pod p spec.unknown: only its room is kept"), "{said}");
+}
+
 #[test]
 fn texts_that_cannot_be_read_are_refused() {
     for (text, refusal) in [

@@ -338,6 +338,37 @@ fn workloads_of_one_name_get_names_of_their_own() {
 }
 
 #[test]
+fn default_spreads_are_selected_by_services_and_owners() {
+    let service =
+        "{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {selector: {app: w}}}";
+    let selected = workload("Deployment", "selector: {matchLabels: {app: w, x: z}},", "");
+    let text = format!("{service}\n---\n{selected}\n---\n{}", pod("hostname: alone"));
+    let mut options = ConvertOptions::default();
+    options.default_spreads = plimsoll::k8s::system_default_spreads();
+    let conversion = convert_with(&text, &options);
+    let problem_ = conversion.problem().unwrap();
+    let of = |name: &str| {
+        let pod = problem_.pods().iter().find(|pod| pod.name() == name).unwrap();
+        pod.topology_spread_constraints().to_vec()
+    };
+    assert_eq!(of("p"), []);
+    let spreads = of("w");
+    assert_eq!(spreads.iter().map(|one| one.max_skew).collect::<Vec<_>>(), [3, 5]);
+    let selector = |at: usize| spreads[at].label_selector.as_ref().unwrap();
+    assert_eq!(selector(0).match_labels.len(), 2);
+    // By default there are none.
+    assert!(problem(&text).pods().iter().all(|pod| pod.topology_spread_constraints().is_empty()));
+}
+
+#[test]
+fn labels_are_told_where_the_object_has_them() {
+    let text = pod("").replace("name: p", "name: p, labels: {a: b c}");
+    assert!(refused(&text)[0].starts_with("Pod p metadata.labels[a]: "), "{:?}", refused(&text));
+    let text = pod("").replace("name: c}", "name: c, resources: {requests: {a b: 1}}}");
+    assert!(refused(&text)[0].starts_with("Pod p spec.containers[a b]: "), "{:?}", refused(&text));
+}
+
+#[test]
 fn typed_objects_convert_as_text_does() {
     let text = r#"{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "w"},
         "spec": {"replicas": 3, "selector": {"matchLabels": {"app": "w"}}, "template": {
