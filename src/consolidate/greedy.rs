@@ -25,7 +25,7 @@ use super::terms::Terms;
 use crate::explain::Blocker;
 use crate::model::Price;
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 
 /// A search, and the cluster as it has it.
 pub(super) struct Search<'m> {
@@ -37,6 +37,12 @@ pub(super) struct Search<'m> {
     pub(super) gone: Vec<usize>,
     /// Why each node that may go stayed when it was last tried.
     pub(super) stays: Vec<Option<Stay>>,
+    /// Nodes that no order of waves was found for: these stay.
+    pub(super) banned: BTreeSet<usize>,
+    /// What a search counts for moving a plain pod.
+    pub(super) move_price: i128,
+    /// The least that a node that went saves for each unit of disruption.
+    least_rank: f64,
     /// How many trials there were.
     pub(super) trials: u64,
 }
@@ -98,7 +104,18 @@ impl<'m> Search<'m> {
         // What finds no place now is nobody's hindrance.
         state.leave_out(|_| true);
         let stays = model.nodes.iter().map(|_| None).collect();
-        Self { state, choices, terms, verdicts, gone: Vec::new(), stays, trials: 0 }
+        Self {
+            state,
+            choices,
+            terms,
+            verdicts,
+            gone: Vec::new(),
+            stays,
+            banned: BTreeSet::new(),
+            move_price: 0,
+            least_rank: f64::MAX,
+            trials: 0,
+        }
     }
 
     /// Has all nodes go that are worth it, until nothing is left.
@@ -107,11 +124,22 @@ impl<'m> Search<'m> {
         while self.pass(stop) {}
     }
 
+    fn must_go(&self, node: usize) -> bool {
+        self.state.model.nodes[node].must_go && !self.banned.contains(&node)
+    }
+
+    /// What moving a plain pod should at least save by what was found worth it.
+    pub(super) fn marginal_price(&self) -> i128 {
+        let least = if self.least_rank.is_finite() { self.least_rank.max(0.0) } else { 0.0 };
+        // A price fits by far.
+        self.terms.options.move_price.nanos().saturating_add(least.min(1e30) as i128)
+    }
+
     /// Has nodes go that have to.
     fn force(&mut self) {
         let model = self.state.model;
         let forced: Vec<usize> =
-            (0..model.nodes.len()).filter(|node| model.nodes[*node].must_go).collect();
+            (0..model.nodes.len()).filter(|node| self.must_go(*node)).collect();
         if forced.is_empty() {
             return;
         }
@@ -119,7 +147,10 @@ impl<'m> Search<'m> {
         for node in &forced {
             self.leave(*node);
         }
-        if self.house(i128::MAX / 4) && self.terms.allows_moves(self.state.moves) {
+        let housed =
+            self.state.place_standing(0) || self.state.launch_for(self.choices, i128::MAX / 4);
+        if housed && self.terms.allows_moves(self.state.moves) {
+            forced.iter().for_each(|node| self.state.finish(*node));
             self.gone.extend(&forced);
             self.state.settle();
             return;
@@ -138,7 +169,8 @@ impl<'m> Search<'m> {
         let model = self.state.model;
         let mut queue: BinaryHeap<Queued> = BinaryHeap::new();
         for (node, running) in model.nodes.iter().enumerate() {
-            if running.may_go && !running.must_go && self.state.stands(node) {
+            let is_open = running.may_go && !running.must_go && !self.banned.contains(&node);
+            if is_open && self.state.stands(node) {
                 // Of what costs nothing that is known there is nothing to be had at last.
                 let most = running.price.unwrap_or(0);
                 queue.push(Queued { rank: self.rank(node, most), node });
@@ -158,6 +190,7 @@ impl<'m> Search<'m> {
                         self.state.undo(mark);
                         queue.push(found);
                     } else {
+                        self.least_rank = self.least_rank.min(gain.rank);
                         self.commit(first.node);
                         any = true;
                     }
@@ -180,17 +213,12 @@ impl<'m> Search<'m> {
         worth as f64 / disruption_of(running) as f64 * PLAIN as f64
     }
 
-    /// Takes what came to a node off it and has it go.
+    /// Takes what came to a node off it and drains it: its pods are to be placed while it stands.
     pub(super) fn leave(&mut self, node: usize) {
         for (class, count) in self.state.arrived[node].clone() {
             self.state.take(node, class, count);
         }
-        self.state.go(node);
-    }
-
-    /// Finds places for all pods without one, launches for no more than so much among them.
-    pub(super) fn house(&mut self, most: i128) -> bool {
-        self.state.place_standing(0) || most > 0 && self.state.launch_for(self.choices, most)
+        self.state.drain(node);
     }
 
     /// Has a node go, with places for all its pods, if that is worth it; where it isn't, the state
@@ -216,6 +244,7 @@ impl<'m> Search<'m> {
         let fee = i128::from(model.context.fee);
         let (before, nodes) = (self.state.cost, self.state.nodes());
         self.leave(node);
+        let left = self.state.mark();
         let standing = self.state.place_standing(0);
         if !standing {
             let Some(price) = running.price.or(running.must_go.then_some(0)) else {
@@ -225,10 +254,21 @@ impl<'m> Search<'m> {
                 true => i128::MAX / 4,
                 false => price + fee - self.terms.least(price, running.moves, true).max(1),
             };
-            if most <= 0 || !self.state.launch_for(self.choices, most) {
+            // What finds a place may keep others from theirs, who need it beside them.
+            let mut launched = most > 0 && self.state.launch_for(self.choices, most);
+            if !launched && most > 0 {
+                let blocker = self.no_place(node);
+                self.state.undo(left);
+                launched = self.state.launch_for(self.choices, most);
+                if !launched {
+                    return Err(refuse(blocker));
+                }
+            }
+            if !launched {
                 return Err(refuse(self.no_place(node)));
             }
         }
+        self.state.finish(node);
         let launches = self.state.launched[nodes - model.nodes.len()..].to_vec();
         let launched = i128::try_from(launches.len()).unwrap_or(0);
         let saving = before - self.state.cost + fee - fee * launched;

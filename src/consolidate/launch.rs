@@ -70,9 +70,10 @@ impl LaunchOptions {
         let mut cells: BTreeMap<(Vec<u32>, Vec<bool>), usize> = BTreeMap::new();
         let mut known: BTreeSet<Alike<'_>> = BTreeSet::new();
         let mut options = Vec::new();
+        let admitted = admitted(model);
         for (id, offer) in compiled.offers.iter() {
             let site = compiled.site_of_offer(id);
-            let admits = &compiled.admits[site];
+            let admits = &admitted[site];
             let pool = &compiled.pools[offer.pool];
             let useless = admits.is_empty() || !compiled.usable.contains(site);
             if useless || pool.static_replicas.is_some() || !offer.available {
@@ -92,17 +93,30 @@ impl LaunchOptions {
                 options.push((cell, LaunchOption { offer: id, price, weight: pool.weight }));
             }
         }
-        let options = undominated(model, options);
+        let options = undominated(model, options, &admitted);
         let worth = (0..model.classes.len()).map(|class| worth(model, &options, class)).collect();
         let weighted = options.iter().any(|one| one.weight != options[0].weight);
         Self { options, worth, weighted }
     }
 }
 
-/// The options that no other of the same cell, pool and eligibility sets beats, cheapest first.
+/// For each offer, the classes that may come to its nodes.
+fn admitted(model: &ConsolidationModel<'_>) -> Vec<Bits> {
+    let offers = model.compiled().offers.len();
+    let mut admitted = vec![Bits::none(model.classes.len()); offers];
+    for (class, of_class) in model.classes.iter().enumerate() {
+        let sites = of_class.sites.iter().take_while(|site| *site < offers);
+        sites.for_each(|site| admitted[site].insert(class));
+    }
+    admitted
+}
+
+/// The options that no other of the same cell and pool beats which the same classes may come to,
+/// cheapest first.
 fn undominated(
     model: &ConsolidationModel<'_>,
     mut options: Vec<(usize, LaunchOption)>,
+    admitted: &[Bits],
 ) -> Vec<LaunchOption> {
     let compiled = model.compiled();
     options.sort_by_key(|(_, option)| (option.price, option.offer));
@@ -112,7 +126,7 @@ fn undominated(
         let offer = &compiled.offers[option.offer];
         let shape = &compiled.shapes[offer.shape];
         let pool = &compiled.pools[offer.pool];
-        let admits = &compiled.admits[compiled.site_of_offer(option.offer)];
+        let admits = &admitted[compiled.site_of_offer(option.offer)];
         let group = groups.entry((cell, offer.pool, admits)).or_default();
         let beaten = group.iter().any(|other| {
             let better = &compiled.offers[*other];
@@ -344,8 +358,12 @@ impl ClusterState<'_> {
             if *open > option.weight || !of_class.sites.contains(site) {
                 continue;
             }
-            let mut count = fits(free, &of_class.request, self.lacks(*class));
-            if count > 0 && of_class.tied {
+            let lacks = self.lacks(*class);
+            let mut count = fits(free, &of_class.request, lacks);
+            if self.is_first_together(*class) {
+                // One alone would find no company.
+                count = if count == lacks { count } else { 0 };
+            } else if count > 0 && of_class.tied {
                 count = count.min(self.domain_room(*class, site));
             }
             if !of_class.plain {

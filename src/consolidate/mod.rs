@@ -41,6 +41,7 @@ use eligibility::NodeVerdict;
 use greedy::Search;
 use launch::LaunchOptions;
 use model::ConsolidationModel;
+use std::collections::BTreeSet;
 use terms::Terms;
 use wave::{Target, WavePlanner};
 
@@ -76,6 +77,14 @@ impl Eligibility {
     }
 }
 
+/// So often nodes for which no order is found are kept, and all is searched anew.
+const MOST_ROUNDS: usize = 8;
+
+/// Trials of single nodes that are spent on bettering what the greedy search finds, and the most
+/// attempts.
+const MOST_TRIALS: u64 = 16_000;
+const MOST_ATTEMPTS: u64 = 400;
+
 /// A consolidation of a problem, of which `context` has the loosened one; `attempts` says how often
 /// a search tries to better what the greedy one finds.
 ///
@@ -92,39 +101,61 @@ pub(crate) fn consolidate(
     let model = ConsolidationModel::new(context, problem, verdicts);
     let choices = LaunchOptions::new(&model);
     let terms = Terms::new(problem, options, verdicts);
-    let mut search = Search::new(&model, &choices, &terms, verdicts);
     let stop = || context.is_stopped();
-    search.run(&stop);
-    let plan = |search: &Search<'_>| {
-        let target: Target = target(search);
-        let planner = WavePlanner::new(&model, &terms, verdicts, &target);
-        let (waves, stuck) = planner.plan();
-        let parts = PlanParts {
-            problem,
-            model: &model,
-            verdicts,
-            target: &target,
-            waves: &waves,
-            stays: &search.stays,
-            stuck: &stuck,
-        };
-        let mut plan = parts.plan();
-        let _none = plan.stats.insert("trials".into(), search.trials);
-        plan
+    let worth = |plan: &ConsolidationPlan| {
+        let disruption = plan.actions.iter().map(|one| one.disruption_cost.billionths());
+        let disruption = i128::try_from(disruption.sum::<u128>()).unwrap_or(i128::MAX);
+        (plan.cost.after.nanos().saturating_add(terms.price_of_moves(disruption)), plan.moved)
     };
-    let mut best = plan(&search);
-    if attempts > 0 && search.improve(attempts, &stop) {
-        let improved = plan(&search);
-        // What waves can't carry out may have been what made it better.
-        let worth = |plan: &ConsolidationPlan| {
-            let disruption = plan.actions.iter().map(|one| one.disruption_cost.billionths());
-            let disruption = i128::try_from(disruption.sum::<u128>()).unwrap_or(i128::MAX);
-            (plan.cost.after.nanos().saturating_add(terms.price_of_moves(disruption)), plan.moved)
+    let mut best: Option<ConsolidationPlan> = None;
+    let mut banned: BTreeSet<usize> = BTreeSet::new();
+    for round in 0..MOST_ROUNDS {
+        let mut search = Search::new(&model, &choices, &terms, verdicts);
+        search.banned.clone_from(&banned);
+        search.run(&stop);
+        let mut consider = |search: &Search<'_>| {
+            let target: Target = target(search);
+            let (waves, stuck) = WavePlanner::new(&model, &terms, verdicts, &target).plan();
+            let stays = &search.stays;
+            let parts = PlanParts {
+                problem,
+                model: &model,
+                verdicts,
+                target: &target,
+                waves: &waves,
+                stays,
+                stuck: &stuck,
+            };
+            let mut plan = parts.plan();
+            let _none = plan.stats.insert("trials".into(), search.trials);
+            if best.as_ref().is_none_or(|best| worth(&plan) < worth(best)) {
+                best = Some(plan);
+            }
+            stuck
         };
-        if worth(&improved) < worth(&best) {
-            best = improved;
+        let stuck = consider(&search);
+        // What was decided last is what others didn't reckon with.
+        let last = search.gone.iter().rev().filter(|node| stuck.contains(node));
+        let last: Vec<usize> = last.copied().take(stuck.len().div_ceil(2)).collect();
+        let is_last = last.is_empty() || round + 1 == MOST_ROUNDS || stop();
+        banned.extend(last);
+        let few = MOST_TRIALS / u64::try_from(model.nodes.len()).unwrap_or(u64::MAX).max(1);
+        let marginal = search.marginal_price();
+        let mut better = search.improve(few.min(MOST_ATTEMPTS), marginal, &stop);
+        if is_last && attempts > 0 {
+            if std::mem::take(&mut better) {
+                let _stuck = consider(&search);
+            }
+            better = search.improve(attempts, options.move_price.nanos(), &stop);
+        }
+        if better {
+            let _stuck = consider(&search);
+        }
+        if is_last {
+            break;
         }
     }
+    let Some(best) = best else { return Err(Error::internal("no consolidation was looked for")) };
     match best.moved > options.max_moves.unwrap_or(u64::MAX) {
         true => Err(Error::internal("more pods are moved than may be")),
         false => Ok(best),

@@ -45,6 +45,8 @@ pub(super) struct MoveClass {
     /// Their own spreads over hosts.
     pub(super) host_rules: Vec<HostRule>,
     pub(super) priority: i32,
+    /// The total of the affinity by which they need each other on their node, if any.
+    pub(super) together: Option<usize>,
     /// How large one is, among nodes as they are on average.
     pub(super) size: f64,
 }
@@ -376,6 +378,10 @@ impl ClassBuilder<'_> {
             plain: item.goes_anywhere(),
             tied: own.is_ordered() || !own.anti_affinity.is_empty() || !own.host_spreads.is_empty(),
             priority: item.priority,
+            together: own
+                .affinity
+                .filter(|affinity| affinity.over_hosts && affinity.own)
+                .map(|affinity| affinity.total),
             on_hosts: on_hosts.map(|(_, number)| *number).collect(),
             host_rules: host_rules.collect(),
             size: size.map(|(asked, scale)| *asked as f64 * scale).fold(0.0, f64::max),

@@ -152,6 +152,12 @@ impl ClusterState<'_> {
         }
     }
 
+    /// Whether pods of a class need each other on their node, and none of them has a place: the
+    /// first goes where all have room.
+    pub(super) fn is_first_together(&self, class: usize) -> bool {
+        self.model.classes[class].together.is_some_and(|total| self.total(total) == 0)
+    }
+
     /// Whether a site may take pods of a class, as far as its bits go.
     pub(super) fn admits(&self, node: usize, class: usize) -> bool {
         self.model.classes[class].sites.contains(self.site(node))
@@ -167,11 +173,13 @@ impl ClusterState<'_> {
         let model = self.model;
         let of_class = &model.classes[class];
         let most = self.lacks(class);
+        let least = if self.is_first_together(class) { most } else { 1 };
         let mut best: Option<((bool, f64), usize, u32)> = None;
         let mut look = |node: usize| {
             let open = openness.most(node, class).min(most);
             let free = self.free(node);
-            if open == 0
+            if open < least
+                || least > 1 && fits(free, &of_class.request, least) < least
                 || !free
                     .iter()
                     .zip(&of_class.request)

@@ -20,6 +20,7 @@
 //! recreate principle"; Dueck and Scheuer 1990, "Threshold accepting".
 
 use super::greedy::Search;
+use super::price::PLAIN;
 use super::state::ClusterState;
 use crate::model::well_known;
 
@@ -53,11 +54,14 @@ const MOST_ABANDONED: usize = 16;
 const FALL: u64 = 4_000;
 
 impl<'m> Search<'m> {
-    /// Tries so many times to better the state; whether that was done.
-    pub(super) fn improve(&mut self, attempts: u64, stop: &dyn Fn() -> bool) -> bool {
+    /// Tries so many times to better the state, at a price for each unit of disruption; whether that
+    /// was done.
+    pub(super) fn improve(&mut self, attempts: u64, price: i128, stop: &dyn Fn() -> bool) -> bool {
+        self.move_price = price;
         let model = self.state.model;
         let may_go: Vec<usize> = (0..model.nodes.len())
             .filter(|node| model.nodes[*node].may_go && !model.nodes[*node].must_go)
+            .filter(|node| !self.banned.contains(node))
             .collect();
         if may_go.is_empty() {
             return false;
@@ -112,7 +116,7 @@ impl<'m> Search<'m> {
         let fee = i128::from(state.model.context.fee);
         let running = (0..state.model.nodes.len()).filter(|node| state.stands(*node)).count();
         let nodes = i128::try_from(running.saturating_add(state.launches())).unwrap_or(0);
-        state.cost + fee * nodes + self.terms.price_of_moves(state.disruption)
+        state.cost + fee * nodes + self.move_price.saturating_mul(state.disruption) / PLAIN
     }
 
     /// Changes something; whether all pods have a place then, for less than so much.
@@ -157,11 +161,14 @@ impl<'m> Search<'m> {
         }
         let known = chosen.iter().all(|node| model.nodes[*node].price.is_some());
         let salt = if dice.below(4) == 0 { 0 } else { dice.roll() | 1 };
-        if self.state.place_standing(salt) {
-            return true;
+        let mut housed = self.state.place_standing(salt);
+        if !housed && known {
+            let going: i128 = chosen.iter().filter_map(|node| model.nodes[*node].price).sum();
+            let left = most - self.worth() + going;
+            housed = left > 0 && self.state.launch_for(self.choices, left);
         }
-        let left = most - self.worth();
-        known && left > 0 && self.state.launch_for(self.choices, left)
+        chosen.iter().for_each(|node| self.state.finish(*node));
+        housed
     }
 
     /// A node that stands and may go, half of the time one that has something in common with

@@ -23,9 +23,9 @@ use crate::pack::RuleCounts;
 enum Change {
     Put { node: usize, class: usize, count: u32 },
     Take { node: usize, class: usize, count: u32 },
-    Go { node: usize },
-    Return { node: usize },
     Drain { node: usize },
+    Finish { node: usize },
+    Return { node: usize },
     Launch,
     Unlaunch { offer: OfferId },
     Abandon { node: usize },
@@ -178,9 +178,12 @@ impl<'m> ClusterState<'m> {
             match self.log.pop() {
                 Some(Change::Put { node, class, count }) => self.take(node, class, count),
                 Some(Change::Take { node, class, count }) => self.put(node, class, count),
-                Some(Change::Go { node }) => self.come_back(node),
-                Some(Change::Return { node }) => self.go(node),
                 Some(Change::Drain { node }) => self.undrain(node),
+                Some(Change::Finish { node }) => self.remain(node, 1),
+                Some(Change::Return { node }) => {
+                    self.empty_node(node);
+                    self.remain(node, -1);
+                }
                 Some(Change::Launch) => self.unlaunch(),
                 Some(Change::Abandon { node }) => self.restore(node),
                 Some(Change::Restore { node }) => self.abandon(node),
@@ -355,13 +358,6 @@ impl<'m> ClusterState<'m> {
         }
     }
 
-    /// Has a running node go, to which no pod came; its pods have no place.
-    pub(super) fn go(&mut self, node: usize) {
-        self.note(Change::Go { node });
-        self.empty_node(node);
-        self.finish(node);
-    }
-
     /// Has a node that went come back, with its pods, of which enough must be without a place.
     pub(super) fn come_back(&mut self, node: usize) {
         self.note(Change::Return { node });
@@ -369,14 +365,16 @@ impl<'m> ClusterState<'m> {
         self.undrain(node);
     }
 
-    /// The first half of going: the node takes no pods any more, and its own have no place.
+    /// The first half of going: the node, to which no pod came, takes none any more, and its own
+    /// have no place.
     pub(super) fn drain(&mut self, node: usize) {
         self.note(Change::Drain { node });
         self.empty_node(node);
     }
 
-    /// The second half of going: nothing is left of the node. It isn't undone.
+    /// The second half of going: nothing is left of the node.
     pub(super) fn finish(&mut self, node: usize) {
+        self.note(Change::Finish { node });
         self.remain(node, -1);
     }
 

@@ -179,7 +179,7 @@ impl<'m> WavePlanner<'m> {
                 if steps.len() >= most {
                     return steps;
                 }
-                if going.contains(&node) || !self.may_go(&spent, &[node]) {
+                if going.contains(&node) || !self.may_go(&spent, node) {
                     continue;
                 }
                 if let Some(puts) = self.step_without_launch(node, &closed) {
@@ -256,7 +256,7 @@ impl<'m> WavePlanner<'m> {
     }
 
     /// Launches what is needed for some nodes to go, with these, as soon as they are worth it
-    /// together.
+    /// together: one launch alone, or with those that hold pods of the same nodes.
     fn step_with_launches(
         &mut self,
         spent: &mut Spent,
@@ -265,60 +265,89 @@ impl<'m> WavePlanner<'m> {
     ) -> Option<WaveStep> {
         let unbuilt: Vec<usize> =
             (0..self.target.launches.len()).filter(|launch| !self.built.contains(launch)).collect();
-        // One launch alone first, then those that come together.
         for first in &unbuilt {
-            if let Some(step) = self.try_launches(&[*first], spent, going, closed) {
-                return Some(step);
-            }
-        }
-        for count in 2..=unbuilt.len().min(MOST_TOGETHER) {
-            for together in unbuilt.windows(count) {
-                if let Some(step) = self.try_launches(together, spent, going, closed) {
+            let mut together = vec![*first];
+            loop {
+                let nodes = self.in_need_of(&together, going);
+                if let Some(step) = self.try_launches(&together, &nodes, spent, closed) {
                     return Some(step);
                 }
+                if together.len() >= MOST_TOGETHER {
+                    break;
+                }
+                let others = unbuilt.iter().filter(|launch| !together.contains(launch));
+                let shared = others.map(|launch| (self.shared(*launch, &nodes), *launch));
+                let Some((_, next)) = shared.filter(|(shared, _)| *shared > 0).max() else { break };
+                together.push(next);
             }
         }
         None
     }
 
+    /// The nodes that are still to go and have pods of classes for which some launches have slots.
+    fn in_need_of(&self, launches: &[usize], going: &BTreeSet<usize>) -> Vec<usize> {
+        let running = self.model.nodes.len();
+        let slots = launches.iter().flat_map(|launch| &self.slots[running + launch]);
+        let classes: BTreeSet<usize> =
+            slots.filter(|(_, count)| *count > 0).map(|(class, _)| *class).collect();
+        let needs = |node: &usize| {
+            let mut home = self.model.nodes[*node].home.iter();
+            !going.contains(node) && home.any(|pods| classes.contains(&pods.class))
+        };
+        self.waiting.iter().copied().filter(needs).collect()
+    }
+
+    /// How many slots a launch has for classes at home on some nodes.
+    fn shared(&self, launch: usize, nodes: &[usize]) -> u32 {
+        let slots = self.slots[self.model.nodes.len() + launch].iter();
+        let is_home = |class: usize| {
+            let mut homes = nodes.iter().flat_map(|node| &self.model.nodes[*node].home);
+            homes.any(|pods| pods.class == class)
+        };
+        slots.filter(|(class, _)| is_home(*class)).map(|(_, count)| *count).sum()
+    }
+
     fn try_launches(
         &mut self,
         launches: &[usize],
+        nodes: &[usize],
         spent: &mut Spent,
-        going: &BTreeSet<usize>,
         closed: &[usize],
     ) -> Option<WaveStep> {
-        let mark = (self.state.mark(), self.slots.clone(), self.built.len());
-        let found = self.launch_and_move(launches, spent, going, closed);
-        match found {
-            Some((step, used)) => {
-                *spent = used;
-                Some(step)
-            }
-            None => {
-                self.state.undo(mark.0);
-                self.slots = mark.1;
-                self.built.truncate(mark.2);
-                None
-            }
+        let (mark, built) = (self.state.mark(), self.built.len());
+        let mut step =
+            WaveStep { nodes: Vec::new(), launches: launches.to_vec(), puts: Vec::new() };
+        let mut used = spent.clone();
+        let mut awaited: Vec<(usize, usize, u32)> = Vec::new();
+        if self.launch_and_move(&mut step, nodes, &mut used, closed, &mut awaited) {
+            *spent = used;
+            return Some(step);
         }
+        self.state.undo(mark);
+        self.built.truncate(built);
+        for (node, class, count) in step.puts.into_iter().chain(awaited) {
+            use_slot(&mut self.slots, node, class, -i64::from(count));
+        }
+        None
     }
 
+    /// Makes the launches of a step, and has nodes go that are worth it with them; whether there
+    /// are enough.
     fn launch_and_move(
         &mut self,
-        launches: &[usize],
-        spent: &Spent,
-        going: &BTreeSet<usize>,
+        step: &mut WaveStep,
+        nodes: &[usize],
+        spent: &mut Spent,
         closed: &[usize],
-    ) -> Option<(WaveStep, Spent)> {
+        awaited: &mut Vec<(usize, usize, u32)>,
+    ) -> bool {
         let running = self.model.nodes.len();
-        let mut spent = spent.clone();
         let mut price = 0_i128;
-        for launch in launches {
+        for launch in &step.launches {
             let (offer, template) = &self.target.launches[*launch];
             let surge = self.terms.options.max_surge.is_some_and(|most| spent.launches >= most);
             if template.is_none() || surge || !self.state.is_buyable(*offer) {
-                return None;
+                return false;
             }
             let node = self.state.launch(*offer);
             self.built.push(*launch);
@@ -326,35 +355,33 @@ impl<'m> WavePlanner<'m> {
             price = price.saturating_add(self.state.price(*offer));
             // What waits for this place has it now.
             for (class, count) in self.slots[running + launch].clone() {
-                if self.model.classes[class].pending {
+                if self.model.classes[class].pending && count > 0 {
                     self.state.put(node, class, count);
                     use_slot(&mut self.slots, running + launch, class, i64::from(count));
+                    awaited.push((running + launch, class, count));
                 }
             }
         }
-        let mut step =
-            WaveStep { nodes: Vec::new(), launches: launches.to_vec(), puts: Vec::new() };
         let mut reason = None;
-        for node in self.waiting.clone() {
-            let place = self.model.nodes[node].place;
-            let own = self.verdicts[place].reason;
+        for node in nodes.iter().copied() {
+            let of_node = &self.model.nodes[node];
+            let own = self.verdicts[of_node.place].reason;
             let fits = own != DisruptionReason::Empty && reason.is_none_or(|reason| reason == own);
-            let known = self.model.nodes[node].price.is_some() || self.model.nodes[node].must_go;
-            if going.contains(&node) || !fits || !known || !self.may_go(&spent, &[node]) {
+            let known = of_node.price.is_some() || of_node.must_go;
+            if !fits || !known || !self.may_go(spent, node) {
                 continue;
             }
             let Some(puts) = self.try_move(node, closed) else { continue };
-            self.spend(&mut spent, node);
+            self.spend(spent, node);
             reason = Some(own);
             step.nodes.push(node);
             step.puts.extend(puts);
         }
-        let used = launches
-            .iter()
-            .all(|launch| step.puts.iter().any(|(node, ..)| *node == running + launch));
+        let used = |launch: &usize| step.puts.iter().any(|(node, ..)| *node == running + launch);
         let forced = step.nodes.iter().any(|node| self.model.nodes[*node].must_go);
-        let worth = used && (forced || self.is_worth(&step.nodes, price));
-        (worth && self.has_types(&step)).then_some((step, spent))
+        step.launches.iter().all(used)
+            && (forced || self.is_worth(&step.nodes, price))
+            && self.has_types(step)
     }
 
     /// Whether nodes that go together save what they must.
@@ -396,41 +423,34 @@ impl<'m> WavePlanner<'m> {
         })
     }
 
-    /// Whether budgets allow that some nodes go as well.
-    fn may_go(&self, spent: &Spent, nodes: &[usize]) -> bool {
-        let mut with = spent.clone();
-        for node in nodes {
-            let verdict = &self.verdicts[self.model.nodes[*node].place];
-            let free = |(budget, count): &(usize, u32)| {
-                let so_far = with.evictions.get(budget).copied().unwrap_or(0);
-                let allowed =
-                    self.terms.problem.pod_disruption_budgets[*budget].disruptions_allowed;
-                // More than it allows of one node alone take several rounds.
-                so_far == 0 || so_far.saturating_add(*count) <= allowed
-            };
-            if !verdict.evictions.iter().all(free) {
-                return false;
-            }
-            self.spend(&mut with, *node);
+    /// Whether budgets allow that a node goes as well.
+    fn may_go(&self, spent: &Spent, node: usize) -> bool {
+        let verdict = &self.verdicts[self.model.nodes[node].place];
+        let free = |(budget, count): &(usize, u32)| {
+            let so_far = spent.evictions.get(budget).copied().unwrap_or(0);
+            let allowed = self.terms.problem.pod_disruption_budgets[*budget].disruptions_allowed;
+            // More than it allows of one node alone take several rounds.
+            so_far == 0 || so_far.saturating_add(*count) <= allowed
+        };
+        if !verdict.evictions.iter().all(free) {
+            return false;
         }
-        nodes.iter().all(|node| {
-            let verdict = &self.verdicts[self.model.nodes[*node].place];
-            let Some(pool) = verdict.pool else { return true };
-            let (started, going) = self.started[pool];
-            let of_pool = &self.terms.problem.node_pools[pool];
-            let reasons = with.nodes.get(&pool).into_iter().flatten();
-            let mut reasons: Vec<(u64, u64)> = reasons
-                .map(|(reason, count)| {
-                    let now = self.terms.options.now;
-                    (node_budget::allowed(of_pool, *reason, started, now), *count)
-                })
-                .collect();
-            reasons.sort_unstable();
-            let mut disrupted = going;
-            reasons.into_iter().all(|(allowed, count)| {
-                disrupted = disrupted.saturating_add(count);
-                disrupted <= allowed || allowed == u64::MAX
-            })
+        let Some(pool) = verdict.pool else { return true };
+        let (started, going) = self.started[pool];
+        let of_pool = &self.terms.problem.node_pools[pool];
+        let now = self.terms.options.now;
+        let allowed = |reason| node_budget::allowed(of_pool, reason, started, now);
+        let so_far = spent.nodes.get(&pool);
+        let others = so_far.into_iter().flatten().filter(|(reason, _)| **reason != verdict.reason);
+        let own = so_far.and_then(|reasons| reasons.get(&verdict.reason)).copied().unwrap_or(0);
+        let mut reasons: Vec<(u64, u64)> =
+            others.map(|(reason, count)| (allowed(*reason), *count)).collect();
+        reasons.push((allowed(verdict.reason), own.saturating_add(1)));
+        reasons.sort_unstable();
+        let mut disrupted = going;
+        reasons.into_iter().all(|(allowed, count)| {
+            disrupted = disrupted.saturating_add(count);
+            disrupted <= allowed || allowed == u64::MAX
         })
     }
 
@@ -504,7 +524,7 @@ impl<'m> WavePlanner<'m> {
 }
 
 /// More launches than this aren't made for the same nodes at once.
-const MOST_TOGETHER: usize = 4;
+const MOST_TOGETHER: usize = 5;
 
 /// Takes pods off the slots that are left.
 fn use_slot(slots: &mut [Vec<(usize, u32)>], node: usize, class: usize, count: i64) {
