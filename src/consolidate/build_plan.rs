@@ -4,7 +4,7 @@ use super::eligibility::NodeVerdict;
 use super::greedy::{Search, Stay};
 use super::model::{ConsolidationModel, HomePods};
 use super::wave::{Target, WaveStep};
-use crate::compile::{OfferId, PoolId};
+use crate::compile::OfferId;
 use crate::explain::{Blocker, Cause, Reason};
 use crate::model::{Pod, Price, Problem};
 use crate::pack::requests_of;
@@ -64,6 +64,7 @@ impl PlanParts<'_> {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let _none = stats.insert("eligibleNodes".into(), count(self.may_go()));
         let _none = stats.insert("stuckNodes".into(), count(self.stuck.len()));
+        stats.extend(self.held_back());
         ConsolidationPlan {
             keep: self.keep(&places),
             actions,
@@ -80,6 +81,27 @@ impl PlanParts<'_> {
 
     fn may_go(&self) -> usize {
         self.verdicts.iter().filter(|verdict| verdict.may_go()).count()
+    }
+
+    /// For each kind of blocker, what the nodes cost that nothing else holds, in billionths per
+    /// hour.
+    fn held_back(&self) -> BTreeMap<Arc<str>, u64> {
+        let mut held: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+        for verdict in self.verdicts {
+            let codes: BTreeSet<&str> = verdict.blockers.iter().map(Blocker::code).collect();
+            let (Some(code), None) = (codes.first(), codes.iter().nth(1)) else { continue };
+            // "disruption-budget" is heldBackDisruptionBudget.
+            let mut name = String::from("heldBack");
+            for word in code.split('-') {
+                let (first, rest) = word.split_at(word.len().min(1));
+                name.push_str(&first.to_uppercase());
+                name.push_str(rest);
+            }
+            let price = u64::try_from(verdict.price.unwrap_or(0)).unwrap_or(u64::MAX);
+            let sum = held.entry(name.into()).or_default();
+            *sum = sum.saturating_add(price);
+        }
+        held
     }
 
     /// A name for each launch that no node has.
@@ -217,7 +239,6 @@ impl PlanParts<'_> {
     fn offering(&self, id: OfferId) -> OfferingRef {
         let compiled = self.model.compiled();
         let offer = &compiled.offers[id];
-        let _pool: PoolId = offer.pool;
         let instance = compiled.parts.instance_type(offer.instance);
         let offering = &instance.offerings[offer.offering];
         OfferingRef {
@@ -232,7 +253,6 @@ impl PlanParts<'_> {
 
 /// The names of pods that leave nodes, by class.
 struct Leaving<'p> {
-    problem: &'p Problem,
     /// For each class the entries whose pods leave, each with the replicas that are left.
     entries: BTreeMap<usize, Vec<(&'p Pod, u32)>>,
 }
@@ -251,12 +271,11 @@ impl<'p> Leaving<'p> {
             // Handed out from the end.
             list.reverse();
         }
-        Self { problem, entries }
+        Self { entries }
     }
 
     /// The names of so many pods of a class.
     fn take(&mut self, class: usize, count: u32) -> Vec<Arc<str>> {
-        let _of = self.problem;
         let mut names = Vec::with_capacity(count as usize);
         let Some(list) = self.entries.get_mut(&class) else { return names };
         while names.len() < count as usize {

@@ -32,8 +32,9 @@ pub(super) struct LaunchOptions {
     options: Vec<LaunchOption>,
     /// For each class, what a pod's share of the cheapest node for it costs.
     worth: Vec<i128>,
-    /// Whether pools have different weights.
-    weighted: bool,
+    /// For each class the options that could hold a pod, those of the highest weight first; none
+    /// where all pools have one weight.
+    by_weight: Vec<Vec<usize>>,
 }
 
 /// An option in a queue, by what its pods are worth for its price.
@@ -96,7 +97,13 @@ impl LaunchOptions {
         let options = undominated(model, options, &admitted);
         let worth = (0..model.classes.len()).map(|class| worth(model, &options, class)).collect();
         let weighted = options.iter().any(|one| one.weight != options[0].weight);
-        Self { options, worth, weighted }
+        let by_weight = match weighted {
+            true => {
+                (0..model.classes.len()).map(|class| by_weight(model, &options, class)).collect()
+            }
+            false => Vec::new(),
+        };
+        Self { options, worth, by_weight }
     }
 }
 
@@ -146,6 +153,21 @@ fn undominated(
     kept
 }
 
+/// The options that could hold a pod of a class, those of the highest weight first.
+fn by_weight(model: &ConsolidationModel<'_>, options: &[LaunchOption], class: usize) -> Vec<usize> {
+    let compiled = model.compiled();
+    let of_class = &model.classes[class];
+    let holds = |at: &usize| {
+        let offer = options[*at].offer;
+        let room = &compiled.shapes[compiled.offers[offer].shape].allocatable;
+        of_class.sites.contains(compiled.site_of_offer(offer))
+            && fits(room, &of_class.request, 1) > 0
+    };
+    let mut suiting: Vec<usize> = (0..options.len()).filter(holds).collect();
+    suiting.sort_by_key(|at| (std::cmp::Reverse(options[*at].weight), *at));
+    suiting
+}
+
 /// What a pod's share of the cheapest node for it costs.
 fn worth(model: &ConsolidationModel<'_>, options: &[LaunchOption], class: usize) -> i128 {
     let compiled = model.compiled();
@@ -186,21 +208,14 @@ impl ClusterState<'_> {
     }
 
     /// For each of some classes, the highest weight of a pool that could launch for it now.
-    fn open_weights(&self, choices: &LaunchOptions, classes: &[usize]) -> Vec<i32> {
-        if !choices.weighted {
+    pub(super) fn open_weights(&self, choices: &LaunchOptions, classes: &[usize]) -> Vec<i32> {
+        if choices.by_weight.is_empty() {
             return vec![i32::MIN; classes.len()];
         }
-        let compiled = self.model.compiled();
         let of = |class: &usize| {
-            let of_class = &self.model.classes[*class];
-            let suiting = choices.options.iter().filter(|option| {
-                let site = compiled.site_of_offer(option.offer);
-                let shape = &compiled.shapes[compiled.offers[option.offer].shape];
-                of_class.sites.contains(site)
-                    && fits(&shape.allocatable, &of_class.request, 1) > 0
-                    && self.is_buyable(option.offer)
-            });
-            suiting.map(|option| option.weight).max().unwrap_or(i32::MIN)
+            let mut suiting = choices.by_weight[*class].iter().map(|at| &choices.options[*at]);
+            let open = suiting.find(|option| self.is_buyable(option.offer));
+            open.map_or(i32::MIN, |option| option.weight)
         };
         classes.iter().map(of).collect()
     }

@@ -114,24 +114,37 @@ pub(crate) fn consolidate(
         search.banned.clone_from(&banned);
         search.run(&stop);
         let mut consider = |search: &Search<'_>| {
-            let target: Target = target(search);
-            let (waves, stuck) = WavePlanner::new(&model, &terms, verdicts, &target).plan();
-            let stays = &search.stays;
-            let parts = PlanParts {
-                problem,
-                model: &model,
-                verdicts,
-                target: &target,
-                waves: &waves,
-                stays,
-                stuck: &stuck,
-            };
-            let mut plan = parts.plan();
-            let _none = plan.stats.insert("trials".into(), search.trials);
-            if best.as_ref().is_none_or(|best| worth(&plan) < worth(best)) {
-                best = Some(plan);
+            let mut target: Target = target(search);
+            let mut least: Option<Vec<usize>> = None;
+            // Where some nodes can't go, the cheap ones first leave the dear ones to pay for
+            // launches.
+            for _ in 0..2 {
+                let (waves, stuck) =
+                    WavePlanner::new(&model, &terms, &choices, verdicts, &target).plan();
+                let stays = &search.stays;
+                let parts = PlanParts {
+                    problem,
+                    model: &model,
+                    verdicts,
+                    target: &target,
+                    waves: &waves,
+                    stays,
+                    stuck: &stuck,
+                };
+                let mut plan = parts.plan();
+                let _none = plan.stats.insert("trials".into(), search.trials);
+                if best.as_ref().is_none_or(|best| worth(&plan) < worth(best)) {
+                    best = Some(plan);
+                }
+                if least.as_ref().is_none_or(|least| stuck.len() < least.len()) {
+                    least = Some(stuck);
+                }
+                if least.as_ref().is_none_or(Vec::is_empty) {
+                    break;
+                }
+                target.gone.sort_by_key(|node| (model.nodes[*node].price, *node));
             }
-            stuck
+            least.unwrap_or_default()
         };
         let stuck = consider(&search);
         // What was decided last is what others didn't reckon with.

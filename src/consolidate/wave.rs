@@ -20,6 +20,7 @@
 //! *Cost.* Each wave tries each node that is left once or a few times.
 
 use super::eligibility::NodeVerdict;
+use super::launch::LaunchOptions;
 use super::model::{ConsolidationModel, ModelNode};
 use super::node_budget;
 use super::place::{OpenSlots, Openness};
@@ -56,6 +57,7 @@ pub(super) struct WaveStep {
 pub(super) struct WavePlanner<'m> {
     model: &'m ConsolidationModel<'m>,
     terms: &'m Terms<'m>,
+    choices: &'m LaunchOptions,
     verdicts: &'m [NodeVerdict],
     target: &'m Target,
     state: ClusterState<'m>,
@@ -83,6 +85,7 @@ impl<'m> WavePlanner<'m> {
     pub(super) fn new(
         model: &'m ConsolidationModel<'m>,
         terms: &'m Terms<'m>,
+        choices: &'m LaunchOptions,
         verdicts: &'m [NodeVerdict],
         target: &'m Target,
     ) -> Self {
@@ -107,6 +110,7 @@ impl<'m> WavePlanner<'m> {
         Self {
             model,
             terms,
+            choices,
             verdicts,
             target,
             state,
@@ -380,6 +384,7 @@ impl<'m> WavePlanner<'m> {
         let used = |launch: &usize| step.puts.iter().any(|(node, ..)| *node == running + launch);
         let forced = step.nodes.iter().any(|node| self.model.nodes[*node].must_go);
         step.launches.iter().all(used)
+            && self.keeps_weights(step)
             && (forced || self.is_worth(&step.nodes, price))
             && self.has_types(step)
     }
@@ -401,6 +406,18 @@ impl<'m> WavePlanner<'m> {
         empty
             || saving >= self.terms.least(price, moves, launched > 0)
                 && self.terms.unbalanced(&going, saving).is_none()
+    }
+
+    /// Whether no pool of a higher weight could launch, now, for a pod that comes to a launch.
+    fn keeps_weights(&self, step: &WaveStep) -> bool {
+        let compiled = self.model.compiled();
+        step.puts.iter().all(|(node, class, _)| {
+            let Some(launch) = node.checked_sub(self.model.nodes.len()) else { return true };
+            let offer = &compiled.offers[self.target.launches[launch].0];
+            let weight = compiled.pools[offer.pool].weight;
+            let open = self.state.open_weights(self.choices, &[*class]);
+            !step.launches.contains(&launch) || open.iter().all(|open| *open <= weight)
+        })
     }
 
     /// Whether a single spot node that is replaced by spot leaves enough types to choose from.

@@ -16,6 +16,7 @@
 mod blame;
 mod certificates;
 mod consolidation;
+mod consolidated;
 mod corpus;
 mod coverage;
 mod documents;
