@@ -35,6 +35,9 @@ pub(super) struct LaunchOptions {
     /// For each class the options that could hold a pod, those of the highest weight first; none
     /// where all pools have one weight.
     by_weight: Vec<Vec<usize>>,
+    /// For each weight, the highest first, what a unit of each resource costs at least on nodes of
+    /// this weight or a higher one.
+    unit_prices: Vec<(i32, Vec<f64>)>,
 }
 
 /// An option in a queue, by what its pods are worth for its price.
@@ -103,7 +106,8 @@ impl LaunchOptions {
             }
             false => Vec::new(),
         };
-        Self { options, worth, by_weight }
+        let unit_prices = unit_prices(model, &options);
+        Self { options, worth, by_weight, unit_prices }
     }
 }
 
@@ -153,6 +157,26 @@ fn undominated(
     kept
 }
 
+/// For each weight, the highest first, what a unit of each resource costs at least on nodes of this
+/// weight or a higher one.
+fn unit_prices(model: &ConsolidationModel<'_>, options: &[LaunchOption]) -> Vec<(i32, Vec<f64>)> {
+    let compiled = model.compiled();
+    let mut sorted: Vec<&LaunchOption> = options.iter().collect();
+    sorted.sort_by_key(|option| std::cmp::Reverse(option.weight));
+    let mut least = vec![f64::INFINITY; model.width];
+    let mut prices: Vec<(i32, Vec<f64>)> = Vec::new();
+    for alike in sorted.chunk_by(|one, other| one.weight == other.weight) {
+        for option in alike {
+            let room = &compiled.shapes[compiled.offers[option.offer].shape].allocatable;
+            for (least, have) in least.iter_mut().zip(room).filter(|(_, have)| **have > 0) {
+                *least = least.min(option.price as f64 / *have as f64);
+            }
+        }
+        prices.extend(alike.first().map(|first| (first.weight, least.clone())));
+    }
+    prices
+}
+
 /// The options that could hold a pod of a class, those of the highest weight first.
 fn by_weight(model: &ConsolidationModel<'_>, options: &[LaunchOption], class: usize) -> Vec<usize> {
     let compiled = model.compiled();
@@ -189,7 +213,14 @@ impl ClusterState<'_> {
     pub(super) fn launch_for(&mut self, choices: &LaunchOptions, most: i128) -> bool {
         let mark = self.mark();
         let classes = self.lacking_in_order();
-        let single = self.launch_one(choices, &classes, most);
+        let open = self.open_weights(choices, &classes);
+        let load = self.load(&classes);
+        // Where pools have weights, one that is open to no pool can't be launched for.
+        let closed = !choices.by_weight.is_empty() && open.contains(&i32::MIN);
+        if closed || self.least_cost(choices, &load, &open) > most as f64 * (1.0 + 1e-9) {
+            return false;
+        }
+        let single = self.launch_one(choices, &classes, (&load, &open), most);
         self.undo(mark);
         // Several nodes must come to less than one.
         let limit = single.map_or(most, |option| option.price - 1);
@@ -205,6 +236,28 @@ impl ClusterState<'_> {
             }
             None => false,
         }
+    }
+
+    /// What pods that need a place ask for together.
+    fn load(&self, classes: &[usize]) -> Vec<i64> {
+        let mut load = vec![0_i64; self.model.width];
+        for class in classes {
+            let count = i64::from(self.lacks(*class));
+            for (sum, asked) in load.iter_mut().zip(&self.model.classes[*class].request) {
+                *sum = sum.saturating_add(asked.saturating_mul(count));
+            }
+        }
+        load
+    }
+
+    /// No launches for a load of pods, for which pools of these weights are open, cost less: of each
+    /// resource they have at least as much as is asked for.
+    fn least_cost(&self, choices: &LaunchOptions, load: &[i64], open: &[i32]) -> f64 {
+        let open = open.iter().min().copied().unwrap_or(i32::MIN);
+        let prices = choices.unit_prices.iter().take_while(|(weight, _)| *weight >= open).last();
+        let Some((_, prices)) = prices else { return f64::INFINITY };
+        let costs = load.iter().zip(prices).filter(|(asked, _)| **asked > 0);
+        costs.map(|(asked, price)| *asked as f64 * price).fold(0.0, f64::max)
     }
 
     /// For each of some classes, the highest weight of a pool that could launch for it now.
@@ -241,21 +294,15 @@ impl ClusterState<'_> {
         &mut self,
         choices: &LaunchOptions,
         classes: &[usize],
+        (load, open): (&[i64], &[i32]),
         most: i128,
     ) -> Option<LaunchOption> {
         let compiled = self.model.compiled();
-        let open = self.open_weights(choices, classes).into_iter().max().unwrap_or(i32::MIN);
-        let mut load = vec![0_i64; self.model.width];
-        for class in classes {
-            let count = i64::from(self.lacks(*class));
-            for (sum, asked) in load.iter_mut().zip(&self.model.classes[*class].request) {
-                *sum = sum.saturating_add(asked.saturating_mul(count));
-            }
-        }
+        let open = open.iter().max().copied().unwrap_or(i32::MIN);
         for option in choices.options.iter().take_while(|option| option.price <= most) {
             let site = compiled.site_of_offer(option.offer);
             let shape = &compiled.shapes[compiled.offers[option.offer].shape];
-            let large = shape.allocatable.iter().zip(&load).all(|(have, want)| have >= want);
+            let large = shape.allocatable.iter().zip(load).all(|(have, want)| have >= want);
             let suits = |class: &usize| self.model.classes[*class].sites.contains(site);
             if !large
                 || open > option.weight
@@ -332,7 +379,10 @@ impl ClusterState<'_> {
         free: &mut Vec<i64>,
     ) -> BinaryHeap<Bargain> {
         let options = choices.options.iter().enumerate();
-        let affordable = options.take_while(|(_, option)| option.price <= most);
+        let lowest = open.iter().min().copied().unwrap_or(i32::MIN);
+        let affordable = options
+            .take_while(|(_, option)| option.price <= most)
+            .filter(|(_, option)| option.weight >= lowest);
         let ranked = affordable.map(|(at, option)| Bargain {
             rank: self.bargain(choices, option, classes, open, free),
             option: at,

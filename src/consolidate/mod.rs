@@ -82,7 +82,7 @@ const MOST_ROUNDS: usize = 8;
 
 /// Trials of single nodes that are spent on bettering what the greedy search finds, and the most
 /// attempts.
-const MOST_TRIALS: u64 = 16_000;
+const MOST_TRIALS: u64 = 8_000;
 const MOST_ATTEMPTS: u64 = 400;
 
 /// A consolidation of a problem, of which `context` has the loosened one; `attempts` says how often

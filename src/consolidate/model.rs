@@ -47,8 +47,10 @@ pub(super) struct MoveClass {
     pub(super) priority: i32,
     /// The total of the affinity by which they need each other on their node, if any.
     pub(super) together: Option<usize>,
-    /// How large one is, among nodes as they are on average.
-    pub(super) size: f64,
+    /// How large one is in the resource of which it takes most.
+    pub(super) size: i64,
+    /// How large one is in all resources together.
+    pub(super) weight: i64,
 }
 
 /// A spread over hosts.
@@ -108,8 +110,8 @@ pub(super) struct ConsolidationModel<'c> {
     pub(super) nodes: Vec<ModelNode>,
     pub(super) classes: Vec<MoveClass>,
     pub(super) hosts: Vec<HostCounter>,
-    /// For each resource, one over what nodes have of it on average.
-    pub(super) scale: Vec<f64>,
+    /// For each resource, [`LARGE`] over what nodes have of it on average.
+    pub(super) scale: Vec<i64>,
     /// As many of each item as anybody could want.
     pub(super) wanted: IdVec<ItemId, u32>,
     /// Pods that wait for a place: class and count.
@@ -254,19 +256,32 @@ fn attach(compiled: &Compiled, classes: &[MoveClass], node: &mut ModelNode) {
     }
 }
 
-/// For each resource, one over what nodes and launches have of it on average.
-fn scale(compiled: &Compiled) -> Vec<f64> {
-    let mut sums = vec![0.0_f64; compiled.dims.len()];
-    let mut count = 0.0_f64;
+/// How large an amount of all resources is, each in the same units.
+pub(super) fn weight(amounts: &[i64], scale: &[i64]) -> i64 {
+    amounts
+        .iter()
+        .zip(scale)
+        .fold(0, |sum: i64, (amount, scale)| sum.saturating_add(amount.saturating_mul(*scale)))
+}
+
+/// What nodes have on average of a resource, in the units in which all are compared.
+pub(super) const LARGE: i64 = 1 << 40;
+
+/// For each resource, [`LARGE`] over what nodes have of it on average; of what isn't limited there
+/// is no average.
+fn scale(compiled: &Compiled) -> Vec<i64> {
+    let mut sums = vec![0_i128; compiled.dims.len()];
+    let mut count = 0_i128;
     for running in compiled.nodes.values() {
-        count += 1.0;
+        count += 1;
         for (dim, (sum, free)) in sums.iter_mut().zip(&running.free).enumerate() {
             if !compiled.dims.is_unlimited(dim, *free) {
-                *sum += (*free).max(0) as f64;
+                *sum += i128::from((*free).max(0));
             }
         }
     }
-    sums.into_iter().map(|sum| if sum > 0.0 { count / sum } else { 0.0 }).collect()
+    let scaled = |sum: i128| if sum > 0 { i128::from(LARGE) * count / sum } else { 0 };
+    sums.into_iter().map(|sum| i64::try_from(scaled(sum)).unwrap_or(0)).collect()
 }
 
 /// What a counter over hosts is told by.
@@ -312,7 +327,7 @@ struct ClassBuilder<'a> {
     compiled: &'a Compiled,
     rules: &'a PlacementRules,
     numbers: &'a BTreeMap<HostKey, usize>,
-    scale: &'a [f64],
+    scale: &'a [i64],
     preferring: bool,
     receiving: Bits,
     standing: Bits,
@@ -384,7 +399,8 @@ impl ClassBuilder<'_> {
                 .map(|affinity| affinity.total),
             on_hosts: on_hosts.map(|(_, number)| *number).collect(),
             host_rules: host_rules.collect(),
-            size: size.map(|(asked, scale)| *asked as f64 * scale).fold(0.0, f64::max),
+            weight: weight(&item.request, self.scale),
+            size: size.map(|(asked, scale)| asked.saturating_mul(*scale)).max().unwrap_or(0),
         }
     }
 

@@ -174,7 +174,7 @@ impl ClusterState<'_> {
         let of_class = &model.classes[class];
         let most = self.lacks(class);
         let least = if self.is_first_together(class) { most } else { 1 };
-        let mut best: Option<((bool, f64), usize, u32)> = None;
+        let mut best: Option<((bool, i64), usize, u32)> = None;
         let mut look = |node: usize| {
             let open = openness.most(node, class).min(most);
             let free = self.free(node);
@@ -188,17 +188,10 @@ impl ClusterState<'_> {
                 return;
             }
             let may_go = model.nodes.get(node).is_some_and(|running| running.may_go);
-            let rest: f64 = free
-                .iter()
-                .zip(&of_class.request)
-                .zip(&model.scale)
-                .map(|((have, want), scale)| (have - want) as f64 * scale)
-                .sum();
-            let rest = if salt == 0 { rest } else { rest * jitter(salt, node) };
+            let slack = self.slack(node);
+            let rest = if salt == 0 { slack } else { jittered(slack, salt, node) };
             let rank = (may_go, rest);
-            if best.as_ref().is_some_and(|(known, ..)| {
-                rank.0.cmp(&known.0).then(rank.1.total_cmp(&known.1)).is_ge()
-            }) {
+            if best.as_ref().is_some_and(|(known, ..)| rank >= *known) {
                 return;
             }
             let takes = self.takes(node, class, open);
@@ -238,7 +231,7 @@ impl ClusterState<'_> {
             let (a, b) = (&model.classes[*one], &model.classes[*other]);
             (a.pending, Reverse(a.priority), Reverse(a.tied))
                 .cmp(&(b.pending, Reverse(b.priority), Reverse(b.tied)))
-                .then(b.size.total_cmp(&a.size))
+                .then(b.size.cmp(&a.size))
                 .then(one.cmp(other))
         });
         classes
@@ -259,12 +252,13 @@ impl ClusterState<'_> {
     }
 }
 
-/// A factor near 1 that looks drawn at random.
-fn jitter(salt: u64, node: usize) -> f64 {
+/// A number times a factor between a quarter and one and a quarter that looks drawn at random.
+fn jittered(slack: i64, salt: u64, node: usize) -> i64 {
     let number = u64::try_from(node).unwrap_or(u64::MAX);
     let mut word = salt ^ number.wrapping_mul(0xBF58_476D_1CE4_E5B9);
     word = word.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     word ^= word >> 29;
     word = word.wrapping_mul(0x94D0_49BB_1331_11EB);
-    0.25 + (word >> 40) as f64 / f64::from(1_u32 << 24)
+    let factor = 256 + i64::try_from(word >> 54).unwrap_or(0);
+    (slack >> 10).saturating_mul(factor)
 }

@@ -14,7 +14,7 @@
 //! without the pods that leave it: [`ClusterState::drain`] and [`ClusterState::finish`] are the two
 //! halves of going.
 
-use super::model::{ConsolidationModel, HomePods};
+use super::model::{ConsolidationModel, HomePods, weight};
 use crate::compile::{IdVec, OfferId, PoolId, ReservationId};
 use crate::pack::RuleCounts;
 
@@ -49,6 +49,8 @@ pub(super) struct ClusterState<'m> {
     pub(super) model: &'m ConsolidationModel<'m>,
     /// What is free on each node, one after another.
     free: Vec<i64>,
+    /// How large that is in all resources together, by node.
+    slack: Vec<i64>,
     /// Running nodes that stand and take pods, in words of 64.
     pub(super) standing: Vec<u64>,
     /// What came to each node: class and count.
@@ -141,6 +143,7 @@ impl<'m> ClusterState<'m> {
         (0..model.nodes.len()).for_each(|at| standing[at / 64] |= 1 << (at % 64));
         Self {
             model,
+            slack: model.nodes.iter().map(|node| weight(&node.free, &model.scale)).collect(),
             free: model.nodes.iter().flat_map(|node| node.free.iter().copied()).collect(),
             standing,
             arrived: vec![Vec::new(); model.nodes.len()],
@@ -231,7 +234,12 @@ impl<'m> ClusterState<'m> {
         &self.free[node * width..(node + 1) * width]
     }
 
-    /// What an offer's nodes count for: price and fee.
+    /// How large what is free on a node is in all resources together.
+    pub(super) fn slack(&self, node: usize) -> i64 {
+        self.slack[node]
+    }
+
+    /// What a node of an offer costs.
     pub(super) fn price(&self, offer: OfferId) -> i128 {
         i128::from(self.model.compiled().offers[offer].price)
     }
@@ -309,6 +317,7 @@ impl<'m> ClusterState<'m> {
         for (free, asked) in free.iter_mut().zip(&of_class.request) {
             *free -= asked * count;
         }
+        self.slack[node] -= of_class.weight.saturating_mul(count);
         let item = &model.compiled().items[of_class.item];
         if !item.shared.is_empty() {
             self.attach(node, class, count > 0);
@@ -353,7 +362,9 @@ impl<'m> ClusterState<'m> {
             };
             // Pods are put before they are listed, and taken off the list before this.
             if !empty.contains(volume) && !others.iter().any(has) {
-                self.free[node * model.width + slot] += if more { -1 } else { 1 };
+                let sign = if more { -1 } else { 1 };
+                self.free[node * model.width + slot] += sign;
+                self.slack[node] += sign * model.scale[*slot];
             }
         }
     }
@@ -465,7 +476,9 @@ impl<'m> ClusterState<'m> {
         self.note(Change::Launch);
         let compiled = self.model.compiled();
         let of = &compiled.offers[offer];
-        self.free.extend(&compiled.shapes[of.shape].allocatable);
+        let room = &compiled.shapes[of.shape].allocatable;
+        self.free.extend(room);
+        self.slack.push(weight(room, &self.model.scale));
         self.arrived.push(Vec::new());
         self.launched.push(offer);
         self.abandoned.push(false);
@@ -492,6 +505,7 @@ impl<'m> ClusterState<'m> {
         let _flag = self.abandoned.pop();
         let _empty = self.arrived.pop();
         self.free.truncate(node * self.model.width);
+        self.slack.truncate(node);
     }
 
     /// Gives a launched node up on which nothing is.
@@ -521,6 +535,7 @@ impl<'m> ClusterState<'m> {
         let kept: Vec<usize> = (0..self.nodes())
             .filter(|node| *node < running || !self.abandoned[node - running])
             .collect();
+        self.slack = kept.iter().map(|node| self.slack[*node]).collect();
         self.free = kept.iter().flat_map(|node| self.free(*node).to_vec()).collect();
         self.arrived = kept.iter().map(|node| std::mem::take(&mut self.arrived[*node])).collect();
         for counts in &mut self.hosts {
