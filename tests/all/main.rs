@@ -15,8 +15,8 @@
 
 mod blame;
 mod certificates;
-mod consolidation;
 mod consolidated;
+mod consolidation;
 mod corpus;
 mod coverage;
 mod documents;
