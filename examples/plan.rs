@@ -21,23 +21,27 @@ mod kubernetes;
 
 use kubernetes::Input;
 use plimsoll::model::PriceOverlay;
+use plimsoll::progress::Progress;
 use plimsoll::{
-    Effort, Error, Limits, Options, PreferencePolicy, Price, Problem, Solver, Stop, verify,
+    Effort, Error, Limits, Observer, Options, PreferencePolicy, Price, Problem, Solver, Stop,
+    verify,
 };
 use std::io::{ErrorKind, Write};
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::Instant;
 
 /// What a unit of weight costs per hour that isn't honoured, where preferences are priced.
 const WISH_PRICE: Price = Price::from_nanos(1_000_000);
 
-const USAGE: &str = "usage: plan [PROBLEM.json] [--overlay FILE.json] [--node-fee USD] [--preferences respect|ignore|priced] [--refine SECONDS] [--baseline] [--json] [--kubernetes FILE… [--catalog FILE|bundled] [--now RFC3339] [--lenient]]
+const USAGE: &str = "usage: plan [PROBLEM.json] [--overlay FILE.json] [--node-fee USD] [--preferences respect|ignore|priced] [--refine SECONDS] [--progress] [--baseline] [--json] [--kubernetes FILE… [--catalog FILE|bundled] [--now RFC3339] [--lenient]]
 
   PROBLEM.json    the problem document, - for standard input; bundled data by default
   --overlay FILE  a list of price overlays, applied in its order
   --node-fee USD  a fee per node and hour, part of what is minimised
   --preferences   what preferences count for: respect, ignore, or priced (0.001 an hour for each unit of weight)
   --refine SECS   bring the plan and its bound together for so many seconds
+  --progress      show on standard error how plan and bound come together while refining
   --baseline      first fit decreasing, blind to prices, to compare with
   --json          print the plan document instead of a table
   --kubernetes    plan for Kubernetes' objects in these files and folders (feature k8s)
@@ -70,6 +74,7 @@ struct Arguments {
     options: Options,
     /// For how many seconds to refine.
     refine: Option<f64>,
+    progress: bool,
     json: bool,
     help: bool,
 }
@@ -89,6 +94,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Failure> 
     while let Some(word) = words.next() {
         match word.as_str() {
             "--json" => arguments.json = true,
+            "--progress" => arguments.progress = true,
             "--help" | "-h" => arguments.help = true,
             "--baseline" => arguments.options.effort = Effort::FirstFit,
             "--overlay" => {
@@ -136,6 +142,14 @@ fn read(path: &str) -> Result<String, Failure> {
     text.map_err(|error| refused(format!("{path}: {error}")))
 }
 
+/// The share of the best plan's cost that is known to be needed.
+fn bar(progress: &Progress) -> String {
+    const WIDTH: usize = 20;
+    let proved = 1_000_000_u32.saturating_sub(progress.gap_millionths());
+    let filled = usize::try_from(proved / 50_000).unwrap_or_default().min(WIDTH);
+    format!("[{}{}]", "#".repeat(filled), "-".repeat(WIDTH - filled))
+}
+
 /// Prints a line; that the reader has gone (`plan … | head`) is no failure.
 fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
@@ -181,6 +195,12 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         (limits.rounds, limits.attempts) = (u64::MAX, u64::MAX);
         options.effort = Effort::Refine(limits);
         options.stop = Stop::when(move || start.elapsed().as_secs_f64() >= SEARCH * seconds);
+    }
+    if arguments.progress {
+        options.observer = Observer::new(move |progress| {
+            eprintln!("{:6.2} s {} {progress}", start.elapsed().as_secs_f64(), bar(progress));
+            ControlFlow::Continue(())
+        });
     }
     let plan = Solver::new(&problem)?.provision(&options)?;
     let seconds = start.elapsed().as_secs_f64();

@@ -12,6 +12,7 @@ pub mod k8s;
 pub mod model;
 pub mod options;
 pub mod plan;
+pub mod progress;
 pub mod verify;
 
 mod bound;
@@ -26,11 +27,12 @@ mod what_if;
 
 pub use error::Error;
 pub use model::{
-    ConsolidationOptions, InstanceType, Node, NodePool, Offering, Pod, Price, Problem,
-    ProblemBuilder, Quantity, Requirement, Resources,
+    ConsolidationOptions, InstanceType, Node, NodePool, Offering, Pod, Price, Problem, Quantity,
+    Requirement, Resources,
 };
 pub use options::{Effort, Limits, Options, PreferencePolicy};
 pub use plan::LaunchPlan;
+pub use progress::Observer;
 pub use solver::{Solver, consolidate, provision};
 pub use stop::Stop;
 pub use verify::{verify, verify_consolidation};

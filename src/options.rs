@@ -1,6 +1,7 @@
 //! How a plan is to be made.
 
 use crate::model::{ConsolidationOptions, Price};
+use crate::progress::Observer;
 use crate::stop::Stop;
 
 /// How a plan is to be made; the defaults are what most people want.
@@ -32,6 +33,8 @@ pub struct Options {
     /// When to end packing and refinement early; by default never. What is packed by then is the
     /// plan.
     pub stop: Stop,
+    /// Who looks on while a plan is refined, and may end that; by default nobody.
+    pub observer: Observer,
     /// What a consolidation may move, and what that must save.
     pub consolidation: ConsolidationOptions,
 }
@@ -83,6 +86,13 @@ impl Options {
     #[must_use]
     pub fn with_stop(mut self, stop: Stop) -> Self {
         self.stop = stop;
+        self
+    }
+
+    /// Sets who looks on.
+    #[must_use]
+    pub fn with_observer(mut self, observer: Observer) -> Self {
+        self.observer = observer;
         self
     }
 

@@ -9,6 +9,7 @@ use crate::pack::{self, Context};
 use crate::plan::{ConsolidationPlan, LaunchPlan, Proof, Termination};
 use crate::refine;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A problem compiled once, to be asked often. It owns what it needs, and clones share it.
 ///
@@ -115,10 +116,13 @@ impl Solver {
             }
             Effort::Refine(limits) => {
                 let mut packed = pack::packed(&context);
-                let stop = || stop.now();
+                let enough = AtomicBool::new(false);
+                let stop = || stop.now() || enough.load(Ordering::Relaxed);
                 let mut greedy = packed.clone();
                 refine::try_everything(&context, &mut greedy, &stop);
-                let mut budget = refine::RefineBudget::new(limits.rounds, limits.attempts, &stop);
+                let report = refine::Report::new(&options.observer, &enough);
+                let mut budget =
+                    refine::RefineBudget::new((limits.rounds, limits.attempts), &stop, report);
                 let mut proved = refine::refine(&context, &mut packed, &mut budget);
                 // A search that was stopped may not have come as far as the greedy plan does.
                 if budget.termination() == Termination::Stopped

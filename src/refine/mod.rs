@@ -42,6 +42,7 @@ mod kept_class;
 mod knapsack;
 mod node_rules;
 mod prove;
+mod report;
 mod restricted;
 mod round;
 mod rows;
@@ -52,6 +53,7 @@ use crate::bound::{BinCatalog, Proved, Relaxation, SlotTable};
 use crate::compile::NodeId;
 use crate::pack::{self, AssignedPacking, Context, Packing};
 use crate::plan::Termination;
+use crate::progress::Phase;
 use backend::SolverEffort;
 use cancel::Cancel;
 use convert::TierPacking;
@@ -61,6 +63,7 @@ pub(crate) use few::try_everything;
 use generate::{ColumnGeneration, RoundEnd, Tolerance};
 use instance::{DualPrices, Instance};
 use kept_class::KeptClasses;
+pub(crate) use report::Report;
 use round::IntegerPlan;
 use ruin::Ruin;
 use std::cell::Cell;
@@ -114,11 +117,17 @@ pub(crate) struct RefineBudget<'a> {
     cancel: Cancel<'a>,
     /// What was refused first.
     termination: Cell<Option<Termination>>,
+    report: Report<'a>,
 }
 
 impl<'a> RefineBudget<'a> {
-    pub(crate) fn new(rounds: u64, attempts: u64, stop: &'a (dyn Fn() -> bool + Sync)) -> Self {
-        Self { rounds, attempts, cancel: Cancel::new(stop), termination: Cell::new(None) }
+    pub(crate) fn new(
+        (rounds, attempts): (u64, u64),
+        stop: &'a (dyn Fn() -> bool + Sync),
+        report: Report<'a>,
+    ) -> Self {
+        let (cancel, termination) = (Cancel::new(stop), Cell::new(None));
+        Self { rounds, attempts, cancel, termination, report }
     }
 
     /// Why the search ended.
@@ -316,6 +325,14 @@ fn improve(
     // What costs most can save most, if time is short.
     plans.sort_by_key(|plan| std::cmp::Reverse(plan.cost()));
     let mut tier_searches: Vec<TierSearch<'_, '_>> = plans.iter().map(TierSearch::new).collect();
+    let total = packed.packing.cost(&inner);
+    let of_tiers: i128 = plans.iter().map(TierPlan::cost).sum();
+    let cost_of = |tier_searches: &[TierSearch<'_, '_>]| {
+        let now: i128 = tier_searches.iter().map(|search| search.best.cost).sum();
+        total.saturating_sub(of_tiers).saturating_add(now)
+    };
+    budget.report.begin(total);
+    budget.report.phase(Phase::Searching);
     for tier_search in
         tier_searches.iter_mut().filter(|tier_search| tier_search.generation.is_whole())
     {
@@ -332,17 +349,20 @@ fn improve(
             break;
         }
         let news = stage(&mut bound, number, own, budget);
+        budget.report.bound(bound.best.bound);
         if proved.is_none() && bound.is_final() {
             // While there is time for it.
             proved = Some(certified(&bound.best, &budget.cancel));
         }
-        for tier_search in &mut tier_searches {
+        for at in 0..tier_searches.len() {
+            let tier_search = &mut tier_searches[at];
             let demands = &tier_search.generation.instance.demands;
             let values = kept_classes.values(&bound.best.values, compiled, demands);
             if news {
                 tier_search.generation.learn(&bound, &values);
             }
             tier_search.stage(number, own, values, budget);
+            budget.report.cost(cost_of(&tier_searches));
         }
     }
     let mut packing = packed.packing.clone();
@@ -356,6 +376,7 @@ fn improve(
             packing = better;
         }
     }
+    budget.report.phase(Phase::Proving);
     let proved = proved.unwrap_or_else(|| certified(&bound.best, &budget.cancel));
     packed.packing = packing;
     if budget.stopped() {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Each module, with the modules that it may import. A module that isn't here may not exist.
 ///
 /// `verify` checks plans against the documents alone: it shares no rule with the solver.
-const MAY_IMPORT: [(&str, &[&str]); 16] = [
+const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("error", &[]),
     ("parallel", &[]),
     ("model", &["error"]),
@@ -23,7 +23,10 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("pack", &["error", "parallel", "stop", "model", "explain", "plan", "compile", "bound"]),
     (
         "refine",
-        &["error", "parallel", "stop", "model", "explain", "plan", "compile", "bound", "pack"],
+        &[
+            "error", "parallel", "stop", "progress", "model", "explain", "plan", "compile",
+            "bound", "pack",
+        ],
     ),
     (
         "consolidate",
@@ -31,18 +34,20 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ),
     ("k8s", &["error", "model", "plan"]),
     ("stop", &[]),
-    ("options", &["stop", "model"]),
+    ("progress", &["model"]),
+    ("options", &["stop", "model", "progress"]),
     ("solver", &EVERYTHING),
     ("what_if", &["error", "model", "plan", "compile", "options", "solver"]),
 ];
 
-const EVERYTHING: [&str; 14] = [
+const EVERYTHING: [&str; 15] = [
     "error",
     "parallel",
     "stop",
     "model",
     "explain",
     "options",
+    "progress",
     "plan",
     "verify",
     "compile",

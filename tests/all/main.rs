@@ -35,6 +35,7 @@ mod laws_plan;
 mod laws_refine;
 mod laws_topology;
 mod layering;
+mod observer;
 mod oracle;
 mod order;
 mod overlays;
