@@ -2,7 +2,7 @@
 //!
 //!     convert FILE… [--catalog FILE|bundled] [--now RFC3339] [--lenient] [--requests]
 //!
-//! Files are JSON or YAML, with any number of documents and lists. Notes and refusals go to
+//! Files are JSON or YAML (`kubectl get … -o json | convert -`), with any number of documents and lists. Notes and refusals go to
 //! standard error, a line each. The exit code is 0, 2 where something is refused or can't be read,
 //! and 1 when the library is at fault; the document has all that isn't refused.
 //!
@@ -25,7 +25,7 @@ use std::process::ExitCode;
 const USAGE: &str =
     "usage: convert FILE… [--catalog FILE|bundled] [--now RFC3339] [--lenient] [--requests]
 
-  FILE       Kubernetes' objects in JSON or YAML
+  FILE       Kubernetes' objects in JSON or YAML, or a folder of such files; - for standard input
   --catalog  what can be bought: a problem document, a list of instance types, or bundled data
   --now      the present, which ages are counted to
   --lenient  leave out what can't be honoured, and say so, instead of refusing

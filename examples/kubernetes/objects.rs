@@ -23,7 +23,9 @@ impl Input {
     ) -> Result<bool, String> {
         match word {
             "--kubernetes" => self.takes_files = true,
-            _ if self.takes_files && !word.starts_with('-') => self.files.push(word.to_owned()),
+            _ if self.takes_files && (word == "-" || !word.starts_with('-')) => {
+                self.files.push(word.to_owned());
+            }
             "--catalog" => {
                 self.catalog = Some(rest.next().ok_or("--catalog needs a file, or bundled")?);
             }
@@ -72,11 +74,16 @@ impl Input {
 /// The name of the bundled catalog.
 const BUNDLED: &str = "bundled";
 
-/// The objects of files; of a folder, those of the files in it that are called .json, .yaml or
+/// The objects of files, and of standard input for `-`; of a folder, those of the files in it that are called .json, .yaml or
 /// .yml.
 pub(crate) fn read_dump(files: &[String]) -> Result<Dump, String> {
     let mut dump = Dump::new();
     for file in files {
+        if file == "-" {
+            let text = std::io::read_to_string(std::io::stdin());
+            dump.add_text("standard input", &text.map_err(|error| error.to_string())?);
+            continue;
+        }
         for path in within(Path::new(file))? {
             let name = path.display().to_string();
             let text =

@@ -18,9 +18,9 @@ pub struct ConvertOptions {
     /// What can be bought. Where it isn't empty and no pool is among the objects, a pool called
     /// "default" is added that may buy all of it.
     pub catalog: Vec<InstanceType>,
-    /// The spreads of pods that have none of their own, as the scheduler's configuration lists them;
-    /// none by default. [`system_default_spreads`](super::system_default_spreads) has those that are
-    /// built in.
+    /// The spreads of pods that have none of their own, as the scheduler's configuration lists
+    /// them; none by default. [`system_default_spreads`](super::system_default_spreads) has those
+    /// that are built in.
     pub default_spreads: Vec<TopologySpreadConstraint>,
     /// Which pods are planned for.
     pub pods: PodSource,

@@ -20,7 +20,7 @@ use super::workload::{self, LeastReplicas};
 use crate::model::document::read::Cursor;
 use crate::model::document::selector::read_selector;
 use crate::model::fault::{Faults, Path};
-use crate::model::{Labels, NodePool, Pod, ProblemBuilder, well_known};
+use crate::model::{LabelSelector, Labels, NodePool, Pod, ProblemBuilder, well_known};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -294,6 +294,7 @@ impl<'a> Converter<'a> {
         });
         let live = self.plans_live(&surroundings);
         let lenient = self.options.lenient;
+        let mut singles_left = workload::MOST_SINGLE;
         let mut kept = BTreeSet::new();
         let all_live = self.options.pods == PodSource::Live;
         let live_labels = self.live_labels();
@@ -307,7 +308,9 @@ impl<'a> Converter<'a> {
             ObjectKind::StatefulSet,
             ObjectKind::Job,
         ];
+        let mut selectors: BTreeMap<Arc<str>, Vec<LabelSelector>> = BTreeMap::new();
         self.each(&workloads, |_, entry, _| {
+            selectors.entry(namespace(entry)).or_default().extend(selector_of(entry));
             let _new = given.insert((
                 namespace(entry),
                 Arc::clone(&entry.id.kind),
@@ -316,8 +319,10 @@ impl<'a> Converter<'a> {
         });
         self.each(&[ObjectKind::Pod], |at, entry, findings| {
             let owner = Metadata::of(&entry.tree).owner();
-            let of_template =
-                |owner: Owner| given.contains(&(namespace(entry), owner.kind, owner.name));
+            let of_template = |owner: Owner| {
+                given.contains(&(namespace(entry), owner.kind, owner.name))
+                    || is_selected(entry, selectors.get(&namespace(entry)))
+            };
             if !live && is_live(&entry.tree) && owner.is_some_and(of_template) {
                 findings
                     .note("metadata.ownerReferences", "the template that it is made from counts");
@@ -352,7 +357,8 @@ impl<'a> Converter<'a> {
                 let message = format!("the template of its {} counts", owner.kind);
                 findings.note("metadata.ownerReferences", message);
             } else {
-                let made = workload::pods(entry, &surroundings, &least, findings);
+                let made =
+                    workload::pods(entry, &surroundings, &least, &mut singles_left, findings);
                 if !findings.is_refused() {
                     pods.extend(made.into_iter().map(|pod| (at, pod, true)));
                 }
@@ -514,12 +520,7 @@ type LivePods = BTreeMap<Arc<str>, Vec<(Option<Owner>, Labels)>>;
 fn has_live_pods(entry: &Entry, live: &LivePods) -> bool {
     let status = entry.tree.get("status");
     let field = |name: &str| status.is_some_and(|status| status.get(name).is_some());
-    let path = Path::Text("spec.selector");
-    let selector = entry.tree.find(&["spec", "selector"]).and_then(|value| {
-        let mut faults = Faults::default();
-        let cursor = Cursor { value, path: &path, faults: &mut faults };
-        read_selector(cursor).filter(|_| faults.is_empty())
-    });
+    let selector = selector_of(entry);
     ["observedGeneration", "replicas", "startTime"].into_iter().any(field)
         || live.get(&namespace(entry)).into_iter().flatten().any(|(owner, labels)| {
             let owns = owner.as_ref().is_some_and(|owner| {
@@ -527,6 +528,20 @@ fn has_live_pods(entry: &Entry, live: &LivePods) -> bool {
             });
             owns || selector.as_ref().is_some_and(|selector| disruption::selects(selector, labels))
         })
+}
+
+/// The selector of a workload; what can't be read of it is a fault elsewhere.
+fn selector_of(entry: &Entry) -> Option<LabelSelector> {
+    let value = entry.tree.find(&["spec", "selector"])?;
+    let mut faults = Faults::default();
+    let cursor = Cursor { value, path: &Path::Root, faults: &mut faults };
+    read_selector(cursor).filter(|_| faults.is_empty())
+}
+
+/// Whether one of the selectors finds a pod.
+fn is_selected(entry: &Entry, selectors: Option<&Vec<LabelSelector>>) -> bool {
+    let labels = Metadata::of(&entry.tree).labels(&Path::Root, &mut Findings::default());
+    selectors.into_iter().flatten().any(|selector| disruption::selects(selector, &labels))
 }
 
 /// Whether a pod counts as healthy; one that isn't live is taken to become so.

@@ -73,28 +73,32 @@ const READ: [(&str, &str, ObjectKind); 30] = [
     ("cluster.x-k8s.io", "MachineDeployment", ObjectKind::MachineGroup),
 ];
 
-/// Groups of the API of which nothing bears on where pods go.
-const IRRELEVANT_GROUPS: [&str; 16] = [
+/// Groups of the API of which nothing bears on where the pods go that are made already; policies
+/// may change those that are to be made.
+const IRRELEVANT_GROUPS: [&str; 19] = [
     "admissionregistration.k8s.io",
     "apiextensions.k8s.io",
     "apiregistration.k8s.io",
     "authentication.k8s.io",
     "authorization.k8s.io",
     "certificates.k8s.io",
+    "constraints.gatekeeper.sh",
     "coordination.k8s.io",
     "discovery.k8s.io",
     "events.k8s.io",
     "flowcontrol.apiserver.k8s.io",
     "gateway.networking.k8s.io",
     "internal.apiserver.k8s.io",
+    "kyverno.io",
     "metrics.k8s.io",
     "networking.k8s.io",
     "rbac.authorization.k8s.io",
     "snapshot.storage.k8s.io",
+    "templates.gatekeeper.sh",
 ];
 
 /// Kinds of the groups that are read, without a part in where pods go.
-const IRRELEVANT: [(&str, &str); 13] = [
+const IRRELEVANT: [(&str, &str); 14] = [
     ("", "Binding"),
     ("", "ComponentStatus"),
     ("", "ConfigMap"),
@@ -108,6 +112,8 @@ const IRRELEVANT: [(&str, &str); 13] = [
     ("extensions", "NetworkPolicy"),
     ("storage.k8s.io", "CSIDriver"),
     ("storage.k8s.io", "VolumeAttachment"),
+    // It repeats the pods of a job that is there as well.
+    ("kueue.x-k8s.io", "Workload"),
 ];
 
 /// Kinds of which a controller that isn't Kubernetes' own makes pods.

@@ -15,6 +15,34 @@
 //! | NodeClaim | part of its node, or a node on its way |
 //! | NodeOverlay | prices and capacity of the catalog that the caller gives |
 //!
+//! # Examples
+//!
+//! A controller that has watched the cluster with `kube` hands its objects over, plans, and creates
+//! what it is told to:
+//!
+//! ```
+//! use k8s_openapi::api::core::v1::{Node, Pod};
+//! use plimsoll::k8s::{ConvertOptions, Dump, NodeClassRef, node_claim};
+//! use plimsoll::{Error, InstanceType, NodePool, Options, provision};
+//! use serde_json::Value;
+//!
+//! fn claims(pods: &[Pod], nodes: &[Node], types: Vec<InstanceType>) -> Result<Vec<Value>, Error> {
+//!     let mut dump = Dump::new();
+//!     pods.iter().try_for_each(|pod| dump.add(pod))?;
+//!     nodes.iter().try_for_each(|node| dump.add(node))?;
+//!     let mut options = ConvertOptions::default();
+//!     options.catalog = types;
+//!     let conversion = dump.convert(&options);
+//!     conversion.refusals().iter().for_each(|refusal| eprintln!("{refusal}"));
+//!     let plan = provision(&conversion.problem()?, &Options::default())?;
+//!     let class = NodeClassRef::new("karpenter.k8s.aws", "EC2NodeClass", "default");
+//!     let pool = NodePool::new("default");
+//!     Ok(plan.launches().iter().map(|launch| node_claim(launch, &pool, &class)).collect())
+//! }
+//! # assert!(claims(&[], &[], Vec::new())?.is_empty());
+//! # Ok::<(), Error>(())
+//! ```
+//!
 //! # What becomes of an object
 //!
 //! Each is converted, noted or refused ([`Outcome`]). A [`Note`] says what plays no part, or is
@@ -22,6 +50,9 @@
 //! or can't be read, and what would be right. A field of a `spec` that nobody here knows is
 //! refused, since it may be a rule. A pod that is bound has a place already: what isn't modelled of
 //! it only makes it stay there.
+//!
+//! What lies below fields that play no part (probes, environments, security contexts) isn't looked
+//! at.
 //!
 //! # The way back
 //!
@@ -39,7 +70,9 @@
 //! pod asks for in all is worked out exactly, init containers, sidecars, pod level and resizes
 //! included: [`Dump::requests`].
 //!
-//! Time and memory are linear in the text, which aliases of YAML can't make longer than a bound.
+//! Memory is linear in the text, which aliases of YAML can't make longer than a bound, and in the
+//! pods that have claims of their own; time is so too, but for looking which workloads have live
+//! pods: for each namespace, its workloads times its pods.
 
 mod catalog;
 mod class;

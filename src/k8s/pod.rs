@@ -328,8 +328,8 @@ impl Surroundings {
     }
 }
 
-/// Checks a pod as the problem will, so that a fault is its own and not the problem's; it is told by
-/// where the object has what the problem's pod has elsewhere.
+/// Checks a pod as the problem will, so that a fault is its own and not the problem's; it is told
+/// by where the object has what the problem's pod has elsewhere.
 fn check(pod: &Pod, path: &Path<'_>, findings: &mut Findings) {
     findings.faults.end_of_reading();
     let mut faults = Faults::default();

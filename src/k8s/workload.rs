@@ -5,18 +5,19 @@ use super::fields::{DAEMON_SET, DEPLOYMENT, FieldsOf, JOB, REPLICA_SET, STATEFUL
 use super::kind::ObjectKind;
 use super::pod::Surroundings;
 use super::report::Findings;
-use crate::model::Pod;
 use crate::model::document::read::{Cursor, boolean, text, whole};
 use crate::model::document::value::Value;
 use crate::model::fault::Path;
+use crate::model::{MOST_PODS, Pod};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The replicas that an autoscaler keeps at least, by namespace, kind and name of the workload.
 pub(super) type LeastReplicas = BTreeMap<(Arc<str>, Arc<str>, Arc<str>), u32>;
 
-/// How many pods may be spelt out one by one for one workload.
-const MOST_SINGLE: u32 = 100_000;
+/// How many pods may be spelt out one by one, all workloads together: those that have claims of
+/// their own.
+pub(super) const MOST_SINGLE: u32 = 1_000_000;
 
 const TEMPLATE: &[&str] = &["spec", "template"];
 
@@ -54,6 +55,7 @@ pub(super) fn pods(
     entry: &Entry,
     surroundings: &Surroundings,
     least: &LeastReplicas,
+    singles_left: &mut u32,
     findings: &mut Findings,
 ) -> Vec<Pod> {
     let (known, owner) = match entry.kind {
@@ -82,16 +84,21 @@ pub(super) fn pods(
         findings.note("spec", "it asks for no pods now");
         return Vec::new();
     }
+    if count > MOST_PODS {
+        findings.refuse("spec.replicas", count.to_string(), format!("at most {MOST_PODS}"));
+        return Vec::new();
+    }
     let singly = own_claims || !spec.claims.is_empty() || spec.first > 0;
     if !singly || count == 1 && spec.first == 0 && spec.claims.is_empty() {
         pod.replicas = count;
         return vec![pod];
     }
-    if count > MOST_SINGLE {
+    let Some(left) = singles_left.checked_sub(count) else {
         let why = format!("{count} pods with claims of their own");
-        findings.refuse("spec.replicas", why, format!("at most {MOST_SINGLE} of them"));
+        findings.refuse("spec.replicas", why, format!("at most {MOST_SINGLE} of them in all"));
         return Vec::new();
-    }
+    };
+    *singles_left = left;
     (0..count).map(|i| one_of(&pod, entry, &spec, i, surroundings, findings)).collect()
 }
 

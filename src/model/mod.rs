@@ -60,7 +60,9 @@ pub use selector::{LabelSelector, LabelSelectorRequirement, SelectorOperator};
 pub use spread::{NodeInclusionPolicy, TopologySpreadConstraint, WhenUnsatisfiable};
 pub use taint::{Effect, Taint, Toleration, TolerationOperator};
 #[cfg(feature = "k8s")]
-pub(crate) use validate::{node as check_node, node_pool as check_node_pool, pod as check_pod};
+pub(crate) use validate::{
+    MOST_PODS, node as check_node, node_pool as check_node_pool, pod as check_pod,
+};
 pub use value_set::ValueSet;
 pub use warning::Warning;
 pub(crate) use warning::{LabelKeys, warnings};

@@ -19,7 +19,7 @@ use super::fault::{Faults, Path, quoted};
 #[cfg(feature = "serde")]
 pub(super) use overlay::check as overlay;
 pub(super) use overlay::{overlay_labels, overlays};
-use pod::MOST_PODS;
+pub(crate) use pod::MOST_PODS;
 pub(crate) use pod::pod;
 pub(crate) use pool::node_pool;
 pub(super) use resource::price;

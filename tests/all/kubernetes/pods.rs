@@ -228,6 +228,20 @@ fn the_pods_of_a_stateful_set_have_claims_of_their_own() {
     assert_eq!(without.len(), 1, "{without:?}");
 }
 
+/// What a few bytes ask for is bounded.
+#[test]
+fn numbers_of_pods_are_bounded() {
+    let many = workload("Deployment", "replicas: 20000000,", "");
+    assert_eq!(refused(&many), ["Deployment w spec.replicas: 20000000; expected at most 10000000"]);
+    let claims = "replicas: 2000000, volumeClaimTemplates: [{metadata: {name: d}, spec: {}}],";
+    let many = workload("StatefulSet", claims, "");
+    assert_eq!(
+        refused(&many),
+        ["StatefulSet w spec.replicas: 2000000 pods with claims of their own; expected at most \
+          1000000 of them in all"]
+    );
+}
+
 #[test]
 fn claims_tie_pods_to_their_volumes() {
     let claim =
@@ -282,6 +296,13 @@ fn live_pods_or_templates_but_never_both() {
     };
     assert_eq!(names(PodSource::Auto), ["w-x"]);
     assert_eq!(names(PodSource::Live), ["w-x"]);
+    // Though the set between them isn't here, the pod is one of the deployment's.
+    let owner = "name: w-x, ownerReferences: [{kind: ReplicaSet, name: w-1, controller: true}],";
+    let owned = text.replace("name: w-x,", owner);
+    let mut options = ConvertOptions::default();
+    options.pods = PodSource::Templates;
+    let problem_ = convert_with(&owned, &options).problem().unwrap();
+    assert_eq!(problem_.pods().iter().map(plimsoll::Pod::replicas).collect::<Vec<_>>(), [3]);
     // Another workload than those of which there are pods is planned from its template.
     let other = text.replace("matchLabels: {app: w}", "matchLabels: {app: other}");
     assert_eq!(problem(&other).pods().len(), 2);
