@@ -282,13 +282,13 @@ fn stats(
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let mut stats: BTreeMap<Arc<str>, u64> = [
         ("pods", compiled.pending()),
-        ("kinds", compiled.classes.len()),
-        ("classes", compiled.items.len()),
-        ("rows", compiled.eligible.len()),
+        ("podClasses", compiled.classes.len()),
+        ("items", compiled.items.len()),
+        ("eligibilitySets", compiled.eligible.len()),
         ("offers", compiled.offers.len()),
-        ("columns", compiled.bin_types.len()),
-        ("groups", packing.groups.len()),
-        ("nodes", launches.len()),
+        ("binTypes", compiled.bin_types.len()),
+        ("nodeGroups", packing.groups.len()),
+        ("launches", launches.len()),
     ]
     .into_iter()
     .map(|(name, number)| (name.into(), count(number)))

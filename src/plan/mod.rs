@@ -226,6 +226,18 @@ impl LaunchPlan {
     }
 
     /// Counts that describe the solve, by name.
+    ///
+    /// | name | what is counted |
+    /// |---|---|
+    /// | `pods` | pending pods |
+    /// | `podClasses` | kinds of pods that no rule tells apart |
+    /// | `items` | what was packed: classes, and parts of them in different domains |
+    /// | `eligibilitySets` | different sets of nodes that rules about nodes admit |
+    /// | `offers` | ways to buy a node: pool × instance type × offering × open labels |
+    /// | `binTypes` | offers that differ in something that matters |
+    /// | `nodeGroups` | kinds of nodes in the plan, by what they are and hold |
+    /// | `launches` | nodes to create |
+    /// | `preferred…`, `honoured…` | weights of preferences, see [`LaunchPlan::preferences`] |
     #[must_use]
     pub fn stats(&self) -> &BTreeMap<Arc<str>, u64> {
         &self.stats
