@@ -3,6 +3,7 @@
 
 mod beside;
 mod corpus;
+mod exhaustive;
 mod facts;
 mod laws;
 mod laws_again;
