@@ -5,6 +5,7 @@ use super::dump::Entry;
 use super::kind::ObjectKind;
 use super::metadata::Metadata;
 use super::report::Findings;
+use super::uses::Uses;
 use crate::model::document::read::{Cursor, boolean, labels, resources, text, whole};
 use crate::model::document::taint::read_toleration;
 use crate::model::fault::Path;
@@ -16,10 +17,11 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Classes {
     priorities: BTreeMap<Arc<str>, i32>,
-    /// The priority of pods that name no class.
-    default_priority: i32,
+    /// The class of pods that name none.
+    default_class: Option<Arc<str>>,
     runtimes: BTreeMap<Arc<str>, RuntimeClass>,
     limit_ranges: BTreeMap<Arc<str>, LimitRange>,
+    pub(super) uses: Uses,
 }
 
 /// What a runtime adds to the pods that it runs.
@@ -55,7 +57,7 @@ impl Classes {
                 .object_beside(&["value", "globalDefault"], ignored);
         let value = fields.required("value", whole).unwrap_or_default();
         if fields.optional("globalDefault", boolean) == Some(true) {
-            self.default_priority = value;
+            self.default_class = Some(Arc::clone(&entry.id.name));
         }
         let _former = self.priorities.insert(Arc::clone(&entry.id.name), value);
     }
@@ -122,20 +124,26 @@ impl Classes {
     /// The priority that a class stands for; that of pods without a class, where none is named.
     pub(super) fn priority(&self, class: Option<&str>) -> Option<i32> {
         match class {
-            None => Some(self.default_priority),
+            None if self.default_class.is_some() => self.priority(self.default_class.as_deref()),
+            None => Some(0),
             Some("system-node-critical") => Some(2_000_001_000),
             Some("system-cluster-critical") => Some(2_000_000_000),
-            Some(name) => self.priorities.get(name).copied(),
+            Some(name) => {
+                self.uses.add(ObjectKind::PriorityClass, "", name);
+                self.priorities.get(name).copied()
+            }
         }
     }
 
     /// The runtime class of a name.
     pub(super) fn runtime(&self, class: &str) -> Option<&RuntimeClass> {
+        self.uses.add(ObjectKind::RuntimeClass, "", class);
         self.runtimes.get(class)
     }
 
     /// The limit ranges of a namespace, taken together.
     pub(super) fn limit_range(&self, namespace: &str) -> Option<&LimitRange> {
+        self.uses.add(ObjectKind::LimitRange, namespace, "");
         self.limit_ranges.get(namespace)
     }
 }

@@ -16,7 +16,7 @@ use super::node_pool;
 use super::pod::{LivePod, Surroundings, has_ended, is_live, namespace, node_name};
 use super::report::{Findings, Note, ObjectId, Outcome, Refusal};
 use super::unique::UniqueNames;
-use super::workload::{self, LeastReplicas};
+use super::workload::{self, LeastReplicas, WorkloadKey};
 use crate::model::document::read::Cursor;
 use crate::model::document::selector::read_selector;
 use crate::model::fault::{Faults, Path};
@@ -300,7 +300,7 @@ impl<'a> Converter<'a> {
         let live_labels = self.live_labels();
         self.daemon_sets(&surroundings);
         let mut pods: Vec<(usize, Pod, bool)> = Vec::new();
-        let mut given: BTreeSet<(Arc<str>, Arc<str>, Arc<str>)> = BTreeSet::new();
+        let mut given: BTreeSet<WorkloadKey> = BTreeSet::new();
         let workloads = [
             ObjectKind::Deployment,
             ObjectKind::ReplicaSet,
@@ -365,7 +365,41 @@ impl<'a> Converter<'a> {
             }
         });
         self.kept = kept;
+        self.note_unused(&surroundings);
         self.pods = UniqueNames::default().settle(pods, &self.dump.entries, &mut self.findings);
+    }
+
+    /// Says of objects that others name that nobody here does.
+    fn note_unused(&mut self, surroundings: &Surroundings) {
+        let named = [
+            ObjectKind::PriorityClass,
+            ObjectKind::RuntimeClass,
+            ObjectKind::LimitRange,
+            ObjectKind::PersistentVolume,
+            ObjectKind::PersistentVolumeClaim,
+            ObjectKind::StorageClass,
+        ];
+        let (classes, storage) = (&surroundings.classes.uses, &surroundings.storage.uses);
+        self.each(&named, |_, entry, findings| {
+            let space = namespace(entry);
+            let (space, name) = match entry.kind {
+                ObjectKind::PersistentVolumeClaim => (&*space, &*entry.id.name),
+                ObjectKind::LimitRange => (&*space, ""),
+                _ => ("", &*entry.id.name),
+            };
+            if !classes.has(entry.kind, space, name) && !storage.has(entry.kind, space, name) {
+                findings.note("", "nothing that is planned for here looks it up");
+            }
+        });
+        self.each(&[ObjectKind::HorizontalPodAutoscaler], |_, _, findings| {
+            let message = "its least number of replicas counts where the workload says none";
+            findings.note("spec.minReplicas", message);
+        });
+        self.each(&[ObjectKind::CsiNode], |_, entry, findings| {
+            if !surroundings.nodes.contains(&entry.id.name) {
+                findings.note("", "its node isn't here");
+            }
+        });
     }
 
     /// Whether the pods that there are count, not the templates.

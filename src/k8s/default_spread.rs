@@ -11,6 +11,7 @@ use super::dump::Entry;
 use super::kind::ObjectKind;
 use super::metadata::Owner;
 use super::pod::namespace;
+use super::workload::WorkloadKey;
 use crate::model::document::read::{Cursor, labels};
 use crate::model::document::selector::read_selector;
 use crate::model::fault::{Faults, Path};
@@ -45,8 +46,8 @@ pub(super) struct DefaultSpreads {
     constraints: Vec<TopologySpreadConstraint>,
     /// The selectors of services, by namespace.
     services: BTreeMap<Arc<str>, Vec<Labels>>,
-    /// The selectors of workloads, by namespace, kind and name.
-    owners: BTreeMap<(Arc<str>, Arc<str>, Arc<str>), LabelSelector>,
+    /// The selectors of workloads.
+    owners: BTreeMap<WorkloadKey, LabelSelector>,
 }
 
 impl DefaultSpreads {

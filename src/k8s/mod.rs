@@ -95,6 +95,7 @@ mod request;
 mod text;
 mod time;
 mod unique;
+mod uses;
 mod volume;
 mod workload;
 

@@ -13,6 +13,7 @@ use super::kind::ObjectKind;
 use super::metadata::Metadata;
 use super::pod_spec::{VolumeFrom, VolumeSource};
 use super::report::Findings;
+use super::uses::Uses;
 use crate::model::document::affinity::read_term;
 use crate::model::document::read::{Cursor, list, text, texts};
 use crate::model::document::value::Value;
@@ -29,6 +30,7 @@ pub(super) struct Storage {
     volumes: BTreeMap<Arc<str>, PersistentVolume>,
     classes: BTreeMap<Arc<str>, StorageClass>,
     default_class: Option<Arc<str>>,
+    pub(super) uses: Uses,
 }
 
 #[derive(Debug)]
@@ -108,6 +110,7 @@ impl Storage {
     }
 
     fn of_claim(&self, namespace: &str, name: &str) -> Result<Option<Volume>, String> {
+        self.uses.add(ObjectKind::PersistentVolumeClaim, namespace, name);
         let claim = self.claims.get(&(namespace.into(), name.into()));
         let claim = claim.ok_or_else(|| format!("the claim {} isn't here", quoted(name)))?;
         if claim.of_one_pod {
@@ -116,6 +119,7 @@ impl Storage {
         let Some(volume_name) = &claim.volume else {
             return self.unbound(claim.class.as_deref(), &format!("{namespace}/{name}"));
         };
+        self.uses.add(ObjectKind::PersistentVolume, "", volume_name);
         let volume = self.volumes.get(volume_name);
         let volume =
             volume.ok_or_else(|| format!("the volume {} isn't here", quoted(volume_name)))?;
@@ -148,6 +152,7 @@ impl Storage {
                 .as_deref()
                 .ok_or("a claim without a class, and none is the default")?,
         };
+        self.uses.add(ObjectKind::StorageClass, "", name);
         let class = self.classes.get(name);
         let class =
             class.ok_or_else(|| format!("the storage class {} isn't here", quoted(name)))?;

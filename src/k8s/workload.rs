@@ -12,8 +12,11 @@ use crate::model::{MOST_PODS, Pod};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The replicas that an autoscaler keeps at least, by namespace, kind and name of the workload.
-pub(super) type LeastReplicas = BTreeMap<(Arc<str>, Arc<str>, Arc<str>), u32>;
+/// A workload: its namespace, kind and name.
+pub(super) type WorkloadKey = (Arc<str>, Arc<str>, Arc<str>);
+
+/// The replicas that an autoscaler keeps at least, by workload.
+pub(super) type LeastReplicas = BTreeMap<WorkloadKey, u32>;
 
 /// How many pods may be spelt out one by one, all workloads together: those that have claims of
 /// their own.

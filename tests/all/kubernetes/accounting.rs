@@ -1,17 +1,50 @@
 //! Nothing that came in is lost: each object is in the problem, in a note or in a refusal.
 
 use super::{convert, convert_with, pod};
-use plimsoll::k8s::{Conversion, ConvertOptions, Dump, Outcome};
+use plimsoll::k8s::{Conversion, ConvertOptions, Dump, ObjectId, Outcome};
+use plimsoll::{Pod, Problem};
 use std::collections::BTreeSet;
+
+/// Whether the problem has what an object is; of those that others name it has no name.
+fn is_in(problem: &Problem, object: &ObjectId) -> bool {
+    let name = &*object.name;
+    let pod = |pod: &Pod| pod.name() == name || pod.name().starts_with(&format!("{name}-"));
+    match &*object.kind {
+        "Pod" => problem.pods().iter().any(|pod| pod.name() == name),
+        "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet" | "Job" => {
+            problem.pods().iter().any(pod)
+        }
+        "DaemonSet" => problem.daemon_sets().iter().any(|daemon| daemon.name() == name),
+        "Node" => problem.nodes().iter().any(|node| node.name() == name),
+        "NodePool" | "Provisioner" | "MachineSet" => {
+            problem.node_pools().iter().any(|pool| pool.name() == name)
+        }
+        "Namespace" => problem.namespaces().iter().any(|one| &*one.name == name),
+        "PodDisruptionBudget" => {
+            problem.pod_disruption_budgets().iter().any(|one| &*one.name == name)
+        }
+        "PriorityClass"
+        | "RuntimeClass"
+        | "LimitRange"
+        | "PersistentVolume"
+        | "PersistentVolumeClaim"
+        | "StorageClass"
+        | "CSINode"
+        | "NodeClaim"
+        | "NodeOverlay" => true,
+        _ => false,
+    }
+}
 
 /// Each object of a dump has an outcome, and what isn't converted is said.
 pub(super) fn is_accounted_for(dump: &Dump, conversion: &Conversion) {
     assert_eq!(conversion.outcomes().len(), dump.len());
     let noted: BTreeSet<_> = conversion.notes().iter().map(|note| &note.object).collect();
     let refused: BTreeSet<_> = conversion.refusals().iter().map(|one| &one.object).collect();
+    let problem = conversion.problem().unwrap();
     for (object, outcome) in conversion.outcomes() {
         match outcome {
-            Outcome::Converted => {}
+            Outcome::Converted => assert!(is_in(&problem, object), "{object}"),
             Outcome::Noted => assert!(noted.contains(object), "{object}"),
             Outcome::Refused => assert!(refused.contains(object), "{object}"),
         }
@@ -48,6 +81,24 @@ fn every_kind_ends_somewhere() {
     is_accounted_for(&dump, &conversion);
     let refused: Vec<_> = conversion.refusals().iter().map(|one| &*one.object.kind).collect();
     assert_eq!(refused, ["RayCluster"]);
+}
+
+/// What others name is in the problem by them, and what nobody names is said to be in none.
+#[test]
+fn what_nobody_looks_up_is_noted() {
+    let class = |name: &str| {
+        format!(
+            "{{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {{name: {name}}}, value: 5}}"
+        )
+    };
+    let range = "{apiVersion: v1, kind: LimitRange, metadata: {name: l, namespace: other}, spec: {limits: []}}";
+    let claim = "{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: c}, spec: {}}";
+    let user = pod("priorityClassName: used");
+    let text = [class("used"), class("unused"), range.into(), claim.into(), user];
+    let conversion = convert(&text.join("\n---\n"));
+    let noted: Vec<_> = conversion.notes().iter().map(|note| note.object.to_string()).collect();
+    let unused = ["PriorityClass unused", "LimitRange other/l", "PersistentVolumeClaim c"];
+    assert_eq!(noted, unused);
 }
 
 #[test]
