@@ -91,11 +91,9 @@ impl<'m> WavePlanner<'m> {
     ) -> Self {
         let mut state = ClusterState::new(model);
         let mut slots = target.slots.clone();
-        // Pods that wait are where the final state has them, as far as that stands already.
-        for (node, own) in slots.iter_mut().enumerate().take(model.nodes.len()) {
-            for (class, count) in own.iter().filter(|(class, _)| model.classes[*class].pending) {
-                state.put(node, *class, *count);
-            }
+        // Pods that wait have room in the final state, and a plan doesn't say where on running nodes:
+        // no pod that moves may count on their company.
+        for own in slots.iter_mut().take(model.nodes.len()) {
             own.retain(|(class, _)| !model.classes[*class].pending);
         }
         state.settle();
