@@ -175,8 +175,9 @@ impl<'m> WavePlanner<'m> {
         let mut going: BTreeSet<usize> = BTreeSet::new();
         // Launches of this wave take pods of their own step alone.
         let mut closed: Vec<usize> = Vec::new();
-        loop {
-            let before = steps.len();
+        let mut before = usize::MAX;
+        while before != steps.len() {
+            before = steps.len();
             for node in self.waiting.clone() {
                 if steps.len() >= most {
                     return steps;
@@ -190,18 +191,21 @@ impl<'m> WavePlanner<'m> {
                     steps.push(WaveStep { nodes: vec![node], launches: Vec::new(), puts });
                 }
             }
-            if steps.len() >= most {
-                return steps;
+        }
+        // What is launched now takes other pods in the next wave only.
+        let all = 0..self.target.launches.len();
+        for first in all {
+            let stands = self.built.contains(&first);
+            if stands || steps.len() >= most {
+                continue;
             }
-            if let Some(step) = self.step_with_launches(&mut spent, &going, &closed) {
+            if let Some(step) = self.step_with_launches(first, &mut spent, &going, &closed) {
                 going.extend(&step.nodes);
                 closed.extend(&step.launches);
                 steps.push(step);
             }
-            if steps.len() == before {
-                return steps;
-            }
         }
+        steps
     }
 
     /// Has a node go whose pods find slots on what stands; where they go.
@@ -257,33 +261,30 @@ impl<'m> WavePlanner<'m> {
         }
     }
 
-    /// Launches what is needed for some nodes to go, with these, as soon as they are worth it
-    /// together: one launch alone, or with those that hold pods of the same nodes.
+    /// Makes a launch with the nodes that go because of it, as soon as they are worth it together:
+    /// alone, or with others that hold pods of the same nodes.
     fn step_with_launches(
         &mut self,
+        first: usize,
         spent: &mut Spent,
         going: &BTreeSet<usize>,
         closed: &[usize],
     ) -> Option<WaveStep> {
-        let unbuilt: Vec<usize> =
-            (0..self.target.launches.len()).filter(|launch| !self.built.contains(launch)).collect();
-        for first in &unbuilt {
-            let mut together = vec![*first];
-            loop {
-                let nodes = self.in_need_of(&together, going);
-                if let Some(step) = self.try_launches(&together, &nodes, spent, closed) {
-                    return Some(step);
-                }
-                if together.len() >= MOST_TOGETHER {
-                    break;
-                }
-                let others = unbuilt.iter().filter(|launch| !together.contains(launch));
-                let shared = others.map(|launch| (self.shared(*launch, &nodes), *launch));
-                let Some((_, next)) = shared.filter(|(shared, _)| *shared > 0).max() else { break };
-                together.push(next);
+        let mut together = vec![first];
+        loop {
+            let nodes = self.in_need_of(&together, going);
+            if let Some(step) = self.try_launches(&together, &nodes, spent, closed) {
+                return Some(step);
             }
+            if together.len() >= MOST_TOGETHER {
+                return None;
+            }
+            let unbuilt = (0..self.target.launches.len())
+                .filter(|launch| !self.built.contains(launch) && !together.contains(launch));
+            let shared = unbuilt.map(|launch| (self.shared(launch, &nodes), launch));
+            let (_, next) = shared.filter(|(shared, _)| *shared > 0).max()?;
+            together.push(next);
         }
-        None
     }
 
     /// The nodes that are still to go and have pods of classes for which some launches have slots.
