@@ -7,7 +7,7 @@
 use super::catalog::{self, NodeOverlay};
 use super::conversion::{Conversion, ConvertOptions, PodSource};
 use super::default_spread::DefaultSpreads;
-use super::disruption::{self, Counted};
+use super::disruption::{self, BudgetedPod};
 use super::dump::{Dump, Entry};
 use super::kind::{ObjectKind, makes_pods};
 use super::metadata::{Metadata, Owner};
@@ -473,7 +473,7 @@ impl<'a> Converter<'a> {
         });
         let pods = std::mem::take(&mut self.pods);
         let counted: Vec<_> =
-            pods.iter().map(|(_, pod, ready)| Counted { pod, ready: *ready }).collect();
+            pods.iter().map(|(_, pod, ready)| BudgetedPod { pod, ready: *ready }).collect();
         let mut budgets = Vec::new();
         self.each(&[ObjectKind::DisruptionBudget], |_, entry, findings| {
             let budget = disruption::budget(entry, &counted, findings);

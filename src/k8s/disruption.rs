@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// A pod that budgets may count, with whether it is ready.
 #[derive(Debug)]
-pub(super) struct Counted<'a> {
+pub(super) struct BudgetedPod<'a> {
     pub(super) pod: &'a Pod,
     pub(super) ready: bool,
 }
@@ -34,7 +34,7 @@ enum Amount {
 /// Reads a budget.
 pub(super) fn budget(
     entry: &Entry,
-    pods: &[Counted<'_>],
+    pods: &[BudgetedPod<'_>],
     findings: &mut Findings,
 ) -> PodDisruptionBudget {
     let path = Path::Text("spec");
@@ -65,7 +65,7 @@ pub(super) fn budget(
     let allowed = match entry.tree.find(&["status", "disruptionsAllowed"]) {
         Some(Value::Integer(number)) => u32::try_from(*number).unwrap_or(0),
         _ => {
-            let found = |counted: &&Counted<'_>| {
+            let found = |counted: &&BudgetedPod<'_>| {
                 counted.pod.namespace == namespace
                     && selector.as_ref().is_some_and(|one| selects(one, &counted.pod.labels))
             };

@@ -118,6 +118,10 @@ pub(super) fn read_pod_spec(
         let message = format!("{name} may place the pod otherwise than Kubernetes' own scheduler");
         findings.note(at("schedulerName"), message);
     }
+    for name in demands.misspelt() {
+        let message = format!("{name} is no resource of Kubernetes, so no node may have it");
+        findings.note(at("containers"), message);
+    }
     for (name, amount) in demands.fractions() {
         let message = format!("a request of {amount} {name} is a fraction, and rounded up");
         findings.note(at("containers"), message);

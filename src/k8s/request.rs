@@ -16,7 +16,7 @@
 //! ```
 //!
 //! A pod's own limit without a request stands for it only where no container asks for the resource.
-//! Amounts are added up as they are written and rounded up once, at the end: cpu to thousandths,
+//! ExactAmounts are added up as they are written and rounded up once, at the end: cpu to thousandths,
 //! all else to whole units.
 //!
 //! Sources: `PodRequests` of <https://pkg.go.dev/k8s.io/component-helpers/resource>,
@@ -26,12 +26,12 @@
 use super::fields::{CONTAINER, INIT_CONTAINER};
 use crate::model::document::read::{Cursor, Fields, resources, text, whole};
 use crate::model::document::value::Value;
-use crate::model::{CPU, Quantity, Resources};
-use std::collections::BTreeMap;
+use crate::model::{CPU, PODS, Quantity, Resources};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Exact amounts in billionths, by resource.
-type Amounts = BTreeMap<Arc<str>, i128>;
+type ExactAmounts = BTreeMap<Arc<str>, i128>;
 
 /// A container's part in what the pod asks for.
 #[derive(Debug, Default)]
@@ -88,6 +88,19 @@ impl Demands {
         }
     }
 
+    /// The resources that Kubernetes doesn't have and that no device could have: misspelt ones.
+    pub(super) fn misspelt(&self) -> BTreeSet<&str> {
+        let of_init = self.init_containers.iter().map(|init| &init.container);
+        let all = self.containers.iter().chain(of_init).chain(&self.pod);
+        let names = all.flat_map(|one| one.requests.iter().chain(one.limits.iter()));
+        let is_known = |name: &str| {
+            matches!(name, CPU | "memory" | "ephemeral-storage" | "storage" | PODS)
+                || name.starts_with("hugepages-")
+                || name.contains('/')
+        };
+        names.map(|(name, _)| &**name).filter(|name| !is_known(name)).collect()
+    }
+
     /// The amounts below a unit in what isn't cpu, as they are written: hardly ever meant.
     pub(super) fn fractions(&self) -> impl Iterator<Item = (&Arc<str>, Quantity)> {
         let of_init = self.init_containers.iter().map(|init| &init.container);
@@ -103,8 +116,8 @@ impl Demands {
             let has = status.as_ref().and_then(|status| status.of(list, &container.name));
             container.uses(has.as_ref())
         };
-        let mut sidecars = Amounts::new();
-        let mut most = Amounts::new();
+        let mut sidecars = ExactAmounts::new();
+        let mut most = ExactAmounts::new();
         for InitContainer { container, sidecar } in &self.init_containers {
             if *sidecar {
                 add(&mut sidecars, &of(container, "initContainerStatuses"));
@@ -148,21 +161,21 @@ fn rounded(name: &str, nanos: i128) -> Quantity {
     }
 }
 
-fn add(sum: &mut Amounts, amounts: &Amounts) {
+fn add(sum: &mut ExactAmounts, amounts: &ExactAmounts) {
     for (name, amount) in amounts {
         let sum = sum.entry(Arc::clone(name)).or_default();
         *sum = sum.saturating_add(*amount);
     }
 }
 
-fn raise(most: &mut Amounts, amounts: &Amounts) {
+fn raise(most: &mut ExactAmounts, amounts: &ExactAmounts) {
     for (name, amount) in amounts {
         let most = most.entry(Arc::clone(name)).or_default();
         *most = (*most).max(*amount);
     }
 }
 
-fn amounts(resources: &Resources) -> Amounts {
+fn amounts(resources: &Resources) -> ExactAmounts {
     resources.iter().map(|(name, amount)| (Arc::clone(name), amount.nanos())).collect()
 }
 
@@ -174,14 +187,14 @@ fn is_pod_level(name: &str) -> bool {
 /// What a running container or pod has, by its status.
 struct Held {
     /// The most of what it was allocated and what it runs with.
-    amounts: Amounts,
+    amounts: ExactAmounts,
     /// Whether what its spec asks for will never be.
     infeasible: bool,
 }
 
 impl Held {
     /// What counts of a container that holds this and requests that.
-    fn with(&self, requests: Amounts) -> Amounts {
+    fn with(&self, requests: ExactAmounts) -> ExactAmounts {
         let mut most = self.amounts.clone();
         if !self.infeasible {
             raise(&mut most, &requests);
@@ -191,7 +204,7 @@ impl Held {
 }
 
 impl Container {
-    fn uses(&self, has: Option<&Held>) -> Amounts {
+    fn uses(&self, has: Option<&Held>) -> ExactAmounts {
         let mut requests = amounts(&self.limits);
         requests.extend(amounts(&self.requests));
         match has {
@@ -201,7 +214,7 @@ impl Container {
     }
 
     /// What a pod asks for as a whole, given what its containers do.
-    fn own_requests(&self, containers: &Amounts, has: Option<&Held>) -> Amounts {
+    fn own_requests(&self, containers: &ExactAmounts, has: Option<&Held>) -> ExactAmounts {
         let mut requests = amounts(&self.requests);
         for (name, limit) in self.limits.iter() {
             let _entry = requests
@@ -254,8 +267,8 @@ fn is_infeasible(status: &Value<'_>) -> bool {
 }
 
 /// The amounts of a status; what can't be read there is nothing.
-fn quantities(map: Option<&Value<'_>>) -> Amounts {
-    let Some(Value::Map(entries)) = map else { return Amounts::new() };
+fn quantities(map: Option<&Value<'_>>) -> ExactAmounts {
+    let Some(Value::Map(entries)) = map else { return ExactAmounts::new() };
     let amount = |value: &Value<'_>| -> Option<Quantity> {
         match value {
             Value::Text(text) => text.parse().ok(),

@@ -382,6 +382,19 @@ fn default_spreads_are_selected_by_services_and_owners() {
 }
 
 #[test]
+fn what_is_hardly_meant_is_noted() {
+    let text =
+        pod("").replace("name: c}", "name: c, resources: {requests: {mem: 1Gi, memory: 512m}}}");
+    assert_eq!(
+        noted(&text),
+        [
+            "Pod p spec.containers: mem is no resource of Kubernetes, so no node may have it",
+            "Pod p spec.containers: a request of 512m memory is a fraction, and rounded up",
+        ]
+    );
+}
+
+#[test]
 fn labels_are_told_where_the_object_has_them() {
     let text = pod("").replace("name: p", "name: p, labels: {a: b c}");
     assert!(refused(&text)[0].starts_with("Pod p metadata.labels[a]: "), "{:?}", refused(&text));
