@@ -1,6 +1,7 @@
 //! Limits of node pools, added up again: what a pool's nodes use, and what the launches add.
 //!
-//! A launch is charged with the whole capacity of its chosen type, and with one of `nodes`.
+//! A launch is charged with the whole capacity of its chosen type, and with one of `nodes`. A pool of
+//! which what runs exceeds any limit launches nothing, not even what that limit doesn't count.
 
 use super::facts::Facts;
 use super::label;
@@ -28,6 +29,22 @@ pub(super) fn charge(instance_type: &InstanceType) -> Amounts<'_> {
 
 impl<'a> Usage<'a> {
     pub(super) fn of(facts: &Facts<'a>, plan: &LaunchPlan) -> Self {
+        let mut usage = Self::of_running(facts);
+        for launch in &plan.launches {
+            if let Some((_, pool)) = facts.pool(&launch.template.node_pool)
+                && let Some((_, instance_type)) =
+                    facts.instance_type(&launch.template.offering.instance_type)
+                && !pool.limits.is_empty()
+            {
+                let sum = usage.launched.entry(&pool.name).or_default();
+                resource::add_all(sum, &charge(instance_type));
+            }
+        }
+        usage
+    }
+
+    /// What runs uses, before anything is launched.
+    pub(super) fn of_running(facts: &Facts<'a>) -> Self {
         let mut usage = Self::default();
         for node in &facts.problem.nodes {
             let labels = label::of_node(node).known;
@@ -48,16 +65,6 @@ impl<'a> Usage<'a> {
             };
             resource::add_all(usage.running.entry(&pool.name).or_default(), &charge);
         }
-        for launch in &plan.launches {
-            if let Some((_, pool)) = facts.pool(&launch.template.node_pool)
-                && let Some((_, instance_type)) =
-                    facts.instance_type(&launch.template.offering.instance_type)
-                && !pool.limits.is_empty()
-            {
-                let sum = usage.launched.entry(&pool.name).or_default();
-                resource::add_all(sum, &charge(instance_type));
-            }
-        }
         usage
     }
 
@@ -73,12 +80,19 @@ impl<'a> Usage<'a> {
         self.amounts(pool, resource).0
     }
 
+    /// Whether a pool launches nothing, since what runs exceeds one of its limits.
+    pub(super) fn is_overrun(&self, pool: &NodePool) -> bool {
+        let mut limits = resource::rounded_down(&pool.limits).into_iter();
+        limits.any(|(resource, limit)| self.running(pool, resource) > limit)
+    }
+
     /// Reports limits that the plan's launches exceed.
     pub(super) fn check(&self, facts: &Facts<'a>, out: &mut Vec<Violation>) {
         for pool in &facts.problem.node_pools {
             for (resource, limit) in resource::rounded_down(&pool.limits) {
                 let (running, launched) = self.amounts(pool, resource);
-                if launched > 0 && running.saturating_add(launched) > limit {
+                let launches = self.launched.contains_key(&*pool.name);
+                if launches && running.saturating_add(launched) > limit {
                     out.push(Violation::Limit {
                         node_pool: pool.name.clone(),
                         resource: resource.into(),
@@ -97,7 +111,7 @@ impl<'a> Usage<'a> {
         resource::rounded_down(&pool.limits).into_iter().all(|(resource, limit)| {
             let (running, launched) = self.amounts(pool, resource);
             let more = charge.get(resource).copied().unwrap_or(0);
-            more == 0 || running.saturating_add(launched).saturating_add(more) <= limit
+            running.saturating_add(launched).saturating_add(more) <= limit
         })
     }
 }

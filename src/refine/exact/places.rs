@@ -97,6 +97,9 @@ impl ExactCells {
             if !usable || compiled.pools[offer.pool].static_replicas.is_some() {
                 continue;
             }
+            if packing.limits_left(offer.pool).iter().any(|left| *left < 0) {
+                continue;
+            }
             let limits = packing.limits_left(offer.pool).iter().zip(&shape.charge).enumerate();
             let limits = limits
                 .filter(|(_, (_, each))| **each > 0)
@@ -107,8 +110,7 @@ impl ExactCells {
             let mut uses = Vec::new();
             for (supply, left, each) in limits.chain(reserved) {
                 let at = *supplies.entry(supply).or_insert_with(|| {
-                    // What is overrun already still admits what it isn't charged for.
-                    sites.left.push(i64::try_from(left.max(0)).unwrap_or(i64::MAX));
+                    sites.left.push(i64::try_from(left).unwrap_or(i64::MAX));
                     sites.left.len() - 1
                 });
                 uses.push((at, each));

@@ -6,6 +6,7 @@
 
 use super::super::facts::{EntryPods, Facts};
 use super::super::label::{self, NodeLabels};
+use super::super::limit::Usage;
 use super::super::node;
 use super::super::node_affinity::{PodNodeRules, could_all_hold};
 use super::super::requirement::{Condition, possible};
@@ -70,6 +71,8 @@ pub(super) struct NodeJudge<'c, 'a> {
     bound: BTreeMap<&'a str, Vec<EntryPods<'a>>>,
     labels_numbers: BTreeMap<LabelsKey<'a>, usize>,
     known: BTreeMap<(usize, usize), usize>,
+    /// The pools that launch nothing, since what runs exceeds a limit of theirs.
+    overrun: BTreeSet<usize>,
     places: Vec<CertifiedNode<'a>>,
     on_nodes: BTreeMap<NodeKey<'a>, Vec<bool>>,
     volumes_are_limited: bool,
@@ -97,7 +100,11 @@ impl<'c, 'a> NodeJudge<'c, 'a> {
             named |= PodNodeRules::of(profile.pod).reads_fields();
             named |= profile.honours.iter().any(|term| !term.match_fields.is_empty());
         }
+        let usage = Usage::of_running(facts);
+        let pools = facts.problem.node_pools.iter().enumerate();
+        let overrun = pools.filter(|(_, pool)| pool.replicas.is_none() && usage.is_overrun(pool));
         Self {
+            overrun: overrun.map(|(at, _)| at).collect(),
             facts,
             certificate,
             profiles,
@@ -128,7 +135,7 @@ impl<'c, 'a> NodeJudge<'c, 'a> {
     ) -> Option<usize> {
         let (mut labels, contradictions) =
             label::of_launch(self.facts, pool, instance_type, offering);
-        if !contradictions.is_empty() {
+        if !contradictions.is_empty() || self.overrun.contains(&at_pool) {
             return None;
         }
         let keys = &self.keys;

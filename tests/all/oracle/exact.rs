@@ -228,7 +228,7 @@ impl Search<'_> {
     /// Takes a launch from limits and reservations; if there isn't enough of either, nothing is
     /// taken.
     fn take(&mut self, kind: &Kind) -> bool {
-        // A limit that's broken already forbids more of what it counts, and only of that.
+        // Pools of which a limit is broken already have no kinds.
         let enough =
             kind.uses.iter().zip(&self.left).all(|(uses, left)| *uses == 0 || uses <= left);
         if enough {

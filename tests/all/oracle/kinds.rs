@@ -221,7 +221,10 @@ impl<'a> Kinds<'a> {
         let purchase = |way: &Way| Purchase { pool: way.pool, ty: way.ty, offering: way.offering };
         let mut found: BTreeMap<(usize, Vec<i64>, usize), Vec<usize>> = BTreeMap::new();
         let mut looks: Vec<usize> = Vec::new();
-        for (at, way) in oracle.ways.iter().enumerate() {
+        let may_launch = |way: &Way| {
+            oracle.document.pools[way.pool].replicas.is_some() || !oracle.is_overrun(way.pool)
+        };
+        for (at, way) in oracle.ways.iter().enumerate().filter(|(_, way)| may_launch(way)) {
             let own = &oracle.between.looks[at];
             let look = looks.iter().position(|other| oracle.between.looks[*other] == *own);
             let look = look.unwrap_or_else(|| {

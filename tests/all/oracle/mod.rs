@@ -129,6 +129,11 @@ impl Oracle {
         self.document.pools[purchase.pool].replicas.is_some()
     }
 
+    /// Whether what runs of a pool exceeds a limit of it: it launches nothing then.
+    fn is_overrun(&self, pool: usize) -> bool {
+        running::room(&self.document, pool).values().any(|left| *left < 0)
+    }
+
     fn node_for(&self, pods: Pods) -> bool {
         (0..self.document.nodes.len()).any(|node| self.node_takes(node, pods))
     }
@@ -189,6 +194,7 @@ impl Oracle {
         let all: BTreeSet<Purchase> = holding
             .iter()
             .map(|w| Purchase { pool: w.pool, ty: w.ty, offering: w.offering })
+            .filter(|purchase| self.is_fixed(*purchase) || !self.is_overrun(purchase.pool))
             .filter(|purchase| !self.strict || self.offers_enough(*purchase, &holding))
             .collect();
         let mut all: Vec<Purchase> = all.into_iter().collect();

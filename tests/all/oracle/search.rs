@@ -108,8 +108,8 @@ impl Oracle {
         let mut enough = true;
         for (name, left) in &mut room[purchase.pool] {
             *left -= self.takes_of_limit(purchase, name);
-            // A limit that's broken already forbids more of what it counts, and only of that.
-            enough &= *left >= 0 || self.takes_of_limit(purchase, name) == 0;
+            // A limit that's broken already forbids everything.
+            enough &= *left >= 0;
         }
         if let Some(left) = self.reservation(purchase).and_then(|id| reservations.get_mut(id)) {
             *left -= 1;

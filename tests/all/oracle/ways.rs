@@ -42,7 +42,7 @@ impl Way {
         let offering = &document.types[self.ty].offerings[self.offering];
         let left = offering.reservation.as_ref().map(|(id, _)| reservations(document)[id]);
         document.pools[self.pool].replicas.is_none()
-            && room.iter().all(|(name, left)| takes(name) == 0 || takes(name) <= *left)
+            && room.iter().all(|(name, left)| takes(name).max(0) <= *left)
             && left.is_none_or(|left| left > 0)
     }
 
