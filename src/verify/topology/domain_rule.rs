@@ -336,8 +336,7 @@ impl<'a> LaunchableOffers<'a> {
         self.offers.iter().map(of_offer).collect()
     }
 
-    /// The values of a label with which such a pod could be launched on offers that count, alone
-    /// and wherever its volumes are.
+    /// The values of a label with which such a pod could be launched alone on offers that count.
     fn values(&self, pod: &Pod, key: &str, counted: &[Option<bool>]) -> BTreeSet<Arc<str>> {
         let mut values = BTreeSet::new();
         for (offer, counts) in self.offers.iter().zip(counted) {
@@ -352,7 +351,8 @@ impl<'a> LaunchableOffers<'a> {
     fn takes(&self, offer: &LaunchableOffer<'a>, pod: &Pod) -> bool {
         let rules = PodNodeRules::of(pod);
         let suits = taint::untolerated(pod, offer.pool.taints.iter()).is_none()
-            && rules.surely_hold(&offer.labels);
+            && rules.surely_hold(&offer.labels)
+            && rules.unreachable(&offer.labels).next().is_none();
         if !suits {
             return false;
         }

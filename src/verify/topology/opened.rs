@@ -8,31 +8,55 @@
 //! harm: it had nobody either.
 
 use super::super::facts::Facts;
+use super::super::node_affinity::PodNodeRules;
 use super::super::offering;
 use super::super::site::Sites;
 use super::super::violation::{PlanPlace, Violation};
 use super::final_state::FinalState;
 use super::rules::{TopologyRuleSet, counts};
-use crate::model::{NodePool, Pod, TopologySpreadConstraint, well_known};
+use crate::model::{NodeInclusionPolicy, NodePool, Pod, TopologySpreadConstraint, well_known};
 use crate::plan::{LaunchPlan, LaunchTemplate, OfferingRef};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// A spread of placed pods over another label than the hostname.
-struct SpreadWatch<'s> {
+/// Spreads of placed pods over another label than the hostname that see the same nodes.
+struct SpreadView<'s> {
+    /// One of those that have one of them, and which.
     pod: &'s Pod,
     spread: &'s TopologySpreadConstraint,
     key: &'s str,
-    /// The classes that it counts.
-    classes: &'s [usize],
+    /// The classes that any of them counts.
+    classes: BTreeSet<usize>,
     /// The values of the label that counted nodes of the plan have.
     standing: BTreeSet<&'s str>,
 }
 
-/// For each spread, the domain in which it sees a node, if that counts.
+impl SpreadView<'_> {
+    /// Whether a spread of a pod sees the nodes that these see.
+    fn is_of(&self, pod: &Pod, spread: &TopologySpreadConstraint) -> bool {
+        let keys = |pod: &Pod, one: &TopologySpreadConstraint| -> BTreeSet<Arc<str>> {
+            let all = pod.topology_spread_constraints.iter();
+            let alike = all.filter(|other| other.when_unsatisfiable == one.when_unsatisfiable);
+            alike.map(|other| Arc::from(well_known::normalized(&other.topology_key))).collect()
+        };
+        let node_rules = |pod| {
+            let (selector, required, _) = PodNodeRules::of(pod).said();
+            (selector, required)
+        };
+        let honoured = NodeInclusionPolicy::Honor;
+        self.key == well_known::normalized(&spread.topology_key)
+            && self.spread.node_affinity_policy == spread.node_affinity_policy
+            && self.spread.node_taints_policy == spread.node_taints_policy
+            && (spread.node_affinity_policy != honoured || node_rules(self.pod) == node_rules(pod))
+            && (spread.node_taints_policy != honoured || self.pod.tolerations == pod.tolerations)
+            && keys(self.pod, self.spread) == keys(pod, spread)
+    }
+}
+
+/// For each view, the domain in which it sees a node, if that counts.
 type DomainsSeen = Vec<Option<Arc<str>>>;
 
-/// An alternative, and the spreads that see it elsewhere than the choice, and where.
+/// An alternative, and the views that see it elsewhere than the choice, and where.
 type MovedAlternative = (usize, Vec<(usize, Option<Arc<str>>)>);
 
 /// Reports alternatives that would break a spread.
@@ -43,8 +67,8 @@ pub(super) fn check<'a>(
     (state, rules): (&FinalState<'a>, &TopologyRuleSet),
     out: &mut Vec<Violation>,
 ) {
-    let watches = watches(state, rules);
-    if watches.is_empty() {
+    let views = views(state, rules);
+    if views.is_empty() {
         return;
     }
     let mut classes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -53,10 +77,10 @@ pub(super) fn check<'a>(
             classes.entry(*at).or_default().push(member.class);
         }
     }
-    let mut views = SiteViews {
+    let mut of_sites = SiteViews {
         facts,
         sites,
-        watches: &watches,
+        views: &views,
         of_site: BTreeMap::new(),
         numbers: BTreeMap::new(),
         distinct: Vec::new(),
@@ -64,16 +88,16 @@ pub(super) fn check<'a>(
     let mut known: BTreeMap<*const LaunchTemplate, Vec<MovedAlternative>> = BTreeMap::new();
     for (launch, one) in plan.launches.iter().enumerate() {
         let moved =
-            known.entry(Arc::as_ptr(&one.template)).or_insert_with(|| views.moved(&one.template));
+            known.entry(Arc::as_ptr(&one.template)).or_insert_with(|| of_sites.moved(&one.template));
         let own = classes.get(&launch).map_or(&[][..], |classes| classes);
         for (alternative, elsewhere) in moved {
             for (at, seen) in elsewhere {
-                let Some(watch) = watches.get(*at) else { continue };
-                let (alternative, key) = (*alternative, Arc::from(watch.key));
-                if own.iter().any(|class| watch.classes.binary_search(class).is_ok()) {
+                let Some(view) = views.get(*at) else { continue };
+                let (alternative, key) = (*alternative, Arc::from(view.key));
+                if own.iter().any(|class| view.classes.contains(class)) {
                     out.push(Violation::AlternativeElsewhere { launch, alternative, key });
                 } else if let Some(domain) = seen
-                    && !watch.standing.contains(&**domain)
+                    && !view.standing.contains(&**domain)
                 {
                     let domain = domain.clone();
                     out.push(Violation::AlternativeOpensDomain {
@@ -88,10 +112,9 @@ pub(super) fn check<'a>(
     }
 }
 
-fn watches<'s>(state: &'s FinalState<'_>, rules: &'s TopologyRuleSet) -> Vec<SpreadWatch<'s>> {
+fn views<'s>(state: &'s FinalState<'_>, rules: &'s TopologyRuleSet) -> Vec<SpreadView<'s>> {
     let placed: BTreeSet<usize> = state.placed.iter().map(|member| member.class).collect();
-    let mut watches = Vec::new();
-    let mut standing: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
+    let mut views: Vec<SpreadView<'s>> = Vec::new();
     for class in placed {
         let (Some(own), Some(of_class)) = (rules.of_class.get(class), state.classes.get(class))
         else {
@@ -106,25 +129,27 @@ fn watches<'s>(state: &'s FinalState<'_>, rules: &'s TopologyRuleSet) -> Vec<Spr
                 continue;
             };
             let Some(domains) = rules.keys.get(counter.key) else { continue };
-            let standing = standing.entry(at).or_insert_with(|| {
-                let hosts = state.hosts.iter().zip(&domains.of_host);
-                let counted =
-                    hosts.filter(|(host, _)| counter.profiles.get(host.profile) == Some(&true));
-                let names = counted.filter_map(|(_, domain)| domains.names.get((*domain)?));
-                names.map(|name| &**name).collect()
-            });
-            let standing = standing.clone();
-            watches.push(SpreadWatch { pod, spread, key, classes: &counter.classes, standing });
+            if let Some(view) = views.iter_mut().find(|view| view.is_of(pod, spread)) {
+                view.classes.extend(counter.classes.iter());
+                continue;
+            }
+            let hosts = state.hosts.iter().zip(&domains.of_host);
+            let counted =
+                hosts.filter(|(host, _)| counter.profiles.get(host.profile) == Some(&true));
+            let names = counted.filter_map(|(_, domain)| domains.names.get((*domain)?));
+            let standing = names.map(|name| &**name).collect();
+            let classes = counter.classes.iter().copied().collect();
+            views.push(SpreadView { pod, spread, key, classes, standing });
         }
     }
-    watches
+    views
 }
 
 /// What spreads see of sites, each worked out once.
 struct SiteViews<'v, 's, 'a> {
     facts: &'v Facts<'a>,
     sites: &'v mut Sites<'a>,
-    watches: &'v [SpreadWatch<'s>],
+    views: &'v [SpreadView<'s>],
     of_site: BTreeMap<usize, usize>,
     numbers: BTreeMap<DomainsSeen, usize>,
     distinct: Vec<DomainsSeen>,
@@ -146,9 +171,9 @@ impl<'a> SiteViews<'_, '_, 'a> {
             return Some(*known);
         }
         let labels = &self.sites.get(id)?.labels;
-        let seen = self.watches.iter().map(|watch| {
-            let value = labels.known.get(watch.key)?;
-            let counts = counts(watch.pod, watch.spread, labels, pool.1.taints.iter());
+        let seen = self.views.iter().map(|view| {
+            let value = labels.known.get(view.key)?;
+            let counts = counts(view.pod, view.spread, labels, pool.1.taints.iter());
             counts.then(|| Arc::from(*value))
         });
         let seen: DomainsSeen = seen.collect();
