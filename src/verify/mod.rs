@@ -47,7 +47,8 @@
 //!
 //! - That the lower bound *is* one: nothing here can tell a true bound from an invented one.
 //! - That a pod without a place has none, that its reasons are right, or that scarce room went to
-//!   the pods of the highest priority.
+//!   the pods of the highest priority; what is surely otherwise is said beside the verdict
+//!   ([`Verified::oversights`]).
 //! - That a spread is as even as users may wish: it is judged over the domains that stand at the
 //!   end, as kube-scheduler does, not over those that a launch could add.
 //! - That an order of binding found is the one that a cluster will take.
@@ -75,6 +76,7 @@ mod facts;
 mod host_port;
 mod label;
 mod launch;
+mod left_out;
 mod limit;
 mod min_values;
 mod node;
@@ -99,6 +101,7 @@ mod tests;
 pub use consolidation::{
     ConsolidationFault, Ineligible, VerifiedConsolidation, verify_consolidation,
 };
+pub use left_out::Oversight;
 pub use violation::{BindingRule, PlanPlace, Violation};
 pub use violations::Violations;
 
@@ -121,6 +124,7 @@ pub struct Verified {
     pods_unschedulable: u64,
     lowered_min_values: u64,
     preferences: Vec<PreferenceShare>,
+    oversights: Vec<Oversight>,
 }
 
 impl Verified {
@@ -129,6 +133,18 @@ impl Verified {
     #[must_use]
     pub fn preferences(&self) -> &[PreferenceShare] {
         &self.preferences
+    }
+
+    /// Pods without a place that surely have one in the plan as it stands, of each entry of the
+    /// problem one: a node has room for them, or would have if pods of a lower priority weren't
+    /// there.
+    ///
+    /// Each is a fault of who made the plan, and none of the plan's rules: what it does is legal.
+    /// Only pods are looked at that no rule between pods concerns, and in large problems not all, so
+    /// that nothing here says little.
+    #[must_use]
+    pub fn oversights(&self) -> &[Oversight] {
+        &self.oversights
     }
 
     /// The launches' prices per hour as the problem states them, plus the plan's fees.
@@ -230,6 +246,7 @@ pub fn verify(problem: &Problem, plan: &LaunchPlan) -> Result<Verified, Violatio
     match Violations::of(found) {
         Some(violations) => Err(violations),
         None => Ok(Verified {
+            oversights: left_out::oversights(&facts, &mut sites, (plan, &placement)),
             // No violation: the plan's total is the sum of the problem's prices.
             total_cost: plan.cost.total,
             lower_bound,

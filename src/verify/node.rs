@@ -51,7 +51,8 @@ pub(super) fn bound<'a>(facts: &Facts<'a>) -> BTreeMap<&'a str, Vec<EntryPods<'a
     bound
 }
 
-fn check_node<'a>(
+/// Reports what is wrong with pods that a plan adds to a node beside the bound ones.
+pub(super) fn check_node<'a>(
     facts: &Facts<'a>,
     node: &'a Node,
     bound: &[EntryPods<'a>],
