@@ -268,8 +268,8 @@ impl AssignmentSearch<'_> {
             round += 1;
             if short.is_empty() && heavy.is_empty() {
                 let intruded = intrusions(&context, &assignment, &packing);
-                if !intruded.is_empty() && settled && round <= 2 * MAX_ROUNDS {
-                    learn(&mut restrictions, intruded.into_iter().map(Feedback::DomainOpened));
+                if !intruded.is_empty() && settled {
+                    self.settle(&mut restrictions, intruded, round);
                     continue;
                 }
                 let packed = AssignedPacking { assignment: Some(assignment), packing };
@@ -293,19 +293,19 @@ impl AssignmentSearch<'_> {
                 let own = restrictions.clone();
                 let packed = self.repair(own, assignment.clone(), packing.clone());
                 let intruded = self.intrusions(&packed);
+                let is_legal = intruded.is_empty() || !settled;
                 let is_better = first
                     .as_ref()
                     .is_none_or(|(first, _)| packed.rank(self.context) < first.rank(self.context));
-                if is_better {
+                if is_legal && is_better {
                     first = Some((packed, intruded));
+                } else if is_last && first.is_none() {
+                    self.settle(&mut restrictions, intruded, round);
+                    continue;
                 }
             }
             if is_last && let Some((packed, intruded)) = first.take() {
-                if intruded.is_empty() || !settled || round > 2 * MAX_ROUNDS {
-                    return (packed, intruded);
-                }
-                learn(&mut restrictions, intruded.into_iter().map(Feedback::DomainOpened));
-                continue;
+                return (packed, intruded);
             }
             let lighter = heavy.into_iter().map(|(class, together)| Feedback::BundleTooHeavy {
                 class,
@@ -323,6 +323,17 @@ impl AssignmentSearch<'_> {
                 learn(&mut restrictions, [feedback]);
             }
         }
+    }
+
+    /// Has domains count that are intruded upon, or after many rounds those stay out for whom they
+    /// do: either comes to an end, since each is new.
+    fn settle(&self, restrictions: &mut Restrictions, intruded: Vec<SpreadDomain>, round: u32) {
+        let hurry = round > 2 * MAX_ROUNDS || self.context.is_stopped();
+        let answers = intruded.into_iter().map(|domain| match hurry {
+            true => Feedback::NoRoom(domain.0),
+            false => Feedback::DomainOpened(domain),
+        });
+        let _new = learn(restrictions, answers);
     }
 
     /// Whether one more assignment may be packed after so many rounds, where something is scarce.

@@ -50,7 +50,8 @@ pub(crate) use build_plan::build_plan;
 pub(crate) use choose::AssignedPacking;
 use choose::PackFns;
 pub(crate) use complete::{
-    EmptyNode, HostSpread, PlacementRules, RuleCounts, complete, is_ordered, recreate,
+    EmptyNode, HostSpread, PlacementRules, RuleCounts, complete, is_ordered,
+    is_ordered_beside_launches, recreate,
 };
 pub(crate) use fill::OpenNode;
 pub(crate) use launch_template::{chosen, of_decided, requests_of};

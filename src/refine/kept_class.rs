@@ -5,10 +5,12 @@
 //! are told apart by the weight of the pool that they are on and by the preferences about nodes
 //! that they honour there; each such *kept class* is an item of its own, that may go to the sites
 //! which keep it. Where no node of the plan holds more of a class than a spread over hosts would
-//! have it, soft or not, that is kept too: a cap for each node, since a fresh node always has none.
+//! have it, soft or not, and the plan keeps spreads over the domains that launches could add, that
+//! is kept too: a cap for each node, since a fresh node always has none.
 //!
 //! All other rules between pods are left out: a bound without them is a bound all the same.
 
+use super::enumerate;
 use crate::bound::Demand;
 use crate::bound::certificate::CertifiedPods;
 use crate::compile::{
@@ -148,10 +150,25 @@ impl KeptClasses {
         }
         let most = host_spread_caps(inner.compiled);
         let (list, counts): (Vec<KeptClass>, Vec<u32>) = counts.into_iter().unzip();
+        let over_skew = over_skew(context, packed);
+        let is_capped = |one: &KeptClass| cap(context, one.class, &most).is_some();
+        // Where domains that could be launched in had to be given up, fresh nodes needn't count
+        // either.
+        let capped = capped
+            && (!list.iter().any(is_capped)
+                || enumerate::is_ordered_beside_launches(context, packed));
         let per_node: Vec<Option<u32>> = list
             .iter()
-            .map(|kept_class| cap(context, kept_class.class, &most).filter(|_| capped))
+            .map(|kept_class| {
+                let capped = capped && !over_skew.contains(&kept_class.class);
+                cap(context, kept_class.class, &most).filter(|_| capped)
+            })
             .collect();
+        // Of what the plan itself doesn't keep other plans needn't keep anything.
+        for kept_class in list.iter().filter(|one| over_skew.contains(&one.class)) {
+            let nodes = whole.over_skew.iter().filter(|(_, class)| *class == kept_class.class);
+            nodes_of.entry(kept_class.clone()).or_default().extend(nodes.map(|(node, _)| *node));
+        }
         let compiled = compiled(whole, &list, &counts, &per_node, &nodes_of);
         Self { list, counts, per_node, static_nodes, compiled }
     }
@@ -250,6 +267,14 @@ impl KeptClass {
         kept_class
     }
 
+    /// The sites that its class may use and that keep it but for the weight.
+    pub(super) fn sites_of_any_weight(&self, base: &Compiled) -> Bits {
+        let item = &base.items[ItemId::from_index(self.class.index())];
+        let mut sites = Self { weight: None, ..self.clone() }.sites(base);
+        sites.and(&base.eligible[item.eligibility]);
+        sites
+    }
+
     /// The sites that keep it.
     fn sites(&self, base: &Compiled) -> Bits {
         let mut sites = Bits::all(base.sites());
@@ -312,6 +337,50 @@ fn cap(context: &Context<'_>, class: ClassId, most: &BTreeMap<ClassId, u32>) -> 
     let caps = skews.map(|spread| u32::try_from(spread.max_skew.max(1)).unwrap_or(u32::MAX));
     let held = most.get(&class).copied().unwrap_or(u32::MAX);
     caps.filter(|cap| held <= *cap).min()
+}
+
+/// The classes of which some node holds more than a spread over hosts allows beside a fresh node,
+/// bound pods included.
+fn over_skew(context: &Context<'_>, packed: &AssignedPacking) -> BTreeSet<ClassId> {
+    let whole = context.compiled;
+    let compiled = packed.compiled(whole);
+    let topology = &whole.topology;
+    let over_hosts = |class: &ClassId| {
+        let spreads = topology.rules[*class].spreads.iter();
+        spreads.filter(|spread| spread.hard && spread.key == TopologyKey::Hostname)
+    };
+    let mut over_skew = BTreeSet::new();
+    for group in &packed.packing.groups {
+        let mut held: BTreeMap<ClassId, i64> = BTreeMap::new();
+        for (item, count) in &group.items {
+            for (class, each) in &compiled.items[*item].parts {
+                if over_hosts(class).next().is_some() {
+                    *held.entry(*class).or_default() += i64::from(each * count);
+                }
+            }
+        }
+        let nodes = match &group.place {
+            GroupPlace::Launch(_) => &[][..],
+            GroupPlace::Running(nodes) => nodes,
+        };
+        for (class, count) in held {
+            let exceeds = over_hosts(&class).any(|spread| {
+                let own = i64::from(topology.selects(spread.selection, class));
+                let bound = &topology.selections[spread.selection].bound;
+                let there = nodes.iter().filter_map(|node| {
+                    let at = bound.binary_search_by_key(node, |(node, _)| *node).ok()?;
+                    let counts = spread.counted.contains(whole.site_of_node(*node));
+                    counts.then_some(i64::from(bound[at].1))
+                });
+                let bound = there.max().unwrap_or(0);
+                bound + own * count > spread.max_skew
+            });
+            if exceeds {
+                let _new = over_skew.insert(class);
+            }
+        }
+    }
+    over_skew
 }
 
 /// What tells the sites of kept classes apart: the class's rules, the weight, and the preferences

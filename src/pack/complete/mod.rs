@@ -31,7 +31,7 @@ mod rules;
 
 use super::choose::AssignedPacking;
 use super::packing::Context;
-use crate::compile::ClassId;
+use crate::compile::{ClassId, OfferId};
 use launch::{LaunchChoices, LaunchScoring};
 pub(crate) use placement::EmptyNode;
 use placement::Placement;
@@ -42,7 +42,7 @@ pub(crate) use rule_counts::RuleCounts;
 use rules::item_of;
 pub(crate) use rules::{HostSpread, PlacementRules};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most classes that are filled in one by one, where all together can't be written down as a
 /// packing.
@@ -81,7 +81,55 @@ pub(crate) fn is_ordered(context: &Context<'_>, packed: &AssignedPacking) -> boo
     order::exists(&Placement::of(context, &rules, packed), None)
 }
 
+/// As [`is_ordered`], where the domains count as well that a launch of the pods concerned could
+/// add, and a fresh node for spreads over single nodes.
+pub(crate) fn is_ordered_beside_launches(context: &Context<'_>, packed: &AssignedPacking) -> bool {
+    let rules = PlacementRules::of(context.compiled);
+    let mut placement = Placement::of(context, &rules, packed);
+    placement.open_launchable_domains();
+    order::exists(&placement, None)
+}
+
 impl Placement<'_> {
+    /// Has the domains stand in which pods that have a spread, or that it counts, could launch
+    /// before anything else is launched.
+    fn open_launchable_domains(&mut self) {
+        let compiled = self.compiled();
+        let sold = |offer: &OfferId| {
+            let pool = &compiled.pools[compiled.offers[*offer].pool];
+            pool.static_replicas.is_none()
+                && compiled.is_sold(*offer)
+                && compiled.is_within_limits(*offer)
+        };
+        for at in &self.rules.spread_counters {
+            let counter = &self.rules.counters[*at];
+            if self.domains.exists[*at].iter().all(|nodes| *nodes > 0) {
+                continue;
+            }
+            let counts = |class: &ClassId| self.rules.of_class[*class].counted_by.contains(at);
+            let counted = compiled.classes.ids().filter(counts);
+            let concerned: BTreeSet<ClassId> =
+                counter.owners.iter().copied().chain(counted).collect();
+            for offer in compiled.offers.ids() {
+                let site = compiled.site_of_offer(offer);
+                let Some(domain) = self.rules.domain(compiled, *at, site) else { continue };
+                let shape = &compiled.shapes[compiled.offers[offer].shape];
+                let takes = |class: &ClassId| {
+                    let item = &compiled.items[item_of(*class)];
+                    compiled.eligible[item.eligibility].contains(site)
+                        && !item.ports.blocks.overlaps(&shape.ports)
+                        && shape.takes(item, 1) > 0
+                };
+                if self.domains.exists[*at][domain] == 0
+                    && sold(&offer)
+                    && concerned.iter().any(takes)
+                {
+                    self.domains.exists[*at][domain] = 1;
+                }
+            }
+        }
+    }
+
     /// The packing of this placement, where it can be written down as one.
     fn finish(&self, former: &AssignedPacking) -> Option<AssignedPacking> {
         let wide = self.packed(former, Leeway::Alike).filter(|packed| {

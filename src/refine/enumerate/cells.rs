@@ -5,7 +5,7 @@ use super::Task;
 use super::host_rules::HostRules;
 use super::pareto::{NOWHERE, ParetoFront, ParetoPoint, PointOrigin, SearchBudget};
 use super::places::{CellItem, CellPlace, Places};
-use crate::compile::{Compiled, Id, IdVec, ItemId, fits};
+use crate::compile::{Compiled, Id, IdVec, ItemId, NodeId, fits};
 use crate::pack::{Context, NodeRoom, OpenNode, room_of};
 
 /// What is searched.
@@ -176,21 +176,6 @@ impl SearchInput<'_> {
         filler.fill(0, 0)?;
         Some(filler.found)
     }
-
-    /// Whether a place that launches alone could hold one pod of an item.
-    pub(super) fn takes_one(&self, at: usize, item: usize) -> bool {
-        let place = &self.places.list[at];
-        let mut held = vec![0; self.items.len()];
-        held[item] = 1;
-        self.items[item].admitted[at]
-            && (!place.min_values
-                || is_packable(
-                    self.task.context,
-                    &self.task.kept_classes.compiled,
-                    place,
-                    &[(self.items[item].item, 1)],
-                ))
-    }
 }
 
 fn narrow(number: usize) -> u32 {
@@ -259,7 +244,7 @@ impl CellFiller<'_, '_, '_> {
             held.iter().any(|(compiled_item, _)| !compiled.items[*compiled_item].shared.is_empty());
         if (shares || self.place.min_values)
             && number > 0
-            && !is_packable(task.context, compiled, self.place, &held)
+            && !is_packable(task.context, compiled, (self.place.node, self.place.site), &held)
         {
             return;
         }
@@ -274,16 +259,16 @@ impl CellFiller<'_, '_, '_> {
 
 /// Whether the packer finds that a node holds these pods: what isn't worked out here are
 /// `minValues` and volumes that several pods mount.
-fn is_packable(
+pub(super) fn is_packable(
     context: &Context<'_>,
     compiled: &Compiled,
-    place: &CellPlace,
+    (node, site): (Option<NodeId>, usize),
     held: &[(ItemId, u32)],
 ) -> bool {
     let context = Context { compiled, ..*context };
-    let room: NodeRoom<'_> = match place.node {
+    let room: NodeRoom<'_> = match node {
         Some(node) => room_of(&context, node),
-        None => match super::rebuild::bin_type(compiled, Id::from_index(place.site)) {
+        None => match super::rebuild::bin_type(compiled, Id::from_index(site)) {
             Some(bin_type) => context.room(bin_type),
             None => return false,
         },

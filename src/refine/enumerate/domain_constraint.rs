@@ -8,6 +8,7 @@ use super::places::{CellItem, Places};
 use crate::compile::{
     Bits, ClassId, Id, ItemId, KeyId, NO_DOMAIN, OfferId, SelectionId, TopologyKey, fits,
 };
+use crate::pack::Context;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many pods of each item are in each cell: by item, then by cell.
@@ -178,7 +179,7 @@ pub(super) fn constraints(
                 soft: !spread.hard,
                 own: topology.selects(spread.selection, class),
             };
-            let open = open(task, class, key, &spread.counted);
+            let open = open(task.context, task.launchable, class, key, &spread.counted);
             let (owners, all_open) =
                 spreads.entry(alike).or_insert_with(|| (Vec::new(), open.clone()));
             owners.extend(&own);
@@ -232,8 +233,14 @@ pub(super) fn constraints(
 
 /// The domains that count for a spread of a class whatever is launched: those of running nodes, and
 /// where domains that could be opened count, those in which a launch could hold a pod of the class.
-pub(super) fn open(task: &Task<'_>, class: ClassId, key: KeyId, counted: &Bits) -> BTreeSet<u32> {
-    let whole = task.context.compiled;
+pub(super) fn open(
+    context: &Context<'_>,
+    launchable: bool,
+    class: ClassId,
+    key: KeyId,
+    counted: &Bits,
+) -> BTreeSet<u32> {
+    let whole = context.compiled;
     let item = &whole.items[ItemId::from_index(class.index())];
     let of_site = &whole.topology.keys[key].of_site;
     let eligible = &whole.eligible[item.eligibility];
@@ -249,7 +256,7 @@ pub(super) fn open(task: &Task<'_>, class: ClassId, key: KeyId, counted: &Bits) 
                 .zip(&shape.charge)
                 .all(|(limit, each)| limit.limit - limit.used >= i128::from(*each).max(0));
             // Nobody launches a node of a static pool for a pod.
-            task.launchable
+            launchable
                 && pool.static_replicas.is_none()
                 && eligible.contains(*site)
                 && whole.is_sold(id)

@@ -42,12 +42,12 @@ use super::cancel::Cancel;
 use super::exact::CountIndex;
 use super::kept_class::KeptClasses;
 use crate::compile::{ClassId, Id, ItemId, NodeId, TopologySpread};
-use crate::pack::{self, AssignedPacking, Context};
+use crate::pack::{self, AssignedPacking, Context, GroupPlace};
 use cells::SearchInput;
 use divide::{CellDivider, FoundPlan, PlanScore};
 use domain_constraint::{DomainsReached, ItemsByCell};
 use host_rules::HostRules;
-use order::{HostPods, PlanHost, PlanState};
+use order::{Counting, HostPods, PlanHost, PlanState};
 use pareto::SearchBudget;
 use places::{CellItem, Places};
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,16 +86,20 @@ impl Task<'_> {
         all.filter(|spread| spread.hard || self.soft)
     }
 
+    /// Whether fresh nodes don't count for spreads over nodes.
+    fn counts_standing_hosts(&self) -> bool {
+        !self.launchable || !self.levels.is_empty() || self.relaxed
+    }
+
     /// Whether a running node has more pods than a spread of a class over nodes allows above none:
     /// whether one more is legal there depends on what the other nodes have.
     fn is_over_skew(&self, node: NodeId, class: ClassId) -> bool {
-        (!self.launchable || self.relaxed)
-            && self.context.compiled.over_skew.contains(&(node, class))
+        self.counts_standing_hosts() && self.context.compiled.over_skew.contains(&(node, class))
     }
 
     /// Whether it has for any class.
     fn is_over_skew_of_any(&self, node: NodeId) -> bool {
-        (!self.launchable || self.relaxed)
+        self.counts_standing_hosts()
             && self.context.compiled.over_skew.iter().any(|(of, _)| *of == node)
     }
 
@@ -279,7 +283,7 @@ pub(super) fn cheaper(
         levels: hosts::HostLevels::new(),
         relaxed: false,
     };
-    task.launchable = keeps_launchable(&task, packed);
+    task.launchable = is_ordered_beside_launches(context, packed);
     let missing = vec![0; levels(&kept_classes).len()];
     let mut attempts = Attempts { packed, steps: most, cancel, score: (missing, cost), best: None };
     if !is_least {
@@ -301,16 +305,46 @@ pub(super) fn cheaper(
     is_better.then_some(better)
 }
 
-/// Whether a packing keeps its spreads over the domains in which pods could launch, beside those
-/// that stand.
-fn keeps_launchable(task: &Task<'_>, packed: &AssignedPacking) -> bool {
-    let places = Places::new(task);
-    let order: Vec<usize> = (0..task.kept_classes.list.len()).collect();
-    let items = places::items(task, &places, &levels(task.kept_classes), &order);
-    let Some(by_cells) = by_cells(task, packed, &items, &places) else { return true };
-    let constraints = domain_constraint::constraints(task, &items, &places);
-    let mut hard = constraints.iter().filter(|constraint| !constraint.soft);
-    hard.all(|constraint| constraint.holds(&places.cells, &by_cells, DomainsReached::Partial))
+/// Whether an order of binding exists for a packing beside the domains that launches of the pods
+/// concerned could add, and a fresh node for spreads over nodes: looked for quickly, and where there
+/// are few pods exhaustively.
+pub(super) fn is_ordered_beside_launches(context: &Context<'_>, packed: &AssignedPacking) -> bool {
+    if pack::is_ordered_beside_launches(context, packed) {
+        return true;
+    }
+    let compiled = context.compiled;
+    let inner = Context { compiled: packed.compiled(compiled), ..*context };
+    let nodes = compiled.nodes.ids();
+    let running =
+        nodes.map(|node| PlanHost { site: compiled.site_of_node(node), node: Some(node) });
+    let mut hosts: Vec<PlanHost> = running.collect();
+    let mut members: BTreeMap<(ClassId, usize), u32> = BTreeMap::new();
+    let chosen = pack::chosen(&inner, &packed.packing);
+    for (group, chosen) in packed.packing.groups.iter().zip(chosen) {
+        let first = hosts.len();
+        let on: Vec<usize> = match (&group.place, chosen) {
+            (GroupPlace::Running(nodes), _) => nodes.iter().map(|node| node.index()).collect(),
+            (GroupPlace::Launch(_), Some(offer)) => {
+                let host = PlanHost { site: compiled.site_of_offer(offer), node: None };
+                hosts.extend((0..group.multiplicity).map(|_| host));
+                (first..hosts.len()).collect()
+            }
+            (GroupPlace::Launch(_), None) => continue,
+        };
+        for (item, count) in &group.items {
+            for (class, each) in &inner.compiled.items[*item].parts {
+                for host in &on {
+                    *members.entry((*class, *host)).or_default() += each * count;
+                }
+            }
+        }
+    }
+    if members.values().fold(0_u32, |sum, count| sum.saturating_add(*count)) > MOST_PODS {
+        return false;
+    }
+    let members = members.into_iter().map(|((class, host), count)| HostPods { class, host, count });
+    let counting = Counting { domains: true, hosts: true };
+    PlanState::new(context, counting, &hosts, members.collect()).has_order()
 }
 
 /// The priorities of all pods, the highest first.
@@ -419,8 +453,9 @@ fn search(
     best: PlanScore,
     budget: &mut SearchBudget<'_>,
 ) -> Option<(Option<FoundPlan>, bool)> {
+    let higher = weights::HigherPools::new(input);
     let is_legal = |found: &FoundPlan| {
-        input.task.relaxed || weights::keeps(input, found) && is_bindable(input, found)
+        input.task.relaxed || higher.are_first(found) && is_bindable(input, found)
     };
     let tables = input.tables(budget)?;
     let mut divider = CellDivider {
@@ -466,7 +501,9 @@ fn is_bindable(input: &SearchInput<'_>, found: &FoundPlan) -> bool {
     let idle = rebuild::idle_static(input, found);
     hosts.extend(idle.into_iter().map(|site| PlanHost { site, node: None }));
     let members = members.into_iter().map(|((class, host), count)| HostPods { class, host, count });
-    let state = PlanState::new(task, &hosts, members.collect());
+    let counting =
+        Counting { domains: task.launchable, hosts: task.launchable && task.levels.is_empty() };
+    let state = PlanState::new(task.context, counting, &hosts, members.collect());
     state.keeps_anti_affinity(&hosts) && state.has_order()
 }
 

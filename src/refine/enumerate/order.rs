@@ -11,14 +11,23 @@
 //!
 //! *Cost.* At most [`MOST_STATES`] sets; where these don't suffice there is taken to be no order.
 
-use super::Task;
 use crate::compile::{
     Base, Bits, ClassId, NO_DOMAIN, NodeId, SelectionId, TopologyKey, TopologySpread,
 };
+use crate::pack::Context;
 use std::collections::BTreeSet;
 
 /// The most sets of bound pods that are looked at.
 const MOST_STATES: usize = 4_000;
+
+/// What counts for spreads beside the nodes that stand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counting {
+    /// Whether domains do in which pods concerned could launch.
+    pub(super) domains: bool,
+    /// Whether a fresh node does for spreads over nodes.
+    pub(super) hosts: bool,
+}
 
 /// A node that stands in the finished plan.
 #[derive(Clone, Copy, Debug)]
@@ -90,13 +99,20 @@ fn domain(
 }
 
 impl<'a> PlanState<'a> {
-    pub(super) fn new(task: &Task<'a>, hosts: &[PlanHost], members: Vec<HostPods>) -> Self {
-        let base: &'a Base = task.context.compiled;
+    pub(super) fn new(
+        context: &Context<'a>,
+        counting: Counting,
+        hosts: &[PlanHost],
+        members: Vec<HostPods>,
+    ) -> Self {
+        let base: &'a Base = context.compiled;
         let spreads: Vec<Vec<RequiredSpread>> = members
             .iter()
             .map(|member| {
                 let hard = base.topology.rules[member.class].spreads.iter().filter(|one| one.hard);
-                hard.map(|spread| RequiredSpread::new(task, hosts, member.class, spread)).collect()
+                let of =
+                    |spread| RequiredSpread::new(context, counting, hosts, member.class, spread);
+                hard.map(of).collect()
             })
             .collect();
         let affinity = members.iter().map(|member| {
@@ -250,8 +266,14 @@ impl<'a> PlanState<'a> {
 }
 
 impl RequiredSpread {
-    fn new(task: &Task<'_>, hosts: &[PlanHost], class: ClassId, spread: &TopologySpread) -> Self {
-        let base = task.context.compiled;
+    fn new(
+        context: &Context<'_>,
+        counting: Counting,
+        hosts: &[PlanHost],
+        class: ClassId,
+        spread: &TopologySpread,
+    ) -> Self {
+        let base = context.compiled;
         let domains: Vec<Option<Domain>> =
             (0..hosts.len()).map(|host| domain(base, hosts, host, spread.key)).collect();
         let is_counted = |bits: &Bits, host: &PlanHost| bits.contains(host.site);
@@ -262,8 +284,13 @@ impl RequiredSpread {
             .filter_map(|host| domains[host])
             .collect();
         if let TopologyKey::Label(key) = spread.key {
-            let open = super::domain_constraint::open(task, class, key, &spread.counted);
-            standing.extend(open.into_iter().map(|domain| domain as usize));
+            let concerned = base.topology.selections[spread.selection].classes.iter().copied();
+            for class in concerned.chain([class]) {
+                let launches = counting.domains;
+                let open =
+                    super::domain_constraint::open(context, launches, class, key, &spread.counted);
+                standing.extend(open.into_iter().map(|domain| domain as usize));
+            }
         }
         let bound = &base.topology.selections[spread.selection].bound;
         let of_domain = |of: Domain| -> i64 {
@@ -281,9 +308,7 @@ impl RequiredSpread {
             base: standing.into_iter().map(|of| (of, of_domain(of))).collect(),
             domains,
             counted,
-            is_even: spread.key == TopologyKey::Hostname
-                && task.launchable
-                && task.levels.is_empty(),
+            is_even: spread.key == TopologyKey::Hostname && counting.hosts,
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::super::exact::rules::keys;
 use super::Task;
 use crate::compile::{
-    Bits, ClassId, Compiled, Id, ItemId, KeyId, NodeId, PoolId, ReservationId, fits,
+    Bits, ClassId, Compiled, Id, ItemId, KeyId, NodeId, OfferId, PoolId, ReservationId, fits,
 };
 use crate::pack::Context;
 use std::collections::BTreeMap;
@@ -51,6 +51,8 @@ pub(super) struct Places {
     /// For each cell its sites, those included that can't be launched.
     pub(super) sites: Vec<Bits>,
     pub(super) list: Vec<CellPlace>,
+    /// The supplies that launches draw on, by their places in the lists.
+    supplies: BTreeMap<CapacityDraw, usize>,
     /// How much there is of each supply.
     pub(super) left: Vec<i64>,
     /// For each supply, whether what is left of it decides what pools of lower weight may launch.
@@ -82,7 +84,6 @@ impl Places {
             }
         }
         places.cut(compiled);
-        let mut supplies: BTreeMap<CapacityDraw, usize> = BTreeMap::new();
         let mut launches: BTreeMap<LaunchKey<'_>, (i128, usize)> = BTreeMap::new();
         let cheapest = cheapest_static(compiled);
         let lowest = compiled.pools.values().filter(|pool| pool.static_replicas.is_none());
@@ -94,7 +95,6 @@ impl Places {
             let limits: Vec<i128> = limits.collect();
             let usable = compiled.usable.contains(site)
                 && compiled.is_sold(id)
-                && !compiled.admits[site].is_empty()
                 && limits.iter().all(|left| *left >= 0);
             if !usable {
                 continue;
@@ -113,13 +113,17 @@ impl Places {
                 .map(|nodes| (CapacityDraw::Static(offer.pool), i128::from(nodes), 1));
             let mut uses = Vec::new();
             for (supply, left, each) in of_limits.chain(reserved).chain(static_pool) {
-                let at = *supplies.entry(supply).or_insert_with(|| {
+                let at = *places.supplies.entry(supply).or_insert_with(|| {
                     places.left.push(i64::try_from(left).unwrap_or(i64::MAX));
                     places.told.push(false);
                     places.left.len() - 1
                 });
                 places.told[at] |= told;
                 uses.push((at, each));
+            }
+            // What holds nobody here may still take pods before pools of lower weights.
+            if compiled.admits[site].is_empty() {
+                continue;
             }
             let cost = match cheapest.get(&offer.pool) {
                 Some(cheapest) => i128::from(offer.price) - i128::from(*cheapest),
@@ -185,6 +189,17 @@ impl Places {
     /// The cell of a site.
     pub(super) fn cell_of(&self, site: usize) -> usize {
         self.sites.iter().position(|sites| sites.contains(site)).unwrap_or(0)
+    }
+
+    /// What a launch of an offer draws on each supply; of those that draw on any.
+    pub(super) fn draws(&self, compiled: &Compiled, id: OfferId) -> Vec<(usize, i64)> {
+        let offer = &compiled.offers[id];
+        let charge = &compiled.shapes[offer.shape].charge;
+        let limits = charge.iter().enumerate().filter(|(_, each)| **each > 0);
+        let limits = limits.map(|(at, each)| (CapacityDraw::Limit(offer.pool, at), *each));
+        let reserved = offer.reservation.map(|id| (CapacityDraw::Reservation(id), 1));
+        let draws = limits.chain(reserved);
+        draws.filter_map(|(supply, each)| Some((*self.supplies.get(&supply)?, each))).collect()
     }
 
     /// Leaves out launches beside which there is one that can do all that they can, at no more.

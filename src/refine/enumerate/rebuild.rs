@@ -110,6 +110,9 @@ pub(super) fn packed(
                 let mut sites = kept_classes.compiled.eligible
                     [kept_classes.compiled.items[of.item].eligibility]
                     .clone();
+                // Of pools of all weights, so that it shows whether those of higher ones come first.
+                let kept_class = &kept_classes.list[of.item.index()];
+                sites.or(&kept_class.sites_of_any_weight(whole));
                 sites.and(&input.places.sites[place.cell]);
                 let over_skew = whole.nodes.ids().filter(|node| task.is_over_skew(*node, of.class));
                 let over_skew = over_skew.map(|node| whole.site_of_node(node));

@@ -2,11 +2,14 @@
 //! of a higher one can take within its limits.
 
 use super::Task;
-use super::cells::SearchInput;
+use super::cells::{SearchInput, is_packable};
 use super::divide::FoundPlan;
 use super::places::{CellItem, CellPlace, Places};
-use crate::compile::{ClassId, Id, ItemId, SelectionId, TopologyKey};
+use crate::compile::{Bits, ClassId, Id, ItemId, SelectionId, TopologyKey};
 use crate::pack::Context;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// Whether rules between pods over domains may have drawn pods of a class to where only a pool of
 /// lower weight launches. What concerns nobody else draws nobody, and a fresh node is always legal
@@ -44,6 +47,13 @@ fn is_drawn(context: &Context<'_>, class: ClassId) -> bool {
             && rules.preferred_anti_affinity.is_empty())
 }
 
+/// The sites without a `PreferNoSchedule` taint that pods of a class don't tolerate; `None`: all.
+fn untainted<'c>(context: &Context<'c>, class: ClassId) -> Option<&'c Bits> {
+    let compiled = context.compiled;
+    let rules = &compiled.site_conditions.rules.sets()[compiled.classes[class].rules];
+    compiled.preferences.untainted.get(rules.tolerations)
+}
+
 /// Whether a place is one where pods of an item should be rather than at another: of a higher
 /// weight, and, where rules tie them to domains, in the same ones.
 fn is_before(
@@ -53,9 +63,7 @@ fn is_before(
     other: &CellPlace,
 ) -> bool {
     let (Some(higher), Some(lower)) = (place.weight, other.weight) else { return false };
-    let list = task.context.compiled.classes[item.class].rules;
-    let list = task.context.compiled.site_conditions.rules.sets()[list].tolerations;
-    let untainted = task.context.compiled.preferences.untainted.get(list);
+    let untainted = untainted(task.context, item.class);
     higher > lower
         && (places.cells[place.cell] == places.cells[other.cell]
             || !is_tied(task.context, item.class))
@@ -78,26 +86,97 @@ pub(super) fn prune(task: &Task<'_>, items: &mut [CellItem], places: &Places) {
     }
 }
 
-/// Whether a plan launches nothing of a lower weight for pods that a pool of a higher one still
-/// takes.
-pub(super) fn keeps(input: &SearchInput<'_>, found: &FoundPlan) -> bool {
-    let (task, list) = (input.task, &input.places.list);
-    let mut left = input.places.left.clone();
-    for (at, _) in &found.held {
-        left.iter_mut().zip(&list[*at].uses).for_each(|(left, uses)| *left -= uses);
+/// A launch that takes a pod of a class.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct TakingLaunch {
+    weight: i32,
+    /// Its domain of each key of the cells.
+    domains: Vec<u32>,
+    /// How much it draws of which supplies.
+    draws: Vec<(usize, i64)>,
+}
+
+/// What could take pods before pools of lower weights do, whatever the pods of a plan keep: found
+/// class by class, when it is first asked for.
+pub(super) struct HigherPools<'a> {
+    input: &'a SearchInput<'a>,
+    lowest: Option<i32>,
+    of_class: RefCell<BTreeMap<ClassId, Rc<BTreeSet<TakingLaunch>>>>,
+}
+
+impl<'a> HigherPools<'a> {
+    pub(super) fn new(input: &'a SearchInput<'a>) -> Self {
+        let pools = input.task.context.compiled.pools.values();
+        let dynamic = pools.filter(|pool| pool.static_replicas.is_none());
+        let lowest = dynamic.map(|pool| pool.weight).min();
+        Self { input, lowest, of_class: RefCell::default() }
     }
-    let open: Vec<usize> = (0..list.len())
-        .filter(|at| list[*at].weight.is_some())
-        .filter(|at| list[*at].uses.iter().zip(&left).all(|(uses, left)| uses <= left))
-        .collect();
-    found.held.iter().all(|(at, number)| {
-        let vector = input.grid.vector(*number);
-        let held = (0..input.items.len()).filter(|item| vector[*item] > 0);
-        held.filter(|item| !is_drawn(task.context, input.items[*item].class)).all(|item| {
-            !open.iter().any(|other| {
-                is_before((task, input.places), &input.items[item], &list[*other], &list[*at])
-                    && input.takes_one(*other, item)
+
+    /// The launches of any but the lowest weight that take a pod of a class alone.
+    fn taking(&self, class: ClassId) -> Rc<BTreeSet<TakingLaunch>> {
+        if let Some(known) = self.of_class.borrow().get(&class) {
+            return known.clone();
+        }
+        let (context, places) = (self.input.task.context, self.input.places);
+        let compiled = context.compiled;
+        let id = ItemId::from_index(class.index());
+        let item = &compiled.items[id];
+        let untainted = untainted(context, class);
+        let mut taking = BTreeSet::new();
+        for (offer, of) in compiled.offers.iter() {
+            let (pool, site) = (&compiled.pools[of.pool], compiled.site_of_offer(offer));
+            let shape = &compiled.shapes[of.shape];
+            let suits = pool.static_replicas.is_none()
+                && Some(pool.weight) != self.lowest
+                && compiled.eligible[item.eligibility].contains(site)
+                && compiled.is_sold(offer)
+                && compiled.is_within_limits(offer)
+                && untainted.is_none_or(|sites| sites.contains(site))
+                && !item.ports.blocks.overlaps(&shape.ports)
+                && shape.takes(item, 1) > 0;
+            if !suits {
+                continue;
+            }
+            let launch = TakingLaunch {
+                weight: pool.weight,
+                domains: places.cells[places.cell_of(site)].clone(),
+                draws: places.draws(compiled, offer),
+            };
+            let meets_minimums = || {
+                let place = (None, site);
+                pool.min_values.is_empty() || is_packable(context, compiled, place, &[(id, 1)])
+            };
+            if !taking.contains(&launch) && meets_minimums() {
+                let _new = taking.insert(launch);
+            }
+        }
+        let taking = Rc::new(taking);
+        let _none = self.of_class.borrow_mut().insert(class, taking.clone());
+        taking
+    }
+
+    /// Whether a plan launches nothing of a lower weight for pods that a pool of a higher one still
+    /// takes.
+    pub(super) fn are_first(&self, found: &FoundPlan) -> bool {
+        let (task, list) = (self.input.task, &self.input.places.list);
+        let mut left = self.input.places.left.clone();
+        for (at, _) in &found.held {
+            left.iter_mut().zip(&list[*at].uses).for_each(|(left, uses)| *left -= uses);
+        }
+        found.held.iter().all(|(at, number)| {
+            let place = &list[*at];
+            let Some(weight) = place.weight else { return true };
+            let vector = self.input.grid.vector(*number);
+            let items = self.input.items.iter().zip(vector).filter(|(_, count)| *count > 0);
+            let classes: BTreeSet<ClassId> = items.map(|(item, _)| item.class).collect();
+            classes.into_iter().filter(|class| !is_drawn(task.context, *class)).all(|class| {
+                let is_tied = is_tied(task.context, class);
+                !self.taking(class).iter().any(|launch| {
+                    launch.weight > weight
+                        && (!is_tied || launch.domains == self.input.places.cells[place.cell])
+                        && launch.draws.iter().all(|(at, each)| *each <= left[*at])
+                })
             })
         })
-    })
+    }
 }

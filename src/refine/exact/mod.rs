@@ -15,7 +15,9 @@
 //!
 //! *Why it is right.* Whatever another plan does with the same pods is among what is tried, and
 //! what is tried costs no more than it. What rules over domains say of the end whatever the order
-//! of binding is all that is asked of them, and only what this plan keeps as well.
+//! of binding is all that is asked of them, and only what this plan keeps as well. A plan that has no
+//! order of binding beside the domains that launches could add doesn't keep these for any rule: then
+//! the domains count that stand.
 //!
 //! *The plan.* Where the cheapest division costs less than the plan, a plan that costs as little is
 //! sought by an enumeration of its own ([`enumerate`](super::enumerate)), which keeps all rules.
@@ -35,6 +37,7 @@ mod search;
 
 use super::cancel::Cancel;
 use super::certify::entries;
+use super::enumerate;
 use super::kept_class::KeptClasses;
 use crate::bound::Proved;
 use crate::model::Price;
@@ -123,6 +126,7 @@ fn exhaust(
     }
     let inner = Context { compiled: packed.compiled(context.compiled), ..*context };
     let cost = packed.packing.cost(&inner);
+    let launchable = enumerate::is_ordered_beside_launches(context, packed);
     let keys = rules::keys(context, kept_classes.list.iter().map(|kept_class| kept_class.class));
     let sites = ExactCells::new(context, kept_classes, keys);
     let mut order: Vec<usize> = (0..kept_classes.list.len()).collect();
@@ -131,8 +135,8 @@ fn exhaust(
         let cell_of = |site| sites.cell_of(context.compiled, site);
         let by_cells =
             kept_classes.by_cells(context, packed, &places, sites.cells.len(), cell_of)?;
-        let mut rules = rules::rules(context, items, &sites);
-        rules.retain(|rule| rule.holds(&sites.cells, &by_cells));
+        let mut rules = rules::rules(context, items, &sites, launchable);
+        rules.retain(|rule| rule.is_kept(&sites.cells, &by_cells));
         Some(rules)
     };
     let rules = kept(&sites.items(kept_classes, &order))?;

@@ -27,8 +27,9 @@ pub(super) struct ExactConstraint {
 
 #[derive(Debug)]
 enum ExactKind {
-    /// No domain of an owner exceeds the lowest of these by more than so much.
-    Spread { skew: i64, open: BTreeSet<u32> },
+    /// No domain of an owner exceeds the lowest of these by more than so much; of those that don't
+    /// stand where nothing is launched, `standing`, they count where there is any pod.
+    Spread { skew: i64, open: BTreeSet<u32>, standing: Option<BTreeSet<u32>> },
     /// An owner's domain has some that is counted and no owner, but for one domain at most where
     /// there are none that are bound.
     Affinity,
@@ -49,6 +50,20 @@ impl ExactConstraint {
 
     /// Whether it holds of these numbers.
     pub(super) fn holds(&self, cells: &[Vec<u32>], by_cells: &ExactItemsByCell) -> bool {
+        self.holds_beside(cells, by_cells, false)
+    }
+
+    /// Whether it holds beside all domains that launches could add.
+    pub(super) fn is_kept(&self, cells: &[Vec<u32>], by_cells: &ExactItemsByCell) -> bool {
+        self.holds_beside(cells, by_cells, true)
+    }
+
+    fn holds_beside(
+        &self,
+        cells: &[Vec<u32>],
+        by_cells: &ExactItemsByCell,
+        launches: bool,
+    ) -> bool {
         let mut owners: BTreeMap<u32, i64> = BTreeMap::new();
         let mut counted = self.bound.clone();
         let mut helpers: BTreeMap<u32, i64> = self.bound.clone();
@@ -70,8 +85,17 @@ impl ExactConstraint {
         let at =
             |counts: &BTreeMap<u32, i64>, domain: &u32| counts.get(domain).copied().unwrap_or(0);
         match &self.what {
-            ExactKind::Spread { skew, open } => {
-                let lowest = open.iter().map(|domain| at(&counted, domain)).min().unwrap_or(0);
+            ExactKind::Spread { skew, open, standing } => {
+                let standing = standing.as_ref().filter(|_| !launches);
+                let stands = |domain: &&u32| {
+                    standing.is_none_or(|standing| standing.contains(*domain))
+                        || at(&counted, domain) > 0
+                        || at(&owners, domain) > 0
+                };
+                let stand = open.iter().filter(stands);
+                let lowest = stand.map(|domain| at(&counted, domain)).min();
+                let none = if standing.is_some() { i64::from(u32::MAX) } else { 0 };
+                let lowest = lowest.unwrap_or(none);
                 used.all(|(domain, count)| at(&self.bound, domain) + count <= lowest + skew)
             }
             ExactKind::Affinity => {
@@ -97,11 +121,13 @@ struct ExactSpreadKey {
     counted: Vec<usize>,
 }
 
-/// The rules that these items have over keys, hard ones and those that are only preferred.
+/// The rules that these items have over keys, hard ones and those that are only preferred;
+/// `launchable`: whether domains in which they could launch count where no node stands.
 pub(super) fn rules(
     context: &Context<'_>,
     items: &[ExactItem],
     sites: &ExactCells,
+    launchable: bool,
 ) -> Vec<ExactConstraint> {
     let whole = context.compiled;
     let topology = &whole.topology;
@@ -157,13 +183,16 @@ pub(super) fn rules(
             }));
         }
     }
-    for (ExactSpreadKey { selection, key, skew, bound, .. }, (owners, open)) in evens {
+    for (ExactSpreadKey { selection, key, skew, bound, counted }, (owners, open)) in evens {
+        let nodes = counted.iter().filter(|site| **site >= whole.offers.len());
+        let standing = || nodes.map(|site| whole.topology.keys[key].of_site[*site]).collect();
+        let standing = (!launchable).then(standing);
         rules.extend(place(key).map(|at| ExactConstraint {
             key: at,
             owners,
             counted: of_selection(selection),
             bound,
-            what: ExactKind::Spread { skew, open },
+            what: ExactKind::Spread { skew, open, standing },
         }));
     }
     rules

@@ -87,8 +87,9 @@ pub(super) fn check<'a>(
     };
     let mut known: BTreeMap<*const LaunchTemplate, Vec<MovedAlternative>> = BTreeMap::new();
     for (launch, one) in plan.launches.iter().enumerate() {
-        let moved =
-            known.entry(Arc::as_ptr(&one.template)).or_insert_with(|| of_sites.moved(&one.template));
+        let moved = known
+            .entry(Arc::as_ptr(&one.template))
+            .or_insert_with(|| of_sites.moved(&one.template));
         let own = classes.get(&launch).map_or(&[][..], |classes| classes);
         for (alternative, elsewhere) in moved {
             for (at, seen) in elsewhere {
