@@ -81,8 +81,8 @@ struct Repricing<'a> {
 /// How many fillings are made anew for one purchase where the items are many.
 const ANEW_OF_MANY: u32 = 3;
 /// How many more are where the best of these isn't near what one that went bad promises. Of 100,000
-/// pods (2,451 deployments, spreads, weighted pools) plans cost 696.72 with none of them, 643.25 with
-/// 16, 643.12 with 32 and 642.71 with 40, in the same time.
+/// pods (2,451 deployments, spreads, weighted pools) plans cost 696.72 with none of them, 643.25
+/// with 16, 643.12 with 32 and 642.71 with 40, in the same time.
 const FURTHER_OF_MANY: u32 = 32;
 /// What is near: so much of what is promised. Halves come to 649.71, three quarters to 644.73, nine
 /// tenths to 643.12.

@@ -3,12 +3,12 @@
 //! *What is looked for.* A pod that a node of the problem or a launch has room for, bound after all
 //! others; and one for which there would be room if pods of a lower priority weren't there.
 //!
-//! *Why it is sure.* Only such pods are looked at as no rule between pods concerns: no spread and no
-//! affinity of their own, and no anti-affinity that selects them. Everything else is asked of the
-//! node together with all pods that it then has, by the same functions that judge a plan. Pods of a
-//! lower priority go only where no rule of anybody selects them, so that nobody else notices. Launches
-//! are passed over where their alternatives must hold the pods as well (`minValues`), and where there
-//! are reservations, by which a caller may have pods wait.
+//! *Why it is sure.* Only such pods are looked at as no rule between pods concerns: no spread and
+//! no affinity of their own, and no anti-affinity that selects them. Everything else is asked of
+//! the node together with all pods that it then has, by the same functions that judge a plan. Pods
+//! of a lower priority go only where no rule of anybody selects them, so that nobody else notices.
+//! Launches are passed over where their alternatives must hold the pods as well (`minValues`), and
+//! where there are reservations, by which a caller may have pods wait.
 //!
 //! *Cost.* [`MOST_LOOKS`] looks at a node; beyond these nothing is said.
 

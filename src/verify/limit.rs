@@ -1,7 +1,7 @@
 //! Limits of node pools, added up again: what a pool's nodes use, and what the launches add.
 //!
-//! A launch is charged with the whole capacity of its chosen type, and with one of `nodes`. A pool of
-//! which what runs exceeds any limit launches nothing, not even what that limit doesn't count.
+//! A launch is charged with the whole capacity of its chosen type, and with one of `nodes`. A pool
+//! of which what runs exceeds any limit launches nothing, not even what that limit doesn't count.
 
 use super::facts::Facts;
 use super::label;

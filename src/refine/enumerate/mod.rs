@@ -306,8 +306,8 @@ pub(super) fn cheaper(
 }
 
 /// Whether an order of binding exists for a packing beside the domains that launches of the pods
-/// concerned could add, and a fresh node for spreads over nodes: looked for quickly, and where there
-/// are few pods exhaustively.
+/// concerned could add, and a fresh node for spreads over nodes: looked for quickly, and where
+/// there are few pods exhaustively.
 pub(super) fn is_ordered_beside_launches(context: &Context<'_>, packed: &AssignedPacking) -> bool {
     if pack::is_ordered_beside_launches(context, packed) {
         return true;

@@ -110,7 +110,8 @@ pub(super) fn packed(
                 let mut sites = kept_classes.compiled.eligible
                     [kept_classes.compiled.items[of.item].eligibility]
                     .clone();
-                // Of pools of all weights, so that it shows whether those of higher ones come first.
+                // Of pools of all weights, so that it shows whether those of higher ones come
+                // first.
                 let kept_class = &kept_classes.list[of.item.index()];
                 sites.or(&kept_class.sites_of_any_weight(whole));
                 sites.and(&input.places.sites[place.cell]);

@@ -15,9 +15,9 @@
 //!
 //! *Why it is right.* Whatever another plan does with the same pods is among what is tried, and
 //! what is tried costs no more than it. What rules over domains say of the end whatever the order
-//! of binding is all that is asked of them, and only what this plan keeps as well. A plan that has no
-//! order of binding beside the domains that launches could add doesn't keep these for any rule: then
-//! the domains count that stand.
+//! of binding is all that is asked of them, and only what this plan keeps as well. A plan that has
+//! no order of binding beside the domains that launches could add doesn't keep these for any rule:
+//! then the domains count that stand.
 //!
 //! *The plan.* Where the cheapest division costs less than the plan, a plan that costs as little is
 //! sought by an enumeration of its own ([`enumerate`](super::enumerate)), which keeps all rules.
