@@ -17,48 +17,9 @@ use crate::compile::{Id, ItemId, fits};
 use crate::pack::EmptyNode;
 use std::cmp::Reverse;
 
-/// Which nodes may take pods.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Openness<'a> {
-    /// All that stand.
-    All,
-    /// Those with a slot left for the class.
-    Slots(OpenSlots<'a>),
-}
-
-/// OpenSlots that are left, by node as a final state numbers them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct OpenSlots<'a> {
-    /// Class and count.
-    pub(super) slots: &'a [Vec<(usize, u32)>],
-    /// The launches of the final state that stand, in the order in which the state numbers them.
-    pub(super) built: &'a [usize],
-    /// Launches of which the slots aren't to be used.
-    pub(super) closed: &'a [usize],
-    /// How many running nodes there are: launches are numbered after them.
-    pub(super) running: usize,
-}
-
-impl Openness<'_> {
-    fn most(&self, node: usize, class: usize) -> u32 {
-        match self {
-            Self::All => u32::MAX,
-            Self::Slots(slots) => {
-                let at = match node.checked_sub(slots.running) {
-                    None => Some(node),
-                    Some(at) => {
-                        let launch = slots.built.get(at);
-                        launch
-                            .filter(|launch| !slots.closed.contains(launch))
-                            .map(|launch| slots.running + launch)
-                    }
-                };
-                let own = at.and_then(|at| slots.slots.get(at)).into_iter().flatten();
-                own.filter(|(of, _)| *of == class).map(|(_, count)| *count).sum()
-            }
-        }
-    }
-}
+/// The best node so far: whether it could go itself, what would be free, which it is, and how many
+/// pods it takes.
+type BestNode = ((bool, i64), usize, u32);
 
 impl ClusterState<'_> {
     /// How many more pods of a class a node takes, that stands and has room by the bits of the
@@ -164,60 +125,78 @@ impl ClusterState<'_> {
     }
 
     /// The node that a pod of a class goes to, and how many it takes.
-    pub(super) fn best_node(
-        &self,
-        class: usize,
-        openness: Openness<'_>,
-        salt: u64,
-    ) -> Option<(usize, u32)> {
+    fn best_node(&self, class: usize, salt: u64) -> Option<(usize, u32)> {
         let model = self.model;
-        let of_class = &model.classes[class];
-        let most = self.lacks(class);
-        let least = if self.is_first_together(class) { most } else { 1 };
-        let mut best: Option<((bool, i64), usize, u32)> = None;
-        let mut look = |node: usize| {
-            let open = openness.most(node, class).min(most);
-            let free = self.free(node);
-            if open < least
-                || least > 1 && fits(free, &of_class.request, least) < least
-                || !free
-                    .iter()
-                    .zip(&of_class.request)
-                    .all(|(have, want)| have >= want || *want == 0)
-            {
-                return;
-            }
-            let may_go = model.nodes.get(node).is_some_and(|running| running.may_go);
-            let slack = self.slack(node);
-            let rest = if salt == 0 { slack } else { jittered(slack, salt, node) };
-            let rank = (may_go, rest);
-            if best.as_ref().is_some_and(|(known, ..)| rank >= *known) {
-                return;
-            }
-            let takes = self.takes(node, class, open);
-            if takes > 0 {
-                best = Some((rank, node, takes));
-            }
-        };
-        for (word, (own, standing)) in of_class.nodes.iter().zip(&self.standing).enumerate() {
+        let mut best = None;
+        let nodes = &model.classes[class].nodes;
+        for (word, (own, standing)) in nodes.iter().zip(&self.standing).enumerate() {
             let mut bits = own & standing;
             while bits != 0 {
-                look(word * 64 + bits.trailing_zeros() as usize);
+                let node = word * 64 + bits.trailing_zeros() as usize;
+                self.look(class, (node, u32::MAX), salt, &mut best);
                 bits &= bits - 1;
             }
         }
         for node in model.nodes.len()..self.nodes() {
             if self.stands(node) && self.admits(node, class) {
-                look(node);
+                self.look(class, (node, u32::MAX), salt, &mut best);
             }
         }
         best.map(|(_, node, takes)| (node, takes))
     }
 
+    /// As [`Self::best_node`], of nodes that may each take so many pods.
+    pub(super) fn best_slot(
+        &self,
+        class: usize,
+        slots: impl Iterator<Item = (usize, u32)>,
+    ) -> Option<(usize, u32)> {
+        let mut best = None;
+        for (node, most) in slots {
+            if self.stands(node) && self.admits(node, class) {
+                self.look(class, (node, most), 0, &mut best);
+            }
+        }
+        best.map(|(_, node, takes)| (node, takes))
+    }
+
+    /// Looks at a node that a class may come to: is it better than the best so far?
+    fn look(
+        &self,
+        class: usize,
+        (node, most): (usize, u32),
+        salt: u64,
+        best: &mut Option<BestNode>,
+    ) {
+        let model = self.model;
+        let request = &model.classes[class].request;
+        let lacks = self.lacks(class);
+        let least = if self.is_first_together(class) { lacks } else { 1 };
+        let open = most.min(lacks);
+        let free = self.free(node);
+        if open < least
+            || least > 1 && fits(free, request, least) < least
+            || !free.iter().zip(request).all(|(have, want)| have >= want || *want == 0)
+        {
+            return;
+        }
+        let may_go = model.nodes.get(node).is_some_and(|running| running.may_go);
+        let slack = self.slack(node);
+        let rest = if salt == 0 { slack } else { jittered(slack, salt, node) };
+        let rank = (may_go, rest);
+        if best.as_ref().is_some_and(|(known, ..)| rank >= *known) {
+            return;
+        }
+        let takes = self.takes(node, class, open);
+        if takes > 0 {
+            *best = Some((rank, node, takes));
+        }
+    }
+
     /// Puts pods without a place of a class on nodes that stand, as many as find one.
     fn place_class(&mut self, class: usize, salt: u64) {
         while self.lacks(class) > 0 {
-            let Some((node, takes)) = self.best_node(class, Openness::All, salt) else { return };
+            let Some((node, takes)) = self.best_node(class, salt) else { return };
             self.put(node, class, takes);
         }
     }

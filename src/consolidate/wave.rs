@@ -23,7 +23,6 @@ use super::eligibility::NodeVerdict;
 use super::launch::LaunchOptions;
 use super::model::{ConsolidationModel, ModelNode};
 use super::node_budget;
-use super::place::{OpenSlots, Openness};
 use super::state::ClusterState;
 use super::terms::Terms;
 use crate::compile::OfferId;
@@ -61,8 +60,10 @@ pub(super) struct WavePlanner<'m> {
     verdicts: &'m [NodeVerdict],
     target: &'m Target,
     state: ClusterState<'m>,
-    /// OpenSlots that are left, by node as the target numbers them.
+    /// Slots that are left, by node as the target numbers them.
     slots: Vec<Vec<(usize, u32)>>,
+    /// For each class, the nodes that have slots for it, as the target numbers them.
+    slots_of: Vec<Vec<usize>>,
     /// The launches of the target that stand, in the order in which the state numbers them.
     built: Vec<usize>,
     /// Nodes that are still to go.
@@ -98,6 +99,10 @@ impl<'m> WavePlanner<'m> {
         }
         state.settle();
         state.leave_out(|class| model.classes[class].pending);
+        let mut slots_of = vec![Vec::new(); model.classes.len()];
+        for (node, own) in slots.iter().enumerate() {
+            own.iter().for_each(|(class, _)| slots_of[*class].push(node));
+        }
         let mut started = vec![(0, 0); terms.problem.node_pools.len()];
         for (node, verdict) in terms.problem.nodes.iter().zip(verdicts) {
             if let Some(pool) = verdict.pool.filter(|_| node.initialized) {
@@ -113,6 +118,7 @@ impl<'m> WavePlanner<'m> {
             target,
             state,
             slots,
+            slots_of,
             built: Vec::new(),
             waiting: target.gone.clone(),
             started,
@@ -227,13 +233,8 @@ impl<'m> WavePlanner<'m> {
         for _ in 0..2 {
             for class in self.model.nodes[node].home.iter().map(|pods| pods.class) {
                 while self.state.lacks(class) > 0 {
-                    let slots = OpenSlots {
-                        slots: &self.slots,
-                        built: &self.built,
-                        closed,
-                        running: self.model.nodes.len(),
-                    };
-                    let best = self.state.best_node(class, Openness::Slots(slots), 0);
+                    let slots = self.open_slots(class, closed);
+                    let best = self.state.best_slot(class, slots);
                     let Some((to, count)) = best else { break };
                     self.state.put(to, class, count);
                     let to = self.in_target(to);
@@ -250,6 +251,21 @@ impl<'m> WavePlanner<'m> {
             return None;
         }
         Some(puts)
+    }
+
+    /// The nodes that stand and have slots left for a class, as the state numbers them, but for those
+    /// of some launches.
+    fn open_slots(&self, class: usize, closed: &[usize]) -> impl Iterator<Item = (usize, u32)> {
+        let running = self.model.nodes.len();
+        self.slots_of[class].iter().filter_map(move |node| {
+            let left = self.slots[*node].iter().find(|(of, _)| *of == class)?.1;
+            let at = match node.checked_sub(running) {
+                None => *node,
+                Some(launch) if closed.contains(&launch) => return None,
+                Some(launch) => running + self.built.iter().position(|built| *built == launch)?,
+            };
+            (left > 0).then_some((at, left))
+        })
     }
 
     /// The number of a node of the state in the target.
