@@ -87,8 +87,13 @@ fn movable(problem: &Value) -> Vec<String> {
 
 /// What the cheapest cluster costs that could be reached with everything tried: which nodes go, and
 /// what is bought for their pods. Nothing where there are too many pods to try everything, or where
-/// pods have rules between each other: what these allow depends on what went before.
+/// pods have rules between each other or pools have weights: what these allow depends on what went
+/// before.
 fn least(problem: &Value, prices: &[(String, i128)]) -> Option<i128> {
+    let mut pools = problem["nodePools"].as_array().unwrap().iter();
+    if pools.any(|pool| pool["weight"].as_u64().is_some_and(|weight| weight > 0)) {
+        return None;
+    }
     let movable = movable(problem);
     let mut least: Option<i128> = None;
     for set in 0_u32..1 << movable.len() {
