@@ -86,7 +86,9 @@ impl fmt::Display for Progress {
 ///     }));
 /// ```
 #[derive(Clone, Default)]
-pub struct Observer(Option<Arc<dyn Fn(&Progress) -> ControlFlow<()> + Send + Sync>>);
+pub struct Observer(Option<Arc<Look>>);
+
+type Look = dyn Fn(&Progress) -> ControlFlow<()> + Send + Sync;
 
 impl Observer {
     /// Calls `look` with where refinement stands; what it returns says whether to go on.

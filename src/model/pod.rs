@@ -98,6 +98,13 @@ impl Pod {
         }
     }
 
+    /// What certificates call the entry: "namespace/name" of a single pod, "namespace/name-*" of
+    /// replicas, of which no single pod can have the name.
+    pub(crate) fn entry_name(&self) -> Arc<str> {
+        let star = if self.replicas > 1 { "-*" } else { "" };
+        format!("{}/{}{star}", self.namespace, self.name).into()
+    }
+
     /// Shares with another pod the memory of what both have in common.
     pub(crate) fn share(&mut self, other: &Self) {
         let Self { namespace, labels, annotations, requests, node_selector, affinity, .. } = self;

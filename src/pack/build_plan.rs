@@ -143,7 +143,7 @@ struct PodNames<'c> {
     compiled: &'c Compiled,
     entries: &'c [u32],
     next_replica: u32,
-    /// The names of entries of which some pod has been named.
+    /// What certificates call the entries of which some pod has been named.
     named: Vec<Arc<str>>,
 }
 
@@ -164,7 +164,7 @@ impl<'c> PodNames<'c> {
             name.push_str(&pod.name);
             if pod.replicas > 1 {
                 if self.next_replica == 0 {
-                    self.named.push(name.as_str().into());
+                    self.named.push(pod.entry_name());
                 }
                 name.push('-');
                 name.push_str(&self.next_replica.to_string());

@@ -96,11 +96,11 @@ pub(super) fn certified(
         .then(|| Proved { bound, certificate: Some(builder.certificate(compiled, &mut entries)) })
 }
 
-/// "namespace/name" of a class's entries.
+/// What certificates call a class's entries.
 pub(super) fn entries(compiled: &Compiled, class: ClassId) -> Vec<Arc<str>> {
     let pods = compiled.classes[class].entries.iter();
     let pods = pods.map(|entry| compiled.parts.pod(*entry as usize));
-    pods.map(|pod| format!("{}/{}", pod.namespace, pod.name).into()).collect()
+    pods.map(|pod| pod.entry_name()).collect()
 }
 
 /// Values by demand, and proofs by the numbers of their bins.

@@ -18,7 +18,8 @@ pub(super) struct Facts<'a> {
     pools: BTreeMap<&'a str, usize>,
     types: BTreeMap<&'a str, usize>,
     nodes: BTreeMap<&'a str, usize>,
-    pods: BTreeMap<(&'a str, &'a str), usize>,
+    /// By namespace, name, and whether it is a set of replicas: a single pod may have its name.
+    pods: BTreeMap<(&'a str, &'a str, bool), usize>,
     namespaces: BTreeMap<&'a str, &'a Namespace>,
     /// By pod entry: entries with the same rules about nodes have the same number.
     rules: Vec<usize>,
@@ -65,7 +66,9 @@ impl<'a> Facts<'a> {
             pools: by_name(problem.node_pools.iter().map(|pool| &*pool.name)),
             types: by_name(problem.instance_types.iter().map(|instance_type| &*instance_type.name)),
             nodes: by_name(problem.nodes.iter().map(|node| &*node.name)),
-            pods: by_name(problem.pods.iter().map(|pod| (&*pod.namespace, &*pod.name))),
+            pods: by_name(
+                problem.pods.iter().map(|pod| (&*pod.namespace, &*pod.name, pod.replicas > 1)),
+            ),
             namespaces: problem.namespaces.iter().map(|one| (&*one.name, one)).collect(),
             rules,
         }
@@ -93,26 +96,24 @@ impl<'a> Facts<'a> {
 
     /// The entry and the replica that a "namespace/name" means.
     pub(super) fn pod(&self, name: &str) -> Option<(usize, &'a Pod, u32)> {
-        let (namespace, name) = name.split_once('/')?;
-        let entry = |name| {
-            let at = *self.pods.get(&(namespace, name))?;
-            Some((at, self.problem.pods.get(at)?))
-        };
-        if let Some((at, pod)) = entry(name)
-            && pod.replicas <= 1
-        {
-            return Some((at, pod, 0));
+        if let Some((at, pod)) = self.entry(name) {
+            return (pod.replicas <= 1).then_some((at, pod, 0));
         }
         let (stem, replica) = name.rsplit_once('-')?;
-        let (at, pod) = entry(stem)?;
+        let (namespace, stem) = stem.split_once('/')?;
+        let at = *self.pods.get(&(namespace, stem, true))?;
+        let pod = self.problem.pods.get(at)?;
         let number: u32 = replica.parse().ok()?;
         let written = number.to_string() == replica;
-        (written && pod.replicas > 1 && number < pod.replicas).then_some((at, pod, number))
+        (written && number < pod.replicas).then_some((at, pod, number))
     }
 
-    /// The entry of a "namespace/name", replicas not told apart.
+    /// The entry that a certificate calls so: "namespace/name" of a single pod, "namespace/name-*"
+    /// of replicas, which aren't told apart.
     pub(super) fn entry(&self, name: &str) -> Option<(usize, &'a Pod)> {
-        let at = *self.pods.get(&name.split_once('/')?)?;
+        let (namespace, name) = name.split_once('/')?;
+        let stem = name.strip_suffix("-*");
+        let at = *self.pods.get(&(namespace, stem.unwrap_or(name), stem.is_some()))?;
         Some((at, self.problem.pods.get(at)?))
     }
 

@@ -115,7 +115,8 @@ pub struct Certificate {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PodValue {
-    /// "namespace/name" of the problem's entries that they are of, replicas not told apart.
+    /// The problem's entries that they are of: "namespace/name" of a single pod, "namespace/name-*"
+    /// of replicas, which aren't told apart.
     ///
     /// A proof takes it that each of these can be wherever one of them can and that it asks for the
     /// least that any of them does, so they had better be alike.

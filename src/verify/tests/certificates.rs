@@ -64,7 +64,7 @@ fn two() -> (Problem, LaunchPlan) {
         launch(one(), ["p-0", "p-1", "p-2", "p-3"]),
         launch(one(), ["p-4", "p-5", "p-6", "p-7"]),
     ];
-    let plan = claim(plan(launches), "0.08", by_cpu(vec![pods("p", 8, 500 * CPU)]));
+    let plan = claim(plan(launches), "0.08", by_cpu(vec![pods("p-*", 8, 500 * CPU)]));
     (problem, plan)
 }
 
@@ -135,7 +135,7 @@ fn changed_certificates_are_refused() {
     );
     spoilt(|certificate| certificate.pods[0].count -= 4, [proved(40_000_000)]);
     spoilt(
-        |certificate| certificate.pods.push(pods("p", 1, 0)),
+        |certificate| certificate.pods.push(pods("p-*", 1, 0)),
         [Violation::CertificatePods { pods: 1, counted: 1, found: 0 }],
     );
     spoilt(
@@ -269,7 +269,7 @@ fn cases_prove_more_than_prices() {
     let each = units(40_000_000);
     let certificate = |proofs: Vec<WorthProof>, proof| Certificate {
         resources: vec!["cpu".into()],
-        pods: vec![pods("p", 2, each)],
+        pods: vec![pods("p-*", 2, each)],
         offerings: vec![
             offerings("main", "small", &[0, 1, 2], proof),
             offerings("main", "large", &[0], proof),
@@ -306,7 +306,7 @@ fn one_resource_tried_in_all_amounts() {
     let plan = plan(vec![launch(one(), ["p-0", "q-0"]), launch(one(), ["p-1", "q-1"])]);
     let certificate = |proof| Certificate {
         resources: vec!["cpu".into()],
-        pods: vec![pods("p", 2, units(200_000_000)), pods("q", 2, units(300_000_000))],
+        pods: vec![pods("p-*", 2, units(200_000_000)), pods("q-*", 2, units(300_000_000))],
         offerings: vec![offerings("main", "large", &[0], 0)],
         proofs: vec![proof],
         ..Certificate::default()
@@ -388,7 +388,7 @@ fn pods_that_are_alone_of_their_class() {
         let certificate = Certificate {
             resources: vec!["cpu".into()],
             proofs: vec![priced(0)],
-            ..by_cpu(vec![pods("p", 2, units(40_000_000))])
+            ..by_cpu(vec![pods("p-*", 2, units(40_000_000))])
         };
         let plan = claim(plan(launches), "0.08", certificate);
         match bound {
@@ -417,10 +417,10 @@ fn with_node(cpu: &str) -> (Problem, LaunchPlan) {
 
 #[test]
 fn running_nodes_take_pods_for_nothing() {
-    let bound = PodValue { weight: None, ..pods("p", 1, 500 * CPU) };
+    let bound = PodValue { weight: None, ..pods("p-*", 1, 500 * CPU) };
     let certificate = Certificate {
         nodes: vec![NodeProof { node: "n".into(), proof: 0 }],
-        ..by_cpu(vec![pods("p", 8, 500 * CPU), bound])
+        ..by_cpu(vec![pods("p-*", 8, 500 * CPU), bound])
     };
     let (problem, plan) = with_node("500m");
     let plan = claim(plan, "0.08", certificate.clone());
@@ -444,7 +444,7 @@ fn pods_for_which_running_nodes_have_no_room() {
     let beyond = |count| PodValue {
         weight: Some(0),
         beyond_running: true,
-        ..pods("p", count, units(40_000_000) / 8)
+        ..pods("p-*", count, units(40_000_000) / 8)
     };
     let certificate =
         |count| Certificate { proofs: vec![priced(0)], ..by_cpu(vec![beyond(count)]) };
@@ -471,7 +471,7 @@ fn limits_and_reservations_have_prices() {
             resource: "nodes".into(),
             price: units(10_000_000),
         }],
-        ..by_cpu(vec![pods("p", 8, 500 * (CPU + CPU / 4))])
+        ..by_cpu(vec![pods("p-*", 8, 500 * (CPU + CPU / 4))])
     };
     let certificate = Certificate { proofs: vec![priced(CPU + CPU / 4)], ..certificate };
     let plan_of = |problem: &Problem| {
@@ -506,6 +506,6 @@ fn static_pools_launch_what_they_launch() {
     assert_eq!(accepted(&problem, &plan).lower_bound(), price("0.04"));
     // What the launch may hold is taken off.
     let mut counted = plan.clone();
-    counted.certificate = Some(Arc::new(by_cpu(vec![pods("p", 4, 500 * CPU)])));
+    counted.certificate = Some(Arc::new(by_cpu(vec![pods("p-*", 4, 500 * CPU)])));
     assert_eq!(accepted(&problem, &counted).lower_bound(), price("0.04"));
 }
