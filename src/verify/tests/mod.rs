@@ -9,6 +9,7 @@ mod certificates;
 mod cost;
 mod launches;
 mod laws;
+mod left_out;
 mod nodes;
 mod pods;
 mod requirements;
