@@ -265,12 +265,12 @@ pub fn consolidate(problem: &Problem, options: &Options) -> Result<Consolidation
         scarcity: None,
         stop: &stop,
     };
-    let attempts = match options.effort {
-        Effort::FirstFit | Effort::Greedy => 0,
-        Effort::Refine(limits) => limits.attempts,
+    let effort = match options.effort {
+        Effort::FirstFit | Effort::Greedy => (0, 0),
+        Effort::Refine(limits) => (limits.attempts, limits.rounds),
     };
     let consolidation = &options.consolidation;
-    crate::consolidate::consolidate(problem, &eligibility, &context, consolidation, attempts)
+    crate::consolidate::consolidate(problem, &eligibility, &context, consolidation, effort)
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub(crate) struct CertificateBuilder {
     /// For each running node that can have some of the pods its proof, and what it is worth by
     /// that.
     pub(crate) nodes: Vec<(NodeId, u32, i128)>,
+    /// Of running nodes to which nothing can come, what is to be taken off for their own pods.
+    pub(crate) held: Vec<i128>,
     /// Launches of static pools: how many, and what each is worth at most by its proofs.
     pub(crate) static_nodes: Vec<(PoolId, u32, i128)>,
     pub(crate) proofs: Proofs,
@@ -177,6 +179,7 @@ impl CertificateBuilder {
             offerings,
             nodes,
             proofs: self.proofs.list,
+            move_price: 0,
             exhausted: None,
         }
     }

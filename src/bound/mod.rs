@@ -2,6 +2,7 @@
 
 mod catalog;
 pub(crate) mod certificate;
+mod cluster;
 mod inequality;
 mod published;
 mod relaxation;
@@ -10,6 +11,7 @@ mod scarcity;
 mod simplex;
 
 pub(crate) use catalog::{BinCatalog, SlotTable};
-pub(crate) use published::{BoundInput, EqualNodes, Proved, prove};
+pub(crate) use cluster::{CandidateNode, Candidates, Cluster, ClusterBound};
+pub(crate) use published::{BoundInput, EqualNodes, Proved, prove, prove_cluster};
 pub(crate) use relaxation::{Demand, DualValues, Relaxation};
 pub(crate) use scarcity::RemainingCapacity;

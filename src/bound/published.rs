@@ -9,6 +9,7 @@
 
 use super::catalog::{BinCatalog, SlotTable};
 use super::certificate::{CertificateBuilder, CertifiedPods, common_step};
+use super::cluster::{Cluster, ClusterBound};
 use super::inequality::InequalityKind;
 use super::relaxation::{Demand, Relaxation, given};
 use crate::compile::{Bits, ClassId, Compiled, Id, ItemId, NodeId, PoolId, VolumeKey};
@@ -78,6 +79,66 @@ pub(crate) fn prove(
         }
         _ => Proved::default(),
     }
+}
+
+/// A lower bound on what a cluster of which nodes may go costs beside those that stay; nothing
+/// where that is nothing. `entries` as for [`prove`].
+pub(crate) fn prove_cluster(
+    compiled: &Compiled,
+    cluster: &Cluster,
+    entries: &mut dyn FnMut(ClassId) -> Vec<Arc<str>>,
+) -> Option<ClusterBound> {
+    let demands = cluster.demands();
+    let equal_nodes = EqualNodes::of(compiled);
+    let catalog = Arc::new(BinCatalog::new(compiled, 0));
+    let relaxation = Relaxation::new(compiled, &demands, &[], catalog, &mut SlotTable::new());
+    let (counts, static_nodes) = (BTreeMap::new(), BTreeMap::new());
+    let input = BoundInput { counts: &counts, static_nodes: &static_nodes, fee: 0 };
+    let maker = BoundBuilder {
+        compiled,
+        input: &input,
+        demands: &demands,
+        equal_nodes: &equal_nodes,
+        relaxation,
+    };
+    let (mut builder, pricing, values, in_groups) = maker.priced()?;
+    let valued = |item: ItemId| {
+        let at = demands.binary_search_by_key(&item, |demand| demand.item);
+        at.map_or(0, |at| values[at])
+    };
+    for equal in &equal_nodes {
+        let held = maker.held(&builder, &pricing, (&values, &in_groups), equal)?;
+        for node in equal.nodes.iter().filter(|node| cluster.staying.contains(node)) {
+            if let Some((proof, worth)) = &held {
+                let proof = builder.proofs.number(proof.clone());
+                builder.nodes.push((*node, proof, *worth));
+            }
+        }
+        for node in &equal.nodes {
+            let Some(candidate) = cluster.candidates.nodes.get(node) else { continue };
+            let beside = EqualNodes {
+                nodes: Vec::new(),
+                free: &candidate.free,
+                over_skew: equal.over_skew.clone(),
+                ..*equal
+            };
+            let held = match candidate.receives {
+                true => maker.held(&builder, &pricing, (&values, &in_groups), &beside)?,
+                false => None,
+            };
+            let arriving = held.as_ref().map_or(0, |(_, worth)| *worth);
+            let worth = candidate.beyond(arriving, valued)?;
+            match held {
+                Some((proof, _)) => {
+                    let proof = builder.proofs.number(proof);
+                    builder.nodes.push((*node, proof, worth));
+                }
+                None => builder.held.push(worth),
+            }
+        }
+    }
+    builder.nodes.sort_unstable();
+    cluster.bound(compiled, builder, 0, entries)
 }
 
 /// Running nodes that are alike.
@@ -159,6 +220,9 @@ struct PricedInequality {
     of: PricedBy,
 }
 
+/// A draft, what prices nodes, and of each demand what it is worth and the groups that it is in.
+type Priced = (CertificateBuilder, ProofPrices, Vec<i128>, Vec<Vec<(usize, u32)>>);
+
 /// What an inequality is about: a resource or a group, by its place in the certificate.
 enum PricedBy {
     Resource(usize),
@@ -191,6 +255,26 @@ impl BoundBuilder<'_> {
 
     /// What the prices of inequalities prove.
     fn by_prices(&self) -> Option<CertificateBuilder> {
+        let (compiled, relaxation) = (self.compiled, &self.relaxation);
+        let prices = relaxation.prices();
+        let (mut builder, pricing, values, in_groups) = self.priced()?;
+        self.prove_nodes(&mut builder, &pricing, &values, &in_groups)?;
+        for (pool, _, worth) in &mut builder.static_nodes {
+            let own = compiled.bin_types.iter().enumerate().filter(|(_, one)| one.pool == *pool);
+            let held = own.map(|(bin_type, _)| {
+                let asked = relaxation.inequalities.iter().zip(&prices);
+                let asked = asked
+                    .filter(|(one, _)| !matches!(one.kind, InequalityKind::Reservation { .. }));
+                given(&relaxation.columns, asked, bin_type)
+            });
+            *worth = held.max().unwrap_or(0).max(0);
+        }
+        Some(builder)
+    }
+
+    /// A draft with the pods at the prices of inequalities, and proofs for launches; what prices
+    /// nodes, and of each demand what it is worth and the groups that it is in.
+    fn priced(&self) -> Option<Priced> {
         let (compiled, relaxation) = (self.compiled, &self.relaxation);
         let mut builder = self.start();
         let prices = relaxation.prices();
@@ -237,18 +321,7 @@ impl BoundBuilder<'_> {
             }
         }
         self.prove_bin_types(&mut builder, &pricing);
-        self.prove_nodes(&mut builder, &pricing, &values, &in_groups)?;
-        for (pool, _, worth) in &mut builder.static_nodes {
-            let own = compiled.bin_types.iter().enumerate().filter(|(_, one)| one.pool == *pool);
-            let held = own.map(|(bin_type, _)| {
-                let asked = relaxation.inequalities.iter().zip(&prices);
-                let asked = asked
-                    .filter(|(one, _)| !matches!(one.kind, InequalityKind::Reservation { .. }));
-                given(&relaxation.columns, asked, bin_type)
-            });
-            *worth = held.max().unwrap_or(0).max(0);
-        }
-        Some(builder)
+        Some((builder, pricing, values, in_groups))
     }
 
     /// Gives each bin type's offers, and those that it dominates, the prices of what counts the bin
@@ -279,42 +352,56 @@ impl BoundBuilder<'_> {
         in_groups: &[Vec<(usize, u32)>],
     ) -> Option<()> {
         for alike in self.equal_nodes {
-            let mut present: Vec<(usize, u32)> = Vec::new();
-            let mut which = 0;
-            for (at, demand) in self.demands.iter().enumerate().filter(|(at, _)| values[*at] > 0) {
-                let most = alike.takes(self.compiled, demand.item).min(demand.count);
-                if most > 0 {
-                    present.push((at, most));
-                    which |= pricing.counting[at];
-                }
+            if let Some((proof, worth)) = self.held(builder, pricing, (values, in_groups), alike)? {
+                let proof = builder.proofs.number(proof);
+                builder.nodes.extend(alike.nodes.iter().map(|node| (*node, proof, worth)));
             }
-            if present.is_empty() {
-                continue;
-            }
-            let (resources, groups) = pricing.prices(self.compiled, which);
-            let mut worth = 0_i128;
-            for (price, free) in resources.iter().zip(alike.free) {
-                worth = worth.checked_add(price.checked_mul(i128::from((*free).max(0)))?)?;
-            }
-            for (price, group) in groups.iter().zip(&builder.groups) {
-                worth = worth.checked_add(price.checked_mul(group.most.into())?)?;
-            }
-            for (at, most) in present {
-                let request = &self.compiled.items[self.demands[at].item].request;
-                let mut beyond = values[at];
-                for (price, each) in resources.iter().zip(request) {
-                    beyond = beyond.checked_sub(price.checked_mul(i128::from(*each))?)?;
-                }
-                for (group, each) in &in_groups[at] {
-                    beyond = beyond.checked_sub(groups[*group].checked_mul(i128::from(*each))?)?;
-                }
-                worth = worth.checked_add(beyond.max(0).checked_mul(most.into())?)?;
-            }
-            let proof = builder.proofs.number(trimmed(resources, groups));
-            builder.nodes.extend(alike.nodes.iter().map(|node| (*node, proof, worth)));
         }
         builder.nodes.sort_unstable();
         Some(())
+    }
+
+    /// What the pods that one of these nodes can take are worth at most, with the proof; nothing
+    /// where it can take none.
+    fn held(
+        &self,
+        builder: &CertificateBuilder,
+        pricing: &ProofPrices,
+        (values, in_groups): (&[i128], &[Vec<(usize, u32)>]),
+        alike: &EqualNodes<'_>,
+    ) -> Option<Option<(WorthProof, i128)>> {
+        let mut present: Vec<(usize, u32)> = Vec::new();
+        let mut which = 0;
+        for (at, demand) in self.demands.iter().enumerate().filter(|(at, _)| values[*at] > 0) {
+            let most = alike.takes(self.compiled, demand.item).min(demand.count);
+            if most > 0 {
+                present.push((at, most));
+                which |= pricing.counting[at];
+            }
+        }
+        if present.is_empty() {
+            return Some(None);
+        }
+        let (resources, groups) = pricing.prices(self.compiled, which);
+        let mut worth = 0_i128;
+        for (price, free) in resources.iter().zip(alike.free) {
+            worth = worth.checked_add(price.checked_mul(i128::from((*free).max(0)))?)?;
+        }
+        for (price, group) in groups.iter().zip(&builder.groups) {
+            worth = worth.checked_add(price.checked_mul(group.most.into())?)?;
+        }
+        for (at, most) in present {
+            let request = &self.compiled.items[self.demands[at].item].request;
+            let mut beyond = values[at];
+            for (price, each) in resources.iter().zip(request) {
+                beyond = beyond.checked_sub(price.checked_mul(i128::from(*each))?)?;
+            }
+            for (group, each) in &in_groups[at] {
+                beyond = beyond.checked_sub(groups[*group].checked_mul(i128::from(*each))?)?;
+            }
+            worth = worth.checked_add(beyond.max(0).checked_mul(most.into())?)?;
+        }
+        Some(Some((trimmed(resources, groups), worth)))
     }
 
     /// What the dearest pod's cheapest node proves, of pods for which running nodes have no room.

@@ -72,6 +72,8 @@ impl PlanParts<'_> {
             moved,
             warnings: Vec::new(),
             stats,
+            certificate: None,
+            certificate_for_moves: None,
         }
     }
 

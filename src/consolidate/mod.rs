@@ -4,7 +4,7 @@
 //! or be replaced: which, what is launched for them, and in which order, so that every rule holds
 //! at each step and every budget is kept.
 //!
-//! *Idea.* Four stages, each a file's own subject:
+//! *Idea.* Five stages, each a file's own subject:
 //!
 //! 1. [`eligibility`]: which nodes may go, and what holds the others.
 //! 2. [`model`]: the problem compiled with the pods of these nodes pending, and [`state`], the
@@ -12,12 +12,14 @@
 //!    is launched for the rest ([`launch`]).
 //! 3. [`greedy`]: nodes go one after another, the best bargain first; [`search`]: parts of what
 //!    results are taken back and done otherwise.
-//! 4. [`wave`]: the final state is reached in waves; [`build_plan`] writes them down.
+//! 4. [`bound`]: what any outcome costs at least, side by side with the search.
+//! 5. [`wave`]: the final state is reached in waves; [`build_plan`] writes them down.
 //!
 //! *Why it is right.* A pod that moves is put where the same rules accept it that launch plans keep,
 //! first in the search and then once more, in the order of the waves, with nodes that drain still
 //! there. Pods that stay are asked nothing. What waves can't carry out stays.
 
+mod bound;
 mod build_plan;
 mod eligibility;
 mod greedy;
@@ -35,7 +37,10 @@ mod wave;
 use crate::error::Error;
 use crate::model::{ConsolidationOptions, Problem};
 use crate::pack::Context;
+use crate::parallel;
 use crate::plan::ConsolidationPlan;
+use crate::refine::RefineBudget;
+use bound::ConsolidationBounds;
 use build_plan::{PlanParts, target};
 use eligibility::NodeVerdict;
 use greedy::Search;
@@ -86,7 +91,8 @@ const MOST_TRIALS: u64 = 8_000;
 const MOST_ATTEMPTS: u64 = 400;
 
 /// A consolidation of a problem, of which `context` has the loosened one; `attempts` says how often
-/// a search tries to better what the greedy one finds.
+/// a search tries to better what the greedy one finds, `rounds` how much work bounds may take beyond
+/// what is proved at once.
 ///
 /// # Errors
 /// A fault of the library itself.
@@ -95,13 +101,45 @@ pub(crate) fn consolidate(
     eligibility: &Eligibility,
     context: &Context<'_>,
     options: &ConsolidationOptions,
-    attempts: u64,
+    (attempts, rounds): (u64, u64),
 ) -> Result<ConsolidationPlan, Error> {
     let verdicts = &eligibility.verdicts;
     let model = ConsolidationModel::new(context, problem, verdicts);
     let choices = LaunchOptions::new(&model);
     let terms = Terms::new(problem, options, verdicts);
+    let parts = SearchParts { problem, model: &model, verdicts, choices: &choices, terms: &terms };
     let stop = || context.is_stopped();
+    let bounds = ConsolidationBounds::new(problem, &model, verdicts, options);
+    let mut budget = RefineBudget::new(rounds, 0, &stop);
+    let mut proving = bounds.search(rounds > 0);
+    // The search for a plan and that for bounds share nothing.
+    let (best, ()) = parallel::both(
+        || parts.best(attempts, &stop),
+        || proving.iter_mut().for_each(|proving| proving.prove(options.max_moves, &mut budget)),
+    );
+    let Some(mut best) = best else {
+        return Err(Error::internal("no consolidation was looked for"));
+    };
+    bounds.state(proving, &mut budget, &mut best);
+    match best.moved > options.max_moves.unwrap_or(u64::MAX) {
+        true => Err(Error::internal("more pods are moved than may be")),
+        false => Ok(best),
+    }
+}
+
+/// What a plan is searched for with.
+struct SearchParts<'a, 'c> {
+    problem: &'a Problem,
+    model: &'a ConsolidationModel<'c>,
+    verdicts: &'a [NodeVerdict],
+    choices: &'a LaunchOptions,
+    terms: &'a Terms<'a>,
+}
+
+impl SearchParts<'_, '_> {
+    /// The best plan found.
+    fn best(&self, attempts: u64, stop: &dyn Fn() -> bool) -> Option<ConsolidationPlan> {
+    let Self { problem, model, verdicts, choices, terms } = *self;
     let worth = |plan: &ConsolidationPlan| {
         let disruption = plan.actions.iter().map(|one| one.disruption_cost.billionths());
         let disruption = i128::try_from(disruption.sum::<u128>()).unwrap_or(i128::MAX);
@@ -110,9 +148,9 @@ pub(crate) fn consolidate(
     let mut best: Option<ConsolidationPlan> = None;
     let mut banned: BTreeSet<usize> = BTreeSet::new();
     for round in 0..MOST_ROUNDS {
-        let mut search = Search::new(&model, &choices, &terms, verdicts);
+        let mut search = Search::new(model, choices, terms, verdicts);
         search.banned.clone_from(&banned);
-        search.run(&stop);
+        search.run(stop);
         let mut consider = |search: &Search<'_>| {
             let mut target: Target = target(search);
             let mut least: Option<Vec<usize>> = None;
@@ -120,11 +158,11 @@ pub(crate) fn consolidate(
             // launches.
             for _ in 0..2 {
                 let (waves, stuck) =
-                    WavePlanner::new(&model, &terms, &choices, verdicts, &target).plan();
+                    WavePlanner::new(model, terms, choices, verdicts, &target).plan();
                 let stays = &search.stays;
                 let parts = PlanParts {
                     problem,
-                    model: &model,
+                    model,
                     verdicts,
                     target: &target,
                     waves: &waves,
@@ -154,12 +192,12 @@ pub(crate) fn consolidate(
         banned.extend(last);
         let few = MOST_TRIALS / u64::try_from(model.nodes.len()).unwrap_or(u64::MAX).max(1);
         let marginal = search.marginal_price();
-        let mut better = search.improve(few.min(MOST_ATTEMPTS), marginal, &stop);
+        let mut better = search.improve(few.min(MOST_ATTEMPTS), marginal, stop);
         if is_last && attempts > 0 {
             if std::mem::take(&mut better) {
                 let _stuck = consider(&search);
             }
-            better = search.improve(attempts, options.move_price.nanos(), &stop);
+            better = search.improve(attempts, terms.options.move_price.nanos(), stop);
         }
         if better {
             let _stuck = consider(&search);
@@ -168,9 +206,6 @@ pub(crate) fn consolidate(
             break;
         }
     }
-    let Some(best) = best else { return Err(Error::internal("no consolidation was looked for")) };
-    match best.moved > options.max_moves.unwrap_or(u64::MAX) {
-        true => Err(Error::internal("more pods are moved than may be")),
-        false => Ok(best),
+        best
     }
 }

@@ -14,11 +14,12 @@
 //! without them there is no bound.
 
 use super::cancel::{Cancel, StepLimit};
-use super::instance::{Bin, BinSite, CapacitySource, DualPrices, Instance, SharedCapacity};
+use super::dual_prices::DualPrices;
+use super::instance::{Bin, BinSite, CapacitySource, Instance, SharedCapacity};
 use super::kept_class::KeptClasses;
-use super::prove::{BinProof, BinValues, certify, scale};
-use crate::bound::certificate::{CertificateBuilder, Proofs, common_step};
-use crate::bound::{EqualNodes, Proved};
+use super::prove::{BinProof, BinValues, certify, prove, scale};
+use crate::bound::certificate::{CertificateBuilder, CertifiedPods, Proofs, common_step};
+use crate::bound::{Cluster, ClusterBound, EqualNodes, Proved};
 use crate::compile::{ClassId, Compiled, Id, ItemId};
 use crate::parallel;
 use crate::plan::certificate::{ConflictGroup, POINT, WorthProof};
@@ -36,6 +37,8 @@ fn whole(amount: f64) -> i128 {
 
 /// Steps of each search for an over-estimate.
 const STEPS: u32 = 50_000;
+/// Steps of each search for a proof of what a running node holds.
+const NODE_STEPS: u32 = 2_000;
 /// Steps of each search for a proof: beyond these it is cheaper to claim a little less.
 const PROOF_STEPS: u32 = 200_000;
 
@@ -96,8 +99,124 @@ pub(super) fn certified(
         .then(|| Proved { bound, certificate: Some(builder.certificate(compiled, &mut entries)) })
 }
 
+/// The bound that prices prove of a cluster; `None` where they prove nothing.
+pub(super) fn certified_cluster(
+    cluster: &Cluster,
+    instance: &Instance<'_>,
+    prices: &DualPrices,
+) -> Option<ClusterBound> {
+    let compiled = instance.context.compiled;
+    let mut builder = CertificateBuilder::default();
+    let mut supplies = vec![0_i128; instance.supplies.len()];
+    for ((supply, price), slot) in instance.supplies.iter().zip(&prices.supplies).zip(&mut supplies)
+    {
+        let price = whole(*price);
+        match supply.source {
+            CapacitySource::Limit(pool, at) if price > 0 => builder.limits.push((pool, at, price)),
+            CapacitySource::Reservation(id) if price > 0 => builder.reservations.push((id, price)),
+            _ => continue,
+        }
+        *slot = price;
+    }
+    let never = || false;
+    let cancel = Cancel::new(&never);
+    let (mut values, proofs) = scaled(instance, prices, &supplies, 0, &cancel)?;
+    let move_price = whole(instance.move_price());
+    for (value, of_float) in values.iter_mut().zip(&prices.values) {
+        // What is proved is worth beyond the price of a move.
+        *value = match *value > 0 {
+            true => value.checked_add(move_price)?,
+            false => whole(*of_float).min(move_price),
+        };
+    }
+    let mut places: Vec<Option<u32>> = vec![None; values.len()];
+    for ((at, value), demand) in
+        values.iter().enumerate().zip(&instance.demands).filter(|((_, value), _)| **value > 0)
+    {
+        places[at] = Some(u32::try_from(builder.pods.len()).ok()?);
+        builder.pods.push(CertifiedPods {
+            class: ClassId::from_index(demand.item.index()),
+            weight: None,
+            honours: Vec::new(),
+            untainted: false,
+            beyond_running: false,
+            per_node: None,
+            count: demand.count,
+            value: *value,
+        });
+    }
+    for group in &instance.groups {
+        let members = group.members.iter();
+        let pods = members.filter_map(|(demand, each)| Some((places[*demand as usize]?, *each)));
+        builder.groups.push(ConflictGroup { pods: pods.collect(), most: group.most });
+    }
+    let publisher = ProofPublisher { places: &places, groups: instance.groups.len() };
+    for (number, proof) in &proofs {
+        let bin = &instance.bins[*number];
+        let BinSite::Launch(bin_type) = bin.site else { continue };
+        let proof = publisher.publish(bin, proof, &mut builder.proofs)?;
+        let bin_type = &compiled.bin_types[bin_type];
+        let offers = bin_type.offers.iter().chain(&bin_type.dominated);
+        builder.offers.extend(offers.map(|offer| (*offer, proof)));
+    }
+    let running: Vec<&Bin> =
+        instance.bins.iter().filter(|bin| matches!(bin.site, BinSite::Running(_))).collect();
+    let proved = parallel::map(&running, |bin| running_worth(bin, &values, move_price));
+    for (bin, proved) in running.into_iter().zip(proved) {
+        let BinSite::Running(nodes) = &bin.site else { continue };
+        match proved? {
+            (worth, Some(proof)) => {
+                let proof = publisher.publish(bin, &proof, &mut builder.proofs)?;
+                builder.nodes.extend(nodes.iter().map(|node| (*node, proof, worth)));
+            }
+            (worth, None) => builder.held.push(worth),
+        }
+    }
+    builder.nodes.sort_unstable();
+    let mut entries = |class: ClassId| entries(compiled, class);
+    cluster.bound(compiled, builder, move_price, &mut entries)
+}
+
+/// What a running node can be worth at most beyond what it costs, by the proof of what comes to it;
+/// no proof where nothing can.
+fn running_worth(
+    bin: &Bin,
+    values: &[i128],
+    move_price: i128,
+) -> Option<(i128, Option<BinProof>)> {
+    let mut held = 0_i128;
+    for (demand, count) in &bin.own {
+        held = held.checked_add(values[*demand as usize].checked_mul((*count).into())?)?;
+    }
+    let beyond = held.checked_sub(i128::from(bin.cost).checked_mul(1 << POINT)?)?;
+    let arriving = |demand: &u32| (values[*demand as usize] - move_price).max(0);
+    let whole_values: Vec<i128> = bin.items.iter().map(arriving).collect();
+    if whole_values.iter().all(|value| *value == 0) {
+        return Some((beyond.max(0), None));
+    }
+    let floats: Vec<f64> = whole_values.iter().map(|value| *value as f64).collect();
+    let relaxed = bin.knapsack.relax(&floats, None).upper_bound;
+    let mut limits = Vec::new();
+    if relaxed + beyond as f64 > 0.0 {
+        let never = || false;
+        let cancel = Cancel::new(&never);
+        let steps = StepLimit { steps: STEPS, cancel: &cancel };
+        let best = bin.knapsack.best(&floats, 0.0, steps).upper_bound;
+        limits.extend([1e-9, 0.1, 0.3, 0.6].map(|part| best + (relaxed - best).max(0.0) * part));
+    }
+    limits.extend([1e-9, 1e-6, 1e-3, 1.0].map(|more| relaxed * (1.0 + more)));
+    let spare = -beyond;
+    for limit in limits {
+        let limit = (limit.ceil() as i128).saturating_add(1).max(spare);
+        if let Some(proof) = prove(&bin.knapsack, &whole_values, limit, NODE_STEPS) {
+            return Some((beyond.checked_add(limit)?.max(0), Some(proof)));
+        }
+    }
+    None
+}
+
 /// What certificates call a class's entries.
-pub(super) fn entries(compiled: &Compiled, class: ClassId) -> Vec<Arc<str>> {
+pub(crate) fn entries(compiled: &Compiled, class: ClassId) -> Vec<Arc<str>> {
     let pods = compiled.classes[class].entries.iter();
     let pods = pods.map(|entry| compiled.parts.pod(*entry as usize));
     pods.map(|pod| pod.entry_name()).collect()
@@ -116,7 +235,10 @@ fn scaled(
     cancel: &Cancel<'_>,
 ) -> Option<ScaledValues> {
     let enough = enough(instance, prices, step);
-    let mut values: Vec<i128> = prices.values.iter().map(|value| whole(*value)).collect();
+    // Beyond the price of a move.
+    let move_price = instance.move_price();
+    let mut values: Vec<i128> =
+        prices.values.iter().map(|value| whole(*value - move_price)).collect();
     let mut of_part: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (number, bin) in instance.bins.iter().enumerate() {
         if let (BinSite::Launch(_), Some(first)) = (&bin.site, bin.items.first()) {

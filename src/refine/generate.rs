@@ -31,7 +31,8 @@
 
 use super::cancel::{Cancel, StepLimit};
 use super::complementary::ComplementarySearch;
-use super::instance::{Bin, CapacitySource, DualPrices, Instance, Pattern, SharedCapacity};
+use super::dual_prices::DualPrices;
+use super::instance::{Bin, CapacitySource, Instance, Pattern, SharedCapacity};
 use super::knapsack::KnapsackRelaxation;
 use super::rows::AggregatedRows;
 use super::simplex::{Master, MasterRow, Sense, SolveEnd};
@@ -152,6 +153,11 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
         let singles = instance.singles().into_iter().flatten();
         singles.for_each(|single| generation.add(instance.legal(single)));
         patterns.into_iter().for_each(|pattern| generation.add(pattern));
+        for (number, bin) in instance.bins.iter().enumerate() {
+            if !bin.own.is_empty() {
+                generation.add(bin.pattern(number, &[]));
+            }
+        }
         generation
     }
 
@@ -204,7 +210,9 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
 
     /// Adds a pattern that isn't known yet.
     pub(super) fn add(&mut self, pattern: Pattern) {
-        if !pattern.items.is_empty() && self.known.insert(pattern.clone()) {
+        let holds_any =
+            !pattern.items.is_empty() || !self.instance.bins[pattern.bin as usize].own.is_empty();
+        if holds_any && self.known.insert(pattern.clone()) {
             self.append(pattern);
         }
     }
@@ -213,9 +221,13 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
         self.instance.respect(&mut self.centre, &pattern);
         let bin = &self.instance.bins[pattern.bin as usize];
         let first = self.rows.bounds.len() as u32;
-        let covers = self.rows.covered(&pattern.items).into_iter();
+        let covers = match bin.own.is_empty() {
+            true => self.rows.covered(&pattern.items),
+            false => self.rows.covered(&[&pattern.items[..], &bin.own].concat()),
+        };
         let uses = bin.uses.iter().map(|(supply, each)| (first + supply, *each as f64));
-        let _column = self.master.add(bin.cost as f64 / self.unit, covers.chain(uses));
+        let cost = bin.cost as f64 + bin.moves(&pattern);
+        let _column = self.master.add(cost / self.unit, covers.into_iter().chain(uses));
         self.patterns.push(pattern);
     }
 
@@ -280,11 +292,11 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
         let left = self.instance.counts();
         let quickly = |number: &usize| {
             let bin = &self.instance.bins[*number];
-            let worth = bin.worth(values);
+            let (worth, held) = (bin.worth(values), bin.held(values));
             let net = bin.net(supplies);
             let last = self.screens[*number].as_ref();
             if let Some(last) = last {
-                let upper_bound = bin.knapsack.upper_bound(&worth, &last.prices);
+                let upper_bound = held + bin.knapsack.upper_bound(&worth, &last.prices);
                 if upper_bound <= net {
                     return BinPricing {
                         upper_bound,
@@ -294,7 +306,7 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
                 }
             }
             let relaxed = bin.knapsack.relax(&worth, last);
-            let (upper_bound, found) = (relaxed.upper_bound, Vec::new());
+            let (upper_bound, found) = (held + relaxed.upper_bound, Vec::new());
             BinPricing { upper_bound, estimate: upper_bound, relaxed: Some(relaxed), found }
         };
         let mut pricings = parallel::map(&numbers, quickly);
@@ -318,15 +330,20 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
             let searched = parallel::map(batch, |(_, number)| {
                 let bin = &self.instance.bins[*number];
                 let net = bin.net(supplies);
-                let enough = net * (1.0 + beyond);
-                let priced = bin.knapsack.best(&bin.worth(values), enough, pace);
+                let held = bin.held(values);
+                let enough = net * (1.0 + beyond) - held;
+                let mut priced = bin.knapsack.best(&bin.worth(values), enough, pace);
                 let mut better = Vec::new();
                 if priced.value > enough {
                     better.push(bin.pattern(*number, &priced.counts));
                     let step_limit = Some(StepLimit { steps: SEVERAL_STEPS, ..pace });
-                    let several = ComplementarySearch { patterns, values, net, step_limit };
-                    several.complement(self.instance, &left, &mut better);
+                    if bin.own.is_empty() {
+                        let several = ComplementarySearch { patterns, values, net, step_limit };
+                        several.complement(self.instance, &left, &mut better);
+                    }
                 }
+                priced.value += held;
+                priced.upper_bound += held;
                 (*number, priced, better)
             });
             for (number, priced, better) in searched {
@@ -366,14 +383,17 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
                 let net = bin.net(supplies);
                 let last = pricings[*number].relaxed.as_ref();
                 let filled = bin.knapsack.fill(&bin.worth(values), last);
+                let value = bin.held(values) + filled.value;
                 let mut patterns = Vec::new();
-                if filled.value > net {
+                if value > net {
                     patterns.push(bin.pattern(*number, &filled.counts));
-                    let several =
-                        ComplementarySearch { patterns: each, values, net, step_limit: None };
-                    several.complement(self.instance, &left, &mut patterns);
+                    if bin.own.is_empty() {
+                        let several =
+                            ComplementarySearch { patterns: each, values, net, step_limit: None };
+                        several.complement(self.instance, &left, &mut patterns);
+                    }
                 }
-                (filled.value, patterns)
+                (value, patterns)
             });
             for ((_, number), (estimate, patterns)) in batch.iter().zip(filled) {
                 found += patterns.len();
@@ -416,7 +436,7 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
             for pattern in pricing.found {
                 let pattern = instance.legal(pattern);
                 instance.respect(&mut self.centre, &pattern);
-                let worth = pattern.worth(of_master);
+                let worth = instance.bins[number].total(&pattern, of_master);
                 if worth > net * (1.0 + TINY) + TINY && !self.known.contains(&pattern) {
                     improving.push((net / worth, pattern));
                 }

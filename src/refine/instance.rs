@@ -8,15 +8,13 @@
 //! that several pods mount: a filling is held against these when it is made ([`Instance::legal`]),
 //! and a bound that forgets them is a bound all the same.
 
-use super::cancel::StepLimit;
 use super::knapsack::{Knapsack, KnapsackGroup, KnapsackItem, divisor};
 use super::node_rules::{DemandCap, PackingRules};
-use super::prove::{BinValues, scale};
-use crate::bound::Demand;
-use crate::compile::{IdVec, ItemId, NodeId, PoolId, ReservationId};
+use crate::bound::{CandidateNode, Candidates, Demand, EqualNodes};
+use crate::compile::{ClassId, Id, IdVec, ItemId, NodeId, PoolId, ReservationId};
 use crate::pack::{Context, NodeRoom, OpenNode, Packing, alike, room_of};
 use crate::parallel;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Pods to place, bins to place them in.
 #[derive(Debug)]
@@ -31,6 +29,8 @@ pub(super) struct Instance<'c> {
     pub(super) step: i64,
     /// For each demand, its part: see [`Instance::parts`].
     pub(super) part_of: Vec<u32>,
+    /// Whether running nodes may go, and have a price.
+    pub(super) has_candidates: bool,
 }
 
 /// One kind of node.
@@ -46,6 +46,10 @@ pub(super) struct Bin {
     pub(super) groups: Vec<u32>,
     /// How much of which supplies one uses.
     pub(super) uses: Vec<(u32, i64)>,
+    /// Pods that are there in any case, beside which the knapsack has room: demands with counts.
+    pub(super) own: Vec<(u32, u32)>,
+    /// What a pod costs that comes there, in billionths.
+    pub(super) move_price: f64,
 }
 
 /// Where a bin is.
@@ -78,7 +82,7 @@ pub(super) enum CapacitySource {
 
 impl CapacitySource {
     /// Whether its price pays for the bins that draw on it, whatever they cost.
-    fn is_own(self) -> bool {
+    pub(super) fn is_own(self) -> bool {
         match self {
             Self::Limit(..) => false,
             Self::Reservation(_) | Self::Nodes(_) | Self::Static(_) => true,
@@ -94,17 +98,6 @@ pub(super) struct Pattern {
     pub(super) items: Vec<(u32, u32)>,
 }
 
-/// Prices, and the bound that they prove as far as floats can tell.
-#[derive(Clone, Debug)]
-pub(super) struct DualPrices {
-    /// For each demand, what one of its pods is worth, in billionths.
-    pub(super) values: Vec<f64>,
-    /// For each supply, what a unit costs.
-    pub(super) supplies: Vec<f64>,
-    /// No plan costs less.
-    pub(super) bound: f64,
-}
-
 impl Pattern {
     /// What its pods are worth together, of what one pod of each demand is.
     pub(super) fn worth(&self, values: &[f64]) -> f64 {
@@ -116,7 +109,24 @@ impl Pattern {
 impl Bin {
     /// What the items are worth, of what the demands are.
     pub(super) fn worth(&self, values: &[f64]) -> Vec<f64> {
-        self.items.iter().map(|demand| values[*demand as usize]).collect()
+        let worth = |demand: &u32| (values[*demand as usize] - self.move_price).max(0.0);
+        self.items.iter().map(worth).collect()
+    }
+
+    /// What the pods are worth that are there in any case.
+    pub(super) fn held(&self, values: &[f64]) -> f64 {
+        self.own.iter().map(|(demand, count)| values[*demand as usize] * f64::from(*count)).sum()
+    }
+
+    /// What the pods of a pattern and those that are there are worth together, moves paid.
+    pub(super) fn total(&self, pattern: &Pattern, values: &[f64]) -> f64 {
+        self.held(values) + pattern.worth(values) - self.moves(pattern)
+    }
+
+    /// What the moves cost that a pattern takes.
+    pub(super) fn moves(&self, pattern: &Pattern) -> f64 {
+        let arriving: u64 = pattern.items.iter().map(|(_, count)| u64::from(*count)).sum();
+        self.move_price * arriving as f64
     }
 
     /// A filling as a pattern of the bin with this number.
@@ -130,6 +140,14 @@ impl Bin {
         self.uses.iter().fold(self.cost as f64, |sum, (supply, each)| {
             sum + supplies[*supply as usize] * *each as f64
         })
+    }
+}
+
+/// The candidate at a site, if there is one.
+fn candidate_at<'a>(candidates: &'a Candidates, site: &BinSite) -> Option<&'a CandidateNode> {
+    match site {
+        BinSite::Launch(_) => None,
+        BinSite::Running(nodes) => candidates.nodes.get(nodes.first()?),
     }
 }
 
@@ -156,7 +174,30 @@ impl<'c> Instance<'c> {
             CapacitySource::Nodes(_) => i128::MAX,
             CapacitySource::Static(pool) => static_nodes.get(&pool).copied().unwrap_or(0).into(),
         };
-        Self::of(context, demands, sold.map(BinSite::Launch).chain(standing).collect(), &left)
+        let sites = sold.map(BinSite::Launch).chain(standing).collect();
+        Self::of(context, demands, sites, &left, &Candidates::default())
+    }
+
+    /// What can be launched, nodes that stay, and candidates, each by itself, with what is left of
+    /// supplies once all candidates are gone.
+    pub(super) fn of_cluster(
+        context: &'c Context<'c>,
+        demands: Vec<Demand>,
+        staying: &BTreeSet<NodeId>,
+        candidates: &Candidates,
+        left: &dyn Fn(CapacitySource) -> i128,
+    ) -> Self {
+        let compiled = context.compiled;
+        let mut standing = EqualNodes::of(compiled);
+        standing.retain_mut(|equal| {
+            equal.nodes.retain(|node| staying.contains(node));
+            !equal.nodes.is_empty()
+        });
+        let standing = standing.into_iter().map(|equal| BinSite::Running(equal.nodes));
+        let going = candidates.nodes.keys().map(|node| BinSite::Running(vec![*node]));
+        let sold = (0..compiled.bin_types.len()).map(BinSite::Launch);
+        let sites = sold.chain(standing).chain(going).collect();
+        Self::of(context, demands, sites, left, candidates)
     }
 
     /// These demands on these sites, with what is left of supplies; running nodes are as many as
@@ -166,6 +207,7 @@ impl<'c> Instance<'c> {
         demands: Vec<Demand>,
         sites: Vec<BinSite>,
         left: &dyn Fn(CapacitySource) -> i128,
+        candidates: &Candidates,
     ) -> Self {
         let mut instance = Self {
             context,
@@ -175,9 +217,13 @@ impl<'c> Instance<'c> {
             supplies: Vec::new(),
             groups: Vec::new(),
             step: 1,
+            has_candidates: !candidates.nodes.is_empty(),
         };
         let rules = PackingRules::of(context.compiled, &instance.demands);
-        let filled = parallel::map(&sites, |site| instance.knapsack(&rules, site));
+        let filled =
+            parallel::map(&sites, |site| instance.knapsack(&rules, site, candidate_at(candidates, site)));
+        let number: BTreeMap<ItemId, u32> =
+            instance.demands.iter().map(|demand| demand.item).zip(0..).collect();
         let mut numbers: BTreeMap<CapacitySource, u32> = BTreeMap::new();
         for (site, filled) in sites.into_iter().zip(filled) {
             let Some((knapsack, items, groups)) = filled else { continue };
@@ -199,7 +245,14 @@ impl<'c> Instance<'c> {
                 }
                 BinSite::Launch(_) | BinSite::Running(_) => 0,
             };
-            instance.bins.push(Bin { site, cost, knapsack, items, groups, uses });
+            let candidate = candidate_at(candidates, &site);
+            let own = candidate.map_or_else(Vec::new, |node| {
+                let own = node.own.iter();
+                own.filter_map(|(item, count)| Some((*number.get(item)?, *count))).collect()
+            });
+            let cost = candidate.map_or(cost, |node| node.price);
+            let move_price = candidates.move_price;
+            instance.bins.push(Bin { site, cost, knapsack, items, groups, uses, own, move_price });
         }
         instance.part_of = instance.parts();
         instance.step = instance.bins.iter().map(|bin| bin.cost).fold(0, divisor).max(1);
@@ -217,7 +270,8 @@ impl<'c> Instance<'c> {
         let supplies: BTreeMap<CapacitySource, i128> =
             self.supplies.iter().zip(left).map(|(supply, left)| (supply.source, *left)).collect();
         let left = |source: CapacitySource| supplies.get(&source).copied().unwrap_or(0).max(0);
-        Self::of(self.context, demands.collect(), sites.collect(), &left)
+        let none = Candidates::default();
+        Self::of(self.context, demands.collect(), sites.collect(), &left, &none)
     }
 
     /// For each demand a number that it shares with those that compete with it, directly or through
@@ -241,128 +295,16 @@ impl<'c> Instance<'c> {
         (0..self.demands.len() as u32).map(|at| root(&mut part, at)).collect()
     }
 
-    /// As [`Instance::scaled`], with over-estimates that are searched for where they matter.
-    pub(super) fn sharpened(
-        &self,
-        values: Vec<f64>,
-        supplies: Vec<f64>,
-        step_limit: StepLimit<'_>,
-    ) -> DualPrices {
-        let numbers: Vec<usize> = (0..self.bins.len()).collect();
-        // What costs nothing is never scaled, so its over-estimates add up.
-        let upper_bounds = parallel::map(&numbers, |number| {
-            let bin = &self.bins[*number];
-            if self.is_free(bin) {
-                bin.knapsack.relax(&bin.worth(&values), None).upper_bound
-            } else {
-                0.0
-            }
-        });
-        let mut prices = self.scaled(values, supplies, &upper_bounds);
-        let mut of_part: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-        for (number, bin) in self.bins.iter().enumerate() {
-            if matches!(bin.site, BinSite::Launch(_))
-                && let Some(first) = bin.items.first()
-            {
-                of_part.entry(self.part_of[*first as usize]).or_default().push(number);
-            }
-        }
-        let parts: Vec<(u32, Vec<usize>)> = of_part.into_iter().collect();
-        let factors = parallel::map(&parts, |(_, bins)| {
-            let worths: Vec<Vec<f64>> =
-                bins.iter().map(|at| self.bins[*at].worth(&prices.values)).collect();
-            let kinds: Vec<BinValues<'_>> = bins
-                .iter()
-                .zip(&worths)
-                .map(|(at, values)| BinValues {
-                    knapsack: &self.bins[*at].knapsack,
-                    values,
-                    limit: self.bins[*at].net(&prices.supplies),
-                })
-                .collect();
-            scale(&kinds, step_limit)
-        });
-        let factors: BTreeMap<u32, f64> =
-            parts.iter().map(|(part, _)| *part).zip(factors).collect();
-        for (value, part) in prices.values.iter_mut().zip(&self.part_of) {
-            *value *= factors.get(part).copied().unwrap_or(1.0).min(1.0);
-        }
-        prices.bound = self.bound(&prices);
-        prices
-    }
-
-    /// Whether a bin is paid for by the price of a supply of its own.
-    fn is_free(&self, bin: &Bin) -> bool {
-        bin.uses.iter().any(|(supply, _)| self.supplies[*supply as usize].source.is_own())
-    }
-
     /// The pool of a bin type, if that is static.
+    ///
+    /// Beside nodes that may go, what it launches is paid for like all else.
     fn static_pool(&self, bin_type: usize) -> Option<PoolId> {
+        if self.has_candidates {
+            return None;
+        }
         let compiled = self.context.compiled;
         let pool = compiled.bin_types[bin_type].pool;
         compiled.pools[pool].static_replicas.map(|_| pool)
-    }
-
-    /// What prices prove, if no bin can hold more than it costs.
-    fn bound(&self, prices: &DualPrices) -> f64 {
-        let worth = self.demands.iter().zip(&prices.values);
-        let worth: f64 = worth.map(|(demand, value)| f64::from(demand.count) * value).sum();
-        let paid = self.supplies.iter().zip(&prices.supplies);
-        worth - paid.map(|(supply, price)| supply.left as f64 * price).sum::<f64>()
-    }
-
-    /// Prices made into a solution of the dual by what each bin can hold at most, and their bound.
-    ///
-    /// Each part of the demands is scaled by itself. What costs nothing is paid for by the price of
-    /// the supply that it draws on, since that can't be had by scaling.
-    pub(super) fn scaled(
-        &self,
-        mut values: Vec<f64>,
-        mut supplies: Vec<f64>,
-        upper_bounds: &[f64],
-    ) -> DualPrices {
-        let own = |supply: u32| self.supplies[supply as usize].source.is_own();
-        let mut needed = vec![0.0_f64; supplies.len()];
-        for (bin, upper_bound) in self.bins.iter().zip(upper_bounds) {
-            for (supply, _) in bin.uses.iter().filter(|(supply, _)| own(*supply)) {
-                let slot = &mut needed[*supply as usize];
-                *slot = slot.max(upper_bound - bin.cost as f64);
-            }
-        }
-        for (number, price) in (0..).zip(&mut supplies) {
-            if own(number) {
-                *price = needed[number as usize];
-            }
-        }
-        let mut factors = vec![1.0_f64; self.demands.len()];
-        for (bin, upper_bound) in self.bins.iter().zip(upper_bounds) {
-            let (net, Some(first)) = (bin.net(&supplies), bin.items.first()) else { continue };
-            if *upper_bound > net {
-                let factor = &mut factors[self.part_of[*first as usize] as usize];
-                *factor = factor.min(if net > 0.0 { net / upper_bound } else { 0.0 });
-            }
-        }
-        for (value, part) in values.iter_mut().zip(&self.part_of) {
-            *value *= factors[*part as usize];
-        }
-        let mut prices = DualPrices { values, supplies, bound: 0.0 };
-        prices.bound = self.bound(&prices);
-        prices
-    }
-
-    /// Lowers what the pods of a pattern are worth to what it costs.
-    pub(super) fn respect(&self, prices: &mut DualPrices, pattern: &Pattern) {
-        let bin = &self.bins[pattern.bin as usize];
-        let (worth, net) = (pattern.worth(&prices.values), bin.net(&prices.supplies));
-        if worth <= net || net <= 0.0 {
-            return;
-        }
-        for (demand, _) in &pattern.items {
-            let value = &mut prices.values[*demand as usize];
-            let less = *value * (1.0 - net / worth);
-            *value -= less;
-            prices.bound -= less * f64::from(self.demands[*demand as usize].count);
-        }
     }
 
     /// What one node of a site uses of what is scarce.
@@ -404,9 +346,20 @@ impl<'c> Instance<'c> {
         &self,
         rules: &PackingRules,
         site: &BinSite,
+        candidate: Option<&CandidateNode>,
     ) -> Option<(Knapsack, Vec<u32>, Vec<u32>)> {
         let compiled = self.context.compiled;
-        let room = self.room(site)?;
+        let mut room = self.room(site)?;
+        if let Some(candidate) = candidate {
+            room.free = &candidate.free;
+        }
+        // What a spread's bound pods exceed may come down again once some of them go.
+        let over_skew = |item: ItemId| {
+            let class = ClassId::from_index(item.index());
+            let BinSite::Running(nodes) = site else { return false };
+            let mut nodes = nodes.iter();
+            self.has_candidates && nodes.any(|node| compiled.over_skew.contains(&(*node, class)))
+        };
         let mut items = Vec::new();
         let mut kept = Vec::new();
         for (number, demand) in (0..).zip(&self.demands) {
@@ -421,16 +374,20 @@ impl<'c> Instance<'c> {
                     }
                     room.could_take_there(item)
                 }
-                BinSite::Running(_) if room.admits(item.eligibility) => room.could_take_there(item),
+                BinSite::Running(_) if room.admits(item.eligibility) || over_skew(demand.item) => {
+                    room.could_take_there(item)
+                }
                 BinSite::Running(_) => 0,
             };
-            let most = most.min(demand.count);
+            let is_open = candidate.is_none_or(|node| node.receives);
+            let most = if is_open { most.min(demand.count) } else { 0 };
             if most > 0 {
                 items.push(KnapsackItem { request: item.request.clone(), most });
                 kept.push(number);
             }
         }
-        if kept.is_empty() {
+        // A candidate may be worth keeping for its own pods.
+        if kept.is_empty() && candidate.is_none_or(|node| node.own.is_empty()) {
             return None;
         }
         let place: BTreeMap<u32, u32> = kept.iter().copied().zip(0..).collect();
@@ -452,7 +409,8 @@ impl<'c> Instance<'c> {
                 used.binary_search_by_key(&node, |(of, _)| *of).map_or(0, |at| used[at].1)
             });
             let most = i64::from(group.most.saturating_sub(used));
-            (!members.is_empty()).then_some((number, KnapsackGroup { most, members }))
+            // What bound pods use up of a group is no part of what a certificate says of it.
+            (!members.is_empty() && (used == 0 || !self.has_candidates)).then_some((number, KnapsackGroup { most, members }))
         });
         let (numbers, groups): (Vec<u32>, Vec<KnapsackGroup>) = groups.unzip();
         Some((Knapsack::new(room.free.to_vec(), &items, groups, &conflicts), kept, numbers))

@@ -19,7 +19,8 @@ use super::backend::{
     self, Programme, ProgrammeBounds, ProgrammeColumn, ProgrammeRow, SolverEffort,
 };
 use super::dive::trimmed;
-use super::instance::{DualPrices, Instance, Pattern};
+use super::dual_prices::DualPrices;
+use super::instance::{Instance, Pattern};
 use super::knapsack::KnapsackRelaxation;
 use super::round::IntegerPlan;
 

@@ -45,8 +45,14 @@ impl<'a> Usage<'a> {
 
     /// What runs uses, before anything is launched.
     pub(super) fn of_running(facts: &Facts<'a>) -> Self {
+        Self::of_nodes(facts, |_| true)
+    }
+
+    /// What the nodes at these positions use.
+    pub(super) fn of_nodes(facts: &Facts<'a>, counts: impl Fn(usize) -> bool) -> Self {
         let mut usage = Self::default();
-        for node in &facts.problem.nodes {
+        let nodes = facts.problem.nodes.iter().enumerate();
+        for (_, node) in nodes.filter(|(at, _)| counts(*at)) {
             let labels = label::of_node(node).known;
             let Some((_, pool)) =
                 labels.get(well_known::NODE_POOL).and_then(|name| facts.pool(name))

@@ -32,6 +32,13 @@ impl<'a> Reservations<'a> {
         found
     }
 
+    /// The same where each reservation holds so many more.
+    pub(super) fn with_more(mut self, more: u32) -> Self {
+        let all = self.remaining.values_mut();
+        all.for_each(|remaining| *remaining = remaining.saturating_add(more));
+        self
+    }
+
     /// How many nodes a reservation holds; nothing where there is none of this id.
     pub(super) fn remaining(&self, id: &str) -> Option<u32> {
         self.remaining.get(id).copied()

@@ -51,7 +51,7 @@ impl Serialize for Certificate {
     }
 }
 
-const LISTS: [&str; 11] = [
+const LISTS: [&str; 12] = [
     "nodeFee",
     "resources",
     "drivers",
@@ -62,6 +62,7 @@ const LISTS: [&str; 11] = [
     "offerings",
     "nodes",
     "proofs",
+    "movePrice",
     "exhausted",
 ];
 
@@ -80,6 +81,7 @@ fn read_certificate(document: &Value<'_>) -> Result<Certificate, Error> {
         offerings: fields.list("offerings", read_offering),
         nodes: fields.list("nodes", read_node),
         proofs: fields.list("proofs", read_proof),
+        move_price: fields.optional("movePrice", amount).unwrap_or_default(),
         exhausted: fields.optional("exhausted", price),
     };
     faults.into_result(&LISTS)?;
@@ -98,6 +100,7 @@ fn write_certificate(certificate: &Certificate) -> Value<'_> {
         .field("offerings", write::list(&certificate.offerings, write_offering))
         .unless_empty("nodes", write::list(&certificate.nodes, write_node))
         .field("proofs", write::list(&certificate.proofs, write_proof))
+        .option("movePrice", (certificate.move_price != 0).then(|| write_amount(certificate.move_price)))
         .option("exhausted", certificate.exhausted)
         .into()
 }

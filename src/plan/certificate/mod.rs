@@ -106,6 +106,8 @@ pub struct Certificate {
     /// The proofs that offerings and nodes refer to by position. One that refers to others comes
     /// after them.
     pub proofs: Vec<WorthProof>,
+    /// Of a consolidation: what a pod that moves to another node is charged, not below zero.
+    pub move_price: i128,
     /// What no way to fill nodes with the pods in [`Certificate::pods`] costs less than, found by
     /// trying them all.
     pub exhausted: Option<Price>,

@@ -80,6 +80,8 @@ fn read_plan(document: &Value<'_>) -> Result<ConsolidationPlan, Error> {
         moved: fields.required("moved", whole).unwrap_or_default(),
         warnings: fields.list("warnings", read_warning),
         stats: fields.optional("stats", read_stats).unwrap_or_default(),
+        certificate: None,
+        certificate_for_moves: None,
     };
     faults.into_result(&LISTS)?;
     Ok(plan)

@@ -8,6 +8,7 @@ use super::template::TemplateList;
 use super::{Binding, Launch, LaunchTemplate, OfferingRef};
 use crate::explain::Reason;
 use crate::model::{Price, Warning};
+use crate::plan::Certificate;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,8 +16,8 @@ use std::sync::Arc;
 ///
 /// Actions are in the order in which they are carried out; those of one wave may be carried out
 /// side by side, and a wave begins when the one before it is done. Nodes that stay are sorted by
-/// name.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// name. Plans are equal if their documents are: certificates, which aren't in these, don't count.
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct ConsolidationPlan {
     pub(crate) actions: Vec<ConsolidationAction>,
@@ -25,7 +26,23 @@ pub struct ConsolidationPlan {
     pub(crate) moved: u64,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) stats: BTreeMap<Arc<str>, u64>,
+    pub(crate) certificate: Option<Arc<Certificate>>,
+    pub(crate) certificate_for_moves: Option<Arc<Certificate>>,
 }
+
+impl PartialEq for ConsolidationPlan {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { actions, keep, cost, moved, warnings, stats, .. } = self;
+        *actions == other.actions
+            && *keep == other.keep
+            && *cost == other.cost
+            && *moved == other.moved
+            && *warnings == other.warnings
+            && *stats == other.stats
+    }
+}
+
+impl Eq for ConsolidationPlan {}
 
 /// Nodes that are deleted together, with what is launched first and where their pods go.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -117,9 +134,10 @@ pub struct ConsolidationCost {
     pub before: Price,
     /// The nodes that are there when the plan is carried out.
     pub after: Price,
-    /// No cluster that could be reached, however many pods are moved, costs less.
+    /// No cluster that could be reached by moving pods off nodes that are deleted, however many
+    /// they are, costs less.
     pub lower_bound: Price,
-    /// No cluster that could be reached by moving as many pods as this plan does costs less.
+    /// No cluster that could be reached so by moving as many pods as this plan does costs less.
     pub lower_bound_for_moves: Price,
 }
 
@@ -169,6 +187,35 @@ impl ConsolidationPlan {
     #[must_use]
     pub fn cost(&self) -> ConsolidationCost {
         self.cost
+    }
+
+    /// The proof of [`ConsolidationCost::lower_bound`]; none where nothing is proved but that some
+    /// nodes must stay, and none of a plan that was read from a document.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_deref()
+    }
+
+    /// The proof of [`ConsolidationCost::lower_bound_for_moves`], with a price of moves; none where
+    /// it is no better than [`ConsolidationPlan::certificate`].
+    #[must_use]
+    pub fn certificate_for_moves(&self) -> Option<&Certificate> {
+        self.certificate_for_moves.as_deref()
+    }
+
+    /// The same plan with these certificates, of all outcomes and of those with as few moves, to be
+    /// checked by [`verify_consolidation`](crate::verify_consolidation()): ones that were read from
+    /// their documents, say.
+    pub fn with_certificates(
+        self,
+        of_all: Option<Certificate>,
+        for_moves: Option<Certificate>,
+    ) -> Self {
+        Self {
+            certificate: of_all.map(Arc::new),
+            certificate_for_moves: for_moves.map(Arc::new),
+            ..self
+        }
     }
 
     /// How many bound pods end on another node than they are on.

@@ -35,7 +35,6 @@ mod tests;
 
 use super::knapsack::{Knapsack, divisor};
 pub(super) use scale::{BinValues, certify, scale};
-#[cfg(test)]
 pub(super) use search::prove;
 
 /// Cells of the largest table that is made.

@@ -23,6 +23,7 @@
 //! be in all, to cost no less than the pool's cheapest offering, and to hold pods for nothing.
 
 mod anti_affinity;
+mod cluster;
 mod exhaust;
 mod host_spread;
 mod place;
@@ -43,6 +44,7 @@ use crate::model::{InstanceType, NodePool, Offering, Price};
 use crate::plan::LaunchPlan;
 use crate::plan::certificate::{Certificate, POINT, WorthProof};
 use anti_affinity::Separation;
+pub(super) use cluster::{Candidate, CandidateCluster, check_cluster};
 use exhaust::ClaimOutcome;
 use place::NodeJudge;
 use pods::CountedPods;

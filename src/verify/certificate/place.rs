@@ -122,6 +122,11 @@ impl<'c, 'a> NodeJudge<'c, 'a> {
         }
     }
 
+    /// Has a running node also have these pods.
+    pub(super) fn bind(&mut self, node: &'a str, pods: &[EntryPods<'a>]) {
+        self.bound.entry(node).or_default().extend_from_slice(pods);
+    }
+
     pub(super) fn place(&self, id: usize) -> Option<&CertifiedNode<'a>> {
         self.places.get(id)
     }

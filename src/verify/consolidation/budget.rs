@@ -57,6 +57,12 @@ pub(super) fn excess(
     })
 }
 
+/// Whether a pool's budgets allow no node to be disrupted for a reason, whatever else happens.
+pub(super) fn allow_none(pool: &NodePool, reason: DisruptionReason, now: Option<i64>) -> bool {
+    // A share of any number of nodes is rounded up.
+    allowed(pool, reason, u64::MAX, now) == Some(0)
+}
+
 /// How many nodes may be disrupted for a reason; nothing where there is no limit.
 fn allowed(pool: &NodePool, reason: DisruptionReason, total: u64, now: Option<i64>) -> Option<u64> {
     let name = match reason {

@@ -18,6 +18,13 @@ pub enum ConsolidationFault {
     },
     /// An action that does nothing.
     ActionEmpty,
+    /// A lower bound is above what is proved.
+    BoundUnproved {
+        /// The stated bound.
+        stated: Price,
+        /// What is proved.
+        proved: Price,
+    },
     /// The problem has no node of this name.
     NodeUnknown {
         /// The name.
@@ -335,6 +342,9 @@ impl fmt::Display for ConsolidationFault {
         match self {
             Self::WaveOutOfOrder { wave, former } => {
                 write!(f, "wave {wave} can't follow wave {former}")
+            }
+            Self::BoundUnproved { stated, proved } => {
+                write!(f, "the bound is {stated}, only {proved} is proved")
             }
             Self::ActionEmpty => f.write_str("the action does nothing"),
             Self::NodeUnknown { node } => write!(f, "the problem has no node {node}"),

@@ -28,13 +28,15 @@
 //! - *Worth* ([`worth`]). Savings and disruption costs are right, and nothing is saved by a price
 //!   that isn't known; an action that nothing else asks for saves what it must, has the spot types
 //!   to choose from that it must, and is balanced where the pool's policy wants that.
+//! - *Bounds* ([`bound`]). Its certificates, if it has any, prove its lower bounds, of outcomes in which
+//!   pods leave the nodes that are deleted and no others.
 //! - *Sums*. The number of moved pods is right and isn't above the caller's; so are the costs
 //!   before and after, of all nodes whose price is known; no lower bound is above what it bounds.
 //!
 //! # What isn't
 //!
-//! - That a lower bound is one, that a reason why a node stays is right, or that its best
-//!   alternative is: only that there is a reason.
+//! - That a reason why a node stays is right, or that its best alternative is: only that there is
+//!   a reason.
 //! - That pending pods that have a place get it.
 //! - That a pod honours as much of its preferences as before.
 //! - That an order of binding found is the one that a cluster will take.
@@ -46,6 +48,7 @@
 //! Each wave is judged as a problem of its own, so the work is that of checking as many launch
 //! plans as there are waves.
 
+mod bound;
 mod budget;
 mod eligibility;
 mod fault;
@@ -78,6 +81,8 @@ use worth::{PoolTotals, Weighed};
 pub struct VerifiedConsolidation {
     cost_before: Price,
     cost_after: Price,
+    lower_bound: Price,
+    lower_bound_for_moves: Price,
     waves: u32,
     deleted: u64,
     launched: u64,
@@ -96,6 +101,20 @@ impl VerifiedConsolidation {
     #[must_use]
     pub fn cost_after(&self) -> Price {
         self.cost_after
+    }
+
+    /// What is proved that every outcome costs per hour at least in which pods leave the nodes
+    /// that are deleted, however many move; not below what the plan states.
+    #[must_use]
+    pub fn lower_bound(&self) -> Price {
+        self.lower_bound
+    }
+
+    /// As [`VerifiedConsolidation::lower_bound`], of outcomes that move at most as many pods as the
+    /// plan does.
+    #[must_use]
+    pub fn lower_bound_for_moves(&self) -> Price {
+        self.lower_bound_for_moves
     }
 
     /// How many waves there are.
@@ -197,12 +216,15 @@ pub fn verify_consolidation(
     }
     let cost_after = cost_of(&facts, &state);
     check_sums(plan, options, (cost_before, cost_after, moved), &mut found);
+    let bounds = bound::check(&facts, plan, &script, options, moved, &mut found);
     let launched = plan.actions.iter().map(|action| action.launches.len()).sum();
     match Violations::of(found) {
         Some(violations) => Err(violations),
         None => Ok(VerifiedConsolidation {
             cost_before,
             cost_after,
+            lower_bound: bounds.of_all,
+            lower_bound_for_moves: bounds.for_moves,
             waves: plan.actions.last().map_or(0, |action| action.wave),
             deleted: count(script.deleted.len()),
             launched: count(launched),

@@ -334,7 +334,7 @@ fn own_launches(action: &ActionScript<'_>) -> Vec<Launch> {
 }
 
 /// The pod asks for what it asks for once it is created anew.
-fn recreate(pod: &mut Pod) {
+pub(super) fn recreate(pod: &mut Pod) {
     if let Some(requests) = pod.recreated_requests.take() {
         pod.requests = requests;
     }

@@ -65,3 +65,14 @@ pub(super) fn check<'a>(
     }
     Judged { shares, classes }
 }
+
+/// The classes of placed pods, with what bound pods bar them from.
+pub(super) fn placed_classes<'a>(
+    facts: &Facts<'a>,
+    plan: &'a LaunchPlan,
+    placement: &PodPlaces<'a>,
+) -> PlacedClasses {
+    let mut state = FinalState::of(facts, plan, placement);
+    let rules = TopologyRuleSet::of(facts, &state);
+    PlacedClasses::of(&mut state, &rules)
+}

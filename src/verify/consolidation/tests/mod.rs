@@ -4,6 +4,7 @@
 //! onto another, then replaces the large node and the drifted one by small launches.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod bounded;
 mod eligible;
 mod moved;
 mod named;
@@ -240,6 +241,8 @@ fn plan() -> ConsolidationPlan {
         moved: 3,
         warnings: Vec::new(),
         stats: BTreeMap::new(),
+        certificate: None,
+        certificate_for_moves: None,
     }
 }
 
@@ -293,6 +296,7 @@ fn the_plan_is_accepted_for_what_it_is() {
 #[test]
 fn every_fault_has_a_mutation_that_makes_it() {
     let tests = [
+        include_str!("bounded.rs"),
         include_str!("eligible.rs"),
         include_str!("moved.rs"),
         include_str!("named.rs"),

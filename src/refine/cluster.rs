@@ -1,0 +1,195 @@
+//! Bounds on what a cluster that runs can cost, however it is consolidated.
+//!
+//! *Problem.* Some nodes may go, with their pods going elsewhere; what is the least that the rest
+//! and what is launched can cost? And the least if no more than so many pods move?
+//!
+//! *Idea.* The packing problem of launches, with pods of the nodes that may go (the *candidates*) to
+//! be placed. A candidate is a bin of its own, of which there is one: at its price it holds its own
+//! pods and as many others as fit beside them. Nodes that stay are bins for nothing, as ever. For
+//! values `π` of pods and a price `λ` of a move that no launch can beat, `Z(π − λ) ≤ p`, no cluster
+//! costs less than
+//!
+//! ```text
+//! L(λ) = Σ π_k d_k − Σ_candidates max(0, Σ own π + Z_n(π − λ) − p_n) − Σ_staying Z_n(π − λ) − limits
+//! ```
+//!
+//! beside the nodes that stay, and what is paid for moves: so none costs less than `L(0)`, and none
+//! that moves `M` pods less than `L(λ) − λM`. Column generation finds the values (`generate`); for
+//! the price of a move, values for one price are where the search for another starts.
+//!
+//! *Why it is right.* Each pod of a candidate ends at home, with all others there, or arrives
+//! elsewhere; add up what the nodes of an outcome hold. Rules between pods, pending pods and what
+//! candidates take of limits while they stay are left out: a bound without them is one all the same.
+//!
+//! *Cost.* As of a bound on launches, with a row more for each candidate.
+//!
+//! References: Fisher 1981, "The Lagrangian relaxation method"; Lübbecke and Desrosiers 2005.
+
+use super::certify::certified_cluster;
+use super::dual_prices::DualPrices;
+use super::generate::{ColumnGeneration, Tolerance};
+use super::instance::{CapacitySource, Instance, Pattern};
+use super::{RefineBudget, STAGES, stage, started, steps};
+use crate::bound::{Cluster, ClusterBound};
+use crate::pack::Context;
+use crate::plan::certificate::POINT;
+
+/// Prices of a move that are tried for a bound on so many moves.
+const MOVE_PRICES: u32 = 6;
+/// Bounds this close in proportion are one.
+const CLOSE: f64 = 1e-5;
+
+/// The search for bounds on what a cluster costs beside the nodes that stay.
+pub(crate) struct ClusterSearch<'c> {
+    cluster: &'c Cluster,
+    instance: Instance<'c>,
+    /// What was found, the first without a price of moves.
+    points: Vec<DualPoint>,
+    /// The patterns known.
+    patterns: Vec<Pattern>,
+}
+
+/// Prices that prove something of all outcomes, with a price of moves.
+struct DualPoint {
+    move_price: f64,
+    prices: DualPrices,
+    /// How many pods move in the relaxation's solution.
+    moves: f64,
+}
+
+impl DualPoint {
+    /// What is proved of outcomes with so many moves.
+    fn bound(&self, moved: f64) -> f64 {
+        self.prices.bound - self.move_price * moved
+    }
+}
+
+impl<'c> ClusterSearch<'c> {
+    /// A search that hasn't begun; nothing where no pods can move.
+    pub(crate) fn new(context: &'c Context<'c>, cluster: &'c Cluster) -> Option<Self> {
+        let demands = cluster.demands();
+        if demands.is_empty() {
+            return None;
+        }
+        let compiled = context.compiled;
+        let left = |source: CapacitySource| match source {
+            CapacitySource::Limit(pool, at) => cluster.limit_left(compiled, pool, at),
+            CapacitySource::Reservation(id) => cluster.reservation_left(compiled, id),
+            CapacitySource::Nodes(_) => i128::MAX,
+            CapacitySource::Static(_) => 0,
+        };
+        let candidates = &cluster.candidates;
+        let instance =
+            Instance::of_cluster(context, demands, &cluster.staying, candidates, &left);
+        Some(Self { cluster, instance, points: Vec::new(), patterns: Vec::new() })
+    }
+
+    /// Looks for bounds: of all outcomes at first, then of those with so many moves. It can be
+    /// called again with other moves, and goes on from where it was.
+    pub(crate) fn prove(&mut self, moved: u64, budget: &mut RefineBudget<'_>) {
+        if self.points.is_empty() {
+            let point = self.solved(0.0, None, budget);
+            self.points.push(point);
+        }
+        let moved = moved as f64;
+        for _ in 0..MOVE_PRICES {
+            let Some(price) = self.next_price(moved).filter(|_| !budget.stopped()) else { break };
+            self.instance.charge_moves(price);
+            let nearest = self.points.iter().min_by(|one, other| {
+                let distance = |point: &&DualPoint| (point.move_price - price).abs();
+                distance(one).total_cmp(&distance(other))
+            });
+            let values = nearest.map(|point| point.prices.values.clone());
+            let point = self.solved(price, values, budget);
+            self.points.push(point);
+        }
+    }
+
+    /// A price of moves by which more could be proved of outcomes with so many.
+    ///
+    /// What is proved at a price is at most what a line says that touches it at another, so that is
+    /// where the lines of the nearest ones on both sides meet.
+    fn next_price(&self, moved: f64) -> Option<f64> {
+        let more = |point: &&DualPoint| point.moves > moved;
+        let ascending = |one: &&DualPoint, other: &&DualPoint| {
+            one.move_price.total_cmp(&other.move_price)
+        };
+        let low = self.points.iter().filter(more).max_by(ascending)?;
+        let high = self.points.iter().filter(|point| !more(point)).min_by(ascending);
+        // If nothing moves everything is paid for as it is.
+        let nodes = self.cluster.candidates.nodes.values();
+        let before: f64 = nodes.map(|node| node.price as f64).sum();
+        let (at, bound, moves) = high
+            .map_or((0.0, before, 0.0), |high| (high.move_price, high.prices.bound, high.moves));
+        let slope = low.moves - moves;
+        let start = low.prices.bound - low.moves * low.move_price;
+        let price = ((bound - moves * at) - start) / slope;
+        let at_most = start + low.moves * price - price * moved;
+        let known = self.points.iter().map(|point| point.bound(moved)).fold(0.0, f64::max);
+        let promises = price.is_finite() && price > low.move_price && at_most > known * (1.0 + CLOSE);
+        promises.then_some(price)
+    }
+
+    /// The relaxation at a price of moves, solved from known values where there are any.
+    fn solved(
+        &mut self,
+        move_price: f64,
+        values: Option<Vec<f64>>,
+        budget: &mut RefineBudget<'_>,
+    ) -> DualPoint {
+        let instance = &self.instance;
+        let demands = instance.demands.len();
+        let stages = if values.is_some() { &STAGES[..1] } else { &STAGES[..] };
+        let mut generation = match values {
+            None => started(instance, &[], []),
+            Some(values) => {
+                let tolerance = Tolerance { close: CLOSE, steps: steps(demands, 1) };
+                let known = std::mem::take(&mut self.patterns);
+                ColumnGeneration::new(instance, known, values, demands, tolerance)
+            }
+        };
+        for (number, own) in stages.iter().enumerate() {
+            if number > 0 && budget.stopped() {
+                break;
+            }
+            let _news = stage(&mut generation, number, *own, budget);
+        }
+        let mut moves = 0.0;
+        for (pattern, times) in generation.solution() {
+            let arriving = pattern.items.iter().map(|(_, count)| f64::from(*count));
+            moves += arriving.sum::<f64>() * times;
+        }
+        let scaled = instance.rescaled(&generation.best);
+        let best = generation.best;
+        let prices = if scaled.bound > best.bound { scaled } else { best };
+        self.patterns = generation.patterns;
+        DualPoint { move_price, prices, moves }
+    }
+
+    /// The best bounds found, proved: of all outcomes, and of those with so many moves where that is
+    /// more.
+    pub(crate) fn proved(&mut self, moved: u64) -> (Option<ClusterBound>, Option<ClusterBound>) {
+        let Some(free) = self.points.first() else { return (None, None) };
+        self.instance.charge_moves(0.0);
+        let of_all = certified_cluster(self.cluster, &self.instance, &free.prices);
+        let moved = moved as f64;
+        let best = self
+            .points
+            .iter()
+            .max_by(|one, other| one.bound(moved).total_cmp(&other.bound(moved)))
+            .filter(|best| best.bound(moved) > free.bound(moved));
+        let for_moves = best.and_then(|best| {
+            self.instance.charge_moves(best.move_price);
+            certified_cluster(self.cluster, &self.instance, &best.prices)
+        });
+        (of_all, for_moves)
+    }
+}
+
+/// The bound for a number of moves that a bound with a price of moves comes to, in billionths.
+pub(crate) fn less_moves(bound: i128, move_price: i128, moves: u64) -> Option<i128> {
+    let paid = move_price.checked_mul(i128::from(moves))?;
+    // Rounded up: what is paid is taken off.
+    let whole = (paid >> POINT) + i128::from(paid & ((1 << POINT) - 1) != 0);
+    bound.checked_sub(whole)
+}
