@@ -33,7 +33,7 @@ pub(crate) struct Candidates {
 
 /// A cluster whose cost is to be bounded.
 #[derive(Debug)]
-pub(crate) struct Cluster {
+pub(crate) struct BoundedCluster {
     pub(crate) candidates: Candidates,
     /// Nodes that stay, and may take pods.
     pub(crate) staying: BTreeSet<NodeId>,
@@ -51,7 +51,7 @@ pub(crate) struct ClusterBound {
     pub(crate) certificate: Certificate,
 }
 
-impl Cluster {
+impl BoundedCluster {
     /// How many pods of each item candidates hold.
     pub(crate) fn demands(&self) -> Vec<Demand> {
         let mut counts: BTreeMap<ItemId, u32> = BTreeMap::new();
@@ -113,11 +113,7 @@ impl Cluster {
 impl CandidateNode {
     /// What the candidate is worth beyond what it costs, in a certificate's units, if what comes to
     /// it is worth so much; `value` says what one of its own pods is.
-    pub(crate) fn beyond(
-        &self,
-        arriving: i128,
-        value: impl Fn(ItemId) -> i128,
-    ) -> Option<i128> {
+    pub(crate) fn beyond(&self, arriving: i128, value: impl Fn(ItemId) -> i128) -> Option<i128> {
         let mut worth = arriving.checked_sub(i128::from(self.price).checked_mul(1 << POINT)?)?;
         for (item, count) in &self.own {
             worth = worth.checked_add(value(*item).checked_mul((*count).into())?)?;

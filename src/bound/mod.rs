@@ -11,7 +11,7 @@ mod scarcity;
 mod simplex;
 
 pub(crate) use catalog::{BinCatalog, SlotTable};
-pub(crate) use cluster::{CandidateNode, Candidates, Cluster, ClusterBound};
+pub(crate) use cluster::{BoundedCluster, CandidateNode, Candidates, ClusterBound};
 pub(crate) use published::{BoundInput, EqualNodes, Proved, prove, prove_cluster};
 pub(crate) use relaxation::{Demand, DualValues, Relaxation};
 pub(crate) use scarcity::RemainingCapacity;

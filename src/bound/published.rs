@@ -9,7 +9,7 @@
 
 use super::catalog::{BinCatalog, SlotTable};
 use super::certificate::{CertificateBuilder, CertifiedPods, common_step};
-use super::cluster::{Cluster, ClusterBound};
+use super::cluster::{BoundedCluster, ClusterBound};
 use super::inequality::InequalityKind;
 use super::relaxation::{Demand, Relaxation, given};
 use crate::compile::{Bits, ClassId, Compiled, Id, ItemId, NodeId, PoolId, VolumeKey};
@@ -85,7 +85,7 @@ pub(crate) fn prove(
 /// where that is nothing. `entries` as for [`prove`].
 pub(crate) fn prove_cluster(
     compiled: &Compiled,
-    cluster: &Cluster,
+    cluster: &BoundedCluster,
     entries: &mut dyn FnMut(ClassId) -> Vec<Arc<str>>,
 ) -> Option<ClusterBound> {
     let demands = cluster.demands();

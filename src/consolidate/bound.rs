@@ -5,16 +5,18 @@
 //! search lets go: nodes that a budget holds now, say. Where there are such nodes nothing is proved
 //! but that the others stay.
 
-use super::eligibility::NodeVerdict;
+use super::eligibility::{NodeVerdict, is_reschedulable};
 use super::model::ConsolidationModel;
 use super::node_budget;
-use crate::bound::{CandidateNode, Candidates, Cluster, prove_cluster};
-use crate::compile::{Id, ItemId, NodeId, PoolId};
+use crate::bound::{BoundedCluster, CandidateNode, Candidates, prove_cluster};
+use crate::compile::{Id, ItemId, NodeId, PoolId, selects_pod};
 use crate::explain::Blocker;
-use crate::model::{ConsolidationOptions, Node, Price, Problem, well_known};
+use crate::model::{ConsolidationOptions, Node, Pod, PodAffinityTerm, Price, Problem, well_known};
 use crate::pack::Context;
 use crate::plan::ConsolidationPlan;
 use crate::refine::{ClusterSearch, RefineBudget, entries, less_moves};
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -24,7 +26,7 @@ pub(super) struct ConsolidationBounds<'c> {
     /// What the nodes cost that stay in any case, in billionths.
     fixed: i128,
     /// The rest; nothing where it isn't sure which nodes may go.
-    cluster: Option<Cluster>,
+    cluster: Option<BoundedCluster>,
 }
 
 impl<'c> ConsolidationBounds<'c> {
@@ -36,13 +38,13 @@ impl<'c> ConsolidationBounds<'c> {
     ) -> Self {
         let mut fixed = 0_i128;
         let mut is_settled = true;
-        for (node, verdict) in problem.nodes.iter().zip(verdicts).filter(|(_, one)| !one.may_go())
-        {
+        for (node, verdict) in problem.nodes.iter().zip(verdicts).filter(|(_, one)| !one.may_go()) {
             match may_go_later(problem, node, verdict, options) {
                 true => is_settled = false,
                 false => fixed = fixed.saturating_add(verdict.price.unwrap_or(0)),
             }
         }
+        let is_settled = is_settled && !bars_while_it_stays(problem, verdicts);
         let cluster = is_settled.then(|| cluster(problem, model, verdicts));
         Self { context: model.context, fixed, cluster }
     }
@@ -101,9 +103,8 @@ fn may_go_later(
     let forced = node.drifted || expired;
     let pool = verdict.pool.and_then(|at| problem.node_pools.get(at));
     // A share of any number of nodes is rounded up.
-    let never = pool.is_some_and(|pool| {
-        node_budget::allowed(pool, verdict.reason, u64::MAX, options.now) == 0
-    });
+    let never = pool
+        .is_some_and(|pool| node_budget::allowed(pool, verdict.reason, u64::MAX, options.now) == 0);
     verdict.blockers.iter().all(|blocker| match blocker {
         Blocker::NodeBudget { .. } => expired || !never,
         Blocker::StaticPool { .. } => forced,
@@ -112,8 +113,38 @@ fn may_go_later(
     })
 }
 
+/// The pods that one is apart from, whatever the domain.
+fn apart_from(pod: &Pod) -> &[PodAffinityTerm] {
+    pod.affinity.as_deref().map_or(&[], |rules| &rules.pod_anti_affinity.required)
+}
+
+/// Whether a pod that goes with a node that may go is apart from others while it is there: where
+/// these may be then depends on whether the node goes.
+fn bars_while_it_stays(problem: &Problem, verdicts: &[NodeVerdict]) -> bool {
+    let mut terms: HashSet<&PodAffinityTerm, FixedState> = HashSet::default();
+    terms.extend(problem.pods.iter().flat_map(apart_from));
+    if terms.is_empty() {
+        return false;
+    }
+    let nodes = problem.nodes.iter().zip(verdicts);
+    let nodes = nodes.filter(|(node, verdict)| verdict.may_go() || node.deleting);
+    let names: BTreeSet<&str> = nodes.map(|(node, _)| &*node.name).collect();
+    problem.pods.iter().any(|pod| {
+        let is_meant = |term: &PodAffinityTerm| {
+            term.label_selector.as_ref().is_some_and(|one| selects_pod(one, &pod.labels))
+        };
+        !is_reschedulable(pod)
+            && pod.node_name.as_deref().is_some_and(|name| names.contains(name))
+            && (!apart_from(pod).is_empty() || terms.iter().any(|term| is_meant(term)))
+    })
+}
+
 /// The cluster as bounds see it.
-fn cluster(problem: &Problem, model: &ConsolidationModel<'_>, verdicts: &[NodeVerdict]) -> Cluster {
+fn cluster(
+    problem: &Problem,
+    model: &ConsolidationModel<'_>,
+    verdicts: &[NodeVerdict],
+) -> BoundedCluster {
     let compiled = model.compiled();
     let mut nodes: BTreeMap<NodeId, CandidateNode> = BTreeMap::new();
     let mut staying: BTreeSet<NodeId> = BTreeSet::new();
@@ -151,5 +182,10 @@ fn cluster(problem: &Problem, model: &ConsolidationModel<'_>, verdicts: &[NodeVe
         };
         let _new = nodes.insert(id, candidate);
     }
-    Cluster { candidates: Candidates { nodes, move_price: 0.0 }, staying, released, reserved }
+    BoundedCluster {
+        candidates: Candidates { nodes, move_price: 0.0 },
+        staying,
+        released,
+        reserved,
+    }
 }

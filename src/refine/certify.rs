@@ -19,7 +19,7 @@ use super::instance::{Bin, BinSite, CapacitySource, Instance, SharedCapacity};
 use super::kept_class::KeptClasses;
 use super::prove::{BinProof, BinValues, certify, prove, scale};
 use crate::bound::certificate::{CertificateBuilder, CertifiedPods, Proofs, common_step};
-use crate::bound::{Cluster, ClusterBound, EqualNodes, Proved};
+use crate::bound::{BoundedCluster, ClusterBound, EqualNodes, Proved};
 use crate::compile::{ClassId, Compiled, Id, ItemId};
 use crate::parallel;
 use crate::plan::certificate::{ConflictGroup, POINT, WorthProof};
@@ -101,7 +101,7 @@ pub(super) fn certified(
 
 /// The bound that prices prove of a cluster; `None` where they prove nothing.
 pub(super) fn certified_cluster(
-    cluster: &Cluster,
+    cluster: &BoundedCluster,
     instance: &Instance<'_>,
     prices: &DualPrices,
 ) -> Option<ClusterBound> {
@@ -179,11 +179,7 @@ pub(super) fn certified_cluster(
 
 /// What a running node can be worth at most beyond what it costs, by the proof of what comes to it;
 /// no proof where nothing can.
-fn running_worth(
-    bin: &Bin,
-    values: &[i128],
-    move_price: i128,
-) -> Option<(i128, Option<BinProof>)> {
+fn running_worth(bin: &Bin, values: &[i128], move_price: i128) -> Option<(i128, Option<BinProof>)> {
     let mut held = 0_i128;
     for (demand, count) in &bin.own {
         held = held.checked_add(values[*demand as usize].checked_mul((*count).into())?)?;

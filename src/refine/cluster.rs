@@ -30,7 +30,7 @@ use super::dual_prices::DualPrices;
 use super::generate::{ColumnGeneration, Tolerance};
 use super::instance::{CapacitySource, Instance, Pattern};
 use super::{RefineBudget, STAGES, stage, started, steps};
-use crate::bound::{Cluster, ClusterBound};
+use crate::bound::{BoundedCluster, ClusterBound};
 use crate::pack::Context;
 use crate::plan::certificate::POINT;
 
@@ -41,7 +41,7 @@ const CLOSE: f64 = 1e-5;
 
 /// The search for bounds on what a cluster costs beside the nodes that stay.
 pub(crate) struct ClusterSearch<'c> {
-    cluster: &'c Cluster,
+    cluster: &'c BoundedCluster,
     instance: Instance<'c>,
     /// What was found, the first without a price of moves.
     points: Vec<DualPoint>,
@@ -66,7 +66,7 @@ impl DualPoint {
 
 impl<'c> ClusterSearch<'c> {
     /// A search that hasn't begun; nothing where no pods can move.
-    pub(crate) fn new(context: &'c Context<'c>, cluster: &'c Cluster) -> Option<Self> {
+    pub(crate) fn new(context: &'c Context<'c>, cluster: &'c BoundedCluster) -> Option<Self> {
         let demands = cluster.demands();
         if demands.is_empty() {
             return None;
@@ -79,8 +79,7 @@ impl<'c> ClusterSearch<'c> {
             CapacitySource::Static(_) => 0,
         };
         let candidates = &cluster.candidates;
-        let instance =
-            Instance::of_cluster(context, demands, &cluster.staying, candidates, &left);
+        let instance = Instance::of_cluster(context, demands, &cluster.staying, candidates, &left);
         Some(Self { cluster, instance, points: Vec::new(), patterns: Vec::new() })
     }
 
@@ -111,9 +110,8 @@ impl<'c> ClusterSearch<'c> {
     /// where the lines of the nearest ones on both sides meet.
     fn next_price(&self, moved: f64) -> Option<f64> {
         let more = |point: &&DualPoint| point.moves > moved;
-        let ascending = |one: &&DualPoint, other: &&DualPoint| {
-            one.move_price.total_cmp(&other.move_price)
-        };
+        let ascending =
+            |one: &&DualPoint, other: &&DualPoint| one.move_price.total_cmp(&other.move_price);
         let low = self.points.iter().filter(more).max_by(ascending)?;
         let high = self.points.iter().filter(|point| !more(point)).min_by(ascending);
         // If nothing moves everything is paid for as it is.
@@ -126,7 +124,8 @@ impl<'c> ClusterSearch<'c> {
         let price = ((bound - moves * at) - start) / slope;
         let at_most = start + low.moves * price - price * moved;
         let known = self.points.iter().map(|point| point.bound(moved)).fold(0.0, f64::max);
-        let promises = price.is_finite() && price > low.move_price && at_most > known * (1.0 + CLOSE);
+        let promises =
+            price.is_finite() && price > low.move_price && at_most > known * (1.0 + CLOSE);
         promises.then_some(price)
     }
 

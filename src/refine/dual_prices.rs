@@ -90,7 +90,8 @@ impl Instance<'_> {
             *value = scaled_by(*value, factor, move_price);
         }
         if self.has_candidates {
-            let held = parallel::map(&numbers, |number| self.running_worth(*number, &prices.values));
+            let held =
+                parallel::map(&numbers, |number| self.running_worth(*number, &prices.values));
             self.pay_running(&mut prices.supplies, &held);
         }
         prices.bound = self.bound(&prices);
@@ -119,7 +120,11 @@ impl Instance<'_> {
         for _ in 0..RESCALED {
             let third = (high - low) / 3.0;
             let (one, other) = (at(low + third), at(high - third));
-            if one.bound > other.bound { high -= third } else { low += third }
+            if one.bound > other.bound {
+                high -= third
+            } else {
+                low += third
+            }
             for scaled in [one, other] {
                 if scaled.bound > best.bound {
                     best = scaled;

@@ -220,8 +220,9 @@ impl<'c> Instance<'c> {
             has_candidates: !candidates.nodes.is_empty(),
         };
         let rules = PackingRules::of(context.compiled, &instance.demands);
-        let filled =
-            parallel::map(&sites, |site| instance.knapsack(&rules, site, candidate_at(candidates, site)));
+        let filled = parallel::map(&sites, |site| {
+            instance.knapsack(&rules, site, candidate_at(candidates, site))
+        });
         let number: BTreeMap<ItemId, u32> =
             instance.demands.iter().map(|demand| demand.item).zip(0..).collect();
         let mut numbers: BTreeMap<CapacitySource, u32> = BTreeMap::new();
@@ -410,7 +411,8 @@ impl<'c> Instance<'c> {
             });
             let most = i64::from(group.most.saturating_sub(used));
             // What bound pods use up of a group is no part of what a certificate says of it.
-            (!members.is_empty() && (used == 0 || !self.has_candidates)).then_some((number, KnapsackGroup { most, members }))
+            (!members.is_empty() && (used == 0 || !self.has_candidates))
+                .then_some((number, KnapsackGroup { most, members }))
         });
         let (numbers, groups): (Vec<u32>, Vec<KnapsackGroup>) = groups.unzip();
         Some((Knapsack::new(room.free.to_vec(), &items, groups, &conflicts), kept, numbers))

@@ -100,7 +100,10 @@ fn write_certificate(certificate: &Certificate) -> Value<'_> {
         .field("offerings", write::list(&certificate.offerings, write_offering))
         .unless_empty("nodes", write::list(&certificate.nodes, write_node))
         .field("proofs", write::list(&certificate.proofs, write_proof))
-        .option("movePrice", (certificate.move_price != 0).then(|| write_amount(certificate.move_price)))
+        .option(
+            "movePrice",
+            (certificate.move_price != 0).then(|| write_amount(certificate.move_price)),
+        )
         .option("exhausted", certificate.exhausted)
         .into()
 }

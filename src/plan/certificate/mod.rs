@@ -51,6 +51,27 @@
 //! a launch of such a pod could be; one that this plan keeps in this sense other plans keep as
 //! well. There is nothing to be written down for it: whoever doubts it tries them all again.
 //!
+//! # Consolidations
+//!
+//! What a consolidation can come to at least is proved in the same way. The pods that are counted
+//! are those of *candidates*, the running nodes that may go. Take any outcome in which pods leave
+//! nodes that are deleted and no others. Each counted pod stays where it is with all others of its
+//! node, or comes to another node, where it asks for what it asks for once it is created anew; for
+//! that it is charged `m`, [`Certificate::move_price`]. Launches prove that pods which come to them
+//! are worth at most what they cost, `v_j − m` each; nodes that stay, that pods which come to them
+//! are worth at most `f_e`. A candidate `c` that costs `p_c` holds its own pods, at `v_j` each, and
+//! others beside them, of which a proof says that they are worth at most `f_c`. It need not stay, so
+//! the outcome costs, beside the nodes that may not go, at least
+//!
+//! ```text
+//! Σ_j n_j v_j − Σ_c max(0, own_c + f_c − p_c) − Σ_e f_e − m × the pods that move
+//! ```
+//!
+//! less what launches can be charged for limits and reservations, of which there is as much as if
+//! all candidates were gone. Without a charge for moves this is a bound on all such outcomes; with
+//! one, on those that move as few pods as the plan does. It knows nothing of pools' weights, of
+//! preferences, and of rules between pods that move, all of which can only make an outcome dearer.
+//!
 //! # Units
 //!
 //! Slots of storage drivers are resources too. A node has as many as it can attach volumes, less

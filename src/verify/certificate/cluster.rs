@@ -28,13 +28,16 @@ pub(in super::super) struct Candidate<'a> {
     pub(in super::super) price: i128,
     /// The pods that leave it if it goes, by entry, as they are.
     pub(in super::super) own: Vec<EntryPods<'a>>,
+    /// The pods that go with it, as they are.
+    pub(in super::super) fixed: Vec<EntryPods<'a>>,
     /// Whether a reservation may have one node more when it is gone.
     pub(in super::super) is_reserved: bool,
 }
 
 /// A cluster of which nodes may go.
 pub(in super::super) struct CandidateCluster<'f, 'a> {
-    /// The problem in which pods of candidates are pending, as they would be created anew.
+    /// The problem in which all pods of candidates are pending, as they would be created anew: none
+    /// of them bars others from anywhere.
     pub(in super::super) facts: &'f Facts<'a>,
     /// By position of the node.
     pub(in super::super) candidates: BTreeMap<usize, Candidate<'a>>,
@@ -101,6 +104,7 @@ pub(in super::super) fn check_cluster<'a>(
     for (at, candidate) in &cluster.candidates {
         if let Some(node) = facts.problem.nodes.get(*at) {
             judge.bind(&node.name, &candidate.own);
+            judge.bind(&node.name, &candidate.fixed);
         }
     }
     let evaluator = Evaluator::new(certificate, &arriving, separation);
@@ -165,7 +169,12 @@ impl<'a> CandidateCluster<'_, 'a> {
     }
 
     /// What a candidate's own pods are worth, those that are counted.
-    fn held(&self, at: usize, counted: &[CountedPods], entries: &[BTreeSet<usize>]) -> Option<i128> {
+    fn held(
+        &self,
+        at: usize,
+        counted: &[CountedPods],
+        entries: &[BTreeSet<usize>],
+    ) -> Option<i128> {
         let mut held = 0_i128;
         let Some(candidate) = self.candidates.get(&at) else { return Some(0) };
         for (pods, entries) in counted.iter().zip(entries) {
@@ -184,11 +193,7 @@ impl<'a> Checker<'_, 'a> {
     fn check_candidates(
         &mut self,
         proofs: &BTreeMap<&str, u32>,
-        (cluster, certificate, counted): (
-            &CandidateCluster<'_, 'a>,
-            &Certificate,
-            &[CountedPods],
-        ),
+        (cluster, certificate, counted): (&CandidateCluster<'_, 'a>, &Certificate, &[CountedPods]),
         out: &mut Vec<Violation>,
     ) {
         let entries: Vec<BTreeSet<usize>> = certificate

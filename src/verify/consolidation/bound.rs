@@ -74,10 +74,8 @@ pub(super) fn check(
             for_moves = for_moves.max(fixed.saturating_add(proved.unwrap_or(0)));
         }
     }
-    let proved = ProvedBounds {
-        of_all: Price::from_nanos(of_all),
-        for_moves: Price::from_nanos(for_moves),
-    };
+    let proved =
+        ProvedBounds { of_all: Price::from_nanos(of_all), for_moves: Price::from_nanos(for_moves) };
     for (path, stated, proved) in [
         ("cost.lowerBound", plan.cost.lower_bound, proved.of_all),
         ("cost.lowerBoundForMoves", plan.cost.lower_bound_for_moves, proved.for_moves),
@@ -124,8 +122,7 @@ fn candidates<'p>(
         if !could_go(facts, node, pods, options) {
             continue;
         }
-        let moving = pods.iter().filter(|(_, pod)| is_reschedulable(pod));
-        let own = moving.map(|(entry, pod)| {
+        let group = |(entry, pod): &(usize, &'p Pod)| {
             let replicas = pod.replicas.max(1);
             EntryPods {
                 pod,
@@ -134,11 +131,14 @@ fn candidates<'p>(
                 first: pod_name(pod, 0),
                 last: pod_name(pod, replicas.saturating_sub(1)),
             }
-        });
+        };
+        let (own, fixed): (Vec<_>, Vec<_>) =
+            pods.iter().map(group).partition(|group| is_reschedulable(group.pod));
         let capacity_type = label::of_node(node).known.get(well_known::CAPACITY_TYPE).copied();
         let candidate = Candidate {
             price: price_of(facts, node).unwrap_or(0).max(0),
-            own: own.collect(),
+            own,
+            fixed,
             is_reserved: capacity_type == Some("reserved"),
         };
         let _new = candidates.insert(at, candidate);
@@ -168,16 +168,16 @@ fn receives(facts: &Facts<'_>, node: &Node) -> bool {
     !starting && !node.nominated && !node.drifted && node.lifetime_remaining != 0
 }
 
-/// The problem with the pods of candidates, and of nodes that are going, pending.
+/// The problem with all pods of candidates, and of nodes that are going, pending: where they are no
+/// rule counts them, since they may be gone.
 fn loosened(problem: &Problem, candidates: &BTreeMap<usize, Candidate<'_>>) -> Problem {
-    let going = problem.nodes.iter().enumerate().filter(|(at, node)| {
-        node.deleting || candidates.contains_key(at)
-    });
+    let nodes = problem.nodes.iter().enumerate();
+    let going = nodes.filter(|(at, node)| node.deleting || candidates.contains_key(at));
     let going: BTreeSet<&str> = going.map(|(_, node)| &*node.name).collect();
     let mut loosened = problem.clone();
     for pod in loosened.pods.to_mut() {
         let home = pod.node_name.as_deref();
-        if is_reschedulable(pod) && home.is_some_and(|name| going.contains(name)) {
+        if home.is_some_and(|name| going.contains(name)) {
             pod.node_name = None;
             recreate(pod);
         }

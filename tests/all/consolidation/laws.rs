@@ -89,7 +89,7 @@ fn movable(problem: &Value) -> Vec<String> {
 /// what is bought for their pods. Nothing where there are too many pods to try everything, or where
 /// pods have rules between each other or pools have weights: what these allow depends on what went
 /// before.
-fn least(problem: &Value, prices: &[(String, i128)]) -> Option<i128> {
+pub(super) fn least(problem: &Value, prices: &[(String, i128)]) -> Option<i128> {
     let mut pools = problem["nodePools"].as_array().unwrap().iter();
     if pools.any(|pool| pool["weight"].as_u64().is_some_and(|weight| weight > 0)) {
         return None;
@@ -138,7 +138,7 @@ fn least(problem: &Value, prices: &[(String, i128)]) -> Option<i128> {
 }
 
 /// Node prices of a plain cluster.
-fn prices(problem: &Value) -> Vec<(String, i128)> {
+pub(super) fn prices(problem: &Value) -> Vec<(String, i128)> {
     let types = problem["instanceTypes"].as_array().unwrap();
     let price = |node: &Value| {
         let labels = &node["labels"];

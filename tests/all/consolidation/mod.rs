@@ -2,6 +2,7 @@
 //! by `verify_consolidation`.
 
 mod beside;
+mod bounds;
 mod corpus;
 mod exhaustive;
 mod facts;

@@ -128,10 +128,7 @@ fn what_a_certificate_leaves_open_or_overstates_is_said() {
             expected,
         );
     };
-    mutated(
-        |one| one.nodes.truncate(4),
-        &[Violation::NodeUnproved { node: "n6".into() }],
-    );
+    mutated(|one| one.nodes.truncate(4), &[Violation::NodeUnproved { node: "n6".into() }]);
     mutated(
         |one| one.offerings.truncate(1),
         &[0, 1].map(|offering| Violation::OfferingUnproved {
