@@ -106,7 +106,8 @@ fn may_go_later(
     let never = pool
         .is_some_and(|pool| node_budget::allowed(pool, verdict.reason, u64::MAX, options.now) == 0);
     verdict.blockers.iter().all(|blocker| match blocker {
-        Blocker::NodeBudget { .. } => expired || !never,
+        // What can't be replaced for being outdated may go for less.
+        Blocker::NodeBudget { .. } => forced || !never,
         Blocker::StaticPool { .. } => forced,
         Blocker::Nominated | Blocker::DoNotDisrupt => expired,
         _ => false,
