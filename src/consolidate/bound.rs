@@ -66,7 +66,7 @@ impl<'c> ConsolidationBounds<'c> {
         let compiled = self.context.compiled;
         let (of_all, for_moves) = match (search, &self.cluster) {
             (Some(mut search), _) => {
-                search.prove(plan.moved, budget);
+                search.prove(Some(plan.moved), budget);
                 search.proved(plan.moved)
             }
             (None, Some(cluster)) => {

@@ -39,7 +39,7 @@ use crate::model::{ConsolidationOptions, Problem};
 use crate::pack::Context;
 use crate::parallel;
 use crate::plan::ConsolidationPlan;
-use crate::refine::RefineBudget;
+use crate::refine::{RefineBudget, Report};
 use bound::ConsolidationBounds;
 use build_plan::{PlanParts, target};
 use eligibility::NodeVerdict;
@@ -110,7 +110,7 @@ pub(crate) fn consolidate(
     let parts = SearchParts { problem, model: &model, verdicts, choices: &choices, terms: &terms };
     let stop = || context.is_stopped();
     let bounds = ConsolidationBounds::new(problem, &model, verdicts, options);
-    let mut budget = RefineBudget::new(rounds, 0, &stop);
+    let mut budget = RefineBudget::new((rounds, 0), &stop, Report::silent());
     let mut proving = bounds.search(rounds > 0);
     // The search for a plan and that for bounds share nothing.
     let (best, ()) = parallel::both(
@@ -139,73 +139,73 @@ struct SearchParts<'a, 'c> {
 impl SearchParts<'_, '_> {
     /// The best plan found.
     fn best(&self, attempts: u64, stop: &dyn Fn() -> bool) -> Option<ConsolidationPlan> {
-    let Self { problem, model, verdicts, choices, terms } = *self;
-    let worth = |plan: &ConsolidationPlan| {
-        let disruption = plan.actions.iter().map(|one| one.disruption_cost.billionths());
-        let disruption = i128::try_from(disruption.sum::<u128>()).unwrap_or(i128::MAX);
-        (plan.cost.after.nanos().saturating_add(terms.price_of_moves(disruption)), plan.moved)
-    };
-    let mut best: Option<ConsolidationPlan> = None;
-    let mut banned: BTreeSet<usize> = BTreeSet::new();
-    for round in 0..MOST_ROUNDS {
-        let mut search = Search::new(model, choices, terms, verdicts);
-        search.banned.clone_from(&banned);
-        search.run(stop);
-        let mut consider = |search: &Search<'_>| {
-            let mut target: Target = target(search);
-            let mut least: Option<Vec<usize>> = None;
-            // Where some nodes can't go, the cheap ones first leave the dear ones to pay for
-            // launches.
-            for _ in 0..2 {
-                let (waves, stuck) =
-                    WavePlanner::new(model, terms, choices, verdicts, &target).plan();
-                let stays = &search.stays;
-                let parts = PlanParts {
-                    problem,
-                    model,
-                    verdicts,
-                    target: &target,
-                    waves: &waves,
-                    stays,
-                    stuck: &stuck,
-                };
-                let mut plan = parts.plan();
-                let _none = plan.stats.insert("trials".into(), search.trials);
-                if best.as_ref().is_none_or(|best| worth(&plan) < worth(best)) {
-                    best = Some(plan);
-                }
-                if least.as_ref().is_none_or(|least| stuck.len() < least.len()) {
-                    least = Some(stuck);
-                }
-                if least.as_ref().is_none_or(Vec::is_empty) {
-                    break;
-                }
-                target.gone.sort_by_key(|node| (model.nodes[*node].price, *node));
-            }
-            least.unwrap_or_default()
+        let Self { problem, model, verdicts, choices, terms } = *self;
+        let worth = |plan: &ConsolidationPlan| {
+            let disruption = plan.actions.iter().map(|one| one.disruption_cost.billionths());
+            let disruption = i128::try_from(disruption.sum::<u128>()).unwrap_or(i128::MAX);
+            (plan.cost.after.nanos().saturating_add(terms.price_of_moves(disruption)), plan.moved)
         };
-        let stuck = consider(&search);
-        // What was decided last is what others didn't reckon with.
-        let last = search.gone.iter().rev().filter(|node| stuck.contains(node));
-        let last: Vec<usize> = last.copied().take(stuck.len().div_ceil(2)).collect();
-        let is_last = last.is_empty() || round + 1 == MOST_ROUNDS || stop();
-        banned.extend(last);
-        let few = MOST_TRIALS / u64::try_from(model.nodes.len()).unwrap_or(u64::MAX).max(1);
-        let marginal = search.marginal_price();
-        let mut better = search.improve(few.min(MOST_ATTEMPTS), marginal, stop);
-        if is_last && attempts > 0 {
-            if std::mem::take(&mut better) {
+        let mut best: Option<ConsolidationPlan> = None;
+        let mut banned: BTreeSet<usize> = BTreeSet::new();
+        for round in 0..MOST_ROUNDS {
+            let mut search = Search::new(model, choices, terms, verdicts);
+            search.banned.clone_from(&banned);
+            search.run(stop);
+            let mut consider = |search: &Search<'_>| {
+                let mut target: Target = target(search);
+                let mut least: Option<Vec<usize>> = None;
+                // Where some nodes can't go, the cheap ones first leave the dear ones to pay for
+                // launches.
+                for _ in 0..2 {
+                    let (waves, stuck) =
+                        WavePlanner::new(model, terms, choices, verdicts, &target).plan();
+                    let stays = &search.stays;
+                    let parts = PlanParts {
+                        problem,
+                        model,
+                        verdicts,
+                        target: &target,
+                        waves: &waves,
+                        stays,
+                        stuck: &stuck,
+                    };
+                    let mut plan = parts.plan();
+                    let _none = plan.stats.insert("trials".into(), search.trials);
+                    if best.as_ref().is_none_or(|best| worth(&plan) < worth(best)) {
+                        best = Some(plan);
+                    }
+                    if least.as_ref().is_none_or(|least| stuck.len() < least.len()) {
+                        least = Some(stuck);
+                    }
+                    if least.as_ref().is_none_or(Vec::is_empty) {
+                        break;
+                    }
+                    target.gone.sort_by_key(|node| (model.nodes[*node].price, *node));
+                }
+                least.unwrap_or_default()
+            };
+            let stuck = consider(&search);
+            // What was decided last is what others didn't reckon with.
+            let last = search.gone.iter().rev().filter(|node| stuck.contains(node));
+            let last: Vec<usize> = last.copied().take(stuck.len().div_ceil(2)).collect();
+            let is_last = last.is_empty() || round + 1 == MOST_ROUNDS || stop();
+            banned.extend(last);
+            let few = MOST_TRIALS / u64::try_from(model.nodes.len()).unwrap_or(u64::MAX).max(1);
+            let marginal = search.marginal_price();
+            let mut better = search.improve(few.min(MOST_ATTEMPTS), marginal, stop);
+            if is_last && attempts > 0 {
+                if std::mem::take(&mut better) {
+                    let _stuck = consider(&search);
+                }
+                better = search.improve(attempts, terms.options.move_price.nanos(), stop);
+            }
+            if better {
                 let _stuck = consider(&search);
             }
-            better = search.improve(attempts, terms.options.move_price.nanos(), stop);
+            if is_last {
+                break;
+            }
         }
-        if better {
-            let _stuck = consider(&search);
-        }
-        if is_last {
-            break;
-        }
-    }
         best
     }
 }

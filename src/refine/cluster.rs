@@ -36,6 +36,8 @@ use crate::plan::certificate::POINT;
 
 /// Prices of a move that are tried for a bound on so many moves.
 const MOVE_PRICES: u32 = 6;
+/// The share of the moves of the cheapest outcome that plans make, about.
+const LIKELY: f64 = 0.9;
 /// Bounds this close in proportion are one.
 const CLOSE: f64 = 1e-5;
 
@@ -83,14 +85,16 @@ impl<'c> ClusterSearch<'c> {
         Some(Self { cluster, instance, points: Vec::new(), patterns: Vec::new() })
     }
 
-    /// Looks for bounds: of all outcomes at first, then of those with so many moves. It can be
-    /// called again with other moves, and goes on from where it was.
-    pub(crate) fn prove(&mut self, moved: u64, budget: &mut RefineBudget<'_>) {
+    /// Looks for bounds: of all outcomes at first, then of those with so many moves, or as it is
+    /// likely that a plan makes. It can be called again with other moves, and goes on from where it
+    /// was.
+    pub(crate) fn prove(&mut self, moved: Option<u64>, budget: &mut RefineBudget<'_>) {
         if self.points.is_empty() {
             let point = self.solved(0.0, None, budget);
             self.points.push(point);
         }
-        let moved = moved as f64;
+        let all = self.points.first().map_or(0.0, |free| free.moves);
+        let moved = moved.map_or(all * LIKELY, |moved| moved as f64);
         for _ in 0..MOVE_PRICES {
             let Some(price) = self.next_price(moved).filter(|_| !budget.stopped()) else { break };
             self.instance.charge_moves(price);

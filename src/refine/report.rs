@@ -7,17 +7,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The best plan and bound so far, and who is told of them.
 pub(crate) struct Report<'a> {
-    observer: &'a Observer,
-    /// Set once the observer has seen enough.
-    enough: &'a AtomicBool,
+    /// Who is told, and what is set once that one has seen enough.
+    told: Option<(&'a Observer, &'a AtomicBool)>,
     last: Cell<Progress>,
 }
 
 impl<'a> Report<'a> {
     pub(crate) fn new(observer: &'a Observer, enough: &'a AtomicBool) -> Self {
+        Self { told: Some((observer, enough)), ..Self::silent() }
+    }
+
+    /// Nobody is told.
+    pub(crate) fn silent() -> Self {
         let nothing = Price::ZERO;
         let last = Progress { phase: Phase::Packed, cost: nothing, lower_bound: nothing };
-        Self { observer, enough, last: Cell::new(last) }
+        Self { told: None, last: Cell::new(last) }
     }
 
     /// A plan from which refinement goes on: what was said of another is no news of this one.
@@ -54,8 +58,9 @@ impl<'a> Report<'a> {
 
     fn tell(&self, progress: Progress) {
         self.last.set(progress);
-        if !self.enough.load(Ordering::Relaxed) && !self.observer.goes_on(&progress) {
-            self.enough.store(true, Ordering::Relaxed);
+        let Some((observer, enough)) = self.told else { return };
+        if !enough.load(Ordering::Relaxed) && !observer.goes_on(&progress) {
+            enough.store(true, Ordering::Relaxed);
         }
     }
 }
