@@ -14,8 +14,7 @@
 //! without them there is no bound.
 
 use super::cancel::{Cancel, StepLimit};
-use super::dual_prices::DualPrices;
-use super::instance::{Bin, BinSite, CapacitySource, Instance, SharedCapacity};
+use super::instance::{Bin, BinSite, CapacitySource, DualPrices, Instance, SharedCapacity};
 use super::kept_class::KeptClasses;
 use super::prove::{BinProof, BinValues, certify, prove, scale};
 use crate::bound::certificate::{CertificateBuilder, CertifiedPods, Proofs, common_step};

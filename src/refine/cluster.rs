@@ -26,9 +26,9 @@
 //! References: Fisher 1981, "The Lagrangian relaxation method"; Lübbecke and Desrosiers 2005.
 
 use super::certify::certified_cluster;
-use super::dual_prices::DualPrices;
+pub(crate) use super::certify::entries;
 use super::generate::{ColumnGeneration, Tolerance};
-use super::instance::{CapacitySource, Instance, Pattern};
+use super::instance::{CapacitySource, DualPrices, Instance, Pattern};
 use super::{RefineBudget, STAGES, stage, started, steps};
 use crate::bound::{BoundedCluster, ClusterBound};
 use crate::pack::Context;

@@ -31,8 +31,7 @@
 
 use super::cancel::{Cancel, StepLimit};
 use super::complementary::ComplementarySearch;
-use super::dual_prices::DualPrices;
-use super::instance::{Bin, CapacitySource, Instance, Pattern, SharedCapacity};
+use super::instance::{Bin, CapacitySource, DualPrices, Instance, Pattern, SharedCapacity};
 use super::knapsack::KnapsackRelaxation;
 use super::rows::AggregatedRows;
 use super::simplex::{Master, MasterRow, Sense, SolveEnd};

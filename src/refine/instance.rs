@@ -8,6 +8,7 @@
 //! that several pods mount: a filling is held against these when it is made ([`Instance::legal`]),
 //! and a bound that forgets them is a bound all the same.
 
+pub(super) use super::dual_prices::DualPrices;
 use super::knapsack::{Knapsack, KnapsackGroup, KnapsackItem, divisor};
 use super::node_rules::{DemandCap, PackingRules};
 use crate::bound::{CandidateNode, Candidates, Demand, EqualNodes};

@@ -19,8 +19,7 @@ use super::backend::{
     self, Programme, ProgrammeBounds, ProgrammeColumn, ProgrammeRow, SolverEffort,
 };
 use super::dive::trimmed;
-use super::dual_prices::DualPrices;
-use super::instance::{Instance, Pattern};
+use super::instance::{DualPrices, Instance, Pattern};
 use super::knapsack::KnapsackRelaxation;
 use super::round::IntegerPlan;
 
