@@ -220,8 +220,11 @@ struct PricedInequality {
     of: PricedBy,
 }
 
+/// The groups that a demand is in, by their places, and what one of its pods counts for in each.
+type InGroups = Vec<(usize, u32)>;
+
 /// A draft, what prices nodes, and of each demand what it is worth and the groups that it is in.
-type Priced = (CertificateBuilder, ProofPrices, Vec<i128>, Vec<Vec<(usize, u32)>>);
+type Priced = (CertificateBuilder, ProofPrices, Vec<i128>, Vec<InGroups>);
 
 /// What an inequality is about: a resource or a group, by its place in the certificate.
 enum PricedBy {
@@ -279,7 +282,7 @@ impl BoundBuilder<'_> {
         let mut builder = self.start();
         let prices = relaxation.prices();
         let mut values = vec![0_i128; self.demands.len()];
-        let mut in_groups: Vec<Vec<(usize, u32)>> = vec![Vec::new(); self.demands.len()];
+        let mut in_groups: Vec<InGroups> = vec![Vec::new(); self.demands.len()];
         let counting = vec![0; self.demands.len()];
         let mut pricing = ProofPrices { used: Vec::new(), groups: 0, counting };
         for (at, inequality) in relaxation.inequalities.iter().enumerate() {
@@ -349,7 +352,7 @@ impl BoundBuilder<'_> {
         builder: &mut CertificateBuilder,
         pricing: &ProofPrices,
         values: &[i128],
-        in_groups: &[Vec<(usize, u32)>],
+        in_groups: &[InGroups],
     ) -> Option<()> {
         for alike in self.equal_nodes {
             if let Some((proof, worth)) = self.held(builder, pricing, (values, in_groups), alike)? {
@@ -367,7 +370,7 @@ impl BoundBuilder<'_> {
         &self,
         builder: &CertificateBuilder,
         pricing: &ProofPrices,
-        (values, in_groups): (&[i128], &[Vec<(usize, u32)>]),
+        (values, in_groups): (&[i128], &[InGroups]),
         alike: &EqualNodes<'_>,
     ) -> Option<Option<(WorthProof, i128)>> {
         let mut present: Vec<(usize, u32)> = Vec::new();
