@@ -23,6 +23,7 @@ mod bound;
 mod build_plan;
 mod eligibility;
 mod greedy;
+mod host_counts;
 mod launch;
 mod model;
 mod node_budget;

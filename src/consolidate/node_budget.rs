@@ -64,8 +64,8 @@ mod tests {
     use crate::plan::consolidation::DisruptionReason::{Drifted, Empty, Expired, Underutilized};
 
     fn pool(budgets: impl IntoIterator<Item = Budget>) -> NodePool {
-        let mut disruption = Disruption::default();
-        disruption.budgets = budgets.into_iter().collect();
+        let budgets = budgets.into_iter().collect();
+        let disruption = Disruption { budgets, ..Disruption::default() };
         NodePool::new("default").with_disruption(disruption)
     }
 

@@ -14,6 +14,7 @@
 //! without the pods that leave it: [`ClusterState::drain`] and [`ClusterState::finish`] are the two
 //! halves of going.
 
+use super::host_counts::HostCounts;
 use super::model::{ConsolidationModel, HomePods, weight};
 use crate::compile::{IdVec, OfferId, PoolId, ReservationId};
 use crate::pack::RuleCounts;
@@ -30,17 +31,6 @@ enum Change {
     Unlaunch { offer: OfferId },
     Abandon { node: usize },
     Restore { node: usize },
-}
-
-/// How many pods of a selection each host has that a counter looks at.
-#[derive(Clone, Debug, Default)]
-pub(super) struct HostCounts {
-    /// By node.
-    on: Vec<u32>,
-    /// For each number of pods, how many nodes have so many.
-    nodes_with: Vec<u32>,
-    /// How many nodes it looks at.
-    nodes: usize,
 }
 
 /// A cluster as it would be.
@@ -77,32 +67,6 @@ pub(super) struct ClusterState<'m> {
     pub(super) disruption: i128,
     log: Vec<Change>,
     recording: bool,
-}
-
-impl HostCounts {
-    fn stand(&mut self, count: u32) {
-        let at = count as usize;
-        if self.nodes_with.len() <= at {
-            self.nodes_with.resize(at + 1, 0);
-        }
-        self.nodes_with[at] += 1;
-        self.nodes += 1;
-    }
-
-    fn fall(&mut self, count: u32) {
-        if let Some(nodes) = self.nodes_with.get_mut(count as usize) {
-            *nodes = nodes.saturating_sub(1);
-        }
-        self.nodes = self.nodes.saturating_sub(1);
-    }
-
-    fn least(&self, min_domains: usize) -> i64 {
-        if self.nodes < min_domains {
-            return 0;
-        }
-        let least = self.nodes_with.iter().position(|nodes| *nodes > 0);
-        least.and_then(|least| i64::try_from(least).ok()).unwrap_or(0)
-    }
 }
 
 impl<'m> ClusterState<'m> {
