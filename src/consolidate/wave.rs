@@ -92,9 +92,9 @@ impl<'m> WavePlanner<'m> {
     ) -> Self {
         let mut state = ClusterState::new(model);
         let mut slots = target.slots.clone();
-        // Pods that wait have room in the final state, and a plan doesn't say where on running nodes:
-        // no pod that moves may count on their company.
-        for own in slots.iter_mut().take(model.nodes.len()) {
+        // Pods that wait have room in the final state, and a plan doesn't say where: no pod that
+        // moves may count on their company.
+        for own in &mut slots {
             own.retain(|(class, _)| !model.classes[*class].pending);
         }
         state.settle();
@@ -337,14 +337,13 @@ impl<'m> WavePlanner<'m> {
         let mut step =
             WaveStep { nodes: Vec::new(), launches: launches.to_vec(), puts: Vec::new() };
         let mut used = spent.clone();
-        let mut awaited: Vec<(usize, usize, u32)> = Vec::new();
-        if self.launch_and_move(&mut step, nodes, &mut used, closed, &mut awaited) {
+        if self.launch_and_move(&mut step, nodes, &mut used, closed) {
             *spent = used;
             return Some(step);
         }
         self.state.undo(mark);
         self.built.truncate(built);
-        for (node, class, count) in step.puts.into_iter().chain(awaited) {
+        for (node, class, count) in step.puts {
             use_slot(&mut self.slots, node, class, -i64::from(count));
         }
         None
@@ -358,7 +357,6 @@ impl<'m> WavePlanner<'m> {
         nodes: &[usize],
         spent: &mut Spent,
         closed: &[usize],
-        awaited: &mut Vec<(usize, usize, u32)>,
     ) -> bool {
         let running = self.model.nodes.len();
         let mut price = 0_i128;
@@ -368,18 +366,10 @@ impl<'m> WavePlanner<'m> {
             if template.is_none() || surge || !self.state.is_buyable(*offer) {
                 return false;
             }
-            let node = self.state.launch(*offer);
+            let _node = self.state.launch(*offer);
             self.built.push(*launch);
             spent.launches += 1;
             price = price.saturating_add(self.state.price(*offer));
-            // What waits for this place has it now.
-            for (class, count) in self.slots[running + launch].clone() {
-                if self.model.classes[class].pending && count > 0 {
-                    self.state.put(node, class, count);
-                    use_slot(&mut self.slots, running + launch, class, i64::from(count));
-                    awaited.push((running + launch, class, count));
-                }
-            }
         }
         let mut reason = None;
         for node in nodes.iter().copied() {
@@ -511,13 +501,8 @@ impl<'m> WavePlanner<'m> {
         self.state.undo(mark);
         self.built.truncate(built);
         for launch in steps.iter().flat_map(|step| &step.launches) {
-            let node = self.state.launch(self.target.launches[*launch].0);
+            let _node = self.state.launch(self.target.launches[*launch].0);
             self.built.push(*launch);
-            for (class, count) in &self.target.slots[running + launch] {
-                if self.model.classes[*class].pending {
-                    self.state.put(node, *class, *count);
-                }
-            }
         }
         steps.iter().flat_map(|step| &step.nodes).for_each(|node| self.state.drain(*node));
         let mut puts: Vec<(usize, usize, u32)> =
