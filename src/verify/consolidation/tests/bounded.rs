@@ -169,5 +169,7 @@ fn what_a_certificate_leaves_open_or_overstates_is_said() {
 /// A document has no certificates, and nothing is said of bounds without.
 #[test]
 fn bounds_without_a_certificate_are_left_alone() {
-    accepted(|_, plan| plan.cost.lower_bound = price("0.4"));
+    accepted(|_, plan| {
+        (plan.cost.lower_bound, plan.cost.lower_bound_for_moves) = (price("0.4"), price("0.4"));
+    });
 }
