@@ -68,6 +68,7 @@ impl<'a> TemplateList<'a> {
     }
 
     /// The place of a launch's template.
+    #[cfg(feature = "serde")]
     pub(crate) fn number(&self, launch: &Launch) -> usize {
         self.numbers.get(&Arc::as_ptr(&launch.template)).copied().unwrap_or_default()
     }

@@ -20,7 +20,7 @@
 //! then the domains count that stand.
 //!
 //! *The plan.* Where the cheapest division costs less than the plan, a plan that costs as little is
-//! sought by an enumeration of its own ([`enumerate`](super::enumerate)), which keeps all rules.
+//! sought by an enumeration of its own ([`enumerate`]), which keeps all rules.
 //!
 //! *Cost.* Pairs of a way and a part of it, for each cell: [`MOST_STEPS`] at most, or nothing comes
 //! of it.
