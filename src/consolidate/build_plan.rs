@@ -4,15 +4,14 @@ use super::eligibility::NodeVerdict;
 use super::greedy::{Search, Stay};
 use super::model::{ConsolidationModel, HomePods};
 use super::wave::{Target, WaveStep};
-use crate::compile::OfferId;
 use crate::explain::{Blocker, Cause, Reason};
 use crate::model::{Pod, Price, Problem};
-use crate::pack::requests_of;
+use crate::pack::{offering_ref, requests_of};
 use crate::plan::consolidation::{
     ConsolidationAction, ConsolidationCost, DisruptionCost, DisruptionReason, KeptNode,
     NodeToLaunch, RejectedAction,
 };
-use crate::plan::{Binding, ConsolidationPlan, Launch, OfferingRef};
+use crate::plan::{Binding, ConsolidationPlan, Launch};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -234,22 +233,12 @@ impl PlanParts<'_> {
                 u128::try_from(running.disruption).unwrap_or(0),
             ),
             moved: running.moves,
-            launches: stay.launches.iter().map(|id| self.offering(*id)).collect(),
+            launches: stay
+                .launches
+                .iter()
+                .map(|id| offering_ref(self.model.compiled(), *id))
+                .collect(),
         })
-    }
-
-    fn offering(&self, id: OfferId) -> OfferingRef {
-        let compiled = self.model.compiled();
-        let offer = &compiled.offers[id];
-        let instance = compiled.parts.instance_type(offer.instance);
-        let offering = &instance.offerings[offer.offering];
-        OfferingRef {
-            price: offering.price,
-            instance_type: instance.name.clone(),
-            zone: offering.zone.clone(),
-            capacity_type: offering.capacity_type.clone(),
-            reservation: offering.reservation.as_ref().map(|one| one.id.clone()),
-        }
     }
 }
 

@@ -67,8 +67,7 @@ impl Problem {
         ProblemBuilder::default()
     }
 
-    /// The parts of the problem, to be changed and built again; lists that stay as they are aren't
-    /// copied one by one.
+    /// A copy of the parts of the problem, to be changed and built again.
     ///
     /// # Examples
     /// ```

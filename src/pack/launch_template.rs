@@ -64,12 +64,12 @@ fn template(context: &Context<'_>, offered: &LaunchTerms, asked: &Requirements) 
     let pool = compiled.parts.node_pool(compiled.pools[offer.pool].index);
     let options = offered.options.iter();
     let mut alternatives: Vec<OfferingRef> =
-        options.map(|option| choice(compiled, *option)).collect();
+        options.map(|option| offering_ref(compiled, *option)).collect();
     // By price alone, whatever interruptions count for.
     alternatives.sort_unstable();
     LaunchTemplate {
         node_pool: pool.name.clone(),
-        offering: choice(compiled, offered.chosen),
+        offering: offering_ref(compiled, offered.chosen),
         alternatives: Arc::new(alternatives),
         labels: Arc::new(labels(compiled, offered.chosen, &offered.fixed_labels, asked)),
         taints: pool.taints.clone(),
@@ -467,7 +467,8 @@ fn options(
     }
 }
 
-fn choice(compiled: &Compiled, id: OfferId) -> OfferingRef {
+/// An offer as plans name it.
+pub(crate) fn offering_ref(compiled: &Compiled, id: OfferId) -> OfferingRef {
     let offer = &compiled.offers[id];
     let instance = compiled.parts.instance_type(offer.instance);
     let offering = &instance.offerings[offer.offering];

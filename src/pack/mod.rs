@@ -54,7 +54,7 @@ pub(crate) use complete::{
     is_ordered_beside_launches, recreate,
 };
 pub(crate) use fill::OpenNode;
-pub(crate) use launch_template::{chosen, of_decided, requests_of};
+pub(crate) use launch_template::{chosen, of_decided, offering_ref, requests_of};
 pub(crate) use packing::{Context, GroupPlace, NodeGroup, NodeRoom, Packing};
 pub(crate) use preference::honours_no_less;
 pub(crate) use right_size::right_size;

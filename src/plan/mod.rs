@@ -156,6 +156,25 @@ impl PartialEq for LaunchPlan {
 impl Eq for LaunchPlan {}
 
 impl LaunchPlan {
+    /// A plan of launches and bindings that claims nothing.
+    pub(crate) fn of(launches: Vec<Launch>, bindings: Vec<Binding>) -> Self {
+        Self {
+            launches,
+            bindings,
+            unschedulable: Vec::new(),
+            cost: Cost {
+                total: Price::ZERO,
+                fees: Price::ZERO,
+                lower_bound: Price::ZERO,
+                proof: Proof::None,
+            },
+            warnings: Vec::new(),
+            stats: BTreeMap::new(),
+            certificate: None,
+            termination: None,
+        }
+    }
+
     /// The nodes to create.
     #[must_use]
     pub fn launches(&self) -> &[Launch] {

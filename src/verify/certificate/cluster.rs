@@ -18,8 +18,8 @@ use super::pods::{self, CountedPods};
 use super::worth::Evaluator;
 use super::{Checker, check_groups, check_proofs, malformed, node_proofs, offering_proofs};
 use crate::model::Price;
+use crate::plan::LaunchPlan;
 use crate::plan::certificate::{Certificate, POINT, PodValue};
-use crate::plan::{Cost, LaunchPlan, Proof};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A running node that may go, with the pods that would leave it.
@@ -74,7 +74,7 @@ pub(in super::super) fn check_cluster<'a>(
         }
     }
     let mut sites = Sites::default();
-    let nothing = nothing();
+    let nothing = LaunchPlan::of(Vec::new(), Vec::new());
     let placement = cluster.at_home();
     let classes = topology::placed_classes(facts, &nothing, &placement);
     let (mut counted, profiles) =
@@ -124,25 +124,6 @@ pub(in super::super) fn check_cluster<'a>(
     (sum >> POINT).checked_add(rest)
 }
 
-/// A plan that does nothing.
-fn nothing() -> LaunchPlan {
-    LaunchPlan {
-        launches: Vec::new(),
-        bindings: Vec::new(),
-        unschedulable: Vec::new(),
-        cost: Cost {
-            total: Price::ZERO,
-            fees: Price::ZERO,
-            lower_bound: Price::ZERO,
-            proof: Proof::None,
-        },
-        warnings: Vec::new(),
-        stats: BTreeMap::new(),
-        certificate: None,
-        termination: None,
-    }
-}
-
 impl<'a> CandidateCluster<'_, 'a> {
     /// The pods of candidates where they are.
     fn at_home(&self) -> PodPlaces<'a> {
@@ -164,7 +145,9 @@ impl<'a> CandidateCluster<'_, 'a> {
         let usage = Usage::of_nodes(self.facts, stays);
         let reserved = self.candidates.values().filter(|one| one.is_reserved).count();
         let more = u32::try_from(reserved).unwrap_or(u32::MAX);
-        let reservations = Reservations::of(self.facts.problem, &nothing()).with_more(more);
+        let reservations =
+            Reservations::of(self.facts.problem, &LaunchPlan::of(Vec::new(), Vec::new()))
+                .with_more(more);
         super::charges(self.facts, certificate, (&usage, &reservations), out)
     }
 

@@ -17,9 +17,9 @@ use super::super::resource;
 use super::eligibility::disruption_taint;
 use super::script::{ActionScript, Destination, PodKey, is_reschedulable};
 use super::worth::offerings_of;
-use crate::model::{InstanceType, Node, Pod, Price, Problem, Quantity, Resources, well_known};
+use crate::model::{InstanceType, Node, Pod, Problem, Quantity, Resources, well_known};
 use crate::plan::consolidation::NodeToLaunch;
-use crate::plan::{Binding, Cost, Launch, LaunchPlan, Proof};
+use crate::plan::{Binding, Launch, LaunchPlan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -151,7 +151,7 @@ impl<'f, 'p> ReplayState<'f, 'p> {
         let pending = moves().filter(|one| placed.contains(one.name)).map(|one| one.key).collect();
         let problem = self.document(&pending, &arriving, &draining);
         let own = wave.iter().flat_map(own_launches).collect();
-        let (plan, own) = (plan_of(launches, bindings), plan_of(own, Vec::new()));
+        let (plan, own) = (LaunchPlan::of(launches, bindings), LaunchPlan::of(own, Vec::new()));
         ReplayStep { problem, plan, own, leaving }
     }
 
@@ -178,7 +178,7 @@ impl<'f, 'p> ReplayState<'f, 'p> {
             return None;
         }
         step.problem = self.document(&pending, &pending, &BTreeSet::new());
-        step.plan = plan_of(launches, Vec::new());
+        step.plan = LaunchPlan::of(launches, Vec::new());
         Some(step)
     }
 
@@ -349,22 +349,4 @@ fn reservation_of(facts: &Facts<'_>, node: &Node) -> Option<Arc<str>> {
     let mut ids = offerings.iter().map(|one| one.reservation.as_ref().map(|held| &held.id));
     let first = ids.next()??;
     ids.all(|id| id == Some(first)).then(|| first.clone())
-}
-
-fn plan_of(launches: Vec<Launch>, bindings: Vec<Binding>) -> LaunchPlan {
-    LaunchPlan {
-        launches,
-        bindings,
-        unschedulable: Vec::new(),
-        cost: Cost {
-            total: Price::ZERO,
-            fees: Price::ZERO,
-            lower_bound: Price::ZERO,
-            proof: Proof::None,
-        },
-        warnings: Vec::new(),
-        stats: BTreeMap::new(),
-        certificate: None,
-        termination: None,
-    }
 }
