@@ -77,25 +77,37 @@ pub(super) fn certified(
         places[at] = Some(u32::try_from(builder.pods.len()).ok()?);
         builder.pods.push(kept_classes.pods(at, *value));
     }
-    for group in &instance.groups {
-        let members = group.members.iter();
-        let pods = members.filter_map(|(demand, each)| Some((places[*demand as usize]?, *each)));
-        builder.groups.push(ConflictGroup { pods: pods.collect(), most: group.most });
-    }
-    let publisher = ProofPublisher { places: &places, groups: instance.groups.len() };
-    for (number, proof) in &proofs {
-        let bin = &instance.bins[*number];
-        let BinSite::Launch(bin_type) = bin.site else { continue };
-        let proof = publisher.publish(bin, proof, &mut builder.proofs)?;
-        let bin_type = &compiled.bin_types[bin_type];
-        let offers = bin_type.offers.iter().chain(&bin_type.dominated);
-        builder.offers.extend(offers.map(|offer| (*offer, proof)));
-    }
+    let publisher = publish(instance, &places, &proofs, &mut builder)?;
     nodes(by_class, kept_classes, instance, &values, &publisher, &mut builder)?;
     let bound = builder.bound(compiled, step)?;
     let mut entries = |class: ClassId| entries(compiled, class);
     (bound > 0)
         .then(|| Proved { bound, certificate: Some(builder.certificate(compiled, &mut entries)) })
+}
+
+/// Adds the groups of pods, of which `places` says where each demand stands, and the proofs of what
+/// can be launched to a certificate.
+fn publish<'p>(
+    instance: &Instance<'_>,
+    places: &'p [Option<u32>],
+    proofs: &[(usize, BinProof)],
+    builder: &mut CertificateBuilder,
+) -> Option<ProofPublisher<'p>> {
+    for group in &instance.groups {
+        let members = group.members.iter();
+        let pods = members.filter_map(|(demand, each)| Some((places[*demand as usize]?, *each)));
+        builder.groups.push(ConflictGroup { pods: pods.collect(), most: group.most });
+    }
+    let publisher = ProofPublisher { places, groups: instance.groups.len() };
+    for (number, proof) in proofs {
+        let bin = &instance.bins[*number];
+        let BinSite::Launch(bin_type) = bin.site else { continue };
+        let proof = publisher.publish(bin, proof, &mut builder.proofs)?;
+        let bin_type = &instance.context.compiled.bin_types[bin_type];
+        let offers = bin_type.offers.iter().chain(&bin_type.dominated);
+        builder.offers.extend(offers.map(|offer| (*offer, proof)));
+    }
+    Some(publisher)
 }
 
 /// The bound that prices prove of a cluster; `None` where they prove nothing.
@@ -144,20 +156,7 @@ pub(super) fn certified_cluster(
             value: *value,
         });
     }
-    for group in &instance.groups {
-        let members = group.members.iter();
-        let pods = members.filter_map(|(demand, each)| Some((places[*demand as usize]?, *each)));
-        builder.groups.push(ConflictGroup { pods: pods.collect(), most: group.most });
-    }
-    let publisher = ProofPublisher { places: &places, groups: instance.groups.len() };
-    for (number, proof) in &proofs {
-        let bin = &instance.bins[*number];
-        let BinSite::Launch(bin_type) = bin.site else { continue };
-        let proof = publisher.publish(bin, proof, &mut builder.proofs)?;
-        let bin_type = &compiled.bin_types[bin_type];
-        let offers = bin_type.offers.iter().chain(&bin_type.dominated);
-        builder.offers.extend(offers.map(|offer| (*offer, proof)));
-    }
+    let publisher = publish(instance, &places, &proofs, &mut builder)?;
     let running: Vec<&Bin> =
         instance.bins.iter().filter(|bin| matches!(bin.site, BinSite::Running(_))).collect();
     let proved = parallel::map(&running, |bin| running_worth(bin, &values, move_price));

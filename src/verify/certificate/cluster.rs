@@ -12,11 +12,10 @@ use super::super::reservation::Reservations;
 use super::super::site::Sites;
 use super::super::topology;
 use super::super::violation::Violation;
-use super::anti_affinity::Separation;
 use super::place::NodeJudge;
 use super::pods::{self, CountedPods};
 use super::worth::Evaluator;
-use super::{Checker, check_groups, check_proofs, malformed, node_proofs, offering_proofs};
+use super::{Checker, malformed, node_proofs, offering_proofs, separated};
 use crate::model::Price;
 use crate::plan::LaunchPlan;
 use crate::plan::certificate::{Certificate, POINT, PodValue};
@@ -79,12 +78,7 @@ pub(in super::super) fn check_cluster<'a>(
     let classes = topology::placed_classes(facts, &nothing, &placement);
     let (mut counted, profiles) =
         pods::check(facts, &mut sites, certificate, (&nothing, &placement), &classes, out);
-    let mut separation = Separation::new(facts, &profiles);
-    let alone: Vec<bool> =
-        counted.iter().map(|pods| separation.are_separated(pods, pods)).collect();
-    counted.iter_mut().zip(alone).for_each(|(pods, alone)| pods.alone = alone);
-    check_groups(certificate, &counted, &mut separation, out);
-    check_proofs(certificate, &counted, out);
+    let separation = separated(facts, certificate, (&mut counted, &profiles), out);
     let offerings = offering_proofs(facts, certificate, out);
     let nodes = node_proofs(facts, certificate, out);
     let charges = cluster.charges(certificate, out);

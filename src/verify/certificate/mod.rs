@@ -47,7 +47,7 @@ use anti_affinity::Separation;
 pub(super) use cluster::{Candidate, CandidateCluster, check_cluster};
 use exhaust::ClaimOutcome;
 use place::NodeJudge;
-use pods::CountedPods;
+use pods::{CountedPods, PodProfile};
 use std::collections::{BTreeMap, BTreeSet};
 use worth::Evaluator;
 
@@ -66,12 +66,7 @@ pub(super) fn check<'a>(
     check_fee(plan, certificate, out);
     let (mut counted, profiles) =
         pods::check(facts, sites, certificate, (plan, placement), classes, out);
-    let mut separation = Separation::new(facts, &profiles);
-    let alone: Vec<bool> =
-        counted.iter().map(|pods| separation.are_separated(pods, pods)).collect();
-    counted.iter_mut().zip(alone).for_each(|(pods, alone)| pods.alone = alone);
-    check_groups(certificate, &counted, &mut separation, out);
-    check_proofs(certificate, &counted, out);
+    let separation = separated(facts, certificate, (&mut counted, &profiles), out);
     let offerings = offering_proofs(facts, certificate, out);
     let nodes = node_proofs(facts, certificate, out);
     let charges = charges(facts, certificate, scarce, out);
@@ -106,6 +101,23 @@ pub(super) fn check<'a>(
         out.push(Violation::LowerBoundUnproved { stated: plan.cost.lower_bound, proved });
     }
     proved
+}
+
+/// Says which of the pods are alone on a node, and reports what is wrong with groups and with the form
+/// of proofs.
+fn separated<'c, 'a>(
+    facts: &'c Facts<'a>,
+    certificate: &Certificate,
+    (counted, profiles): (&mut [CountedPods], &'c [PodProfile<'a>]),
+    out: &mut Vec<Violation>,
+) -> Separation<'c, 'a> {
+    let mut separation = Separation::new(facts, profiles);
+    let alone: Vec<bool> =
+        counted.iter().map(|pods| separation.are_separated(pods, pods)).collect();
+    counted.iter_mut().zip(alone).for_each(|(pods, alone)| pods.alone = alone);
+    check_groups(certificate, counted, &mut separation, out);
+    check_proofs(certificate, counted, out);
+    separation
 }
 
 fn malformed(part: impl Into<String>) -> Violation {
