@@ -73,7 +73,7 @@ fn read_plan<'d, D: Deserializer<'d>>(
 ) -> Result<Result<LaunchPlan, Error>, D::Error> {
     let mut faults = Faults::default();
     let mut launches = LaunchReader::default();
-    let mut drafts: Vec<(usize, LaunchDraft)> = Vec::new();
+    let mut drafts: Vec<(usize, WrittenLaunch)> = Vec::new();
     let mut bindings: Vec<Binding> = Vec::new();
     let mut out = UnschedulableReader::default();
     let read = |list: &'static str, index: usize, value: &Value<'_>| {
@@ -166,7 +166,7 @@ pub(super) fn write_warning(warning: &Warning) -> Value<'_> {
 }
 
 /// A launch as it is written, its template by number.
-pub(super) struct LaunchDraft {
+pub(super) struct WrittenLaunch {
     template: Option<i128>,
     pods: Vec<Arc<str>>,
     requests: Arc<Resources>,
@@ -180,12 +180,12 @@ pub(super) struct LaunchReader {
 }
 
 impl LaunchReader {
-    fn read(&mut self, cursor: Cursor<'_>) -> LaunchDraft {
+    fn read(&mut self, cursor: Cursor<'_>) -> WrittenLaunch {
         self.read_fields(&mut cursor.object(&["template", "pods", "requests"]))
     }
 
     /// What every launch says.
-    pub(super) fn read_fields(&mut self, fields: &mut Fields<'_>) -> LaunchDraft {
+    pub(super) fn read_fields(&mut self, fields: &mut Fields<'_>) -> WrittenLaunch {
         let requests = fields.optional("requests", resources).unwrap_or_default();
         if *self.former != requests {
             self.former = Arc::new(requests);
@@ -196,7 +196,7 @@ impl LaunchReader {
             _ => cursor.wrong("the number of a template"),
         };
         let template = fields.required("template", number);
-        LaunchDraft { template, pods, requests: self.former.clone() }
+        WrittenLaunch { template, pods, requests: self.former.clone() }
     }
 }
 
@@ -211,11 +211,11 @@ impl TemplatesRead {
     /// The launch of a draft; that its template isn't there is a fault of the launch at `path`.
     pub(super) fn launch(
         &self,
-        draft: LaunchDraft,
+        draft: WrittenLaunch,
         path: &Path<'_>,
         faults: &mut Faults,
     ) -> Option<Launch> {
-        let LaunchDraft { template, pods, requests } = draft;
+        let WrittenLaunch { template, pods, requests } = draft;
         let number = template?;
         let template = usize::try_from(number).ok().and_then(|number| self.0.get(number));
         let Some(template) = template else {

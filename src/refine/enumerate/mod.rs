@@ -47,7 +47,7 @@ use cells::SearchInput;
 use divide::{CellDivider, FoundPlan, PlanScore};
 use domain_constraint::{DomainsReached, ItemsByCell};
 use host_rules::HostRules;
-use order::{Counting, HostPods, PlanHost, PlanState};
+use order::{HostPods, LaunchableCounts, PlanHost, PlanState};
 use pareto::SearchBudget;
 use places::{CellItem, Places};
 use std::collections::{BTreeMap, BTreeSet};
@@ -343,7 +343,7 @@ pub(super) fn is_ordered_beside_launches(context: &Context<'_>, packed: &Assigne
         return false;
     }
     let members = members.into_iter().map(|((class, host), count)| HostPods { class, host, count });
-    let counting = Counting { domains: true, hosts: true };
+    let counting = LaunchableCounts { domains: true, hosts: true };
     PlanState::new(context, counting, &hosts, members.collect()).has_order()
 }
 
@@ -501,8 +501,10 @@ fn is_bindable(input: &SearchInput<'_>, found: &FoundPlan) -> bool {
     let idle = rebuild::idle_static(input, found);
     hosts.extend(idle.into_iter().map(|site| PlanHost { site, node: None }));
     let members = members.into_iter().map(|((class, host), count)| HostPods { class, host, count });
-    let counting =
-        Counting { domains: task.launchable, hosts: task.launchable && task.levels.is_empty() };
+    let counting = LaunchableCounts {
+        domains: task.launchable,
+        hosts: task.launchable && task.levels.is_empty(),
+    };
     let state = PlanState::new(task.context, counting, &hosts, members.collect());
     state.keeps_anti_affinity(&hosts) && state.has_order()
 }

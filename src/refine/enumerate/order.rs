@@ -22,7 +22,7 @@ const MOST_STATES: usize = 4_000;
 
 /// What counts for spreads beside the nodes that stand.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Counting {
+pub(super) struct LaunchableCounts {
     /// Whether domains do in which pods concerned could launch.
     pub(super) domains: bool,
     /// Whether a fresh node does for spreads over nodes.
@@ -101,7 +101,7 @@ fn domain(
 impl<'a> PlanState<'a> {
     pub(super) fn new(
         context: &Context<'a>,
-        counting: Counting,
+        counting: LaunchableCounts,
         hosts: &[PlanHost],
         members: Vec<HostPods>,
     ) -> Self {
@@ -268,7 +268,7 @@ impl<'a> PlanState<'a> {
 impl RequiredSpread {
     fn new(
         context: &Context<'_>,
-        counting: Counting,
+        counting: LaunchableCounts,
         hosts: &[PlanHost],
         class: ClassId,
         spread: &TopologySpread,

@@ -82,13 +82,13 @@ fn allowed(pool: &NodePool, reason: DisruptionReason, total: u64, now: Option<i6
 }
 
 /// What one budget allows.
-enum Value {
+enum BudgetValue {
     /// It isn't in force.
     Unlimited,
     AtMost(u64),
 }
 
-impl Value {
+impl BudgetValue {
     fn limit(self) -> Option<u64> {
         match self {
             Self::Unlimited => None,
@@ -98,7 +98,7 @@ impl Value {
 }
 
 /// What a budget allows of so many nodes; nothing if it can't be read.
-fn value(budget: &Budget, total: u64, now: Option<i64>) -> Option<Value> {
+fn value(budget: &Budget, total: u64, now: Option<i64>) -> Option<BudgetValue> {
     let most = match budget.nodes.strip_suffix('%') {
         Some(share) => {
             let share: u128 = share.parse::<u32>().ok()?.into();
@@ -115,7 +115,7 @@ fn value(budget: &Budget, total: u64, now: Option<i64>) -> Option<Value> {
         }
         _ => return None,
     };
-    Some(if is_active { Value::AtMost(most) } else { Value::Unlimited })
+    Some(if is_active { BudgetValue::AtMost(most) } else { BudgetValue::Unlimited })
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Spreads of placed pods over another label than the hostname that see the same nodes.
-struct SpreadView<'s> {
+struct CheckedSpread<'s> {
     /// One of those that have one of them, and which.
     pod: &'s Pod,
     spread: &'s TopologySpreadConstraint,
@@ -31,7 +31,7 @@ struct SpreadView<'s> {
     standing: BTreeSet<&'s str>,
 }
 
-impl SpreadView<'_> {
+impl CheckedSpread<'_> {
     /// Whether a spread of a pod sees the nodes that these see.
     fn is_of(&self, pod: &Pod, spread: &TopologySpreadConstraint) -> bool {
         let keys = |pod: &Pod, one: &TopologySpreadConstraint| -> BTreeSet<Arc<str>> {
@@ -113,9 +113,9 @@ pub(super) fn check<'a>(
     }
 }
 
-fn views<'s>(state: &'s FinalState<'_>, rules: &'s TopologyRuleSet) -> Vec<SpreadView<'s>> {
+fn views<'s>(state: &'s FinalState<'_>, rules: &'s TopologyRuleSet) -> Vec<CheckedSpread<'s>> {
     let placed: BTreeSet<usize> = state.placed.iter().map(|member| member.class).collect();
-    let mut views: Vec<SpreadView<'s>> = Vec::new();
+    let mut views: Vec<CheckedSpread<'s>> = Vec::new();
     for class in placed {
         let (Some(own), Some(of_class)) = (rules.of_class.get(class), state.classes.get(class))
         else {
@@ -140,7 +140,7 @@ fn views<'s>(state: &'s FinalState<'_>, rules: &'s TopologyRuleSet) -> Vec<Sprea
             let names = counted.filter_map(|(_, domain)| domains.names.get((*domain)?));
             let standing = names.map(|name| &**name).collect();
             let classes = counter.classes.iter().copied().collect();
-            views.push(SpreadView { pod, spread, key, classes, standing });
+            views.push(CheckedSpread { pod, spread, key, classes, standing });
         }
     }
     views
@@ -150,7 +150,7 @@ fn views<'s>(state: &'s FinalState<'_>, rules: &'s TopologyRuleSet) -> Vec<Sprea
 struct SiteViews<'v, 's, 'a> {
     facts: &'v Facts<'a>,
     sites: &'v mut Sites<'a>,
-    views: &'v [SpreadView<'s>],
+    views: &'v [CheckedSpread<'s>],
     of_site: BTreeMap<usize, usize>,
     numbers: BTreeMap<DomainsSeen, usize>,
     distinct: Vec<DomainsSeen>,

@@ -57,7 +57,7 @@ fn unproved(path: &str, stated: &str, proved: &str) -> Violation {
 #[test]
 fn a_certificate_proves_its_bound_and_no_more() {
     accepted(|_, plan| certified(plan, certificate(), "0.125"));
-    let (parts, mut plan) = (Parts::new(), plan());
+    let (parts, mut plan) = (ClusterParts::new(), plan());
     certified(&mut plan, certificate(), "0.125");
     let verified = verify_consolidation(&parts.problem(), &plan, &parts.options).unwrap();
     assert_eq!(verified.lower_bound(), price("0.125"));
@@ -157,7 +157,7 @@ fn what_a_certificate_leaves_open_or_overstates_is_said() {
         (|one| one.node_fee = price("0.1"), "nodeFee"),
         (|one| one.exhausted = Some(price("1")), "exhausted"),
     ] {
-        let (parts, mut plan) = (Parts::new(), plan());
+        let (parts, mut plan) = (ClusterParts::new(), plan());
         let mut certificate = certificate();
         change(&mut certificate);
         certified(&mut plan, certificate, "0");

@@ -71,7 +71,7 @@ fn the_pool_of_a_node() {
 
 #[test]
 fn static_pools_get_a_node_for_each_that_drifts() {
-    let with_static = |parts: &mut Parts, name: &str| {
+    let with_static = |parts: &mut ClusterParts, name: &str| {
         let mut fixed = pool();
         (fixed.name, fixed.replicas) = ("fixed".into(), Some(1));
         parts.pools.push(fixed);

@@ -79,7 +79,7 @@ fn pool() -> NodePool {
 
 /// The parts of the problem, to be changed before they are put together.
 #[derive(Clone)]
-struct Parts {
+struct ClusterParts {
     pods: Vec<Pod>,
     nodes: Vec<Node>,
     types: Vec<InstanceType>,
@@ -89,7 +89,7 @@ struct Parts {
     options: ConsolidationOptions,
 }
 
-impl Parts {
+impl ClusterParts {
     fn new() -> Self {
         let (small, large) = (small(), large());
         Self {
@@ -247,15 +247,15 @@ fn plan() -> ConsolidationPlan {
 }
 
 /// Everything that is found.
-fn found(parts: &Parts, plan: &ConsolidationPlan) -> Vec<Violation> {
+fn found(parts: &ClusterParts, plan: &ConsolidationPlan) -> Vec<Violation> {
     let result = verify_consolidation(&parts.problem(), plan, &parts.options);
     result.err().map_or_else(Vec::new, |found| found.iter().cloned().collect())
 }
 
 /// What is found of a mutation.
 #[track_caller]
-fn refused(mutate: impl FnOnce(&mut Parts, &mut ConsolidationPlan), expected: &[Violation]) {
-    let (mut parts, mut plan) = (Parts::new(), plan());
+fn refused(mutate: impl FnOnce(&mut ClusterParts, &mut ConsolidationPlan), expected: &[Violation]) {
+    let (mut parts, mut plan) = (ClusterParts::new(), plan());
     mutate(&mut parts, &mut plan);
     let found = found(&parts, &plan);
     for violation in expected {
@@ -268,8 +268,8 @@ fn refused(mutate: impl FnOnce(&mut Parts, &mut ConsolidationPlan), expected: &[
 }
 
 #[track_caller]
-fn accepted(mutate: impl FnOnce(&mut Parts, &mut ConsolidationPlan)) {
-    let (mut parts, mut plan) = (Parts::new(), plan());
+fn accepted(mutate: impl FnOnce(&mut ClusterParts, &mut ConsolidationPlan)) {
+    let (mut parts, mut plan) = (ClusterParts::new(), plan());
     mutate(&mut parts, &mut plan);
     let found = found(&parts, &plan);
     assert!(found.is_empty(), "{found:#?}");
@@ -285,7 +285,7 @@ fn in_wave(wave: u32, violation: Violation) -> Violation {
 
 #[test]
 fn the_plan_is_accepted_for_what_it_is() {
-    let (parts, plan) = (Parts::new(), plan());
+    let (parts, plan) = (ClusterParts::new(), plan());
     let verified = verify_consolidation(&parts.problem(), &plan, &parts.options).unwrap();
     assert_eq!((verified.cost_before(), verified.cost_after()), (price("1"), price("0.4")));
     assert_eq!((verified.waves(), verified.deleted(), verified.launched()), (2, 4, 2));

@@ -31,7 +31,7 @@ fn an_action_places_all_pods_of_its_nodes() {
 #[test]
 fn pods_go_to_nodes_that_are_there_when_the_wave_begins() {
     let to = |node: &'static str| {
-        move |_: &mut Parts, plan: &mut ConsolidationPlan| {
+        move |_: &mut ClusterParts, plan: &mut ConsolidationPlan| {
             plan.actions[DELETE].bindings[0].node = node.into();
         }
     };

@@ -80,7 +80,7 @@ fn pods_are_those_of_the_problem_and_move_once() {
 #[test]
 fn daemons_and_mirror_pods_go_with_their_nodes() {
     for kind in ["DaemonSet", "Node"] {
-        let with_daemon = |parts: &mut Parts| {
+        let with_daemon = |parts: &mut ClusterParts| {
             parts.pods.push(pod("daemon", "n5").with_owner_kind(kind));
         };
         accepted(|parts, _| with_daemon(parts));

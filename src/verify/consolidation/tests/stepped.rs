@@ -47,7 +47,7 @@ fn resources_of_destinations() {
 
 #[test]
 fn what_leaves_a_node_that_stays_takes_its_room_until_the_wave_is_over() {
-    let swap = |parts: &mut Parts, plan: &mut ConsolidationPlan, wave: u32| {
+    let swap = |parts: &mut ClusterParts, plan: &mut ConsolidationPlan, wave: u32| {
         parts.pod("two").requests = amounts([("cpu", "1600m")]);
         let mut room = action(1, "n2", DisruptionReason::Underutilized, "0");
         room.delete.clear();
@@ -91,7 +91,7 @@ fn ports_and_volumes_of_destinations() {
             },
         )],
     );
-    let mount = |parts: &mut Parts, pod: &str, ids: &[&str]| {
+    let mount = |parts: &mut ClusterParts, pod: &str, ids: &[&str]| {
         let volumes = ids.iter().map(|id| Volume::new("ebs", *id));
         parts.pod(pod).volumes.to_mut().extend(volumes);
     };
@@ -167,7 +167,7 @@ fn launches_hold_their_pods_and_what_comes_later() {
         |parts, _| parts.pod("big").requests = amounts([("cpu", "3")]),
         &[in_wave(2, overfull(3000)), in_wave(2, wrong(3000))],
     );
-    let later = |parts: &mut Parts, plan: &mut ConsolidationPlan, wave: u32| {
+    let later = |parts: &mut ClusterParts, plan: &mut ConsolidationPlan, wave: u32| {
         parts.pod("old").requests = amounts([("cpu", "1600m")]);
         plan.actions[DRIFT].launches.clear();
         plan.actions[DRIFT].savings = Some(price("0.10"));
@@ -226,20 +226,21 @@ fn spread(policy: NodeInclusionPolicy) -> TopologySpreadConstraint {
 #[test]
 fn a_draining_node_counts_for_spreads_that_count_it() {
     // Two nodes with one of the spread's pods each; one of them goes.
-    let web = |parts: &mut Parts, plan: &mut ConsolidationPlan, policy: NodeInclusionPolicy| {
-        for name in ["one", "two"] {
-            let _ = parts.pod(name).labels.insert("app", "web");
-            parts.pod(name).topology_spread_constraints.to_mut().push(spread(policy));
-        }
-        let gone = ["n3", "n4", "n5", "n6"];
-        parts.nodes.retain(|node| !gone.contains(&&*node.name));
-        parts.pods.retain(|pod| !gone.contains(&pod.node_name().unwrap_or_default()));
-        let mut delete = plan.actions.remove(DELETE);
-        delete.wave = 1;
-        plan.actions = vec![delete];
-        plan.keep.truncate(1);
-        (plan.moved, plan.cost.before, plan.cost.after) = (1, price("0.20"), price("0.10"));
-    };
+    let web =
+        |parts: &mut ClusterParts, plan: &mut ConsolidationPlan, policy: NodeInclusionPolicy| {
+            for name in ["one", "two"] {
+                let _ = parts.pod(name).labels.insert("app", "web");
+                parts.pod(name).topology_spread_constraints.to_mut().push(spread(policy));
+            }
+            let gone = ["n3", "n4", "n5", "n6"];
+            parts.nodes.retain(|node| !gone.contains(&&*node.name));
+            parts.pods.retain(|pod| !gone.contains(&pod.node_name().unwrap_or_default()));
+            let mut delete = plan.actions.remove(DELETE);
+            delete.wave = 1;
+            plan.actions = vec![delete];
+            plan.keep.truncate(1);
+            (plan.moved, plan.cost.before, plan.cost.after) = (1, price("0.20"), price("0.10"));
+        };
     let rule = BindingRule::Spread {
         key: well_known::HOSTNAME.into(),
         domain: Some("n2".into()),
@@ -259,7 +260,7 @@ fn anti_affinity_binds_arrivals_and_not_those_who_stay() {
         let term = PodAffinityTerm::new(well_known::ZONE, selecting("web"));
         Some(Arc::new(Affinity::new().with_required_pod_anti_affinity(term)))
     };
-    let mark = |parts: &mut Parts, names: &[&str]| {
+    let mark = |parts: &mut ClusterParts, names: &[&str]| {
         for name in names {
             let _ = parts.pod(name).labels.insert("app", "web");
         }
@@ -305,7 +306,7 @@ fn launches_overlap_with_what_they_replace() {
 
 #[test]
 fn a_reserved_place_is_free_when_its_node_is_gone() {
-    let reserve = |parts: &mut Parts, plan: &mut ConsolidationPlan, remaining| {
+    let reserve = |parts: &mut ClusterParts, plan: &mut ConsolidationPlan, remaining| {
         let held = Offering::new("a", "reserved", price("0.01")).with_reservation("r", remaining);
         parts.types[0] = small().with_offering(held);
         let _ = parts.node("n1").labels.insert(well_known::CAPACITY_TYPE, "reserved");
@@ -411,7 +412,7 @@ fn budgets_of_pools_hold_in_each_wave() {
 
 #[test]
 fn disruption_budgets_hold_in_each_wave() {
-    let web = |parts: &mut Parts| {
+    let web = |parts: &mut ClusterParts| {
         for name in ["big", "old"] {
             let _ = parts.pod(name).labels.insert("app", "web");
         }

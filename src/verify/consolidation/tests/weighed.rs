@@ -32,10 +32,11 @@ fn savings_are_prices_of_what_goes_less_what_comes() {
 
 #[test]
 fn nothing_is_launched_for_an_unknown_price() {
-    let unknown = |parts: &mut Parts, plan: &mut ConsolidationPlan, node: &str, at: usize| {
-        let _ = parts.node(node).labels.insert(well_known::ZONE, "c");
-        plan.actions[at].savings = None;
-    };
+    let unknown =
+        |parts: &mut ClusterParts, plan: &mut ConsolidationPlan, node: &str, at: usize| {
+            let _ = parts.node(node).labels.insert(well_known::ZONE, "c");
+            plan.actions[at].savings = None;
+        };
     refused(
         |parts, plan| {
             unknown(parts, plan, "n3", REPLACE);
@@ -56,7 +57,7 @@ fn replacements_save_their_share_and_more_than_nothing() {
         let (savings, least) = (price(savings), price(least));
         fault("actions[2].savings", Fault::SavingsTooLow { savings, least })
     };
-    let cost = |parts: &mut Parts, plan: &mut ConsolidationPlan, before: &str| {
+    let cost = |parts: &mut ClusterParts, plan: &mut ConsolidationPlan, before: &str| {
         parts.node("n3").price = Some(price(before));
         let saved = price(before).nanos() - price("0.10").nanos();
         plan.actions[REPLACE].savings = Some(Price::from_nanos(saved));
@@ -158,7 +159,7 @@ fn balanced_scores() {
 #[test]
 fn pools_that_balance_want_their_share() {
     // The pool costs 1.00 and disrupting all of it 11: six nodes, five pods.
-    let balanced = |parts: &mut Parts| {
+    let balanced = |parts: &mut ClusterParts| {
         parts.pool().disruption.consolidation_policy = ConsolidationPolicy::Balanced;
     };
     accepted(|parts, _| balanced(parts));
@@ -175,7 +176,7 @@ fn pools_that_balance_want_their_share() {
 
 #[test]
 fn spot_becomes_spot_with_types_to_choose_from() {
-    let spot = |parts: &mut Parts, plan: &mut ConsolidationPlan| {
+    let spot = |parts: &mut ClusterParts, plan: &mut ConsolidationPlan| {
         parts.types[0] = small().with_offering(Offering::new("a", "spot", price("0.04")));
         parts.types[1] = large().with_offering(Offering::new("a", "spot", price("0.20")));
         let _ = parts.node("n3").labels.insert(well_known::CAPACITY_TYPE, "spot");
