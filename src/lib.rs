@@ -5,8 +5,10 @@
 //! is from the cheapest one possible. It is a pure function: no I/O, no clock, no global state, and
 //! the same input gives the same output, byte for byte.
 
+pub mod contingency;
 pub mod error;
 pub mod explain;
+pub mod history;
 #[cfg(feature = "k8s")]
 pub mod k8s;
 pub mod model;

@@ -1,10 +1,12 @@
 //! What-ifs: a problem that isn't quite the one that was compiled.
 
 use crate::error::Error;
-use crate::model::{Changed, Node, Pod, Price, Problem, Quantity};
+use crate::history::OfferingHistory;
+use crate::model::{Changed, Node, OfferingKey, Pod, Price, Problem, Quantity};
 use crate::options::Options;
 use crate::plan::LaunchPlan;
 use crate::solver::{Solver, Start};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A problem with something changed in it, to be asked for a plan: what if this node weren't there,
@@ -160,6 +162,14 @@ impl WhatIf {
         Ok(self)
     }
 
+    /// Has offerings be as a history lets expect at an instant: those that may not be asked for are
+    /// sold out, and the others are interrupted as often as is expected
+    /// ([`OfferingHistory::applied`]). It is to be asked once, after changes of offerings.
+    pub fn with_history(mut self, history: &OfferingHistory, now: i64) -> Self {
+        history.apply(&mut self.changed, now);
+        self
+    }
+
     /// Has what a type offers in a zone for a capacity type cost so much per hour.
     ///
     /// # Errors
@@ -205,6 +215,26 @@ impl WhatIf {
     pub fn with_reservation(mut self, id: &str, remaining: u32) -> Result<Self, Error> {
         self.changed.set_reservation(id, remaining)?;
         Ok(self)
+    }
+
+    /// Has reservations hold so many nodes less.
+    pub(crate) fn with_draws(mut self, drawn: &BTreeMap<&Arc<str>, u32>) -> Self {
+        self.changed.change_each_offering(|_, offering| {
+            if let Some(own) = &mut offering.reservation
+                && let Some(drawn) = drawn.get(&own.id)
+            {
+                own.remaining = own.remaining.saturating_sub(*drawn);
+            }
+        });
+        self
+    }
+
+    /// Has what is called so be sold out.
+    pub(crate) fn without(mut self, key: &OfferingKey) -> Self {
+        self.changed.change_each_offering(|of_type, offering| {
+            offering.available &= OfferingKey::of(&of_type.name, offering) != *key;
+        });
+        self
     }
 
     /// A plan for the pods that are pending now: that of [`WhatIf::problem`], byte for byte.

@@ -367,6 +367,18 @@ impl Changed {
         }
     }
 
+    /// Changes any offerings of any types.
+    pub(crate) fn change_each_offering(&mut self, change: impl Fn(&InstanceType, &mut Offering)) {
+        for at in 0..self.origin.problem.instance_types.len() {
+            let Some(of_type) = self.instance_type(at) else { continue };
+            let mut changed = of_type.clone();
+            changed.offerings.iter_mut().for_each(|one| change(of_type, one));
+            if changed != *of_type {
+                self.set_type(at, changed);
+            }
+        }
+    }
+
     /// Sets the price of offerings.
     pub(crate) fn set_price(
         &mut self,
@@ -415,6 +427,12 @@ impl Changed {
             change(offering);
             any = true;
         }
+        self.set_type(at, instance_type);
+        any
+    }
+
+    /// Has a type be another; what is as it was given is no change.
+    fn set_type(&mut self, at: usize, mut instance_type: InstanceType) {
         normal::instance_type(&mut instance_type);
         let same = self.origin.problem.instance_types.get(at) == Some(&instance_type);
         let changes = Arc::make_mut(&mut self.changes);
@@ -422,7 +440,6 @@ impl Changed {
             true => changes.instance_types.remove(&at),
             false => changes.instance_types.insert(at, Arc::new(instance_type)),
         };
-        any
     }
 
     /// Sets a pool's limit on a resource, or takes it away.

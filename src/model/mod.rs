@@ -12,6 +12,7 @@ mod label;
 mod list;
 mod node;
 mod normal;
+mod offering_key;
 mod overlay;
 mod parts;
 mod placeholder;
@@ -42,6 +43,7 @@ pub use instance::{InstanceType, Offering, Reservation};
 pub use label::{LabelIter, Labels, well_known};
 pub use node::Node;
 pub(crate) use normal::order as order_of_pods;
+pub use offering_key::OfferingKey;
 pub use overlay::PriceOverlay;
 #[cfg(feature = "k8s")]
 pub(crate) use overlay::{labels_of, matches};

@@ -16,7 +16,7 @@ pub use preference::{PreferenceKind, PreferenceShare};
 pub use template::{LaunchTemplate, OfferingRef};
 
 use crate::explain::Reason;
-use crate::model::{Price, Resources, Warning};
+use crate::model::{OfferingKey, Price, Resources, Warning};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use template::TemplateList;
@@ -185,6 +185,17 @@ impl LaunchPlan {
     #[must_use]
     pub fn templates(&self) -> Vec<&LaunchTemplate> {
         TemplateList::of(&self.launches).templates
+    }
+
+    /// How many nodes of each offering are launched.
+    #[must_use]
+    pub fn offerings(&self) -> BTreeMap<OfferingKey, u32> {
+        let mut counts = BTreeMap::new();
+        for launch in &self.launches {
+            let count: &mut u32 = counts.entry(launch.template.offering.key()).or_default();
+            *count = count.saturating_add(1);
+        }
+        counts
     }
 
     /// The pods placed on nodes of the problem.

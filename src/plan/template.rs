@@ -5,7 +5,7 @@
 //! their template in memory, and a document lists each template once.
 
 use super::Launch;
-use crate::model::{Labels, Price, Requirement, Resources, Taint};
+use crate::model::{Labels, OfferingKey, Price, Requirement, Resources, Taint};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -45,6 +45,19 @@ pub struct OfferingRef {
     pub capacity_type: Arc<str>,
     /// The reservation it draws on.
     pub reservation: Option<Arc<str>>,
+}
+
+impl OfferingRef {
+    /// What the offering is called, whatever it costs.
+    #[must_use]
+    pub fn key(&self) -> OfferingKey {
+        let key = OfferingKey::new(
+            self.instance_type.clone(),
+            self.zone.clone(),
+            self.capacity_type.clone(),
+        );
+        OfferingKey { reservation: self.reservation.clone(), ..key }
+    }
 }
 
 /// The templates of launches, each once.

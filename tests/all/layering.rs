@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 /// Each module, with the modules that it may import. A module that isn't here may not exist.
 ///
 /// `verify` checks plans against the documents alone: it shares no rule with the solver.
-const MAY_IMPORT: [(&str, &[&str]); 17] = [
+const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("error", &[]),
     ("parallel", &[]),
     ("model", &["error"]),
     ("explain", &["error", "model"]),
     ("plan", &["error", "model", "explain"]),
+    ("history", &["model", "plan"]),
     ("verify", &["error", "model", "explain", "plan"]),
     ("compile", &["error", "parallel", "model", "explain"]),
     ("bound", &["error", "parallel", "model", "explain", "plan", "compile"]),
@@ -37,7 +38,8 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("progress", &["model"]),
     ("options", &["stop", "model", "progress"]),
     ("solver", &EVERYTHING),
-    ("what_if", &["error", "model", "plan", "compile", "options", "solver"]),
+    ("contingency", &["error", "model", "plan", "options", "solver", "what_if"]),
+    ("what_if", &["error", "model", "plan", "history", "compile", "options", "solver"]),
 ];
 
 const EVERYTHING: [&str; 15] = [

@@ -17,12 +17,14 @@ mod blame;
 mod certificates;
 mod consolidated;
 mod consolidation;
+mod contingency;
 mod corpus;
 mod coverage;
 mod documents;
 mod ended;
 mod enumeration;
 mod exhaustion;
+mod history;
 mod interruptions;
 mod karpenter;
 #[cfg(feature = "k8s")]
