@@ -34,7 +34,7 @@ use std::time::Instant;
 /// What a unit of weight costs per hour that isn't honoured, where preferences are priced.
 const WISH_PRICE: Price = Price::from_nanos(1_000_000);
 
-const USAGE: &str = "usage: plan [PROBLEM.json] [--overlay FILE.json] [--node-fee USD] [--preferences respect|ignore|priced] [--refine SECONDS] [--progress] [--baseline] [--json] [--kubernetes FILE… [--catalog FILE|bundled] [--now RFC3339] [--lenient]]
+const USAGE: &str = "usage: plan [PROBLEM.json] [--overlay FILE.json] [--node-fee USD] [--preferences respect|ignore|priced] [--refine SECONDS] [--progress] [--trace] [--baseline] [--json] [--kubernetes FILE… [--catalog FILE|bundled] [--now RFC3339] [--lenient]]
 
   PROBLEM.json    the problem document, - for standard input; bundled data by default
   --overlay FILE  a list of price overlays, applied in its order
@@ -42,6 +42,7 @@ const USAGE: &str = "usage: plan [PROBLEM.json] [--overlay FILE.json] [--node-fe
   --preferences   what preferences count for: respect, ignore, or priced (0.001 an hour for each unit of weight)
   --refine SECS   bring the plan and its bound together for so many seconds
   --progress      show on standard error how plan and bound come together while refining
+  --trace         print on standard error what was decided, step by step
   --baseline      first fit decreasing, blind to prices, to compare with
   --json          print the plan document instead of a table
   --kubernetes    plan for Kubernetes' objects in these files and folders (feature k8s)
@@ -75,6 +76,7 @@ struct Arguments {
     /// For how many seconds to refine.
     refine: Option<f64>,
     progress: bool,
+    trace: bool,
     json: bool,
     help: bool,
 }
@@ -95,6 +97,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Failure> 
         match word.as_str() {
             "--json" => arguments.json = true,
             "--progress" => arguments.progress = true,
+            "--trace" => arguments.trace = true,
             "--help" | "-h" => arguments.help = true,
             "--baseline" => arguments.options.effort = Effort::FirstFit,
             "--overlay" => {
@@ -199,6 +202,12 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.progress {
         options.observer = Observer::new(move |progress| {
             eprintln!("{:6.2} s {} {progress}", start.elapsed().as_secs_f64(), bar(progress));
+            ControlFlow::Continue(())
+        });
+    }
+    if arguments.trace {
+        options.observer = Observer::of_events(|event| {
+            eprintln!("{event}");
             ControlFlow::Continue(())
         });
     }

@@ -7,9 +7,9 @@ use crate::model::{Origin, Price, Problem};
 use crate::options::{Effort, MinValuesPolicy, Options, PreferencePolicy, ReservedPolicy};
 use crate::pack::{self, Context};
 use crate::plan::{ConsolidationPlan, LaunchPlan, Proof, Termination};
+use crate::progress::{Improvement, Watch};
 use crate::refine;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A problem compiled once, to be asked often. It owns what it needs, and clones share it.
 ///
@@ -94,7 +94,9 @@ impl Solver {
             true => Some(Compiled::new(self.compiled.parts.given(), interruption)?),
             false => None,
         };
+        let watch = Watch::of(&options.observer);
         let stop = options.stop.kept();
+        let stop = if watch.looks_on() { stop.or(watch.enough()) } else { stop };
         let context = Context {
             compiled: weighed.as_ref().unwrap_or(&self.compiled),
             listed: &self.compiled,
@@ -106,21 +108,23 @@ impl Solver {
             strict_reservations: options.reserved == ReservedPolicy::Strict,
             scarcity: None,
             stop: &stop,
+            watch: &watch,
         };
+        let stop = || context.is_stopped();
         let plan = match options.effort {
             Effort::FirstFit => pack::plan_first_fit(&context),
             Effort::Greedy => {
                 let mut packed = pack::packed(&context);
-                refine::try_everything(&context, &mut packed, &|| stop.now());
+                packed.told(&context, Improvement::Enumerated, |packed| {
+                    refine::try_everything(&context, packed, &stop);
+                });
                 pack::build_plan(&context, &packed, None)
             }
             Effort::Refine(limits) => {
                 let mut packed = pack::packed(&context);
-                let enough = AtomicBool::new(false);
-                let stop = || stop.now() || enough.load(Ordering::Relaxed);
                 let mut greedy = packed.clone();
                 refine::try_everything(&context, &mut greedy, &stop);
-                let report = refine::Report::new(&options.observer, &enough);
+                let report = refine::Report::new(&watch);
                 let mut budget =
                     refine::RefineBudget::new((limits.rounds, limits.attempts), &stop, report);
                 let mut proved = refine::refine(&context, &mut packed, &mut budget);
@@ -264,6 +268,7 @@ pub fn consolidate(problem: &Problem, options: &Options) -> Result<Consolidation
         strict_reservations: false,
         scarcity: None,
         stop: &stop,
+        watch: &Watch::default(),
     };
     let effort = match options.effort {
         Effort::FirstFit | Effort::Greedy => (0, 0),

@@ -32,6 +32,11 @@ impl Stop {
         self.0.as_ref().is_some_and(|predicate| predicate())
     }
 
+    /// This wish, and that of another.
+    pub(crate) fn or(self, other: Arc<AtomicBool>) -> Self {
+        Self::when(move || other.load(Ordering::Relaxed) || self.now())
+    }
+
     /// The same wish, which isn't taken back once it was heard.
     pub(crate) fn kept(&self) -> Self {
         let Some(predicate) = self.0.clone() else { return Self::default() };

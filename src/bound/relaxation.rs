@@ -107,6 +107,11 @@ impl DualValues {
         }
     }
 
+    /// What so much worth is in billionths, to the nearest.
+    pub(crate) fn amount(&self, worth: i128) -> i128 {
+        worth.saturating_mul(self.highest).saturating_add(ONE / 2) / ONE
+    }
+
     /// What a node of a bin type counts for: its cost, and what it takes of limits at their prices.
     pub(crate) fn cost(&self, column: usize) -> i64 {
         self.costs[column]

@@ -111,7 +111,7 @@ pub(crate) fn consolidate(
     let parts = SearchParts { problem, model: &model, verdicts, choices: &choices, terms: &terms };
     let stop = || context.is_stopped();
     let bounds = ConsolidationBounds::new(problem, &model, verdicts, options);
-    let mut budget = RefineBudget::new((rounds, 0), &stop, Report::silent());
+    let mut budget = RefineBudget::new((rounds, 0), &stop, Report::new(context.watch));
     let mut proving = bounds.search(rounds > 0);
     // The search for a plan and that for bounds share nothing.
     let (best, ()) = parallel::both(

@@ -16,7 +16,9 @@ use super::assign::{
 };
 use super::packing::{Context, Packing};
 use super::shown::{empty_domains, held, intrusions, shortfalls, too_heavy, unsettled};
+use super::step::{tell_feedback, tell_packed};
 use crate::compile::{ClassId, Compiled, Id, IdVec, ItemId};
+use crate::progress::Event;
 use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -77,7 +79,7 @@ impl AssignedPacking {
     }
 
     /// How many pods have no place that may cause a launch.
-    fn short(&self, whole: &Compiled) -> u64 {
+    pub(super) fn short(&self, whole: &Compiled) -> u64 {
         let left = self.left(whole);
         let left = left.iter().filter(|(class, _)| !is_placeholder(whole, *class));
         left.map(|(_, left)| u64::from(*left)).sum()
@@ -181,6 +183,7 @@ fn choose_one(context: &Context<'_>, pack: PackFn, work: &Cell<usize>) -> Assign
     if !is_needed(context) {
         let mut packing = pack(context);
         super::place_placeholders(context, &mut packing);
+        context.watch.event(|| Event::Packed(packing.figures(context)));
         return AssignedPacking { assignment: None, packing };
     }
     let chooser = AssignmentSearch { context, prices: DomainPrices::of(context.compiled), work };
@@ -238,10 +241,10 @@ impl AssignmentSearch<'_> {
             return packed;
         }
         let mut aside = restrictions.clone();
-        learn(&mut aside, intruded.iter().copied().map(Feedback::DomainBarred));
+        self.learn(&mut aside, None, intruded.iter().copied().map(Feedback::DomainBarred));
         let (aside, _) = self.assign_until_settled(aside, pack, true);
         let mut fewer = restrictions.clone();
-        learn(&mut fewer, intruded.into_iter().map(Feedback::DomainOpened));
+        self.learn(&mut fewer, None, intruded.into_iter().map(Feedback::DomainOpened));
         let (fewer, _) = self.assign_until_settled(fewer, pack, true);
         if aside.rank(self.context) < fewer.rank(self.context) { aside } else { fewer }
     }
@@ -263,6 +266,7 @@ impl AssignmentSearch<'_> {
             let context = Context { compiled: &assignment.compiled, ..*self.context };
             let mut packing = quick(&context);
             super::place_placeholders(&context, &mut packing);
+            tell_packed(self.context, &assignment, &packing);
             let short = shortfalls(&assignment, &packing);
             let heavy = too_heavy(&assignment, &packing);
             round += 1;
@@ -311,7 +315,7 @@ impl AssignmentSearch<'_> {
                 class,
                 most: if round > MAX_BUNDLES { 0 } else { together - together.div_ceil(4) },
             });
-            learn(&mut restrictions, lighter);
+            self.learn(&mut restrictions, None, lighter);
             for ((class, cell), short) in short {
                 let feedback = if short.shared && round <= MAX_TOTALS {
                     // Its cells draw on the same limits: what one doesn't hold, another may.
@@ -320,7 +324,7 @@ impl AssignmentSearch<'_> {
                 } else {
                     Feedback::CellFull { class, cell, held: short.held }
                 };
-                learn(&mut restrictions, [feedback]);
+                self.learn(&mut restrictions, Some(&assignment), [feedback]);
             }
         }
     }
@@ -333,7 +337,23 @@ impl AssignmentSearch<'_> {
             true => Feedback::NoRoom(domain.0),
             false => Feedback::DomainOpened(domain),
         });
-        let _new = learn(restrictions, answers);
+        let _new = self.learn(restrictions, None, answers);
+    }
+
+    /// Takes answers to an assignment into account; whether any says something new.
+    fn learn(
+        &self,
+        restrictions: &mut Restrictions,
+        assignment: Option<&DomainAssignment>,
+        answers: impl IntoIterator<Item = Feedback>,
+    ) -> bool {
+        answers.into_iter().fold(false, |any, feedback| {
+            let is_new = restrictions.learn(feedback);
+            if is_new {
+                tell_feedback(self.context, assignment, feedback);
+            }
+            is_new | any
+        })
     }
 
     /// Whether one more assignment may be packed after so many rounds, where something is scarce.
@@ -384,17 +404,18 @@ impl AssignmentSearch<'_> {
             if heavy.is_empty() && held.values().all(|one| one.left == 0) {
                 break;
             }
-            learn(&mut restrictions, heavy.into_keys().map(Feedback::NoRoom));
+            self.learn(&mut restrictions, None, heavy.into_keys().map(Feedback::NoRoom));
             for ((class, cell), one) in held {
-                learn(&mut restrictions, [Feedback::CellFull { class, cell, held: one.held }]);
+                let full = Feedback::CellFull { class, cell, held: one.held };
+                self.learn(&mut restrictions, Some(assignment), [full]);
             }
             if round >= MAX_REPAIRS {
                 let short = unsettled(assignment, packing);
-                learn(&mut restrictions, short.into_iter().map(Feedback::NoRoom));
+                self.learn(&mut restrictions, None, short.into_iter().map(Feedback::NoRoom));
             }
             if round >= 2 * MAX_REPAIRS {
                 let classes = self.context.compiled.classes.ids();
-                learn(&mut restrictions, classes.map(Feedback::NoRoom));
+                self.learn(&mut restrictions, None, classes.map(Feedback::NoRoom));
             }
             let next = assign_domains(self.context, &self.prices, &restrictions);
             let packing =
@@ -444,7 +465,7 @@ impl AssignmentSearch<'_> {
                 let empty = empty_domains(&context, assignment, &best.packing, out);
                 answers.extend(empty.into_iter().map(Feedback::DomainEmpty));
             }
-            let changed = learn(&mut restrictions, answers);
+            let changed = self.learn(&mut restrictions, None, answers);
             if !changed {
                 break;
             }
@@ -549,11 +570,6 @@ impl AssignmentSearch<'_> {
         let other = self.solve(&restrictions, pack);
         if other.rank(self.context) < best.rank(self.context) { other } else { best }
     }
-}
-
-/// Takes answers into account; whether any says something new.
-fn learn(restrictions: &mut Restrictions, answers: impl IntoIterator<Item = Feedback>) -> bool {
-    answers.into_iter().fold(false, |new, feedback| restrictions.learn(feedback) | new)
 }
 
 /// What the preferences of a class weigh together.

@@ -14,8 +14,10 @@ use super::fill::FillRule;
 use super::greedy::{self, WeightTier};
 use super::min_values::meets_minimums;
 use super::packing::{Context, GroupPlace, NodeGroup, Packing};
+use super::step::PackingStep;
 use super::{of_weight, running, static_pool};
 use crate::compile::{Bits, Compiled, IdVec, ItemId, NodeId, PoolId, fits};
+use crate::progress::MethodKind;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
@@ -46,7 +48,9 @@ pub(crate) fn pack(context: &Context<'_>) -> Packing {
     let compiled = context.compiled;
     let queue = queue(compiled);
     let nodes = compiled.nodes.ids().map(|node| open_node(context, node)).collect();
-    let mut packing = Packer::new(context, Packing::new(compiled), Vec::new(), nodes).run(&queue);
+    let mut start = Packing::new(compiled);
+    start.note(context, || PackingStep::Method(MethodKind::FirstFit));
+    let mut packing = Packer::new(context, start, Vec::new(), nodes).run(&queue);
     static_pool::launch(context, &mut packing, FillRule::Largest, &|_| true);
     static_pool::launch_rest(context, &mut packing);
     let mut weights: Vec<i32> = compiled.pools.values().map(|pool| pool.weight).collect();

@@ -21,6 +21,7 @@
 
 use super::fill::{FillRule, Filling, ValueBuckets};
 use super::packing::{Context, GroupPlace, NodeGroup, NodeRoom, Packing};
+use super::step::PackingStep;
 use crate::bound::DualValues;
 use crate::compile::{Bits, ItemId};
 use crate::parallel;
@@ -56,6 +57,12 @@ pub(crate) fn buy(context: &Context<'_>, packing: &mut Packing, tier: WeightTier
             multiplicity: times,
         };
         let used: Vec<ItemId> = group.items.iter().map(|(item, _)| *item).collect();
+        packing.note(context, || PackingStep::Bought {
+            bin_type,
+            times,
+            items: group.items.clone(),
+            efficiency: current.worth.efficiency(filling.worth, current.worth.cost(bin_type)),
+        });
         packing.add(context.compiled, group);
         for item in used.into_iter().filter(|item| packing.left[*item] == 0) {
             current.buckets.forget(item);
@@ -137,6 +144,7 @@ impl<'a> Repricing<'a> {
         }
         self.again -= 1;
         let worth = packing.worth(context, &left);
+        packing.note_prices(context, &worth);
         let each = |item| i128::from(worth.of(item).max(1));
         let total: i128 = left.iter().map(|(item, left)| each(item) * i128::from(*left)).sum();
         (self.placed, self.until) = (0, total / portion(context));

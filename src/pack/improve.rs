@@ -13,6 +13,7 @@
 use super::fill::FillRule;
 use super::greedy::MANY;
 use super::packing::{Context, GroupPlace, Packing};
+use super::step::PackingStep;
 use super::{buy_all, fill_leftover, short, static_pool};
 use crate::bound::DualValues;
 use crate::compile::ItemId;
@@ -114,6 +115,10 @@ fn without(
         (packing.unplaced(context.compiled), packing.cost(context), nodes(packing))
     };
     let better = rank(&other) < rank(best) && other.keeps_weights(context.compiled);
+    if better && context.watch.wants_events() {
+        let (from, to) = (best.figures(context), other.figures(context));
+        other.steps.push(PackingStep::TakenApart { from, to });
+    }
     better.then_some(other)
 }
 

@@ -351,6 +351,7 @@ mod tests {
         InstanceType, NodePool, Offering, Operator, Pod, Price, Problem, Requirement, Resources,
     };
     use crate::pack::Context;
+    use crate::progress::Watch;
     use crate::stop::Stop;
 
     /// As many pods are admitted at once as can be added one by one with the minimums met.
@@ -400,6 +401,7 @@ mod tests {
                 strict_reservations: false,
                 scarcity: None,
                 stop: &Stop::default(),
+                watch: &Watch::default(),
             };
             for choice in compiled.offers.ids() {
                 for first in compiled.items.ids() {

@@ -42,6 +42,7 @@ mod scarce;
 mod search;
 mod shown;
 mod static_pool;
+mod step;
 mod value_bucket;
 mod weight;
 
@@ -64,16 +65,20 @@ pub(crate) use static_pool::launch_rest;
 use crate::compile::{Compiled, ItemId};
 use crate::parallel;
 use crate::plan::LaunchPlan;
+use crate::progress::{Improvement, MethodKind};
 use fill::{FEW, FillRule, SEARCHED};
 use greedy::{MANY, WeightTier};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use step::PackingStep;
 
 /// Packs the pending pods, cheaply.
 pub(crate) fn packed(context: &Context<'_>) -> AssignedPacking {
     let mut packed = choose::choose(context, PackFns { thorough: pack, brief: pack_briefly });
-    let _more = complete(context, &mut packed);
-    improve_few(context, packed)
+    packed.tell_steps(context);
+    let _more = packed.told(context, Improvement::Completed, |packed| complete(context, packed));
+    packed.told(context, Improvement::Recreated, |packed| improve_few(context, packed));
+    packed
 }
 
 /// What putting parts of a plan back another way may take: attempts × nodes and offers × classes of
@@ -84,7 +89,7 @@ const MOST_ATTEMPTS: usize = 60;
 
 /// Takes parts of a small plan out and puts them back better, where there is anything to decide but
 /// what goes on which node.
-fn improve_few(context: &Context<'_>, packed: AssignedPacking) -> AssignedPacking {
+fn improve_few(context: &Context<'_>, packed: &mut AssignedPacking) {
     // Preferences at no price are none.
     let free = Context { with_preferences: false, preference_price: None, ..*context };
     let context = if context.preference_price == Some(0) { &free } else { context };
@@ -98,7 +103,7 @@ fn improve_few(context: &Context<'_>, packed: AssignedPacking) -> AssignedPackin
     let soft =
         context.with_preferences && rules.any(|rules| rules.spreads.iter().any(|one| !one.hard));
     if soft || !scarce && packed.assignment.is_none() {
-        return packed;
+        return;
     }
     let groups = packed.packing.groups.len() + compiled.offers.len();
     let open = compiled.pools.values().any(|pool| !pool.min_values.is_empty());
@@ -106,21 +111,25 @@ fn improve_few(context: &Context<'_>, packed: AssignedPacking) -> AssignedPackin
     let size = groups.saturating_mul(compiled.classes.len()).saturating_mul(each).max(1);
     let mut attempts = (MOST_RECREATED / size).min(MOST_ATTEMPTS);
     if attempts == 0 {
-        return packed;
+        return;
     }
     let mut granted = || {
         let granted = attempts > 0 && !context.is_stopped();
         attempts = attempts.saturating_sub(1);
         granted
     };
-    recreate(context, packed, &mut granted).0
+    let (better, is_better) = recreate(context, packed.clone(), &mut granted);
+    if is_better {
+        *packed = better;
+    }
 }
 
 /// Plans without looking at prices until the end: the baseline to compare with.
 pub(crate) fn plan_first_fit(context: &Context<'_>) -> LaunchPlan {
     let mut packed =
         choose::choose(context, PackFns { thorough: first_fit::pack, brief: first_fit::pack });
-    let _more = complete(context, &mut packed);
+    packed.tell_steps(context);
+    let _more = packed.told(context, Improvement::Completed, |packed| complete(context, packed));
     build_plan(context, &packed, None)
 }
 
@@ -262,10 +271,11 @@ fn of_weight(compiled: &Compiled, weight: i32) -> Vec<usize> {
 /// out better.
 fn pack_once(
     context: &Context<'_>,
-    packing: Packing,
+    mut packing: Packing,
     fill_rule: FillRule,
     rank: &dyn Fn(ItemId) -> i64,
 ) -> Packing {
+    packing.note(context, || PackingStep::Method(MethodKind::Efficiency));
     if !static_pool::lacks_nodes(context.compiled, &packing) {
         return pack_from(context, packing, fill_rule, rank);
     }

@@ -1,11 +1,13 @@
 //! What a packing is made of, and what is left to pack and to pack into.
 
+use super::step::PackingStep;
 use super::weight::Weights;
 use crate::bound::{BinCatalog, Demand, DualValues, Relaxation, RemainingCapacity, SlotTable};
 use crate::compile::{
     BinType, Bits, CapId, Compiled, EligibilityId, Id, IdVec, Item, ItemId, NodeId, OfferId,
     PoolId, ReservationId, VolumeKey,
 };
+use crate::progress::Watch;
 use crate::stop::Stop;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +56,8 @@ pub(crate) struct Context<'c> {
     pub(crate) scarcity: Option<Scarcity>,
     /// The caller's wish to be given what there is.
     pub(crate) stop: &'c Stop,
+    /// Who looks on.
+    pub(crate) watch: &'c Watch,
 }
 
 /// How nodes are weighed where something is scarce.
@@ -177,6 +181,8 @@ pub(crate) struct Packing {
     /// Running nodes that have taken nothing yet.
     pub(crate) untouched_nodes: Vec<NodeId>,
     pub(crate) groups: Vec<NodeGroup>,
+    /// How it came about, where that is wanted.
+    pub(super) steps: Vec<PackingStep>,
     /// What pods are worth that were left when that was last asked: it's often asked again.
     worth: Option<(DualRequest, Arc<DualValues>)>,
     /// What can be bought, once worth was asked, and how many pods of which items nodes hold.
@@ -215,6 +221,7 @@ impl Packing {
             reservations: compiled.reservations.values().map(|entry| entry.remaining).collect(),
             untouched_nodes: compiled.nodes.ids().collect(),
             groups: Vec::new(),
+            steps: Vec::new(),
             worth: None,
             catalog: None,
             slots: SlotTable::new(),

@@ -16,8 +16,10 @@
 use super::fill::{FillRule, ValueBuckets};
 use super::greedy::{self, WeightTier};
 use super::packing::{Context, GroupPlace, NodeGroup, Packing};
+use super::step::PackingStep;
 use super::{fill_leftover, of_weight, right_size, running, static_pool};
 use crate::compile::ItemId;
+use crate::progress::MethodKind;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
@@ -25,6 +27,7 @@ use std::collections::BTreeSet;
 pub(super) fn pack(context: &Context<'_>) -> Packing {
     let compiled = context.compiled;
     let mut packing = Packing::new(compiled);
+    packing.note(context, || PackingStep::Method(MethodKind::ReservationPrices));
     let everyone = |_: ItemId| true;
     let node_only = |item: ItemId| static_pool::is_node_only(compiled, item);
     running::fill(context, &mut packing, FillRule::Balanced, &node_only);
@@ -71,6 +74,12 @@ fn buy(context: &Context<'_>, packing: &mut Packing, bin_types: &[usize]) {
             let group =
                 NodeGroup { place, items: filling.items, load: filling.load, multiplicity: times };
             let used: Vec<ItemId> = group.items.iter().map(|(item, _)| *item).collect();
+            packing.note(context, || PackingStep::Bought {
+                bin_type: *bin_type,
+                times,
+                items: group.items.clone(),
+                efficiency: 0,
+            });
             packing.add(compiled, group);
             let emptied = used.into_iter().filter(|item| packing.left[*item] == 0);
             emptied.for_each(|item| buckets.forget(item));
@@ -86,6 +95,7 @@ mod tests {
     use crate::compile::Compiled;
     use crate::model::{InstanceType, NodePool, Offering, Pod, Price, Problem, Resources};
     use crate::pack::Context;
+    use crate::progress::Watch;
     use crate::stop::Stop;
 
     /// What is packed of pods of these cpus costs, in billionths, with types of 4 and 16 cpu.
@@ -114,6 +124,7 @@ mod tests {
             strict_reservations: false,
             scarcity: None,
             stop: &Stop::default(),
+            watch: &Watch::default(),
         };
         let packing = pack(&context);
         assert!(packing.left.values().all(|left| *left == 0));

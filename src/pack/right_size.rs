@@ -2,6 +2,7 @@
 
 use super::min_values::meets_minimums;
 use super::packing::{Context, GroupPlace, NodeGroup, Packing};
+use super::step::PackingStep;
 use crate::compile::{BinType, SharedVolumes};
 
 /// Moves launches to cheaper bin types of the same weight, as far as those can be bought.
@@ -45,6 +46,7 @@ pub(crate) fn right_size(context: &Context<'_>, packing: &mut Packing) {
                 times = 0;
             }
             if times > 0 {
+                packing.note(context, || PackingStep::RightSized { from: now, to, times });
                 let moved = NodeGroup {
                     place: GroupPlace::Launch(to),
                     multiplicity: times,

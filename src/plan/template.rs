@@ -7,6 +7,7 @@
 use super::Launch;
 use crate::model::{Labels, OfferingKey, Price, Requirement, Resources, Taint};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// What a node to create is like, whatever pods it is for.
@@ -57,6 +58,17 @@ impl OfferingRef {
             self.capacity_type.clone(),
         );
         OfferingKey { reservation: self.reservation.clone(), ..key }
+    }
+}
+
+impl fmt::Display for OfferingRef {
+    /// Instance type, zone, capacity type, reservation and price.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.instance_type, self.zone, self.capacity_type)?;
+        if let Some(reservation) = &self.reservation {
+            write!(f, " {reservation}")?;
+        }
+        write!(f, " {}", self.price)
     }
 }
 

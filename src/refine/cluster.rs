@@ -29,7 +29,7 @@ use super::certify::certified_cluster;
 pub(crate) use super::certify::entries;
 use super::generate::{ColumnGeneration, Tolerance};
 use super::instance::{CapacitySource, DualPrices, Instance, Pattern};
-use super::{RefineBudget, STAGES, stage, started, steps};
+use super::{RefineBudget, STAGES, Told, stage, started, steps};
 use crate::bound::{BoundedCluster, ClusterBound};
 use crate::pack::Context;
 use crate::plan::certificate::POINT;
@@ -155,7 +155,7 @@ impl<'c> ClusterSearch<'c> {
             if number > 0 && budget.stopped() {
                 break;
             }
-            let _news = stage(&mut generation, number, *own, budget);
+            let _news = stage(&mut generation, number, *own, budget, Told::Yes);
         }
         let mut moves = 0.0;
         for (pattern, times) in generation.solution() {

@@ -28,6 +28,7 @@
 //! References: Gilmore and Gomory 1961; Lübbecke and Desrosiers 2005; Shaw 1998.
 
 mod backend;
+mod budget;
 mod cancel;
 mod certify;
 mod cluster;
@@ -54,9 +55,9 @@ mod simplex;
 use crate::bound::{BinCatalog, Proved, Relaxation, SlotTable};
 use crate::compile::NodeId;
 use crate::pack::{self, AssignedPacking, Context, Packing};
-use crate::plan::Termination;
-use crate::progress::Phase;
+use crate::progress::{Improvement, Phase};
 use backend::SolverEffort;
+pub(crate) use budget::RefineBudget;
 use cancel::Cancel;
 pub(crate) use cluster::{ClusterSearch, entries, less_moves};
 use convert::TierPacking;
@@ -69,7 +70,6 @@ use kept_class::KeptClasses;
 pub(crate) use report::Report;
 use round::IntegerPlan;
 use ruin::Ruin;
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -110,71 +110,22 @@ const RECREATED: usize = 40_000_000;
 /// What a solver of integer programmes may do in each stage.
 const SOLVED: SolverEffort = SolverEffort { size: 60_000, work: 30_000_000 };
 
-/// How much work to spend, and what put an end to it.
-pub(crate) struct RefineBudget<'a> {
-    /// Rounds of column generation that are left.
-    rounds: u64,
-    /// Attempts to improve a plan that are left.
-    attempts: u64,
-    /// The caller's wish to stop.
-    cancel: Cancel<'a>,
-    /// What was refused first.
-    termination: Cell<Option<Termination>>,
-    report: Report<'a>,
-}
-
-impl<'a> RefineBudget<'a> {
-    pub(crate) fn new(
-        (rounds, attempts): (u64, u64),
-        stop: &'a (dyn Fn() -> bool + Sync),
-        report: Report<'a>,
-    ) -> Self {
-        let (cancel, termination) = (Cancel::new(stop), Cell::new(None));
-        Self { rounds, attempts, cancel, termination, report }
-    }
-
-    /// Why the search ended.
-    pub(crate) fn termination(&self) -> Termination {
-        let termination = self.termination.get().unwrap_or(Termination::Done);
-        if self.cancel.said() { Termination::Stopped } else { termination }
-    }
-
-    fn round(&mut self) -> bool {
-        let more = !self.stopped() && self.grants(self.rounds, Termination::Rounds);
-        self.rounds -= u64::from(more);
-        more
-    }
-
-    fn attempt(&mut self) -> bool {
-        let more = !self.stopped() && self.grants(self.attempts, Termination::Attempts);
-        self.attempts -= u64::from(more);
-        more
-    }
-
-    /// Whether the caller wishes to stop; once so, always so.
-    fn stopped(&self) -> bool {
-        self.cancel.now()
-    }
-
-    fn grants(&self, left: u64, limit: Termination) -> bool {
-        if left == 0 && self.termination.get().is_none() {
-            self.termination.set(Some(limit));
-        }
-        left > 0
-    }
-}
-
 /// Improves a packing; the bound that was proved meanwhile, if any.
 pub(crate) fn refine(
     context: &Context<'_>,
     packed: &mut AssignedPacking,
     budget: &mut RefineBudget<'_>,
 ) -> Option<Proved> {
-    let _better = recreate(context, packed, budget);
+    let _better =
+        packed.told(context, Improvement::Recreated, |packed| recreate(context, packed, budget));
     let mut refined = improve_in_order(context, packed, Goal::Cheaper, budget);
     for _ in 0..REBUILT {
         let former = packed.clone();
-        if budget.stopped() || !recreate(context, packed, budget) {
+        if budget.stopped() {
+            break;
+        }
+        let again = |packed: &mut AssignedPacking| recreate(context, packed, budget);
+        if !packed.told(context, Improvement::Recreated, again) {
             break;
         }
         // Other domains, pools or running room: the bound is another.
@@ -201,12 +152,14 @@ pub(crate) fn refine(
         };
         let cheaper = || cheaper(context, packed, &refined, budget);
         let Some(better) = better.or_else(cheaper) else { break };
-        (*packed, seek) = (better, Goal::Nothing);
+        packed.told(context, Improvement::Enumerated, |packed| *packed = better);
+        seek = Goal::Nothing;
         refined = improve(context, packed, seek, budget);
     }
     // Another plan may have room for what was left out of the one before. What an enumerated plan
     // leaves out has none: one more node may break the order of binding of the others.
-    if seek == Goal::Cheaper && pack::complete(context, packed) {
+    let complete = |packed: &mut AssignedPacking| pack::complete(context, packed);
+    if seek == Goal::Cheaper && packed.told(context, Improvement::Completed, complete) {
         refined = improve_in_order(context, packed, seek, budget);
     }
     refined.proved
@@ -351,7 +304,7 @@ fn improve(
         if number > 0 && budget.stopped() {
             break;
         }
-        let news = stage(&mut bound, number, own, budget);
+        let news = stage(&mut bound, number, own, budget, Told::Yes);
         budget.report.bound(bound.best.bound);
         if proved.is_none() && bound.is_final() {
             // While there is time for it.
@@ -427,12 +380,20 @@ fn steps(demands: usize, stage: usize) -> u32 {
     }
 }
 
+/// Whether rounds are told of: those for the lower bound are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Told {
+    Yes,
+    No,
+}
+
 /// Solves the relaxation with so many rows; whether there was anything to do.
 fn stage(
     generation: &mut ColumnGeneration<'_, '_>,
     number: usize,
     own: usize,
     budget: &mut RefineBudget<'_>,
+    told: Told,
 ) -> bool {
     if number > 0 {
         if generation.is_final() {
@@ -453,7 +414,14 @@ fn stage(
             }
             before = now;
         }
-        if !budget.round() || generation.round(&budget.cancel) != RoundEnd::Improved {
+        if !budget.round() {
+            break;
+        }
+        let end = generation.round(&budget.cancel);
+        if told == Told::Yes {
+            budget.report.round(generation.objective(), generation.best.bound);
+        }
+        if end != RoundEnd::Improved {
             break;
         }
     }
@@ -550,7 +518,7 @@ impl<'i, 'c> TierSearch<'i, 'c> {
             }
             return;
         }
-        if stage(&mut self.generation, number, own, budget) {
+        if stage(&mut self.generation, number, own, budget, Told::No) {
             let fractions = self.generation.solution();
             let values = self.generation.best.values.clone();
             for up in ROUND_UP {

@@ -1,27 +1,20 @@
 //! What the caller's observer is told while a plan is refined.
 
 use crate::model::Price;
-use crate::progress::{Observer, Phase, Progress};
+use crate::progress::{Event, Phase, Progress, Watch};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The best plan and bound so far, and who is told of them.
 pub(crate) struct Report<'a> {
-    /// Who is told, and what is set once that one has seen enough.
-    told: Option<(&'a Observer, &'a AtomicBool)>,
+    pub(super) watch: &'a Watch,
     last: Cell<Progress>,
 }
 
 impl<'a> Report<'a> {
-    pub(crate) fn new(observer: &'a Observer, enough: &'a AtomicBool) -> Self {
-        Self { told: Some((observer, enough)), ..Self::silent() }
-    }
-
-    /// Nobody is told.
-    pub(crate) fn silent() -> Self {
+    pub(crate) fn new(watch: &'a Watch) -> Self {
         let nothing = Price::ZERO;
         let last = Progress { phase: Phase::Packed, cost: nothing, lower_bound: nothing };
-        Self { told: None, last: Cell::new(last) }
+        Self { watch, last: Cell::new(last) }
     }
 
     /// A plan from which refinement goes on: what was said of another is no news of this one.
@@ -47,20 +40,26 @@ impl<'a> Report<'a> {
 
     /// No plan costs less than this.
     pub(super) fn bound(&self, bound: f64) {
-        // The nearest whole number below; what is no number stands for nothing known.
-        let bound = if bound.is_finite() { bound.floor().max(0.0) as i128 } else { 0 };
         let last = self.last.get();
-        let lower_bound = Price::from_nanos(bound.min(last.cost.nanos()));
+        let lower_bound = whole(bound).min(last.cost);
         if lower_bound > last.lower_bound {
             self.tell(Progress { lower_bound, ..last });
         }
     }
 
+    /// A round of column generation for the bound came to this.
+    pub(super) fn round(&self, objective: f64, bound: f64) {
+        self.watch
+            .event(|| Event::Round { objective: whole(objective), lower_bound: whole(bound) });
+    }
+
     fn tell(&self, progress: Progress) {
         self.last.set(progress);
-        let Some((observer, enough)) = self.told else { return };
-        if !enough.load(Ordering::Relaxed) && !observer.goes_on(&progress) {
-            enough.store(true, Ordering::Relaxed);
-        }
+        self.watch.progress(progress);
     }
+}
+
+/// The nearest price below; what is no number stands for nothing known.
+fn whole(nanos: f64) -> Price {
+    Price::from_nanos(if nanos.is_finite() { nanos.floor().max(0.0) as i128 } else { 0 })
 }

@@ -21,7 +21,10 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("verify", &["error", "model", "explain", "plan"]),
     ("compile", &["error", "parallel", "model", "explain"]),
     ("bound", &["error", "parallel", "model", "explain", "plan", "compile"]),
-    ("pack", &["error", "parallel", "stop", "model", "explain", "plan", "compile", "bound"]),
+    (
+        "pack",
+        &["error", "parallel", "stop", "progress", "model", "explain", "plan", "compile", "bound"],
+    ),
     (
         "refine",
         &[
@@ -35,7 +38,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ),
     ("k8s", &["error", "model", "plan"]),
     ("stop", &[]),
-    ("progress", &["model"]),
+    ("progress", &["model", "plan"]),
     ("options", &["stop", "model", "progress"]),
     ("solver", &EVERYTHING),
     ("contingency", &["error", "model", "plan", "options", "solver", "what_if"]),

@@ -49,5 +49,6 @@ mod scaled;
 mod scarcity;
 mod static_pools;
 mod statistics;
+mod trace;
 mod verified;
 mod what_if;

@@ -8,6 +8,7 @@ use crate::model::{
     Resources, TopologySpreadConstraint, Volume, WhenUnsatisfiable, well_known,
 };
 use crate::pack::Context;
+use crate::progress::Watch;
 use crate::stop::Stop;
 use std::collections::BTreeMap;
 
@@ -49,6 +50,7 @@ fn arranged(problem: &Problem, answers: &dyn Fn(&Compiled) -> Vec<Feedback>) -> 
         strict_reservations: false,
         scarcity: None,
         stop: &stop,
+        watch: &Watch::default(),
     };
     let mut restrictions = Restrictions::new(&compiled, true);
     for answer in answers(&compiled) {

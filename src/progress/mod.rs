@@ -1,0 +1,205 @@
+//! What a caller sees of a solve while it runs, and how it says that this is enough.
+//!
+//! An [`Observer`] is told where refinement stands, or of every step: what domains were chosen,
+//! what was bought and why, what rounds came to. A [`Trace`] keeps these steps.
+
+mod event;
+mod trace;
+
+pub use event::{DomainFeedback, Event, Improvement, MethodKind, PackingFigures};
+pub use trace::Trace;
+
+use crate::model::Price;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Where refinement stands: the best plan so far, and what no plan costs less than.
+///
+/// The cost is what is minimised, fees and priced preferences included. The lower bound is worked
+/// out in floating point; when the search ends it is proved in integers, and what the plan states
+/// may be a little lower.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// What is being done.
+    pub phase: Phase,
+    /// What the best plan so far costs per hour.
+    pub cost: Price,
+    /// What no plan that places the same pods costs less than per hour, as far as is known: 0 at
+    /// first.
+    pub lower_bound: Price,
+}
+
+/// What refinement is doing.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Phase {
+    /// The packer has made a plan, and refinement begins.
+    Packed,
+    /// The bound is being raised and the plan improved, by turns.
+    Searching,
+    /// The bound is being proved.
+    Proving,
+}
+
+impl Progress {
+    /// How far the cost may be from the least possible: (cost − lower bound) / cost in millionths,
+    /// rounded up; 0 for a cost of 0.
+    #[must_use]
+    pub fn gap_millionths(&self) -> u32 {
+        let (cost, bound) = (self.cost.nanos(), self.lower_bound.nanos());
+        if cost <= 0 {
+            return 0;
+        }
+        let above = cost.saturating_sub(bound).clamp(0, cost);
+        let millionths = above.saturating_mul(1_000_000).saturating_add(cost - 1) / cost;
+        u32::try_from(millionths).unwrap_or(1_000_000)
+    }
+}
+
+impl fmt::Display for Progress {
+    /// The phase, the cost, the lower bound and the gap.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = match self.phase {
+            Phase::Packed => "packed",
+            Phase::Searching => "searching",
+            Phase::Proving => "proving",
+        };
+        let hundredths = self.gap_millionths().div_ceil(100);
+        let gap = format!("{}.{:02} %", hundredths / 100, hundredths % 100);
+        write!(f, "{phase}: {} an hour, at least {}, gap {gap}", self.cost, self.lower_bound)
+    }
+}
+
+/// Looks on while a plan is made, and may end that.
+///
+/// It is called from one thread at a time and should return soon: the solve waits for it. One made
+/// by [`Observer::new`] is told of progress alone, whenever the best plan or the lower bound is
+/// better than before and when a phase of refinement begins; one made by [`Observer::of_events`] of
+/// every step, which costs a little time. By default nobody looks on, which costs nothing.
+/// Consolidations aren't looked on.
+///
+/// # Examples
+/// A progress bar is a closure that draws; "stop at a gap of 1 %" is one that compares:
+/// ```
+/// use plimsoll::{Effort, Observer, Options};
+/// use std::ops::ControlFlow;
+///
+/// let options = Options::default()
+///     .with_effort(Effort::Refine(Default::default()))
+///     .with_observer(Observer::new(|progress| {
+///         eprintln!("{progress}");
+///         match progress.gap_millionths() <= 10_000 {
+///             true => ControlFlow::Break(()),
+///             false => ControlFlow::Continue(()),
+///         }
+///     }));
+/// ```
+#[derive(Clone, Default)]
+pub struct Observer(Option<Look>);
+
+#[derive(Clone)]
+enum Look {
+    Progress(Arc<LookAt<Progress>>),
+    Events(Arc<LookAt<Event>>),
+}
+
+type LookAt<T> = dyn Fn(&T) -> ControlFlow<()> + Send + Sync;
+
+impl Observer {
+    /// Calls `look` with where refinement stands; what it returns says whether to go on.
+    pub fn new(look: impl Fn(&Progress) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
+        Self(Some(Look::Progress(Arc::new(look))))
+    }
+
+    /// Calls `look` with every step; what it returns says whether to go on.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Observer, Options};
+    /// use std::ops::ControlFlow;
+    ///
+    /// let options = Options::default().with_observer(Observer::of_events(|event| {
+    ///     eprintln!("{event}");
+    ///     ControlFlow::Continue(())
+    /// }));
+    /// ```
+    pub fn of_events(look: impl Fn(&Event) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
+        Self(Some(Look::Events(Arc::new(look))))
+    }
+}
+
+/// Observers are equal if they are one, shared by clones, or if neither looks on.
+impl PartialEq for Observer {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (None, None) => true,
+            (Some(Look::Progress(one)), Some(Look::Progress(other))) => Arc::ptr_eq(one, other),
+            (Some(Look::Events(one)), Some(Look::Events(other))) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            None => "Observer(nobody)",
+            Some(Look::Progress(_)) => "Observer::new(..)",
+            Some(Look::Events(_)) => "Observer::of_events(..)",
+        })
+    }
+}
+
+/// An observer of one solve, and whether it has seen enough.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    observer: Observer,
+    enough: Arc<AtomicBool>,
+}
+
+impl Watch {
+    pub(crate) fn of(observer: &Observer) -> Self {
+        Self { observer: observer.clone(), enough: Arc::default() }
+    }
+
+    /// Whether anybody looks on.
+    pub(crate) fn looks_on(&self) -> bool {
+        self.observer.0.is_some()
+    }
+
+    /// Whether every step is to be told of.
+    pub(crate) fn wants_events(&self) -> bool {
+        matches!(self.observer.0, Some(Look::Events(_)))
+    }
+
+    /// Set once the observer has seen enough.
+    pub(crate) fn enough(&self) -> Arc<AtomicBool> {
+        self.enough.clone()
+    }
+
+    /// Tells of a step, if that is wanted.
+    pub(crate) fn event(&self, event: impl FnOnce() -> Event) {
+        if let Some(Look::Events(look)) = &self.observer.0 {
+            self.heed(|| look(&event()));
+        }
+    }
+
+    /// Tells where refinement stands.
+    pub(crate) fn progress(&self, progress: Progress) {
+        match &self.observer.0 {
+            None => {}
+            Some(Look::Progress(look)) => self.heed(|| look(&progress)),
+            Some(Look::Events(look)) => self.heed(|| look(&Event::Progress(progress))),
+        }
+    }
+
+    /// Asks the observer, unless it has seen enough.
+    fn heed(&self, ask: impl FnOnce() -> ControlFlow<()>) {
+        if !self.enough.load(Ordering::Relaxed) && ask().is_break() {
+            self.enough.store(true, Ordering::Relaxed);
+        }
+    }
+}
