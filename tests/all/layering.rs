@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 /// Each module, with the modules that it may import. A module that isn't here may not exist.
 ///
 /// `verify` checks plans against the documents alone: it shares no rule with the solver.
-const MAY_IMPORT: [(&str, &[&str]); 19] = [
+const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("error", &[]),
+    ("guide", &[]),
     ("parallel", &[]),
     ("model", &["error"]),
     ("explain", &["error", "model"]),
