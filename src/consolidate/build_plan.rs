@@ -1,9 +1,10 @@
 //! From waves to a plan: names for numbers, and a reason for every node that stays.
 
 use super::eligibility::NodeVerdict;
-use super::greedy::{Search, Stay};
+use super::greedy::Stay;
 use super::model::{ConsolidationModel, HomePods};
-use super::wave::{Target, WaveStep};
+use super::target::Target;
+use super::wave::WaveStep;
 use crate::explain::{Blocker, Cause, Reason};
 use crate::model::{Pod, Price, Problem};
 use crate::pack::{offering_ref, requests_of};
@@ -31,9 +32,11 @@ impl PlanParts<'_> {
     pub(super) fn plan(&self) -> ConsolidationPlan {
         let names = self.launch_names();
         let mut actions = Vec::new();
+        let mut waiting = Leaving::of(self.problem, &self.model.waiting);
         for (number, wave) in (1_u32..).zip(self.waves) {
-            let mut of_wave: Vec<ConsolidationAction> =
-                wave.iter().map(|step| self.action(number, step, &names)).collect();
+            let mut action = |step| self.action(number, step, &names, &mut waiting);
+            let mut of_wave: Vec<ConsolidationAction> = wave.iter().map(&mut action).collect();
+            // What is done for pods that wait comes first.
             of_wave.sort_by(|one, other| one.delete.cmp(&other.delete));
             actions.extend(of_wave);
         }
@@ -44,10 +47,8 @@ impl PlanParts<'_> {
         let prices = self.verdicts.iter().map(|verdict| verdict.price.unwrap_or(0));
         let before: i128 = prices.fold(0, i128::saturating_add);
         let saved = gone.iter().filter_map(|node| self.model.nodes[*node].price);
-        let bought = self.steps().flat_map(|step| &step.launches).filter_map(|launch| {
-            let template = self.target.launches[*launch].1.as_ref()?;
-            Some(template.offering.price.nanos())
-        });
+        let bought = self.steps().flat_map(|step| &step.templates);
+        let bought = bought.map(|template| template.offering.price.nanos());
         let after = before - saved.sum::<i128>() + bought.sum::<i128>();
         // What nobody may touch is paid for in any case.
         let staying = self.verdicts.iter().filter(|verdict| !verdict.may_go());
@@ -116,17 +117,27 @@ impl PlanParts<'_> {
     }
 
     /// One step as an action.
-    fn action(&self, wave: u32, step: &WaveStep, names: &[Arc<str>]) -> ConsolidationAction {
+    fn action(
+        &self,
+        wave: u32,
+        step: &WaveStep,
+        names: &[Arc<str>],
+        waiting: &mut Leaving<'_>,
+    ) -> ConsolidationAction {
         let model = self.model;
         let running = model.nodes.len();
         let of_node = |node: &usize| &model.nodes[*node];
-        let mut leaving = Leaving::of(self.problem, step.nodes.iter().map(of_node));
+        let home = step.nodes.iter().flat_map(|node| &of_node(node).home);
+        let mut leaving = Leaving::of(self.problem, home);
         let mut bindings = Vec::new();
         let mut launched: BTreeMap<usize, (Vec<Arc<str>>, Vec<i64>)> = BTreeMap::new();
         let mut puts = step.puts.clone();
         puts.sort_unstable();
         for (node, class, count) in puts {
-            let pods = leaving.take(class, count);
+            let pods = match model.classes[class].pending {
+                true => waiting.take(class, count),
+                false => leaving.take(class, count),
+            };
             match node.checked_sub(running) {
                 None => {
                     let name = &self.problem.nodes[model.nodes[node].place].name;
@@ -150,13 +161,13 @@ impl PlanParts<'_> {
             }
         }
         bindings.sort_unstable();
-        let launches = step.launches.iter().filter_map(|launch| {
-            let (offer, template) = &self.target.launches[*launch];
+        let launches = step.launches.iter().zip(&step.templates).map(|(launch, template)| {
+            let offer = self.target.launches[*launch];
             let (mut pods, load) = launched.remove(launch).unwrap_or_default();
             pods.sort_unstable();
-            let requests = Arc::new(requests_of(model.compiled(), *offer, &load));
-            let launch_of = Launch { template: template.clone()?, pods, requests };
-            Some(NodeToLaunch { name: names[*launch].clone(), launch: launch_of })
+            let requests = Arc::new(requests_of(model.compiled(), offer, &load));
+            let launch_of = Launch { template: template.clone(), pods, requests };
+            NodeToLaunch { name: names[*launch].clone(), launch: launch_of }
         });
         let launches: Vec<NodeToLaunch> = launches.collect();
         let mut delete: Vec<Arc<str>> = step
@@ -176,7 +187,7 @@ impl PlanParts<'_> {
             delete,
             launches,
             bindings,
-            reason: first.map_or(DisruptionReason::Empty, |place| self.verdicts[place].reason),
+            reason: first.map_or(DisruptionReason::Pending, |place| self.verdicts[place].reason),
             savings,
             disruption_cost: DisruptionCost::from_billionths(
                 u128::try_from(disruption).unwrap_or(0),
@@ -242,19 +253,16 @@ impl PlanParts<'_> {
     }
 }
 
-/// The names of pods that leave nodes, by class.
+/// The names of pods that leave nodes, or that wait, by class.
 struct Leaving<'p> {
     /// For each class the entries whose pods leave, each with the replicas that are left.
     entries: BTreeMap<usize, Vec<(&'p Pod, u32)>>,
 }
 
 impl<'p> Leaving<'p> {
-    fn of<'n>(
-        problem: &'p Problem,
-        nodes: impl Iterator<Item = &'n super::model::ModelNode>,
-    ) -> Self {
+    fn of<'n>(problem: &'p Problem, home: impl IntoIterator<Item = &'n HomePods>) -> Self {
         let mut entries: BTreeMap<usize, Vec<(&Pod, u32)>> = BTreeMap::new();
-        for HomePods { class, entries: own, .. } in nodes.flat_map(|node| &node.home) {
+        for HomePods { class, entries: own, .. } in home {
             let pods = own.iter().map(|entry| (&problem.pods[*entry as usize], 0));
             entries.entry(*class).or_default().extend(pods);
         }
@@ -283,56 +291,4 @@ impl<'p> Leaving<'p> {
         }
         names
     }
-}
-
-/// The final state of a search, with what its launches are like.
-pub(super) fn target(search: &Search<'_>) -> Target {
-    use crate::compile::{Id, NodeId};
-    use crate::pack::{GroupPlace, NodeGroup, of_decided};
-    let state = &search.state;
-    let model = state.model;
-    let compiled = model.compiled();
-    let mut groups = Vec::new();
-    let mut decided = Vec::new();
-    for node in 0..state.nodes() {
-        // What was launched and holds nothing is none.
-        if !state.stands(node) || state.arrived[node].is_empty() {
-            continue;
-        }
-        let mut load = vec![0_i64; model.width];
-        let mut items: BTreeMap<_, u32> = BTreeMap::new();
-        for (class, count) in &state.arrived[node] {
-            let of_class = &model.classes[*class];
-            *items.entry(of_class.item).or_default() += count;
-            for (sum, asked) in load.iter_mut().zip(&of_class.request) {
-                *sum = sum.saturating_add(asked.saturating_mul(i64::from(*count)));
-            }
-        }
-        let launch = node.checked_sub(model.nodes.len()).map(|at| state.launched[at]);
-        let place = match launch {
-            // The place of a launch is decided: no bin type is asked for.
-            Some(_) => GroupPlace::Launch(0),
-            None => {
-                let id = model.nodes[node].site - compiled.offers.len();
-                GroupPlace::Running(vec![NodeId::from_index(id)])
-            }
-        };
-        groups.push(NodeGroup { place, items: items.into_iter().collect(), load, multiplicity: 1 });
-        decided.push(launch);
-    }
-    let is_meant = |node: &usize| {
-        state.stands(*node) && (*node < model.nodes.len() || !state.arrived[*node].is_empty())
-    };
-    let standing = (0..state.nodes()).filter(is_meant);
-    let sites = standing.map(|node| state.site(node));
-    let templates = match state.launched.is_empty() {
-        true => Vec::new(),
-        false => of_decided(model.context, &groups, &decided, sites),
-    };
-    let templates = templates.into_iter().zip(&decided).filter(|(_, launch)| launch.is_some());
-    let launches =
-        templates.filter_map(|(template, launch)| Some(((*launch)?, template))).collect();
-    let kept = (0..state.nodes()).filter(|node| *node < model.nodes.len() || is_meant(node));
-    let slots = kept.map(|node| state.arrived[node].clone()).collect();
-    Target { gone: search.gone.clone(), launches, slots }
 }

@@ -91,7 +91,7 @@ impl PartialEq for Queued {
 impl Eq for Queued {}
 
 impl<'m> Search<'m> {
-    /// The cluster as it is, with the pods that wait where they find a place.
+    /// The cluster as it is, with the pods that wait where they find a place, on launches too.
     pub(super) fn new(
         model: &'m ConsolidationModel<'m>,
         choices: &'m LaunchOptions,
@@ -99,10 +99,8 @@ impl<'m> Search<'m> {
         verdicts: &'m [NodeVerdict],
     ) -> Self {
         let mut state = ClusterState::new(model);
-        let _all = state.place_standing(0);
-        state.settle();
         // What finds no place now is nobody's hindrance.
-        state.leave_out(|_| true);
+        let _served = state.serve_waiting(choices);
         let stays = model.nodes.iter().map(|_| None).collect();
         Self {
             state,
@@ -122,6 +120,10 @@ impl<'m> Search<'m> {
     pub(super) fn run(&mut self, stop: &dyn Fn() -> bool) {
         self.force();
         while self.pass(stop) {}
+        // What went may have left room in a limit, or on a node.
+        while self.state.serve_waiting(self.choices) > 0 {
+            while self.pass(stop) {}
+        }
     }
 
     fn must_go(&self, node: usize) -> bool {
@@ -328,9 +330,13 @@ impl<'m> Search<'m> {
         let problem = self.terms.problem;
         let own = |pods: &&super::model::HomePods| self.state.lacks(pods.class) > 0;
         let home = &model.nodes[node].home;
-        let left = home.iter().find(own).or_else(|| home.first());
+        let left = home.iter().find(own);
         let entry = left.and_then(|pods| pods.entries.first());
         let pod = entry.and_then(|entry| problem.pods.get(*entry as usize));
-        Blocker::NoOtherPlace { pod: pod.map_or_else(|| "".into(), super::eligibility::name_of) }
+        match pod {
+            Some(pod) => Blocker::NoOtherPlace { pod: super::eligibility::name_of(pod) },
+            // Its own would find a place, but others, for which it was meant, would not.
+            None => Blocker::Needed,
+        }
     }
 }

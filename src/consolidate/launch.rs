@@ -327,7 +327,7 @@ impl ClusterState<'_> {
     ///
     /// The fewer pods are left, the less an option is worth, as long as pools' weights open the
     /// same options: so only those are looked at again that come first by what they were worth.
-    fn launch_several(&mut self, choices: &LaunchOptions, most: i128) -> bool {
+    pub(super) fn launch_several(&mut self, choices: &LaunchOptions, most: i128) -> bool {
         let mut left = most;
         let mut classes = self.lacking_in_order();
         let mut open = self.open_weights(choices, &classes);

@@ -32,7 +32,9 @@ mod price;
 mod schedule;
 mod search;
 mod state;
+mod target;
 mod terms;
+mod waiting;
 mod wave;
 
 use crate::error::Error;
@@ -40,16 +42,19 @@ use crate::model::{ConsolidationOptions, Problem};
 use crate::pack::Context;
 use crate::parallel;
 use crate::plan::ConsolidationPlan;
+use crate::plan::consolidation::ConsolidationAction;
 use crate::refine::{RefineBudget, Report};
 use bound::ConsolidationBounds;
-use build_plan::{PlanParts, target};
+use build_plan::PlanParts;
 use eligibility::NodeVerdict;
 use greedy::Search;
 use launch::LaunchOptions;
 use model::ConsolidationModel;
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use target::Target;
 use terms::Terms;
-use wave::{Target, WavePlanner};
+use wave::WavePlanner;
 
 /// What is known of a running cluster before anything is decided.
 pub(crate) struct Eligibility {
@@ -144,7 +149,10 @@ impl SearchParts<'_, '_> {
         let worth = |plan: &ConsolidationPlan| {
             let disruption = plan.actions.iter().map(|one| one.disruption_cost.billionths());
             let disruption = i128::try_from(disruption.sum::<u128>()).unwrap_or(i128::MAX);
-            (plan.cost.after.nanos().saturating_add(terms.price_of_moves(disruption)), plan.moved)
+            let placed: usize = plan.actions.iter().map(ConsolidationAction::pods).sum();
+            let served = u64::try_from(placed).unwrap_or(u64::MAX).saturating_sub(plan.moved);
+            let cost = plan.cost.after.nanos().saturating_add(terms.price_of_moves(disruption));
+            (Reverse(served), cost, plan.moved)
         };
         let mut best: Option<ConsolidationPlan> = None;
         let mut banned: BTreeSet<usize> = BTreeSet::new();
@@ -153,7 +161,7 @@ impl SearchParts<'_, '_> {
             search.banned.clone_from(&banned);
             search.run(stop);
             let mut consider = |search: &Search<'_>| {
-                let mut target: Target = target(search);
+                let mut target = Target::of(search);
                 let mut least: Option<Vec<usize>> = None;
                 // Where some nodes can't go, the cheap ones first leave the dear ones to pay for
                 // launches.

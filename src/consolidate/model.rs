@@ -71,7 +71,7 @@ pub(super) struct HostCounter {
     pub(super) bound: Vec<(usize, u32)>,
 }
 
-/// Pods at home.
+/// Pods of a class at home, or that wait.
 #[derive(Debug)]
 pub(super) struct HomePods {
     pub(super) class: usize,
@@ -114,8 +114,8 @@ pub(super) struct ConsolidationModel<'c> {
     pub(super) scale: Vec<i64>,
     /// As many of each item as anybody could want.
     pub(super) wanted: IdVec<ItemId, u32>,
-    /// Pods that wait for a place: class and count.
-    pub(super) waiting: Vec<(usize, u32)>,
+    /// Pods that wait for a place: those without a node, and those of nodes that are going already.
+    pub(super) waiting: Vec<HomePods>,
     pub(super) width: usize,
 }
 
@@ -174,7 +174,7 @@ impl<'c> ConsolidationModel<'c> {
             known: BTreeMap::new(),
             classes: Vec::new(),
         };
-        let mut waiting: BTreeMap<usize, u32> = BTreeMap::new();
+        let mut waiting: BTreeMap<usize, HomePods> = BTreeMap::new();
         for (class, of_class) in compiled.classes.iter() {
             for entry in &of_class.entries {
                 let pod = &given.pods[*entry as usize];
@@ -186,7 +186,13 @@ impl<'c> ConsolidationModel<'c> {
                 match place.and_then(|place| node_at[place]) {
                     None => {
                         let number = builder.number(class, None);
-                        *waiting.entry(number).or_default() += count;
+                        let pods = waiting.entry(number).or_insert_with(|| HomePods {
+                            class: number,
+                            count: 0,
+                            entries: Vec::new(),
+                        });
+                        pods.count = pods.count.saturating_add(count);
+                        pods.entries.push(*entry);
                     }
                     Some(home) => {
                         let number = builder.number(class, Some(nodes[home].site));
@@ -202,7 +208,7 @@ impl<'c> ConsolidationModel<'c> {
             attach(compiled, &classes, node);
         }
         let wanted = compiled.items.iter().map(|_| u32::MAX).collect();
-        let waiting = waiting.into_iter().collect();
+        let waiting = waiting.into_values().collect();
         Self { context, rules, nodes, classes, hosts, scale, wanted, waiting, width }
     }
 

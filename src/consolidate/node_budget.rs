@@ -10,13 +10,13 @@ use super::schedule::{CronSchedule, seconds};
 use crate::model::{Budget, NodePool};
 use crate::plan::consolidation::DisruptionReason;
 
-/// What a budget calls a reason; `None` for one that waits for no budget.
+/// What a budget calls a reason; `None` for one that waits for no budget, or that ends no node.
 pub(super) fn word(reason: DisruptionReason) -> Option<&'static str> {
     match reason {
         DisruptionReason::Empty => Some("Empty"),
         DisruptionReason::Underutilized => Some("Underutilized"),
         DisruptionReason::Drifted => Some("Drifted"),
-        DisruptionReason::Expired => None,
+        DisruptionReason::Expired | DisruptionReason::Pending => None,
     }
 }
 

@@ -97,7 +97,7 @@ impl<'m> ClusterState<'m> {
             }
         }
         let mut left = vec![0; model.classes.len()];
-        model.waiting.iter().for_each(|(class, count)| left[*class] = *count);
+        model.waiting.iter().for_each(|pods| left[pods.class] = pods.count);
         let limits = compiled
             .pools
             .values()

@@ -24,29 +24,23 @@ use super::launch::LaunchOptions;
 use super::model::{ConsolidationModel, ModelNode};
 use super::node_budget;
 use super::state::ClusterState;
+use super::target::Target;
 use super::terms::Terms;
-use crate::compile::OfferId;
+use crate::pack::DecidedLaunches;
 use crate::plan::LaunchTemplate;
 use crate::plan::consolidation::DisruptionReason;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The final state.
-pub(super) struct Target {
-    /// The running nodes that are to go, in the order in which the search had them go.
-    pub(super) gone: Vec<usize>,
-    /// What is to be launched, and what it is like.
-    pub(super) launches: Vec<(OfferId, Option<Arc<LaunchTemplate>>)>,
-    /// What comes to each node, launches after running ones: class and count.
-    pub(super) slots: Vec<Vec<(usize, u32)>>,
-}
-
-/// Nodes that go together, what is launched for them, and where pods go.
+/// Nodes that go together, what is launched for them, and where pods go; without nodes, what is done
+/// for pods that wait.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WaveStep {
     pub(super) nodes: Vec<usize>,
     /// Places in the target's list of launches.
     pub(super) launches: Vec<usize>,
+    /// What each of these is like.
+    pub(super) templates: Vec<Arc<LaunchTemplate>>,
     /// Node, class and count; launches are numbered after running nodes by their place in the
     /// target.
     pub(super) puts: Vec<(usize, usize, u32)>,
@@ -54,32 +48,33 @@ pub(super) struct WaveStep {
 
 /// What waves are made of.
 pub(super) struct WavePlanner<'m> {
-    model: &'m ConsolidationModel<'m>,
+    pub(super) model: &'m ConsolidationModel<'m>,
     terms: &'m Terms<'m>,
     choices: &'m LaunchOptions,
     verdicts: &'m [NodeVerdict],
-    target: &'m Target,
-    state: ClusterState<'m>,
+    pub(super) target: &'m Target,
+    decided: DecidedLaunches<'m>,
+    pub(super) state: ClusterState<'m>,
     /// Slots that are left, by node as the target numbers them.
-    slots: Vec<Vec<(usize, u32)>>,
+    pub(super) slots: Vec<Vec<(usize, u32)>>,
     /// For each class, the nodes that have slots for it, as the target numbers them.
     slots_of: Vec<Vec<usize>>,
     /// The launches of the target that stand, in the order in which the state numbers them.
-    built: Vec<usize>,
+    pub(super) built: Vec<usize>,
     /// Nodes that are still to go.
-    waiting: Vec<usize>,
+    to_go: Vec<usize>,
     /// For each pool: nodes that have started, and those of them that were going already.
     started: Vec<(u64, u64)>,
 }
 
 /// What a wave has used up so far.
 #[derive(Clone, Debug, Default)]
-struct Spent {
+pub(super) struct Spent {
     /// By pool and reason, how many nodes go.
     nodes: BTreeMap<usize, BTreeMap<DisruptionReason, u64>>,
     /// By disruption budget, how many pods are evicted.
     evictions: BTreeMap<usize, u32>,
-    launches: u32,
+    pub(super) launches: u32,
 }
 
 impl<'m> WavePlanner<'m> {
@@ -90,15 +85,7 @@ impl<'m> WavePlanner<'m> {
         verdicts: &'m [NodeVerdict],
         target: &'m Target,
     ) -> Self {
-        let mut state = ClusterState::new(model);
-        let mut slots = target.slots.clone();
-        // Pods that wait have room in the final state, and a plan doesn't say where: no pod that
-        // moves may count on their company.
-        for own in &mut slots {
-            own.retain(|(class, _)| !model.classes[*class].pending);
-        }
-        state.settle();
-        state.leave_out(|class| model.classes[class].pending);
+        let slots = target.slots.clone();
         let mut slots_of = vec![Vec::new(); model.classes.len()];
         for (node, own) in slots.iter().enumerate() {
             own.iter().for_each(|(class, _)| slots_of[*class].push(node));
@@ -110,19 +97,23 @@ impl<'m> WavePlanner<'m> {
                 started[pool].1 += u64::from(node.deleting);
             }
         }
-        Self {
+        let mut planner = Self {
             model,
             terms,
             choices,
             verdicts,
             target,
-            state,
+            decided: target.decided(model),
+            state: ClusterState::new(model),
             slots,
             slots_of,
             built: Vec::new(),
-            waiting: target.gone.clone(),
+            to_go: target.gone.clone(),
             started,
-        }
+        };
+        planner.state.settle();
+        planner.excuse_waiting();
+        planner
     }
 
     /// The waves, each of steps that may be taken side by side; the nodes that can go in none.
@@ -130,7 +121,7 @@ impl<'m> WavePlanner<'m> {
         let mut waves = Vec::new();
         let mut stuck = Vec::new();
         let mut most = usize::MAX;
-        while !self.waiting.is_empty() {
+        loop {
             let mark = (self.state.mark(), self.slots.clone(), self.built.len());
             let steps = self.wave(most);
             if steps.is_empty() {
@@ -145,17 +136,18 @@ impl<'m> WavePlanner<'m> {
             self.state.undo(mark.0);
             self.slots = mark.1;
             self.built.truncate(mark.2);
+            self.excuse_waiting();
             most = steps.len() / 2;
             if most == 0 {
                 // A step that isn't accepted by itself never is.
                 let own: BTreeSet<usize> =
                     steps.iter().flat_map(|step| step.nodes.iter().copied()).collect();
-                self.waiting.retain(|node| !own.contains(node));
+                self.to_go.retain(|node| !own.contains(node));
                 stuck.extend(own);
                 most = usize::MAX;
             }
         }
-        stuck.extend(self.waiting);
+        stuck.extend(self.to_go);
         (waves, stuck)
     }
 
@@ -171,20 +163,20 @@ impl<'m> WavePlanner<'m> {
         self.state.settle();
         let gone: BTreeSet<usize> =
             wave.iter().flat_map(|step| step.nodes.iter().copied()).collect();
-        self.waiting.retain(|node| !gone.contains(node));
+        self.to_go.retain(|node| !gone.contains(node));
     }
 
     /// Makes a wave of at most so many steps.
     fn wave(&mut self, most: usize) -> Vec<WaveStep> {
-        let mut steps: Vec<WaveStep> = Vec::new();
         let mut spent = Spent::default();
         let mut going: BTreeSet<usize> = BTreeSet::new();
         // Launches of this wave take pods of their own step alone.
         let mut closed: Vec<usize> = Vec::new();
+        let mut steps = self.serve_waiting(&mut spent, &mut closed, most);
         let mut before = usize::MAX;
         while before != steps.len() {
             before = steps.len();
-            for node in self.waiting.clone() {
+            for node in self.to_go.clone() {
                 if steps.len() >= most {
                     return steps;
                 }
@@ -194,7 +186,7 @@ impl<'m> WavePlanner<'m> {
                 if let Some(puts) = self.step_without_launch(node, &closed) {
                     let _new = going.insert(node);
                     self.spend(&mut spent, node);
-                    steps.push(WaveStep { nodes: vec![node], launches: Vec::new(), puts });
+                    steps.push(WaveStep { nodes: vec![node], puts, ..WaveStep::default() });
                 }
             }
         }
@@ -255,7 +247,11 @@ impl<'m> WavePlanner<'m> {
 
     /// The nodes that stand and have slots left for a class, as the state numbers them, but for those
     /// of some launches.
-    fn open_slots(&self, class: usize, closed: &[usize]) -> impl Iterator<Item = (usize, u32)> {
+    pub(super) fn open_slots(
+        &self,
+        class: usize,
+        closed: &[usize],
+    ) -> impl Iterator<Item = (usize, u32)> {
         let running = self.model.nodes.len();
         self.slots_of[class].iter().filter_map(move |node| {
             let left = self.slots[*node].iter().find(|(of, _)| *of == class)?.1;
@@ -269,7 +265,7 @@ impl<'m> WavePlanner<'m> {
     }
 
     /// The number of a node of the state in the target.
-    fn in_target(&self, node: usize) -> usize {
+    pub(super) fn in_target(&self, node: usize) -> usize {
         let running = self.model.nodes.len();
         match node.checked_sub(running) {
             None => node,
@@ -313,7 +309,7 @@ impl<'m> WavePlanner<'m> {
             let mut home = self.model.nodes[*node].home.iter();
             !going.contains(node) && home.any(|pods| classes.contains(&pods.class))
         };
-        self.waiting.iter().copied().filter(needs).collect()
+        self.to_go.iter().copied().filter(needs).collect()
     }
 
     /// How many slots a launch has for classes at home on some nodes.
@@ -334,8 +330,7 @@ impl<'m> WavePlanner<'m> {
         closed: &[usize],
     ) -> Option<WaveStep> {
         let (mark, built) = (self.state.mark(), self.built.len());
-        let mut step =
-            WaveStep { nodes: Vec::new(), launches: launches.to_vec(), puts: Vec::new() };
+        let mut step = WaveStep { launches: launches.to_vec(), ..WaveStep::default() };
         let mut used = spent.clone();
         if self.launch_and_move(&mut step, nodes, &mut used, closed) {
             *spent = used;
@@ -361,15 +356,10 @@ impl<'m> WavePlanner<'m> {
         let running = self.model.nodes.len();
         let mut price = 0_i128;
         for launch in &step.launches {
-            let (offer, template) = &self.target.launches[*launch];
-            let surge = self.terms.options.max_surge.is_some_and(|most| spent.launches >= most);
-            if template.is_none() || surge || !self.state.is_buyable(*offer) {
+            if !self.make_launch(*launch, spent) {
                 return false;
             }
-            let _node = self.state.launch(*offer);
-            self.built.push(*launch);
-            spent.launches += 1;
-            price = price.saturating_add(self.state.price(*offer));
+            price = price.saturating_add(self.state.price(self.target.launches[*launch]));
         }
         let mut reason = None;
         for node in nodes.iter().copied() {
@@ -391,7 +381,27 @@ impl<'m> WavePlanner<'m> {
         step.launches.iter().all(used)
             && self.keeps_weights(step)
             && (forced || self.is_worth(&step.nodes, price))
+            && self.specify(step)
             && self.has_types(step)
+    }
+
+    /// Makes a launch, if the surge, limits and reservations allow it.
+    pub(super) fn make_launch(&mut self, launch: usize, spent: &mut Spent) -> bool {
+        let offer = self.target.launches[launch];
+        let surge = self.terms.options.max_surge.is_some_and(|most| spent.launches >= most);
+        if surge || !self.state.is_buyable(offer) {
+            return false;
+        }
+        let _node = self.state.launch(offer);
+        self.built.push(launch);
+        spent.launches += 1;
+        true
+    }
+
+    /// Says what the launches of a step are like, now that they are made; whether that can be said.
+    pub(super) fn specify(&mut self, step: &mut WaveStep) -> bool {
+        step.templates = self.decided.templates(&step.launches, &self.built);
+        step.templates.len() == step.launches.len()
     }
 
     /// Whether nodes that go together save what they must.
@@ -414,11 +424,11 @@ impl<'m> WavePlanner<'m> {
     }
 
     /// Whether no pool of a higher weight could launch, now, for a pod that comes to a launch.
-    fn keeps_weights(&self, step: &WaveStep) -> bool {
+    pub(super) fn keeps_weights(&self, step: &WaveStep) -> bool {
         let compiled = self.model.compiled();
         step.puts.iter().all(|(node, class, _)| {
             let Some(launch) = node.checked_sub(self.model.nodes.len()) else { return true };
-            let offer = &compiled.offers[self.target.launches[launch].0];
+            let offer = &compiled.offers[self.target.launches[launch]];
             let weight = compiled.pools[offer.pool].weight;
             let open = self.state.open_weights(self.choices, &[*class]);
             !step.launches.contains(&launch) || open.iter().all(|open| *open <= weight)
@@ -433,8 +443,7 @@ impl<'m> WavePlanner<'m> {
         if !self.terms.is_spot(running.place) {
             return true;
         }
-        step.launches.iter().all(|launch| {
-            let Some(template) = &self.target.launches[*launch].1 else { return false };
+        step.templates.iter().all(|template| {
             let cheaper = template
                 .alternatives
                 .iter()
@@ -501,7 +510,7 @@ impl<'m> WavePlanner<'m> {
         self.state.undo(mark);
         self.built.truncate(built);
         for launch in steps.iter().flat_map(|step| &step.launches) {
-            let _node = self.state.launch(self.target.launches[*launch].0);
+            let _node = self.state.launch(self.target.launches[*launch]);
             self.built.push(*launch);
         }
         steps.iter().flat_map(|step| &step.nodes).for_each(|node| self.state.drain(*node));
@@ -544,7 +553,7 @@ impl<'m> WavePlanner<'m> {
 const MOST_TOGETHER: usize = 5;
 
 /// Takes pods off the slots that are left.
-fn use_slot(slots: &mut [Vec<(usize, u32)>], node: usize, class: usize, count: i64) {
+pub(super) fn use_slot(slots: &mut [Vec<(usize, u32)>], node: usize, class: usize, count: i64) {
     if let Some(slots) = slots.get_mut(node)
         && let Some((_, left)) = slots.iter_mut().find(|(of, _)| *of == class)
     {

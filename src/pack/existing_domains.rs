@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The domains that stand for each spread of placed pods.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ExistingDomains<'a> {
     compiled: &'a Compiled,
     views: Vec<SpreadView>,

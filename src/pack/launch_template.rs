@@ -22,8 +22,8 @@ const ALTERNATIVES: usize = 60;
 
 /// What a launch takes, may take instead, and fixes.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct LaunchTerms {
-    chosen: OfferId,
+pub(super) struct LaunchTerms {
+    pub(super) chosen: OfferId,
     options: Vec<OfferId>,
     fixed_labels: Vec<FixedLabel>,
     required: RequiredLabels,
@@ -58,7 +58,11 @@ pub(super) fn specify(context: &Context<'_>, packing: &Packing) -> Vec<Option<La
     specified.collect()
 }
 
-fn template(context: &Context<'_>, offered: &LaunchTerms, asked: &Requirements) -> LaunchTemplate {
+pub(super) fn template(
+    context: &Context<'_>,
+    offered: &LaunchTerms,
+    asked: &Requirements,
+) -> LaunchTemplate {
     let compiled = context.compiled;
     let offer = &compiled.offers[offered.chosen];
     let pool = compiled.parts.node_pool(compiled.pools[offer.pool].index);
@@ -77,31 +81,6 @@ fn template(context: &Context<'_>, offered: &LaunchTerms, asked: &Requirements) 
         capacity: compiled.parts.instance_type(offer.instance).capacity.clone(),
         requirements: Arc::new(requirements(context, offered, asked)),
     }
-}
-
-/// What launches are like whose offers are decided, for each group of nodes that is one; `standing`
-/// has the sites of what stands when all is done.
-pub(crate) fn of_decided(
-    context: &Context<'_>,
-    groups: &[NodeGroup],
-    decided: &[Option<OfferId>],
-    standing: impl Iterator<Item = usize>,
-) -> Vec<Option<Arc<LaunchTemplate>>> {
-    let compiled = context.compiled;
-    let by_price = OffersByPrice::of(compiled);
-    let mut existing = ExistingDomains::none(compiled, groups);
-    standing.for_each(|site| existing.note(site));
-    let offered = offered_in(context, groups, &by_price, decided, &existing.opening(), true);
-    let mut known: BTreeMap<LaunchTerms, Arc<LaunchTemplate>> = BTreeMap::new();
-    let mut of_offered = |offered: LaunchTerms| {
-        let pool = compiled.pools[compiled.offers[offered.chosen].pool].index;
-        let asked = compiled.parts.node_pool(pool).requirements.iter().collect();
-        let made = known
-            .entry(offered)
-            .or_insert_with_key(|offered| Arc::new(template(context, offered, &asked)));
-        made.clone()
-    };
-    offered.into_iter().map(|offered| offered.map(&mut of_offered)).collect()
 }
 
 /// What the pods of a load and the daemons of a launch of an offer ask for.
@@ -173,7 +152,7 @@ fn firsts(
 
 /// What launches take and may take, given an offer to begin with, but for offers that would open
 /// domains; `fixed` says that the offer to begin with is the one to take, and nothing cheaper.
-fn offered_in(
+pub(super) fn offered_in(
     context: &Context<'_>,
     groups: &[NodeGroup],
     by_price: &OffersByPrice,
@@ -288,7 +267,7 @@ fn items(group: &NodeGroup) -> Vec<ItemId> {
 }
 
 /// The offers of each pool, cheapest first.
-struct OffersByPrice {
+pub(super) struct OffersByPrice {
     pools: IdVec<PoolId, Vec<OfferId>>,
     /// In the same order the resources of each, in one line: most offers that are looked at are too
     /// small.
@@ -301,7 +280,7 @@ struct OffersByPrice {
 }
 
 impl OffersByPrice {
-    fn of(compiled: &Compiled) -> Self {
+    pub(super) fn of(compiled: &Compiled) -> Self {
         let mut pools: IdVec<PoolId, Vec<OfferId>> =
             compiled.pools.iter().map(|_| Vec::new()).collect();
         compiled.offers.iter().for_each(|(id, offer)| pools[offer.pool].push(id));

@@ -22,6 +22,7 @@ mod build_plan;
 mod choose;
 mod combine;
 mod complete;
+mod decided_launches;
 mod disjoint_sets;
 mod existing_domains;
 mod fill;
@@ -54,8 +55,9 @@ pub(crate) use complete::{
     EmptyNode, HostSpread, PlacementRules, RuleCounts, complete, is_ordered,
     is_ordered_beside_launches, recreate,
 };
+pub(crate) use decided_launches::DecidedLaunches;
 pub(crate) use fill::OpenNode;
-pub(crate) use launch_template::{chosen, of_decided, offering_ref, requests_of};
+pub(crate) use launch_template::{chosen, offering_ref, requests_of};
 pub(crate) use packing::{Context, GroupPlace, NodeGroup, NodeRoom, Packing};
 pub(crate) use preference::honours_no_less;
 pub(crate) use right_size::right_size;

@@ -52,11 +52,12 @@ impl Serialize for ConsolidationPlan {
     }
 }
 
-const REASONS: [(&str, DisruptionReason); 4] = [
+const REASONS: [(&str, DisruptionReason); 5] = [
     (DisruptionReason::Empty.word(), DisruptionReason::Empty),
     (DisruptionReason::Underutilized.word(), DisruptionReason::Underutilized),
     (DisruptionReason::Drifted.word(), DisruptionReason::Drifted),
     (DisruptionReason::Expired.word(), DisruptionReason::Expired),
+    (DisruptionReason::Pending.word(), DisruptionReason::Pending),
 ];
 
 const LISTS: [&str; 7] = ["templates", "actions", "keep", "cost", "moved", "warnings", "stats"];

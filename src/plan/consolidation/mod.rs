@@ -57,11 +57,11 @@ pub struct ConsolidationAction {
     /// Where other pods go than those that the launches name, sorted by pod: to nodes of the
     /// problem, or to launches of this or an earlier action by their names.
     pub bindings: Vec<Binding>,
-    /// Why the nodes are deleted.
+    /// Why the nodes are deleted; that none is, where pods that wait get their places.
     pub reason: DisruptionReason,
     /// What it saves per hour: the prices of what is deleted less those of what is launched.
-    /// Negative where what replaces a drifted or expired node is dearer; `None` where a price isn't
-    /// known.
+    /// Negative where what replaces a drifted or expired node is dearer, or pods that wait are
+    /// launched for; `None` where a price isn't known.
     pub savings: Option<Price>,
     /// What it takes to move the pods.
     pub disruption_cost: DisruptionCost,
@@ -89,6 +89,8 @@ pub enum DisruptionReason {
     Drifted,
     /// The node is past its pool's `expireAfter`.
     Expired,
+    /// No node is deleted: pods that have none, or whose node is going already, get their places.
+    Pending,
 }
 
 /// What it takes to move pods, in billionths of what it takes to move one plain pod.
@@ -218,7 +220,8 @@ impl ConsolidationPlan {
         }
     }
 
-    /// How many bound pods end on another node than they are on.
+    /// How many bound pods end on another node than they are on; those of nodes that are going
+    /// already aren't counted.
     #[must_use]
     pub fn moved(&self) -> u64 {
         self.moved
@@ -268,10 +271,12 @@ impl NodeToLaunch {
 }
 
 impl DisruptionReason {
-    /// All, in the order in which Karpenter looks for them.
-    pub const ALL: [Self; 4] = [Self::Empty, Self::Drifted, Self::Expired, Self::Underutilized];
+    /// All that nodes are deleted for, in the order in which Karpenter looks for them, and
+    /// [`DisruptionReason::Pending`].
+    pub const ALL: [Self; 5] =
+        [Self::Empty, Self::Drifted, Self::Expired, Self::Underutilized, Self::Pending];
 
-    /// The word of documents: `empty`, `underutilized`, `drifted`, `expired`.
+    /// The word of documents: `empty`, `underutilized`, `drifted`, `expired`, `pending`.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -279,6 +284,7 @@ impl DisruptionReason {
             Self::Underutilized => "underutilized",
             Self::Drifted => "drifted",
             Self::Expired => "expired",
+            Self::Pending => "pending",
         }
     }
 }

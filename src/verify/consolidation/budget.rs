@@ -69,7 +69,8 @@ fn allowed(pool: &NodePool, reason: DisruptionReason, total: u64, now: Option<i6
         DisruptionReason::Empty => "Empty",
         DisruptionReason::Underutilized => "Underutilized",
         DisruptionReason::Drifted => "Drifted",
-        DisruptionReason::Expired => return None,
+        // For pods that wait no node is deleted, which is judged elsewhere.
+        DisruptionReason::Expired | DisruptionReason::Pending => return None,
     };
     let mut least: Option<u64> = None;
     for budget in &pool.disruption.budgets {

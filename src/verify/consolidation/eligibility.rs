@@ -44,7 +44,7 @@ pub(super) fn of_node(
     reason: DisruptionReason,
     bare_pods_move: bool,
 ) -> Vec<Ineligible> {
-    use DisruptionReason::{Drifted, Empty, Expired, Underutilized};
+    use DisruptionReason::{Drifted, Empty, Expired, Pending, Underutilized};
     let mut causes = Vec::new();
     let Some(pool) = pool_of(facts, node).filter(|pool| can_launch(facts.problem, pool)) else {
         return vec![Ineligible::Unmanaged];
@@ -68,6 +68,7 @@ pub(super) fn of_node(
         }
         Drifted => unless(node.drifted, Ineligible::NotDrifted),
         Expired => unless(node.lifetime_remaining == 0, Ineligible::NotExpired),
+        Pending => unless(false, Ineligible::ForPending),
     }
     match (reason, first) {
         (Empty, Some(pod)) => unless(false, Ineligible::NotEmpty { pod }),

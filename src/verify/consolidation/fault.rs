@@ -175,6 +175,8 @@ pub enum ConsolidationFault {
         /// The node.
         node: Arc<str>,
     },
+    /// An action that is said to be for pods that wait moves others.
+    NotForPending,
     /// The stated disruption cost isn't that of the pods that move.
     DisruptionCostWrong {
         /// The plan's.
@@ -302,6 +304,8 @@ pub enum Ineligible {
     NotDrifted,
     /// The node's lifetime isn't over.
     NotExpired,
+    /// What is done for pods that wait deletes no node.
+    ForPending,
 }
 
 impl fmt::Display for Ineligible {
@@ -329,6 +333,7 @@ impl fmt::Display for Ineligible {
             Self::IsEmpty => f.write_str("it is empty"),
             Self::NotDrifted => f.write_str("it still matches its pool"),
             Self::NotExpired => f.write_str("its lifetime isn't over"),
+            Self::ForPending => f.write_str("for pods that wait no node is deleted"),
         }
     }
 }
@@ -402,6 +407,9 @@ impl fmt::Display for ConsolidationFault {
             }
             Self::SavingsUnknown { node } => {
                 write!(f, "node {node} has no known price, so replacing it saves nothing known")
+            }
+            Self::NotForPending => {
+                f.write_str("it moves running pods, but is said to be for pods that wait")
             }
             Self::DisruptionCostWrong { stated, expected } => {
                 write!(

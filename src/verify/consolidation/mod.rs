@@ -27,11 +27,13 @@
 //!   of a disruption budget is there again in the next wave.
 //! - *Worth* ([`worth`]). Savings and disruption costs are right, and nothing is saved by a price
 //!   that isn't known; an action that nothing else asks for saves what it must, has the spot types
-//!   to choose from that it must, and is balanced where the pool's policy wants that.
+//!   to choose from that it must, and is balanced where the pool's policy wants that. An action for
+//!   pods that wait does nothing else.
 //! - *Bounds* ([`bound`]). Its certificates, if it has any, prove its lower bounds, of outcomes in which
 //!   pods leave the nodes that are deleted and no others.
-//! - *Sums*. The number of moved pods is right and isn't above the caller's; so are the costs
-//!   before and after, of all nodes whose price is known; no lower bound is above what it bounds.
+//! - *Sums*. The number of moved pods, without those of nodes that are going already, is right and
+//!   isn't above the caller's; so are the costs before and after, of all nodes whose price is known;
+//!   no lower bound is above what it bounds.
 //!
 //! # What isn't
 //!
@@ -135,7 +137,7 @@ impl VerifiedConsolidation {
         self.launched
     }
 
-    /// How many running pods are moved.
+    /// How many running pods are moved, without those of nodes that were going already.
     #[must_use]
     pub fn moved(&self) -> u64 {
         self.moved
@@ -239,7 +241,10 @@ fn weigh<'s, 'p>(
     state: &'s ReplayState<'_, '_>,
     script: &'s ActionScript<'p>,
 ) -> Weighed<'s, 'p> {
-    let running = script.moves.iter().filter(|one| state.node_of(one.key).is_some());
+    // Pods of nodes that are going already have no choice.
+    let home = |key| state.nodes.get(state.node_of(key)?);
+    let running =
+        script.moves.iter().filter(|one| home(one.key).is_some_and(|node| !node.deleting));
     let moved: Vec<&Pod> = running.filter_map(|one| state.pod(one.key)).collect();
     Weighed {
         script,

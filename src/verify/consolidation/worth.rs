@@ -70,7 +70,7 @@ pub(super) struct Weighed<'s, 'p> {
     pub(super) script: &'s ActionScript<'p>,
     /// The nodes that go.
     pub(super) deleted: Vec<&'s Node>,
-    /// Running pods that move.
+    /// Running pods that move, of nodes that weren't going already.
     pub(super) moved: Vec<&'s Pod>,
     /// Whether a pod that wasn't running is launched for.
     pub(super) serves_pending: bool,
@@ -105,6 +105,9 @@ impl Weighed<'_, '_> {
         let stated = action.savings;
         if stated != expected {
             out.push(fault(path("savings"), Fault::SavingsWrong { stated, expected }));
+        }
+        if action.reason == DisruptionReason::Pending && !self.moved.is_empty() {
+            out.push(fault(format!("actions[{at}]"), Fault::NotForPending));
         }
         if action.reason == DisruptionReason::Underutilized {
             self.check_worth(facts, savings, replaced.unwrap_or(0), options, out);

@@ -49,7 +49,7 @@ fn plans_of_random_clusters_can_be_carried_out() {
                 launched += found.launched();
                 moved += found.moved();
                 let loses = |action: &&plimsoll::plan::consolidation::ConsolidationAction| {
-                    let forced = matches!(action.reason.word(), "drifted" | "expired");
+                    let forced = matches!(action.reason.word(), "drifted" | "expired" | "pending");
                     !forced && action.savings.is_some_and(|saved| saved.nanos() < 0)
                 };
                 if let Some(action) = plan.actions().iter().find(loses) {

@@ -13,13 +13,15 @@ fn below(random: &mut SplitMix64, bound: usize) -> usize {
     usize::try_from(random.below(bound as u64)).unwrap()
 }
 
-/// One of an action's bindings, by the positions of both; nothing where there is none.
+/// One of the bindings of an action that deletes nodes, by the positions of both; nothing where there
+/// is none.
 fn some_binding(plan: &Value, random: &mut SplitMix64) -> Option<(usize, usize)> {
     let actions = plan["actions"].as_array().unwrap().iter().enumerate();
     let all: Vec<(usize, usize)> = actions
         .flat_map(|(at, action)| {
             let bindings = action["bindings"].as_array().map_or(0, Vec::len);
-            (0..bindings).map(move |binding| (at, binding))
+            let deletes = action["delete"].as_array().is_some_and(|nodes| !nodes.is_empty());
+            (0..if deletes { bindings } else { 0 }).map(move |binding| (at, binding))
         })
         .collect();
     (!all.is_empty()).then(|| all[below(random, all.len())])

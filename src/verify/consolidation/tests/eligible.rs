@@ -32,7 +32,12 @@ fn the_state_of_a_node() {
         }
     }
     refused(
-        |parts, _| parts.node("n1").deleting = true,
+        |parts, plan| {
+            parts.node("n1").deleting = true;
+            // Its pods have no choice, and don't count.
+            plan.actions[DELETE].disruption_cost = DisruptionCost::ZERO;
+            plan.moved = 2;
+        },
         &[ineligible(DELETE, Ineligible::Deleting)],
     );
     refused(

@@ -83,11 +83,51 @@ fn running_pods_go_to_nodes_that_have_settled() {
         parts.pods.push(pod("going", "n7"));
         parts.nodes.push(node("n8", &small()).with_nominated(true));
         plan.actions[EMPTY].bindings.push(binding("going", "n8"));
-        plan.actions[EMPTY].disruption_cost = DisruptionCost::from_billionths(PLAIN);
         plan.keep.extend([keep("n7"), keep("n8")]);
-        plan.moved = 4;
         (plan.cost.before, plan.cost.after) = (price("1.20"), price("0.60"));
     });
+}
+
+#[test]
+fn pods_that_wait_are_served_by_actions_for_themselves() {
+    fn serve(parts: &mut ClusterParts, plan: &mut ConsolidationPlan) {
+        for name in ["late", "later"] {
+            let mut waiting = pod(name, "n2");
+            waiting.node_name = None;
+            parts.pods.push(waiting);
+        }
+        let mut serving = action(1, "n2", DisruptionReason::Pending, "0");
+        serving.savings = Some(Price::from_nanos(-100_000_000));
+        serving.delete.clear();
+        serving.launches.push(launch("new-0", &["late"]));
+        serving.bindings.push(binding("later", "n6"));
+        plan.actions.insert(0, serving);
+        plan.cost.after = price("0.50");
+    }
+    accepted(serve);
+    refused(
+        |parts, plan| {
+            serve(parts, plan);
+            plan.actions[1].reason = DisruptionReason::Pending;
+        },
+        &[fault(
+            "actions[1].delete[0]",
+            Fault::Ineligible {
+                node: "n5".into(),
+                reason: DisruptionReason::Pending,
+                cause: Ineligible::ForPending,
+            },
+        )],
+    );
+    refused(
+        |parts, plan| {
+            serve(parts, plan);
+            plan.actions[0].bindings.push(binding("kept", "n2"));
+            plan.actions[0].disruption_cost = DisruptionCost::from_billionths(PLAIN);
+            plan.moved = 4;
+        },
+        &[fault("actions[0]", Fault::NotForPending)],
+    );
 }
 
 #[test]

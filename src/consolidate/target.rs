@@ -1,0 +1,67 @@
+//! The final state that waves lead to: which nodes are gone, what is launched, and how many pods of
+//! each class come to each node.
+
+use super::greedy::Search;
+use super::model::ConsolidationModel;
+use crate::compile::{Id, NodeId, OfferId};
+use crate::pack::{DecidedLaunches, GroupPlace, NodeGroup};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The final state.
+pub(super) struct Target {
+    /// The running nodes that are to go, in the order in which the search had them go.
+    pub(super) gone: Vec<usize>,
+    /// What is to be launched.
+    pub(super) launches: Vec<OfferId>,
+    /// What comes to each node, launches after running ones: class and count.
+    pub(super) slots: Vec<Vec<(usize, u32)>>,
+}
+
+impl Target {
+    /// Where a search has come to. What was launched and holds nothing is none.
+    pub(super) fn of(search: &Search<'_>) -> Self {
+        let state = &search.state;
+        let running = state.model.nodes.len();
+        let is_meant = |node: &usize| state.stands(*node) && !state.arrived[*node].is_empty();
+        let launched: Vec<usize> = (running..state.nodes()).filter(is_meant).collect();
+        let kept = (0..running).chain(launched.iter().copied());
+        Self {
+            gone: search.gone.clone(),
+            launches: launched.iter().map(|node| state.launched[node - running]).collect(),
+            slots: kept.map(|node| state.arrived[node].clone()).collect(),
+        }
+    }
+
+    /// The launches, to be asked what they are like. What is to go doesn't last.
+    pub(super) fn decided<'c>(&self, model: &ConsolidationModel<'c>) -> DecidedLaunches<'c> {
+        let compiled = model.compiled();
+        let running = model.nodes.len();
+        let gone: BTreeSet<usize> = self.gone.iter().copied().collect();
+        let lasting = (0..running).filter(|node| !gone.contains(node));
+        let lasting = lasting.map(|node| model.nodes[node].site);
+        let group = |(node, slots): (usize, &Vec<(usize, u32)>)| {
+            let mut load = vec![0_i64; model.width];
+            let mut items: BTreeMap<_, u32> = BTreeMap::new();
+            for (class, count) in slots {
+                let of_class = &model.classes[*class];
+                *items.entry(of_class.item).or_default() += count;
+                for (sum, asked) in load.iter_mut().zip(&of_class.request) {
+                    *sum = sum.saturating_add(asked.saturating_mul(i64::from(*count)));
+                }
+            }
+            let place = match node < running {
+                true => {
+                    let id = model.nodes[node].site - compiled.offers.len();
+                    GroupPlace::Running(vec![NodeId::from_index(id)])
+                }
+                // The place of a launch is decided: no bin type is asked for.
+                false => GroupPlace::Launch(0),
+            };
+            NodeGroup { place, items: items.into_iter().collect(), load, multiplicity: 1 }
+        };
+        let mut others: Vec<NodeGroup> = self.slots.iter().enumerate().map(group).collect();
+        let launched = others.split_off(running.min(others.len()));
+        others.retain(|group| !group.items.is_empty());
+        DecidedLaunches::new(model.context, launched, &self.launches, others, lasting)
+    }
+}

@@ -1,0 +1,139 @@
+//! Pods that wait for a place: those without a node, and those of nodes that are going already.
+//!
+//! Those that fit somewhere get their place first, on what stands or on launches, as a plan of
+//! launches would give it to them; what that costs is nobody's saving, and no consolidation may
+//! take the room away that they need. Those that fit nowhere hinder nothing. They are looked at
+//! again when nodes have gone: a limit may have room then.
+//!
+//! Carried out, they come first in each wave: pods that wait go where they can by then, and
+//! launches for them are actions by themselves, which delete nothing.
+
+use super::launch::LaunchOptions;
+use super::state::ClusterState;
+use super::wave::{Spent, WavePlanner, WaveStep, use_slot};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+impl ClusterState<'_> {
+    /// Gives pods that wait their places, on launches too, as many as find one, the most urgent
+    /// first; how many did. The others may stay without.
+    pub(super) fn serve_waiting(&mut self, choices: &LaunchOptions) -> u64 {
+        let model = self.model;
+        let left = |state: &Self| {
+            let counts = model.waiting.iter().map(|pods| u64::from(state.left[pods.class]));
+            counts.sum::<u64>()
+        };
+        let before = left(self);
+        if before == 0 {
+            return 0;
+        }
+        self.leave_out(|_| false);
+        let all = self.place_standing(0) || self.launch_for(choices, i128::MAX / 4);
+        if !all {
+            let classes = self.lacking().iter().map(|class| model.classes[*class].priority);
+            let priorities: BTreeSet<Reverse<i32>> = classes.map(Reverse).collect();
+            for Reverse(priority) in priorities {
+                self.leave_out(|class| model.classes[class].priority < priority);
+                // What others launched may have room.
+                if !self.place_standing(0) {
+                    let _all = self.launch_several(choices, i128::MAX / 4);
+                }
+            }
+        }
+        self.settle();
+        self.leave_out(|_| true);
+        before - left(self)
+    }
+}
+
+impl WavePlanner<'_> {
+    /// Nobody counts on the places of pods that wait, until they have them.
+    pub(super) fn excuse_waiting(&mut self) {
+        let model = self.model;
+        self.state.leave_out(|class| model.classes[class].pending);
+    }
+
+    /// Gives pods that wait the slots that they can go to now, and makes launches for others, in at
+    /// most so many steps; notes the launches, which take other pods in the next wave only.
+    pub(super) fn serve_waiting(
+        &mut self,
+        spent: &mut Spent,
+        closed: &mut Vec<usize>,
+        most: usize,
+    ) -> Vec<WaveStep> {
+        let model = self.model;
+        let mut steps: Vec<WaveStep> = Vec::new();
+        if model.waiting.iter().all(|pods| self.state.left[pods.class] == 0) {
+            return steps;
+        }
+        self.state.leave_out(|_| false);
+        let puts = self.fill_slots(None);
+        if !puts.is_empty() {
+            steps.push(WaveStep { puts, ..WaveStep::default() });
+        }
+        for launch in 0..self.target.launches.len() {
+            if steps.len() >= most || self.state.lacking().is_empty() {
+                break;
+            }
+            let own = &self.slots[model.nodes.len() + launch];
+            let is_meant =
+                own.iter().any(|(class, left)| *left > 0 && model.classes[*class].pending);
+            if is_meant
+                && !self.built.contains(&launch)
+                && let Some(step) = self.launch_for_waiting(launch, spent)
+            {
+                closed.push(launch);
+                steps.push(step);
+            }
+        }
+        self.excuse_waiting();
+        steps
+    }
+
+    /// Makes a launch for pods that wait, if any can go there now.
+    fn launch_for_waiting(&mut self, launch: usize, spent: &mut Spent) -> Option<WaveStep> {
+        let (mark, built) = (self.state.mark(), self.built.len());
+        if !self.make_launch(launch, spent) {
+            return None;
+        }
+        let puts = self.fill_slots(Some(launch));
+        let mut step = WaveStep { launches: vec![launch], puts, ..WaveStep::default() };
+        if !step.puts.is_empty() && self.keeps_weights(&step) && self.specify(&mut step) {
+            return Some(step);
+        }
+        spent.launches -= 1;
+        self.state.undo(mark);
+        self.built.truncate(built);
+        for (node, class, count) in step.puts {
+            use_slot(&mut self.slots, node, class, -i64::from(count));
+        }
+        None
+    }
+
+    /// Puts pods that wait into slots, of one launch or of all that stands; what was put where.
+    fn fill_slots(&mut self, only: Option<usize>) -> Vec<(usize, usize, u32)> {
+        let running = self.model.nodes.len();
+        let mut puts = Vec::new();
+        // What one puts may be what another needs.
+        for _ in 0..2 {
+            for class in self.state.lacking_in_order() {
+                while self.state.lacks(class) > 0 {
+                    let slots: Vec<(usize, u32)> = self
+                        .open_slots(class, &[])
+                        .filter(|(at, _)| {
+                            only.is_none_or(|launch| self.in_target(*at) == running + launch)
+                        })
+                        .collect();
+                    let Some((at, count)) = self.state.best_slot(class, slots.into_iter()) else {
+                        break;
+                    };
+                    self.state.put(at, class, count);
+                    let to = self.in_target(at);
+                    use_slot(&mut self.slots, to, class, i64::from(count));
+                    puts.push((to, class, count));
+                }
+            }
+        }
+        puts
+    }
+}
