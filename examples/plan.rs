@@ -1,6 +1,6 @@
 //! Says what to launch for the pending pods of a problem document, or of bundled data.
 //!
-//!     plan [PROBLEM.json] [--overlay FILE.json] [--node-fee USD] [--baseline] [--json]
+//!     plan [PROBLEM.json] [--overlay FILE.json] [--node-fee USD] [--baseline] [--json] [--replay]
 //!     plan --kubernetes FILE… [--catalog FILE|bundled] [--now RFC3339] [--lenient] …
 //!
 //! With the feature `k8s` it plans for Kubernetes' objects, in files as the example `convert` takes
@@ -21,6 +21,7 @@ mod kubernetes;
 
 use kubernetes::Input;
 use plimsoll::model::PriceOverlay;
+use plimsoll::options::Replay;
 use plimsoll::progress::Progress;
 use plimsoll::{
     Effort, Error, Limits, Observer, Options, PreferencePolicy, Price, Problem, Solver, Stop,
@@ -36,7 +37,8 @@ const WISH_PRICE: Price = Price::from_nanos(1_000_000);
 
 const USAGE: &str = "usage: plan [PROBLEM.json] [--overlay FILE.json] [--node-fee USD] [--preferences respect|ignore|priced] [--refine SECONDS] [--progress] [--trace] [--baseline] [--json] [--kubernetes FILE… [--catalog FILE|bundled] [--now RFC3339] [--lenient]]
 
-  PROBLEM.json    the problem document, - for standard input; bundled data by default
+  PROBLEM.json    the problem document, or one of a problem with its options ({problem, options}),
+                  - for standard input; bundled data by default
   --overlay FILE  a list of price overlays, applied in its order
   --node-fee USD  a fee per node and hour, part of what is minimised
   --preferences   what preferences count for: respect, ignore, or priced (0.001 an hour for each unit of weight)
@@ -45,6 +47,7 @@ const USAGE: &str = "usage: plan [PROBLEM.json] [--overlay FILE.json] [--node-fe
   --trace         print on standard error what was decided, step by step
   --baseline      first fit decreasing, blind to prices, to compare with
   --json          print the plan document instead of a table
+  --replay        print the problem with its options, to be planned again, and end
   --kubernetes    plan for Kubernetes' objects in these files and folders (feature k8s)
   --catalog FILE  what can be bought for them; bundled data by default
   --now RFC3339   the present, which ages of objects are counted to
@@ -72,12 +75,16 @@ struct Arguments {
     path: Option<String>,
     objects: Input,
     overlays: Option<String>,
-    options: Options,
+    /// What is asked of the options; the rest is as a replay document says, or by default.
+    effort: Option<Effort>,
+    fee: Option<Price>,
+    preferences: Option<PreferencePolicy>,
     /// For how many seconds to refine.
     refine: Option<f64>,
     progress: bool,
     trace: bool,
     json: bool,
+    replay: bool,
     help: bool,
 }
 
@@ -96,27 +103,28 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Failure> 
     while let Some(word) = words.next() {
         match word.as_str() {
             "--json" => arguments.json = true,
+            "--replay" => arguments.replay = true,
             "--progress" => arguments.progress = true,
             "--trace" => arguments.trace = true,
             "--help" | "-h" => arguments.help = true,
-            "--baseline" => arguments.options.effort = Effort::FirstFit,
+            "--baseline" => arguments.effort = Some(Effort::FirstFit),
             "--overlay" => {
                 let path = words.next().ok_or_else(|| refused("--overlay needs a file"))?;
                 arguments.overlays = Some(path);
             }
             "--node-fee" => {
                 let fee = words.next().ok_or_else(|| refused("--node-fee needs an amount"))?;
-                arguments.options.objective.node_fee = fee
-                    .parse::<Price>()
-                    .map_err(|error| refused(format!("--node-fee {fee}: {error}")))?;
+                let price = fee.parse::<Price>();
+                arguments.fee =
+                    Some(price.map_err(|error| refused(format!("--node-fee {fee}: {error}")))?);
             }
             "--preferences" => {
-                arguments.options.preferences = match words.next().as_deref() {
+                arguments.preferences = Some(match words.next().as_deref() {
                     Some("respect") => PreferencePolicy::Respect,
                     Some("ignore") => PreferencePolicy::Ignore,
                     Some("priced") => PreferencePolicy::Priced(WISH_PRICE),
                     _ => return Err(refused("--preferences needs respect, ignore or priced")),
-                };
+                });
             }
             "--refine" => {
                 let seconds = words.next().ok_or_else(|| refused("--refine needs seconds"))?;
@@ -180,24 +188,39 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.help {
         return print(USAGE);
     }
+    let mut options = Options::default();
     let mut problem = match &arguments.path {
         Some(_) if arguments.objects.is_given() => return Err(refused("one problem at a time")),
         None if arguments.objects.is_given() => arguments.objects.problem().map_err(refused)?,
         None => plimsoll_testdata::problem("web-small")
             .ok_or_else(|| refused("the bundled problem is missing"))?,
-        Some(path) => Problem::from_json(&read(path)?)?,
+        Some(path) => {
+            let text = read(path)?;
+            if Replay::is_one(&text) {
+                let replay = Replay::from_json(&text)?;
+                options = replay.options;
+                replay.problem
+            } else {
+                Problem::from_json(&text)?
+            }
+        }
     };
     if let Some(path) = &arguments.overlays {
         problem = problem.with_price_overlays(&PriceOverlay::list_from_json(&read(path)?)?)?;
     }
 
     let start = Instant::now();
-    let mut options = arguments.options.clone();
+    options.effort = arguments.effort.unwrap_or(options.effort);
+    options.objective.node_fee = arguments.fee.unwrap_or(options.objective.node_fee);
+    options.preferences = arguments.preferences.unwrap_or(options.preferences);
     if let Some(seconds) = arguments.refine {
         let mut limits = Limits::default();
         (limits.rounds, limits.attempts) = (u64::MAX, u64::MAX);
         options.effort = Effort::Refine(limits);
         options.stop = Stop::when(move || start.elapsed().as_secs_f64() >= SEARCH * seconds);
+    }
+    if arguments.replay {
+        return print(&Replay::new(problem, options).to_json());
     }
     if arguments.progress {
         options.observer = Observer::new(move |progress| {

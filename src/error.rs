@@ -99,6 +99,31 @@ impl Error {
         self
     }
 
+    /// The same error, of an input that is a field of a document.
+    #[cfg(feature = "serde")]
+    pub(crate) fn within(mut self, field: &str) -> Self {
+        if let ErrorKind::Invalid(faults) = &mut *self.kind {
+            for fault in faults {
+                let root = fault.path == "document";
+                fault.path = if root { field.into() } else { format!("{field}.{}", fault.path) };
+            }
+        }
+        self
+    }
+
+    /// The faults of both errors; of an error that isn't of faults, that one.
+    #[cfg(feature = "serde")]
+    pub(crate) fn beside(mut self, other: Self) -> Self {
+        match (&mut *self.kind, *other.kind) {
+            (ErrorKind::Invalid(faults), ErrorKind::Invalid(others)) => faults.extend(others),
+            (_, kind @ (ErrorKind::Unsupported(_) | ErrorKind::Internal(_))) => {
+                *self.kind = kind;
+            }
+            _ => {}
+        }
+        self
+    }
+
     /// An error for problems beyond a limit.
     pub(crate) fn unsupported(rules: Vec<InvalidInput>) -> Self {
         Self { kind: Box::new(ErrorKind::Unsupported(rules)) }

@@ -121,16 +121,6 @@ impl fmt::Display for Price {
     }
 }
 
-/// A number: the nearest float, which reads back as the same price up to 9,007,199 per hour.
-#[cfg(feature = "serde")]
-impl serde::Serialize for Price {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // The standard parser is correctly rounded, which a division of two floats is not.
-        let number = self.to_string().parse().map_err(serde::ser::Error::custom)?;
-        serializer.serialize_f64(number)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::ParsePriceError::{Negative, Syntax, TooLarge};

@@ -204,13 +204,6 @@ impl fmt::Display for Quantity {
     }
 }
 
-#[cfg(feature = "serde")]
-impl serde::Serialize for Quantity {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::ParseQuantityError::{Negative, Syntax};

@@ -51,7 +51,7 @@ impl Resources {
         Self(List::new())
     }
 
-    /// ResourceIter from texts, such as `[("cpu", "250m"), ("memory", "1Gi")]`; of a name that occurs
+    /// Amounts from texts, such as `[("cpu", "250m"), ("memory", "1Gi")]`; of a name that occurs
     /// twice the last amount counts.
     ///
     /// # Errors

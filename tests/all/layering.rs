@@ -40,7 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("k8s", &["error", "model", "plan"]),
     ("stop", &[]),
     ("progress", &["model", "plan"]),
-    ("options", &["stop", "model", "progress"]),
+    ("options", &["error", "stop", "model", "progress"]),
     ("solver", &EVERYTHING),
     ("contingency", &["error", "model", "plan", "options", "solver", "what_if"]),
     ("what_if", &["error", "model", "plan", "history", "compile", "options", "solver"]),

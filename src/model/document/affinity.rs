@@ -31,7 +31,7 @@ pub(super) fn write_affinity(affinity: &Affinity) -> Value<'_> {
         .into()
 }
 
-fn read_node_affinity(cursor: Cursor<'_>) -> Option<NodeAffinity> {
+pub(super) fn read_node_affinity(cursor: Cursor<'_>) -> Option<NodeAffinity> {
     let mut fields = cursor.object(&[REQUIRED, PREFERRED]);
     Some(NodeAffinity {
         required: fields.optional(REQUIRED, |cursor| {
@@ -48,7 +48,7 @@ fn read_node_affinity(cursor: Cursor<'_>) -> Option<NodeAffinity> {
     })
 }
 
-fn write_node_affinity(rules: &NodeAffinity) -> Value<'_> {
+pub(super) fn write_node_affinity(rules: &NodeAffinity) -> Value<'_> {
     Object::new()
         .option(REQUIRED, rules.required.as_deref().map(write_terms))
         .unless_empty(PREFERRED, list(&rules.preferred, write_preference))
@@ -81,7 +81,7 @@ pub(super) fn write_term(term: &NodeSelectorTerm) -> Value<'_> {
         .into()
 }
 
-fn read_pod_affinity(cursor: Cursor<'_>) -> Option<PodAffinity> {
+pub(super) fn read_pod_affinity(cursor: Cursor<'_>) -> Option<PodAffinity> {
     let mut fields = cursor.object(&[REQUIRED, PREFERRED]);
     Some(PodAffinity {
         required: fields.list(REQUIRED, read_pod_term),
@@ -95,7 +95,7 @@ fn read_pod_affinity(cursor: Cursor<'_>) -> Option<PodAffinity> {
     })
 }
 
-fn write_pod_affinity(rules: &PodAffinity) -> Value<'_> {
+pub(super) fn write_pod_affinity(rules: &PodAffinity) -> Value<'_> {
     Object::new()
         .unless_empty(REQUIRED, list(&rules.required, write_pod_term))
         .unless_empty(PREFERRED, list(&rules.preferred, write_weighted_term))
@@ -109,7 +109,7 @@ fn write_weighted_term(preferred_term: &WeightedPodAffinityTerm) -> Value<'_> {
         .into()
 }
 
-fn read_pod_term(cursor: Cursor<'_>) -> Option<PodAffinityTerm> {
+pub(super) fn read_pod_term(cursor: Cursor<'_>) -> Option<PodAffinityTerm> {
     let mut fields = cursor.object(&[
         "labelSelector",
         "topologyKey",
@@ -128,7 +128,7 @@ fn read_pod_term(cursor: Cursor<'_>) -> Option<PodAffinityTerm> {
     })
 }
 
-fn write_pod_term(term: &PodAffinityTerm) -> Value<'_> {
+pub(super) fn write_pod_term(term: &PodAffinityTerm) -> Value<'_> {
     Object::new()
         .option("labelSelector", term.label_selector.as_ref().map(write_selector))
         .field("topologyKey", &term.topology_key)

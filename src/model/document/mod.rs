@@ -7,8 +7,10 @@
 //! document is ever in memory.
 
 pub(crate) mod affinity;
+pub(crate) mod consolidation_options;
 pub(crate) mod lines;
 mod overlay;
+pub(crate) mod part;
 mod pod;
 pub(crate) mod pool;
 pub(crate) mod read;
@@ -106,7 +108,7 @@ impl Serialize for Problem {
     }
 }
 
-fn read_problem<'d, D: Deserializer<'d>>(
+pub(crate) fn read_problem<'d, D: Deserializer<'d>>(
     deserializer: D,
 ) -> Result<Result<Problem, Error>, D::Error> {
     let mut faults = Faults::default();

@@ -98,7 +98,7 @@ pub(super) fn write_pod(pod: &Pod) -> Value<'_> {
         .into()
 }
 
-fn read_host_port(cursor: Cursor<'_>) -> Option<HostPort> {
+pub(super) fn read_host_port(cursor: Cursor<'_>) -> Option<HostPort> {
     let mut fields = cursor.object(&["port", "protocol", "hostIP"]);
     let mut port = HostPort::new(fields.required("port", whole).unwrap_or_default());
     if let Some(protocol) = fields.optional("protocol", text) {
@@ -110,7 +110,7 @@ fn read_host_port(cursor: Cursor<'_>) -> Option<HostPort> {
     Some(port)
 }
 
-fn write_host_port(port: &HostPort) -> Value<'_> {
+pub(super) fn write_host_port(port: &HostPort) -> Value<'_> {
     Object::new()
         .field("port", port.port)
         .unless("protocol", "TCP", &port.protocol)
@@ -118,7 +118,7 @@ fn write_host_port(port: &HostPort) -> Value<'_> {
         .into()
 }
 
-fn read_volume(cursor: Cursor<'_>) -> Option<Volume> {
+pub(super) fn read_volume(cursor: Cursor<'_>) -> Option<Volume> {
     let mut fields = cursor.object(&["driver", "id", "zones", "nodeSelectorTerms"]);
     Some(Volume {
         driver: fields.required("driver", text).unwrap_or_default(),
@@ -128,7 +128,7 @@ fn read_volume(cursor: Cursor<'_>) -> Option<Volume> {
     })
 }
 
-fn write_volume(volume: &Volume) -> Value<'_> {
+pub(super) fn write_volume(volume: &Volume) -> Value<'_> {
     Object::new()
         .field("driver", &volume.driver)
         .field("id", &volume.id)

@@ -76,7 +76,7 @@ pub(crate) fn read_disruption(cursor: Cursor<'_>) -> Option<Disruption> {
     Some(disruption)
 }
 
-fn write_disruption(disruption: &Disruption) -> Value<'_> {
+pub(super) fn write_disruption(disruption: &Disruption) -> Value<'_> {
     let default = Disruption::default();
     let Disruption { consolidation_policy, consolidate_after, budgets } = disruption;
     let object = Object::new()
@@ -93,7 +93,7 @@ fn write_disruption(disruption: &Disruption) -> Value<'_> {
     object.into()
 }
 
-fn read_budget(cursor: Cursor<'_>) -> Option<Budget> {
+pub(super) fn read_budget(cursor: Cursor<'_>) -> Option<Budget> {
     let mut fields = cursor.object(&["nodes", "reasons", "schedule", "duration"]);
     Some(Budget {
         nodes: fields.required("nodes", text).unwrap_or_default(),
@@ -103,7 +103,7 @@ fn read_budget(cursor: Cursor<'_>) -> Option<Budget> {
     })
 }
 
-fn write_budget(budget: &Budget) -> Value<'_> {
+pub(super) fn write_budget(budget: &Budget) -> Value<'_> {
     Object::new()
         .field("nodes", &budget.nodes)
         .unless_empty("reasons", &budget.reasons)

@@ -55,7 +55,7 @@ pub(crate) fn read_selector(cursor: Cursor<'_>) -> Option<LabelSelector> {
     })
 }
 
-fn read_expression(cursor: Cursor<'_>) -> Option<LabelSelectorRequirement> {
+pub(super) fn read_expression(cursor: Cursor<'_>) -> Option<LabelSelectorRequirement> {
     let mut fields = cursor.object(&["key", "operator", "values"]);
     let key = fields.required("key", text).unwrap_or_default();
     let operator = fields.required("operator", |cursor| choice(cursor, &SELECTOR_OPERATORS));
@@ -73,7 +73,7 @@ pub(super) fn write_selector(selector: &LabelSelector) -> Value<'_> {
         .into()
 }
 
-fn write_expression(expression: &LabelSelectorRequirement) -> Value<'_> {
+pub(super) fn write_expression(expression: &LabelSelectorRequirement) -> Value<'_> {
     Object::new()
         .field("key", &expression.key)
         .field("operator", word(&expression.operator, &SELECTOR_OPERATORS))

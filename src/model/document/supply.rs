@@ -44,7 +44,7 @@ pub(super) fn write_instance_type(instance_type: &InstanceType) -> Value<'_> {
         .into()
 }
 
-fn read_offering(cursor: Cursor<'_>) -> Option<Offering> {
+pub(super) fn read_offering(cursor: Cursor<'_>) -> Option<Offering> {
     let mut fields = cursor.object(&[
         "zone",
         "capacityType",
@@ -60,18 +60,12 @@ fn read_offering(cursor: Cursor<'_>) -> Option<Offering> {
         price: fields.required("price", price).unwrap_or_default(),
         available: fields.optional("available", boolean).unwrap_or(true),
         labels: fields.optional("labels", labels).unwrap_or_default(),
-        reservation: fields.optional("reservation", |cursor| {
-            let mut fields = cursor.object(&["id", "remaining"]);
-            Some(Reservation {
-                id: fields.required("id", text).unwrap_or_default(),
-                remaining: fields.required("remaining", whole).unwrap_or_default(),
-            })
-        }),
+        reservation: fields.optional("reservation", read_reservation),
         interruption_rate: fields.optional("interruptionRate", |cursor| billionths(cursor, RATE)),
     })
 }
 
-fn write_offering(offering: &Offering) -> Value<'_> {
+pub(super) fn write_offering(offering: &Offering) -> Value<'_> {
     let rate = offering.interruption_rate.map(|rate| write::billionths(rate.into()));
     Object::new()
         .field("zone", &offering.zone)
@@ -84,7 +78,15 @@ fn write_offering(offering: &Offering) -> Value<'_> {
         .into()
 }
 
-fn write_reservation(reservation: &Reservation) -> Value<'_> {
+pub(super) fn read_reservation(cursor: Cursor<'_>) -> Option<Reservation> {
+    let mut fields = cursor.object(&["id", "remaining"]);
+    Some(Reservation {
+        id: fields.required("id", text).unwrap_or_default(),
+        remaining: fields.required("remaining", whole).unwrap_or_default(),
+    })
+}
+
+pub(super) fn write_reservation(reservation: &Reservation) -> Value<'_> {
     Object::new().field("id", &reservation.id).field("remaining", reservation.remaining).into()
 }
 

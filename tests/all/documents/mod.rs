@@ -3,6 +3,8 @@
 mod consolidations;
 mod faults;
 mod messages;
+mod options;
+mod parts;
 mod plans;
 
 use plimsoll::model::{

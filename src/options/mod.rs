@@ -1,5 +1,13 @@
 //! How a plan is to be made.
 
+#[cfg(feature = "serde")]
+mod document;
+#[cfg(feature = "serde")]
+mod replay;
+
+#[cfg(feature = "serde")]
+pub use replay::Replay;
+
 use crate::model::{ConsolidationOptions, Price};
 use crate::progress::Observer;
 use crate::stop::Stop;
@@ -137,11 +145,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { rounds: 4_000, attempts: 1_000 }
+        Self::DEFAULT
     }
 }
 
 impl Limits {
+    /// What limits are by default.
+    pub(crate) const DEFAULT: Self = Self { rounds: 4_000, attempts: 1_000 };
+
     /// No limits: refinement goes on until nothing is left to try or [`Options::stop`] says so.
     pub const NONE: Self = Self { rounds: u64::MAX, attempts: u64::MAX };
 
