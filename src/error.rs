@@ -9,6 +9,17 @@ use std::fmt;
 /// the input is beyond a limit of this version ([`Error::is_unsupported`]), or the
 /// library found a fault of its own ([`Error::is_internal`]). Pods that can't be placed are never
 /// an error: they are part of the plan.
+///
+/// # Examples
+/// ```
+/// use plimsoll::{Pod, Problem, Resources};
+///
+/// let pod = Pod::new("web").with_node_name("n-1");
+/// let error = Problem::builder().pod(pod).build().unwrap_err();
+/// assert!(error.is_invalid_input());
+/// let paths: Vec<&str> = error.findings().iter().map(|fault| fault.path.as_str()).collect();
+/// assert_eq!(paths, ["pods[0].nodeName"]);
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Error {
     kind: Box<ErrorKind>,

@@ -190,6 +190,23 @@ fn checked_prices(options: &Options) -> Result<Option<Price>, Error> {
 ///
 /// # Errors
 /// As [`Solver::new`] and [`Solver::provision`].
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+/// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
+/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// // Neither of the two can share a node with the other.
+/// let large = Resources::parse([("cpu", "1500m")])?;
+/// let pods = Pod::new("web").with_replicas(2).with_requests(large);
+/// # let problem =
+/// #     Problem::builder().pod(pods).instance_type(small).node_pool(NodePool::new("default")).build()?;
+/// let plan = provision(&problem, &Options::default())?;
+/// assert_eq!(*plan.launches()[0].pods(), ["default/web-0".into()]);
+/// assert_eq!(plan.cost().total.to_string(), "0.06");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn provision(problem: &Problem, options: &Options) -> Result<LaunchPlan, Error> {
     Solver::new(problem)?.provision(options)
 }

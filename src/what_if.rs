@@ -105,6 +105,17 @@ impl WhatIf {
     ///
     /// # Errors
     /// A node has its name already, or the node is invalid.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Node, Problem, Resources, Solver};
+    ///
+    /// let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// let solver = Solver::new(&Problem::builder().build()?)?;
+    /// let coming = solver.what_if().with_node(Node::new("n", room).with_initialized(false))?;
+    /// assert_eq!(coming.problem().nodes().len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with_node(mut self, node: Node) -> Result<Self, Error> {
         self.changed.add_node(node)?;
         Ok(self)
@@ -189,6 +200,17 @@ impl WhatIf {
     ///
     /// # Errors
     /// No pool has this name, the resource's name is invalid, or the pool may not have the limit.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{NodePool, Problem, Solver};
+    ///
+    /// let problem = Problem::builder().node_pool(NodePool::new("default")).build()?;
+    /// let wider = Solver::new(&problem)?.what_if().with_limit("default", "nodes", "3".parse()?)?;
+    /// let limits = wider.problem().node_pool("default").map(|pool| pool.limits().clone());
+    /// assert_eq!(limits.and_then(|limits| limits.get("nodes")), Some("3".parse()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with_limit(
         mut self,
         node_pool: &str,

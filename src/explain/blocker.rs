@@ -7,6 +7,14 @@ use std::sync::Arc;
 /// What keeps a node from being deleted or replaced.
 ///
 /// Lift what is named, and the node goes, unless something else is named beside it.
+///
+/// # Examples
+/// ```
+/// use plimsoll::explain::Blocker;
+///
+/// assert_eq!(Blocker::Nominated.code(), "nominated");
+/// assert_eq!(Blocker::Nominated.to_string(), "pods are about to be bound to it");
+/// ```
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Blocker {

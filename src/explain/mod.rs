@@ -18,6 +18,24 @@ use std::sync::Arc;
 ///
 /// Candidates are the offerings of a node pool's instance types, or, where a variant says so, the
 /// nodes of the problem.
+///
+/// # Examples
+/// ```
+/// use plimsoll::explain::Cause;
+///
+/// /// What a message to the owner of a pool could say.
+/// fn advice(cause: &Cause) -> Option<String> {
+///     match cause {
+///         Cause::Limit { pool, resource, used, needed, .. } => {
+///             let enough = used.saturating_add(*needed);
+///             Some(format!("raise the limit of {pool} for {resource} to {enough}"))
+///         }
+///         Cause::Several { causes } => causes.iter().find_map(advice),
+///         _ => None,
+///     }
+/// }
+/// assert_eq!(advice(&Cause::AntiAffinity), None);
+/// ```
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Cause {
@@ -247,6 +265,16 @@ pub enum Cause {
 }
 
 /// A condition that a pod puts on a label, and what there is.
+///
+/// # Examples
+/// ```
+/// use plimsoll::explain::LabelConflict;
+/// use plimsoll::model::ValueSet;
+///
+/// let (needed, offered) = (ValueSet::one("arm64"), ValueSet::one("amd64"));
+/// let conflict = LabelConflict::new("kubernetes.io/arch", needed, offered);
+/// assert!(!conflict.needed.overlaps(&conflict.offered));
+/// ```
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct LabelConflict {

@@ -41,6 +41,24 @@ pub enum PodSource {
 }
 
 /// What a dump comes to.
+///
+/// # Examples
+/// ```
+/// use plimsoll::k8s::{ConvertOptions, Dump, Outcome};
+///
+/// let mut dump = Dump::new();
+/// dump.add_text("claims.yaml", "
+/// apiVersion: v1
+/// kind: Pod
+/// metadata: {name: gpu}
+/// spec:
+///   resourceClaims: [{name: gpu, resourceClaimName: gpu}]
+///   containers: [{name: main, resources: {claims: [{name: gpu}]}}]
+/// ");
+/// let conversion = dump.convert(&ConvertOptions::default());
+/// assert_eq!(conversion.outcomes()[0].1, Outcome::Refused);
+/// assert_eq!(conversion.refusals()[0].path, "spec.resourceClaims");
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Conversion {

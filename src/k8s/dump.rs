@@ -16,6 +16,22 @@ use std::sync::Arc;
 ///
 /// Objects come as text ([`Dump::add_text`]) or one by one in types of `k8s-openapi` and `kube`
 /// ([`Dump::add`]); their order doesn't matter.
+///
+/// # Examples
+/// ```
+/// use plimsoll::k8s::{ConvertOptions, Dump};
+///
+/// let mut dump = Dump::new();
+/// dump.add_text("pods.yaml", "
+/// apiVersion: v1
+/// kind: Pod
+/// metadata: {name: web}
+/// spec: {containers: [{name: web, resources: {requests: {cpu: 1}}}]}
+/// ");
+/// let problem = dump.convert(&ConvertOptions::default()).problem()?;
+/// assert_eq!(problem.pods()[0].requests().get("cpu"), Some("1".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Dump {
     pub(super) entries: Vec<Entry>,

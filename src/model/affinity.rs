@@ -6,6 +6,28 @@ use super::{LabelSelector, Requirement};
 use std::sync::Arc;
 
 /// A pod's affinity rules, Kubernetes' `Affinity`.
+///
+/// # Examples
+/// ```
+/// use plimsoll::model::{Affinity, LabelSelector, NodeSelectorTerm, Operator, PodAffinityTerm};
+/// use plimsoll::{Pod, Requirement};
+///
+/// let arm = Requirement::new("kubernetes.io/arch", Operator::In, ["arm64"]);
+/// let web = LabelSelector::new().with_label("app", "web");
+/// // On arm64, no two of them on one node, and near the cache if that can be had.
+/// let affinity = Affinity::new()
+///     .with_required_node_term(NodeSelectorTerm::new([arm]))
+///     .with_required_pod_anti_affinity(PodAffinityTerm::new("kubernetes.io/hostname", web))
+///     .with_preferred_pod_affinity(
+///         50,
+///         PodAffinityTerm::new(
+///             "topology.kubernetes.io/zone",
+///             LabelSelector::new().with_label("app", "cache"),
+///         ),
+///     );
+/// let pod = Pod::new("web").with_label("app", "web").with_affinity(affinity);
+/// assert_eq!(pod.affinity().map(|rules| rules.pod_anti_affinity.required.len()), Some(1));
+/// ```
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct Affinity {
@@ -28,6 +50,16 @@ pub struct NodeAffinity {
 }
 
 /// One alternative: every expression must hold. A term with none matches no node.
+///
+/// # Examples
+/// ```
+/// use plimsoll::Requirement;
+/// use plimsoll::model::{NodeSelectorTerm, Operator};
+///
+/// let recent = Requirement::new("example.com/generation", Operator::Gt, ["5"]);
+/// let not_gpu = Requirement::new("example.com/gpu", Operator::DoesNotExist, [""; 0]);
+/// assert_eq!(NodeSelectorTerm::new([recent, not_gpu]).match_expressions.len(), 2);
+/// ```
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct NodeSelectorTerm {
@@ -58,6 +90,16 @@ pub struct PodAffinity {
 }
 
 /// A set of pods and the kind of domain in which they count.
+///
+/// # Examples
+/// ```
+/// use plimsoll::model::{LabelSelector, PodAffinityTerm};
+///
+/// let database = LabelSelector::new().with_label("app", "db");
+/// let mut term = PodAffinityTerm::new("topology.kubernetes.io/zone", database);
+/// term.namespaces = vec!["data".into()];
+/// assert_eq!(&*term.topology_key, "topology.kubernetes.io/zone");
+/// ```
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct PodAffinityTerm {

@@ -8,6 +8,21 @@ use std::sync::Arc;
 pub(crate) const UNLIMITED_ATTACHMENTS: i64 = 1 << 32;
 
 /// A kind of machine that can be bought.
+///
+/// # Examples
+/// ```
+/// use plimsoll::{InstanceType, Offering, Resources};
+///
+/// let m7 = InstanceType::new(
+///     "m7i.large",
+///     Resources::parse([("cpu", "2"), ("memory", "8Gi"), ("pods", "29")])?,
+/// )
+/// .with_overhead(Resources::parse([("cpu", "70m"), ("memory", "1Gi")])?)
+/// .with_label("kubernetes.io/arch", "amd64")
+/// .with_offering(Offering::new("us-east-1a", "on-demand", "0.1008".parse()?));
+/// assert_eq!(m7.allocatable().get("cpu"), Some("1930m".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InstanceType {
     pub(crate) name: Arc<str>,
@@ -22,6 +37,20 @@ pub struct InstanceType {
 /// One way to buy an instance type: a zone, a capacity type, and a price per hour.
 ///
 /// Offerings are ordered by zone, capacity type, price and then the rest.
+///
+/// # Examples
+/// ```
+/// use plimsoll::Offering;
+///
+/// // Spot, interrupted once in a hundred hours.
+/// let spot = Offering::new("us-east-1a", "spot", "0.0312".parse()?)
+///     .with_interruption_rate(10_000_000);
+/// // Paid for already: four more nodes may use it, at no further price.
+/// let reserved = Offering::new("us-east-1a", "reserved", "0".parse()?)
+///     .with_reservation("cr-0123", 4);
+/// assert!(spot.available() && reserved.reservation().is_some());
+/// # Ok::<(), plimsoll::model::ParsePriceError>(())
+/// ```
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Offering {
     pub(crate) zone: Arc<str>,

@@ -5,6 +5,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Capacity that already runs, or is on its way.
+///
+/// # Examples
+/// ```
+/// use plimsoll::model::{Effect, Taint};
+/// use plimsoll::{Node, Resources};
+///
+/// // A launch of ours that hasn't registered yet.
+/// let node = Node::new("n-1", Resources::parse([("cpu", "3920m"), ("pods", "58")])?)
+///     .with_label("karpenter.sh/nodepool", "default")
+///     .with_label("topology.kubernetes.io/zone", "us-east-1a")
+///     .with_taint(Taint::new("dedicated", "batch", Effect::NoSchedule))
+///     .with_initialized(false);
+/// assert_eq!((node.taints().len(), node.initialized()), (1, false));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Node {
     pub(crate) name: Arc<str>,

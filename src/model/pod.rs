@@ -46,6 +46,15 @@ pub struct Pod {
 }
 
 /// A port of the node that a pod takes.
+///
+/// # Examples
+/// ```
+/// use plimsoll::Pod;
+/// use plimsoll::model::HostPort;
+///
+/// let dns = HostPort::new(53).with_protocol("UDP");
+/// assert_eq!(&*Pod::new("dns").with_host_port(dns).host_ports()[0].host_ip, "0.0.0.0");
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct HostPort {
@@ -58,6 +67,16 @@ pub struct HostPort {
 }
 
 /// A volume that a pod mounts.
+///
+/// # Examples
+/// ```
+/// use plimsoll::Pod;
+/// use plimsoll::model::Volume;
+///
+/// // The pod can only run where its disk is.
+/// let disk = Volume::new("ebs.csi.aws.com", "vol-1").with_zone("us-east-1a");
+/// assert_eq!(Pod::new("db-0").with_volume(disk).volumes().len(), 1);
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct Volume {

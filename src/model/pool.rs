@@ -4,6 +4,21 @@ use super::{Labels, Requirement, Resources, Taint};
 use std::sync::Arc;
 
 /// A template for nodes and the right to buy them, Karpenter's `NodePool`.
+///
+/// # Examples
+/// ```
+/// use plimsoll::model::{Operator, Taint, Effect};
+/// use plimsoll::{NodePool, Requirement, Resources};
+///
+/// // Preferred to pools of a lower weight; spot only, for what tolerates it, up to 100 CPUs.
+/// let pool = NodePool::new("batch")
+///     .with_weight(10)
+///     .with_requirement(Requirement::new("karpenter.sh/capacity-type", Operator::In, ["spot"]))
+///     .with_taint(Taint::new("dedicated", "batch", Effect::NoSchedule))
+///     .with_limits(Resources::parse([("cpu", "100")])?);
+/// assert_eq!(pool.limits().get("cpu"), Some("100".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NodePool {
     pub(crate) name: Arc<str>,
@@ -22,6 +37,22 @@ pub struct NodePool {
 }
 
 /// When and how fast nodes of a pool may be disrupted.
+///
+/// # Examples
+/// ```
+/// use plimsoll::NodePool;
+/// use plimsoll::model::{Budget, Disruption};
+///
+/// // Quiet for ten minutes, and one node at a time during the day.
+/// let mut day = Budget::new("1");
+/// day.schedule = Some("0 8 * * mon-fri".into());
+/// day.duration = Some("10h".into());
+/// let mut disruption = Disruption::default();
+/// disruption.consolidate_after = "10m".into();
+/// disruption.budgets.push(day);
+/// let pool = NodePool::new("default").with_disruption(disruption);
+/// assert_eq!(pool.disruption().budgets.len(), 2);
+/// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct Disruption {

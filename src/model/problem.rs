@@ -10,6 +10,21 @@ use std::sync::Arc;
 ///
 /// A problem is made by [`Problem::builder`] or read from a document; either way every fault is
 /// found at once. Two problems with the same content in another order are equal.
+///
+/// # Examples
+/// ```
+/// use plimsoll::{Node, Pod, Problem, Resources};
+///
+/// let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+/// let problem = Problem::builder()
+///     .node(Node::new("n-1", room))
+///     .pod(Pod::new("web-0").with_node_name("n-1"))
+///     .pod(Pod::new("web-1"))
+///     .build()?;
+/// let pending = problem.pods().iter().filter(|pod| pod.node_name().is_none());
+/// assert_eq!(pending.count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Problem {
     /// Sorted by namespace, then name, a single pod before a set of replicas that is called the
@@ -25,6 +40,19 @@ pub struct Problem {
 }
 
 /// A limit on how many pods of a set may be down at a time.
+///
+/// # Examples
+/// ```
+/// use plimsoll::Problem;
+/// use plimsoll::model::{LabelSelector, PodDisruptionBudget};
+///
+/// // One more pod of "db" may go down.
+/// let selector = LabelSelector::new().with_label("app", "db");
+/// let budget = PodDisruptionBudget::new("db", selector, 1).with_namespace("data");
+/// let problem = Problem::builder().pod_disruption_budget(budget).build()?;
+/// assert_eq!(problem.pod_disruption_budgets()[0].disruptions_allowed, 1);
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PodDisruptionBudget {
@@ -49,6 +77,26 @@ pub struct Namespace {
 }
 
 /// Collects the parts of a [`Problem`].
+///
+/// # Examples
+/// ```
+/// use plimsoll::{InstanceType, NodePool, Offering, Pod, Problem, Resources};
+///
+/// let catalog = ["2", "4"].into_iter().map(|cpus| {
+///     let capacity = Resources::parse([("cpu", cpus), ("pods", "29")])?;
+///     let price = Offering::new("eu-1a", "on-demand", "0.1".parse()?);
+///     Ok(InstanceType::new(format!("m.{cpus}"), capacity).with_offering(price))
+/// });
+/// let catalog: Vec<_> = catalog.collect::<Result<_, Box<dyn std::error::Error>>>()?;
+/// let problem = Problem::builder()
+///     .pod(Pod::new("web").with_replicas(3))
+///     .daemon_set(Pod::new("node-exporter").with_namespace("monitoring"))
+///     .instance_types(catalog)
+///     .node_pool(NodePool::new("default"))
+///     .build()?;
+/// assert!(problem.instance_type("m.4").is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct ProblemBuilder {
     pub(crate) pods: Vec<Pod>,

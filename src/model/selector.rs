@@ -4,6 +4,15 @@ use super::Labels;
 use std::sync::Arc;
 
 /// A query over labels: every entry of both lists must hold; an empty selector matches everything.
+///
+/// # Examples
+/// ```
+/// use plimsoll::model::{LabelSelector, LabelSelectorRequirement, SelectorOperator};
+///
+/// let stable = LabelSelectorRequirement::new("track", SelectorOperator::NotIn, ["canary"]);
+/// let selector = LabelSelector::new().with_label("app", "web").with_expression(stable);
+/// assert_eq!(selector.match_labels.get("app").map(|value| &**value), Some("web"));
+/// ```
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct LabelSelector {

@@ -4,6 +4,23 @@ use super::LabelSelector;
 use std::sync::Arc;
 
 /// How evenly the selected pods spread over the values of a node label.
+///
+/// # Examples
+/// ```
+/// use plimsoll::Pod;
+/// use plimsoll::model::{LabelSelector, TopologySpreadConstraint, WhenUnsatisfiable};
+///
+/// // In at least three zones, and no zone more than one ahead of another.
+/// let mut spread = TopologySpreadConstraint::new(
+///     1,
+///     "topology.kubernetes.io/zone",
+///     WhenUnsatisfiable::DoNotSchedule,
+/// )
+/// .with_label_selector(LabelSelector::new().with_label("app", "db"));
+/// spread.min_domains = Some(3);
+/// let pod = Pod::new("db").with_label("app", "db").with_topology_spread_constraint(spread);
+/// assert_eq!(pod.topology_spread_constraints()[0].max_skew, 1);
+/// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct TopologySpreadConstraint {

@@ -5,6 +5,18 @@
 use std::sync::Arc;
 
 /// A mark on a node that keeps pods away unless they tolerate it.
+///
+/// # Examples
+/// ```
+/// use plimsoll::Pod;
+/// use plimsoll::model::{Effect, Taint, Toleration};
+///
+/// let taint = Taint::new("dedicated", "batch", Effect::NoSchedule);
+/// let toleration = Toleration::equal(taint.key.clone(), taint.value.clone())
+///     .with_effect(taint.effect);
+/// let pod = Pod::new("job").with_toleration(toleration);
+/// assert_eq!(pod.tolerations()[0].effect, Some(Effect::NoSchedule));
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct Taint {
@@ -28,6 +40,14 @@ pub enum Effect {
 }
 
 /// A pod's leave to run on nodes with certain taints.
+///
+/// # Examples
+/// ```
+/// use plimsoll::model::{Toleration, TolerationOperator};
+///
+/// // As daemon sets of a cluster's own services have it: every taint.
+/// assert_eq!(Toleration::exists("").operator, TolerationOperator::Exists);
+/// ```
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct Toleration {

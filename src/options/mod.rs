@@ -113,6 +113,16 @@ impl Options {
 }
 
 /// How much work to spend on a plan.
+///
+/// # Examples
+/// ```
+/// use plimsoll::{Effort, Limits, Options};
+///
+/// // As many rounds as a small cluster needs, and the same plan on every machine.
+/// let few = Limits::default().with_rounds(200).with_attempts(50);
+/// let options = Options::default().with_effort(Effort::Refine(few));
+/// assert_ne!(options.effort, Effort::Greedy);
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Effort {
@@ -207,6 +217,32 @@ pub struct Objective {
 
 /// What preferences count for: preferred affinity of nodes and pods, spread constraints that may be
 /// broken (`ScheduleAnyway`), taints that are to be avoided (`PreferNoSchedule`).
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+/// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
+/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// # use plimsoll::model::{Affinity, NodeSelectorTerm, Operator};
+/// # use plimsoll::Requirement;
+/// # use plimsoll::PreferencePolicy;
+/// let zone = Requirement::new("topology.kubernetes.io/zone", Operator::In, ["eu-1a"]);
+/// let rather_there = Affinity::new().with_preferred_node_term(10, NodeSelectorTerm::new([zone]));
+/// let pod = Pod::new("web").with_affinity(rather_there);
+/// // On demand in that zone costs 0.1, spot elsewhere 0.03.
+/// # let problem =
+/// #     Problem::builder().pod(pod).instance_type(small).node_pool(NodePool::new("default")).build()?;
+/// let cost = |policy| {
+///     let options = Options::default().with_preferences(policy);
+///     provision(&problem, &options).map(|plan| plan.cost().total.to_string())
+/// };
+/// assert_eq!(cost(PreferencePolicy::Respect)?, "0.1");
+/// assert_eq!(cost(PreferencePolicy::Ignore)?, "0.03");
+/// // Ten of weight at 0.005 are worth 0.05 an hour, less than the difference.
+/// assert_eq!(cost(PreferencePolicy::Priced("0.005".parse()?))?, "0.03");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum PreferencePolicy {

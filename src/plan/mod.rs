@@ -26,6 +26,31 @@ use template::TemplateList;
 /// Launches are sorted by node pool, instance type, zone, capacity type, reservation and first pod;
 /// bindings and unschedulable pods by pod. Plans are equal if their documents are: certificates,
 /// and what ended the search, play no part.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+/// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
+/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// # let pods = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "900m")])?);
+/// # let huge = Pod::new("huge").with_requests(Resources::parse([("cpu", "64")])?);
+/// # let problem = Problem::builder()
+/// #     .pods([pods, huge])
+/// #     .instance_type(small)
+/// #     .node_pool(NodePool::new("default"))
+/// #     .build()?;
+/// # let plan = provision(&problem, &Options::default())?;
+/// // Three pods of "web" that fit two to a node, and one that fits nowhere.
+/// assert_eq!(plan.launches().len(), 2);
+/// assert_eq!(&*plan.unschedulable()[0].pod, "default/huge");
+/// // Launches that are alike share a template: as many nodes of it are to be created.
+/// for template in plan.templates() {
+///     let alike = plan.launches().iter().filter(|launch| launch.template() == template).count();
+///     println!("{alike} × {} in {}", template.offering.instance_type, template.offering.zone);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct LaunchPlan {
@@ -40,6 +65,29 @@ pub struct LaunchPlan {
 }
 
 /// One node to create. Launches alike but for their pods share one [`LaunchTemplate`].
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+/// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
+/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// # let pods = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "900m")])?);
+/// # let huge = Pod::new("huge").with_requests(Resources::parse([("cpu", "64")])?);
+/// # let problem = Problem::builder()
+/// #     .pods([pods, huge])
+/// #     .instance_type(small)
+/// #     .node_pool(NodePool::new("default"))
+/// #     .build()?;
+/// # let plan = provision(&problem, &Options::default())?;
+/// // One node holds two of the three pods.
+/// let launch = plan.launches().iter().find(|launch| launch.pods().len() == 2).ok_or("none")?;
+/// assert_eq!(launch.requests().get("cpu"), Some("1800m".parse()?));
+/// // How full the node will be.
+/// let has = launch.template().capacity.get("cpu");
+/// assert_eq!(has, Some("2".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Launch {
     pub(crate) template: Arc<LaunchTemplate>,
@@ -59,6 +107,30 @@ pub struct Binding {
 }
 
 /// A pod with no place, and why.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+/// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
+/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// # let pods = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "900m")])?);
+/// # let huge = Pod::new("huge").with_requests(Resources::parse([("cpu", "64")])?);
+/// # let problem = Problem::builder()
+/// #     .pods([pods, huge])
+/// #     .instance_type(small)
+/// #     .node_pool(NodePool::new("default"))
+/// #     .build()?;
+/// # let plan = provision(&problem, &Options::default())?;
+/// use plimsoll::explain::Cause;
+///
+/// for waiting in plan.unschedulable() {
+///     let reason = &waiting.reasons[0];
+///     assert_eq!(reason.code(), "resource");
+///     assert!(matches!(reason.cause(), Some(Cause::Resource { .. })));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Unschedulable {
@@ -69,6 +141,31 @@ pub struct Unschedulable {
 }
 
 /// What the launches cost per hour, and how far that can be from the cheapest.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+/// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
+/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// # let pods = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "900m")])?);
+/// # let huge = Pod::new("huge").with_requests(Resources::parse([("cpu", "64")])?);
+/// # let problem = Problem::builder()
+/// #     .pods([pods, huge])
+/// #     .instance_type(small)
+/// #     .node_pool(NodePool::new("default"))
+/// #     .build()?;
+/// # let plan = provision(&problem, &Options::default())?;
+/// use plimsoll::Price;
+///
+/// let cost = plan.cost();
+/// assert_eq!((cost.total.to_string(), cost.fees), ("0.06".into(), Price::ZERO));
+/// assert!(cost.lower_bound <= cost.total);
+/// // At most so much of it could be saved, in percent.
+/// let gap = f64::from(cost.gap_millionths()) / 10_000.0;
+/// assert!((0.0..=100.0).contains(&gap));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Cost {

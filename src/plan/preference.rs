@@ -20,6 +20,24 @@ pub enum PreferenceKind {
 ///
 /// A term of preferred affinity has its own weight; a spread constraint, and for each pod the
 /// avoiding of taints, weighs 1.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+/// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
+/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// # use plimsoll::model::{Affinity, NodeSelectorTerm, Operator};
+/// # use plimsoll::Requirement;
+/// let zone = Requirement::new("topology.kubernetes.io/zone", Operator::In, ["eu-1a"]);
+/// let rather_there = Affinity::new().with_preferred_node_term(10, NodeSelectorTerm::new([zone]));
+/// let pods = Pod::new("web").with_replicas(2).with_affinity(rather_there);
+/// # let problem =
+/// #     Problem::builder().pod(pods).instance_type(small).node_pool(NodePool::new("default")).build()?;
+/// let share = provision(&problem, &Options::default())?.preferences()[0];
+/// assert_eq!((share.honoured, share.weight), (20, 20));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PreferenceShare {

@@ -11,6 +11,29 @@ use std::fmt;
 use std::sync::Arc;
 
 /// What a node to create is like, whatever pods it is for.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+/// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
+/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// # let pods = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "900m")])?);
+/// # let huge = Pod::new("huge").with_requests(Resources::parse([("cpu", "64")])?);
+/// # let problem = Problem::builder()
+/// #     .pods([pods, huge])
+/// #     .instance_type(small)
+/// #     .node_pool(NodePool::new("default"))
+/// #     .build()?;
+/// # let plan = provision(&problem, &Options::default())?;
+/// let template = plan.templates()[0];
+/// assert_eq!(&*template.node_pool, "default");
+/// // A request to a cloud names one capacity type: the choice's, say.
+/// let wanted = &template.offering.capacity_type;
+/// let ways = template.alternatives.iter().filter(|way| way.capacity_type == *wanted);
+/// assert_eq!(ways.map(|way| &*way.zone).collect::<Vec<_>>(), ["eu-1b"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct LaunchTemplate {

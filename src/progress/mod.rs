@@ -20,6 +20,34 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The cost is what is minimised, fees and priced preferences included. The lower bound is worked
 /// out in floating point; when the search ends it is proved in integers, and what the plan states
 /// may be a little lower.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+/// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
+/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// # use plimsoll::{Effort, Observer};
+/// # use std::ops::ControlFlow;
+/// # use std::sync::{Arc, Mutex};
+/// # let pod = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "900m")])?);
+/// # let problem =
+/// #     Problem::builder().pod(pod).instance_type(small).node_pool(NodePool::new("default")).build()?;
+/// let seen = Arc::new(Mutex::new(Vec::new()));
+/// let log = seen.clone();
+/// let observer = Observer::new(move |progress| {
+///     if let Ok(mut log) = log.lock() {
+///         log.push((progress.cost, progress.lower_bound));
+///     }
+///     ControlFlow::Continue(())
+/// });
+/// let options =
+///     Options::default().with_effort(Effort::Refine(Default::default())).with_observer(observer);
+/// let plan = provision(&problem, &options)?;
+/// let seen = seen.lock().map_err(|_| "poisoned")?;
+/// assert!(seen.iter().all(|(cost, bound)| bound <= cost && *cost >= plan.cost().total));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {

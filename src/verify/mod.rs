@@ -113,6 +113,29 @@ use reservation::Reservations;
 use site::Sites;
 
 /// What an accepted plan was found to be; only [`verify`] makes one.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+/// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
+/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// # let pods = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "900m")])?);
+/// # let huge = Pod::new("huge").with_requests(Resources::parse([("cpu", "64")])?);
+/// # let problem = Problem::builder()
+/// #     .pods([pods, huge])
+/// #     .instance_type(small)
+/// #     .node_pool(NodePool::new("default"))
+/// #     .build()?;
+/// # let plan = provision(&problem, &Options::default())?;
+/// use plimsoll::verify;
+///
+/// let verified = verify(&problem, &plan)?;
+/// assert_eq!((verified.pods_launched(), verified.pods_unschedulable()), (3, 1));
+/// // No pod was left out that surely has a place.
+/// assert!(verified.oversights().is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use]
 pub struct Verified {

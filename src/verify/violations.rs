@@ -4,6 +4,30 @@ use super::violation::Violation;
 use std::fmt;
 
 /// Every rule that a plan breaks; never empty, sorted, each violation once.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+/// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
+/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// # let pods = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "900m")])?);
+/// # let huge = Pod::new("huge").with_requests(Resources::parse([("cpu", "64")])?);
+/// # let problem = Problem::builder()
+/// #     .pods([pods, huge])
+/// #     .instance_type(small)
+/// #     .node_pool(NodePool::new("default"))
+/// #     .build()?;
+/// # let plan = provision(&problem, &Options::default())?;
+/// use plimsoll::verify;
+///
+/// // A plan for another problem: pods of it aren't there.
+/// let other = problem.to_builder().without_pod("default", "web").build()?;
+/// let violations = verify(&other, &plan).unwrap_err();
+/// assert!(violations.iter().len() > 0);
+/// println!("{violations}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Violations {
     list: Vec<Violation>,

@@ -102,6 +102,30 @@ pub const UNLIMITED_SLOTS: i64 = crate::model::UNLIMITED_ATTACHMENTS;
 ///
 /// The fields are public, so it can be looked at, shown and changed; a changed certificate proves
 /// what it proves, or nothing.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+/// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
+/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// # let pods = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "900m")])?);
+/// # let huge = Pod::new("huge").with_requests(Resources::parse([("cpu", "64")])?);
+/// # let problem = Problem::builder()
+/// #     .pods([pods, huge])
+/// #     .instance_type(small)
+/// #     .node_pool(NodePool::new("default"))
+/// #     .build()?;
+/// # let plan = provision(&problem, &Options::default())?;
+/// use plimsoll::verify;
+///
+/// let certificate = plan.certificate().ok_or("nothing is proved")?;
+/// // What each pod of "web" is worth to the bound, in units of 2^-40 billionths an hour.
+/// assert!(certificate.pods.iter().all(|pod| pod.value >= 0));
+/// // The check starts from the certificate and the problem alone.
+/// assert_eq!(verify(&problem, &plan)?.lower_bound(), plan.cost().lower_bound);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Certificate {

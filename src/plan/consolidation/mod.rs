@@ -17,6 +17,41 @@ use std::sync::Arc;
 /// Actions are in the order in which they are carried out; those of one wave may be carried out
 /// side by side, and a wave begins when the one before it is done. Nodes that stay are sorted by
 /// name. Plans are equal if their documents are: certificates, which aren't in these, don't count.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{
+/// #     InstanceType, Node, NodePool, Offering, Options, Pod, Problem, Resources, consolidate,
+/// # };
+/// # let room = Resources::parse([("cpu", "4"), ("pods", "29")])?;
+/// # let node = |name: &str| {
+/// #     Node::new(name, room.clone())
+/// #         .with_label("karpenter.sh/nodepool", "default")
+/// #         .with_label("node.kubernetes.io/instance-type", "m.xlarge")
+/// #         .with_label("topology.kubernetes.io/zone", "eu-1a")
+/// #         .with_label("karpenter.sh/capacity-type", "on-demand")
+/// # };
+/// # let pod = |name: &str, node: &str| {
+/// #     let requests = Resources::parse([("cpu", "1500m")])?;
+/// #     Ok::<_, Box<dyn std::error::Error>>(
+/// #         Pod::new(name).with_owner_kind("ReplicaSet").with_requests(requests).with_node_name(node),
+/// #     )
+/// # };
+/// # let price = Offering::new("eu-1a", "on-demand", "0.2".parse()?);
+/// # let problem = Problem::builder()
+/// #     .instance_type(InstanceType::new("m.xlarge", room.clone()).with_offering(price))
+/// #     .node_pool(NodePool::new("default"))
+/// #     .nodes([node("a"), node("b").with_do_not_disrupt(true)])
+/// #     .pods([pod("web-0", "a")?, pod("web-1", "b")?])
+/// #     .build()?;
+/// # let plan = consolidate(&problem, &Options::default())?;
+/// // Two nodes with room for both pods on either; node b is marked as one not to disrupt.
+/// for action in plan.actions().iter().filter(|action| action.wave == 1) {
+///     println!("delete {:?}, which saves {:?} an hour", action.delete, action.savings);
+/// }
+/// assert_eq!((plan.waves(), plan.moved()), (1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ConsolidationPlan {
@@ -45,6 +80,43 @@ impl PartialEq for ConsolidationPlan {
 impl Eq for ConsolidationPlan {}
 
 /// Nodes that are deleted together, with what is launched first and where their pods go.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{
+/// #     InstanceType, Node, NodePool, Offering, Options, Pod, Problem, Resources, consolidate,
+/// # };
+/// # let room = Resources::parse([("cpu", "4"), ("pods", "29")])?;
+/// # let node = |name: &str| {
+/// #     Node::new(name, room.clone())
+/// #         .with_label("karpenter.sh/nodepool", "default")
+/// #         .with_label("node.kubernetes.io/instance-type", "m.xlarge")
+/// #         .with_label("topology.kubernetes.io/zone", "eu-1a")
+/// #         .with_label("karpenter.sh/capacity-type", "on-demand")
+/// # };
+/// # let pod = |name: &str, node: &str| {
+/// #     let requests = Resources::parse([("cpu", "1500m")])?;
+/// #     Ok::<_, Box<dyn std::error::Error>>(
+/// #         Pod::new(name).with_owner_kind("ReplicaSet").with_requests(requests).with_node_name(node),
+/// #     )
+/// # };
+/// # let price = Offering::new("eu-1a", "on-demand", "0.2".parse()?);
+/// # let problem = Problem::builder()
+/// #     .instance_type(InstanceType::new("m.xlarge", room.clone()).with_offering(price))
+/// #     .node_pool(NodePool::new("default"))
+/// #     .nodes([node("a"), node("b").with_do_not_disrupt(true)])
+/// #     .pods([pod("web-0", "a")?, pod("web-1", "b")?])
+/// #     .build()?;
+/// # let plan = consolidate(&problem, &Options::default())?;
+/// use plimsoll::plan::consolidation::DisruptionReason;
+///
+/// let action = &plan.actions()[0];
+/// assert_eq!(action.reason, DisruptionReason::Underutilized);
+/// // Nothing is launched: the pod finds room on the other node.
+/// assert!(action.launches.is_empty());
+/// assert_eq!(&*action.bindings[0].node, "b");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ConsolidationAction {
@@ -101,6 +173,41 @@ pub enum DisruptionReason {
 pub struct DisruptionCost(u128);
 
 /// A node that stays, and why.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{
+/// #     InstanceType, Node, NodePool, Offering, Options, Pod, Problem, Resources, consolidate,
+/// # };
+/// # let room = Resources::parse([("cpu", "4"), ("pods", "29")])?;
+/// # let node = |name: &str| {
+/// #     Node::new(name, room.clone())
+/// #         .with_label("karpenter.sh/nodepool", "default")
+/// #         .with_label("node.kubernetes.io/instance-type", "m.xlarge")
+/// #         .with_label("topology.kubernetes.io/zone", "eu-1a")
+/// #         .with_label("karpenter.sh/capacity-type", "on-demand")
+/// # };
+/// # let pod = |name: &str, node: &str| {
+/// #     let requests = Resources::parse([("cpu", "1500m")])?;
+/// #     Ok::<_, Box<dyn std::error::Error>>(
+/// #         Pod::new(name).with_owner_kind("ReplicaSet").with_requests(requests).with_node_name(node),
+/// #     )
+/// # };
+/// # let price = Offering::new("eu-1a", "on-demand", "0.2".parse()?);
+/// # let problem = Problem::builder()
+/// #     .instance_type(InstanceType::new("m.xlarge", room.clone()).with_offering(price))
+/// #     .node_pool(NodePool::new("default"))
+/// #     .nodes([node("a"), node("b").with_do_not_disrupt(true)])
+/// #     .pods([pod("web-0", "a")?, pod("web-1", "b")?])
+/// #     .build()?;
+/// # let plan = consolidate(&problem, &Options::default())?;
+/// use plimsoll::explain::{Blocker, Cause};
+///
+/// let kept = &plan.keep()[0];
+/// let cause = kept.reasons[0].cause();
+/// assert_eq!(cause, Some(&Cause::Blocked { blocker: Blocker::DoNotDisrupt }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct KeptNode {
@@ -129,6 +236,39 @@ pub struct RejectedAction {
 /// What the nodes cost per hour, before and after, and the least that they could.
 ///
 /// Nodes without a known price count for nothing in all of them.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{
+/// #     InstanceType, Node, NodePool, Offering, Options, Pod, Problem, Resources, consolidate,
+/// # };
+/// # let room = Resources::parse([("cpu", "4"), ("pods", "29")])?;
+/// # let node = |name: &str| {
+/// #     Node::new(name, room.clone())
+/// #         .with_label("karpenter.sh/nodepool", "default")
+/// #         .with_label("node.kubernetes.io/instance-type", "m.xlarge")
+/// #         .with_label("topology.kubernetes.io/zone", "eu-1a")
+/// #         .with_label("karpenter.sh/capacity-type", "on-demand")
+/// # };
+/// # let pod = |name: &str, node: &str| {
+/// #     let requests = Resources::parse([("cpu", "1500m")])?;
+/// #     Ok::<_, Box<dyn std::error::Error>>(
+/// #         Pod::new(name).with_owner_kind("ReplicaSet").with_requests(requests).with_node_name(node),
+/// #     )
+/// # };
+/// # let price = Offering::new("eu-1a", "on-demand", "0.2".parse()?);
+/// # let problem = Problem::builder()
+/// #     .instance_type(InstanceType::new("m.xlarge", room.clone()).with_offering(price))
+/// #     .node_pool(NodePool::new("default"))
+/// #     .nodes([node("a"), node("b").with_do_not_disrupt(true)])
+/// #     .pods([pod("web-0", "a")?, pod("web-1", "b")?])
+/// #     .build()?;
+/// # let plan = consolidate(&problem, &Options::default())?;
+/// let cost = plan.cost();
+/// assert_eq!((cost.before.to_string(), cost.after.to_string()), ("0.4".into(), "0.2".into()));
+/// assert!(cost.lower_bound <= cost.lower_bound_for_moves && cost.lower_bound <= cost.after);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ConsolidationCost {
