@@ -73,6 +73,14 @@ impl AssignedPacking {
         left
     }
 
+    /// Whether every pod has a place and nothing is launched: nothing places more, or costs less.
+    pub(crate) fn is_free(&self, whole: &Compiled) -> bool {
+        let left = self.left(whole);
+        let mut left = left.iter().filter(|(_, left)| **left > 0);
+        left.all(|(class, _)| whole.items[super::complete::item_of(class)].placeholder)
+            && self.packing.launches_nothing()
+    }
+
     /// For each class of which some pods found no cell, how many.
     pub(crate) fn out(&self) -> impl Iterator<Item = (&ClassId, &LeftOutPods)> {
         self.assignment.iter().flat_map(|assignment| &assignment.out)

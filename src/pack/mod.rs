@@ -181,10 +181,15 @@ fn pack_with(context: &Context<'_>, thorough: bool) -> Packing {
     };
     let go_on = |method: &PackingMethod| (!context.is_stopped()).then(|| go(method));
     // Where something may be scarce, one way says whether it is; then the others look at that.
-    let first = if may_be_scarce(context.compiled) || context.is_stopped() { 1 } else { 0 };
+    // Where nodes run, one way says whether all pods have a place on them; then no other is better.
+    let may_be_scarce = may_be_scarce(context.compiled) || context.is_stopped();
+    let first = usize::from(may_be_scarce || context.compiled.nodes.len() > 0);
     let mut packings: Vec<Packing> = methods.drain(..first).map(|method| go(&method)).collect();
-    let scarce = packings.iter().any(|packing| short(context, packing));
-    if !scarce {
+    let is_free = |packing: &Packing| {
+        packing.launches_nothing() && packing.left.values().all(|left| *left == 0)
+    };
+    let scarce = may_be_scarce && packings.iter().any(|packing| short(context, packing));
+    if !scarce && !packings.iter().any(is_free) {
         packings.extend(parallel::map(&methods, go_on).into_iter().flatten());
     }
     let mut best = best(context, packings);

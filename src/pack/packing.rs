@@ -499,6 +499,11 @@ impl Packing {
         costs.sum()
     }
 
+    /// Whether all that holds anything runs already.
+    pub(crate) fn launches_nothing(&self) -> bool {
+        self.groups.iter().all(|group| matches!(group.place, GroupPlace::Running(_)))
+    }
+
     /// For each priority, highest first, how many pods have no place.
     pub(crate) fn unplaced(&self, compiled: &Compiled) -> Vec<u64> {
         let mut counts: BTreeMap<Reverse<i32>, u64> = BTreeMap::new();

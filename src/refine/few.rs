@@ -12,8 +12,7 @@
 
 use super::cancel::Cancel;
 use super::enumerate;
-use crate::compile::{ClassId, Compiled, Id, ItemId};
-use crate::pack::{AssignedPacking, Context, GroupPlace};
+use crate::pack::{AssignedPacking, Context};
 
 /// The most pods.
 const PODS: u64 = 16;
@@ -31,7 +30,7 @@ pub(crate) fn try_everything(
     let context = if context.preference_price == Some(0) { &free } else { context };
     let whole = context.compiled;
     let pods = whole.items.values().map(|item| u64::from(item.count)).sum::<u64>();
-    if pods > PODS || stop() || is_free(whole, packed) {
+    if pods > PODS || stop() || packed.is_free(whole) {
         return;
     }
     let cancel = Cancel::new(stop);
@@ -47,13 +46,4 @@ pub(crate) fn try_everything(
     if let Some(better) = enumerate::cheaper(context, packed, false, STEPS, &cancel) {
         *packed = better;
     }
-}
-
-/// Whether every pod has a place and nothing is launched: nothing places more, or costs less.
-fn is_free(whole: &Compiled, packed: &AssignedPacking) -> bool {
-    let left = packed.left(whole);
-    let mut left = left.iter().filter(|(_, left)| **left > 0);
-    let placeholder = |class: ClassId| whole.items[ItemId::from_index(class.index())].placeholder;
-    left.all(|(class, _)| placeholder(class))
-        && packed.packing.groups.iter().all(|group| matches!(group.place, GroupPlace::Running(_)))
 }

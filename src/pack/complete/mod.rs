@@ -39,7 +39,7 @@ pub(crate) use reasons::reasons;
 use rebuild::Leeway;
 pub(crate) use recreate::improve as recreate;
 pub(crate) use rule_counts::RuleCounts;
-use rules::item_of;
+pub(crate) use rules::item_of;
 pub(crate) use rules::{HostSpread, PlacementRules};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};

@@ -11,6 +11,7 @@ use crate::compile::{
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Equal nodes that hold the same.
 #[derive(Clone, Debug)]
@@ -37,7 +38,8 @@ pub(super) enum PlacedOn {
 pub(super) struct Placement<'c> {
     pub(super) context: &'c Context<'c>,
     pub(super) rules: &'c PlacementRules,
-    pub(super) groups: Vec<PlacedNodes>,
+    /// Shared between copies of the plan, as most of it is the same.
+    pub(super) groups: Vec<Arc<PlacedNodes>>,
     /// For each class of pods, how many have no place.
     pub(super) left: IdVec<ClassId, u32>,
     /// What rules over domains count.
@@ -195,7 +197,7 @@ impl<'c> Placement<'c> {
                 let count = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
                 let free = compiled.nodes[*first].free.clone();
                 let on = PlacedOn::Running(nodes);
-                self.groups.push(PlacedNodes { on, pods: Vec::new(), free, count, site });
+                self.groups.push(Arc::new(PlacedNodes { on, pods: Vec::new(), free, count, site }));
                 self.stand(site, i64::from(count));
                 self.hold(self.groups.len() - 1, pods);
             }
@@ -208,7 +210,7 @@ impl<'c> Placement<'c> {
         let site = compiled.site_of_offer(offer);
         let shape = &compiled.shapes[compiled.offers[offer].shape];
         let (on, free) = (PlacedOn::Launch(offer), shape.allocatable.clone());
-        self.groups.push(PlacedNodes { on, pods: Vec::new(), free, count, site });
+        self.groups.push(Arc::new(PlacedNodes { on, pods: Vec::new(), free, count, site }));
         self.stand(site, i64::from(count));
         self.charge(offer, i128::from(count));
     }
@@ -313,7 +315,7 @@ impl<'c> Placement<'c> {
     fn add(&mut self, at: usize, class: ClassId, each: i64) {
         let compiled = self.context.compiled;
         let item = &compiled.items[item_of(class)];
-        let nodes = &mut self.groups[at];
+        let nodes = Arc::make_mut(&mut self.groups[at]);
         for (free, asked) in nodes.free.iter_mut().zip(&item.request) {
             *free -= asked * each;
         }
@@ -343,7 +345,7 @@ impl<'c> Placement<'c> {
     /// Works out anew what is free on nodes where pods share volumes.
     fn attach(&mut self, at: usize) {
         let compiled = self.context.compiled;
-        let nodes = &mut self.groups[at];
+        let nodes = Arc::make_mut(&mut self.groups[at]);
         let (mut free, mut attached) = match &nodes.on {
             PlacedOn::Launch(offer) => {
                 let shape = &compiled.shapes[compiled.offers[*offer].shape];
@@ -387,10 +389,10 @@ impl<'c> Placement<'c> {
 
     /// Tells some nodes of a group apart from the others: those are the ones at the place returned.
     pub(super) fn split(&mut self, at: usize, nodes: u32) -> usize {
-        let group = &mut self.groups[at];
-        if nodes >= group.count {
+        if nodes >= self.groups[at].count {
             return at;
         }
+        let group = Arc::make_mut(&mut self.groups[at]);
         let mut apart = group.clone();
         group.count -= nodes;
         apart.count = nodes;
@@ -400,7 +402,7 @@ impl<'c> Placement<'c> {
                 apart.site = self.context.compiled.site_of_node(*first);
             }
         }
-        self.groups.push(apart);
+        self.groups.push(Arc::new(apart));
         self.groups.len() - 1
     }
 
@@ -501,7 +503,7 @@ impl<'c> Placement<'c> {
             PlacedOn::Launch(offer) => self.price(offer) * i128::from(nodes.count),
             PlacedOn::Running(_) => 0,
         };
-        self.groups.iter().map(cost).sum()
+        self.groups.iter().map(|nodes| cost(nodes)).sum()
     }
 
     pub(super) fn price(&self, offer: OfferId) -> i128 {

@@ -133,6 +133,9 @@ pub(crate) fn improve(
     packed: AssignedPacking,
     granted: &mut dyn FnMut() -> bool,
 ) -> (AssignedPacking, bool) {
+    if context.preference_price.is_none() && packed.is_free(context.compiled) {
+        return (packed, false);
+    }
     let rules = PlacementRules::of(context.compiled);
     let mut start = Placement::of(context, &rules, &packed);
     start.keep_domains();
