@@ -163,7 +163,9 @@ impl PlanParts<'_> {
         bindings.sort_unstable();
         let launches = step.launches.iter().zip(&step.templates).map(|(launch, template)| {
             let offer = self.target.launches[*launch];
-            let (mut pods, load) = launched.remove(launch).unwrap_or_default();
+            let of_launch = launched.remove(launch);
+            let none = || (Vec::new(), vec![0_i64; model.width]);
+            let (mut pods, load) = of_launch.unwrap_or_else(none);
             pods.sort_unstable();
             let requests = Arc::new(requests_of(model.compiled(), offer, &load));
             let launch_of = Launch { template: template.clone(), pods, requests };

@@ -4,7 +4,7 @@
 //! going already; it may neither be promised to pods nor be marked as one not to disrupt. Where
 //! nothing but money speaks for it, it must also have settled, and its pool must allow that: by its
 //! policy, by `consolidateAfter`, and by not being static. A drifted or expired node goes whatever
-//! it costs.
+//! it costs; one of a static pool is replaced one for one, unless the pool has too many.
 //!
 //! The pods on it must let it go: none may be marked as one not to disrupt, daemons and mirror pods
 //! among them, and each that would be evicted may be meant by one disruption budget at most, which
@@ -141,6 +141,12 @@ fn verdict(
         }
     }
     let forced = matches!(reason, DisruptionReason::Drifted | DisruptionReason::Expired);
+    let standing = started.saturating_sub(going);
+    let is_over = |pool: &&NodePool| pool.replicas.is_some_and(|most| standing > u64::from(most));
+    if let Some(pool) = managed.filter(is_over).filter(|_| forced) {
+        // One of them goes for good, which isn't decided here.
+        blockers.push(Blocker::StaticPool { pool: pool.name.clone() });
+    }
     let ended = forced && managed.is_some_and(|pool| pool.termination_grace_period.is_some());
     let mut evictions: BTreeMap<usize, u32> = BTreeMap::new();
     for place in pods {
@@ -180,8 +186,8 @@ fn of_node(node: &Node, pool: &NodePool, reason: DisruptionReason) -> Vec<Blocke
         (!node.initialized, Blocker::NotInitialized),
         (node.nominated, Blocker::Nominated),
         (node.do_not_disrupt, Blocker::DoNotDisrupt),
-        // Replacing it one for one isn't looked into: what a static pool launches is fixed.
-        (pool.replicas.is_some(), Blocker::StaticPool { pool: pool_name() }),
+        // Outdated ones are replaced one for one.
+        (!forced && pool.replicas.is_some(), Blocker::StaticPool { pool: pool_name() }),
         (!forced && !node.consolidatable, Blocker::NotConsolidatable),
         (
             !forced && &*pool.disruption.consolidate_after == "Never",

@@ -140,8 +140,12 @@ impl<'m> Search<'m> {
     /// Has nodes go that have to.
     fn force(&mut self) {
         let model = self.state.model;
-        let forced: Vec<usize> =
-            (0..model.nodes.len()).filter(|node| self.must_go(*node)).collect();
+        let forced = (0..model.nodes.len()).filter(|node| self.must_go(*node));
+        let (fixed, forced): (Vec<usize>, Vec<usize>) =
+            forced.partition(|node| self.static_pool_of(*node).is_some());
+        for node in fixed {
+            self.replace_static(node);
+        }
         if forced.is_empty() {
             return;
         }
@@ -173,9 +177,7 @@ impl<'m> Search<'m> {
         for (node, running) in model.nodes.iter().enumerate() {
             let is_open = running.may_go && !running.must_go && !self.banned.contains(&node);
             if is_open && self.state.stands(node) {
-                // Of what costs nothing that is known there is nothing to be had at last.
-                let most = running.price.unwrap_or(0);
-                queue.push(Queued { rank: self.rank(node, most), node });
+                queue.push(Queued { rank: self.rank(node, running.weighed), node });
             }
         }
         let mut any = false;
@@ -202,7 +204,7 @@ impl<'m> Search<'m> {
         any
     }
 
-    fn commit(&mut self, node: usize) {
+    pub(super) fn commit(&mut self, node: usize) {
         self.gone.push(node);
         self.stays[node] = None;
         self.state.settle();
@@ -278,9 +280,15 @@ impl<'m> Search<'m> {
         if running.must_go {
             return Ok(gain);
         }
-        let stay = |blocker| Stay { blocker, savings: Some(saving), launches: launches.clone() };
-        let price = running.price.unwrap_or(0);
         let known = running.price.is_some();
+        // By what isn't known nothing is saved.
+        let saving = if known { saving } else { saving - running.weighed };
+        let stay = |blocker| Stay {
+            blocker,
+            savings: known.then_some(saving),
+            launches: launches.clone(),
+        };
+        let price = running.price.unwrap_or(0);
         // Pods aren't moved for nothing.
         let least = self.terms.least(price, running.moves, !launches.is_empty());
         let least = least.max(i128::from(running.moves > 0));
@@ -325,7 +333,7 @@ impl<'m> Search<'m> {
     }
 
     /// Why pods of a node find no place.
-    fn no_place(&self, node: usize) -> Blocker {
+    pub(super) fn no_place(&self, node: usize) -> Blocker {
         let model = self.state.model;
         let problem = self.terms.problem;
         let own = |pods: &&super::model::HomePods| self.state.lacks(pods.class) > 0;

@@ -274,7 +274,7 @@ impl ClusterState<'_> {
     }
 
     /// Puts pods that need a place on an empty launch, as many as it takes; how many there were.
-    fn fill_launch(&mut self, node: usize, classes: &[usize]) -> u32 {
+    pub(super) fn fill_launch(&mut self, node: usize, classes: &[usize]) -> u32 {
         let mut put = 0;
         for class in classes {
             while self.admits(node, *class) && self.lacks(*class) > 0 {

@@ -32,6 +32,7 @@ mod price;
 mod schedule;
 mod search;
 mod state;
+mod static_drift;
 mod target;
 mod terms;
 mod waiting;
@@ -146,12 +147,20 @@ impl SearchParts<'_, '_> {
     /// The best plan found.
     fn best(&self, attempts: u64, stop: &dyn Fn() -> bool) -> Option<ConsolidationPlan> {
         let Self { problem, model, verdicts, choices, terms } = *self;
+        // What stays and has no known price counts for as much as the search counts for it.
+        let unknown = model.nodes.iter().filter(|node| node.price.is_none());
+        let unknown: Vec<(&str, i128)> =
+            unknown.map(|node| (&*problem.nodes[node.place].name, node.weighed)).collect();
         let worth = |plan: &ConsolidationPlan| {
+            let stays = |name: &str| plan.keep.iter().any(|kept| &*kept.node == name);
+            let unknown =
+                unknown.iter().filter(|(name, _)| stays(name)).map(|(_, weighed)| weighed);
             let disruption = plan.actions.iter().map(|one| one.disruption_cost.billionths());
             let disruption = i128::try_from(disruption.sum::<u128>()).unwrap_or(i128::MAX);
             let placed: usize = plan.actions.iter().map(ConsolidationAction::pods).sum();
             let served = u64::try_from(placed).unwrap_or(u64::MAX).saturating_sub(plan.moved);
-            let cost = plan.cost.after.nanos().saturating_add(terms.price_of_moves(disruption));
+            let cost = plan.cost.after.nanos().saturating_add(unknown.sum::<i128>());
+            let cost = cost.saturating_add(terms.price_of_moves(disruption));
             (Reverse(served), cost, plan.moved)
         };
         let mut best: Option<ConsolidationPlan> = None;

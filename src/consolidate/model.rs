@@ -87,6 +87,9 @@ pub(super) struct ModelNode {
     pub(super) place: usize,
     pub(super) site: usize,
     pub(super) price: Option<i128>,
+    /// What the search counts for it: its price, or as much as the dearest node of which one is
+    /// known, so that what nobody knows the price of draws no pods and goes first.
+    pub(super) weighed: i128,
     pub(super) may_go: bool,
     pub(super) must_go: bool,
     /// Pods that leave it when it goes, by class.
@@ -128,6 +131,7 @@ impl<'c> ConsolidationModel<'c> {
         let width = compiled.dims.len();
         let scale = scale(compiled);
         let (hosts, numbers) = host_counters(compiled, &rules);
+        let dearest = verdicts.iter().filter_map(|verdict| verdict.price).max().unwrap_or(0).max(1);
         let mut nodes: Vec<ModelNode> = compiled
             .nodes
             .iter()
@@ -138,6 +142,7 @@ impl<'c> ConsolidationModel<'c> {
                     place: running.index,
                     site: compiled.site_of_node(id),
                     price: verdict.price,
+                    weighed: verdict.price.unwrap_or(dearest),
                     may_go: verdict.may_go(),
                     must_go: verdict.must_go(),
                     home: Vec::new(),

@@ -220,8 +220,10 @@ impl<'m> Search<'m> {
     /// Gives a launched node up, if there is any.
     fn give_up_launch(&mut self, dice: &mut Dice) {
         let first = self.state.model.nodes.len();
-        let launched: Vec<usize> =
-            (first..self.state.nodes()).filter(|node| self.state.stands(*node)).collect();
+        // What replaces a node one for one stays.
+        let is_free =
+            |node: &usize| self.state.stands(*node) && self.state.replaces[node - first].is_none();
+        let launched: Vec<usize> = (first..self.state.nodes()).filter(is_free).collect();
         if launched.is_empty() {
             return;
         }

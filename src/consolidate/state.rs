@@ -47,6 +47,8 @@ pub(super) struct ClusterState<'m> {
     pub(super) arrived: Vec<Vec<(usize, u32)>>,
     /// The offers of launched nodes, which are numbered after the running ones.
     pub(super) launched: Vec<OfferId>,
+    /// For each of them, the running node that it replaces one for one, if it does.
+    pub(super) replaces: Vec<Option<usize>>,
     /// Launched nodes that were given up again.
     abandoned: Vec<bool>,
     /// For each class, how many pods have no place.
@@ -59,7 +61,7 @@ pub(super) struct ClusterState<'m> {
     hosts: Vec<HostCounts>,
     pub(super) limits: IdVec<PoolId, Vec<i128>>,
     pub(super) reservations: IdVec<ReservationId, i64>,
-    /// What all that stands costs, prices that aren't known left out.
+    /// What all that stands costs, as the search weighs it.
     pub(super) cost: i128,
     /// How many pods at home would have moved.
     pub(super) moves: u64,
@@ -84,7 +86,7 @@ impl<'m> ClusterState<'m> {
         let mut cost = 0_i128;
         for (at, node) in model.nodes.iter().enumerate() {
             counts.stand(compiled, rules, node.site, 1);
-            cost = cost.saturating_add(node.price.unwrap_or(0));
+            cost = cost.saturating_add(node.weighed);
             for HomePods { class, count, .. } in &node.home {
                 let of_class = &model.classes[*class];
                 counts.count(compiled, rules, of_class.class, node.site, i64::from(*count));
@@ -112,6 +114,7 @@ impl<'m> ClusterState<'m> {
             standing,
             arrived: vec![Vec::new(); model.nodes.len()],
             launched: Vec::new(),
+            replaces: Vec::new(),
             abandoned: Vec::new(),
             out: vec![0; left.len()],
             lacking: (0..left.len()).filter(|class| left[*class] > 0).collect(),
@@ -375,7 +378,7 @@ impl<'m> ClusterState<'m> {
     fn remain(&mut self, node: usize, sign: i64) {
         self.stand(node, sign, true);
         let running = &self.model.nodes[node];
-        self.cost += i128::from(sign) * running.price.unwrap_or(0);
+        self.cost += i128::from(sign) * running.weighed;
         if let Some((pool, charge)) = &running.charge {
             for (left, each) in self.limits[*pool].iter_mut().zip(charge) {
                 *left -= i128::from(sign) * i128::from(*each);
@@ -445,6 +448,7 @@ impl<'m> ClusterState<'m> {
         self.slack.push(weight(room, &self.model.scale));
         self.arrived.push(Vec::new());
         self.launched.push(offer);
+        self.replaces.push(None);
         self.abandoned.push(false);
         let node = self.nodes() - 1;
         self.hosts.iter_mut().for_each(|counts| counts.on.push(0));
@@ -466,6 +470,7 @@ impl<'m> ClusterState<'m> {
         });
         self.charge(offer, -1);
         let _offer = self.launched.pop();
+        let _node = self.replaces.pop();
         let _flag = self.abandoned.pop();
         let _empty = self.arrived.pop();
         self.free.truncate(node * self.model.width);
@@ -506,7 +511,9 @@ impl<'m> ClusterState<'m> {
             counts.on = kept.iter().map(|node| counts.on[*node]).collect();
         }
         let launched = kept.iter().filter_map(|node| node.checked_sub(running));
-        self.launched = launched.map(|at| self.launched[at]).collect();
+        let launched: Vec<usize> = launched.collect();
+        self.replaces = launched.iter().map(|at| self.replaces[*at]).collect();
+        self.launched = launched.iter().map(|at| self.launched[*at]).collect();
         self.abandoned = vec![false; self.launched.len()];
         debug_assert_eq!(self.free.len(), self.arrived.len() * width, "a vector for each node");
     }

@@ -13,21 +13,28 @@ pub(super) struct Target {
     pub(super) gone: Vec<usize>,
     /// What is to be launched.
     pub(super) launches: Vec<OfferId>,
+    /// For each launch the running node that it replaces one for one, if it does.
+    pub(super) replaces: Vec<Option<usize>>,
     /// What comes to each node, launches after running ones: class and count.
     pub(super) slots: Vec<Vec<(usize, u32)>>,
 }
 
 impl Target {
-    /// Where a search has come to. What was launched and holds nothing is none.
+    /// Where a search has come to. What was launched and holds nothing is none, unless it replaces
+    /// a node one for one.
     pub(super) fn of(search: &Search<'_>) -> Self {
         let state = &search.state;
         let running = state.model.nodes.len();
-        let is_meant = |node: &usize| state.stands(*node) && !state.arrived[*node].is_empty();
+        let is_meant = |node: &usize| {
+            let is_one = state.replaces.get(node - running).copied().flatten().is_some();
+            state.stands(*node) && (is_one || !state.arrived[*node].is_empty())
+        };
         let launched: Vec<usize> = (running..state.nodes()).filter(is_meant).collect();
         let kept = (0..running).chain(launched.iter().copied());
         Self {
             gone: search.gone.clone(),
             launches: launched.iter().map(|node| state.launched[node - running]).collect(),
+            replaces: launched.iter().map(|node| state.replaces[node - running]).collect(),
             slots: kept.map(|node| state.arrived[node].clone()).collect(),
         }
     }

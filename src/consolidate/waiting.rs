@@ -79,6 +79,7 @@ impl WavePlanner<'_> {
             let is_meant =
                 own.iter().any(|(class, left)| *left > 0 && model.classes[*class].pending);
             if is_meant
+                && self.target.replaces[launch].is_none()
                 && !self.built.contains(&launch)
                 && let Some(step) = self.launch_for_waiting(launch, spent)
             {
@@ -104,9 +105,7 @@ impl WavePlanner<'_> {
         spent.launches -= 1;
         self.state.undo(mark);
         self.built.truncate(built);
-        for (node, class, count) in step.puts {
-            use_slot(&mut self.slots, node, class, -i64::from(count));
-        }
+        self.give_back(&step.puts);
         None
     }
 

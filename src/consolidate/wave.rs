@@ -180,7 +180,8 @@ impl<'m> WavePlanner<'m> {
                 if steps.len() >= most {
                     return steps;
                 }
-                if going.contains(&node) || !self.may_go(&spent, node) {
+                let later = going.contains(&node) || self.is_replaced(node);
+                if later || !self.may_go(&spent, node) {
                     continue;
                 }
                 if let Some(puts) = self.step_without_launch(node, &closed) {
@@ -197,7 +198,11 @@ impl<'m> WavePlanner<'m> {
             if stands || steps.len() >= most {
                 continue;
             }
-            if let Some(step) = self.step_with_launches(first, &mut spent, &going, &closed) {
+            let step = match self.target.replaces[first] {
+                Some(_) => self.replace_one(first, &mut spent, &closed),
+                None => self.step_with_launches(first, &mut spent, &going, &closed),
+            };
+            if let Some(step) = step {
                 going.extend(&step.nodes);
                 closed.extend(&step.launches);
                 steps.push(step);
@@ -217,7 +222,11 @@ impl<'m> WavePlanner<'m> {
     }
 
     /// Has a node go, its pods into slots; nothing is changed where some find none.
-    fn try_move(&mut self, node: usize, closed: &[usize]) -> Option<Vec<(usize, usize, u32)>> {
+    pub(super) fn try_move(
+        &mut self,
+        node: usize,
+        closed: &[usize],
+    ) -> Option<Vec<(usize, usize, u32)>> {
         let mark = self.state.mark();
         self.state.drain(node);
         let mut puts: Vec<(usize, usize, u32)> = Vec::new();
@@ -237,9 +246,7 @@ impl<'m> WavePlanner<'m> {
         }
         if !self.state.lacking().is_empty() {
             self.state.undo(mark);
-            for (to, class, count) in puts {
-                use_slot(&mut self.slots, to, class, -i64::from(count));
-            }
+            self.give_back(&puts);
             return None;
         }
         Some(puts)
@@ -291,8 +298,11 @@ impl<'m> WavePlanner<'m> {
             if together.len() >= MOST_TOGETHER {
                 return None;
             }
-            let unbuilt = (0..self.target.launches.len())
-                .filter(|launch| !self.built.contains(launch) && !together.contains(launch));
+            let unbuilt = (0..self.target.launches.len()).filter(|launch| {
+                !self.built.contains(launch)
+                    && !together.contains(launch)
+                    && self.target.replaces[*launch].is_none()
+            });
             let shared = unbuilt.map(|launch| (self.shared(launch, &nodes), launch));
             let (_, next) = shared.filter(|(shared, _)| *shared > 0).max()?;
             together.push(next);
@@ -307,7 +317,9 @@ impl<'m> WavePlanner<'m> {
             slots.filter(|(_, count)| *count > 0).map(|(class, _)| *class).collect();
         let needs = |node: &usize| {
             let mut home = self.model.nodes[*node].home.iter();
-            !going.contains(node) && home.any(|pods| classes.contains(&pods.class))
+            !going.contains(node)
+                && !self.is_replaced(*node)
+                && home.any(|pods| classes.contains(&pods.class))
         };
         self.to_go.iter().copied().filter(needs).collect()
     }
@@ -338,10 +350,15 @@ impl<'m> WavePlanner<'m> {
         }
         self.state.undo(mark);
         self.built.truncate(built);
-        for (node, class, count) in step.puts {
-            use_slot(&mut self.slots, node, class, -i64::from(count));
-        }
+        self.give_back(&step.puts);
         None
+    }
+
+    /// Gives slots back that pods were put into.
+    pub(super) fn give_back(&mut self, puts: &[(usize, usize, u32)]) {
+        for (node, class, count) in puts {
+            use_slot(&mut self.slots, *node, *class, -i64::from(*count));
+        }
     }
 
     /// Makes the launches of a step, and has nodes go that are worth it with them; whether there
@@ -455,7 +472,7 @@ impl<'m> WavePlanner<'m> {
     }
 
     /// Whether budgets allow that a node goes as well.
-    fn may_go(&self, spent: &Spent, node: usize) -> bool {
+    pub(super) fn may_go(&self, spent: &Spent, node: usize) -> bool {
         let verdict = &self.verdicts[self.model.nodes[node].place];
         let free = |(budget, count): &(usize, u32)| {
             let so_far = spent.evictions.get(budget).copied().unwrap_or(0);
@@ -485,7 +502,7 @@ impl<'m> WavePlanner<'m> {
         })
     }
 
-    fn spend(&self, spent: &mut Spent, node: usize) {
+    pub(super) fn spend(&self, spent: &mut Spent, node: usize) {
         let verdict = &self.verdicts[self.model.nodes[node].place];
         if let Some(pool) = verdict.pool {
             *spent.nodes.entry(pool).or_default().entry(verdict.reason).or_default() += 1;

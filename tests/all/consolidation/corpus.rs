@@ -27,15 +27,13 @@ const OPTIONS: [&str; 7] = [
 ];
 
 /// Cases that aren't decided as they should be yet. One that is has to leave this list.
-const OPEN: [&str; 18] = [
+const OPEN: [&str; 16] = [
     "a-large-and-a-tiny-node-become-two",
     "a-pod-on-each-node",
     "a-preference-met-by-a-running-node",
-    "an-empty-node-of-unknown-price-goes",
     "an-unknown-price-does-not-poison-others",
     "budgets-are-not-spent-on-hopeless-nodes",
     "daemons-cost-on-every-node",
-    "drift-of-a-static-pool",
     "good-nodes-around-a-bad-one",
     "memory-bound-nodes-share-a-memory-rich-one",
     "merge-a-pair-behind-a-stuck-node",

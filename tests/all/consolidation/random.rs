@@ -213,6 +213,11 @@ impl Maker {
                 if self.odd(15) {
                     pool["terminationGracePeriod"] = json!("1h");
                 }
+                if self.odd(6) {
+                    pool["replicas"] = json!(self.spec.nodes);
+                    pool.as_object_mut().unwrap().remove("weight");
+                    pool.as_object_mut().unwrap().remove("limits");
+                }
                 pool
             })
             .collect()
