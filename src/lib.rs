@@ -109,6 +109,7 @@ pub mod model;
 pub mod options;
 pub mod plan;
 pub mod progress;
+pub mod question;
 pub mod verify;
 
 mod bound;

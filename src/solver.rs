@@ -9,6 +9,7 @@ use crate::pack::{self, Context};
 use crate::plan::{ConsolidationPlan, LaunchPlan, Proof, Termination};
 use crate::progress::{Improvement, Watch};
 use crate::refine;
+use crate::stop::Stop;
 use std::sync::Arc;
 
 /// A problem compiled once, to be asked often. It owns what it needs, and clones share it.
@@ -72,6 +73,26 @@ impl Solver {
         self.start.get_or_init(start).clone()
     }
 
+    /// The problem as it was given.
+    pub(crate) fn problem(&self) -> &Problem {
+        self.compiled.parts.given()
+    }
+
+    /// Asks something of the problem as these options have it, at the prices that are paid.
+    pub(crate) fn ask<T>(
+        &self,
+        options: &Options,
+        question: impl FnOnce(&Context<'_>) -> T,
+    ) -> Result<T, Error> {
+        let preference_price = checked_prices(options)?;
+        let stop = options.stop.kept();
+        let compiled = (&*self.compiled, &*self.compiled);
+        Ok(question(&Context {
+            strict_reservations: options.reserved == ReservedPolicy::Strict,
+            ..context(compiled, options, preference_price, (&stop, &Watch::default()))
+        }))
+    }
+
     /// A plan for the pending pods.
     ///
     /// The same problem, with its parts given in any order, and the same options give the same
@@ -83,7 +104,6 @@ impl Solver {
     /// ([`Error::is_internal`]).
     pub fn provision(&self, options: &Options) -> Result<LaunchPlan, Error> {
         let preference_price = checked_prices(options)?;
-        let fee = options.objective.node_fee;
         let interruption = options.objective.interruption;
         let types = self.compiled.parts.instance_types();
         let mut offerings = types.flat_map(|instance_type| &instance_type.offerings);
@@ -98,17 +118,13 @@ impl Solver {
         let stop = options.stop.kept();
         let stop = if watch.looks_on() { stop.or(watch.enough()) } else { stop };
         let context = Context {
-            compiled: weighed.as_ref().unwrap_or(&self.compiled),
-            listed: &self.compiled,
-            fee: i64::try_from(fee.nanos()).unwrap_or(i64::MAX),
-            best_effort_min_values: options.min_values == MinValuesPolicy::BestEffort,
-            with_preferences: options.preferences != PreferencePolicy::Ignore,
-            preference_price: preference_price
-                .map(|price| i64::try_from(price.nanos()).unwrap_or(i64::MAX)),
             strict_reservations: options.reserved == ReservedPolicy::Strict,
-            scarcity: None,
-            stop: &stop,
-            watch: &watch,
+            ..context(
+                (weighed.as_ref().unwrap_or(&self.compiled), &self.compiled),
+                options,
+                preference_price,
+                (&stop, &watch),
+            )
         };
         let stop = || context.is_stopped();
         let plan = match options.effort {
@@ -151,6 +167,28 @@ impl Solver {
             return Err(Error::internal("a pending pod has no verdict, or more than one"));
         }
         Ok(plan)
+    }
+}
+
+/// How the parts of a solve see these options; `listed` is the problem at the prices that are paid.
+fn context<'c>(
+    (compiled, listed): (&'c Compiled, &'c Compiled),
+    options: &Options,
+    preference_price: Option<Price>,
+    (stop, watch): (&'c Stop, &'c Watch),
+) -> Context<'c> {
+    let nanos = |price: Price| i64::try_from(price.nanos()).unwrap_or(i64::MAX);
+    Context {
+        compiled,
+        listed,
+        fee: nanos(options.objective.node_fee),
+        best_effort_min_values: options.min_values == MinValuesPolicy::BestEffort,
+        with_preferences: options.preferences != PreferencePolicy::Ignore,
+        preference_price: preference_price.map(nanos),
+        strict_reservations: false,
+        scarcity: None,
+        stop,
+        watch,
     }
 }
 
@@ -274,19 +312,8 @@ pub fn consolidate(problem: &Problem, options: &Options) -> Result<Consolidation
     let eligibility = Eligibility::of(problem, &options.consolidation);
     let compiled = Compiled::new(&eligibility.loosened(problem), Price::ZERO)?;
     let stop = options.stop.kept();
-    let context = Context {
-        compiled: &compiled,
-        listed: &compiled,
-        fee: i64::try_from(options.objective.node_fee.nanos()).unwrap_or(i64::MAX),
-        best_effort_min_values: options.min_values == MinValuesPolicy::BestEffort,
-        with_preferences: options.preferences != PreferencePolicy::Ignore,
-        preference_price: preference_price
-            .map(|price| i64::try_from(price.nanos()).unwrap_or(i64::MAX)),
-        strict_reservations: false,
-        scarcity: None,
-        stop: &stop,
-        watch: &Watch::default(),
-    };
+    let watch = Watch::default();
+    let context = context((&compiled, &compiled), options, preference_price, (&stop, &watch));
     let effort = match options.effort {
         Effort::FirstFit | Effort::Greedy => (0, 0),
         Effort::Refine(limits) => (limits.attempts, limits.rounds),

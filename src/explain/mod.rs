@@ -9,6 +9,7 @@ mod blocker;
 mod words;
 
 pub use blocker::Blocker;
+pub(crate) use words::taint_text;
 
 use crate::model::{Quantity, Taint, ValueSet};
 use std::cmp::Reverse;

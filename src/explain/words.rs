@@ -322,7 +322,7 @@ fn counts(f: &mut fmt::Formatter<'_>, domains: &[(Arc<str>, u32)]) -> fmt::Resul
 }
 
 /// A taint as `kubectl taint` has it: `key=value:effect`, or `key:effect` without a value.
-fn taint_text(taint: &Taint) -> String {
+pub(crate) fn taint_text(taint: &Taint) -> String {
     let effect = match taint.effect {
         Effect::NoSchedule => "NoSchedule",
         Effect::PreferNoSchedule => "PreferNoSchedule",

@@ -52,8 +52,8 @@ pub(crate) use build_plan::build_plan;
 pub(crate) use choose::AssignedPacking;
 use choose::PackFns;
 pub(crate) use complete::{
-    EmptyNode, HostSpread, PlacementRules, RuleCounts, complete, is_ordered,
-    is_ordered_beside_launches, recreate,
+    EmptyNode, Exclusion, HostSpread, PlacementRules, RuleCounts, Wanted, complete, exclusions,
+    is_ordered, is_ordered_beside_launches, recreate, substitutes, supplies,
 };
 pub(crate) use decided_launches::DecidedLaunches;
 pub(crate) use fill::OpenNode;

@@ -98,6 +98,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use certificate::OfferingWorth;
 pub use consolidation::{
     ConsolidationFault, Ineligible, VerifiedConsolidation, verify_consolidation,
 };
@@ -281,6 +282,30 @@ pub fn verify(problem: &Problem, plan: &LaunchPlan) -> Result<Verified, Violatio
             preferences: judged.shares,
         }),
     }
+}
+
+/// What the pods on each launch that could be bought are worth at most, by the plan's certificate;
+/// nothing where it has no values of pods or doesn't hold.
+pub(crate) fn offering_worths(problem: &Problem, plan: &LaunchPlan) -> Vec<OfferingWorth> {
+    let facts = Facts::new(problem);
+    let mut sites = Sites::default();
+    let (mut found, mut worths) = (Vec::new(), Vec::new());
+    let is_priced = plan
+        .certificate
+        .as_deref()
+        .is_some_and(|certificate| !certificate.pods.is_empty() && certificate.exhausted.is_none());
+    if !is_priced {
+        return worths;
+    }
+    let placement = account::check(&facts, plan, &mut found);
+    let judged = topology::check(&facts, &mut sites, (plan, &placement), &mut found);
+    let (usage, reservations) = (Usage::of(&facts, plan), Reservations::of(problem, plan));
+    let (placed, scarce) = ((plan, &placement), (&usage, &reservations));
+    found.clear();
+    let out = (&mut found, &mut worths);
+    let _bound =
+        certificate::check_and_value(&facts, &mut sites, placed, &judged.classes, scarce, out);
+    if found.is_empty() { worths } else { Vec::new() }
 }
 
 /// Reports shares of preferences that a plan states wrongly; one that ignores them states none.

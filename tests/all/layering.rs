@@ -44,6 +44,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("solver", &EVERYTHING),
     ("contingency", &["error", "model", "plan", "options", "solver", "what_if"]),
     ("what_if", &["error", "model", "plan", "history", "compile", "options", "solver"]),
+    (
+        "question",
+        &["error", "model", "explain", "plan", "verify", "compile", "pack", "options", "solver"],
+    ),
 ];
 
 const EVERYTHING: [&str; 15] = [

@@ -43,6 +43,7 @@ mod oracle;
 mod order;
 mod overlays;
 mod packing;
+mod questions;
 mod random;
 mod requirement_cases;
 mod robustness;

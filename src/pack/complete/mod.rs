@@ -21,6 +21,7 @@
 mod displace;
 mod fill;
 mod launch;
+mod of_plan;
 mod order;
 mod placement;
 mod reasons;
@@ -28,6 +29,8 @@ mod rebuild;
 mod recreate;
 mod rule_counts;
 mod rules;
+mod substitute;
+mod supply;
 
 use super::choose::AssignedPacking;
 use super::packing::Context;
@@ -35,7 +38,7 @@ use crate::compile::{ClassId, OfferId};
 use launch::{LaunchChoices, LaunchScoring};
 pub(crate) use placement::EmptyNode;
 use placement::Placement;
-pub(crate) use reasons::reasons;
+pub(crate) use reasons::{Exclusion, exclusions, reasons};
 use rebuild::Leeway;
 pub(crate) use recreate::improve as recreate;
 pub(crate) use rule_counts::RuleCounts;
@@ -43,6 +46,8 @@ pub(crate) use rules::item_of;
 pub(crate) use rules::{HostSpread, PlacementRules};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+pub(crate) use substitute::{Wanted, substitutes};
+pub(crate) use supply::supplies;
 
 /// The most classes that are filled in one by one, where all together can't be written down as a
 /// packing.

@@ -119,18 +119,18 @@ impl<'c> EmptyNode<'c> {
 }
 
 impl<'c> Placement<'c> {
-    /// The plan that a packing makes; `context` is of the problem as a whole.
-    pub(super) fn of(
+    /// A plan without launches in which no node stands yet; so many pods have no place.
+    pub(super) fn bare(
         context: &'c Context<'c>,
         rules: &'c PlacementRules,
-        packed: &AssignedPacking,
+        left: IdVec<ClassId, u32>,
     ) -> Self {
         let compiled = context.compiled;
-        let mut placement = Self {
+        Self {
             context,
             rules,
             groups: Vec::new(),
-            left: packed.left(compiled),
+            left,
             domains: RuleCounts::of(compiled, rules),
             limits: compiled
                 .pools
@@ -138,7 +138,17 @@ impl<'c> Placement<'c> {
                 .map(|pool| pool.limits.iter().map(|limit| limit.limit - limit.used).collect())
                 .collect(),
             reservations: compiled.reservations.values().map(|entry| entry.remaining).collect(),
-        };
+        }
+    }
+
+    /// The plan that a packing makes; `context` is of the problem as a whole.
+    pub(super) fn of(
+        context: &'c Context<'c>,
+        rules: &'c PlacementRules,
+        packed: &AssignedPacking,
+    ) -> Self {
+        let compiled = context.compiled;
+        let mut placement = Self::bare(context, rules, packed.left(compiled));
         let inner = Context { compiled: packed.compiled(compiled), ..*context };
         let chosen = launch_template::chosen(&inner, &packed.packing);
         let mut untouched: BTreeSet<NodeId> = compiled.nodes.ids().collect();
@@ -171,7 +181,7 @@ impl<'c> Placement<'c> {
     }
 
     /// Adds running nodes, those that are alike as one group.
-    fn stand_up(&mut self, nodes: &[NodeId], pods: &[(ClassId, u32)]) {
+    pub(super) fn stand_up(&mut self, nodes: &[NodeId], pods: &[(ClassId, u32)]) {
         let context = self.context;
         let compiled = context.compiled;
         for alike in running::alike(context, nodes) {
@@ -305,7 +315,7 @@ impl<'c> Placement<'c> {
     }
 
     /// Has every node of a group hold these pods more; they have a place already.
-    fn hold(&mut self, at: usize, pods: &[(ClassId, u32)]) {
+    pub(super) fn hold(&mut self, at: usize, pods: &[(ClassId, u32)]) {
         for (class, each) in pods {
             self.add(at, *class, i64::from(*each));
         }

@@ -102,7 +102,8 @@ pub(in super::super) fn check_cluster<'a>(
         }
     }
     let evaluator = Evaluator::new(certificate, &arriving, separation);
-    let mut checker = Checker { facts, certificate, judge, evaluator, sum: Some(0) };
+    let worth_of = Vec::new();
+    let mut checker = Checker { facts, certificate, judge, evaluator, worth_of, sum: Some(0) };
     checker.count(&counted);
     checker.take_off(charges);
     for pool in facts.problem.node_pools.iter().enumerate() {

@@ -49,6 +49,7 @@ use exhaust::ClaimOutcome;
 use place::NodeJudge;
 use pods::{CountedPods, PodProfile};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use worth::Evaluator;
 
 /// Reports what is wrong with a plan's certificate, if it has one, and says which lower bound it
@@ -60,6 +61,18 @@ pub(super) fn check<'a>(
     classes: &PlacedClasses,
     scarce: (&Usage<'a>, &Reservations<'a>),
     out: &mut Vec<Violation>,
+) -> Price {
+    check_and_value(facts, sites, (plan, placement), classes, scarce, (out, &mut Vec::new()))
+}
+
+/// As [`check`]; notes what launches are worth at most.
+pub(super) fn check_and_value<'a>(
+    facts: &Facts<'a>,
+    sites: &mut Sites<'a>,
+    (plan, placement): (&'a LaunchPlan, &PodPlaces<'a>),
+    classes: &PlacedClasses,
+    scarce: (&Usage<'a>, &Reservations<'a>),
+    (out, worths): (&mut Vec<Violation>, &mut Vec<OfferingWorth>),
 ) -> Price {
     let Some(certificate) = plan.certificate.as_deref() else { return Price::ZERO };
     let before = out.len();
@@ -76,11 +89,13 @@ pub(super) fn check<'a>(
     }
     let judge = NodeJudge::new(facts, certificate, (&counted, &profiles), classes);
     let evaluator = Evaluator::new(certificate, &counted, separation);
-    let mut checker = Checker { facts, certificate, judge, evaluator, sum: Some(0) };
+    let worth_of = Vec::new();
+    let mut checker = Checker { facts, certificate, judge, evaluator, worth_of, sum: Some(0) };
     checker.check_beyond(&counted, out);
     checker.count(&counted);
     checker.take_off(charges);
     let fixed = checker.check_launches(&offerings, plan, out);
+    worths.append(&mut checker.worth_of);
     checker.check_nodes(&nodes, out);
     if out.len() > before {
         return Price::ZERO;
@@ -283,6 +298,18 @@ struct PoolFinding {
     cost: Option<i128>,
 }
 
+/// What the pods on a launch are worth at most, by a certificate.
+#[derive(Clone, Debug)]
+pub(crate) struct OfferingWorth {
+    pub(crate) node_pool: Arc<str>,
+    pub(crate) instance_type: Arc<str>,
+    /// Which of the type's offerings.
+    pub(crate) offering: usize,
+    /// The price below which it would pay, in billionths per hour: what the pods are worth, less
+    /// what it is charged for limits and a reservation and less the fee.
+    pub(crate) pays_below: i128,
+}
+
 /// A proof, the room of a node, and the pods that can be there.
 type OnNode = (u32, Vec<i128>, Vec<(usize, u32)>);
 
@@ -292,6 +319,8 @@ struct Checker<'c, 'a> {
     certificate: &'a Certificate,
     judge: NodeJudge<'c, 'a>,
     evaluator: Evaluator<'c, 'a>,
+    /// What launches are worth at most.
+    worth_of: Vec<OfferingWorth>,
     /// What is proved so far, in the certificate's units; nothing once a number was too large.
     sum: Option<i128>,
 }
@@ -373,7 +402,10 @@ impl<'a> Checker<'_, 'a> {
                 let price = price.map(Price::nanos);
                 found.cost = found.cost.into_iter().chain(price).min();
                 let place = self.judge.place(id).filter(|place| !place.present.is_empty());
-                let Some(place) = place else { continue };
+                let Some(place) = place else {
+                    self.note_worth((pool, of_type), at, 0);
+                    continue;
+                };
                 let (node_pool, instance_type) = (pool.name.clone(), of_type.name.clone());
                 let Some(proof) = proofs.get(&(at_pool, at_type, at)) else {
                     let offering = at;
@@ -394,6 +426,7 @@ impl<'a> Checker<'_, 'a> {
                     }
                 };
                 let Some(worth) = worth else { continue };
+                self.note_worth((pool, of_type), at, worth);
                 found.worth = found.worth.max(worth);
                 let cost = price.and_then(|price| {
                     let charge = self.charge(pool, of_type, offering)?;
@@ -412,6 +445,23 @@ impl<'a> Checker<'_, 'a> {
             }
         }
         found
+    }
+
+    /// Notes what the pods on a launch are worth at most.
+    fn note_worth(
+        &mut self,
+        (pool, of_type): (&NodePool, &InstanceType),
+        offering: usize,
+        worth: i128,
+    ) {
+        let charge = self.charge(pool, of_type, &of_type.offerings[offering]);
+        let Some(net) = charge.and_then(|charge| worth.checked_sub(charge)) else { return };
+        self.worth_of.push(OfferingWorth {
+            node_pool: pool.name.clone(),
+            instance_type: of_type.name.clone(),
+            offering,
+            pays_below: (net >> POINT).saturating_sub(self.certificate.node_fee.nanos()),
+        });
     }
 
     /// What a launch is charged for its pool's limits and for a reservation.

@@ -148,7 +148,7 @@ fn findings(problem: &Value, efforts: &[&str]) -> Findings {
     found
 }
 
-fn asked(name: &str, or: u64) -> u64 {
+pub(crate) fn asked(name: &str, or: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(or)
 }
 

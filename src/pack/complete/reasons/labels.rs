@@ -126,7 +126,7 @@ impl ReasonFinder<'_> {
     }
 
     /// What a label can be on the offers of a pool.
-    fn offered(&self, key: &Arc<str>, offers: &[OfferId]) -> ValueSet {
+    pub(super) fn offered(&self, key: &Arc<str>, offers: &[OfferId]) -> ValueSet {
         let compiled = self.placement.compiled();
         let states = compiled.site_conditions.table.states(key);
         let mut values: BTreeSet<Arc<str>> = BTreeSet::new();

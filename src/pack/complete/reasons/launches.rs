@@ -94,18 +94,16 @@ impl<'c> ReasonFinder<'c> {
         };
         let suits = |offer: &OfferId| asked.suits.contains(compiled.site_of_offer(*offer));
         let labels = !offers.iter().any(suits);
-        let tolerations = &compiled.site_conditions.rules.tolerations.lists()[asked.tolerations];
         let of_pool = compiled.parts.node_pool(compiled.pools[pool].index);
+        let taints = self.taint_causes(asked, pool);
         let mut tables = ClassTables {
             shapes: compiled.shapes.iter().map(|_| None).collect(),
             cells: vec![None; self.cells],
             ways: if labels { self.ways(asked.set) } else { Vec::new() },
             labels,
-            taints: 0,
+            taints: u32::try_from(taints.len()).unwrap_or(u32::MAX),
             closed: BTreeSet::new(),
         };
-        let taints = untolerated(of_pool, tolerations);
-        tables.taints = u32::try_from(taints.len()).unwrap_or(u32::MAX);
         let standing = self.standing(asked, pool, within, &tables);
         let mut candidates: Vec<OfferId> =
             offers.iter().copied().filter(|offer| labels || suits(offer)).collect();
@@ -117,8 +115,7 @@ impl<'c> ReasonFinder<'c> {
         }
         let further = self.nearest(asked, &candidates, &mut tables);
         let name = &of_pool.name;
-        let taints = taints.into_iter().map(|taint| Cause::Taint { pool: name.clone(), taint });
-        let mut causes: Vec<Cause> = taints.collect();
+        let mut causes = taints;
         match (further, standing) {
             (Some((score, _)), Some((exists, at))) if exists.key() < score.key() => {
                 let site = self.placement.groups[at].site;
@@ -154,6 +151,15 @@ impl<'c> ReasonFinder<'c> {
         Some(causes)
     }
 
+    /// The taints of a pool's nodes that a class doesn't tolerate.
+    pub(super) fn taint_causes(&self, asked: &LeftOut<'_>, pool: PoolId) -> Vec<Cause> {
+        let compiled = self.placement.compiled();
+        let of_pool = compiled.parts.node_pool(compiled.pools[pool].index);
+        let tolerations = &compiled.site_conditions.rules.tolerations.lists()[asked.tolerations];
+        let taints = untolerated(of_pool, tolerations).into_iter();
+        taints.map(|taint| Cause::Taint { pool: of_pool.name.clone(), taint }).collect()
+    }
+
     /// What is in the way on a pool that has no offers at all: that, and what else is known without
     /// them.
     pub(super) fn without_types(
@@ -163,11 +169,7 @@ impl<'c> ReasonFinder<'c> {
         name: &Arc<str>,
     ) -> Vec<Cause> {
         let compiled = self.placement.compiled();
-        let of_pool = compiled.parts.node_pool(compiled.pools[pool].index);
-        let tolerations = &compiled.site_conditions.rules.tolerations.lists()[asked.tolerations];
-        let taints = untolerated(of_pool, tolerations).into_iter();
-        let taints = taints.map(|taint| Cause::Taint { pool: name.clone(), taint });
-        let mut causes: Vec<Cause> = taints.collect();
+        let mut causes = self.taint_causes(asked, pool);
         causes.push(Cause::NoInstanceType { pool: name.clone() });
         let request = &asked.item.request;
         let names = compiled.dims.names();
@@ -333,7 +335,7 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// The obstacles on a further launch of an offer, labels, taints and rules between pods aside.
-    fn offer_causes(
+    pub(super) fn offer_causes(
         &self,
         asked: &LeftOut<'_>,
         offer: OfferId,
@@ -535,7 +537,7 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// The key of the first domain that a node at a site would open.
-    fn opened_key(&self, site: usize) -> Option<KeyId> {
+    pub(super) fn opened_key(&self, site: usize) -> Option<KeyId> {
         let (placement, compiled) = (&self.placement, self.placement.compiled());
         let opened = placement.rules.spread_counters.iter().find(|at| {
             let domain = placement.rules.domain(compiled, **at, site);
@@ -546,7 +548,7 @@ impl<'c> ReasonFinder<'c> {
 
     /// Whether a launch of an offer for a pod leaves an order of binding to those that count where
     /// nothing stands yet.
-    fn leaves_order(&mut self, asked: &LeftOut<'c>, offer: OfferId) -> bool {
+    pub(super) fn leaves_order(&mut self, asked: &LeftOut<'c>, offer: OfferId) -> bool {
         let opened = self.placement.opened(offer);
         if opened.is_empty() {
             return true;

@@ -20,9 +20,12 @@
 //! and a look at every group of equal nodes that has room.
 
 mod between;
+mod excluded;
 mod labels;
 mod launches;
 mod nodes;
+
+pub(crate) use excluded::{Exclusion, exclusions};
 
 use super::super::choose::AssignedPacking;
 use super::super::min_values::meets_minimums;

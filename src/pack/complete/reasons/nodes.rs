@@ -141,6 +141,18 @@ impl<'c> ReasonFinder<'c> {
         lacks
     }
 
+    /// What the nodes of a group lack, as causes.
+    pub(super) fn node_causes(
+        &mut self,
+        asked: &LeftOut<'c>,
+        at: usize,
+        plain: bool,
+    ) -> Vec<Cause> {
+        let Some(nodes) = self.placement.groups.get(at) else { return Vec::new() };
+        let lacks = self.lacks(asked, nodes);
+        lacks.into_iter().map(|lack| self.lack_cause(asked, lack, at, plain)).collect()
+    }
+
     fn lack_cause(&mut self, asked: &LeftOut<'c>, lack: NodeLack, at: usize, plain: bool) -> Cause {
         let compiled = self.placement.compiled();
         let miss = |miss: Miss| Cause::Existing { miss };
@@ -176,7 +188,7 @@ impl<'c> ReasonFinder<'c> {
 
     /// How many nodes would take the pod if they weren't being deleted. With them gone or not,
     /// domains aren't the same, so pods with rules between pods aren't told of them.
-    fn deleting(&self, asked: &LeftOut<'_>, within: Option<KeyDomain>) -> u32 {
+    pub(super) fn deleting(&self, asked: &LeftOut<'_>, within: Option<KeyDomain>) -> u32 {
         let compiled = self.placement.compiled();
         if asked.tied || within.is_some() || !asked.item.shared.is_empty() {
             return 0;

@@ -1,0 +1,109 @@
+//! A launch of a plan with another offer in its place: the same pods, bought otherwise.
+
+use super::of_plan::{ClassNames, offer_of};
+use super::rules::item_of;
+use crate::compile::{Compiled, ItemId, OfferId};
+use crate::pack::packing::{Context, GroupPlace, NodeGroup};
+use crate::pack::{of_decided, requests_of};
+use crate::plan::{Launch, LaunchPlan};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a launch should be like instead; what is `None` may be anything, and is what it was where
+/// that is possible.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    pub(crate) node_pool: Option<Arc<str>>,
+    pub(crate) instance_type: Option<Arc<str>>,
+    pub(crate) zone: Option<Arc<str>>,
+    pub(crate) capacity_type: Option<Arc<str>>,
+}
+
+/// The most launches that are made.
+const MOST_MADE: usize = 6;
+
+/// Launches for the pods of one of a plan's that are as wanted, the cheapest first, those that can't
+/// be bought now last; none where nothing such is offered. `None` where the plan isn't one of the
+/// problem.
+pub(crate) fn substitutes(
+    context: &Context<'_>,
+    plan: &LaunchPlan,
+    launch: usize,
+    wanted: &Wanted,
+) -> Option<Vec<Launch>> {
+    let compiled = context.compiled;
+    let names = ClassNames::of(compiled);
+    let former = plan.launches.get(launch)?;
+    let own = offer_of(compiled, &former.template)?;
+    let classes = names.counted(former.pods.iter().map(|pod| &**pod))?;
+    let items: Vec<(ItemId, u32)> =
+        classes.iter().map(|(class, each)| (item_of(*class), *each)).collect();
+    let mut load = vec![0_i64; compiled.dims.len()];
+    for (item, each) in &items {
+        for (sum, asked) in load.iter_mut().zip(&compiled.items[*item].request) {
+            *sum = sum.saturating_add(asked.saturating_mul(i64::from(*each)));
+        }
+    }
+    let mut standing: Vec<usize> =
+        compiled.nodes.ids().map(|node| compiled.site_of_node(node)).collect();
+    let mut offers: BTreeMap<_, OfferId> = BTreeMap::new();
+    for (at, other) in plan.launches.iter().enumerate().filter(|(at, _)| *at != launch) {
+        let key = Arc::as_ptr(&other.template);
+        let offer = match offers.get(&key) {
+            Some(known) => *known,
+            None => offer_of(compiled, &plan.launches[at].template)?,
+        };
+        let _same = offers.insert(key, offer);
+        standing.push(compiled.site_of_offer(offer));
+    }
+    let mut made = Vec::new();
+    for offer in candidates(compiled, own, wanted) {
+        // The offer is decided: no bin type is asked for.
+        let group = NodeGroup {
+            place: GroupPlace::Launch(0),
+            items: items.clone(),
+            load: load.clone(),
+            multiplicity: 1,
+        };
+        let sites = standing.iter().copied().chain([compiled.site_of_offer(offer)]);
+        let templates = of_decided(context, &[group], &[Some(offer)], sites);
+        if let Some(template) = templates.into_iter().flatten().next() {
+            let requests = Arc::new(requests_of(compiled, offer, &load));
+            made.push(Launch { template, pods: former.pods.clone(), requests });
+        }
+    }
+    Some(made)
+}
+
+/// The offers that are as wanted, as like to another as can be.
+fn candidates(compiled: &Compiled, own: OfferId, wanted: &Wanted) -> Vec<OfferId> {
+    let named = |id: OfferId| {
+        let offer = &compiled.offers[id];
+        let pool = &compiled.parts.node_pool(compiled.pools[offer.pool].index).name;
+        let instance = compiled.parts.instance_type(offer.instance);
+        let offering = &instance.offerings[offer.offering];
+        [pool, &instance.name, &offering.zone, &offering.capacity_type]
+    };
+    let asked = [&wanted.node_pool, &wanted.instance_type, &wanted.zone, &wanted.capacity_type];
+    let mut found: Vec<OfferId> = compiled
+        .offers
+        .ids()
+        .filter(|id| {
+            let parts = named(*id);
+            asked.iter().zip(parts).all(|(asked, is)| asked.as_ref().is_none_or(|one| one == is))
+        })
+        .collect();
+    for (at, former) in named(own).into_iter().enumerate() {
+        if found.iter().any(|id| named(*id)[at] == former) {
+            found.retain(|id| named(*id)[at] == former);
+        }
+    }
+    let labels = &compiled.offers[own].fixed_labels;
+    if found.iter().any(|id| compiled.offers[*id].fixed_labels == *labels) {
+        found.retain(|id| compiled.offers[*id].fixed_labels == *labels);
+    }
+    found.retain(|id| *id != own);
+    found.sort_by_key(|id| (!compiled.is_sold(*id), compiled.offers[*id].price, *id));
+    found.truncate(MOST_MADE);
+    found
+}
