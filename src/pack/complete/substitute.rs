@@ -4,7 +4,7 @@ use super::of_plan::{ClassNames, offer_of};
 use super::rules::item_of;
 use crate::compile::{Compiled, ItemId, OfferId};
 use crate::pack::packing::{Context, GroupPlace, NodeGroup};
-use crate::pack::{of_decided, requests_of};
+use crate::pack::{DecidedLaunches, requests_of};
 use crate::plan::{Launch, LaunchPlan};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,22 +56,28 @@ pub(crate) fn substitutes(
         let _same = offers.insert(key, offer);
         standing.push(compiled.site_of_offer(offer));
     }
-    let mut made = Vec::new();
-    for offer in candidates(compiled, own, wanted) {
-        // The offer is decided: no bin type is asked for.
-        let group = NodeGroup {
-            place: GroupPlace::Launch(0),
-            items: items.clone(),
-            load: load.clone(),
-            multiplicity: 1,
-        };
-        let sites = standing.iter().copied().chain([compiled.site_of_offer(offer)]);
-        let templates = of_decided(context, &[group], &[Some(offer)], sites);
-        if let Some(template) = templates.into_iter().flatten().next() {
-            let requests = Arc::new(requests_of(compiled, offer, &load));
-            made.push(Launch { template, pods: former.pods.clone(), requests });
-        }
-    }
+    let placed = plan.launches.iter().flat_map(|launch| &launch.pods);
+    let placed = placed.chain(plan.bindings.iter().map(|binding| &binding.pod));
+    let placed = names.counted(placed.map(|pod| &**pod))?;
+    // Where either stands is told by `standing`: what counts of it is whose spreads look.
+    let others = NodeGroup {
+        place: GroupPlace::Running(Vec::new()),
+        items: placed.into_iter().map(|(class, count)| (item_of(class), count)).collect(),
+        load: Vec::new(),
+        multiplicity: 1,
+    };
+    let offers = candidates(compiled, own, wanted);
+    // The offers are decided: no bin type is asked for.
+    let group = NodeGroup { place: GroupPlace::Launch(0), items, load, multiplicity: 1 };
+    let groups = vec![group.clone(); offers.len()];
+    let mut decided =
+        DecidedLaunches::new(context, groups, &offers, vec![others], standing.into_iter());
+    let made = offers.iter().enumerate().filter_map(|(at, offer)| {
+        let template = decided.templates(&[at], &[at]).pop()?;
+        let requests = Arc::new(requests_of(compiled, *offer, &group.load));
+        Some(Launch { template, pods: former.pods.clone(), requests })
+    });
+    let made = made.collect();
     Some(made)
 }
 
