@@ -24,8 +24,8 @@ use plimsoll::model::PriceOverlay;
 use plimsoll::options::Replay;
 use plimsoll::progress::Progress;
 use plimsoll::{
-    Effort, Error, Limits, Observer, Options, PreferencePolicy, Price, Problem, Solver, Stop,
-    verify,
+    Effort, Error, LaunchPlan, Limits, Observer, Options, PreferencePolicy, Price, Problem, Solver,
+    Stop, verify,
 };
 use std::io::{ErrorKind, Write};
 use std::ops::ControlFlow;
@@ -184,6 +184,30 @@ fn with_seconds(mut document: String, seconds: f64) -> String {
 /// takes the rest.
 const SEARCH: f64 = 0.85;
 
+/// Where the gap comes from, and what preferences and weights cost: by greedy plans, whose time is
+/// no part of what is said of the solve.
+fn notes(
+    problem: &Problem,
+    solver: &Solver,
+    options: &Options,
+    plan: &LaunchPlan,
+) -> Result<String, Failure> {
+    let mut notes = String::new();
+    if let Some(sources) = plan.gap_sources(problem) {
+        notes += &format!("{sources}\n");
+    }
+    if options.effort != Effort::FirstFit {
+        let mut greedy = options.clone().with_effort(Effort::Greedy);
+        greedy.observer = Observer::default();
+        greedy.stop = Stop::default();
+        let premiums = solver.premiums(&greedy)?.to_string();
+        if !premiums.is_empty() {
+            notes += &format!("{premiums}\n");
+        }
+    }
+    Ok(notes)
+}
+
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.help {
         return print(USAGE);
@@ -234,7 +258,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
             ControlFlow::Continue(())
         });
     }
-    let plan = Solver::new(&problem)?.provision(&options)?;
+    let solver = Solver::new(&problem)?;
+    let plan = solver.provision(&options)?;
     let seconds = start.elapsed().as_secs_f64();
     plan.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
 
@@ -250,7 +275,10 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         eprintln!("verified: the plan breaks no rule");
     } else {
-        print(&format!("{plan}\nsolved in {seconds:.3} s; verified: the plan breaks no rule"))?;
+        let notes = notes(&problem, &solver, &options, &plan)?;
+        print(&format!(
+            "{plan}{notes}\nsolved in {seconds:.3} s; verified: the plan breaks no rule"
+        ))?;
     }
     Ok(())
 }

@@ -4,7 +4,9 @@ pub mod certificate;
 pub mod consolidation;
 #[cfg(feature = "serde")]
 mod document;
+mod gap;
 mod preference;
+mod premium;
 #[cfg(feature = "serde")]
 mod reason;
 mod table;
@@ -12,7 +14,9 @@ mod template;
 
 pub use certificate::Certificate;
 pub use consolidation::ConsolidationPlan;
+pub use gap::{GapSources, LaunchExcess, PodExcess};
 pub use preference::{PreferenceKind, PreferenceShare};
+pub use premium::Premiums;
 pub use template::{LaunchTemplate, OfferingRef};
 
 use crate::explain::Reason;

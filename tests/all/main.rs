@@ -24,6 +24,7 @@ mod documents;
 mod ended;
 mod enumeration;
 mod exhaustion;
+mod gaps;
 mod guide;
 mod history;
 mod interruptions;

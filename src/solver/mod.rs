@@ -1,5 +1,7 @@
 //! The calls: options in, plan out.
 
+mod premium;
+
 use crate::compile::{Cluster, Compiled};
 use crate::consolidate::Eligibility;
 use crate::error::{Error, InvalidInput};
