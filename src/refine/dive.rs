@@ -28,6 +28,8 @@ use super::knapsack::KnapsackRelaxation;
 use super::round::IntegerPlan;
 use super::simplex::{Master, MasterRow, Sense, SolveEnd};
 use crate::parallel;
+use ordered_float::OrderedFloat;
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
 
 /// The most demands with which a relaxation is solved again and again.
@@ -184,7 +186,7 @@ impl<'i, 'c> Diver<'i, 'c> {
             .filter(|(column, _)| !turn.barred.contains(column))
             .map(|(column, times)| (*times, *column))
             .collect();
-        order.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
+        order.sort_by_key(|(most, at)| (Reverse(OrderedFloat(*most)), *at));
         let Some((_, first)) = order.first() else { return false };
         if turns.len() < TURNS {
             let mut other = turn.clone();
@@ -277,7 +279,7 @@ impl<'i, 'c> Diver<'i, 'c> {
             found.extend(pattern);
         }
         if found.is_empty() {
-            open.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
+            open.sort_by_key(|(most, at)| (Reverse(OrderedFloat(*most)), *at));
             open.truncate(SEARCHED);
             let searched = parallel::map(&open, |(_, number)| {
                 let bin = &instance.bins[*number as usize];
@@ -295,14 +297,14 @@ impl<'i, 'c> Diver<'i, 'c> {
         let worth = |pattern: &Pattern| -> f64 {
             pattern.worth(values) / instance.bins[pattern.bin as usize].net(supplies).max(1.0)
         };
-        let mut found: Vec<(f64, Pattern)> = found
+        let mut found: Vec<(Reverse<OrderedFloat<f64>>, Pattern)> = found
             .into_iter()
             .map(|pattern| instance.legal(pattern))
             .filter(|pattern| !self.known.contains(pattern))
-            .map(|pattern| (worth(&pattern), pattern))
-            .filter(|(worth, _)| *worth > 1.0 + TINY)
+            .map(|pattern| (Reverse(OrderedFloat(worth(&pattern))), pattern))
+            .filter(|(Reverse(worth), _)| **worth > 1.0 + TINY)
             .collect();
-        found.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
+        found.sort();
         found.truncate(BATCH);
         let number = found.len();
         found.into_iter().for_each(|(_, pattern)| self.add(pattern));

@@ -36,6 +36,8 @@ use super::knapsack::KnapsackRelaxation;
 use super::rows::AggregatedRows;
 use super::simplex::{Master, MasterRow, Sense, SolveEnd};
 use crate::parallel;
+use ordered_float::OrderedFloat;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most patterns that a round adds.
@@ -321,7 +323,7 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
                 open.push((pricings[number].upper_bound / net.max(1.0), number));
             }
         }
-        open.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
+        open.sort_by_key(|(most, at)| (Reverse(OrderedFloat(*most)), *at));
         // Where few bins are open, some patterns of each.
         let patterns = BATCH / open.len().max(1);
         let mut found = false;
@@ -371,7 +373,7 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
                 order.push((pricing.upper_bound / net.max(1.0), number));
             }
         }
-        order.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
+        order.sort_by_key(|(most, at)| (Reverse(OrderedFloat(*most)), *at));
         let left = self.instance.counts();
         // Where few bins are open, some patterns of each.
         let each = BATCH / order.len().max(1);
@@ -426,7 +428,7 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
         if prices.bound > self.best.bound {
             self.best = prices;
         }
-        let mut improving: Vec<(f64, Pattern)> = Vec::new();
+        let mut improving: Vec<(OrderedFloat<f64>, Pattern)> = Vec::new();
         for (number, pricing) in pricings.into_iter().enumerate() {
             if pricing.relaxed.is_some() {
                 self.screens[number] = pricing.relaxed;
@@ -437,11 +439,11 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
                 instance.respect(&mut self.centre, &pattern);
                 let worth = instance.bins[number].total(&pattern, of_master);
                 if worth > net * (1.0 + TINY) + TINY && !self.known.contains(&pattern) {
-                    improving.push((net / worth, pattern));
+                    improving.push((OrderedFloat(net / worth), pattern));
                 }
             }
         }
-        improving.sort_by(|(one, at), (other, place)| one.total_cmp(other).then(at.cmp(place)));
+        improving.sort();
         improving.truncate(BATCH);
         let found = improving.len();
         improving.into_iter().for_each(|(_, pattern)| self.add(pattern));
@@ -507,7 +509,7 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
             let relaxed = bin.knapsack.relax(&worth, last);
             (relaxed.upper_bound / bin.net(&self.best.supplies).max(1.0), *number)
         });
-        ranked.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
+        ranked.sort_by_key(|(most, at)| (Reverse(OrderedFloat(*most)), *at));
         ranked.into_iter().map(|(_, number)| number).collect()
     }
 

@@ -22,6 +22,7 @@ use super::dive::trimmed;
 use super::instance::{DualPrices, Instance, Pattern};
 use super::knapsack::KnapsackRelaxation;
 use super::round::IntegerPlan;
+use ordered_float::OrderedFloat;
 
 /// A better plan from these patterns than the one known.
 pub(super) fn better(
@@ -49,7 +50,7 @@ pub(super) fn better(
         .map(|pattern| (beyond(pattern), pattern))
         .filter(|(beyond, _)| *beyond <= gap)
         .collect();
-    chosen.sort_by(|(one, at), (other, place)| one.total_cmp(other).then_with(|| at.cmp(place)));
+    chosen.sort_by_key(|(beyond, pattern)| (OrderedFloat(*beyond), *pattern));
     let rows = instance.demands.len() + instance.supplies.len();
     chosen.truncate(effort.size / rows.max(1));
     let programme = programme(instance, &left, &chosen);

@@ -25,6 +25,7 @@
 use super::instance::{Instance, Pattern};
 use super::knapsack::KnapsackRelaxation;
 use crate::parallel;
+use ordered_float::OrderedFloat;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -278,9 +279,7 @@ pub(super) fn rounded(
     let mut plan = IntegerPlan::new(instance);
     let mut order: Vec<(&Pattern, f64)> = fractions.to_vec();
     // The largest fractions first: later ones may find their pods gone.
-    order.sort_by(|(one, x), (other, y)| {
-        (y - y.floor()).total_cmp(&(x - x.floor())).then_with(|| one.cmp(other))
-    });
+    order.sort_by_key(|(pattern, x)| (Reverse(OrderedFloat(x - x.floor())), *pattern));
     for (pattern, times) in &order {
         let whole = (times + 1e-6).floor();
         let _bought = plan.buy(instance, pattern, whole as u32);

@@ -24,6 +24,7 @@
 //! (Elhallaoui et al. 2005).
 
 use super::instance::Instance;
+use ordered_float::OrderedFloat;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -61,7 +62,7 @@ impl AggregatedRows {
             (alone - values[at]).max(0.0) * f64::from(demands[at].count)
         };
         let mut ranked: Vec<usize> = (0..demands.len()).collect();
-        ranked.sort_by(|one, other| stake(*other).total_cmp(&stake(*one)).then(one.cmp(other)));
+        ranked.sort_by_cached_key(|at| (Reverse(OrderedFloat(stake(*at))), *at));
         let (own, others) = ranked.split_at(own);
         let mut own = own.to_vec();
         own.sort_unstable();
@@ -202,7 +203,7 @@ fn mixes(
         let square = |x: f64| x * x;
         shares().map(|(worth, share)| worth * square(share - mean)).sum::<f64>()
     };
-    let dim = (0..dims).map(|dim| (dim, variance(dim))).max_by(|(_, a), (_, b)| a.total_cmp(b));
+    let dim = (0..dims).map(|dim| (dim, variance(dim))).max_by_key(|(_, most)| OrderedFloat(*most));
     let Some((dim, _)) = dim.filter(|_| all > 0.0) else { return Vec::new() };
     let mix = |(demand, size): (usize, f64)| ResourceMix {
         demand,
@@ -211,9 +212,7 @@ fn mixes(
         worth: worth(demand),
     };
     let mut mixes: Vec<ResourceMix> = sized.into_iter().map(mix).collect();
-    mixes.sort_by(|one, other| {
-        one.share.total_cmp(&other.share).then(one.demand.cmp(&other.demand))
-    });
+    mixes.sort_by_key(|mix| (OrderedFloat(mix.share), mix.demand));
     mixes
 }
 

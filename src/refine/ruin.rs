@@ -22,6 +22,8 @@ use super::generate::{ColumnGeneration, RoundEnd, Tolerance};
 use super::instance::{BinSite, Instance, Pattern};
 use super::round::{IntegerPlan, corrected, rounded};
 use crate::parallel;
+use ordered_float::OrderedFloat;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many nodes are taken apart together.
@@ -180,7 +182,7 @@ impl Ruin {
                 (waste(group) / f64::from(1 + tried), at)
             })
             .collect();
-        order.sort_by(|(one, at), (other, place)| other.total_cmp(one).then(at.cmp(place)));
+        order.sort_by_key(|(most, at)| (Reverse(OrderedFloat(*most)), *at));
         let (_, first) = *order.first()?;
         let tried = self.tried.entry(plan.groups[first].0.clone()).or_insert(0);
         *tried += 1;

@@ -30,6 +30,8 @@
 
 use super::relax::BoundedProgramme;
 use super::{Knapsack, KnapsackFilling, PricingResult, RootRelaxation, StepLimit};
+use ordered_float::OrderedFloat;
+use std::cmp::Reverse;
 
 /// Of a value, relative: less isn't worth a search.
 const SAME: f64 = 1e-10;
@@ -358,7 +360,7 @@ impl BranchSearch<'_> {
         let taken = |column: &usize| counts[*column] > 0;
         let worth = |column: &usize| self.values[level.items[*column]] * counts[*column] as f64;
         let dearest = |columns: &mut dyn Iterator<Item = usize>| {
-            columns.max_by(|a, b| worth(a).total_cmp(&worth(b)).then(b.cmp(a)))
+            columns.max_by_key(|column| (OrderedFloat(worth(column)), Reverse(*column)))
         };
         let columns = || (0..level.items.len()).filter(taken);
         for (row, resource) in self.knapsack.binding.iter().enumerate() {

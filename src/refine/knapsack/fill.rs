@@ -17,6 +17,8 @@
 //! knapsack problem"; Chu and Beasley 1998 for the order by prices of the relaxation.
 
 use super::{Knapsack, KnapsackFilling, RootRelaxation};
+use ordered_float::OrderedFloat;
+use std::cmp::Reverse;
 
 /// How often something is taken out at most in the hope of something better, and how many columns
 /// are looked at for that.
@@ -155,7 +157,7 @@ impl FillOrder {
     fn new(root: &RootRelaxation, knapsack: &Knapsack, numbers: impl Iterator<Item = f64>) -> Self {
         let mut order: Vec<(f64, u32)> =
             numbers.enumerate().map(|(at, number)| (number, at as u32)).collect();
-        order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        order.sort_unstable_by_key(|(number, at)| (Reverse(OrderedFloat(*number)), *at));
         let columns: Vec<u32> = order.into_iter().map(|(_, at)| at).collect();
         let request = |column: &u32| {
             let request = knapsack.request(root.items[*column as usize]);

@@ -21,7 +21,8 @@
 //! References: Lemke 1954 (dual simplex); Fourer 1994 and Maros 2003 (the long step); Forrest and
 //! Goldfarb 1992 (steepest edge).
 
-use std::cmp::Ordering;
+use ordered_float::OrderedFloat;
+use std::cmp::Reverse;
 
 /// Of a bound or a room, relative: less counts as nothing.
 const TINY: f64 = 1e-9;
@@ -142,7 +143,7 @@ impl BoundedProgramme {
                 (0..height).filter(|row| matches!(self.basis[*row], BasisMember::Slack(_)));
             let place = slacks
                 .map(|row| (entry(row).abs(), row))
-                .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
+                .max_by_key(|(size, row)| (OrderedFloat(*size), Reverse(*row)));
             if let Some((size, row)) = place
                 && size > 1e-6
             {
@@ -441,8 +442,8 @@ fn pick<T: Copy>(from: &[T], keep: &[u32], into: &mut Vec<T>) {
     into.extend(keep.iter().map(|column| from[*column as usize]));
 }
 
-fn order(a: &(f64, u32, f64), b: &(f64, u32, f64)) -> Ordering {
-    a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))
+fn order((at, column, _): &(f64, u32, f64)) -> (OrderedFloat<f64>, u32) {
+    (OrderedFloat(*at), *column)
 }
 
 /// Orders the breaks up to the first at which those before it and itself sum to at least `target`,
@@ -452,7 +453,7 @@ fn split(breaks: &mut [(f64, u32, f64)], target: f64) -> Option<usize> {
     while high - low > 12 {
         let middle = low + (high - low) / 2;
         let part = &mut breaks[low..high];
-        let (before, _, _) = part.select_nth_unstable_by(middle - low, order);
+        let (before, _, _) = part.select_nth_unstable_by_key(middle - low, order);
         let sum: f64 = before.iter().map(|(_, _, weight)| weight).sum();
         if sum < left {
             left -= sum;
@@ -461,7 +462,7 @@ fn split(breaks: &mut [(f64, u32, f64)], target: f64) -> Option<usize> {
             high = middle;
         }
     }
-    breaks[low..high].sort_unstable_by(order);
+    breaks[low..high].sort_unstable_by_key(order);
     for (at, (_, _, weight)) in breaks.iter().enumerate().take(high).skip(low) {
         left -= weight;
         if left <= 0.0 {

@@ -19,6 +19,8 @@
 
 use super::relax::BoundedProgramme;
 use super::{Knapsack, KnapsackGroup, KnapsackRelaxation};
+use ordered_float::OrderedFloat;
+use std::cmp::Reverse;
 
 /// Items of a sample.
 const SAMPLE: usize = 48;
@@ -78,8 +80,8 @@ impl Knapsack {
         let mut order: Vec<(f64, usize)> = items.iter().map(gain).collect();
         let mut size = CORE;
         while size < order.len() / 2 {
-            let (first, _, _) = order.select_nth_unstable_by(size, |one, other| {
-                other.0.total_cmp(&one.0).then(one.1.cmp(&other.1))
+            let (first, _, _) = order.select_nth_unstable_by_key(size, |(gain, item)| {
+                (Reverse(OrderedFloat(*gain)), *item)
             });
             let is_full = (0..self.binding.len()).any(|row| {
                 let share = self.share(row);

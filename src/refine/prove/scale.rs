@@ -20,6 +20,7 @@ use super::super::knapsack::Knapsack;
 use super::BinProof;
 use super::search::prove;
 use crate::parallel;
+use ordered_float::OrderedFloat;
 
 /// One unit of value as an integer.
 const ONE: f64 = (1_u64 << 40) as f64;
@@ -62,8 +63,7 @@ pub(in super::super) fn scale(bins: &[BinValues<'_>], step_limit: StepLimit<'_>)
         lower.push((ratio(bin, relaxed.upper_bound), 0));
     }
     loop {
-        let worst =
-            (0..bins.len()).min_by(|a, b| lower[*a].0.total_cmp(&lower[*b].0).then(a.cmp(b)));
+        let worst = (0..bins.len()).min_by_key(|at| (OrderedFloat(lower[*at].0), *at));
         let Some(worst) = worst else { return upper };
         let (least, searched) = lower[worst];
         if searched >= steps || least >= upper * (1.0 - 1e-10) || step_limit.cancel.now() {

@@ -6,6 +6,7 @@ use super::{
     AGREE, ColumnState, FEASIBLE, GOLDEN, Master, PhaseEnd, PricedColumn, SMALL_PIVOT, WORTHWHILE,
     ZERO,
 };
+use ordered_float::OrderedFloat;
 
 /// What a ratio test lets a value go below zero.
 const HARRIS: f64 = 1e-9;
@@ -130,14 +131,12 @@ impl Master {
                 }
             }
         }
-        let order = |a: &PricedColumn, b: &PricedColumn| {
-            a.reduced.total_cmp(&b.reduced).then(a.column.cmp(&b.column))
-        };
-        found.sort_unstable_by(order);
+        let order = |priced: &PricedColumn| (OrderedFloat(priced.reduced), priced.column);
+        found.sort_unstable_by_key(order);
         found.truncate(JOIN);
         let room = SET.0 * self.rows.len() + SET.1 - found.len();
         if self.candidates.len() > room {
-            self.candidates.sort_unstable_by(order);
+            self.candidates.sort_unstable_by_key(order);
             for candidate in self.candidates.drain(room..) {
                 self.places[candidate.column] = ColumnState::Outside;
             }
