@@ -70,7 +70,7 @@
 //! | check a plan | [`verify()`], [`verify_consolidation`] |
 #![cfg_attr(
     feature = "serde",
-    doc = "| read and write JSON | [`Problem::from_json`], [`LaunchPlan::to_json`] |"
+    doc = "| read and write JSON | [`Problem::from_json`], [`LaunchPlan::to_json`], [`guide::documents`] |"
 )]
 #![cfg_attr(
     feature = "k8s",
@@ -96,6 +96,7 @@
 //! | `parallel` | yes | rayon's threads inside a solve; plans are the same without |
 //! | `refine` | yes | microlp for small integer programmes in refinement |
 //! | `highs` | no | HiGHS in its place; building it takes a C++ compiler, cmake and libclang |
+//! | `schemars` | no | JSON Schemas of the documents and their parts |
 //! | `k8s` | no | Kubernetes' objects in, NodeClaims out; the version of `k8s-openapi` is yours |
 
 pub mod contingency;
@@ -118,6 +119,8 @@ mod consolidate;
 mod pack;
 mod parallel;
 mod refine;
+#[cfg(feature = "schemars")]
+mod schema;
 mod solver;
 mod stop;
 mod what_if;

@@ -10,6 +10,10 @@
 //! | [`differences`] | where Karpenter and Cluster Autoscaler would answer otherwise |
 //! | [`performance`] | what it takes, by size, and what costs time |
 //! | [`limits`] | what is refused, what is bounded, and what isn't modelled |
+#![cfg_attr(
+    feature = "serde",
+    doc = "| [`documents`] | the JSON of problems and plans, field by field |"
+)]
 #![cfg_attr(feature = "k8s", doc = "| [`kubernetes`] | objects of a cluster in, NodeClaims out |")]
 //!
 //! Names in `code` such as `price-remainder` are cases of the repository's corpus
@@ -42,3 +46,7 @@ pub mod limits {}
 #[cfg(feature = "k8s")]
 #[doc = include_str!("kubernetes.md")]
 pub mod kubernetes {}
+
+#[cfg(feature = "serde")]
+#[doc = include_str!("documents.md")]
+pub mod documents {}

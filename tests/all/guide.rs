@@ -40,6 +40,11 @@ fn cases_that_the_guide_names_are_in_the_corpus() {
         let folders = ["testdata/cases", "testdata/consolidation"].map(Path::new);
         folders.iter().any(|folder| root().join(folder).join(format!("{name}.json")).exists())
     };
+    // Cases that aren't decided as they should be yet are no answers.
+    let source = root().join("tests/all/consolidation/corpus.rs");
+    let source = fs::read_to_string(source).unwrap();
+    let open = source.split("const OPEN").nth(1).and_then(|rest| rest.split("];").next());
+    let open = open.unwrap_or_default().to_owned();
     let mut named = 0;
     for (page, text) in pages() {
         // Rows of tables begin with the cases that they are about; elsewhere they are in brackets.
@@ -49,6 +54,7 @@ fn cases_that_the_guide_names_are_in_the_corpus() {
         for name in cells.chain(brackets).flat_map(|names| names.split(['`', ',', ' '])) {
             if is_like_a_case(name) {
                 assert!(is_case(name), "{page} names a case that isn't there: {name}");
+                assert!(!open.contains(&format!("\"{name}\"")), "{page}: {name} is open");
                 named += 1;
             }
         }

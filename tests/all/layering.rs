@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("guide", &[]),
+    ("schema", &["error", "model", "plan"]),
     ("parallel", &[]),
     ("model", &["error"]),
     ("explain", &["error", "model"]),

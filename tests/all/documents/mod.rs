@@ -6,6 +6,8 @@ mod messages;
 mod options;
 mod parts;
 mod plans;
+#[cfg(feature = "schemars")]
+mod schema;
 
 use plimsoll::model::{
     Affinity, Budget, Disruption, Effect, HostPort, LabelSelector, LabelSelectorRequirement,
