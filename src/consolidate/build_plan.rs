@@ -24,7 +24,8 @@ pub(super) struct PlanParts<'a> {
     pub(super) target: &'a Target,
     pub(super) waves: &'a [Vec<WaveStep>],
     pub(super) stays: &'a [Option<Stay>],
-    pub(super) stuck: &'a [usize],
+    /// Nodes that no order was found for.
+    pub(super) stuck: &'a BTreeSet<usize>,
 }
 
 impl PlanParts<'_> {
@@ -42,8 +43,6 @@ impl PlanParts<'_> {
         }
         let gone: BTreeSet<usize> =
             self.steps().flat_map(|step| step.nodes.iter().copied()).collect();
-        let places: BTreeSet<usize> =
-            gone.iter().map(|node| self.model.nodes[*node].place).collect();
         let prices = self.verdicts.iter().map(|verdict| verdict.price.unwrap_or(0));
         let before: i128 = prices.fold(0, i128::saturating_add);
         let saved = gone.iter().filter_map(|node| self.model.nodes[*node].price);
@@ -66,7 +65,7 @@ impl PlanParts<'_> {
         let _none = stats.insert("stuckNodes".into(), count(self.stuck.len()));
         stats.extend(self.held_back());
         ConsolidationPlan {
-            keep: self.keep(&places),
+            keep: self.keep_all(),
             actions,
             cost,
             moved,
@@ -197,6 +196,12 @@ impl PlanParts<'_> {
         }
     }
 
+    /// Why each node stays that isn't deleted.
+    pub(super) fn keep_all(&self) -> Vec<KeptNode> {
+        let gone = self.steps().flat_map(|step| &step.nodes);
+        self.keep(&gone.map(|node| self.model.nodes[*node].place).collect())
+    }
+
     /// Why each other node stays.
     fn keep(&self, gone: &BTreeSet<usize>) -> Vec<KeptNode> {
         let mut by_place: BTreeMap<usize, usize> = BTreeMap::new();
@@ -228,11 +233,10 @@ impl PlanParts<'_> {
 
     /// Why a node stays that may go.
     fn why(&self, node: Option<usize>, stay: Option<&Stay>) -> Blocker {
-        if node.is_some_and(|node| self.stuck.contains(&node)) {
-            return Blocker::NoOrder;
-        }
         match stay {
             Some(stay) => stay.blocker.clone(),
+            // It could go by itself, then.
+            None if node.is_some_and(|node| self.stuck.contains(&node)) => Blocker::NoOrder,
             None => Blocker::Needed,
         }
     }

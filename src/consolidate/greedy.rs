@@ -101,6 +101,17 @@ impl<'m> Search<'m> {
         let mut state = ClusterState::new(model);
         // What finds no place now is nobody's hindrance.
         let _served = state.serve_waiting(choices);
+        Self::at(state, choices, terms, verdicts)
+    }
+
+    /// A cluster as it is when something has been done.
+    pub(super) fn at(
+        state: ClusterState<'m>,
+        choices: &'m LaunchOptions,
+        terms: &'m Terms<'m>,
+        verdicts: &'m [NodeVerdict],
+    ) -> Self {
+        let model = state.model;
         let stays = model.nodes.iter().map(|_| None).collect();
         Self {
             state,
@@ -180,7 +191,7 @@ impl<'m> Search<'m> {
                 queue.push(Queued { rank: self.rank(node, running.weighed), node });
             }
         }
-        let mut any = false;
+        let mut any = self.replace_launches();
         while let Some(first) = queue.pop() {
             if stop() {
                 return false;

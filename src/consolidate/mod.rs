@@ -24,6 +24,7 @@ mod build_plan;
 mod eligibility;
 mod greedy;
 mod host_counts;
+mod last_look;
 mod launch;
 mod model;
 mod node_budget;
@@ -175,21 +176,25 @@ impl SearchParts<'_, '_> {
                 // Where some nodes can't go, the cheap ones first leave the dear ones to pay for
                 // launches.
                 for _ in 0..2 {
-                    let (waves, stuck) =
+                    let (waves, stuck, outcome) =
                         WavePlanner::new(model, terms, choices, verdicts, &target).plan();
-                    let stays = &search.stays;
+                    let held: BTreeSet<usize> =
+                        stuck.iter().chain(&search.banned).copied().collect();
                     let parts = PlanParts {
                         problem,
                         model,
                         verdicts,
                         target: &target,
                         waves: &waves,
-                        stays,
-                        stuck: &stuck,
+                        stays: &search.stays,
+                        stuck: &held,
                     };
                     let mut plan = parts.plan();
                     let _none = plan.stats.insert("trials".into(), search.trials);
                     if best.as_ref().is_none_or(|best| worth(&plan) < worth(best)) {
+                        let last = Search::at(outcome, choices, terms, verdicts);
+                        let stays = last.why_each_stays(&search.stays);
+                        plan.keep = PlanParts { stays: &stays, ..parts }.keep_all();
                         best = Some(plan);
                     }
                     if least.as_ref().is_none_or(|least| stuck.len() < least.len()) {

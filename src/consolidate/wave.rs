@@ -116,8 +116,9 @@ impl<'m> WavePlanner<'m> {
         planner
     }
 
-    /// The waves, each of steps that may be taken side by side; the nodes that can go in none.
-    pub(super) fn plan(mut self) -> (Vec<Vec<WaveStep>>, Vec<usize>) {
+    /// The waves, each of steps that may be taken side by side; the nodes that can go in none; and the
+    /// cluster as it is when all is done.
+    pub(super) fn plan(mut self) -> (Vec<Vec<WaveStep>>, Vec<usize>, ClusterState<'m>) {
         let mut waves = Vec::new();
         let mut stuck = Vec::new();
         let mut most = usize::MAX;
@@ -148,7 +149,7 @@ impl<'m> WavePlanner<'m> {
             }
         }
         stuck.extend(self.to_go);
-        (waves, stuck)
+        (waves, stuck, self.state)
     }
 
     /// Is done with a wave.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 /// What keeps a node from being deleted or replaced.
 ///
-/// Lift what is named, and the node goes, unless something else is named beside it.
+/// What holds a node whatever could be saved comes first: lift all that is named of it, and the node
+/// goes or another reason is named, about money or places. Those are of the cluster as the plan
+/// leaves it.
 ///
 /// # Examples
 /// ```
@@ -118,7 +120,7 @@ pub enum Blocker {
         /// The node pool.
         pool: Arc<str>,
     },
-    /// Pods that move come to it.
+    /// Pods that move, or that wait, come to it.
     Needed,
     /// There is no order in which it could go beside all else that does.
     NoOrder,

@@ -375,7 +375,9 @@ impl ConsolidationPlan {
 
     /// Counts that describe the search, by name.
     ///
-    /// `heldBack…` is what a kind of blocker holds back, in billionths of the price per hour.
+    /// `heldBack…` is what the nodes cost that a kind of blocker holds and nothing else does, in
+    /// billionths of the price per hour: without that blocker, no more than this could be saved by
+    /// deleting them.
     #[must_use]
     pub fn stats(&self) -> &BTreeMap<Arc<str>, u64> {
         &self.stats

@@ -11,6 +11,7 @@ mod laws_again;
 mod mutated;
 mod outcome;
 mod random;
+mod reasons;
 
 use plimsoll::plan::ConsolidationPlan;
 use plimsoll::verify::VerifiedConsolidation;

@@ -1,0 +1,63 @@
+//! What is looked at once more when a search finds no node to go any more.
+//!
+//! Launches that were made early may be needed no longer, or hold less than they were made for: each
+//! is given up for a trial, its pods placed on what stands or launched for anew, and stays given up
+//! where that costs less. So consolidating the outcome doesn't begin with what was just launched.
+//!
+//! And why nodes stay is asked of the cluster as a plan leaves it: what waves can't carry out, or a
+//! later decision, may have changed what was found when a node was last tried.
+
+use super::greedy::{Search, Stay};
+
+impl Search<'_> {
+    /// Gives launches up that can be done without, or cheaper; whether there were any.
+    pub(super) fn replace_launches(&mut self) -> bool {
+        let first = self.state.model.nodes.len();
+        let fee = i128::from(self.state.model.context.fee);
+        let mut any = false;
+        for node in first..self.state.nodes() {
+            if !self.state.stands(node) || self.state.replaces[node - first].is_some() {
+                continue;
+            }
+            self.trials += 1;
+            let mark = self.state.mark();
+            let (before, nodes) = (self.state.cost, self.state.nodes());
+            for (class, count) in self.state.arrived[node].clone() {
+                self.state.take(node, class, count);
+            }
+            self.state.abandon(node);
+            let left = before - self.state.cost + fee;
+            let housed = self.state.place_standing(0)
+                || left > 1 && self.state.launch_for(self.choices, left - 1);
+            let more = i128::try_from(self.state.nodes() - nodes).unwrap_or(i128::MAX);
+            // The launch that is given up is there no longer, and its fee is saved.
+            let saved = before - self.state.cost + fee - fee.saturating_mul(more);
+            if housed && saved > 0 {
+                self.state.settle();
+                any = true;
+            } else {
+                self.state.undo(mark);
+            }
+        }
+        any
+    }
+
+    /// Why each node that may go stays, as the cluster is now; nothing of those that could go. Of
+    /// nodes that have to go it is what was found before.
+    pub(super) fn why_each_stays(mut self, before: &[Option<Stay>]) -> Vec<Option<Stay>> {
+        let model = self.state.model;
+        for (node, running) in model.nodes.iter().enumerate() {
+            if running.must_go {
+                self.stays[node] = before.get(node).cloned().flatten();
+                continue;
+            }
+            if !running.may_go || !self.state.stands(node) {
+                continue;
+            }
+            let mark = self.state.mark();
+            self.stays[node] = self.attempt(node).err();
+            self.state.undo(mark);
+        }
+        self.stays
+    }
+}
