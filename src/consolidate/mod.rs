@@ -52,6 +52,7 @@ use eligibility::NodeVerdict;
 use greedy::Search;
 use launch::LaunchOptions;
 use model::ConsolidationModel;
+use state::ClusterState;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use target::Target;
@@ -173,29 +174,18 @@ impl SearchParts<'_, '_> {
             let mut consider = |search: &Search<'_>| {
                 let mut target = Target::of(search);
                 let mut least: Option<Vec<usize>> = None;
+                let mut keep_better = |plan: ConsolidationPlan| {
+                    if best.as_ref().is_none_or(|best| worth(&plan) < worth(best)) {
+                        best = Some(plan);
+                    }
+                };
                 // Where some nodes can't go, the cheap ones first leave the dear ones to pay for
                 // launches.
                 for _ in 0..2 {
-                    let (waves, stuck, outcome) =
-                        WavePlanner::new(model, terms, choices, verdicts, &target).plan();
-                    let held: BTreeSet<usize> =
-                        stuck.iter().chain(&search.banned).copied().collect();
-                    let parts = PlanParts {
-                        problem,
-                        model,
-                        verdicts,
-                        target: &target,
-                        waves: &waves,
-                        stays: &search.stays,
-                        stuck: &held,
-                    };
-                    let mut plan = parts.plan();
-                    let _none = plan.stats.insert("trials".into(), search.trials);
-                    if best.as_ref().is_none_or(|best| worth(&plan) < worth(best)) {
-                        let last = Search::at(outcome, choices, terms, verdicts);
-                        let stays = last.why_each_stays(&search.stays);
-                        plan.keep = PlanParts { stays: &stays, ..parts }.keep_all();
-                        best = Some(plan);
+                    let (plan, stuck, outcome) = self.carried_out(&target, search);
+                    keep_better(plan);
+                    if let Some(more) = self.gone_on(outcome, search, &stuck, stop) {
+                        keep_better(self.carried_out(&Target::of(&more), &more).0);
                     }
                     if least.as_ref().is_none_or(|least| stuck.len() < least.len()) {
                         least = Some(stuck);
@@ -230,5 +220,57 @@ impl SearchParts<'_, '_> {
             }
         }
         best
+    }
+
+    /// The plan that leads to a target, the nodes that can't go, and the cluster as it leaves it.
+    fn carried_out<'s>(
+        &'s self,
+        target: &'s Target,
+        search: &Search<'_>,
+    ) -> (ConsolidationPlan, Vec<usize>, ClusterState<'s>) {
+        let Self { problem, model, verdicts, choices, terms } = *self;
+        let (waves, stuck, outcome) =
+            WavePlanner::new(model, terms, choices, verdicts, target).plan();
+        let last = Search::at(outcome.clone(), choices, terms, verdicts);
+        let stays = last.why_each_stays(&search.stays);
+        let held = stuck.iter().chain(&search.banned).copied().collect();
+        let parts = PlanParts {
+            problem,
+            model,
+            verdicts,
+            target,
+            waves: &waves,
+            stays: &stays,
+            stuck: &held,
+        };
+        let mut plan = parts.plan();
+        let _none = plan.stats.insert("trials".into(), search.trials);
+        (plan, stuck, outcome)
+    }
+
+    /// What could go as well when a plan is carried out, where a search came to more than that, or
+    /// some nodes were kept from it: nodes to which no pod came.
+    fn gone_on<'s>(
+        &'s self,
+        outcome: ClusterState<'s>,
+        search: &Search<'_>,
+        stuck: &[usize],
+        stop: &dyn Fn() -> bool,
+    ) -> Option<Search<'s>> {
+        if stuck.is_empty() && search.banned.is_empty() {
+            return None;
+        }
+        let Self { model, verdicts, choices, terms, .. } = *self;
+        let mut more = Search::at(outcome, choices, terms, verdicts);
+        let went = search.gone.iter().copied().filter(|node| !stuck.contains(node));
+        more.gone = went.collect();
+        let came = (0..model.nodes.len()).filter(|node| !more.state.arrived[*node].is_empty());
+        more.banned = came.collect();
+        let mut any = false;
+        while more.pass(stop) {
+            any = true;
+        }
+        more.trials = more.trials.saturating_add(search.trials);
+        any.then_some(more)
     }
 }

@@ -410,7 +410,8 @@ impl<'m> WavePlanner<'m> {
         if surge || !self.state.is_buyable(offer) {
             return false;
         }
-        let _node = self.state.launch(offer);
+        let node = self.state.launch(offer);
+        self.state.replaces[node - self.model.nodes.len()] = self.target.replaces[launch];
         self.built.push(launch);
         spent.launches += 1;
         true
@@ -528,7 +529,8 @@ impl<'m> WavePlanner<'m> {
         self.state.undo(mark);
         self.built.truncate(built);
         for launch in steps.iter().flat_map(|step| &step.launches) {
-            let _node = self.state.launch(self.target.launches[*launch]);
+            let node = self.state.launch(self.target.launches[*launch]);
+            self.state.replaces[node - running] = self.target.replaces[*launch];
             self.built.push(*launch);
         }
         steps.iter().flat_map(|step| &step.nodes).for_each(|node| self.state.drain(*node));
