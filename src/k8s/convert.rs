@@ -4,6 +4,7 @@
 //! object ends as [`Outcome::Converted`], and without a note or a refusal that is only said of
 //! kinds that are read.
 
+use super::buffer;
 use super::catalog::{self, NodeOverlay};
 use super::conversion::{Conversion, ConvertOptions, PodSource};
 use super::default_spread::DefaultSpreads;
@@ -146,6 +147,7 @@ impl<'a> Converter<'a> {
                 ObjectKind::Other,
                 ObjectKind::CronJob,
                 ObjectKind::NodeClass,
+                ObjectKind::PodTemplate,
             ],
             |_, entry, findings| match entry.kind {
                 ObjectKind::Other if makes_pods(&entry.id.kind, &entry.tree) => findings.refuse(
@@ -162,6 +164,9 @@ impl<'a> Converter<'a> {
                 ObjectKind::Other => findings.note("", "of a kind that isn't known, and not read"),
                 ObjectKind::CronJob => {
                     findings.note("", "its jobs' pods count when there are some")
+                }
+                ObjectKind::PodTemplate => {
+                    findings.note("", "a shape that makes no pods by itself")
                 }
                 ObjectKind::NodeClass => node_pool::node_class(entry, findings),
                 ObjectKind::Service if reads_services => {}
@@ -364,6 +369,11 @@ impl<'a> Converter<'a> {
                 }
             }
         });
+        let shapes = buffer::shapes(&self.dump.entries);
+        self.each(&[ObjectKind::CapacityBuffer], |at, entry, findings| {
+            let room = buffer::placeholder(entry, &shapes, &surroundings, &least, findings);
+            pods.extend(room.map(|pod| (at, pod, true)));
+        });
         self.kept = kept;
         self.note_unused(&surroundings);
         self.pods = UniqueNames::default().settle(pods, &self.dump.entries, &mut self.findings);
@@ -472,8 +482,10 @@ impl<'a> Converter<'a> {
             }
         });
         let pods = std::mem::take(&mut self.pods);
+        // Room isn't a pod that could be down.
+        let counted = pods.iter().filter(|(_, pod, _)| pod.placeholder().is_none());
         let counted: Vec<_> =
-            pods.iter().map(|(_, pod, ready)| BudgetedPod { pod, ready: *ready }).collect();
+            counted.map(|(_, pod, ready)| BudgetedPod { pod, ready: *ready }).collect();
         let mut budgets = Vec::new();
         self.each(&[ObjectKind::DisruptionBudget], |_, entry, findings| {
             let budget = disruption::budget(entry, &counted, findings);

@@ -38,6 +38,11 @@ pub(super) const CONTAINER: FieldsOf = (&["name", "ports", "resources"], IGNORED
 pub(super) const INIT_CONTAINER: FieldsOf =
     (&["name", "ports", "resources", "restartPolicy"], IGNORED_OF_CONTAINER);
 
+pub(super) const CAPACITY_BUFFER: FieldsOf = (
+    &["limits", "percentage", "podTemplateRef", "provisioningStrategy", "replicas", "scalableRef"],
+    &[],
+);
+
 pub(super) const POD_SPEC: FieldsOf = (
     &[
         "affinity",

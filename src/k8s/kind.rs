@@ -24,6 +24,8 @@ pub(super) enum ObjectKind {
     RuntimeClass,
     LimitRange,
     HorizontalPodAutoscaler,
+    PodTemplate,
+    CapacityBuffer,
     Service,
     NodePool,
     NodeClaim,
@@ -40,13 +42,14 @@ pub(super) enum ObjectKind {
 }
 
 /// Kinds that are read, with their groups; a group ends before the version.
-const READ: [(&str, &str, ObjectKind); 30] = [
+const READ: [(&str, &str, ObjectKind); 32] = [
     ("", "Pod", ObjectKind::Pod),
     ("", "Node", ObjectKind::Node),
     ("", "ReplicationController", ObjectKind::ReplicationController),
     ("", "Namespace", ObjectKind::Namespace),
     ("", "PersistentVolume", ObjectKind::PersistentVolume),
     ("", "PersistentVolumeClaim", ObjectKind::PersistentVolumeClaim),
+    ("", "PodTemplate", ObjectKind::PodTemplate),
     ("", "LimitRange", ObjectKind::LimitRange),
     ("", "Service", ObjectKind::Service),
     ("apps", "Deployment", ObjectKind::Deployment),
@@ -64,6 +67,7 @@ const READ: [(&str, &str, ObjectKind); 30] = [
     ("scheduling.k8s.io", "PriorityClass", ObjectKind::PriorityClass),
     ("node.k8s.io", "RuntimeClass", ObjectKind::RuntimeClass),
     ("autoscaling", "HorizontalPodAutoscaler", ObjectKind::HorizontalPodAutoscaler),
+    ("autoscaling.x-k8s.io", "CapacityBuffer", ObjectKind::CapacityBuffer),
     ("karpenter.sh", "NodePool", ObjectKind::NodePool),
     ("karpenter.sh", "NodeClaim", ObjectKind::NodeClaim),
     ("karpenter.sh", "NodeOverlay", ObjectKind::NodeOverlay),

@@ -8,6 +8,7 @@
 //! | Pod | a pod, pending or bound; one that has ended, or waits for a gate, is left out |
 //! | Deployment, ReplicaSet, ReplicationController, StatefulSet, Job | as many pods as it asks for, unless its live pods count |
 //! | DaemonSet | a daemon set |
+//! | CapacityBuffer (of a PodTemplate or a workload) | placeholder pods |
 //! | Node, CSINode | a node |
 //! | PodDisruptionBudget, Namespace | the same |
 //! | PriorityClass, RuntimeClass, LimitRange, HorizontalPodAutoscaler, PersistentVolumeClaim, PersistentVolume, StorageClass | part of the pods that they bear on |
@@ -74,6 +75,7 @@
 //! pods that have claims of their own; time is so too, but for looking which workloads have live
 //! pods: for each namespace, its workloads times its pods.
 
+mod buffer;
 mod catalog;
 mod class;
 mod conversion;

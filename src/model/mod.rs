@@ -7,6 +7,7 @@ mod decimal;
 #[cfg(feature = "serde")]
 pub(crate) mod document;
 pub(crate) mod fault;
+mod headroom;
 mod instance;
 mod label;
 mod list;
@@ -38,6 +39,7 @@ pub use affinity::{
 };
 pub(crate) use changed::{Changed, Origin};
 pub use consolidation_options::ConsolidationOptions;
+pub use headroom::{Forecast, Headroom};
 pub(crate) use instance::UNLIMITED_ATTACHMENTS;
 pub use instance::{InstanceType, Offering, Reservation};
 pub use label::{LabelIter, Labels, well_known};

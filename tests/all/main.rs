@@ -26,6 +26,7 @@ mod enumeration;
 mod exhaustion;
 mod gaps;
 mod guide;
+mod headroom;
 mod history;
 mod interruptions;
 mod karpenter;

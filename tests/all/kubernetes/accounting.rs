@@ -10,7 +10,7 @@ fn is_in(problem: &Problem, object: &ObjectId) -> bool {
     let name = &*object.name;
     let pod = |pod: &Pod| pod.name() == name || pod.name().starts_with(&format!("{name}-"));
     match &*object.kind {
-        "Pod" => problem.pods().iter().any(|pod| pod.name() == name),
+        "Pod" | "CapacityBuffer" => problem.pods().iter().any(|pod| pod.name() == name),
         "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet" | "Job" => {
             problem.pods().iter().any(pod)
         }

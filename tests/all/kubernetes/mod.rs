@@ -2,6 +2,7 @@
 
 mod accounting;
 mod back;
+mod buffers;
 mod cluster;
 mod pods;
 mod pools;
