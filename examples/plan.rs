@@ -18,6 +18,7 @@
 )]
 
 mod kubernetes;
+mod questions;
 
 use kubernetes::Input;
 use plimsoll::model::PriceOverlay;
@@ -27,6 +28,7 @@ use plimsoll::{
     Effort, Error, LaunchPlan, Limits, Observer, Options, PreferencePolicy, Price, Problem, Solver,
     Stop, verify,
 };
+use questions::Questions;
 use std::io::{ErrorKind, Write};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
@@ -35,7 +37,7 @@ use std::time::Instant;
 /// What a unit of weight costs per hour that isn't honoured, where preferences are priced.
 const WISH_PRICE: Price = Price::from_nanos(1_000_000);
 
-const USAGE: &str = "usage: plan [PROBLEM.json] [--overlay FILE.json] [--node-fee USD] [--preferences respect|ignore|priced] [--refine SECONDS] [--progress] [--trace] [--baseline] [--json] [--kubernetes FILE… [--catalog FILE|bundled] [--now RFC3339] [--lenient]]
+const USAGE: &str = "usage: plan [PROBLEM.json] [--overlay FILE.json] [--node-fee USD] [--preferences respect|ignore|priced] [--refine SECONDS] [--progress] [--trace] [--baseline] [--json] [--why POD] [--why-not NAME] [--cost-of RULE] [--supplies] [--kubernetes FILE… [--catalog FILE|bundled] [--now RFC3339] [--lenient]]
 
   PROBLEM.json    the problem document, or one of a problem with its options ({problem, options}),
                   - for standard input; bundled data by default
@@ -81,6 +83,7 @@ struct Arguments {
     preferences: Option<PreferencePolicy>,
     /// For how many seconds to refine.
     refine: Option<f64>,
+    questions: Questions,
     progress: bool,
     trace: bool,
     json: bool,
@@ -132,6 +135,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Failure> 
                 arguments.refine =
                     Some(seconds.ok_or_else(|| refused("--refine needs a number of seconds"))?);
             }
+            _ if arguments.questions.take(&word, &mut words).map_err(refused)? => {}
             _ if arguments.objects.take(&word, &mut words).map_err(refused)? => {}
             flag if flag.starts_with('-') && flag != "-" => {
                 return Err(refused(format!("{flag} isn't known\n{USAGE}")));
@@ -208,9 +212,20 @@ fn notes(
     Ok(notes)
 }
 
+/// The options, to refine for so many seconds from now where that is asked.
+fn for_seconds(options: &Options, refine: Option<f64>) -> Options {
+    let mut options = options.clone();
+    if let Some(seconds) = refine {
+        let start = Instant::now();
+        options.effort = Effort::Refine(Limits::NONE);
+        options.stop = Stop::when(move || start.elapsed().as_secs_f64() >= SEARCH * seconds);
+    }
+    options
+}
+
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.help {
-        return print(USAGE);
+        return print(&format!("{USAGE}\n{}", questions::USAGE));
     }
     let mut options = Options::default();
     let mut problem = match &arguments.path {
@@ -237,12 +252,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     options.effort = arguments.effort.unwrap_or(options.effort);
     options.objective.node_fee = arguments.fee.unwrap_or(options.objective.node_fee);
     options.preferences = arguments.preferences.unwrap_or(options.preferences);
-    if let Some(seconds) = arguments.refine {
-        let mut limits = Limits::default();
-        (limits.rounds, limits.attempts) = (u64::MAX, u64::MAX);
-        options.effort = Effort::Refine(limits);
-        options.stop = Stop::when(move || start.elapsed().as_secs_f64() >= SEARCH * seconds);
-    }
+    let asked = options;
+    let mut options = for_seconds(&asked, arguments.refine);
     if arguments.replay {
         return print(&Replay::new(problem, options).to_json());
     }
@@ -279,6 +290,11 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         print(&format!(
             "{plan}{notes}\nsolved in {seconds:.3} s; verified: the plan breaks no rule"
         ))?;
+    }
+    // A question that takes a solve has as long for it.
+    let afresh = || for_seconds(&asked, arguments.refine);
+    for answer in arguments.questions.answers(&solver, &problem, &plan, &afresh)? {
+        print(&format!("\n{answer}"))?;
     }
     Ok(())
 }

@@ -58,7 +58,7 @@ fn problem(draw: &mut Draw) -> Problem {
 
 #[test]
 fn a_bound_falls_by_what_more_of_a_limit_is_worth() {
-    let wanted = asked("QUESTIONS_SUPPLIES", 16);
+    let wanted = asked("QUESTIONS_SUPPLIES", 8);
     let effort = Effort::Refine(Limits::default().with_rounds(12).with_attempts(0));
     let options = Options::default().with_effort(effort);
     let mut draw = Draw(asked("STATISTICS_SEED", 1));
