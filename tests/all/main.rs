@@ -45,6 +45,7 @@ mod oracle;
 mod order;
 mod overlays;
 mod packing;
+mod page;
 mod questions;
 mod random;
 mod requirement_cases;
