@@ -196,7 +196,11 @@ fn notes(
     options: &Options,
     plan: &LaunchPlan,
 ) -> Result<String, Failure> {
-    let mut notes = String::new();
+    let full: Vec<String> = plan.fullness(problem).iter().map(ToString::to_string).collect();
+    let mut notes = match full.is_empty() {
+        true => String::new(),
+        false => format!("of what the nodes have for pods is asked for: {}\n", full.join(", ")),
+    };
     if let Some(sources) = plan.gap_sources(problem) {
         notes += &format!("{sources}\n");
     }

@@ -173,6 +173,9 @@ impl Error {
     }
 }
 
+/// The most faults that are told; any further ones are counted.
+const MOST_LINES: usize = 50;
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (head, findings) = match &*self.kind {
@@ -190,11 +193,14 @@ impl fmt::Display for Error {
         }
         let mut first: Vec<(usize, usize)> = kinds.into_values().collect();
         first.sort_unstable();
-        for (at, count) in first {
+        for (at, count) in first.iter().take(MOST_LINES) {
             f.write_str("\n  ")?;
-            findings[at].write(f, count - 1)?;
+            findings[*at].write(f, count - 1)?;
         }
-        Ok(())
+        match first.len().saturating_sub(MOST_LINES) {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more, which `Error::findings` has"),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The problem: pods, rules, what runs and what can be bought.
 
 mod affinity;
+mod capacity_type;
 mod changed;
 mod consolidation_options;
 mod decimal;
@@ -28,6 +29,7 @@ mod resource;
 mod selector;
 mod spread;
 mod taint;
+mod time_span;
 mod validate;
 mod value_set;
 mod warning;
@@ -37,6 +39,7 @@ pub use affinity::{
     Affinity, NodeAffinity, NodeSelectorTerm, PodAffinity, PodAffinityTerm,
     PreferredSchedulingTerm, WeightedPodAffinityTerm,
 };
+pub use capacity_type::CapacityType;
 pub(crate) use changed::{Changed, Origin};
 pub use consolidation_options::ConsolidationOptions;
 pub use headroom::{Forecast, Headroom};
@@ -63,6 +66,7 @@ pub use resource::{ParseResourcesError, ResourceIter, Resources};
 pub use selector::{LabelSelector, LabelSelectorRequirement, SelectorOperator};
 pub use spread::{NodeInclusionPolicy, TopologySpreadConstraint, WhenUnsatisfiable};
 pub use taint::{Effect, Taint, Toleration, TolerationOperator};
+pub use time_span::{ParseTimeSpanError, TimeSpan};
 #[cfg(feature = "k8s")]
 pub(crate) use validate::{
     MOST_PODS, node as check_node, node_pool as check_node_pool, pod as check_pod,

@@ -281,6 +281,47 @@ impl NodePool {
 }
 
 impl Budget {
+    /// At most so many nodes at a time, always.
+    #[must_use]
+    pub fn of_nodes(nodes: u32) -> Self {
+        Self::new(nodes.to_string())
+    }
+
+    /// At most such a share of the pool's nodes at a time, in percent up to 100, always; it is
+    /// rounded up.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::model::{Budget, TimeSpan};
+    ///
+    /// let night = Budget::of_share(20)
+    ///     .with_reasons(["Empty", "Drifted"])
+    ///     .with_schedule("0 22 * * *", TimeSpan::from_seconds(8 * 3_600));
+    /// assert_eq!((&*night.nodes, night.duration.as_deref()), ("20%", Some("8h")));
+    /// ```
+    #[must_use]
+    pub fn of_share(percent: u8) -> Self {
+        Self::new(format!("{}%", percent.min(100)))
+    }
+
+    /// Restricts it to disruptions for these reasons: "Empty", "Underutilized", "Drifted".
+    #[must_use]
+    pub fn with_reasons<T: Into<Arc<str>>>(mut self, reasons: impl IntoIterator<Item = T>) -> Self {
+        self.reasons = reasons.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Has it in force from each instant of a cron schedule, in UTC, for so long.
+    #[must_use]
+    pub fn with_schedule(
+        mut self,
+        schedule: impl Into<Arc<str>>,
+        duration: impl Into<Arc<str>>,
+    ) -> Self {
+        (self.schedule, self.duration) = (Some(schedule.into()), Some(duration.into()));
+        self
+    }
+
     /// At most so many nodes ("5") or such a share of them ("10%") at a time, always.
     #[must_use]
     pub fn new(nodes: impl Into<Arc<str>>) -> Self {

@@ -78,6 +78,8 @@ pub struct Namespace {
 
 /// Collects the parts of a [`Problem`].
 ///
+/// Lists of parts extend it, or make one; `pods` of a builder is a list of pods, not of daemon sets.
+///
 /// # Examples
 /// ```
 /// use plimsoll::{InstanceType, NodePool, Offering, Pod, Problem, Resources};
@@ -298,6 +300,59 @@ impl ProblemBuilder {
         self
     }
 
+    /// Adds node pools, in their order.
+    #[must_use]
+    pub fn node_pools(mut self, pools: impl IntoIterator<Item = NodePool>) -> Self {
+        self.node_pools.extend(pools);
+        self
+    }
+
+    /// Adds daemon sets, in their order.
+    #[must_use]
+    pub fn daemon_sets(mut self, daemon_sets: impl IntoIterator<Item = Pod>) -> Self {
+        self.daemon_sets.extend(daemon_sets);
+        self
+    }
+
+    /// Takes out the entries of pods of this pod's name, and adds it.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Pod, Problem};
+    ///
+    /// let problem = Problem::builder().pod(Pod::new("web")).build()?;
+    /// let scaled = problem.to_builder().replace_pod(Pod::new("web").with_replicas(3)).build()?;
+    /// assert_eq!(scaled.pods()[0].replicas(), 3);
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
+    #[must_use]
+    pub fn replace_pod(self, pod: Pod) -> Self {
+        let (namespace, name) = (pod.namespace.clone(), pod.name.clone());
+        self.without_pod(&namespace, &name).pod(pod)
+    }
+
+    /// Takes out the instance type of this one's name, if there is one, and adds it.
+    #[must_use]
+    pub fn replace_instance_type(self, instance_type: InstanceType) -> Self {
+        let name = instance_type.name.clone();
+        self.without_instance_type(&name).instance_type(instance_type)
+    }
+
+    /// Takes out the node pool of this one's name, if there is one, and adds it.
+    #[must_use]
+    pub fn replace_node_pool(self, node_pool: NodePool) -> Self {
+        let name = node_pool.name.clone();
+        self.without_node_pool(&name).node_pool(node_pool)
+    }
+
+    /// Takes out the node of this one's name, if there is one, and adds it: a node that has become
+    /// ready, say.
+    #[must_use]
+    pub fn replace_node(self, node: Node) -> Self {
+        let name = node.name.clone();
+        self.without_node(&name).node(node)
+    }
+
     /// Adds an instance type.
     #[must_use]
     pub fn instance_type(mut self, instance_type: InstanceType) -> Self {
@@ -379,6 +434,32 @@ impl ProblemBuilder {
         }
     }
 }
+
+/// Parts of one kind are added in their order; a builder can collect them.
+macro_rules! extend {
+    ($($part:ty: $list:ident),*) => {$(
+        impl Extend<$part> for ProblemBuilder {
+            fn extend<T: IntoIterator<Item = $part>>(&mut self, parts: T) {
+                self.$list.extend(parts);
+            }
+        }
+
+        impl FromIterator<$part> for ProblemBuilder {
+            fn from_iter<T: IntoIterator<Item = $part>>(parts: T) -> Self {
+                Self { $list: parts.into_iter().collect(), ..Self::default() }
+            }
+        }
+    )*};
+}
+
+extend!(
+    Pod: pods,
+    InstanceType: instance_types,
+    NodePool: node_pools,
+    Node: nodes,
+    PodDisruptionBudget: pod_disruption_budgets,
+    Namespace: namespaces
+);
 
 impl PodDisruptionBudget {
     /// A budget for the selected pods of the namespace "default", with so many disruptions left.

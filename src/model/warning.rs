@@ -186,9 +186,15 @@ impl WarningList {
                 }
             }
         }
+        let own = path;
         for (i, spread) in pod.topology_spread_constraints.iter().enumerate() {
             let path = || format!("{}.topologySpreadConstraints[{i}].topologyKey", path());
             self.key(labels, &spread.topology_key, count, path);
+            if spread.label_selector.is_none() {
+                let path = || format!("{}.topologySpreadConstraints[{i}]", own());
+                let message = "without a labelSelector a spread counts no pods and spreads nothing";
+                self.add(path, message.into(), count);
+            }
         }
         for (i, volume) in pod.volumes.iter().enumerate() {
             let path = || format!("{}.volumes[{i}].nodeSelectorTerms", path());

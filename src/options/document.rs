@@ -205,8 +205,12 @@ fn write_objective(objective: &Objective) -> Value<'_> {
 }
 
 fn read_preferences(cursor: Cursor<'_>) -> Option<PreferencePolicy> {
-    if !matches!(cursor.value, Value::Map(_)) {
-        return choice(cursor, &PREFERENCES);
+    match cursor.value {
+        Value::Map(_) => {}
+        Value::Text(text) if PREFERENCES.iter().any(|(word, _)| word == text) => {
+            return choice(cursor, &PREFERENCES);
+        }
+        _ => return cursor.wrong("respect, ignore, or a map such as {\"priced\": 0.001}"),
     }
     let mut fields = cursor.object(&["priced"]);
     fields.required("priced", price).map(PreferencePolicy::Priced)

@@ -1,10 +1,13 @@
 //! The answer of a launch: what to create, what goes where, what has no place, what it costs.
 
+mod alternatives;
 pub mod certificate;
 pub mod consolidation;
 #[cfg(feature = "serde")]
 mod document;
+mod fullness;
 mod gap;
+mod pod_ref;
 mod preference;
 mod premium;
 #[cfg(feature = "serde")]
@@ -12,9 +15,12 @@ mod reason;
 mod table;
 mod template;
 
+pub use alternatives::AlternativeSet;
 pub use certificate::Certificate;
 pub use consolidation::ConsolidationPlan;
+pub use fullness::Fullness;
 pub use gap::{GapSources, LaunchExcess, PodExcess};
+pub use pod_ref::PodRef;
 pub use preference::{PreferenceKind, PreferenceShare};
 pub use premium::Premiums;
 pub use template::{LaunchTemplate, OfferingRef};

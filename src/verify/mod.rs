@@ -107,7 +107,7 @@ pub use violation::{BindingRule, PlanPlace, Violation};
 pub use violations::Violations;
 
 use crate::model::{Price, Problem};
-use crate::plan::{LaunchPlan, PreferenceKind, PreferenceShare};
+use crate::plan::{Certificate, LaunchPlan, PreferenceKind, PreferenceShare};
 use facts::Facts;
 use limit::Usage;
 use reservation::Reservations;
@@ -149,6 +149,33 @@ pub struct Verified {
     lowered_min_values: u64,
     preferences: Vec<PreferenceShare>,
     oversights: Vec<Oversight>,
+}
+
+impl Certificate {
+    /// The lower bound that the certificate proves for a plan: no plan that places the same pods
+    /// costs less per hour, fees included.
+    ///
+    /// # Errors
+    /// Every rule that the plan breaks, and what the certificate doesn't prove.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+    ///
+    /// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+    ///     .with_offering(Offering::new("eu-1a", "on-demand", "0.1008".parse()?));
+    /// let web = Pod::new("web").with_requests(Resources::parse([("cpu", "2")])?);
+    /// let problem =
+    ///     Problem::builder().pod(web).instance_type(large).node_pool(NodePool::new("default")).build()?;
+    /// let plan = provision(&problem, &Options::default())?;
+    /// let certificate = plan.certificate().unwrap();
+    /// assert_eq!(certificate.bound(&problem, &plan)?.to_string(), "0.1008");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn bound(&self, problem: &Problem, plan: &LaunchPlan) -> Result<Price, Violations> {
+        verify(problem, &plan.clone().with_certificate(self.clone()))
+            .map(|verified| verified.lower_bound())
+    }
 }
 
 impl Verified {

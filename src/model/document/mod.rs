@@ -74,10 +74,17 @@ pub(crate) fn from_text<'d, T>(
         let place = format!("line {} column {}", error.line(), error.column());
         let message = error.to_string();
         let message = message.strip_suffix(&format!(" at {place}")).unwrap_or(&message);
-        let is_json = text.trim_start().starts_with(['{', '[']);
-        let expected = match is_json {
-            true => "a JSON document",
-            false => "a JSON document, from { to }; other formats are read by their serde readers",
+        let inside = text.trim_start();
+        let (message, expected) = if inside.is_empty() {
+            ("an empty text", "a JSON document, from { to }")
+        } else if error.is_eof() {
+            ("the text ends here, within the document", "the rest of it")
+        } else if inside.starts_with(['{', '[']) {
+            (message, "a JSON document")
+        } else {
+            let expected = "a JSON document, from { to }: not YAML, and without comments; other \
+                            formats are read by their serde readers";
+            ("no JSON", expected)
         };
         Error::invalid(vec![InvalidInput::new(place, message, expected)])
     })

@@ -6,7 +6,7 @@
 //! absent, as in Kubernetes.
 
 use super::value::Value;
-use crate::model::fault::{Faults, Path, quoted};
+use crate::model::fault::{Faults, Path, quoted, shortened};
 use crate::model::quantity::hint;
 use crate::model::{Labels, Price, Quantity, Resources};
 use std::borrow::Cow;
@@ -41,6 +41,19 @@ impl<'c> Cursor<'c> {
         self.fault(problem, expected)
     }
 
+    /// Notes that this value isn't one of these texts, and which of them it most likely means.
+    fn no_word<T>(self, words: &[&'static str]) -> Option<T> {
+        let all = words.join(", ");
+        let meant = match self.value {
+            Value::Text(text) => nearest(text, words.iter()),
+            _ => None,
+        };
+        self.wrong(match meant {
+            Some(word) => format!("{word}? (one of {all})"),
+            None => format!("one of {all}"),
+        })
+    }
+
     /// The entries of an object with these fields; unknown and repeated ones are noted.
     pub(crate) fn object(self, known: &'static [&'static str]) -> Fields<'c> {
         self.object_beside(known, &[])
@@ -55,12 +68,30 @@ impl<'c> Cursor<'c> {
         let mut first = [None; MOST_FIELDS];
         let Value::Map(entries) = self.value else {
             let (path, faults) = (self.path, &mut *self.faults);
-            let _none: Option<()> = Cursor { value: self.value, path, faults }.wrong("a map");
+            let expected = format!("a map with {}", some_of(known));
+            let _none: Option<()> = Cursor { value: self.value, path, faults }.wrong(expected);
             return Fields { known, first, entries: None, path, faults: self.faults };
         };
         if let Some(kind) = kubernetes_kind(entries, known, ignored) {
             let (path, faults) = (self.path, self.faults);
             faults.add(path, kind, KUBERNETES);
+            return Fields { known, first, entries: None, path, faults };
+        }
+        let is_known = |name: &str| known.contains(&name) || ignored.contains(&name);
+        let foreign = |(name, _): &(Cow<'_, str>, _)| {
+            !is_known(name) && nearest(name, known.iter().chain(ignored)).is_none()
+        };
+        if entries.len() > 1 && entries.iter().all(foreign) {
+            // Something else altogether: one fault says so.
+            let names: Vec<&str> =
+                entries.iter().take(NAMED).map(|(name, _)| shortened(name)).collect();
+            let more = if entries.len() > NAMED { ", …" } else { "" };
+            let (path, faults) = (self.path, self.faults);
+            faults.add(
+                path,
+                format!("none of its fields is known ({}{more})", names.join(", ")),
+                format!("a map with {}", some_of(known)),
+            );
             return Fields { known, first, entries: None, path, faults };
         }
         for (i, (name, value)) in entries.iter().enumerate() {
@@ -101,8 +132,15 @@ fn kubernetes_kind(
             _ => None,
         }
     };
-    let (version, kind) = (field("apiVersion")?, field("kind")?);
-    Some(format!("a Kubernetes object, kind {kind} of {version}"))
+    if let (Some(version), Some(kind)) = (field("apiVersion"), field("kind")) {
+        return Some(format!("a Kubernetes object, kind {kind} of {version}"));
+    }
+    let has = |name: &str| {
+        let is_foreign = !known.contains(&name) && !ignored.contains(&name);
+        is_foreign
+            && entries.iter().any(|(key, value)| key == name && matches!(value, Value::Map(_)))
+    };
+    (has("metadata") && has("spec")).then(|| "a Kubernetes object, with metadata and spec".into())
 }
 
 /// More than any object of the documents has.
@@ -171,7 +209,13 @@ pub(crate) fn list<T>(
     cursor: Cursor<'_>,
     mut read: impl FnMut(Cursor<'_>) -> Option<T>,
 ) -> Option<Vec<T>> {
-    let Value::List(items) = cursor.value else { return cursor.wrong("a list") };
+    let Value::List(items) = cursor.value else {
+        let expected = match cursor.value {
+            Value::Text(text) => format!("a list: [{}]", quoted(text)),
+            _ => "a list".into(),
+        };
+        return cursor.wrong(expected);
+    };
     let mut list = Vec::with_capacity(items.len());
     for (i, value) in items.iter().enumerate() {
         list.extend(read(Cursor {
@@ -212,6 +256,8 @@ fn map<T>(
 pub(crate) fn text(cursor: Cursor<'_>) -> Option<Arc<str>> {
     match cursor.value {
         Value::Text(text) => Some(Arc::from(&**text)),
+        // YAML turns such texts into numbers where they have no quotes.
+        Value::Integer(_) | Value::Float(_) | Value::Bool(_) => cursor.wrong("a text, in quotes"),
         _ => cursor.wrong("a text"),
     }
 }
@@ -237,7 +283,11 @@ pub(crate) fn whole<T: TryFrom<i128> + Bounded>(cursor: Cursor<'_>) -> Option<T>
     };
     match number {
         Some(number) => Some(number),
-        None => cursor.wrong(format!("a whole number from {} to {}", T::LEAST, T::MOST)),
+        None => {
+            let quotes = matches!(cursor.value, Value::Text(text) if text.parse::<i64>().is_ok());
+            let without = if quotes { ", without quotes" } else { "" };
+            cursor.wrong(format!("a whole number from {} to {}{without}", T::LEAST, T::MOST))
+        }
     }
 }
 
@@ -259,7 +309,7 @@ macro_rules! bounded {
 bounded!(u8, u16, u32, u64, i32, i64);
 
 /// One of a list of words.
-pub(crate) fn choice<T: Copy>(cursor: Cursor<'_>, words: &[(&str, T)]) -> Option<T> {
+pub(crate) fn choice<T: Copy>(cursor: Cursor<'_>, words: &[(&'static str, T)]) -> Option<T> {
     let found = match cursor.value {
         Value::Text(text) => words.iter().find(|(word, _)| word == text),
         _ => None,
@@ -268,7 +318,7 @@ pub(crate) fn choice<T: Copy>(cursor: Cursor<'_>, words: &[(&str, T)]) -> Option
         Some((_, meaning)) => Some(*meaning),
         None => {
             let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            cursor.wrong(format!("one of {}", words.join(", ")))
+            cursor.no_word(&words)
         }
     }
 }
@@ -347,6 +397,17 @@ pub(crate) fn counts<T: TryFrom<i128> + Bounded>(
     cursor: Cursor<'_>,
 ) -> Option<BTreeMap<Arc<str>, T>> {
     Some(map(cursor, whole)?.into_iter().collect())
+}
+
+/// How many fields of an object a fault names.
+const NAMED: usize = 7;
+
+/// The first of some names, all of them where they are few.
+fn some_of(names: &[&str]) -> String {
+    match names.get(..NAMED).filter(|_| names.len() > NAMED + 1) {
+        Some(some) => format!("{}, … ({} fields)", some.join(", "), names.len()),
+        None => names.join(", "),
+    }
 }
 
 /// What others call fields of these documents.

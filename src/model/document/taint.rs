@@ -57,7 +57,7 @@ pub(crate) fn read_toleration(cursor: Cursor<'_>) -> Option<Toleration> {
 }
 
 /// One of a list of words, or an empty text, which is none.
-fn or_empty<T: Copy>(cursor: Cursor<'_>, words: &[(&str, T)]) -> Option<Option<T>> {
+fn or_empty<T: Copy>(cursor: Cursor<'_>, words: &[(&'static str, T)]) -> Option<Option<T>> {
     match cursor.value {
         Value::Text(text) if text.is_empty() => Some(None),
         _ => Some(Some(choice(cursor, words)?)),

@@ -6,7 +6,7 @@ use super::requirement::{self, RequirementContext};
 use super::{name, resource, taint};
 use crate::model::NODES;
 use crate::model::fault::{Faults, Path, quoted};
-use crate::model::{Budget, Disruption, NodePool, well_known};
+use crate::model::{Budget, Disruption, NodePool, TimeSpan, well_known};
 use std::collections::BTreeSet;
 
 /// Checks a node pool, but for its name's being unique.
@@ -65,7 +65,7 @@ pub(crate) fn node_pool(
     }
     disruption(&pool.disruption, &path.field("disruption"), faults);
     if let Some(period) = pool.termination_grace_period.as_deref()
-        && !is_duration(period, "hms")
+        && period.parse::<TimeSpan>().is_err()
     {
         faults.add(
             &path.field("terminationGracePeriod"),
@@ -75,7 +75,7 @@ pub(crate) fn node_pool(
     }
     if let Some(after) = pool.expire_after.as_deref()
         && after != "Never"
-        && !is_duration(after, "hms")
+        && after.parse::<TimeSpan>().is_err()
     {
         faults.add(
             &path.field("expireAfter"),
@@ -87,7 +87,7 @@ pub(crate) fn node_pool(
 
 fn disruption(disruption: &Disruption, path: &Path<'_>, faults: &mut Faults) {
     let after = &*disruption.consolidate_after;
-    if after != "Never" && !is_duration(after, "hms") {
+    if after != "Never" && after.parse::<TimeSpan>().is_err() {
         faults.add(
             &path.field("consolidateAfter"),
             format!("{} isn't a duration", quoted(after)),
@@ -130,7 +130,7 @@ fn budget(budget: &Budget, path: &Path<'_>, faults: &mut Faults) {
     }
     if let Some(duration) = budget.duration.as_deref() {
         let whole_minutes = duration.strip_suffix("0s").unwrap_or(duration);
-        if !is_duration(duration, "hms") || !is_duration(whole_minutes, "hm") {
+        if duration.parse::<TimeSpan>().is_err() || !is_in_minutes(whole_minutes) {
             faults.add(
                 &path.field("duration"),
                 quoted(duration),
@@ -140,14 +140,9 @@ fn budget(budget: &Budget, path: &Path<'_>, faults: &mut Faults) {
     }
 }
 
-/// Whether a text is a sum of whole numbers with units of time, each of them one of `units`.
-fn is_duration(text: &str, units: &str) -> bool {
-    let Some(last) = text.chars().last() else { return false };
-    units.contains(last)
-        && text.split_inclusive(|c: char| !c.is_ascii_digit()).all(|part| {
-            part.strip_suffix(|unit| units.contains(unit))
-                .is_some_and(|number| number.parse::<u32>().is_ok())
-        })
+/// Whether a text is a duration without seconds.
+fn is_in_minutes(text: &str) -> bool {
+    text.parse::<TimeSpan>().is_ok() && !text.contains('s')
 }
 
 fn is_count_or_share(text: &str) -> bool {

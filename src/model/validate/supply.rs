@@ -5,7 +5,7 @@ use super::{name, resource, taint};
 use crate::model::PODS;
 use crate::model::fault::{Faults, Path, quoted};
 use crate::model::node::WHOLE_LIFETIME;
-use crate::model::{InstanceType, Node, Offering, Price, well_known};
+use crate::model::{CapacityType, InstanceType, Node, Offering, Price, well_known};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -67,11 +67,11 @@ pub(super) fn instance_type(of_type: &InstanceType, path: &Path<'_>, faults: &mu
 
 fn offering(instance_type: &InstanceType, offer: &Offering, path: &Path<'_>, faults: &mut Faults) {
     name::label_name(&offer.zone, &path.field("zone"), faults);
-    let reserved = match &*offer.capacity_type {
-        "reserved" => true,
-        "on-demand" | "spot" => false,
-        other => {
-            faults.add(&path.field("capacityType"), quoted(other), "on-demand, spot or reserved");
+    let reserved = match offer.capacity_type.parse::<CapacityType>() {
+        Ok(capacity_type) => capacity_type == CapacityType::Reserved,
+        Err(_) => {
+            let found = quoted(&offer.capacity_type);
+            faults.add(&path.field("capacityType"), found, "on-demand, spot or reserved");
             true
         }
     };

@@ -89,7 +89,7 @@ fn replays_read_back_and_give_the_same_plan() {
     let found: Vec<String> = error.findings().iter().map(ToString::to_string).collect();
     for expected in [
         "remark (line ",
-        "options.effort (line 3): \"greddy\"; expected one of firstFit, greedy, refine",
+        "options.effort (line 3): \"greddy\"; expected greedy? (one of firstFit, greedy, refine)",
         "options.preferences.priced (line ",
         "options.objectives (line ",
         "problem.pods[0].replica (default/web, line ",

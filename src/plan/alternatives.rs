@@ -1,0 +1,71 @@
+//! Alternatives of a launch as a cloud's interface takes them.
+
+use super::{LaunchTemplate, OfferingRef};
+use crate::model::CapacityType;
+use std::sync::Arc;
+
+/// Alternatives of a launch that one request to a cloud can name together: they are paid for in the
+/// same way, out of the same reservation if any.
+///
+/// # Examples
+/// ```
+/// use plimsoll::model::CapacityType;
+/// use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+///
+/// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+///     .with_offering(Offering::new("eu-1a", CapacityType::OnDemand, "0.1".parse()?))
+///     .with_offering(Offering::new("eu-1a", CapacityType::Spot, "0.03".parse()?))
+///     .with_offering(Offering::new("eu-1b", CapacityType::Spot, "0.04".parse()?));
+/// let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+/// let problem =
+///     Problem::builder().pod(web).instance_type(large).node_pool(NodePool::new("default")).build()?;
+/// let plan = provision(&problem, &Options::default())?;
+/// let sets = plan.launches()[0].template().alternative_sets();
+/// // First the request that names the choice, then what to try if it fails.
+/// assert_eq!(sets[0].capacity_type, Some(CapacityType::Spot));
+/// let zones: Vec<&str> = sets[0].offerings.iter().map(|offering| &*offering.zone).collect();
+/// assert_eq!(zones, ["eu-1a", "eu-1b"]);
+/// assert_eq!(sets[1].capacity_type, Some(CapacityType::OnDemand));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct AlternativeSet<'a> {
+    /// How all of them are paid for; `None` of a plan that was read from a document with another
+    /// word.
+    pub capacity_type: Option<CapacityType>,
+    /// The reservation that all of them draw on.
+    pub reservation: Option<&'a Arc<str>>,
+    /// The offerings, cheapest first.
+    pub offerings: Vec<&'a OfferingRef>,
+}
+
+impl LaunchTemplate {
+    /// The alternatives, apart by capacity type and reservation: first those with the choice, then
+    /// the others by their cheapest.
+    #[must_use]
+    pub fn alternative_sets(&self) -> Vec<AlternativeSet<'_>> {
+        let mut sets: Vec<(&Arc<str>, AlternativeSet<'_>)> = Vec::new();
+        // The choice is one of the alternatives; of the same price others may come before it.
+        let choice = std::iter::once(&self.offering);
+        let others = self.alternatives.iter().filter(|one| **one != self.offering);
+        for offering in choice.chain(others) {
+            let word = &offering.capacity_type;
+            let reservation = offering.reservation.as_ref();
+            let known =
+                sets.iter_mut().find(|(of, set)| *of == word && set.reservation == reservation);
+            match known {
+                Some((_, set)) => set.offerings.push(offering),
+                None => {
+                    let offerings = vec![offering];
+                    let capacity_type = word.parse().ok();
+                    sets.push((word, AlternativeSet { capacity_type, reservation, offerings }));
+                }
+            }
+        }
+        for (_, set) in &mut sets {
+            set.offerings.sort_by_key(|offering| offering.price);
+        }
+        sets.into_iter().map(|(_, set)| set).collect()
+    }
+}
