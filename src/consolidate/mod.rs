@@ -174,18 +174,22 @@ impl SearchParts<'_, '_> {
             let mut consider = |search: &Search<'_>| {
                 let mut target = Target::of(search);
                 let mut least: Option<Vec<usize>> = None;
-                let mut keep_better = |plan: ConsolidationPlan| {
-                    if best.as_ref().is_none_or(|best| worth(&plan) < worth(best)) {
+                let mut carry_out = |target: &Target, search: &Search<'_>| {
+                    let known = best.as_ref().map(worth);
+                    let is_better =
+                        |plan: &ConsolidationPlan| known.is_none_or(|known| worth(plan) < known);
+                    let (plan, stuck, outcome) = self.carried_out(target, search, &is_better);
+                    if is_better(&plan) {
                         best = Some(plan);
                     }
+                    (stuck, outcome)
                 };
                 // Where some nodes can't go, the cheap ones first leave the dear ones to pay for
                 // launches.
                 for _ in 0..2 {
-                    let (plan, stuck, outcome) = self.carried_out(&target, search);
-                    keep_better(plan);
+                    let (stuck, outcome) = carry_out(&target, search);
                     if let Some(more) = self.gone_on(outcome, search, &stuck, stop) {
-                        keep_better(self.carried_out(&Target::of(&more), &more).0);
+                        let _more = carry_out(&Target::of(&more), &more);
                     }
                     if least.as_ref().is_none_or(|least| stuck.len() < least.len()) {
                         least = Some(stuck);
@@ -222,17 +226,17 @@ impl SearchParts<'_, '_> {
         best
     }
 
-    /// The plan that leads to a target, the nodes that can't go, and the cluster as it leaves it.
-    fn carried_out<'s>(
-        &'s self,
-        target: &'s Target,
+    /// The plan that leads to a target, the nodes that can't go, and the cluster as it leaves it;
+    /// why nodes stay is asked anew of plans that are to be kept.
+    fn carried_out(
+        &self,
+        target: &Target,
         search: &Search<'_>,
-    ) -> (ConsolidationPlan, Vec<usize>, ClusterState<'s>) {
+        is_kept: &dyn Fn(&ConsolidationPlan) -> bool,
+    ) -> (ConsolidationPlan, Vec<usize>, ClusterState<'_>) {
         let Self { problem, model, verdicts, choices, terms } = *self;
         let (waves, stuck, outcome) =
             WavePlanner::new(model, terms, choices, verdicts, target).plan();
-        let last = Search::at(outcome.clone(), choices, terms, verdicts);
-        let stays = last.why_each_stays(&search.stays);
         let held = stuck.iter().chain(&search.banned).copied().collect();
         let parts = PlanParts {
             problem,
@@ -240,11 +244,16 @@ impl SearchParts<'_, '_> {
             verdicts,
             target,
             waves: &waves,
-            stays: &stays,
+            stays: &search.stays,
             stuck: &held,
         };
         let mut plan = parts.plan();
         let _none = plan.stats.insert("trials".into(), search.trials);
+        if is_kept(&plan) {
+            let last = Search::at(outcome.clone(), choices, terms, verdicts);
+            let stays = last.why_each_stays(&search.stays);
+            plan.keep = PlanParts { stays: &stays, ..parts }.keep_all();
+        }
         (plan, stuck, outcome)
     }
 

@@ -75,7 +75,7 @@ impl Search<'_> {
     }
 }
 
-impl WavePlanner<'_> {
+impl WavePlanner<'_, '_> {
     /// The running nodes that launches replace one for one, and whether that is so of a node.
     pub(super) fn is_replaced(&self, node: usize) -> bool {
         self.target.replaces.contains(&Some(node))

@@ -46,7 +46,7 @@ impl ClusterState<'_> {
     }
 }
 
-impl WavePlanner<'_> {
+impl WavePlanner<'_, '_> {
     /// Nobody counts on the places of pods that wait, until they have them.
     pub(super) fn excuse_waiting(&mut self) {
         let model = self.model;

@@ -47,12 +47,12 @@ pub(super) struct WaveStep {
 }
 
 /// What waves are made of.
-pub(super) struct WavePlanner<'m> {
+pub(super) struct WavePlanner<'m, 't> {
     pub(super) model: &'m ConsolidationModel<'m>,
     terms: &'m Terms<'m>,
     choices: &'m LaunchOptions,
     verdicts: &'m [NodeVerdict],
-    pub(super) target: &'m Target,
+    pub(super) target: &'t Target,
     decided: DecidedLaunches<'m>,
     pub(super) state: ClusterState<'m>,
     /// Slots that are left, by node as the target numbers them.
@@ -77,13 +77,13 @@ pub(super) struct Spent {
     pub(super) launches: u32,
 }
 
-impl<'m> WavePlanner<'m> {
+impl<'m, 't> WavePlanner<'m, 't> {
     pub(super) fn new(
         model: &'m ConsolidationModel<'m>,
         terms: &'m Terms<'m>,
         choices: &'m LaunchOptions,
         verdicts: &'m [NodeVerdict],
-        target: &'m Target,
+        target: &'t Target,
     ) -> Self {
         let slots = target.slots.clone();
         let mut slots_of = vec![Vec::new(); model.classes.len()];

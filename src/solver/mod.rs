@@ -255,6 +255,12 @@ impl Solver {
     /// What to do about the running nodes, so that the same pods cost less: which go, what is
     /// launched for their pods, wave by wave, and why each other node stays.
     ///
+    /// Pods without a node, and those of nodes that are going already, get their places first, on
+    /// launches too: in actions of the reason
+    /// [`Pending`](crate::plan::consolidation::DisruptionReason::Pending). What is launched for them
+    /// is in the cost after, and nobody's saving; their preferences aren't looked at, and those that
+    /// fit nowhere hinder nothing.
+    ///
     /// With [`Effort::Refine`] parts of what was found are taken back and done otherwise, so many
     /// times as its limits say. Reservations are kept to, but pods aren't kept for them
     /// ([`Options::reserved`]), and what interruptions count for isn't looked at.

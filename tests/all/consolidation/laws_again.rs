@@ -36,7 +36,7 @@ fn most_outcomes_stay_as_they_are() {
         }
     }
     println!("{settled} of {all} outcomes stay");
-    assert!(settled * 100 >= all * 97, "{settled} of {all}");
+    assert!(settled * 100 >= all * 98, "{settled} of {all}");
 }
 
 /// Prices that move by a fiftieth up or down move nothing where a saving must be larger than before
@@ -64,7 +64,7 @@ fn most_outcomes_stay_when_prices_move_a_little() {
         settled += u32::from(!has_actions(&again));
     }
     println!("{settled} of {all} outcomes stay at other prices");
-    assert!(settled * 100 >= all * 95, "{settled} of {all}");
+    assert!(settled * 100 >= all * 97, "{settled} of {all}");
 }
 
 /// What is left to do after the first wave leads no less far than the whole plan.
@@ -91,7 +91,7 @@ fn the_first_wave_can_be_carried_out_alone() {
     }
     println!("{worse} of {all} end dearer when planned anew after the first wave");
     assert!(all > 20, "only {all} plans have several waves");
-    assert!(worse * 4 <= all, "{worse} of {all}");
+    assert!(worse * 7 <= all, "{worse} of {all}");
 }
 
 /// A cluster that was launched just now needs no consolidation.
@@ -127,5 +127,5 @@ fn most_fresh_launches_stay_as_they_are() {
         }
     }
     println!("{settled} of {all} fresh clusters stay");
-    assert!(settled * 100 >= all * 90, "{settled} of {all}");
+    assert!(settled * 100 >= all * 97, "{settled} of {all}");
 }
