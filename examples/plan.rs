@@ -25,8 +25,8 @@ use plimsoll::model::PriceOverlay;
 use plimsoll::options::Replay;
 use plimsoll::progress::Progress;
 use plimsoll::{
-    Effort, Error, LaunchPlan, Limits, Observer, Options, PreferencePolicy, Price, Problem, Solver,
-    Stop, verify,
+    Effort, Error, LaunchPlan, Limits, Observer, Options, PreferencePolicy, Price, Problem,
+    Quantity, Solver, Stop, verify,
 };
 use questions::Questions;
 use std::io::{ErrorKind, Write};
@@ -196,7 +196,8 @@ fn notes(
     options: &Options,
     plan: &LaunchPlan,
 ) -> Result<String, Failure> {
-    let full: Vec<String> = plan.fullness(problem).iter().map(ToString::to_string).collect();
+    let full = plan.fullness(problem).into_iter().filter(|one| one.requested > Quantity::ZERO);
+    let full: Vec<String> = full.map(|one| one.to_string()).collect();
     let mut notes = match full.is_empty() {
         true => String::new(),
         false => format!("of what the nodes have for pods is asked for: {}\n", full.join(", ")),
