@@ -11,6 +11,9 @@
 //! otherwise it is put back with what it was found to save. When nothing is left, those that didn't
 //! go are tried again, until nothing changes: consolidating the outcome then finds nothing.
 //!
+//! What finds no place is launched for, or a node comes back that went, whichever is cheaper
+//! ([`super::reopen`]). What only pays together goes after what pays by itself ([`super::merge`]).
+//!
 //! Nodes that have to go do so first, all together, whatever it costs.
 //!
 //! *Cost.* A little more than one trial for each node and pass; see [`super::place`] for what a
@@ -18,8 +21,10 @@
 
 use super::eligibility::NodeVerdict;
 use super::launch::LaunchOptions;
-use super::model::{ConsolidationModel, disruption_of};
+use super::merge::MOST_SET_TRIALS;
+use super::model::ConsolidationModel;
 use super::price::PLAIN;
+use super::search::Dice;
 use super::state::ClusterState;
 use super::terms::Terms;
 use crate::explain::Blocker;
@@ -27,7 +32,11 @@ use crate::model::Price;
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, BinaryHeap};
 
+/// All nodes are tried so often at most.
+const MOST_PASSES: usize = 64;
+
 /// A search, and the cluster as it has it.
+#[derive(Clone)]
 pub(super) struct Search<'m> {
     pub(super) state: ClusterState<'m>,
     pub(super) choices: &'m LaunchOptions,
@@ -41,8 +50,15 @@ pub(super) struct Search<'m> {
     pub(super) banned: BTreeSet<usize>,
     /// What a search counts for moving a plain pod.
     pub(super) move_price: i128,
+    /// What it counts for a launch, beside its price and fee.
+    pub(super) launch_price: i128,
+    /// Nodes that may go and of which the price is known, the cheapest first.
+    pub(super) cheapest: Vec<usize>,
+    pub(super) dice: Dice,
+    /// How many trials of sets of nodes are left.
+    pub(super) set_trials: usize,
     /// The least that a node that went saves for each unit of disruption.
-    least_rank: f64,
+    pub(super) least_rank: f64,
     /// How many trials there were.
     pub(super) trials: u64,
 }
@@ -61,7 +77,7 @@ pub(super) struct Stay {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NodeSaving {
     /// What is paid less, for each unit of disruption, less what moves must save.
-    rank: f64,
+    pub(super) rank: f64,
 }
 
 /// A node in the queue.
@@ -113,6 +129,12 @@ impl<'m> Search<'m> {
     ) -> Self {
         let model = state.model;
         let stays = model.nodes.iter().map(|_| None).collect();
+        let is_open = |node: &usize| {
+            let running = &model.nodes[*node];
+            running.may_go && !running.must_go && running.price.is_some()
+        };
+        let mut cheapest: Vec<usize> = (0..model.nodes.len()).filter(is_open).collect();
+        cheapest.sort_by_key(|node| (model.nodes[*node].price, *node));
         Self {
             state,
             choices,
@@ -122,6 +144,10 @@ impl<'m> Search<'m> {
             stays,
             banned: BTreeSet::new(),
             move_price: 0,
+            launch_price: 0,
+            cheapest,
+            dice: Dice::new(),
+            set_trials: MOST_SET_TRIALS / model.nodes.len().max(1),
             least_rank: f64::MAX,
             trials: 0,
         }
@@ -130,10 +156,19 @@ impl<'m> Search<'m> {
     /// Has all nodes go that are worth it, until nothing is left.
     pub(super) fn run(&mut self, stop: &dyn Fn() -> bool) {
         self.force();
-        while self.pass(stop) {}
+        self.settle(stop);
         // What went may have left room in a limit, or on a node.
         while self.state.serve_waiting(self.choices) > 0 {
-            while self.pass(stop) {}
+            self.settle(stop);
+        }
+    }
+
+    /// Has nodes go one by one and together, until nothing is left.
+    pub(super) fn settle(&mut self, stop: &dyn Fn() -> bool) {
+        for _ in 0..MOST_PASSES {
+            if !(self.pass(stop) || self.merge(stop) || self.relaunch(stop)) {
+                break;
+            }
         }
     }
 
@@ -143,7 +178,8 @@ impl<'m> Search<'m> {
 
     /// What moving a plain pod should at least save by what was found worth it.
     pub(super) fn marginal_price(&self) -> i128 {
-        let least = if self.least_rank.is_finite() { self.least_rank.max(0.0) } else { 0.0 };
+        // Where nothing went, what is found later is worth no move.
+        let least = self.least_rank.max(0.0);
         // A price fits by far.
         self.terms.options.move_price.nanos().saturating_add(least.min(1e30) as i128)
     }
@@ -174,8 +210,8 @@ impl<'m> Search<'m> {
         }
         self.state.undo(mark);
         for node in forced {
-            match self.attempt(node) {
-                Ok(_) => self.commit(node),
+            match self.attempt(&[node]) {
+                Ok(_) => self.commit(&[node]),
                 Err(stay) => self.stays[node] = Some(stay),
             }
         }
@@ -188,7 +224,8 @@ impl<'m> Search<'m> {
         for (node, running) in model.nodes.iter().enumerate() {
             let is_open = running.may_go && !running.must_go && !self.banned.contains(&node);
             if is_open && self.state.stands(node) {
-                queue.push(Queued { rank: self.rank(node, running.weighed), node });
+                let rank = self.rank(running.weighed, running.disruption, 1);
+                queue.push(Queued { rank, node });
             }
         }
         let mut any = self.replace_launches();
@@ -197,7 +234,7 @@ impl<'m> Search<'m> {
                 return false;
             }
             let mark = self.state.mark();
-            match self.attempt(first.node) {
+            match self.attempt(&[first.node]) {
                 Err(stay) => self.stays[first.node] = Some(stay),
                 Ok(gain) => {
                     let found = Queued { rank: gain.rank, node: first.node };
@@ -206,7 +243,7 @@ impl<'m> Search<'m> {
                         queue.push(found);
                     } else {
                         self.least_rank = self.least_rank.min(gain.rank);
-                        self.commit(first.node);
+                        self.commit(&[first.node]);
                         any = true;
                     }
                 }
@@ -215,17 +252,21 @@ impl<'m> Search<'m> {
         any
     }
 
-    pub(super) fn commit(&mut self, node: usize) {
-        self.gone.push(node);
-        self.stays[node] = None;
+    /// Has nodes be gone.
+    pub(super) fn commit(&mut self, nodes: &[usize]) {
+        let state = &self.state;
+        self.gone.retain(|node| !state.stands(*node));
+        self.gone.extend(nodes);
+        nodes.iter().for_each(|node| self.stays[*node] = None);
         self.state.settle();
     }
 
-    /// What a node is ranked by that saves so much.
-    fn rank(&self, node: usize, saving: i128) -> f64 {
-        let running = &self.state.model.nodes[node];
-        let worth = saving - self.terms.price_of_moves(running.disruption);
-        worth as f64 / disruption_of(running) as f64 * PLAIN as f64
+    /// What a change is ranked by that saves so much and takes so much disruption, with so many
+    /// nodes going.
+    fn rank(&self, saving: i128, disruption: i128, nodes: i128) -> f64 {
+        let worth = saving - self.terms.price_of_moves(disruption);
+        let whole = disruption.saturating_add(PLAIN.saturating_mul(nodes)).max(PLAIN);
+        worth as f64 / whole as f64 * PLAIN as f64
     }
 
     /// Takes what came to a node off it and drains it: its pods are to be placed while it stands.
@@ -236,87 +277,121 @@ impl<'m> Search<'m> {
         self.state.drain(node);
     }
 
-    /// Has a node go, with places for all its pods, if that is worth it; where it isn't, the state
-    /// is as before.
-    pub(super) fn attempt(&mut self, node: usize) -> Result<NodeSaving, Stay> {
+    /// Has nodes go together, with places for all their pods, if that is worth it; where it isn't,
+    /// the state is as before.
+    pub(super) fn attempt(&mut self, nodes: &[usize]) -> Result<NodeSaving, Stay> {
+        self.attempt_without(nodes, &[])
+    }
+
+    /// As [`Self::attempt`], with some launches given up at the same time.
+    pub(super) fn attempt_without(
+        &mut self,
+        nodes: &[usize],
+        launches: &[usize],
+    ) -> Result<NodeSaving, Stay> {
         self.trials += 1;
         let mark = self.state.mark();
-        let found = self.go(node);
+        let found = self.go(nodes, launches);
         if found.is_err() {
             self.state.undo(mark);
         }
         found
     }
 
-    fn go(&mut self, node: usize) -> Result<NodeSaving, Stay> {
+    fn go(&mut self, going: &[usize], given_up: &[usize]) -> Result<NodeSaving, Stay> {
         let model = self.state.model;
-        let running = &model.nodes[node];
+        let first = model.nodes.len();
+        let of_all = || going.iter().map(|node| &model.nodes[*node]);
         let refuse = |blocker| Stay { blocker, savings: None, launches: Vec::new() };
-        if !self.terms.allows_moves(self.state.moves.saturating_add(running.moves)) {
+        let moves: u64 = of_all().map(|running| running.moves).sum();
+        if !self.terms.allows_moves(self.state.moves.saturating_add(moves)) {
             let most = self.terms.options.max_moves.unwrap_or(u64::MAX);
             return Err(refuse(Blocker::MoveLimit { most }));
         }
+        let must_go = !going.is_empty() && of_all().all(|running| running.must_go);
+        let prices: Option<i128> = of_all().map(|running| running.price).sum();
+        let count = i128::try_from(going.len().saturating_add(given_up.len())).unwrap_or(1);
+        let back: i128 =
+            given_up.iter().map(|node| self.state.price(self.state.launched[node - first])).sum();
         let fee = i128::from(model.context.fee);
         let (before, nodes) = (self.state.cost, self.state.nodes());
-        self.leave(node);
+        let (moved, disrupted) = (self.state.moves, self.state.disruption);
+        let mut reopened = 0;
+        given_up.iter().for_each(|node| self.state.give_up(*node));
+        going.iter().for_each(|node| self.leave(*node));
         let left = self.state.mark();
         let standing = self.state.place_standing(0);
         if !standing {
-            let Some(price) = running.price.or(running.must_go.then_some(0)) else {
+            let Some(price) = prices.or(must_go.then_some(0)) else {
                 return Err(refuse(Blocker::UnknownPrice));
             };
-            let most = match running.must_go {
+            let most = match must_go {
                 true => i128::MAX / 4,
-                false => price + fee - self.terms.least(price, running.moves, true).max(1),
+                false => price + back + fee * count - self.terms.least(price, moves, true).max(1),
             };
-            // What finds a place may keep others from theirs, who need it beside them.
-            let mut launched = most > 0 && self.state.launch_for(self.choices, most);
-            if !launched && most > 0 {
-                let blocker = self.no_place(node);
+            if most <= 0 {
+                return Err(refuse(self.no_place(going)));
+            }
+            let placed = self.state.mark();
+            // What comes back must cost more than what can be launched instead of it.
+            let reopening = if must_go { None } else { self.reopen(going, most) };
+            self.state.undo(placed);
+            let limit = reopening.map_or(most, |price| price - 1);
+            let mut launched = self.state.launch_for(self.choices, limit);
+            if !launched && reopening.is_some() {
+                launched = self.reopen(going, most).is_some();
+                reopened = 1;
+            }
+            if !launched {
+                let blocker = self.no_place(going);
+                // What finds a place may keep others from theirs, who need it beside them.
                 self.state.undo(left);
                 launched = self.state.launch_for(self.choices, most);
                 if !launched {
                     return Err(refuse(blocker));
                 }
             }
-            if !launched {
-                return Err(refuse(self.no_place(node)));
-            }
         }
-        self.state.finish(node);
-        let launches = self.state.launched[nodes - model.nodes.len()..].to_vec();
+        going.iter().for_each(|node| self.state.finish(*node));
+        let launches = self.state.launched[nodes - first..].to_vec();
         let launched = i128::try_from(launches.len()).unwrap_or(0);
-        let saving = before - self.state.cost + fee - fee * launched;
-        let gain = NodeSaving { rank: self.rank(node, saving) };
-        if running.must_go {
+        let saving = before - self.state.cost + fee * (count - launched - reopened);
+        let disruption = self.state.disruption - disrupted;
+        let moves = self.state.moves.saturating_sub(moved);
+        let gain = NodeSaving { rank: self.rank(saving, disruption, count) };
+        if must_go {
             return Ok(gain);
         }
-        let known = running.price.is_some();
+        let known = prices.is_some();
         // By what isn't known nothing is saved.
-        let saving = if known { saving } else { saving - running.weighed };
+        let unknown = of_all().filter(|running| running.price.is_none());
+        let saving = saving - unknown.map(|running| running.weighed).sum::<i128>();
         let stay = |blocker| Stay {
             blocker,
             savings: known.then_some(saving),
             launches: launches.clone(),
         };
-        let price = running.price.unwrap_or(0);
+        let price = prices.unwrap_or(0);
         // Pods aren't moved for nothing.
-        let least = self.terms.least(price, running.moves, !launches.is_empty());
-        let least = least.max(i128::from(running.moves > 0));
+        let least = self.terms.least(price, moves, !launches.is_empty());
+        let least = least.max(i128::from(moves > 0 || !given_up.is_empty()));
         if known && saving < least {
             let (savings, least) = (Price::from_nanos(saving), Price::from_nanos(least));
             return Err(stay(Blocker::SavesTooLittle { savings, least }));
         }
-        let cost = self.terms.price_of_moves(running.disruption);
+        let cost = self.terms.price_of_moves(disruption);
         if saving < cost || saving == cost && cost > 0 {
             let (savings, cost) = (Price::from_nanos(saving), Price::from_nanos(cost));
             return Err(stay(Blocker::MoveCost { savings, cost }));
         }
-        let verdict = &self.verdicts[running.place];
-        if let Some(pool) = self.terms.unbalanced(&[(verdict, running)], saving) {
+        let verdicts: Vec<_> =
+            of_all().map(|running| (&self.verdicts[running.place], running)).collect();
+        if let Some(pool) = self.terms.unbalanced(&verdicts, saving) {
             return Err(stay(Blocker::Unbalanced { pool }));
         }
-        if let Some(types) = self.few_types(node, &launches, nodes) {
+        if let [node] = going
+            && let Some(types) = self.few_types(*node, nodes)
+        {
             let least = self.terms.options.spot_flexibility;
             return Err(stay(Blocker::FewSpotTypes { types, least }));
         }
@@ -325,13 +400,9 @@ impl<'m> Search<'m> {
 
     /// How many spot types are cheaper than a spot node, of those that would do in place of its
     /// spot launch, where these are too few.
-    fn few_types(
-        &self,
-        node: usize,
-        launches: &[crate::compile::OfferId],
-        first: usize,
-    ) -> Option<u32> {
+    fn few_types(&self, node: usize, first: usize) -> Option<u32> {
         let running = &self.state.model.nodes[node];
+        let launches = &self.state.launched[first - self.state.model.nodes.len()..];
         if !self.terms.is_spot(running.place) {
             return None;
         }
@@ -343,13 +414,12 @@ impl<'m> Search<'m> {
         few.min()
     }
 
-    /// Why pods of a node find no place.
-    pub(super) fn no_place(&self, node: usize) -> Blocker {
+    /// Why pods of nodes find no place.
+    pub(super) fn no_place(&self, nodes: &[usize]) -> Blocker {
         let model = self.state.model;
         let problem = self.terms.problem;
         let own = |pods: &&super::model::HomePods| self.state.lacks(pods.class) > 0;
-        let home = &model.nodes[node].home;
-        let left = home.iter().find(own);
+        let left = nodes.iter().flat_map(|node| &model.nodes[*node].home).find(own);
         let entry = left.and_then(|pods| pods.entries.first());
         let pod = entry.and_then(|entry| problem.pods.get(*entry as usize));
         match pod {

@@ -55,7 +55,7 @@ impl Search<'_> {
                 continue;
             }
             let mark = self.state.mark();
-            self.stays[node] = self.attempt(node).err();
+            self.stays[node] = self.attempt(&[node]).err();
             self.state.undo(mark);
         }
         self.stays

@@ -32,9 +32,11 @@ pub(super) struct LaunchOptions {
     options: Vec<LaunchOption>,
     /// For each class, what a pod's share of the cheapest node for it costs.
     worth: Vec<i128>,
-    /// For each class the options that could hold a pod, those of the highest weight first; none
+    /// For each class, in words of 64, the options that may hold a pod, as far as sites go.
+    suiting: Vec<Vec<u64>>,
+    /// For each class the offers that could hold a pod, those of the highest weight first; none
     /// where all pools have one weight.
-    by_weight: Vec<Vec<usize>>,
+    by_weight: Vec<Vec<(i32, OfferId)>>,
     /// For each weight, the highest first, what a unit of each resource costs at least on nodes of
     /// this weight or a higher one.
     unit_prices: Vec<(i32, Vec<f64>)>,
@@ -69,6 +71,11 @@ impl Eq for Bargain {}
 
 impl LaunchOptions {
     pub(super) fn new(model: &ConsolidationModel<'_>) -> Self {
+        Self::with_premium(model, 0)
+    }
+
+    /// The same where each launch counts for so much more than it costs.
+    pub(super) fn with_premium(model: &ConsolidationModel<'_>, premium: i128) -> Self {
         let compiled = model.compiled();
         type Alike<'a> = (usize, PoolId, ShapeId, i64, Option<ReservationId>, &'a Bits);
         let mut cells: BTreeMap<(Vec<u32>, Vec<bool>), usize> = BTreeMap::new();
@@ -93,7 +100,8 @@ impl LaunchOptions {
             let cell = *cells.entry((domains, counted.collect())).or_insert(next);
             if known.insert((cell, offer.pool, offer.shape, offer.price, offer.reservation, admits))
             {
-                let price = i128::from(offer.price).saturating_add(model.context.fee.into());
+                let fee = i128::from(model.context.fee).saturating_add(premium);
+                let price = i128::from(offer.price).saturating_add(fee);
                 options.push((cell, LaunchOption { offer: id, price, weight: pool.weight }));
             }
         }
@@ -107,8 +115,36 @@ impl LaunchOptions {
             false => Vec::new(),
         };
         let unit_prices = unit_prices(model, &options);
-        Self { options, worth, by_weight, unit_prices }
+        let suiting = (0..model.classes.len()).map(|class| suiting(model, &options, class));
+        let suiting = suiting.collect();
+        Self { options, worth, suiting, by_weight, unit_prices }
     }
+
+    /// Whether there is nothing to launch.
+    pub(super) fn is_empty(&self) -> bool {
+        self.options.is_empty()
+    }
+
+    /// The options that pods of all these classes may come to, in words of 64.
+    pub(super) fn shared(&self, classes: impl Iterator<Item = usize>) -> Vec<u64> {
+        let mut shared = vec![u64::MAX; self.options.len().div_ceil(64)];
+        for class in classes {
+            for (word, own) in shared.iter_mut().zip(&self.suiting[class]) {
+                *word &= own;
+            }
+        }
+        shared
+    }
+}
+
+/// The options that pods of a class may come to, in words of 64.
+fn suiting(model: &ConsolidationModel<'_>, options: &[LaunchOption], class: usize) -> Vec<u64> {
+    let mut words = vec![0_u64; options.len().div_ceil(64)];
+    for (at, option) in options.iter().enumerate() {
+        let site = model.compiled().site_of_offer(option.offer);
+        words[at / 64] |= u64::from(model.classes[class].sites.contains(site)) << (at % 64);
+    }
+    words
 }
 
 /// For each offer, the classes that may come to its nodes.
@@ -178,7 +214,11 @@ fn unit_prices(model: &ConsolidationModel<'_>, options: &[LaunchOption]) -> Vec<
 }
 
 /// The options that could hold a pod of a class, those of the highest weight first.
-fn by_weight(model: &ConsolidationModel<'_>, options: &[LaunchOption], class: usize) -> Vec<usize> {
+fn by_weight(
+    model: &ConsolidationModel<'_>,
+    options: &[LaunchOption],
+    class: usize,
+) -> Vec<(i32, OfferId)> {
     let compiled = model.compiled();
     let of_class = &model.classes[class];
     let holds = |at: &usize| {
@@ -189,7 +229,7 @@ fn by_weight(model: &ConsolidationModel<'_>, options: &[LaunchOption], class: us
     };
     let mut suiting: Vec<usize> = (0..options.len()).filter(holds).collect();
     suiting.sort_by_key(|at| (std::cmp::Reverse(options[*at].weight), *at));
-    suiting
+    suiting.into_iter().map(|at| (options[at].weight, options[at].offer)).collect()
 }
 
 /// What a pod's share of the cheapest node for it costs.
@@ -238,8 +278,19 @@ impl ClusterState<'_> {
         }
     }
 
+    /// What a launch for pods of these classes costs at least, that ask for so much together.
+    pub(super) fn least_for(
+        &self,
+        choices: &LaunchOptions,
+        load: &[i64],
+        classes: &[usize],
+    ) -> f64 {
+        let open = self.open_weights(choices, classes);
+        self.least_cost(choices, load, &open)
+    }
+
     /// What pods that need a place ask for together.
-    fn load(&self, classes: &[usize]) -> Vec<i64> {
+    pub(super) fn load(&self, classes: &[usize]) -> Vec<i64> {
         let mut load = vec![0_i64; self.model.width];
         for class in classes {
             let count = i64::from(self.lacks(*class));
@@ -266,11 +317,46 @@ impl ClusterState<'_> {
             return vec![i32::MIN; classes.len()];
         }
         let of = |class: &usize| {
-            let mut suiting = choices.by_weight[*class].iter().map(|at| &choices.options[*at]);
-            let open = suiting.find(|option| self.is_buyable(option.offer));
-            open.map_or(i32::MIN, |option| option.weight)
+            let mut suiting = choices.by_weight[*class].iter();
+            suiting.find(|(_, offer)| self.is_buyable(*offer)).map_or(i32::MIN, |open| open.0)
         };
         classes.iter().map(of).collect()
+    }
+
+    /// Whether no pod is on a launch that a pool of a higher weight could launch for, with all that
+    /// stands.
+    pub(super) fn keeps_weights(&self, choices: &LaunchOptions) -> bool {
+        let compiled = self.model.compiled();
+        let Some(highest) = choices.unit_prices.first().map(|(weight, _)| *weight) else {
+            return true;
+        };
+        if choices.by_weight.is_empty() {
+            return true;
+        }
+        let mut open: BTreeMap<usize, i32> = BTreeMap::new();
+        let running = self.model.nodes.len();
+        // What replaces a node one for one counts for no weight.
+        let counts = |node: &usize| self.stands(*node) && self.replaces[node - running].is_none();
+        (running..self.nodes()).filter(counts).all(|node| {
+            let weight = compiled.pools[compiled.offers[self.launched[node - running]].pool].weight;
+            weight >= highest
+                || self.arrived[node].iter().all(|(class, _)| {
+                    let open = open
+                        .entry(*class)
+                        .or_insert_with(|| self.open_weights(choices, &[*class])[0]);
+                    *open <= weight
+                })
+        })
+    }
+
+    /// Whether no pool with launches is beyond its limits.
+    pub(super) fn keeps_limits(&self) -> bool {
+        let compiled = self.model.compiled();
+        let running = self.model.nodes.len();
+        (running..self.nodes()).filter(|node| self.stands(*node)).all(|node| {
+            let pool = compiled.offers[self.launched[node - running]].pool;
+            self.limits[pool].iter().all(|left| *left >= 0)
+        })
     }
 
     /// Puts pods that need a place on an empty launch, as many as it takes; how many there were.

@@ -10,8 +10,9 @@
 //! 2. [`model`]: the problem compiled with the pods of these nodes pending, and [`state`], the
 //!    cluster as it would be, with undo. One function says where pods go ([`place`]), and one what
 //!    is launched for the rest ([`launch`]).
-//! 3. [`greedy`]: nodes go one after another, the best bargain first; [`search`]: parts of what
-//!    results are taken back and done otherwise.
+//! 3. [`greedy`]: nodes go one after another, the best bargain first; [`merge`]: those that only pay
+//!    together; [`reopen`]: what went comes back where that is cheaper than a launch; [`search`]:
+//!    parts of what results are taken back and done otherwise.
 //! 4. [`bound`]: what any outcome costs at least, side by side with the search.
 //! 5. [`wave`]: the final state is reached in waves; [`build_plan`] writes them down.
 //!
@@ -26,10 +27,12 @@ mod greedy;
 mod host_counts;
 mod last_look;
 mod launch;
+mod merge;
 mod model;
 mod node_budget;
 mod place;
 mod price;
+mod reopen;
 mod schedule;
 mod search;
 mod state;
@@ -52,6 +55,7 @@ use eligibility::NodeVerdict;
 use greedy::Search;
 use launch::LaunchOptions;
 use model::ConsolidationModel;
+use search::FALL;
 use state::ClusterState;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -98,6 +102,10 @@ const MOST_ROUNDS: usize = 8;
 /// attempts.
 const MOST_TRIALS: u64 = 8_000;
 const MOST_ATTEMPTS: u64 = 400;
+
+/// What a launch counts for beside its price while falls follow one another, in sixteenths of what
+/// nodes cost on average.
+const PREMIUMS: [i128; 4] = [4, 8, 2, 0];
 
 /// A consolidation of a problem, of which `context` has the loosened one; `attempts` says how often
 /// a search tries to better what the greedy one finds, `rounds` how much work bounds may take beyond
@@ -209,17 +217,11 @@ impl SearchParts<'_, '_> {
             banned.extend(last);
             let few = MOST_TRIALS / u64::try_from(model.nodes.len()).unwrap_or(u64::MAX).max(1);
             let marginal = search.marginal_price();
-            let mut better = search.improve(few.min(MOST_ATTEMPTS), marginal, stop);
-            if is_last && attempts > 0 {
-                if std::mem::take(&mut better) {
-                    let _stuck = consider(&search);
-                }
-                better = search.improve(attempts, terms.options.move_price.nanos(), stop);
-            }
-            if better {
+            if search.improve(few.min(MOST_ATTEMPTS), marginal, stop) {
                 let _stuck = consider(&search);
             }
             if is_last {
+                self.refine(search, attempts, &mut consider, stop);
                 break;
             }
         }
@@ -281,5 +283,44 @@ impl SearchParts<'_, '_> {
         }
         more.trials = more.trials.saturating_add(search.trials);
         any.then_some(more)
+    }
+
+    /// Goes on from what a search found, fall by fall of the threshold, with launches counted for
+    /// more than they cost at first: what is launched ties nodes together that then have to go at
+    /// once. A fall starts from the last outcome that waves carry out whole.
+    fn refine(
+        &self,
+        search: Search<'_>,
+        attempts: u64,
+        consider: &mut dyn FnMut(&Search<'_>) -> Vec<usize>,
+        stop: &dyn Fn() -> bool,
+    ) {
+        let Self { model, terms, .. } = *self;
+        let mean = search.mean_price();
+        let premiums: Vec<(i128, LaunchOptions)> = PREMIUMS
+            .iter()
+            .filter(|_| attempts > 0)
+            .map(|part| (mean * part / 16, LaunchOptions::with_premium(model, mean * part / 16)))
+            .collect();
+        let mut whole = search.clone();
+        let mut now = search;
+        let mut left = attempts;
+        for (premium, choices) in premiums.iter().cycle() {
+            if left == 0 || stop() {
+                return;
+            }
+            (now.choices, now.launch_price) = (choices, *premium);
+            let better = now.improve(left.min(FALL), terms.options.move_price.nanos(), stop);
+            left = left.saturating_sub(FALL);
+            if !better {
+                continue;
+            }
+            if consider(&now).is_empty() {
+                whole = now.clone();
+            } else {
+                let dice = now.dice;
+                now = Search { dice, ..whole.clone() };
+            }
+        }
     }
 }

@@ -25,9 +25,14 @@ use super::state::ClusterState;
 use crate::model::well_known;
 
 /// Numbers that look drawn at random.
-struct Dice(u64);
+#[derive(Clone, Debug)]
+pub(super) struct Dice(u64);
 
 impl Dice {
+    pub(super) fn new() -> Self {
+        Self(1)
+    }
+
     fn roll(&mut self) -> u64 {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -51,7 +56,7 @@ const PATIENCE: u64 = 3_000;
 const MOST_ABANDONED: usize = 16;
 
 /// Attempts of one fall of the threshold.
-const FALL: u64 = 4_000;
+pub(super) const FALL: u64 = 4_000;
 
 impl<'m> Search<'m> {
     /// Tries so many times to better the state, at a price for each unit of disruption; whether that
@@ -67,9 +72,10 @@ impl<'m> Search<'m> {
             return false;
         }
         let start = self.worth();
-        let prices = may_go.iter().filter_map(|node| model.nodes[*node].price);
-        let mean = prices.sum::<i128>() / i128::try_from(may_go.len()).unwrap_or(1).max(1);
-        let mut dice = Dice(1);
+        let mean = self.mean_price();
+        let mut dice = self.dice.clone();
+        // What pods that wait needed may have been launched before room was made elsewhere.
+        let lawful = self.is_lawful();
         let (mut best, mut best_worth, mut found_at) = (self.state.clone(), start, 0);
         let mut now = start;
         for attempt in 0..attempts {
@@ -81,7 +87,8 @@ impl<'m> Search<'m> {
             let mark = self.state.mark();
             let done = self.neighbour(&may_go, &mut dice, now + threshold);
             let worth = self.worth();
-            if !done || worth >= now + threshold.max(1) {
+            let is_kept = done && worth < now + threshold.max(1) && (!lawful || self.is_lawful());
+            if !is_kept {
                 self.state.undo(mark);
             } else {
                 match self.state.launched.len() > self.state.launches() + MOST_ABANDONED {
@@ -97,6 +104,7 @@ impl<'m> Search<'m> {
                 (self.state, now, found_at) = (best.clone(), best_worth, attempt);
             }
         }
+        self.dice = dice;
         self.state = best;
         self.state.compact();
         let state: &ClusterState<'_> = &self.state;
@@ -106,8 +114,20 @@ impl<'m> Search<'m> {
             .collect();
         more.sort_by_key(|node| (std::cmp::Reverse(model.nodes[*node].price), *node));
         self.gone.extend(more);
-        while self.pass(stop) {}
+        self.settle(stop);
         best_worth < start
+    }
+
+    /// Whether launches are within limits and due to no pool of a higher weight, with all that
+    /// stands.
+    fn is_lawful(&self) -> bool {
+        self.state.keeps_weights(self.choices) && self.state.keeps_limits()
+    }
+
+    /// What nodes that may go cost on average.
+    pub(super) fn mean_price(&self) -> i128 {
+        let prices = self.cheapest.iter().filter_map(|node| self.state.model.nodes[*node].price);
+        prices.sum::<i128>() / i128::try_from(self.cheapest.len()).unwrap_or(1).max(1)
     }
 
     /// What a state counts for: its cost, with fees, and what its moves must save.
@@ -116,7 +136,9 @@ impl<'m> Search<'m> {
         let fee = i128::from(state.model.context.fee);
         let running = (0..state.model.nodes.len()).filter(|node| state.stands(*node)).count();
         let nodes = i128::try_from(running.saturating_add(state.launches())).unwrap_or(0);
-        state.cost + fee * nodes + self.move_price.saturating_mul(state.disruption) / PLAIN
+        let launches = i128::try_from(state.launches()).unwrap_or(0);
+        let moves = self.move_price.saturating_mul(state.disruption) / PLAIN;
+        state.cost + fee * nodes + self.launch_price * launches + moves
     }
 
     /// Changes something; whether all pods have a place then, for less than so much.
@@ -153,7 +175,7 @@ impl<'m> Search<'m> {
                 .collect();
             if !gone.is_empty() {
                 let node = gone[dice.below(gone.len())];
-                self.bring_back(node, dice);
+                self.bring_back(node, dice.below(self.state.nodes()));
             }
         }
         if !self.terms.allows_moves(self.state.moves) {
@@ -165,7 +187,9 @@ impl<'m> Search<'m> {
         if !housed && known {
             let going: i128 = chosen.iter().filter_map(|node| model.nodes[*node].price).sum();
             let left = most - self.worth() + going;
-            housed = left > 0 && self.state.launch_for(self.choices, left);
+            housed = left > 0
+                && (self.reopen(&chosen, left).is_some()
+                    || self.state.launch_for(self.choices, left));
         }
         chosen.iter().for_each(|node| self.state.finish(*node));
         housed
@@ -196,27 +220,6 @@ impl<'m> Search<'m> {
             .any(|key| label(one, key).is_some_and(|value| label(other, key) == Some(value)))
     }
 
-    /// Has a node come back that went, with its pods, from wherever pods of their classes are.
-    fn bring_back(&mut self, node: usize, dice: &mut Dice) {
-        let model = self.state.model;
-        for pods in &model.nodes[node].home {
-            let nodes = self.state.nodes();
-            let first = dice.below(nodes);
-            for step in 0..nodes {
-                let missing = pods.count.saturating_sub(self.state.lacks(pods.class));
-                if missing == 0 {
-                    break;
-                }
-                let at = (first + step) % nodes;
-                let own = self.state.arrived[at].iter().find(|(class, _)| *class == pods.class);
-                if let Some((class, count)) = own.copied() {
-                    self.state.take(at, class, count.min(missing));
-                }
-            }
-        }
-        self.state.come_back(node);
-    }
-
     /// Gives a launched node up, if there is any.
     fn give_up_launch(&mut self, dice: &mut Dice) {
         let first = self.state.model.nodes.len();
@@ -228,9 +231,6 @@ impl<'m> Search<'m> {
             return;
         }
         let node = launched[dice.below(launched.len())];
-        for (class, count) in self.state.arrived[node].clone() {
-            self.state.take(node, class, count);
-        }
-        self.state.abandon(node);
+        self.state.give_up(node);
     }
 }

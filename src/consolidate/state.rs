@@ -18,6 +18,7 @@ use super::host_counts::HostCounts;
 use super::model::{ConsolidationModel, HomePods, weight};
 use crate::compile::{IdVec, OfferId, PoolId, ReservationId};
 use crate::pack::RuleCounts;
+use std::cmp::Reverse;
 
 /// A change that was made.
 #[derive(Clone, Copy, Debug)]
@@ -477,6 +478,14 @@ impl<'m> ClusterState<'m> {
         self.slack.truncate(node);
     }
 
+    /// Gives a launched node up, and has its pods be without a place.
+    pub(super) fn give_up(&mut self, node: usize) {
+        for (class, count) in self.arrived[node].clone() {
+            self.take(node, class, count);
+        }
+        self.abandon(node);
+    }
+
     /// Gives a launched node up on which nothing is.
     pub(super) fn abandon(&mut self, node: usize) {
         self.note(Change::Abandon { node });
@@ -497,13 +506,20 @@ impl<'m> ClusterState<'m> {
         self.charge(self.launched[at], 1);
     }
 
-    /// Forgets launched nodes that were given up, and how to undo what was done.
+    /// Forgets launched nodes that were given up, and how to undo what was done; those of pools of
+    /// the highest weight come first.
     pub(super) fn compact(&mut self) {
         self.settle();
         let (running, width) = (self.model.nodes.len(), self.model.width);
-        let kept: Vec<usize> = (0..self.nodes())
+        let mut kept: Vec<usize> = (0..self.nodes())
             .filter(|node| *node < running || !self.abandoned[node - running])
             .collect();
+        let compiled = self.model.compiled();
+        let weight = |node: &usize| {
+            let launched = node.checked_sub(running).map(|at| self.launched[at]);
+            launched.map(|offer| Reverse(compiled.pools[compiled.offers[offer].pool].weight))
+        };
+        kept.sort_by_key(weight);
         self.slack = kept.iter().map(|node| self.slack[*node]).collect();
         self.free = kept.iter().flat_map(|node| self.free(*node).to_vec()).collect();
         self.arrived = kept.iter().map(|node| std::mem::take(&mut self.arrived[*node])).collect();

@@ -44,12 +44,12 @@ impl Search<'_> {
         for with_more in [false, true] {
             for offer in &offers {
                 if self.try_static(node, *offer, with_more) {
-                    self.commit(node);
+                    self.commit(&[node]);
                     return;
                 }
             }
         }
-        let blocker = self.no_place(node);
+        let blocker = self.no_place(&[node]);
         self.stays[node] = Some(Stay { blocker, savings: None, launches: Vec::new() });
     }
 

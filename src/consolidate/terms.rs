@@ -5,7 +5,7 @@ use super::eligibility::NodeVerdict;
 use super::model::{ConsolidationModel, ModelNode, disruption_of};
 use super::price::{PLAIN, eviction_cost};
 use super::state::ClusterState;
-use crate::compile::{Id, OfferId};
+use crate::compile::{Compiled, Id, OfferId};
 use crate::model::{ConsolidationOptions, ConsolidationPolicy, Problem, well_known};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -128,11 +128,7 @@ impl<'p> Terms<'p> {
     ) -> Option<u32> {
         let model: &ConsolidationModel<'_> = state.model;
         let compiled = model.compiled();
-        let is_spot = |id: OfferId| {
-            let offer = &compiled.offers[id];
-            let of_type = compiled.parts.instance_type(offer.instance);
-            &*of_type.offerings[offer.offering].capacity_type == "spot"
-        };
+        let is_spot = |id: OfferId| is_spot_offer(compiled, id);
         if !is_spot(offer) {
             return None;
         }
@@ -163,4 +159,11 @@ impl<'p> Terms<'p> {
         }
         u32::try_from(types.len()).ok()
     }
+}
+
+/// Whether what an offer launches is a spot node.
+pub(super) fn is_spot_offer(compiled: &Compiled, id: OfferId) -> bool {
+    let offer = &compiled.offers[id];
+    let of_type = compiled.parts.instance_type(offer.instance);
+    &*of_type.offerings[offer.offering].capacity_type == "spot"
 }

@@ -570,7 +570,7 @@ impl<'m, 't> WavePlanner<'m, 't> {
 }
 
 /// More launches than this aren't made for the same nodes at once.
-const MOST_TOGETHER: usize = 5;
+const MOST_TOGETHER: usize = 12;
 
 /// Takes pods off the slots that are left.
 pub(super) fn use_slot(slots: &mut [Vec<(usize, u32)>], node: usize, class: usize, count: i64) {

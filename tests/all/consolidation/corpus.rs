@@ -27,23 +27,12 @@ const OPTIONS: [&str; 7] = [
 ];
 
 /// Cases that aren't decided as they should be yet. One that is has to leave this list.
-const OPEN: [&str; 16] = [
+const OPEN: [&str; 5] = [
     "a-large-and-a-tiny-node-become-two",
     "a-pod-on-each-node",
     "a-preference-met-by-a-running-node",
-    "an-unknown-price-does-not-poison-others",
-    "budgets-are-not-spent-on-hopeless-nodes",
-    "daemons-cost-on-every-node",
-    "good-nodes-around-a-bad-one",
-    "memory-bound-nodes-share-a-memory-rich-one",
-    "merge-a-pair-behind-a-stuck-node",
-    "merge-four-where-two-and-three-are-no-gain",
     "pairs-short-of-memory-share-a-node",
-    "pods-that-came-one-by-one",
     "preferences-are-kept-where-they-are-honoured",
-    "spot-nodes-merge-without-flexibility",
-    "three-nodes-become-two",
-    "three-of-twelve-become-two-of-sixteen",
 ];
 
 impl Case {
