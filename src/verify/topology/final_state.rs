@@ -20,7 +20,7 @@ pub(super) struct FinalState<'a> {
     /// What nodes are like, each once.
     pub(super) profiles: Vec<NodeProfile<'a>>,
     pub(super) classes: Vec<TopologyClass<'a>>,
-    /// Pods that the plan places.
+    /// Pods that the plan places, those of a class on a node together.
     pub(super) placed: Vec<PodsOnNode>,
     /// Pods that run already.
     pub(super) bound: Vec<PodsOnNode>,
@@ -123,11 +123,18 @@ impl<'a> FinalState<'a> {
         host: usize,
         groups: &[EntryPods<'a>],
     ) {
+        let mut known: BTreeMap<usize, usize> = BTreeMap::new();
         for group in groups {
             let class = self.class(facts, read, classes, group.entry, group.pod);
             let _same = self.of_entry.insert(group.entry, class);
-            let (count, first) = (group.count, group.first.clone());
-            self.placed.push(PodsOnNode { class, host, count, first });
+            let at = *known.entry(class).or_insert(self.placed.len());
+            match self.placed.get_mut(at) {
+                Some(member) => member.count = member.count.saturating_add(group.count),
+                None => {
+                    let (count, first) = (group.count, group.first.clone());
+                    self.placed.push(PodsOnNode { class, host, count, first });
+                }
+            }
         }
     }
 

@@ -13,6 +13,7 @@
 //! <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/>; kube-scheduler's
 //! `PodTopologySpread` and `InterPodAffinity` filters.
 
+mod alike;
 mod anti_affinity;
 mod bars;
 mod domain_rule;

@@ -14,7 +14,8 @@
 //! doesn't ([`OrderSearch::spare`]).
 
 use super::super::violation::{BindingRule, Violation};
-use super::final_state::FinalState;
+use super::alike::{AlikePods, alike};
+use super::final_state::{FinalState, PodsOnNode};
 use super::rules::{PodCounter, TopologyRuleSet};
 use crate::model::well_known;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +29,8 @@ const MAX_PODS: u64 = 48;
 
 /// Reports a pod that no order of binding gets to its place, if there is one.
 pub(super) fn check(state: &FinalState<'_>, rules: &TopologyRuleSet, out: &mut Vec<Violation>) {
-    let mut binder = OrderSearch::new(state, rules);
+    let members = alike(state, rules);
+    let mut binder = OrderSearch::new(state, rules, &members);
     if binder.ruled.is_empty() {
         return;
     }
@@ -66,8 +68,10 @@ enum BindingCare {
 struct OrderSearch<'s, 'a> {
     state: &'s FinalState<'a>,
     rules: &'s TopologyRuleSet,
+    /// The plan's pods, each entry for all that take each other's turn.
+    members: &'s [AlikePods],
     counters: Vec<PodCounter>,
-    /// For each member of the plan, how many of its pods aren't bound yet.
+    /// For each member, how many of its pods aren't bound yet.
     left: Vec<u64>,
     /// Members with a spread or an affinity of their own.
     ruled: Vec<usize>,
@@ -95,14 +99,10 @@ struct Kept {
 }
 
 /// For each counter of a spread that one of these members has, the lowest `maxSkew`.
-fn needed(
-    state: &FinalState<'_>,
-    rules: &TopologyRuleSet,
-    ruled: &[usize],
-) -> BTreeMap<usize, u64> {
+fn needed(members: &[AlikePods], rules: &TopologyRuleSet, ruled: &[usize]) -> BTreeMap<usize, u64> {
     let mut needed: BTreeMap<usize, u64> = BTreeMap::new();
     let classes: BTreeSet<usize> =
-        ruled.iter().filter_map(|at| state.placed.get(*at)).map(|member| member.class).collect();
+        ruled.iter().filter_map(|at| members.get(*at)).map(|member| member.class).collect();
     for class in classes {
         let spreads = rules.of_class.get(class).into_iter().flat_map(|rules| &rules.spreads);
         for spread in spreads.filter(|spread| spread.hard) {
@@ -114,9 +114,9 @@ fn needed(
 }
 
 /// For each counter, the lowest count of any domain when all pods are bound.
-fn last_counts(state: &FinalState<'_>, rules: &TopologyRuleSet) -> Vec<u64> {
+fn last_counts(state: &FinalState<'_>, rules: &TopologyRuleSet, members: &[AlikePods]) -> Vec<u64> {
     let mut counters = rules.counters.clone();
-    for of in &state.placed {
+    for of in members {
         let profile = state.hosts.get(of.host).map_or(usize::MAX, |host| host.profile);
         for at in rules.counted_by.get(of.class).into_iter().flatten() {
             let Some(counter) = counters.get_mut(*at) else { continue };
@@ -132,29 +132,33 @@ fn last_counts(state: &FinalState<'_>, rules: &TopologyRuleSet) -> Vec<u64> {
 }
 
 impl<'s, 'a> OrderSearch<'s, 'a> {
-    fn new(state: &'s FinalState<'a>, rules: &'s TopologyRuleSet) -> Self {
+    fn new(
+        state: &'s FinalState<'a>,
+        rules: &'s TopologyRuleSet,
+        members: &'s [AlikePods],
+    ) -> Self {
         let has_rules = |at: &usize| {
-            let class = state.placed.get(*at).and_then(|member| rules.of_class.get(member.class));
+            let class = members.get(*at).and_then(|member| rules.of_class.get(member.class));
             class.is_some_and(|class| {
                 !class.affinity.is_empty() || class.spreads.iter().any(|spread| spread.hard)
             })
         };
         let is_counted = |at: &usize| {
-            let list = state.placed.get(*at).and_then(|member| rules.counted_by.get(member.class));
+            let list = members.get(*at).and_then(|member| rules.counted_by.get(member.class));
             list.is_some_and(|list| !list.is_empty())
         };
-        let (ruled, others): (Vec<usize>, Vec<usize>) =
-            (0..state.placed.len()).partition(has_rules);
+        let (ruled, others): (Vec<usize>, Vec<usize>) = (0..members.len()).partition(has_rules);
         let mut binder = Self {
             state,
             rules,
+            members,
             counters: rules.counters.clone(),
-            left: state.placed.iter().map(|member| member.count).collect(),
-            needed: needed(state, rules, &ruled),
+            left: members.iter().map(|member| member.count).collect(),
+            needed: needed(members, rules, &ruled),
             ruled,
             free: others.into_iter().filter(is_counted).collect(),
             kept: BTreeMap::new(),
-            last: last_counts(state, rules),
+            last: last_counts(state, rules, members),
             reserves: false,
         };
         binder.keep();
@@ -166,7 +170,7 @@ impl<'s, 'a> OrderSearch<'s, 'a> {
         self.kept.clear();
         for at in &self.ruled {
             let left = self.left.get(*at).copied().unwrap_or(0);
-            let Some(of) = self.state.placed.get(*at).filter(|_| left > 0) else { continue };
+            let Some(of) = self.members.get(*at).filter(|_| left > 0) else { continue };
             let spreads =
                 self.rules.of_class.get(of.class).into_iter().flat_map(|class| &class.spreads);
             for spread in spreads.filter(|spread| spread.hard) {
@@ -197,7 +201,7 @@ impl<'s, 'a> OrderSearch<'s, 'a> {
         if !self.reserves {
             return u64::MAX;
         }
-        let Some(of) = self.state.placed.get(member) else { return 0 };
+        let Some(of) = self.members.get(member) else { return 0 };
         let profile = self.state.hosts.get(of.host).map_or(usize::MAX, |host| host.profile);
         let rules = self.rules.of_class.get(of.class);
         let counters = self.rules.counted_by.get(of.class).into_iter().flatten();
@@ -264,7 +268,7 @@ impl<'s, 'a> OrderSearch<'s, 'a> {
     /// Whether a member has a spread over domains of several nodes: those are the hardest to
     /// please.
     fn is_even(&self, member: usize) -> bool {
-        let class = self.state.placed.get(member).and_then(|of| self.rules.of_class.get(of.class));
+        let class = self.members.get(member).and_then(|of| self.rules.of_class.get(of.class));
         let spreads =
             class.into_iter().flat_map(|class| &class.spreads).filter(|spread| spread.hard);
         spreads.into_iter().any(|spread| {
@@ -286,7 +290,7 @@ impl<'s, 'a> OrderSearch<'s, 'a> {
         }
         if progress {
             self.ruled.retain(|at| self.left.get(*at).is_some_and(|left| *left > 0));
-            self.needed = needed(self.state, self.rules, &self.ruled);
+            self.needed = needed(self.members, self.rules, &self.ruled);
             // What owners bound before others in this pass needed is given free only now.
             self.keep();
         }
@@ -294,7 +298,7 @@ impl<'s, 'a> OrderSearch<'s, 'a> {
     }
 
     fn bind(&mut self, member: usize, count: u64) {
-        let Some(of) = self.state.placed.get(member) else { return };
+        let Some(of) = self.members.get(member) else { return };
         if let Some(left) = self.left.get_mut(member) {
             *left = left.saturating_sub(count);
         }
@@ -312,7 +316,7 @@ impl<'s, 'a> OrderSearch<'s, 'a> {
 
     /// How many pods of a member can be bound now, one after another.
     fn accepted(&self, member: usize) -> u64 {
-        let Some(of) = self.state.placed.get(member) else { return 0 };
+        let Some(of) = self.members.get(member) else { return 0 };
         let Some(rules) = self.rules.of_class.get(of.class) else { return 0 };
         let counters = || rules.affinity.iter().filter_map(|at| self.counters.get(*at));
         let labelled = counters().all(|counter| self.rules.domain(counter, of.host).is_some());
@@ -344,7 +348,7 @@ impl<'s, 'a> OrderSearch<'s, 'a> {
         if hold_up == BindingCare::None {
             return u64::MAX;
         }
-        let Some(of) = self.state.placed.get(member) else { return 0 };
+        let Some(of) = self.members.get(member) else { return 0 };
         let profile = self.state.hosts.get(of.host).map_or(usize::MAX, |host| host.profile);
         let rules = self.rules.of_class.get(of.class);
         let counters = self.rules.counted_by.get(of.class).into_iter().flatten();
@@ -377,7 +381,7 @@ impl<'s, 'a> OrderSearch<'s, 'a> {
             .copied()
             .filter(|at| self.left_of(*at) > 0 && self.spare(*at) > 0 && self.accepted(*at) > 0);
         let excess = |at: usize| -> u64 {
-            let Some(of) = self.state.placed.get(at) else { return u64::MAX };
+            let Some(of) = self.members.get(at) else { return u64::MAX };
             let counters = self.rules.counted_by.get(of.class).into_iter().flatten();
             let over = counters.filter_map(|at| {
                 let (counter, skew) = (self.counters.get(*at)?, *self.needed.get(at)?);
@@ -406,7 +410,7 @@ impl<'s, 'a> OrderSearch<'s, 'a> {
     }
 
     fn helper(&self, member: usize, hold_up: BindingCare) -> Option<usize> {
-        let of = self.state.placed.get(member)?;
+        let of = self.members.get(member)?;
         let rules = self.rules.of_class.get(of.class)?;
         let affinity: Vec<&PodCounter> =
             rules.affinity.iter().filter_map(|at| self.counters.get(*at)).collect();
@@ -421,7 +425,7 @@ impl<'s, 'a> OrderSearch<'s, 'a> {
             .filter(|at| self.harmless(*at, hold_up) > 0);
         if missing {
             return free.find(|at| {
-                self.state.placed.get(*at).is_some_and(|other| {
+                self.members.get(*at).is_some_and(|other| {
                     affinity.iter().all(|counter| {
                         counter.classes.binary_search(&other.class).is_ok()
                             && self.rules.domain(counter, other.host)
@@ -434,7 +438,7 @@ impl<'s, 'a> OrderSearch<'s, 'a> {
             let counter = self.counters.get(spread.counter)?;
             let least = counter.least(spread.min_domains);
             let low = free.find(|at| {
-                self.state.placed.get(*at).is_some_and(|other| {
+                self.members.get(*at).is_some_and(|other| {
                     let profile =
                         self.state.hosts.get(other.host).map_or(usize::MAX, |host| host.profile);
                     counter.classes.binary_search(&other.class).is_ok()
@@ -478,7 +482,7 @@ impl<'s, 'a> OrderSearch<'s, 'a> {
 
     /// What holds up a member that can't be bound.
     fn violation(&self, member: usize, certain: bool) -> Violation {
-        let of = self.state.placed.get(member);
+        let of = self.first_unbound(member);
         let place = of.and_then(|of| self.state.hosts.get(of.host)).map(|host| host.place.clone());
         Violation::NoBindingOrder {
             pod: of.map_or_else(|| "".into(), |of| of.first.clone()),
@@ -488,9 +492,21 @@ impl<'s, 'a> OrderSearch<'s, 'a> {
         }
     }
 
+    /// The first of a member's pods that isn't bound: they are bound in turn.
+    fn first_unbound(&self, member: usize) -> Option<&PodsOnNode> {
+        let of = self.members.get(member)?;
+        let mut bound = of.count.saturating_sub(self.left_of(member));
+        let mut placed = of.placed.iter().filter_map(|at| self.state.placed.get(*at));
+        placed.find(|pods| {
+            let is_here = bound < pods.count;
+            bound = bound.saturating_sub(pods.count);
+            is_here
+        })
+    }
+
     fn broken(&self, member: usize) -> BindingRule {
         let none = || BindingRule::Affinity { key: "".into() };
-        let Some(of) = self.state.placed.get(member) else { return none() };
+        let Some(of) = self.members.get(member) else { return none() };
         let Some(rules) = self.rules.of_class.get(of.class) else { return none() };
         let spreads = rules.spreads.iter().filter(|spread| spread.hard);
         for spread in spreads {

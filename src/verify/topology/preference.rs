@@ -23,9 +23,10 @@ pub(super) fn shares(
     let standing = facts.problem.nodes.iter().filter(|node| !node.deleting);
     let disliked: Vec<&Taint> =
         of_pools.chain(standing.flat_map(|node| &node.taints)).filter(soft).collect();
+    let everywhere = everywhere(state);
     let mut sums = [(0_u64, 0_u64); 5];
     for member in &state.placed {
-        let of_pod = weigh(state, rules, &last, member, &disliked);
+        let of_pod = weigh(state, rules, (&last, &everywhere), member, &disliked);
         for (sum, (weight, honoured)) in sums.iter_mut().zip(of_pod) {
             sum.0 = sum.0.saturating_add(weight.saturating_mul(member.count));
             sum.1 = sum.1.saturating_add(honoured.saturating_mul(member.count));
@@ -42,7 +43,7 @@ pub(super) fn shares(
 fn weigh(
     state: &FinalState<'_>,
     rules: &TopologyRuleSet,
-    last: &TopologyRuleSet,
+    (last, everywhere): (&TopologyRuleSet, &[u64]),
     member: &PodsOnNode,
     disliked: &[&Taint],
 ) -> [(u64, u64); 5] {
@@ -74,7 +75,11 @@ fn weigh(
     for (weight, at) in &own.preferred_affinity {
         let honoured = others(*at).is_some_and(|(counter, others)| {
             let selects_itself = counter.classes.binary_search(&member.class).is_ok();
-            others > 0 || selects_itself && everywhere(state, counter) <= 1
+            let all = || {
+                let of_classes = counter.classes.iter().filter_map(|class| everywhere.get(*class));
+                of_classes.fold(0_u64, |sum, count| sum.saturating_add(*count))
+            };
+            others > 0 || selects_itself && all() <= 1
         });
         add(affinity, *weight, honoured);
     }
@@ -97,11 +102,15 @@ fn weigh(
     sums
 }
 
-/// How many pods of a counter's classes there are, wherever they run.
-fn everywhere(state: &FinalState<'_>, counter: &PodCounter) -> u64 {
-    let all = state.bound.iter().chain(&state.placed);
-    let counted = all.filter(|member| counter.classes.binary_search(&member.class).is_ok());
-    counted.fold(0, |sum, member| sum.saturating_add(member.count))
+/// For each class, how many pods of it there are, wherever they run.
+fn everywhere(state: &FinalState<'_>) -> Vec<u64> {
+    let mut counts = vec![0_u64; state.classes.len()];
+    for member in state.bound.iter().chain(&state.placed) {
+        if let Some(count) = counts.get_mut(member.class) {
+            *count = count.saturating_add(member.count);
+        }
+    }
+    counts
 }
 
 fn tolerates_all<'t>(pod: &Pod, mut taints: impl Iterator<Item = &'t Taint>) -> bool {
