@@ -166,9 +166,14 @@ fn dominates(compiled: &Compiled, better: &BinType, worse: &BinType) -> bool {
         (&compiled.shapes[better.shape], &compiled.shapes[worse.shape]);
     let pool = &compiled.pools[better.pool];
     // What a static pool launches is fixed, and so is what it costs.
+    let is_static = pool.static_replicas.is_some();
     if better.pool != worse.pool
-        && (pool.static_replicas.is_some() || compiled.pools[worse.pool].static_replicas.is_some())
+        && (is_static || compiled.pools[worse.pool].static_replicas.is_some())
     {
+        return false;
+    }
+    // Its nodes stand also where they hold nothing: then it matters in which domains.
+    if is_static && !are_seen_alike(compiled, better, worse) {
         return false;
     }
     let never_scarce = better.reservation.is_none()
@@ -186,6 +191,17 @@ fn dominates(compiled: &Compiled, better: &BinType, worse: &BinType) -> bool {
         // What daemons attach is as good as a free slot for pods that share it, and as none for
         // others.
         && small.attached == large.attached
+}
+
+/// Whether rules between pods see nodes of two bin types in the same domains.
+fn are_seen_alike(compiled: &Compiled, one: &BinType, other: &BinType) -> bool {
+    let site =
+        |bin_type: &BinType| bin_type.offers.first().map(|offer| compiled.site_of_offer(*offer));
+    let (Some(one), Some(other)) = (site(one), site(other)) else { return false };
+    let topology = &compiled.topology;
+    let mut spreads = topology.rules.values().flat_map(|rules| &rules.spreads);
+    topology.keys.values().all(|key| key.of_site[one] == key.of_site[other])
+        && spreads.all(|spread| spread.counted.contains(one) == spread.counted.contains(other))
 }
 
 impl BinType {

@@ -37,10 +37,8 @@ pub(crate) fn try_everything(
     if let Some(better) = enumerate::better(context, packed, STEPS, &cancel) {
         *packed = better;
     }
-    // What is preferred, and where static pools stand, is as the packer has it: a search for what
-    // is cheap counts domains alone in which nodes stand.
-    let fixed = whole.pools.values().any(|pool| pool.static_replicas.is_some());
-    if fixed || enumerate::has_preferences(context) {
+    // What is preferred is as the packer has it.
+    if enumerate::has_preferences(context) {
         return;
     }
     if let Some(better) = enumerate::cheaper(context, packed, false, STEPS, &cancel) {

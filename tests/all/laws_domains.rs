@@ -46,7 +46,7 @@ fn judged(problem: &Value) -> Result<Outcome, TestCaseError> {
     let best = oracle.best();
     prop_assert!(missing >= best.missing, "more are placed than can be: {plan}\n{problem}");
     let placed = oracle.pending() - missing.iter().sum::<usize>();
-    Ok(Outcome { plan: Best { placed, missing, cost, least: cost }, aim, best })
+    Ok(Outcome { plan: Best { placed, missing, cost, weighed: cost, least: cost }, aim, best })
 }
 
 proptest! {

@@ -75,7 +75,7 @@ impl SearchInput<'_> {
 
     fn table(&self, cell: usize, budget: &mut SearchBudget<'_>) -> Option<CellTable> {
         let of_cell = self.places.list.iter().enumerate().filter(|(_, place)| place.cell == cell);
-        let (launches, nodes): (Vec<_>, Vec<_>) = of_cell.partition(|(_, p)| p.node.is_none());
+        let (launches, nodes): (Vec<_>, Vec<_>) = of_cell.partition(|(_, place)| !place.stands());
         let mut launch: Vec<ParetoFront> = vec![Vec::new(); self.grid.len()];
         for (at, place) in launches {
             for filling in self.fillings(place, budget)? {
@@ -231,6 +231,10 @@ impl CellFiller<'_, '_, '_> {
     }
 
     fn emit(&mut self, number: usize) {
+        let mut items = self.input.items.iter().zip(&self.held).filter(|(_, count)| **count > 0);
+        if number > 0 && items.all(|(item, _)| item.is_higher_open[self.at]) {
+            return;
+        }
         let Some(first) = self.input.host_rules.admits(self.place, &self.held) else { return };
         let (task, items) = (self.input.task, self.input.items);
         let compiled = &task.kept_classes.compiled;

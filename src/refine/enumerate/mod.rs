@@ -36,6 +36,7 @@ mod order;
 mod pareto;
 mod places;
 mod rebuild;
+mod static_nodes;
 mod weights;
 
 use super::cancel::Cancel;
@@ -50,6 +51,7 @@ use host_rules::HostRules;
 use order::{HostPods, LaunchableCounts, PlanHost, PlanState};
 use pareto::SearchBudget;
 use places::{CellItem, Places};
+use static_nodes::StaticNodes;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most pods that are looked at.
@@ -77,6 +79,8 @@ struct Task<'a> {
     levels: hosts::HostLevels,
     /// Whether rules between pods are left out, so that what comes of it is a bound for all others.
     relaxed: bool,
+    /// The nodes that static pools launch, where they are chosen beforehand.
+    static_nodes: Option<&'a StaticNodes>,
 }
 
 impl Task<'_> {
@@ -204,6 +208,7 @@ pub(super) fn better(
         soft: false,
         levels: hosts::HostLevels::new(),
         relaxed: false,
+        static_nodes: None,
     };
     // Mostly no plan at all is better: nobody need look for one that keeps all rules.
     task.relaxed = true;
@@ -215,14 +220,22 @@ pub(super) fn better(
         Solved::Best(..) | Solved::Unknown => None,
         Solved::Nothing => return None,
     };
+    let static_nodes = static_nodes::choices(context);
     attempts.make(&task);
-    if fewest.as_ref().is_some_and(|fewest| attempts.score.0 <= *fewest) {
+    attempts.make_with(&task, &static_nodes);
+    let has_fewest = fewest.as_ref().is_some_and(|fewest| attempts.score.0 <= *fewest);
+    let before = attempts.best.as_ref().unwrap_or(packed);
+    let is_beside_launches = is_ordered_beside_launches(context, before);
+    if has_fewest && is_beside_launches {
         return attempts.best;
     }
     // Domains that could be opened are given up for pods, not for money.
-    attempts.score.1 = i128::MIN;
+    if is_beside_launches {
+        attempts.score.1 = i128::MIN;
+    }
     task.launchable = false;
     attempts.make(&task);
+    attempts.make_with(&task, &static_nodes);
     // Where nodes hold more of a spread over them, fewer may do.
     for levels in hosts::levels(&task) {
         if fewest.as_ref().is_some_and(|fewest| attempts.score.0 <= *fewest) {
@@ -248,6 +261,25 @@ impl Attempts<'_> {
         let found = solve(task, self.packed, self.score.clone(), &mut self.steps, self.cancel);
         if let Solved::Best(Some(packed), score) = found {
             (self.best, self.score) = (Some(*packed), score);
+        }
+    }
+
+    /// Searches with each choice of nodes of static pools.
+    fn make_with(&mut self, task: &Task<'_>, choices: &[StaticNodes]) {
+        for choice in choices {
+            let task = Task {
+                static_nodes: Some(choice),
+                levels: task.levels.clone(),
+                context: task.context,
+                kept_classes: task.kept_classes,
+                ..*task
+            };
+            let score = (self.score.0.clone(), self.score.1.saturating_sub(choice.extra));
+            let found = solve(&task, self.packed, score, &mut self.steps, self.cancel);
+            if let Solved::Best(Some(packed), (missing, cost)) = found {
+                let score = (missing, cost.saturating_add(choice.extra));
+                (self.best, self.score) = (Some(*packed), score);
+            }
         }
     }
 }
@@ -282,12 +314,14 @@ pub(super) fn cheaper(
         soft: context.with_preferences,
         levels: hosts::HostLevels::new(),
         relaxed: false,
+        static_nodes: None,
     };
     task.launchable = is_ordered_beside_launches(context, packed);
     let missing = vec![0; levels(&kept_classes).len()];
     let mut attempts = Attempts { packed, steps: most, cancel, score: (missing, cost), best: None };
     if !is_least {
         attempts.make(&task);
+        attempts.make_with(&task, &static_nodes::choices(context));
     }
     if !task.launchable || !kept_classes.keeps_hosts(context) {
         // Domains that could be launched had to be given up, so fresh nodes needn't count either.
@@ -414,11 +448,11 @@ fn try_solve(
     let mut items = places::items(task, &places, &levels, &order);
     let host_rules = HostRules::new(task, &items, &mut places);
     if !task.relaxed {
-        weights::prune(task, &mut items, &places);
+        weights::note_higher(task, &mut items, &places);
     }
     let counts: Vec<u32> = items.iter().map(|item| item.count).collect();
     let grid = CountIndex::new(&counts, MOST_WAYS)?;
-    let nodes = places.list.iter().filter(|place| place.node.is_some()).count();
+    let nodes = places.list.iter().filter(|place| place.stands()).count();
     if (nodes + places.cells.len()).saturating_mul(grid.len()) > MOST_FRONTS {
         return None;
     }

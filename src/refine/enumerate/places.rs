@@ -18,6 +18,8 @@ pub(super) struct CellPlace {
     pub(super) cell: usize,
     /// Of a running node which it is.
     pub(super) node: Option<NodeId>,
+    /// Whether it is a node of a static pool that stands whatever it holds.
+    pub(super) is_fixed: bool,
     /// Of launches that are alike, the first.
     pub(super) site: usize,
     /// How much it uses of each supply.
@@ -70,6 +72,13 @@ type LaunchKey<'a> = (
     (Option<PoolId>, Option<i32>),
 );
 
+impl CellPlace {
+    /// Whether there is one node of it, which costs nothing more.
+    pub(super) fn stands(&self) -> bool {
+        self.node.is_some() || self.is_fixed
+    }
+}
+
 impl Places {
     /// The nodes that run or can be launched; of launches that are alike the cheapest.
     pub(super) fn new(task: &Task<'_>) -> Self {
@@ -93,6 +102,9 @@ impl Places {
             let (shape, pool) = (&compiled.shapes[offer.shape], &compiled.pools[offer.pool]);
             let limits = pool.limits.iter().map(|limit| limit.limit - limit.used);
             let limits: Vec<i128> = limits.collect();
+            if task.static_nodes.is_some() && pool.static_replicas.is_some() {
+                continue;
+            }
             let usable = compiled.usable.contains(site)
                 && compiled.is_sold(id)
                 && limits.iter().all(|left| *left >= 0);
@@ -143,11 +155,29 @@ impl Places {
             let mut all = vec![0; places.left.len()];
             uses.into_iter().for_each(|(at, each)| all[at] = each);
             let (room, min_values) = (room.to_vec(), min_values.is_some());
+            let (node, is_fixed) = (None, false);
             let place =
-                CellPlace { cost, cell, node: None, site, uses: all, room, weight, min_values };
+                CellPlace { cost, cell, node, is_fixed, site, uses: all, room, weight, min_values };
             places.list.push(place);
         }
         places.drop_dominated(compiled);
+        for id in task.static_nodes.iter().flat_map(|nodes| &nodes.offers) {
+            for (supply, each) in places.draws(compiled, *id) {
+                places.left[supply] = places.left[supply].saturating_sub(each);
+            }
+            let site = compiled.site_of_offer(*id);
+            places.list.push(CellPlace {
+                cost: 0,
+                cell: places.cell_of(site),
+                node: None,
+                is_fixed: true,
+                site,
+                uses: vec![0; places.left.len()],
+                room: compiled.shapes[compiled.offers[*id].shape].allocatable.to_vec(),
+                weight: None,
+                min_values: false,
+            });
+        }
         for (node, running) in compiled.nodes.iter() {
             let site = compiled.site_of_node(node);
             if compiled.admits[site].is_empty() && !task.is_over_skew_of_any(node) {
@@ -158,6 +188,7 @@ impl Places {
                 cost: 0,
                 cell: places.cell_of(site),
                 node: Some(node),
+                is_fixed: false,
                 site,
                 uses,
                 room: running.free.clone(),
@@ -269,6 +300,9 @@ pub(super) struct CellItem {
     pub(super) conflicts: Vec<usize>,
     /// For each place, whether it admits such a pod.
     pub(super) admitted: Vec<bool>,
+    /// For each place, whether beside it there is one of a higher weight that is never used up: only
+    /// room on it that others leave may be used.
+    pub(super) is_higher_open: Vec<bool>,
     /// For each cell, whether any of its places does.
     pub(super) reach: Vec<bool>,
 }
@@ -323,6 +357,7 @@ pub(super) fn items(
             per_node: item.per_node,
             companions,
             conflicts,
+            is_higher_open: vec![false; admitted.len()],
             admitted,
             reach,
         });

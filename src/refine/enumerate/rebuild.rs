@@ -58,6 +58,11 @@ fn sites(compiled: &Compiled, pool: PoolId) -> Vec<OfferId> {
 /// have any left beside the nodes that hold pods.
 pub(super) fn idle_static(input: &SearchInput<'_>, found: &FoundPlan) -> Vec<usize> {
     let compiled = input.task.context.compiled;
+    if input.task.static_nodes.is_some() {
+        let fixed = input.places.list.iter().enumerate().filter(|(_, place)| place.is_fixed);
+        let idle = fixed.filter(|(at, _)| found.held.iter().all(|(used, _)| used != at));
+        return idle.map(|(_, place)| place.site).collect();
+    }
     let launched = found.held.iter().map(|(at, _)| &input.places.list[*at]);
     let launched = launched.filter(|place| place.node.is_none());
     let offers: Vec<OfferId> = launched.map(|place| OfferId::from_index(place.site)).collect();
@@ -182,6 +187,12 @@ fn state(
                 let bin_type = bin_type(compiled, offer)?;
                 *launches.entry((bin_type, items)).or_insert(0) += 1;
             }
+        }
+    }
+    if input.task.static_nodes.is_some() {
+        for site in idle_static(input, found) {
+            let bin_type = bin_type(compiled, OfferId::from_index(site))?;
+            *launches.entry((bin_type, Vec::new())).or_insert(0) += 1;
         }
     }
     for ((bin_type, items), times) in launches {

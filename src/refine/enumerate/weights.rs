@@ -70,8 +70,9 @@ fn is_before(
         && untainted.is_none_or(|sites| sites.contains(place.site))
 }
 
-/// Keeps pods off pools beside which one of a higher weight is never used up.
-pub(super) fn prune(task: &Task<'_>, items: &mut [CellItem], places: &Places) {
+/// Notes of pods beside which places one of a higher weight is never used up; places that nobody
+/// else could need take nobody.
+pub(super) fn note_higher(task: &Task<'_>, items: &mut [CellItem], places: &Places) {
     let unlimited =
         |place: &CellPlace| !place.min_values && place.uses.iter().all(|uses| *uses == 0);
     for item in items.iter_mut().filter(|item| !is_drawn(task.context, item.class)) {
@@ -79,9 +80,15 @@ pub(super) fn prune(task: &Task<'_>, items: &mut [CellItem], places: &Places) {
             .filter(|at| item.admitted[*at] && unlimited(&places.list[*at]))
             .collect();
         for (at, place) in places.list.iter().enumerate() {
-            item.admitted[at] &= !open
+            item.is_higher_open[at] = open
                 .iter()
                 .any(|other| is_before((task, places), item, &places.list[*other], place));
+        }
+    }
+    // Where nobody needs a place nobody is there.
+    for at in 0..places.list.len() {
+        if items.iter().all(|item| !item.admitted[at] || item.is_higher_open[at]) {
+            items.iter_mut().for_each(|item| item.admitted[at] = false);
         }
     }
 }
@@ -156,27 +163,96 @@ impl<'a> HigherPools<'a> {
     }
 
     /// Whether a plan launches nothing of a lower weight for pods that a pool of a higher one still
-    /// takes.
+    /// takes: these may use room on a node that is what others need by themselves.
     pub(super) fn are_first(&self, found: &FoundPlan) -> bool {
         let (task, list) = (self.input.task, &self.input.places.list);
         let mut left = self.input.places.left.clone();
         for (at, _) in &found.held {
             left.iter_mut().zip(&list[*at].uses).for_each(|(left, uses)| *left -= uses);
         }
-        found.held.iter().all(|(at, number)| {
-            let place = &list[*at];
-            let Some(weight) = place.weight else { return true };
+        let launched = found.held.iter().filter_map(|(at, number)| {
+            let (place, weight) = (&list[*at], list[*at].weight?);
             let vector = self.input.grid.vector(*number);
-            let items = self.input.items.iter().zip(vector).filter(|(_, count)| *count > 0);
-            let classes: BTreeSet<ClassId> = items.map(|(item, _)| item.class).collect();
-            classes.into_iter().filter(|class| !is_drawn(task.context, *class)).all(|class| {
+            let held = vector.into_iter().enumerate().filter(|(_, count)| *count > 0);
+            let is_other = |item: usize| {
+                let class = self.input.items[item].class;
                 let is_tied = is_tied(task.context, class);
-                !self.taking(class).iter().any(|launch| {
-                    launch.weight > weight
-                        && (!is_tied || launch.domains == self.input.places.cells[place.cell])
-                        && launch.draws.iter().all(|(at, each)| *each <= left[*at])
-                })
-            })
-        })
+                !is_drawn(task.context, class)
+                    && self.taking(class).iter().any(|launch| {
+                        launch.weight > weight
+                            && (!is_tied || launch.domains == self.input.places.cells[place.cell])
+                            && launch.draws.iter().all(|(at, each)| *each <= left[*at])
+                    })
+            };
+            let (others, needs): (HeldItems, HeldItems) = held.partition(|(at, _)| is_other(*at));
+            Some(NeededNode { at: *at, weight, needs, has_others: !others.is_empty() })
+        });
+        let launched: Vec<NeededNode> = launched.collect();
+        (0..launched.len())
+            .all(|at| !launched[at].has_others || self.is_needed(&launched, at, &left))
     }
+
+    /// Whether a node would be there, as it is, for those that need it alone: some do, no cheaper
+    /// launch holds them, and none holds them beside those that another node is needed for.
+    fn is_needed(&self, launched: &[NeededNode], at: usize, left: &[i64]) -> bool {
+        let (node, list) = (&launched[at], &self.input.places.list);
+        let own = &list[node.at];
+        let is_cheaper = |other: &usize| {
+            let place = &list[*other];
+            let supplies = place.uses.iter().zip(&own.uses).zip(left);
+            let mut supplies =
+                supplies.map(|((uses, own), left)| *uses <= left.saturating_add(*own));
+            place.weight == Some(node.weight)
+                && place.cost < own.cost
+                && supplies.all(|is_enough| is_enough)
+                && self.fits(*other, &[&node.needs])
+        };
+        let shares = |(other, of): (usize, &NeededNode)| {
+            other != at
+                && of.weight == node.weight
+                && !of.needs.is_empty()
+                && [node.at, of.at].iter().any(|place| self.fits(*place, &[&node.needs, &of.needs]))
+        };
+        !node.needs.is_empty()
+            && !(0..list.len()).any(|other| is_cheaper(&other))
+            && !launched.iter().enumerate().any(shares)
+    }
+
+    /// Whether a place has room for pods and admits each, beside each other.
+    fn fits(&self, place: usize, held: &[&HeldItems]) -> bool {
+        let mut free = self.input.places.list[place].room.clone();
+        let all = || held.iter().flat_map(|held| held.iter());
+        for (at, count) in all() {
+            let item = &self.input.items[*at];
+            let of_class = all().filter(|(other, _)| self.input.items[*other].class == item.class);
+            let of_class = of_class.fold(0_u32, |sum, (_, count)| sum.saturating_add(*count));
+            if !item.admitted[place]
+                || of_class > item.per_node
+                || all().any(|(other, _)| item.conflicts.contains(other))
+            {
+                return false;
+            }
+            for (free, each) in free.iter_mut().zip(&item.request) {
+                *free = free.saturating_sub(each.saturating_mul(i64::from(*count)));
+            }
+        }
+        let is_asked =
+            |dim: &usize| all().any(|(item, _)| self.input.items[*item].request[*dim] > 0);
+        let mut asked = (0..free.len()).filter(is_asked);
+        asked.all(|dim| free[dim] >= 0)
+    }
+}
+
+/// How many pods of which items a node holds.
+type HeldItems = Vec<(usize, u32)>;
+
+/// A launch of a plan.
+struct NeededNode {
+    /// Its place.
+    at: usize,
+    weight: i32,
+    /// The pods that no pool of a higher weight takes.
+    needs: HeldItems,
+    /// Whether it holds any that one takes.
+    has_others: bool,
 }

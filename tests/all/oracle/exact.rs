@@ -316,7 +316,7 @@ impl Search<'_> {
         let needs = |(own, set): &(&Kind, Set)| {
             kinds.part(*set, |class| {
                 let mut all = kinds.list.iter();
-                kinds.oracle.between.tied[kinds.classes[class][0]]
+                kinds.tied_are_free && kinds.oracle.between.tied[kinds.classes[class][0]]
                     || !all.any(|kind| {
                         kind.weight > own.weight
                             && !is_fixed(kind)

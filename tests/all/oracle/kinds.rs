@@ -34,6 +34,8 @@ pub(crate) struct Kind {
 #[derive(Debug)]
 pub(crate) struct Kinds<'a> {
     pub(crate) oracle: &'a Oracle,
+    /// Whether pods that rules tie to others may be launched for by any pool.
+    pub(crate) tied_are_free: bool,
     /// The pods of each class, by number.
     pub(crate) classes: Vec<Vec<usize>>,
     /// How many pods each class has.
@@ -132,6 +134,7 @@ impl<'a> Kinds<'a> {
             .collect();
         let mut kinds = Self {
             oracle,
+            tied_are_free: true,
             nodes: Vec::new(),
             list: Vec::new(),
             fixed: fixed(oracle),

@@ -58,6 +58,9 @@ pub(crate) struct Best {
     /// spreads over domains that launches could add; where it couldn't place as many, of the
     /// cheapest at all.
     pub(crate) cost: i128,
+    /// The cost where pods that rules tie to others are launched for by the pools' weights as well,
+    /// if so many have places then: what a plan may cost that puts weights first.
+    pub(crate) weighed: i128,
     /// The cost of the cheapest plan at all for so many.
     pub(crate) least: i128,
 }

@@ -6,7 +6,7 @@ use super::exact::TooHard;
 use super::kinds::Kinds;
 use super::{Best, Oracle, Place, Purchase};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Oracle {
     /// The most pods by priority, and the least cost at which they can be placed: with the domains
@@ -23,7 +23,26 @@ impl Oracle {
         let aim = if self.between.any { kinds.best(Counting::Launchable, asked)? } else { None };
         let aim = aim.map(|aim| aim.cost);
         let placed = self.pending() - most.missing.iter().sum::<usize>();
-        Ok(Best { placed, missing: most.missing, cost: aim.unwrap_or(most.cost), least: most.cost })
+        let cost = aim.unwrap_or(most.cost);
+        let weighed = self.cost_by_weight(&most.missing)?.unwrap_or(cost).max(cost);
+        Ok(Best { placed, missing: most.missing, cost, weighed, least: most.cost })
+    }
+
+    /// The least cost for so many pods where those that rules tie to others go by the pools'
+    /// weights as well; nothing where they can't, or it makes no difference.
+    fn cost_by_weight(&self, missing: &[usize]) -> Result<Option<i128>, TooHard> {
+        let pools = self.document.pools.iter().filter(|pool| pool.replicas.is_none());
+        let weights: BTreeSet<i64> = pools.map(|pool| pool.weight).collect();
+        if weights.len() < 2 || !self.between.tied.contains(&true) {
+            return Ok(None);
+        }
+        let mut kinds = self.kinds();
+        kinds.tied_are_free = false;
+        let best = match kinds.best(Counting::Launchable, Some(missing))? {
+            None => kinds.best(Counting::Standing, Some(missing))?,
+            best => best,
+        };
+        Ok(best.map(|best| best.cost))
     }
 
     /// How many pods of each priority have no place, highest priority first.

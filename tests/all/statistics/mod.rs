@@ -133,7 +133,7 @@ fn findings(problem: &Value, efforts: &[&str]) -> Findings {
         found.kinds.extend(outcome.faults.iter().map(|fault| format!("{fault}-{name}")));
         if outcome.missing > best.missing {
             found.kinds.push(format!("lost-{name}"));
-        } else if at == 1 && outcome.cost > best.cost {
+        } else if at == 1 && outcome.cost > best.weighed {
             found.kinds.push(format!("dear-{name}"));
         }
         if at == 0 && outcome.aim > 0 {
