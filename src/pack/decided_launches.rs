@@ -5,8 +5,9 @@
 //! and nodes go in between, a launch keeps to domains that stand from then on for good: those of
 //! nodes that never go, and of launches that are made already or together with it.
 
-use super::existing_domains::ExistingDomains;
-use super::launch_template::{LaunchTerms, OffersByPrice, offered_in, template};
+use super::existing_domains::{ExistingDomains, OpeningOffers};
+use super::launch_template::{LaunchTerms, offered_in, template};
+use super::offers_by_price::OffersByPrice;
 use super::packing::{Context, NodeGroup};
 use crate::compile::OfferId;
 use crate::plan::LaunchTemplate;
@@ -82,7 +83,7 @@ impl<'c> DecidedLaunches<'c> {
         Some(made)
     }
 
-    fn terms(&self, launch: usize, opening: &crate::compile::Bits) -> Option<LaunchTerms> {
+    fn terms(&self, launch: usize, opening: &OpeningOffers) -> Option<LaunchTerms> {
         let group = self.groups.get(launch..=launch)?;
         let offer = self.offers.get(launch..=launch)?;
         offered_in(self.context, group, &self.by_price, offer, opening, true).pop().flatten()

@@ -11,8 +11,8 @@
 //! that goes because a launch is elsewhere than planned had none of the counted pods (those stay
 //! where they are), so that without it the lowest count is no lower.
 
-use super::packing::NodeGroup;
-use crate::compile::{Bits, ClassId, Compiled, Id, KeyId, OfferId, TopologyKey};
+use super::packing::{GroupPlace, NodeGroup};
+use crate::compile::{Bits, ClassId, Compiled, Id, KeyId, NodeId, OfferId, TopologyKey};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -21,6 +21,9 @@ use std::sync::Arc;
 pub(super) struct ExistingDomains<'a> {
     compiled: &'a Compiled,
     views: Vec<SpreadView>,
+    /// The nodes that spreads over hosts count of which some host holds more than is allowed beside
+    /// an empty one.
+    hosts: Vec<Arc<Bits>>,
 }
 
 /// What spreads over a key with the same counted sites see.
@@ -42,7 +45,7 @@ impl<'a> ExistingDomains<'a> {
 
     /// Where nothing stands at all, for the spreads of the pods of some groups.
     pub(super) fn none(compiled: &'a Compiled, groups: &[NodeGroup]) -> Self {
-        let mut existing = Self { compiled, views: Vec::new() };
+        let mut existing = Self { compiled, views: Vec::new(), hosts: crowded(compiled, groups) };
         let ruled = |class: &ClassId| {
             let mut spreads = compiled.topology.rules[*class].spreads.iter();
             spreads.any(|spread| spread.hard && spread.key != TopologyKey::Hostname)
@@ -101,19 +104,83 @@ impl<'a> ExistingDomains<'a> {
         keeping.next().copied().unwrap_or(offers[0])
     }
 
-    /// The offers that would open a domain.
-    pub(super) fn opening(&self) -> Bits {
-        let mut opening = self.compiled.usable.emptied();
+    /// The offers that would open a domain, or a host.
+    pub(super) fn opening(&self) -> OpeningOffers {
+        let mut domains = self.compiled.usable.emptied();
         if !self.views.is_empty() {
             let ids = self.compiled.offers.ids();
             ids.filter(|id| self.opens(self.compiled.site_of_offer(*id)))
-                .for_each(|id| opening.insert(id.index()));
+                .for_each(|id| domains.insert(id.index()));
         }
-        opening
+        OpeningOffers { domains, hosts: self.hosts.clone() }
     }
 
     /// Whether the same domains stand.
     pub(super) fn is_as(&self, other: &Self) -> bool {
         self.views == other.views
     }
+}
+
+/// The offers with which a launch would open a domain that nobody is in.
+pub(super) struct OpeningOffers {
+    /// Those that open a value of a label, by their numbers.
+    domains: Bits,
+    /// The nodes that spreads over hosts count of which some host holds more than is allowed beside
+    /// an empty one.
+    hosts: Vec<Arc<Bits>>,
+}
+
+impl OpeningOffers {
+    /// Whether an offer opens any in place of the choice of a launch.
+    pub(super) fn open(&self, compiled: &Compiled, choice: OfferId, offer: OfferId) -> bool {
+        let site = compiled.site_of_offer(offer);
+        let mut hosts = self.hosts.iter();
+        self.domains.contains(offer.index())
+            || hosts.any(|counted| {
+                counted.contains(site) && !counted.contains(compiled.site_of_offer(choice))
+            })
+    }
+
+    /// For each of the spreads over hosts, whether it counts a launch of an offer.
+    pub(super) fn is_host(&self, compiled: &Compiled, offer: OfferId) -> Vec<bool> {
+        let site = compiled.site_of_offer(offer);
+        self.hosts.iter().map(|counted| counted.contains(site)).collect()
+    }
+}
+
+/// The nodes that spreads over hosts count of which some host holds more than is allowed beside an
+/// empty one.
+fn crowded(compiled: &Compiled, groups: &[NodeGroup]) -> Vec<Arc<Bits>> {
+    let topology = &compiled.topology;
+    let over_hosts = |class: ClassId| {
+        let spreads = topology.rules[class].spreads.iter();
+        spreads.filter(|spread| spread.hard && spread.key == TopologyKey::Hostname)
+    };
+    let mut crowded: BTreeSet<Arc<Bits>> = BTreeSet::new();
+    if topology.rules.ids().all(|class| over_hosts(class).next().is_none()) {
+        return Vec::new();
+    }
+    for group in groups {
+        let parts = group.items.iter().flat_map(|(item, count)| {
+            let parts = compiled.items[*item].parts.iter();
+            parts.map(|(class, each)| (*class, i64::from(*each) * i64::from(*count)))
+        });
+        let parts: Vec<(ClassId, i64)> = parts.collect();
+        let nodes: &[NodeId] = match &group.place {
+            GroupPlace::Running(nodes) => nodes,
+            GroupPlace::Launch(_) => &[],
+        };
+        for spread in parts.iter().flat_map(|(class, _)| over_hosts(*class)) {
+            let placed =
+                parts.iter().filter(|(class, _)| topology.selects(spread.selection, *class));
+            let placed: i64 = placed.map(|(_, count)| count).sum();
+            let bound = topology.selections[spread.selection].bound.iter();
+            let bound = bound.filter(|(node, _)| nodes.contains(node));
+            let bound = bound.map(|(_, count)| i64::from(*count)).max().unwrap_or(0);
+            if placed.saturating_add(bound) > spread.max_skew {
+                let _new = crowded.insert(spread.counted.clone());
+            }
+        }
+    }
+    crowded.into_iter().collect()
 }

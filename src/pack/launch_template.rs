@@ -4,8 +4,9 @@
 //! is written once and shared.
 
 use super::combine::{RequiredLabels, closed, place, required};
-use super::existing_domains::ExistingDomains;
+use super::existing_domains::{ExistingDomains, OpeningOffers};
 use super::min_values::{FixedLabels, LaunchMinValues, is_alternative, may_become};
+use super::offers_by_price::OffersByPrice;
 use super::packing::{Context, GroupPlace, NodeGroup, Packing};
 use crate::compile::{Bits, Compiled, FixedLabel, Id, IdVec, ItemId, KeyId, OfferId, PoolId};
 use crate::model::{
@@ -157,7 +158,7 @@ pub(super) fn offered_in(
     groups: &[NodeGroup],
     by_price: &OffersByPrice,
     firsts: &[Option<OfferId>],
-    opening: &Bits,
+    opening: &OpeningOffers,
     fixed: bool,
 ) -> Vec<Option<LaunchTerms>> {
     let compiled = context.compiled;
@@ -166,7 +167,7 @@ pub(super) fn offered_in(
     let mut distinct: Vec<(OfferId, &NodeGroup)> = Vec::new();
     let launches = groups.iter().zip(firsts).map(|(group, first)| {
         let first = (*first)?;
-        let number = numbers.entry(AlternativeTerms::of(compiled, by_price, first, group));
+        let number = numbers.entry(AlternativeTerms::of(compiled, by_price, first, group, opening));
         let number = *number.or_insert_with(|| {
             distinct.push((first, group));
             distinct.len() - 1
@@ -193,6 +194,8 @@ struct AlternativeTerms {
     domains: Vec<(KeyId, u32)>,
     /// Whether the choice counts for spreads that count its pods.
     counts: Vec<(usize, bool)>,
+    /// For each spread over hosts to which one more node matters, whether it counts the choice.
+    is_host: Vec<bool>,
     fixed_labels: Vec<FixedLabel>,
     /// The keys that the pods read, where launches of the pool have labels to choose.
     read: Vec<Arc<str>>,
@@ -204,6 +207,7 @@ impl AlternativeTerms {
         by_price: &OffersByPrice,
         first: OfferId,
         group: &NodeGroup,
+        opening: &OpeningOffers,
     ) -> Self {
         let offer = &compiled.offers[first];
         let agreement = compiled.agreement(first, &items(group));
@@ -216,6 +220,7 @@ impl AlternativeTerms {
             charge: compiled.shapes[offer.shape].charge.clone(),
             domains: agreement.domains,
             counts: agreement.counts,
+            is_host: opening.is_host(compiled, first),
             fixed_labels: agreement.fixed_labels,
             read,
         }
@@ -240,7 +245,7 @@ impl AllowedOffers {
         by_price: &OffersByPrice,
         first: OfferId,
         group: &NodeGroup,
-        opening: &Bits,
+        opening: &OpeningOffers,
     ) -> Self {
         let agreement = compiled.agreement(first, &items(group));
         let (mut agreeing, mut alternatives) = (Vec::new(), compiled.usable.emptied());
@@ -250,7 +255,8 @@ impl AllowedOffers {
             let id = &by_price.pools[pool][place];
             if compiled.has_fixed_labels(*id, &agreement) {
                 agreeing.extend(by_price.has_fixed_labels[pool].then_some(*id));
-                if !opening.contains(id.index()) && is_alternative(compiled, first, &agreement, *id)
+                if !opening.open(compiled, first, *id)
+                    && is_alternative(compiled, first, &agreement, *id)
                 {
                     alternatives.insert(id.index());
                     ranked.push(place);
@@ -264,102 +270,6 @@ impl AllowedOffers {
 
 fn items(group: &NodeGroup) -> Vec<ItemId> {
     group.items.iter().map(|(item, _)| *item).collect()
-}
-
-/// The offers of each pool, cheapest first.
-pub(super) struct OffersByPrice {
-    pools: IdVec<PoolId, Vec<OfferId>>,
-    /// In the same order the resources of each, in one line: most offers that are looked at are too
-    /// small.
-    rooms: IdVec<PoolId, Vec<i64>>,
-    width: usize,
-    /// Whether a launch of any of them has labels to choose.
-    has_fixed_labels: IdVec<PoolId, bool>,
-    /// For each such label, the places of the offers that have it in a state.
-    by_state: BTreeMap<(PoolId, Arc<str>), BTreeMap<u32, Vec<usize>>>,
-}
-
-impl OffersByPrice {
-    pub(super) fn of(compiled: &Compiled) -> Self {
-        let mut pools: IdVec<PoolId, Vec<OfferId>> =
-            compiled.pools.iter().map(|_| Vec::new()).collect();
-        compiled.offers.iter().for_each(|(id, offer)| pools[offer.pool].push(id));
-        let ids: Vec<PoolId> = pools.ids().collect();
-        for pool in ids {
-            pools[pool].sort_by_key(|id| (compiled.offers[*id].price, *id));
-        }
-        let room = |id: &OfferId| compiled.shapes[compiled.offers[*id].shape].allocatable.iter();
-        let rooms = pools.values().map(|offers| offers.iter().flat_map(room).copied().collect());
-        let open = |id: &OfferId| !compiled.offers[*id].fixed_labels.is_empty();
-        let has_fixed_labels = pools.values().map(|offers| offers.iter().any(open)).collect();
-        let mut by_state: BTreeMap<(PoolId, Arc<str>), BTreeMap<u32, Vec<usize>>> = BTreeMap::new();
-        for (pool, offers) in pools.iter() {
-            let keys = offers.iter().flat_map(|id| compiled.offers[*id].fixed_labels.iter());
-            let keys: BTreeSet<&Arc<str>> = keys.map(|(key, _)| key).collect();
-            for key in keys {
-                let states = compiled.site_conditions.table.states(key);
-                let of_key = by_state.entry((pool, key.clone())).or_default();
-                for (place, id) in offers.iter().enumerate() {
-                    let state = states.get(compiled.site_of_offer(*id)).copied().unwrap_or(0);
-                    of_key.entry(state).or_default().push(place);
-                }
-            }
-        }
-        Self {
-            rooms: rooms.collect(),
-            width: compiled.dims.len(),
-            has_fixed_labels,
-            by_state,
-            pools,
-        }
-    }
-
-    /// The places in a pool of offers among which are all that have fixed labels as an offer has
-    /// them.
-    fn places(
-        &self,
-        compiled: &Compiled,
-        pool: PoolId,
-        of: OfferId,
-        fixed_labels: &[FixedLabel],
-    ) -> Box<dyn Iterator<Item = usize> + '_> {
-        let site = compiled.site_of_offer(of);
-        let with = |(key, _): &FixedLabel| {
-            let state = compiled.site_conditions.table.states(key).get(site)?;
-            self.by_state.get(&(pool, key.clone()))?.get(state)
-        };
-        match fixed_labels.iter().filter_map(with).min_by_key(|places| places.len()) {
-            Some(places) => Box::new(places.iter().copied()),
-            None => Box::new(0..self.pools[pool].len()),
-        }
-    }
-
-    /// The offers at some places of a pool, and one offer more, that are large enough for a load,
-    /// cheapest first.
-    fn large_enough(
-        &self,
-        pool: PoolId,
-        ranked: &[usize],
-        more: usize,
-        load: &[i64],
-    ) -> impl Iterator<Item = OfferId> {
-        let (before, after) = ranked.split_at(ranked.partition_point(|place| *place < more));
-        let after = after.iter().copied().filter(move |place| *place != more);
-        let places = before.iter().copied().chain([more]).chain(after);
-        let is_large = move |place: &usize| {
-            let room = &self.rooms[pool][place * self.width..(place + 1) * self.width];
-            room.iter().zip(load).all(|(have, want)| have >= want)
-        };
-        places.filter(is_large).map(move |place| self.pools[pool][place])
-    }
-
-    /// The place of an offer.
-    fn place(&self, compiled: &Compiled, id: OfferId) -> usize {
-        let offers = &self.pools[compiled.offers[id].pool];
-        offers.partition_point(|other| {
-            (compiled.offers[*other].price, *other) < (compiled.offers[id].price, id)
-        })
-    }
 }
 
 /// The offer to take, and all to choose from, cheapest first.

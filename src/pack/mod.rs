@@ -33,6 +33,7 @@ mod improve;
 mod invariant;
 mod launch_template;
 mod min_values;
+mod offers_by_price;
 mod packing;
 mod preference;
 mod repair;

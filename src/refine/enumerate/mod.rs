@@ -193,8 +193,10 @@ pub(super) fn better(
     }
     let inner = Context { compiled: packed.compiled(whole), ..*context };
     let cost = packed.packing.cost(&inner) - rebuild::static_cost(context);
+    let static_nodes = static_nodes::choices(context);
     let mut attempts = Attempts {
         packed,
+        static_nodes: &static_nodes,
         steps: most,
         cancel,
         score: (missing, if preferences { i128::MIN } else { cost }),
@@ -220,9 +222,7 @@ pub(super) fn better(
         Solved::Best(..) | Solved::Unknown => None,
         Solved::Nothing => return None,
     };
-    let static_nodes = static_nodes::choices(context);
     attempts.make(&task);
-    attempts.make_with(&task, &static_nodes);
     let has_fewest = fewest.as_ref().is_some_and(|fewest| attempts.score.0 <= *fewest);
     let before = attempts.best.as_ref().unwrap_or(packed);
     let is_beside_launches = is_ordered_beside_launches(context, before);
@@ -235,12 +235,8 @@ pub(super) fn better(
     }
     task.launchable = false;
     attempts.make(&task);
-    attempts.make_with(&task, &static_nodes);
     // Where nodes hold more of a spread over them, fewer may do.
     for levels in hosts::levels(&task) {
-        if fewest.as_ref().is_some_and(|fewest| attempts.score.0 <= *fewest) {
-            break;
-        }
         task.levels = levels;
         attempts.make(&task);
     }
@@ -250,6 +246,9 @@ pub(super) fn better(
 /// Searches one after the other, each of which has to beat those before it.
 struct Attempts<'a> {
     packed: &'a AssignedPacking,
+    /// The choices of nodes of static pools, each of which is a search; none where they are chosen
+    /// as pods need them.
+    static_nodes: &'a [StaticNodes],
     steps: u64,
     cancel: &'a Cancel<'a>,
     score: PlanScore,
@@ -258,28 +257,22 @@ struct Attempts<'a> {
 
 impl Attempts<'_> {
     fn make(&mut self, task: &Task<'_>) {
-        let found = solve(task, self.packed, self.score.clone(), &mut self.steps, self.cancel);
-        if let Solved::Best(Some(packed), score) = found {
-            (self.best, self.score) = (Some(*packed), score);
+        if self.static_nodes.is_empty() {
+            self.make_with(task, None);
+        }
+        for choice in self.static_nodes {
+            self.make_with(task, Some(choice));
         }
     }
 
-    /// Searches with each choice of nodes of static pools.
-    fn make_with(&mut self, task: &Task<'_>, choices: &[StaticNodes]) {
-        for choice in choices {
-            let task = Task {
-                static_nodes: Some(choice),
-                levels: task.levels.clone(),
-                context: task.context,
-                kept_classes: task.kept_classes,
-                ..*task
-            };
-            let score = (self.score.0.clone(), self.score.1.saturating_sub(choice.extra));
-            let found = solve(&task, self.packed, score, &mut self.steps, self.cancel);
-            if let Solved::Best(Some(packed), (missing, cost)) = found {
-                let score = (missing, cost.saturating_add(choice.extra));
-                (self.best, self.score) = (Some(*packed), score);
-            }
+    /// Searches, with a choice of nodes of static pools.
+    fn make_with(&mut self, task: &Task<'_>, static_nodes: Option<&StaticNodes>) {
+        let task = Task { static_nodes, levels: task.levels.clone(), ..*task };
+        let extra = static_nodes.map_or(0, |choice| choice.extra);
+        let score = (self.score.0.clone(), self.score.1.saturating_sub(extra));
+        let found = solve(&task, self.packed, score, &mut self.steps, self.cancel);
+        if let Solved::Best(Some(packed), (missing, cost)) = found {
+            (self.best, self.score) = (Some(*packed), (missing, cost.saturating_add(extra)));
         }
     }
 }
@@ -318,10 +311,11 @@ pub(super) fn cheaper(
     };
     task.launchable = is_ordered_beside_launches(context, packed);
     let missing = vec![0; levels(&kept_classes).len()];
-    let mut attempts = Attempts { packed, steps: most, cancel, score: (missing, cost), best: None };
+    let static_nodes = static_nodes::choices(context);
+    let (static_nodes, score) = (&static_nodes[..], (missing, cost));
+    let mut attempts = Attempts { packed, static_nodes, steps: most, cancel, score, best: None };
     if !is_least {
         attempts.make(&task);
-        attempts.make_with(&task, &static_nodes::choices(context));
     }
     if !task.launchable || !kept_classes.keeps_hosts(context) {
         // Domains that could be launched had to be given up, so fresh nodes needn't count either.

@@ -157,6 +157,19 @@ pub(super) fn packed(
     }
     let arrangement = DomainAssignment::from_parts(task.context, &parts, out, &held);
     let packing = state(input, &arrangement, found, &held)?;
+    // Static pools launch all that they can, whatever others would do with a reservation.
+    let launched = |compiled: &Compiled, packing: &Packing| {
+        let of_pools = packing.groups.iter().filter(|group| match group.place {
+            GroupPlace::Launch(at) => {
+                compiled.pools[compiled.bin_types[at].pool].static_replicas.is_some()
+            }
+            GroupPlace::Running(_) => false,
+        });
+        of_pools.map(|group| u64::from(group.multiplicity)).sum::<u64>()
+    };
+    let has_all = launched(&arrangement.compiled, &packing)
+        >= launched(former.compiled(whole), &former.packing);
+    has_all.then_some(())?;
     Some(AssignedPacking { assignment: Some(arrangement), packing })
 }
 
