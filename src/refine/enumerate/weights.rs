@@ -70,8 +70,8 @@ fn is_before(
         && untainted.is_none_or(|sites| sites.contains(place.site))
 }
 
-/// Notes of pods beside which places one of a higher weight is never used up; places that nobody
-/// else could need take nobody.
+/// Notes of pods beside which places one of a higher weight is never used up, and keeps them off
+/// places that no others could need.
 pub(super) fn note_higher(task: &Task<'_>, items: &mut [CellItem], places: &Places) {
     let unlimited =
         |place: &CellPlace| !place.min_values && place.uses.iter().all(|uses| *uses == 0);
@@ -85,10 +85,14 @@ pub(super) fn note_higher(task: &Task<'_>, items: &mut [CellItem], places: &Plac
                 .any(|other| is_before((task, places), item, &places.list[*other], place));
         }
     }
-    // Where nobody needs a place nobody is there.
+    // Without pods that need a node there is no room on it for others. What preferences alone draw
+    // there doesn't need it.
     for at in 0..places.list.len() {
-        if items.iter().all(|item| !item.admitted[at] || item.is_higher_open[at]) {
-            items.iter_mut().for_each(|item| item.admitted[at] = false);
+        let needs = |item: &CellItem| {
+            item.admitted[at] && !item.is_higher_open[at] && !is_drawn(task.context, item.class)
+        };
+        if !items.iter().any(needs) {
+            items.iter_mut().for_each(|item| item.admitted[at] &= !item.is_higher_open[at]);
         }
     }
 }

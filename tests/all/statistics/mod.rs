@@ -18,6 +18,7 @@
 
 #![allow(clippy::disallowed_types, reason = "how long a plan takes is measured")]
 
+mod monotone;
 mod reasons;
 mod smallest;
 
