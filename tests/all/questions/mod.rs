@@ -2,6 +2,7 @@
 //! they state is there.
 
 mod effects;
+mod snapshots;
 mod substitutes;
 mod supplies;
 mod unplaced;
