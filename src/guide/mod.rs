@@ -6,6 +6,7 @@
 //! | [`objective`] | which of two plans is the better one |
 //! | [`bounds`] | how far a plan is from the cheapest, who proves it, and when to stop |
 //! | [`consolidation`] | what becomes of running nodes, in which order, and why others stay |
+//! | [`explaining`] | why a pod has no place, why not another launch, what a rule costs |
 //! | [`embedding`] | how a controller keeps a problem, asks, shows reasons and stays responsive |
 //! | [`differences`] | where Karpenter and Cluster Autoscaler would answer otherwise |
 //! | [`performance`] | what it takes, by size, and what costs time |
@@ -30,6 +31,9 @@ pub mod bounds {}
 
 #[doc = include_str!("consolidation.md")]
 pub mod consolidation {}
+
+#[doc = include_str!("explaining.md")]
+pub mod explaining {}
 
 #[doc = include_str!("embedding.md")]
 pub mod embedding {}
