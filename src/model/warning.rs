@@ -333,6 +333,10 @@ mod tests {
                 "less than 1Mi of memory: a number counts bytes, a suffix such as Mi may be missing \
                  (so say 2)",
             ),
+            (
+                "pods[default/s].topologySpreadConstraints[0]",
+                "without a labelSelector a spread counts no pods and spreads nothing (so say 5)",
+            ),
         ];
         let expected = expected.map(|(path, message)| (path.to_owned(), message.to_owned()));
         assert_eq!(found(&problem), expected);
