@@ -7,9 +7,6 @@ use crate::oracle::nanos;
 use plimsoll::Options;
 use serde_json::Value;
 
-/// Reports that aren't decided as they should be yet.
-const OPEN: [&str; 1] = ["16-limit-frees-itself"];
-
 #[test]
 fn reports_are_decided_as_they_should_be() {
     let Some(data) = data() else { return };
@@ -32,7 +29,7 @@ fn reports_are_decided_as_they_should_be() {
         let is_right = cost == (nanos(&expect["cost"]["before"]), nanos(&expect["cost"]["after"]))
             && deleted.is_none_or(|count| found.deleted() == count as u64)
             && expect["movedPods"].as_u64().is_none_or(|moved| moved == plan.moved());
-        if is_right == OPEN.contains(&stem) {
+        if !is_right {
             wrong.push(format!("{stem}: {cost:?}, {} moved", plan.moved()));
         }
     }
