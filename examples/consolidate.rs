@@ -138,7 +138,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Failure> 
                 arguments.refine =
                     Some(seconds.ok_or_else(|| refused("--refine needs a number of seconds"))?);
             }
-            flag if flag.starts_with('-') => {
+            flag if flag.starts_with('-') && flag != "-" => {
                 return Err(refused(format!("{flag} isn't known\n{USAGE}")));
             }
             _ if arguments.path.is_some() => return Err(refused("one problem at a time")),
@@ -181,8 +181,14 @@ fn instant(text: &str) -> Option<i64> {
     Some(days * 86_400 + hour * 3_600 + minute * 60 + second - offset)
 }
 
+/// The text of a file, or of standard input for `-`.
 fn read(path: &str) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| refused(format!("{path}: {error}")))
+    let text = if path == "-" {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    text.map_err(|error| refused(format!("{path}: {error}")))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
