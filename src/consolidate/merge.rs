@@ -8,9 +8,9 @@
 //! wastes the most for each unit of disruption among those whose pods could share a launch with the
 //! pods of all that are in it. Every set on the way is tried as single nodes are, its pods placed
 //! where there is room and the rest launched for; the best of those from one start by what they save
-//! for each unit of disruption is what that start is worth; so is the best pair
-//! of nodes. Launches that were decided before may be in a set, too: these are given up. Then starts have their sets go, the best
-//! first, each as long as all of the set still stands and it is still worth it.
+//! for each unit of disruption is what that start is worth; so is the best pair of nodes. Launches
+//! that were decided before may be in a set, too: these are given up. Then starts have their sets
+//! go, the best first, each as long as all of the set still stands and it is still worth it.
 //!
 //! *Why it is right.* A set goes by the function by which a node does, on the same terms.
 //!
