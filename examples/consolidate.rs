@@ -19,11 +19,13 @@
     reason = "an example does the input, output and timing that the library must not"
 )]
 
+mod command;
 mod kubernetes;
 
+use command::{Failure, read, refused};
 use kubernetes::Input;
 use plimsoll::{
-    Effort, Error, Limits, Options, PreferencePolicy, Price, Problem, Stop, consolidate,
+    Effort, Limits, Options, PreferencePolicy, Price, Problem, Stop, consolidate,
     verify_consolidation,
 };
 use std::process::ExitCode;
@@ -48,23 +50,6 @@ const USAGE: &str = "usage: consolidate [PROBLEM.json] [--max-moves N] [--move-p
   --catalog FILE    what can be bought for it; bundled data by default
   --lenient         leave out objects that can't be honoured, and say so";
 
-/// What ends the program without a plan.
-struct Failure {
-    message: String,
-    code: u8,
-}
-
-/// The caller's fault.
-fn refused(message: impl Into<String>) -> Failure {
-    Failure { message: message.into(), code: 2 }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self { message: error.to_string(), code: if error.is_internal() { 1 } else { 2 } }
-    }
-}
-
 #[derive(Default)]
 struct Arguments {
     path: Option<String>,
@@ -79,10 +64,7 @@ struct Arguments {
 fn main() -> ExitCode {
     match parse(std::env::args().skip(1)).and_then(|arguments| run(&arguments)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("{}", failure.message);
-            ExitCode::from(failure.code)
-        }
+        Err(failure) => failure.report(),
     }
 }
 
@@ -179,16 +161,6 @@ fn instant(text: &str) -> Option<i64> {
         - 1
         - 719_468;
     Some(days * 86_400 + hour * 3_600 + minute * 60 + second - offset)
-}
-
-/// The text of a file, or of standard input for `-`.
-fn read(path: &str) -> Result<String, Failure> {
-    let text = if path == "-" {
-        std::io::read_to_string(std::io::stdin())
-    } else {
-        std::fs::read_to_string(path)
-    };
-    text.map_err(|error| refused(format!("{path}: {error}")))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {

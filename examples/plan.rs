@@ -17,16 +17,18 @@
     reason = "an example does the input, output and timing that the library must not"
 )]
 
+mod command;
 mod kubernetes;
 mod questions;
 
+use command::{Failure, read, refused};
 use kubernetes::Input;
 use plimsoll::model::PriceOverlay;
 use plimsoll::options::Replay;
 use plimsoll::progress::Progress;
 use plimsoll::{
-    Effort, Error, LaunchPlan, Limits, Observer, Options, PreferencePolicy, Price, Problem,
-    Quantity, Solver, Stop, verify,
+    Effort, LaunchPlan, Limits, Observer, Options, PreferencePolicy, Price, Problem, Quantity,
+    Solver, Stop, verify,
 };
 use questions::Questions;
 use std::io::{ErrorKind, Write};
@@ -55,23 +57,6 @@ const USAGE: &str = "usage: plan [PROBLEM.json] [--overlay FILE.json] [--node-fe
   --now RFC3339   the present, which ages of objects are counted to
   --lenient       leave out objects that can't be honoured, and say so";
 
-/// What ends the program without a plan.
-struct Failure {
-    message: String,
-    code: u8,
-}
-
-/// The caller's fault.
-fn refused(message: impl Into<String>) -> Failure {
-    Failure { message: message.into(), code: 2 }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self { message: error.to_string(), code: if error.is_internal() { 1 } else { 2 } }
-    }
-}
-
 #[derive(Default)]
 struct Arguments {
     path: Option<String>,
@@ -94,10 +79,7 @@ struct Arguments {
 fn main() -> ExitCode {
     match parse(std::env::args().skip(1)).and_then(|arguments| run(&arguments)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("{}", failure.message);
-            ExitCode::from(failure.code)
-        }
+        Err(failure) => failure.report(),
     }
 }
 
@@ -145,16 +127,6 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Failure> 
         }
     }
     Ok(arguments)
-}
-
-/// The text of a file, or of standard input for `-`.
-fn read(path: &str) -> Result<String, Failure> {
-    let text = if path == "-" {
-        std::io::read_to_string(std::io::stdin())
-    } else {
-        std::fs::read_to_string(path)
-    };
-    text.map_err(|error| refused(format!("{path}: {error}")))
 }
 
 /// The share of the best plan's cost that is known to be needed.

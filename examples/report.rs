@@ -13,14 +13,15 @@
     reason = "an example does the input, output and timing that the library must not"
 )]
 
+mod command;
 mod kubernetes;
 #[path = "report/mod.rs"]
 mod page;
 
+use command::{Failure, read, refused};
 use kubernetes::Input;
 use plimsoll::{
-    Effort, Error, Limits, Options, Problem, Solver, Stop, consolidate, verify,
-    verify_consolidation,
+    Effort, Limits, Options, Problem, Solver, Stop, consolidate, verify, verify_consolidation,
 };
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -33,23 +34,6 @@ const USAGE: &str = "usage: report [PROBLEM.json] [--consolidate] [--bare-pods-m
   --bare-pods-move  pods without an owner may be moved by that
   --refine SECS     bring the plan and its bound together for so many seconds
   --kubernetes      plan for Kubernetes' objects in these files and folders (feature k8s)";
-
-/// What ends the program without a page.
-struct Failure {
-    message: String,
-    code: u8,
-}
-
-/// The caller's fault.
-fn refused(message: impl Into<String>) -> Failure {
-    Failure { message: message.into(), code: 2 }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self { message: error.to_string(), code: if error.is_internal() { 1 } else { 2 } }
-    }
-}
 
 #[derive(Default)]
 struct Arguments {
@@ -72,10 +56,7 @@ fn main() -> ExitCode {
             }
             _ => ExitCode::SUCCESS,
         },
-        Err(failure) => {
-            eprintln!("{}", failure.message);
-            ExitCode::from(failure.code)
-        }
+        Err(failure) => failure.report(),
     }
 }
 
@@ -102,14 +83,6 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>, F
         }
     }
     Ok(Some(arguments))
-}
-
-fn read(path: &str) -> Result<String, Failure> {
-    let text = match path {
-        "-" => std::io::read_to_string(std::io::stdin()),
-        path => std::fs::read_to_string(path),
-    };
-    text.map_err(|error| refused(format!("{path}: {error}")))
 }
 
 /// Of the seconds to refine, the share after which the search is told to stop: proving its bound
