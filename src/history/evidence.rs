@@ -35,7 +35,7 @@ pub(super) struct Evidence(BTreeMap<i64, Counts>);
 
 /// Counts times weights, in 2^-32.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Weighed {
+pub(super) struct WeighedCounts {
     pub(super) launched: u128,
     pub(super) failed: u128,
     pub(super) interrupted: u128,
@@ -77,12 +77,12 @@ impl Evidence {
     }
 
     /// What it all weighs at an instant.
-    pub(super) fn weighed(&self, now: i64, half_life: i64) -> Weighed {
-        let mut sum = Weighed::default();
+    pub(super) fn weighed(&self, now: i64, half_life: i64) -> WeighedCounts {
+        let mut sum = WeighedCounts::default();
         for (span, counts) in &self.0 {
             let weight = weight(now.saturating_sub(*span).max(0), half_life);
             let more = |count: u64| u128::from(count).saturating_mul(weight);
-            sum.add(Weighed {
+            sum.add(WeighedCounts {
                 launched: more(counts.launched.into()),
                 failed: more(counts.failed.into()),
                 interrupted: more(counts.interrupted.into()),
@@ -93,7 +93,7 @@ impl Evidence {
     }
 }
 
-impl Weighed {
+impl WeighedCounts {
     pub(super) fn add(&mut self, more: Self) {
         self.launched = self.launched.saturating_add(more.launched);
         self.failed = self.failed.saturating_add(more.failed);

@@ -46,7 +46,7 @@ pub use policy::HistoryPolicy;
 use crate::model::{Changed, InstanceType, Offering, OfferingKey, Origin, Price, Problem};
 use crate::plan::{LaunchTemplate, OfferingRef};
 use backoff::Failures;
-use evidence::{Counts, Evidence, LIFE, ONE, Weighed, span};
+use evidence::{Counts, Evidence, LIFE, ONE, WeighedCounts, span};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -316,11 +316,11 @@ impl FailingUnit {
 struct View<'h> {
     history: &'h OfferingHistory,
     now: i64,
-    own: BTreeMap<&'h OfferingKey, Weighed>,
+    own: BTreeMap<&'h OfferingKey, WeighedCounts>,
     /// By type and capacity type.
-    of_type: BTreeMap<(&'h str, &'h str), Weighed>,
+    of_type: BTreeMap<(&'h str, &'h str), WeighedCounts>,
     /// By zone and capacity type.
-    of_zone: BTreeMap<(&'h str, &'h str), Weighed>,
+    of_zone: BTreeMap<(&'h str, &'h str), WeighedCounts>,
 }
 
 impl View<'_> {
@@ -328,13 +328,13 @@ impl View<'_> {
         let policy = &self.history.policy;
         let own = self.own.get(offering).copied().unwrap_or_default();
         let capacity_type = &*offering.capacity_type;
-        let of = |sums: &BTreeMap<(&str, &str), Weighed>, name: &str| {
+        let of = |sums: &BTreeMap<(&str, &str), WeighedCounts>, name: &str| {
             sums.get(&(name, capacity_type)).copied().unwrap_or_default().without(own)
         };
         let mut others = of(&self.of_type, &offering.instance_type).percent(policy.same_type);
         others.add(of(&self.of_zone, &offering.zone).percent(policy.same_zone));
         let backoff_until = self.backoff_until(offering);
-        if own == Weighed::default() && others == Weighed::default() {
+        if own == WeighedCounts::default() && others == WeighedCounts::default() {
             return OfferingOutlook {
                 available: backoff_until.is_none(),
                 backoff_until,
@@ -373,12 +373,12 @@ impl View<'_> {
 }
 
 /// Successes among attempts.
-fn attempts(seen: Weighed) -> (u128, u128) {
+fn attempts(seen: WeighedCounts) -> (u128, u128) {
     (seen.launched, seen.launched.saturating_add(seen.failed))
 }
 
 /// Interruptions among hours.
-fn interruptions(seen: Weighed) -> (u128, u128) {
+fn interruptions(seen: WeighedCounts) -> (u128, u128) {
     (seen.interrupted, seen.hours)
 }
 

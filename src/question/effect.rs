@@ -16,7 +16,7 @@ use std::fmt;
 /// What a plan comes to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Outcome {
+pub struct PlanOutcome {
     /// What its launches cost per hour, fees included.
     pub cost: Price,
     /// The plan's lower bound.
@@ -36,12 +36,12 @@ pub struct ChangeEffect {
     /// The changes.
     pub changes: Vec<RuleChange>,
     /// The plan for the problem as it is.
-    pub before: Outcome,
+    pub before: PlanOutcome,
     /// The plan for the changed problem.
-    pub after: Outcome,
+    pub after: PlanOutcome,
 }
 
-impl Outcome {
+impl PlanOutcome {
     fn of(plan: &LaunchPlan) -> Self {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         Self {
@@ -119,13 +119,13 @@ impl Solver {
     ) -> Result<ChangeEffect, Error> {
         let changed = RuleChange::apply_all(changes, self.problem())?;
         let other = Solver::new(&changed)?.provision(options)?;
-        let before = Outcome::of(plan);
-        let mut after = Outcome::of(&other);
-        let rank = |outcome: &Outcome| (outcome.unplaced, outcome.cost);
+        let before = PlanOutcome::of(plan);
+        let mut after = PlanOutcome::of(&other);
+        let rank = |outcome: &PlanOutcome| (outcome.unplaced, outcome.cost);
         if rank(&before) < rank(&after) && is_legal(&changed, plan) {
             let same = before.unplaced == after.unplaced;
             let lower_bound = if same { after.lower_bound } else { Price::ZERO };
-            after = Outcome { lower_bound: lower_bound.min(before.cost), ..before };
+            after = PlanOutcome { lower_bound: lower_bound.min(before.cost), ..before };
         }
         Ok(ChangeEffect { changes: changes.to_vec(), before, after })
     }

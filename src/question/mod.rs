@@ -23,7 +23,7 @@ mod supply;
 mod unplaced;
 
 pub use change::RuleChange;
-pub use effect::{ChangeEffect, Outcome};
+pub use effect::{ChangeEffect, PlanOutcome};
 pub use substitute::{Substitute, WhyNot};
 pub use supply::{Supply, SupplyUse};
 pub use unplaced::{ExcludedCandidates, WhyUnplaced};

@@ -14,14 +14,14 @@ pub(super) struct Form {
     /// What it is, in a sentence.
     pub(super) about: &'static str,
     /// Its fields, in the order in which they are written.
-    pub(super) fields: &'static [Field],
+    pub(super) fields: &'static [FormField],
     /// Whether it may have fields that aren't listed.
     pub(super) is_open: bool,
 }
 
 /// A field of an object.
 #[derive(Debug)]
-pub(super) struct Field {
+pub(super) struct FormField {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     /// What holds where it is left out; `None` where it may not be.
@@ -55,8 +55,8 @@ pub(super) enum Kind {
 }
 
 /// A field that must be there.
-pub(super) const fn must(name: &'static str, kind: Kind, about: &'static str) -> Field {
-    Field { name, kind, default: None, about }
+pub(super) const fn must(name: &'static str, kind: Kind, about: &'static str) -> FormField {
+    FormField { name, kind, default: None, about }
 }
 
 /// A field that may be left out.
@@ -65,15 +65,15 @@ pub(super) const fn may(
     kind: Kind,
     default: &'static str,
     about: &'static str,
-) -> Field {
-    Field { name, kind, default: Some(default), about }
+) -> FormField {
+    FormField { name, kind, default: Some(default), about }
 }
 
 /// An object that has these fields and no others.
 pub(super) const fn form(
     name: &'static str,
     about: &'static str,
-    fields: &'static [Field],
+    fields: &'static [FormField],
 ) -> Form {
     Form { name, about, fields, is_open: false }
 }

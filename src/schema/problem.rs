@@ -1,7 +1,7 @@
 //! The form of the problem document and of its parts.
 
 use super::form::Kind::{Boolean, List, Map, Number, Of, Price, Quantity, Text, Whole, Word};
-use super::form::{Field, Form, Kind, form, may, must};
+use super::form::{Form, FormField, Kind, form, may, must};
 
 pub(super) const COUNT: Kind = Whole(0, 0xffff_ffff);
 const INTEGER: Kind = Whole(-0x8000_0000, 0x7fff_ffff);
@@ -88,20 +88,23 @@ pub(super) const DAEMON_SET: Form = form(
     ],
 );
 
-const NAME: Field = must("name", Text, "unique among its kind, and in its namespace if it has one");
-const NAMESPACE_OF: Field = may("namespace", Text, "`default`", "where it is");
-const LABELS_OF: Field = may("labels", LABELS, "none", "its labels");
-const REQUESTS: Field =
+const NAME: FormField =
+    must("name", Text, "unique among its kind, and in its namespace if it has one");
+const NAMESPACE_OF: FormField = may("namespace", Text, "`default`", "where it is");
+const LABELS_OF: FormField = may("labels", LABELS, "none", "its labels");
+const REQUESTS: FormField =
     may("requests", AMOUNTS, "none", "the whole pod's effective request; one of `pods` is implied");
-const NODE_SELECTOR: Field = may("nodeSelector", LABELS, "none", "labels that its node must have");
-const AFFINITY_OF: Field = may("affinity", Of(&AFFINITY), "none", "as in Kubernetes");
-const TOLERATIONS: Field = may("tolerations", List(&Of(&TOLERATION)), "none", "as in Kubernetes");
-const SPREADS: Field =
+const NODE_SELECTOR: FormField =
+    may("nodeSelector", LABELS, "none", "labels that its node must have");
+const AFFINITY_OF: FormField = may("affinity", Of(&AFFINITY), "none", "as in Kubernetes");
+const TOLERATIONS: FormField =
+    may("tolerations", List(&Of(&TOLERATION)), "none", "as in Kubernetes");
+const SPREADS: FormField =
     may("topologySpreadConstraints", List(&Of(&SPREAD)), "none", "as in Kubernetes");
-const HOST_PORTS: Field =
+const HOST_PORTS: FormField =
     may("hostPorts", List(&Of(&HOST_PORT)), "none", "ports of its node that it takes");
-const VOLUMES: Field = may("volumes", List(&Of(&VOLUME)), "none", "what it mounts");
-const PRIORITY: Field = may("priority", INTEGER, "0", "higher is placed first");
+const VOLUMES: FormField = may("volumes", List(&Of(&VOLUME)), "none", "what it mounts");
+const PRIORITY: FormField = may("priority", INTEGER, "0", "higher is placed first");
 
 pub(super) const AFFINITY: Form = form(
     "Affinity",

@@ -1,6 +1,6 @@
 //! Forms say what is read, what is written, and what the guide says.
 
-use super::form::{Field, Form, Kind};
+use super::form::{Form, FormField, Kind};
 use super::{plan, problem};
 use crate::model::Problem;
 use crate::plan::{ConsolidationPlan, LaunchPlan};
@@ -213,7 +213,7 @@ fn words(kind: Kind) -> String {
 fn tables(of: &'static Form, told: &mut BTreeSet<&'static str>) -> String {
     let mut all = Vec::new();
     forms(of, &mut all);
-    let row = |field: &Field| {
+    let row = |field: &FormField| {
         let default = field.default.unwrap_or("*required*");
         format!("| `{}` | {} | {default} | {} |\n", field.name, words(field.kind), field.about)
     };
