@@ -29,7 +29,8 @@ use super::state::ClusterState;
 use super::terms::Terms;
 use crate::explain::Blocker;
 use crate::model::Price;
-use std::cmp::Ordering;
+use ordered_float::OrderedFloat;
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
 /// All nodes are tried so often at most.
@@ -80,31 +81,8 @@ pub(super) struct NodeSaving {
     pub(super) rank: f64,
 }
 
-/// A node in the queue.
-struct Queued {
-    rank: f64,
-    node: usize,
-}
-
-impl Ord for Queued {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.rank.total_cmp(&other.rank).then_with(|| other.node.cmp(&self.node))
-    }
-}
-
-impl PartialOrd for Queued {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Queued {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Queued {}
+/// A node in the queue, by what it saves; of equal ones the first.
+type Queued = (OrderedFloat<f64>, Reverse<usize>);
 
 impl<'m> Search<'m> {
     /// The cluster as it is, with the pods that wait where they find a place, on launches too.
@@ -225,25 +203,25 @@ impl<'m> Search<'m> {
             let is_open = running.may_go && !running.must_go && !self.banned.contains(&node);
             if is_open && self.state.stands(node) {
                 let rank = self.rank(running.weighed, running.disruption, 1);
-                queue.push(Queued { rank, node });
+                queue.push((OrderedFloat(rank), Reverse(node)));
             }
         }
         let mut any = self.replace_launches();
-        while let Some(first) = queue.pop() {
+        while let Some((_, Reverse(node))) = queue.pop() {
             if stop() {
                 return false;
             }
             let mark = self.state.mark();
-            match self.attempt(&[first.node]) {
-                Err(stay) => self.stays[first.node] = Some(stay),
+            match self.attempt(&[node]) {
+                Err(stay) => self.stays[node] = Some(stay),
                 Ok(gain) => {
-                    let found = Queued { rank: gain.rank, node: first.node };
+                    let found = (OrderedFloat(gain.rank), Reverse(node));
                     if queue.peek().is_some_and(|next| found < *next) {
                         self.state.undo(mark);
                         queue.push(found);
                     } else {
                         self.least_rank = self.least_rank.min(gain.rank);
-                        self.commit(&[first.node]);
+                        self.commit(&[node]);
                         any = true;
                     }
                 }

@@ -15,7 +15,8 @@
 use super::model::ConsolidationModel;
 use super::state::ClusterState;
 use crate::compile::{Bits, OfferId, PoolId, ReservationId, ShapeId, fits};
-use std::cmp::Ordering;
+use ordered_float::OrderedFloat;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 /// One way to launch a node.
@@ -42,32 +43,9 @@ pub(super) struct LaunchOptions {
     unit_prices: Vec<(i32, Vec<f64>)>,
 }
 
-/// An option in a queue, by what its pods are worth for its price.
-struct Bargain {
-    rank: f64,
-    option: usize,
-}
-
-impl Ord for Bargain {
-    fn cmp(&self, other: &Self) -> Ordering {
-        // Of equal bargains the cheaper one, which is the first.
-        self.rank.total_cmp(&other.rank).then_with(|| other.option.cmp(&self.option))
-    }
-}
-
-impl PartialOrd for Bargain {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Bargain {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Bargain {}
+/// An option in a queue, by what its pods are worth for its price; of equal ones the cheaper one,
+/// which is the first.
+type Bargain = (OrderedFloat<f64>, Reverse<usize>);
 
 impl LaunchOptions {
     pub(super) fn new(model: &ConsolidationModel<'_>) -> Self {
@@ -198,7 +176,7 @@ fn undominated(
 fn unit_prices(model: &ConsolidationModel<'_>, options: &[LaunchOption]) -> Vec<(i32, Vec<f64>)> {
     let compiled = model.compiled();
     let mut sorted: Vec<&LaunchOption> = options.iter().collect();
-    sorted.sort_by_key(|option| std::cmp::Reverse(option.weight));
+    sorted.sort_by_key(|option| Reverse(option.weight));
     let mut least = vec![f64::INFINITY; model.width];
     let mut prices: Vec<(i32, Vec<f64>)> = Vec::new();
     for alike in sorted.chunk_by(|one, other| one.weight == other.weight) {
@@ -228,7 +206,7 @@ fn by_weight(
             && fits(room, &of_class.request, 1) > 0
     };
     let mut suiting: Vec<usize> = (0..options.len()).filter(holds).collect();
-    suiting.sort_by_key(|at| (std::cmp::Reverse(options[*at].weight), *at));
+    suiting.sort_by_key(|at| (Reverse(options[*at].weight), *at));
     suiting.into_iter().map(|at| (options[at].weight, options[at].offer)).collect()
 }
 
@@ -420,13 +398,13 @@ impl ClusterState<'_> {
         let mut free = Vec::with_capacity(self.model.width);
         let mut queue = self.bargains(choices, &classes, &open, left, &mut free);
         while !classes.is_empty() {
-            let Some(first) = queue.pop() else { return false };
-            let option = &choices.options[first.option];
+            let Some((_, Reverse(at))) = queue.pop() else { return false };
+            let option = &choices.options[at];
             if option.price > left || !self.is_buyable(option.offer) {
                 continue;
             }
             let rank = self.bargain(choices, option, &classes, &open, &mut free);
-            let now = Bargain { rank, option: first.option };
+            let now = (OrderedFloat(rank), Reverse(at));
             if rank <= 0.0 {
                 continue;
             }
@@ -469,11 +447,10 @@ impl ClusterState<'_> {
         let affordable = options
             .take_while(|(_, option)| option.price <= most)
             .filter(|(_, option)| option.weight >= lowest);
-        let ranked = affordable.map(|(at, option)| Bargain {
-            rank: self.bargain(choices, option, classes, open, free),
-            option: at,
+        let ranked = affordable.map(|(at, option)| {
+            (OrderedFloat(self.bargain(choices, option, classes, open, free)), Reverse(at))
         });
-        ranked.filter(|bargain| bargain.rank > 0.0).collect()
+        ranked.filter(|(rank, _)| **rank > 0.0).collect()
     }
 
     /// What the pods are worth that an option would take, for what it costs.

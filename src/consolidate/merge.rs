@@ -19,6 +19,8 @@
 
 use super::greedy::Search;
 use super::price::PLAIN;
+use ordered_float::OrderedFloat;
+use std::cmp::Reverse;
 
 /// Trials of sets in one search, times the nodes of the cluster: a trial costs about as much as
 /// there are nodes.
@@ -42,6 +44,13 @@ struct Merger {
     nodes: Vec<usize>,
 }
 
+impl Merger {
+    /// The best first.
+    fn order(&self) -> (Reverse<OrderedFloat<f64>>, &[usize]) {
+        (Reverse(OrderedFloat(self.rank)), &self.nodes)
+    }
+}
+
 impl Search<'_> {
     /// Has sets of nodes go that are worth it together; whether any did.
     pub(super) fn merge(&mut self, stop: &dyn Fn() -> bool) -> bool {
@@ -62,9 +71,7 @@ impl Search<'_> {
             }
             mergers.extend(self.best_pair(&parts, start));
         }
-        mergers.sort_by(|one, other| {
-            other.rank.total_cmp(&one.rank).then_with(|| one.nodes.cmp(&other.nodes))
-        });
+        mergers.sort_by(|one, other| one.order().cmp(&other.order()));
         let mut any = false;
         for merger in mergers {
             if stop() {
@@ -149,9 +156,7 @@ impl Search<'_> {
                 parts.push(Part { node, waste, shared });
             }
         }
-        parts.sort_by(|one, other| {
-            other.waste.total_cmp(&one.waste).then_with(|| one.node.cmp(&other.node))
-        });
+        parts.sort_by_key(|part| (Reverse(OrderedFloat(part.waste)), part.node));
         parts
     }
 

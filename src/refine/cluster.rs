@@ -33,6 +33,7 @@ use super::{RefineBudget, STAGES, Told, stage, started, steps};
 use crate::bound::{BoundedCluster, ClusterBound};
 use crate::pack::Context;
 use crate::plan::certificate::POINT;
+use ordered_float::OrderedFloat;
 
 /// Prices of a move that are tried for a bound on so many moves.
 const MOVE_PRICES: u32 = 6;
@@ -98,10 +99,8 @@ impl<'c> ClusterSearch<'c> {
         for _ in 0..MOVE_PRICES {
             let Some(price) = self.next_price(moved).filter(|_| !budget.stopped()) else { break };
             self.instance.charge_moves(price);
-            let nearest = self.points.iter().min_by(|one, other| {
-                let distance = |point: &&DualPoint| (point.move_price - price).abs();
-                distance(one).total_cmp(&distance(other))
-            });
+            let distance = |point: &&DualPoint| OrderedFloat((point.move_price - price).abs());
+            let nearest = self.points.iter().min_by_key(distance);
             let values = nearest.map(|point| point.prices.values.clone());
             let point = self.solved(price, values, budget);
             self.points.push(point);
@@ -114,10 +113,9 @@ impl<'c> ClusterSearch<'c> {
     /// where the lines of the nearest ones on both sides meet.
     fn next_price(&self, moved: f64) -> Option<f64> {
         let more = |point: &&DualPoint| point.moves > moved;
-        let ascending =
-            |one: &&DualPoint, other: &&DualPoint| one.move_price.total_cmp(&other.move_price);
-        let low = self.points.iter().filter(more).max_by(ascending)?;
-        let high = self.points.iter().filter(|point| !more(point)).min_by(ascending);
+        let price = |point: &&DualPoint| OrderedFloat(point.move_price);
+        let low = self.points.iter().filter(more).max_by_key(price)?;
+        let high = self.points.iter().filter(|point| !more(point)).min_by_key(price);
         // If nothing moves everything is paid for as it is.
         let nodes = self.cluster.candidates.nodes.values();
         let before: f64 = nodes.map(|node| node.price as f64).sum();
@@ -179,7 +177,7 @@ impl<'c> ClusterSearch<'c> {
         let best = self
             .points
             .iter()
-            .max_by(|one, other| one.bound(moved).total_cmp(&other.bound(moved)))
+            .max_by_key(|point| OrderedFloat(point.bound(moved)))
             .filter(|best| best.bound(moved) > free.bound(moved));
         let for_moves = best.and_then(|best| {
             self.instance.charge_moves(best.move_price);
