@@ -12,9 +12,9 @@ use super::certificate::{CertificateBuilder, CertifiedPods, common_step};
 use super::cluster::{BoundedCluster, ClusterBound};
 use super::inequality::InequalityKind;
 use super::relaxation::{Demand, Relaxation, given};
-use crate::compile::{Bits, ClassId, Compiled, Id, ItemId, NodeId, PoolId, VolumeKey};
+use crate::compile::{ClassId, Compiled, Id, ItemId, NodeId, NodeRoom, PoolId};
 use crate::plan::certificate::{Certificate, ConflictGroup, POINT, WorthProof};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A lower bound and why it is one.
@@ -118,9 +118,8 @@ pub(crate) fn prove_cluster(
             let Some(candidate) = cluster.candidates.nodes.get(node) else { continue };
             let beside = EqualNodes {
                 nodes: Vec::new(),
-                free: &candidate.free,
+                room: NodeRoom { free: &candidate.free, ..equal.room },
                 over_skew: equal.over_skew.clone(),
-                ..*equal
             };
             let held = match candidate.receives {
                 true => maker.held(&builder, &pricing, (&values, &in_groups), &beside)?,
@@ -144,14 +143,9 @@ pub(crate) fn prove_cluster(
 /// Running nodes that are alike.
 pub(crate) struct EqualNodes<'c> {
     pub(crate) nodes: Vec<NodeId>,
-    /// By resource, what is free on each; of volumes, which have no price in a certificate, it says
-    /// how many pods fit.
-    pub(crate) free: &'c [i64],
-    /// The host ports of its pods.
-    ports: &'c Bits,
-    /// The volumes that several pods mount and that are attached.
-    attached: &'c BTreeSet<VolumeKey>,
-    admits: &'c Bits,
+    /// What each has beside its pods: daemons' host ports aside; of volumes, which have no price in
+    /// a certificate, it says how many pods fit.
+    pub(crate) room: NodeRoom<'c>,
     /// Classes that might be legal there although bound pods exceed what their spread allows.
     over_skew: Vec<ClassId>,
 }
@@ -163,23 +157,15 @@ impl<'c> EqualNodes<'c> {
         for (node, class) in &compiled.over_skew {
             over_skew.entry(*node).or_default().push(*class);
         }
-        let mut alike: BTreeMap<_, Vec<NodeId>> = BTreeMap::new();
+        let mut alike: BTreeMap<_, (NodeRoom<'_>, Vec<NodeId>)> = BTreeMap::new();
         for (id, node) in compiled.nodes.iter() {
-            let free = &node.free[..];
-            let admits = &compiled.admits[compiled.site_of_node(id)];
-            let taken = (&node.bound_ports, &node.attached);
-            let key = (free, taken, admits, over_skew.remove(&id).unwrap_or_default());
-            alike.entry(key).or_default().push(id);
+            let room = NodeRoom { ports: &node.bound_ports, ..compiled.room_of_node(id) };
+            let key = (room.likeness(), over_skew.remove(&id).unwrap_or_default());
+            alike.entry(key).or_insert_with(|| (room, Vec::new())).1.push(id);
         }
+        let equal_nodes = alike.into_iter();
         let equal_nodes =
-            alike.into_iter().map(|((free, (ports, attached), admits, over_skew), nodes)| Self {
-                nodes,
-                free,
-                ports,
-                attached,
-                admits,
-                over_skew,
-            });
+            equal_nodes.map(|((_, over_skew), (room, nodes))| Self { nodes, room, over_skew });
         equal_nodes.collect()
     }
 
@@ -187,11 +173,8 @@ impl<'c> EqualNodes<'c> {
     pub(crate) fn takes(&self, compiled: &Compiled, id: ItemId) -> u32 {
         let item = &compiled.items[id];
         let over_skew = || self.over_skew.binary_search(&ClassId::from_index(id.index())).is_ok();
-        let admitted = self.admits.contains(item.eligibility.index()) || over_skew();
-        if !admitted || item.ports.blocks.overlaps(self.ports) {
-            return 0;
-        }
-        item.could_fit(self.free, self.attached, item.per_node)
+        let admitted = self.room.admits(item.eligibility) || over_skew();
+        if admitted { self.room.could_take_there(item) } else { 0 }
     }
 }
 
@@ -387,7 +370,7 @@ impl BoundBuilder<'_> {
         }
         let (resources, groups) = pricing.prices(self.compiled, which);
         let mut worth = 0_i128;
-        for (price, free) in resources.iter().zip(alike.free) {
+        for (price, free) in resources.iter().zip(alike.room.free) {
             worth = worth.checked_add(price.checked_mul(i128::from((*free).max(0)))?)?;
         }
         for (price, group) in groups.iter().zip(&builder.groups) {

@@ -2,8 +2,8 @@
 
 use super::bits::transpose;
 use super::{
-    Base, BinType, Bits, Compiled, EligibilityId, Id, IdVec, Item, ItemId, NodeId, OfferId,
-    PortUse, Shape, ShapeId, SharedVolumes,
+    Base, BinType, Bits, Compiled, Id, IdVec, Item, ItemId, NodeRoom, OfferId, PodsTogether, Shape,
+    ShapeId,
 };
 use std::collections::BTreeMap;
 
@@ -12,9 +12,7 @@ use std::collections::BTreeMap;
 pub(crate) struct Holders<'a> {
     base: &'a Base,
     sites: Bits,
-    load: &'a [i64],
-    ports: Vec<&'a PortUse>,
-    shared: SharedVolumes<'a>,
+    pods: PodsTogether<'a>,
 }
 
 impl Holders<'_> {
@@ -26,9 +24,7 @@ impl Holders<'_> {
     pub(crate) fn contains(&self, offer: OfferId) -> bool {
         let shape = &self.base.shapes[self.base.offers[offer].shape];
         self.sites.contains(offer.index())
-            && shape.allocatable.iter().zip(self.load).all(|(have, want)| have >= want)
-            && !self.ports.iter().any(|ports| ports.blocks.overlaps(&shape.ports))
-            && self.shared.fit(&shape.allocatable, self.load, &shape.attached)
+            && self.pods.fit_there(&NodeRoom::of_shape(shape, &self.sites))
     }
 }
 
@@ -41,20 +37,6 @@ impl Compiled {
         } else {
             0
         }
-    }
-
-    /// Whether any of these sites, empty but for what runs there, holds one of an item.
-    pub(super) fn holds_any(&self, sites: &Bits, item: &Item) -> bool {
-        sites.iter().any(|site| match site.checked_sub(self.offers.len()) {
-            None => {
-                let shape = &self.shapes[self.offers[OfferId::from_index(site)].shape];
-                item.fits(&shape.allocatable, &shape.attached, 1) > 0
-            }
-            Some(node) => {
-                let node = &self.nodes[NodeId::from_index(node)];
-                item.fits(&node.free, &node.attached, 1) > 0
-            }
-        })
     }
 
     /// For each item, the bin types that hold one of it.
@@ -84,28 +66,16 @@ impl Compiled {
 
     /// What launches can hold pods of these items that ask for this much together.
     pub(crate) fn holders<'a>(&'a self, items: &[ItemId], load: &'a [i64]) -> Holders<'a> {
-        let mut eligibilities: Vec<EligibilityId> =
-            items.iter().map(|item| self.items[*item].eligibility).collect();
-        eligibilities.sort_unstable();
-        eligibilities.dedup();
+        let pods = self.together(items.iter().copied(), load);
         let mut sites = self.usable.clone();
-        eligibilities.into_iter().for_each(|eligibility| sites.and(&self.eligible[eligibility]));
-        let ports = items.iter().map(|item| &self.items[*item].ports);
-        Holders {
-            base: &self.base,
-            sites,
-            load,
-            ports: ports.filter(|ports| ports.any()).collect(),
-            shared: SharedVolumes::of(items.iter().map(|item| &self.items[*item])),
-        }
+        let eligibilities = pods.eligibilities.iter();
+        eligibilities.for_each(|eligibility| sites.and(&self.eligible[*eligibility]));
+        Holders { base: &self.base, sites, pods }
     }
 }
 
 /// How many pods of an item an empty node of a shape holds at most, should its labels and taints
 /// suit; what they share is left out.
 fn room_for(item: &Item, shape: &Shape) -> u32 {
-    if item.ports.blocks.overlaps(&shape.ports) {
-        return 0;
-    }
-    item.could_fit(&shape.allocatable, &shape.attached, item.per_node)
+    NodeRoom::of_shape(shape, &Bits::none(0)).could_take_there(item)
 }

@@ -23,9 +23,12 @@ mod host_port;
 mod id;
 mod intern;
 mod label;
+mod min_values;
 mod node;
+mod node_room;
 mod offer;
 mod open;
+mod open_node;
 mod pod_class;
 mod preference;
 mod resource;
@@ -48,8 +51,13 @@ pub(crate) use id::{
     CapId, ClassId, EligibilityId, Id, IdTable, IdVec, ItemId, KeyId, NodeId, OfferId, PoolId,
     ReservationId, SelectionId, ShapeId,
 };
+pub(crate) use min_values::{
+    FixedLabels, LaunchMinValues, MinValuesChoice, is_alternative, may_become, meets_minimums,
+};
 pub(crate) use node::RunningNode;
+pub(crate) use node_room::{NodeRoom, PodsTogether};
 pub(crate) use offer::{FixedLabel, MinValues, Offer, Pool, Reserved};
+pub(crate) use open_node::{OpenNode, SharingRules};
 pub(crate) use preference::NodePreferences;
 pub(crate) use resource::{Dims, fits};
 pub(crate) use rule::NODE_NAME;
@@ -212,6 +220,13 @@ pub(crate) struct HostSpreadCap {
     pub(crate) used: Vec<(NodeId, u32)>,
 }
 
+impl HostSpreadCap {
+    /// What bound pods use of it on a node.
+    pub(crate) fn used_by_bound(&self, node: NodeId) -> u32 {
+        self.used.binary_search_by_key(&node, |(of, _)| *of).map_or(0, |at| self.used[at].1)
+    }
+}
+
 /// Whether the pool or the type of an offer lists a value of a label.
 fn is_listed(
     problem: &Problem,
@@ -325,6 +340,11 @@ impl Base {
     /// The site of a running node, as a bit of the eligibility sets.
     pub(crate) fn site_of_node(&self, node: NodeId) -> usize {
         self.offers.len() + node.index()
+    }
+
+    /// The running node at a site; `None` where that is an offer.
+    pub(crate) fn node_at(&self, site: usize) -> Option<NodeId> {
+        site.checked_sub(self.offers.len()).map(NodeId::from_index)
     }
 
     /// The first pod of a class.

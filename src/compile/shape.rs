@@ -1,6 +1,5 @@
 //! What launches leave for pods, daemons counted, and what they are charged against limits.
 
-use super::Item;
 use super::bits::Bits;
 use super::host_port::Ports;
 use super::id::{Id, IdVec, OfferId, PoolId, ShapeId};
@@ -23,13 +22,6 @@ pub(crate) struct Shape {
     pub(crate) daemons: Bits,
     /// What a node is charged against each of the pool's limits.
     pub(crate) charge: Vec<i64>,
-}
-
-impl Shape {
-    /// How many pods of an item an empty node takes, ports and rules about nodes aside.
-    pub(crate) fn takes(&self, item: &Item, most: u32) -> u32 {
-        item.fits(&self.allocatable, &self.attached, most)
-    }
 }
 
 /// What daemons take of each node.

@@ -16,7 +16,7 @@
 use super::eligibility::NodeVerdict;
 use super::price::{PLAIN, eviction_cost};
 use crate::compile::{
-    Bits, ClassId, Compiled, Id, IdVec, ItemId, NodeId, PoolId, SelectionId, charge_of_running,
+    Bits, ClassId, Compiled, Id, ItemId, PoolId, SelectionId, SharedVolumes, charge_of_running,
 };
 use crate::model::{Pod, Problem};
 use crate::pack::{Context, PlacementRules};
@@ -115,8 +115,6 @@ pub(super) struct ConsolidationModel<'c> {
     pub(super) hosts: Vec<HostCounter>,
     /// For each resource, [`LARGE`] over what nodes have of it on average.
     pub(super) scale: Vec<i64>,
-    /// As many of each item as anybody could want.
-    pub(super) wanted: IdVec<ItemId, u32>,
     /// Pods that wait for a place: those without a node, and those of nodes that are going already.
     pub(super) waiting: Vec<HomePods>,
     pub(super) width: usize,
@@ -212,9 +210,8 @@ impl<'c> ConsolidationModel<'c> {
             node.home.sort_by_key(|pods| pods.class);
             attach(compiled, &classes, node);
         }
-        let wanted = compiled.items.iter().map(|_| u32::MAX).collect();
         let waiting = waiting.into_values().collect();
-        Self { context, rules, nodes, classes, hosts, scale, wanted, waiting, width }
+        Self { context, rules, nodes, classes, hosts, scale, waiting, width }
     }
 
     pub(super) fn compiled(&self) -> &'c Compiled {
@@ -256,15 +253,9 @@ pub(super) fn disruption_of(node: &ModelNode) -> i128 {
 
 /// Takes the slots of volumes that pods at home share.
 fn attach(compiled: &Compiled, classes: &[MoveClass], node: &mut ModelNode) {
-    let mut attached =
-        compiled.nodes[NodeId::from_index(node.site - compiled.offers.len())].attached.clone();
-    for pods in &node.home {
-        for (slot, volume) in &compiled.items[classes[pods.class].item].shared {
-            if attached.insert(volume.clone()) {
-                node.free[*slot] = node.free[*slot].saturating_sub(1);
-            }
-        }
-    }
+    let mut attached = compiled.room_at(node.site).attached.clone();
+    let items = node.home.iter().map(|pods| &compiled.items[classes[pods.class].item]);
+    SharedVolumes::of(items).attach(&mut node.free, &mut attached);
 }
 
 /// How large an amount of all resources is, each in the same units.

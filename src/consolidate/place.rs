@@ -13,8 +13,7 @@
 
 use super::model::HomePods;
 use super::state::ClusterState;
-use crate::compile::{Id, ItemId, fits};
-use crate::pack::EmptyNode;
+use crate::compile::{Id, ItemId, NodeRoom, OpenNode, fits};
 use std::cmp::Reverse;
 
 /// The best node so far: whether it could go itself, what would be free, which it is, and how many
@@ -41,24 +40,25 @@ impl ClusterState<'_> {
             }
         }
         if count > 0 && (!of_class.plain || self.has_min_values(node)) {
-            count = count.min(self.takes_beside(node, class));
+            count = self.open(node).takes(of_class.item, count);
         }
         count
     }
 
     fn has_min_values(&self, node: usize) -> bool {
-        node >= self.model.nodes.len() && self.empty(node).has_min_values()
+        node >= self.model.nodes.len() && self.room(node).min_values.is_some()
     }
 
-    fn empty(&self, node: usize) -> EmptyNode<'_> {
-        let compiled = self.model.compiled();
-        match self.model.nodes.get(node) {
-            Some(running) => {
-                let id = Id::from_index(running.site - compiled.offers.len());
-                EmptyNode::of_node(compiled, id)
-            }
-            None => EmptyNode::of_offer(compiled, self.launched[node - self.model.nodes.len()]),
-        }
+    /// What a node has for pods that may go, and for those that come.
+    fn room(&self, node: usize) -> NodeRoom<'_> {
+        self.model.compiled().room_at(self.site(node))
+    }
+
+    /// A node with what it holds.
+    pub(super) fn open(&self, node: usize) -> OpenNode<'_> {
+        let empty = self.model.context.open(self.room(node));
+        // Pods at home may have other requests than those that will be created in their place.
+        empty.holding(self.held(node)).with_free(self.free(node))
     }
 
     /// What a node holds of which item, sorted.
@@ -82,15 +82,6 @@ impl ClusterState<'_> {
         held
     }
 
-    /// How many more pods of a class a node takes beside those that it holds: ports, volumes, who
-    /// may share a node with whom, and `minValues`.
-    fn takes_beside(&self, node: usize, class: usize) -> u32 {
-        let model = self.model;
-        let item = model.classes[class].item;
-        let held = self.held(node);
-        self.empty(node).takes(model.context, (self.free(node), &held), item, &model.wanted)
-    }
-
     /// How many more pods of a class a required affinity over hosts allows on a node.
     fn host_affinity_room(&self, node: usize, class: usize) -> u32 {
         let model = self.model;
@@ -103,8 +94,9 @@ impl ClusterState<'_> {
             compiled.topology.selects(affinity.selection, Id::from_index(item.index()))
         };
         let bound = model.nodes.get(node).is_some_and(|running| {
-            let id = Id::from_index(running.site - compiled.offers.len());
-            model.rules.bound_on.get(&(id, affinity.selection)).is_some_and(|count| *count > 0)
+            let bound = compiled.node_at(running.site);
+            let bound = bound.and_then(|id| model.rules.bound_on.get(&(id, affinity.selection)));
+            bound.is_some_and(|count| *count > 0)
         });
         let first = affinity.own && self.total(affinity.total) == 0;
         match bound || self.held(node).iter().any(|(item, _)| selects(*item)) || first {

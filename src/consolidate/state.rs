@@ -307,34 +307,15 @@ impl<'m> ClusterState<'m> {
     /// them.
     fn attach(&mut self, node: usize, class: usize, more: bool) {
         let model = self.model;
-        let compiled = model.compiled();
-        let own = &compiled.items[model.classes[class].item].shared;
-        let running = model.nodes.get(node);
-        let empty = match running {
-            Some(running) => {
-                &compiled.nodes
-                    [crate::compile::Id::from_index(running.site - compiled.offers.len())]
-                .attached
-            }
-            None => {
-                let offer = self.launched[node - model.nodes.len()];
-                &compiled.shapes[compiled.offers[offer].shape].attached
-            }
-        };
-        let home = running.into_iter().flat_map(|node| node.home.iter().map(|pods| pods.class));
-        let others: Vec<usize> =
-            home.chain(self.arrived[node].iter().map(|(held, _)| *held)).collect();
-        for (slot, volume) in own {
-            let has = |other: &usize| {
-                let shared = &compiled.items[model.classes[*other].item].shared;
-                shared.iter().any(|(_, held)| held == volume)
-            };
-            // Pods are put before they are listed, and taken off the list before this.
-            if !empty.contains(volume) && !others.iter().any(has) {
-                let sign = if more { -1 } else { 1 };
-                self.free[node * model.width + slot] += sign;
-                self.slack[node] += sign * model.scale[*slot];
-            }
+        let shared = &model.compiled().items[model.classes[class].item].shared;
+        // Pods are put before they are listed, and taken off the list before this.
+        let others = self.open(node);
+        let alone = shared.iter().filter(|(_, volume)| !others.attached().contains(volume));
+        let slots: Vec<usize> = alone.map(|(slot, _)| *slot).collect();
+        for slot in slots {
+            let sign = if more { -1 } else { 1 };
+            self.free[node * model.width + slot] += sign;
+            self.slack[node] += sign * model.scale[slot];
         }
     }
 

@@ -22,16 +22,15 @@
 //! References: Panigrahy et al. 2011, "Heuristics for vector bin packing" (dot product,
 //! bin-centric).
 
-use super::min_values::LaunchMinValues;
-use super::packing::{Context, NodeRoom};
+use super::packing::Context;
 use super::search::FillSearch;
 use super::value_bucket::{
     BucketCursor, BucketEntry, Chunk4, ItemChunk, Rank, ValueBucket, fits_into, in_chunks, score,
 };
 use crate::bound::DualValues;
-use crate::compile::{Bits, EligibilityId, Id, IdTable, IdVec, Item, ItemId, VolumeKey, fits};
+use crate::compile::{EligibilityId, IdTable, IdVec, ItemId, NodeRoom, OpenNode};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap};
 
 /// How the items left to pack are looked at.
 #[derive(Clone, Debug)]
@@ -144,21 +143,21 @@ impl ValueBuckets {
     }
 
     /// Whether anything that is left may find room.
-    pub(crate) fn may_fit(&self, room: &NodeRoom<'_>) -> bool {
-        let free: Vec<Chunk4> = in_chunks(room.free).collect();
+    pub(crate) fn may_fit(&self, room: &NodeRoom<'_>, free: &[i64]) -> bool {
+        let free: Vec<Chunk4> = in_chunks(free).collect();
         self.buckets.iter().any(|bucket| room.admits(bucket.eligibility) && bucket.may_fit(&free))
     }
 
-    /// What a room can hold of what is left, beside what it holds already.
+    /// What a node can take of what is left.
     pub(crate) fn fill(
         &self,
         context: &Context<'_>,
-        room: &NodeRoom<'_>,
-        held: &[(ItemId, u32)],
+        node: OpenNode<'_>,
         left: &IdVec<ItemId, u32>,
     ) -> Filling {
-        let mut node = OpenNode::new(context, room, held, left);
-        let mut view = FreeView::of(&node, self.fill_rule);
+        let room = *node.room();
+        let mut node = FilledNode::new(node);
+        let mut view = FreeView::of(&node.node, self.fill_rule);
         // Buckets that weren't looked at yet, by what they score at most, and those that were, by
         // what they scored and how far they were walked.
         let mut fresh =
@@ -174,20 +173,22 @@ impl ValueBuckets {
                 }
                 _ => scored.pop().map(|(_, at)| at),
             };
-            let Some(at) = next else { return node.finish() };
+            let Some(at) = next else { return node.finish(context) };
             let cursor = &mut cursors[at as usize];
-            while let Some((entry, chunks)) = node.first_in(cursor, &view) {
+            while let Some((entry, chunks)) = node.first_in(cursor, &view, left) {
                 let rank = (entry.base + score(chunks, &view.shares), Reverse(entry.item));
                 let others = scored.peek().map(|(best, _)| *best);
                 if others.max(fresh.peek().map(|bucket| bucket.rank)) > Some(rank) {
                     scored.push((rank, at));
                     break;
                 }
-                match self.portion(&node, entry.item, cursor.added) {
+                // None where `minValues` keep out what there is room for.
+                let most = left[entry.item].saturating_sub(cursor.added);
+                match self.portion(node.node.takes(entry.item, most)) {
                     0 => cursor.pass(),
                     count => {
-                        node.add(entry.item, count, self.worth[entry.item], cursor.added);
-                        view.view(&node, self.fill_rule);
+                        node.give(entry.item, count, self.worth[entry.item]);
+                        view.view(&node.node, self.fill_rule);
                         cursor.added += count;
                     }
                 }
@@ -195,25 +196,20 @@ impl ValueBuckets {
         }
     }
 
-    /// How many pods of an item, of which the node was given `added`, it is given in one step; none
-    /// where `minValues` keep out what there is room for.
-    fn portion(&self, node: &OpenNode<'_>, item: ItemId, added: u32) -> u32 {
-        match node.takes_beside(item, added) {
-            count if self.fill_rule == FillRule::Largest => count,
-            count => count.div_ceil(2),
-        }
+    /// How many of so many pods a node is given in one step.
+    fn portion(&self, takes: u32) -> u32 {
+        if self.fill_rule == FillRule::Largest { takes } else { takes.div_ceil(2) }
     }
 
-    /// What a room can hold at best, as far as the fill rule goes.
+    /// What a node can take at best, as far as the fill rule goes.
     pub(crate) fn best_fill(
         &self,
         context: &Context<'_>,
-        room: &NodeRoom<'_>,
-        held: &[(ItemId, u32)],
+        node: OpenNode<'_>,
         left: &IdVec<ItemId, u32>,
     ) -> Filling {
-        let filling = self.fill(context, room, held, left);
-        let found = self.search(context, room, held, left);
+        let found = self.search(context, &node, left);
+        let filling = self.fill(context, node, left);
         found.filter(|found| found.worth > filling.worth).unwrap_or(filling)
     }
 
@@ -221,13 +217,13 @@ impl ValueBuckets {
     pub(crate) fn search(
         &self,
         context: &Context<'_>,
-        room: &NodeRoom<'_>,
-        held: &[(ItemId, u32)],
+        node: &OpenNode<'_>,
         left: &IdVec<ItemId, u32>,
     ) -> Option<Filling> {
         if self.fill_rule != FillRule::Searched {
             return None;
         }
+        let room = node.room();
         let admitted = self.buckets.iter().filter(|bucket| room.admits(bucket.eligibility));
         let mut items: Vec<ItemId> =
             admitted.flat_map(|bucket| bucket.entries.iter().map(|entry| entry.item)).collect();
@@ -235,8 +231,8 @@ impl ValueBuckets {
             return None;
         }
         items.sort_by_key(|item| (Reverse(self.worth[*item]), *item));
-        let search = FillSearch { worth: &self.worth, parts: &self.parts };
-        Some(search.fill(OpenNode::new(context, room, held, left), &items))
+        let search = FillSearch { context, left, worth: &self.worth, parts: &self.parts };
+        Some(search.fill(FilledNode::new(node.clone()), &items))
     }
 }
 
@@ -248,14 +244,14 @@ struct FreeView {
 
 impl FreeView {
     fn of(node: &OpenNode<'_>, fill_rule: FillRule) -> Self {
-        let free: Vec<Chunk4> = in_chunks(&node.free).collect();
+        let free: Vec<Chunk4> = in_chunks(node.free()).collect();
         let mut view = Self { shares: free.clone(), free };
         view.view(node, fill_rule);
         view
     }
 
     fn view(&mut self, node: &OpenNode<'_>, fill_rule: FillRule) {
-        for (at, (free, all)) in node.free.iter().zip(node.room.all).enumerate() {
+        for (at, (free, all)) in node.free().iter().zip(node.room().free).enumerate() {
             self.free[at / 4][at % 4] = *free;
             self.shares[at / 4][at % 4] = fill_rule.share(*free, *all);
         }
@@ -293,71 +289,25 @@ fn direction(parts: &[i64]) -> u64 {
 
 /// A node while it is being filled.
 #[derive(Clone, Debug)]
-pub(crate) struct OpenNode<'a> {
-    context: &'a Context<'a>,
-    room: &'a NodeRoom<'a>,
-    held: &'a [(ItemId, u32)],
-    left: &'a IdVec<ItemId, u32>,
-    free: Vec<i64>,
-    ports: Bits,
-    /// The items that may not join what the node holds.
-    barred: Bits,
-    /// How much of each cap is used up, but for pods that are bound already.
-    used: Vec<u32>,
-    attached: BTreeSet<VolumeKey>,
+pub(super) struct FilledNode<'a> {
+    pub(super) node: OpenNode<'a>,
+    /// What it was given.
     items: Vec<(ItemId, u32)>,
-    worth: i128,
-    minimums: Option<LaunchMinValues>,
+    pub(super) worth: i128,
 }
 
-impl<'a> OpenNode<'a> {
-    pub(crate) fn new(
-        context: &'a Context<'a>,
-        room: &'a NodeRoom<'a>,
-        held: &'a [(ItemId, u32)],
-        left: &'a IdVec<ItemId, u32>,
-    ) -> Self {
-        let minimums =
-            room.min_values.map(|choice| LaunchMinValues::to_fill(context, choice, held));
-        let mut barred = Bits::none(context.compiled.items.len());
-        held.iter().for_each(|(item, _)| bar(&mut barred, context.item(*item)));
-        let mut used = vec![0; context.compiled.caps.len()];
-        for (item, count) in held {
-            use_up(context, &mut used, &mut barred, context.item(*item), *count);
-        }
-        Self {
-            context,
-            room,
-            held,
-            left,
-            free: room.free.to_vec(),
-            ports: room.ports.clone(),
-            barred,
-            used,
-            attached: room.attached.clone(),
-            items: Vec::new(),
-            worth: 0,
-            minimums,
-        }
+impl<'a> FilledNode<'a> {
+    pub(super) fn new(node: OpenNode<'a>) -> Self {
+        Self { node, items: Vec::new(), worth: 0 }
     }
 
-    pub(super) fn free(&self) -> &[i64] {
-        &self.free
-    }
-
-    pub(super) fn request(&self, item: ItemId) -> &[i64] {
-        &self.context.item(item).request
-    }
-
-    pub(super) fn worth(&self) -> i128 {
-        self.worth
-    }
-
-    /// The first item of a bucket, from a cursor on, of which the node can take one more pod.
+    /// The first item of a bucket, from a cursor on, of which the node can take one more pod: all
+    /// rules but `minValues`.
     fn first_in<'l>(
         &self,
         cursor: &mut BucketCursor<'l>,
         view: &FreeView,
+        left: &IdVec<ItemId, u32>,
     ) -> Option<(&'l BucketEntry, &'l [ItemChunk])> {
         let bucket = cursor.bucket;
         if !bucket.may_fit(&view.free) {
@@ -369,7 +319,10 @@ impl<'a> OpenNode<'a> {
                 continue;
             }
             let chunks = bucket.chunks(cursor.at);
-            if self.can_take(entry, chunks, cursor.added, view) {
+            if fits_into(chunks, &view.free)
+                && cursor.added < left[entry.item]
+                && self.node.may_take(&entry.rules)
+            {
                 return Some((entry, chunks));
             }
             cursor.pass();
@@ -377,153 +330,20 @@ impl<'a> OpenNode<'a> {
         None
     }
 
-    /// Whether the node can take one more pod of an item of which it was given `added`: all rules
-    /// but `minValues`.
-    fn can_take(
-        &self,
-        entry: &BucketEntry,
-        chunks: &[ItemChunk],
-        added: u32,
-        view: &FreeView,
-    ) -> bool {
-        fits_into(chunks, &view.free)
-            && added < self.left[entry.item]
-            && (entry.plain || self.may_take(entry, added))
-    }
-
-    /// Whether the rules between pods let the node have one more of an item for which it has room
-    /// and of which it was given `added`.
-    fn may_take(&self, entry: &BucketEntry, added: u32) -> bool {
-        let id = entry.item;
-        if self.barred.contains(id.index()) {
-            return false;
-        }
-        let most = entry.per_node;
-        if most != u32::MAX && added + count_of(self.held, id) >= most {
-            return false;
-        }
-        if !entry.ruled {
-            return true;
-        }
-        let item = self.context.item(id);
-        let under = item.caps.iter().all(|(cap, each)| {
-            let used = self.used[cap.index()].saturating_add(*each);
-            used <= self.context.compiled.caps[*cap].most
-        });
-        if !under || self.room.node.is_some() && self.under_caps(item) == 0 {
-            return false;
-        }
-        !item.ports.any() && item.shared.is_empty() || self.takes_by_rules(id, added) > 0
-    }
-
-    /// How many more pods of an item the node can take, of those that are left.
-    pub(crate) fn takes(&self, id: ItemId) -> u32 {
-        self.takes_beside(id, count_of(&self.items, id))
-    }
-
-    /// As [`OpenNode::takes`], of an item of which it was given `added`.
-    fn takes_beside(&self, id: ItemId, added: u32) -> u32 {
-        let count = self.takes_by_rules(id, added);
-        match &self.minimums {
-            Some(minimums) if count > 0 => {
-                let load: Vec<i64> =
-                    self.room.all.iter().zip(&self.free).map(|(all, free)| all - free).collect();
-                minimums.admit(self.context, &load, id, count)
-            }
-            _ => count,
-        }
-    }
-
-    /// As [`OpenNode::takes_beside`], `minValues` aside.
-    fn takes_by_rules(&self, id: ItemId, added: u32) -> u32 {
-        let item = self.context.item(id);
-        let held = added + count_of(self.held, id);
-        let most = self.left[id].saturating_sub(added).min(item.per_node.saturating_sub(held));
-        let count = fits(&self.free, &item.request, most);
-        if count == 0 || item.ports.any() && item.ports.blocks.overlaps(&self.ports) {
-            return 0;
-        }
-        if self.barred.contains(id.index()) {
-            return 0;
-        }
-        let count = count.min(self.under_caps(item));
-        // What pods of the item that are there share is attached.
-        if count > 0 && added == 0 { item.fits(&self.free, &self.attached, count) } else { count }
-    }
-
-    /// How many more of an item the caps allow.
-    fn under_caps(&self, item: &Item) -> u32 {
-        if item.caps.is_empty() {
-            return u32::MAX;
-        }
-        self.context.under_caps(item, self.room.node, |cap| self.used[cap.index()])
-    }
-
-    pub(crate) fn put(&mut self, id: ItemId, count: u32, worth: i64) {
-        self.add(id, count, worth, count_of(&self.items, id));
-    }
-
-    /// Gives the node more pods of an item of which it was given `added`.
-    fn add(&mut self, id: ItemId, count: u32, worth: i64, added: u32) {
-        let item = self.context.item(id);
-        for (free, asked) in self.free.iter_mut().zip(&item.request) {
-            *free -= asked * i64::from(count);
-        }
-        use_up(self.context, &mut self.used, &mut self.barred, item, count);
-        self.ports.or(&item.ports.takes);
-        for (at, volume) in &item.shared {
-            if self.attached.insert(volume.clone()) {
-                self.free[*at] -= 1;
-            }
-        }
-        if added == 0
-            && let Some(minimums) = &mut self.minimums
-        {
-            minimums.join(self.context, id);
-        }
+    /// Gives the node more pods of an item that are worth so much each.
+    pub(super) fn give(&mut self, id: ItemId, count: u32, worth: i64) {
+        self.node.put(id, count);
         // Most often it's what was given last.
-        let mut before = self.items.iter_mut().rev().filter(|_| added > 0);
-        match before.find(|(held, _)| *held == id) {
+        match self.items.iter_mut().rev().find(|(held, _)| *held == id) {
             Some((_, held)) => *held += count,
-            None => {
-                bar(&mut self.barred, item);
-                self.items.push((id, count));
-            }
+            None => self.items.push((id, count)),
         }
         self.worth += i128::from(worth) * i128::from(count);
     }
 
-    pub(crate) fn finish(mut self) -> Filling {
+    pub(super) fn finish(mut self, context: &Context<'_>) -> Filling {
         self.items.sort_unstable();
-        let mut load: Vec<i64> =
-            self.room.free.iter().zip(&self.free).map(|(all, free)| all - free).collect();
-        // The slots of shared volumes that these pods attach are no part of it.
-        let dims = &self.context.compiled.dims;
-        for (driver, _) in self.attached.difference(self.room.attached) {
-            if let Some(at) = dims.driver(driver) {
-                load[at] -= 1;
-            }
-        }
+        let load = context.compiled.load(&self.items);
         Filling { items: self.items, load, worth: self.worth }
     }
-}
-
-/// Bars those that may not share a node with an item; conflicts are mutual.
-fn bar(barred: &mut Bits, item: &Item) {
-    item.conflicts.iter().for_each(|other| barred.insert(other.index()));
-}
-
-/// Counts pods for the caps of their item, and bars all items of a cap that is used up.
-fn use_up(context: &Context<'_>, used: &mut [u32], barred: &mut Bits, item: &Item, count: u32) {
-    for (id, each) in &item.caps {
-        let (cap, used) = (&context.compiled.caps[*id], &mut used[id.index()]);
-        *used = used.saturating_add(each.saturating_mul(count));
-        if *used >= cap.most {
-            barred.or(&cap.counted);
-        }
-    }
-}
-
-fn count_of(items: &[(ItemId, u32)], item: ItemId) -> u32 {
-    items.iter().find(|(held, _)| *held == item).map_or(0, |(_, count)| *count)
 }

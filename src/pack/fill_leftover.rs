@@ -5,10 +5,9 @@
 //! beside those of an earlier one.
 
 use super::fill::{FillRule, ValueBuckets};
-use super::packing::{Context, GroupPlace, NodeGroup, NodeRoom, Packing};
-use super::running;
+use super::packing::{Context, GroupPlace, NodeGroup, Packing};
 use super::weight::Weights;
-use crate::compile::{IdVec, ItemId, SharedVolumes};
+use crate::compile::{IdVec, ItemId};
 
 /// Places what is left, where `wanted` says so, into the room that the groups leave.
 pub(crate) fn fill_leftover(
@@ -47,31 +46,24 @@ fn fill(
     (groups, at): (&[NodeGroup], usize),
 ) -> Option<(u32, GroupFilling)> {
     let group = &groups[at];
-    let empty = match &group.place {
+    let room = match &group.place {
         GroupPlace::Launch(bin_type) => context.room(*bin_type),
-        GroupPlace::Running(nodes) => running::room(context, *nodes.first()?),
+        GroupPlace::Running(nodes) => context.compiled.room_of_node(*nodes.first()?),
     };
-    let mut free: Vec<i64> =
-        empty.free.iter().zip(&group.load).map(|(free, load)| free - load).collect();
-    let held = group.items.iter().map(|(item, _)| context.item(*item));
-    let mut attached = empty.attached.clone();
-    SharedVolumes::of(held).attach(&mut free, &mut attached);
     // Most nodes are full.
-    if !buckets.may_fit(&NodeRoom { free: &free, ..empty }) {
+    let free: Vec<i64> =
+        room.free.iter().zip(&group.load).map(|(free, load)| free - load).collect();
+    if !buckets.may_fit(&room, &free) {
         return None;
     }
-    let mut ports = empty.ports.clone();
-    for (item, _) in &group.items {
-        ports.or(&context.item(*item).ports.takes);
-    }
-    let room = NodeRoom { free: &free, ports: &ports, attached: &attached, ..empty };
+    let node = context.open(room).holding(group.items.iter().copied());
     // A launch may not draw a pod that a pool of higher weight still takes, unless it is there
     // anyway.
     let open = weights
         .above(context.compiled, &group.place)
         .filter(|_| !weights.admit_others(context.compiled, groups, at));
     let filling = match open {
-        None => buckets.best_fill(context, &room, &group.items, left),
+        None => buckets.best_fill(context, node, left),
         Some(open) => {
             let compatibles = &context.compiled.compatibles;
             let here = left.iter().map(|(item, left)| {
@@ -79,7 +71,7 @@ fn fill(
                 let kept = *left > 0 && !placeholder && compatibles[item].overlaps(open);
                 if kept { 0 } else { *left }
             });
-            buckets.best_fill(context, &room, &group.items, &here.collect())
+            buckets.best_fill(context, node, &here.collect())
         }
     };
     let times = filling.items.iter().map(|(item, count)| left[*item] / count).min()?;

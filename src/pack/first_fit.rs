@@ -12,11 +12,10 @@
 
 use super::fill::FillRule;
 use super::greedy::{self, WeightTier};
-use super::min_values::meets_minimums;
 use super::packing::{Context, GroupPlace, NodeGroup, Packing};
 use super::step::PackingStep;
-use super::{of_weight, running, static_pool};
-use crate::compile::{Bits, Compiled, IdVec, ItemId, NodeId, PoolId, fits};
+use super::{of_weight, static_pool};
+use crate::compile::{Compiled, IdVec, ItemId, NodeId, NodeRoom, PoolId, fits};
 use crate::progress::MethodKind;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -27,7 +26,6 @@ struct OpenLaunches {
     place: FirstFitPlace,
     /// The most room of any bin type, by resource, before the load.
     max_room: Vec<i64>,
-    ports: Bits,
     items: Vec<(ItemId, u32)>,
     load: Vec<i64>,
     multiplicity: u32,
@@ -103,7 +101,6 @@ fn open_node(context: &Context<'_>, node: NodeId) -> OpenLaunches {
     OpenLaunches {
         place: FirstFitPlace::Running(node),
         max_room: running.free.clone(),
-        ports: running.ports.clone(),
         items: Vec::new(),
         load: vec![0; running.free.len()],
         multiplicity: 1,
@@ -184,28 +181,22 @@ impl<'c> Packer<'c> {
     fn takes(&self, group: &OpenLaunches, id: ItemId, most: u32) -> u32 {
         let item = self.context.item(id);
         let free = free_of(&group.max_room, &group.load);
-        if fits(&free, &item.request, 1) == 0 || item.ports.blocks.overlaps(&group.ports) {
+        if fits(&free, &item.request, 1) == 0 {
             return 0;
         }
-        let clash = |(other, _): &(ItemId, u32)| item.conflicts.binary_search(other).is_ok();
-        if group.items.iter().any(clash) {
-            return 0;
-        }
-        let held = group.items.iter().find(|(held, _)| *held == id).map_or(0, |(_, count)| *count);
-        let most = most.min(item.per_node.saturating_sub(held));
-        let node = match &group.place {
-            FirstFitPlace::Running(node) => Some(*node),
-            FirstFitPlace::Launch { .. } => None,
+        // The rules between pods, on a node with as much room as any bin type has.
+        let no_ports = item.ports.takes.emptied();
+        let room = match &group.place {
+            FirstFitPlace::Running(node) => self.context.compiled.room_of_node(*node),
+            FirstFitPlace::Launch { bin_types, .. } => {
+                let Some(first) = bin_types.first() else { return 0 };
+                let room = self.context.room(*first);
+                let (free, ports) = (&group.max_room, &no_ports);
+                NodeRoom { free, ports, min_values: None, ..room }
+            }
         };
-        let used = |cap| {
-            let held = group.items.iter().map(|(other, count)| {
-                let caps = &self.context.item(*other).caps;
-                let counts = caps.iter().find(|(of, _)| *of == cap);
-                counts.map_or(0, |(_, each)| each.saturating_mul(*count))
-            });
-            held.fold(0, u32::saturating_add)
-        };
-        let most = most.min(self.context.under_caps(item, node, used));
+        let node = self.context.open(room).holding(group.items.iter().copied());
+        let most = node.takes(id, most);
         if most == 0 {
             return 0;
         }
@@ -215,20 +206,13 @@ impl<'c> Packer<'c> {
             return 0;
         }
         match &group.place {
-            FirstFitPlace::Running(node) => {
-                let room = running::room(self.context, *node);
-                let alone = room.takes(item).saturating_sub(held).min(most);
-                fits(&free, &item.request, alone)
-            }
+            FirstFitPlace::Running(_) if room.admits(item.eligibility) => most,
+            FirstFitPlace::Running(_) => 0,
             FirstFitPlace::Launch { pool, bin_types } => {
                 let of_bin_type = |bin_type: &usize| {
                     let room = self.context.room(*bin_type);
                     let free = free_of(room.free, &group.load);
-                    let ports = item.ports.blocks.overlaps(room.ports);
-                    if !room.admits(item.eligibility) || ports {
-                        return 0;
-                    }
-                    item.fits(&free, room.attached, most)
+                    NodeRoom { free: &free, ..room }.takes(item, most)
                 };
                 let most = bin_types.iter().map(of_bin_type).max().unwrap_or(0);
                 let meets = |count: u32| {
@@ -266,7 +250,6 @@ impl<'c> Packer<'c> {
                 grown.load[*at] += 1;
             }
         }
-        grown.ports.or(&item.ports.takes);
         match grown.items.iter_mut().find(|(held, _)| *held == id) {
             Some((_, held)) => *held += each,
             None => grown.items.push((id, each)),
@@ -274,8 +257,7 @@ impl<'c> Packer<'c> {
         if let FirstFitPlace::Launch { bin_types, .. } = &mut grown.place {
             bin_types.retain(|bin_type| {
                 let room = self.context.room(*bin_type);
-                room.admits(item.eligibility)
-                    && !item.ports.blocks.overlaps(room.ports)
+                room.takes(item, 1) > 0
                     && room.free.iter().zip(&grown.load).all(|(have, want)| have >= want)
             });
             grown.max_room = max_room(self.context, bin_types);
@@ -304,7 +286,6 @@ impl<'c> Packer<'c> {
             let fresh = OpenLaunches {
                 max_room: max_room(self.context, &bin_types),
                 place: FirstFitPlace::Launch { pool, bin_types },
-                ports: self.context.item(id).ports.takes.emptied(),
                 items: Vec::new(),
                 load: vec![0; compiled.dims.len()],
                 multiplicity: times,
@@ -353,7 +334,7 @@ impl<'c> Packer<'c> {
         let meets = |bin_type: &&usize| {
             let choice = self.context.compiled.bin_types[**bin_type].offers.first();
             choice.is_some_and(|choice| {
-                meets_minimums(self.context, *choice, &group.items, &group.load)
+                self.context.meets_minimums(*choice, &group.items, &group.load)
             })
         };
         bin_types.iter().find(meets).copied()
@@ -376,11 +357,7 @@ impl<'c> Packer<'c> {
             let mut items = group.items;
             items.sort_unstable();
             // The slots of shared volumes, which are counted while it grows, are no part of a load.
-            let mut load = vec![0; compiled.dims.len()];
-            for (item, count) in &items {
-                let each = &compiled.items[*item].request;
-                load.iter_mut().zip(each).for_each(|(sum, each)| *sum += each * i64::from(*count));
-            }
+            let load = compiled.load(&items);
             self.packing
                 .add(compiled, NodeGroup { place, items, load, multiplicity: group.multiplicity });
         }

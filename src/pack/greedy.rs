@@ -20,10 +20,10 @@
 //! Zaourar 2016); Chvátal 1979 for cover by the best ratio.
 
 use super::fill::{FillRule, Filling, ValueBuckets};
-use super::packing::{Context, GroupPlace, NodeGroup, NodeRoom, Packing};
+use super::packing::{Context, GroupPlace, NodeGroup, Packing};
 use super::step::PackingStep;
 use crate::bound::DualValues;
-use crate::compile::{Bits, ItemId};
+use crate::compile::{Bits, ItemId, NodeRoom};
 use crate::parallel;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -178,23 +178,17 @@ fn most_fill_value(
 ) -> i128 {
     let rooms: Vec<NodeRoom<'_>> =
         bin_types.iter().map(|bin_type| context.room(bin_type)).collect();
-    let mut all = vec![0; context.compiled.dims.len()];
+    let mut free = vec![0; context.compiled.dims.len()];
     let mut admits = Bits::none(context.compiled.eligible.len());
     for room in &rooms {
-        all.iter_mut().zip(room.all).for_each(|(most, have)| *most = *have.max(most));
+        free.iter_mut().zip(room.free).for_each(|(most, have)| *most = *have.max(most));
         admits.or(room.admits);
     }
     let Some(first) = rooms.first() else { return 0 };
     let ports = first.ports.emptied();
-    let room = NodeRoom {
-        all: &all,
-        free: &all,
-        ports: &ports,
-        admits: &admits,
-        min_values: None,
-        ..*first
-    };
-    buckets.fill(context, &room, &[], &packing.left).worth.saturating_mul(2)
+    let room = NodeRoom { free: &free, ports: &ports, admits: &admits, min_values: None, ..*first };
+    let filling = buckets.fill(context, context.open(room), &packing.left);
+    filling.worth.saturating_mul(2)
 }
 
 /// The best filling known of each bin type.
@@ -243,8 +237,8 @@ impl EfficiencyQueue {
                 }
                 // Searching is dear, so it is left to those that come out best without.
                 self.searched[at] = true;
-                let room = context.room(bin_type);
-                let found = self.buckets.search(context, &room, &[], &packing.left);
+                let node = context.open(context.room(bin_type));
+                let found = self.buckets.search(context, &node, &packing.left);
                 match found.filter(|found| found.worth > filling.worth) {
                     Some(found) => {
                         let _efficiency = self.keep(at, bin_type, found);
@@ -266,7 +260,8 @@ impl EfficiencyQueue {
             }
             let first = self.fillings[at].is_none();
             let fill = |at: &usize| {
-                self.buckets.fill(context, &context.room(bin_types[*at]), &[], &packing.left)
+                let node = context.open(context.room(bin_types[*at]));
+                self.buckets.fill(context, node, &packing.left)
             };
             // A bin type's first filling has to be made in any case.
             anew = anew.saturating_sub(u32::from(!first));

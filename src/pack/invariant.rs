@@ -4,7 +4,6 @@
 //! a limit that is charged once too often. Here each is worked out anew from the groups.
 
 use super::packing::{Context, GroupPlace, Packing};
-use super::running;
 use crate::compile::{Id, IdVec, NodeId};
 use std::collections::BTreeSet;
 
@@ -47,21 +46,16 @@ impl Packing {
             debug_assert!(group.multiplicity > 0, "a group without nodes: {group:?}");
             let is_sorted = group.items.is_sorted_by(|a, b| a.0 < b.0);
             debug_assert!(is_sorted, "classes of a group out of order: {group:?}");
-            let mut load = vec![0_i64; compiled.dims.len()];
-            for (item, count) in &group.items {
-                debug_assert!(*count > 0, "none of a class: {group:?}");
-                let request = &compiled.items[*item].request;
-                for (sum, each) in load.iter_mut().zip(request) {
-                    *sum += each * i64::from(*count);
-                }
-            }
+            let has_any = group.items.iter().all(|(_, count)| *count > 0);
+            debug_assert!(has_any, "none of a class: {group:?}");
+            let load = compiled.load(&group.items);
             debug_assert_eq!(load, group.load, "what the pods of a group ask for: {group:?}");
             let fits =
                 |free: &[i64]| load.iter().zip(free).all(|(load, free)| load <= free || *load == 0);
             let fit = match &group.place {
                 GroupPlace::Launch(bin_type) => fits(context.room(*bin_type).free),
                 GroupPlace::Running(nodes) => {
-                    nodes.iter().all(|node| fits(running::room(context, *node).free))
+                    nodes.iter().all(|node| fits(compiled.room_of_node(*node).free))
                 }
             };
             debug_assert!(fit, "a group holds more than fits: {group:?}");

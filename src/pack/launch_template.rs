@@ -5,10 +5,12 @@
 
 use super::combine::{RequiredLabels, closed, place, required};
 use super::existing_domains::{ExistingDomains, OpeningOffers};
-use super::min_values::{FixedLabels, LaunchMinValues, is_alternative, may_become};
 use super::offers_by_price::OffersByPrice;
 use super::packing::{Context, GroupPlace, NodeGroup, Packing};
-use crate::compile::{Bits, Compiled, FixedLabel, Id, IdVec, ItemId, KeyId, OfferId, PoolId};
+use crate::compile::{
+    Bits, Compiled, FixedLabel, FixedLabels, Id, IdVec, ItemId, KeyId, LaunchMinValues, OfferId,
+    PoolId, is_alternative, may_become,
+};
 use crate::model::{
     Labels, Operator, Requirement, Requirements, Resources, ValueSet, amount, well_known,
 };
@@ -290,8 +292,8 @@ fn options(
     holders.narrow(&listable);
     let suits = |id: OfferId| holders.contains(id);
     let agreeing = allowed.agreeing.as_deref();
-    let minimums = LaunchMinValues::of(context, first, &group.items);
-    let mut open = minimums.counter(context);
+    let minimums = LaunchMinValues::of(compiled, context.choice(first), &group.items);
+    let mut open = minimums.counter(compiled);
     let mut options: Vec<OfferId> = Vec::new();
     let offering = |id: OfferId| (compiled.offers[id].instance, compiled.offers[id].offering);
     let place_of_first = by_price.place(compiled, first);
@@ -334,7 +336,7 @@ fn options(
         asked = required(compiled, &options, &keys());
         if !closed(compiled, &options, &asked, agreeing, suits) {
             let own = place(compiled, chosen);
-            let mut narrow = minimums.counter(context);
+            let mut narrow = minimums.counter(compiled);
             let narrowed: Vec<OfferId> =
                 options.iter().copied().filter(|id| place(compiled, *id) == own).collect();
             narrowed.iter().for_each(|id| narrow.add(*id));
@@ -445,7 +447,7 @@ fn requirements(
         own if own.is_any() => (key, Cow::Borrowed(of_pool.get(key))),
         own => (key, Cow::Owned(own.intersect(of_pool.get(key)))),
     });
-    let mut open = LaunchMinValues::of(context, chosen, &[]).counter(context);
+    let mut open = LaunchMinValues::of(compiled, context.choice(chosen), &[]).counter(compiled);
     options.iter().for_each(|id| open.add(*id));
     let minimums: BTreeMap<&Arc<str>, u32> = compiled.pools[offer.pool]
         .min_values

@@ -32,7 +32,6 @@ mod greedy;
 mod improve;
 mod invariant;
 mod launch_template;
-mod min_values;
 mod offers_by_price;
 mod packing;
 mod preference;
@@ -53,16 +52,15 @@ pub(crate) use build_plan::build_plan;
 pub(crate) use choose::AssignedPacking;
 use choose::PackFns;
 pub(crate) use complete::{
-    EmptyNode, Exclusion, HostSpread, PlacementRules, RuleCounts, Wanted, complete, exclusions,
-    is_ordered, is_ordered_beside_launches, recreate, substitutes, supplies,
+    Exclusion, HostSpread, PlacementRules, RuleCounts, Wanted, complete, exclusions, is_ordered,
+    is_ordered_beside_launches, recreate, substitutes, supplies,
 };
 pub(crate) use decided_launches::DecidedLaunches;
-pub(crate) use fill::OpenNode;
 pub(crate) use launch_template::{chosen, offering_ref, requests_of};
-pub(crate) use packing::{Context, GroupPlace, NodeGroup, NodeRoom, Packing};
+pub(crate) use packing::{Context, GroupPlace, NodeGroup, Packing};
 pub(crate) use preference::honours_no_less;
 pub(crate) use right_size::right_size;
-pub(crate) use running::{alike, room as room_of};
+pub(crate) use running::alike;
 pub(crate) use static_pool::launch_rest;
 
 use crate::compile::{Compiled, ItemId};
@@ -254,7 +252,7 @@ fn best(context: &Context<'_>, packings: Vec<Packing>) -> Packing {
 fn placeable(context: &Context<'_>, id: ItemId) -> bool {
     let compiled = context.compiled;
     let item = &compiled.items[id];
-    compiled.nodes.ids().any(|node| running::room(context, node).takes(item) > 0)
+    compiled.nodes.ids().any(|node| compiled.room_of_node(node).takes(item, 1) > 0)
         || !compiled.compatibles[id].is_empty()
 }
 

@@ -4,8 +4,8 @@ use super::step::PackingStep;
 use super::weight::Weights;
 use crate::bound::{BinCatalog, Demand, DualValues, Relaxation, RemainingCapacity, SlotTable};
 use crate::compile::{
-    BinType, Bits, CapId, Compiled, EligibilityId, Id, IdVec, Item, ItemId, NodeId, OfferId,
-    PoolId, ReservationId, VolumeKey,
+    BinType, Bits, Compiled, IdVec, Item, ItemId, MinValuesChoice, NodeId, NodeRoom, OfferId,
+    OpenNode, PoolId, ReservationId, meets_minimums,
 };
 use crate::progress::Watch;
 use crate::stop::Stop;
@@ -84,87 +84,30 @@ impl Context<'_> {
         &self.compiled.items[item]
     }
 
-    /// How many more of an item the caps allow on a node whose pods have used so much of each.
-    pub(crate) fn under_caps(
-        &self,
-        item: &Item,
-        node: Option<NodeId>,
-        used: impl Fn(CapId) -> u32,
-    ) -> u32 {
-        let under = item.caps.iter().map(|(id, each)| {
-            let cap = &self.compiled.caps[*id];
-            let bound = node.and_then(|node| {
-                let at = cap.used.binary_search_by_key(&node, |(node, _)| *node).ok()?;
-                Some(cap.used[at].1)
-            });
-            cap.most.saturating_sub(used(*id).saturating_add(bound.unwrap_or(0))) / each
-        });
-        under.min().unwrap_or(u32::MAX)
-    }
-
     /// The room of an empty node of a bin type.
     pub(crate) fn room(&self, bin_type: usize) -> NodeRoom<'_> {
-        let bin_type = &self.compiled.bin_types[bin_type];
-        let shape = &self.compiled.shapes[bin_type.shape];
-        NodeRoom {
-            all: &shape.allocatable,
-            free: &shape.allocatable,
-            ports: &shape.ports,
-            admits: &bin_type.admits,
-            attached: &shape.attached,
-            min_values: bin_type
-                .offers
-                .first()
-                .copied()
-                .filter(|_| !self.compiled.pools[bin_type.pool].min_values.is_empty()),
-            node: None,
-        }
-    }
-}
-
-/// Room for pods: an empty launch, or what is free on a running node.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NodeRoom<'a> {
-    /// What the place has for pods when it is empty.
-    pub(crate) all: &'a [i64],
-    pub(crate) free: &'a [i64],
-    /// Host ports that are taken.
-    pub(crate) ports: &'a Bits,
-    /// The eligibility sets that admit the place.
-    pub(crate) admits: &'a Bits,
-    /// Volumes that several pods mount and that are attached.
-    pub(crate) attached: &'a BTreeSet<VolumeKey>,
-    /// The first offer of its bin type, where the pool asks for `minValues`.
-    pub(crate) min_values: Option<OfferId>,
-    /// The running node that it is, where bound pods count for caps.
-    pub(crate) node: Option<NodeId>,
-}
-
-impl NodeRoom<'_> {
-    pub(crate) fn admits(&self, eligibility: EligibilityId) -> bool {
-        self.admits.contains(eligibility.index())
+        self.compiled.room_of_bin_type(bin_type)
     }
 
-    /// How many pods of an item the room takes when it is used for nothing else.
-    pub(crate) fn takes(&self, item: &Item) -> u32 {
-        if self.admits(item.eligibility) { self.takes_there(item) } else { 0 }
+    /// A node of this room that holds none of the problem's pods yet.
+    pub(crate) fn open<'a>(&'a self, room: NodeRoom<'a>) -> OpenNode<'a> {
+        OpenNode::new(self.compiled, room, self.best_effort_min_values)
     }
 
-    /// As [`NodeRoom::takes`], for an item that is known to be admitted.
-    pub(crate) fn takes_there(&self, item: &Item) -> u32 {
-        if item.ports.blocks.overlaps(self.ports) {
-            return 0;
-        }
-        item.fits(self.free, self.attached, item.per_node)
+    /// A launch of an offer, as `minValues` see it.
+    pub(crate) fn choice(&self, offer: OfferId) -> MinValuesChoice {
+        MinValuesChoice { offer, best_effort: self.best_effort_min_values }
     }
 
-    /// As [`NodeRoom::takes_there`], as if what pods of the item share took no slots where one
-    /// fits.
-    pub(crate) fn could_take_there(&self, item: &Item) -> u32 {
-        match item.ports.blocks.overlaps(self.ports) {
-            true => 0,
-            false => item.could_fit(self.free, self.attached, item.per_node),
-        }
+    /// Whether launches of an offer that hold these items and this load leave its pool the
+    /// `minValues` that it asks for.
+    pub(crate) fn meets_minimums(
+        &self,
+        offer: OfferId,
+        items: &[(ItemId, u32)],
+        load: &[i64],
+    ) -> bool {
+        meets_minimums(self.compiled, self.choice(offer), items, load)
     }
 }
 

@@ -14,7 +14,7 @@
 //! *Why it is right.* A node holds some of what it held, and the new assignment is legal by itself.
 
 use super::assign::DomainAssignment;
-use super::fill::{FillRule, OpenNode};
+use super::fill::{FillRule, FilledNode};
 use super::packing::{Context, GroupPlace, NodeGroup, Packing};
 use super::weight::Weights;
 use super::{buy_all, fill_leftover, static_pool};
@@ -89,19 +89,20 @@ fn put(
             (context.room(*bin_type), compiled.pools[pool].static_replicas.is_some())
         }
         GroupPlace::Running(nodes) => match nodes.first() {
-            Some(node) => (super::room_of(context, *node), false),
+            Some(node) => (compiled.room_of_node(*node), false),
             None => return,
         },
     };
-    let mut node = OpenNode::new(context, &room, &[], &left);
+    let mut node = FilledNode::new(context.open(room));
     for (item, each) in items {
-        let taken =
-            if room.admits(compiled.items[*item].eligibility) { node.takes(*item) } else { 0 };
-        if taken.min(*each) > 0 {
-            node.put(*item, taken.min(*each), 0);
+        let is_admitted = room.admits(compiled.items[*item].eligibility);
+        let most = if is_admitted { left[*item].min(*each) } else { 0 };
+        let taken = node.node.takes(*item, most);
+        if taken > 0 {
+            node.give(*item, taken, 0);
         }
     }
-    let filling = node.finish();
+    let filling = node.finish(context);
     if filling.items.is_empty() && !is_static {
         return;
     }

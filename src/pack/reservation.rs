@@ -61,10 +61,10 @@ fn buy(context: &Context<'_>, packing: &mut Packing, bin_types: &[usize]) {
         let supply = |packing: &Packing| packing.supply(compiled, &compiled.bin_types[*bin_type]);
         while supply(packing) > 0 {
             let room = context.room(*bin_type);
-            if !buckets.may_fit(&room) {
+            if !buckets.may_fit(&room, room.free) {
                 break;
             }
-            let filling = buckets.fill(context, &room, &[], &packing.left);
+            let filling = buckets.fill(context, context.open(room), &packing.left);
             let times = filling.items.iter().map(|(item, count)| packing.left[*item] / count).min();
             let times = times.unwrap_or(0).min(supply(packing));
             if times == 0 || !worth.pays_for(filling.worth, *bin_type) {

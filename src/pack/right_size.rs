@@ -1,9 +1,8 @@
 //! Right-sizing: every launch goes to the cheapest bin type that holds it.
 
-use super::min_values::meets_minimums;
 use super::packing::{Context, GroupPlace, NodeGroup, Packing};
 use super::step::PackingStep;
-use crate::compile::{BinType, SharedVolumes};
+use crate::compile::BinType;
 
 /// Moves launches to cheaper bin types of the same weight, as far as those can be bought.
 pub(crate) fn right_size(context: &Context<'_>, packing: &mut Packing) {
@@ -64,20 +63,13 @@ pub(crate) fn right_size(context: &Context<'_>, packing: &mut Packing) {
 
 /// Whether a node of a bin type can hold a group's pods.
 pub(crate) fn holds(context: &Context<'_>, bin_type: usize, group: &NodeGroup) -> bool {
-    let room = context.room(bin_type);
     let compiled = context.compiled;
-    let fits = room.free.iter().zip(&group.load).all(|(have, want)| have >= want);
-    let held = group.items.iter().map(|(item, _)| &compiled.items[*item]);
-    let attaches = || SharedVolumes::of(held).fit(room.free, &group.load, room.attached);
-    fits && attaches()
-        && group.items.iter().all(|(item, _)| {
-            let item = &compiled.items[*item];
-            room.admits(item.eligibility) && !item.ports.blocks.overlaps(room.ports)
-        })
+    let items = group.items.iter().map(|(item, _)| *item);
+    compiled.together(items, &group.load).fit(&context.room(bin_type))
         && compiled.bin_types[bin_type]
             .offers
             .first()
-            .is_some_and(|choice| meets_minimums(context, *choice, &group.items, &group.load))
+            .is_some_and(|choice| context.meets_minimums(*choice, &group.items, &group.load))
 }
 
 /// Whether a node of one bin type is charged no more against any limit than one of another.

@@ -1,22 +1,8 @@
 //! Running nodes first: what fits there costs nothing.
 
 use super::fill::{FillRule, ValueBuckets};
-use super::packing::{Context, GroupPlace, NodeGroup, NodeRoom, Packing};
+use super::packing::{Context, GroupPlace, NodeGroup, Packing};
 use crate::compile::{ItemId, NodeId};
-
-/// The room on a running node.
-pub(crate) fn room<'a>(context: &'a Context<'_>, node: NodeId) -> NodeRoom<'a> {
-    let running = &context.compiled.nodes[node];
-    NodeRoom {
-        all: &running.free,
-        free: &running.free,
-        ports: &running.ports,
-        admits: &context.compiled.admits[context.compiled.site_of_node(node)],
-        attached: &running.attached,
-        min_values: None,
-        node: Some(node),
-    }
-}
 
 /// Places what is left onto the idle running nodes, where `wanted` says so.
 ///
@@ -35,21 +21,22 @@ pub(crate) fn fill(
     }
     let worth = packing.worth(context, &left);
     let mut buckets = ValueBuckets::new(context, &worth, &left, fill_rule);
+    let room = |node: NodeId| context.compiled.room_of_node(node);
     // What has no room for anything now won't have any later.
     let roomy = packing
         .untouched_nodes
         .iter()
         .copied()
-        .filter(|node| buckets.may_fit(&room(context, *node)));
+        .filter(|node| buckets.may_fit(&room(*node), room(*node).free));
     let roomy: Vec<NodeId> = roomy.collect();
     for mut nodes in alike(context, &roomy) {
         let Some(first) = nodes.first() else { continue };
-        if !buckets.may_fit(&room(context, *first)) {
+        if !buckets.may_fit(&room(*first), room(*first).free) {
             continue;
         }
         while let Some(first) = nodes.first() {
-            let place = room(context, *first);
-            let filling = buckets.best_fill(context, &place, &[], &packing.left);
+            let node = context.open(room(*first));
+            let filling = buckets.best_fill(context, node, &packing.left);
             let times = filling.items.iter().map(|(item, count)| packing.left[*item] / count).min();
             let Some(times) = times.filter(|times| *times > 0) else { break };
             let times = (times as usize).min(nodes.len());
@@ -72,11 +59,7 @@ pub(crate) fn fill(
 
 /// The nodes in the order in which they are filled, those that are alike together.
 pub(crate) fn alike(context: &Context<'_>, nodes: &[NodeId]) -> Vec<Vec<NodeId>> {
-    let key = |node: NodeId| {
-        let running = &context.compiled.nodes[node];
-        let admits = &context.compiled.admits[context.compiled.site_of_node(node)];
-        (&running.free, &running.ports, &running.attached, admits)
-    };
+    let key = |node: NodeId| context.compiled.room_of_node(node).likeness();
     let sorted = nodes.iter().map(|node| {
         let running = &context.compiled.nodes[*node];
         let room: i128 = running.free.iter().map(|free| i128::from((*free).max(0))).sum();

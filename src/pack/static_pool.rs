@@ -24,7 +24,6 @@
 
 use super::fill::{FillRule, Filling, ValueBuckets};
 use super::fill_leftover;
-use super::min_values::meets_minimums;
 use super::packing::{Context, GroupPlace, NodeGroup, Packing};
 use crate::compile::{BinType, Compiled, IdVec, ItemId, PoolId};
 use std::cmp::Reverse;
@@ -83,7 +82,7 @@ pub(crate) fn launch_rest(context: &Context<'_>, packing: &mut Packing) {
         let times = packing.static_supply(compiled, &compiled.bin_types[at]);
         let load = vec![0; compiled.dims.len()];
         let choice = compiled.bin_types[at].offers.first();
-        let suits = || choice.is_some_and(|choice| meets_minimums(context, *choice, &[], &load));
+        let suits = || choice.is_some_and(|choice| context.meets_minimums(*choice, &[], &load));
         if times > 0 && (context.best_effort_min_values || suits()) {
             packing.add(
                 compiled,
@@ -130,7 +129,7 @@ fn launch_for(
             cheapest[pool] = Some(cheapest[pool].map_or(cost, |least| least.min(cost)));
         }
         let candidates = bin_types.into_iter().filter_map(|at| {
-            let filling = buckets.best_fill(context, &context.room(at), &[], &packing.left);
+            let filling = buckets.best_fill(context, context.open(context.room(at)), &packing.left);
             let empty = cheapest[compiled.bin_types[at].pool].unwrap_or(0);
             let extra = i128::from(cost(context, at)) - i128::from(empty);
             let merit = NodeMerit::of(&filling, &shares, extra);
@@ -185,7 +184,7 @@ fn shares(
                     && (of_static_pool || packing.is_open(compiled, bin_type))
             });
             let share = |at: usize| {
-                let takes = context.room(at).takes(context.item(item)).min(left[item]).max(1);
+                let takes = context.room(at).takes(context.item(item), left[item]).max(1);
                 i128::from(cost(context, at)).saturating_mul(PARTS) / i128::from(takes)
             };
             compatibles.map(share).min()

@@ -5,7 +5,7 @@
 //! Those numbers lie side by side in the order of the walk, four resources at a time; and in a long
 //! bucket many items that are too large for what is left are passed at once.
 
-use crate::compile::{EligibilityId, Id, IdVec, Item, ItemId};
+use crate::compile::{EligibilityId, Id, IdVec, Item, ItemId, SharingRules};
 use std::cmp::Reverse;
 
 /// Items of one eligibility set and one direction, largest worth first.
@@ -38,23 +38,12 @@ pub(super) struct BucketEntry {
     pub(super) item: ItemId,
     /// The part of its score that is no resource's.
     pub(super) base: i64,
-    /// Whether its pods go wherever there is room: no rule between pods counts.
-    pub(super) plain: bool,
-    /// Whether more is to be looked at than who may not share its node and how many it takes.
-    pub(super) ruled: bool,
-    /// How many a node holds at most, whatever its size.
-    pub(super) per_node: u32,
+    pub(super) rules: SharingRules,
 }
 
 impl BucketEntry {
     pub(super) fn new(id: ItemId, item: &Item, base: i64) -> Self {
-        Self {
-            item: id,
-            base,
-            plain: item.goes_anywhere(),
-            ruled: !item.caps.is_empty() || item.ports.any() || !item.shared.is_empty(),
-            per_node: item.per_node,
-        }
+        Self { item: id, base, rules: SharingRules::of(id, item) }
     }
 }
 

@@ -14,7 +14,7 @@
 //! such pods.
 
 use super::packing::{GroupPlace, NodeGroup, Packing};
-use crate::compile::{BinType, Bits, Compiled, ItemId, SharedVolumes};
+use crate::compile::{Bits, Compiled, ItemId, PodsTogether};
 use std::collections::BTreeMap;
 
 /// What can still be bought, by weight.
@@ -40,8 +40,8 @@ impl Weights {
 
     /// The bin types of higher weights than that of a place that may keep pods from it.
     pub(crate) fn above(&self, compiled: &Compiled, place: &GroupPlace) -> Option<&Bits> {
-        let bin_type = launched(compiled, place)?;
-        self.above.get(&bin_type.weight).filter(|bin_types| !bin_types.is_empty())
+        let weight = compiled.bin_types[launched(compiled, place)?].weight;
+        self.above.get(&weight).filter(|bin_types| !bin_types.is_empty())
     }
 
     /// Whether a group holds only what may be there.
@@ -63,8 +63,10 @@ impl Weights {
         at: usize,
     ) -> bool {
         let group = &groups[at];
-        let Some(own) = launched(compiled, &group.place) else { return true };
+        let Some(launched_as) = launched(compiled, &group.place) else { return true };
         let Some(needs) = self.needs(compiled, group) else { return false };
+        let own = &compiled.bin_types[launched_as];
+        let pods = needs.together(compiled);
         let cheaper = compiled.bin_types.iter().enumerate().any(|(at, other)| {
             let is_sold =
                 self.open.contains(at) || other.pool == own.pool && other.reservation.is_none();
@@ -72,17 +74,20 @@ impl Weights {
                 && other.price < own.price
                 && is_sold
                 && compiled.pools[other.pool].static_replicas.is_none()
-                && needs.fit(compiled, other)
+                && pods.fit(&compiled.room_of_bin_type(at))
         });
         let shares = |(other, of): (usize, &NodeGroup)| {
             let Some(bin_type) = launched(compiled, &of.place) else { return false };
-            if bin_type.weight != own.weight || other == at && of.multiplicity < 2 {
+            if compiled.bin_types[bin_type].weight != own.weight
+                || other == at && of.multiplicity < 2
+            {
                 return false;
             }
             let Some(both) = self.needs(compiled, of).map(|theirs| needs.beside(&theirs)) else {
                 return false;
             };
-            both.fit(compiled, own) || both.fit(compiled, bin_type)
+            let both = both.together(compiled);
+            [launched_as, bin_type].iter().any(|at| both.fit(&compiled.room_of_bin_type(*at)))
         };
         !cheaper && !groups.iter().enumerate().any(shares)
     }
@@ -94,15 +99,11 @@ impl Weights {
             !compiled.items[item].placeholder
                 && above.is_none_or(|above| !compiled.compatibles[item].overlaps(above))
         };
-        let mut needs = NodeNeeds { items: Vec::new(), load: vec![0; compiled.dims.len()] };
-        for (item, count) in group.items.iter().filter(|(item, _)| need(*item)) {
-            needs.items.push(*item);
-            let request = compiled.items[*item].request.iter();
-            for (load, each) in needs.load.iter_mut().zip(request) {
-                *load = each.saturating_mul(i64::from(*count)).saturating_add(*load);
-            }
-        }
-        (!needs.items.is_empty()).then_some(needs)
+        let items: Vec<(ItemId, u32)> =
+            group.items.iter().filter(|(item, _)| need(*item)).copied().collect();
+        let load = compiled.load(&items);
+        let items: Vec<ItemId> = items.into_iter().map(|(item, _)| item).collect();
+        (!items.is_empty()).then_some(NodeNeeds { items, load })
     }
 }
 
@@ -121,20 +122,14 @@ impl NodeNeeds {
         }
     }
 
-    /// Whether a node of a bin type has room for them and admits each.
-    fn fit(&self, compiled: &Compiled, bin_type: &BinType) -> bool {
-        let room = &compiled.shapes[bin_type.shape].allocatable;
-        let fits = room.iter().zip(&self.load).all(|(have, want)| *want <= 0 || have >= want);
-        let items = || self.items.iter().map(|item| &compiled.items[*item]);
-        let attached = &compiled.shapes[bin_type.shape].attached;
-        fits && items().all(|item| bin_type.admits(item.eligibility))
-            && SharedVolumes::of(items()).fit(room, &self.load, attached)
+    fn together<'c>(&'c self, compiled: &'c Compiled) -> PodsTogether<'c> {
+        compiled.together(self.items.iter().copied(), &self.load)
     }
 }
 
 /// The bin type of a launch that pods asked for.
-fn launched<'c>(compiled: &'c Compiled, place: &GroupPlace) -> Option<&'c BinType> {
+fn launched(compiled: &Compiled, place: &GroupPlace) -> Option<usize> {
     let GroupPlace::Launch(bin_type) = place else { return None };
-    let bin_type = &compiled.bin_types[*bin_type];
-    compiled.pools[bin_type.pool].static_replicas.is_none().then_some(bin_type)
+    let pool = compiled.bin_types[*bin_type].pool;
+    compiled.pools[pool].static_replicas.is_none().then_some(*bin_type)
 }

@@ -371,12 +371,14 @@ fn nodes(
         let mut resources = vec![0_i128; width];
         if let Some(bin) = bin_of.get(first) {
             let relaxed = bin.knapsack.relax(&bin.worth(&floats), None);
-            for ((slot, price), free) in resources.iter_mut().zip(&relaxed.prices).zip(alike.free) {
+            for ((slot, price), free) in
+                resources.iter_mut().zip(&relaxed.prices).zip(alike.room.free)
+            {
                 *slot = if *free > 0 { whole(price / *free as f64) } else { 0 };
             }
         }
         let mut worth = 0_i128;
-        for (price, free) in resources.iter().zip(alike.free) {
+        for (price, free) in resources.iter().zip(alike.room.free) {
             worth = worth.checked_add(price.checked_mul(i128::from((*free).max(0)))?)?;
         }
         for (at, most) in held {

@@ -134,7 +134,7 @@ pub(super) fn state(
         }
         let mut group = group.clone();
         group.items.retain(|(item, _)| !compiled.items[*item].placeholder);
-        group.load = load_of(compiled, &group.items);
+        group.load = compiled.load(&group.items);
         packing.add(compiled, group);
     }
     let mut next: BTreeMap<u32, usize> = BTreeMap::new();
@@ -144,7 +144,7 @@ pub(super) fn state(
             *items.entry(instance.demands[*demand as usize].item).or_insert(0) += count;
         }
         let items: Vec<(ItemId, u32)> = items.into_iter().collect();
-        let load = load_of(compiled, &items);
+        let load = compiled.load(&items);
         let place = match &instance.bins[pattern.bin as usize].site {
             BinSite::Launch(bin_type) => GroupPlace::Launch(*bin_type),
             BinSite::Running(nodes) => {
@@ -160,14 +160,4 @@ pub(super) fn state(
     right_size(context, &mut packing);
     place_placeholders(context, &mut packing);
     packing
-}
-
-/// What pods request together.
-fn load_of(compiled: &Compiled, items: &[(ItemId, u32)]) -> Vec<i64> {
-    let mut load = vec![0_i64; compiled.dims.len()];
-    for (item, count) in items {
-        let request = &compiled.items[*item].request;
-        load.iter_mut().zip(request).for_each(|(sum, each)| *sum += each * i64::from(*count));
-    }
-    load
 }

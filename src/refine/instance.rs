@@ -12,8 +12,8 @@ pub(super) use super::dual_prices::DualPrices;
 use super::knapsack::{Knapsack, KnapsackGroup, KnapsackItem, divisor};
 use super::node_rules::{DemandCap, PackingRules};
 use crate::bound::{CandidateNode, Candidates, Demand, EqualNodes};
-use crate::compile::{ClassId, Id, IdVec, ItemId, NodeId, PoolId, ReservationId};
-use crate::pack::{Context, NodeRoom, OpenNode, Packing, alike, room_of};
+use crate::compile::{ClassId, Id, ItemId, NodeId, NodeRoom, PoolId, ReservationId};
+use crate::pack::{Context, Packing, alike};
 use crate::parallel;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -338,7 +338,7 @@ impl<'c> Instance<'c> {
     fn room(&self, site: &BinSite) -> Option<NodeRoom<'_>> {
         match site {
             BinSite::Launch(bin_type) => Some(self.context.room(*bin_type)),
-            BinSite::Running(nodes) => Some(room_of(self.context, *nodes.first()?)),
+            BinSite::Running(nodes) => Some(self.context.compiled.room_of_node(*nodes.first()?)),
         }
     }
 
@@ -406,10 +406,8 @@ impl<'c> Instance<'c> {
             let there =
                 |(demand, each): &(u32, u32)| place.get(demand).map(|at| (*at, i64::from(*each)));
             let members: Vec<(u32, i64)> = group.members.iter().filter_map(there).collect();
-            let used = group.cap.zip(room.node).map_or(0, |(cap, node)| {
-                let used = &compiled.caps[cap].used;
-                used.binary_search_by_key(&node, |(of, _)| *of).map_or(0, |at| used[at].1)
-            });
+            let used = group.cap.zip(room.node);
+            let used = used.map_or(0, |(cap, node)| compiled.caps[cap].used_by_bound(node));
             let most = i64::from(group.most.saturating_sub(used));
             // What bound pods use up of a group is no part of what a certificate says of it.
             (!members.is_empty() && (used == 0 || !self.has_candidates))
@@ -432,17 +430,13 @@ impl<'c> Instance<'c> {
         if plain {
             return pattern;
         }
-        let mut left: IdVec<ItemId, u32> = compiled.items.iter().map(|_| 0).collect();
-        for (demand, count) in &pattern.items {
-            left[self.demands[*demand as usize].item] += count;
-        }
-        let mut node = OpenNode::new(self.context, &room, &[], &left);
+        let mut node = self.context.open(room);
         let mut items = Vec::with_capacity(pattern.items.len());
         for (demand, count) in pattern.items {
             let item = self.demands[demand as usize].item;
-            let taken = node.takes(item).min(count);
+            let taken = node.takes(item, count);
             if taken > 0 {
-                node.put(item, taken, 0);
+                node.put(item, taken);
                 items.push((demand, taken));
             }
         }

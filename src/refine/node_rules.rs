@@ -35,19 +35,12 @@ impl PackingRules {
             of_item.keys().copied().filter(|item| compiled.items[*item].ports.any()).collect();
         for (item, numbers) in &of_item {
             let of = &compiled.items[*item];
-            let clash = |other: &ItemId| {
-                other != item && of.ports.blocks.overlaps(&compiled.items[*other].ports.takes)
-            };
-            let ports: Vec<ItemId> = if of.ports.any() {
-                with_ports.iter().copied().filter(clash).collect()
-            } else {
-                Vec::new()
-            };
-            let mut others: Vec<u32> = of
-                .conflicts
-                .iter()
-                .chain(&ports)
-                .flat_map(|other| of_item.get(other).into_iter().flatten().copied())
+            let with_ports = if of.ports.any() { &with_ports[..] } else { &[] };
+            let clash = |other: &ItemId| other != item && compiled.keep_apart(*item, *other);
+            let ports = with_ports.iter().copied().filter(clash);
+            let others = of.conflicts.iter().copied().chain(ports);
+            let mut others: Vec<u32> = others
+                .flat_map(|other| of_item.get(&other).into_iter().flatten().copied())
                 .collect();
             // Demands of one class that is alone on its node keep each other away too.
             if of.per_node == 1 && numbers.len() > 1 {

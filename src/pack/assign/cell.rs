@@ -1,10 +1,7 @@
 //! Cells: the combinations of domains that a class can use, and what they are like.
 
-use super::super::running;
 use super::DomainAssigner;
-use crate::compile::{
-    Bits, ClassId, Compiled, EligibilityId, Id, Item, KeyId, NodeId, OfferId, fits,
-};
+use crate::compile::{Bits, ClassId, Compiled, EligibilityId, Id, Item, KeyId, OfferId, fits};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -193,11 +190,9 @@ impl DomainAssigner<'_> {
         let compiled = self.compiled;
         offers.iter().take_while(|site| *site < compiled.offers.len()).any(|site| {
             let id = OfferId::from_index(site);
-            let shape = &compiled.shapes[compiled.offers[id].shape];
             compiled.is_sold(id)
                 && compiled.is_within_limits(id)
-                && !item.ports.blocks.overlaps(&shape.ports)
-                && shape.takes(item, 1.min(item.per_node)) > 0
+                && compiled.room_of_offer(id).takes_there(item, 1) > 0
         })
     }
 
@@ -209,7 +204,7 @@ impl DomainAssigner<'_> {
         }
         let mut nodes =
             compiled.nodes.ids().filter(|node| sites.contains(compiled.site_of_node(*node)));
-        if nodes.any(|node| running::room(self.context, node).takes(item) > 0) {
+        if nodes.any(|node| compiled.room_of_node(node).takes(item, 1) > 0) {
             return (Reverse(i32::MAX), 0);
         }
         // Many classes ask for the same.
@@ -250,22 +245,9 @@ pub(super) fn most_on_any(
     let compiled = arranger.compiled;
     let mut most = 0;
     for site in sites.iter() {
-        let here = if site < compiled.offers.len() {
-            let id = OfferId::from_index(site);
-            let shape = &compiled.shapes[compiled.offers[id].shape];
-            if item.ports.blocks.overlaps(&shape.ports)
-                || !compiled.is_sold(id)
-                || !compiled.is_within_limits(id)
-            {
-                0
-            } else {
-                shape.takes(item, enough.min(item.per_node))
-            }
-        } else {
-            let node = NodeId::from_index(site - compiled.offers.len());
-            let room = running::room(arranger.context, node);
-            room.takes_there(item).min(enough)
-        };
+        let is_launchable = |id: OfferId| compiled.is_sold(id) && compiled.is_within_limits(id);
+        let is_open = compiled.node_at(site).is_some() || is_launchable(OfferId::from_index(site));
+        let here = if is_open { compiled.room_at(site).takes_there(item, enough) } else { 0 };
         most = most.max(here);
         if most >= enough {
             break;

@@ -73,7 +73,7 @@ impl DomainAssigner<'_> {
         let item = self.item(class);
         let room = sites.iter().map(|site| {
             let node = NodeId::from_index(site - self.compiled.offers.len());
-            super::super::running::room(self.context, node).takes(item)
+            self.compiled.room_of_node(node).takes(item, u32::MAX)
         });
         let room = room.fold(0_u32, u32::saturating_add).min(self.classes[class].unassigned);
         self.place_within(class, room, &sites);

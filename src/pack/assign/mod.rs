@@ -291,9 +291,8 @@ impl DomainAssigner<'_> {
         let (compiled, item) = (self.compiled, self.item(class));
         let offers = sites.iter().take_while(|site| *site < compiled.offers.len());
         let offers = offers.map(OfferId::from_index).filter(|id| compiled.is_sold(*id));
-        let offers = offers.map(|id| &compiled.offers[id]);
-        let open = offers.filter(|offer| compiled.shapes[offer.shape].takes(item, 1) > 0);
-        open.map(|offer| compiled.pools[offer.pool].weight).max()
+        let open = offers.filter(|id| compiled.room_of_offer(*id).takes_there(item, 1) > 0);
+        open.map(|id| compiled.pools[compiled.offers[id].pool].weight).max()
     }
 
     fn is_preferring(&self, class: ClassId) -> bool {

@@ -102,7 +102,7 @@ impl Placement<'_> {
             let weight = compiled.pools[offer.pool].weight;
             if weight > open
                 && eligible.contains(compiled.site_of_offer(id))
-                && compiled.shapes[offer.shape].takes(item, 1) > 0
+                && compiled.room_of_offer(id).takes_there(item, 1) > 0
                 && self.supply(id) > 0
             {
                 open = weight;

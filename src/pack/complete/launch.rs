@@ -187,7 +187,7 @@ impl Placement<'_> {
             let item = &compiled.items[item_of(*class)];
             self.left[*class] > 0
                 && compiled.eligible[item.eligibility].contains(site)
-                && compiled.shapes[of.shape].takes(item, 1) > 0
+                && compiled.room_of_offer(offer).takes_there(item, 1) > 0
                 && open.get(class).is_none_or(|open| *open <= weight)
                 && !self.is_reserved(*class, offer)
         };
@@ -279,7 +279,7 @@ impl Placement<'_> {
             of.reservation.is_some_and(|id| compiled.reservations[id].remaining > 0)
                 && compiled.usable.contains(compiled.site_of_offer(id))
                 && compiled.eligible[item.eligibility].contains(compiled.site_of_offer(id))
-                && compiled.shapes[of.shape].takes(item, 1) > 0
+                && compiled.room_of_offer(id).takes_there(item, 1) > 0
         })
     }
 

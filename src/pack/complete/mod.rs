@@ -36,7 +36,6 @@ use super::choose::AssignedPacking;
 use super::packing::Context;
 use crate::compile::{ClassId, OfferId};
 use launch::{LaunchChoices, LaunchScoring};
-pub(crate) use placement::EmptyNode;
 use placement::Placement;
 pub(crate) use reasons::{Exclusion, exclusions, reasons};
 use rebuild::Leeway;
@@ -118,12 +117,11 @@ impl Placement<'_> {
             for offer in compiled.offers.ids() {
                 let site = compiled.site_of_offer(offer);
                 let Some(domain) = self.rules.domain(compiled, *at, site) else { continue };
-                let shape = &compiled.shapes[compiled.offers[offer].shape];
+                let room = compiled.room_of_offer(offer);
                 let takes = |class: &ClassId| {
                     let item = &compiled.items[item_of(*class)];
                     compiled.eligible[item.eligibility].contains(site)
-                        && !item.ports.blocks.overlaps(&shape.ports)
-                        && shape.takes(item, 1) > 0
+                        && room.takes_there(item, 1) > 0
                 };
                 if self.domains.exists[*at][domain] == 0
                     && sold(&offer)

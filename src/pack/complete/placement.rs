@@ -1,13 +1,11 @@
 //! A plan as it stands: groups of equal nodes with their pods, and what rules count.
 
-use super::super::fill::OpenNode;
-use super::super::packing::{Context, GroupPlace, NodeRoom};
+use super::super::packing::{Context, GroupPlace};
 use super::super::{choose::AssignedPacking, launch_template, running};
 use super::rule_counts::RuleCounts;
 use super::rules::{PlacementRules, item_of};
 use crate::compile::{
-    Bits, ClassId, Compiled, IdVec, ItemId, NodeId, OfferId, PoolId, ReservationId, SelectionId,
-    VolumeKey, fits,
+    ClassId, Compiled, IdVec, NodeId, OfferId, OpenNode, PoolId, ReservationId, SelectionId, fits,
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,76 +44,6 @@ pub(super) struct Placement<'c> {
     pub(super) domains: RuleCounts,
     pub(super) limits: IdVec<PoolId, Vec<i128>>,
     pub(super) reservations: IdVec<ReservationId, u32>,
-}
-
-/// A node before any pod of the problem is put there, as rules about single nodes see it.
-pub(crate) struct EmptyNode<'c> {
-    site: usize,
-    all: &'c [i64],
-    ports: &'c Bits,
-    attached: &'c BTreeSet<VolumeKey>,
-    min_values: Option<OfferId>,
-}
-
-impl<'c> EmptyNode<'c> {
-    /// A launch of an offer.
-    pub(crate) fn of_offer(compiled: &'c Compiled, id: OfferId) -> Self {
-        let offer = &compiled.offers[id];
-        let shape = &compiled.shapes[offer.shape];
-        let min_values = !compiled.pools[offer.pool].min_values.is_empty();
-        Self {
-            site: compiled.site_of_offer(id),
-            all: &shape.allocatable,
-            ports: &shape.ports,
-            attached: &shape.attached,
-            min_values: min_values.then_some(id),
-        }
-    }
-
-    /// A running node.
-    pub(crate) fn of_node(compiled: &'c Compiled, id: NodeId) -> Self {
-        let running = &compiled.nodes[id];
-        Self {
-            site: compiled.site_of_node(id),
-            all: &running.free,
-            ports: &running.ports,
-            attached: &running.attached,
-            min_values: None,
-        }
-    }
-
-    /// Whether its pool asks for `minValues`.
-    pub(crate) fn has_min_values(&self) -> bool {
-        self.min_values.is_some()
-    }
-
-    /// How many more of an item it takes beside those that it holds, with so much free: ports,
-    /// volumes, who may share a node with whom, and `minValues`.
-    pub(crate) fn takes(
-        &self,
-        context: &Context<'_>,
-        (free, held): (&[i64], &[(ItemId, u32)]),
-        item: ItemId,
-        wanted: &IdVec<ItemId, u32>,
-    ) -> u32 {
-        let compiled = context.compiled;
-        let (mut ports, mut attached) = (self.ports.clone(), self.attached.clone());
-        for (held, _) in held {
-            let held = &compiled.items[*held];
-            ports.or(&held.ports.takes);
-            attached.extend(held.shared.iter().map(|(_, volume)| volume.clone()));
-        }
-        let room = NodeRoom {
-            all: if self.min_values.is_some() { self.all } else { free },
-            free,
-            ports: &ports,
-            admits: &compiled.admits[self.site],
-            attached: &attached,
-            min_values: self.min_values,
-            node: None,
-        };
-        OpenNode::new(context, &room, held, wanted).takes(item)
-    }
 }
 
 impl<'c> Placement<'c> {
@@ -347,38 +275,17 @@ impl<'c> Placement<'c> {
         }
         let (site, count) = (nodes.site, i64::from(nodes.count));
         if !item.shared.is_empty() {
-            self.attach(at);
+            // Volumes that several pods mount take a slot once.
+            let free = self.open(&self.groups[at]).free().to_vec();
+            Arc::make_mut(&mut self.groups[at]).free = free;
         }
         self.count(class, site, each * count);
     }
 
-    /// Works out anew what is free on nodes where pods share volumes.
-    fn attach(&mut self, at: usize) {
-        let compiled = self.context.compiled;
-        let nodes = Arc::make_mut(&mut self.groups[at]);
-        let (mut free, mut attached) = match &nodes.on {
-            PlacedOn::Launch(offer) => {
-                let shape = &compiled.shapes[compiled.offers[*offer].shape];
-                (shape.allocatable.clone(), shape.attached.clone())
-            }
-            PlacedOn::Running(list) => {
-                let Some(first) = list.first() else { return };
-                let running = &compiled.nodes[*first];
-                (running.free.clone(), running.attached.clone())
-            }
-        };
-        for (class, each) in &nodes.pods {
-            let item = &compiled.items[item_of(*class)];
-            for (free, asked) in free.iter_mut().zip(&item.request) {
-                *free -= asked * i64::from(*each);
-            }
-            for (slot, volume) in &item.shared {
-                if attached.insert(volume.clone()) {
-                    free[*slot] -= 1;
-                }
-            }
-        }
-        nodes.free = free;
+    /// One of a group's nodes, with what it holds.
+    pub(super) fn open(&self, nodes: &PlacedNodes) -> OpenNode<'c> {
+        let held = nodes.pods.iter().map(|(class, each)| (item_of(*class), *each));
+        self.context.open(self.context.compiled.room_at(nodes.site)).holding(held)
     }
 
     /// Puts pods that have no place on some nodes of a group, so many on each; where those that
@@ -427,20 +334,10 @@ impl<'c> Placement<'c> {
         if count == 0 {
             return 0;
         }
-        let held: Vec<(ItemId, u32)> =
-            nodes.pods.iter().map(|(class, each)| (item_of(*class), *each)).collect();
-        let empty = match &nodes.on {
-            PlacedOn::Launch(offer) => EmptyNode::of_offer(compiled, *offer),
-            PlacedOn::Running(list) => match list.first() {
-                Some(first) => EmptyNode::of_node(compiled, *first),
-                None => return 0,
-            },
-        };
-        if item.goes_anywhere() && empty.min_values.is_none() {
+        if item.goes_anywhere() && compiled.room_at(nodes.site).min_values.is_none() {
             return count;
         }
-        let wanted: IdVec<ItemId, u32> = self.left.values().copied().collect();
-        empty.takes(self.context, (&nodes.free, &held), item_of(class), &wanted).min(count)
+        self.open(nodes).takes(item_of(class), count)
     }
 
     /// How many more pods of a class rules over single nodes allow on each node of a group, when

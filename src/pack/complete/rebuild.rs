@@ -294,10 +294,6 @@ fn keeps_caps(context: &Context<'_>, group: &NodeGroup) -> bool {
     };
     used.iter().filter(|(_, used)| **used > 0).all(|(id, used)| {
         let cap = &compiled.caps[id];
-        let bound = node.and_then(|node| {
-            let at = cap.used.binary_search_by_key(node, |(node, _)| *node).ok()?;
-            Some(cap.used[at].1)
-        });
-        used + bound.unwrap_or(0) <= cap.most
+        used + node.map_or(0, |node| cap.used_by_bound(*node)) <= cap.most
     })
 }

@@ -38,12 +38,7 @@ pub(crate) fn substitutes(
     let classes = names.counted(former.pods.iter().map(|pod| &**pod))?;
     let items: Vec<(ItemId, u32)> =
         classes.iter().map(|(class, each)| (item_of(*class), *each)).collect();
-    let mut load = vec![0_i64; compiled.dims.len()];
-    for (item, each) in &items {
-        for (sum, asked) in load.iter_mut().zip(&compiled.items[*item].request) {
-            *sum = sum.saturating_add(asked.saturating_mul(i64::from(*each)));
-        }
-    }
+    let load = compiled.load(&items);
     let mut standing: Vec<usize> =
         compiled.nodes.ids().map(|node| compiled.site_of_node(node)).collect();
     let mut offers: BTreeMap<_, OfferId> = BTreeMap::new();

@@ -5,8 +5,8 @@ use super::Task;
 use super::host_rules::HostRules;
 use super::pareto::{NOWHERE, ParetoFront, ParetoPoint, PointOrigin, SearchBudget};
 use super::places::{CellItem, CellPlace, Places};
-use crate::compile::{Compiled, Id, IdVec, ItemId, NodeId, fits};
-use crate::pack::{Context, NodeRoom, OpenNode, room_of};
+use crate::compile::{Compiled, Id, ItemId, NodeId, fits};
+use crate::pack::Context;
 
 /// What is searched.
 pub(super) struct SearchInput<'a> {
@@ -270,19 +270,19 @@ pub(super) fn is_packable(
     held: &[(ItemId, u32)],
 ) -> bool {
     let context = Context { compiled, ..*context };
-    let room: NodeRoom<'_> = match node {
-        Some(node) => room_of(&context, node),
+    let room = match node {
+        Some(node) => compiled.room_of_node(node),
         None => match super::rebuild::bin_type(compiled, Id::from_index(site)) {
-            Some(bin_type) => context.room(bin_type),
+            Some(bin_type) => compiled.room_of_bin_type(bin_type),
             None => return false,
         },
     };
-    let left: IdVec<ItemId, u32> = compiled.items.values().map(|item| item.count).collect();
-    let mut node = OpenNode::new(&context, &room, &[], &left);
+    let mut node = context.open(room);
     held.iter().all(|(item, count)| {
-        let fits = room.admits(compiled.items[*item].eligibility) && node.takes(*item) >= *count;
+        let fits =
+            room.admits(compiled.items[*item].eligibility) && node.takes(*item, *count) >= *count;
         if fits {
-            node.put(*item, *count, 0);
+            node.put(*item, *count);
         }
         fits
     })

@@ -6,7 +6,7 @@ use super::super::exact::rules::bound;
 use super::Task;
 use super::places::{CellItem, Places};
 use crate::compile::{
-    Bits, ClassId, Id, ItemId, KeyId, NO_DOMAIN, OfferId, SelectionId, TopologyKey, fits,
+    Bits, ClassId, Id, ItemId, KeyId, NO_DOMAIN, OfferId, SelectionId, TopologyKey,
 };
 use crate::pack::Context;
 use std::collections::{BTreeMap, BTreeSet};
@@ -261,8 +261,7 @@ pub(super) fn open(
                 && eligible.contains(*site)
                 && whole.is_sold(id)
                 && allows
-                && !item.ports.blocks.overlaps(&shape.ports)
-                && fits(&shape.allocatable, &item.request, 1) > 0
+                && whole.room_of_offer(id).takes_there(item, 1) > 0
         }
     };
     let domains = counted.iter().filter(could).map(|site| of_site[site]);

@@ -4,7 +4,7 @@
 use super::super::exact::rules::keys;
 use super::Task;
 use crate::compile::{
-    Bits, ClassId, Compiled, Id, ItemId, KeyId, NodeId, OfferId, PoolId, ReservationId, fits,
+    Bits, ClassId, Compiled, Id, ItemId, KeyId, NodeId, OfferId, PoolId, ReservationId,
 };
 use crate::pack::Context;
 use std::collections::BTreeMap;
@@ -320,21 +320,11 @@ pub(super) fn items(
         let id = ItemId::from_index(*claim);
         let item = &compiled.items[id];
         let class = kept_classes.list[*claim].class;
-        let clash = |other: &CellItem| {
-            let ports = &compiled.items[other.item].ports;
-            item.conflicts.contains(&other.item)
-                || item.ports.blocks.overlaps(&ports.takes)
-                || ports.blocks.overlaps(&item.ports.takes)
-        };
+        let clash = |other: &CellItem| compiled.keep_apart(id, other.item);
         let admits = |place: &CellPlace| {
-            let ports = match place.node {
-                Some(node) => &compiled.nodes[node].ports,
-                None => &compiled.shapes[compiled.offers[Id::from_index(place.site)].shape].ports,
-            };
             let over_skew = place.node.is_some_and(|node| task.is_over_skew(node, class));
             (compiled.eligible[item.eligibility].contains(place.site) || over_skew)
-                && !item.ports.blocks.overlaps(ports)
-                && fits(&place.room, &item.request, 1) > 0
+                && compiled.room_at(place.site).takes_there(item, 1) > 0
         };
         let admitted: Vec<bool> = places.list.iter().map(admits).collect();
         let mut reach = vec![false; places.cells.len()];

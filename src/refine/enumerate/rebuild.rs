@@ -191,7 +191,7 @@ fn state(
         match node {
             Some(node) => {
                 packing.untouched_nodes.retain(|idle| idle != node);
-                let load = load(compiled, &items);
+                let load = compiled.load(&items);
                 let place = GroupPlace::Running(vec![*node]);
                 packing.add(compiled, NodeGroup { place, items, load, multiplicity: 1 });
             }
@@ -209,20 +209,10 @@ fn state(
         }
     }
     for ((bin_type, items), times) in launches {
-        let (load, place) = (load(compiled, &items), GroupPlace::Launch(bin_type));
+        let (load, place) = (compiled.load(&items), GroupPlace::Launch(bin_type));
         packing.add(compiled, NodeGroup { place, items, load, multiplicity: times });
     }
     launch_rest(&context, &mut packing);
     place_placeholders(&context, &mut packing);
     (!packing.overdraws(compiled)).then_some(packing)
-}
-
-fn load(compiled: &Compiled, items: &[(ItemId, u32)]) -> Vec<i64> {
-    let mut load = vec![0_i64; compiled.dims.len()];
-    for (item, count) in items {
-        for (sum, asked) in load.iter_mut().zip(&compiled.items[*item].request) {
-            *sum = sum.saturating_add(asked.saturating_mul(i64::from(*count)));
-        }
-    }
-    load
 }

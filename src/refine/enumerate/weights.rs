@@ -136,15 +136,13 @@ impl<'a> HigherPools<'a> {
         let mut taking = BTreeSet::new();
         for (offer, of) in compiled.offers.iter() {
             let (pool, site) = (&compiled.pools[of.pool], compiled.site_of_offer(offer));
-            let shape = &compiled.shapes[of.shape];
             let suits = pool.static_replicas.is_none()
                 && Some(pool.weight) != self.lowest
                 && compiled.eligible[item.eligibility].contains(site)
                 && compiled.is_sold(offer)
                 && compiled.is_within_limits(offer)
                 && untainted.is_none_or(|sites| sites.contains(site))
-                && !item.ports.blocks.overlaps(&shape.ports)
-                && shape.takes(item, 1) > 0;
+                && compiled.room_of_offer(offer).takes_there(item, 1) > 0;
             if !suits {
                 continue;
             }

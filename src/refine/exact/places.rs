@@ -3,8 +3,8 @@
 use super::front::ExactBudget;
 use super::grid::CountIndex;
 use crate::compile::{
-    Bits, ClassId, Compiled, Id, ItemId, KeyId, NodeId, PoolId, PortUse, ReservationId,
-    TopologyKey, VolumeKey, fits,
+    Bits, ClassId, Compiled, Id, ItemId, KeyId, NodeId, PoolId, ReservationId, TopologyKey,
+    VolumeKey, fits,
 };
 use crate::pack::{Context, Packing};
 use crate::refine::kept_class::KeptClasses;
@@ -188,23 +188,8 @@ impl ExactCells {
         let class = kept_classes.list[kept].class;
         let id = ItemId::from_index(kept);
         let compiled_item = &compiled.items[id];
-        let clash = |at: &usize| {
-            let other = ItemId::from_index(before[*at].kept);
-            compiled_item.conflicts.contains(&other)
-                || block(&compiled_item.ports, &compiled.items[other].ports)
-        };
-        let admits = |place: &ExactPlace| {
-            let (ports, attached) = match place.node {
-                Some(node) => (&compiled.nodes[node].ports, &compiled.nodes[node].attached),
-                None => {
-                    let shape = compiled.offers[Id::from_index(place.site)].shape;
-                    (&compiled.shapes[shape].ports, &compiled.shapes[shape].attached)
-                }
-            };
-            compiled.admits[place.site].contains(compiled_item.eligibility.index())
-                && !compiled_item.ports.blocks.overlaps(ports)
-                && compiled_item.fits(&place.room, attached, 1) > 0
-        };
+        let clash = |at: &usize| compiled.keep_apart(id, ItemId::from_index(before[*at].kept));
+        let admits = |place: &ExactPlace| compiled.room_at(place.site).takes(compiled_item, 1) > 0;
         let admitted: Vec<bool> = self.places.iter().map(admits).collect();
         let mut reach = vec![false; self.cells.len()];
         for (place, _) in self.places.iter().zip(&admitted).filter(|(_, admitted)| **admitted) {
@@ -224,10 +209,6 @@ impl ExactCells {
             reach,
         }
     }
-}
-
-fn block(one: &PortUse, other: &PortUse) -> bool {
-    one.blocks.overlaps(&other.takes) || other.blocks.overlaps(&one.takes)
 }
 
 /// By running node, what bound pods leave of the number that spreads over hosts let it hold.

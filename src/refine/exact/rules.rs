@@ -3,7 +3,7 @@
 
 use super::places::{ExactCells, ExactItem};
 use crate::compile::{
-    Bits, ClassId, Compiled, Id, ItemId, KeyId, NO_DOMAIN, OfferId, SelectionId, TopologyKey,
+    Bits, ClassId, Compiled, Id, ItemId, KeyId, NO_DOMAIN, SelectionId, TopologyKey,
 };
 use crate::pack::Context;
 use std::collections::{BTreeMap, BTreeSet};
@@ -249,12 +249,7 @@ fn open(whole: &Compiled, class: ClassId, key: KeyId, counted: &Bits) -> BTreeSe
     for site in counted.iter() {
         let could = match site.checked_sub(whole.offers.len()) {
             Some(_) => true,
-            None => {
-                let shape = &whole.shapes[whole.offers[OfferId::from_index(site)].shape];
-                eligible.contains(site)
-                    && !item.ports.blocks.overlaps(&shape.ports)
-                    && shape.takes(item, 1) > 0
-            }
+            None => eligible.contains(site) && whole.room_at(site).takes_there(item, 1) > 0,
         };
         if could && of_site[site] != NO_DOMAIN {
             let _new = open.insert(of_site[site]);

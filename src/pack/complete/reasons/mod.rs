@@ -28,14 +28,13 @@ mod nodes;
 pub(crate) use excluded::{Exclusion, exclusions};
 
 use super::super::choose::AssignedPacking;
-use super::super::min_values::meets_minimums;
 use super::super::packing::Context;
 use super::launch::LaunchChoices;
 use super::placement::{PlacedNodes, PlacedOn, Placement};
 use super::rules::{PlacementRules, item_of};
 use crate::compile::{
-    AffinityTerm, Bits, ClassId, Id, IdVec, Item, ItemId, KeyId, NO_DOMAIN, NodeId, OfferId,
-    PoolId, TopologyKey, VolumeKey,
+    AffinityTerm, Bits, ClassId, IdVec, Item, KeyId, NO_DOMAIN, NodeId, OfferId, PoolId,
+    TopologyKey,
 };
 use crate::explain::{Cause, Reason};
 use crate::model::well_known;
@@ -264,57 +263,12 @@ impl<'c> ReasonFinder<'c> {
 
     /// Whether the nodes of a group have room for one more pod, rules between pods aside.
     fn has_room(&self, asked: &LeftOut<'_>, nodes: &PlacedNodes) -> bool {
-        let compiled = self.placement.compiled();
         let short = nodes.free.iter().zip(&asked.item.request).any(|(free, want)| free < want);
         if short {
             return false;
         }
-        let (ports, attached) = self.used(nodes);
-        if asked.item.ports.blocks.overlaps(&ports)
-            || asked.item.fits(&nodes.free, &attached, 1) == 0
-        {
-            return false;
-        }
-        let PlacedOn::Launch(offer) = nodes.on else { return true };
-        if compiled.pools[compiled.offers[offer].pool].min_values.is_empty() {
-            return true;
-        }
-        let item = item_of(asked.class);
-        let mut items: BTreeMap<ItemId, u32> =
-            nodes.pods.iter().map(|(class, each)| (item_of(*class), *each)).collect();
-        *items.entry(item).or_insert(0) += 1;
-        let all = &compiled.shapes[compiled.offers[offer].shape].allocatable;
-        let load: Vec<i64> = all
-            .iter()
-            .zip(&nodes.free)
-            .zip(&asked.item.request)
-            .map(|((all, free), want)| all - free + want)
-            .collect();
-        let items: Vec<(ItemId, u32)> = items.into_iter().collect();
-        meets_minimums(self.placement.context, offer, &items, &load)
-    }
-
-    /// The host ports that are taken on the nodes of a group, and the shared volumes attached
-    /// there.
-    fn used(&self, nodes: &PlacedNodes) -> (Bits, BTreeSet<VolumeKey>) {
-        let compiled = self.placement.compiled();
-        let (mut ports, mut attached) = match &nodes.on {
-            PlacedOn::Launch(offer) => {
-                let shape = &compiled.shapes[compiled.offers[*offer].shape];
-                (shape.ports.clone(), shape.attached.clone())
-            }
-            PlacedOn::Running(list) => {
-                let first = list.first().copied().unwrap_or(NodeId::from_index(0));
-                let running = &compiled.nodes[first];
-                (running.ports.clone(), running.attached.clone())
-            }
-        };
-        for (held, _) in &nodes.pods {
-            let held = &compiled.items[item_of(*held)];
-            ports.or(&held.ports.takes);
-            attached.extend(held.shared.iter().map(|(_, volume)| volume.clone()));
-        }
-        (ports, attached)
+        let (node, item) = (self.placement.open(nodes), item_of(asked.class));
+        node.has_room(item, 1) > 0 && node.leaves_min_values(item, 1) > 0
     }
 }
 

@@ -99,13 +99,13 @@ impl<'c> ReasonFinder<'c> {
             lacks.push(NodeLack::Resources);
         }
         if asked.item.ports.any() || !dims.drivers().is_empty() {
-            let (ports, attached) = self.used(nodes);
-            if asked.item.ports.blocks.overlaps(&ports) {
+            let node = self.placement.open(nodes);
+            if node.lacks_ports(&asked.item.ports) {
                 lacks.push(NodeLack::Ports);
             }
             let slots = (names..dims.len()).filter(|dim| {
-                super::launches::slots(asked, *dim, &attached) > 0
-                    && self.lacks_slots(asked, *dim, &nodes.free, &attached)
+                super::launches::slots(asked, *dim, node.attached()) > 0
+                    && self.lacks_slots(asked, *dim, &nodes.free, node.attached())
             });
             lacks.extend(slots.map(NodeLack::Slots));
         }

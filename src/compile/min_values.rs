@@ -10,16 +10,23 @@
 //! the largest offer holds that has it, and so many values as are asked for stay with as many pods
 //! as the last of the best of them allows.
 
-use super::packing::Context;
-use crate::compile::{Agreement, Compiled, FixedLabel, Id, ItemId, MinValues, OfferId};
+use super::{Agreement, Compiled, FixedLabel, Id, ItemId, MinValues, OfferId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// A launch whose pool may ask for `minValues`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct MinValuesChoice {
+    /// The first offer of its bin type.
+    pub(crate) offer: OfferId,
+    /// Whether minimums give way where a pod alone can't meet them.
+    pub(crate) best_effort: bool,
+}
 
 /// The minimums of one launch.
 #[derive(Clone, Debug)]
 pub(crate) struct LaunchMinValues {
-    /// The first offer of the launch's bin type.
-    choice: OfferId,
+    choice: MinValuesChoice,
     /// For each of the pool's keys, the least number of values.
     least: Vec<usize>,
     /// The offers that a launch of the choice may list, and that go with what it holds; `None`:
@@ -29,54 +36,39 @@ pub(crate) struct LaunchMinValues {
 
 impl LaunchMinValues {
     /// What its pool asks of a launch of an offer that holds these already.
-    pub(crate) fn of(context: &Context<'_>, choice: OfferId, held: &[(ItemId, u32)]) -> Self {
-        let compiled = context.compiled;
-        let keys = &compiled.pools[compiled.offers[choice].pool].min_values;
+    pub(crate) fn of(compiled: &Compiled, choice: MinValuesChoice, held: &[(ItemId, u32)]) -> Self {
+        let keys = &compiled.pools[compiled.offers[choice.offer].pool].min_values;
         let least = keys.iter().map(|asked| asked.least as usize).collect();
         let mut minimums = Self { choice, least, listed: None };
-        held.iter().for_each(|(item, _)| minimums.fix_alternatives(context, *item));
-        minimums
-    }
-
-    /// As [`LaunchMinValues::of`], for a node to which more is to be added.
-    pub(crate) fn to_fill(context: &Context<'_>, choice: OfferId, held: &[(ItemId, u32)]) -> Self {
-        let mut minimums = Self::of(context, choice, held);
-        held.iter().for_each(|(item, _)| minimums.narrow(context, *item));
+        held.iter().for_each(|(item, _)| minimums.fix_alternatives(compiled, *item));
         minimums
     }
 
     /// A pod of an item joins those that are held.
-    pub(crate) fn join(&mut self, context: &Context<'_>, item: ItemId) {
-        self.fix_alternatives(context, item);
-        self.narrow(context, item);
+    pub(crate) fn join(&mut self, compiled: &Compiled, item: ItemId) {
+        self.fix_alternatives(compiled, item);
+        self.narrow(compiled, item);
     }
 
     /// How many of `count` more pods of an item leave enough values open beside what was added
     /// before.
-    pub(crate) fn admit(
-        &self,
-        context: &Context<'_>,
-        load: &[i64],
-        item: ItemId,
-        count: u32,
-    ) -> u32 {
-        let compiled = context.compiled;
-        let least = match context.best_effort_min_values {
+    pub(crate) fn admit(&self, compiled: &Compiled, load: &[i64], item: ItemId, count: u32) -> u32 {
+        let least = match self.choice.best_effort {
             true => {
                 let mut settled = Self { listed: None, ..self.clone() };
-                settled.fix_alternatives(context, item);
+                settled.fix_alternatives(compiled, item);
                 settled.least
             }
             false => self.least.clone(),
         };
-        let counter = ValueCounter::new(compiled, self.choice, least);
+        let counter = ValueCounter::new(compiled, self.choice.offer, least);
         let own = counter.least.iter().zip(&counter.seen);
         let missing: Vec<usize> = own.map(|(least, own)| least.saturating_sub(own.len())).collect();
         // Of each key for each value the most pods that any offer with it holds; and how many
         // values any holds all pods with.
         let mut most: Vec<Vec<u32>> = vec![Vec::new(); missing.len()];
         let mut whole = vec![0_usize; missing.len()];
-        let member = AlternativeRule::new(compiled, self.choice, item);
+        let member = AlternativeRule::new(compiled, self.choice.offer, item);
         for offer in self.listed(compiled) {
             if whole.iter().zip(&missing).all(|(whole, missing)| whole >= missing) {
                 return count;
@@ -90,7 +82,7 @@ impl LaunchMinValues {
                 continue;
             }
             let shape = &compiled.shapes[compiled.offers[offer].shape];
-            let holds = room_beside(&shape.allocatable, load, &context.item(item).request, count);
+            let holds = room_beside(&shape.allocatable, load, &compiled.items[item].request, count);
             let Some(holds) = holds.filter(|_| member.goes_with(compiled, offer)) else { continue };
             for key in 0..missing.len() {
                 let state = counter.state(key, offer);
@@ -117,26 +109,26 @@ impl LaunchMinValues {
 
     /// The offers that launches may list which hold what is held.
     fn listed<'a>(&'a self, compiled: &'a Compiled) -> impl Iterator<Item = OfferId> + 'a {
+        let own = self.choice.offer;
         let (own, listed) = match &self.listed {
             Some(listed) => (None, &listed[..]),
-            None => (compiled.choice_beside(self.choice), compiled.alternatives(self.choice)),
+            None => (compiled.choice_beside(own), compiled.alternatives(own)),
         };
         own.into_iter().chain(listed.iter().copied())
     }
 
     /// Leaves out the offers that don't go with an item.
-    fn narrow(&mut self, context: &Context<'_>, item: ItemId) {
-        let compiled = context.compiled;
-        let member = AlternativeRule::new(compiled, self.choice, item);
+    fn narrow(&mut self, compiled: &Compiled, item: ItemId) {
+        let member = AlternativeRule::new(compiled, self.choice.offer, item);
         let stay = self.listed(compiled).filter(|offer| member.goes_with(compiled, *offer));
         self.listed = Some(stay.collect());
     }
 
     /// Where minimums give way: lowers them to what one pod of the item could meet on its own.
-    fn fix_alternatives(&mut self, context: &Context<'_>, item: ItemId) {
-        if context.best_effort_min_values {
-            let request = &context.item(item).request;
-            let alone = open(context, self.choice, &[item], request, self.least.clone());
+    fn fix_alternatives(&mut self, compiled: &Compiled, item: ItemId) {
+        if self.choice.best_effort {
+            let request = &compiled.items[item].request;
+            let alone = open(compiled, self.choice.offer, &[item], request, self.least.clone());
             for (least, open) in self.least.iter_mut().zip(alone.counts()) {
                 *least = (*least).min(open);
             }
@@ -144,24 +136,24 @@ impl LaunchMinValues {
     }
 
     /// Whether launches that hold these items and this load leave enough values open.
-    fn met(&self, context: &Context<'_>, items: &[ItemId], load: &[i64]) -> bool {
-        open(context, self.choice, items, load, self.least.clone()).is_met()
+    fn met(&self, compiled: &Compiled, items: &[ItemId], load: &[i64]) -> bool {
+        open(compiled, self.choice.offer, items, load, self.least.clone()).is_met()
     }
 
     /// A counter for the offers that a launch may list.
-    pub(crate) fn counter<'a>(&self, context: &'a Context<'_>) -> ValueCounter<'a> {
-        ValueCounter::new(context.compiled, self.choice, self.least.clone())
+    pub(crate) fn counter<'a>(&self, compiled: &'a Compiled) -> ValueCounter<'a> {
+        ValueCounter::new(compiled, self.choice.offer, self.least.clone())
     }
 
     /// For each of the pool's keys, how many values it asks for and how many an item alone leaves.
     pub(crate) fn alone(
-        context: &Context<'_>,
-        choice: OfferId,
+        compiled: &Compiled,
+        choice: MinValuesChoice,
         item: ItemId,
     ) -> Vec<(usize, usize)> {
-        let asked = Self::of(context, choice, &[]);
-        let request = &context.item(item).request;
-        let counter = open(context, choice, &[item], request, asked.least.clone());
+        let asked = Self::of(compiled, choice, &[]);
+        let request = &compiled.items[item].request;
+        let counter = open(compiled, choice.offer, &[item], request, asked.least.clone());
         asked.least.into_iter().zip(counter.counts()).collect()
     }
 }
@@ -265,30 +257,28 @@ impl<'a> ValueCounter<'a> {
 
 /// Whether launches of an offer that hold these items and this load meet what the pool asks for.
 pub(crate) fn meets_minimums(
-    context: &Context<'_>,
-    choice: OfferId,
+    compiled: &Compiled,
+    choice: MinValuesChoice,
     items: &[(ItemId, u32)],
     load: &[i64],
 ) -> bool {
-    let compiled = context.compiled;
-    if compiled.pools[compiled.offers[choice].pool].min_values.is_empty() {
+    if compiled.pools[compiled.offers[choice.offer].pool].min_values.is_empty() {
         return true;
     }
-    let minimums = LaunchMinValues::of(context, choice, items);
+    let minimums = LaunchMinValues::of(compiled, choice, items);
     let compiled_items: Vec<ItemId> = items.iter().map(|(item, _)| *item).collect();
-    minimums.met(context, &compiled_items, load)
+    minimums.met(compiled, &compiled_items, load)
 }
 
 /// Counts the values that offers keep open which hold these items and this load, until there are
 /// enough.
 fn open<'a>(
-    context: &'a Context<'_>,
+    compiled: &'a Compiled,
     choice: OfferId,
     items: &[ItemId],
     load: &[i64],
     least: Vec<usize>,
 ) -> ValueCounter<'a> {
-    let compiled = context.compiled;
     let mut counter = ValueCounter::new(compiled, choice, least);
     let agreement = compiled.agreement(choice, items);
     let holders = compiled.holders(items, load);
@@ -345,14 +335,11 @@ pub(crate) fn may_become(compiled: &Compiled, choice: OfferId, other: OfferId) -
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use super::{LaunchMinValues, meets_minimums};
+    use super::{LaunchMinValues, MinValuesChoice, meets_minimums};
     use crate::compile::{Compiled, IdVec, ItemId};
     use crate::model::{
         InstanceType, NodePool, Offering, Operator, Pod, Price, Problem, Requirement, Resources,
     };
-    use crate::pack::Context;
-    use crate::progress::Watch;
-    use crate::stop::Stop;
 
     /// As many pods are admitted at once as can be added one by one with the minimums met.
     #[test]
@@ -390,32 +377,20 @@ mod tests {
         }
         let problem = builder.node_pool(pool).build().unwrap();
         let compiled = Compiled::new(&problem, Price::ZERO).unwrap();
-        for lenient in [false, true] {
-            let context = Context {
-                compiled: &compiled,
-                listed: &compiled,
-                fee: 0,
-                best_effort_min_values: lenient,
-                with_preferences: false,
-                preference_price: None,
-                strict_reservations: false,
-                scarcity: None,
-                stop: &Stop::default(),
-                watch: &Watch::default(),
-            };
-            for choice in compiled.offers.ids() {
+        for best_effort in [false, true] {
+            for offer in compiled.offers.ids() {
+                let choice = MinValuesChoice { offer, best_effort };
                 for first in compiled.items.ids() {
                     for held in 0..3 {
                         let items = if held > 0 { vec![(first, held)] } else { Vec::new() };
-                        check(&context, choice, &items);
+                        check(&compiled, choice, &items);
                     }
                 }
             }
         }
     }
 
-    fn check(context: &Context<'_>, choice: crate::compile::OfferId, held: &[(ItemId, u32)]) {
-        let compiled = context.compiled;
+    fn check(compiled: &Compiled, choice: MinValuesChoice, held: &[(ItemId, u32)]) {
         let load_of = |items: &[(ItemId, u32)]| {
             let mut load = vec![0; compiled.dims.len()];
             for (item, count) in items {
@@ -428,15 +403,16 @@ mod tests {
         };
         let compiled_items: IdVec<ItemId, ()> = compiled.items.iter().map(|_| ()).collect();
         for item in compiled_items.ids() {
-            let minimums = LaunchMinValues::to_fill(context, choice, held);
-            let admitted = minimums.admit(context, &load_of(held), item, 6);
+            let mut minimums = LaunchMinValues::of(compiled, choice, &[]);
+            held.iter().for_each(|(held, _)| minimums.join(compiled, *held));
+            let admitted = minimums.admit(compiled, &load_of(held), item, 6);
             let with = |count: u32| {
                 let mut items = held.to_vec();
                 match items.iter_mut().find(|(of, _)| *of == item) {
                     Some((_, held)) => *held += count,
                     None => items.push((item, count)),
                 }
-                meets_minimums(context, choice, &items, &load_of(&items))
+                meets_minimums(compiled, choice, &items, &load_of(&items))
             };
             let one_by_one = (1..=6).take_while(|count| with(*count)).count();
             assert_eq!(admitted as usize, one_by_one, "{choice:?} {held:?} {item:?}");
