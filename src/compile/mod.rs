@@ -26,6 +26,7 @@ mod label;
 mod min_values;
 mod node;
 mod node_room;
+mod node_source;
 mod offer;
 mod open;
 mod open_node;
@@ -56,6 +57,7 @@ pub(crate) use min_values::{
 };
 pub(crate) use node::RunningNode;
 pub(crate) use node_room::{NodeRoom, PodsTogether};
+pub(crate) use node_source::NodeSource;
 pub(crate) use offer::{FixedLabel, MinValues, Offer, Pool, Reserved};
 pub(crate) use open_node::{OpenNode, SharingRules};
 pub(crate) use preference::NodePreferences;

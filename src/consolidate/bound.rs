@@ -9,7 +9,7 @@ use super::eligibility::{NodeVerdict, is_reschedulable};
 use super::model::ConsolidationModel;
 use super::node_budget;
 use crate::bound::{BoundedCluster, CandidateNode, Candidates, prove_cluster};
-use crate::compile::{Id, ItemId, NodeId, PoolId, selects_pod};
+use crate::compile::{ItemId, NodeId, PoolId, selects_pod};
 use crate::explain::Blocker;
 use crate::model::{ConsolidationOptions, Node, Pod, PodAffinityTerm, Price, Problem, well_known};
 use crate::pack::Context;
@@ -152,7 +152,7 @@ fn cluster(
     let mut released: BTreeMap<(PoolId, usize), i128> = BTreeMap::new();
     let mut reserved = 0_u32;
     for node in &model.nodes {
-        let id = NodeId::from_index(node.site - compiled.offers.len());
+        let Some(id) = compiled.node_at(node.site) else { continue };
         let verdict = &verdicts[node.place];
         if !verdict.may_go() {
             if verdict.receives {

@@ -363,8 +363,7 @@ impl ClassBuilder<'_> {
             worse.into_iter().for_each(|site| sites.remove(site));
         }
         let mut nodes = vec![0_u64; compiled.nodes.len().div_ceil(64)];
-        for site in sites.iter().filter(|site| *site >= compiled.offers.len()) {
-            let at = site - compiled.offers.len();
+        for at in sites.iter().filter_map(|site| compiled.node_at(site)).map(Id::index) {
             nodes[at / 64] |= 1 << (at % 64);
         }
         let own = &self.rules.of_class[class];

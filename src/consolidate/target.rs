@@ -3,8 +3,8 @@
 
 use super::greedy::Search;
 use super::model::ConsolidationModel;
-use crate::compile::{Id, NodeId, OfferId};
-use crate::pack::{DecidedLaunches, GroupPlace, NodeGroup};
+use crate::compile::{NodeSource, OfferId};
+use crate::pack::{DecidedLaunches, NodeGroup};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The final state.
@@ -56,14 +56,9 @@ impl Target {
                     *sum = sum.saturating_add(asked.saturating_mul(i64::from(*count)));
                 }
             }
-            let place = match node < running {
-                true => {
-                    let id = model.nodes[node].site - compiled.offers.len();
-                    GroupPlace::Running(vec![NodeId::from_index(id)])
-                }
-                // The place of a launch is decided: no bin type is asked for.
-                false => GroupPlace::Launch(0),
-            };
+            let id = model.nodes.get(node).and_then(|node| compiled.node_at(node.site));
+            // The place of a launch is decided: no bin type is asked for.
+            let place = id.map_or(NodeSource::Launch(0), |id| NodeSource::Running(vec![id]));
             NodeGroup { place, items: items.into_iter().collect(), load, multiplicity: 1 }
         };
         let mut others: Vec<NodeGroup> = self.slots.iter().enumerate().map(group).collect();

@@ -3,7 +3,7 @@
 use super::choose::AssignedPacking;
 use super::complete::reasons;
 use super::launch_template::{self, LaunchOfGroup};
-use super::packing::{Context, GroupPlace, NodeGroup, Packing};
+use super::packing::{Context, NodeGroup, Packing};
 use super::preference;
 use crate::bound::{BoundInput, Proved, prove};
 use crate::compile::{BinType, ClassId, Compiled, Id, IdVec, ItemId, OfferId, PoolId};
@@ -78,7 +78,7 @@ impl<'c> NamedNodes<'c> {
         {
             chosen.push(specified.as_ref().map(|launch| launch.chosen));
             launched.extend(specified.map(|launch| (launch, group)));
-            if let GroupPlace::Running(nodes) = &group.place {
+            if let Some(nodes) = group.place.running() {
                 for node in nodes {
                     let node = &compiled.parts.node(compiled.nodes[*node].index).name;
                     let pods = take(compiled, &mut names, &group.items).into_iter();
@@ -212,17 +212,14 @@ fn bound(whole: &Context<'_>, packed: &Compiled, packing: &Packing) -> Proved {
     let mut static_nodes: BTreeMap<PoolId, u32> = BTreeMap::new();
     let mut launched = false;
     for group in &packing.groups {
-        let weight = match group.place {
-            GroupPlace::Launch(bin_type) => {
-                let BinType { pool, weight, .. } = packed.bin_types[bin_type];
-                if packed.pools[pool].static_replicas.is_some() {
-                    *static_nodes.entry(pool).or_insert(0) += group.multiplicity;
-                }
-                launched |= group.multiplicity > 0;
-                Some(weight)
+        let weight = group.place.launched().map(|bin_type| {
+            let BinType { pool, weight, .. } = packed.bin_types[bin_type];
+            if packed.pools[pool].static_replicas.is_some() {
+                *static_nodes.entry(pool).or_insert(0) += group.multiplicity;
             }
-            GroupPlace::Running(_) => None,
-        };
+            launched |= group.multiplicity > 0;
+            weight
+        });
         for (item, count) in group.items.iter().filter(|(item, _)| !placeholders.contains(item)) {
             for (class, each) in &packed.items[*item].parts {
                 *counts.entry((*class, weight)).or_insert(0) += each * count * group.multiplicity;

@@ -11,8 +11,8 @@
 //! that goes because a launch is elsewhere than planned had none of the counted pods (those stay
 //! where they are), so that without it the lowest count is no lower.
 
-use super::packing::{GroupPlace, NodeGroup};
-use crate::compile::{Bits, ClassId, Compiled, Id, KeyId, NodeId, OfferId, TopologyKey};
+use super::packing::NodeGroup;
+use crate::compile::{Bits, ClassId, Compiled, Id, KeyId, OfferId, TopologyKey};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -166,10 +166,7 @@ fn crowded(compiled: &Compiled, groups: &[NodeGroup]) -> Vec<Arc<Bits>> {
             parts.map(|(class, each)| (*class, i64::from(*each) * i64::from(*count)))
         });
         let parts: Vec<(ClassId, i64)> = parts.collect();
-        let nodes: &[NodeId] = match &group.place {
-            GroupPlace::Running(nodes) => nodes,
-            GroupPlace::Launch(_) => &[],
-        };
+        let nodes = group.place.nodes();
         for spread in parts.iter().flat_map(|(class, _)| over_hosts(*class)) {
             let placed =
                 parts.iter().filter(|(class, _)| topology.selects(spread.selection, *class));

@@ -5,7 +5,7 @@
 //! beside those of an earlier one.
 
 use super::fill::{FillRule, ValueBuckets};
-use super::packing::{Context, GroupPlace, NodeGroup, Packing};
+use super::packing::{Context, NodeGroup, Packing};
 use super::weight::Weights;
 use crate::compile::{IdVec, ItemId};
 
@@ -46,10 +46,7 @@ fn fill(
     (groups, at): (&[NodeGroup], usize),
 ) -> Option<(u32, GroupFilling)> {
     let group = &groups[at];
-    let room = match &group.place {
-        GroupPlace::Launch(bin_type) => context.room(*bin_type),
-        GroupPlace::Running(nodes) => context.compiled.room_of_node(*nodes.first()?),
-    };
+    let room = group.place.room(context.compiled)?;
     // Most nodes are full.
     let free: Vec<i64> =
         room.free.iter().zip(&group.load).map(|(free, load)| free - load).collect();

@@ -12,10 +12,10 @@
 
 use super::fill::FillRule;
 use super::greedy::{self, WeightTier};
-use super::packing::{Context, GroupPlace, NodeGroup, Packing};
+use super::packing::{Context, NodeGroup, Packing};
 use super::step::PackingStep;
 use super::{of_weight, static_pool};
-use crate::compile::{Compiled, IdVec, ItemId, NodeId, NodeRoom, PoolId, fits};
+use crate::compile::{Compiled, IdVec, ItemId, NodeId, NodeRoom, NodeSource, PoolId, fits};
 use crate::progress::MethodKind;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -349,9 +349,9 @@ impl<'c> Packer<'c> {
             let place = match &group.place {
                 FirstFitPlace::Running(node) => {
                     let _new = used.insert(*node);
-                    Some(GroupPlace::Running(vec![*node]))
+                    Some(NodeSource::Running(vec![*node]))
                 }
-                FirstFitPlace::Launch { .. } => self.cheapest(&group).map(GroupPlace::Launch),
+                FirstFitPlace::Launch { .. } => self.cheapest(&group).map(NodeSource::Launch),
             };
             let Some(place) = place else { continue };
             let mut items = group.items;

@@ -20,10 +20,10 @@
 //! Zaourar 2016); Chvátal 1979 for cover by the best ratio.
 
 use super::fill::{FillRule, Filling, ValueBuckets};
-use super::packing::{Context, GroupPlace, NodeGroup, Packing};
+use super::packing::{Context, NodeGroup, Packing};
 use super::step::PackingStep;
 use crate::bound::DualValues;
-use crate::compile::{Bits, ItemId, NodeRoom};
+use crate::compile::{Bits, ItemId, NodeRoom, NodeSource};
 use crate::parallel;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -51,7 +51,7 @@ pub(crate) fn buy(context: &Context<'_>, packing: &mut Packing, tier: WeightTier
         let times = times.unwrap_or(0).min(supply);
         let worth = filling.worth * i128::from(times);
         let group = NodeGroup {
-            place: GroupPlace::Launch(bin_type),
+            place: NodeSource::Launch(bin_type),
             items: filling.items,
             load: filling.load,
             multiplicity: times,

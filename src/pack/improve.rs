@@ -12,7 +12,7 @@
 
 use super::fill::FillRule;
 use super::greedy::MANY;
-use super::packing::{Context, GroupPlace, Packing};
+use super::packing::{Context, Packing};
 use super::step::PackingStep;
 use super::{buy_all, fill_leftover, short, static_pool};
 use crate::bound::DualValues;
@@ -126,7 +126,7 @@ fn without(
 fn by_efficiency(context: &Context<'_>, packing: &Packing, worth: &DualValues) -> Vec<usize> {
     let mut launches: Vec<(u128, usize)> = Vec::new();
     for (at, group) in packing.groups.iter().enumerate() {
-        if let GroupPlace::Launch(bin_type) = group.place {
+        if let Some(bin_type) = group.place.launched() {
             // What a static pool launches stays, or becomes the cheapest that it could launch.
             let compiled = context.compiled;
             let is_static =

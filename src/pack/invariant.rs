@@ -3,7 +3,7 @@
 //! Counts are kept by saturating arithmetic, which would hide a breach: a pod that is placed twice,
 //! a limit that is charged once too often. Here each is worked out anew from the groups.
 
-use super::packing::{Context, GroupPlace, Packing};
+use super::packing::{Context, Packing};
 use crate::compile::{Id, IdVec, NodeId};
 use std::collections::BTreeSet;
 
@@ -52,12 +52,9 @@ impl Packing {
             debug_assert_eq!(load, group.load, "what the pods of a group ask for: {group:?}");
             let fits =
                 |free: &[i64]| load.iter().zip(free).all(|(load, free)| load <= free || *load == 0);
-            let fit = match &group.place {
-                GroupPlace::Launch(bin_type) => fits(context.room(*bin_type).free),
-                GroupPlace::Running(nodes) => {
-                    nodes.iter().all(|node| fits(compiled.room_of_node(*node).free))
-                }
-            };
+            let launched = group.place.launched();
+            let fit = launched.is_none_or(|at| fits(compiled.room_of_bin_type(at).free))
+                && group.place.nodes().iter().all(|id| fits(compiled.room_of_node(*id).free));
             debug_assert!(fit, "a group holds more than fits: {group:?}");
         }
     }
@@ -70,7 +67,7 @@ impl Packing {
             "a running node is untouched twice"
         );
         for group in &self.groups {
-            let GroupPlace::Running(nodes) = &group.place else { continue };
+            let Some(nodes) = group.place.running() else { continue };
             debug_assert_eq!(nodes.len(), group.multiplicity as usize, "nodes of {group:?}");
             for node in nodes {
                 debug_assert!(seen.insert(*node), "{node:?} is in two places");

@@ -6,7 +6,7 @@
 use super::combine::{RequiredLabels, closed, place, required};
 use super::existing_domains::{ExistingDomains, OpeningOffers};
 use super::offers_by_price::OffersByPrice;
-use super::packing::{Context, GroupPlace, NodeGroup, Packing};
+use super::packing::{Context, NodeGroup, Packing};
 use crate::compile::{
     Bits, Compiled, FixedLabel, FixedLabels, Id, IdVec, ItemId, KeyId, LaunchMinValues, OfferId,
     PoolId, is_alternative, may_become,
@@ -100,7 +100,7 @@ pub(crate) fn chosen(context: &Context<'_>, packing: &Packing) -> Vec<Option<Off
 
 fn offered(context: &Context<'_>, packing: &Packing) -> Vec<Option<LaunchTerms>> {
     let compiled = context.compiled;
-    if packing.groups.iter().all(|group| matches!(group.place, GroupPlace::Running(_))) {
+    if packing.groups.iter().all(|group| !group.place.is_launch()) {
         return packing.groups.iter().map(|_| None).collect();
     }
     let by_price = OffersByPrice::of(compiled);
@@ -128,10 +128,7 @@ fn firsts(
     packing: &Packing,
     existing: &mut ExistingDomains<'_>,
 ) -> Vec<Option<OfferId>> {
-    let bin_type = |group: &NodeGroup| match group.place {
-        GroupPlace::Launch(bin_type) => Some(bin_type),
-        GroupPlace::Running(_) => None,
-    };
+    let bin_type = |group: &NodeGroup| group.place.launched();
     let is_anchored = |group: &&NodeGroup| compiled.is_anchored(&items(group));
     if !existing.is_empty() {
         // Where these go is decided.

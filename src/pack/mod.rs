@@ -57,7 +57,7 @@ pub(crate) use complete::{
 };
 pub(crate) use decided_launches::DecidedLaunches;
 pub(crate) use launch_template::{chosen, offering_ref, requests_of};
-pub(crate) use packing::{Context, GroupPlace, NodeGroup, Packing};
+pub(crate) use packing::{Context, NodeGroup, Packing};
 pub(crate) use preference::honours_no_less;
 pub(crate) use right_size::right_size;
 pub(crate) use running::alike;

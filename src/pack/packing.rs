@@ -4,8 +4,8 @@ use super::step::PackingStep;
 use super::weight::Weights;
 use crate::bound::{BinCatalog, Demand, DualValues, Relaxation, RemainingCapacity, SlotTable};
 use crate::compile::{
-    BinType, Bits, Compiled, IdVec, Item, ItemId, MinValuesChoice, NodeId, NodeRoom, OfferId,
-    OpenNode, PoolId, ReservationId, meets_minimums,
+    BinType, Bits, Compiled, IdVec, Item, ItemId, MinValuesChoice, NodeId, NodeRoom, NodeSource,
+    OfferId, OpenNode, PoolId, ReservationId, meets_minimums,
 };
 use crate::progress::Watch;
 use crate::stop::Stop;
@@ -16,22 +16,14 @@ use std::sync::Arc;
 /// Some nodes that hold the same.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeGroup {
-    pub(crate) place: GroupPlace,
+    /// Launches of a bin type, by its index, or a running node for each of the group's times.
+    pub(crate) place: NodeSource<usize>,
     /// How many pods of which items each node holds, by item.
     pub(crate) items: Vec<(ItemId, u32)>,
     /// What those pods request together; volumes that several pods mount are no part of it.
     pub(crate) load: Vec<i64>,
     /// How many nodes they are.
     pub(crate) multiplicity: u32,
-}
-
-/// Where a group's pods go.
-#[derive(Clone, Debug)]
-pub(crate) enum GroupPlace {
-    /// Onto launches of a bin type, by its index.
-    Launch(usize),
-    /// Onto these running nodes, one for each of the group's times.
-    Running(Vec<NodeId>),
 }
 
 /// How pods are told apart and what they may cost: fixed during a solve.
@@ -278,10 +270,8 @@ impl Packing {
 
     /// How many nodes of a bin type its pool, which is static, may still launch.
     pub(crate) fn static_supply(&self, compiled: &Compiled, bin_type: &BinType) -> u32 {
-        let own = self.groups.iter().filter(|group| match group.place {
-            GroupPlace::Launch(at) => compiled.bin_types[at].pool == bin_type.pool,
-            GroupPlace::Running(_) => false,
-        });
+        let of_pool = |at: usize| compiled.bin_types[at].pool == bin_type.pool;
+        let own = self.groups.iter().filter(|group| group.place.launched().is_some_and(of_pool));
         let launched = own.fold(0_u32, |sum, group| sum.saturating_add(group.multiplicity));
         let lacking =
             compiled.pools[bin_type.pool].static_replicas.unwrap_or(0).saturating_sub(launched);
@@ -324,7 +314,7 @@ impl Packing {
         let mut drawn: BTreeMap<ReservationId, u64> = BTreeMap::new();
         let mut pools: BTreeSet<PoolId> = BTreeSet::new();
         for group in &self.groups {
-            let GroupPlace::Launch(bin_type) = group.place else { continue };
+            let Some(bin_type) = group.place.launched() else { continue };
             let bin_type = &compiled.bin_types[bin_type];
             let _known = pools.insert(bin_type.pool);
             if let Some(id) = bin_type.reservation {
@@ -367,11 +357,7 @@ impl Packing {
         if rest.multiplicity == 0 {
             return;
         }
-        if let (GroupPlace::Running(nodes), GroupPlace::Running(others)) =
-            (&mut group.place, &mut rest.place)
-        {
-            *others = nodes.split_off(times as usize);
-        }
+        rest.place = group.place.split_off(times as usize);
         self.groups.insert(at + 1, rest);
     }
 
@@ -418,7 +404,7 @@ impl Packing {
     }
 
     pub(super) fn charge(&mut self, compiled: &Compiled, group: &NodeGroup, sign: i128) {
-        let GroupPlace::Launch(bin_type) = group.place else { return };
+        let Some(bin_type) = group.place.launched() else { return };
         let bin_type = &compiled.bin_types[bin_type];
         let nodes = sign * i128::from(group.multiplicity);
         let charge = &compiled.shapes[bin_type.shape].charge;
@@ -433,18 +419,16 @@ impl Packing {
 
     /// What the launches cost per hour, fees included.
     pub(crate) fn cost(&self, context: &Context<'_>) -> i128 {
-        let costs = self.groups.iter().map(|group| match group.place {
-            GroupPlace::Launch(bin_type) => {
-                i128::from(context.cost(bin_type)) * i128::from(group.multiplicity)
-            }
-            GroupPlace::Running(_) => 0,
+        let costs = self.groups.iter().filter_map(|group| {
+            let cost = context.cost(group.place.launched()?);
+            Some(i128::from(cost) * i128::from(group.multiplicity))
         });
         costs.sum()
     }
 
     /// Whether all that holds anything runs already.
     pub(crate) fn launches_nothing(&self) -> bool {
-        self.groups.iter().all(|group| matches!(group.place, GroupPlace::Running(_)))
+        self.groups.iter().all(|group| !group.place.is_launch())
     }
 
     /// For each priority, highest first, how many pods have no place.

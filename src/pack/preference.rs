@@ -5,7 +5,7 @@
 //! not.
 
 use super::launch_template::chosen;
-use super::packing::{Context, GroupPlace, NodeGroup, Packing};
+use super::packing::{Context, NodeGroup, Packing};
 use crate::compile::{
     AffinityTerm, Base, ClassId, Compiled, Id, KeyId, NodeId, OfferId, SelectionId, TopologyKey,
     TopologySpread,
@@ -48,8 +48,8 @@ pub(crate) fn placed_groups(
                 *classes.entry(*class).or_insert(0) += u64::from(*each) * u64::from(*count);
             }
         }
-        match &group.place {
-            GroupPlace::Launch(_) => {
+        match group.place.running() {
+            None => {
                 let Some(offer) = chosen(at) else { continue };
                 let site = compiled.site_of_offer(offer);
                 placed_groups.push(PlacedGroup {
@@ -59,14 +59,12 @@ pub(crate) fn placed_groups(
                     classes,
                 });
             }
-            GroupPlace::Running(nodes) => {
-                placed_groups.extend(nodes.iter().map(|node| PlacedGroup {
-                    site: compiled.site_of_node(*node),
-                    multiplicity: 1,
-                    node: Some(*node),
-                    classes: classes.clone(),
-                }))
-            }
+            Some(nodes) => placed_groups.extend(nodes.iter().map(|node| PlacedGroup {
+                site: compiled.site_of_node(*node),
+                multiplicity: 1,
+                node: Some(*node),
+                classes: classes.clone(),
+            })),
         }
     }
     placed_groups

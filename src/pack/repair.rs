@@ -15,10 +15,10 @@
 
 use super::assign::DomainAssignment;
 use super::fill::{FillRule, FilledNode};
-use super::packing::{Context, GroupPlace, NodeGroup, Packing};
+use super::packing::{Context, NodeGroup, Packing};
 use super::weight::Weights;
 use super::{buy_all, fill_leftover, static_pool};
-use crate::compile::{Bits, ClassId, Compiled, IdVec, ItemId};
+use crate::compile::{Bits, ClassId, Compiled, IdVec, ItemId, NodeSource};
 use std::collections::BTreeMap;
 
 /// The packing of an assignment, without what another has no more; on the same nodes.
@@ -32,22 +32,15 @@ pub(super) fn transfer(
     let known = counterparts(from, &to.compiled);
     let bin_types = bin_types(from, &to.compiled);
     for group in &former.groups {
-        let place = match &group.place {
-            GroupPlace::Launch(bin_type) => match bin_types.get(*bin_type).copied().flatten() {
-                Some(bin_type) => GroupPlace::Launch(bin_type),
-                None => continue,
-            },
-            GroupPlace::Running(nodes) => GroupPlace::Running(nodes.clone()),
+        let Some(place) =
+            group.place.renamed(|bin_type| bin_types.get(bin_type).copied().flatten())
+        else {
+            continue;
         };
         let items: Vec<(ItemId, u32)> =
             group.items.iter().filter_map(|(item, each)| Some((known[*item]?, *each))).collect();
         for (first, times) in segments(&packing.left, &items, group.multiplicity) {
-            let place = match &place {
-                GroupPlace::Launch(bin_type) => GroupPlace::Launch(*bin_type),
-                GroupPlace::Running(nodes) => {
-                    GroupPlace::Running(nodes[first as usize..(first + times) as usize].to_vec())
-                }
-            };
+            let place = place.some(first as usize, times as usize);
             put(&inner, &mut packing, place, &items, times);
         }
     }
@@ -77,22 +70,15 @@ fn keep_weights(context: &Context<'_>, packing: &mut Packing) {
 fn put(
     context: &Context<'_>,
     packing: &mut Packing,
-    place: GroupPlace,
+    place: NodeSource<usize>,
     items: &[(ItemId, u32)],
     times: u32,
 ) {
     let compiled = context.compiled;
     let left: IdVec<ItemId, u32> = packing.left.iter().map(|(_, left)| left / times).collect();
-    let (room, is_static) = match &place {
-        GroupPlace::Launch(bin_type) => {
-            let pool = compiled.bin_types[*bin_type].pool;
-            (context.room(*bin_type), compiled.pools[pool].static_replicas.is_some())
-        }
-        GroupPlace::Running(nodes) => match nodes.first() {
-            Some(node) => (compiled.room_of_node(*node), false),
-            None => return,
-        },
-    };
+    let Some(room) = place.room(compiled) else { return };
+    let pool = place.launched().map(|bin_type| compiled.bin_types[bin_type].pool);
+    let is_static = pool.is_some_and(|pool| compiled.pools[pool].static_replicas.is_some());
     let mut node = FilledNode::new(context.open(room));
     for (item, each) in items {
         let is_admitted = room.admits(compiled.items[*item].eligibility);
@@ -106,7 +92,7 @@ fn put(
     if filling.items.is_empty() && !is_static {
         return;
     }
-    if let GroupPlace::Running(nodes) = &place {
+    if let Some(nodes) = place.running() {
         packing.untouched_nodes.retain(|untouched| !nodes.contains(untouched));
     }
     packing.add(

@@ -15,10 +15,10 @@
 
 use super::fill::{FillRule, ValueBuckets};
 use super::greedy::{self, WeightTier};
-use super::packing::{Context, GroupPlace, NodeGroup, Packing};
+use super::packing::{Context, NodeGroup, Packing};
 use super::step::PackingStep;
 use super::{fill_leftover, of_weight, right_size, running, static_pool};
-use crate::compile::ItemId;
+use crate::compile::{ItemId, NodeSource};
 use crate::progress::MethodKind;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -70,7 +70,7 @@ fn buy(context: &Context<'_>, packing: &mut Packing, bin_types: &[usize]) {
             if times == 0 || !worth.pays_for(filling.worth, *bin_type) {
                 break;
             }
-            let place = GroupPlace::Launch(*bin_type);
+            let place = NodeSource::Launch(*bin_type);
             let group =
                 NodeGroup { place, items: filling.items, load: filling.load, multiplicity: times };
             let used: Vec<ItemId> = group.items.iter().map(|(item, _)| *item).collect();

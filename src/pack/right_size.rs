@@ -1,8 +1,8 @@
 //! Right-sizing: every launch goes to the cheapest bin type that holds it.
 
-use super::packing::{Context, GroupPlace, NodeGroup, Packing};
+use super::packing::{Context, NodeGroup, Packing};
 use super::step::PackingStep;
-use crate::compile::BinType;
+use crate::compile::{BinType, NodeSource};
 
 /// Moves launches to cheaper bin types of the same weight, as far as those can be bought.
 pub(crate) fn right_size(context: &Context<'_>, packing: &mut Packing) {
@@ -13,16 +13,13 @@ pub(crate) fn right_size(context: &Context<'_>, packing: &mut Packing) {
     // The resources of each in one line: most bin types that are looked at are too small.
     let rooms: Vec<i64> = cheapest.iter().flat_map(|at| context.room(*at).free).copied().collect();
     for group in std::mem::take(&mut packing.groups) {
-        let now = match group.place {
-            GroupPlace::Launch(now)
-                if compiled.pools[compiled.bin_types[now].pool].static_replicas.is_none() =>
-            {
-                now
-            }
-            _ => {
-                packing.groups.push(group);
-                continue;
-            }
+        let movable = group
+            .place
+            .launched()
+            .filter(|now| compiled.pools[compiled.bin_types[*now].pool].static_replicas.is_none());
+        let Some(now) = movable else {
+            packing.groups.push(group);
+            continue;
         };
         packing.give_back(compiled, &group);
         let cost = costs[now];
@@ -47,7 +44,7 @@ pub(crate) fn right_size(context: &Context<'_>, packing: &mut Packing) {
             if times > 0 {
                 packing.note(context, || PackingStep::RightSized { from: now, to, times });
                 let moved = NodeGroup {
-                    place: GroupPlace::Launch(to),
+                    place: NodeSource::Launch(to),
                     multiplicity: times,
                     ..group.clone()
                 };

@@ -1,8 +1,8 @@
 //! Running nodes first: what fits there costs nothing.
 
 use super::fill::{FillRule, ValueBuckets};
-use super::packing::{Context, GroupPlace, NodeGroup, Packing};
-use crate::compile::{ItemId, NodeId};
+use super::packing::{Context, NodeGroup, Packing};
+use crate::compile::{ItemId, NodeId, NodeSource};
 
 /// Places what is left onto the idle running nodes, where `wanted` says so.
 ///
@@ -44,7 +44,7 @@ pub(crate) fn fill(
             packing.untouched_nodes.retain(|node| !chosen.contains(node));
             let group = NodeGroup {
                 multiplicity: u32::try_from(chosen.len()).unwrap_or(u32::MAX),
-                place: GroupPlace::Running(chosen),
+                place: NodeSource::Running(chosen),
                 items: filling.items,
                 load: filling.load,
             };

@@ -24,8 +24,8 @@
 
 use super::fill::{FillRule, Filling, ValueBuckets};
 use super::fill_leftover;
-use super::packing::{Context, GroupPlace, NodeGroup, Packing};
-use crate::compile::{BinType, Compiled, IdVec, ItemId, PoolId};
+use super::packing::{Context, NodeGroup, Packing};
+use crate::compile::{BinType, Compiled, IdVec, ItemId, NodeSource, PoolId};
 use std::cmp::Reverse;
 
 /// Parts of a billionth in which shares of a node's cost are counted.
@@ -87,7 +87,7 @@ pub(crate) fn launch_rest(context: &Context<'_>, packing: &mut Packing) {
             packing.add(
                 compiled,
                 NodeGroup {
-                    place: GroupPlace::Launch(at),
+                    place: NodeSource::Launch(at),
                     items: Vec::new(),
                     load,
                     multiplicity: times,
@@ -142,7 +142,7 @@ fn launch_for(
         let times = filling.items.iter().map(|(item, count)| packing.left[*item] / count).min();
         let times = times.unwrap_or(0).min(supply).max(1);
         let used: Vec<ItemId> = filling.items.iter().map(|(item, _)| *item).collect();
-        let place = GroupPlace::Launch(at);
+        let place = NodeSource::Launch(at);
         packing.add(
             compiled,
             NodeGroup { place, items: filling.items, load: filling.load, multiplicity: times },

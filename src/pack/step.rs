@@ -7,7 +7,7 @@
 use super::assign::{DomainAssignment, Feedback};
 use super::choose::AssignedPacking;
 use super::launch_template::offering_ref;
-use super::packing::{Context, GroupPlace, Packing};
+use super::packing::{Context, Packing};
 use crate::bound::DualValues;
 use crate::compile::{ClassId, Compiled, Id, ItemId, KeyId};
 use crate::model::Price;
@@ -57,10 +57,8 @@ impl Packing {
 
     /// What it comes to, pods without a domain not counted.
     pub(super) fn figures(&self, context: &Context<'_>) -> PackingFigures {
-        let launched = self.groups.iter().filter_map(|group| match group.place {
-            GroupPlace::Launch(_) => Some(u64::from(group.multiplicity)),
-            GroupPlace::Running(_) => None,
-        });
+        let launched = self.groups.iter().filter(|group| group.place.is_launch());
+        let launched = launched.map(|group| u64::from(group.multiplicity));
         let items = &context.compiled.items;
         let waiting = self.left.iter().filter(|(item, _)| !items[*item].placeholder);
         let pods_of = |item: ItemId| items[item].parts.iter().map(|(_, each)| u64::from(*each));

@@ -13,8 +13,8 @@
 //! *Cost.* Nothing where all weights are the same; else bin types and groups for each group with
 //! such pods.
 
-use super::packing::{GroupPlace, NodeGroup, Packing};
-use crate::compile::{Bits, Compiled, ItemId, PodsTogether};
+use super::packing::{NodeGroup, Packing};
+use crate::compile::{Bits, Compiled, ItemId, NodeSource, PodsTogether};
 use std::collections::BTreeMap;
 
 /// What can still be bought, by weight.
@@ -39,7 +39,7 @@ impl Weights {
     }
 
     /// The bin types of higher weights than that of a place that may keep pods from it.
-    pub(crate) fn above(&self, compiled: &Compiled, place: &GroupPlace) -> Option<&Bits> {
+    pub(crate) fn above(&self, compiled: &Compiled, place: &NodeSource<usize>) -> Option<&Bits> {
         let weight = compiled.bin_types[launched(compiled, place)?].weight;
         self.above.get(&weight).filter(|bin_types| !bin_types.is_empty())
     }
@@ -128,8 +128,8 @@ impl NodeNeeds {
 }
 
 /// The bin type of a launch that pods asked for.
-fn launched(compiled: &Compiled, place: &GroupPlace) -> Option<usize> {
-    let GroupPlace::Launch(bin_type) = place else { return None };
-    let pool = compiled.bin_types[*bin_type].pool;
-    compiled.pools[pool].static_replicas.is_none().then_some(*bin_type)
+fn launched(compiled: &Compiled, place: &NodeSource<usize>) -> Option<usize> {
+    let Some(bin_type) = place.launched() else { return None };
+    let pool = compiled.bin_types[bin_type].pool;
+    compiled.pools[pool].static_replicas.is_none().then_some(bin_type)
 }

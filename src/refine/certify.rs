@@ -14,7 +14,7 @@
 //! without them there is no bound.
 
 use super::cancel::{Cancel, StepLimit};
-use super::instance::{Bin, BinSite, CapacitySource, DualPrices, Instance, SharedCapacity};
+use super::instance::{Bin, CapacitySource, DualPrices, Instance, SharedCapacity};
 use super::kept_class::KeptClasses;
 use super::prove::{BinProof, BinValues, certify, prove, scale};
 use crate::bound::certificate::{CertificateBuilder, CertifiedPods, Proofs, common_step};
@@ -101,7 +101,7 @@ fn publish<'p>(
     let publisher = ProofPublisher { places, groups: instance.groups.len() };
     for (number, proof) in proofs {
         let bin = &instance.bins[*number];
-        let BinSite::Launch(bin_type) = bin.site else { continue };
+        let Some(bin_type) = bin.site.launched() else { continue };
         let proof = publisher.publish(bin, proof, &mut builder.proofs)?;
         let bin_type = &instance.context.compiled.bin_types[bin_type];
         let offers = bin_type.offers.iter().chain(&bin_type.dominated);
@@ -157,11 +157,10 @@ pub(super) fn certified_cluster(
         });
     }
     let publisher = publish(instance, &places, &proofs, &mut builder)?;
-    let running: Vec<&Bin> =
-        instance.bins.iter().filter(|bin| matches!(bin.site, BinSite::Running(_))).collect();
+    let running: Vec<&Bin> = instance.bins.iter().filter(|bin| !bin.site.is_launch()).collect();
     let proved = parallel::map(&running, |bin| running_worth(bin, &values, move_price));
     for (bin, proved) in running.into_iter().zip(proved) {
-        let BinSite::Running(nodes) = &bin.site else { continue };
+        let Some(nodes) = bin.site.running() else { continue };
         match proved? {
             (worth, Some(proof)) => {
                 let proof = publisher.publish(bin, &proof, &mut builder.proofs)?;
@@ -235,7 +234,7 @@ fn scaled(
         prices.values.iter().map(|value| whole(*value - move_price)).collect();
     let mut of_part: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (number, bin) in instance.bins.iter().enumerate() {
-        if let (BinSite::Launch(_), Some(first)) = (&bin.site, bin.items.first()) {
+        if let Some(first) = bin.items.first().filter(|_| bin.site.is_launch()) {
             of_part.entry(instance.part_of[*first as usize]).or_default().push(number);
         }
     }
@@ -349,7 +348,7 @@ fn nodes(
     let compiled = &kept_classes.compiled;
     let mut bin_of = BTreeMap::new();
     for bin in &instance.bins {
-        if let BinSite::Running(nodes) = &bin.site {
+        if let Some(nodes) = bin.site.running() {
             bin_of.extend(nodes.iter().map(|node| (*node, bin)));
         }
     }

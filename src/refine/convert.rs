@@ -1,10 +1,10 @@
 //! From a packing to an instance and patterns, and back.
 
-use super::instance::{BinSite, Instance, Pattern};
+use super::instance::{Instance, Pattern};
 use super::round::IntegerPlan;
 use crate::bound::Demand;
 use crate::compile::{Compiled, ItemId, NodeId};
-use crate::pack::{GroupPlace, NodeGroup, Packing, place_placeholders, right_size};
+use crate::pack::{NodeGroup, Packing, place_placeholders, right_size};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A packing with what may be packed anew told apart from what stays.
@@ -21,9 +21,8 @@ pub(super) struct TierPacking {
 impl TierPacking {
     /// The weights of the pools that the packing launches from, static ones aside.
     pub(super) fn weights(compiled: &Compiled, packing: &Packing) -> BTreeSet<i32> {
-        let launched = packing.groups.iter().filter_map(|group| match group.place {
-            GroupPlace::Launch(bin_type) => Some(&compiled.bin_types[bin_type]),
-            GroupPlace::Running(_) => None,
+        let launched = packing.groups.iter().filter_map(|group| {
+            group.place.launched().map(|bin_type| &compiled.bin_types[bin_type])
         });
         launched
             .filter(|bin_type| compiled.pools[bin_type.pool].static_replicas.is_none())
@@ -65,14 +64,11 @@ impl TierPacking {
 
     /// Whether a group is packed anew.
     fn takes(&self, compiled: &Compiled, group: &NodeGroup) -> bool {
-        match group.place {
-            GroupPlace::Launch(bin_type) => {
-                let bin_type = &compiled.bin_types[bin_type];
-                bin_type.weight == self.weight
-                    && compiled.pools[bin_type.pool].static_replicas.is_none()
-            }
-            GroupPlace::Running(_) => false,
-        }
+        group.place.launched().is_some_and(|bin_type| {
+            let bin_type = &compiled.bin_types[bin_type];
+            bin_type.weight == self.weight
+                && compiled.pools[bin_type.pool].static_replicas.is_none()
+        })
     }
 }
 
@@ -86,12 +82,8 @@ pub(super) fn patterns(
     let mut launched: BTreeMap<usize, u32> = BTreeMap::new();
     let mut standing: BTreeMap<NodeId, u32> = BTreeMap::new();
     for (number, bin) in (0..).zip(&instance.bins) {
-        match &bin.site {
-            BinSite::Launch(bin_type) => {
-                let _none = launched.insert(*bin_type, number);
-            }
-            BinSite::Running(nodes) => standing.extend(nodes.iter().map(|node| (*node, number))),
-        }
+        launched.extend(bin.site.launched().map(|bin_type| (bin_type, number)));
+        standing.extend(bin.site.nodes().iter().map(|node| (*node, number)));
     }
     let numbers: BTreeMap<ItemId, u32> =
         instance.demands.iter().map(|demand| demand.item).zip(0..).collect();
@@ -104,14 +96,10 @@ pub(super) fn patterns(
         let mut note = |bin: u32, times: u32| {
             *patterns.entry(Pattern { bin, items: items.clone() }).or_insert(0) += times;
         };
-        match &group.place {
-            GroupPlace::Launch(bin_type) => {
-                launched.get(bin_type).into_iter().for_each(|bin| note(*bin, group.multiplicity));
-            }
-            GroupPlace::Running(nodes) => {
-                nodes.iter().filter_map(|node| standing.get(node)).for_each(|bin| note(*bin, 1));
-            }
-        }
+        let of_launch = group.place.launched().and_then(|bin_type| launched.get(&bin_type));
+        of_launch.into_iter().for_each(|bin| note(*bin, group.multiplicity));
+        let of_nodes = group.place.nodes().iter().filter_map(|node| standing.get(node));
+        of_nodes.for_each(|bin| note(*bin, 1));
     }
     patterns.into_iter().filter(|(pattern, _)| !pattern.items.is_empty()).collect()
 }
@@ -129,7 +117,7 @@ pub(super) fn state(
     let compiled = context.compiled;
     let mut packing = Packing::new(compiled);
     for group in former.groups.iter().filter(|group| !tier.takes(compiled, group)) {
-        if let GroupPlace::Running(nodes) = &group.place {
+        if let Some(nodes) = group.place.running() {
             packing.untouched_nodes.retain(|node| !nodes.contains(node));
         }
         let mut group = group.clone();
@@ -145,16 +133,10 @@ pub(super) fn state(
         }
         let items: Vec<(ItemId, u32)> = items.into_iter().collect();
         let load = compiled.load(&items);
-        let place = match &instance.bins[pattern.bin as usize].site {
-            BinSite::Launch(bin_type) => GroupPlace::Launch(*bin_type),
-            BinSite::Running(nodes) => {
-                let from = next.entry(pattern.bin).or_insert(0);
-                let chosen: Vec<NodeId> = nodes[*from..][..*times as usize].to_vec();
-                *from += *times as usize;
-                packing.untouched_nodes.retain(|node| !chosen.contains(node));
-                GroupPlace::Running(chosen)
-            }
-        };
+        let from = next.entry(pattern.bin).or_insert(0);
+        let place = instance.bins[pattern.bin as usize].site.some(*from, *times as usize);
+        *from += *times as usize;
+        packing.untouched_nodes.retain(|node| !place.nodes().contains(node));
         packing.add(compiled, NodeGroup { place, items, load, multiplicity: *times });
     }
     right_size(context, &mut packing);

@@ -16,7 +16,7 @@
 //! References: Farley 1990, "A note on bounding a class of linear programming problems".
 
 use super::cancel::StepLimit;
-use super::instance::{Bin, BinSite, Instance, Pattern};
+use super::instance::{Bin, Instance, Pattern};
 use super::prove::{BinValues, scale};
 use crate::parallel;
 use std::collections::BTreeMap;
@@ -61,7 +61,7 @@ impl Instance<'_> {
         let mut prices = self.scaled(values, supplies, &upper_bounds);
         let mut of_part: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for (number, bin) in self.bins.iter().enumerate() {
-            if matches!(bin.site, BinSite::Launch(_))
+            if bin.site.is_launch()
                 && let Some(first) = bin.items.first()
             {
                 of_part.entry(self.part_of[*first as usize]).or_default().push(number);
@@ -101,9 +101,8 @@ impl Instance<'_> {
     /// As good prices as some factor makes of these: running nodes that hold more than they cost
     /// can take off more than values give.
     pub(super) fn rescaled(&self, prices: &DualPrices) -> DualPrices {
-        let numbers: Vec<usize> = (0..self.bins.len())
-            .filter(|at| matches!(self.bins[*at].site, BinSite::Running(_)))
-            .collect();
+        let numbers: Vec<usize> =
+            (0..self.bins.len()).filter(|at| !self.bins[*at].site.is_launch()).collect();
         let at = |factor: f64| {
             let values: Vec<f64> = prices.values.iter().map(|value| value * factor).collect();
             let worths = parallel::map(&numbers, |number| self.running_worth(*number, &values));
@@ -147,18 +146,16 @@ impl Instance<'_> {
     /// What a running node can be worth at most; nothing for launches.
     fn running_worth(&self, number: usize, values: &[f64]) -> f64 {
         let bin = &self.bins[number];
-        match bin.site {
-            BinSite::Launch(_) => 0.0,
-            BinSite::Running(_) => {
-                bin.held(values) + bin.knapsack.relax(&bin.worth(values), None).upper_bound
-            }
+        if bin.site.is_launch() {
+            return 0.0;
         }
+        bin.held(values) + bin.knapsack.relax(&bin.worth(values), None).upper_bound
     }
 
     /// Has running nodes cost what they can be worth beyond their own price.
     fn pay_running(&self, supplies: &mut [f64], upper_bounds: &[f64]) {
         for (bin, upper_bound) in self.bins.iter().zip(upper_bounds) {
-            if let (BinSite::Running(_), Some((supply, _))) = (&bin.site, bin.uses.first()) {
+            if let Some((supply, _)) = bin.uses.first().filter(|_| !bin.site.is_launch()) {
                 supplies[*supply as usize] = (upper_bound - bin.cost as f64).max(0.0);
             }
         }

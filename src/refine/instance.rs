@@ -12,7 +12,7 @@ pub(super) use super::dual_prices::DualPrices;
 use super::knapsack::{Knapsack, KnapsackGroup, KnapsackItem, divisor};
 use super::node_rules::{DemandCap, PackingRules};
 use crate::bound::{CandidateNode, Candidates, Demand, EqualNodes};
-use crate::compile::{ClassId, Id, ItemId, NodeId, NodeRoom, PoolId, ReservationId};
+use crate::compile::{ClassId, Id, ItemId, NodeId, NodeSource, PoolId, ReservationId};
 use crate::pack::{Context, Packing, alike};
 use crate::parallel;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +37,7 @@ pub(super) struct Instance<'c> {
 /// One kind of node.
 #[derive(Debug)]
 pub(super) struct Bin {
-    pub(super) site: BinSite,
+    pub(super) site: NodeSource<usize>,
     /// What one costs per hour, fees included, in billionths; nothing where it is paid in any case.
     pub(super) cost: i64,
     pub(super) knapsack: Knapsack,
@@ -51,15 +51,6 @@ pub(super) struct Bin {
     pub(super) own: Vec<(u32, u32)>,
     /// What a pod costs that comes there, in billionths.
     pub(super) move_price: f64,
-}
-
-/// Where a bin is.
-#[derive(Clone, Debug)]
-pub(super) enum BinSite {
-    /// A launch of a bin type, by its index.
-    Launch(usize),
-    /// These running nodes.
-    Running(Vec<NodeId>),
 }
 
 /// Something of which there is only so much.
@@ -145,11 +136,11 @@ impl Bin {
 }
 
 /// The candidate at a site, if there is one.
-fn candidate_at<'a>(candidates: &'a Candidates, site: &BinSite) -> Option<&'a CandidateNode> {
-    match site {
-        BinSite::Launch(_) => None,
-        BinSite::Running(nodes) => candidates.nodes.get(nodes.first()?),
-    }
+fn candidate_at<'a>(
+    candidates: &'a Candidates,
+    site: &NodeSource<usize>,
+) -> Option<&'a CandidateNode> {
+    candidates.nodes.get(site.nodes().first()?)
 }
 
 impl<'c> Instance<'c> {
@@ -168,14 +159,14 @@ impl<'c> Instance<'c> {
             let pool = compiled.bin_types[*at].pool;
             compiled.pools[pool].static_replicas.is_none() || static_nodes.contains_key(&pool)
         });
-        let standing = alike(context, running).into_iter().map(BinSite::Running);
+        let standing = alike(context, running).into_iter().map(NodeSource::Running);
         let left = |source: CapacitySource| match source {
             CapacitySource::Limit(pool, at) => rest.limits_left(pool)[at].max(0),
             CapacitySource::Reservation(id) => i128::from(rest.reserved_left(id)),
             CapacitySource::Nodes(_) => i128::MAX,
             CapacitySource::Static(pool) => static_nodes.get(&pool).copied().unwrap_or(0).into(),
         };
-        let sites = sold.map(BinSite::Launch).chain(standing).collect();
+        let sites = sold.map(NodeSource::Launch).chain(standing).collect();
         Self::of(context, demands, sites, &left, &Candidates::default())
     }
 
@@ -194,9 +185,9 @@ impl<'c> Instance<'c> {
             equal.nodes.retain(|node| staying.contains(node));
             !equal.nodes.is_empty()
         });
-        let standing = standing.into_iter().map(|equal| BinSite::Running(equal.nodes));
-        let going = candidates.nodes.keys().map(|node| BinSite::Running(vec![*node]));
-        let sold = (0..compiled.bin_types.len()).map(BinSite::Launch);
+        let standing = standing.into_iter().map(|equal| NodeSource::Running(equal.nodes));
+        let going = candidates.nodes.keys().map(|node| NodeSource::Running(vec![*node]));
+        let sold = (0..compiled.bin_types.len()).map(NodeSource::Launch);
         let sites = sold.chain(standing).chain(going).collect();
         Self::of(context, demands, sites, left, candidates)
     }
@@ -206,7 +197,7 @@ impl<'c> Instance<'c> {
     fn of(
         context: &'c Context<'c>,
         demands: Vec<Demand>,
-        sites: Vec<BinSite>,
+        sites: Vec<NodeSource<usize>>,
         left: &dyn Fn(CapacitySource) -> i128,
         candidates: &Candidates,
     ) -> Self {
@@ -235,18 +226,15 @@ impl<'c> Instance<'c> {
                     instance.supplies.push(SharedCapacity { source, left: left(source) });
                     (instance.supplies.len() - 1) as u32
                 });
-                if let BinSite::Running(nodes) = &site {
+                if let Some(nodes) = site.running() {
                     let left = &mut instance.supplies[at as usize].left;
                     *left = (*left).min(nodes.len() as i128);
                 }
                 uses.push((at, each));
             }
-            let cost = match site {
-                BinSite::Launch(bin_type) if instance.static_pool(bin_type).is_none() => {
-                    context.cost(bin_type)
-                }
-                BinSite::Launch(_) | BinSite::Running(_) => 0,
-            };
+            let bought =
+                site.launched().filter(|bin_type| instance.static_pool(*bin_type).is_none());
+            let cost = bought.map_or(0, |bin_type| context.cost(bin_type));
             let candidate = candidate_at(candidates, &site);
             let own = candidate.map_or_else(Vec::new, |node| {
                 let own = node.own.iter();
@@ -287,7 +275,7 @@ impl<'c> Instance<'c> {
             }
             at
         }
-        for bin in self.bins.iter().filter(|bin| matches!(bin.site, BinSite::Launch(_))) {
+        for bin in self.bins.iter().filter(|bin| bin.site.is_launch()) {
             let Some(first) = bin.items.first() else { continue };
             for other in &bin.items {
                 let (one, other) = (root(&mut part, *first), root(&mut part, *other));
@@ -310,36 +298,25 @@ impl<'c> Instance<'c> {
     }
 
     /// What one node of a site uses of what is scarce.
-    fn uses(&self, site: &BinSite) -> Vec<(CapacitySource, i64)> {
+    fn uses(&self, site: &NodeSource<usize>) -> Vec<(CapacitySource, i64)> {
         let compiled = self.context.compiled;
-        match site {
-            BinSite::Running(nodes) => {
-                nodes.first().map(|first| (CapacitySource::Nodes(*first), 1)).into_iter().collect()
-            }
-            BinSite::Launch(bin_type) => {
-                if let Some(pool) = self.static_pool(*bin_type) {
-                    return vec![(CapacitySource::Static(pool), 1)];
-                }
-                let bin_type = &compiled.bin_types[*bin_type];
-                let limits = compiled.pools[bin_type.pool].limits.iter();
-                let charge = &compiled.shapes[bin_type.shape].charge;
-                let limits = limits.zip(charge).enumerate().filter_map(|(at, (limit, each))| {
-                    // What is overrun already admits nothing, whatever a node would be charged.
-                    let counts = *each > 0 || limit.used > limit.limit;
-                    counts.then(|| (CapacitySource::Limit(bin_type.pool, at), (*each).max(1)))
-                });
-                let reserved = bin_type.reservation.map(|id| (CapacitySource::Reservation(id), 1));
-                limits.chain(reserved).collect()
-            }
+        let Some(bin_type) = site.launched() else {
+            let first = site.nodes().first();
+            return first.map(|first| (CapacitySource::Nodes(*first), 1)).into_iter().collect();
+        };
+        if let Some(pool) = self.static_pool(bin_type) {
+            return vec![(CapacitySource::Static(pool), 1)];
         }
-    }
-
-    /// The room of a bin's node.
-    fn room(&self, site: &BinSite) -> Option<NodeRoom<'_>> {
-        match site {
-            BinSite::Launch(bin_type) => Some(self.context.room(*bin_type)),
-            BinSite::Running(nodes) => Some(self.context.compiled.room_of_node(*nodes.first()?)),
-        }
+        let bin_type = &compiled.bin_types[bin_type];
+        let limits = compiled.pools[bin_type.pool].limits.iter();
+        let charge = &compiled.shapes[bin_type.shape].charge;
+        let limits = limits.zip(charge).enumerate().filter_map(|(at, (limit, each))| {
+            // What is overrun already admits nothing, whatever a node would be charged.
+            let counts = *each > 0 || limit.used > limit.limit;
+            counts.then(|| (CapacitySource::Limit(bin_type.pool, at), (*each).max(1)))
+        });
+        let reserved = bin_type.reservation.map(|id| (CapacitySource::Reservation(id), 1));
+        limits.chain(reserved).collect()
     }
 
     /// The demands that a site takes as a knapsack, with the numbers of its items' demands and of
@@ -347,18 +324,18 @@ impl<'c> Instance<'c> {
     fn knapsack(
         &self,
         rules: &PackingRules,
-        site: &BinSite,
+        site: &NodeSource<usize>,
         candidate: Option<&CandidateNode>,
     ) -> Option<(Knapsack, Vec<u32>, Vec<u32>)> {
         let compiled = self.context.compiled;
-        let mut room = self.room(site)?;
+        let mut room = site.room(compiled)?;
         if let Some(candidate) = candidate {
             room.free = &candidate.free;
         }
         // What a spread's bound pods exceed may come down again once some of them go.
         let over_skew = |item: ItemId| {
             let class = ClassId::from_index(item.index());
-            let BinSite::Running(nodes) = site else { return false };
+            let Some(nodes) = site.running() else { return false };
             let mut nodes = nodes.iter();
             self.has_candidates && nodes.any(|node| compiled.over_skew.contains(&(*node, class)))
         };
@@ -366,21 +343,15 @@ impl<'c> Instance<'c> {
         let mut kept = Vec::new();
         for (number, demand) in (0..).zip(&self.demands) {
             let item = &compiled.items[demand.item];
-            let most = match site {
-                BinSite::Launch(bin_type) => {
-                    let of_weight = compiled.bin_types[*bin_type].weight;
-                    if demand.weight.is_some_and(|weight| weight != of_weight)
-                        || !compiled.compatibles[demand.item].contains(*bin_type)
-                    {
-                        continue;
-                    }
-                    room.could_take_there(item)
+            let is_admitted = match site.launched() {
+                Some(bin_type) => {
+                    let of_weight = compiled.bin_types[bin_type].weight;
+                    demand.weight.is_none_or(|weight| weight == of_weight)
+                        && compiled.compatibles[demand.item].contains(bin_type)
                 }
-                BinSite::Running(_) if room.admits(item.eligibility) || over_skew(demand.item) => {
-                    room.could_take_there(item)
-                }
-                BinSite::Running(_) => 0,
+                None => room.admits(item.eligibility) || over_skew(demand.item),
             };
+            let most = if is_admitted { room.could_take_there(item) } else { 0 };
             let is_open = candidate.is_none_or(|node| node.receives);
             let most = if is_open { most.min(demand.count) } else { 0 };
             if most > 0 {
@@ -421,7 +392,7 @@ impl<'c> Instance<'c> {
     pub(super) fn legal(&self, pattern: Pattern) -> Pattern {
         let bin = &self.bins[pattern.bin as usize];
         let compiled = self.context.compiled;
-        let Some(room) = self.room(&bin.site) else { return pattern };
+        let Some(room) = bin.site.room(compiled) else { return pattern };
         let shares = |(demand, _): &(u32, u32)| {
             let item = &compiled.items[self.demands[*demand as usize].item];
             !item.shared.is_empty()

@@ -17,7 +17,7 @@ use crate::compile::{
     Bits, ClassId, Compiled, EligibilityId, EligibilitySets, Id, IdVec, Item, ItemId, NodeId,
     PoolId, TopologyKey, TopologySpread,
 };
-use crate::pack::{self, AssignedPacking, Context, GroupPlace};
+use crate::pack::{self, AssignedPacking, Context};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Pods of one class of which other plans must keep the same.
@@ -88,13 +88,14 @@ impl KeptClasses {
         let mut by_cells: Vec<Vec<u32>> = items.iter().map(|_| vec![0; cells]).collect();
         let chosen = pack::chosen(&inner, &packed.packing);
         for (group, chosen) in packed.packing.groups.iter().zip(chosen) {
-            let (weight, at): (Option<i32>, Vec<usize>) = match &group.place {
-                GroupPlace::Launch(bin_type) => {
-                    let weight = compiled.bin_types[*bin_type].weight;
+            let (weight, at): (Option<i32>, Vec<usize>) = match group.place.launched() {
+                Some(bin_type) => {
+                    let weight = compiled.bin_types[bin_type].weight;
                     (Some(weight), vec![whole.site_of_offer(chosen?); group.multiplicity as usize])
                 }
-                GroupPlace::Running(nodes) => {
-                    (None, nodes.iter().map(|node| whole.site_of_node(*node)).collect())
+                None => {
+                    let nodes = group.place.nodes().iter();
+                    (None, nodes.map(|node| whole.site_of_node(*node)).collect())
                 }
             };
             for (item, count) in &group.items {
@@ -122,16 +123,13 @@ impl KeptClasses {
         let mut nodes_of: BTreeMap<KeptClass, BTreeSet<NodeId>> = BTreeMap::new();
         let inner = Context { compiled: packed.compiled(whole), ..*context };
         for group in &packed.packing.groups {
-            let weight = match group.place {
-                GroupPlace::Launch(bin_type) => {
-                    let bin_type = &inner.compiled.bin_types[bin_type];
-                    if whole.pools[bin_type.pool].static_replicas.is_some() {
-                        *static_nodes.entry(bin_type.pool).or_insert(0) += group.multiplicity;
-                    }
-                    Some(bin_type.weight)
+            let weight = group.place.launched().map(|bin_type| {
+                let bin_type = &inner.compiled.bin_types[bin_type];
+                if whole.pools[bin_type.pool].static_replicas.is_some() {
+                    *static_nodes.entry(bin_type.pool).or_insert(0) += group.multiplicity;
                 }
-                GroupPlace::Running(_) => None,
-            };
+                bin_type.weight
+            });
             for (item, count) in &group.items {
                 let item = &inner.compiled.items[*item];
                 if item.placeholder {
@@ -140,7 +138,7 @@ impl KeptClasses {
                 let sites = &inner.compiled.eligible[item.eligibility];
                 for (class, each) in &item.parts {
                     let kept_class = KeptClass::of(context, *class, weight, sites);
-                    if let GroupPlace::Running(nodes) = &group.place {
+                    if let Some(nodes) = group.place.running() {
                         // Even where bound pods crowd a node for the sake of a spread.
                         nodes_of.entry(kept_class.clone()).or_default().extend(nodes);
                     }
@@ -359,10 +357,7 @@ fn over_skew(context: &Context<'_>, packed: &AssignedPacking) -> BTreeSet<ClassI
                 }
             }
         }
-        let nodes = match &group.place {
-            GroupPlace::Launch(_) => &[][..],
-            GroupPlace::Running(nodes) => nodes,
-        };
+        let nodes = group.place.nodes();
         for (class, count) in held {
             let exceeds = over_hosts(&class).any(|spread| {
                 let own = i64::from(topology.selects(spread.selection, class));

@@ -19,8 +19,9 @@
 
 use super::cancel::Cancel;
 use super::generate::{ColumnGeneration, RoundEnd, Tolerance};
-use super::instance::{BinSite, Instance, Pattern};
+use super::instance::{Instance, Pattern};
 use super::round::{IntegerPlan, corrected, rounded};
+use crate::compile::NodeSource;
 use crate::parallel;
 use ordered_float::OrderedFloat;
 use std::cmp::Reverse;
@@ -57,7 +58,7 @@ pub(super) struct Ruin {
 impl Ruin {
     /// `efficient`: the bins, those of most use first.
     pub(super) fn new(instance: &Instance<'_>, efficient: &[u32]) -> Self {
-        let launch = |bin: &&u32| matches!(instance.bins[**bin as usize].site, BinSite::Launch(_));
+        let launch = |bin: &&u32| instance.bins[**bin as usize].site.is_launch();
         Self {
             tried: BTreeMap::new(),
             attempts: 0,
@@ -172,7 +173,7 @@ impl Ruin {
             instance.bins[pattern.bin as usize].cost as f64 - pattern.worth(values)
         };
         let launched = |(pattern, times): &(Pattern, u32)| {
-            *times > 0 && matches!(instance.bins[pattern.bin as usize].site, BinSite::Launch(_))
+            *times > 0 && instance.bins[pattern.bin as usize].site.is_launch()
         };
         let mut order: Vec<(f64, usize)> = (0..plan.groups.len())
             .filter(|at| launched(&plan.groups[*at]))
@@ -245,12 +246,9 @@ impl Neighbourhood {
 
 /// For each bin of a part, its number in the whole; `bins`: those that it was made of, ascending.
 fn bins_of(instance: &Instance<'_>, bins: &[u32], part: &Instance<'_>) -> Vec<u32> {
-    let bin_type = |site: &BinSite| match site {
-        BinSite::Launch(bin_type) => Some(*bin_type),
-        BinSite::Running(_) => None,
-    };
+    let bin_type = |site: &NodeSource<usize>| site.launched();
     let mut from = bins.iter();
-    let mut number = |site: &BinSite| {
+    let mut number = |site: &NodeSource<usize>| {
         from.find(|bin| bin_type(&instance.bins[**bin as usize].site) == bin_type(site)).copied()
     };
     part.bins.iter().filter_map(|bin| number(&bin.site)).collect()

@@ -13,7 +13,7 @@
 use super::cell::most_on_any;
 use super::spread::Companions;
 use super::{ClassId, DomainAssigner, DomainCell, ItemDraft};
-use crate::compile::{Bits, Id, Item, NodeId, RequiredAffinity, TopologyKey};
+use crate::compile::{Bits, Item, RequiredAffinity, TopologyKey};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -71,10 +71,7 @@ impl DomainAssigner<'_> {
             }
         }
         let item = self.item(class);
-        let room = sites.iter().map(|site| {
-            let node = NodeId::from_index(site - self.compiled.offers.len());
-            self.compiled.room_of_node(node).takes(item, u32::MAX)
-        });
+        let room = sites.iter().map(|site| self.compiled.room_at(site).takes(item, u32::MAX));
         let room = room.fold(0_u32, u32::saturating_add).min(self.classes[class].unassigned);
         self.place_within(class, room, &sites);
     }

@@ -7,7 +7,7 @@
 //! *Cost.* Classes × groups for a look, and a step for each pod that a rule over domains holds
 //! down; a class that no group takes isn't tried again before something changes.
 
-use super::placement::{PlacedOn, Placement};
+use super::placement::Placement;
 use super::rules::item_of;
 use crate::compile::ClassId;
 use std::cmp::Reverse;
@@ -51,7 +51,7 @@ impl Placement<'_> {
                     let each = if room > 0 { self.takes(nodes, class) } else { 0 };
                     let each = each.min(room).min(self.host_room(nodes, class));
                     let level = if tied { self.level(class, nodes.site) } else { 0 };
-                    let launched = matches!(nodes.on, PlacedOn::Launch(_));
+                    let launched = nodes.on.is_launch();
                     (each > 0).then_some((level, launched, *at, each, room))
                 })
                 .min();
@@ -84,7 +84,7 @@ impl Placement<'_> {
     /// weight at most: a launch may not draw a pod for which a pool of higher weight is still open.
     fn may_use(&self, at: usize, class: ClassId, open: i32) -> bool {
         let compiled = self.compiled();
-        let PlacedOn::Launch(offer) = self.groups[at].on else { return true };
+        let Some(offer) = self.groups[at].on.launched() else { return true };
         let pool = &compiled.pools[compiled.offers[offer].pool];
         pool.static_replicas.is_some()
             || compiled.items[item_of(class)].placeholder

@@ -10,7 +10,7 @@
 //! where an order of binding is found for all that count there.
 
 use super::order;
-use super::placement::{PlacedNodes, PlacedOn, Placement};
+use super::placement::{PlacedNodes, Placement};
 use super::rules::item_of;
 use crate::compile::{Bits, ClassId, Id, IdVec, OfferId, PoolId, ReservationId, ShapeId};
 use std::cmp::Reverse;
@@ -286,7 +286,7 @@ impl Placement<'_> {
     /// Moves a group of launches to the cheapest offers of its cell that hold its pods.
     pub(super) fn right_size(&mut self, choices: &LaunchChoices, at: usize) {
         let compiled = self.compiled();
-        let PlacedOn::Launch(now) = self.groups[at].on else { return };
+        let Some(now) = self.groups[at].on.launched() else { return };
         let of_now = &compiled.offers[now];
         if compiled.pools[of_now.pool].static_replicas.is_some() {
             return;
@@ -361,7 +361,7 @@ impl Placement<'_> {
 
     /// Undoes the closing of a group that still stands in the list.
     fn reopen(&mut self, nodes: &PlacedNodes) {
-        let PlacedOn::Launch(offer) = nodes.on else { return };
+        let Some(offer) = nodes.on.launched() else { return };
         self.launch(offer, nodes.count);
         let _empty = self.groups.pop();
         for (class, each) in &nodes.pods {

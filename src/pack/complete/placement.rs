@@ -1,11 +1,12 @@
 //! A plan as it stands: groups of equal nodes with their pods, and what rules count.
 
-use super::super::packing::{Context, GroupPlace};
+use super::super::packing::Context;
 use super::super::{choose::AssignedPacking, launch_template, running};
 use super::rule_counts::RuleCounts;
 use super::rules::{PlacementRules, item_of};
 use crate::compile::{
-    ClassId, Compiled, IdVec, NodeId, OfferId, OpenNode, PoolId, ReservationId, SelectionId, fits,
+    ClassId, Compiled, IdVec, NodeId, NodeSource, OfferId, OpenNode, PoolId, ReservationId,
+    SelectionId, fits,
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,7 @@ use std::sync::Arc;
 /// Equal nodes that hold the same.
 #[derive(Clone, Debug)]
 pub(super) struct PlacedNodes {
-    pub(super) on: PlacedOn,
+    pub(super) on: NodeSource<OfferId>,
     /// What each of them holds of which class of pods, sorted.
     pub(super) pods: Vec<(ClassId, u32)>,
     /// What is free on each.
@@ -22,13 +23,6 @@ pub(super) struct PlacedNodes {
     pub(super) count: u32,
     /// The site of the offer, or of the first running node: the others are like it.
     pub(super) site: usize,
-}
-
-/// What nodes are.
-#[derive(Clone, Debug)]
-pub(super) enum PlacedOn {
-    Launch(OfferId),
-    Running(Vec<NodeId>),
 }
 
 /// A plan as it stands, to be completed or changed.
@@ -88,19 +82,19 @@ impl<'c> Placement<'c> {
                 }
             }
             let pods: Vec<(ClassId, u32)> = pods.into_iter().collect();
-            match (&group.place, chosen) {
-                (GroupPlace::Launch(_), Some(offer)) => {
-                    placement.launch(offer, group.multiplicity);
-                    let at = placement.groups.len() - 1;
-                    placement.hold(at, &pods);
-                }
-                (GroupPlace::Launch(_), None) => {}
-                (GroupPlace::Running(nodes), _) => {
+            match (group.place.running(), chosen) {
+                (Some(nodes), _) => {
                     nodes.iter().for_each(|node| {
                         let _known = untouched.remove(node);
                     });
                     placement.stand_up(nodes, &pods);
                 }
+                (None, Some(offer)) => {
+                    placement.launch(offer, group.multiplicity);
+                    let at = placement.groups.len() - 1;
+                    placement.hold(at, &pods);
+                }
+                (None, None) => {}
             }
         }
         let untouched: Vec<NodeId> = untouched.into_iter().collect();
@@ -134,7 +128,7 @@ impl<'c> Placement<'c> {
                 let site = compiled.site_of_node(*first);
                 let count = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
                 let free = compiled.nodes[*first].free.clone();
-                let on = PlacedOn::Running(nodes);
+                let on = NodeSource::Running(nodes);
                 self.groups.push(Arc::new(PlacedNodes { on, pods: Vec::new(), free, count, site }));
                 self.stand(site, i64::from(count));
                 self.hold(self.groups.len() - 1, pods);
@@ -147,7 +141,7 @@ impl<'c> Placement<'c> {
         let compiled = self.context.compiled;
         let site = compiled.site_of_offer(offer);
         let shape = &compiled.shapes[compiled.offers[offer].shape];
-        let (on, free) = (PlacedOn::Launch(offer), shape.allocatable.clone());
+        let (on, free) = (NodeSource::Launch(offer), shape.allocatable.clone());
         self.groups.push(Arc::new(PlacedNodes { on, pods: Vec::new(), free, count, site }));
         self.stand(site, i64::from(count));
         self.charge(offer, i128::from(count));
@@ -166,7 +160,7 @@ impl<'c> Placement<'c> {
             self.left[*class] += count;
             self.count(*class, nodes.site, -i64::from(count));
         }
-        if let PlacedOn::Launch(offer) = nodes.on {
+        if let Some(offer) = nodes.on.launched() {
             self.stand(nodes.site, -i64::from(nodes.count));
             self.charge(offer, -i128::from(nodes.count));
         }
@@ -313,11 +307,9 @@ impl<'c> Placement<'c> {
         let mut apart = group.clone();
         group.count -= nodes;
         apart.count = nodes;
-        if let (PlacedOn::Running(rest), PlacedOn::Running(own)) = (&mut group.on, &mut apart.on) {
-            *own = rest.split_off(group.count as usize);
-            if let Some(first) = own.first() {
-                apart.site = self.context.compiled.site_of_node(*first);
-            }
+        apart.on = group.on.split_off(group.count as usize);
+        if let Some(first) = apart.on.nodes().first() {
+            apart.site = self.context.compiled.site_of_node(*first);
         }
         self.groups.push(Arc::new(apart));
         self.groups.len() - 1
@@ -377,12 +369,8 @@ impl<'c> Placement<'c> {
 
     /// How many bound pods of a selection each node of a group has.
     pub(super) fn bound_on(&self, nodes: &PlacedNodes, selection: SelectionId) -> u32 {
-        let bound = match &nodes.on {
-            PlacedOn::Launch(_) => None,
-            PlacedOn::Running(list) => {
-                list.first().and_then(|node| self.rules.bound_on.get(&(*node, selection)))
-            }
-        };
+        let first = nodes.on.nodes().first();
+        let bound = first.and_then(|node| self.rules.bound_on.get(&(*node, selection)));
         bound.copied().unwrap_or(0)
     }
 
@@ -406,11 +394,10 @@ impl<'c> Placement<'c> {
 
     /// What the launches cost, fees included.
     pub(super) fn cost(&self) -> i128 {
-        let cost = |nodes: &PlacedNodes| match nodes.on {
-            PlacedOn::Launch(offer) => self.price(offer) * i128::from(nodes.count),
-            PlacedOn::Running(_) => 0,
-        };
-        self.groups.iter().map(|nodes| cost(nodes)).sum()
+        let launches = self.groups.iter().filter_map(|nodes| {
+            nodes.on.launched().map(|offer| self.price(offer) * i128::from(nodes.count))
+        });
+        launches.sum()
     }
 
     pub(super) fn price(&self, offer: OfferId) -> i128 {

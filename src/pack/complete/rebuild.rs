@@ -6,9 +6,9 @@
 
 use super::super::assign::{Batch, DomainAssignment, LeftOutPods, items_of};
 use super::super::choose::AssignedPacking;
-use super::super::packing::{Context, GroupPlace, NodeGroup, Packing};
+use super::super::packing::{Context, NodeGroup, Packing};
 use super::super::right_size::holds;
-use super::placement::{PlacedNodes, PlacedOn, Placement};
+use super::placement::{PlacedNodes, Placement};
 use super::rules::item_of;
 use crate::compile::{
     Bits, ClassId, Compiled, IdVec, ItemId, KeyId, NO_DOMAIN, OfferId, SelectionId,
@@ -98,16 +98,11 @@ impl Placement<'_> {
         }
         let mut packing = Packing::new(&compiled);
         for (nodes, of_node) in self.groups.iter().zip(items) {
-            let place = match &nodes.on {
-                PlacedOn::Launch(offer) => GroupPlace::Launch(*bin_types.get(offer)?),
-                PlacedOn::Running(list) => {
-                    if nodes.pods.is_empty() {
-                        continue;
-                    }
-                    packing.untouched_nodes.retain(|node| !list.contains(node));
-                    GroupPlace::Running(list.clone())
-                }
-            };
+            if nodes.pods.is_empty() && !nodes.on.is_launch() {
+                continue;
+            }
+            let place = nodes.on.renamed(|offer| bin_types.get(&offer).copied())?;
+            packing.untouched_nodes.retain(|node| !place.nodes().contains(node));
             let mut items: Vec<(ItemId, u32)> = Vec::with_capacity(of_node.len());
             let mut load = vec![0_i64; compiled.dims.len()];
             for (part, each) in of_node {
@@ -121,7 +116,7 @@ impl Placement<'_> {
             if !keeps_caps(&context, &group) {
                 return None;
             }
-            if let GroupPlace::Launch(bin_type) = group.place
+            if let Some(bin_type) = group.place.launched()
                 && !group.items.is_empty()
                 && !holds(&context, bin_type, &group)
             {
@@ -288,10 +283,7 @@ fn keeps_caps(context: &Context<'_>, group: &NodeGroup) -> bool {
         }
         item.caps.iter().for_each(|(cap, each)| used[*cap] += each * count);
     }
-    let node = match &group.place {
-        GroupPlace::Running(nodes) => nodes.first(),
-        GroupPlace::Launch(_) => None,
-    };
+    let node = group.place.nodes().first();
     used.iter().filter(|(_, used)| **used > 0).all(|(id, used)| {
         let cap = &compiled.caps[id];
         used + node.map_or(0, |node| cap.used_by_bound(*node)) <= cap.most

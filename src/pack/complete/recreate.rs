@@ -22,7 +22,7 @@ use super::super::packing::{Context, Packing};
 use super::super::preference;
 use super::launch::{LaunchChoices, LaunchScoring, mix};
 use super::order;
-use super::placement::{PlacedOn, Placement};
+use super::placement::Placement;
 use super::rules::{PlacementRules, item_of};
 use super::{fill, fill_by};
 use crate::compile::{ClassId, IdVec, ItemId, OfferId};
@@ -334,7 +334,7 @@ impl Placement<'_> {
         changed: &mut BTreeSet<ClassId>,
     ) {
         let compiled = self.compiled();
-        let PlacedOn::Launch(now) = self.groups[at].on else { return };
+        let Some(now) = self.groups[at].on.launched() else { return };
         let pool = compiled.offers[now].pool;
         if compiled.pools[pool].static_replicas.is_none() || drawn.is_multiple_of(3) {
             return;
@@ -351,7 +351,7 @@ impl Placement<'_> {
     }
 
     fn is_launch(&self, at: usize) -> bool {
-        matches!(self.groups[at].on, PlacedOn::Launch(_))
+        self.groups[at].on.is_launch()
     }
 
     /// Takes all pods of some classes out of the whole plan.
@@ -385,7 +385,7 @@ impl Placement<'_> {
     pub(super) fn close_empty(&mut self, groups: &[usize], changed: &mut BTreeSet<ClassId>) {
         let compiled = self.compiled();
         for at in groups.iter().rev() {
-            let PlacedOn::Launch(offer) = self.groups[*at].on else { continue };
+            let Some(offer) = self.groups[*at].on.launched() else { continue };
             let is_static = compiled.pools[compiled.offers[offer].pool].static_replicas.is_some();
             if is_static || !self.groups[*at].pods.is_empty() {
                 continue;
@@ -414,7 +414,7 @@ impl Placement<'_> {
         let classes: Vec<ClassId> = self.left.ids().collect();
         let open = self.open_weights(&classes);
         self.groups.iter().all(|nodes| {
-            let PlacedOn::Launch(offer) = nodes.on else { return true };
+            let Some(offer) = nodes.on.launched() else { return true };
             let pool = &compiled.pools[compiled.offers[offer].pool];
             let may_hold = |class: ClassId| {
                 let placeholder = compiled.items[item_of(class)].placeholder;
@@ -459,19 +459,13 @@ impl Placement<'_> {
         for nodes in &self.groups {
             let classes = nodes.pods.iter().map(|(class, each)| (*class, u64::from(*each)));
             let classes: BTreeMap<ClassId, u64> = classes.collect();
-            match &nodes.on {
-                PlacedOn::Launch(_) => {
-                    placed_groups.push(preference::PlacedGroup::new(
-                        nodes.site,
-                        nodes.count.into(),
-                        None,
-                        classes,
-                    ));
-                }
-                PlacedOn::Running(list) => placed_groups.extend(list.iter().map(|node| {
-                    let site = self.compiled().site_of_node(*node);
-                    preference::PlacedGroup::new(site, 1, Some(*node), classes.clone())
-                })),
+            placed_groups.extend(nodes.on.nodes().iter().map(|node| {
+                let site = self.compiled().site_of_node(*node);
+                preference::PlacedGroup::new(site, 1, Some(*node), classes.clone())
+            }));
+            if nodes.on.is_launch() {
+                let count = nodes.count.into();
+                placed_groups.push(preference::PlacedGroup::new(nodes.site, count, None, classes));
             }
         }
         preference::shares(self.compiled(), &placed_groups)

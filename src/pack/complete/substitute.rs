@@ -2,8 +2,8 @@
 
 use super::of_plan::{ClassNames, offer_of};
 use super::rules::item_of;
-use crate::compile::{Compiled, ItemId, OfferId};
-use crate::pack::packing::{Context, GroupPlace, NodeGroup};
+use crate::compile::{Compiled, ItemId, NodeSource, OfferId};
+use crate::pack::packing::{Context, NodeGroup};
 use crate::pack::{DecidedLaunches, requests_of};
 use crate::plan::{Launch, LaunchPlan};
 use std::collections::BTreeMap;
@@ -56,14 +56,14 @@ pub(crate) fn substitutes(
     let placed = names.counted(placed.map(|pod| &**pod))?;
     // Where either stands is told by `standing`: what counts of it is whose spreads look.
     let others = NodeGroup {
-        place: GroupPlace::Running(Vec::new()),
+        place: NodeSource::Running(Vec::new()),
         items: placed.into_iter().map(|(class, count)| (item_of(class), count)).collect(),
         load: Vec::new(),
         multiplicity: 1,
     };
     let offers = candidates(compiled, own, wanted);
     // The offers are decided: no bin type is asked for.
-    let group = NodeGroup { place: GroupPlace::Launch(0), items, load, multiplicity: 1 };
+    let group = NodeGroup { place: NodeSource::Launch(0), items, load, multiplicity: 1 };
     let groups = vec![group.clone(); offers.len()];
     let mut decided =
         DecidedLaunches::new(context, groups, &offers, vec![others], standing.into_iter());

@@ -244,7 +244,7 @@ pub(super) fn open(
     let item = &whole.items[ItemId::from_index(class.index())];
     let of_site = &whole.topology.keys[key].of_site;
     let eligible = &whole.eligible[item.eligibility];
-    let could = |site: &usize| match site.checked_sub(whole.offers.len()) {
+    let could = |site: &usize| match whole.node_at(*site) {
         Some(_) => true,
         None => {
             let id = OfferId::from_index(*site);

@@ -43,7 +43,7 @@ use super::cancel::Cancel;
 use super::exact::CountIndex;
 use super::kept_class::KeptClasses;
 use crate::compile::{ClassId, Id, ItemId, NodeId, TopologySpread};
-use crate::pack::{self, AssignedPacking, Context, GroupPlace};
+use crate::pack::{self, AssignedPacking, Context};
 use cells::SearchInput;
 use divide::{CellDivider, FoundPlan, PlanScore};
 use domain_constraint::{DomainsReached, ItemsByCell};
@@ -350,14 +350,14 @@ pub(super) fn is_ordered_beside_launches(context: &Context<'_>, packed: &Assigne
     let chosen = pack::chosen(&inner, &packed.packing);
     for (group, chosen) in packed.packing.groups.iter().zip(chosen) {
         let first = hosts.len();
-        let on: Vec<usize> = match (&group.place, chosen) {
-            (GroupPlace::Running(nodes), _) => nodes.iter().map(|node| node.index()).collect(),
-            (GroupPlace::Launch(_), Some(offer)) => {
+        let on: Vec<usize> = match (group.place.running(), chosen) {
+            (Some(nodes), _) => nodes.iter().map(|node| node.index()).collect(),
+            (None, Some(offer)) => {
                 let host = PlanHost { site: compiled.site_of_offer(offer), node: None };
                 hosts.extend((0..group.multiplicity).map(|_| host));
                 (first..hosts.len()).collect()
             }
-            (GroupPlace::Launch(_), None) => continue,
+            (None, None) => continue,
         };
         for (item, count) in &group.items {
             for (class, each) in &inner.compiled.items[*item].parts {

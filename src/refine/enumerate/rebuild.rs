@@ -2,10 +2,10 @@
 
 use super::cells::SearchInput;
 use super::divide::FoundPlan;
-use crate::compile::{ClassId, Compiled, Id, ItemId, OfferId, PoolId, ReservationId};
+use crate::compile::{ClassId, Compiled, Id, ItemId, NodeSource, OfferId, PoolId, ReservationId};
 use crate::pack::{
-    AssignedPacking, ClassPart, Context, DomainAssignment, GroupPlace, LeftOutPods, NodeGroup,
-    NodeParts, Packing, launch_rest, place_placeholders,
+    AssignedPacking, ClassPart, Context, DomainAssignment, LeftOutPods, NodeGroup, NodeParts,
+    Packing, launch_rest, place_placeholders,
 };
 use std::collections::BTreeMap;
 
@@ -159,12 +159,10 @@ pub(super) fn packed(
     let packing = state(input, &arrangement, found, &held)?;
     // Static pools launch all that they can, whatever others would do with a reservation.
     let launched = |compiled: &Compiled, packing: &Packing| {
-        let of_pools = packing.groups.iter().filter(|group| match group.place {
-            GroupPlace::Launch(at) => {
-                compiled.pools[compiled.bin_types[at].pool].static_replicas.is_some()
-            }
-            GroupPlace::Running(_) => false,
-        });
+        let is_static =
+            |at: usize| compiled.pools[compiled.bin_types[at].pool].static_replicas.is_some();
+        let of_pools =
+            packing.groups.iter().filter(|group| group.place.launched().is_some_and(is_static));
         of_pools.map(|group| u64::from(group.multiplicity)).sum::<u64>()
     };
     let has_all = launched(&arrangement.compiled, &packing)
@@ -192,7 +190,7 @@ fn state(
             Some(node) => {
                 packing.untouched_nodes.retain(|idle| idle != node);
                 let load = compiled.load(&items);
-                let place = GroupPlace::Running(vec![*node]);
+                let place = NodeSource::Running(vec![*node]);
                 packing.add(compiled, NodeGroup { place, items, load, multiplicity: 1 });
             }
             None => {
@@ -209,7 +207,7 @@ fn state(
         }
     }
     for ((bin_type, items), times) in launches {
-        let (load, place) = (compiled.load(&items), GroupPlace::Launch(bin_type));
+        let (load, place) = (compiled.load(&items), NodeSource::Launch(bin_type));
         packing.add(compiled, NodeGroup { place, items, load, multiplicity: times });
     }
     launch_rest(&context, &mut packing);

@@ -14,8 +14,8 @@
 //! or none.
 
 use super::rebuild::static_cost;
-use crate::compile::{OfferId, PoolId};
-use crate::pack::{Context, GroupPlace, NodeGroup, Packing};
+use crate::compile::{NodeSource, OfferId, PoolId};
+use crate::pack::{Context, NodeGroup, Packing};
 
 /// The most choices that are tried.
 const MOST_CHOICES: usize = 64;
@@ -57,7 +57,7 @@ pub(super) fn choices(context: &Context<'_>) -> Vec<StaticNodes> {
         let mut cost = 0;
         for at in bin_types {
             cost += i128::from(compiled.bin_types[*at].price) + i128::from(context.fee);
-            let (place, load) = (GroupPlace::Launch(*at), vec![0; compiled.dims.len()]);
+            let (place, load) = (NodeSource::Launch(*at), vec![0; compiled.dims.len()]);
             let items = Vec::new();
             packing.add(compiled, NodeGroup { place, items, load, multiplicity: 1 });
         }

@@ -184,7 +184,7 @@ pub(super) fn rules(
         }
     }
     for (ExactSpreadKey { selection, key, skew, bound, counted }, (owners, open)) in evens {
-        let nodes = counted.iter().filter(|site| **site >= whole.offers.len());
+        let nodes = counted.iter().filter(|site| whole.node_at(**site).is_some());
         let standing = || nodes.map(|site| whole.topology.keys[key].of_site[*site]).collect();
         let standing = (!launchable).then(standing);
         rules.extend(place(key).map(|at| ExactConstraint {
@@ -247,7 +247,7 @@ fn open(whole: &Compiled, class: ClassId, key: KeyId, counted: &Bits) -> BTreeSe
     let mut open = BTreeSet::new();
     let eligible = &whole.eligible[item.eligibility];
     for site in counted.iter() {
-        let could = match site.checked_sub(whole.offers.len()) {
+        let could = match whole.node_at(site) {
             Some(_) => true,
             None => eligible.contains(site) && whole.room_at(site).takes_there(item, 1) > 0,
         };

@@ -1,6 +1,6 @@
 //! What rules between pods hold against a place, as the finished plan counts.
 
-use super::super::placement::{PlacedNodes, PlacedOn};
+use super::super::placement::PlacedNodes;
 use super::super::rules::HostSpread;
 use super::{LeftOut, ReasonFinder};
 use crate::compile::{KeyId, NO_DOMAIN, NodeId, SelectionId, TopologyKey};
@@ -104,7 +104,7 @@ impl<'c> ReasonFinder<'c> {
         if nodes.pods.iter().any(|(held, _)| apart.binary_search(held).is_ok()) {
             return true;
         }
-        let PlacedOn::Running(list) = &nodes.on else { return false };
+        let Some(list) = nodes.on.running() else { return false };
         let Some(node) = list.first() else { return false };
         let topology = &compiled.topology;
         let holds = |selection: SelectionId| {
@@ -167,7 +167,7 @@ impl<'c> ReasonFinder<'c> {
             let here = self.placement.on_node(nodes, spread.selection);
             if spread.counted.contains(nodes.site)
                 && is_full(spread.max_skew - i64::from(here), spread.own)
-                && let PlacedOn::Running(list) = &nodes.on
+                && let Some(list) = nodes.on.running()
             {
                 let name =
                     |node: &NodeId| compiled.parts.node(compiled.nodes[*node].index).name.clone();
@@ -245,13 +245,11 @@ impl<'c> ReasonFinder<'c> {
                 continue;
             }
             full |= self.lacks_room_alone(asked, group);
-            match &group.on {
-                PlacedOn::Launch(_) => launches = launches.saturating_add(group.count),
-                PlacedOn::Running(list) => nodes.extend(
-                    list.iter()
-                        .map(|node| compiled.parts.node(compiled.nodes[*node].index).name.clone()),
-                ),
-            }
+            let count = if group.on.is_launch() { group.count } else { 0 };
+            launches = launches.saturating_add(count);
+            let name =
+                |node: &NodeId| compiled.parts.node(compiled.nodes[*node].index).name.clone();
+            nodes.extend(group.on.nodes().iter().map(name));
         }
         if nodes.is_empty() && launches == 0 {
             return Cause::PodAffinity { key, domains: Vec::new() };

@@ -2,7 +2,6 @@
 //! plan.
 
 use super::super::order;
-use super::super::placement::PlacedOn;
 use super::super::rules::item_of;
 use super::between::Barrier;
 use super::{KeyDomain, LeftOut, MOST_LOOKS, ReasonFinder};
@@ -505,7 +504,7 @@ impl<'c> ReasonFinder<'c> {
             if short(&nodes.free) && !full || !self.is_within(nodes.site, within) {
                 continue;
             }
-            let PlacedOn::Launch(offer) = nodes.on else { continue };
+            let Some(offer) = nodes.on.launched() else { continue };
             if !tables.labels && !asked.suits.contains(nodes.site)
                 || self.placement.is_reserved(asked.class, offer)
                 || !full && !self.has_room(asked, nodes)

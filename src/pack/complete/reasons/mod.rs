@@ -30,7 +30,7 @@ pub(crate) use excluded::{Exclusion, exclusions};
 use super::super::choose::AssignedPacking;
 use super::super::packing::Context;
 use super::launch::LaunchChoices;
-use super::placement::{PlacedNodes, PlacedOn, Placement};
+use super::placement::{PlacedNodes, Placement};
 use super::rules::{PlacementRules, item_of};
 use crate::compile::{
     AffinityTerm, Bits, ClassId, IdVec, Item, KeyId, NO_DOMAIN, NodeId, OfferId, PoolId,
@@ -116,10 +116,10 @@ impl<'c> ReasonFinder<'c> {
             compiled.pools.iter().map(|_| vec![i64::MIN; compiled.dims.len()]).collect();
         let mut running = Vec::new();
         for (at, nodes) in placement.groups.iter().enumerate() {
-            match &nodes.on {
-                PlacedOn::Running(_) => running.push(at),
-                PlacedOn::Launch(offer) => {
-                    let pool = compiled.offers[*offer].pool;
+            match nodes.on.launched() {
+                None => running.push(at),
+                Some(offer) => {
+                    let pool = compiled.offers[offer].pool;
                     launched[pool].push(at);
                     let most = roomiest[pool].iter_mut().zip(&nodes.free);
                     most.for_each(|(most, free)| *most = (*most).max(*free));
