@@ -17,6 +17,7 @@ use super::cancel::{Cancel, StepLimit};
 use super::instance::{Bin, CapacitySource, DualPrices, Instance, SharedCapacity};
 use super::kept_class::KeptClasses;
 use super::prove::{BinProof, BinValues, certify, prove, scale};
+use super::tuning::certify::{NODE_STEPS, PROOF_STEPS, STEPS};
 use crate::bound::certificate::{CertificateBuilder, CertifiedPods, Proofs, common_step};
 use crate::bound::{BoundedCluster, ClusterBound, EqualNodes, Proved};
 use crate::compile::{ClassId, Compiled, Id, ItemId};
@@ -33,13 +34,6 @@ fn whole(amount: f64) -> i128 {
     // Saturates, and what isn't a number becomes nothing.
     (amount.max(0.0) * ONE).floor() as i128
 }
-
-/// Steps of each search for an over-estimate.
-const STEPS: u32 = 50_000;
-/// Steps of each search for a proof of what a running node holds.
-const NODE_STEPS: u32 = 2_000;
-/// Steps of each search for a proof: beyond these it is cheaper to claim a little less.
-const PROOF_STEPS: u32 = 200_000;
 
 /// The bound that prices prove; `None` where they prove nothing.
 ///

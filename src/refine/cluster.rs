@@ -25,22 +25,18 @@
 //!
 //! References: Fisher 1981, "The Lagrangian relaxation method"; Lübbecke and Desrosiers 2005.
 
+use super::RefineBudget;
 use super::certify::certified_cluster;
 pub(crate) use super::certify::entries;
 use super::generate::{ColumnGeneration, Tolerance};
 use super::instance::{CapacitySource, DualPrices, Instance, Pattern};
-use super::{RefineBudget, STAGES, Told, stage, started, steps};
+use super::stages::{Told, stage, started, steps};
+use super::tuning::cluster::{CLOSE, LIKELY, MOVE_PRICES};
+use super::tuning::stages::STAGES;
 use crate::bound::{BoundedCluster, ClusterBound};
 use crate::pack::Context;
 use crate::plan::certificate::POINT;
 use ordered_float::OrderedFloat;
-
-/// Prices of a move that are tried for a bound on so many moves.
-const MOVE_PRICES: u32 = 6;
-/// The share of the moves of the cheapest outcome that plans make, about.
-const LIKELY: f64 = 0.9;
-/// Bounds this close in proportion are one.
-const CLOSE: f64 = 1e-5;
 
 /// The search for bounds on what a cluster costs beside the nodes that stay.
 pub(crate) struct ClusterSearch<'c> {

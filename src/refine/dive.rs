@@ -27,29 +27,12 @@ use super::instance::{Instance, Pattern};
 use super::knapsack::KnapsackRelaxation;
 use super::round::IntegerPlan;
 use super::simplex::{Master, MasterRow, Sense, SolveEnd};
+use super::tuning::dive::{AT_ONCE, BATCH, BINS, PIVOTS, ROUNDS, SEARCHED, STEPS, TURNS};
 use crate::parallel;
 use ordered_float::OrderedFloat;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
 
-/// The most demands with which a relaxation is solved again and again.
-pub(super) const DEMANDS: usize = 600;
-/// The most bins that are filled.
-const BINS: usize = 48;
-/// Pivots of a solve.
-const PIVOTS: u32 = 2000;
-/// Rounds of looking for patterns after each decision.
-const ROUNDS: u32 = 40;
-/// Steps of an exact search of a bin.
-const STEPS: u32 = 5_000;
-/// How many bins are searched exactly in a round.
-const SEARCHED: usize = 4;
-/// The most patterns that a round adds.
-const BATCH: usize = 8;
-/// Decisions to be taken back that are kept in mind.
-const TURNS: usize = 64;
-/// Of the fractions, the share that is fixed at once.
-const AT_ONCE: usize = 16;
 const TINY: f64 = 1e-9;
 
 /// The relaxation with a row for each demand, to be solved for what is left.

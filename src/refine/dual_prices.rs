@@ -18,11 +18,9 @@
 use super::cancel::StepLimit;
 use super::instance::{Bin, Instance, Pattern};
 use super::prove::{BinValues, scale};
+use super::tuning::dual_prices::RESCALED;
 use crate::parallel;
 use std::collections::BTreeMap;
-
-/// How often the range of a factor is narrowed.
-const RESCALED: u32 = 8;
 
 /// Prices, and the bound that they prove as far as floats can tell.
 #[derive(Clone, Debug)]

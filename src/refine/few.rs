@@ -12,13 +12,9 @@
 
 use super::cancel::Cancel;
 use super::enumerate;
+use super::tuning::few::{PODS, STEPS};
 use crate::compile::{TopologyKey, TopologySpread};
 use crate::pack::{AssignedPacking, Context};
-
-/// The most pods.
-const PODS: u64 = 16;
-/// Steps of a search.
-const STEPS: u64 = 1 << 17;
 
 /// Takes over a better packing of few pods, if a search of a few steps finds any.
 pub(crate) fn try_everything(

@@ -35,31 +35,16 @@ use super::instance::{Bin, CapacitySource, DualPrices, Instance, Pattern, Shared
 use super::knapsack::KnapsackRelaxation;
 use super::rows::AggregatedRows;
 use super::simplex::{Master, MasterRow, Sense, SolveEnd};
+use super::tuning::generate::{
+    BATCH, FILLED, FIRST_STEPS, PIVOTS, SEARCHED, SETTLED, SETTLED_BY, SEVERAL_STEPS, SMOOTH,
+};
 use crate::parallel;
 use ordered_float::OrderedFloat;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most patterns that a round adds.
-const BATCH: usize = 24;
-/// The share of the best bound's prices in the prices at which bins are filled, at first.
-const SMOOTH: f64 = 0.7;
-/// How many bins are filled at a time.
-const FILLED: usize = 32;
 /// Relative differences below this are none.
 const TINY: f64 = 1e-9;
-/// Pivots of the master in a round at most.
-const PIVOTS: u32 = 4000;
-/// Steps of the first exact searches of bins.
-const FIRST_STEPS: u32 = 2_000;
-/// Steps of an exact search for one pattern more.
-const SEVERAL_STEPS: u32 = 400;
-/// How often prices are corrected before they are to be believed.
-const SETTLED: usize = 24;
-/// Patterns worth so much more than they cost, in proportion, don't call for another correction.
-const SETTLED_BY: f64 = 1e-4;
-/// How many bins a round searches exactly where filling them quickly finds nothing.
-const SEARCHED: usize = 16;
 
 /// Why a round was the last one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -51,64 +51,29 @@ mod round;
 mod rows;
 mod ruin;
 mod simplex;
+mod stages;
+mod tier;
+mod tuning;
 
-use crate::bound::{BinCatalog, Proved, Relaxation, SlotTable};
+use crate::bound::Proved;
 use crate::compile::NodeId;
 use crate::pack::{self, AssignedPacking, Context, Packing};
 use crate::progress::{Improvement, Phase};
-use backend::SolverEffort;
 pub(crate) use budget::RefineBudget;
 use cancel::Cancel;
 pub(crate) use cluster::{ClusterSearch, entries, less_moves};
 use convert::TierPacking;
-use dive::Diver;
 use exact::Exhaustion;
 pub(crate) use few::try_everything;
-use generate::{ColumnGeneration, RoundEnd, Tolerance};
 use instance::{DualPrices, Instance};
 use kept_class::KeptClasses;
 pub(crate) use report::Report;
-use round::IntegerPlan;
-use ruin::Ruin;
+use stages::{Told, stage, started};
 use std::collections::BTreeMap;
-use std::sync::Arc;
-
-/// How many demands have rows of their own, stage by stage.
-const STAGES: [usize; 6] = [16, 64, 160, 400, 1000, 2500];
-/// Where demands × bins are no more, all demands have rows of their own from the start.
-const FEW: usize = 3000;
-/// So many demands are packed at the bound's prices: a relaxation of their own takes too long.
-const MANY_DEMANDS: usize = 600;
-/// Demands with rows of their own from which on the relaxation is solved closely.
-const MANY: usize = 100;
-/// Rounds in which a relaxation with shared rows has to improve by so much, in proportion.
-const TAIL: u32 = 12;
-const SLOW: f64 = 1e-4;
-/// Shares of a pattern's fraction from which on it is rounded up; above one: never.
-const ROUND_UP: [f64; 4] = [2.0, 0.9, 0.75, 0.5];
-/// Plans that are made in each stage, with values corrected by the one before.
-const CORRECTIONS: u32 = 24;
-/// Attempts to improve a plan in each stage.
-const ATTEMPTS: u32 = 12;
-/// Corrections and attempts where demands are many and each takes long.
-const FEWER: u32 = 10;
-/// How far plans' values go beyond the bound's, or below.
-const MOST_BEYOND: f64 = 4.0;
-/// Attempts in a row that are no better before it ends.
-const PATIENCE: u32 = 6;
-
-/// Decisions of dives in each stage.
-const DECISIONS: u32 = 200;
-/// How often a plan is taken over that trying everything came upon.
-const ENUMERATED: u32 = 3;
-/// How often parts of a plan are put back another way once it was improved.
-const REBUILT: u32 = 3;
-/// Attempts to take parts of a plan out and to put them back another way: at most so many, and so
-/// many where groups and offers, times classes of pods, are one.
-const MOST_RECREATED: u64 = 2_000;
-const RECREATED: usize = 40_000_000;
-/// What a solver of integer programmes may do in each stage.
-const SOLVED: SolverEffort = SolverEffort { size: 60_000, work: 30_000_000 };
+use tier::{TierPlan, TierSearch};
+use tuning::enumerate::MOST_STEPS;
+use tuning::pipeline::{ENUMERATED, MOST_RECREATED, REBUILT, RECREATED};
+use tuning::stages::STAGES;
 
 /// Improves a packing; the bound that was proved meanwhile, if any.
 pub(crate) fn refine(
@@ -146,7 +111,7 @@ pub(crate) fn refine(
             break;
         }
         let better = if round == 0 {
-            enumerate::better(context, packed, enumerate::MOST_STEPS, &budget.cancel)
+            enumerate::better(context, packed, MOST_STEPS, &budget.cancel)
         } else {
             None
         };
@@ -178,7 +143,7 @@ fn cheaper(
         return None;
     }
     let is_least = refined.least.is_some_and(|least| i128::from(least) >= cost);
-    enumerate::cheaper(context, packed, is_least, enumerate::MOST_STEPS, &budget.cancel)
+    enumerate::cheaper(context, packed, is_least, MOST_STEPS, &budget.cancel)
 }
 
 /// As [`improve`], as long as an order of binding is found for what comes out.
@@ -284,18 +249,13 @@ fn improve(
     let total = packed.packing.cost(&inner);
     let of_tiers: i128 = plans.iter().map(TierPlan::cost).sum();
     let cost_of = |tier_searches: &[TierSearch<'_, '_>]| {
-        let now: i128 = tier_searches.iter().map(|search| search.best.cost).sum();
+        let now: i128 = tier_searches.iter().map(|search| search.state.best.cost).sum();
         total.saturating_sub(of_tiers).saturating_add(now)
     };
     budget.report.begin(total);
     budget.report.phase(Phase::Searching);
-    for tier_search in
-        tier_searches.iter_mut().filter(|tier_search| tier_search.generation.is_whole())
-    {
-        // A relaxation of few demands is solved in one go, and may take all the time.
-        let values = tier_search.generation.best.values.clone();
-        tier_search.correct(&values, CORRECTIONS, budget);
-    }
+    // A relaxation of few demands is solved in one go, and may take all the time.
+    tier_searches.iter_mut().for_each(|tier_search| tier_search.begin(budget));
     let certified = |best: &DualPrices, cancel: &Cancel<'_>| {
         certify::certified(context.compiled, &kept_classes, &whole, best, cancel)
     };
@@ -312,10 +272,10 @@ fn improve(
         }
         for at in 0..tier_searches.len() {
             let tier_search = &mut tier_searches[at];
-            let demands = &tier_search.generation.instance.demands;
+            let demands = &tier_search.state.generation.instance.demands;
             let values = kept_classes.values(&bound.best.values, compiled, demands);
             if news {
-                tier_search.generation.learn(&bound, &values);
+                tier_search.state.generation.learn(&bound, &values);
             }
             tier_search.stage(number, own, values, budget);
             budget.report.cost(cost_of(&tier_searches));
@@ -323,7 +283,7 @@ fn improve(
     }
     let mut packing = packed.packing.clone();
     for (tier_search, plan) in tier_searches.iter().zip(&plans) {
-        let better = convert::state(&plan.instance, &plan.tier, &tier_search.best, &packing);
+        let better = convert::state(&plan.instance, &plan.tier, &tier_search.state.best, &packing);
         let kept = better.keeps_weights(compiled)
             && !better.overdraws(compiled)
             && better.unplaced(compiled) <= packing.unplaced(compiled)
@@ -340,229 +300,4 @@ fn improve(
     }
     let exhaustion = Exhaustion::of(context, &kept_classes, packed, &budget.cancel);
     Refined { proved: exhaustion.proved(context, &kept_classes, proved), least: exhaustion.least }
-}
-
-/// A generator with the prices of the cheap bound.
-fn started<'i, 'c>(
-    instance: &'i Instance<'c>,
-    running: &[NodeId],
-    patterns: impl IntoIterator<Item = instance::Pattern>,
-) -> ColumnGeneration<'i, 'c> {
-    let compiled = instance.context.compiled;
-    let catalog = Arc::new(BinCatalog::new(compiled, instance.context.fee));
-    let relaxation =
-        Relaxation::new(compiled, &instance.demands, running, catalog, &mut SlotTable::new());
-    let values = relaxation.values(compiled, &instance.demands);
-    let values = values.into_iter().map(|value| value as f64).collect();
-    let demands = instance.demands.len();
-    if demands * instance.bins.len() <= FEW {
-        ColumnGeneration::new(
-            instance,
-            patterns,
-            values,
-            demands,
-            Tolerance { close: 1e-5, steps: 50_000 },
-        )
-    } else {
-        let tolerance = Tolerance { close: 1e-3, steps: steps(demands, 0) };
-        ColumnGeneration::new(instance, patterns, values, STAGES[0], tolerance)
-    }
-}
-
-/// The most steps of an exact search in a stage: over many demands each is dear, and says little
-/// more the longer it is.
-fn steps(demands: usize, stage: usize) -> u32 {
-    match (demands > MANY_DEMANDS, stage) {
-        (false, 0) => 2_000,
-        (false, _) => 50_000,
-        (true, 0) => 200,
-        (true, _) => 1_000,
-    }
-}
-
-/// Whether rounds are told of: those for the lower bound are.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Told {
-    Yes,
-    No,
-}
-
-/// Solves the relaxation with so many rows; whether there was anything to do.
-fn stage(
-    generation: &mut ColumnGeneration<'_, '_>,
-    number: usize,
-    own: usize,
-    budget: &mut RefineBudget<'_>,
-    told: Told,
-) -> bool {
-    if number > 0 {
-        if generation.is_final() {
-            return false;
-        }
-        generation.deepen(own);
-        let close = if own >= MANY || generation.is_whole() { 1e-5 } else { 1e-3 };
-        generation.tolerance =
-            Tolerance { close, steps: steps(generation.instance.demands.len(), number) };
-    }
-    let mut before = f64::INFINITY;
-    for round in 0_u32.. {
-        // The last digits of a relaxation with shared rows aren't worth their rounds.
-        if round.is_multiple_of(TAIL) && !generation.is_whole() {
-            let now = generation.objective();
-            if now > before * (1.0 - SLOW) {
-                break;
-            }
-            before = now;
-        }
-        if !budget.round() {
-            break;
-        }
-        let end = generation.round(&budget.cancel);
-        if told == Told::Yes {
-            budget.report.round(generation.objective(), generation.best.bound);
-        }
-        if end != RoundEnd::Improved {
-            break;
-        }
-    }
-    generation.sharpen(generation.tolerance.steps, &budget.cancel);
-    true
-}
-
-/// The launches of one weight, to be packed anew.
-struct TierPlan<'c> {
-    tier: TierPacking,
-    instance: Instance<'c>,
-    /// What the packing has.
-    known: Vec<(instance::Pattern, u32)>,
-}
-
-impl TierPlan<'_> {
-    /// What the packing costs, in billionths.
-    fn cost(&self) -> i128 {
-        let cost = |bin: u32| i128::from(self.instance.bins[bin as usize].cost);
-        self.known.iter().map(|(pattern, times)| cost(pattern.bin) * i128::from(*times)).sum()
-    }
-}
-
-/// The search for a better plan.
-struct TierSearch<'i, 'c> {
-    generation: ColumnGeneration<'i, 'c>,
-    ruin: Option<Ruin>,
-    diver: Option<Diver<'i, 'c>>,
-    best: IntegerPlan,
-    /// For each demand, how many times what the bound says that its pods are worth plans paid for
-    /// them.
-    beyond: Vec<f64>,
-}
-
-impl<'i, 'c> TierSearch<'i, 'c> {
-    fn new(plan: &'i TierPlan<'c>) -> Self {
-        let mut best = IntegerPlan::new(&plan.instance);
-        for (pattern, times) in &plan.known {
-            let _bought = best.buy(&plan.instance, pattern, *times);
-        }
-        let patterns = plan.known.iter().map(|(pattern, _)| pattern.clone());
-        let generation = started(&plan.instance, &[], patterns);
-        let beyond = vec![1.0; plan.instance.demands.len()];
-        Self { generation, ruin: None, diver: None, best, beyond }
-    }
-
-    /// Dives, and asks a solver for whole numbers of the patterns known, where that is not too
-    /// much.
-    fn integers(&mut self, budget: &mut RefineBudget<'_>) {
-        let instance = self.generation.instance;
-        if !self.generation.is_whole() || instance.demands.len() > dive::DEMANDS {
-            return;
-        }
-        let diver = self.diver.get_or_insert_with(|| Diver::new(&self.generation));
-        let prices = &self.generation.best;
-        self.best.groups.iter().for_each(|(pattern, _)| diver.add(pattern.clone()));
-        let done =
-            |best: &IntegerPlan| best.missing() == 0 && best.cost <= instance.up(prices.bound);
-        if done(&self.best) {
-            return;
-        }
-        if let Some(better) =
-            diver.dive(&self.best, prices.bound, &prices.values, DECISIONS, budget)
-        {
-            self.best = better;
-        }
-        if done(&self.best) {
-            return;
-        }
-        let (patterns, screens) = (&diver.patterns, &self.generation.screens);
-        let stop = &|| budget.stopped();
-        if let Some(better) =
-            restricted::better(instance, patterns, prices, screens, &self.best, SOLVED, stop)
-        {
-            self.best = better;
-        }
-    }
-
-    /// Looks for better plans; `values`: what the bound says that pods are worth.
-    fn stage(
-        &mut self,
-        number: usize,
-        own: usize,
-        values: Vec<f64>,
-        budget: &mut RefineBudget<'_>,
-    ) {
-        let instance = self.generation.instance;
-        if instance.demands.len() > MANY_DEMANDS {
-            let corrections = if number == 0 { FEWER } else { CORRECTIONS };
-            self.correct(&values, corrections, budget);
-            if number > 0 {
-                self.ruin = Some(Ruin::new(instance, &self.generation.efficient()));
-                self.repair(&values, FEWER, budget);
-            }
-            return;
-        }
-        if stage(&mut self.generation, number, own, budget, Told::No) {
-            let fractions = self.generation.solution();
-            let values = self.generation.best.values.clone();
-            for up in ROUND_UP {
-                if budget.stopped() {
-                    return;
-                }
-                let screens = &self.generation.screens;
-                self.best.take(round::rounded(instance, &fractions, &values, screens, up));
-            }
-            self.correct(&values, CORRECTIONS, budget);
-            self.ruin = Some(Ruin::new(instance, &self.generation.efficient()));
-        }
-        self.integers(budget);
-        let values = self.generation.best.values.clone();
-        self.repair(&values, ATTEMPTS, budget);
-    }
-
-    /// Takes parts of the plan apart, as long as that is worth it.
-    fn repair(&mut self, values: &[f64], attempts: u32, budget: &mut RefineBudget<'_>) {
-        let Some(ruin) = &mut self.ruin else { return };
-        let mut patience = PATIENCE;
-        for _ in 0..attempts {
-            if patience == 0 || !budget.attempt() {
-                return;
-            }
-            let instance = self.generation.instance;
-            let better = ruin.improve(instance, &mut self.best, values, &budget.cancel);
-            patience = if better { PATIENCE } else { patience - 1 };
-        }
-    }
-
-    /// Plans at these values, corrected by what each plan pays, and by what former ones paid beyond
-    /// theirs.
-    fn correct(&mut self, values: &[f64], corrections: u32, budget: &mut RefineBudget<'_>) {
-        let instance = self.generation.instance;
-        let mut corrected: Vec<f64> =
-            values.iter().zip(&self.beyond).map(|(value, beyond)| value * beyond).collect();
-        let screens = &self.generation.screens;
-        let granted = &mut || budget.attempt();
-        let plan = round::corrected(instance, &mut corrected, screens, corrections, granted);
-        plan.into_iter().for_each(|plan| self.best.take(plan));
-        let pairs = self.beyond.iter_mut().zip(corrected.iter().zip(values));
-        for (beyond, (corrected, value)) in pairs.filter(|(_, (_, value))| **value > 0.0) {
-            *beyond = (corrected / value).clamp(1.0 / MOST_BEYOND, MOST_BEYOND);
-        }
-    }
 }

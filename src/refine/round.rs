@@ -24,23 +24,11 @@
 
 use super::instance::{Instance, Pattern};
 use super::knapsack::KnapsackRelaxation;
+use super::tuning::round::{CALMER, GAIN, LEAST, MOST_RAISED, PATIENCE, WIDE};
 use crate::parallel;
 use ordered_float::OrderedFloat;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-
-/// How many bins are filled at a time.
-const WIDE: usize = 4;
-/// The least that a pod counts for, in billionths.
-const LEAST: f64 = 1.0;
-/// How far values are corrected at first, towards what is paid for pods, and how much less each
-/// time.
-const GAIN: f64 = 0.5;
-const CALMER: f64 = 0.1;
-/// Plans in a row that are no better before corrections end.
-const PATIENCE: u32 = 8;
-/// How many times as much as a node is worth it may seem to cost.
-const MOST_RAISED: f64 = 50.0;
 
 /// A plan in the making: patterns in whole numbers, and what they leave.
 #[derive(Clone, Debug)]

@@ -24,14 +24,10 @@
 //! (Elhallaoui et al. 2005).
 
 use super::instance::Instance;
+use super::tuning::rows::{KNOTS, SHARED};
 use ordered_float::OrderedFloat;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-
-/// The most sets of demands that share rows: more than problems have, but for odd ones.
-const SHARED: usize = 256;
-/// At how many shares of a resource mixes are told apart.
-const KNOTS: usize = 16;
 
 /// Rows, and what a pod of each demand counts for in them.
 #[derive(Debug)]

@@ -18,30 +18,15 @@
 //! POPMUSIC (Taillard and Voß 2002).
 
 use super::cancel::Cancel;
-use super::generate::{ColumnGeneration, RoundEnd, Tolerance};
+use super::generate::{ColumnGeneration, RoundEnd};
 use super::instance::{Instance, Pattern};
 use super::round::{IntegerPlan, corrected, rounded};
+use super::tuning::ruin::{BINS, CARE, CORRECTIONS, NODES, OWN, PARTS, ROUND_UP, ROUNDS};
 use crate::compile::NodeSource;
 use crate::parallel;
 use ordered_float::OrderedFloat;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// How many nodes are taken apart together.
-const NODES: u32 = 12;
-/// Parts of a plan that are packed anew side by side.
-const PARTS: u32 = 4;
-/// The most bins that a part may use.
-const BINS: usize = 48;
-/// Rounds of column generation for a part.
-const ROUNDS: u32 = 30;
-/// How many demands of a part have rows of their own.
-const OWN: usize = 16;
-/// Shares of a pattern's fraction from which on it is rounded up; above one: never.
-const ROUND_UP: [f64; 4] = [2.0, 0.9, 0.7, 0.5];
-/// Plans for a part at corrected values.
-const CORRECTIONS: u32 = 8;
-const CARE: Tolerance = Tolerance { close: 1e-3, steps: 200 };
 
 /// Where the search stands.
 #[derive(Debug)]

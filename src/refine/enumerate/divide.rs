@@ -4,12 +4,10 @@
 //! among those that stay out; the others then go where they cost least ([`SearchInput::sums`]). A
 //! division whose nodes turn out to have no order of binding is passed over.
 
+use super::super::tuning::divide::PLANS;
 use super::cells::{CellTable, NodeFill, SearchInput};
 use super::domain_constraint::{DomainConstraint, DomainsReached, ItemsByCell};
 use super::pareto::{ParetoFront, PointOrigin, SearchBudget};
-
-/// How many plans of a division are looked at before it is given up.
-const PLANS: usize = 24;
 
 /// How good a plan is, less is better: how many pods of each priority stay out, the highest first,
 /// and what the others cost.

@@ -13,13 +13,11 @@
 //!
 //! *Cost.* [`MOST_LEVELS`] searches at most, of which each has what the others leave of the steps.
 
+use super::super::tuning::hosts::MOST_LEVELS;
 use super::Task;
 use crate::compile::{Bits, Id, ItemId, SelectionId, TopologyKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// The most combinations of guesses.
-const MOST_LEVELS: usize = 64;
 
 /// A spread over nodes: the pods that it counts, its skew, and the nodes that it counts.
 pub(super) type HostSpreadKey = (SelectionId, i64, Arc<Bits>);

@@ -42,6 +42,7 @@ mod weights;
 use super::cancel::Cancel;
 use super::exact::CountIndex;
 use super::kept_class::KeptClasses;
+use super::tuning::enumerate::{MOST_FRONTS, MOST_PODS, MOST_WAYS};
 use crate::compile::{ClassId, Id, ItemId, NodeId, TopologySpread};
 use crate::pack::{self, AssignedPacking, Context};
 use cells::SearchInput;
@@ -54,14 +55,6 @@ use places::{CellItem, Places};
 use static_nodes::StaticNodes;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most pods that are looked at.
-const MOST_PODS: u32 = 64;
-/// The most vectors of numbers of pods.
-const MOST_WAYS: usize = 1 << 16;
-/// The most fronts that are kept.
-const MOST_FRONTS: usize = 1 << 20;
-/// The most steps of all searches for one plan.
-pub(super) const MOST_STEPS: u64 = 1 << 24;
 /// What an unmet preference weighs that is honoured whatever it costs.
 const WHATEVER_IT_COSTS: i128 = 1 << 80;
 

@@ -11,14 +11,12 @@
 //!
 //! *Cost.* At most [`MOST_STATES`] sets; where these don't suffice there is taken to be no order.
 
+use super::super::tuning::order::MOST_STATES;
 use crate::compile::{
     Base, Bits, ClassId, NO_DOMAIN, NodeId, SelectionId, TopologyKey, TopologySpread,
 };
 use crate::pack::Context;
 use std::collections::BTreeSet;
-
-/// The most sets of bound pods that are looked at.
-const MOST_STATES: usize = 4_000;
 
 /// What counts for spreads beside the nodes that stand.
 #[derive(Clone, Copy, Debug)]

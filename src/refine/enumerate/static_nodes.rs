@@ -13,14 +13,10 @@
 //! *Cost.* Nothing without static pools; else a search for each choice, [`MOST_CHOICES`] at most,
 //! or none.
 
+use super::super::tuning::static_nodes::{MOST_CHOICES, MOST_NODES};
 use super::rebuild::static_cost;
 use crate::compile::{NodeSource, OfferId, PoolId};
 use crate::pack::{Context, NodeGroup, Packing};
-
-/// The most choices that are tried.
-const MOST_CHOICES: usize = 64;
-/// The most nodes of a pool that are chosen.
-const MOST_NODES: u32 = 16;
 
 /// The nodes that static pools launch.
 #[derive(Clone, Debug)]

@@ -39,6 +39,7 @@ use super::cancel::Cancel;
 use super::certify::entries;
 use super::enumerate;
 use super::kept_class::KeptClasses;
+use super::tuning::exact::{MOST_PODS, MOST_STEPS, MOST_WAYS};
 use crate::bound::Proved;
 use crate::model::Price;
 use crate::pack::{AssignedPacking, Context};
@@ -48,13 +49,6 @@ pub(super) use grid::CountIndex;
 use places::{ExactCells, ExactItem};
 use rules::ExactConstraint;
 use search::ExactSearch;
-
-/// The most pods that are looked at.
-const MOST_PODS: u32 = 64;
-/// The most ways to take some of the pods.
-const MOST_WAYS: usize = 1 << 16;
-/// The most steps: a fraction of those that a reader of the certificate makes before it gives up.
-const MOST_STEPS: u64 = 1 << 24;
 
 /// What comes of trying everything.
 #[derive(Debug, Default)]

@@ -16,14 +16,11 @@
 //! References: Pirkul 1987, "A heuristic solution procedure for the multiconstraint zero-one
 //! knapsack problem"; Chu and Beasley 1998 for the order by prices of the relaxation.
 
+use super::super::tuning::fill::{LOOKS, TRIES};
 use super::{Knapsack, KnapsackFilling, RootRelaxation};
 use ordered_float::OrderedFloat;
 use std::cmp::Reverse;
 
-/// How often something is taken out at most in the hope of something better, and how many columns
-/// are looked at for that.
-const TRIES: usize = 64;
-const LOOKS: usize = 16_000;
 /// Of a value, relative: less isn't better.
 const SAME: f64 = 1e-10;
 

@@ -32,13 +32,11 @@ mod table;
 pub(super) mod tests;
 
 use super::cancel::StepLimit;
+use super::tuning::knapsack::TRIAL;
 use fill::KnapsackLoad;
 pub(super) use root::RootRelaxation;
 use std::sync::Arc;
 pub(super) use table::divisor;
-
-/// Steps of search after which a table is made, where one can be made.
-const TRIAL: u32 = 1000;
 
 /// Something of which a node holds some.
 #[derive(Clone, Debug)]

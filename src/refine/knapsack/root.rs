@@ -17,19 +17,12 @@
 //! Bixby et al. 1992 for a start from few of the columns, and sifting; Balas and Zemel 1980 for
 //! cores of knapsacks.
 
+use super::super::tuning::root::{CORE, FULL, SAMPLE, SIFTS};
 use super::relax::BoundedProgramme;
 use super::{Knapsack, KnapsackGroup, KnapsackRelaxation};
 use ordered_float::OrderedFloat;
 use std::cmp::Reverse;
 
-/// Items of a sample.
-const SAMPLE: usize = 48;
-/// The fewest items of a core.
-const CORE: usize = 128;
-/// How many times a core fills the room of some resource.
-const FULL: f64 = 3.0;
-/// How often a core is added to.
-const SIFTS: u32 = 3;
 /// What an item gains, in proportion, that isn't rounding.
 const GAINFUL: f64 = 1e-9;
 

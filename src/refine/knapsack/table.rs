@@ -12,12 +12,8 @@
 //!
 //! References: Bellman 1957; Martello and Toth 1990, "Knapsack Problems", section 3.
 
+use super::super::tuning::table::{LARGE, SMALL};
 use super::{Knapsack, KnapsackFilling, PricingResult, RootRelaxation};
-
-/// Cells up to which the table is no dearer than the relaxation.
-const SMALL: usize = 1 << 18;
-/// Cells beyond which it is too dear.
-const LARGE: usize = 1 << 26;
 
 /// The lots of a problem that can be solved by a table.
 #[derive(Debug)]

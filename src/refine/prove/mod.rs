@@ -34,11 +34,9 @@ mod search;
 mod tests;
 
 use super::knapsack::{Knapsack, divisor};
+use super::tuning::prove::CELLS;
 pub(super) use scale::{BinValues, certify, scale};
 pub(super) use search::prove;
-
-/// Cells of the largest table that is made.
-const CELLS: usize = 1 << 22;
 
 /// Why no filling is worth more than some limit.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -17,6 +17,7 @@
 
 use super::super::cancel::StepLimit;
 use super::super::knapsack::Knapsack;
+use super::super::tuning::scale::{FEW, FIRST, LEAST, LOOKS, QUICK, STEPS_DOWN};
 use super::BinProof;
 use super::search::prove;
 use crate::parallel;
@@ -24,21 +25,8 @@ use ordered_float::OrderedFloat;
 
 /// One unit of value as an integer.
 const ONE: f64 = (1_u64 << 40) as f64;
-/// What a factor is lowered by, in turn, where it proves too high or a proof takes too long: with
-/// something to spare it is found much sooner.
-const STEPS_DOWN: [f64; 13] =
-    [0.0, 1e-9, 1e-7, LEAST, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 2e-2, 3e-2, 5e-2];
-/// What is hardly missed.
-const LEAST: f64 = 1e-6;
 /// What it is lowered by below what upper bounds show, for the sake of rounding.
 const SURELY: [f64; 4] = [0.0, 1e-9, 1e-7, 1e-5];
-/// The share of the steps that most classes' proofs have; so many classes have all of them.
-const QUICK: u32 = 16;
-const FEW: usize = 4;
-/// Items that are looked at for a proof at most, each as often as there are steps.
-const LOOKS: u32 = 20_000_000;
-/// Steps of the first search of a class; the next has all.
-const FIRST: u32 = 500;
 
 /// A kind of node, what items are worth there, and what it may hold at most; in one unit.
 #[derive(Clone, Copy, Debug)]

@@ -13,10 +13,9 @@
 //! *Cost.* A few pivots and one evaluation for each step.
 
 use super::super::knapsack::{Knapsack, RootRelaxation};
+use super::super::tuning::prove_search::DEPTH;
 use super::{BinProof, Ranges, Remaining, leaf, margins};
 
-/// The most cuts above a leaf.
-const DEPTH: usize = 1000;
 /// Reduced costs are asked again where what is shown in excess of the limit has fallen to this
 /// share.
 const LESS: i128 = 2;
