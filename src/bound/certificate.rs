@@ -354,6 +354,67 @@ fn question(
     })
 }
 
+/// Prices at which what a node gives is what it can be worth at most.
+#[derive(Debug, Default)]
+pub(crate) struct NodePrices {
+    /// By resource.
+    pub(crate) resources: Vec<i128>,
+    /// By the groups of the certificate.
+    pub(crate) groups: Vec<i128>,
+}
+
+/// Pods that a node could take.
+pub(crate) struct PricedPods<'p> {
+    /// What one is worth.
+    pub(crate) value: i128,
+    pub(crate) request: &'p [i64],
+    /// The groups that one is in, by their places, and what it counts for in each.
+    pub(crate) in_groups: &'p [(usize, u32)],
+    /// How many of them the node could take.
+    pub(crate) most: u32,
+}
+
+impl NodePrices {
+    /// What a node with so much free can be worth at most: what it gives at these prices, and what
+    /// its pods are worth beyond what they pay for.
+    pub(crate) fn worth<'p>(
+        &self,
+        free: &[i64],
+        groups: &[ConflictGroup],
+        pods: impl Iterator<Item = PricedPods<'p>>,
+    ) -> Option<i128> {
+        let mut worth = 0_i128;
+        for (price, free) in self.resources.iter().zip(free) {
+            worth = worth.checked_add(price.checked_mul(i128::from((*free).max(0)))?)?;
+        }
+        for (price, group) in self.groups.iter().zip(groups) {
+            worth = worth.checked_add(price.checked_mul(group.most.into())?)?;
+        }
+        for pods in pods {
+            let mut beyond = pods.value;
+            for (price, each) in self.resources.iter().zip(pods.request) {
+                beyond = beyond.checked_sub(price.checked_mul(i128::from(*each))?)?;
+            }
+            for (group, each) in pods.in_groups {
+                beyond = beyond.checked_sub(self.groups[*group].checked_mul(i128::from(*each))?)?;
+            }
+            worth = worth.checked_add(beyond.max(0).checked_mul(pods.most.into())?)?;
+        }
+        Some(worth)
+    }
+
+    /// The proof by these prices, zeros at the end left out.
+    pub(crate) fn proof(self) -> WorthProof {
+        let Self { mut resources, mut groups } = self;
+        for prices in [&mut resources, &mut groups] {
+            while prices.last() == Some(&0) {
+                let _zero = prices.pop();
+            }
+        }
+        WorthProof::Priced { resources, groups }
+    }
+}
+
 /// What a pool's cheapest offer costs, without fees.
 fn cheapest(compiled: &Compiled, pool: PoolId) -> Option<i64> {
     let own = compiled.offers.values().filter(|offer| offer.pool == pool && offer.available);
@@ -373,11 +434,13 @@ pub(crate) fn common_step(compiled: &Compiled, fee: i64) -> i64 {
         }
         for offering in instance_type.offerings.iter().filter(|offering| offering.available) {
             let price = i64::try_from(offering.price.nanos()).unwrap_or(1);
-            let mut other = price.saturating_add(fee);
-            while other != 0 {
-                (step, other) = (other, step.checked_rem(other).unwrap_or(0));
-            }
+            step = divisor(step, price.saturating_add(fee));
         }
     }
     step
+}
+
+/// The greatest common divisor of two numbers that aren't negative; of zero and another, the other.
+pub(crate) fn divisor(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { divisor(b, a.checked_rem(b).unwrap_or(0)) }
 }

@@ -8,7 +8,7 @@
 //! Where few pods make a node necessary the dearest pod's cheapest node alone proves more.
 
 use super::catalog::{BinCatalog, SlotTable};
-use super::certificate::{CertificateBuilder, CertifiedPods, common_step};
+use super::certificate::{CertificateBuilder, CertifiedPods, NodePrices, PricedPods, common_step};
 use super::cluster::{BoundedCluster, ClusterBound};
 use super::inequality::InequalityKind;
 use super::relaxation::{Demand, Relaxation, given};
@@ -322,7 +322,7 @@ impl BoundBuilder<'_> {
             }
             let proof = *known.entry(which).or_insert_with(|| {
                 let (resources, groups) = pricing.prices(self.compiled, which);
-                builder.proofs.number(trimmed(resources, groups))
+                builder.proofs.number(NodePrices { resources: resources, groups: groups }.proof())
             });
             let offers = bin_type.offers.iter().chain(&bin_type.dominated);
             builder.offers.extend(offers.map(|offer| (*offer, proof)));
@@ -369,25 +369,15 @@ impl BoundBuilder<'_> {
             return Some(None);
         }
         let (resources, groups) = pricing.prices(self.compiled, which);
-        let mut worth = 0_i128;
-        for (price, free) in resources.iter().zip(alike.room.free) {
-            worth = worth.checked_add(price.checked_mul(i128::from((*free).max(0)))?)?;
-        }
-        for (price, group) in groups.iter().zip(&builder.groups) {
-            worth = worth.checked_add(price.checked_mul(group.most.into())?)?;
-        }
-        for (at, most) in present {
-            let request = &self.compiled.items[self.demands[at].item].request;
-            let mut beyond = values[at];
-            for (price, each) in resources.iter().zip(request) {
-                beyond = beyond.checked_sub(price.checked_mul(i128::from(*each))?)?;
-            }
-            for (group, each) in &in_groups[at] {
-                beyond = beyond.checked_sub(groups[*group].checked_mul(i128::from(*each))?)?;
-            }
-            worth = worth.checked_add(beyond.max(0).checked_mul(most.into())?)?;
-        }
-        Some(Some((trimmed(resources, groups), worth)))
+        let prices = NodePrices { resources, groups };
+        let present = present.into_iter().map(|(at, most)| PricedPods {
+            value: values[at],
+            request: &self.compiled.items[self.demands[at].item].request,
+            in_groups: &in_groups[at],
+            most,
+        });
+        let worth = prices.worth(alike.room.free, &builder.groups, present)?;
+        Some(Some((prices.proof(), worth)))
     }
 
     /// What the dearest pod's cheapest node proves, of pods for which running nodes have no room.
@@ -402,7 +392,7 @@ impl BoundBuilder<'_> {
         let value = i128::from(cost).checked_mul(1 << POINT)?;
         let pods = Self::pods(&self.demands[at], value);
         builder.pods.push(CertifiedPods { count: 1, beyond_running: true, ..pods });
-        let proof = builder.proofs.number(trimmed(Vec::new(), Vec::new()));
+        let proof = builder.proofs.number(NodePrices::default().proof());
         for bin_type in
             asked.bin_types(at).iter().map(|bin_type| &self.compiled.bin_types[bin_type])
         {
@@ -429,14 +419,4 @@ impl ProofPrices {
         }
         (resources, groups)
     }
-}
-
-/// A leaf with these prices, zeros at the end left out.
-fn trimmed(mut resources: Vec<i128>, mut groups: Vec<i128>) -> WorthProof {
-    for prices in [&mut resources, &mut groups] {
-        while prices.last() == Some(&0) {
-            let _zero = prices.pop();
-        }
-    }
-    WorthProof::Priced { resources, groups }
 }

@@ -18,7 +18,9 @@ use super::instance::{Bin, CapacitySource, DualPrices, Instance, SharedCapacity}
 use super::kept_class::KeptClasses;
 use super::prove::{BinProof, BinValues, certify, prove, scale};
 use super::tuning::certify::{NODE_STEPS, PROOF_STEPS, STEPS};
-use crate::bound::certificate::{CertificateBuilder, CertifiedPods, Proofs, common_step};
+use crate::bound::certificate::{
+    CertificateBuilder, CertifiedPods, NodePrices, PricedPods, Proofs, common_step,
+};
 use crate::bound::{BoundedCluster, ClusterBound, EqualNodes, Proved};
 use crate::compile::{ClassId, Compiled, Id, ItemId};
 use crate::parallel;
@@ -71,8 +73,8 @@ pub(super) fn certified(
         places[at] = Some(u32::try_from(builder.pods.len()).ok()?);
         builder.pods.push(kept_classes.pods(at, *value));
     }
-    let publisher = publish(instance, &places, &proofs, &mut builder)?;
-    nodes(by_class, kept_classes, instance, &values, &publisher, &mut builder)?;
+    let _published = publish(instance, &places, &proofs, &mut builder)?;
+    nodes(by_class, kept_classes, instance, &values, &mut builder)?;
     let bound = builder.bound(compiled, step)?;
     let mut entries = |class: ClassId| entries(compiled, class);
     (bound > 0)
@@ -316,17 +318,12 @@ impl ProofPublisher<'_> {
     }
 
     /// Prices of resources, and of the groups with these numbers.
-    fn leaf(&self, mut resources: Vec<i128>, numbers: &[u32], prices: &[i128]) -> WorthProof {
+    fn leaf(&self, resources: Vec<i128>, numbers: &[u32], prices: &[i128]) -> WorthProof {
         let mut groups = vec![0; self.groups];
         for (group, price) in numbers.iter().zip(prices) {
             groups[*group as usize] = *price;
         }
-        for prices in [&mut resources, &mut groups] {
-            while prices.last() == Some(&0) {
-                let _zero = prices.pop();
-            }
-        }
-        WorthProof::Priced { resources, groups }
+        NodePrices { resources, groups }.proof()
     }
 }
 
@@ -336,7 +333,6 @@ fn nodes(
     kept_classes: &KeptClasses,
     instance: &Instance<'_>,
     values: &[i128],
-    publisher: &ProofPublisher<'_>,
     builder: &mut CertificateBuilder,
 ) -> Option<()> {
     let compiled = &kept_classes.compiled;
@@ -370,18 +366,15 @@ fn nodes(
                 *slot = if *free > 0 { whole(price / *free as f64) } else { 0 };
             }
         }
-        let mut worth = 0_i128;
-        for (price, free) in resources.iter().zip(alike.room.free) {
-            worth = worth.checked_add(price.checked_mul(i128::from((*free).max(0)))?)?;
-        }
-        for (at, most) in held {
-            let request = &compiled.items[instance.demands[at].item].request;
-            let asked = resources.iter().zip(request);
-            let asked = asked.map(|(price, each)| price.saturating_mul(i128::from(*each)));
-            let beyond = values[at].checked_sub(asked.fold(0, i128::saturating_add))?;
-            worth = worth.checked_add(beyond.max(0).checked_mul(most.into())?)?;
-        }
-        let proof = builder.proofs.number(publisher.leaf(resources, &[], &[]));
+        let prices = NodePrices { resources, groups: Vec::new() };
+        let held = held.into_iter().map(|(at, most)| PricedPods {
+            value: values[at],
+            request: &compiled.items[instance.demands[at].item].request,
+            in_groups: &[],
+            most,
+        });
+        let worth = prices.worth(alike.room.free, &[], held)?;
+        let proof = builder.proofs.number(prices.proof());
         builder.nodes.extend(alike.nodes.iter().map(|node| (*node, proof, worth)));
     }
     builder.nodes.sort_unstable();

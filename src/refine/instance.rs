@@ -9,8 +9,9 @@
 //! and a bound that forgets them is a bound all the same.
 
 pub(super) use super::dual_prices::DualPrices;
-use super::knapsack::{Knapsack, KnapsackGroup, KnapsackItem, divisor};
+use super::knapsack::{Knapsack, KnapsackGroup, KnapsackItem};
 use super::node_rules::{DemandCap, PackingRules};
+use crate::bound::certificate::divisor;
 use crate::bound::{CandidateNode, Candidates, Demand, EqualNodes};
 use crate::compile::{ClassId, Id, ItemId, NodeId, NodeSource, PoolId, ReservationId};
 use crate::pack::{Context, Packing, alike};

@@ -36,7 +36,6 @@ use super::tuning::knapsack::TRIAL;
 use fill::KnapsackLoad;
 pub(super) use root::RootRelaxation;
 use std::sync::Arc;
-pub(super) use table::divisor;
 
 /// Something of which a node holds some.
 #[derive(Clone, Debug)]

@@ -14,6 +14,7 @@
 
 use super::super::tuning::table::{LARGE, SMALL};
 use super::{Knapsack, KnapsackFilling, PricingResult, RootRelaxation};
+use crate::bound::certificate::divisor;
 
 /// The lots of a problem that can be solved by a table.
 #[derive(Debug)]
@@ -106,9 +107,4 @@ impl KnapsackTable {
         let upper_bound = filled.value * (1.0 + 1e-12);
         PricingResult { counts: filled.counts, value: filled.value, upper_bound, exact: true }
     }
-}
-
-/// The greatest common divisor of two numbers that aren't negative; of zero and another, the other.
-pub(in super::super) fn divisor(a: i64, b: i64) -> i64 {
-    if b == 0 { a } else { divisor(b, a % b) }
 }

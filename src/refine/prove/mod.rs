@@ -33,8 +33,9 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-use super::knapsack::{Knapsack, divisor};
+use super::knapsack::Knapsack;
 use super::tuning::prove::CELLS;
+use crate::bound::certificate::divisor;
 pub(super) use scale::{BinValues, certify, scale};
 pub(super) use search::prove;
 
