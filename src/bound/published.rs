@@ -322,7 +322,7 @@ impl BoundBuilder<'_> {
             }
             let proof = *known.entry(which).or_insert_with(|| {
                 let (resources, groups) = pricing.prices(self.compiled, which);
-                builder.proofs.number(NodePrices { resources: resources, groups: groups }.proof())
+                builder.proofs.number(NodePrices { resources, groups }.proof())
             });
             let offers = bin_type.offers.iter().chain(&bin_type.dominated);
             builder.offers.extend(offers.map(|offer| (*offer, proof)));

@@ -4,8 +4,8 @@ use super::step::PackingStep;
 use super::weight::Weights;
 use crate::bound::{BinCatalog, Demand, DualValues, Relaxation, RemainingCapacity, SlotTable};
 use crate::compile::{
-    BinType, Bits, Compiled, IdVec, Item, ItemId, MinValuesChoice, NodeId, NodeRoom, NodeSource,
-    OfferId, OpenNode, PoolId, ReservationId, meets_minimums,
+    BinType, Bits, Compiled, IdVec, Item, ItemId, LaunchMinValues, MinValuesChoice, NodeId,
+    NodeRoom, NodeSource, OfferId, OpenNode, PoolId, ReservationId, meets_minimums,
 };
 use crate::progress::Watch;
 use crate::stop::Stop;
@@ -89,6 +89,12 @@ impl Context<'_> {
     /// A launch of an offer, as `minValues` see it.
     pub(crate) fn choice(&self, offer: OfferId) -> MinValuesChoice {
         MinValuesChoice { offer, best_effort: self.best_effort_min_values }
+    }
+
+    /// For each key of `minValues` of a launch's pool, how many values it asks for and how many a pod
+    /// of an item alone leaves.
+    pub(crate) fn min_values_alone(&self, offer: OfferId, item: ItemId) -> Vec<(usize, usize)> {
+        LaunchMinValues::alone(self.compiled, self.choice(offer), item)
     }
 
     /// Whether launches of an offer that hold these items and this load leave its pool the

@@ -129,7 +129,7 @@ impl NodeNeeds {
 
 /// The bin type of a launch that pods asked for.
 fn launched(compiled: &Compiled, place: &NodeSource<usize>) -> Option<usize> {
-    let Some(bin_type) = place.launched() else { return None };
+    let bin_type = place.launched()?;
     let pool = compiled.bin_types[bin_type].pool;
     compiled.pools[pool].static_replicas.is_none().then_some(bin_type)
 }

@@ -5,9 +5,7 @@ use super::super::order;
 use super::super::rules::item_of;
 use super::between::Barrier;
 use super::{KeyDomain, LeftOut, MOST_LOOKS, ReasonFinder};
-use crate::compile::{
-    IdVec, KeyId, LaunchMinValues, OfferId, PoolId, Shape, ShapeId, VolumeKey, untolerated,
-};
+use crate::compile::{IdVec, KeyId, OfferId, PoolId, Shape, ShapeId, VolumeKey, untolerated};
 use crate::explain::Cause;
 use crate::model::{Quantity, amount};
 use std::cmp::Reverse;
@@ -243,8 +241,7 @@ impl<'c> ReasonFinder<'c> {
         }
         alike.sort_unstable();
         let lacking = |offer: OfferId| {
-            let choice = self.placement.context.choice(offer);
-            let open = LaunchMinValues::alone(compiled, choice, item_of(asked.class));
+            let open = self.placement.context.min_values_alone(offer, item_of(asked.class));
             let lacking = open.iter().filter(|(least, possible)| possible < least).count();
             (lacking, offer)
         };
@@ -389,8 +386,7 @@ impl<'c> ReasonFinder<'c> {
         }
         let asks = &compiled.pools[of.pool].min_values;
         if !asks.is_empty() && !self.placement.context.best_effort_min_values {
-            let choice = self.placement.context.choice(offer);
-            let open = LaunchMinValues::alone(compiled, choice, item_of(asked.class));
+            let open = self.placement.context.min_values_alone(offer, item_of(asked.class));
             let short = asks.iter().zip(open).filter(|(_, (least, possible))| possible < least);
             causes.extend(short.map(|(asks, (_, possible))| Cause::MinValues {
                 pool: pool.clone(),
