@@ -5,6 +5,7 @@
 
 mod catalog;
 mod cluster;
+mod hostile;
 mod pools;
 mod problems;
 mod random;
@@ -12,6 +13,7 @@ mod workload;
 
 pub use catalog::{ZONES, catalog, label, synthetic_catalog};
 pub use cluster::running_cluster;
+pub use hostile::{HOSTILE, hostile};
 pub use pools::{daemon_sets, pools};
 pub use problems::{BENCH_PROBLEMS, problem};
 pub use random::SplitMix64;

@@ -1,6 +1,7 @@
 //! Ready problems by name.
 
 use crate::catalog::{ZONES, catalog, synthetic_catalog};
+use crate::hostile::hostile;
 use crate::pools::{DEDICATED, GPU, daemon_sets, one_of, pools, resources};
 use crate::workload::{WorkloadSpec, workload};
 use plimsoll::model::{
@@ -35,7 +36,8 @@ pub const BENCH_PROBLEMS: [&str; 16] = [
 /// - PODS-CLASSES-TYPES, such as `10k-300-1345` ("k" and "m" are thousands and millions): a
 ///   generated workload in the four pools of [`pools`] on a catalog of so many types; CLASSES may
 ///   be `distinct` for as many as there are pods; with `-individual` behind it each pod is an entry
-///   of its own instead of one of `replicas`.
+///   of its own instead of one of `replicas`;
+/// - `hostile-SHAPE-SIZE`, such as `hostile-affinity-ring-1k`: see [`hostile`].
 ///
 /// # Panics
 /// Where the parts don't make a valid problem, which would be a fault of this crate.
@@ -43,6 +45,11 @@ pub const BENCH_PROBLEMS: [&str; 16] = [
 pub fn problem(name: &str) -> Option<Problem> {
     if name == "web-small" {
         return Some(web_small());
+    }
+    if let Some((shape, size)) =
+        name.strip_prefix("hostile-").and_then(|name| name.rsplit_once('-'))
+    {
+        return hostile(shape, count(size)? as usize);
     }
     let (size, individual) = match name.strip_suffix("-individual") {
         Some(size) => (size, true),

@@ -28,6 +28,7 @@ mod gaps;
 mod guide;
 mod headroom;
 mod history;
+mod hostile;
 mod interruptions;
 mod karpenter;
 #[cfg(feature = "k8s")]
@@ -46,6 +47,7 @@ mod order;
 mod overlays;
 mod packing;
 mod page;
+mod public_items;
 mod questions;
 mod random;
 mod requirement_cases;

@@ -11,7 +11,8 @@
 //! *Why it is right.* Each step is one that kube-scheduler accepts, so a full order found is a
 //! proof; where none is found there may be one all the same, and the change isn't made.
 //!
-//! *Cost.* Steps × groups of equal pods on equal nodes; a step binds as many pods as stay level.
+//! *Cost.* Steps × (groups of equal pods on equal nodes + domains); a step binds as many pods as stay
+//! level.
 
 use super::placement::Placement;
 use super::rules::PlacementRules;
@@ -39,6 +40,9 @@ struct BindingOrder<'a, 'c> {
     rules: &'c PlacementRules,
     members: Vec<GroupMember>,
     counts: Vec<Vec<i64>>,
+    /// By counter, the lowest count of a domain that exists, and how many exist: what is asked of
+    /// every member in every step, and changes by a step.
+    lowest: Vec<(i64, usize)>,
     totals: Vec<u64>,
     /// By group, the members on it.
     on_group: Vec<Vec<usize>>,
@@ -55,6 +59,7 @@ pub(super) fn exists(placement: &Placement<'_>, components: Option<&BTreeSet<Cla
         rules,
         members: Vec::new(),
         counts: rules.counters.iter().map(|counter| counter.bound.clone()).collect(),
+        lowest: Vec::new(),
         totals: Vec::new(),
         on_group: vec![Vec::new(); placement.groups.len()],
         waiting: vec![0; rules.counters.len()],
@@ -88,6 +93,7 @@ pub(super) fn exists(placement: &Placement<'_>, components: Option<&BTreeSet<Cla
             }
         }
     }
+    binder.lowest = (0..rules.counters.len()).map(|counter| binder.lowest_of(counter)).collect();
     let mut of_component: BTreeMap<ClassId, Vec<usize>> = BTreeMap::new();
     for (at, member) in binder.members.iter().enumerate() {
         of_component.entry(rules.component[member.class]).or_default().push(at);
@@ -134,6 +140,7 @@ impl BindingOrder<'_, '_> {
             let domain = self.rules.domain(self.placement.compiled(), *counter, site);
             if let Some(domain) = domain {
                 self.counts[*counter][domain] += count;
+                self.lowest[*counter] = self.lowest_of(*counter);
             }
         }
         for total in &of_class.totals {
@@ -142,11 +149,17 @@ impl BindingOrder<'_, '_> {
         of_class.spreads.iter().for_each(|spread| self.waiting[spread.counter] -= count);
     }
 
+    /// The lowest count of a counter's domains, 0 where fewer exist than a spread asks for.
     fn least(&self, counter: usize, min_domains: usize) -> i64 {
+        let (lowest, number) = self.lowest[counter];
+        if number < min_domains { 0 } else { lowest }
+    }
+
+    fn lowest_of(&self, counter: usize) -> (i64, usize) {
         let domains = self.counts[counter].iter().zip(&self.placement.domains.exists[counter]);
         let open = domains.filter(|(_, exists)| **exists > 0).map(|(count, _)| *count);
         let number = open.clone().count();
-        if number < min_domains { 0 } else { open.min().unwrap_or(0) }
+        (open.min().unwrap_or(0), number)
     }
 
     /// How many pods of a member are accepted now, and how far above what keeps others' way open
