@@ -28,6 +28,7 @@ pub(crate) fn of_launches(
     let nodes = launched(problem, plan);
     let cost = plan.cost();
     let placed = nodes.iter().filter(|node| !node.is_running).map(|node| node.pods.len()).sum();
+    let full: Vec<String> = plan.fullness(problem).iter().map(ToString::to_string).collect();
     let mut body = sections::head(&sections::Figures {
         cost: cost.total,
         lower_bound: cost.lower_bound,
@@ -38,6 +39,7 @@ pub(crate) fn of_launches(
             counted(placed, "pod") + " on them",
             counted(plan.bindings().len(), "pod") + " on running nodes",
             counted(plan.unschedulable().len(), "pod") + " without a place",
+            format!("of what is launched is requested: {}", escaped(&full.join(", "))),
         ],
     });
     body += &sections::concentration(&nodes);

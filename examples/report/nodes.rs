@@ -79,6 +79,11 @@ impl ResourceFacts {
         self.allocatable.saturating_sub(self.requested)
     }
 
+    /// Whether there is any of it, or should be.
+    fn matters(&self) -> bool {
+        self.allocatable > Quantity::ZERO || self.requested > Quantity::ZERO
+    }
+
     fn share(&self) -> f64 {
         super::share(self.requested.nanos(), self.allocatable.nanos())
     }
@@ -159,18 +164,23 @@ fn resources(
         daemons: of(daemons, &name),
         name,
     });
-    facts.filter(|one| one.allocatable > Quantity::ZERO || one.requested > Quantity::ZERO).collect()
+    facts.filter(ResourceFacts::matters).collect()
 }
 
 /// A node to be launched; `more` come to it beside its own pods.
 fn of_launch(problem: &Problem, name: String, launch: &Launch, more: &[Arc<str>]) -> NodeFacts {
     let template = launch.template();
     let offering = &template.offering;
-    let of_type = problem.instance_type(&offering.instance_type);
-    let allocatable = of_type.map(plimsoll::InstanceType::allocatable).unwrap_or_default();
     let own = sum(problem, launch.pods().iter(), true);
     let daemons = launch.requests().saturating_sub(&own);
-    let requested = launch.requests().saturating_add(&sum(problem, more.iter(), true));
+    let comes = sum(problem, more.iter(), true);
+    let of = |list: &Resources, name: &str| list.get(name).unwrap_or(Quantity::ZERO);
+    let resources = launch.fullness(problem).into_iter().map(|full| ResourceFacts {
+        requested: full.requested.saturating_add(of(&comes, &full.resource)),
+        allocatable: full.allocatable,
+        daemons: of(&daemons, &full.resource),
+        name: full.resource,
+    });
     let pods: Vec<Arc<str>> = launch.pods().iter().chain(more).cloned().collect();
     NodeFacts {
         name,
@@ -181,7 +191,7 @@ fn of_launch(problem: &Problem, name: String, launch: &Launch, more: &[Arc<str>]
         price: Some(offering.price),
         is_running: false,
         changes: true,
-        resources: resources(&allocatable, &requested, &daemons),
+        resources: resources.filter(ResourceFacts::matters).collect(),
         workloads: workloads(problem, &pods),
         pods,
     }
