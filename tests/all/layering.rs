@@ -72,12 +72,12 @@ const EVERYTHING: [&str; 15] = [
 /// Lines of the longest file allowed, tests included.
 const MOST_LINES: usize = 600;
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The Rust files under a folder, sorted; none where there is no such folder.
-fn sources(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = entries
         .flat_map(|path| match path.is_dir() {
