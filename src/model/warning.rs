@@ -298,7 +298,7 @@ mod tests {
     fn each_mistake_is_one_warning() {
         let instance_type =
             InstanceType::new("m", resources(&[("cpu", "2"), ("memory", "8Gi"), ("pods", "9")]))
-                .with_overhead(resources(&[("memory", "9Gi")]))
+                .with_overhead(resources(&[("memory", "9Gi"), ("cpu", "2")]))
                 .with_offering(Offering::new("a", "on-demand", "1".parse().unwrap()));
         let mut pool = NodePool::new("d");
         pool.limits = resources(&[("nvidia.com/gpu", "1"), ("cpu", "100"), ("nodes", "3")]);

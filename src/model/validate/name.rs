@@ -76,3 +76,28 @@ fn is_dns_subdomain(text: &str) -> bool {
                 && bytes.iter().all(|b| inner(b) || *b == b'-')
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_most_lengths() {
+        let long = |length: usize| "a".repeat(length);
+        for (key, holds) in [
+            (long(63), true),
+            (long(64), false),
+            (format!("{}/b", long(253)), true),
+            (format!("{}/b", long(254)), false),
+            (format!("b/{}", long(64)), false),
+            (String::new(), false),
+            ("/b".into(), false),
+            ("b/".into(), false),
+            ("-b".into(), false),
+            ("b-".into(), false),
+            ("b_c.d-e".into(), true),
+        ] {
+            assert_eq!(is_label_key(&key), holds, "{key}");
+        }
+    }
+}

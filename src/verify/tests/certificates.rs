@@ -428,6 +428,16 @@ fn running_nodes_take_pods_for_nothing() {
     let mut without = plan.clone();
     Arc::make_mut(without.certificate.as_mut().unwrap()).nodes.clear();
     refused(&problem, &without, [Violation::NodeUnproved { node: "n".into() }]);
+    // A node has one proof, and it is one of the certificate's.
+    let malformed =
+        |at: usize| Violation::CertificateMalformed { part: format!("nodes[{at}]").into() };
+    let mut spoilt = plan.clone();
+    Arc::make_mut(spoilt.certificate.as_mut().unwrap()).nodes[0].proof = 1;
+    refused(&problem, &spoilt, [malformed(0)]);
+    let mut spoilt = plan.clone();
+    let nodes = &mut Arc::make_mut(spoilt.certificate.as_mut().unwrap()).nodes;
+    nodes.push(nodes[0].clone());
+    refused(&problem, &spoilt, [malformed(1)]);
     // Where more is free, less needs to be launched.
     let (problem, plan) = with_node("1");
     let proved = price("0.08");
@@ -484,10 +494,42 @@ fn limits_and_reservations_have_prices() {
     let two = problem("2");
     let plan = claim(plan_of(&two), "0.08", certificate.clone());
     assert_eq!(accepted(&two, &plan).lower_bound(), price("0.08"));
+    // What is limited is never paid for by being used.
+    let mut negative = plan.clone();
+    Arc::make_mut(negative.certificate.as_mut().unwrap()).limits[0].price = -1;
+    let malformed = |part: &str| Violation::CertificateMalformed { part: part.into() };
+    refused(&two, &negative, [malformed("limits[0]")]);
     let four = problem("4");
     let plan = claim(plan_of(&four), "0.08", certificate);
     let (stated, proved) = (price("0.08"), price("0.06"));
     refused(&four, &plan, [Violation::LowerBoundUnproved { stated, proved }]);
+}
+
+/// Nor does a reservation pay for being used up.
+#[test]
+fn a_reservation_has_no_negative_price() {
+    let reserved = Offering::new("a", "reserved", price("0.04")).with_reservation("r", 1);
+    let problem = Problem::builder()
+        .instance_type(small().with_offering(reserved))
+        .instance_type(large())
+        .node_pool(NodePool::new("main"))
+        .pod(pod("p").with_replicas(8))
+        .build()
+        .unwrap();
+    let one = || template(&problem, "main", SPOT, [("cpu", "2"), ("pods", "4")]);
+    let launches = vec![
+        launch(one(), ["p-0", "p-1", "p-2", "p-3"]),
+        launch(one(), ["p-4", "p-5", "p-6", "p-7"]),
+    ];
+    let with = |price| {
+        let mut certificate = by_cpu(vec![pods("p-*", 8, 500 * CPU)]);
+        certificate.offerings[0].offerings.push(3);
+        certificate.reservations = vec![ReservationPrice { id: "r".into(), price }];
+        claim(plan(launches.clone()), "0.08", certificate)
+    };
+    assert_eq!(accepted(&problem, &with(0)).lower_bound(), price("0.08"));
+    let malformed = Violation::CertificateMalformed { part: "reservations[0]".into() };
+    refused(&problem, &with(-1), [malformed]);
 }
 
 #[test]
