@@ -2,7 +2,7 @@
 //!
 //!     consolidate [PROBLEM.json] [--max-moves N] [--move-price USD] [--minimum-saving PERCENT]
 //!         [--bare-pods-move] [--now RFC3339] [--preferences …] [--node-fee USD] [--refine SECONDS]
-//!         [--json] [--kubernetes FILE… [--catalog FILE|bundled] [--lenient]]
+//!         [--held-back] [--progress] [--json] [--kubernetes FILE… [--catalog FILE|bundled] [--lenient]]
 //!
 //! With the feature `k8s` it takes Kubernetes' objects, in files as the example `convert` does;
 //! without `--lenient` not where one of them is refused.
@@ -25,16 +25,17 @@ mod kubernetes;
 use command::{Failure, read, refused};
 use kubernetes::Input;
 use plimsoll::{
-    Effort, Limits, Options, PreferencePolicy, Price, Problem, Stop, consolidate,
+    Effort, Limits, Observer, Options, PreferencePolicy, Price, Problem, Stop, consolidate,
     verify_consolidation,
 };
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::Instant;
 
 /// What a unit of weight costs per hour that isn't honoured, where preferences are priced.
 const WISH_PRICE: Price = Price::from_nanos(1_000_000);
 
-const USAGE: &str = "usage: consolidate [PROBLEM.json] [--max-moves N] [--move-price USD] [--minimum-saving PERCENT] [--bare-pods-move] [--now RFC3339] [--preferences respect|ignore|priced] [--node-fee USD] [--refine SECONDS] [--json] [--kubernetes FILE… [--catalog FILE|bundled] [--lenient]]
+const USAGE: &str = "usage: consolidate [PROBLEM.json] [--max-moves N] [--move-price USD] [--minimum-saving PERCENT] [--bare-pods-move] [--now RFC3339] [--preferences respect|ignore|priced] [--node-fee USD] [--refine SECONDS] [--held-back] [--progress] [--json] [--kubernetes FILE… [--catalog FILE|bundled] [--lenient]]
 
   PROBLEM.json      the problem document; a bundled running cluster by default
   --max-moves N     move at most N pods
@@ -45,6 +46,8 @@ const USAGE: &str = "usage: consolidate [PROBLEM.json] [--max-moves N] [--move-p
   --preferences     what preferences count for: respect, ignore, or priced (0.001 an hour for each unit of weight)
   --node-fee USD    a fee per node and hour, part of what is minimised
   --refine SECS     go on searching for so many seconds
+  --held-back       work out what each kind of blocker holds back
+  --progress        show on standard error how plan and bound come together
   --json            print the plan document instead of a table
   --kubernetes      consolidate the cluster of Kubernetes' objects in these files (feature k8s)
   --catalog FILE    what can be bought for it; bundled data by default
@@ -57,6 +60,7 @@ struct Arguments {
     options: Options,
     /// For how many seconds to refine.
     refine: Option<f64>,
+    progress: bool,
     json: bool,
     help: bool,
 }
@@ -78,6 +82,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, Failure> 
             || words.next().ok_or_else(|| refused(format!("{word} needs a value\n{USAGE}")));
         let consolidation = &mut arguments.options.consolidation;
         match word.as_str() {
+            "--held-back" => consolidation.held_back = true,
+            "--progress" => arguments.progress = true,
             "--json" => arguments.json = true,
             "--help" | "-h" => arguments.help = true,
             "--bare-pods-move" => consolidation.bare_pods_move = true,
@@ -182,6 +188,12 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         options.effort = Effort::Refine(limits);
         options.stop = Stop::when(move || start.elapsed().as_secs_f64() >= seconds);
     }
+    if arguments.progress {
+        options.observer = Observer::new(move |progress| {
+            eprintln!("{:6.2} s {progress}", start.elapsed().as_secs_f64());
+            ControlFlow::Continue(())
+        });
+    }
     let plan = consolidate(&problem, &options)?;
     let seconds = start.elapsed().as_secs_f64();
     plan.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
@@ -198,6 +210,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         eprintln!("verified: the plan breaks no rule");
     } else {
         println!("{plan}");
+        for (name, held) in plan.stats().iter().filter(|(name, _)| name.starts_with("heldBack")) {
+            println!("{name}: {} an hour", Price::from_nanos((*held).into()));
+        }
         println!("solved in {seconds:.3} s; verified: the plan breaks no rule");
     }
     Ok(())

@@ -49,6 +49,11 @@ impl<'c> ConsolidationBounds<'c> {
         Self { context: model.context, fixed, cluster }
     }
 
+    /// What the nodes cost that stay in any case, which the bounds of a search leave out.
+    pub(super) fn of_what_stays(&self) -> i128 {
+        self.fixed
+    }
+
     /// The search for better bounds than prices of resources prove, where that is wanted and there
     /// is anything to search.
     pub(super) fn search(&self, wanted: bool) -> Option<ClusterSearch<'_>> {

@@ -63,7 +63,6 @@ impl PlanParts<'_> {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let _none = stats.insert("eligibleNodes".into(), count(self.may_go()));
         let _none = stats.insert("stuckNodes".into(), count(self.stuck.len()));
-        stats.extend(self.held_back());
         ConsolidationPlan {
             keep: self.keep_all(),
             actions,
@@ -82,27 +81,6 @@ impl PlanParts<'_> {
 
     fn may_go(&self) -> usize {
         self.verdicts.iter().filter(|verdict| verdict.may_go()).count()
-    }
-
-    /// For each kind of blocker, what the nodes cost that nothing else holds, in billionths per
-    /// hour.
-    fn held_back(&self) -> BTreeMap<Arc<str>, u64> {
-        let mut held: BTreeMap<Arc<str>, u64> = BTreeMap::new();
-        for verdict in self.verdicts {
-            let codes: BTreeSet<&str> = verdict.blockers.iter().map(Blocker::code).collect();
-            let (Some(code), None) = (codes.first(), codes.iter().nth(1)) else { continue };
-            // "disruption-budget" is heldBackDisruptionBudget.
-            let mut name = String::from("heldBack");
-            for word in code.split('-') {
-                let (first, rest) = word.split_at(word.len().min(1));
-                name.push_str(&first.to_uppercase());
-                name.push_str(rest);
-            }
-            let price = u64::try_from(verdict.price.unwrap_or(0)).unwrap_or(u64::MAX);
-            let sum = held.entry(name.into()).or_default();
-            *sum = sum.saturating_add(price);
-        }
-        held
     }
 
     /// A name for each launch that no node has.

@@ -16,12 +16,12 @@
 //! `NewCandidate`, `ValidatePodsDisruptable` and the methods' `ShouldDisrupt`.
 
 use super::node_budget;
-use super::price::price_of;
+use super::price::{price_of, risk_of};
 use crate::compile::{disruption_taint, is_tolerated, selects_pod};
 use crate::explain::Blocker;
 use crate::model::{
-    ConsolidationOptions, ConsolidationPolicy, Node, NodePool, Pod, PodDisruptionBudget, Problem,
-    Taint, well_known,
+    ConsolidationOptions, ConsolidationPolicy, Node, NodePool, Pod, PodDisruptionBudget, Price,
+    Problem, Taint, well_known,
 };
 use crate::plan::consolidation::DisruptionReason;
 use std::collections::BTreeMap;
@@ -32,6 +32,8 @@ use std::sync::Arc;
 pub(super) struct NodeVerdict {
     /// What it costs per hour, in billionths, if that is known.
     pub(super) price: Option<i128>,
+    /// What interruptions of it are expected to cost per hour.
+    pub(super) risk: i128,
     /// Its pool, by its place.
     pub(super) pool: Option<usize>,
     /// What it would go for.
@@ -79,7 +81,13 @@ pub(super) fn pool_of(problem: &Problem, node: &Node) -> Option<usize> {
 }
 
 /// What is known of each node of a problem, in its order.
-pub(super) fn verdicts(problem: &Problem, options: &ConsolidationOptions) -> Vec<NodeVerdict> {
+///
+/// An interruption counts for so much.
+pub(super) fn verdicts(
+    problem: &Problem,
+    options: &ConsolidationOptions,
+    interruption: Price,
+) -> Vec<NodeVerdict> {
     let mut on_node: Vec<Vec<usize>> = vec![Vec::new(); problem.nodes.len()];
     for (place, pod) in problem.pods.iter().enumerate() {
         let Some(name) = &pod.node_name else { continue };
@@ -97,7 +105,7 @@ pub(super) fn verdicts(problem: &Problem, options: &ConsolidationOptions) -> Vec
             *going += u64::from(node.deleting);
         }
     }
-    let mut judge = PodJudge::new(problem, options);
+    let mut judge = PodJudge::new(problem, options, interruption);
     let nodes = problem.nodes.iter().zip(&pools).zip(&on_node);
     nodes
         .map(|((node, pool), pods)| {
@@ -163,6 +171,7 @@ fn verdict(
     }
     NodeVerdict {
         price: price_of(problem, node),
+        risk: risk_of(problem, node, judge.interruption),
         pool,
         reason,
         blockers,
@@ -225,18 +234,20 @@ fn unknown_label(problem: &Problem, node: &Node) -> Option<&'static str> {
 struct PodJudge<'p> {
     problem: &'p Problem,
     options: &'p ConsolidationOptions,
+    /// What an interruption counts for.
+    interruption: Price,
     taint: Taint,
     /// The disruption budgets of each namespace, by their places.
     budgets: BTreeMap<&'p str, Vec<usize>>,
 }
 
 impl<'p> PodJudge<'p> {
-    fn new(problem: &'p Problem, options: &'p ConsolidationOptions) -> Self {
+    fn new(problem: &'p Problem, options: &'p ConsolidationOptions, interruption: Price) -> Self {
         let mut budgets: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (place, budget) in problem.pod_disruption_budgets.iter().enumerate() {
             budgets.entry(&budget.namespace).or_default().push(place);
         }
-        Self { problem, options, taint: disruption_taint(), budgets }
+        Self { problem, options, interruption, taint: disruption_taint(), budgets }
     }
 
     fn judge(&mut self, pod: &Pod) -> (Vec<Blocker>, Option<usize>) {

@@ -112,7 +112,7 @@ impl<'m> Search<'m> {
             running.may_go && !running.must_go && running.price.is_some()
         };
         let mut cheapest: Vec<usize> = (0..model.nodes.len()).filter(is_open).collect();
-        cheapest.sort_by_key(|node| (model.nodes[*node].price, *node));
+        cheapest.sort_by_key(|node| (model.nodes[*node].weighed, *node));
         Self {
             state,
             choices,
@@ -139,6 +139,7 @@ impl<'m> Search<'m> {
         while self.state.serve_waiting(self.choices) > 0 {
             self.settle(stop);
         }
+        self.prefer();
     }
 
     /// Has nodes go one by one and together, until nothing is left.
@@ -292,7 +293,7 @@ impl<'m> Search<'m> {
         let back: i128 =
             given_up.iter().map(|node| self.state.price(self.state.launched[node - first])).sum();
         let fee = i128::from(model.context.fee);
-        let (before, nodes) = (self.state.cost, self.state.nodes());
+        let (before, nodes) = ((self.state.cost, self.state.paid), self.state.nodes());
         let (moved, disrupted) = (self.state.moves, self.state.disruption);
         let mut reopened = 0;
         given_up.iter().for_each(|node| self.state.give_up(*node));
@@ -305,7 +306,10 @@ impl<'m> Search<'m> {
             };
             let most = match must_go {
                 true => i128::MAX / 4,
-                false => price + back + fee * count - self.terms.least(price, moves, true).max(1),
+                false => {
+                    let weighed: i128 = of_all().map(|running| running.weighed).sum();
+                    weighed + back + fee * count - self.terms.least(price, moves, true).max(1)
+                }
             };
             if most <= 0 {
                 return Err(refuse(self.no_place(going)));
@@ -333,7 +337,10 @@ impl<'m> Search<'m> {
         going.iter().for_each(|node| self.state.finish(*node));
         let launches = self.state.launched[nodes - first..].to_vec();
         let launched = i128::try_from(launches.len()).unwrap_or(0);
-        let saving = before - self.state.cost + fee * (count - launched - reopened);
+        let fees = fee * (count - launched - reopened);
+        // By prices alone something must be saved as well, whatever else is weighed.
+        let paid = before.1 - self.state.paid;
+        let saving = before.0 - self.state.cost + fees;
         let disruption = self.state.disruption - disrupted;
         let moves = self.state.moves.saturating_sub(moved);
         let gain = NodeSaving { rank: self.rank(saving, disruption, count) };
@@ -343,12 +350,10 @@ impl<'m> Search<'m> {
         let known = prices.is_some();
         // By what isn't known nothing is saved.
         let unknown = of_all().filter(|running| running.price.is_none());
-        let saving = saving - unknown.map(|running| running.weighed).sum::<i128>();
-        let stay = |blocker| Stay {
-            blocker,
-            savings: known.then_some(saving),
-            launches: launches.clone(),
-        };
+        let unknown = unknown.map(|running| running.weighed).sum::<i128>();
+        let (saving, paid) = ((saving - unknown).min(paid - unknown), paid - unknown);
+        let stay =
+            |blocker| Stay { blocker, savings: known.then_some(paid), launches: launches.clone() };
         let price = prices.unwrap_or(0);
         // Pods aren't moved for nothing.
         let least = self.terms.least(price, moves, !launches.is_empty());
@@ -367,7 +372,8 @@ impl<'m> Search<'m> {
         if let Some(pool) = self.terms.unbalanced(&verdicts, saving) {
             return Err(stay(Blocker::Unbalanced { pool }));
         }
-        if let [node] = going
+        // With a launch that is given up its nodes go, too.
+        if let ([node], []) = (going, given_up)
             && let Some(types) = self.few_types(*node, nodes)
         {
             let least = self.terms.options.spot_flexibility;

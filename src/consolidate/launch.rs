@@ -494,9 +494,7 @@ impl ClusterState<'_> {
             } else if count > 0 && of_class.tied {
                 count = count.min(self.domain_room(*class, site));
             }
-            if !of_class.plain {
-                count = count.min(compiled.items[of_class.item].per_node);
-            }
+            count = count.min(of_class.per_node);
             for (have, want) in free.iter_mut().zip(&of_class.request) {
                 *have -= want * i64::from(count);
             }

@@ -10,46 +10,42 @@
 //! where there is room and the rest launched for; the best of those from one start by what they save
 //! for each unit of disruption is what that start is worth; so is the best pair of nodes. Launches
 //! that were decided before may be in a set, too: these are given up. Then starts have their sets
-//! go, the best first, each as long as all of the set still stands and it is still worth it.
+//! go, the best first, as long as all of a set still stands and it is still worth it; where some of
+//! it are gone, it is grown anew. Of nodes that are alike one is a start, and the next one once that
+//! is gone.
 //!
 //! *Why it is right.* A set goes by the function by which a node does, on the same terms.
 //!
-//! *Cost.* At most [`MOST_TOGETHER`] trials for each node that wastes anything, and again after
-//! sets went; in all as many as there are for the size of the cluster.
+//! *Cost.* At most [`MOST_TOGETHER`] trials for each start, and again after sets went; in all as many
+//! as there are for the size of the cluster.
 
 use super::greedy::Search;
 use super::price::PLAIN;
 use ordered_float::OrderedFloat;
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 /// Trials of sets in one search, times the nodes of the cluster: a trial costs about as much as
 /// there are nodes.
 pub(super) const MOST_SET_TRIALS: usize = 16_000;
 
 /// So many nodes go together at most.
-const MOST_TOGETHER: usize = 8;
+const MOST_TOGETHER: usize = 12;
 
 /// A node that could go with others.
 struct Part {
     node: usize,
+    /// Which nodes are alike: of one price, one domain of each key, and with as many pods of each
+    /// class.
+    kind: usize,
     /// What it wastes for each unit of disruption.
     waste: f64,
     /// The options that all pods on it may come to.
     shared: Vec<u64>,
 }
 
-/// Nodes that go together, by what that is worth.
-struct Merger {
-    rank: f64,
-    nodes: Vec<usize>,
-}
-
-impl Merger {
-    /// The best first.
-    fn order(&self) -> (Reverse<OrderedFloat<f64>>, &[usize]) {
-        (Reverse(OrderedFloat(self.rank)), &self.nodes)
-    }
-}
+/// Nodes that go together, by what that is worth; of equal ones the first.
+type Merger = (OrderedFloat<f64>, Reverse<Vec<usize>>);
 
 impl Search<'_> {
     /// Has sets of nodes go that are worth it together; whether any did.
@@ -58,35 +54,44 @@ impl Search<'_> {
             return false;
         }
         let parts = self.parts();
-        let mut mergers: Vec<Merger> = Vec::new();
-        for start in 0..parts.len() {
+        let mut mergers: BinaryHeap<Merger> = BinaryHeap::new();
+        let mut kinds: BTreeSet<usize> = BTreeSet::new();
+        let starts: Vec<usize> =
+            (0..parts.len()).filter(|start| kinds.insert(parts[*start].kind)).collect();
+        for start in &starts {
             if stop() {
                 return false;
             }
-            mergers.extend(self.best_from(&parts, start));
+            mergers.extend(self.best_from(&parts, *start));
         }
-        for start in 0..parts.len() {
+        for start in &starts {
             if stop() {
                 return false;
             }
-            mergers.extend(self.best_pair(&parts, start));
+            mergers.extend(self.best_pair(&parts, *start));
         }
-        mergers.sort_by(|one, other| one.order().cmp(&other.order()));
         let mut any = false;
-        for merger in mergers {
+        while let Some((_, Reverse(nodes))) = mergers.pop() {
             if stop() {
                 return false;
             }
-            if !merger.nodes.iter().all(|node| self.state.stands(*node)) {
-                continue;
-            }
-            let (going, given_up) = self.split(&merger.nodes);
-            if let Ok(gain) = self.attempt_without(&going, &given_up) {
+            if nodes.iter().all(|node| self.state.stands(*node)) {
+                let (going, given_up) = self.split(&nodes);
+                let Ok(gain) = self.attempt_without(&going, &given_up) else { continue };
                 if !going.is_empty() {
                     self.least_rank = self.least_rank.min(gain.rank);
                 }
                 self.commit(&going);
                 any = true;
+            }
+            // The start, or the next one that is like it.
+            let first = parts.iter().find(|part| nodes.first() == Some(&part.node));
+            let alike = |part: &Part| first.is_some_and(|first| first.kind == part.kind);
+            let next = (0..parts.len())
+                .filter(|at| alike(&parts[*at]) && self.state.stands(parts[*at].node))
+                .min_by_key(|at| (nodes.first() != Some(&parts[*at].node), *at));
+            if let Some(next) = next {
+                mergers.extend(self.best_from(&parts, next));
             }
         }
         any
@@ -115,19 +120,23 @@ impl Search<'_> {
         any
     }
 
-    /// The nodes that could go with others, the most wasteful first.
+    /// The nodes that could go with others, the most wasteful first; one that wastes nothing may be
+    /// what another lacks.
     fn parts(&self) -> Vec<Part> {
         let model = self.state.model;
         let first = model.nodes.len();
         let fee = i128::from(model.context.fee);
         let mut parts = Vec::new();
+        let mut kinds: BTreeMap<(i128, Vec<u32>, Vec<(usize, u32)>), usize> = BTreeMap::new();
         let mut load = vec![0_i64; model.width];
         for node in (0..self.state.nodes()).filter(|node| self.state.stands(*node)) {
             let (price, home, disruption) = match model.nodes.get(node) {
                 Some(running) => {
                     let open = running.may_go && !running.must_go && !self.banned.contains(&node);
-                    let Some(price) = running.price.filter(|_| open) else { continue };
-                    (price, &running.home[..], running.disruption)
+                    if !open || running.price.is_none() {
+                        continue;
+                    }
+                    (running.weighed, &running.home[..], running.disruption)
                 }
                 // What replaces a node one for one stays.
                 None if self.state.replaces[node - first].is_some() => continue,
@@ -140,8 +149,9 @@ impl Search<'_> {
             };
             load.fill(0);
             let home = home.iter().map(|pods| (pods.class, pods.count));
-            let on_it: Vec<(usize, u32)> =
+            let mut on_it: Vec<(usize, u32)> =
                 home.chain(self.state.arrived[node].iter().copied()).collect();
+            on_it.sort_unstable();
             for (class, count) in &on_it {
                 for (sum, each) in load.iter_mut().zip(&model.classes[*class].request) {
                     *sum = sum.saturating_add(each.saturating_mul(i64::from(*count)));
@@ -152,9 +162,15 @@ impl Search<'_> {
             let waste = (price + fee) as f64 - least;
             let waste = waste / (1 + disruption / PLAIN) as f64;
             let shared = self.choices.shared(classes.into_iter());
-            if waste > 0.0 && shared.iter().any(|word| *word != 0) {
-                parts.push(Part { node, waste, shared });
+            if shared.iter().all(|word| *word == 0) {
+                continue;
             }
+            let site = self.state.site(node);
+            let keys = model.compiled().topology.keys.values();
+            let domains = keys.map(|key| key.of_site[site]).collect();
+            let next = kinds.len();
+            let kind = *kinds.entry((price, domains, on_it)).or_insert(next);
+            parts.push(Part { node, kind, waste, shared });
         }
         parts.sort_by_key(|part| (Reverse(OrderedFloat(part.waste)), part.node));
         parts
@@ -166,9 +182,13 @@ impl Search<'_> {
         let mut best: Option<Merger> = None;
         let mut nodes = vec![first.node];
         let mut shared = first.shared.clone();
-        for part in parts.iter().filter(|part| part.node != first.node) {
+        let others = parts.iter().filter(|part| part.node != first.node);
+        for part in others {
             if nodes.len() >= MOST_TOGETHER || self.set_trials == 0 {
                 break;
+            }
+            if !self.state.stands(part.node) {
+                continue;
             }
             if let Some(both) = both(&shared, &part.shared) {
                 shared = both;
@@ -183,9 +203,13 @@ impl Search<'_> {
     fn best_pair(&mut self, parts: &[Part], start: usize) -> Option<Merger> {
         let (first, others) = parts.get(start..)?.split_first()?;
         let mut best: Option<Merger> = None;
+        let mut kinds: BTreeSet<usize> = BTreeSet::new();
         for part in others.iter().filter(|part| both(&first.shared, &part.shared).is_some()) {
             if self.set_trials == 0 {
                 break;
+            }
+            if !kinds.insert(part.kind) {
+                continue;
             }
             self.try_set(&[first.node, part.node], &mut best);
         }
@@ -199,8 +223,8 @@ impl Search<'_> {
         let (going, given_up) = self.split(nodes);
         let Ok(gain) = self.attempt_without(&going, &given_up) else { return };
         self.state.undo(mark);
-        if best.as_ref().is_none_or(|best| gain.rank > best.rank) {
-            *best = Some(Merger { rank: gain.rank, nodes: nodes.to_vec() });
+        if best.as_ref().is_none_or(|(rank, _)| gain.rank > **rank) {
+            *best = Some((OrderedFloat(gain.rank), Reverse(nodes.to_vec())));
         }
     }
 }

@@ -31,6 +31,7 @@ mod merge;
 mod model;
 mod node_budget;
 mod place;
+mod preference;
 mod price;
 mod reopen;
 mod schedule;
@@ -43,11 +44,12 @@ mod waiting;
 mod wave;
 
 use crate::error::Error;
-use crate::model::{ConsolidationOptions, Problem};
+use crate::model::{ConsolidationOptions, Price, Problem};
 use crate::pack::Context;
 use crate::parallel;
 use crate::plan::ConsolidationPlan;
 use crate::plan::consolidation::ConsolidationAction;
+use crate::progress::{ConsolidationFigures, Event, Phase};
 use crate::refine::{RefineBudget, Report};
 use bound::ConsolidationBounds;
 use build_plan::PlanParts;
@@ -69,9 +71,14 @@ pub(crate) struct Eligibility {
 }
 
 impl Eligibility {
-    /// Which nodes of a problem may go, and what holds the others.
-    pub(crate) fn of(problem: &Problem, options: &ConsolidationOptions) -> Self {
-        Self { verdicts: eligibility::verdicts(problem, options) }
+    /// Which nodes of a problem may go, and what holds the others, where an interruption counts for
+    /// so much.
+    pub(crate) fn of(
+        problem: &Problem,
+        options: &ConsolidationOptions,
+        interruption: Price,
+    ) -> Self {
+        Self { verdicts: eligibility::verdicts(problem, options, interruption) }
     }
 
     /// The problem with the pods of nodes that may go pending, as they would be created anew, and
@@ -126,21 +133,42 @@ pub(crate) fn consolidate(
     let terms = Terms::new(problem, options, verdicts);
     let parts = SearchParts { problem, model: &model, verdicts, choices: &choices, terms: &terms };
     let stop = || context.is_stopped();
-    let bounds = ConsolidationBounds::new(problem, &model, verdicts, options);
-    let mut budget = RefineBudget::new((rounds, 0), &stop, Report::new(context.watch));
+    // Bounds are of what is paid.
+    let at_list_price = Context { compiled: context.listed, ..*context };
+    let listed = (!std::ptr::eq(context.compiled, context.listed))
+        .then(|| ConsolidationModel::new(&at_list_price, problem, verdicts));
+    let of_bounds = listed.as_ref().unwrap_or(&model);
+    let bounds = ConsolidationBounds::new(problem, of_bounds, verdicts, options);
+    let report = Report::new(context.watch);
+    let before = verdicts.iter().filter_map(|verdict| verdict.price);
+    report.begin(before.fold(0, i128::saturating_add));
+    let mut budget = RefineBudget::new((rounds, 0), &stop, report.beside(bounds.of_what_stays()));
     let mut proving = bounds.search(rounds > 0);
     // The search for a plan and that for bounds share nothing.
     let (best, ()) = parallel::both(
-        || parts.best(attempts, &stop),
+        || parts.best(attempts, &report, &stop),
         || proving.iter_mut().for_each(|proving| proving.prove(options.max_moves, &mut budget)),
     );
     let Some(mut best) = best else {
         return Err(Error::internal("no consolidation was looked for"));
     };
+    report.phase(Phase::Proving);
     bounds.state(proving, &mut budget, &mut best);
     match best.moved > options.max_moves.unwrap_or(u64::MAX) {
         true => Err(Error::internal("more pods are moved than may be")),
         false => Ok(best),
+    }
+}
+
+/// What a plan comes to.
+fn figures(plan: &ConsolidationPlan) -> ConsolidationFigures {
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    ConsolidationFigures {
+        cost: plan.cost.after,
+        deleted: count(plan.actions.iter().map(|action| action.delete.len()).sum()),
+        launched: count(plan.actions.iter().map(|action| action.launches.len()).sum()),
+        moved: plan.moved,
+        waves: plan.actions.last().map_or(0, |action| action.wave),
     }
 }
 
@@ -155,25 +183,23 @@ struct SearchParts<'a, 'c> {
 
 impl SearchParts<'_, '_> {
     /// The best plan found.
-    fn best(&self, attempts: u64, stop: &dyn Fn() -> bool) -> Option<ConsolidationPlan> {
-        let Self { problem, model, verdicts, choices, terms } = *self;
-        // What stays and has no known price counts for as much as the search counts for it.
-        let unknown = model.nodes.iter().filter(|node| node.price.is_none());
-        let unknown: Vec<(&str, i128)> =
-            unknown.map(|node| (&*problem.nodes[node.place].name, node.weighed)).collect();
-        let worth = |plan: &ConsolidationPlan| {
-            let stays = |name: &str| plan.keep.iter().any(|kept| &*kept.node == name);
-            let unknown =
-                unknown.iter().filter(|(name, _)| stays(name)).map(|(_, weighed)| weighed);
+    fn best(
+        &self,
+        attempts: u64,
+        report: &Report<'_>,
+        stop: &dyn Fn() -> bool,
+    ) -> Option<ConsolidationPlan> {
+        let Self { model, verdicts, choices, terms, .. } = *self;
+        let worth = |plan: &ConsolidationPlan, outcome: &ClusterState<'_>| {
             let disruption = plan.actions.iter().map(|one| one.disruption_cost.billionths());
             let disruption = i128::try_from(disruption.sum::<u128>()).unwrap_or(i128::MAX);
             let placed: usize = plan.actions.iter().map(ConsolidationAction::pods).sum();
             let served = u64::try_from(placed).unwrap_or(u64::MAX).saturating_sub(plan.moved);
-            let cost = plan.cost.after.nanos().saturating_add(unknown.sum::<i128>());
+            let cost = outcome.cost.saturating_add(outcome.fees());
             let cost = cost.saturating_add(terms.price_of_moves(disruption));
             (Reverse(served), cost, plan.moved)
         };
-        let mut best: Option<ConsolidationPlan> = None;
+        let mut best: Option<(ConsolidationPlan, _)> = None;
         let mut banned: BTreeSet<usize> = BTreeSet::new();
         for round in 0..MOST_ROUNDS {
             let mut search = Search::new(model, choices, terms, verdicts);
@@ -183,12 +209,17 @@ impl SearchParts<'_, '_> {
                 let mut target = Target::of(search);
                 let mut least: Option<Vec<usize>> = None;
                 let mut carry_out = |target: &Target, search: &Search<'_>| {
-                    let known = best.as_ref().map(worth);
-                    let is_better =
-                        |plan: &ConsolidationPlan| known.is_none_or(|known| worth(plan) < known);
+                    let known = best.as_ref().map(|(_, known)| *known);
+                    let is_better = |plan: &ConsolidationPlan, outcome: &ClusterState<'_>| {
+                        known.is_none_or(|known| worth(plan, outcome) < known)
+                    };
                     let (plan, stuck, outcome) = self.carried_out(target, search, &is_better);
-                    if is_better(&plan) {
-                        best = Some(plan);
+                    if is_better(&plan, &outcome) {
+                        let found = worth(&plan, &outcome);
+                        report.watch.event(|| Event::Consolidated(figures(&plan)));
+                        report.begin(plan.cost.after.nanos());
+                        report.phase(Phase::Searching);
+                        best = Some((plan, found));
                     }
                     (stuck, outcome)
                 };
@@ -225,7 +256,7 @@ impl SearchParts<'_, '_> {
                 break;
             }
         }
-        best
+        best.map(|(plan, _)| plan)
     }
 
     /// The plan that leads to a target, the nodes that can't go, and the cluster as it leaves it;
@@ -234,7 +265,7 @@ impl SearchParts<'_, '_> {
         &self,
         target: &Target,
         search: &Search<'_>,
-        is_kept: &dyn Fn(&ConsolidationPlan) -> bool,
+        is_kept: &dyn Fn(&ConsolidationPlan, &ClusterState<'_>) -> bool,
     ) -> (ConsolidationPlan, Vec<usize>, ClusterState<'_>) {
         let Self { problem, model, verdicts, choices, terms } = *self;
         let (waves, stuck, outcome) =
@@ -251,7 +282,7 @@ impl SearchParts<'_, '_> {
         };
         let mut plan = parts.plan();
         let _none = plan.stats.insert("trials".into(), search.trials);
-        if is_kept(&plan) {
+        if is_kept(&plan, &outcome) {
             let last = Search::at(outcome.clone(), choices, terms, verdicts);
             let stays = last.why_each_stays(&search.stays);
             plan.keep = PlanParts { stays: &stays, ..parts }.keep_all();

@@ -10,17 +10,18 @@
 //!
 //! Pods of one class differ in one thing, where they are: by what they prefer, a place that is good
 //! for one may be worse than what another has. A [`MoveClass`] is pods of one class that honour as
-//! much at home, and its places are those that honour no less. So any of its pods may take any of
-//! its places.
+//! much at home, of nodes and of other pods ([`super::preference`]), and its places are those that
+//! honour no less. So any of its pods may take any of its places.
 
 use super::eligibility::NodeVerdict;
+use super::preference::{PreferenceCounts, PreferenceRule, PreferenceRules, homes_by_class};
 use super::price::{PLAIN, eviction_cost};
 use crate::compile::{
     Bits, ClassId, Compiled, Id, ItemId, PoolId, SelectionId, SharedVolumes, charge_of_running,
 };
 use crate::model::{Pod, Problem};
 use crate::pack::{Context, PlacementRules};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Pods of one class that may take each other's places.
@@ -44,6 +45,14 @@ pub(super) struct MoveClass {
     pub(super) on_hosts: Vec<usize>,
     /// Their own spreads over hosts.
     pub(super) host_rules: Vec<HostRule>,
+    /// The preferences about other pods that one honours at home.
+    pub(super) kept: Vec<PreferenceRule>,
+    /// The counters of those that came and want to be apart from them.
+    pub(super) apart_from: Vec<usize>,
+    /// Whether they prefer some nodes.
+    pub(super) prefers: bool,
+    /// The most of them that rules allow on an empty node, its room aside.
+    pub(super) per_node: u32,
     pub(super) priority: i32,
     /// The total of the affinity by which they need each other on their node, if any.
     pub(super) together: Option<usize>,
@@ -88,7 +97,8 @@ pub(super) struct ModelNode {
     pub(super) site: usize,
     pub(super) price: Option<i128>,
     /// What the search counts for it: its price, or as much as the dearest node of which one is
-    /// known, so that what nobody knows the price of draws no pods and goes first.
+    /// known, so that what nobody knows the price of draws no pods and goes first; and what
+    /// interruptions are expected to cost.
     pub(super) weighed: i128,
     pub(super) may_go: bool,
     pub(super) must_go: bool,
@@ -113,6 +123,9 @@ pub(super) struct ConsolidationModel<'c> {
     pub(super) nodes: Vec<ModelNode>,
     pub(super) classes: Vec<MoveClass>,
     pub(super) hosts: Vec<HostCounter>,
+    /// Preferences about other pods, and what they count while all pods are at home.
+    pub(super) preferences: PreferenceRules,
+    pub(super) preferences_at_home: PreferenceCounts,
     /// For each resource, [`LARGE`] over what nodes have of it on average.
     pub(super) scale: Vec<i64>,
     /// Pods that wait for a place: those without a node, and those of nodes that are going already.
@@ -140,7 +153,7 @@ impl<'c> ConsolidationModel<'c> {
                     place: running.index,
                     site: compiled.site_of_node(id),
                     price: verdict.price,
-                    weighed: verdict.price.unwrap_or(dearest),
+                    weighed: verdict.price.unwrap_or(dearest).saturating_add(verdict.risk),
                     may_go: verdict.may_go(),
                     must_go: verdict.must_go(),
                     home: Vec::new(),
@@ -166,9 +179,27 @@ impl<'c> ConsolidationModel<'c> {
                 standing.remove(node.site);
             }
         }
+        let mut entries: Vec<(ClassId, u32, Option<usize>)> = Vec::new();
+        for (class, of_class) in compiled.classes.iter() {
+            let home = |entry: &u32| {
+                let name = given.pods[*entry as usize].node_name.as_ref()?;
+                node_at[given.nodes.binary_search_by(|node| node.name.cmp(name)).ok()?]
+            };
+            entries.extend(of_class.entries.iter().map(|entry| (class, *entry, home(entry))));
+        }
+        let movable: BTreeSet<ClassId> =
+            entries.iter().filter(|(.., home)| home.is_some()).map(|(class, ..)| *class).collect();
+        let preferring = movable.into_iter().filter(|_| context.with_preferences);
+        let preferences = PreferenceRules::of(compiled, preferring);
+        let homes = entries.iter().filter_map(|(class, entry, home)| {
+            Some(((*home)?, *class, given.pods[*entry as usize].replicas.max(1)))
+        });
+        let homes = homes_by_class(nodes.len(), homes);
+        let preferences_at_home = PreferenceCounts::of(compiled, &preferences, &nodes, &homes);
         let mut builder = ClassBuilder {
             compiled,
             rules: &rules,
+            preferences: (&preferences, &preferences_at_home),
             numbers: &numbers,
             scale: &scale,
             preferring: context.with_preferences,
@@ -178,30 +209,25 @@ impl<'c> ConsolidationModel<'c> {
             classes: Vec::new(),
         };
         let mut waiting: BTreeMap<usize, HomePods> = BTreeMap::new();
-        for (class, of_class) in compiled.classes.iter() {
-            for entry in &of_class.entries {
-                let pod = &given.pods[*entry as usize];
-                let count = pod.replicas.max(1);
-                let place = pod
-                    .node_name
-                    .as_ref()
-                    .and_then(|name| given.nodes.binary_search_by(|node| node.name.cmp(name)).ok());
-                match place.and_then(|place| node_at[place]) {
-                    None => {
-                        let number = builder.number(class, None);
-                        let pods = waiting.entry(number).or_insert_with(|| HomePods {
-                            class: number,
-                            count: 0,
-                            entries: Vec::new(),
-                        });
-                        pods.count = pods.count.saturating_add(count);
-                        pods.entries.push(*entry);
-                    }
-                    Some(home) => {
-                        let number = builder.number(class, Some(nodes[home].site));
-                        let request = &builder.classes[number].request;
-                        nodes[home].settle(compiled, request, number, *entry, pod);
-                    }
+        for (class, entry, home) in &entries {
+            let class = *class;
+            let pod = &given.pods[*entry as usize];
+            let count = pod.replicas.max(1);
+            match *home {
+                None => {
+                    let number = builder.number(class, None);
+                    let pods = waiting.entry(number).or_insert_with(|| HomePods {
+                        class: number,
+                        count: 0,
+                        entries: Vec::new(),
+                    });
+                    pods.count = pods.count.saturating_add(count);
+                    pods.entries.push(*entry);
+                }
+                Some(home) => {
+                    let number = builder.number(class, Some((home, nodes[home].site)));
+                    let request = &builder.classes[number].request;
+                    nodes[home].settle(compiled, request, number, *entry, pod);
                 }
             }
         }
@@ -211,7 +237,23 @@ impl<'c> ConsolidationModel<'c> {
             attach(compiled, &classes, node);
         }
         let waiting = waiting.into_values().collect();
-        Self { context, rules, nodes, classes, hosts, scale, waiting, width }
+        Self {
+            context,
+            rules,
+            nodes,
+            classes,
+            hosts,
+            preferences,
+            preferences_at_home,
+            scale,
+            waiting,
+            width,
+        }
+    }
+
+    /// The weight of what a pod of a class prefers of its node and has at a site.
+    pub(super) fn honoured(&self, class: ClassId, site: usize) -> u32 {
+        honoured(self.context.compiled, class, site)
     }
 
     pub(super) fn compiled(&self) -> &'c Compiled {
@@ -328,22 +370,28 @@ fn note_bound(compiled: &Compiled, rules: &PlacementRules, nodes: &mut [ModelNod
 struct ClassBuilder<'a> {
     compiled: &'a Compiled,
     rules: &'a PlacementRules,
+    preferences: (&'a PreferenceRules, &'a PreferenceCounts),
     numbers: &'a BTreeMap<HostKey, usize>,
     scale: &'a [i64],
     preferring: bool,
     receiving: Bits,
     standing: Bits,
-    /// By class, and what its pods honour at home; nothing for those that wait.
-    known: BTreeMap<(ClassId, Option<u32>), usize>,
+    /// By class, and what its pods honour at home, of nodes and of other pods; nothing for those
+    /// that wait.
+    known: BTreeMap<(ClassId, Option<(u32, Vec<PreferenceRule>)>), usize>,
     classes: Vec<MoveClass>,
 }
 
 impl ClassBuilder<'_> {
-    /// The class of pods at home at a site, or that wait.
-    fn number(&mut self, class: ClassId, home: Option<usize>) -> usize {
-        let honoured = home.map(|site| self.honoured(class, site));
+    /// The class of pods at home on a node, at a site, or that wait.
+    fn number(&mut self, class: ClassId, home: Option<(usize, usize)>) -> usize {
+        let (rules, counts) = self.preferences;
+        let honoured = home.map(|place| {
+            let kept = rules.honoured(self.compiled, counts, class, place);
+            (self.honoured(class, place.1), kept)
+        });
         let next = self.classes.len();
-        let number = *self.known.entry((class, honoured)).or_insert(next);
+        let number = *self.known.entry((class, honoured.clone())).or_insert(next);
         if number == next {
             let made = self.class(class, honoured);
             self.classes.push(made);
@@ -351,7 +399,12 @@ impl ClassBuilder<'_> {
         number
     }
 
-    fn class(&self, class: ClassId, honoured: Option<u32>) -> MoveClass {
+    fn class(&self, class: ClassId, home: Option<(u32, Vec<PreferenceRule>)>) -> MoveClass {
+        let (rules, _) = self.preferences;
+        let honoured = home.as_ref().map(|(weight, _)| *weight);
+        // What waits takes the place that it finds.
+        let apart_from = if home.is_some() { rules.apart_from(class) } else { Vec::new() };
+        let kept = home.map(|(_, kept)| kept).unwrap_or_default();
         let compiled = self.compiled;
         let item_id = ItemId::from_index(class.index());
         let item = &compiled.items[item_id];
@@ -400,6 +453,10 @@ impl ClassBuilder<'_> {
                 .map(|affinity| affinity.total),
             on_hosts: on_hosts.map(|(_, number)| *number).collect(),
             host_rules: host_rules.collect(),
+            prefers: self.prefers(class),
+            per_node: item.per_node.min(rules.most_per_node(&kept)),
+            kept,
+            apart_from,
             weight: weight(&item.request, self.scale),
             size: size.map(|(asked, scale)| asked.saturating_mul(*scale)).max().unwrap_or(0),
         }
@@ -407,20 +464,31 @@ impl ClassBuilder<'_> {
 
     /// The weight of what a pod of a class prefers of its node and has at a site.
     fn honoured(&self, class: ClassId, site: usize) -> u32 {
-        if !self.preferring {
-            return 0;
-        }
-        let compiled = self.compiled;
-        let holds = &compiled.site_conditions.holds;
-        let terms = compiled.preferences.terms[class].iter();
-        let met = terms.filter(|(_, term)| {
-            !term.is_empty() && term.iter().all(|condition| holds[*condition].contains(site))
-        });
-        let affinity: u32 = met.map(|(weight, _)| u32::from(*weight)).sum();
-        let list = compiled.site_conditions.rules.sets()[compiled.classes[class].rules].tolerations;
-        let disliked = compiled.preferences.disliked.get(list).copied().unwrap_or(false);
-        let untainted =
-            compiled.preferences.untainted.get(list).is_some_and(|sites| sites.contains(site));
-        affinity + u32::from(disliked && untainted)
+        if self.preferring { honoured(self.compiled, class, site) } else { 0 }
     }
+
+    /// Whether a class prefers some nodes.
+    fn prefers(&self, class: ClassId) -> bool {
+        let preferences = &self.compiled.preferences;
+        let sets = self.compiled.site_conditions.rules.sets();
+        let list = sets[self.compiled.classes[class].rules].tolerations;
+        self.preferring
+            && (!preferences.terms[class].is_empty()
+                || preferences.disliked.get(list).copied().unwrap_or(false))
+    }
+}
+
+/// The weight of what a pod of a class prefers of its node and has at a site.
+fn honoured(compiled: &Compiled, class: ClassId, site: usize) -> u32 {
+    let holds = &compiled.site_conditions.holds;
+    let terms = compiled.preferences.terms[class].iter();
+    let met = terms.filter(|(_, term)| {
+        !term.is_empty() && term.iter().all(|condition| holds[*condition].contains(site))
+    });
+    let affinity: u32 = met.map(|(weight, _)| u32::from(*weight)).sum();
+    let list = compiled.site_conditions.rules.sets()[compiled.classes[class].rules].tolerations;
+    let disliked = compiled.preferences.disliked.get(list).copied().unwrap_or(false);
+    let untainted =
+        compiled.preferences.untainted.get(list).is_some_and(|sites| sites.contains(site));
+    affinity + u32::from(disliked && untainted)
 }

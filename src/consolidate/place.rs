@@ -39,10 +39,41 @@ impl ClusterState<'_> {
                 count = count.min(self.host_affinity_room(node, class));
             }
         }
+        if count > 0 && of_class.heeds_preferences() {
+            count = count.min(self.preference_room(node, class));
+        }
         if count > 0 && (!of_class.plain || self.has_min_values(node)) {
             count = self.open(node).takes(of_class.item, count);
         }
         count
+    }
+
+    /// What rules over domains allow of a class at a site.
+    pub(super) fn domain_room(&self, class: usize, site: usize) -> u32 {
+        let model = self.model;
+        let class = model.classes[class].class;
+        self.counts.room(model.compiled(), &model.rules, class, site)
+    }
+
+    /// How many more pods of a class spreads over hosts allow on a node.
+    pub(super) fn host_spread_room(&self, node: usize, class: usize) -> u32 {
+        let model = self.model;
+        let site = self.site(node);
+        let mut most = u32::MAX;
+        for rule in &model.classes[class].host_rules {
+            if !model.hosts[rule.counter].counted.contains(site) {
+                continue;
+            }
+            let counts = &self.hosts[rule.counter];
+            let reach = rule.max_skew + counts.least(rule.min_domains);
+            let room = reach - i64::from(counts.on[node]);
+            most = match rule.own {
+                true => most.min(u32::try_from(room.max(0)).unwrap_or(u32::MAX)),
+                false if room >= 0 => most,
+                false => 0,
+            };
+        }
+        most
     }
 
     fn has_min_values(&self, node: usize) -> bool {

@@ -1,6 +1,8 @@
 //! What nodes cost, and what moving pods does.
 
-use crate::model::{Node, Offering, Pod, Problem, well_known};
+use super::state::ClusterState;
+use crate::compile::OfferId;
+use crate::model::{Node, Offering, Pod, Price, Problem, well_known};
 
 /// What moving one plain pod costs, in the units of eviction costs.
 pub(super) const PLAIN: i128 = 1_000_000_000;
@@ -12,6 +14,17 @@ pub(super) fn price_of(problem: &Problem, node: &Node) -> Option<i128> {
         return Some(price.nanos());
     }
     offerings_of(problem, node).map(|offering| offering.price.nanos()).min()
+}
+
+/// What interruptions of a node are expected to cost per hour, in billionths: those of the cheapest
+/// offering that its labels fit.
+pub(super) fn risk_of(problem: &Problem, node: &Node, interruption: Price) -> i128 {
+    if interruption == Price::ZERO {
+        return 0;
+    }
+    let risk = |one: &Offering| one.weighed(interruption).nanos().saturating_sub(one.price.nanos());
+    let cheapest = offerings_of(problem, node).min_by_key(|one| (one.price, risk(one)));
+    cheapest.map_or(0, risk)
 }
 
 /// The offerings that the labels of a node fit.
@@ -40,6 +53,25 @@ pub(super) fn eviction_cost(pod: &Pod) -> i128 {
     // In 2^-27: the divisor of the deletion cost, and a quarter of that of the priority.
     let above = i128::from(pod.deletion_cost) + 4 * i128::from(pod.priority);
     (PLAIN + (above * PLAIN).div_euclid(1 << 27)).clamp(0, 10 * PLAIN)
+}
+
+impl ClusterState<'_> {
+    /// The fees for all that stands.
+    pub(super) fn fees(&self) -> i128 {
+        let running = self.standing.iter().map(|word| i128::from(word.count_ones())).sum::<i128>();
+        let launched = i128::try_from(self.launches()).unwrap_or(0);
+        i128::from(self.model.context.fee).saturating_mul(running + launched)
+    }
+
+    /// What is paid for a node of an offer.
+    pub(super) fn paid_for(&self, offer: OfferId) -> i128 {
+        i128::from(self.model.context.listed.offers[offer].price)
+    }
+
+    /// What a node of an offer costs, expected interruptions counted.
+    pub(super) fn price(&self, offer: OfferId) -> i128 {
+        i128::from(self.model.compiled().offers[offer].price)
+    }
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ impl Search<'_> {
         for at in 0..self.cheapest.len() {
             let node = self.cheapest[at];
             let running = &model.nodes[node];
-            let price = running.price.unwrap_or(0) + fee;
+            let price = running.weighed + fee;
             if price > most || tried >= MOST_TRIED {
                 return None;
             }

@@ -115,6 +115,7 @@ impl<'m> Search<'m> {
         more.sort_by_key(|node| (std::cmp::Reverse(model.nodes[*node].price), *node));
         self.gone.extend(more);
         self.settle(stop);
+        self.prefer();
         best_worth < start
     }
 
@@ -126,19 +127,16 @@ impl<'m> Search<'m> {
 
     /// What nodes that may go cost on average.
     pub(super) fn mean_price(&self) -> i128 {
-        let prices = self.cheapest.iter().filter_map(|node| self.state.model.nodes[*node].price);
+        let prices = self.cheapest.iter().map(|node| self.state.model.nodes[*node].weighed);
         prices.sum::<i128>() / i128::try_from(self.cheapest.len()).unwrap_or(1).max(1)
     }
 
     /// What a state counts for: its cost, with fees, and what its moves must save.
     fn worth(&self) -> i128 {
         let state = &self.state;
-        let fee = i128::from(state.model.context.fee);
-        let running = (0..state.model.nodes.len()).filter(|node| state.stands(*node)).count();
-        let nodes = i128::try_from(running.saturating_add(state.launches())).unwrap_or(0);
         let launches = i128::try_from(state.launches()).unwrap_or(0);
         let moves = self.move_price.saturating_mul(state.disruption) / PLAIN;
-        state.cost + fee * nodes + self.launch_price * launches + moves
+        state.cost + state.fees() + self.launch_price * launches + moves
     }
 
     /// Changes something; whether all pods have a place then, for less than so much.
@@ -185,7 +183,7 @@ impl<'m> Search<'m> {
         let salt = if dice.below(4) == 0 { 0 } else { dice.roll() | 1 };
         let mut housed = self.state.place_standing(salt);
         if !housed && known {
-            let going: i128 = chosen.iter().filter_map(|node| model.nodes[*node].price).sum();
+            let going: i128 = chosen.iter().map(|node| model.nodes[*node].weighed).sum();
             let left = most - self.worth() + going;
             housed = left > 0
                 && (self.reopen(&chosen, left).is_some()

@@ -17,6 +17,7 @@
 
 use super::host_counts::HostCounts;
 use super::model::{ConsolidationModel, HomePods, weight};
+use super::preference::PreferenceCounts;
 use crate::compile::{IdVec, OfferId, PoolId, ReservationId};
 use crate::pack::RuleCounts;
 use std::cmp::Reverse;
@@ -59,12 +60,16 @@ pub(super) struct ClusterState<'m> {
     out: Vec<u32>,
     /// The classes of which more have no place than may.
     lacking: Vec<usize>,
-    counts: RuleCounts,
-    hosts: Vec<HostCounts>,
+    pub(super) counts: RuleCounts,
+    pub(super) hosts: Vec<HostCounts>,
+    /// What preferences about other pods count.
+    pub(super) preferences: PreferenceCounts,
     pub(super) limits: IdVec<PoolId, Vec<i128>>,
     pub(super) reservations: IdVec<ReservationId, i64>,
     /// What all that stands costs, as the search weighs it.
     pub(super) cost: i128,
+    /// The same at what is paid, whatever interruptions count for.
+    pub(super) paid: i128,
     /// How many pods at home would have moved.
     pub(super) moves: u64,
     /// What moving them costs.
@@ -85,10 +90,11 @@ impl<'m> ClusterState<'m> {
             counter.bound.iter().for_each(|(node, count)| on[*node] += count);
             hosts.push(HostCounts { on, nodes_with: Vec::new(), nodes: 0 });
         }
-        let mut cost = 0_i128;
+        let (mut cost, mut paid) = (0_i128, 0_i128);
         for (at, node) in model.nodes.iter().enumerate() {
             counts.stand(compiled, rules, node.site, 1);
             cost = cost.saturating_add(node.weighed);
+            paid = paid.saturating_add(node.price.unwrap_or(node.weighed));
             for HomePods { class, count, .. } in &node.home {
                 let of_class = &model.classes[*class];
                 counts.count(compiled, rules, of_class.class, node.site, i64::from(*count));
@@ -123,9 +129,11 @@ impl<'m> ClusterState<'m> {
             left,
             counts,
             hosts,
+            preferences: model.preferences_at_home.clone(),
             limits: limits.collect(),
             reservations: remaining.collect(),
             cost,
+            paid,
             moves: 0,
             disruption: 0,
             log: Vec::new(),
@@ -208,11 +216,6 @@ impl<'m> ClusterState<'m> {
         self.slack[node]
     }
 
-    /// What a node of an offer costs.
-    pub(super) fn price(&self, offer: OfferId) -> i128 {
-        i128::from(self.model.compiled().offers[offer].price)
-    }
-
     /// Puts pods that have no place on a node.
     pub(super) fn put(&mut self, node: usize, class: usize, count: u32) {
         self.note(Change::Put { node, class, count });
@@ -292,6 +295,7 @@ impl<'m> ClusterState<'m> {
             self.attach(node, class, count > 0);
         }
         self.counts.count(model.compiled(), &model.rules, of_class.class, site, count);
+        self.count_arrived(node, class, count);
         for host in &of_class.on_hosts {
             let counts = &mut self.hosts[*host];
             let before = counts.on[node];
@@ -362,6 +366,7 @@ impl<'m> ClusterState<'m> {
         self.stand(node, sign, true);
         let running = &self.model.nodes[node];
         self.cost += i128::from(sign) * running.weighed;
+        self.paid += i128::from(sign) * running.price.unwrap_or(running.weighed);
         if let Some((pool, charge)) = &running.charge {
             for (left, each) in self.limits[*pool].iter_mut().zip(charge) {
                 *left -= i128::from(sign) * i128::from(*each);
@@ -370,12 +375,15 @@ impl<'m> ClusterState<'m> {
         for (counter, domain, count) in &running.bound {
             self.counts.counts[*counter][*domain] += sign * count;
         }
+        let (compiled, rules) = (self.model.compiled(), &self.model.preferences);
+        self.preferences.remain(compiled, rules, (node, running.site), sign);
     }
 
     /// Has the pods at home on a node leave it, or (with -1) come back, while the node is counted.
     fn leave(&mut self, node: usize, sign: i64) {
         let model = self.model;
         let running = &model.nodes[node];
+        self.count_home(node, sign);
         for HomePods { class, count, .. } in &running.home {
             let of_class = &model.classes[*class];
             let less = -sign * i64::from(*count);
@@ -411,6 +419,9 @@ impl<'m> ClusterState<'m> {
                 *exists = exists.saturating_add_signed(i32::try_from(sign).unwrap_or(0));
             }
         }
+        let place = (node, site);
+        let sign_of_one = if sign > 0 { 1 } else { -1 };
+        self.preferences.stand(model.compiled(), &model.preferences, place, sign_of_one, draining);
         for (counter, counts) in model.hosts.iter().zip(&mut self.hosts) {
             if counter.counts_draining == draining && counter.counted.contains(site) {
                 match sign > 0 {
@@ -435,6 +446,7 @@ impl<'m> ClusterState<'m> {
         self.abandoned.push(false);
         let node = self.nodes() - 1;
         self.hosts.iter_mut().for_each(|counts| counts.on.push(0));
+        self.preferences.resize(&self.model.preferences, node + 1);
         self.stand(node, 1, false);
         self.stand(node, 1, true);
         self.charge(offer, 1);
@@ -451,6 +463,7 @@ impl<'m> ClusterState<'m> {
         self.hosts.iter_mut().for_each(|counts| {
             let _none = counts.on.pop();
         });
+        self.preferences.resize(&self.model.preferences, node);
         self.charge(offer, -1);
         let _offer = self.launched.pop();
         let _node = self.replaces.pop();
@@ -508,6 +521,7 @@ impl<'m> ClusterState<'m> {
         for counts in &mut self.hosts {
             counts.on = kept.iter().map(|node| counts.on[*node]).collect();
         }
+        self.preferences.renumber(&self.model.preferences, &kept);
         let launched = kept.iter().filter_map(|node| node.checked_sub(running));
         let launched: Vec<usize> = launched.collect();
         self.replaces = launched.iter().map(|at| self.replaces[*at]).collect();
@@ -532,6 +546,7 @@ impl<'m> ClusterState<'m> {
             self.reservations[id] -= i64::try_from(nodes).unwrap_or(0);
         }
         self.cost += nodes * self.price(offer);
+        self.paid += nodes * self.paid_for(offer);
     }
 
     /// Whether limits and reservations leave room for a launch of an offer.
@@ -543,34 +558,6 @@ impl<'m> ClusterState<'m> {
         of.available
             && of.reservation.is_none_or(|id| self.reservations[id] > 0)
             && limits.all(|(left, each)| *left >= 0 && *left >= i128::from(*each))
-    }
-
-    /// What rules over domains allow of a class at a site.
-    pub(super) fn domain_room(&self, class: usize, site: usize) -> u32 {
-        let model = self.model;
-        let class = model.classes[class].class;
-        self.counts.room(model.compiled(), &model.rules, class, site)
-    }
-
-    /// How many more pods of a class spreads over hosts allow on a node.
-    pub(super) fn host_spread_room(&self, node: usize, class: usize) -> u32 {
-        let model = self.model;
-        let site = self.site(node);
-        let mut most = u32::MAX;
-        for rule in &model.classes[class].host_rules {
-            if !model.hosts[rule.counter].counted.contains(site) {
-                continue;
-            }
-            let counts = &self.hosts[rule.counter];
-            let reach = rule.max_skew + counts.least(rule.min_domains);
-            let room = reach - i64::from(counts.on[node]);
-            most = match rule.own {
-                true => most.min(u32::try_from(room.max(0)).unwrap_or(u32::MAX)),
-                false if room >= 0 => most,
-                false => 0,
-            };
-        }
-        most
     }
 
     /// How many pods an affinity selects anywhere.

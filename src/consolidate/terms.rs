@@ -140,7 +140,7 @@ impl<'p> Terms<'p> {
             let site = compiled.site_of_offer(id);
             let suits = other.pool == compiled.offers[offer].pool
                 && other.available
-                && i128::from(other.price) < price
+                && state.paid_for(id) < price
                 && is_spot(id)
                 && compiled.usable.contains(site)
                 && compiled.shapes[other.shape]

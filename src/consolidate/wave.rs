@@ -218,7 +218,8 @@ impl<'m, 't> WavePlanner<'m, 't> {
         node: usize,
         closed: &[usize],
     ) -> Option<Vec<(usize, usize, u32)>> {
-        let worth = self.model.nodes[node].must_go || self.is_worth(&[node], 0);
+        let worth =
+            self.model.nodes[node].must_go || self.is_worth(&[node], LaunchPrice::default());
         if worth { self.try_move(node, closed) } else { None }
     }
 
@@ -372,12 +373,14 @@ impl<'m, 't> WavePlanner<'m, 't> {
         closed: &[usize],
     ) -> bool {
         let running = self.model.nodes.len();
-        let mut price = 0_i128;
+        let mut price = LaunchPrice::default();
         for launch in &step.launches {
             if !self.make_launch(*launch, spent) {
                 return false;
             }
-            price = price.saturating_add(self.state.price(self.target.launches[*launch]));
+            let offer = self.target.launches[*launch];
+            price.weighed = price.weighed.saturating_add(self.state.price(offer));
+            price.paid = price.paid.saturating_add(self.state.paid_for(offer));
         }
         let mut reason = None;
         for node in nodes.iter().copied() {
@@ -424,21 +427,22 @@ impl<'m, 't> WavePlanner<'m, 't> {
     }
 
     /// Whether nodes that go together save what they must.
-    fn is_worth(&self, nodes: &[usize], launched: i128) -> bool {
+    fn is_worth(&self, nodes: &[usize], launched: LaunchPrice) -> bool {
         let of = |node: &usize| &self.model.nodes[*node];
         let known = nodes.iter().all(|node| of(node).price.is_some());
         if !known {
             // Of a price that isn't known nothing is claimed, nor anything bought for it.
-            return launched == 0;
+            return launched.paid == 0;
         }
         let price: i128 = nodes.iter().filter_map(|node| of(node).price).sum();
         let moves = nodes.iter().map(|node| of(node).moves).sum();
-        let saving = price - launched;
+        let weighed: i128 = nodes.iter().map(|node| of(node).weighed).sum();
+        let saving = (price - launched.paid).min(weighed - launched.weighed);
         let empty = nodes.iter().all(|node| of(node).moves == 0);
         let going: Vec<(&NodeVerdict, &ModelNode)> =
             nodes.iter().map(|node| (&self.verdicts[of(node).place], of(node))).collect();
         empty
-            || saving >= self.terms.least(price, moves, launched > 0)
+            || saving >= self.terms.least(price, moves, launched.paid > 0)
                 && self.terms.unbalanced(&going, saving).is_none()
     }
 
@@ -520,10 +524,13 @@ impl<'m, 't> WavePlanner<'m, 't> {
     fn is_accepted(&mut self, steps: &[WaveStep], mark: usize, built: usize) -> bool {
         let tied = steps.iter().flat_map(|step| &step.puts).any(|(_, class, _)| {
             let of_class = &self.model.classes[*class];
-            of_class.tied
+            of_class.tied || of_class.heeds_preferences()
         });
-        if steps.len() <= 1 && steps.iter().all(|step| step.nodes.len() <= 1) || !tied {
+        if !tied {
             return true;
+        }
+        if steps.len() <= 1 && steps.iter().all(|step| step.nodes.len() <= 1) {
+            return self.keeps_preferences(steps);
         }
         let running = self.model.nodes.len();
         self.state.undo(mark);
@@ -540,19 +547,9 @@ impl<'m, 't> WavePlanner<'m, 't> {
             let mut rest = Vec::new();
             let before: u64 = puts.iter().map(|(_, _, count)| u64::from(*count)).sum();
             for (node, class, count) in puts {
-                let at = match node < running {
-                    true => node,
-                    false => {
-                        let launch = node - running;
-                        let at = self.built.iter().position(|built| *built == launch);
-                        at.map_or(usize::MAX, |at| running + at)
-                    }
-                };
-                let takes = match at < self.state.nodes() && self.state.admits(at, class) {
-                    true => self.state.takes(at, class, count),
-                    false => 0,
-                };
-                if takes > 0 {
+                let at = self.in_state(node).filter(|at| self.state.admits(*at, class));
+                let takes = at.map_or(0, |at| self.state.takes(at, class, count));
+                if let Some(at) = at.filter(|_| takes > 0) {
                     self.state.put(at, class, takes);
                 }
                 if takes < count {
@@ -565,8 +562,15 @@ impl<'m, 't> WavePlanner<'m, 't> {
             }
             puts = rest;
         }
-        true
+        self.keeps_preferences(steps)
     }
+}
+
+/// What launches cost, and what they count for with expected interruptions.
+#[derive(Clone, Copy, Debug, Default)]
+struct LaunchPrice {
+    paid: i128,
+    weighed: i128,
 }
 
 /// More launches than this aren't made for the same nodes at once.

@@ -107,8 +107,37 @@ pub enum Event {
         /// What no plan costs less than per hour, as far as is known.
         lower_bound: Price,
     },
+    /// A consolidation that is better than those before it can be carried out.
+    Consolidated(ConsolidationFigures),
     /// The best plan or the lower bound is better than before, or a phase of refinement begins.
     Progress(Progress),
+}
+
+/// What a consolidation comes to.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ConsolidationFigures {
+    /// What the cluster costs per hour when it is carried out, as far as prices are known.
+    pub cost: Price,
+    /// How many nodes go.
+    pub deleted: u64,
+    /// How many nodes are launched.
+    pub launched: u64,
+    /// How many running pods are moved.
+    pub moved: u64,
+    /// In how many waves.
+    pub waves: u32,
+}
+
+impl fmt::Display for ConsolidationFigures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cost, deleted, launched, moved, waves } = self;
+        write!(
+            f,
+            "{cost} an hour, nodes deleted: {deleted}, launched: {launched}, pods moved: {moved}, \
+             waves: {waves}"
+        )
+    }
 }
 
 /// What a packing comes to.
@@ -217,6 +246,7 @@ impl fmt::Display for Event {
         match self {
             Self::Packed(figures) => write!(f, "packed: {figures}"),
             Self::Kept(figures) => write!(f, "kept: {figures}"),
+            Self::Consolidated(figures) => write!(f, "consolidated: {figures}"),
             Self::Feedback { pods, feedback } => write!(f, "feedback: {pods}: {feedback}"),
             Self::Assigned { pods, count, domains } => {
                 write!(f, "assigned: {count} x ")?;

@@ -6,16 +6,19 @@
 mod event;
 mod trace;
 
-pub use event::{DomainFeedback, Event, Improvement, MethodKind, PackingFigures};
+pub use event::{
+    ConsolidationFigures, DomainFeedback, Event, Improvement, MethodKind, PackingFigures,
+};
 pub use trace::Trace;
 
 use crate::model::Price;
 use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Where refinement stands: the best plan so far, and what no plan costs less than.
+/// Where refinement or a consolidation stands: the best plan so far, and what no plan costs less
+/// than.
 ///
 /// The cost is what is minimised, fees and priced preferences included. The lower bound is worked
 /// out in floating point; when the search ends it is proved in integers, and what the plan states
@@ -64,7 +67,8 @@ pub struct Progress {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Phase {
-    /// The packer has made a plan, and refinement begins.
+    /// The packer has made a plan, and refinement begins; of a consolidation, the cluster is as it
+    /// was given.
     Packed,
     /// The bound is being raised and the plan improved, by turns.
     Searching,
@@ -107,7 +111,10 @@ impl fmt::Display for Progress {
 /// by [`Observer::new`] is told of progress alone, whenever the best plan or the lower bound is
 /// better than before and when a phase of refinement begins; one made by [`Observer::of_events`] of
 /// every step, which costs a little time. By default nobody looks on, which costs nothing.
-/// Consolidations aren't looked on.
+///
+/// Of consolidations the cost is what the cluster costs that the best plan leads to, fees left out,
+/// and plans and bounds are looked for side by side: their order may differ from one call to the
+/// next, the plan doesn't.
 ///
 /// # Examples
 /// A progress bar is a closure that draws; "stop at a gap of 1 %" is one that compares:
@@ -186,11 +193,13 @@ impl fmt::Debug for Observer {
 pub(crate) struct Watch {
     observer: Observer,
     enough: Arc<AtomicBool>,
+    /// Held by whoever tells something.
+    turn: Mutex<()>,
 }
 
 impl Watch {
     pub(crate) fn of(observer: &Observer) -> Self {
-        Self { observer: observer.clone(), enough: Arc::default() }
+        Self { observer: observer.clone(), ..Self::default() }
     }
 
     /// Whether anybody looks on.
@@ -226,6 +235,7 @@ impl Watch {
 
     /// Asks the observer, unless it has seen enough.
     fn heed(&self, ask: impl FnOnce() -> ControlFlow<()>) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.enough.load(Ordering::Relaxed) && ask().is_break() {
             self.enough.store(true, Ordering::Relaxed);
         }

@@ -150,6 +150,9 @@ impl<'c> ClusterSearch<'c> {
                 break;
             }
             let _news = stage(&mut generation, number, *own, budget, Told::Yes);
+            if move_price <= 0.0 {
+                budget.report.bound(generation.best.bound);
+            }
         }
         let mut moves = 0.0;
         for (pattern, times) in generation.solution() {

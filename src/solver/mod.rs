@@ -1,5 +1,6 @@
 //! The calls: options in, plan out.
 
+mod held_back;
 mod premium;
 
 use crate::compile::{Cluster, Compiled};
@@ -107,12 +108,8 @@ impl Solver {
     pub fn provision(&self, options: &Options) -> Result<LaunchPlan, Error> {
         let preference_price = checked_prices(options)?;
         let interruption = options.objective.interruption;
-        let types = self.compiled.parts.instance_types();
-        let mut offerings = types.flat_map(|instance_type| &instance_type.offerings);
         // What interruptions count for is in what offers cost, so these are compiled anew.
-        let counts = interruption != Price::ZERO
-            && offerings.any(|one| one.weighed(interruption) != one.price);
-        let weighed = match counts {
+        let weighed = match weighs(self.compiled.parts.given(), interruption) {
             true => Some(Compiled::new(self.compiled.parts.given(), interruption)?),
             false => None,
         };
@@ -170,6 +167,12 @@ impl Solver {
         }
         Ok(plan)
     }
+}
+
+/// Whether what an interruption counts for makes any offering dearer.
+fn weighs(problem: &Problem, interruption: Price) -> bool {
+    let mut offerings = problem.instance_types.iter().flat_map(|one| &one.offerings);
+    interruption != Price::ZERO && offerings.any(|one| one.weighed(interruption) != one.price)
 }
 
 /// How the parts of a solve see these options; `listed` is the problem at the prices that are paid.
@@ -263,7 +266,13 @@ impl Solver {
     ///
     /// With [`Effort::Refine`] parts of what was found are taken back and done otherwise, so many
     /// times as its limits say. Reservations are kept to, but pods aren't kept for them
-    /// ([`Options::reserved`]), and what interruptions count for isn't looked at.
+    /// ([`Options::reserved`]).
+    ///
+    /// Expected interruptions count as in launches
+    /// ([`Objective::interruption`](crate::options::Objective::interruption)), of running nodes at the
+    /// rate of the offering that their labels fit: what is done must save both by what is paid and
+    /// with them, so nothing is replaced by what costs more because it is interrupted less. Costs,
+    /// savings and bounds are of what is paid.
     ///
     /// # Errors
     /// A fee or another price that is below zero or more than [`Price::MAX_UNIT`]
@@ -316,12 +325,28 @@ impl Solver {
 /// # Errors
 /// As [`Solver::consolidate`].
 pub fn consolidate(problem: &Problem, options: &Options) -> Result<ConsolidationPlan, Error> {
+    let mut plan = consolidated(problem, options)?;
+    if options.consolidation.held_back {
+        held_back::note(problem, options, &mut plan)?;
+    }
+    Ok(plan)
+}
+
+fn consolidated(problem: &Problem, options: &Options) -> Result<ConsolidationPlan, Error> {
     let preference_price = checked_prices(options)?;
-    let eligibility = Eligibility::of(problem, &options.consolidation);
-    let compiled = Compiled::new(&eligibility.loosened(problem), Price::ZERO)?;
+    let interruption = options.objective.interruption;
+    let eligibility = Eligibility::of(problem, &options.consolidation, interruption);
+    let loosened = eligibility.loosened(problem);
+    let compiled = Compiled::new(&loosened, Price::ZERO)?;
+    let weighed = match weighs(problem, interruption) {
+        true => Some(Compiled::new(&loosened, interruption)?),
+        false => None,
+    };
+    let watch = Watch::of(&options.observer);
     let stop = options.stop.kept();
-    let watch = Watch::default();
-    let context = context((&compiled, &compiled), options, preference_price, (&stop, &watch));
+    let stop = if watch.looks_on() { stop.or(watch.enough()) } else { stop };
+    let compiled = (weighed.as_ref().unwrap_or(&compiled), &compiled);
+    let context = context(compiled, options, preference_price, (&stop, &watch));
     let effort = match options.effort {
         Effort::FirstFit | Effort::Greedy => (0, 0),
         Effort::Refine(limits) => (limits.attempts, limits.rounds),

@@ -36,7 +36,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "consolidate",
-        &["error", "parallel", "model", "explain", "plan", "compile", "bound", "pack", "refine"],
+        &[
+            "error", "parallel", "progress", "model", "explain", "plan", "compile", "bound",
+            "pack", "refine",
+        ],
     ),
     ("k8s", &["error", "model", "plan"]),
     ("stop", &[]),

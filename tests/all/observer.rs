@@ -1,8 +1,11 @@
 //! Who looks on while a plan is refined sees it come and can end it.
 
 use crate::verified::tree;
-use plimsoll::progress::{Phase, Progress};
-use plimsoll::{Effort, LaunchPlan, Limits, Observer, Options, Problem, provision, verify};
+use plimsoll::progress::{Event, Phase, Progress, Trace};
+use plimsoll::{
+    Effort, LaunchPlan, Limits, Observer, Options, Problem, consolidate, provision, verify,
+    verify_consolidation,
+};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
@@ -82,5 +85,61 @@ fn a_gap_that_is_small_enough_ends_the_search() {
         }),
     );
     assert!(plan.cost().gap_millionths() <= 16_000, "{}", plan.cost().gap_millionths());
+    assert!(*calls.lock().unwrap() > 1);
+}
+
+/// What is seen of a consolidation leads to what the plan says, and looking on changes nothing.
+#[test]
+fn consolidations_are_looked_on() {
+    let problem = plimsoll_testdata::running_cluster(20, 200, 20, 60, 3);
+    let effort = Effort::Refine(Limits::default().with_rounds(60).with_attempts(300));
+    let options = Options::default().with_effort(effort);
+    let trace = Trace::new();
+    let watched = options.clone().with_observer(trace.observer());
+    let plan = consolidate(&problem, &watched).unwrap();
+    let _verified = verify_consolidation(&problem, &plan, &options.consolidation).unwrap();
+    let unseen = consolidate(&problem, &options).unwrap();
+    assert_eq!(plan.to_json(), unseen.to_json());
+    let events = trace.events();
+    let plans = events.iter().filter_map(|event| match event {
+        Event::Consolidated(figures) => Some(*figures),
+        _ => None,
+    });
+    let last = plans.last().unwrap();
+    assert_eq!(
+        (last.cost, last.moved, last.waves),
+        (plan.cost().after, plan.moved(), plan.waves())
+    );
+    let progress = events.iter().filter_map(|event| match event {
+        Event::Progress(progress) => Some(*progress),
+        _ => None,
+    });
+    let progress: Vec<Progress> = progress.collect();
+    assert_eq!(progress[0].phase, Phase::Packed);
+    assert_eq!(progress[0].cost, plan.cost().before);
+    let last = progress.last().unwrap();
+    assert_eq!((last.phase, last.cost), (Phase::Proving, plan.cost().after));
+    assert!(progress.iter().any(|one| one.lower_bound.nanos() > 0));
+    assert!(progress.iter().all(|one| one.lower_bound <= one.cost));
+}
+
+/// A look that has seen enough ends a consolidation, which is one all the same.
+#[test]
+fn a_consolidation_ends_when_enough_is_seen() {
+    let problem = plimsoll_testdata::running_cluster(20, 200, 20, 60, 3);
+    let calls: Arc<Mutex<u32>> = Arc::default();
+    let count = calls.clone();
+    let options = Options::default().with_effort(Effort::Refine(Limits::NONE)).with_observer(
+        Observer::new(move |progress| {
+            *count.lock().unwrap() += 1;
+            match progress.phase == Phase::Searching {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        }),
+    );
+    let plan = consolidate(&problem, &options).unwrap();
+    let _verified = verify_consolidation(&problem, &plan, &options.consolidation).unwrap();
+    assert!(plan.cost().after < plan.cost().before);
     assert!(*calls.lock().unwrap() > 1);
 }

@@ -18,6 +18,7 @@ pub(crate) fn read_consolidation_options(cursor: Cursor<'_>) -> Option<Consolida
         "spotFlexibility",
         "now",
         "maxSurge",
+        "heldBack",
     ]);
     let default = ConsolidationOptions::default();
     let share = fields.optional("minimumSaving", |cursor| billionths(cursor, SHARE));
@@ -37,6 +38,7 @@ pub(crate) fn read_consolidation_options(cursor: Cursor<'_>) -> Option<Consolida
             .unwrap_or(default.spot_flexibility),
         now: fields.optional("now", whole),
         max_surge: fields.optional("maxSurge", whole),
+        held_back: fields.optional("heldBack", boolean).unwrap_or(default.held_back),
     })
 }
 
@@ -64,5 +66,6 @@ pub(crate) fn write_consolidation_options(options: &ConsolidationOptions) -> Val
         .unless("spotFlexibility", default.spot_flexibility, options.spot_flexibility)
         .option("now", options.now)
         .option("maxSurge", options.max_surge)
+        .unless("heldBack", default.held_back, options.held_back)
         .into()
 }

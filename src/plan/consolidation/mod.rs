@@ -375,9 +375,12 @@ impl ConsolidationPlan {
 
     /// Counts that describe the search, by name.
     ///
-    /// `heldBack…` is what the nodes cost that a kind of blocker holds and nothing else does, in
-    /// billionths of the price per hour: without that blocker, no more than this could be saved by
-    /// deleting them.
+    /// `heldBack…`, where the options ask for it
+    /// ([`held_back`](crate::ConsolidationOptions::held_back)), is what a greedy plan would cost less
+    /// if nothing were held by a kind of blocker, in billionths of the price per hour:
+    /// `heldBackDisruptionBudget` and others, called by the codes of reasons; `heldBackWeights` where
+    /// no pool had a weight, and `heldBackPreferences` where preferences were ignored. Kinds of which
+    /// that is nothing aren't there.
     #[must_use]
     pub fn stats(&self) -> &BTreeMap<Arc<str>, u64> {
         &self.stats

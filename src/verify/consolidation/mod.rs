@@ -40,7 +40,8 @@
 //! - That a reason why a node stays is right, or that its best alternative is: only that there is
 //!   a reason.
 //! - That pending pods that have a place get it.
-//! - That a pod honours as much of its preferences as before.
+//! - That a pod honours as much of its preferences as before; how many moved ones don't
+//!   ([`preference`]) is said of what is accepted.
 //! - That an order of binding found is the one that a cluster will take.
 //! - That rules between pods hold of pods that come to a launch in a later wave, if the cloud took
 //!   another alternative than the choice: by then it is known what was launched.
@@ -54,6 +55,7 @@ mod bound;
 mod budget;
 mod eligibility;
 mod fault;
+mod preference;
 mod replay;
 mod schedule;
 mod script;
@@ -71,6 +73,7 @@ use super::violations::Violations;
 use crate::model::{ConsolidationOptions, Pod, Price, Problem};
 use crate::plan::ConsolidationPlan;
 use fault::ConsolidationFault as Fault;
+use preference::HonouredBefore;
 use replay::ReplayState;
 use script::{ActionScript, Destination, PodKey, Script, fault};
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,6 +92,7 @@ pub struct VerifiedConsolidation {
     deleted: u64,
     launched: u64,
     moved: u64,
+    honouring_less: u64,
 }
 
 impl VerifiedConsolidation {
@@ -141,6 +145,14 @@ impl VerifiedConsolidation {
     #[must_use]
     pub fn moved(&self) -> u64 {
         self.moved
+    }
+
+    /// How many of the moved pods honour less of what they prefer, by weight, when their wave is
+    /// over than they did where the problem has them: 0 of what [`consolidate`](crate::consolidate)
+    /// decides, unless preferences were to be ignored.
+    #[must_use]
+    pub fn honouring_less(&self) -> u64 {
+        self.honouring_less
     }
 }
 
@@ -201,6 +213,7 @@ pub fn verify_consolidation(
     let cost_before = cost_of(&facts, &state);
     let waves = script.actions.chunk_by(|one, next| one.action.wave == next.action.wave);
     let mut moved = 0_u64;
+    let mut honoured = HonouredBefore::of(&facts);
     for wave in waves {
         for action in wave {
             wave::check_action(&facts, &state, &script, action, options, &mut found);
@@ -214,7 +227,9 @@ pub fn verify_consolidation(
         if let Some(step) = state.step_with_later(wave, &later(&script, wave)) {
             wave::check_later(&step, number, &mut found);
         }
+        let leaving = preference::moved(&state, wave);
         state.carry_out(wave);
+        honoured.count(&facts, &leaving, &state);
     }
     let cost_after = cost_of(&facts, &state);
     check_sums(plan, options, (cost_before, cost_after, moved), &mut found);
@@ -231,6 +246,7 @@ pub fn verify_consolidation(
             deleted: count(script.deleted.len()),
             launched: count(launched),
             moved,
+            honouring_less: honoured.less,
         }),
     }
 }

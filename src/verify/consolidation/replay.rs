@@ -249,6 +249,11 @@ impl<'f, 'p> ReplayState<'f, 'p> {
         problem
     }
 
+    /// The problem of this moment, without pods that pend.
+    pub(super) fn now(&self) -> Problem {
+        self.document(&BTreeSet::new(), &BTreeSet::new(), &BTreeSet::new())
+    }
+
     /// The instance types with what reservations hold now; nothing where that is what they held.
     fn instance_types(&self) -> Option<Vec<InstanceType>> {
         if self.reserved.values().all(|more| *more == 0) {

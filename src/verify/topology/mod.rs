@@ -34,6 +34,8 @@ use super::violation::Violation;
 use crate::plan::{LaunchPlan, PreferenceShare};
 use final_state::FinalState;
 use rules::TopologyRuleSet;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What is found of rules between pods.
 pub(super) struct Judged {
@@ -76,4 +78,13 @@ pub(super) fn placed_classes<'a>(
     let mut state = FinalState::of(facts, plan, placement);
     let rules = TopologyRuleSet::of(facts, &state);
     PlacedClasses::of(&mut state, &rules)
+}
+
+/// By name of the first pod of each entry that is bound, the weight of what one of its pods prefers
+/// and has where it is.
+pub(super) fn honoured_by_bound(facts: &Facts<'_>) -> BTreeMap<Arc<str>, u64> {
+    let (plan, placement) = (LaunchPlan::of(Vec::new(), Vec::new()), PodPlaces::default());
+    let state = FinalState::of(facts, &plan, &placement);
+    let rules = TopologyRuleSet::of(facts, &state);
+    preference::of_bound(facts, &state, &rules)
 }

@@ -7,6 +7,33 @@ use super::final_state::{FinalState, PodsOnNode};
 use super::rules::{PodCounter, TopologyRuleSet};
 use crate::model::{Effect, Pod, Taint};
 use crate::plan::{PreferenceKind, PreferenceShare};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// By name of the first pod of each entry that is bound, the weight of what one of its pods prefers
+/// and has.
+pub(super) fn of_bound(
+    facts: &Facts<'_>,
+    state: &FinalState<'_>,
+    rules: &TopologyRuleSet,
+) -> BTreeMap<Arc<str>, u64> {
+    let disliked = disliked(facts);
+    let everywhere = everywhere(state);
+    let of_member = |member: &PodsOnNode| {
+        let of_pod = weigh(state, rules, (rules, &everywhere), member, &disliked);
+        let honoured = of_pod.iter().fold(0_u64, |sum, (_, kept)| sum.saturating_add(*kept));
+        (member.first.clone(), honoured)
+    };
+    state.bound.iter().map(of_member).collect()
+}
+
+/// The taints that nodes of the problem may have and that are to be avoided.
+fn disliked<'a>(facts: &Facts<'a>) -> Vec<&'a Taint> {
+    let soft = |taint: &&Taint| taint.effect == Effect::PreferNoSchedule;
+    let of_pools = facts.problem.node_pools.iter().flat_map(|pool| &pool.taints);
+    let standing = facts.problem.nodes.iter().filter(|node| !node.deleting);
+    of_pools.chain(standing.flat_map(|node| &node.taints)).filter(soft).collect()
+}
 
 /// What of each kind of preference is honoured, of those that any placed pod has.
 pub(super) fn shares(
@@ -18,11 +45,7 @@ pub(super) fn shares(
     for member in &state.placed {
         last.count(state, member.class, member.host, member.count);
     }
-    let soft = |taint: &&Taint| taint.effect == Effect::PreferNoSchedule;
-    let of_pools = facts.problem.node_pools.iter().flat_map(|pool| &pool.taints);
-    let standing = facts.problem.nodes.iter().filter(|node| !node.deleting);
-    let disliked: Vec<&Taint> =
-        of_pools.chain(standing.flat_map(|node| &node.taints)).filter(soft).collect();
+    let disliked = disliked(facts);
     let everywhere = everywhere(state);
     let mut sums = [(0_u64, 0_u64); 5];
     for member in &state.placed {

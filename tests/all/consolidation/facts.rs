@@ -176,6 +176,15 @@ impl Facts {
                     assert!(kept.is_some(), "{node} is kept\n{plan}");
                 }
             }
+            "why" => {
+                for (node, codes) in expected.as_object().expect("codes of reasons") {
+                    let kept = list(plan, "keep").iter().find(|one| one["node"] == **node);
+                    let kept = kept.unwrap_or_else(|| panic!("{node} is kept\n{plan}"));
+                    let found: Vec<&Value> =
+                        list(kept, "reasons").iter().map(|one| &one["code"]).collect();
+                    assert_eq!(*codes, json!(found), "{node}\n{plan}");
+                }
+            }
             "reason" => {
                 for (node, reason) in expected.as_object().expect("reasons") {
                     assert_eq!(self.reason_of(node), reason.as_str(), "{node}\n{plan}");

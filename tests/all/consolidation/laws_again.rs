@@ -32,7 +32,7 @@ fn most_outcomes_stay_as_they_are() {
         all += 1;
         settled += u32::from(!has_actions(&again));
         if has_actions(&again) {
-            println!("seed {seed} goes on: {}", again["actions"]);
+            println!("seed {seed}: {} stuck: {}", plan["stats"]["stuckNodes"], again["actions"]);
         }
     }
     println!("{settled} of {all} outcomes stay");

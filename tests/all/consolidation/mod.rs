@@ -10,6 +10,7 @@ mod laws;
 mod laws_again;
 mod mutated;
 mod outcome;
+mod preferences;
 mod random;
 mod reasons;
 

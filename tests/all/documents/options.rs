@@ -35,6 +35,7 @@ fn various() -> Vec<Options> {
     consolidation.spot_flexibility = 1;
     consolidation.now = Some(-5);
     consolidation.max_surge = Some(9);
+    consolidation.held_back = true;
     let mut all = vec![Options::default(), Options::default().with_consolidation(consolidation)];
     all.extend(efforts.map(|effort| Options::default().with_effort(effort)));
     all.extend(preferences.map(|policy| Options::default().with_preferences(policy)));
