@@ -44,6 +44,9 @@ struct Part {
     shared: Vec<u64>,
 }
 
+/// What nodes that are alike have in common: price, domains, and pods by class.
+type PartKind = (i128, Vec<u32>, Vec<(usize, u32)>);
+
 /// Nodes that go together, by what that is worth; of equal ones the first.
 type Merger = (OrderedFloat<f64>, Reverse<Vec<usize>>);
 
@@ -127,7 +130,7 @@ impl Search<'_> {
         let first = model.nodes.len();
         let fee = i128::from(model.context.fee);
         let mut parts = Vec::new();
-        let mut kinds: BTreeMap<(i128, Vec<u32>, Vec<(usize, u32)>), usize> = BTreeMap::new();
+        let mut kinds: BTreeMap<PartKind, usize> = BTreeMap::new();
         let mut load = vec![0_i64; model.width];
         for node in (0..self.state.nodes()).filter(|node| self.state.stands(*node)) {
             let (price, home, disruption) = match model.nodes.get(node) {

@@ -366,6 +366,9 @@ fn note_bound(compiled: &Compiled, rules: &PlacementRules, nodes: &mut [ModelNod
     }
 }
 
+/// What a pod honours at home: the weight of what it prefers of nodes, and what of other pods.
+type HonouredAtHome = (u32, Vec<PreferenceRule>);
+
 /// Numbers classes of pods that may take each other's places.
 struct ClassBuilder<'a> {
     compiled: &'a Compiled,
@@ -378,7 +381,7 @@ struct ClassBuilder<'a> {
     standing: Bits,
     /// By class, and what its pods honour at home, of nodes and of other pods; nothing for those
     /// that wait.
-    known: BTreeMap<(ClassId, Option<(u32, Vec<PreferenceRule>)>), usize>,
+    known: BTreeMap<(ClassId, Option<HonouredAtHome>), usize>,
     classes: Vec<MoveClass>,
 }
 
@@ -399,7 +402,7 @@ impl ClassBuilder<'_> {
         number
     }
 
-    fn class(&self, class: ClassId, home: Option<(u32, Vec<PreferenceRule>)>) -> MoveClass {
+    fn class(&self, class: ClassId, home: Option<HonouredAtHome>) -> MoveClass {
         let (rules, _) = self.preferences;
         let honoured = home.as_ref().map(|(weight, _)| *weight);
         // What waits takes the place that it finds.

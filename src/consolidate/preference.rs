@@ -399,15 +399,9 @@ impl PreferenceCounts {
                 Some(_) => u32::from(own && self.tallies[counter].all == 0),
             },
             PreferenceRule::AntiAffinity { counter, own, .. } => match there(counter) {
-                None => u32::MAX,
                 Some(pods) if pods > 0 => 0,
-                Some(_) => {
-                    if own {
-                        1
-                    } else {
-                        u32::MAX
-                    }
-                }
+                Some(_) if own => 1,
+                _ => u32::MAX,
             },
             PreferenceRule::Spread { counter, own, max_skew, min_domains } => {
                 let Some(pods) = there(counter) else { return 0 };
