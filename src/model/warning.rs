@@ -299,6 +299,7 @@ mod tests {
         let instance_type =
             InstanceType::new("m", resources(&[("cpu", "2"), ("memory", "8Gi"), ("pods", "9")]))
                 .with_overhead(resources(&[("memory", "9Gi"), ("cpu", "2")]))
+                .with_label("disk", "fast")
                 .with_offering(Offering::new("a", "on-demand", "1".parse().unwrap()));
         let mut pool = NodePool::new("d");
         pool.limits = resources(&[("nvidia.com/gpu", "1"), ("cpu", "100"), ("nodes", "3")]);
@@ -308,6 +309,7 @@ mod tests {
             Pod::new(name)
                 .with_requests(resources(&[("memory", "3072")]))
                 .with_node_selector("colour", "red")
+                .with_node_selector("disk", "fast")
         };
         let anyway = WhenUnsatisfiable::ScheduleAnyway;
         let spread = TopologySpreadConstraint::new(1, "colour", anyway);

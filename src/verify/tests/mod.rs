@@ -10,6 +10,7 @@ mod cost;
 mod launches;
 mod laws;
 mod left_out;
+mod node_rules;
 mod nodes;
 mod pods;
 mod requirements;
