@@ -101,11 +101,11 @@ fn consolidations_are_looked_on() {
     let unseen = consolidate(&problem, &options).unwrap();
     assert_eq!(plan.to_json(), unseen.to_json());
     let events = trace.events();
-    let plans = events.iter().filter_map(|event| match event {
+    let mut plans = events.iter().filter_map(|event| match event {
         Event::Consolidated(figures) => Some(*figures),
         _ => None,
     });
-    let last = plans.last().unwrap();
+    let last = plans.next_back().unwrap();
     assert_eq!(
         (last.cost, last.moved, last.waves),
         (plan.cost().after, plan.moved(), plan.waves())
