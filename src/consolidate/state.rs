@@ -8,7 +8,7 @@
 //!
 //! *Why a structure of its own.* [`Placement`](crate::pack) has equal nodes in groups, which is
 //! right for tens of thousands of launches, and of which running nodes with their own pods make
-//! nothing; it counts by the same rules ([`RuleCounts`], [`EmptyNode`](crate::pack::EmptyNode)),
+//! nothing; it counts by the same rules ([`RuleCounts`], [`OpenNode`](crate::compile::OpenNode)),
 //! which are asked here too.
 //!
 //! *Draining.* While waves are carried out a node that goes still stands for a moment, tainted,

@@ -8,7 +8,8 @@
 //! numbers of the patterns that the relaxation uses, completed by the best bargains at these prices
 //! ([`round`]), and repaired where it wastes most ([`ruin`]); where demands are few also by fixing
 //! one pattern after the other ([`dive`]), and by an integer programme over the patterns
-//! ([`restricted`], [`backend`]). It goes in stages: first the pods with least at stake share rows
+//! ([`restricted`], [`backend`]): each is a way to a better plan of a tier ([`tier`]). It goes in
+//! stages ([`stages`]): first the pods with least at stake share rows
 //! ([`rows`]), so that prices settle in a second whatever the size; then more and more of them have
 //! their own, until the gap is closed or the caller stops. Where pods are few everything is tried
 //! in the end: what the cheapest costs is the bound ([`exact`]), and a plan that places more pods,
