@@ -69,16 +69,16 @@ impl<'c> ConsolidationBounds<'c> {
         plan: &mut ConsolidationPlan,
     ) {
         let compiled = self.context.compiled;
-        let (of_all, for_moves) = match (search, &self.cluster) {
-            (Some(mut search), _) => {
-                search.prove(Some(plan.moved), budget);
-                search.proved(plan.moved)
-            }
-            (None, Some(cluster)) => {
-                (prove_cluster(compiled, cluster, &mut |class| entries(compiled, class)), None)
-            }
-            (None, None) => (None, None),
+        let searched = search.map(|mut search| {
+            search.prove(Some(plan.moved), budget);
+            search.proved(plan.moved)
+        });
+        let (of_all, for_moves) = searched.unwrap_or_default();
+        let by_resources = || {
+            let cluster = self.cluster.as_ref()?;
+            prove_cluster(compiled, cluster, &mut |class| entries(compiled, class))
         };
+        let of_all = of_all.or_else(by_resources);
         let mut bound = self.fixed;
         if let Some(found) = of_all {
             bound = self.fixed.saturating_add(found.bound);

@@ -10,8 +10,9 @@
 //! the launches of static pools can hold, and what these cost in any case is added. What results is
 //! a certificate, which anyone can check against the problem.
 //!
-//! *Cost.* A few searches of each bin. The proofs aren't hurried when the caller wishes to stop:
-//! without them there is no bound.
+//! *Cost.* A few searches of each bin. The proofs of a launch plan's bound aren't hurried when the
+//! caller wishes to stop: without them there is no bound. Those of a cluster's are given up then:
+//! what was proved before is stated instead.
 
 use super::cancel::{Cancel, StepLimit};
 use super::instance::{Bin, CapacitySource, DualPrices, Instance, SharedCapacity};
@@ -67,7 +68,9 @@ pub(super) fn certified(
         builder.static_nodes.push((*pool, *launches, at.map_or(0, |at| supplies[at])));
     }
     let step = common_step(compiled, fee);
-    let (values, proofs) = scaled(instance, prices, &supplies, step, cancel)?;
+    let never = || false;
+    let unhurried = Cancel::new(&never);
+    let (values, proofs) = scaled(instance, prices, &supplies, step, (cancel, &unhurried))?;
     let mut places: Vec<Option<u32>> = vec![None; values.len()];
     for (at, value) in values.iter().enumerate().filter(|(_, value)| **value > 0) {
         places[at] = Some(u32::try_from(builder.pods.len()).ok()?);
@@ -106,11 +109,13 @@ fn publish<'p>(
     Some(publisher)
 }
 
-/// The bound that prices prove of a cluster; `None` where they prove nothing.
+/// The bound that prices prove of a cluster; `None` where they prove nothing, or the caller wishes
+/// to stop before it is proved.
 pub(super) fn certified_cluster(
     cluster: &BoundedCluster,
     instance: &Instance<'_>,
     prices: &DualPrices,
+    cancel: &Cancel<'_>,
 ) -> Option<ClusterBound> {
     let compiled = instance.context.compiled;
     let mut builder = CertificateBuilder::default();
@@ -125,9 +130,7 @@ pub(super) fn certified_cluster(
         }
         *slot = price;
     }
-    let never = || false;
-    let cancel = Cancel::new(&never);
-    let (mut values, proofs) = scaled(instance, prices, &supplies, 0, &cancel)?;
+    let (mut values, proofs) = scaled(instance, prices, &supplies, 0, (cancel, cancel))?;
     let move_price = whole(instance.move_price());
     for (value, of_float) in values.iter_mut().zip(&prices.values) {
         // What is proved is worth beyond the price of a move.
@@ -154,7 +157,7 @@ pub(super) fn certified_cluster(
     }
     let publisher = publish(instance, &places, &proofs, &mut builder)?;
     let running: Vec<&Bin> = instance.bins.iter().filter(|bin| !bin.site.is_launch()).collect();
-    let proved = parallel::map(&running, |bin| running_worth(bin, &values, move_price));
+    let proved = parallel::map(&running, |bin| running_worth(bin, &values, move_price, cancel));
     for (bin, proved) in running.into_iter().zip(proved) {
         let Some(nodes) = bin.site.running() else { continue };
         match proved? {
@@ -172,7 +175,15 @@ pub(super) fn certified_cluster(
 
 /// What a running node can be worth at most beyond what it costs, by the proof of what comes to it;
 /// no proof where nothing can.
-fn running_worth(bin: &Bin, values: &[i128], move_price: i128) -> Option<(i128, Option<BinProof>)> {
+fn running_worth(
+    bin: &Bin,
+    values: &[i128],
+    move_price: i128,
+    cancel: &Cancel<'_>,
+) -> Option<(i128, Option<BinProof>)> {
+    if cancel.now() {
+        return None;
+    }
     let mut held = 0_i128;
     for (demand, count) in &bin.own {
         held = held.checked_add(values[*demand as usize].checked_mul((*count).into())?)?;
@@ -187,9 +198,7 @@ fn running_worth(bin: &Bin, values: &[i128], move_price: i128) -> Option<(i128, 
     let relaxed = bin.knapsack.relax(&floats, None).upper_bound;
     let mut limits = Vec::new();
     if relaxed + beyond as f64 > 0.0 {
-        let never = || false;
-        let cancel = Cancel::new(&never);
-        let steps = StepLimit { steps: STEPS, cancel: &cancel };
+        let steps = StepLimit { steps: STEPS, cancel };
         let best = bin.knapsack.best(&floats, 0.0, steps).upper_bound;
         limits.extend([1e-9, 0.1, 0.3, 0.6].map(|part| best + (relaxed - best).max(0.0) * part));
     }
@@ -215,13 +224,13 @@ pub(crate) fn entries(compiled: &Compiled, class: ClassId) -> Vec<Arc<str>> {
 type ScaledValues = (Vec<i128>, Vec<(usize, BinProof)>);
 
 /// Values in whole numbers, and for each bin that can be launched the proof that it holds no more
-/// than it costs.
+/// than it costs. `cancel` has searches end early, `given_up` has all end with nothing.
 fn scaled(
     instance: &Instance<'_>,
     prices: &DualPrices,
     supplies: &[i128],
     step: i64,
-    cancel: &Cancel<'_>,
+    (cancel, given_up): (&Cancel<'_>, &Cancel<'_>),
 ) -> Option<ScaledValues> {
     let enough = enough(instance, prices, step);
     // Beyond the price of a move.
@@ -255,7 +264,7 @@ fn scaled(
         let factor =
             if cancel.now() { 1.0 } else { scale(&kinds, StepLimit { steps: STEPS, cancel }) };
         let factor = if cancel.now() { 1.0 } else { factor.min(1.0) };
-        certify(&kinds, factor.min(enough), PROOF_STEPS)
+        certify(&kinds, factor.min(enough), PROOF_STEPS, given_up)
     });
     let mut proofs = Vec::with_capacity(instance.bins.len());
     for (bins, certified) in parts.into_iter().zip(certified) {

@@ -21,7 +21,9 @@
 //! elsewhere; add up what the nodes of an outcome hold. Rules between pods, pending pods and what
 //! candidates take of limits while they stay are left out: a bound without them is one all the same.
 //!
-//! *Cost.* As of a bound on launches, with a row more for each candidate.
+//! *Cost.* As of a bound on launches, with a row more for each candidate. Values are proved in
+//! integers as they are found ([`super::certify`]), so that nothing is left to be done when the
+//! caller wishes to stop: what is proved by then is stated.
 //!
 //! References: Fisher 1981, "The Lagrangian relaxation method"; Lübbecke and Desrosiers 2005.
 
@@ -31,12 +33,13 @@ pub(crate) use super::certify::entries;
 use super::generate::{ColumnGeneration, Tolerance};
 use super::instance::{CapacitySource, DualPrices, Instance, Pattern};
 use super::stages::{Told, stage, started, steps};
-use super::tuning::cluster::{CLOSE, LIKELY, MOVE_PRICES};
+use super::tuning::cluster::{CLOSE, LIKELY, MOVE_PRICES, WORTH_A_PROOF};
 use super::tuning::stages::STAGES;
 use crate::bound::{BoundedCluster, ClusterBound};
 use crate::pack::Context;
 use crate::plan::certificate::POINT;
 use ordered_float::OrderedFloat;
+use std::cmp::Reverse;
 
 /// The search for bounds on what a cluster costs beside the nodes that stay.
 pub(crate) struct ClusterSearch<'c> {
@@ -54,6 +57,10 @@ struct DualPoint {
     prices: DualPrices,
     /// How many pods move in the relaxation's solution.
     moves: f64,
+    /// What is proved by them so far.
+    proof: Option<ClusterBound>,
+    /// Whether a proof of these prices was tried.
+    is_done: bool,
 }
 
 impl DualPoint {
@@ -89,6 +96,7 @@ impl<'c> ClusterSearch<'c> {
         if self.points.is_empty() {
             let point = self.solved(0.0, None, budget);
             self.points.push(point);
+            self.certify(0, budget);
         }
         let all = self.points.first().map_or(0.0, |free| free.moves);
         let moved = moved.map_or(all * LIKELY, |moved| moved as f64);
@@ -100,7 +108,26 @@ impl<'c> ClusterSearch<'c> {
             let values = nearest.map(|point| point.prices.values.clone());
             let point = self.solved(price, values, budget);
             self.points.push(point);
+            let best = self.best(moved);
+            self.certify(best, budget);
         }
+        let best = self.best(moved);
+        self.certify(best, budget);
+    }
+
+    /// The point that says most of outcomes with so many moves.
+    fn best(&self, moved: f64) -> usize {
+        let bound = |at: &usize| (OrderedFloat(self.points[*at].bound(moved)), Reverse(*at));
+        (0..self.points.len()).max_by_key(bound).unwrap_or(0)
+    }
+
+    /// Proves what a point says, unless that was tried before.
+    fn certify(&mut self, at: usize, budget: &RefineBudget<'_>) {
+        let Some(point) = self.points.get_mut(at).filter(|point| !point.is_done) else { return };
+        self.instance.charge_moves(point.move_price);
+        let found = certified_cluster(self.cluster, &self.instance, &point.prices, &budget.cancel);
+        point.proof = found.into_iter().chain(point.proof.take()).max_by_key(|one| one.bound);
+        point.is_done = true;
     }
 
     /// A price of moves by which more could be proved of outcomes with so many.
@@ -145,6 +172,8 @@ impl<'c> ClusterSearch<'c> {
                 ColumnGeneration::new(instance, known, values, demands, tolerance)
             }
         };
+        let mut prices = generation.best.clone();
+        let (mut proof, mut proved): (Option<ClusterBound>, f64) = (None, 0.0);
         for (number, own) in stages.iter().enumerate() {
             if number > 0 && budget.stopped() {
                 break;
@@ -153,37 +182,44 @@ impl<'c> ClusterSearch<'c> {
             if move_price <= 0.0 {
                 budget.report.bound(generation.best.bound);
             }
+            prices = better(instance, &generation.best, budget);
+            // While there is time for it.
+            if stages.len() > 1 && prices.bound > proved * (1.0 + WORTH_A_PROOF) {
+                proved = prices.bound;
+                let found = certified_cluster(self.cluster, instance, &prices, &budget.cancel);
+                proof = found.into_iter().chain(proof).max_by_key(|one| one.bound);
+            }
         }
         let mut moves = 0.0;
         for (pattern, times) in generation.solution() {
             let arriving = pattern.items.iter().map(|(_, count)| f64::from(*count));
             moves += arriving.sum::<f64>() * times;
         }
-        let scaled = instance.rescaled(&generation.best);
-        let best = generation.best;
-        let prices = if scaled.bound > best.bound { scaled } else { best };
         self.patterns = generation.patterns;
-        DualPoint { move_price, prices, moves }
+        // What is worth no proof any more is as good as proved.
+        let is_done = proof.is_some() && prices.bound <= proved;
+        DualPoint { move_price, prices, moves, proof, is_done }
     }
 
-    /// The best bounds found, proved: of all outcomes, and of those with so many moves where that is
-    /// more.
-    pub(crate) fn proved(&mut self, moved: u64) -> (Option<ClusterBound>, Option<ClusterBound>) {
-        let Some(free) = self.points.first() else { return (None, None) };
-        self.instance.charge_moves(0.0);
-        let of_all = certified_cluster(self.cluster, &self.instance, &free.prices);
-        let moved = moved as f64;
-        let best = self
-            .points
-            .iter()
-            .max_by_key(|point| OrderedFloat(point.bound(moved)))
-            .filter(|best| best.bound(moved) > free.bound(moved));
-        let for_moves = best.and_then(|best| {
-            self.instance.charge_moves(best.move_price);
-            certified_cluster(self.cluster, &self.instance, &best.prices)
-        });
+    /// The best bounds that are proved: of all outcomes, and of those with so many moves where that
+    /// is more.
+    pub(crate) fn proved(self, moved: u64) -> (Option<ClusterBound>, Option<ClusterBound>) {
+        let mut proofs = self.points.into_iter().map(|point| point.proof);
+        let of_all = proofs.next().flatten();
+        let least = |bound: &ClusterBound| {
+            less_moves(bound.bound, bound.certificate.move_price, moved).unwrap_or(0)
+        };
+        let known = of_all.as_ref().map_or(0, least);
+        let for_moves = proofs.flatten().max_by_key(least).filter(|best| least(best) > known);
         (of_all, for_moves)
     }
+}
+
+/// These prices, or what some factor makes of them if that proves more; as they are once the caller
+/// wishes to stop.
+fn better(instance: &Instance<'_>, prices: &DualPrices, budget: &RefineBudget<'_>) -> DualPrices {
+    let scaled = (!budget.stopped()).then(|| instance.rescaled(prices));
+    scaled.filter(|scaled| scaled.bound > prices.bound).unwrap_or_else(|| prices.clone())
 }
 
 /// The bound for a number of moves that a bound with a price of moves comes to, in billionths.

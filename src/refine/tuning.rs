@@ -151,6 +151,8 @@ pub(super) mod cluster {
     pub(in crate::refine) const LIKELY: f64 = 0.9;
     /// Bounds this close in proportion are one.
     pub(in crate::refine) const CLOSE: f64 = 1e-5;
+    /// A bound is proved before it is final where it has risen by so much, in proportion.
+    pub(in crate::refine) const WORTH_A_PROOF: f64 = 1e-3;
 }
 
 /// `certify`.

@@ -15,7 +15,7 @@
 //!
 //! References: Farley 1990, "A note on bounding a class of linear programming problems".
 
-use super::super::cancel::StepLimit;
+use super::super::cancel::{Cancel, StepLimit};
 use super::super::knapsack::Knapsack;
 use super::super::tuning::scale::{FEW, FIRST, LEAST, LOOKS, QUICK, STEPS_DOWN};
 use super::BinProof;
@@ -83,16 +83,22 @@ pub(in super::super) struct Certified {
 /// A proof that was found stays one for a lower factor, since what it shows grows with the values;
 /// so each class is proved once. Where some classes' proofs need more than the steps the factor is
 /// lowered for all, at worst to what the upper bound of the relaxation shows, which needs none.
+///
+/// Nothing where it is given up before.
 pub(in super::super) fn certify(
     bins: &[BinValues<'_>],
     factor: f64,
     steps: u32,
+    given_up: &Cancel<'_>,
 ) -> Option<Certified> {
     let mut proofs: Vec<Option<BinProof>> = vec![None; bins.len()];
     let mut open: Vec<usize> = (0..bins.len()).collect();
     // Those that are still open after an attempt with this factor, and at most so many steps.
     let mut attempts = |open: &[usize], factor: f64, quick: bool| -> Vec<usize> {
         let proved = parallel::map(open, |at| {
+            if given_up.now() {
+                return None;
+            }
             let bin = &bins[*at];
             let steps = steps.min(LOOKS / bin.knapsack.len().max(1) as u32);
             let steps = if quick { steps / QUICK } else { steps };
@@ -122,6 +128,9 @@ pub(in super::super) fn certify(
     for down in SURELY {
         if open.is_empty() {
             break;
+        }
+        if given_up.now() {
+            return None;
         }
         let upper_bound = |at: &usize| bins[*at].knapsack.relax(bins[*at].values, None).upper_bound;
         let ratios =

@@ -1,5 +1,6 @@
 //! Proofs against trying everything.
 
+use super::super::cancel::NEVER;
 use super::super::knapsack::tests::{Case, cases, larger};
 use super::{BinProof, BinValues, certify, prove, proved, scale};
 use proptest::prelude::*;
@@ -80,7 +81,7 @@ proptest! {
         let factor = scale(&all, 10_000.into());
         prop_assert!(factor == least || (factor / least - 1.0).abs() < 1e-8, "{factor} {least}");
         if factor.is_finite() {
-            let Some(certified) = certify(&all, factor, 100_000) else {
+            let Some(certified) = certify(&all, factor, 100_000, &NEVER) else {
                 return Err(TestCaseError::fail("no proof"));
             };
             prop_assert!(certified.factor > least * (1.0 - 1e-6));

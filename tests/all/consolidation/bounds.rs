@@ -4,8 +4,9 @@ use super::laws::{least, options, prices, seeds};
 use super::random::{Spec, cluster};
 use super::verified;
 use plimsoll::plan::{Certificate, ConsolidationPlan};
-use plimsoll::{Effort, Limits, Options, Price, Problem, verify_consolidation};
+use plimsoll::{Effort, Limits, Options, Price, Problem, Stop, verify_consolidation};
 use serde_json::Value;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// With bounds that are searched for, and plans that aren't.
 fn refined(mut options: Options) -> Options {
@@ -125,4 +126,32 @@ fn refined_bounds_are_never_above_the_least() {
     }
     println!("{equal} of {compared} bounds are the least cost");
     assert!(compared > 50 && equal * 3 > compared, "{equal} of {compared}");
+}
+
+/// A search that is ended at any moment leaves a plan that stands and costs no more than at once,
+/// and bounds that it had proved by then.
+#[test]
+fn what_is_stopped_stands_and_is_proved() {
+    let mut raised = 0;
+    for seed in seeds(12) {
+        let document = cluster(seed, Spec { plain: true, ..Spec::MIDDLE });
+        let mut at_once = Options::default();
+        at_once.consolidation = options_of_all();
+        let (cheap, _) = verified(&document, &at_once).unwrap_or_else(|e| panic!("{e}"));
+        for questions in [0, 30, 1_000, 30_000] {
+            let mut options = at_once.clone();
+            let mut limits = Limits::default();
+            (limits.rounds, limits.attempts) = (100, 600);
+            options.effort = Effort::Refine(limits);
+            let left = AtomicI64::new(questions);
+            options.stop = Stop::when(move || left.fetch_sub(1, Ordering::Relaxed) <= 0);
+            let (plan, _) =
+                verified(&document, &options).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+            if questions == 30_000 {
+                assert!(plan.cost().after <= cheap.cost().after, "seed {seed}");
+                raised += u32::from(plan.cost().lower_bound > cheap.cost().lower_bound);
+            }
+        }
+    }
+    assert!(raised > 6, "{raised} bounds are higher than at once");
 }
