@@ -8,7 +8,7 @@
 //! down; a class that no group takes isn't tried again before something changes.
 
 use super::placement::Placement;
-use super::rules::item_of;
+use super::rules::{HostSpread, item_of};
 use crate::compile::ClassId;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -67,6 +67,37 @@ impl Placement<'_> {
             candidates.retain(|at| self.takes(&self.groups[*at], class) > 0);
         }
         any
+    }
+
+    /// Puts pods on nodes that stand of which spreads over single nodes count every one, the most
+    /// urgent first: what these allow beside a fresh node has been used up, and none is launched any
+    /// more.
+    pub(super) fn fill_beside_hosts(&mut self) {
+        loop {
+            let mut progress = false;
+            for class in self.waiting(|_| ()) {
+                if !self.rules.of_class[class].host_spreads.is_empty() {
+                    self.lowest_on_hosts = self.lowest_on_hosts_of(class);
+                    progress |= self.fill_standing(class);
+                    self.lowest_on_hosts.clear();
+                }
+            }
+            if !progress {
+                return;
+            }
+        }
+    }
+
+    /// For each spread of a class over single nodes, the lowest count of any that stands.
+    fn lowest_on_hosts_of(&self, class: ClassId) -> Vec<i64> {
+        let lowest = |spread: &HostSpread| {
+            let counted = self.groups.iter().filter(|nodes| spread.counted.contains(nodes.site));
+            let hosts = counted.clone().fold(0, |sum: u32, nodes| sum.saturating_add(nodes.count));
+            let least = counted.map(|nodes| self.on_node(nodes, spread.selection)).min();
+            let is_few = usize::try_from(hosts).is_ok_and(|hosts| hosts < spread.min_domains);
+            if is_few { 0 } else { i64::from(least.unwrap_or(0)) }
+        };
+        self.rules.of_class[class].host_spreads.iter().map(lowest).collect()
     }
 
     /// How many pods the spreads of a class count at a site: the lowest comes first.

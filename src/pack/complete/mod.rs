@@ -68,6 +68,7 @@ pub(crate) fn complete(context: &Context<'_>, packed: &mut AssignedPacking) -> b
     displace::displace(&mut placement, &choices);
     recreate::place_more(&mut placement, &choices);
     settle(&mut placement, &choices);
+    placement.fill_beside_hosts();
     let more = is_better(&placement, &start);
     let finished = more.then(|| placement.finish(packed)).flatten();
     match finished.or_else(|| more.then(|| filled_alone(&start, &choices, packed)).flatten()) {

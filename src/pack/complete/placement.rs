@@ -38,6 +38,9 @@ pub(super) struct Placement<'c> {
     pub(super) domains: RuleCounts,
     pub(super) limits: IdVec<PoolId, Vec<i128>>,
     pub(super) reservations: IdVec<ReservationId, u32>,
+    /// For each spread over single nodes of the class that is placed, the lowest count of any node
+    /// that stands; empty where a fresh node counts, which has none.
+    pub(super) lowest_on_hosts: Vec<i64>,
 }
 
 impl<'c> Placement<'c> {
@@ -60,6 +63,7 @@ impl<'c> Placement<'c> {
                 .map(|pool| pool.limits.iter().map(|limit| limit.limit - limit.used).collect())
                 .collect(),
             reservations: compiled.reservations.values().map(|entry| entry.remaining).collect(),
+            lowest_on_hosts: Vec::new(),
         }
     }
 
@@ -337,13 +341,15 @@ impl<'c> Placement<'c> {
     pub(super) fn host_room(&self, nodes: &PlacedNodes, class: ClassId) -> u32 {
         let rules = &self.rules.of_class[class];
         let mut most = u32::MAX;
-        for spread in &rules.host_spreads {
+        for (number, spread) in rules.host_spreads.iter().enumerate() {
             if !spread.counted.contains(nodes.site) {
                 continue;
             }
             let there = i64::from(self.on_node(nodes, spread.selection));
-            // A fresh node has none, and one may be launched: the lowest count is taken as 0.
-            let room = spread.max_skew - there;
+            // A fresh node has none, and one may be launched: the lowest count is taken as 0, until
+            // all that can be launched is.
+            let lowest = self.lowest_on_hosts.get(number).copied().unwrap_or(0);
+            let room = lowest.saturating_add(spread.max_skew) - there;
             most = match spread.own {
                 true => most.min(u32::try_from(room.max(0)).unwrap_or(u32::MAX)),
                 false if room >= 0 => most,
