@@ -78,8 +78,10 @@ impl Placement<'_> {
             for class in self.waiting(|_| ()) {
                 if !self.rules.of_class[class].host_spreads.is_empty() {
                     self.lowest_on_hosts = self.lowest_on_hosts_of(class);
-                    progress |= self.fill_standing(class);
+                    let more = self.fill_standing(class);
                     self.lowest_on_hosts.clear();
+                    self.beside_hosts |= more;
+                    progress |= more;
                 }
             }
             if !progress {

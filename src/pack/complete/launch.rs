@@ -157,7 +157,8 @@ impl Placement<'_> {
         })
     }
 
-    /// The components of classes with a spread for which a node of an offer would open a domain.
+    /// The components of classes with a spread for which a node of an offer would open a domain: one
+    /// over single nodes too where some hold more than a fresh one allows.
     pub(super) fn opened(&self, offer: OfferId) -> BTreeSet<ClassId> {
         let compiled = self.compiled();
         let site = compiled.site_of_offer(offer);
@@ -166,7 +167,15 @@ impl Placement<'_> {
             domain.is_some_and(|domain| self.domains.exists[**at][domain] == 0)
         });
         let owners = opened.filter_map(|at| self.rules.counters[*at].owners.first());
-        owners.map(|class| self.rules.component[*class]).collect()
+        let mut opened: BTreeSet<ClassId> =
+            owners.map(|class| self.rules.component[*class]).collect();
+        if self.beside_hosts {
+            let rules = self.rules.of_class.iter();
+            let counting = rules
+                .filter(|(_, of)| of.host_spreads.iter().any(|one| one.counted.contains(site)));
+            opened.extend(counting.map(|(class, _)| self.rules.component[class]));
+        }
+        opened
     }
 
     /// What a node of an offer would hold of these classes, of which launches can come from pools

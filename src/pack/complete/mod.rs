@@ -91,6 +91,7 @@ pub(crate) fn is_ordered(context: &Context<'_>, packed: &AssignedPacking) -> boo
 pub(crate) fn is_ordered_beside_launches(context: &Context<'_>, packed: &AssignedPacking) -> bool {
     let rules = PlacementRules::of(context.compiled);
     let mut placement = Placement::of(context, &rules, packed);
+    placement.beside_hosts = false;
     placement.open_launchable_domains();
     order::exists(&placement, None)
 }
@@ -140,7 +141,8 @@ impl Placement<'_> {
             let again = Placement::of(self.context, self.rules, packed);
             order::exists(&again, None)
         });
-        wide.or_else(|| self.packed(former, Leeway::Domain))
+        let is_legal = || !self.beside_hosts || order::exists(self, None);
+        wide.or_else(|| is_legal().then(|| self.packed(former, Leeway::Domain)).flatten())
     }
 }
 

@@ -15,7 +15,7 @@
 //! level.
 
 use super::placement::Placement;
-use super::rules::PlacementRules;
+use super::rules::{HostSpread, PlacementRules};
 use crate::compile::{ClassId, SelectionId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -198,6 +198,23 @@ impl BindingOrder<'_, '_> {
         selected.map(|member| member.all - member.left).sum()
     }
 
+    /// The lowest count of a spread over single nodes, of pods bound so far; 0 where these are fewer
+    /// than it asks for.
+    fn lowest_on_hosts(&self, spread: &HostSpread) -> i64 {
+        let (mut lowest, mut hosts) = (i64::MAX, 0_u64);
+        for (group, nodes) in self.placement.groups.iter().enumerate() {
+            if nodes.count == 0 || !spread.counted.contains(nodes.site) {
+                continue;
+            }
+            let each = self.on_nodes(group, spread.selection) / i64::from(nodes.count);
+            let bound = self.placement.bound_on(nodes, spread.selection);
+            lowest = lowest.min(each + i64::from(bound));
+            hosts = hosts.saturating_add(nodes.count.into());
+        }
+        let is_few = usize::try_from(hosts).is_ok_and(|hosts| hosts < spread.min_domains);
+        if is_few || hosts == 0 { 0 } else { lowest }
+    }
+
     /// Whether another pod of a member leaves too little room for owners of a spread over single
     /// nodes that count it and aren't bound yet.
     fn crowds_out(&self, at: usize) -> bool {
@@ -243,8 +260,12 @@ impl BindingOrder<'_, '_> {
         let nodes = &self.placement.groups[member.group];
         for spread in rules.host_spreads.iter().filter(|one| one.counted.contains(member.site)) {
             let bound = self.placement.bound_on(nodes, spread.selection);
-            let room = (spread.max_skew - i64::from(bound)) * i64::from(nodes.count)
+            let mut room = (spread.max_skew - i64::from(bound)) * i64::from(nodes.count)
                 - self.on_nodes(member.group, spread.selection);
+            // Above the skew, what all others hold is looked at.
+            if self.placement.beside_hosts && room < i64::from(spread.own) {
+                room += self.lowest_on_hosts(spread) * i64::from(nodes.count);
+            }
             most = match spread.own {
                 true => most.min(room),
                 false if room >= 0 => most,

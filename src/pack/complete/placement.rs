@@ -41,6 +41,9 @@ pub(super) struct Placement<'c> {
     /// For each spread over single nodes of the class that is placed, the lowest count of any node
     /// that stands; empty where a fresh node counts, which has none.
     pub(super) lowest_on_hosts: Vec<i64>,
+    /// Whether any node holds more of what a spread over single nodes counts than a fresh one would
+    /// allow: one more node may break the order of binding then.
+    pub(super) beside_hosts: bool,
 }
 
 impl<'c> Placement<'c> {
@@ -64,6 +67,7 @@ impl<'c> Placement<'c> {
                 .collect(),
             reservations: compiled.reservations.values().map(|entry| entry.remaining).collect(),
             lowest_on_hosts: Vec::new(),
+            beside_hosts: false,
         }
     }
 
@@ -103,7 +107,21 @@ impl<'c> Placement<'c> {
         }
         let untouched: Vec<NodeId> = untouched.into_iter().collect();
         placement.stand_up(&untouched, &[]);
+        placement.beside_hosts = placement.is_beside_hosts();
         placement
+    }
+
+    /// Whether any node holds more pods with a spread over single nodes than its skew.
+    fn is_beside_hosts(&self) -> bool {
+        self.groups.iter().any(|nodes| {
+            let mut spreads = nodes.pods.iter().flat_map(|(held, _)| {
+                self.rules.of_class[*held].host_spreads.iter().filter(|spread| spread.own)
+            });
+            spreads.any(|spread| {
+                spread.counted.contains(nodes.site)
+                    && i64::from(self.on_node(nodes, spread.selection)) > spread.max_skew
+            })
+        })
     }
 
     /// Adds running nodes, those that are alike as one group.

@@ -261,6 +261,7 @@ fn recreated<'c>(
         // What nothing takes on this scale another may.
         fill(&mut other, choices);
     }
+    other.fill_beside_hosts();
     let from = if other.groups.len() <= 64 { 0 } else { touched.min(other.groups.len()) };
     for at in from..other.groups.len() {
         other.right_size(choices, at);
