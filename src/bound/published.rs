@@ -101,7 +101,7 @@ pub(crate) fn prove_cluster(
         equal_nodes: &equal_nodes,
         relaxation,
     };
-    let (mut builder, pricing, values, in_groups) = maker.priced()?;
+    let (mut builder, pricing, values, in_groups) = maker.priced_at(&maker.relaxation.prices())?;
     let valued = |item: ItemId| {
         let at = demands.binary_search_by_key(&item, |demand| demand.item);
         at.map_or(0, |at| values[at])
@@ -179,16 +179,16 @@ impl<'c> EqualNodes<'c> {
 }
 
 /// Makes drafts.
-struct BoundBuilder<'m> {
-    compiled: &'m Compiled,
-    input: &'m BoundInput<'m>,
-    demands: &'m [Demand],
-    equal_nodes: &'m [EqualNodes<'m>],
-    relaxation: Relaxation,
+pub(super) struct BoundBuilder<'m> {
+    pub(super) compiled: &'m Compiled,
+    pub(super) input: &'m BoundInput<'m>,
+    pub(super) demands: &'m [Demand],
+    pub(super) equal_nodes: &'m [EqualNodes<'m>],
+    pub(super) relaxation: Relaxation,
 }
 
 /// The inequalities about resources and groups that have a price; with these a proof prices a node.
-struct ProofPrices {
+pub(super) struct ProofPrices {
     used: Vec<PricedInequality>,
     /// How many groups there are.
     groups: usize,
@@ -204,10 +204,10 @@ struct PricedInequality {
 }
 
 /// The groups that a demand is in, by their places, and what one of its pods counts for in each.
-type InGroups = Vec<(usize, u32)>;
+pub(super) type InGroups = Vec<(usize, u32)>;
 
 /// A draft, what prices nodes, and of each demand what it is worth and the groups that it is in.
-type Priced = (CertificateBuilder, ProofPrices, Vec<i128>, Vec<InGroups>);
+pub(super) type Priced = (CertificateBuilder, ProofPrices, Vec<i128>, Vec<InGroups>);
 
 /// What an inequality is about: a resource or a group, by its place in the certificate.
 enum PricedBy {
@@ -226,7 +226,7 @@ impl BoundBuilder<'_> {
         }
     }
 
-    fn pods(demand: &Demand, value: i128) -> CertifiedPods {
+    pub(super) fn pods(demand: &Demand, value: i128) -> CertifiedPods {
         CertifiedPods {
             class: ClassId::from_index(demand.item.index()),
             weight: demand.weight,
@@ -241,29 +241,34 @@ impl BoundBuilder<'_> {
 
     /// What the prices of inequalities prove.
     fn by_prices(&self) -> Option<CertificateBuilder> {
-        let (compiled, relaxation) = (self.compiled, &self.relaxation);
-        let prices = relaxation.prices();
-        let (mut builder, pricing, values, in_groups) = self.priced()?;
+        let prices = self.relaxation.prices();
+        let (mut builder, pricing, values, in_groups) = self.priced_at(&prices)?;
         self.prove_nodes(&mut builder, &pricing, &values, &in_groups)?;
+        self.value_static_nodes(&mut builder, &prices);
+        Some(builder)
+    }
+
+    /// Says what launches of static pools can hold at the prices of inequalities.
+    pub(super) fn value_static_nodes(&self, builder: &mut CertificateBuilder, prices: &[i128]) {
+        let relaxation = &self.relaxation;
         for (pool, _, worth) in &mut builder.static_nodes {
-            let own = compiled.bin_types.iter().enumerate().filter(|(_, one)| one.pool == *pool);
+            let bin_types = self.compiled.bin_types.iter().enumerate();
+            let own = bin_types.filter(|(_, one)| one.pool == *pool);
             let held = own.map(|(bin_type, _)| {
-                let asked = relaxation.inequalities.iter().zip(&prices);
+                let asked = relaxation.inequalities.iter().zip(prices);
                 let asked = asked
                     .filter(|(one, _)| !matches!(one.kind, InequalityKind::Reservation { .. }));
                 given(&relaxation.columns, asked, bin_type)
             });
             *worth = held.max().unwrap_or(0).max(0);
         }
-        Some(builder)
     }
 
-    /// A draft with the pods at the prices of inequalities, and proofs for launches; what prices
+    /// A draft with the pods at these prices of inequalities, and proofs for launches; what prices
     /// nodes, and of each demand what it is worth and the groups that it is in.
-    fn priced(&self) -> Option<Priced> {
+    pub(super) fn priced_at(&self, prices: &[i128]) -> Option<Priced> {
         let (compiled, relaxation) = (self.compiled, &self.relaxation);
         let mut builder = self.start();
-        let prices = relaxation.prices();
         let mut values = vec![0_i128; self.demands.len()];
         let mut in_groups: Vec<InGroups> = vec![Vec::new(); self.demands.len()];
         let counting = vec![0; self.demands.len()];
@@ -330,7 +335,7 @@ impl BoundBuilder<'_> {
     }
 
     /// Gives each running node the prices of what counts any of the pods that it can take.
-    fn prove_nodes(
+    pub(super) fn prove_nodes(
         &self,
         builder: &mut CertificateBuilder,
         pricing: &ProofPrices,

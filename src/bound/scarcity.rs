@@ -54,25 +54,27 @@ const LEVELS: usize = 4;
 const NEVER: i128 = 1 << 60;
 
 /// A limit that some bin type is charged against.
-#[derive(Debug)]
-struct LimitRow {
+#[derive(Clone, Debug)]
+pub(super) struct LimitRow {
+    /// The pool, and the place of the limit; nothing where it is what a static pool launches.
+    pub(super) of: Option<(PoolId, usize)>,
     /// What a node of each bin type takes, 0 where it can't be bought.
-    charges: Vec<i64>,
-    left: i128,
-    shift: u32,
+    pub(super) charges: Vec<i64>,
+    pub(super) left: i128,
+    pub(super) shift: u32,
 }
 
 /// The dual programme with limits, rewards and surpluses: a row for each bin type, then one for
 /// each demand.
-struct ScarceDual<'a> {
-    dual: Dual<'a>,
-    limits: Vec<LimitRow>,
+pub(super) struct ScarceDual<'a> {
+    pub(super) dual: Dual<'a>,
+    pub(super) limits: Vec<LimitRow>,
     /// The demands that have a surplus variable.
-    surpluses: Vec<usize>,
+    pub(super) surpluses: Vec<usize>,
     /// For each inequality, what a pod of each demand that it counts asks of it.
-    counted: Vec<Vec<(usize, i64)>>,
+    pub(super) counted: Vec<Vec<(usize, i64)>>,
     /// What a pod of each demand is worth at most, fixed-point.
-    rewards: Vec<i128>,
+    pub(super) rewards: Vec<i128>,
 }
 
 impl ScarceDual<'_> {
@@ -181,7 +183,7 @@ impl DualValues {
         }
         let scarce = ScarceDual {
             limits: limits(compiled, supply),
-            surpluses: surpluses(compiled, demands),
+            surpluses: surpluses(compiled, demands, MAX_SURPLUSES),
             counted,
             rewards: rewards.iter().map(|reward| (reward << POINT) / highest).collect(),
             dual,
@@ -277,7 +279,7 @@ impl DualValues {
 
 impl ScarceDual<'_> {
     /// The prices of the inequalities, and those of the limits.
-    fn solve(&self, demands: &[Demand]) -> (Vec<InequalityPrice>, Vec<InequalityPrice>) {
+    pub(super) fn solve(&self, demands: &[Demand]) -> (Vec<InequalityPrice>, Vec<InequalityPrice>) {
         let most = self.limits.iter().map(|limit| limit.left >> limit.shift);
         let most = most.max().unwrap_or(0).max(self.dual.most()) + 1;
         let of_limits = self
@@ -316,7 +318,7 @@ impl ScarceDual<'_> {
 }
 
 /// The limits that bin types which can be bought are charged against.
-fn limits(compiled: &Compiled, supply: RemainingCapacity<'_>) -> Vec<LimitRow> {
+pub(super) fn limits(compiled: &Compiled, supply: RemainingCapacity<'_>) -> Vec<LimitRow> {
     let mut limits = Vec::new();
     for (pool, of_pool) in compiled.pools.iter() {
         for at in 0..of_pool.limits.len() {
@@ -326,19 +328,25 @@ fn limits(compiled: &Compiled, supply: RemainingCapacity<'_>) -> Vec<LimitRow> {
                 if charged { compiled.shapes[of_bin_type.shape].charge[at].max(0) } else { 0 }
             };
             let charges: Vec<i64> = (0..compiled.bin_types.len()).map(charge).collect();
-            let divisor = charges.iter().fold(0, |divisor, each| gcd(divisor, *each));
+            let divisor = divisor(charges.iter().copied());
             let Some(largest) = charges.iter().copied().max().filter(|most| *most > 0) else {
                 continue;
             };
             let left = supply.limits[pool][at].max(0);
             let left = left - left % i128::from(divisor.max(1));
-            limits.push(LimitRow { charges, left, shift: bits(largest.unsigned_abs()) });
+            let shift = bits(largest.unsigned_abs());
+            limits.push(LimitRow { of: Some((pool, at)), charges, left, shift });
         }
     }
     // Those that admit the fewest of the largest nodes first.
     limits.sort_by_key(|limit| limit.left >> limit.shift);
     limits.truncate(MAX_LIMITS);
     limits
+}
+
+/// The greatest common divisor of some numbers; 0 where all are.
+pub(super) fn divisor(numbers: impl Iterator<Item = i64>) -> i64 {
+    numbers.fold(0, gcd)
 }
 
 fn gcd(a: i64, b: i64) -> i64 {
@@ -363,8 +371,8 @@ fn rewards(compiled: &Compiled, demands: &[Demand], dearest: i128) -> Vec<i128> 
 }
 
 /// The demands whose pods may be worth more at the prices of resources than their reward: those of
-/// which one pod takes most of what all ask for.
-fn surpluses(compiled: &Compiled, demands: &[Demand]) -> Vec<usize> {
+/// which one pod takes most of what all ask for, `most` at most.
+pub(super) fn surpluses(compiled: &Compiled, demands: &[Demand], most: usize) -> Vec<usize> {
     let mut totals = vec![1_i128; compiled.dims.len()];
     for demand in demands {
         let request = &compiled.items[demand.item].request;
@@ -379,6 +387,6 @@ fn surpluses(compiled: &Compiled, demands: &[Demand]) -> Vec<usize> {
     };
     let mut order: Vec<usize> = (0..demands.len()).collect();
     order.sort_by_cached_key(share);
-    order.truncate(MAX_SURPLUSES);
+    order.truncate(most);
     order
 }

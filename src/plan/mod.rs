@@ -16,7 +16,7 @@ mod table;
 mod template;
 
 pub use alternatives::AlternativeSet;
-pub use certificate::Certificate;
+pub use certificate::{Certificate, PlacementBound};
 pub use consolidation::ConsolidationPlan;
 pub use fullness::Fullness;
 pub use gap::{GapSources, LaunchExcess, PodExcess};

@@ -1,6 +1,7 @@
 //! The calls: options in, plan out.
 
 mod held_back;
+mod placed;
 mod premium;
 
 use crate::compile::{Cluster, Compiled};

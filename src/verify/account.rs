@@ -13,6 +13,8 @@ pub(super) struct PodPlaces<'a> {
     pub(super) launches: Vec<Vec<EntryPods<'a>>>,
     /// By position of a node of the problem, the pods that the plan adds by entry.
     pub(super) nodes: BTreeMap<usize, Vec<EntryPods<'a>>>,
+    /// Pods of which it isn't said where they are, by entry.
+    pub(super) anywhere: Vec<EntryPods<'a>>,
     pub(super) launched: u64,
     pub(super) bound: u64,
     pub(super) unschedulable: u64,

@@ -107,6 +107,7 @@ pub use violation::{BindingRule, PlanPlace, Violation};
 pub use violations::Violations;
 
 use crate::model::{Price, Problem};
+use crate::plan::certificate::PlacementBound;
 use crate::plan::{Certificate, LaunchPlan, PreferenceKind, PreferenceShare};
 use facts::Facts;
 use limit::Usage;
@@ -308,6 +309,27 @@ pub fn verify(problem: &Problem, plan: &LaunchPlan) -> Result<Verified, Violatio
             lowered_min_values,
             preferences: judged.shares,
         }),
+    }
+}
+
+/// Checks a bound on placed pods against the problem alone; the number that its certificate proves,
+/// which is no higher than the stated one.
+///
+/// # Errors
+/// What is wrong with the certificate, or that it proves a higher number only.
+///
+/// # Examples
+/// See [`Solver::placement_bound`](crate::Solver::placement_bound).
+pub fn verify_placement_bound(
+    problem: &Problem,
+    bound: &PlacementBound,
+) -> Result<u64, Violations> {
+    let facts = Facts::new(problem);
+    let mut found = Vec::new();
+    let proved = certificate::check_placement(&facts, bound, &mut found);
+    match Violations::of(found) {
+        Some(violations) => Err(violations),
+        None => Ok(proved.unwrap_or(bound.most_placed)),
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn check(
 }
 
 /// How many nodes a static pool lacks.
-fn missing(facts: &Facts<'_>, pool: &NodePool, replicas: u32) -> u64 {
+pub(super) fn missing(facts: &Facts<'_>, pool: &NodePool, replicas: u32) -> u64 {
     let own = facts
         .problem
         .nodes

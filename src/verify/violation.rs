@@ -559,6 +559,13 @@ pub enum Violation {
         /// What is proved.
         proved: Price,
     },
+    /// The certificate of a bound on placed pods proves a number above the one that is stated.
+    PlacementBoundUnproved {
+        /// How many pods can be placed at most, as stated.
+        stated: u64,
+        /// What is proved.
+        proved: u64,
+    },
     /// A wave of a consolidation, judged as a launch plan, breaks a rule; launches are counted in
     /// the wave.
     Wave {

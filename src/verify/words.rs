@@ -243,6 +243,10 @@ impl fmt::Display for Violation {
             V::NotExhausted { stated, found } => {
                 write!(f, "nothing is said to cost less than {stated}, but something costs {found}")
             }
+            V::PlacementBoundUnproved { stated, proved } => write!(
+                f,
+                "{stated} pods are said to be all that can be placed, the certificate proves {proved}"
+            ),
             V::Wave { wave, violation } => write!(f, "wave {wave}: {violation}"),
             V::Consolidation { path, fault } => write!(f, "{path}: {fault}"),
             V::LowerBoundUnproved { stated, proved } => {

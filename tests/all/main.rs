@@ -47,6 +47,7 @@ mod order;
 mod overlays;
 mod packing;
 mod page;
+mod placement_bounds;
 mod public_items;
 mod questions;
 mod random;

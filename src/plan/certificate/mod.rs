@@ -72,6 +72,17 @@
 //! one, on those that move as few pods as the plan does. It knows nothing of pools' weights, of
 //! preferences, and of rules between pods that move, all of which can only make an outcome dearer.
 //!
+//! # Placed pods
+//!
+//! How many pods can have a place at most is proved by a certificate too ([`PlacementBound`]). What
+//! nodes cost plays no part: launches prove that the pods on them are worth at most what they are
+//! charged for limits and a reservation, and running nodes and launches of static pools that theirs
+//! are worth at most `f_e`. All pods that a plan places are then worth at most what is left of all
+//! limits and reservations at their prices, and all `f_e` together; and no more pods can be placed
+//! than can be worth so little, those of the least value first. A limit counts in multiples of what
+//! all nodes that can hold counted pods are charged for it. Pods that aren't counted, or of no
+//! value, are taken to have a place, placeholders not. Values may be in any unit.
+//!
 //! # Units
 //!
 //! Slots of storage drivers are resources too. A node has as many as it can attach volumes, less
@@ -156,6 +167,20 @@ pub struct Certificate {
     /// What no way to fill nodes with the pods in [`Certificate::pods`] costs less than, found by
     /// trying them all.
     pub exhausted: Option<Price>,
+}
+
+/// How many pending pods can have a place at most, placeholders aside, with the proof: whatever the
+/// plan, it places no more.
+///
+/// [`Solver::placement_bound`](crate::Solver::placement_bound) makes it, and
+/// [`verify_placement_bound`](crate::verify::verify_placement_bound) checks it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct PlacementBound {
+    /// No plan places more of the pending pods.
+    pub most_placed: u64,
+    /// Why that is so.
+    pub certificate: Certificate,
 }
 
 /// Pods that a certificate counts, all of one value.

@@ -27,6 +27,7 @@ mod cluster;
 mod exhaust;
 mod host_spread;
 mod place;
+mod placement;
 mod pods;
 mod values;
 mod worth;
@@ -47,6 +48,7 @@ use anti_affinity::Separation;
 pub(super) use cluster::{Candidate, CandidateCluster, check_cluster};
 use exhaust::ClaimOutcome;
 use place::NodeJudge;
+pub(super) use placement::check_placement;
 use pods::{CountedPods, PodProfile};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -305,6 +307,8 @@ pub(crate) struct OfferingWorth {
     pub(crate) instance_type: Arc<str>,
     /// Which of the type's offerings.
     pub(crate) offering: usize,
+    /// What the pods are worth at most, in the certificate's units.
+    pub(crate) worth: i128,
     /// The price below which it would pay, in billionths per hour: what the pods are worth, less
     /// what it is charged for limits and a reservation and less the fee.
     pub(crate) pays_below: i128,
@@ -460,6 +464,7 @@ impl<'a> Checker<'_, 'a> {
             node_pool: pool.name.clone(),
             instance_type: of_type.name.clone(),
             offering,
+            worth,
             pays_below: (net >> POINT).saturating_sub(self.certificate.node_fee.nanos()),
         });
     }

@@ -225,6 +225,7 @@ fn cells<'a>(
             add(group, weight, honours.clone());
         }
     }
+    placement.anywhere.iter().for_each(|group| add(group, None, none.clone()));
     for (at, groups) in &placement.nodes {
         let Some(node) = facts.problem.nodes.get(*at) else { continue };
         let labels = super::super::label::of_node(node);

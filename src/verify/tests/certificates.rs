@@ -4,9 +4,10 @@ use super::*;
 use crate::model::{Affinity, LabelSelector, Node, PodAffinityTerm, Requirement};
 use crate::plan::Certificate;
 use crate::plan::certificate::{
-    ConflictGroup, LimitPrice, NodeProof, OfferingProof, POINT, PodValue, ReservationPrice,
-    WorthProof,
+    ConflictGroup, LimitPrice, NodeProof, OfferingProof, POINT, PlacementBound, PodValue,
+    ReservationPrice, WorthProof,
 };
+use crate::verify::verify_placement_bound;
 
 /// So many billionths, in a certificate's units.
 fn units(nanos: i128) -> i128 {
@@ -550,4 +551,30 @@ fn static_pools_launch_what_they_launch() {
     let mut counted = plan.clone();
     counted.certificate = Some(Arc::new(by_cpu(vec![pods("p-*", 4, 500 * CPU)])));
     assert_eq!(accepted(&problem, &counted).lower_bound(), price("0.04"));
+}
+
+#[test]
+fn no_more_pods_are_placed_than_their_values_allow() {
+    let limited = NodePool::new("main").with_limits(Resources::parse([("nodes", "2")]).unwrap());
+    let problem = Problem::builder()
+        .instance_type(small())
+        .instance_type(large())
+        .node_pool(limited)
+        .pod(pod("p").with_replicas(50))
+        .build()
+        .unwrap();
+    // A large node is charged for what 16 of them are worth, and a small one too.
+    let pods = PodValue { weight: None, ..pods("p-*", 50, 500) };
+    let limit = |price| LimitPrice { node_pool: "main".into(), resource: "nodes".into(), price };
+    let dear = Certificate { limits: vec![limit(8_000)], ..by_cpu(vec![pods]) };
+    let dear = Certificate { proofs: vec![priced(1)], ..dear };
+    let claim = |most_placed, certificate| PlacementBound { most_placed, certificate };
+    assert_eq!(verify_placement_bound(&problem, &claim(32, dear.clone())), Ok(32));
+    assert_eq!(verify_placement_bound(&problem, &claim(50, dear.clone())), Ok(32));
+    let lower = verify_placement_bound(&problem, &claim(31, dear.clone())).unwrap_err();
+    let unproved = Violation::PlacementBoundUnproved { stated: 31, proved: 32 };
+    assert_eq!(lower.iter().collect::<Vec<_>>(), [&unproved]);
+    // The pods of a node are worth more than it is charged.
+    let cheap = Certificate { limits: vec![limit(500)], ..dear };
+    assert!(verify_placement_bound(&problem, &claim(50, cheap)).is_err());
 }

@@ -98,6 +98,10 @@ impl<'a> FinalState<'a> {
                 state.place(facts, &read, &mut classes, host, groups);
             }
         }
+        for group in &placement.anywhere {
+            let class = state.class(facts, &read, &mut classes, group.entry, group.pod);
+            let _new = state.of_entry.insert(group.entry, class);
+        }
         let mut profiles: BTreeMap<*const LaunchTemplate, usize> = BTreeMap::new();
         for (at, (launch, groups)) in plan.launches.iter().zip(&placement.launches).enumerate() {
             let profile = *profiles.entry(Arc::as_ptr(&launch.template)).or_insert_with(|| {
