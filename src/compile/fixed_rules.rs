@@ -88,6 +88,7 @@ impl FixedRules {
                 domain_keys[*class].extend(key_of(term.key));
             }
         }
+        bars.one_host(input.one_host);
         for lists in host_conflicts.values_mut() {
             lists.sort_unstable();
             lists.dedup();
@@ -154,6 +155,49 @@ impl Bars<'_> {
         let domain = key.of_site[self.first_node + super::Id::index(node)];
         if let Some(sites) = key.domains.get(domain as usize) {
             self.of(class).or(sites);
+        }
+    }
+
+    /// Leaves of running nodes with one hostname the first to pods that a rule over hosts concerns,
+    /// and not even that where others have pods that it counts: they are one domain, but nodes of
+    /// their own for everything that is worked out by node.
+    fn one_host(&mut self, one_host: &[(NodeId, NodeId)]) {
+        if one_host.is_empty() {
+            return;
+        }
+        let topology = self.topology;
+        let over_hosts = |key: &TopologyKey| *key == TopologyKey::Hostname;
+        let mut ruled: BTreeSet<(ClassId, SelectionId)> = BTreeSet::new();
+        let mut selections: BTreeSet<SelectionId> = BTreeSet::new();
+        for (class, rules) in topology.rules.iter() {
+            let spreads = rules.spreads.iter().filter(|one| one.hard && over_hosts(&one.key));
+            let terms = rules.anti_affinity.iter().filter(|term| over_hosts(&term.key));
+            let affinity = rules.affinity.iter().filter(|one| one.key.iter().any(over_hosts));
+            let own = spreads.map(|one| one.selection).chain(terms.map(|term| term.selection));
+            let own: Vec<SelectionId> = own.chain(affinity.map(|one| one.selection)).collect();
+            ruled.extend(own.iter().map(|selection| (class, *selection)));
+            selections.extend(own);
+        }
+        for (term, _) in topology.bound_anti_affinity.iter().filter(|(one, _)| over_hosts(&one.key))
+        {
+            let _new = selections.insert(term.selection);
+        }
+        for selection in selections {
+            let counted = topology.selections[selection].classes.iter();
+            ruled.extend(counted.map(|class| (*class, selection)));
+        }
+        for (class, selection) in ruled {
+            for (other, first) in one_host {
+                self.node(class, *other);
+                let bound = topology.selections[selection].bound.iter();
+                let mut bound = bound.map(|(node, _)| *node);
+                let kept_away = topology.bound_anti_affinity.iter().any(|(term, node)| {
+                    term.selection == selection && over_hosts(&term.key) && node == other
+                });
+                if kept_away || bound.any(|node| node == *other) {
+                    self.node(class, *first);
+                }
+            }
         }
     }
 

@@ -2,12 +2,13 @@
 
 use super::bits::Bits;
 use super::host_port::Ports;
+use super::id::{IdVec, NodeId};
 use super::label::LabelTable;
 use super::resource::Dims;
 use super::rule::NODE_NAME;
 use super::volume::{VolumeKey, attach_daemons};
 use crate::model::{Node, NodePool, Parts, Pod, well_known};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A running node that can take pods.
@@ -187,4 +188,25 @@ pub(crate) fn push_labels(table: &mut LabelTable, node: &Node) {
         .map(|key| label(node, key).map_or(0, |value| table.state(key, value)))
         .collect();
     table.push(&states);
+}
+
+/// Of running nodes that have the value of `kubernetes.io/hostname` in common, each with the first
+/// of them: kube-scheduler counts by the value, so they are one domain.
+pub(super) fn of_one_host(
+    parts: &Parts,
+    nodes: &IdVec<NodeId, Arc<RunningNode>>,
+) -> Vec<(NodeId, NodeId)> {
+    let host = |of: &RunningNode| label(parts.node(of.index), well_known::HOSTNAME);
+    // Names are each node's own, and mostly the value.
+    let is_named =
+        |of: &RunningNode| host(of).is_none_or(|host| *host == parts.node(of.index).name);
+    if nodes.values().all(|of| is_named(of)) {
+        return Vec::new();
+    }
+    let mut firsts = BTreeMap::new();
+    let others = nodes.iter().filter_map(|(id, of)| {
+        let first = *firsts.entry(host(of)?).or_insert(id);
+        (first != id).then_some((id, first))
+    });
+    others.collect()
 }

@@ -359,12 +359,14 @@ impl Stages<'_> {
         let places = self.nodes.values().map(|running| running.index + 1).max().unwrap_or(0);
         let mut node_at = vec![None; places];
         self.nodes.iter().for_each(|(id, running)| node_at[running.index] = Some(id));
+        let one_host = node::of_one_host(parts, &self.nodes);
         let input = topology::TopologyInput {
             namespaces: self.namespaces,
             exemplars: &asked.exemplars,
             bound: self.bound,
             node_at: &node_at,
             first_node,
+            one_host: &one_host,
             sites: len,
             table: &site_conditions.table,
             rules: &site_conditions.rules,

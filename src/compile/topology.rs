@@ -205,6 +205,9 @@ pub(crate) struct TopologyInput<'a> {
     /// For each place of a node, the node, if it can take pods.
     pub(crate) node_at: &'a [Option<NodeId>],
     pub(crate) first_node: usize,
+    /// Running nodes that have their `kubernetes.io/hostname` in common, by what they have in
+    /// common: the others of each with the first of them.
+    pub(crate) one_host: &'a [(NodeId, NodeId)],
     pub(crate) sites: usize,
     pub(crate) table: &'a LabelTable,
     pub(crate) rules: &'a NodeRuleSets,
@@ -261,13 +264,20 @@ impl TopologyInput<'_> {
                     .filter_map(|other| numbers.get(&other.topology_key).copied())
                     .collect();
                 let policies = (one.node_affinity_policy, one.node_taints_policy);
+                let mut counted = counted.sites(self, &keys, pod_class, policies, labelled);
+                let key = topology_key(&one.topology_key);
+                if key == TopologyKey::Hostname && !self.one_host.is_empty() {
+                    let sites = Arc::make_mut(&mut counted);
+                    let others = self.one_host.iter().map(|(other, _)| super::Id::index(*other));
+                    others.for_each(|other| sites.remove(self.first_node + other));
+                }
                 rules.spreads.push(TopologySpread {
-                    key: topology_key(&one.topology_key),
+                    key,
                     selection: selections.number(Selection::of_spread(one, pod)),
                     max_skew: i64::from(one.max_skew),
                     min_domains: one.min_domains.map_or(0, |least| least as usize),
                     hard: one.when_unsatisfiable == WhenUnsatisfiable::DoNotSchedule,
-                    counted: counted.sites(self, &keys, pod_class, policies, labelled),
+                    counted,
                     counts_draining: one.node_taints_policy != NodeInclusionPolicy::Honor
                         || is_tolerated(&disruption_taint(), &pod.tolerations),
                 });

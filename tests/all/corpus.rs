@@ -85,13 +85,21 @@ impl Case {
     }
 
     /// Whether it has rules that the exhaustive search doesn't know: wishes, static pools,
-    /// placeholders, strict reservations; and `minValues` beside rules between pods, which bind
-    /// alternatives too.
+    /// placeholders, strict reservations, hostnames that nodes share; and `minValues` beside rules
+    /// between pods, which bind alternatives too.
     fn is_beyond_search(&self, oracle: &Oracle) -> bool {
         let text = self.problem.to_string();
         let wishes = ["preferredDuring", "ScheduleAnyway"].iter().any(|word| text.contains(word));
         let mut pools = self.problem["nodePools"].as_array().into_iter().flatten();
-        wishes && !self.ignores_preferences()
+        let nodes = self.problem["nodes"].as_array().into_iter().flatten();
+        let hosts: Vec<String> = nodes
+            .map(|node| &node["labels"]["kubernetes.io/hostname"])
+            .filter(|host| !host.is_null())
+            .map(|host| host.to_string())
+            .collect();
+        let distinct: BTreeSet<&String> = hosts.iter().collect();
+        distinct.len() < hosts.len()
+            || wishes && !self.ignores_preferences()
             || text.contains("plimsoll.dev/")
             || text.contains("minValues") && oracle.has_rules_between_pods()
             || pools.any(|pool| !pool["replicas"].is_null())

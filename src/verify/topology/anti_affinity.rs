@@ -1,12 +1,12 @@
-//! Required anti-affinity over labels other than the hostname, and alternatives that would move a
-//! pod into another domain.
+//! Required anti-affinity over labels, the hostname among them where nodes share its value, and
+//! alternatives that would move a pod into another domain.
 
 use super::super::anti_affinity::term_selects;
 use super::super::facts::{EntryPods, Facts};
 use super::super::node_affinity::PodNodeRules;
 use super::super::violation::Violation;
 use super::final_state::{FinalState, PodsOnNode};
-use super::rules::TopologyRuleSet;
+use super::rules::{Domains, TopologyRuleSet};
 use crate::model::{NodeInclusionPolicy, Pod, PodAffinityTerm, WhenUnsatisfiable, well_known};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,14 +19,19 @@ pub(super) fn check(state: &FinalState<'_>, rules: &TopologyRuleSet, out: &mut V
             where_is.entry(member.class).or_default().push((member, pending));
         }
     }
+    let over_hosts = |key: &Domains| well_known::normalized(&key.key) == well_known::HOSTNAME;
+    // Single nodes are judged with the nodes; kube-scheduler counts by value, which several may have
+    // in common.
+    let apart: Vec<bool> =
+        rules.keys.iter().map(|key| over_hosts(key) && !key.has_shared()).collect();
     for (class, own) in rules.of_class.iter().enumerate() {
         for at in &own.anti_affinity {
             let Some(counter) = rules.counters.get(*at) else { continue };
             let Some(key) = rules.keys.get(counter.key) else { continue };
-            // Single nodes are judged with the nodes.
-            if well_known::normalized(&key.key) == well_known::HOSTNAME {
+            if apart.get(counter.key) == Some(&true) {
                 continue;
             }
+            let over_hosts = over_hosts(key);
             let mut owners: BTreeMap<usize, Vec<(&PodsOnNode, bool)>> = BTreeMap::new();
             for (member, pending) in where_is.get(&class).into_iter().flatten() {
                 if let Some(domain) = rules.domain(counter, member.host) {
@@ -41,7 +46,9 @@ pub(super) fn check(state: &FinalState<'_>, rules: &TopologyRuleSet, out: &mut V
                     };
                     let clash = owners.iter().find(|(owner, of_plan)| {
                         let same = std::ptr::eq(*owner, *member);
-                        (*of_plan || *pending) && (!same || member.count > 1)
+                        (*of_plan || *pending)
+                            && (!same || member.count > 1)
+                            && !(over_hosts && owner.host == member.host)
                     });
                     if let Some((owner, _)) = clash {
                         out.push(Violation::DomainAntiAffinity {

@@ -72,6 +72,14 @@ pub(super) struct SpreadConstraint {
     pub(super) hard: bool,
 }
 
+impl Domains {
+    /// Whether any two hosts are in one domain.
+    pub(super) fn has_shared(&self) -> bool {
+        let mut seen = BTreeSet::new();
+        !self.of_host.iter().flatten().all(|domain| seen.insert(*domain))
+    }
+}
+
 impl PodCounter {
     /// The lowest count of any domain; of fewer domains than wanted, 0.
     pub(super) fn least(&self, min_domains: usize) -> u64 {
