@@ -10,6 +10,7 @@
 //! | `STATISTICS_PODS` | how many pods at most | 10 |
 //! | `STATISTICS_KEEP` | a directory for what goes wrong, cut down to as little as shows it | none |
 //! | `STATISTICS_EACH` | how many documents of each kind are kept | 5 |
+//! | `STATISTICS_WRITE` | a directory for the problems as they are drawn | none |
 //! | `STATISTICS_REASONS` | how many reasons are drawn of pods left out | 3000 |
 //! | `STATISTICS_DOCUMENTS` | a directory of documents of which it is said what goes wrong | none |
 //! | `STATISTICS_GREEDY` | 1: greedy plans alone | 0 |
@@ -178,6 +179,9 @@ fn plans_under_scarcity_are_near_the_best() {
     for number in 0..problems {
         let number = seed.wrapping_mul(1_000_003).wrapping_add(number);
         let problem = scarce::made_from(number, pods);
+        if let Ok(directory) = std::env::var("STATISTICS_WRITE") {
+            std::fs::write(format!("{directory}/{number}.json"), problem.to_string()).unwrap();
+        }
         let efforts = if asked("STATISTICS_GREEDY", 0) == 1 { &EFFORTS[..1] } else { &EFFORTS };
         let Ok(found) = catch_unwind(AssertUnwindSafe(|| findings(&problem, efforts))) else {
             println!("{number}: the search fails");
