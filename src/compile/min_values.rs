@@ -44,10 +44,10 @@ impl LaunchMinValues {
         minimums
     }
 
-    /// A pod of an item joins those that are held.
-    pub(crate) fn join(&mut self, compiled: &Compiled, item: ItemId) {
+    /// Pods of an item join those that are held; the load is with them.
+    pub(crate) fn join(&mut self, compiled: &Compiled, item: ItemId, load: &[i64]) {
         self.fix_alternatives(compiled, item);
-        self.narrow(compiled, item);
+        self.narrow(compiled, item, load);
     }
 
     /// How many of `count` more pods of an item leave enough values open beside what was added
@@ -83,7 +83,16 @@ impl LaunchMinValues {
             }
             let shape = &compiled.shapes[compiled.offers[offer].shape];
             let holds = room_beside(&shape.allocatable, load, &compiled.items[item].request, count);
-            let Some(holds) = holds.filter(|_| member.goes_with(compiled, offer)) else { continue };
+            let Some(holds) = holds else { continue };
+            // Whether it stands in for the choice takes longest to say.
+            let is_more = (0..missing.len()).any(|key| {
+                let state = counter.state(key, offer);
+                let known = most[key].get(state as usize).copied().unwrap_or(0);
+                state != 0 && known < holds
+            });
+            if !is_more || !member.goes_with(compiled, offer) {
+                continue;
+            }
             for key in 0..missing.len() {
                 let state = counter.state(key, offer);
                 if state != 0 {
@@ -117,10 +126,14 @@ impl LaunchMinValues {
         own.into_iter().chain(listed.iter().copied())
     }
 
-    /// Leaves out the offers that don't go with an item.
-    fn narrow(&mut self, compiled: &Compiled, item: ItemId) {
+    /// Leaves out the offers that don't go with an item, or don't hold a load, which can only grow.
+    fn narrow(&mut self, compiled: &Compiled, item: ItemId, load: &[i64]) {
         let member = AlternativeRule::new(compiled, self.choice.offer, item);
-        let stay = self.listed(compiled).filter(|offer| member.goes_with(compiled, *offer));
+        let stay = self.listed(compiled).filter(|offer| {
+            let room = &compiled.shapes[compiled.offers[*offer].shape].allocatable;
+            room.iter().zip(load).all(|(have, used)| have >= used)
+                && member.goes_with(compiled, *offer)
+        });
         self.listed = Some(stay.collect());
     }
 
@@ -167,7 +180,10 @@ fn room_beside(room: &[i64], load: &[i64], request: &[i64], most: u32) -> Option
         if free < 0 {
             return None;
         }
-        if let Some(times) = free.checked_div(*asked) {
+        // Mostly there is room for all, and a division takes long.
+        if asked.saturating_mul(holds.into()) > free
+            && let Some(times) = free.checked_div(*asked)
+        {
             holds = u32::try_from(times).unwrap_or(u32::MAX).min(holds);
         }
     }
@@ -404,7 +420,7 @@ mod tests {
         let compiled_items: IdVec<ItemId, ()> = compiled.items.iter().map(|_| ()).collect();
         for item in compiled_items.ids() {
             let mut minimums = LaunchMinValues::of(compiled, choice, &[]);
-            held.iter().for_each(|(held, _)| minimums.join(compiled, *held));
+            held.iter().for_each(|(item, _)| minimums.join(compiled, *item, &load_of(held)));
             let admitted = minimums.admit(compiled, &load_of(held), item, 6);
             let with = |count: u32| {
                 let mut items = held.to_vec();
