@@ -50,12 +50,15 @@ impl Packing {
             debug_assert!(has_any, "none of a class: {group:?}");
             let load = compiled.load(&group.items);
             debug_assert_eq!(load, group.load, "what the pods of a group ask for: {group:?}");
-            let fits =
-                |free: &[i64]| load.iter().zip(free).all(|(load, free)| load <= free || *load == 0);
+            let pods = compiled.together(group.items.iter().map(|(item, _)| *item), &load);
             let launched = group.place.launched();
-            let fit = launched.is_none_or(|at| fits(compiled.room_of_bin_type(at).free))
-                && group.place.nodes().iter().all(|id| fits(compiled.room_of_node(*id).free));
+            let fit = launched.is_none_or(|at| pods.fit_there(&compiled.room_of_bin_type(at)))
+                && group.place.nodes().iter().all(|id| pods.fit_there(&compiled.room_of_node(*id)));
             debug_assert!(fit, "a group holds more than fits: {group:?}");
+            let apart = group.items.iter().enumerate().any(|(at, (one, _))| {
+                group.items[..at].iter().any(|(other, _)| compiled.keep_apart(*one, *other))
+            });
+            debug_assert!(!apart, "pods share a node that may not: {group:?}");
         }
     }
 
