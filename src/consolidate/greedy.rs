@@ -56,6 +56,8 @@ pub(super) struct Search<'m> {
     /// Nodes that may go and of which the price is known, the cheapest first.
     pub(super) cheapest: Vec<usize>,
     pub(super) dice: Dice,
+    /// Whether attempts place anew what came to other nodes, too.
+    pub(super) loosens: bool,
     /// How many trials of sets of nodes are left.
     pub(super) set_trials: usize,
     /// The least that a node that went saves for each unit of disruption.
@@ -125,6 +127,7 @@ impl<'m> Search<'m> {
             launch_price: 0,
             cheapest,
             dice: Dice::new(),
+            loosens: false,
             set_trials: MOST_SET_TRIALS / model.nodes.len().max(1),
             least_rank: f64::MAX,
             trials: 0,

@@ -333,8 +333,8 @@ impl SearchParts<'_, '_> {
             .filter(|_| attempts > 0)
             .map(|part| (mean * part / 16, LaunchOptions::with_premium(model, mean * part / 16)))
             .collect();
-        let mut whole = search.clone();
-        let mut now = search;
+        let mut now = Search { loosens: true, ..search };
+        let mut whole = now.clone();
         let mut left = attempts;
         for (premium, choices) in premiums.iter().cycle() {
             if left == 0 || stop() {

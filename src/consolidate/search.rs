@@ -4,7 +4,8 @@
 //! so does one that would be better than one that went.
 //!
 //! *Idea.* Ruin and recreate. A few nodes that stand go at once, or some that went come back, or a
-//! launch is given up; what has no place then is placed anew, in an order of nodes that is drawn at
+//! launch is given up; under refinement what came to a few other nodes is taken off them, so that
+//! there is room to be divided otherwise; what has no place then is placed anew, in an order of nodes that is drawn at
 //! random, and launched for within what that may cost. Nodes are drawn together that could do each
 //! other's work: of one zone or one pool half of the time. What comes out is kept if it is better,
 //! or worse by less than a threshold that falls, so that the search leaves a valley and finds
@@ -48,6 +49,9 @@ impl Dice {
         usize::try_from(self.roll() % count).unwrap_or(0)
     }
 }
+
+/// What came to so many nodes at most is placed once more in an attempt of refinement.
+const MOST_LOOSENED: usize = 6;
 
 /// After so many attempts without a new best the search starts from the best again.
 const PATIENCE: u64 = 3_000;
@@ -179,6 +183,9 @@ impl<'m> Search<'m> {
         if !self.terms.allows_moves(self.state.moves) {
             return false;
         }
+        if self.loosens && dice.below(4) > 0 {
+            self.loosen(anchor, dice);
+        }
         let known = chosen.iter().all(|node| model.nodes[*node].price.is_some());
         let salt = if dice.below(4) == 0 { 0 } else { dice.roll() | 1 };
         let mut housed = self.state.place_standing(salt);
@@ -191,6 +198,26 @@ impl<'m> Search<'m> {
         }
         chosen.iter().for_each(|node| self.state.finish(*node));
         housed
+    }
+
+    /// Takes what came to a few nodes off them, to be placed once more with all that needs a place:
+    /// half of the time nodes that have something in common with another.
+    fn loosen(&mut self, anchor: Option<usize>, dice: &mut Dice) {
+        let running = self.state.model.nodes.len();
+        let near = anchor.filter(|_| dice.below(2) == 0);
+        for _ in 0..=dice.below(MOST_LOOSENED) {
+            let nodes = self.state.nodes();
+            let is_near = |node: usize| {
+                near.is_none_or(|anchor| node < running && self.is_near(anchor, node))
+            };
+            let is_open = |node: &usize| {
+                self.state.stands(*node) && !self.state.arrived[*node].is_empty() && is_near(*node)
+            };
+            let Some(node) = (0..16).map(|_| dice.below(nodes)).find(is_open) else { return };
+            for (class, count) in self.state.arrived[node].clone() {
+                self.state.take(node, class, count);
+            }
+        }
     }
 
     /// A node that stands and may go, half of the time one that has something in common with
