@@ -236,13 +236,14 @@ fn gather(lines: &[&str], module: Option<&str>, owner: Option<&str>, all: &mut I
             if kind.is_empty() || kind.starts_with("pub(") {
                 all.private_traits.insert(identifier(name).to_owned());
             }
-        } else if let Some((name, _)) = text.split_once("! {").or_else(|| text.split_once("!(")) {
-            if !name.contains(' ') && name != "macro_rules" {
-                let named = text.to_owned() + &item.body.join(" ");
-                let of: BTreeSet<&str> = identifiers(&named).collect();
-                for of in of {
-                    add(Some(of), format!("{of}: what {name}! implements{}", item.beside()));
-                }
+        } else if let Some((name, _)) = text.split_once("! {").or_else(|| text.split_once("!("))
+            && !name.contains(' ')
+            && name != "macro_rules"
+        {
+            let named = text.to_owned() + &item.body.join(" ");
+            let of: BTreeSet<&str> = identifiers(&named).collect();
+            for of in of {
+                add(Some(of), format!("{of}: what {name}! implements{}", item.beside()));
             }
         }
     }
