@@ -82,7 +82,9 @@ fn put(
     let mut node = FilledNode::new(context.open(room));
     for (item, each) in items {
         let is_admitted = room.admits(compiled.items[*item].eligibility);
-        let most = if is_admitted { left[*item].min(*each) } else { 0 };
+        // Two items of the former assignment may be one of this.
+        let left = left[*item].saturating_sub(node.node.count(*item));
+        let most = if is_admitted { left.min(*each) } else { 0 };
         let taken = node.node.takes(*item, most);
         if taken > 0 {
             node.give(*item, taken, 0);
