@@ -73,7 +73,11 @@ pub(super) fn exists(placement: &Placement<'_>, components: Option<&BTreeSet<Cla
             let of_class = &rules.of_class[*class];
             let concerned = components.is_none_or(|some| some.contains(&rules.component[*class]));
             let counted = !of_class.counted_by.is_empty() || !of_class.totals.is_empty();
-            let counted = counted || of_class.is_ordered() || of_class.is_on_hosts;
+            // Skews over single nodes are kept in any order, unless some hold more than a fresh one
+            // would allow.
+            let on_hosts = of_class.is_on_hosts || !of_class.host_spreads.is_empty();
+            let on_hosts = on_hosts && placement.beside_hosts;
+            let counted = counted || of_class.is_ordered() || on_hosts;
             if !concerned || !counted {
                 continue;
             }

@@ -310,6 +310,9 @@ impl PlacementRules {
         }
         let mut bound_on = BTreeMap::new();
         for selection in over_hosts {
+            for class in &topology.selections[selection].classes {
+                of_class[*class].is_on_hosts = true;
+            }
             for (node, count) in &topology.selections[selection].bound {
                 let _new = bound_on.insert((*node, selection), *count);
             }
