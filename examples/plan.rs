@@ -26,6 +26,7 @@ use kubernetes::Input;
 use plimsoll::model::PriceOverlay;
 use plimsoll::options::Replay;
 use plimsoll::progress::Progress;
+use plimsoll::question::RuleChange;
 use plimsoll::{
     Effort, LaunchPlan, Limits, Observer, Options, PreferencePolicy, Price, Problem, Quantity,
     Solver, Stop, verify,
@@ -181,9 +182,17 @@ fn notes(
         let mut greedy = options.clone().with_effort(Effort::Greedy);
         greedy.observer = Observer::default();
         greedy.stop = Stop::default();
-        let premiums = solver.premiums(&greedy)?.to_string();
-        if !premiums.is_empty() {
-            notes += &format!("{premiums}\n");
+        let plan = solver.provision(&greedy)?;
+        for change in [RuleChange::WithoutPreferences { pod: None }, RuleChange::WithoutWeights] {
+            // A problem without such a rule has nothing to be changed.
+            match solver.effect_of(&plan, &[change], &greedy) {
+                Ok(effect) if effect.saves_without_loss() => {
+                    notes.extend(effect.to_string().lines().take(1));
+                    notes.push('\n');
+                }
+                Err(error) if !error.is_invalid_input() => return Err(error.into()),
+                _ => {}
+            }
         }
     }
     Ok(notes)

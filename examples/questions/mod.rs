@@ -10,7 +10,7 @@ pub(crate) const USAGE: &str =
   --why-not NAME  why no launch is of this instance type, zone, capacity type or node pool
   --cost-of RULE  what a rule costs per hour: spread, affinity, anti-affinity, node-rules or preferences of a
                   pod (spread:default/web), limit:POOL/RESOURCE, min-values:POOL/LABEL, weight:POOL,
-                  reservation:ID, daemon-set:NAME
+                  reservation:ID, daemon-set:NAME; all preferences, all weights
   --supplies      what limits and reservations are used for, and what more of them is worth";
 
 /// What is asked.
@@ -112,6 +112,7 @@ fn change(rule: &str) -> Result<RuleChange, String> {
             let (node_pool, key) = of_pool();
             RuleChange::MinValues { node_pool: node_pool.into(), key: key.into(), to: 0 }
         }
+        "weights" => RuleChange::WithoutWeights,
         "weight" => RuleChange::Weight { node_pool: of.into(), to: 0 },
         "reservation" => RuleChange::Reservation { id: of.into(), to: 0 },
         "daemon-set" => RuleChange::WithoutDaemonSet { name: of.into() },

@@ -22,6 +22,7 @@ pub(crate) struct CertificateBuilder {
     pub(crate) fee: i64,
     /// The pods that are counted. What they count for in groups goes by their places here.
     pub(crate) pods: Vec<CertifiedPods>,
+    /// Items of which few share a node, with what each such group is worth.
     pub(crate) groups: Vec<ConflictGroup>,
     /// A pool, the place of one of its limits, and the price of a unit.
     pub(crate) limits: Vec<(PoolId, usize, i128)>,
@@ -35,6 +36,7 @@ pub(crate) struct CertificateBuilder {
     pub(crate) held: Vec<i128>,
     /// Launches of static pools: how many, and what each is worth at most by its proofs.
     pub(crate) static_nodes: Vec<(PoolId, u32, i128)>,
+    /// Why no node holds more worth than it costs.
     pub(crate) proofs: Proofs,
 }
 
@@ -44,11 +46,17 @@ pub(crate) struct CertifiedPods {
     pub(crate) class: ClassId,
     /// As in [`PodValue`], like the others.
     pub(crate) weight: Option<i32>,
+    /// Which terms of preferred node affinity its pods honour.
     pub(crate) honours: Vec<u32>,
+    /// Whether its pods avoid taints that they would rather.
     pub(crate) untainted: bool,
+    /// Whether these are pods that running nodes can't hold.
     pub(crate) beyond_running: bool,
+    /// How many share a node at most, where a rule says so.
     pub(crate) per_node: Option<u32>,
+    /// How many pods.
     pub(crate) count: u32,
+    /// What each is worth, in 2^-40 billionths per hour.
     pub(crate) value: i128,
 }
 
@@ -71,7 +79,9 @@ impl CertifiedPods {
 /// Proofs, each once.
 #[derive(Debug, Default)]
 pub(crate) struct Proofs {
+    /// Each proof once, by number.
     list: Vec<WorthProof>,
+    /// The number of each.
     numbers: BTreeMap<WorthProof, u32>,
 }
 

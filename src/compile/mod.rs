@@ -87,6 +87,7 @@ use volume::SharedVolume;
 /// What no decision of a solve changes: sites, offers, nodes, rules.
 #[derive(Debug)]
 pub(crate) struct Base {
+    /// The problem itself, part by part, for what ids stand for.
     pub(crate) parts: Parts,
     /// The label keys that nodes have.
     pub(crate) label_keys: Arc<LabelKeys>,
@@ -95,36 +96,51 @@ pub(crate) struct Base {
     /// The nodes that are being deleted, by their places, each with what would be free beside the
     /// pods there and the daemons.
     pub(crate) deleting: Vec<(usize, Vec<i64>)>,
+    /// The resources that vectors have, in order, with their units.
     pub(crate) dims: Dims,
+    /// Node pools with what is used of their limits.
     pub(crate) pools: IdVec<PoolId, Pool>,
+    /// Every way to buy a node; sites begin with these.
     pub(crate) offers: Arc<IdVec<OfferId, Offer>>,
+    /// For each pool and type, the room that is left beside daemons.
     pub(crate) shapes: Arc<IdVec<ShapeId, Shape>>,
+    /// Running nodes that can take pods; sites end with these.
     pub(crate) nodes: IdVec<NodeId, Arc<RunningNode>>,
+    /// Reservations with what is left of each.
     pub(crate) reservations: IdVec<ReservationId, Reserved>,
     /// For each pool with `minValues`, for each of its keys, the label's state at each site.
     pub(crate) min_values: BTreeMap<Arc<str>, Vec<u32>>,
     /// Label keys of which any type or offering says something.
     pub(crate) declared: Arc<BTreeSet<Arc<str>>>,
+    /// For each condition of a rule, the sites that meet it.
     pub(crate) site_conditions: SiteConditions,
+    /// Rules between pods: keys with their domains, selections, and who has which rule.
     pub(crate) topology: Topology,
+    /// What pods would rather have of nodes.
     pub(crate) preferences: NodePreferences,
+    /// The pods, those alike as one.
     pub(crate) classes: IdVec<ClassId, PodClass>,
     /// The sites that can be used at all: running, or on sale with room for the daemons.
     pub(crate) usable: Bits,
     /// Running nodes that would admit a class, had they not more pods already than its spread over
     /// hosts allows above none.
     pub(crate) over_skew: BTreeSet<(NodeId, ClassId)>,
+    /// Labels that are left open where a launch needn't fix them.
     anchors: Anchors,
     /// Label keys that daemon sets read.
     daemon_keys: BTreeSet<Arc<str>>,
+    /// What may be launched in place of what.
     alternatives: Arc<Alternatives>,
+    /// Where the offers of each type of a pool begin.
     first_offers: Arc<FirstOffers>,
 }
 
 /// A problem made dense: a base, and classes of pods to pack.
 #[derive(Clone, Debug)]
 pub(crate) struct Compiled {
+    /// What doesn't depend on what is packed; shared by all views of the problem.
     base: Arc<Base>,
+    /// What is packed: the classes, or the parts that an assignment made of them.
     pub(crate) items: IdVec<ItemId, Item>,
     /// The sites at which each distinct set of node rules is met: offers first, then nodes.
     pub(crate) eligible: IdVec<EligibilityId, Bits>,
@@ -173,9 +189,11 @@ pub(crate) struct Item {
     pub(crate) request: Vec<i64>,
     /// Which sites meet its rules about nodes.
     pub(crate) eligibility: EligibilityId,
+    /// The pods' priority: of a higher one nobody is left out for the sake of a lower one.
     pub(crate) priority: i32,
     /// How many of them a node can hold at most, whatever its size.
     pub(crate) per_node: u32,
+    /// The host ports that a pod takes, and those that it then blocks.
     pub(crate) ports: PortUse,
     /// Items that can't share a node with it, itself left out; sorted.
     pub(crate) conflicts: Vec<ItemId>,

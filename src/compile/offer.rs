@@ -26,6 +26,7 @@ pub(crate) struct Offer {
     pub(crate) offering: usize,
     /// Price per hour in billionths, expected interruptions counted.
     pub(crate) price: i64,
+    /// The reservation that it draws on.
     pub(crate) reservation: Option<ReservationId>,
     /// Whether it can be bought now; those that can't are listed for reasons alone.
     pub(crate) available: bool,
@@ -44,7 +45,9 @@ pub(crate) type FixedLabel = (Arc<str>, Option<Arc<str>>);
 pub(crate) struct Pool {
     /// The index of the pool in the problem.
     pub(crate) index: usize,
+    /// Pools of a higher weight are filled first.
     pub(crate) weight: i32,
+    /// Its limits, with what running nodes use of them.
     pub(crate) limits: Vec<PoolLimit>,
     /// Of a static pool, how many nodes are to be launched, whatever is pending.
     pub(crate) static_replicas: Option<u32>,
@@ -66,7 +69,9 @@ pub(crate) struct MinValues {
 /// A reservation and how many more nodes may use it.
 #[derive(Clone, Debug)]
 pub(crate) struct Reserved {
+    /// What documents call it.
     pub(crate) id: Arc<str>,
+    /// How many more nodes it holds.
     pub(crate) remaining: u32,
 }
 
@@ -429,6 +434,7 @@ pub(crate) fn min_values(
     min_values_keys.collect()
 }
 
+/// The fault of a problem whose offers are beyond the limit.
 fn too_many() -> InvalidInput {
     InvalidInput::new(
         "nodePools",

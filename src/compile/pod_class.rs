@@ -132,8 +132,11 @@ pub(crate) fn kinds<'a>(
 
 /// Turns pods into keys; what pods share is numbered once.
 struct ClassKeys<'a> {
+    /// The order of resources in requests.
     dims: &'a Dims,
+    /// The label keys that count.
     read: &'a ReadLabels,
+    /// Volumes that several pods mount.
     shared: &'a BTreeSet<VolumeKey>,
     texts: Interner<Arc<str>>,
     affinities: Interner<Affinity>,
@@ -161,6 +164,7 @@ impl<'a> ClassKeys<'a> {
         }
     }
 
+    /// Appends what rules can tell of a pod, as numbers; equal numbers, equal pods.
     fn write(&mut self, pod: &Pod, key: &mut Vec<u32>) {
         for (name, amount) in pod.requests.iter() {
             let count = amount.ceil(per_unit(name));
@@ -220,6 +224,7 @@ where
     if list.is_empty() { END } else { lists.intern(list) }
 }
 
+/// Appends a number as two.
 fn push_wide(key: &mut Vec<u32>, number: i64) {
     let bits = number.cast_unsigned();
     key.push((bits >> 32) as u32);

@@ -23,6 +23,7 @@ pub(crate) struct Selection {
     conditions: Option<Vec<SelectorCondition>>,
 }
 
+/// One condition of a selector on one label.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct SelectorCondition {
     key: Arc<str>,
@@ -96,6 +97,7 @@ impl Selection {
         Self { namespaces: Some(vec![owner.namespace.clone()]), conditions }
     }
 
+    /// Whether it means a pod: by namespace, then by labels.
     pub(crate) fn selects(&self, pod: &Pod) -> bool {
         let here = match &self.namespaces {
             None => true,
@@ -123,6 +125,7 @@ fn extend(
     }
 }
 
+/// Names in order, each once.
 fn sorted(names: impl Iterator<Item = Arc<str>>) -> Vec<Arc<str>> {
     let mut names: Vec<Arc<str>> = names.collect();
     names.sort_unstable();
@@ -135,6 +138,7 @@ pub(crate) fn selects(selector: &LabelSelector, labels: &Labels) -> bool {
     matches(&conditions(selector), labels)
 }
 
+/// A selector's conditions in one form, whichever way they were written.
 fn conditions(selector: &LabelSelector) -> Vec<SelectorCondition> {
     let equal = selector.match_labels.iter().map(|(key, value)| SelectorCondition {
         key: key.clone(),
@@ -149,6 +153,7 @@ fn conditions(selector: &LabelSelector) -> Vec<SelectorCondition> {
     equal.chain(others).collect()
 }
 
+/// Whether labels meet all conditions; a missing label meets `NotIn` and `DoesNotExist`.
 fn matches(conditions: &[SelectorCondition], labels: &Labels) -> bool {
     conditions.iter().all(|condition| {
         let value = labels.get(&condition.key);
@@ -169,6 +174,7 @@ pub(crate) struct Selections {
 }
 
 impl Selections {
+    /// The id of a selection, which is new where it wasn't seen.
     pub(crate) fn number(&mut self, selection: Selection) -> SelectionId {
         if let Some(known) = self.numbers.get(&selection) {
             return *known;

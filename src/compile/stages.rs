@@ -41,22 +41,29 @@ use std::sync::Arc;
 /// What is counted and told apart.
 #[derive(Clone, Debug)]
 pub(super) struct Vocabulary {
+    /// The resources that anything asks for, and their order in vectors.
     pub(super) dims: Dims,
+    /// The host ports that pods take, each combination of port, protocol and address once.
     pub(super) ports: Arc<Ports>,
     /// Volumes of limited drivers that several pods mount; those of other drivers may be among
     /// them.
     pub(super) shared: Arc<BTreeSet<VolumeKey>>,
+    /// The label keys of pods that some rule reads: no other tells pods apart.
     pub(super) read: ReadLabels,
 }
 
 /// Classes of pending pods, and what they ask of nodes.
 #[derive(Debug)]
 pub(super) struct PodClasses<'a> {
+    /// For each class, the entries of its pods.
     pub(super) members: IdVec<ClassId, ClassMembers>,
+    /// For each class, its first pod, which stands for all.
     pub(super) exemplars: IdVec<ClassId, &'a Pod>,
+    /// What pods and daemons ask of nodes, each set of rules once.
     pub(super) rules: NodeRuleSets,
     /// The number of each class's set of rules, and of each daemon's.
     pub(super) of_class: Vec<usize>,
+    /// For each daemon set, the number of its rules.
     pub(super) of_daemon: Vec<usize>,
     /// Preferred node affinity.
     pub(super) terms: IdVec<ClassId, Vec<(u8, Vec<ConditionIndex>)>>,
@@ -67,11 +74,17 @@ pub(super) struct PodClasses<'a> {
 /// What can be bought and what runs.
 #[derive(Debug)]
 pub(super) struct LabelledSites {
+    /// The labels of all sites, as numbers, as far as a rule reads them.
     pub(super) table: LabelTable,
+    /// Node pools with what is used of their limits.
     pub(super) pools: IdVec<PoolId, Pool>,
+    /// Every way to buy a node.
     pub(super) offers: Arc<IdVec<OfferId, Offer>>,
+    /// Reservations with what is left of each.
     pub(super) reservations: IdVec<ReservationId, Reserved>,
+    /// The label keys that types and offerings declare: no pool may invent values of these.
     pub(super) declared: Arc<BTreeSet<Arc<str>>>,
+    /// Where the offers of each type of a pool begin.
     pub(super) first_offers: Arc<FirstOffers>,
 }
 
@@ -81,7 +94,9 @@ pub(super) type FirstOffers = BTreeMap<(PoolId, usize), (OfferId, usize)>;
 /// Which rules hold at which sites.
 #[derive(Debug)]
 pub(super) struct RuleEligibility {
+    /// For each condition of a rule, the sites that meet it.
     pub(super) site_conditions: SiteConditions,
+    /// What pods would rather have of nodes, as such conditions.
     pub(super) preferences: NodePreferences,
     /// For each set of rules, the sites that meet it.
     pub(super) met: Vec<Bits>,
@@ -90,7 +105,9 @@ pub(super) struct RuleEligibility {
 /// What launches have room for, daemons counted.
 #[derive(Clone, Debug)]
 pub(super) struct FittedShapes {
+    /// For each pool and type, the room that is left beside the daemons that run there.
     pub(super) shapes: Arc<IdVec<ShapeId, Shape>>,
+    /// What may be launched in place of what.
     pub(super) alternatives: Arc<Alternatives>,
 }
 
@@ -169,18 +186,23 @@ impl RuleEligibility {
 
 /// What the last stages are made of.
 pub(super) struct Stages<'a> {
+    /// The problem itself.
     pub(super) parts: &'a Parts,
     pub(super) vocabulary: Vocabulary,
     pub(super) asked: PodClasses<'a>,
     pub(super) sites: LabelledSites,
     pub(super) eligibility: RuleEligibility,
     pub(super) fitted: FittedShapes,
+    /// The sites that can take a pod at all: offers that are available and not ruled out.
     pub(super) usable: Bits,
     /// All nodes by their places, in the order of their names, and those that can take pods.
     pub(super) standing: Vec<usize>,
     pub(super) deleting: Vec<(usize, Vec<i64>)>,
+    /// Running nodes that can take pods, with what they have free.
     pub(super) nodes: IdVec<NodeId, Arc<RunningNode>>,
+    /// Pods that run, those alike on a node together.
     pub(super) bound: &'a [BoundPods<'a>],
+    /// The labels of namespaces, which selectors of them read.
     pub(super) namespaces: &'a Namespaces,
     pub(super) label_keys: Arc<LabelKeys>,
 }

@@ -28,8 +28,11 @@ use std::sync::Arc;
 /// The rules between pods of a problem.
 #[derive(Debug, Default)]
 pub(crate) struct Topology {
+    /// Label keys over which some rule counts, with their domains.
     pub(crate) keys: IdVec<KeyId, KeyDomains>,
+    /// Sets of pods that some rule means.
     pub(crate) selections: IdVec<SelectionId, Selected>,
+    /// For each class, its own rules.
     pub(crate) rules: IdVec<ClassId, TopologyRules>,
     /// For each class, the selections that its pods are in, sorted.
     pub(crate) selected_by: IdVec<ClassId, Vec<SelectionId>>,
@@ -43,6 +46,7 @@ pub(crate) struct Topology {
 /// A topology key other than the host's name.
 #[derive(Debug)]
 pub(crate) struct KeyDomains {
+    /// The label key.
     pub(crate) name: Arc<str>,
     /// For each domain, the label's value.
     pub(crate) names: Vec<Arc<str>>,
@@ -78,6 +82,7 @@ pub(crate) enum TopologyKey {
 /// The rules between pods that one class of pod has.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TopologyRules {
+    /// Topology spread constraints, required and preferred.
     pub(crate) spreads: Vec<TopologySpread>,
     /// Required affinity: where one of the selected runs.
     pub(crate) affinity: Option<RequiredAffinity>,
@@ -130,7 +135,9 @@ pub(crate) struct RequiredAffinity {
 pub(crate) struct TopologySpread {
     pub(crate) key: TopologyKey,
     pub(crate) selection: SelectionId,
+    /// How far a domain may be above the lowest.
     pub(crate) max_skew: i64,
+    /// With fewer domains the lowest counts as empty; 1 where nothing is said.
     pub(crate) min_domains: usize,
     /// Whether it must be kept (`DoNotSchedule`).
     pub(crate) hard: bool,
@@ -168,6 +175,7 @@ pub(crate) fn keys_of_bound(pod: &Pod) -> impl Iterator<Item = &Arc<str>> {
     required_anti_affinity(pod).map(|term| &term.topology_key)
 }
 
+/// Terms of a pod that keep others off, and it off them, whatever it costs.
 fn required_anti_affinity(pod: &Pod) -> impl Iterator<Item = &PodAffinityTerm> {
     pod.affinity.iter().flat_map(|rules| &rules.pod_anti_affinity.required)
 }
@@ -310,6 +318,7 @@ impl TopologyInput<'_> {
         (topology, fixed)
     }
 
+    /// The domains of a label key: the values that sites have, by number.
     fn topology_key(&self, name: Arc<str>) -> KeyDomains {
         let mut domains: Vec<Bits> = Vec::new();
         let mut names: Vec<Arc<str>> = Vec::new();

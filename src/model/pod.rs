@@ -29,6 +29,7 @@ pub struct Pod {
     pub(crate) replicas: u32,
     pub(crate) labels: Labels,
     pub(crate) annotations: Labels,
+    /// What one pod requests; of the resource `pods` it takes one besides.
     pub(crate) requests: Resources,
     pub(crate) node_selector: Labels,
     pub(crate) affinity: Option<Arc<Affinity>>,
@@ -38,10 +39,15 @@ pub struct Pod {
     pub(crate) volumes: List<Volume>,
     /// `None`: what it requests now.
     pub(crate) recreated_requests: Option<Resources>,
+    /// Higher is placed first where not all can be.
     pub(crate) priority: i32,
+    /// The node that it is bound to.
     pub(crate) node_name: Option<Arc<str>>,
+    /// The kind of its controller; `None` of a bare pod.
     pub(crate) owner_kind: Option<Arc<str>>,
+    /// Whether consolidation leaves its node alone.
     pub(crate) do_not_disrupt: bool,
+    /// Which of equal pods is rather moved: the one with the lower cost.
     pub(crate) deletion_cost: i32,
 }
 
@@ -451,6 +457,7 @@ impl Volume {
     }
 }
 
+/// Takes another text's memory where both say the same.
 fn share_text(own: &mut Arc<str>, other: &Arc<str>) {
     if own == other {
         own.clone_from(other);

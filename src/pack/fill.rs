@@ -44,6 +44,7 @@ pub(crate) struct ValueBuckets {
     worth: IdVec<ItemId, i64>,
     /// For each item, its bucket.
     bucket: IdVec<ItemId, usize>,
+    /// By which rule the next item is chosen.
     fill_rule: FillRule,
 }
 

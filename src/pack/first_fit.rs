@@ -23,21 +23,23 @@ use std::collections::BTreeSet;
 /// Launches that hold the same and can become the same.
 #[derive(Clone, Debug)]
 struct OpenLaunches {
+    /// What they can become, or which node it is.
     place: FirstFitPlace,
     /// The most room of any bin type, by resource, before the load.
     max_room: Vec<i64>,
     items: Vec<(ItemId, u32)>,
+    /// What that requests together.
     load: Vec<i64>,
+    /// How many launches they are.
     multiplicity: u32,
 }
 
+/// Where such pods go.
 #[derive(Clone, Debug)]
 enum FirstFitPlace {
     /// Of one of these bin types, the cheapest first.
-    Launch {
-        pool: PoolId,
-        bin_types: Vec<usize>,
-    },
+    Launch { pool: PoolId, bin_types: Vec<usize> },
+    /// A running node.
     Running(NodeId),
 }
 
@@ -96,6 +98,7 @@ fn queue(compiled: &Compiled) -> Vec<ItemId> {
     queue
 }
 
+/// A running node as it is, with nothing put there.
 fn open_node(context: &Context<'_>, node: NodeId) -> OpenLaunches {
     let running = &context.compiled.nodes[node];
     OpenLaunches {
@@ -114,6 +117,7 @@ struct Packer<'c> {
     /// The pools that may launch, by name.
     pools: Vec<PoolId>,
     limits: IdVec<PoolId, Vec<i128>>,
+    /// Running nodes, and then launches in the order in which they were opened.
     open: Vec<OpenLaunches>,
 }
 
@@ -129,6 +133,7 @@ impl<'c> Packer<'c> {
         Self { context, packing, pools, limits, open }
     }
 
+    /// Packs the items in the order of the queue, and closes all launches.
     fn run(mut self, queue: &[ItemId]) -> Packing {
         for item in queue {
             let _left = self.place(*item, self.packing.left[*item]);
@@ -311,6 +316,7 @@ impl<'c> Packer<'c> {
         limits.all(|(left, each)| *left >= i128::from(*each))
     }
 
+    /// How many launches of such a charge a pool's limits allow.
     fn supply(&self, pool: PoolId, charge: &[i64]) -> u32 {
         if self.limits[pool].iter().any(|left| *left < 0) {
             return 0;
@@ -366,10 +372,12 @@ impl<'c> Packer<'c> {
     }
 }
 
+/// What a load leaves of room.
 fn free_of(all: &[i64], load: &[i64]) -> Vec<i64> {
     all.iter().zip(load).map(|(all, load)| all - load).collect()
 }
 
+/// By resource, the most room of any of these bin types.
 fn max_room(context: &Context<'_>, bin_types: &[usize]) -> Vec<i64> {
     let mut max_room = vec![0; context.compiled.dims.len()];
     for bin_type in bin_types {

@@ -1,4 +1,17 @@
 //! What a packing is made of, and what is left to pack and to pack into.
+//!
+//! A [`Packing`] is the solver's plan in the making, in numbers: groups of equal nodes with their
+//! multiplicity, how many pods of each item are left, what is left of limits and reservations, and
+//! which running nodes are untouched. Every step of the packer is a function from one to the next;
+//! trials work on clones, which are cheap as groups are few.
+//!
+//! What is invariant, and checked by `pack/invariant.rs` where debug assertions are on: for each
+//! item, what groups hold and what is left make up its count; for each limit and reservation, what
+//! launches draw and what is left make up what there was; a running node is in one group or
+//! untouched; a group's load is the sum of its pods' requests.
+//!
+//! Worth, the dual values of the pods that are left, is asked for again and again with the same
+//! numbers, so the last answer is kept with its question.
 
 use super::step::PackingStep;
 use super::weight::Weights;
@@ -29,6 +42,7 @@ pub(crate) struct NodeGroup {
 /// How pods are told apart and what they may cost: fixed during a solve.
 #[derive(Debug)]
 pub(crate) struct Context<'c> {
+    /// The problem in ids, at the prices that choices go by.
     pub(crate) compiled: &'c Compiled,
     /// The problem at the prices that are paid, whatever interruptions count for: bounds are of
     /// these.
@@ -72,6 +86,7 @@ impl Context<'_> {
         self.stop.now()
     }
 
+    /// An item by its id.
     pub(crate) fn item(&self, item: ItemId) -> &Item {
         &self.compiled.items[item]
     }
@@ -118,9 +133,11 @@ pub(crate) struct Packing {
     placeable: IdVec<ItemId, bool>,
     /// For each pool, what is left of each limit.
     limits: IdVec<PoolId, Vec<i128>>,
+    /// For each reservation, how many nodes are left of it.
     reservations: IdVec<ReservationId, u32>,
     /// Running nodes that have taken nothing yet.
     pub(crate) untouched_nodes: Vec<NodeId>,
+    /// What is packed, in the order in which it came.
     pub(crate) groups: Vec<NodeGroup>,
     /// How it came about, where that is wanted.
     pub(super) steps: Vec<PackingStep>,
@@ -128,6 +145,7 @@ pub(crate) struct Packing {
     worth: Option<(DualRequest, Arc<DualValues>)>,
     /// What can be bought, once worth was asked, and how many pods of which items nodes hold.
     catalog: Option<Arc<BinCatalog>>,
+    /// What the catalog was asked of single items.
     slots: SlotTable,
 }
 
@@ -142,7 +160,9 @@ fn demands(left: &IdVec<ItemId, u32>) -> Vec<Demand> {
 /// What was asked when worth was computed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct DualRequest {
+    /// How many pods of each item.
     left: Vec<u32>,
+    /// How many nodes of each reservation.
     reservations: Vec<u32>,
     /// Where something is scarce, how nodes are weighed and what is left of limits.
     scarce: Option<(Scarcity, Vec<Vec<i128>>)>,

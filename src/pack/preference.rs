@@ -16,9 +16,13 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Nodes that are alike and what each holds of which classes.
 #[derive(Debug)]
 pub(crate) struct PlacedGroup {
+    /// What it is or becomes: its labels and taints are known by this.
     site: usize,
+    /// How many nodes.
     multiplicity: u64,
+    /// Of a running node which it is.
     node: Option<NodeId>,
+    /// What each holds of which class.
     classes: BTreeMap<ClassId, u64>,
 }
 
@@ -106,7 +110,9 @@ pub(crate) fn honours_no_less(
 
 /// How many pods of a selection are where, bound ones among them.
 struct Totals {
+    /// How many pods of a selection there are.
     all: BTreeMap<SelectionId, u64>,
+    /// How many of them are in each domain of a key.
     by_domain: BTreeMap<(SelectionId, KeyId), Vec<u64>>,
 }
 
@@ -152,6 +158,7 @@ impl Totals {
         totals
     }
 
+    /// Counts pods of a selection at a site.
     fn add(&mut self, base: &Base, selection: SelectionId, site: usize, count: u64) {
         let Some(all) = self.all.get_mut(&selection) else { return };
         *all += count;
@@ -169,6 +176,7 @@ impl Totals {
     }
 }
 
+/// A final state, to be asked which preferences it honours.
 struct PreferenceTally<'a> {
     base: &'a Base,
     placed_groups: &'a [PlacedGroup],
@@ -192,6 +200,7 @@ impl PreferenceTally<'_> {
         PreferenceShare { kind, weight, honoured }
     }
 
+    /// Preferred node affinity: a term counts where the node meets it.
     fn node_affinity(&self) -> PreferenceShare {
         self.share(PreferenceKind::NodeAffinity, |placed_group, class| {
             let mut sums = (0, 0);
@@ -277,6 +286,7 @@ impl PreferenceTally<'_> {
         placed + bound.unwrap_or(0)
     }
 
+    /// Spreads that may be broken: one counts where its domain isn't too far above the lowest.
     fn spreads(&self) -> PreferenceShare {
         let mut lowest: BTreeMap<(ClassId, usize), Lowest> = BTreeMap::new();
         for placed_group in self.placed_groups {
@@ -386,6 +396,7 @@ impl PreferenceTally<'_> {
         i64::try_from(count.saturating_sub(lowest.least)).unwrap_or(i64::MAX) <= spread.max_skew
     }
 
+    /// Taints to be avoided: each pod that is on no such node counts once.
     fn taints(&self) -> PreferenceShare {
         self.share(PreferenceKind::Taints, |placed_group, class| {
             let rules = self.base.classes[class].rules;

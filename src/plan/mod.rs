@@ -9,7 +9,6 @@ mod fullness;
 mod gap;
 mod pod_ref;
 mod preference;
-mod premium;
 #[cfg(feature = "serde")]
 mod reason;
 mod table;
@@ -22,7 +21,6 @@ pub use fullness::Fullness;
 pub use gap::{GapSources, LaunchExcess, PodExcess};
 pub use pod_ref::PodRef;
 pub use preference::{PreferenceKind, PreferenceShare};
-pub use premium::Premiums;
 pub use template::{LaunchTemplate, OfferingRef};
 
 use crate::explain::Reason;

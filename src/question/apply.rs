@@ -4,8 +4,8 @@ use super::RuleChange;
 use crate::compile::NODE_NAME;
 use crate::error::{Error, InvalidInput};
 use crate::model::{
-    Affinity, Labels, NodePool, NodeSelectorTerm, Placeholder, Pod, Problem, ProblemBuilder,
-    Quantity, Requirement, Toleration, WhenUnsatisfiable, well_known,
+    Affinity, Effect, Labels, NodePool, NodeSelectorTerm, Placeholder, Pod, Problem,
+    ProblemBuilder, Quantity, Requirement, Toleration, WhenUnsatisfiable, well_known,
 };
 use std::sync::Arc;
 
@@ -105,18 +105,12 @@ impl RuleChange {
                     retain(&mut affinity.pod_anti_affinity.required, |one| is_other(key, one))
                 })
             }),
-            Self::WithoutPreferences { pod } => edit_pods(parts, pod.as_ref(), |pod| {
-                let spread = retain(pod.topology_spread_constraints.to_mut(), |one| {
-                    one.when_unsatisfiable == WhenUnsatisfiable::DoNotSchedule
-                });
-                edit_affinity(pod, |affinity| {
-                    let nodes = !std::mem::take(&mut affinity.node_affinity.preferred).is_empty();
-                    let near = !std::mem::take(&mut affinity.pod_affinity.preferred).is_empty();
-                    !std::mem::take(&mut affinity.pod_anti_affinity.preferred).is_empty()
-                        | nodes
-                        | near
-                }) | spread
-            }),
+            Self::WithoutPreferences { pod } => {
+                let avoided = has_avoided_taints(parts);
+                edit_pods(parts, pod.as_ref(), |pod| {
+                    drop_preferences(pod) | avoid_none(pod, avoided)
+                })
+            }
             Self::LaunchPlaceholder { pod } => edit_pod(parts, pod, |pod| {
                 let free = pod.placeholder() == Some(Placeholder::Free);
                 *pod = pod.clone().with_placeholder(Placeholder::Launch);
@@ -156,6 +150,12 @@ impl RuleChange {
             | Self::VolumeLimit { .. } => self.make_of_types(parts),
             Self::WithoutDaemonSet { name } => {
                 retain(&mut parts.daemon_sets, |one| one.name != *name)
+            }
+            Self::WithoutWeights => {
+                let weights = || parts.node_pools.iter().map(NodePool::weight);
+                let differ = weights().max() != weights().min();
+                parts.node_pools.iter_mut().for_each(|pool| pool.weight = 0);
+                differ
             }
             Self::KeepDeletingNodes => {
                 let mut any = false;
@@ -242,6 +242,34 @@ fn edit_pods(
         }
     }
     any
+}
+
+/// Drops what a pod would rather have of nodes and other pods; whether there was anything.
+fn drop_preferences(pod: &mut Pod) -> bool {
+    let spread = retain(pod.topology_spread_constraints.to_mut(), |one| {
+        one.when_unsatisfiable == WhenUnsatisfiable::DoNotSchedule
+    });
+    edit_affinity(pod, |affinity| {
+        let nodes = !std::mem::take(&mut affinity.node_affinity.preferred).is_empty();
+        let near = !std::mem::take(&mut affinity.pod_affinity.preferred).is_empty();
+        !std::mem::take(&mut affinity.pod_anti_affinity.preferred).is_empty() | nodes | near
+    }) | spread
+}
+
+/// Whether any node has or would have a taint that pods only prefer to avoid.
+fn has_avoided_taints(parts: &ProblemBuilder) -> bool {
+    let pools = parts.node_pools.iter().flat_map(|pool| &pool.taints);
+    let nodes = parts.nodes.iter().flat_map(|node| &node.taints);
+    pools.chain(nodes).any(|taint| taint.effect == Effect::PreferNoSchedule)
+}
+
+/// Has a pod tolerate such taints, where there are any; whether there are.
+fn avoid_none(pod: &mut Pod, avoided: bool) -> bool {
+    if avoided {
+        let all = Toleration::exists("").with_effect(Effect::PreferNoSchedule);
+        pod.tolerations.to_mut().push(all);
+    }
+    avoided
 }
 
 fn edit_pod(

@@ -108,7 +108,8 @@ pub enum RuleChange {
         /// The label over whose domains; `None` means every one.
         key: Option<Arc<str>>,
     },
-    /// Pods have no preferences: no preferred affinity, and no spread that may be broken.
+    /// Pods have no preferences: no preferred affinity, no spread that may be broken, and no taint
+    /// that they would rather avoid.
     WithoutPreferences {
         /// The pod's entry; `None` means all pods.
         pod: Option<Arc<str>>,
@@ -150,6 +151,8 @@ pub enum RuleChange {
         /// The weight.
         to: i32,
     },
+    /// All node pools have the same weight, so that none is filled before another.
+    WithoutWeights,
     /// So many more nodes may use a reservation; with none it is as if there weren't any.
     Reservation {
         /// The reservation.
@@ -257,6 +260,7 @@ impl fmt::Display for RuleChange {
             Self::Weight { node_pool, to } => {
                 write!(f, "set the weight of node pool {node_pool} to {to}")
             }
+            Self::WithoutWeights => f.write_str("leave out the weights of node pools"),
             Self::Reservation { id, to } => {
                 write!(f, "have reservation {id} hold {to} more nodes")
             }

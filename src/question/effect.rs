@@ -61,6 +61,12 @@ impl ChangeEffect {
         Price::from_nanos(self.before.cost.nanos().saturating_sub(self.after.cost.nanos()))
     }
 
+    /// Whether the changed problem's plan costs less and leaves no more pods without a place.
+    #[must_use]
+    pub fn saves_without_loss(&self) -> bool {
+        self.after.unplaced <= self.before.unplaced && self.savings() > Price::ZERO
+    }
+
     /// How much the changes can save at most per hour against the plan, by the changed problem's
     /// lower bound: that of plans which place what its plan places, on node pools of the same
     /// weights.

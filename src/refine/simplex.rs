@@ -80,7 +80,9 @@ pub(super) enum Sense {
 /// A row of the programme.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MasterRow {
+    /// Whether the sum of the row is at least or at most its bound.
     pub(super) sense: Sense,
+    /// The right-hand side.
     pub(super) bound: f64,
 }
 
@@ -134,7 +136,9 @@ enum ColumnState {
 /// A column of the working set.
 #[derive(Clone, Copy, Debug)]
 struct PricedColumn {
+    /// Which column.
     column: usize,
+    /// Its reduced cost.
     reduced: f64,
     /// The squared length of the edge along which the column would enter; zero: not known yet.
     length: f64,
@@ -153,22 +157,31 @@ pub(super) struct Master {
     artificial: Vec<Option<usize>>,
     /// The caller's first column.
     first: usize,
+    /// For each column, whether it is in the basis.
     places: Vec<ColumnState>,
+    /// For each column, whether it may not enter.
     forbidden: Vec<bool>,
+    /// The inverse of the basis.
     inverse: Inverse,
     /// Replacements since the inverse was built.
     age: u32,
     /// By position, the basic column and its value.
     basis: Vec<usize>,
+    /// The values of the basic columns, by row.
     values: Vec<f64>,
     /// The bounds that `values` are for: those of the rows, or lifted ones.
     right: Vec<f64>,
+    /// Whether bounds are moved a little, against cycling.
     lifted: bool,
     /// `y = c B⁻¹`, by row: reduced costs are `c_j − y·a_j`.
     multipliers: Vec<f64>,
+    /// The dual values, by row.
     duals: Vec<f64>,
+    /// Columns that priced out negative when all were last looked at.
     candidates: Vec<PricedColumn>,
+    /// The largest cost of any column, to which tolerances are relative.
     largest_cost: f64,
+    /// How many pivots were made.
     pivots: u64,
 }
 

@@ -2,7 +2,6 @@
 
 mod held_back;
 mod placed;
-mod premium;
 
 use crate::compile::{Cluster, Compiled};
 use crate::consolidate::Eligibility;

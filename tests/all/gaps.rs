@@ -1,5 +1,6 @@
 //! Where a gap comes from, and what preferences and weights cost.
 
+use plimsoll::question::RuleChange;
 use plimsoll::{Effort, LaunchPlan, Limits, Options, Price, Problem, Solver, provision};
 use std::path::Path;
 
@@ -83,29 +84,38 @@ fn a_plan_that_is_proved_the_cheapest_has_no_gap() {
 }
 
 #[test]
-fn premiums_are_what_plans_without_save() {
+fn preferences_and_weights_cost_what_plans_without_them_save() {
     let options = Options::default();
-    let premiums = |name: &str| Solver::new(&case(name)).unwrap().premiums(&options).unwrap();
-    // One zone is dearer, and preferred.
-    let preferred = premiums("prefer-node-dearer");
-    let ignored = options.clone().with_preferences(plimsoll::PreferencePolicy::Ignore);
-    let without = provision(&case("prefer-node-dearer"), &ignored).unwrap().cost().total;
-    assert_eq!(preferred.preferences.unwrap().nanos(), preferred.cost.nanos() - without.nanos());
-    assert!(preferred.preferences.unwrap() > Price::ZERO);
-    assert_eq!(preferred.weights, Some(Price::ZERO));
-    assert!(preferred.to_string().starts_with("preferences cost "), "{preferred}");
-    let weighted = premiums("pool-weight");
-    assert!(weighted.weights.unwrap() > Price::ZERO, "{weighted:?}");
-    assert_eq!(weighted.preferences, Some(Price::ZERO));
-    let plain = premiums("price-halves");
-    assert_eq!(plain.to_string(), "");
-    // Where a preference leaves pods out nothing can be compared, and nothing is said.
-    for (name, problem) in problems() {
-        let solver = Solver::new(&problem).unwrap();
-        let premiums = solver.premiums(&options).unwrap();
+    let preferences = || RuleChange::WithoutPreferences { pod: None };
+    let effect = |problem: &Problem, change: RuleChange| {
+        let solver = Solver::new(problem).unwrap();
         let plan = solver.provision(&options).unwrap();
-        assert_eq!(premiums.cost, plan.cost().total, "{name}");
-        let most = premiums.preferences.max(premiums.weights).unwrap_or(Price::ZERO);
-        assert!(most >= Price::ZERO && most <= premiums.cost, "{name}");
+        let effect = solver.effect_of(&plan, &[change], &options);
+        assert!(effect.as_ref().map_or_else(|error| error.is_invalid_input(), |_| true));
+        effect.ok().inspect(|effect| assert_eq!(effect.before.cost, plan.cost().total))
+    };
+    // One zone is dearer, and preferred.
+    let dearer = case("prefer-node-dearer");
+    let ignored = options.clone().with_preferences(plimsoll::PreferencePolicy::Ignore);
+    let without = provision(&dearer, &ignored).unwrap().cost().total;
+    let preferred = effect(&dearer, preferences()).unwrap();
+    assert_eq!(preferred.after.cost, without);
+    assert!(preferred.saves_without_loss(), "{preferred}");
+    assert_eq!(effect(&dearer, RuleChange::WithoutWeights), None);
+    let weighted = effect(&case("pool-weight"), RuleChange::WithoutWeights).unwrap();
+    assert!(weighted.saves_without_loss(), "{weighted}");
+    assert_eq!(effect(&case("pool-weight"), preferences()), None);
+    // A taint that is only to be avoided is a preference too.
+    let tainted = effect(&case("prefer-untainted-pool"), preferences()).unwrap();
+    assert_eq!(tainted.before.unplaced, 0);
+    // A plan that keeps more rules is legal where there are fewer: none of these costs more.
+    for (name, problem) in problems() {
+        for change in [preferences(), RuleChange::WithoutWeights] {
+            let Some(effect) = effect(&problem, change) else { continue };
+            assert!(effect.after.unplaced <= effect.before.unplaced, "{name}: {effect}");
+            if effect.after.unplaced == effect.before.unplaced {
+                assert!(effect.savings() >= Price::ZERO, "{name}: {effect}");
+            }
+        }
     }
 }

@@ -1,4 +1,12 @@
 //! Pods that come, go or change in a what-if, and what is left of those that are bound.
+//!
+//! Compilation reads pods for what their rules mention: resources, label keys, selectors, ports,
+//! volumes. Each of these vocabularies is kept with the number of pods that use each word, so that
+//! a what-if takes off the words of pods that go and adds those of pods that come, and a word
+//! nobody uses any more is gone, as it is from the problem written out.
+//!
+//! Bound pods are sorted once by what rules between pods can tell apart (`bound_classes`); a node
+//! that goes takes its share of each such class with it.
 
 use super::{BoundClass, Cluster, NONE, small};
 use crate::compile::intern::Interner;
@@ -12,7 +20,9 @@ use std::sync::Arc;
 
 /// What a what-if changes, by what was and what is.
 pub(super) struct Edits<'a> {
+    /// The problem with the changes, part by part.
     pub(super) parts: &'a Parts,
+    /// What is other than given.
     pub(super) changed: &'a Changed,
     /// Pods that are gone or other than given, with their places.
     pub(super) former: Vec<(usize, &'a Pod)>,
@@ -25,6 +35,7 @@ pub(super) struct Edits<'a> {
 }
 
 impl<'a> Edits<'a> {
+    /// Finds what was and what is of all that a what-if changes.
     pub(super) fn of(parts: &'a Parts, changed: &'a Changed) -> Self {
         let given = parts.given();
         let places = changed.changes.pods.keys().filter_map(|key| changed.origin.place_of(key));
@@ -44,6 +55,7 @@ impl<'a> Edits<'a> {
     }
 }
 
+/// Counts the host ports of a pod that comes (`more`) or goes.
 pub(super) fn count_ports(users: &mut BTreeMap<HostPort, u64>, pod: &Pod, more: bool) {
     for port in &pod.host_ports {
         let count = users.entry(port.clone()).or_insert(0);

@@ -1,4 +1,13 @@
 //! Nodes that come, go or change in a what-if, and what can be bought in it.
+//!
+//! A compiled what-if must equal the compilation of the problem written out, and cost what the
+//! change costs. So all that the cluster's own compilation knows of a node (its labels as numbers,
+//! its free room, taints, volumes, what it is charged for limits) is taken over for nodes that are
+//! as given, and worked out for those that aren't. Pools' limits are counted by difference: what
+//! goes is taken off, what comes is added.
+//!
+//! Where that can't be done (a rule of a new pod reads a label that was left open, so that offers
+//! would have to be listed anew), the functions here say `None`, and the caller compiles anew.
 
 use super::pods::Edits;
 use super::{Cluster, Counted, MOST_KNOWN};

@@ -1,4 +1,13 @@
 //! Affinity and anti-affinity over domains: who comes first, who goes where.
+//!
+//! Both are relations between classes. Anti-affinity over a key is symmetric, whoever states it: a
+//! class with a pod in a domain closes it to the other ([`conflicts`]). Affinity is directed: a
+//! class needs pods of another in its domain, so that one is given its domains first ([`levels`],
+//! the longest path, cut off where it is a circle), and what affinity ties together at all
+//! ([`affinity_components`]) is assigned as one.
+//!
+//! Which classes conflict or need each other doesn't depend on the packing, so it is worked out
+//! once for a problem; what a class may still use is asked as classes before it are placed.
 
 use super::{ClassId, DomainAssigner};
 use crate::compile::{Id, IdVec, KeyId, NodeId, PodClass, RequiredAffinity, Topology, TopologyKey};

@@ -1,4 +1,20 @@
 //! Cells: the combinations of domains that a class can use, and what they are like.
+//!
+//! *Problem.* Where may pods of a class go, as far as rules over domains can tell, and which of
+//! these places is the cheapest?
+//!
+//! *Idea.* Its eligible sites are cut along the domains of every key that a rule of its own or of
+//! others counts over; each combination that has a site is a cell. A site without a label has no
+//! domain of that key, and is in a cell of its own with the others that lack it. Cells in which no
+//! site holds a single pod are dropped.
+//!
+//! A cell's cost is what a pod costs there at least, a resource's share of the cheapest site's
+//! price that it fills most; first comes the weight of the pool, since that decides whatever the
+//! price. Only sites that honour most of the class's preferences count for it.
+//!
+//! *Cost.* Cells are as many as the product of the keys' domains at worst, and in practice the
+//! zones. Cuts are kept by eligibility set and keys, costs by request, number and sites: many
+//! classes share them.
 
 use super::DomainAssigner;
 use crate::compile::{Bits, ClassId, Compiled, EligibilityId, Id, Item, KeyId, OfferId, fits};
@@ -42,6 +58,7 @@ impl DomainCell {
 /// Whether prices differ between domains: where they don't, no cell is cheaper than another.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DomainPrices {
+    /// Whether everything is sold in every domain, at one price.
     equal: bool,
 }
 
@@ -49,6 +66,7 @@ pub(crate) struct DomainPrices {
 const MAX_PRICED: usize = 1 << 24;
 
 impl DomainPrices {
+    /// Looks at every offer that can be bought; too many are taken for equal.
     pub(crate) fn of(compiled: &Compiled) -> Self {
         if compiled.classes.len().saturating_mul(compiled.offers.len()) > MAX_PRICED {
             return Self { equal: true };

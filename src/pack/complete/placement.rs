@@ -1,4 +1,15 @@
 //! A plan as it stands: groups of equal nodes with their pods, and what rules count.
+//!
+//! A packing knows items, parts of classes that an assignment of domains made, and no rule over
+//! domains: the assignment kept these. To complete or change a plan, such rules have to be asked
+//! pod by pod. A [`Placement`] is the same plan by class, with every count that a rule reads kept
+//! beside it ([`RuleCounts`]), so that "may one more go here" is a look-up, and putting a pod
+//! somewhere or taking it away is an update of a few counts.
+//!
+//! Invariants: for each class, what groups hold and `left` make up its count; the counts are those
+//! of bound pods and of all groups; `free` is the place's room less the requests of its pods;
+//! limits and reservations are less what launches draw. Groups are shared between copies of a plan
+//! and copied when they change, as trials change one or two of them.
 
 use super::super::packing::Context;
 use super::super::{choose::AssignedPacking, launch_template, running};
@@ -20,6 +31,7 @@ pub(super) struct PlacedNodes {
     pub(super) pods: Vec<(ClassId, u32)>,
     /// What is free on each.
     pub(super) free: Vec<i64>,
+    /// How many nodes.
     pub(super) count: u32,
     /// The site of the offer, or of the first running node: the others are like it.
     pub(super) site: usize,
@@ -28,7 +40,9 @@ pub(super) struct PlacedNodes {
 /// A plan as it stands, to be completed or changed.
 #[derive(Clone, Debug)]
 pub(super) struct Placement<'c> {
+    /// The problem as a whole, and how it is solved.
     pub(super) context: &'c Context<'c>,
+    /// Which rules count what.
     pub(super) rules: &'c PlacementRules,
     /// Shared between copies of the plan, as most of it is the same.
     pub(super) groups: Vec<Arc<PlacedNodes>>,
@@ -36,7 +50,9 @@ pub(super) struct Placement<'c> {
     pub(super) left: IdVec<ClassId, u32>,
     /// What rules over domains count.
     pub(super) domains: RuleCounts,
+    /// For each pool, what is left of each limit.
     pub(super) limits: IdVec<PoolId, Vec<i128>>,
+    /// For each reservation, how many nodes are left of it.
     pub(super) reservations: IdVec<ReservationId, u32>,
     /// For each spread over single nodes of the class that is placed, the lowest count of any node
     /// that stands; empty where a fresh node counts, which has none.
@@ -188,6 +204,7 @@ impl<'c> Placement<'c> {
         }
     }
 
+    /// Takes so many launches off limits and reservations; negative numbers give back.
     fn charge(&mut self, offer: OfferId, nodes: i128) {
         let compiled = self.context.compiled;
         let offer = &compiled.offers[offer];

@@ -1,4 +1,18 @@
 //! What each vector of pods costs on the nodes of one cell.
+//!
+//! The dynamic programme of [`exact`](super::super::exact) again, with two differences: it keeps
+//! all rules of a node, since what it finds becomes a plan, and it remembers where each point came
+//! from. A vector's front is a node's filling beside the front of the rest; running nodes are taken
+//! in one by one, a layer each. [`CellTable::trace`] goes back from a point to the nodes that it
+//! stands for: through the layers from the last, then from launch to launch.
+//!
+//! What a filling may be is asked in the order of cost of asking: resources, conflicts and caps
+//! while it grows; then pools of higher weights ([`weights`](super::weights)), rules over hosts
+//! ([`host_rules`](super::host_rules)), and only for volumes that pods share and `minValues` the
+//! packer's own [`OpenNode`].
+//!
+//! [`CellTable::floor`] is the same without "exactly": the least for these pods and any others.
+//! The search over cells stops at it, since pods may be in more cells than were decided yet.
 
 use super::super::exact::CountIndex;
 use super::Task;
@@ -10,11 +24,15 @@ use crate::pack::Context;
 
 /// What is searched.
 pub(super) struct SearchInput<'a> {
+    /// What is asked for.
     pub(super) task: &'a Task<'a>,
     /// Those that rules are about first.
     pub(super) items: &'a [CellItem],
+    /// The nodes that run or could.
     pub(super) places: &'a Places,
+    /// What rules over hosts say of one node.
     pub(super) host_rules: &'a HostRules,
+    /// The numbers of vectors of pods.
     pub(super) grid: &'a CountIndex,
 }
 
@@ -35,8 +53,10 @@ pub(super) type NodeFill = (usize, usize);
 /// A vector of pods that a place can hold, by its number, and what it uses beside the place.
 #[derive(Debug)]
 struct CellFilling {
+    /// The number of the vector.
     number: usize,
     first: Vec<usize>,
+    /// What the preferences cost that its pods give up there, in billionths per hour.
     unmet: i128,
 }
 
@@ -73,6 +93,7 @@ impl SearchInput<'_> {
         (0..self.places.cells.len()).map(|cell| self.table(cell, budget)).collect()
     }
 
+    /// What every vector costs on the nodes of a cell, layer by layer.
     fn table(&self, cell: usize, budget: &mut SearchBudget<'_>) -> Option<CellTable> {
         let of_cell = self.places.list.iter().enumerate().filter(|(_, place)| place.cell == cell);
         let (launches, nodes): (Vec<_>, Vec<_>) = of_cell.partition(|(_, place)| !place.stands());
@@ -178,14 +199,17 @@ impl SearchInput<'_> {
     }
 }
 
+/// An index as points keep it; one that is too large leads nowhere.
 fn narrow(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(NOWHERE)
 }
 
+/// How much of a supply a filling of a place takes.
 fn uses_of(place: &CellPlace, filling: &CellFilling, at: usize) -> i64 {
     place.uses[at] + i64::from(filling.first.contains(&at))
 }
 
+/// The fillings of one place in the making.
 struct CellFiller<'a, 'b, 'w> {
     input: &'a SearchInput<'a>,
     place: &'a CellPlace,
@@ -230,6 +254,7 @@ impl CellFiller<'_, '_, '_> {
         fits(&self.free, &item.request, open.min(item.count))
     }
 
+    /// Keeps the vector of pods that is held, where the node may hold it.
     fn emit(&mut self, number: usize) {
         let mut items = self.input.items.iter().zip(&self.held).filter(|(_, count)| **count > 0);
         if number > 0 && items.all(|(item, _)| item.is_higher_open[self.at]) {

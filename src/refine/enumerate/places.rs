@@ -1,5 +1,17 @@
 //! The nodes that run or can be launched, by cell: a combination of the domains of all keys over
 //! which rules between pods count, and of which spreads count its nodes.
+//!
+//! Launches that nothing tells apart are one place, the cheapest of them: the same cell, room,
+//! ports, volumes, eligibility sets, draws on supplies, preferences met, and pool where weights or
+//! `minValues` ask for it. A supply is anything of which there is only so much: a pool's limit of
+//! one resource, a reservation, the nodes of a static pool.
+//!
+//! Nodes of static pools stand whatever they hold, at the price of the cheapest; what a place of
+//! such a pool costs is how much dearer it is. Where the caller has chosen these nodes already
+//! (`Task::static_nodes`), each is a place of its own that costs nothing and must stand.
+//!
+//! A launch that admits nobody here is left out as a place, but its supplies are not: what is left
+//! of them decides whether a pool of a lower weight may launch.
 
 use super::super::exact::rules::keys;
 use super::Task;

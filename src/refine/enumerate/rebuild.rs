@@ -1,4 +1,13 @@
 //! From nodes and what each holds to a packing: one item for each class and cell.
+//!
+//! The enumeration speaks of places and vectors of pods; the rest of the crate of bin types, items
+//! and groups. Each class gets an item for every cell that it is in, with an eligibility set of
+//! that cell's sites, as if the domain assignment had divided it so, and each node becomes a group
+//! of one. So whatever is done to a packing (completion, naming of launches, reasons) is done to
+//! this one too, and nothing later can tell where it came from.
+//!
+//! The nodes of static pools that no pod needs are added at the end, the cheapest of which
+//! reservations have any left; placeholders that only use what is free come after everything.
 
 use super::cells::SearchInput;
 use super::divide::FoundPlan;

@@ -1,5 +1,20 @@
 //! Pools of higher weights first: a node of a lower weight is launched only for pods that no pool
 //! of a higher one can take within its limits.
+//!
+//! *Problem.* The rule looks at a whole plan: whether a higher pool could take a pod depends on
+//! what the plan leaves of its limits and reservations. A search that costs nodes one by one can't
+//! see that.
+//!
+//! *Idea.* Two steps. Where the higher pool draws on nothing that ends, the rule is about the place
+//! alone: such a pod is never what a lower place is launched for ([`note_higher`]), and a filling
+//! of only such pods is refused. Where it does draw on a supply, a complete plan is judged with
+//! what it leaves.
+//!
+//! *What isn't claimed.* Rules between pods over domains may have drawn a pod to where only the
+//! lower pool launches ([`is_tied`]), and so may preferences ([`is_drawn`]); `verify` claims
+//! nothing of these either.
+//!
+//! A pod that a higher pool takes may use room on a lower node that others need as it is.
 
 use super::Task;
 use super::cells::{SearchInput, is_packable};

@@ -1,4 +1,16 @@
 //! What can be where: pods by item, and the nodes that could hold them.
+//!
+//! An item is the pods of one kept class; a place is a running node, or all launches that nothing
+//! here tells apart: the same cell, room, ports, volumes, eligibility sets and draws on supplies,
+//! of which the cheapest stands for the others. Places of one cell have the same domain of every
+//! key that a rule counts over, so rules need to know cells only.
+//!
+//! All of this errs on the side of more plans: what isn't modelled of a node (`minValues`, the
+//! slots that volumes share) is left out, so that a bound from it stays a bound. Nodes of static
+//! pools aren't there, as they are launched in any case.
+//!
+//! [`ExactPlace::fillings`] lists what one node can hold: by depth-first search over items, each
+//! with as many pods as resources, caps, conflicts and company allow beside those before it.
 
 use super::front::ExactBudget;
 use super::grid::CountIndex;
@@ -15,8 +27,11 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct ExactItem {
     /// The kept class's place in the list.
     pub(super) kept: usize,
+    /// The class of its pods, as rules between pods have it.
     pub(super) class: ClassId,
+    /// How many pods there are.
     pub(super) count: u32,
+    /// What each takes of a node, by the problem's dimensions.
     request: Vec<i64>,
     /// How many of its class a node may hold.
     per_node: u32,
@@ -27,6 +42,7 @@ pub(super) struct ExactItem {
     companions: Vec<usize>,
     /// Those before it with which it can't share a node.
     conflicts: Vec<usize>,
+    /// Who must be on the same node.
     company: ExactCompanions,
     /// For each place, whether it admits such a pod.
     admitted: Vec<bool>,
@@ -48,7 +64,9 @@ enum ExactCompanions {
 /// A node that runs or can be launched.
 #[derive(Debug)]
 pub(super) struct ExactPlace {
+    /// Per hour, fee included, in billionths; a running node costs nothing.
     pub(super) cost: i64,
+    /// The cell that it is in.
     pub(super) cell: usize,
     /// Of a running node which it is.
     pub(super) node: Option<NodeId>,
@@ -56,14 +74,18 @@ pub(super) struct ExactPlace {
     pub(super) site: usize,
     /// How much it uses of each supply.
     pub(super) uses: Vec<i64>,
+    /// Its place in the list of places.
     number: usize,
+    /// What it has for pods.
     room: Vec<i64>,
 }
 
 /// Something of which there is only so much.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum ExactDraw {
+    /// A limit of a pool, by its place among them.
     Limit(PoolId, usize),
+    /// Nodes of a reservation.
     Reservation(ReservationId),
 }
 
@@ -74,6 +96,7 @@ pub(super) struct ExactCells {
     pub(super) keys: Vec<KeyId>,
     /// For each cell its domain of each key.
     pub(super) cells: Vec<Vec<u32>>,
+    /// Launches first, then running nodes.
     pub(super) places: Vec<ExactPlace>,
     /// How much there is of each supply.
     pub(super) left: Vec<i64>,
@@ -139,6 +162,7 @@ impl ExactCells {
         sites
     }
 
+    /// Adds a place at the end of the list.
     fn add(
         &mut self,
         cost: i64,
@@ -152,6 +176,7 @@ impl ExactCells {
         self.places.push(ExactPlace { cost, cell, node, site, uses, number, room: room.to_vec() });
     }
 
+    /// The number of the cell of a site, which is made where there is none.
     fn cell(
         &mut self,
         numbers: &mut BTreeMap<Vec<u32>, usize>,
@@ -183,6 +208,7 @@ impl ExactCells {
         items
     }
 
+    /// An item, beside those before it.
     fn item(&self, kept_classes: &KeptClasses, kept: usize, before: &[ExactItem]) -> ExactItem {
         let compiled = &kept_classes.compiled;
         let class = kept_classes.list[kept].class;
@@ -305,17 +331,22 @@ impl ExactPlace {
     }
 }
 
+/// The fillings of one place in the making.
 struct ExactFiller<'a, 'b, 'w> {
     place: &'a ExactPlace,
     items: &'a [ExactItem],
     grid: &'a CountIndex,
     budget: &'b mut ExactBudget<'w>,
+    /// What is free beside the pods so far.
     free: Vec<i64>,
+    /// How many pods of each item are there so far.
     held: Vec<u32>,
+    /// The numbers of the vectors that fit.
     found: Vec<usize>,
 }
 
 impl ExactFiller<'_, '_, '_> {
+    /// Tries all numbers of pods of the items from this one on; `number` is that of the vector so far.
     fn fill(&mut self, at: usize, number: usize) -> Option<()> {
         self.budget.spend(1)?;
         let Some(item) = self.items.get(at) else {

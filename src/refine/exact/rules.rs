@@ -1,5 +1,19 @@
 //! Rules between pods over domains, as statements about the end: how many pods of which items are
 //! in each domain.
+//!
+//! A rule is judged once all pods are somewhere, whatever the order in which they were bound. That
+//! asks less than kube-scheduler, which judges each pod when it is bound, so a division that is
+//! refused here is legal in no order, and a bound over what is left holds:
+//!
+//! - a spread whose owners are all counted ends at most `skew` above its lowest domain if each of
+//!   its pods was legal when it came, since the last pod of the fullest domain was;
+//! - each owner of an affinity has company in its domain that isn't itself, but for the first of
+//!   all, which may be alone where it selects its own kind and nobody is bound;
+//! - a domain with an owner of an anti-affinity has nobody else that it means.
+//!
+//! Spreads of several classes that count the same pods on the same nodes with the same skew are one
+//! rule, over the domains open to all of them. A spread that doesn't count its own pods is left
+//! out: in which order they come would matter.
 
 use super::places::{ExactCells, ExactItem};
 use crate::compile::{
@@ -22,9 +36,11 @@ pub(super) struct ExactConstraint {
     counted: Vec<usize>,
     /// Bound pods that it counts, by domain.
     bound: BTreeMap<u32, i64>,
+    /// What is asked of the counts.
     what: ExactKind,
 }
 
+/// What a rule asks of the counts in each domain.
 #[derive(Debug)]
 enum ExactKind {
     /// No domain of an owner exceeds the lowest of these by more than so much; of those that don't
@@ -58,6 +74,8 @@ impl ExactConstraint {
         self.holds_beside(cells, by_cells, true)
     }
 
+    /// Whether it holds; with `launches` every domain in which a node could be launched counts, even if it has
+    /// no pod.
     fn holds_beside(
         &self,
         cells: &[Vec<u32>],
@@ -114,6 +132,7 @@ impl ExactConstraint {
 /// What spreads of several classes must have in common for each to look at the pods of all.
 #[derive(Eq, Ord, PartialEq, PartialOrd)]
 struct ExactSpreadKey {
+    /// The pods that they count.
     selection: SelectionId,
     key: KeyId,
     skew: i64,

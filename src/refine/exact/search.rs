@@ -1,4 +1,24 @@
 //! The search: what pods in a cell cost, and how pods are best divided over cells.
+//!
+//! *Problem.* A vector of counts says how many pods of each item are wanted. What do the cheapest
+//! nodes cost that hold them, where some go to one cell and some to another, and rules over domains
+//! allow some divisions only?
+//!
+//! *Idea.* Two dynamic programmes and a search between them. For one cell, the least front of a
+//! vector is that of one node's filling beside the least front of the rest; running nodes are then
+//! taken in one after the other, each once. The items that rules are about are divided over cells
+//! by depth-first search, cell by cell; for each division that the rules allow, the items that no
+//! rule is about are spread by the second programme, in which a cell joins those before it.
+//!
+//! *Why it is right.* The numbers of vectors grow with each count, so that a part of a vector has a
+//! smaller number, and is worked out before it is asked for. Of all nodes that hold some pods one
+//! holds a pod of the first item that there is any of, so only such fillings are tried first: every
+//! set of nodes is counted in one order instead of all. Fewer pods never cost more, so a division
+//! is given up once what is decided of it costs the limit already.
+//!
+//! *Cost.* For each cell, pairs of a vector and a part of it, times the pairs of points of their
+//! fronts. Each is a step of the [`ExactBudget`]; where it has none left, the answer is `None`, and
+//! nothing is claimed.
 
 use super::front::{ExactBudget, ExactFront, ExactPoint};
 use super::grid::CountIndex;
@@ -43,6 +63,8 @@ impl ExactSearch<'_> {
         (0..self.sites.cells.len()).map(|cell| self.table(cell, budget)).collect()
     }
 
+    /// What every vector of pods costs on the nodes of one cell: launches first, then with one more of its
+    /// running nodes after the other.
     fn table(&self, cell: usize, budget: &mut ExactBudget<'_>) -> Option<ExactTable> {
         let mut launch: Vec<ExactFront> = vec![Vec::new(); self.grid.len()];
         let (launches, nodes): (Vec<&ExactPlace>, Vec<&ExactPlace>) =
@@ -150,11 +172,14 @@ impl ExactSearch<'_> {
     }
 }
 
+/// A division in the making: depth first, an item at a time, and of it a cell at a time.
 struct ExactDivider<'a, 'b, 'w> {
     search: &'a ExactSearch<'a>,
     tables: &'a [ExactTable],
     budget: &'b mut ExactBudget<'w>,
+    /// The cheapest division that was completed.
     best: Option<Division>,
+    /// How many pods of each item are in each cell so far, as rules read it.
     by_cells: ExactItemsByCell,
     /// By cell, the number of the vector of pods that are there.
     numbers: Vec<usize>,

@@ -41,24 +41,34 @@ enum BasisMember {
 /// A programme, and how far it is solved.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BoundedProgramme {
+    /// How many rows (resources).
     height: usize,
+    /// How many columns (items).
     width: usize,
     /// By row, then column.
     entries: Vec<f64>,
+    /// By row, what there is.
     pub(super) room: Vec<f64>,
+    /// By column, what one is worth.
     pub(super) value: Vec<f64>,
+    /// By column, how many there may be.
     pub(super) most: Vec<f64>,
+    /// By row, which column or slack is basic.
     basis: Vec<BasisMember>,
+    /// The inverse of the basis, row by row.
     inverse: Vec<f64>,
     /// How many pivots the inverse has seen.
     pivots: u32,
     /// By column: whether it stands at its upper bound; not read while it is in the basis.
     at_top: Vec<bool>,
+    /// By column, whether it is basic.
     in_basis: Vec<bool>,
+    /// By row, whether its slack is basic.
     slack_in_basis: Vec<bool>,
     /// What the solve left: prices of rows, what columns gain beyond them, what the rows hold.
     pub(super) prices: Vec<f64>,
     pub(super) gain: Vec<f64>,
+    /// By column, how many there are.
     held: Vec<f64>,
     slopes: Vec<f64>,
     breaks: Vec<(f64, u32, f64)>,
@@ -110,6 +120,7 @@ impl BoundedProgramme {
         self.prices.push(0.0);
     }
 
+    /// What one of a column takes of a row.
     fn entry(&self, row: usize, column: usize) -> f64 {
         self.entries[row * self.width + column]
     }

@@ -31,10 +31,14 @@ pub(super) struct CertifiedNode<'a> {
     pub(super) launch: Option<CertifiedLaunch<'a>>,
 }
 
+/// A launch that a certificate counts with, as documents have it.
 #[derive(Clone)]
 pub(super) struct CertifiedLaunch<'a> {
+    /// Who buys it.
     pub(super) pool: &'a NodePool,
+    /// What is bought.
     pub(super) instance_type: &'a InstanceType,
+    /// Its labels, with those that are open.
     pub(super) labels: NodeLabels<'a>,
 }
 
@@ -57,9 +61,13 @@ type NodeKey<'a> = (Option<&'a str>, Vec<(&'a str, &'a str)>, Vec<&'a Taint>, &'
 /// What can be where.
 pub(super) struct NodeJudge<'c, 'a> {
     pub(super) facts: &'c Facts<'a>,
+    /// What is checked.
     certificate: &'c Certificate,
+    /// What its pods are like.
     pub(super) profiles: &'c [PodProfile<'a>],
+    /// Its items, with what each is worth and asks for.
     counted: &'c [CountedPods],
+    /// The classes of rules between pods.
     classes: &'c PlacedClasses,
     /// For each ask, the first that asks the same of labels.
     alike: Vec<usize>,
@@ -202,6 +210,7 @@ impl<'c, 'a> NodeJudge<'c, 'a> {
         CertifiedNode { room, present, launch: Some(launch.clone()) }
     }
 
+    /// What is left of a node, by the certificate's resources.
     fn room(&self, allocatable: &Amounts<'_>, taken: &Amounts<'_>) -> Vec<i128> {
         let of = |amounts: &Amounts<'_>, name: &str| amounts.get(name).copied().unwrap_or(0);
         let names = self.certificate.resources.iter();

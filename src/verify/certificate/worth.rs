@@ -48,6 +48,7 @@ pub(super) struct Evaluator<'c, 'a> {
     gains: BTreeMap<usize, Rc<[Gain]>>,
     /// How many more of these are kept.
     keeps_left: usize,
+    /// How many steps the check may still take.
     steps_left: u64,
 }
 
@@ -322,6 +323,7 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         (PlaceRef::Case(Rc::new(other)), most)
     }
 
+    /// Takes steps off what is left; `None` where there are too few.
     fn spend(&mut self, steps: u64) -> Option<()> {
         self.steps_left = self.steps_left.checked_sub(steps)?;
         Some(())

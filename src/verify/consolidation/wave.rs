@@ -1,4 +1,13 @@
 //! One wave, judged: each action by rules of its own, and all of them together by today's rules.
+//!
+//! Of an action alone: each node that it deletes may go for its stated reason; every pod there that
+//! runs on is moved, and no pod moves that may not; a destination stands, isn't about to go, is
+//! settled and up to date; static pools get as many nodes as they lose.
+//!
+//! Of the wave as a whole: the cluster after it, with moved pods on their destinations, is written
+//! as a launch plan for the problem as it was before the wave, and judged by the same functions as
+//! any launch plan. So no rule about pods and nodes is stated twice in the checker. Budgets and
+//! disruption budgets are counted over the wave, since its actions run at once.
 
 use super::super::facts::{EntryPods, Facts, pod_name};
 use super::super::limit::Usage;

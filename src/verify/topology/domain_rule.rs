@@ -34,6 +34,7 @@ pub(in super::super) type CountByValue = BTreeMap<Arc<str>, u64>;
 /// A rule over the values of a label; classes of pods are meant by their numbers.
 #[derive(Clone, Debug)]
 pub(in super::super) struct DomainRule {
+    /// The label over whose values it counts.
     pub(in super::super) key: Arc<str>,
     /// The classes that have it.
     pub(in super::super) owners: BTreeSet<usize>,
@@ -41,6 +42,7 @@ pub(in super::super) struct DomainRule {
     pub(in super::super) meant: BTreeSet<usize>,
     /// Bound pods that it means.
     pub(in super::super) bound: CountByValue,
+    /// What it asks of the counts.
     pub(in super::super) what: DomainRuleKind,
 }
 
@@ -63,6 +65,7 @@ pub(in super::super) struct HostSpreadRule {
     pub(in super::super) class: usize,
     /// Whether it counts itself.
     pub(in super::super) own: bool,
+    /// How far a domain may be above the lowest.
     pub(in super::super) skew: u64,
     /// Bound pods that it counts, by the name of their node.
     pub(in super::super) bound: CountByValue,
@@ -271,6 +274,7 @@ struct LaunchableOffers<'a> {
     open: BTreeSet<&'a str>,
 }
 
+/// Something that could be launched.
 struct LaunchableOffer<'a> {
     pool: &'a NodePool,
     labels: NodeLabels<'a>,
@@ -348,6 +352,7 @@ impl<'a> LaunchableOffers<'a> {
         values
     }
 
+    /// Whether a launch of it could hold the pod alone.
     fn takes(&self, offer: &LaunchableOffer<'a>, pod: &Pod) -> bool {
         let rules = PodNodeRules::of(pod);
         let suits = taint::untolerated(pod, offer.pool.taints.iter()).is_none()

@@ -1,4 +1,13 @@
 //! What stands when the plan is carried out: nodes, and pods by class.
+//!
+//! Rules between pods read labels, namespaces and rules of pods, and labels and taints of nodes,
+//! nothing else. Pods that agree in these are one class, and nodes are told by their look, so that
+//! a plan of a million pods is a few hundred classes on some thousand hosts. Each host is a node of
+//! the problem or of the plan; each has the pods that run there already and those that the plan
+//! adds, counted by class, with the name of the first to speak of.
+//!
+//! Nodes that are being deleted and pods on them are no part of it: Kubernetes' scheduler wouldn't
+//! count them once they are gone.
 
 use super::super::account::PodPlaces;
 use super::super::facts::{EntryPods, Facts, pod_name};

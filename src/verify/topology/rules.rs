@@ -1,5 +1,14 @@
 //! What each class of pods asks of domains: which classes it counts, over which key, on which
 //! nodes.
+//!
+//! A rule of Kubernetes names pods by a selector and namespaces, and domains by a label's key. Here
+//! it becomes numbers: a *counter* is a set of classes, a key, and for each look of a node whether
+//! it counts (a spread leaves nodes out that its pods couldn't use, by `nodeAffinityPolicy` and
+//! `nodeTaintsPolicy`). Rules that agree in all three share a counter, so that placing a pod
+//! updates each count once, however many rules read it.
+//!
+//! Sources: Kubernetes' documentation of topology spread constraints and of inter-pod affinity; the
+//! corpus has a case for every sentence of them that matters here.
 
 use super::super::anti_affinity::term_selects;
 use super::super::facts::{Facts, selects};
@@ -20,6 +29,7 @@ use std::sync::Arc;
 pub(super) struct TopologyRuleSet {
     /// Topology keys, with the domain of each host.
     pub(super) keys: Vec<Domains>,
+    /// Everything that some rule counts, each once.
     pub(super) counters: Vec<PodCounter>,
     /// For each class, the counters that count it.
     pub(super) counted_by: Vec<Vec<usize>>,
@@ -33,6 +43,7 @@ pub(super) struct Domains {
     pub(super) key: Arc<str>,
     /// For each host, its domain; nothing where it lacks the label.
     pub(super) of_host: Vec<Option<usize>>,
+    /// The label's values, by number of the domain.
     pub(super) names: Vec<Arc<str>>,
 }
 
@@ -40,6 +51,7 @@ pub(super) struct Domains {
 #[derive(Clone)]
 pub(super) struct PodCounter {
     pub(super) key: usize,
+    /// The classes that it counts, ascending.
     pub(super) classes: Rc<Vec<usize>>,
     /// For each look, whether its nodes count.
     pub(super) profiles: Rc<Vec<bool>>,
@@ -52,23 +64,32 @@ pub(super) struct PodCounter {
 /// The rules of one class; numbers are of counters and keys.
 #[derive(Clone, Default)]
 pub(super) struct TopologyClassRules {
+    /// Its topology spread constraints, required and preferred.
     pub(super) spreads: Vec<SpreadConstraint>,
     /// Required affinity: one counter for each key.
     pub(super) affinity: Vec<usize>,
     /// Whether a pod of the class is what it needs itself.
     pub(super) affinity_to_self: bool,
+    /// Required anti-affinity: the counter of whom each term keeps away.
     pub(super) anti_affinity: Vec<usize>,
+    /// Preferred affinity: weight and counter of each term.
     pub(super) preferred_affinity: Vec<(u64, usize)>,
+    /// Preferred anti-affinity: weight and counter of each term.
     pub(super) preferred_anti_affinity: Vec<(u64, usize)>,
 }
 
 /// A spread constraint.
 #[derive(Clone)]
 pub(super) struct SpreadConstraint {
+    /// What it counts.
     pub(super) counter: usize,
+    /// How far a domain may be above the lowest.
     pub(super) max_skew: u64,
+    /// With fewer domains the lowest counts as empty; 1 where nothing is said.
     pub(super) min_domains: usize,
+    /// Whether it counts pods of its own class.
     pub(super) own: bool,
+    /// Whether it must be kept (`DoNotSchedule`).
     pub(super) hard: bool,
 }
 
@@ -89,10 +110,12 @@ impl PodCounter {
         self.counts.values().min().copied().unwrap_or(0)
     }
 
+    /// How many pods it counts in a domain.
     pub(super) fn count(&self, domain: usize) -> u64 {
         self.counts.get(&domain).copied().unwrap_or(0)
     }
 
+    /// How many pods it counts in all domains.
     pub(super) fn total(&self) -> u64 {
         self.counts.values().fold(0, |sum, count| sum.saturating_add(*count))
     }
@@ -179,6 +202,7 @@ impl RuleReader<'_, '_> {
         }
     }
 
+    /// The rules of a class, with counters for what they count.
     fn class(&mut self, class: usize) -> TopologyClassRules {
         let mut rules = TopologyClassRules::default();
         let Some(pod) = self.state.classes.get(class).map(|class| class.pod) else { return rules };
@@ -229,6 +253,7 @@ impl RuleReader<'_, '_> {
         rules
     }
 
+    /// The counter of an affinity term: nodes of every look count for it.
     fn term(&mut self, pod: &Pod, term: &PodAffinityTerm) -> usize {
         let classes = self.selected(term.label_selector.as_ref(), |other| {
             term_selects(self.facts, pod, term, other)
@@ -268,6 +293,7 @@ impl RuleReader<'_, '_> {
             .collect()
     }
 
+    /// The counter of these classes over a key on nodes of these looks, which is made where there is none.
     fn counter(&mut self, key: &Arc<str>, classes: Vec<usize>, profiles: Vec<bool>) -> usize {
         let key = self.key(key);
         let next = self.lists.len();
@@ -306,6 +332,7 @@ impl RuleReader<'_, '_> {
         at
     }
 
+    /// The number of a topology key, whose domains are listed where it is new.
     fn key(&mut self, key: &Arc<str>) -> usize {
         if let Some(known) = self.by_key.get(key) {
             return *known;

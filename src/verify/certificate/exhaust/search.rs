@@ -1,4 +1,19 @@
 //! The search itself: pods in a cell, and cells beside each other.
+//!
+//! *Problem.* A certificate claims that everything was tried, and that no plan with these pods
+//! costs less than its bound. The checker tries again.
+//!
+//! *Idea.* Top down and with a memory, where the solver goes bottom up: the cheapest way to hold
+//! some pods in a cell is one node's filling, which has a pod of the first item that there is any
+//! of, beside the cheapest way for the rest; running nodes are asked in turn. The items that rules
+//! over labels are about are divided over cells first, item by item, and each rule is judged once
+//! its last item is divided.
+//!
+//! Where limits or reservations are drawn on, a way is a point of cost and draws, and a front keeps
+//! those that no other beats in all of them.
+//!
+//! *What isn't claimed.* Steps are bounded and sums are checked: a search that runs out of either
+//! answers nothing, and the certificate is refused as unproved, never the plan as wrong.
 
 use super::super::super::topology::{CountByValue, DomainRule, DomainRuleKind, HostSpreadRule};
 use super::ClaimItem;
@@ -13,7 +28,9 @@ use std::sync::Arc;
 /// What some pods cost, and what they draw on.
 #[derive(Clone, Debug)]
 struct CostPoint {
+    /// In billionths per hour.
     cost: i64,
+    /// By supply, in its unit.
     draws: Vec<i128>,
 }
 
@@ -49,12 +66,17 @@ pub(super) struct ClaimSearch<'c> {
     items: &'c [ClaimItem<'c>],
     /// How many of the items rules over labels are about; they are the first.
     tied: usize,
+    /// What could hold them.
     nodes: &'c ClaimNodes,
+    /// Rules over labels, as statements about the end.
     rules: &'c [DomainRule],
+    /// What a way must cost less than, in billionths per hour.
     limit: i64,
+    /// How many steps are left.
     steps: u64,
     /// For each item, by how much a vector's number grows with one more.
     strides: Vec<u64>,
+    /// The nodes by what rules over labels can tell apart.
     cells: Vec<CellNodes>,
     /// The values of each cell's labels.
     values: Vec<Vec<Option<Arc<str>>>>,
@@ -111,11 +133,13 @@ impl<'c> ClaimSearch<'c> {
         self.divide(0, &mut there)
     }
 
+    /// Takes steps off what is left; `None` where there are too few.
     fn spend(&mut self, steps: usize) -> Option<()> {
         self.steps = self.steps.checked_sub(u64::try_from(steps).ok()?)?;
         Some(())
     }
 
+    /// The number of a vector of counts.
     fn number(&self, counts: &[u32]) -> u64 {
         let each = self.strides.iter().zip(counts);
         each.fold(0, |sum, (stride, count)| {
