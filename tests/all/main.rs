@@ -50,6 +50,7 @@ mod page;
 mod public_items;
 mod questions;
 mod random;
+mod recorded;
 mod requirement_cases;
 mod robustness;
 mod scaled;
