@@ -1,11 +1,15 @@
 //! What plans cost and how far they are from the cheapest: a table over seeded workloads.
 //!
 //!     quality [NAME | PROBLEM.json]...
+//!     quality --recorded FILE | --renew FILE
 //!
 //! Without an argument it goes through the bundled bench problems. "compile" and "pack" are the
 //! wall times of `Solver::new` and `Solver::provision`; "gap" is how far the cost can be from the
 //! least possible; "first fit" is what a packer blind to prices pays, as a multiple of the plan's
 //! cost. Every plan is checked by `verify`; the exit code is 1 when one breaks a rule.
+//!
+//! `--recorded` plans a fixed set within fixed work, and its exit code is 1 where anything is worse than in the
+//! file; `--renew` writes the file. What was recorded once is `testdata/quality.txt`.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -13,6 +17,8 @@
     clippy::print_stderr,
     reason = "an example does the input, output and timing that the library must not"
 )]
+
+mod recorded;
 
 use plimsoll::model::Problem;
 use plimsoll::{Effort, LaunchPlan, Options, Price, Solver, verify};
@@ -23,6 +29,14 @@ use std::time::Instant;
 
 fn main() -> ExitCode {
     let mut names: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag @ ("--recorded" | "--renew"), file] =
+        &*names.iter().map(|name| &**name).collect::<Vec<_>>()
+    {
+        return against(file, *flag == "--renew").unwrap_or_else(|error| {
+            eprintln!("{file}: {error}");
+            ExitCode::FAILURE
+        });
+    }
     if names.is_empty() {
         names = ["web-small"].iter().chain(&BENCH_PROBLEMS).map(ToString::to_string).collect();
     }
@@ -36,6 +50,25 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Measures the fixed set and compares it with a file, or writes that anew.
+fn against(file: &str, renew: bool) -> Result<ExitCode, Box<dyn Error>> {
+    let former = match renew && !std::fs::exists(file)? {
+        true => Vec::new(),
+        false => recorded::read(&std::fs::read_to_string(file)?).ok_or("not such figures")?,
+    };
+    let now = recorded::measure()?;
+    let (said, worse) = recorded::compare(&former, &now);
+    print!("{said}");
+    if renew {
+        std::fs::write(file, recorded::write(&now))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !said.is_empty() {
+        println!("What is better, or worse on purpose, is recorded by `quality --renew {file}`.");
+    }
+    Ok(if worse { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn row(name: &str) -> Result<(), Box<dyn Error>> {

@@ -51,6 +51,7 @@ mod placement_bounds;
 mod public_items;
 mod questions;
 mod random;
+mod recorded;
 mod requirement_cases;
 mod robustness;
 mod scaled;
