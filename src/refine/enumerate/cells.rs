@@ -9,7 +9,7 @@
 //! What a filling may be is asked in the order of cost of asking: resources, conflicts and caps
 //! while it grows; then pools of higher weights ([`weights`](super::weights)), rules over hosts
 //! ([`host_rules`](super::host_rules)), and only for volumes that pods share and `minValues` the
-//! packer's own [`OpenNode`].
+//! packer's own [`OpenNode`](crate::compile::OpenNode).
 //!
 //! [`CellTable::floor`] is the same without "exactly": the least for these pods and any others.
 //! The search over cells stops at it, since pods may be in more cells than were decided yet.

@@ -25,7 +25,7 @@
 //! one class for each item and cell.
 //!
 //! *Cost.* Pairs of a vector and a part of it, for each cell, and ways to divide the items of
-//! rules: [`MOST_STEPS`] at most, or nothing comes of it.
+//! rules: [`MOST_STEPS`](super::tuning::enumerate::MOST_STEPS) at most, or nothing comes of it.
 
 mod cells;
 mod divide;

@@ -148,7 +148,7 @@ impl VerifiedConsolidation {
     }
 
     /// How many of the moved pods honour less of what they prefer, by weight, when their wave is
-    /// over than they did where the problem has them: 0 of what [`consolidate`](crate::consolidate)
+    /// over than they did where the problem has them: 0 of what [`consolidate`](crate::consolidate())
     /// decides, unless preferences were to be ignored.
     #[must_use]
     pub fn honouring_less(&self) -> u64 {
