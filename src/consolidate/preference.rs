@@ -357,6 +357,18 @@ impl PreferenceCounts {
         }
     }
 
+    /// How many pods a counter has in the domain of a node; nothing where that is of none.
+    fn there(
+        &self,
+        compiled: &Compiled,
+        rules: &PreferenceRules,
+        at: usize,
+        node: (usize, usize),
+    ) -> Option<i64> {
+        let domain = rules.domain(compiled, at, node)?;
+        self.tallies[at].pods.get(domain).copied()
+    }
+
     /// Whether a pod on a node, which is counted there, honours a rule.
     fn honours(
         &self,
@@ -365,10 +377,7 @@ impl PreferenceCounts {
         rule: PreferenceRule,
         node: (usize, usize),
     ) -> bool {
-        let there = |at: usize| {
-            let domain = rules.domain(compiled, at, node)?;
-            self.tallies[at].pods.get(domain).copied()
-        };
+        let there = |at: usize| self.there(compiled, rules, at, node);
         match rule {
             PreferenceRule::Affinity { counter, own } => there(counter)
                 .is_some_and(|pods| pods > i64::from(own) || own && self.tallies[counter].all <= 1),
@@ -388,10 +397,7 @@ impl PreferenceCounts {
         rule: PreferenceRule,
         node: (usize, usize),
     ) -> u32 {
-        let there = |at: usize| {
-            let domain = rules.domain(compiled, at, node)?;
-            self.tallies[at].pods.get(domain).copied()
-        };
+        let there = |at: usize| self.there(compiled, rules, at, node);
         match rule {
             PreferenceRule::Affinity { counter, own } => match there(counter) {
                 None => 0,
@@ -430,12 +436,8 @@ impl ClusterState<'_> {
         let (model, place) = (self.model, (node, self.site(node)));
         let (compiled, rules) = (model.compiled(), &model.preferences);
         let of_class = &model.classes[class];
-        let barred = of_class.apart_from.iter().any(|at| {
-            let domain = rules.domain(compiled, *at, place);
-            let tally = &self.preferences.tallies[*at];
-            domain.is_some_and(|domain| tally.pods.get(domain).is_some_and(|pods| *pods > 0))
-        });
-        if barred {
+        let there = |at: usize| self.preferences.there(compiled, rules, at, place);
+        if of_class.apart_from.iter().any(|at| there(*at).is_some_and(|pods| pods > 0)) {
             return 0;
         }
         let kept = of_class.kept.iter();

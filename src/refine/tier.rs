@@ -89,7 +89,7 @@ impl<'i, 'c> TierSearch<'i, 'c> {
         budget: &mut RefineBudget<'_>,
     ) {
         let Self { state, corrected, integers, repaired } = self;
-        let rounded = &mut Rounded;
+        let rounded = &mut RoundedFractions;
         let many = state.generation.instance.demands.len() > MANY_DEMANDS;
         let news = many || stage(&mut state.generation, number, own, budget, Told::No);
         state.values = if many { values } else { state.generation.best.values.clone() };
@@ -114,9 +114,9 @@ impl<'i, 'c> TierSearch<'i, 'c> {
 }
 
 /// Whole numbers of the patterns that the relaxation uses.
-struct Rounded;
+struct RoundedFractions;
 
-impl<'i, 'c> Improve<'i, 'c> for Rounded {
+impl<'i, 'c> Improve<'i, 'c> for RoundedFractions {
     fn improve(&mut self, tier: &mut TierState<'i, 'c>, budget: &mut RefineBudget<'_>) -> bool {
         let fractions = tier.generation.solution();
         for up in ROUND_UP {

@@ -15,8 +15,7 @@ use super::super::violation::Violation;
 use super::place::NodeJudge;
 use super::pods::{self, CountedPods};
 use super::worth::Evaluator;
-use super::{Checker, malformed, node_proofs, offering_proofs, separated};
-use crate::model::Price;
+use super::{Checker, check_plain, malformed, node_proofs, offering_proofs, separated};
 use crate::plan::LaunchPlan;
 use crate::plan::certificate::{Certificate, POINT, PodValue};
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,25 +52,8 @@ pub(in super::super) fn check_cluster<'a>(
 ) -> Option<i128> {
     let facts = cluster.facts;
     let before = out.len();
-    let is_plain = |pods: &PodValue| {
-        pods.weight.is_none()
-            && pods.honours.is_empty()
-            && !pods.untainted
-            && !pods.beyond_running
-            && pods.per_node.is_none()
-    };
-    if let Some(at) = certificate.pods.iter().position(|pods| !is_plain(pods)) {
-        out.push(malformed(format!("pods[{at}]")));
-    }
-    for (part, is_sound) in [
-        ("nodeFee", certificate.node_fee == Price::ZERO),
-        ("exhausted", certificate.exhausted.is_none()),
-        ("movePrice", certificate.move_price >= 0),
-    ] {
-        if !is_sound {
-            out.push(malformed(part));
-        }
-    }
+    let is_counted = |pods: &PodValue| !pods.beyond_running;
+    check_plain(certificate, is_counted, certificate.move_price >= 0, out);
     let mut sites = Sites::default();
     let nothing = LaunchPlan::of(Vec::new(), Vec::new());
     let placement = cluster.at_home();

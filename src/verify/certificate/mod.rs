@@ -43,7 +43,7 @@ use super::topology::PlacedClasses;
 use super::violation::Violation;
 use crate::model::{InstanceType, NodePool, Offering, Price};
 use crate::plan::LaunchPlan;
-use crate::plan::certificate::{Certificate, POINT, WorthProof};
+use crate::plan::certificate::{Certificate, POINT, PodValue, WorthProof};
 use anti_affinity::Separation;
 pub(super) use cluster::{Candidate, CandidateCluster, check_cluster};
 use exhaust::ClaimOutcome;
@@ -135,6 +135,36 @@ fn separated<'c, 'a>(
     check_groups(certificate, counted, &mut separation, out);
     check_proofs(certificate, counted, out);
     separation
+}
+
+/// Reports what has a place in a bound on the cost of a launch plan alone, or isn't sound: pods that
+/// such a plan tells apart, or that aren't `counted` here; a fee; an exhaustive search; a price of
+/// moves.
+fn check_plain(
+    certificate: &Certificate,
+    counted: impl Fn(&PodValue) -> bool,
+    move_price_is_sound: bool,
+    out: &mut Vec<Violation>,
+) {
+    let is_plain = |pods: &PodValue| {
+        pods.weight.is_none()
+            && pods.honours.is_empty()
+            && !pods.untainted
+            && pods.per_node.is_none()
+            && counted(pods)
+    };
+    if let Some(at) = certificate.pods.iter().position(|pods| !is_plain(pods)) {
+        out.push(malformed(format!("pods[{at}]")));
+    }
+    for (part, is_sound) in [
+        ("nodeFee", certificate.node_fee == Price::ZERO),
+        ("exhausted", certificate.exhausted.is_none()),
+        ("movePrice", move_price_is_sound),
+    ] {
+        if !is_sound {
+            out.push(malformed(part));
+        }
+    }
 }
 
 fn malformed(part: impl Into<String>) -> Violation {

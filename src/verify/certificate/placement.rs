@@ -15,10 +15,10 @@ use super::super::{limit, resource, static_pool, topology};
 use super::place::NodeJudge;
 use super::pods::{self, CountedPods};
 use super::worth::Evaluator;
-use super::{Checker, malformed, node_proofs, offering_proofs, separated};
-use crate::model::{NodePool, Price};
+use super::{Checker, check_plain, malformed, node_proofs, offering_proofs, separated};
+use crate::model::NodePool;
 use crate::plan::LaunchPlan;
-use crate::plan::certificate::{PlacementBound, PodValue};
+use crate::plan::certificate::PlacementBound;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -30,24 +30,7 @@ pub(in super::super) fn check_placement<'a>(
     out: &mut Vec<Violation>,
 ) -> Option<u64> {
     let certificate = &bound.certificate;
-    let is_plain = |pods: &PodValue| {
-        pods.weight.is_none()
-            && pods.honours.is_empty()
-            && !pods.untainted
-            && pods.per_node.is_none()
-    };
-    if let Some(at) = certificate.pods.iter().position(|pods| !is_plain(pods)) {
-        out.push(malformed(format!("pods[{at}]")));
-    }
-    for (part, is_sound) in [
-        ("nodeFee", certificate.node_fee == Price::ZERO),
-        ("exhausted", certificate.exhausted.is_none()),
-        ("movePrice", certificate.move_price == 0),
-    ] {
-        if !is_sound {
-            out.push(malformed(part));
-        }
-    }
+    check_plain(certificate, |_| true, certificate.move_price == 0, out);
     let mut sites = Sites::default();
     let nothing = LaunchPlan::of(Vec::new(), Vec::new());
     let placement = PodPlaces { anywhere: pending(facts), ..PodPlaces::default() };
