@@ -47,7 +47,7 @@ impl Solver {
     ///
     /// let size = |cpu: &str| Resources::parse([("cpu", cpu), ("pods", "29")]);
     /// let spot = |price: &str| Ok::<_, plimsoll::model::ParsePriceError>(
-    ///     Offering::new("eu-1a", "spot", price.parse()?)
+    ///     Offering::spot("eu-1a", price.parse()?)
     /// );
     /// let problem = Problem::builder()
     ///     .pod(Pod::new("db").with_requests(Resources::parse([("cpu", "7")])?))
@@ -63,7 +63,7 @@ impl Solver {
     /// assert_eq!(plan.cost().total.to_string(), "0.15");
     ///
     /// // Without any m.large the pod of "web" needs an m.xlarge.
-    /// let large = OfferingKey::new("m.large", "eu-1a", "spot");
+    /// let large = OfferingKey::new("m.large", "eu-1a", CapacityType::Spot);
     /// assert_eq!(plan.offerings().get(&large), Some(&1));
     /// let contingency = solver.contingency(&plan, &large, &options)?;
     /// assert_eq!((contingency.lost(), contingency.extra().to_string()), (1, "0.04".into()));

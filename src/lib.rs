@@ -19,8 +19,8 @@
 //!     .with_requests(Resources::parse([("cpu", "1500m"), ("memory", "3Gi")])?);
 //! let capacity = Resources::parse([("cpu", "4"), ("memory", "16Gi"), ("pods", "58")])?;
 //! let xlarge = InstanceType::new("m7i.xlarge", capacity)
-//!     .with_offering(Offering::new("us-east-1a", "on-demand", "0.2016".parse()?))
-//!     .with_offering(Offering::new("us-east-1a", "spot", "0.09475".parse()?));
+//!     .with_offering(Offering::on_demand("us-east-1a", "0.2016".parse()?))
+//!     .with_offering(Offering::spot("us-east-1a", "0.09475".parse()?));
 //! let problem = Problem::builder()
 //!     .pod(web)
 //!     .instance_type(xlarge)
@@ -30,7 +30,7 @@
 //! // What to launch, and at what price per hour.
 //! let plan = plimsoll::provision(&problem, &Options::default())?;
 //! assert_eq!(plan.launches().len(), 2);
-//! assert_eq!(*plan.launches()[0].template().offering.capacity_type, *"spot");
+//! assert_eq!(plan.launches()[0].template().offering.capacity_type.as_str(), "spot");
 //! assert_eq!(plan.cost().total.to_string(), "0.1895");
 //!
 //! // More work proves that nothing costs less; who doubts it, or the plan, checks.
@@ -46,7 +46,7 @@
 //! ```
 //! # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
 //! # let xlarge = InstanceType::new("m7i.xlarge", Resources::parse([("cpu", "4"), ("pods", "58")])?)
-//! #     .with_offering(Offering::new("us-east-1a", "spot", "0.09475".parse()?));
+//! #     .with_offering(Offering::spot("us-east-1a", "0.09475".parse()?));
 //! let large = Pod::new("large").with_requests(Resources::parse([("cpu", "6")])?);
 //! # let problem =
 //! #     Problem::builder().pod(large).instance_type(xlarge).node_pool(NodePool::new("default")).build()?;
@@ -86,7 +86,7 @@
 //! | [`Price`] | per hour, in whole billionths of one currency, whichever it is |
 //! | rates, shares | whole billionths, as the names of parameters say |
 //! | gaps | millionths of the total |
-//! | instants, durations | seconds since 1970; durations as in Kubernetes (`"720h"`) |
+//! | instants, durations | seconds since 1970; durations as in Kubernetes (TimeSpan) |
 //!
 //! # Features
 //!

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::history::OfferingHistory;
-use crate::model::{Changed, Node, OfferingKey, Pod, Price, Problem, Quantity};
+use crate::model::{CapacityType, Changed, Node, OfferingKey, Pod, Price, Problem, Quantity};
 use crate::options::Options;
 use crate::plan::LaunchPlan;
 use crate::solver::{Solver, Start};
@@ -34,8 +34,8 @@ use std::sync::Arc;
 /// let problem = Problem::builder()
 ///     .instance_type(
 ///         InstanceType::new("m7.xlarge", large.clone())
-///             .with_offering(Offering::new("eu-1a", "on-demand", "0.2016".parse()?))
-///             .with_offering(Offering::new("eu-1a", "spot", "0.07".parse()?)),
+///             .with_offering(Offering::on_demand("eu-1a", "0.2016".parse()?))
+///             .with_offering(Offering::spot("eu-1a", "0.07".parse()?)),
 ///     )
 ///     .node_pool(NodePool::new("default"))
 ///     .node(Node::new("a", large.clone()))
@@ -166,7 +166,7 @@ impl WhatIf {
         mut self,
         instance_type: &str,
         zone: &str,
-        capacity_type: &str,
+        capacity_type: CapacityType,
     ) -> Result<Self, Error> {
         let way = (instance_type, zone, capacity_type);
         self.changed.change_offerings(way, |offering| offering.available = false)?;
@@ -189,7 +189,7 @@ impl WhatIf {
         mut self,
         instance_type: &str,
         zone: &str,
-        capacity_type: &str,
+        capacity_type: CapacityType,
         price: Price,
     ) -> Result<Self, Error> {
         self.changed.set_price((instance_type, zone, capacity_type), price)?;

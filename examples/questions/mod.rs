@@ -86,8 +86,8 @@ fn substitute(problem: &Problem, name: &str) -> Substitute {
         Substitute { node_pool: named, ..Substitute::default() }
     } else if offerings().any(|one| one.zone() == name) {
         Substitute { zone: named, ..Substitute::default() }
-    } else if offerings().any(|one| one.capacity_type() == name) {
-        Substitute { capacity_type: named, ..Substitute::default() }
+    } else if let Ok(capacity_type) = name.parse() {
+        Substitute { capacity_type: Some(capacity_type), ..Substitute::default() }
     } else {
         Substitute { instance_type: named, ..Substitute::default() }
     }

@@ -205,7 +205,7 @@ fn of_running(problem: &Problem, node: &Node, stays: &[Arc<str>], comes: &[Arc<s
     let of_type = problem.instance_type(&instance_type);
     let offerings = of_type.into_iter().flat_map(|one| one.offerings());
     let offered = offerings
-        .filter(|one| one.zone() == zone && one.capacity_type() == capacity_type)
+        .filter(|one| one.zone() == zone && one.capacity_type().as_str() == capacity_type)
         .map(|one| one.price())
         .min();
     let is_daemon = |pod: &&Arc<str>| {

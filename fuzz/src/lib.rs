@@ -189,7 +189,7 @@ fn instance_type(bytes: &mut Bytes<'_>, number: usize) -> Result<InstanceType> {
         instance_type = instance_type.with_volume_limit("disk", bytes.int_in_range(0..=2)?);
     }
     for zone in ZONES {
-        for capacity_type in CAPACITY_TYPES {
+        for capacity_type in [CapacityType::OnDemand, CapacityType::Spot] {
             if one_in(bytes, 2)? {
                 continue;
             }
@@ -202,7 +202,7 @@ fn instance_type(bytes: &mut Bytes<'_>, number: usize) -> Result<InstanceType> {
         }
     }
     if one_in(bytes, 8)? {
-        let offering = Offering::new(*bytes.choose(&ZONES)?, "reserved", Price::ZERO);
+        let offering = Offering::reserved(*bytes.choose(&ZONES)?, Price::ZERO);
         let remaining = bytes.int_in_range(0..=2)?;
         instance_type = instance_type.with_offering(offering.with_reservation("cr-1", remaining));
     }

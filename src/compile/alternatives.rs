@@ -70,11 +70,8 @@ mod tests {
     fn no_alternative_is_charged_more_or_draws_on_a_reservation() {
         let of_size = |name: &str, cpu: &str| {
             let capacity = Resources::parse([("cpu", cpu), ("pods", "10")]).unwrap();
-            InstanceType::new(name, capacity).with_offering(Offering::new(
-                "a",
-                "on-demand",
-                "0.1".parse::<Price>().unwrap(),
-            ))
+            InstanceType::new(name, capacity)
+                .with_offering(Offering::on_demand("a", "0.1".parse::<Price>().unwrap()))
         };
         let limits = Resources::parse([("cpu", "20")]).unwrap();
         let problem = Problem::builder()

@@ -371,12 +371,8 @@ mod tests {
                     Resources::parse(capacity).unwrap(),
                 )
                 .with_label("family", family)
-                .with_offering(Offering::new("a", "spot", "0.1".parse().unwrap()))
-                .with_offering(Offering::new(
-                    "b",
-                    "on-demand",
-                    "0.3".parse().unwrap(),
-                ));
+                .with_offering(Offering::spot("a", "0.1".parse().unwrap()))
+                .with_offering(Offering::on_demand("b", "0.3".parse().unwrap()));
                 builder = builder.instance_type(instance);
             }
         }

@@ -375,7 +375,7 @@ impl<'a> LabelResolver<'a> {
     fn may_be(&self, key: &Arc<str>, offering: &Offering) -> ValueSet {
         let of_offering = match &**key {
             well_known::ZONE => Some(ValueSet::one(offering.zone.clone())),
-            well_known::CAPACITY_TYPE => Some(ValueSet::one(offering.capacity_type.clone())),
+            well_known::CAPACITY_TYPE => Some(ValueSet::one(offering.capacity_type)),
             well_known::NODE_POOL => Some(ValueSet::one(self.pool.name.clone())),
             _ => offering.labels.get(key).map(|value| ValueSet::one(value.clone())),
         };

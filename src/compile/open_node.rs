@@ -274,7 +274,7 @@ mod tests {
         let instance = |name: &str, cpu: &str| {
             InstanceType::new(name, resources(&[("cpu", cpu), ("pods", "8")]))
                 .with_volume_limit("ebs", 2)
-                .with_offering(Offering::new("z", "spot", "0.1".parse().unwrap()))
+                .with_offering(Offering::spot("z", "0.1".parse().unwrap()))
         };
         let several = Requirement::new::<&str>(well_known::INSTANCE_TYPE, Operator::Exists, []);
         let node = Node::new("n", resources(&[("cpu", "5"), ("pods", "8")]));

@@ -20,8 +20,8 @@ use super::price::{price_of, risk_of};
 use crate::compile::{disruption_taint, is_tolerated, selects_pod};
 use crate::explain::Blocker;
 use crate::model::{
-    ConsolidationOptions, ConsolidationPolicy, Node, NodePool, Pod, PodDisruptionBudget, Price,
-    Problem, Taint, well_known,
+    ConsolidationOptions, ConsolidationPolicy, Delay, Node, NodePool, Pod, PodDisruptionBudget,
+    Price, Problem, Taint, well_known,
 };
 use crate::plan::consolidation::DisruptionReason;
 use std::collections::BTreeMap;
@@ -144,8 +144,8 @@ fn verdict(
             blockers.push(Blocker::UnknownLabel { key: key.into() });
         }
         let allowed = node_budget::allowed(pool, reason, started, judge.options.now);
-        if let Some(word) = node_budget::word(reason).filter(|_| allowed <= going) {
-            blockers.push(Blocker::NodeBudget { pool: pool.name.clone(), reason: word });
+        if let Some(reason) = node_budget::budget_reason(reason).filter(|_| allowed <= going) {
+            blockers.push(Blocker::NodeBudget { pool: pool.name.clone(), reason });
         }
     }
     let forced = matches!(reason, DisruptionReason::Drifted | DisruptionReason::Expired);
@@ -199,7 +199,7 @@ fn of_node(node: &Node, pool: &NodePool, reason: DisruptionReason) -> Vec<Blocke
         (!forced && pool.replicas.is_some(), Blocker::StaticPool { pool: pool_name() }),
         (!forced && !node.consolidatable, Blocker::NotConsolidatable),
         (
-            !forced && &*pool.disruption.consolidate_after == "Never",
+            !forced && pool.disruption.consolidate_after == Delay::Never,
             Blocker::ConsolidateNever { pool: pool_name() },
         ),
         (

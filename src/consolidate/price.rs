@@ -39,7 +39,7 @@ pub(super) fn offerings_of<'p>(
     offerings.filter(|offering| {
         let is = |key: &str, value: &str| node.labels.get(key).is_some_and(|own| **own == *value);
         is(well_known::ZONE, &offering.zone)
-            && is(well_known::CAPACITY_TYPE, &offering.capacity_type)
+            && is(well_known::CAPACITY_TYPE, offering.capacity_type.as_str())
             && offering
                 .labels
                 .iter()

@@ -133,33 +133,18 @@ fn civil(day: i64) -> (u32, u32) {
     (u32::try_from(month).unwrap_or(1), u32::try_from(of_month).unwrap_or(1))
 }
 
-/// The seconds of a duration such as `1h30m`.
-pub(super) fn seconds(text: &str) -> Option<i64> {
-    let mut sum = 0_i64;
-    for part in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
-        let unit = part.chars().last()?;
-        let number: i64 = part.strip_suffix(unit)?.parse().ok()?;
-        let each = match unit {
-            'h' => 3_600,
-            'm' => 60,
-            's' => 1,
-            _ => return None,
-        };
-        sum = sum.checked_add(number.checked_mul(each)?)?;
-    }
-    (!text.is_empty()).then_some(sum)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{CronSchedule, civil, seconds};
+    use super::{CronSchedule, civil};
+    use crate::model::TimeSpan;
 
     /// Wednesday, 2026-08-19.
     const WEDNESDAY: i64 = 20_684 * 86_400;
 
     fn is_in_force(schedule: &str, duration: &str, at: i64) -> bool {
         let schedule = CronSchedule::read(schedule).unwrap();
-        schedule.has_hit(at, seconds(duration).unwrap())
+        let duration: TimeSpan = duration.parse().unwrap();
+        schedule.has_hit(at, duration.seconds().try_into().unwrap())
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::model::{ConsolidationModel, ModelNode, disruption_of};
 use super::price::{PLAIN, eviction_cost};
 use super::state::ClusterState;
 use crate::compile::{Compiled, Id, OfferId};
-use crate::model::{ConsolidationOptions, ConsolidationPolicy, Problem, well_known};
+use crate::model::{CapacityType, ConsolidationOptions, ConsolidationPolicy, Problem, well_known};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -165,5 +165,5 @@ impl<'p> Terms<'p> {
 pub(super) fn is_spot_offer(compiled: &Compiled, id: OfferId) -> bool {
     let offer = &compiled.offers[id];
     let of_type = compiled.parts.instance_type(offer.instance);
-    &*of_type.offerings[offer.offering].capacity_type == "spot"
+    of_type.offerings[offer.offering].capacity_type == CapacityType::Spot
 }

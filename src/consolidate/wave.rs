@@ -26,6 +26,7 @@ use super::node_budget;
 use super::state::ClusterState;
 use super::target::Target;
 use super::terms::Terms;
+use crate::model::CapacityType;
 use crate::pack::DecidedLaunches;
 use crate::plan::LaunchTemplate;
 use crate::plan::consolidation::DisruptionReason;
@@ -470,9 +471,9 @@ impl<'m, 't> WavePlanner<'m, 't> {
             let cheaper = template
                 .alternatives
                 .iter()
-                .filter(|one| &*one.capacity_type == "spot" && one.price.nanos() < price);
+                .filter(|one| one.capacity_type == CapacityType::Spot && one.price.nanos() < price);
             let types: BTreeSet<&str> = cheaper.map(|one| &*one.instance_type).collect();
-            &*template.offering.capacity_type != "spot"
+            template.offering.capacity_type != CapacityType::Spot
                 || types.len() >= self.terms.options.spot_flexibility as usize
         })
     }

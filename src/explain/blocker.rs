@@ -1,6 +1,6 @@
 //! What keeps a running node where it is.
 
-use crate::model::Price;
+use crate::model::{BudgetReason, Price};
 use std::fmt;
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ pub enum Blocker {
         /// The node pool.
         pool: Arc<str>,
         /// What it would be disrupted for, as budgets have it.
-        reason: &'static str,
+        reason: BudgetReason,
     },
     /// A pod on it is marked as one not to disrupt.
     PodDoNotDisrupt {

@@ -11,7 +11,7 @@ mod words;
 pub use blocker::Blocker;
 pub(crate) use words::taint_text;
 
-use crate::model::{Quantity, Taint, ValueSet};
+use crate::model::{Protocol, Quantity, Taint, ValueSet};
 use std::cmp::Reverse;
 use std::sync::Arc;
 
@@ -151,8 +151,8 @@ pub enum Cause {
         pool: Arc<str>,
         /// The port.
         port: u16,
-        /// The protocol: "TCP", "UDP" or "SCTP".
-        protocol: Arc<str>,
+        /// The protocol.
+        protocol: Protocol,
     },
     /// The pod asks for a node by name, which no launch can promise.
     NodeName {

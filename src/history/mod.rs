@@ -43,7 +43,9 @@ mod policy;
 
 pub use policy::HistoryPolicy;
 
-use crate::model::{Changed, InstanceType, Offering, OfferingKey, Origin, Price, Problem};
+use crate::model::{
+    CapacityType, Changed, InstanceType, Offering, OfferingKey, Origin, Price, Problem,
+};
 use crate::plan::{LaunchTemplate, OfferingRef};
 use backoff::Failures;
 use evidence::{Counts, Evidence, LIFE, ONE, WeighedCounts, span};
@@ -64,8 +66,8 @@ const BILLION: u128 = 1_000_000_000;
 /// use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
 ///
 /// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-///     .with_offering(Offering::new("eu-1a", "spot", "0.03".parse()?))
-///     .with_offering(Offering::new("eu-1b", "spot", "0.04".parse()?));
+///     .with_offering(Offering::spot("eu-1a", "0.03".parse()?))
+///     .with_offering(Offering::spot("eu-1b", "0.04".parse()?));
 /// let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1500m")])?);
 /// let problem =
 ///     Problem::builder().pod(web).instance_type(large).node_pool(NodePool::new("default")).build()?;
@@ -114,9 +116,9 @@ pub enum FailureScope {
 enum FailingUnit {
     Offering(OfferingKey),
     /// By type and capacity type.
-    InstanceType(Arc<str>, Arc<str>),
+    InstanceType(Arc<str>, CapacityType),
     /// By zone and capacity type.
-    Zone(Arc<str>, Arc<str>),
+    Zone(Arc<str>, CapacityType),
 }
 
 /// What is to be expected of an offering.
@@ -285,9 +287,9 @@ impl OfferingHistory {
         for (key, evidence) in &self.evidence {
             let weighed = evidence.weighed(now, self.policy.seconds_of_half_life());
             let _new = view.own.insert(key, weighed);
-            let of_type = view.of_type.entry((&*key.instance_type, &*key.capacity_type));
+            let of_type = view.of_type.entry((&*key.instance_type, key.capacity_type));
             of_type.or_default().add(weighed);
-            view.of_zone.entry((&*key.zone, &*key.capacity_type)).or_default().add(weighed);
+            view.of_zone.entry((&*key.zone, key.capacity_type)).or_default().add(weighed);
         }
         view
     }
@@ -298,10 +300,8 @@ impl FailingUnit {
         let OfferingKey { instance_type, zone, capacity_type, .. } = offering;
         match scope {
             FailureScope::Offering => Self::Offering(offering.clone()),
-            FailureScope::InstanceType => {
-                Self::InstanceType(instance_type.clone(), capacity_type.clone())
-            }
-            FailureScope::Zone => Self::Zone(zone.clone(), capacity_type.clone()),
+            FailureScope::InstanceType => Self::InstanceType(instance_type.clone(), *capacity_type),
+            FailureScope::Zone => Self::Zone(zone.clone(), *capacity_type),
         }
     }
 
@@ -318,17 +318,17 @@ struct View<'h> {
     now: i64,
     own: BTreeMap<&'h OfferingKey, WeighedCounts>,
     /// By type and capacity type.
-    of_type: BTreeMap<(&'h str, &'h str), WeighedCounts>,
+    of_type: BTreeMap<(&'h str, CapacityType), WeighedCounts>,
     /// By zone and capacity type.
-    of_zone: BTreeMap<(&'h str, &'h str), WeighedCounts>,
+    of_zone: BTreeMap<(&'h str, CapacityType), WeighedCounts>,
 }
 
 impl View<'_> {
     fn outlook(&self, offering: &OfferingKey, stated: Option<u64>) -> OfferingOutlook {
         let policy = &self.history.policy;
         let own = self.own.get(offering).copied().unwrap_or_default();
-        let capacity_type = &*offering.capacity_type;
-        let of = |sums: &BTreeMap<(&str, &str), WeighedCounts>, name: &str| {
+        let capacity_type = offering.capacity_type;
+        let of = |sums: &BTreeMap<(&str, CapacityType), WeighedCounts>, name: &str| {
             sums.get(&(name, capacity_type)).copied().unwrap_or_default().without(own)
         };
         let mut others = of(&self.of_type, &offering.instance_type).percent(policy.same_type);

@@ -20,7 +20,7 @@ use std::sync::Arc;
 ///
 /// let size = Resources::parse([("cpu", "2"), ("pods", "29")])?;
 /// let large = InstanceType::new("m7.large", size.clone())
-///     .with_offering(Offering::new("eu-1a", "on-demand", "0.1008".parse()?));
+///     .with_offering(Offering::on_demand("eu-1a", "0.1008".parse()?));
 /// let node = |name: &str| {
 ///     Node::new(name, size.clone())
 ///         .with_label("node.kubernetes.io/instance-type", "m7.large")

@@ -11,7 +11,7 @@ use super::kind::{ObjectKind, group_of};
 use crate::model::document::selector::write_requirement;
 use crate::model::document::taint::write_taint;
 use crate::model::document::value::Value as Tree;
-use crate::model::{NodePool, Operator, well_known};
+use crate::model::{CapacityType, NodePool, Operator, well_known};
 use crate::plan::{Launch, LaunchTemplate, OfferingRef};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -81,9 +81,9 @@ impl Dump {
 /// use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
 ///
 /// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-///     .with_offering(Offering::new("eu-1a", "on-demand", "0.1008".parse()?));
+///     .with_offering(Offering::on_demand("eu-1a", "0.1008".parse()?));
 /// let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1500m")])?);
-/// let pool = NodePool::new("default").with_expire_after("720h");
+/// let pool = NodePool::new("default").with_expire_after(TimeSpan::from_hours(720));
 /// let problem =
 ///     Problem::builder().pod(web).instance_type(large).node_pool(pool.clone()).build()?;
 /// let plan = provision(&problem, &Options::default())?;
@@ -112,8 +112,8 @@ pub fn node_claim(launch: &Launch, pool: &NodePool, class: &NodeClassRef) -> Val
     let NodeClassRef { group, kind, name } = class;
     spec.insert("nodeClassRef".into(), json!({"group": **group, "kind": **kind, "name": **name}));
     for (name, value) in [
-        ("expireAfter", pool.expire_after()),
-        ("terminationGracePeriod", pool.termination_grace_period()),
+        ("expireAfter", pool.expire_after().map(|lifetime| lifetime.to_string())),
+        ("terminationGracePeriod", pool.termination_grace_period().map(|span| span.to_string())),
     ] {
         if let Some(value) = value {
             spec.insert(name.into(), value.into());
@@ -164,7 +164,7 @@ fn json(tree: &Tree<'_>) -> Value {
 #[must_use]
 pub fn ec2_fleet(template: &LaunchTemplate, nodes: u32) -> Value {
     let chosen = &template.offering;
-    let spot = &*chosen.capacity_type == "spot";
+    let spot = chosen.capacity_type == CapacityType::Spot;
     let of_fleet = |one: &&OfferingRef| {
         one.capacity_type == chosen.capacity_type && one.reservation == chosen.reservation
     };
@@ -243,7 +243,7 @@ pub fn gce_bulk_insert(template: &LaunchTemplate, nodes: u32) -> Value {
         .into_iter()
         .map(|zone| (format!("zones/{zone}"), json!({"preference": "ALLOW"})))
         .collect();
-    let spot = &*template.offering.capacity_type == "spot";
+    let spot = template.offering.capacity_type == CapacityType::Spot;
     let mut properties = json!({
         "scheduling": {"provisioningModel": if spot { "SPOT" } else { "STANDARD" }},
     });
@@ -277,9 +277,11 @@ pub fn azure_fleet(template: &LaunchTemplate, nodes: u32) -> Value {
     let zones: Vec<&str> =
         zones.into_iter().map(|zone| zone.rsplit('-').next().unwrap_or(zone)).collect();
     let of_profile = |strategy: &str| json!({"capacity": nodes, "minCapacity": nodes, "allocationStrategy": strategy});
-    let (name, profile) = match &*template.offering.capacity_type {
-        "spot" => ("spotPriorityProfile", of_profile("CapacityOptimized")),
-        _ => ("regularPriorityProfile", of_profile("Prioritized")),
+    let (name, profile) = match template.offering.capacity_type {
+        CapacityType::Spot => ("spotPriorityProfile", of_profile("CapacityOptimized")),
+        CapacityType::OnDemand | CapacityType::Reserved => {
+            ("regularPriorityProfile", of_profile("Prioritized"))
+        }
     };
     let mut properties = json!({"vmSizesProfile": sizes});
     properties[name] = profile;

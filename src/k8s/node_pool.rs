@@ -10,20 +10,20 @@
 
 use super::dump::Entry;
 use super::report::Findings;
-use crate::model::document::pool::read_disruption;
-use crate::model::document::read::{Cursor, Fields, boolean, labels, resources, text, whole};
+use crate::model::document::pool::{read_disruption, read_lifetime, read_span};
+use crate::model::document::read::{Cursor, Fields, boolean, labels, resources, whole};
 use crate::model::document::selector::read_requirement;
 use crate::model::document::taint::read_taint;
 use crate::model::document::value::Value;
 use crate::model::fault::Path;
 use crate::model::{
-    ConsolidationPolicy, Disruption, Labels, NodePool, Operator, Requirement, check_node_pool,
-    well_known,
+    ConsolidationPolicy, Delay, Disruption, Labels, NodePool, Operator, Requirement, TimeSpan,
+    check_node_pool, well_known,
 };
 use std::sync::Arc;
 
 /// How long a node lives where the pool says nothing.
-const DEFAULT_LIFETIME: &str = "720h";
+const DEFAULT_LIFETIME: Delay = Delay::After(TimeSpan::from_hours(720));
 
 /// What changes how much of a node its pods can have.
 const OF_ALLOCATABLE: [&str; 6] =
@@ -72,15 +72,17 @@ pub(super) fn node_pool(entry: &Entry, findings: &mut Findings) -> NodePool {
             read_nodes(&mut pool, &mut fields);
             // What the API fills in.
             pool.expire_after =
-                fields.optional("expireAfter", text).or_else(|| Some(DEFAULT_LIFETIME.into()));
-            pool.termination_grace_period = fields.optional("terminationGracePeriod", text);
+                fields.optional("expireAfter", read_lifetime).or(Some(DEFAULT_LIFETIME));
+            pool.termination_grace_period = fields.optional("terminationGracePeriod", read_span);
             Some(())
         })
     });
     if beta {
-        let path = &["spec", "disruption", "expireAfter"];
-        let said = entry.tree.find(path).and_then(Value::as_text);
-        pool.expire_after = Some(said.unwrap_or(DEFAULT_LIFETIME).into());
+        let value = entry.tree.find(&["spec", "disruption", "expireAfter"]);
+        let path = Path::Text("spec.disruption.expireAfter");
+        let faults = &mut findings.faults;
+        let said = value.and_then(|value| read_lifetime(Cursor { value, path: &path, faults }));
+        pool.expire_after = Some(said.unwrap_or(DEFAULT_LIFETIME));
     }
     refuse_kubelet(kubelet, "spec.template.spec.kubelet", findings);
     checked(pool, findings)
@@ -120,15 +122,15 @@ pub(super) fn provisioner(entry: &Entry, findings: &mut Findings) -> NodePool {
     });
     let after_empty: Option<u32> = fields.optional("ttlSecondsAfterEmpty", whole);
     let lifetime: Option<u32> = fields.optional("ttlSecondsUntilExpired", whole);
-    pool.expire_after = lifetime.map(|seconds| format!("{seconds}s").into());
+    pool.expire_after = lifetime.map(|seconds| TimeSpan::from_seconds(seconds.into()).into());
     let mut disruption = Disruption::default();
     match (consolidates, after_empty) {
         (Some(true), _) => {}
         (_, Some(seconds)) => {
             disruption.consolidation_policy = ConsolidationPolicy::WhenEmpty;
-            disruption.consolidate_after = format!("{seconds}s").into();
+            disruption.consolidate_after = TimeSpan::from_seconds(seconds.into()).into();
         }
-        (_, None) => disruption.consolidate_after = "Never".into(),
+        (_, None) => disruption.consolidate_after = Delay::Never,
     }
     pool.disruption = disruption;
     // What this version filled in where nothing was said.

@@ -143,9 +143,7 @@ fn host_ports<'a>(containers: impl Iterator<Item = &'a Container>, on_host: bool
     let ports = containers.flat_map(|container| &container.ports).filter_map(|port| {
         let of_host = on_host.then_some(port.container_port).flatten();
         let mut taken = HostPort::new(port.host_port.or(of_host)?);
-        if let Some(protocol) = &port.protocol {
-            taken.protocol = Arc::clone(protocol);
-        }
+        taken.protocol = port.protocol;
         if let Some(address) = &port.host_ip {
             taken.host_ip = Arc::clone(address);
         }

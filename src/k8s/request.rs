@@ -24,9 +24,10 @@
 //! and the enhancement proposals 753, 1287 and 2837.
 
 use super::fields::{CONTAINER, INIT_CONTAINER};
+use crate::model::document::pod::read_protocol;
 use crate::model::document::read::{Cursor, Fields, resources, text, whole};
 use crate::model::document::value::Value;
-use crate::model::{CPU, PODS, Quantity, Resources};
+use crate::model::{CPU, PODS, Protocol, Quantity, Resources};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -50,7 +51,7 @@ pub(super) struct ContainerPort {
     pub(super) container_port: Option<u16>,
     pub(super) host_port: Option<u16>,
     pub(super) host_ip: Option<Arc<str>>,
-    pub(super) protocol: Option<Arc<str>>,
+    pub(super) protocol: Protocol,
 }
 
 /// An init container; a sidecar goes on running.
@@ -308,7 +309,7 @@ fn read_port(cursor: Cursor<'_>) -> Option<ContainerPort> {
         container_port: fields.optional("containerPort", whole),
         host_port: fields.optional("hostPort", whole).filter(|port| *port > 0),
         host_ip: fields.optional("hostIP", text).filter(|address| !address.is_empty()),
-        protocol: fields.optional("protocol", text).filter(|protocol| !protocol.is_empty()),
+        protocol: fields.optional("protocol", read_protocol).unwrap_or_default(),
     })
 }
 

@@ -134,11 +134,11 @@ mod tests {
     #[test]
     fn documents_lists_and_lists_of_a_kind_are_taken_apart() {
         let yaml = "kind: Pod\nmetadata: {name: a}\n---\n---\nkind: List\nitems:\n\
-                    - {kind: Node, metadata: {name: n}}\n";
-        assert_eq!(names(yaml), ["Pod a", "Node n"]);
+                    - {kind: Node, metadata: {name: m}}\n";
+        assert_eq!(names(yaml), ["Pod a", "Node m"]);
         let json = r#"{"kind": "PodList", "apiVersion": "v1", "items": [{"metadata": {"name": "a"}}]}
-                      [{"kind": "Node", "metadata": {"name": "n"}}]"#;
-        assert_eq!(names(json), ["Pod a", "Node n"]);
+                      [{"kind": "Node", "metadata": {"name": "m"}}]"#;
+        assert_eq!(names(json), ["Pod a", "Node m"]);
         // JSON with what only YAML allows.
         assert_eq!(names("{kind: Pod, metadata: {name: a}} # YAML"), ["Pod a"]);
     }

@@ -9,6 +9,7 @@ use super::{
     InstanceType, Node, NodePool, Offering, Pod, Price, Problem, Quantity, normal, validate,
 };
 use crate::error::{Error, InvalidInput};
+use crate::model::CapacityType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -348,14 +349,14 @@ impl Changed {
     /// Changes the offerings of a type in a zone and of a capacity type.
     pub(crate) fn change_offerings(
         &mut self,
-        (instance_type, zone, capacity_type): (&str, &str, &str),
+        (instance_type, zone, capacity_type): (&str, &str, CapacityType),
         change: impl Fn(&mut Offering),
     ) -> Result<(), Error> {
         let types = &self.origin.problem.instance_types;
         let at = types
             .binary_search_by(|of_type| (*of_type.name).cmp(instance_type))
             .map_err(|_| unknown("instanceTypes", instance_type, "a name of instanceTypes"))?;
-        let is_meant = |one: &Offering| *one.zone == *zone && *one.capacity_type == *capacity_type;
+        let is_meant = |one: &Offering| *one.zone == *zone && one.capacity_type == capacity_type;
         let changed = self.change_type(at, is_meant, change);
         match changed {
             true => Ok(()),
@@ -382,7 +383,7 @@ impl Changed {
     /// Sets the price of offerings.
     pub(crate) fn set_price(
         &mut self,
-        (instance_type, zone, capacity_type): (&str, &str, &str),
+        (instance_type, zone, capacity_type): (&str, &str, CapacityType),
         price: Price,
     ) -> Result<(), Error> {
         let mut faults = Faults::default();

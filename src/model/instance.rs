@@ -1,6 +1,6 @@
 //! Instance types and the offerings in which they are sold.
 
-use super::{Labels, Price, Requirement, Resources};
+use super::{CapacityType, Labels, Price, Requirement, Resources};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(crate) const UNLIMITED_ATTACHMENTS: i64 = 1 << 32;
 /// )
 /// .with_overhead(Resources::parse([("cpu", "70m"), ("memory", "1Gi")])?)
 /// .with_label("kubernetes.io/arch", "amd64")
-/// .with_offering(Offering::new("us-east-1a", "on-demand", "0.1008".parse()?));
+/// .with_offering(Offering::on_demand("us-east-1a", "0.1008".parse()?));
 /// assert_eq!(m7.allocatable().get("cpu"), Some("1930m".parse()?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -43,10 +43,10 @@ pub struct InstanceType {
 /// use plimsoll::Offering;
 ///
 /// // Spot, interrupted once in a hundred hours.
-/// let spot = Offering::new("us-east-1a", "spot", "0.0312".parse()?)
+/// let spot = Offering::spot("us-east-1a", "0.0312".parse()?)
 ///     .with_interruption_rate(10_000_000);
 /// // Paid for already: four more nodes may use it, at no further price.
-/// let reserved = Offering::new("us-east-1a", "reserved", "0".parse()?)
+/// let reserved = Offering::reserved("us-east-1a", "0".parse()?)
 ///     .with_reservation("cr-0123", 4);
 /// assert!(spot.available() && reserved.reservation().is_some());
 /// # Ok::<(), plimsoll::model::ParsePriceError>(())
@@ -55,7 +55,7 @@ pub struct InstanceType {
 pub struct Offering {
     pub(crate) zone: Arc<str>,
     /// "on-demand", "spot" or "reserved" (validated).
-    pub(crate) capacity_type: Arc<str>,
+    pub(crate) capacity_type: CapacityType,
     pub(crate) price: Price,
     pub(crate) available: bool,
     pub(crate) labels: Labels,
@@ -184,22 +184,36 @@ impl InstanceType {
 }
 
 impl Offering {
-    /// An available offering; the capacity type is "on-demand", "spot" or "reserved".
+    /// An available offering.
     #[must_use]
-    pub fn new(
-        zone: impl Into<Arc<str>>,
-        capacity_type: impl Into<Arc<str>>,
-        price: Price,
-    ) -> Self {
+    pub fn new(zone: impl Into<Arc<str>>, capacity_type: CapacityType, price: Price) -> Self {
         Self {
             zone: zone.into(),
-            capacity_type: capacity_type.into(),
+            capacity_type,
             price,
             available: true,
             labels: Labels::new(),
             reservation: None,
             interruption_rate: None,
         }
+    }
+
+    /// An available offering at the list price.
+    #[must_use]
+    pub fn on_demand(zone: impl Into<Arc<str>>, price: Price) -> Self {
+        Self::new(zone, CapacityType::OnDemand, price)
+    }
+
+    /// An available offering that may be taken back.
+    #[must_use]
+    pub fn spot(zone: impl Into<Arc<str>>, price: Price) -> Self {
+        Self::new(zone, CapacityType::Spot, price)
+    }
+
+    /// An available offering of what is paid for in advance.
+    #[must_use]
+    pub fn reserved(zone: impl Into<Arc<str>>, price: Price) -> Self {
+        Self::new(zone, CapacityType::Reserved, price)
     }
 
     /// Says whether it can be bought now.
@@ -248,8 +262,8 @@ impl Offering {
 
     /// The capacity type, the value of the label `karpenter.sh/capacity-type`.
     #[must_use]
-    pub fn capacity_type(&self) -> &str {
-        &self.capacity_type
+    pub fn capacity_type(&self) -> CapacityType {
+        self.capacity_type
     }
 
     /// The price per hour.

@@ -5,6 +5,7 @@ mod capacity_type;
 mod changed;
 mod consolidation_options;
 mod decimal;
+mod disruption;
 #[cfg(feature = "serde")]
 pub(crate) mod document;
 pub(crate) mod fault;
@@ -42,6 +43,10 @@ pub use affinity::{
 pub use capacity_type::CapacityType;
 pub(crate) use changed::{Changed, Origin};
 pub use consolidation_options::ConsolidationOptions;
+pub use disruption::{
+    Budget, BudgetNodes, BudgetReason, BudgetWindow, ConsolidationPolicy, Delay, Disruption,
+    ParseBudgetNodesError,
+};
 pub use headroom::{Forecast, Headroom};
 pub(crate) use instance::UNLIMITED_ATTACHMENTS;
 pub use instance::{InstanceType, Offering, Reservation};
@@ -54,8 +59,8 @@ pub use overlay::PriceOverlay;
 pub(crate) use overlay::{labels_of, matches};
 pub(crate) use parts::Parts;
 pub use placeholder::Placeholder;
-pub use pod::{HostPort, Pod, Volume};
-pub use pool::{Budget, ConsolidationPolicy, Disruption, NodePool};
+pub use pod::{HostPort, Pod, Protocol, Volume};
+pub use pool::NodePool;
 pub use price::{ParsePriceError, Price};
 pub use price_change::{ParsePriceChangeError, PriceChange};
 pub use problem::{Namespace, PodDisruptionBudget, Problem, ProblemBuilder};

@@ -105,9 +105,6 @@ pub(super) fn pod(pod: &mut Pod) {
         if port.host_ip.is_empty() {
             port.host_ip = "0.0.0.0".into();
         }
-        if port.protocol.is_empty() {
-            port.protocol = "TCP".into();
-        }
     }
     if !pod.host_ports.is_empty() {
         pod.host_ports.items_mut().sort();

@@ -1,6 +1,6 @@
 //! What an offering is called: by its type, where and how it is sold.
 
-use super::Offering;
+use super::{CapacityType, Offering};
 use std::sync::Arc;
 
 /// Which offering is meant: an instance type, a zone, a capacity type, and the reservation that is
@@ -13,11 +13,12 @@ use std::sync::Arc;
 ///
 /// # Examples
 /// ```
-/// use plimsoll::model::OfferingKey;
+/// use plimsoll::model::{CapacityType, OfferingKey};
 ///
-/// let spot = OfferingKey::new("m7i.large", "eu-1a", "spot");
+/// let spot = OfferingKey::new("m7i.large", "eu-1a", CapacityType::Spot);
 /// assert_eq!(spot.to_string(), "m7i.large eu-1a spot");
-/// let reserved = OfferingKey::new("m7i.large", "eu-1a", "reserved").with_reservation("cr-1");
+/// let reserved = OfferingKey::new("m7i.large", "eu-1a", CapacityType::Reserved);
+/// let reserved = reserved.with_reservation("cr-1");
 /// assert_eq!(reserved.to_string(), "m7i.large eu-1a reserved cr-1");
 /// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -27,8 +28,8 @@ pub struct OfferingKey {
     pub instance_type: Arc<str>,
     /// The zone.
     pub zone: Arc<str>,
-    /// "on-demand", "spot" or "reserved".
-    pub capacity_type: Arc<str>,
+    /// How it is paid for.
+    pub capacity_type: CapacityType,
     /// The id of the reservation that it draws on.
     pub reservation: Option<Arc<str>>,
 }
@@ -39,12 +40,12 @@ impl OfferingKey {
     pub fn new(
         instance_type: impl Into<Arc<str>>,
         zone: impl Into<Arc<str>>,
-        capacity_type: impl Into<Arc<str>>,
+        capacity_type: CapacityType,
     ) -> Self {
         Self {
             instance_type: instance_type.into(),
             zone: zone.into(),
-            capacity_type: capacity_type.into(),
+            capacity_type,
             reservation: None,
         }
     }
@@ -61,7 +62,7 @@ impl OfferingKey {
         Self {
             instance_type: instance_type.clone(),
             zone: offering.zone.clone(),
-            capacity_type: offering.capacity_type.clone(),
+            capacity_type: offering.capacity_type,
             reservation: offering.reservation.as_ref().map(|one| one.id.clone()),
         }
     }

@@ -34,8 +34,8 @@ use std::sync::Arc;
 /// use plimsoll::{InstanceType, Offering, Price, Problem, Requirement, Resources};
 ///
 /// let kind = InstanceType::new("m7i.large", Resources::parse([("pods", "29")])?)
-///     .with_offering(Offering::new("a", "on-demand", "0.1".parse()?))
-///     .with_offering(Offering::new("a", "spot", "0.04".parse()?));
+///     .with_offering(Offering::on_demand("a", "0.1".parse()?))
+///     .with_offering(Offering::spot("a", "0.04".parse()?));
 /// let problem = Problem::builder().instance_type(kind).build()?;
 ///
 /// let on_demand =
@@ -194,9 +194,9 @@ pub(crate) fn matches(
 ) -> bool {
     conditions.iter().all(|(key, states)| {
         let of_offering = match &**key {
-            well_known::ZONE => Some(&offering.zone),
-            well_known::CAPACITY_TYPE => Some(&offering.capacity_type),
-            key => offering.labels.get(key),
+            well_known::ZONE => Some(&*offering.zone),
+            well_known::CAPACITY_TYPE => Some(offering.capacity_type.as_str()),
+            key => offering.labels.get(key).map(|value| &**value),
         };
         let of_type = of_type.get(key);
         match of_offering {

@@ -56,9 +56,9 @@ pub struct Pod {
 /// # Examples
 /// ```
 /// use plimsoll::Pod;
-/// use plimsoll::model::HostPort;
+/// use plimsoll::model::{HostPort, Protocol};
 ///
-/// let dns = HostPort::new(53).with_protocol("UDP");
+/// let dns = HostPort::new(53).with_protocol(Protocol::Udp);
 /// assert_eq!(&*Pod::new("dns").with_host_port(dns).host_ports()[0].host_ip, "0.0.0.0");
 /// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -66,10 +66,22 @@ pub struct Pod {
 pub struct HostPort {
     /// 1 to 65535.
     pub port: u16,
-    /// "TCP", "UDP" or "SCTP".
-    pub protocol: Arc<str>,
+    /// The protocol.
+    pub protocol: Protocol,
     /// The address; "0.0.0.0" and "::" mean all of the node's, and so does an empty one.
     pub host_ip: Arc<str>,
+}
+
+/// The protocol of a port.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Protocol {
+    /// The stream control transmission protocol.
+    Sctp,
+    /// The transmission control protocol.
+    #[default]
+    Tcp,
+    /// The user datagram protocol.
+    Udp,
 }
 
 /// A volume that a pod mounts.
@@ -408,17 +420,29 @@ impl Pod {
     }
 }
 
+impl Protocol {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sctp => "SCTP",
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+        }
+    }
+}
+
 impl HostPort {
     /// A TCP port on all of the node's addresses.
     #[must_use]
     pub fn new(port: u16) -> Self {
-        Self { port, protocol: "TCP".into(), host_ip: "0.0.0.0".into() }
+        Self { port, protocol: Protocol::Tcp, host_ip: "0.0.0.0".into() }
     }
 
-    /// Sets the protocol: "TCP", "UDP" or "SCTP".
+    /// Sets the protocol.
     #[must_use]
-    pub fn with_protocol(mut self, protocol: impl Into<Arc<str>>) -> Self {
-        self.protocol = protocol.into();
+    pub fn with_protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
         self
     }
 

@@ -1,6 +1,6 @@
 //! Node pools: who may buy which types, and with what labels, taints and limits.
 
-use super::{Labels, Requirement, Resources, Taint};
+use super::{Delay, Disruption, Labels, Requirement, Resources, Taint, TimeSpan};
 use std::sync::Arc;
 
 /// A template for nodes and the right to buy them, Karpenter's `NodePool`.
@@ -32,73 +32,8 @@ pub struct NodePool {
     pub(crate) limits: Resources,
     pub(crate) replicas: Option<u32>,
     pub(crate) disruption: Disruption,
-    pub(crate) termination_grace_period: Option<Arc<str>>,
-    pub(crate) expire_after: Option<Arc<str>>,
-}
-
-/// When and how fast nodes of a pool may be disrupted.
-///
-/// # Examples
-/// ```
-/// use plimsoll::NodePool;
-/// use plimsoll::model::{Budget, Disruption};
-///
-/// // Quiet for ten minutes, and one node at a time during the day.
-/// let mut day = Budget::new("1");
-/// day.schedule = Some("0 8 * * mon-fri".into());
-/// day.duration = Some("10h".into());
-/// let mut disruption = Disruption::default();
-/// disruption.consolidate_after = "10m".into();
-/// disruption.budgets.push(day);
-/// let pool = NodePool::new("default").with_disruption(disruption);
-/// assert_eq!(pool.disruption().budgets.len(), 2);
-/// ```
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub struct Disruption {
-    /// Which nodes may be consolidated.
-    pub consolidation_policy: ConsolidationPolicy,
-    /// How long a node must have been quiet, as in the document ("30s", "1h30m", "Never").
-    pub consolidate_after: Arc<str>,
-    /// How many nodes may be disrupted at a time; the smallest that applies counts.
-    pub budgets: Vec<Budget>,
-}
-
-/// Which nodes of a pool may be consolidated.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum ConsolidationPolicy {
-    /// Empty nodes only.
-    WhenEmpty,
-    /// Every node.
-    #[default]
-    WhenEmptyOrUnderutilized,
-    /// Every node, where the share of the pool's cost that is saved is at least half the share of
-    /// its disruption that this takes.
-    Balanced,
-}
-
-/// A limit on nodes disrupted at a time, Karpenter's `Budget`.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub struct Budget {
-    /// A number or a percentage, as in the document ("10%", "5").
-    pub nodes: Arc<str>,
-    /// The reasons it applies to; empty means all.
-    pub reasons: Vec<Arc<str>>,
-    /// A cron schedule that says when it begins; `None` means always.
-    pub schedule: Option<Arc<str>>,
-    /// How long it lasts from then, as in the document.
-    pub duration: Option<Arc<str>>,
-}
-
-impl Default for Disruption {
-    fn default() -> Self {
-        Self {
-            consolidation_policy: ConsolidationPolicy::default(),
-            consolidate_after: "0s".into(),
-            budgets: vec![Budget::new("10%")],
-        }
-    }
+    pub(crate) termination_grace_period: Option<TimeSpan>,
+    pub(crate) expire_after: Option<Delay>,
 }
 
 impl NodePool {
@@ -190,20 +125,20 @@ impl NodePool {
         self
     }
 
-    /// States how long a node may drain before its pods are ended, as in the document ("30m").
+    /// States how long a node may drain before its pods are ended.
     ///
     /// Pods that may not be disrupted, by their own word or by a disruption budget, hold up the
     /// replacement of a drifted node only where there is no such end.
     #[must_use]
-    pub fn with_termination_grace_period(mut self, duration: impl Into<Arc<str>>) -> Self {
-        self.termination_grace_period = Some(duration.into());
+    pub fn with_termination_grace_period(mut self, duration: TimeSpan) -> Self {
+        self.termination_grace_period = Some(duration);
         self
     }
 
-    /// States how long a node may live, as in the document ("720h", "Never").
+    /// States how long a node may live.
     #[must_use]
-    pub fn with_expire_after(mut self, duration: impl Into<Arc<str>>) -> Self {
-        self.expire_after = Some(duration.into());
+    pub fn with_expire_after(mut self, lifetime: impl Into<Delay>) -> Self {
+        self.expire_after = Some(lifetime.into());
         self
     }
 
@@ -269,62 +204,13 @@ impl NodePool {
 
     /// How long a node may drain before its pods are ended; `None`: without an end.
     #[must_use]
-    pub fn termination_grace_period(&self) -> Option<&str> {
-        self.termination_grace_period.as_deref()
+    pub fn termination_grace_period(&self) -> Option<TimeSpan> {
+        self.termination_grace_period
     }
 
     /// How long a node may live; `None` where nothing is said of it.
     #[must_use]
-    pub fn expire_after(&self) -> Option<&str> {
-        self.expire_after.as_deref()
-    }
-}
-
-impl Budget {
-    /// At most so many nodes at a time, always.
-    #[must_use]
-    pub fn of_nodes(nodes: u32) -> Self {
-        Self::new(nodes.to_string())
-    }
-
-    /// At most such a share of the pool's nodes at a time, in percent up to 100, always; it is
-    /// rounded up.
-    ///
-    /// # Examples
-    /// ```
-    /// use plimsoll::model::{Budget, TimeSpan};
-    ///
-    /// let night = Budget::of_share(20)
-    ///     .with_reasons(["Empty", "Drifted"])
-    ///     .with_schedule("0 22 * * *", TimeSpan::from_seconds(8 * 3_600));
-    /// assert_eq!((&*night.nodes, night.duration.as_deref()), ("20%", Some("8h")));
-    /// ```
-    #[must_use]
-    pub fn of_share(percent: u8) -> Self {
-        Self::new(format!("{}%", percent.min(100)))
-    }
-
-    /// Restricts it to disruptions for these reasons: "Empty", "Underutilized", "Drifted".
-    #[must_use]
-    pub fn with_reasons<T: Into<Arc<str>>>(mut self, reasons: impl IntoIterator<Item = T>) -> Self {
-        self.reasons = reasons.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Has it in force from each instant of a cron schedule, in UTC, for so long.
-    #[must_use]
-    pub fn with_schedule(
-        mut self,
-        schedule: impl Into<Arc<str>>,
-        duration: impl Into<Arc<str>>,
-    ) -> Self {
-        (self.schedule, self.duration) = (Some(schedule.into()), Some(duration.into()));
-        self
-    }
-
-    /// At most so many nodes ("5") or such a share of them ("10%") at a time, always.
-    #[must_use]
-    pub fn new(nodes: impl Into<Arc<str>>) -> Self {
-        Self { nodes: nodes.into(), reasons: Vec::new(), schedule: None, duration: None }
+    pub fn expire_after(&self) -> Option<Delay> {
+        self.expire_after
     }
 }

@@ -86,7 +86,7 @@ pub struct Namespace {
 ///
 /// let catalog = ["2", "4"].into_iter().map(|cpus| {
 ///     let capacity = Resources::parse([("cpu", cpus), ("pods", "29")])?;
-///     let price = Offering::new("eu-1a", "on-demand", "0.1".parse()?);
+///     let price = Offering::on_demand("eu-1a", "0.1".parse()?);
 ///     Ok(InstanceType::new(format!("m.{cpus}"), capacity).with_offering(price))
 /// });
 /// let catalog: Vec<_> = catalog.collect::<Result<_, Box<dyn std::error::Error>>>()?;

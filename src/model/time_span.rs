@@ -2,20 +2,16 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 /// A duration in whole seconds, as documents write it: `30s`, `1h30m`, `720h`.
-///
-/// It can be given wherever a duration is asked for, and says what the texts mean that node pools
-/// keep.
 ///
 /// # Examples
 /// ```
 /// use plimsoll::NodePool;
 /// use plimsoll::model::TimeSpan;
 ///
-/// let pool = NodePool::new("default").with_expire_after(TimeSpan::from_seconds(30 * 86_400));
-/// assert_eq!(pool.expire_after(), Some("720h"));
+/// let pool = NodePool::new("default").with_expire_after(TimeSpan::from_hours(720));
+/// assert_eq!(pool.expire_after().unwrap().to_string(), "720h");
 /// assert_eq!("1h30m".parse::<TimeSpan>()?.seconds(), 5_400);
 /// assert!("90".parse::<TimeSpan>().is_err() && "Never".parse::<TimeSpan>().is_err());
 /// # Ok::<(), plimsoll::model::ParseTimeSpanError>(())
@@ -38,6 +34,13 @@ impl TimeSpan {
     #[must_use]
     pub const fn from_seconds(seconds: u64) -> Self {
         Self { seconds }
+    }
+
+    /// So many hours.
+    #[must_use]
+    pub const fn from_hours(hours: u32) -> Self {
+        // Below 2^44.
+        Self { seconds: hours as u64 * 3_600 }
     }
 
     /// How many seconds it is.
@@ -87,12 +90,6 @@ impl fmt::Display for TimeSpan {
             }
         }
         Ok(())
-    }
-}
-
-impl From<TimeSpan> for Arc<str> {
-    fn from(span: TimeSpan) -> Self {
-        span.to_string().into()
     }
 }
 

@@ -300,7 +300,7 @@ mod tests {
             InstanceType::new("m", resources(&[("cpu", "2"), ("memory", "8Gi"), ("pods", "9")]))
                 .with_overhead(resources(&[("memory", "9Gi"), ("cpu", "2")]))
                 .with_label("disk", "fast")
-                .with_offering(Offering::new("a", "on-demand", "1".parse().unwrap()));
+                .with_offering(Offering::on_demand("a", "1".parse().unwrap()));
         let mut pool = NodePool::new("d");
         pool.limits = resources(&[("nvidia.com/gpu", "1"), ("cpu", "100"), ("nodes", "3")]);
         pool.requirements.push(Requirement::new("rack", Operator::In, ["x"]));

@@ -1,6 +1,6 @@
-//! Words of documents as values: operators and effects.
+//! Words of documents as values: how they are read and written.
 
-use super::{Effect, Operator};
+use super::{BudgetReason, CapacityType, Effect, Operator, Protocol};
 use std::fmt;
 use std::str::FromStr;
 
@@ -26,6 +26,12 @@ macro_rules! words {
     ($kind:ident, $words:ident: $($word:literal => $variant:ident),*) => {
         const $words: &[&str] = &[$($word),*];
 
+        impl $kind {
+            /// Every word with its meaning.
+            #[cfg(feature = "serde")]
+            pub(crate) const WORDS: &[(&'static str, Self)] = &[$(($word, Self::$variant)),*];
+        }
+
         impl FromStr for $kind {
             type Err = ParseWordError;
 
@@ -49,6 +55,33 @@ words! {
     Effect, EFFECTS:
     "NoSchedule" => NoSchedule, "PreferNoSchedule" => PreferNoSchedule, "NoExecute" => NoExecute
 }
+
+words! {
+    BudgetReason, BUDGET_REASONS:
+    "Empty" => Empty, "Underutilized" => Underutilized, "Drifted" => Drifted
+}
+
+words! {
+    CapacityType, CAPACITY_TYPES:
+    "on-demand" => OnDemand, "spot" => Spot, "reserved" => Reserved
+}
+
+words! {
+    Protocol, PROTOCOLS: "TCP" => Tcp, "UDP" => Udp, "SCTP" => Sctp
+}
+
+/// What a word of documents is shown as: itself.
+macro_rules! shown {
+    ($($kind:ident),*) => {$(
+        impl fmt::Display for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    )*};
+}
+
+shown! { Effect, BudgetReason, CapacityType, Protocol }
 
 impl Effect {
     /// The effect's name in documents.
@@ -75,12 +108,6 @@ impl Effect {
     }
 }
 
-impl fmt::Display for Effect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +119,15 @@ mod tests {
         }
         for word in EFFECTS {
             assert_eq!(word.parse::<Effect>().unwrap().to_string(), *word);
+        }
+        for word in BUDGET_REASONS {
+            assert_eq!(word.parse::<BudgetReason>().unwrap().to_string(), *word);
+        }
+        for word in CAPACITY_TYPES {
+            assert_eq!(word.parse::<CapacityType>().unwrap().to_string(), *word);
+        }
+        for word in PROTOCOLS {
+            assert_eq!(word.parse::<Protocol>().unwrap().to_string(), *word);
         }
     }
 }

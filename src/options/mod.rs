@@ -189,9 +189,9 @@ impl Limits {
 /// use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
 ///
 /// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-///     .with_offering(Offering::new("eu-1a", "on-demand", "0.1008".parse()?))
+///     .with_offering(Offering::on_demand("eu-1a", "0.1008".parse()?))
 ///     // One interruption in twenty hours.
-///     .with_offering(Offering::new("eu-1a", "spot", "0.06".parse()?).with_interruption_rate(50_000_000));
+///     .with_offering(Offering::spot("eu-1a", "0.06".parse()?).with_interruption_rate(50_000_000));
 /// let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
 /// let problem =
 ///     Problem::builder().pod(web).instance_type(large).node_pool(NodePool::new("default")).build()?;
@@ -222,8 +222,8 @@ pub struct Objective {
 /// ```
 /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
 /// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
-/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// #     .with_offering(Offering::on_demand("eu-1a", "0.1".parse()?))
+/// #     .with_offering(Offering::spot("eu-1b", "0.03".parse()?));
 /// # use plimsoll::model::{Affinity, NodeSelectorTerm, Operator};
 /// # use plimsoll::Requirement;
 /// # use plimsoll::PreferencePolicy;

@@ -117,7 +117,7 @@ fn order(template: &LaunchTemplate) -> impl Ord + '_ {
         &template.node_pool,
         &choice.instance_type,
         &choice.zone,
-        &choice.capacity_type,
+        choice.capacity_type,
         &choice.reservation,
         choice.price,
     )

@@ -8,7 +8,7 @@
 //! listed.
 
 use crate::compile::{Compiled, Id, NODE_NAME, OfferId};
-use crate::model::well_known;
+use crate::model::{CapacityType, well_known};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use std::sync::Arc;
 pub(super) type RequiredLabels = BTreeMap<Arc<str>, BTreeSet<Arc<str>>>;
 
 /// An offer's zone and capacity type.
-pub(super) fn place(compiled: &Compiled, id: OfferId) -> (&Arc<str>, &Arc<str>) {
+pub(super) fn place(compiled: &Compiled, id: OfferId) -> (&Arc<str>, CapacityType) {
     let offer = &compiled.offers[id];
     let offering = &compiled.parts.instance_type(offer.instance).offerings[offer.offering];
-    (&offering.zone, &offering.capacity_type)
+    (&offering.zone, offering.capacity_type)
 }
 
 /// What the launches of some options may be required to have: for each of these label keys the
@@ -72,7 +72,7 @@ pub(super) fn closed(
     types.sort_unstable();
     types.dedup();
     // Few of each, so that looking through them is quickest.
-    let (mut zones, mut capacity_types): (Vec<&Arc<str>>, Vec<&Arc<str>>) =
+    let (mut zones, mut capacity_types): (Vec<&Arc<str>>, Vec<CapacityType>) =
         (Vec::new(), Vec::new());
     for (zone, capacity_type) in options.iter().map(|id| place(compiled, *id)) {
         if !zones.contains(&zone) {

@@ -12,7 +12,8 @@ use crate::compile::{
     PoolId, is_alternative, may_become,
 };
 use crate::model::{
-    Labels, Operator, Requirement, Requirements, Resources, ValueSet, amount, well_known,
+    CapacityType, Labels, Operator, Requirement, Requirements, Resources, ValueSet, amount,
+    well_known,
 };
 use crate::parallel;
 use crate::plan::{LaunchTemplate, OfferingRef};
@@ -364,7 +365,7 @@ pub(crate) fn offering_ref(compiled: &Compiled, id: OfferId) -> OfferingRef {
         price: offering.price,
         instance_type: instance.name.clone(),
         zone: offering.zone.clone(),
-        capacity_type: offering.capacity_type.clone(),
+        capacity_type: offering.capacity_type,
         reservation: offering.reservation.as_ref().map(|reservation| reservation.id.clone()),
     }
 }
@@ -404,7 +405,7 @@ fn labels(
     put(&well_known::NODE_POOL.into(), &pool.name);
     put(&well_known::INSTANCE_TYPE.into(), &instance.name);
     put(&well_known::ZONE.into(), &offering.zone);
-    put(&well_known::CAPACITY_TYPE.into(), &offering.capacity_type);
+    put(&well_known::CAPACITY_TYPE.into(), &offering.capacity_type.into());
     let fixed = fixed_labels.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
     fixed.for_each(|(key, value)| put(key, value));
     labels
@@ -426,7 +427,9 @@ fn requirements(
     narrowed.restrict(well_known::INSTANCE_TYPE, &ValueSet::only(types));
     let zones = options.iter().map(|id| place(compiled, *id).0.clone());
     narrowed.restrict(well_known::ZONE, &ValueSet::only(zones));
-    let capacity_types = options.iter().map(|id| place(compiled, *id).1.clone());
+    let capacity_types: BTreeSet<CapacityType> =
+        options.iter().map(|id| place(compiled, *id).1).collect();
+    let capacity_types = capacity_types.into_iter().map(Arc::from);
     narrowed.restrict(well_known::CAPACITY_TYPE, &ValueSet::only(capacity_types));
     for (key, values) in asked {
         let absent = values.is_empty();

@@ -102,7 +102,7 @@ mod tests {
     fn cost(cpus: &[&str]) -> i128 {
         let instance = |name: &str, cpu: &str, price: &str| {
             InstanceType::new(name, Resources::parse([("cpu", cpu), ("pods", "110")]).unwrap())
-                .with_offering(Offering::new("a", "on-demand", price.parse().unwrap()))
+                .with_offering(Offering::on_demand("a", price.parse().unwrap()))
         };
         let mut builder = Problem::builder()
             .instance_type(instance("c4", "4", "0.2"))

@@ -10,7 +10,7 @@ use super::launch_template::offering_ref;
 use super::packing::{Context, Packing};
 use crate::bound::DualValues;
 use crate::compile::{ClassId, Compiled, Id, ItemId, KeyId};
-use crate::model::Price;
+use crate::model::{CapacityType, Price};
 use crate::plan::OfferingRef;
 use crate::progress::{DomainFeedback, Event, Improvement, MethodKind, PackingFigures};
 use std::collections::BTreeSet;
@@ -176,7 +176,7 @@ impl EventNames<'_> {
             price: Price::from_nanos(bin_type.price.into()),
             instance_type: "".into(),
             zone: "".into(),
-            capacity_type: "".into(),
+            capacity_type: CapacityType::OnDemand,
             reservation: None,
         };
         (pool, offering.unwrap_or_else(none))

@@ -33,7 +33,7 @@ use std::sync::Arc;
 pub struct AlternativeSet<'a> {
     /// How all of them are paid for; `None` of a plan that was read from a document with another
     /// word.
-    pub capacity_type: Option<CapacityType>,
+    pub capacity_type: CapacityType,
     /// The reservation that all of them draw on.
     pub reservation: Option<&'a Arc<str>>,
     /// The offerings, cheapest first.
@@ -45,27 +45,27 @@ impl LaunchTemplate {
     /// the others by their cheapest.
     #[must_use]
     pub fn alternative_sets(&self) -> Vec<AlternativeSet<'_>> {
-        let mut sets: Vec<(&Arc<str>, AlternativeSet<'_>)> = Vec::new();
+        let mut sets: Vec<AlternativeSet<'_>> = Vec::new();
         // The choice is one of the alternatives; of the same price others may come before it.
         let choice = std::iter::once(&self.offering);
         let others = self.alternatives.iter().filter(|one| **one != self.offering);
         for offering in choice.chain(others) {
-            let word = &offering.capacity_type;
+            let capacity_type = offering.capacity_type;
             let reservation = offering.reservation.as_ref();
-            let known =
-                sets.iter_mut().find(|(of, set)| *of == word && set.reservation == reservation);
+            let known = sets
+                .iter_mut()
+                .find(|set| set.capacity_type == capacity_type && set.reservation == reservation);
             match known {
-                Some((_, set)) => set.offerings.push(offering),
+                Some(set) => set.offerings.push(offering),
                 None => {
                     let offerings = vec![offering];
-                    let capacity_type = word.parse().ok();
-                    sets.push((word, AlternativeSet { capacity_type, reservation, offerings }));
+                    sets.push(AlternativeSet { capacity_type, reservation, offerings });
                 }
             }
         }
-        for (_, set) in &mut sets {
+        for set in &mut sets {
             set.offerings.sort_by_key(|offering| offering.price);
         }
-        sets.into_iter().map(|(_, set)| set).collect()
+        sets
     }
 }

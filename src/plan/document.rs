@@ -16,7 +16,7 @@ use crate::model::document::value::{Value, read_items};
 use crate::model::document::write::{self, Items, Object, word};
 use crate::model::document::{already_read, from_text, to_text};
 use crate::model::fault::{Faults, Path};
-use crate::model::{Price, Resources, Warning};
+use crate::model::{CapacityType, Price, Resources, Warning};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::cell::RefCell;
@@ -303,7 +303,9 @@ fn read_place(mut fields: Fields<'_>) -> OfferingRef {
         price: Price::ZERO,
         instance_type: fields.required("instanceType", text).unwrap_or_default(),
         zone: fields.required("zone", text).unwrap_or_default(),
-        capacity_type: fields.required("capacityType", text).unwrap_or_default(),
+        capacity_type: fields
+            .required("capacityType", |cursor| choice(cursor, CapacityType::WORDS))
+            .unwrap_or(CapacityType::OnDemand),
         reservation: fields.optional("reservation", text),
     }
 }
@@ -312,7 +314,7 @@ fn write_place(choice: &OfferingRef) -> Object<'_> {
     Object::new()
         .field("instanceType", &choice.instance_type)
         .field("zone", &choice.zone)
-        .field("capacityType", &choice.capacity_type)
+        .field("capacityType", choice.capacity_type.as_str())
         .option("reservation", choice.reservation.as_ref())
 }
 
@@ -322,7 +324,7 @@ fn no_choice() -> OfferingRef {
         price: Price::ZERO,
         instance_type: "".into(),
         zone: "".into(),
-        capacity_type: "".into(),
+        capacity_type: CapacityType::OnDemand,
         reservation: None,
     }
 }

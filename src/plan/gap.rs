@@ -83,7 +83,7 @@ impl LaunchPlan {
     ///
     /// let capacity = Resources::parse([("cpu", "4"), ("pods", "29")])?;
     /// let xlarge = InstanceType::new("m7.xlarge", capacity)
-    ///     .with_offering(Offering::new("eu-1a", "on-demand", "0.2".parse()?));
+    ///     .with_offering(Offering::on_demand("eu-1a", "0.2".parse()?));
     /// let web = Pod::new("web").with_replicas(7).with_requests(Resources::parse([("cpu", "1500m")])?);
     /// let pool = NodePool::new("default");
     /// let problem = Problem::builder().pod(web).instance_type(xlarge).node_pool(pool).build()?;

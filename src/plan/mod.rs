@@ -39,8 +39,8 @@ use template::TemplateList;
 /// ```
 /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
 /// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
-/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// #     .with_offering(Offering::on_demand("eu-1a", "0.1".parse()?))
+/// #     .with_offering(Offering::spot("eu-1b", "0.03".parse()?));
 /// # let pods = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "900m")])?);
 /// # let huge = Pod::new("huge").with_requests(Resources::parse([("cpu", "64")])?);
 /// # let problem = Problem::builder()
@@ -78,8 +78,8 @@ pub struct LaunchPlan {
 /// ```
 /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
 /// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
-/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// #     .with_offering(Offering::on_demand("eu-1a", "0.1".parse()?))
+/// #     .with_offering(Offering::spot("eu-1b", "0.03".parse()?));
 /// # let pods = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "900m")])?);
 /// # let huge = Pod::new("huge").with_requests(Resources::parse([("cpu", "64")])?);
 /// # let problem = Problem::builder()
@@ -120,8 +120,8 @@ pub struct Binding {
 /// ```
 /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
 /// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
-/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// #     .with_offering(Offering::on_demand("eu-1a", "0.1".parse()?))
+/// #     .with_offering(Offering::spot("eu-1b", "0.03".parse()?));
 /// # let pods = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "900m")])?);
 /// # let huge = Pod::new("huge").with_requests(Resources::parse([("cpu", "64")])?);
 /// # let problem = Problem::builder()
@@ -154,8 +154,8 @@ pub struct Unschedulable {
 /// ```
 /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
 /// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
-/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// #     .with_offering(Offering::on_demand("eu-1a", "0.1".parse()?))
+/// #     .with_offering(Offering::spot("eu-1b", "0.03".parse()?));
 /// # let pods = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "900m")])?);
 /// # let huge = Pod::new("huge").with_requests(Resources::parse([("cpu", "64")])?);
 /// # let problem = Problem::builder()
@@ -208,7 +208,7 @@ pub enum Proof {
 /// use plimsoll::{Effort, InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
 ///
 /// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-///     .with_offering(Offering::new("eu-1a", "on-demand", "0.1008".parse()?));
+///     .with_offering(Offering::on_demand("eu-1a", "0.1008".parse()?));
 /// let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1500m")])?);
 /// let problem =
 ///     Problem::builder().pod(web).instance_type(large).node_pool(NodePool::new("default")).build()?;

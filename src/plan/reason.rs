@@ -12,7 +12,7 @@ use crate::model::document::taint::{read_taint, write_taint};
 use crate::model::document::value::Value;
 use crate::model::document::write::{self, Object, word};
 use crate::model::fault::{Faults, Path};
-use crate::model::{Price, Quantity, Requirement, Taint, ValueSet};
+use crate::model::{BudgetReason, Price, Protocol, Quantity, Requirement, Taint, ValueSet};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
 
@@ -276,19 +276,21 @@ macro_rules! plain_operands {
 
 plain_operands! { bool: boolean, u16: whole, u32: whole, u64: whole, Price: signed_price }
 
-/// The words that budgets have for reasons.
-const BUDGET_REASONS: [(&str, &str); 3] =
-    [("Empty", "Empty"), ("Underutilized", "Underutilized"), ("Drifted", "Drifted")];
+macro_rules! word_operands {
+    ($($kind:ident),*) => {$(
+        impl Operand for $kind {
+            fn write(&self) -> Value<'_> {
+                self.as_str().into()
+            }
 
-impl Operand for &'static str {
-    fn write(&self) -> Value<'_> {
-        (*self).into()
-    }
-
-    fn read(cursor: Cursor<'_>) -> Option<Self> {
-        choice(cursor, &BUDGET_REASONS)
-    }
+            fn read(cursor: Cursor<'_>) -> Option<Self> {
+                choice(cursor, $kind::WORDS)
+            }
+        }
+    )*};
 }
+
+word_operands! { BudgetReason, Protocol }
 
 impl Operand for Blocker {
     fn write(&self) -> Value<'_> {
@@ -513,7 +515,7 @@ mod tests {
             Cause::Unavailable { pool: pool() },
             Cause::Reservation { id: "cr-1".into() },
             Cause::MinValues { pool: pool(), key: key(), needed: 3, possible: 1 },
-            Cause::HostPort { pool: pool(), port: 80, protocol: "TCP".into() },
+            Cause::HostPort { pool: pool(), port: 80, protocol: Protocol::Tcp },
             Cause::NodeName { node: "n".into() },
             Cause::VolumeLimit { driver: "ebs".into() },
             Cause::AntiAffinity,
@@ -550,7 +552,7 @@ mod tests {
                 },
             },
             Cause::Blocked {
-                blocker: Blocker::NodeBudget { pool: pool(), reason: "Underutilized" },
+                blocker: Blocker::NodeBudget { pool: pool(), reason: BudgetReason::Underutilized },
             },
             Cause::Blocked { blocker: Blocker::MoveLimit { most: 3 } },
             limit,

@@ -75,7 +75,7 @@ impl LaunchPlan {
                 &launch.template.node_pool,
                 &choice.instance_type,
                 &choice.zone,
-                &choice.capacity_type,
+                choice.capacity_type,
                 choice.price,
             );
             let requests = launch.requests.iter().filter(|(name, _)| &***name != PODS);
@@ -105,7 +105,7 @@ impl LaunchPlan {
         header.extend(resources.iter().map(|name| (*name).clone()));
         let mut rows = vec![header];
         for ((pool, kind, zone, capacity_type, price), sum) in &sums {
-            rows.push(row([pool, kind, zone, capacity_type], money(*price), sum));
+            rows.push(row([pool, kind, zone, capacity_type.as_str()], money(*price), sum));
         }
         rows.push(row(["", "", "", ""], String::new(), &all));
         TextTable { rows, left: 1..5 }

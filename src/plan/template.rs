@@ -5,7 +5,7 @@
 //! their template in memory, and a document lists each template once.
 
 use super::Launch;
-use crate::model::{Labels, OfferingKey, Price, Requirement, Resources, Taint};
+use crate::model::{CapacityType, Labels, OfferingKey, Price, Requirement, Resources, Taint};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use std::sync::Arc;
 /// ```
 /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
 /// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
-/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// #     .with_offering(Offering::on_demand("eu-1a", "0.1".parse()?))
+/// #     .with_offering(Offering::spot("eu-1b", "0.03".parse()?));
 /// # let pods = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "900m")])?);
 /// # let huge = Pod::new("huge").with_requests(Resources::parse([("cpu", "64")])?);
 /// # let problem = Problem::builder()
@@ -29,8 +29,8 @@ use std::sync::Arc;
 /// let template = plan.templates()[0];
 /// assert_eq!(&*template.node_pool, "default");
 /// // A request to a cloud names one capacity type: the choice's, say.
-/// let wanted = &template.offering.capacity_type;
-/// let ways = template.alternatives.iter().filter(|way| way.capacity_type == *wanted);
+/// let wanted = template.offering.capacity_type;
+/// let ways = template.alternatives.iter().filter(|way| way.capacity_type == wanted);
 /// assert_eq!(ways.map(|way| &*way.zone).collect::<Vec<_>>(), ["eu-1b"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -65,8 +65,8 @@ pub struct OfferingRef {
     pub instance_type: Arc<str>,
     /// The zone.
     pub zone: Arc<str>,
-    /// "on-demand", "spot" or "reserved".
-    pub capacity_type: Arc<str>,
+    /// How it is paid for.
+    pub capacity_type: CapacityType,
     /// The reservation it draws on.
     pub reservation: Option<Arc<str>>,
 }
@@ -75,11 +75,8 @@ impl OfferingRef {
     /// What the offering is called, whatever it costs.
     #[must_use]
     pub fn key(&self) -> OfferingKey {
-        let key = OfferingKey::new(
-            self.instance_type.clone(),
-            self.zone.clone(),
-            self.capacity_type.clone(),
-        );
+        let key =
+            OfferingKey::new(self.instance_type.clone(), self.zone.clone(), self.capacity_type);
         OfferingKey { reservation: self.reservation.clone(), ..key }
     }
 }

@@ -28,8 +28,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// ```
 /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
 /// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
-/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// #     .with_offering(Offering::on_demand("eu-1a", "0.1".parse()?))
+/// #     .with_offering(Offering::spot("eu-1b", "0.03".parse()?));
 /// # use plimsoll::{Effort, Observer};
 /// # use std::ops::ControlFlow;
 /// # use std::sync::{Arc, Mutex};

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
 ///
 /// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-///     .with_offering(Offering::new("eu-1a", "on-demand", "0.1008".parse()?));
+///     .with_offering(Offering::on_demand("eu-1a", "0.1008".parse()?));
 /// let web = Pod::new("web").with_requests(Resources::parse([("cpu", "2")])?);
 /// let problem =
 ///     Problem::builder().pod(web).instance_type(large).node_pool(NodePool::new("default")).build()?;

@@ -1,7 +1,7 @@
 //! Changes of a problem that loosen or lift one rule, and their words.
 
 use crate::explain::taint_text;
-use crate::model::{Price, Quantity, Taint};
+use crate::model::{CapacityType, Price, Quantity, Taint};
 use std::fmt;
 use std::sync::Arc;
 
@@ -171,8 +171,8 @@ pub enum RuleChange {
         instance_type: Arc<str>,
         /// The zone.
         zone: Arc<str>,
-        /// "on-demand", "spot" or "reserved".
-        capacity_type: Arc<str>,
+        /// How it is paid for.
+        capacity_type: CapacityType,
         /// The price.
         to: Price,
     },

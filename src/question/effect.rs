@@ -89,8 +89,8 @@ impl Solver {
     /// use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, Solver};
     ///
     /// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-    ///     .with_offering(Offering::new("eu-1a", "on-demand", "0.10".parse()?))
-    ///     .with_offering(Offering::new("eu-1b", "on-demand", "0.12".parse()?));
+    ///     .with_offering(Offering::on_demand("eu-1a", "0.10".parse()?))
+    ///     .with_offering(Offering::on_demand("eu-1b", "0.12".parse()?));
     /// let (zone, strictly) = ("topology.kubernetes.io/zone", WhenUnsatisfiable::DoNotSchedule);
     /// let spread = TopologySpreadConstraint::new(1, zone, strictly)
     ///     .with_label_selector(LabelSelector::new().with_label("app", "web"));

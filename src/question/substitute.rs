@@ -11,7 +11,7 @@
 
 use super::not_asked;
 use crate::error::Error;
-use crate::model::{Price, Problem};
+use crate::model::{CapacityType, Price, Problem};
 use crate::options::Options;
 use crate::pack::{Wanted, substitutes};
 use crate::plan::{Launch, LaunchPlan, OfferingRef, Proof};
@@ -38,8 +38,8 @@ pub struct Substitute {
     pub instance_type: Option<Arc<str>>,
     /// The zone.
     pub zone: Option<Arc<str>>,
-    /// "on-demand", "spot" or "reserved".
-    pub capacity_type: Option<Arc<str>>,
+    /// How it is paid for.
+    pub capacity_type: Option<CapacityType>,
 }
 
 /// Why a plan doesn't launch something else.
@@ -94,7 +94,7 @@ impl Solver {
     ///
     /// let offered = |name: &str, cpu: &str, price: &str| -> Result<_, Box<dyn std::error::Error>> {
     ///     let capacity = Resources::parse([("cpu", cpu), ("pods", "29")])?;
-    ///     let offering = Offering::new("eu-1a", "on-demand", price.parse()?);
+    ///     let offering = Offering::on_demand("eu-1a", price.parse()?);
     ///     Ok(InstanceType::new(name, capacity).with_offering(offering))
     /// };
     /// let problem = Problem::builder()
@@ -139,7 +139,7 @@ impl Solver {
             node_pool: asked.node_pool.clone(),
             instance_type: asked.instance_type.clone(),
             zone: asked.zone.clone(),
-            capacity_type: asked.capacity_type.clone(),
+            capacity_type: asked.capacity_type,
         };
         let worths = offering_worths(problem, plan);
         let mut best: Option<WhyNot> = None;
@@ -193,17 +193,21 @@ fn check_names(problem: &Problem, asked: &Substitute) -> Result<(), Error> {
     known("nodePool", &asked.node_pool, &|name| problem.node_pool(name).is_some())?;
     known("instanceType", &asked.instance_type, &|name| problem.instance_type(name).is_some())?;
     known("zone", &asked.zone, &|name| offerings().any(|one| *one.zone == *name))?;
-    known("capacityType", &asked.capacity_type, &|name| {
-        offerings().any(|one| *one.capacity_type == *name)
-    })
+    match asked.capacity_type {
+        Some(wanted) if !offerings().any(|one| one.capacity_type == wanted) => {
+            Err(not_asked("capacityType", format!("nothing is {wanted}"), "one that is offered"))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Substitute {
     /// Whether a launch is what is asked for.
     fn is_met(&self, (node_pool, offering): (&Arc<str>, &OfferingRef)) -> bool {
-        let asked = [&self.node_pool, &self.instance_type, &self.zone, &self.capacity_type];
-        let is = [node_pool, &offering.instance_type, &offering.zone, &offering.capacity_type];
-        asked.iter().zip(is).all(|(asked, is)| asked.as_ref().is_none_or(|asked| asked == is))
+        let asked = [&self.node_pool, &self.instance_type, &self.zone];
+        let is = [node_pool, &offering.instance_type, &offering.zone];
+        self.capacity_type.is_none_or(|asked| asked == offering.capacity_type)
+            && asked.iter().zip(is).all(|(asked, is)| asked.as_ref().is_none_or(|one| one == is))
     }
 }
 
@@ -281,12 +285,12 @@ fn pays_below(
 impl fmt::Display for Substitute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [
-            ("node pool", &self.node_pool),
-            ("type", &self.instance_type),
-            ("zone", &self.zone),
-            ("capacity type", &self.capacity_type),
+            ("node pool", self.node_pool.as_deref()),
+            ("type", self.instance_type.as_deref()),
+            ("zone", self.zone.as_deref()),
+            ("capacity type", self.capacity_type.map(CapacityType::as_str)),
         ];
-        let named = parts.into_iter().filter_map(|(what, name)| Some((what, name.as_ref()?)));
+        let named = parts.into_iter().filter_map(|(what, name)| Some((what, name?)));
         let words: Vec<String> = named.map(|(what, name)| format!("{what} {name}")).collect();
         f.write_str(if words.is_empty() { "anything else" } else { "" })?;
         f.write_str(&words.join(", "))

@@ -84,7 +84,7 @@ impl Solver {
     /// use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, Solver};
     ///
     /// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-    ///     .with_offering(Offering::new("eu-1a", "on-demand", "0.1008".parse()?));
+    ///     .with_offering(Offering::on_demand("eu-1a", "0.1008".parse()?));
     /// let web = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "1500m")])?);
     /// let pool = NodePool::new("default").with_limits(Resources::parse([("cpu", "5")])?);
     /// let problem = Problem::builder().pod(web).instance_type(large).node_pool(pool).build()?;

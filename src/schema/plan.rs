@@ -1,8 +1,8 @@
 //! The forms of the plan document and of the consolidation document.
 
 use super::form::Kind::{List, Map, Number, Of, Price, SignedPrice, Text, Whole, Word};
-use super::form::{Form, Kind, form, may, must};
-use super::problem::{AMOUNTS, COUNT, LABELS, REQUIREMENT, TAINT};
+use super::form::{Form, FormField, Kind, form, may, must};
+use super::problem::{AMOUNTS, CAPACITY_TYPE, COUNT, LABELS, REQUIREMENT, TAINT};
 
 const LARGE: Kind = Whole(0, i64::MAX);
 
@@ -41,26 +41,24 @@ const TEMPLATE: Form = form(
     ],
 );
 
-const PLACE: Form = form(
-    "Place",
-    "What is bought, and where",
-    &[
-        must("instanceType", Text, "the type's name"),
-        must("zone", Text, "the zone"),
-        must("capacityType", Text, "`on-demand`, `spot` or `reserved`"),
-        may("reservation", Text, "none", "the reservation that it draws on"),
-    ],
-);
+const OF_TYPE: FormField = must("instanceType", Text, "the type's name");
+const IN_ZONE: FormField = must("zone", Text, "the zone");
+const FOR_CAPACITY: FormField = must("capacityType", CAPACITY_TYPE, "how it is paid for");
+const OF_RESERVATION: FormField =
+    may("reservation", Text, "none", "the reservation that it draws on");
+
+const PLACE: Form =
+    form("Place", "What is bought, and where", &[OF_TYPE, IN_ZONE, FOR_CAPACITY, OF_RESERVATION]);
 
 const OFFERING_REF: Form = form(
     "OfferingRef",
     "One way to buy a node, with its price",
     &[
-        must("instanceType", Text, "the type's name"),
-        must("zone", Text, "the zone"),
-        must("capacityType", Text, "`on-demand`, `spot` or `reserved`"),
+        OF_TYPE,
+        IN_ZONE,
+        FOR_CAPACITY,
         must("price", Price, "per hour, fees not included"),
-        may("reservation", Text, "none", "the reservation that it draws on"),
+        OF_RESERVATION,
     ],
 );
 

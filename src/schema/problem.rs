@@ -6,6 +6,7 @@ use super::form::{Form, FormField, Kind, form, may, must};
 pub(super) const COUNT: Kind = Whole(0, 0xffff_ffff);
 const INTEGER: Kind = Whole(-0x8000_0000, 0x7fff_ffff);
 const TEXTS: Kind = List(&Text);
+pub(super) const CAPACITY_TYPE: Kind = Word(&["on-demand", "spot", "reserved"]);
 pub(super) const LABELS: Kind = Map(&Text);
 pub(super) const AMOUNTS: Kind = Map(&Quantity);
 const WEIGHT: Kind = Whole(1, 100);
@@ -289,7 +290,7 @@ pub(super) const HOST_PORT: Form = form(
     "A port of the node",
     &[
         must("port", Whole(1, 65_535), "the port"),
-        may("protocol", Text, "`TCP`", "`TCP`, `UDP` or `SCTP`"),
+        may("protocol", Word(&["TCP", "UDP", "SCTP", ""]), "`TCP`", "what is spoken on it"),
         may("hostIP", Text, "`0.0.0.0`: all", "the address"),
     ],
 );
@@ -324,11 +325,7 @@ pub(super) const OFFERING: Form = form(
     "One way to buy an instance type",
     &[
         must("zone", Text, "the label `topology.kubernetes.io/zone`"),
-        must(
-            "capacityType",
-            Word(&["on-demand", "spot", "reserved"]),
-            "the label `karpenter.sh/capacity-type`",
-        ),
+        must("capacityType", CAPACITY_TYPE, "the label `karpenter.sh/capacity-type`"),
         must("price", Price, "per hour"),
         may("available", Boolean, "true", "false: sold out"),
         may("labels", LABELS, "none", "any further labels of such a node"),
@@ -385,7 +382,12 @@ pub(super) const BUDGET: Form = form(
     "How many nodes of a pool may be disrupted at a time",
     &[
         must("nodes", Text, "a number or a percentage"),
-        may("reasons", TEXTS, "all", "of `Empty`, `Underutilized`, `Drifted`"),
+        may(
+            "reasons",
+            List(&Word(&["Empty", "Underutilized", "Drifted"])),
+            "all",
+            "what it applies to",
+        ),
         may("schedule", Text, "always", "when it begins, as in cron"),
         may("duration", Text, "always", "how long it lasts"),
     ],

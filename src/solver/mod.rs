@@ -23,7 +23,7 @@ use std::sync::Arc;
 ///
 /// let web = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "1500m")])?);
 /// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-///     .with_offering(Offering::new("eu-1a", "on-demand", "0.1008".parse()?));
+///     .with_offering(Offering::on_demand("eu-1a", "0.1008".parse()?));
 /// let problem =
 ///     Problem::builder().pod(web).instance_type(large).node_pool(NodePool::new("default")).build()?;
 /// let solver = Solver::new(&problem)?;
@@ -238,8 +238,8 @@ fn checked_prices(options: &Options) -> Result<Option<Price>, Error> {
 /// ```
 /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
 /// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
-/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// #     .with_offering(Offering::on_demand("eu-1a", "0.1".parse()?))
+/// #     .with_offering(Offering::spot("eu-1b", "0.03".parse()?));
 /// // Neither of the two can share a node with the other.
 /// let large = Resources::parse([("cpu", "1500m")])?;
 /// let pods = Pod::new("web").with_replicas(2).with_requests(large);
@@ -306,7 +306,7 @@ impl Solver {
 /// let problem = Problem::builder()
 ///     .instance_type(
 ///         InstanceType::new("m7.xlarge", large.clone())
-///             .with_offering(Offering::new("eu-1a", "on-demand", "0.2016".parse()?)),
+///             .with_offering(Offering::on_demand("eu-1a", "0.2016".parse()?)),
 ///     )
 ///     .node_pool(NodePool::new("default"))
 ///     .node(node("a"))

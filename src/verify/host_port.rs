@@ -5,7 +5,7 @@
 
 use super::facts::EntryPods;
 use super::violation::{PlanPlace, Violation};
-use crate::model::{HostPort, Pod};
+use crate::model::{HostPort, Pod, Protocol};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(super) fn check<'a>(
     if groups.iter().all(|group| group.pod.host_ports.is_empty()) {
         return;
     }
-    let mut taken: BTreeMap<(u16, &str), Taken<'a>> = BTreeMap::new();
+    let mut taken: BTreeMap<(u16, Protocol), Taken<'a>> = BTreeMap::new();
     for (name, pod) in others {
         take(&mut taken, &name, pod);
     }
@@ -39,7 +39,7 @@ pub(super) fn check<'a>(
                 other: other.clone(),
                 place: place.clone(),
                 port: port.port,
-                protocol: port.protocol.clone(),
+                protocol: port.protocol,
             });
         };
         for port in &group.pod.host_ports {
@@ -69,19 +69,19 @@ fn is_everywhere(port: &HostPort) -> bool {
 }
 
 fn clash<'t, 'a>(
-    taken: &'t BTreeMap<(u16, &'a str), Taken<'a>>,
+    taken: &'t BTreeMap<(u16, Protocol), Taken<'a>>,
     port: &'a HostPort,
 ) -> Option<&'t Arc<str>> {
-    let same = taken.get(&(port.port, &*port.protocol))?;
+    let same = taken.get(&(port.port, port.protocol))?;
     if is_everywhere(port) {
         return same.first.as_ref();
     }
     same.everywhere.as_ref().or_else(|| same.addresses.get(&*port.host_ip))
 }
 
-fn take<'a>(taken: &mut BTreeMap<(u16, &'a str), Taken<'a>>, name: &Arc<str>, pod: &'a Pod) {
+fn take<'a>(taken: &mut BTreeMap<(u16, Protocol), Taken<'a>>, name: &Arc<str>, pod: &'a Pod) {
     for port in &pod.host_ports {
-        let same = taken.entry((port.port, &*port.protocol)).or_default();
+        let same = taken.entry((port.port, port.protocol)).or_default();
         let _first = same.first.get_or_insert_with(|| name.clone());
         if is_everywhere(port) {
             let _first = same.everywhere.get_or_insert_with(|| name.clone());

@@ -139,7 +139,7 @@ pub(super) fn of_launch<'a>(
         (well_known::NODE_POOL, &*pool.name),
         (well_known::INSTANCE_TYPE, &*instance_type.name),
         (well_known::ZONE, &*offering.zone),
-        (well_known::CAPACITY_TYPE, &*offering.capacity_type),
+        (well_known::CAPACITY_TYPE, offering.capacity_type.as_str()),
     ];
     let stated =
         pool.labels.iter().chain(instance_type.labels.iter()).chain(offering.labels.iter());

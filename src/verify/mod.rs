@@ -120,8 +120,8 @@ use site::Sites;
 /// ```
 /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
 /// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-/// #     .with_offering(Offering::new("eu-1a", "on-demand", "0.1".parse()?))
-/// #     .with_offering(Offering::new("eu-1b", "spot", "0.03".parse()?));
+/// #     .with_offering(Offering::on_demand("eu-1a", "0.1".parse()?))
+/// #     .with_offering(Offering::spot("eu-1b", "0.03".parse()?));
 /// # let pods = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "900m")])?);
 /// # let huge = Pod::new("huge").with_requests(Resources::parse([("cpu", "64")])?);
 /// # let problem = Problem::builder()
@@ -164,7 +164,7 @@ impl Certificate {
     /// use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
     ///
     /// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-    ///     .with_offering(Offering::new("eu-1a", "on-demand", "0.1008".parse()?));
+    ///     .with_offering(Offering::on_demand("eu-1a", "0.1008".parse()?));
     /// let web = Pod::new("web").with_requests(Resources::parse([("cpu", "2")])?);
     /// let problem =
     ///     Problem::builder().pod(web).instance_type(large).node_pool(NodePool::new("default")).build()?;
@@ -265,7 +265,7 @@ impl Verified {
 ///     .pod(Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "1")])?))
 ///     .instance_type(
 ///         InstanceType::new("m.xlarge", capacity)
-///             .with_offering(Offering::new("a", "on-demand", "0.2".parse()?)),
+///             .with_offering(Offering::on_demand("a", "0.2".parse()?)),
 ///     )
 ///     .node_pool(NodePool::new("default"))
 ///     .build()?;

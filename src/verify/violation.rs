@@ -1,7 +1,7 @@
 //! What a plan can do wrong, as data, with every operand.
 
 use super::consolidation::ConsolidationFault;
-use crate::model::{Price, Taint};
+use crate::model::{Price, Protocol, Taint};
 use crate::plan::{OfferingRef, Proof};
 use std::sync::Arc;
 
@@ -320,7 +320,7 @@ pub enum Violation {
         /// The port.
         port: u16,
         /// "TCP", "UDP" or "SCTP".
-        protocol: Arc<str>,
+        protocol: Protocol,
     },
     /// A volume of the pod can't be reached from the node: its zone or its labels aren't what it
     /// takes.

@@ -159,9 +159,9 @@ impl Facts {
                 .with_label(label::GPU_NAME, gpu.name);
         }
         for zone in ZONES {
-            result = result.with_offering(Offering::new(zone, "on-demand", self.on_demand));
+            result = result.with_offering(Offering::on_demand(zone, self.on_demand));
             if let Some(price) = spot(zone) {
-                result = result.with_offering(Offering::new(zone, "spot", price));
+                result = result.with_offering(Offering::spot(zone, price));
             }
         }
         result
@@ -208,6 +208,7 @@ fn facts() -> Vec<Facts> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plimsoll::model::CapacityType;
     use std::collections::{BTreeMap, BTreeSet};
 
     #[test]
@@ -232,8 +233,10 @@ mod tests {
             for offering in instance_type.offerings() {
                 assert!(offering.price() > Price::ZERO, "{name}");
                 match offering.capacity_type() {
-                    "on-demand" => on_demand = Some(offering.price()),
-                    _ => assert!(Some(offering.price()) <= on_demand, "{name}"),
+                    CapacityType::OnDemand => on_demand = Some(offering.price()),
+                    CapacityType::Reserved | CapacityType::Spot => {
+                        assert!(Some(offering.price()) <= on_demand, "{name}");
+                    }
                 }
             }
             assert_eq!(

@@ -51,8 +51,8 @@ fn instance_type(cpus: u64, zones: usize) -> InstanceType {
     let price = |nanos: u64| Price::from_nanos(i128::from(cpus * nanos));
     (0..zones).fold(InstanceType::new(format!("cpu-{cpus}"), capacity(cpus)), |kind, zone| {
         let zone = format!("zone-{zone}");
-        kind.with_offering(Offering::new(zone.as_str(), "on-demand", price(50_000_000)))
-            .with_offering(Offering::new(zone, "spot", price(20_000_000)))
+        kind.with_offering(Offering::on_demand(zone.as_str(), price(50_000_000)))
+            .with_offering(Offering::spot(zone, price(20_000_000)))
     })
 }
 
@@ -226,14 +226,11 @@ pub fn hostile(shape: &str, size: usize) -> Option<Problem> {
             let mut no_pods = Resources::new();
             let _former = no_pods.insert("pods", Quantity::ZERO);
             types = vec![
-                InstanceType::new("nothing", no_pods).with_offering(Offering::new(
-                    "zone-0",
-                    "spot",
-                    Price::ZERO,
-                )),
+                InstanceType::new("nothing", no_pods)
+                    .with_offering(Offering::spot("zone-0", Price::ZERO)),
                 InstanceType::new("room", capacity(0))
                     .with_overhead(capacity(1))
-                    .with_offering(Offering::new("zone-0", "on-demand", Price::ZERO)),
+                    .with_offering(Offering::on_demand("zone-0", Price::ZERO)),
                 instance_type(1, 1),
             ];
             (0..size).map(|i| Pod::new(format!("pod-{i}"))).collect()
@@ -256,17 +253,17 @@ pub fn hostile(shape: &str, size: usize) -> Option<Problem> {
                 InstanceType::new("most", room())
                     .with_volume_limit("disk.example.com", u32::MAX)
                     .with_offering(
-                        Offering::new("zone-0", "spot", Price::MAX_UNIT)
+                        Offering::spot("zone-0", Price::MAX_UNIT)
                             .with_interruption_rate(100_000_000_000_000),
                     )
-                    .with_offering(Offering::new("zone-0", "on-demand", Price::ZERO))
+                    .with_offering(Offering::on_demand("zone-0", Price::ZERO))
                     .with_offering(
-                        Offering::new("zone-1", "reserved", Price::from_nanos(1))
+                        Offering::reserved("zone-1", Price::from_nanos(1))
                             .with_reservation("r", u32::MAX),
                     ),
                 InstanceType::new("less", room())
                     .with_overhead(room())
-                    .with_offering(Offering::new("zone-0", "spot", Price::from_nanos(1))),
+                    .with_offering(Offering::spot("zone-0", Price::from_nanos(1))),
             ];
             pools = vec![
                 NodePool::new("most").with_limits(most()).with_weight(i32::MAX),

@@ -208,6 +208,7 @@ fn node(name: &str, types: &[InstanceType], of: &str, mut allocatable: Resources
 mod tests {
     use super::*;
     use crate::catalog::label;
+    use plimsoll::model::CapacityType;
 
     /// FNV-1a of a problem's document.
     fn checksum(problem: &Problem) -> u64 {
@@ -248,7 +249,9 @@ mod tests {
                 let fits = |t: &&InstanceType| {
                     let capacity = t.capacity();
                     t.labels().get(well_known::ARCH).map(AsRef::as_ref) == Some(arch)
-                        && t.offerings().iter().any(|offering| offering.capacity_type() == "spot")
+                        && t.offerings()
+                            .iter()
+                            .any(|offering| offering.capacity_type() == CapacityType::Spot)
                         && capacity.get("cpu") >= Some(cpu)
                         && capacity.get("memory") >= Some(memory)
                         && (gpus == 0 || capacity.get(GPU) >= Some(Quantity::from_units(gpus)))

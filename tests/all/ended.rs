@@ -12,11 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 fn odd(pods: u32) -> Problem {
     let amounts = |cpu: &str| Resources::parse([("cpu", cpu), ("pods", "10")]).unwrap();
     let machine = |name: &str, cpu: &str, price: &str| {
-        InstanceType::new(name, amounts(cpu)).with_offering(Offering::new(
-            "a",
-            "on-demand",
-            price.parse().unwrap(),
-        ))
+        InstanceType::new(name, amounts(cpu))
+            .with_offering(Offering::on_demand("a", price.parse().unwrap()))
     };
     let request = Resources::parse([("cpu", "1")]).unwrap();
     Problem::builder()

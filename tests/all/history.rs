@@ -4,7 +4,7 @@
 use crate::random;
 use crate::verified::verified;
 use plimsoll::history::{FailureScope, HistoryPolicy, OfferingHistory};
-use plimsoll::model::OfferingKey;
+use plimsoll::model::{CapacityType, OfferingKey};
 use plimsoll::{Effort, Limits, Options, Problem, Solver, provision, verify};
 use proptest::prelude::*;
 use serde_json::json;
@@ -35,7 +35,8 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 fn offering(number: usize) -> OfferingKey {
-    let key = OfferingKey::new(["m", "c"][number % 2], ["a", "b", "c"][number / 2], "spot");
+    let key =
+        OfferingKey::new(["m", "c"][number % 2], ["a", "b", "c"][number / 2], CapacityType::Spot);
     if number == 5 { key.with_reservation("r") } else { key }
 }
 
@@ -58,7 +59,10 @@ fn told<'e>(events: impl IntoIterator<Item = &'e Event>) -> OfferingHistory {
 #[test]
 fn a_backoff_doubles_until_a_success() {
     let mut history = OfferingHistory::default();
-    let (key, other) = (OfferingKey::new("m", "a", "spot"), OfferingKey::new("m", "b", "spot"));
+    let (key, other) = (
+        OfferingKey::new("m", "a", CapacityType::Spot),
+        OfferingKey::new("m", "b", CapacityType::Spot),
+    );
     let until = |history: &OfferingHistory, key: &OfferingKey, now| {
         let outlook = history.outlook(key, None, now);
         assert_eq!(outlook.available, outlook.backoff_until.is_none());
@@ -83,22 +87,23 @@ fn a_backoff_doubles_until_a_success() {
 
 #[test]
 fn a_failure_holds_back_what_it_is_of() {
-    let same_type = OfferingKey::new("m", "b", "spot");
-    let same_zone = OfferingKey::new("c", "a", "spot");
-    let on_demand = OfferingKey::new("m", "a", "on-demand");
+    let same_type = OfferingKey::new("m", "b", CapacityType::Spot);
+    let same_zone = OfferingKey::new("c", "a", CapacityType::Spot);
+    let on_demand = OfferingKey::new("m", "a", CapacityType::OnDemand);
     for (scope, of_type, of_zone) in [
         (FailureScope::Offering, true, true),
         (FailureScope::InstanceType, false, true),
         (FailureScope::Zone, true, false),
     ] {
         let mut history = OfferingHistory::default();
-        history.failed(&OfferingKey::new("m", "a", "spot"), 1, scope, 100);
+        history.failed(&OfferingKey::new("m", "a", CapacityType::Spot), 1, scope, 100);
         let available = |key| history.outlook(key, None, 150).available;
         assert_eq!((available(&same_type), available(&same_zone)), (of_type, of_zone), "{scope:?}");
         assert!(available(&on_demand));
         // Another launch in the zone, or of the type, shows that it isn't out.
         history.launched(if of_type { &same_zone } else { &same_type }, 1, 160);
-        let own = history.outlook(&OfferingKey::new("m", "a", "spot"), None, 170).available;
+        let own =
+            history.outlook(&OfferingKey::new("m", "a", CapacityType::Spot), None, 170).available;
         assert_eq!(own, scope != FailureScope::Offering, "{scope:?}");
     }
 }
@@ -108,16 +113,24 @@ fn neighbours_are_doubted_and_own_evidence_outweighs_them() {
     let mut history = OfferingHistory::default();
     let success =
         |history: &OfferingHistory, key: &OfferingKey| history.outlook(key, None, 0).success;
-    let (own, unseen) = (OfferingKey::new("m", "a", "spot"), OfferingKey::new("x", "y", "spot"));
+    let (own, unseen) = (
+        OfferingKey::new("m", "a", CapacityType::Spot),
+        OfferingKey::new("x", "y", CapacityType::Spot),
+    );
     assert_eq!(success(&history, &own), 950_000);
     for zone in ["b", "c", "d"] {
-        history.failed(&OfferingKey::new("m", zone, "spot"), 4, FailureScope::Offering, 0);
+        history.failed(
+            &OfferingKey::new("m", zone, CapacityType::Spot),
+            4,
+            FailureScope::Offering,
+            0,
+        );
     }
     // (0.95 · 2) / (2 + 12 / 4)
     assert_eq!(success(&history, &own), 380_000);
-    assert_eq!(success(&history, &OfferingKey::new("m", "a", "on-demand")), 950_000);
+    assert_eq!(success(&history, &OfferingKey::new("m", "a", CapacityType::OnDemand)), 950_000);
     // (0.95 · 2) / (2 + 4 / 10)
-    let of_zone = success(&history, &OfferingKey::new("x", "b", "spot"));
+    let of_zone = success(&history, &OfferingKey::new("x", "b", CapacityType::Spot));
     assert_eq!((of_zone, success(&history, &unseen)), (791_666, 950_000));
     // (0.38 · 2 + 8) / (2 + 8)
     history.launched(&own, 8, 0);
@@ -127,7 +140,7 @@ fn neighbours_are_doubted_and_own_evidence_outweighs_them() {
 #[test]
 fn interruptions_are_counted_against_hours() {
     let mut history = OfferingHistory::default();
-    let key = OfferingKey::new("m", "a", "spot");
+    let key = OfferingKey::new("m", "a", CapacityType::Spot);
     let rate =
         |history: &OfferingHistory, stated| history.outlook(&key, stated, 0).interruption_rate;
     assert_eq!((rate(&history, None), rate(&history, Some(7))), (None, Some(7)));
@@ -199,7 +212,7 @@ fn a_plan_after_a_failure_avoids_the_offering_and_comes_back_to_it() {
     };
     let mut history = OfferingHistory::default();
     assert_eq!(zone(&history, 0), "a");
-    history.failed(&OfferingKey::new("m", "a", "spot"), 3, FailureScope::Offering, 10);
+    history.failed(&OfferingKey::new("m", "a", CapacityType::Spot), 3, FailureScope::Offering, 10);
     assert_eq!(
         (zone(&history, 10), zone(&history, 189), zone(&history, 190)),
         ("b".into(), "b".into(), "a".into())
@@ -221,7 +234,7 @@ fn interruptions_move_a_plan_that_prices_them() {
     let problem = three_zones();
     let options = Options::default().with_interruption("1".parse().unwrap());
     let mut history = OfferingHistory::default();
-    let key = OfferingKey::new("m", "a", "spot");
+    let key = OfferingKey::new("m", "a", CapacityType::Spot);
     history.ran(&key, 100 * 3600, 0);
     history.interrupted(&key, 10, 0);
     let zone = |now: i64| {

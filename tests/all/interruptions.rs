@@ -126,7 +126,7 @@ fn cost_at(problem: &Value, plan: &LaunchPlan) -> i128 {
         let mut offerings = own.flat_map(|kind| kind["offerings"].as_array().unwrap());
         let found = offerings.find(|one| {
             one["zone"] == *choice.zone
-                && one["capacityType"] == *choice.capacity_type
+                && one["capacityType"] == choice.capacity_type.as_str()
                 && one["reservation"]["id"].as_str() == choice.reservation.as_deref()
         });
         nanos(&found.unwrap()["price"])

@@ -1,6 +1,6 @@
 //! Price overlays: what they match, what they make of prices, and how faults are named.
 
-use plimsoll::model::{Labels, Operator, PriceChange, PriceOverlay, Requirements};
+use plimsoll::model::{CapacityType, Labels, Operator, PriceChange, PriceOverlay, Requirements};
 use plimsoll::{InstanceType, Node, NodePool, Offering, Price, Problem, Requirement, Resources};
 use proptest::prelude::*;
 
@@ -20,7 +20,7 @@ fn instance_type(name: &str) -> InstanceType {
 fn catalog() -> Problem {
     let offered = |mut instance_type: InstanceType| {
         for zone in ["a", "b"] {
-            for capacity_type in ["on-demand", "spot"] {
+            for capacity_type in [CapacityType::OnDemand, CapacityType::Spot] {
                 instance_type =
                     instance_type.with_offering(Offering::new(zone, capacity_type, price("1")));
             }
@@ -33,9 +33,8 @@ fn catalog() -> Problem {
         .with_requirement(Requirement::new("tenancy", Operator::In, ["shared", "alone"]));
     let large =
         instance_type("large").with_label("kubernetes.io/arch", "amd64").with_label("cpus", "32");
-    let reserved = Offering::new("a", "reserved", price("1"))
-        .with_reservation("cr-1", 2)
-        .with_label("rack", "r7");
+    let reserved =
+        Offering::reserved("a", price("1")).with_reservation("cr-1", 2).with_label("rack", "r7");
     Problem::builder()
         .instance_type(offered(small))
         .instance_type(offered(large).with_offering(reserved))
@@ -65,7 +64,7 @@ fn touched(problem: &Problem) -> Vec<String> {
 /// The one price that is left when overlays change 1.00.
 #[track_caller]
 fn golden(changes: &[&str], result: &str) {
-    let instance_type = instance_type("t").with_offering(Offering::new("z", "spot", price("1.00")));
+    let instance_type = instance_type("t").with_offering(Offering::spot("z", price("1.00")));
     let problem = Problem::builder().instance_type(instance_type).build().unwrap();
     let overlays: Vec<PriceOverlay> = changes.iter().map(|change| overlay(change)).collect();
     let repriced = problem.with_price_overlays(&overlays).unwrap();
@@ -310,7 +309,7 @@ fn labels(instance_type: &InstanceType, offering: &Offering) -> Labels {
     let mut labels = instance_type.labels().clone();
     for (key, value) in [
         ("topology.kubernetes.io/zone", offering.zone()),
-        ("karpenter.sh/capacity-type", offering.capacity_type()),
+        ("karpenter.sh/capacity-type", offering.capacity_type().as_str()),
         ("node.kubernetes.io/instance-type", instance_type.name()),
     ] {
         let _former = labels.insert(key, value);

@@ -42,11 +42,8 @@ fn planned(items: &[[i64; DIMENSIONS]]) -> LaunchPlan {
         ("example.com/b", "1000"),
         ("example.com/c", "1000"),
     ]);
-    let bin = InstanceType::new("bin", capacity.unwrap()).with_offering(Offering::new(
-        "z",
-        "on-demand",
-        "1".parse().unwrap(),
-    ));
+    let bin = InstanceType::new("bin", capacity.unwrap())
+        .with_offering(Offering::on_demand("z", "1".parse().unwrap()));
     let mut builder = Problem::builder().instance_type(bin).node_pool(NodePool::new("bins"));
     for (number, sizes) in items.iter().enumerate() {
         builder = builder.pod(Pod::new(format!("item-{number}")).with_requests(resources(*sizes)));

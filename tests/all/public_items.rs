@@ -69,7 +69,9 @@ fn items<'s>(lines: &[&'s str]) -> Vec<Item<'s>> {
             attributes.push(one_line(&lines.join("\n")));
             continue;
         }
-        let opens = lines.iter().position(|line| line.ends_with('{'));
+        // What a long list of names is in is no body.
+        let is_use = lines[0].trim_start().starts_with("pub use ");
+        let opens = lines.iter().position(|line| line.ends_with('{')).filter(|_| !is_use);
         let (head, body) = match opens {
             Some(opens) => {
                 (&lines[..=opens], lines[opens + 1..].split_last().map_or(&[][..], |all| all.1))

@@ -267,7 +267,7 @@ fn prices_out_of_range_are_errors() {
     use plimsoll::{InstanceType, Offering, Resources};
     for nanos in [-1, i128::MIN, i128::MAX, Price::MAX_UNIT.nanos() + 1] {
         let instance_type = InstanceType::new("t", Resources::parse([("pods", "1")]).unwrap())
-            .with_offering(Offering::new("z", "spot", Price::from_nanos(nanos)));
+            .with_offering(Offering::spot("z", Price::from_nanos(nanos)));
         let error = Problem::builder().instance_type(instance_type).build().unwrap_err();
         assert_eq!(error.findings()[0].path, "instanceTypes[0].offerings[0].price");
     }

@@ -8,11 +8,8 @@ use plimsoll::{LaunchPlan, Options, Stop, provision, verify};
 
 fn instance(name: &str, resources: &[(&str, &str)], price: &str) -> InstanceType {
     let capacity = resources.iter().copied().chain([("pods", "110")]);
-    InstanceType::new(name, Resources::parse(capacity).unwrap()).with_offering(Offering::new(
-        "a",
-        "on-demand",
-        price.parse().unwrap(),
-    ))
+    InstanceType::new(name, Resources::parse(capacity).unwrap())
+        .with_offering(Offering::on_demand("a", price.parse().unwrap()))
 }
 
 fn pod(name: &str, replicas: u32, requests: &[(&str, &str)]) -> Pod {

@@ -3,6 +3,7 @@
 //! by hand.
 
 use crate::random::{self, company, open_labels, scarce, tiny};
+use plimsoll::model::CapacityType;
 use plimsoll::{
     Effort, Limits, Node, Options, Pod, PreferencePolicy, Price, Problem, Quantity, Solver, WhatIf,
     provision,
@@ -149,6 +150,7 @@ fn change(draw: &mut Draw, what_if: WhatIf, document: &mut Value) -> Option<What
                     }
                 }
             }
+            let way = way.parse().unwrap();
             match kind {
                 8 => what_if.without_offering(&name, zone, way),
                 _ => what_if.with_price(&name, zone, way, price.parse::<Price>().unwrap()),
@@ -334,7 +336,7 @@ fn what_is_unknown_or_invalid_is_refused_with_its_name() {
             "pods[default/web].name: \"web\" is taken already; expected a name of its own",
         ),
         (
-            said(what_if().without_offering("m", "y", "spot")),
+            said(what_if().without_offering("m", "y", CapacityType::Spot)),
             "instanceTypes[m].offerings: \"y spot\" isn't one of the problem; expected a zone and a capacityType in which it is offered",
         ),
         (

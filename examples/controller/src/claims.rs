@@ -41,7 +41,7 @@ impl Claims {
             Some(OfferingKey::new(
                 label(claim, "node.kubernetes.io/instance-type")?,
                 label(claim, "topology.kubernetes.io/zone")?,
-                label(claim, "karpenter.sh/capacity-type")?,
+                label(claim, "karpenter.sh/capacity-type")?.parse().ok()?,
             ))
         };
         if launched["status"] == "True"

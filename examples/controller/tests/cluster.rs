@@ -21,8 +21,8 @@ fn catalog() -> Vec<InstanceType> {
         let capacity =
             Resources::parse([("cpu", cpu), ("memory", "64Gi"), ("pods", "50")]).unwrap();
         InstanceType::new(name, capacity)
-            .with_offering(Offering::new("a", "on-demand", a.parse().unwrap()))
-            .with_offering(Offering::new("b", "on-demand", b.parse().unwrap()))
+            .with_offering(Offering::on_demand("a", a.parse().unwrap()))
+            .with_offering(Offering::on_demand("b", b.parse().unwrap()))
     };
     vec![of_size("m.large", "2", "0.10", "0.11"), of_size("m.2xlarge", "8", "0.40", "0.44")]
 }
@@ -93,7 +93,7 @@ fn launch(fake: &Fake, claim: &Value) {
     let offered = offered.filter(|(_, way)| zones.iter().any(|zone| zone == way.zone()));
     let (of_type, way) = offered.min_by_key(|(_, way)| way.price()).unwrap();
     let labels = json!({
-        TYPE: of_type.name(), ZONE: way.zone(), CAPACITY: way.capacity_type(),
+        TYPE: of_type.name(), ZONE: way.zone(), CAPACITY: way.capacity_type().as_str(),
         "karpenter.sh/nodepool": "main", "karpenter.sh/initialized": "true",
         "kubernetes.io/hostname": name(claim),
     });

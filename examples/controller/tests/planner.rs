@@ -28,7 +28,7 @@ fn problem(pods: &BTreeMap<u64, (u64, Option<u64>)>, nodes: &BTreeMap<u64, u64>)
             None => pod,
         }
     };
-    let offering = Offering::new("a", "spot", "0.1".parse().unwrap());
+    let offering = Offering::spot("a", "0.1".parse().unwrap());
     Problem::builder()
         .pods(pods.iter().map(pod))
         .nodes(nodes.iter().map(|(number, cpu)| Node::new(format!("n-{number}"), size(*cpu))))

@@ -3,8 +3,8 @@
 
 use super::Cluster;
 use crate::model::{
-    Affinity, Changed, HostPort, LabelSelector, Node, NodePool, Offering, Origin, Pod,
-    PodAffinityTerm, Price, Problem, Requirement, Resources, TopologySpreadConstraint, Volume,
+    Affinity, CapacityType, Changed, HostPort, LabelSelector, Node, NodePool, Offering, Origin,
+    Pod, PodAffinityTerm, Price, Problem, Requirement, Resources, TopologySpreadConstraint, Volume,
     WhenUnsatisfiable, well_known,
 };
 use crate::model::{InstanceType, Operator};
@@ -40,7 +40,7 @@ fn cluster() -> Problem {
     let spread =
         TopologySpreadConstraint::new(1, well_known::ZONE, WhenUnsatisfiable::DoNotSchedule);
     let spread = pod("spread").with_topology_spread_constraint(spread.with_label_selector(own()));
-    let offered = |zone: &str| Offering::new(zone, "on-demand", price("0.1"));
+    let offered = |zone: &str| Offering::on_demand(zone, price("0.1"));
     let capacity = resources(&[("cpu", "4"), ("memory", "8Gi"), ("pods", "10")]);
     Problem::builder()
         .pod(pod("a").with_node_name("n1").with_affinity(apart))
@@ -59,9 +59,7 @@ fn cluster() -> Problem {
                 .with_volume_limit("ebs", 3)
                 .with_offering(offered("z1").with_available(true))
                 .with_offering(offered("z2"))
-                .with_offering(
-                    Offering::new("z2", "reserved", price("0.01")).with_reservation("r", 2),
-                ),
+                .with_offering(Offering::reserved("z2", price("0.01")).with_reservation("r", 2)),
         )
         .node_pool(NodePool::new("default").with_limits(resources(&[("cpu", "40")])))
         .daemon_set(pod("agent").with_requests(resources(&[("cpu", "100m")])))
@@ -80,7 +78,7 @@ fn is_fast(change: impl Fn(&mut Changed)) -> bool {
 
 #[test]
 fn what_the_cluster_knows_takes_the_fast_way() {
-    let way = ("m", "z1", "on-demand");
+    let way = ("m", "z1", CapacityType::OnDemand);
     assert!(is_fast(|_| {}));
     for name in ["n1", "n2", "n3"] {
         assert!(is_fast(|changed| changed.remove_node(name).unwrap()), "{name}");
@@ -136,11 +134,10 @@ fn a_label_that_launches_leave_open_is_read_anew() {
     let problem = |selector: &str| {
         Problem::builder()
             .pod(pod("a").with_node_selector(selector, "x"))
-            .instance_type(InstanceType::new("m", capacity.clone()).with_offering(Offering::new(
-                "z",
-                "spot",
-                price("1"),
-            )))
+            .instance_type(
+                InstanceType::new("m", capacity.clone())
+                    .with_offering(Offering::spot("z", price("1"))),
+            )
             .node_pool(NodePool::new("default").with_requirement(open.clone()))
             .build()
             .unwrap()

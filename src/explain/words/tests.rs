@@ -125,7 +125,7 @@ fn each_cause_has_its_code_and_sentence() {
             "node pool gpu keeps at least 3 values of family open, the pod leaves 1",
         ),
         (
-            Cause::HostPort { pool: p(), port: 9100, protocol: "TCP".into() },
+            Cause::HostPort { pool: p(), port: 9100, protocol: crate::model::Protocol::Tcp },
             "host-port",
             "a daemon set on node pool gpu holds host port 9100/TCP",
         ),

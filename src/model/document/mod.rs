@@ -11,7 +11,7 @@ pub(crate) mod consolidation_options;
 pub(crate) mod lines;
 mod overlay;
 pub(crate) mod part;
-mod pod;
+pub(crate) mod pod;
 pub(crate) mod pool;
 pub(crate) mod read;
 pub(crate) mod selector;

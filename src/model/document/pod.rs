@@ -3,11 +3,11 @@
 use super::affinity::{
     read_affinity, read_spread, read_term, write_affinity, write_spread, write_term,
 };
-use super::read::{Cursor, boolean, labels, resources, text, texts, whole};
+use super::read::{Cursor, boolean, choice, labels, resources, text, texts, whole};
 use super::taint::{read_toleration, write_toleration};
 use super::value::Value;
 use super::write::{Object, list};
-use crate::model::{HostPort, Pod, Volume};
+use crate::model::{HostPort, Pod, Protocol, Volume};
 use std::sync::Arc;
 
 const POD: &[&str] = &[
@@ -101,7 +101,7 @@ pub(super) fn write_pod(pod: &Pod) -> Value<'_> {
 pub(super) fn read_host_port(cursor: Cursor<'_>) -> Option<HostPort> {
     let mut fields = cursor.object(&["port", "protocol", "hostIP"]);
     let mut port = HostPort::new(fields.required("port", whole).unwrap_or_default());
-    if let Some(protocol) = fields.optional("protocol", text) {
+    if let Some(protocol) = fields.optional("protocol", read_protocol) {
         port.protocol = protocol;
     }
     if let Some(host_ip) = fields.optional("hostIP", text) {
@@ -110,10 +110,18 @@ pub(super) fn read_host_port(cursor: Cursor<'_>) -> Option<HostPort> {
     Some(port)
 }
 
+/// A protocol; an empty text is the usual one, as in Kubernetes.
+pub(crate) fn read_protocol(cursor: Cursor<'_>) -> Option<Protocol> {
+    match cursor.value {
+        Value::Text(text) if text.is_empty() => Some(Protocol::default()),
+        _ => choice(cursor, Protocol::WORDS),
+    }
+}
+
 pub(super) fn write_host_port(port: &HostPort) -> Value<'_> {
     Object::new()
         .field("port", port.port)
-        .unless("protocol", "TCP", &port.protocol)
+        .unless("protocol", "TCP", port.protocol.as_str())
         .unless("hostIP", "0.0.0.0", &port.host_ip)
         .into()
 }

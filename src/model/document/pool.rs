@@ -1,11 +1,16 @@
 //! Node pools in documents.
 
-use super::read::{Cursor, choice, labels, resources, text, texts, whole};
+use super::read::{
+    Cursor, choice, labels, list as read_list, parsed, resources, text, texts, whole,
+};
 use super::selector::{read_requirement, write_requirement};
 use super::taint::{read_taint, write_taint};
 use super::value::Value;
 use super::write::{Object, list, word};
-use crate::model::{Budget, ConsolidationPolicy, Disruption, NodePool};
+use crate::model::{
+    Budget, BudgetNodes, BudgetReason, BudgetWindow, ConsolidationPolicy, Delay, Disruption,
+    NodePool, TimeSpan,
+};
 
 const POLICIES: [(&str, ConsolidationPolicy); 3] = [
     ("WhenEmpty", ConsolidationPolicy::WhenEmpty),
@@ -39,8 +44,8 @@ pub(super) fn read_node_pool(cursor: Cursor<'_>) -> Option<NodePool> {
         limits: fields.optional("limits", resources).unwrap_or_default(),
         replicas: fields.optional("replicas", whole),
         disruption: fields.optional("disruption", read_disruption).unwrap_or_default(),
-        termination_grace_period: fields.optional("terminationGracePeriod", text),
-        expire_after: fields.optional("expireAfter", text),
+        termination_grace_period: fields.optional("terminationGracePeriod", read_span),
+        expire_after: fields.optional("expireAfter", read_lifetime),
     })
 }
 
@@ -56,8 +61,8 @@ pub(super) fn write_node_pool(pool: &NodePool) -> Value<'_> {
         .unless_empty("limits", &pool.limits)
         .option("replicas", pool.replicas)
         .unless_empty("disruption", write_disruption(&pool.disruption))
-        .option("terminationGracePeriod", pool.termination_grace_period.as_ref())
-        .option("expireAfter", pool.expire_after.as_ref())
+        .option("terminationGracePeriod", pool.termination_grace_period.map(shown))
+        .option("expireAfter", pool.expire_after.map(shown))
         .into()
 }
 
@@ -67,7 +72,9 @@ pub(crate) fn read_disruption(cursor: Cursor<'_>) -> Option<Disruption> {
     if let Some(policy) = fields.optional("consolidationPolicy", |word| choice(word, &POLICIES)) {
         disruption.consolidation_policy = policy;
     }
-    if let Some(after) = fields.optional("consolidateAfter", text) {
+    if let Some(after) =
+        fields.optional("consolidateAfter", |cursor| parsed(cursor, DURATION, PATIENCE))
+    {
         disruption.consolidate_after = after;
     }
     if fields.has("budgets") {
@@ -87,7 +94,7 @@ pub(super) fn write_disruption(disruption: &Disruption) -> Value<'_> {
         )
         .option(
             "consolidateAfter",
-            (*consolidate_after != default.consolidate_after).then_some(consolidate_after),
+            (*consolidate_after != default.consolidate_after).then(|| shown(consolidate_after)),
         )
         .option("budgets", (*budgets != default.budgets).then(|| list(budgets, write_budget)));
     object.into()
@@ -95,19 +102,58 @@ pub(super) fn write_disruption(disruption: &Disruption) -> Value<'_> {
 
 pub(super) fn read_budget(cursor: Cursor<'_>) -> Option<Budget> {
     let mut fields = cursor.object(&["nodes", "reasons", "schedule", "duration"]);
-    Some(Budget {
-        nodes: fields.required("nodes", text).unwrap_or_default(),
-        reasons: fields.optional("reasons", texts).unwrap_or_default(),
-        schedule: fields.optional("schedule", text),
-        duration: fields.optional("duration", text),
-    })
+    let none = BudgetNodes::Count(0);
+    let nodes =
+        fields.required("nodes", |cursor| parsed(cursor, "a number or a share", COUNT_OR_SHARE));
+    let mut budget = Budget::new(nodes.unwrap_or(none));
+    budget.reasons = fields
+        .optional("reasons", |cursor| read_list(cursor, |one| choice(one, BudgetReason::WORDS)))
+        .unwrap_or_default();
+    let schedule = fields.optional("schedule", text);
+    let duration = fields.optional("duration", read_budget_duration);
+    if fields.has("schedule") != fields.has("duration") {
+        fields.fault_of_all("a schedule or a duration alone", "both, or neither");
+    }
+    budget.window =
+        schedule.zip(duration).map(|(schedule, duration)| BudgetWindow { schedule, duration });
+    Some(budget)
 }
 
 pub(super) fn write_budget(budget: &Budget) -> Value<'_> {
+    let reasons = budget.reasons.iter().map(|reason| reason.as_str());
+    let window = budget.window.as_ref();
     Object::new()
-        .field("nodes", &budget.nodes)
-        .unless_empty("reasons", &budget.reasons)
-        .option("schedule", budget.schedule.as_ref())
-        .option("duration", budget.duration.as_ref())
+        .field("nodes", shown(budget.nodes))
+        .unless_empty("reasons", list(reasons, Value::from))
+        .option("schedule", window.map(|window| &window.schedule))
+        .option("duration", window.map(|window| shown(window.duration)))
         .into()
+}
+
+const DURATION: &str = "a duration";
+const SPAN: &str = "a duration such as 30s or 1h30m";
+const PATIENCE: &str = "a duration such as 30s or 1h30m, or Never";
+const LIFETIME: &str = "a duration such as 720h, or Never";
+const COUNT_OR_SHARE: &str = "a number of nodes such as 5, or a share of them such as 10%";
+
+/// A duration.
+pub(crate) fn read_span(cursor: Cursor<'_>) -> Option<TimeSpan> {
+    parsed(cursor, DURATION, SPAN)
+}
+
+/// How long a node lives.
+pub(crate) fn read_lifetime(cursor: Cursor<'_>) -> Option<Delay> {
+    parsed(cursor, DURATION, LIFETIME)
+}
+
+/// A duration in hours and minutes; seconds are zero, if they are there at all.
+fn read_budget_duration(cursor: Cursor<'_>) -> Option<TimeSpan> {
+    let Value::Text(text) = cursor.value else { return cursor.wrong("a text") };
+    let in_minutes = text.strip_suffix("0s").unwrap_or(text);
+    let span = in_minutes.parse().ok().filter(|_| !in_minutes.contains('s'));
+    span.or_else(|| cursor.wrong("a duration in hours and minutes, such as 8h or 1h30m"))
+}
+
+fn shown<'d>(value: impl std::fmt::Display) -> Value<'d> {
+    Value::Text(value.to_string().into())
 }

@@ -11,6 +11,7 @@ use crate::model::quantity::hint;
 use crate::model::{Labels, Price, Quantity, Resources};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// A value of the document, its place, and the list of faults.
@@ -188,6 +189,13 @@ impl Fields<'_> {
         }
     }
 
+    /// Notes a fault of the object, where there is one.
+    pub(crate) fn fault_of_all(&mut self, problem: &str, expected: &str) {
+        if self.entries.is_some() {
+            self.faults.add(self.path, problem, expected);
+        }
+    }
+
     /// Whether a field is there.
     pub(crate) fn has(&self, name: &'static str) -> bool {
         let at = self.known.iter().position(|field| *field == name);
@@ -260,6 +268,13 @@ pub(crate) fn text(cursor: Cursor<'_>) -> Option<Arc<str>> {
         Value::Integer(_) | Value::Float(_) | Value::Bool(_) => cursor.wrong("a text, in quotes"),
         _ => cursor.wrong("a text"),
     }
+}
+
+/// What a text says, which is such a thing.
+pub(crate) fn parsed<T: FromStr>(cursor: Cursor<'_>, thing: &str, expected: &str) -> Option<T> {
+    let Value::Text(text) = cursor.value else { return cursor.wrong(expected) };
+    let parsed = text.parse().ok();
+    parsed.or_else(|| cursor.fault(format!("{} isn't {thing}", quoted(text)), expected))
 }
 
 /// Texts.

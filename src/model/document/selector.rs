@@ -7,17 +7,6 @@ use crate::model::{
     LabelSelector, LabelSelectorRequirement, Operator, Requirement, SelectorOperator,
 };
 
-const OPERATORS: [(&str, Operator); 8] = [
-    ("In", Operator::In),
-    ("NotIn", Operator::NotIn),
-    ("Exists", Operator::Exists),
-    ("DoesNotExist", Operator::DoesNotExist),
-    ("Gt", Operator::Gt),
-    ("Lt", Operator::Lt),
-    ("Gte", Operator::Gte),
-    ("Lte", Operator::Lte),
-];
-
 const SELECTOR_OPERATORS: [(&str, SelectorOperator); 4] = [
     ("In", SelectorOperator::In),
     ("NotIn", SelectorOperator::NotIn),
@@ -28,7 +17,7 @@ const SELECTOR_OPERATORS: [(&str, SelectorOperator); 4] = [
 pub(crate) fn read_requirement(cursor: Cursor<'_>) -> Option<Requirement> {
     let mut fields = cursor.object(&["key", "operator", "values", "minValues"]);
     let key = fields.required("key", text).unwrap_or_default();
-    let operator = fields.required("operator", |cursor| choice(cursor, &OPERATORS));
+    let operator = fields.required("operator", |cursor| choice(cursor, Operator::WORDS));
     let values = fields.optional("values", texts).unwrap_or_default();
     let min_values = fields.optional("minValues", whole);
     Some(match operator {
@@ -41,7 +30,7 @@ pub(crate) fn read_requirement(cursor: Cursor<'_>) -> Option<Requirement> {
 pub(crate) fn write_requirement(requirement: &Requirement) -> Value<'_> {
     Object::new()
         .field("key", &requirement.key)
-        .field("operator", word(&requirement.operator, &OPERATORS))
+        .field("operator", requirement.operator.as_str())
         .unless_empty("values", &requirement.values)
         .option("minValues", requirement.min_values)
         .into()

@@ -1,11 +1,13 @@
 //! Instance types, offerings and nodes in documents.
 
-use super::read::{Cursor, billionths, boolean, counts, labels, price, resources, text, whole};
+use super::read::{
+    Cursor, billionths, boolean, choice, counts, labels, price, resources, text, whole,
+};
 use super::selector::{read_requirement, write_requirement};
 use super::taint::{read_taint, write_taint};
 use super::value::Value;
 use super::write::{self, Object, list};
-use crate::model::{InstanceType, Node, Offering, Reservation};
+use crate::model::{CapacityType, InstanceType, Node, Offering, Reservation};
 
 const RATE: &str = "a number that isn't negative: interruptions per hour";
 
@@ -56,7 +58,9 @@ pub(super) fn read_offering(cursor: Cursor<'_>) -> Option<Offering> {
     ]);
     Some(Offering {
         zone: fields.required("zone", text).unwrap_or_default(),
-        capacity_type: fields.required("capacityType", text).unwrap_or_default(),
+        capacity_type: fields
+            .required("capacityType", |cursor| choice(cursor, CapacityType::WORDS))
+            .unwrap_or(CapacityType::OnDemand),
         price: fields.required("price", price).unwrap_or_default(),
         available: fields.optional("available", boolean).unwrap_or(true),
         labels: fields.optional("labels", labels).unwrap_or_default(),
@@ -69,7 +73,7 @@ pub(super) fn write_offering(offering: &Offering) -> Value<'_> {
     let rate = offering.interruption_rate.map(|rate| write::billionths(rate.into()));
     Object::new()
         .field("zone", &offering.zone)
-        .field("capacityType", &offering.capacity_type)
+        .field("capacityType", offering.capacity_type.as_str())
         .field("price", offering.price)
         .unless("available", true, offering.available)
         .unless_empty("labels", &offering.labels)

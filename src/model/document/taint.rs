@@ -5,12 +5,6 @@ use super::value::Value;
 use super::write::{Object, word};
 use crate::model::{Effect, Taint, Toleration, TolerationOperator};
 
-const EFFECTS: [(&str, Effect); 3] = [
-    ("NoSchedule", Effect::NoSchedule),
-    ("PreferNoSchedule", Effect::PreferNoSchedule),
-    ("NoExecute", Effect::NoExecute),
-];
-
 const OPERATORS: [(&str, TolerationOperator); 4] = [
     ("Equal", TolerationOperator::Equal),
     ("Exists", TolerationOperator::Exists),
@@ -26,7 +20,7 @@ pub(crate) fn read_taint(cursor: Cursor<'_>) -> Option<Taint> {
         key: fields.required("key", text).unwrap_or_default(),
         value: fields.optional("value", text).unwrap_or_default(),
         effect: fields
-            .required("effect", |cursor| choice(cursor, &EFFECTS))
+            .required("effect", |cursor| choice(cursor, Effect::WORDS))
             .unwrap_or(Effect::NoSchedule),
     })
 }
@@ -35,7 +29,7 @@ pub(crate) fn write_taint(taint: &Taint) -> Value<'_> {
     Object::new()
         .field("key", &taint.key)
         .unless("value", "", &taint.value)
-        .field("effect", word(&taint.effect, &EFFECTS))
+        .field("effect", taint.effect.as_str())
         .into()
 }
 
@@ -45,7 +39,7 @@ pub(crate) fn read_toleration(cursor: Cursor<'_>) -> Option<Toleration> {
     let value = fields.optional("value", text).unwrap_or_default();
     // As in Kubernetes, an empty operator or effect is none.
     let operator = fields.optional("operator", |cursor| or_empty(cursor, &OPERATORS));
-    let effect = fields.optional("effect", |cursor| or_empty(cursor, &EFFECTS));
+    let effect = fields.optional("effect", |cursor| or_empty(cursor, Effect::WORDS));
     let toleration_seconds = fields.optional("tolerationSeconds", whole);
     // Nothing can be wrong with a value or seconds whose operator or effect isn't known.
     if fields.has("operator") && operator.is_none() || fields.has("effect") && effect.is_none() {
@@ -73,7 +67,7 @@ pub(super) fn write_toleration(toleration: &Toleration) -> Value<'_> {
             (operator != TolerationOperator::Equal).then(|| word(&operator, &OPERATORS)),
         )
         .unless("value", "", &toleration.value)
-        .option("effect", toleration.effect.map(|effect| word(&effect, &EFFECTS)))
+        .option("effect", toleration.effect.map(Effect::as_str))
         .option("tolerationSeconds", toleration.toleration_seconds)
         .into()
 }

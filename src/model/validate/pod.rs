@@ -101,9 +101,6 @@ fn host_ports(pod: &Pod, path: &Path<'_>, faults: &mut Faults) {
         if port.port == 0 {
             faults.add(&at.field("port"), "0", "1 to 65535");
         }
-        if !matches!(&*port.protocol, "" | "TCP" | "UDP" | "SCTP") {
-            faults.add(&at.field("protocol"), quoted(&port.protocol), "TCP, UDP or SCTP");
-        }
         if !port.host_ip.is_empty() && port.host_ip.parse::<IpAddr>().is_err() {
             faults.add(&at.field("hostIP"), quoted(&port.host_ip), "an IP address");
         }

@@ -6,7 +6,7 @@ use super::requirement::{self, RequirementContext};
 use super::{name, resource, taint};
 use crate::model::NODES;
 use crate::model::fault::{Faults, Path, quoted};
-use crate::model::{Budget, Disruption, NodePool, TimeSpan, well_known};
+use crate::model::{Budget, BudgetWindow, Disruption, NodePool, well_known};
 use std::collections::BTreeSet;
 
 /// Checks a node pool, but for its name's being unique.
@@ -64,36 +64,9 @@ pub(crate) fn node_pool(
         }
     }
     disruption(&pool.disruption, &path.field("disruption"), faults);
-    if let Some(period) = pool.termination_grace_period.as_deref()
-        && period.parse::<TimeSpan>().is_err()
-    {
-        faults.add(
-            &path.field("terminationGracePeriod"),
-            format!("{} isn't a duration", quoted(period)),
-            "a duration such as 30s or 1h30m",
-        );
-    }
-    if let Some(after) = pool.expire_after.as_deref()
-        && after != "Never"
-        && after.parse::<TimeSpan>().is_err()
-    {
-        faults.add(
-            &path.field("expireAfter"),
-            format!("{} isn't a duration", quoted(after)),
-            "a duration such as 720h, or Never",
-        );
-    }
 }
 
 fn disruption(disruption: &Disruption, path: &Path<'_>, faults: &mut Faults) {
-    let after = &*disruption.consolidate_after;
-    if after != "Never" && after.parse::<TimeSpan>().is_err() {
-        faults.add(
-            &path.field("consolidateAfter"),
-            format!("{} isn't a duration", quoted(after)),
-            "a duration such as 30s or 1h30m, or Never",
-        );
-    }
     let list = path.field("budgets");
     for (i, limit) in disruption.budgets.iter().enumerate() {
         budget(limit, &list.item(i), faults);
@@ -101,26 +74,11 @@ fn disruption(disruption: &Disruption, path: &Path<'_>, faults: &mut Faults) {
 }
 
 fn budget(budget: &Budget, path: &Path<'_>, faults: &mut Faults) {
-    if !is_count_or_share(&budget.nodes) {
-        faults.add(
-            &path.field("nodes"),
-            quoted(&budget.nodes),
-            "a number of nodes such as 5, or a share of them such as 10%",
-        );
+    if !budget.nodes.is_valid() {
+        faults.add(&path.field("nodes"), budget.nodes.to_string(), "a share of at most 100%");
     }
-    for (i, reason) in budget.reasons.iter().enumerate() {
-        if !matches!(&**reason, "Underutilized" | "Empty" | "Drifted") {
-            faults.add(
-                &path.field("reasons").item(i),
-                quoted(reason),
-                "Underutilized, Empty or Drifted",
-            );
-        }
-    }
-    if budget.schedule.is_some() != budget.duration.is_some() {
-        faults.add(path, "a schedule or a duration alone", "both, or neither");
-    }
-    if let Some(schedule) = budget.schedule.as_deref().filter(|text| !is_schedule(text)) {
+    let Some(BudgetWindow { schedule, duration }) = &budget.window else { return };
+    if !is_schedule(schedule) {
         faults.add(
             &path.field("schedule"),
             quoted(schedule),
@@ -128,31 +86,8 @@ fn budget(budget: &Budget, path: &Path<'_>, faults: &mut Faults) {
              @annually",
         );
     }
-    if let Some(duration) = budget.duration.as_deref() {
-        let whole_minutes = duration.strip_suffix("0s").unwrap_or(duration);
-        if duration.parse::<TimeSpan>().is_err() || !is_in_minutes(whole_minutes) {
-            faults.add(
-                &path.field("duration"),
-                quoted(duration),
-                "a duration in hours and minutes, such as 8h or 1h30m",
-            );
-        }
-    }
-}
-
-/// Whether a text is a duration without seconds.
-fn is_in_minutes(text: &str) -> bool {
-    text.parse::<TimeSpan>().is_ok() && !text.contains('s')
-}
-
-fn is_count_or_share(text: &str) -> bool {
-    let is_number = |text: &str, most: u32| {
-        text.bytes().all(|b| b.is_ascii_digit())
-            && text.parse::<u32>().is_ok_and(|number| number <= most)
-    };
-    match text.strip_suffix('%') {
-        Some(share) => is_number(share, 100),
-        None => is_number(text, u32::MAX),
+    if !duration.seconds().is_multiple_of(60) {
+        faults.add(&path.field("duration"), duration.to_string(), "whole minutes");
     }
 }
 

@@ -7,7 +7,6 @@ use crate::model::fault::{Faults, Path, quoted};
 use crate::model::node::WHOLE_LIFETIME;
 use crate::model::{CapacityType, InstanceType, Node, Offering, Price, well_known};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Checks an instance type, but for its name's being unique.
 pub(super) fn instance_type(of_type: &InstanceType, path: &Path<'_>, faults: &mut Faults) {
@@ -25,10 +24,10 @@ pub(super) fn instance_type(of_type: &InstanceType, path: &Path<'_>, faults: &mu
         requirement::no_label(&of_type.labels, key, &labels, faults);
     }
     for (key, of) in [
-        (well_known::ZONE, (|offer| &offer.zone) as fn(&Offering) -> &Arc<str>),
-        (well_known::CAPACITY_TYPE, |offer| &offer.capacity_type),
+        (well_known::ZONE, (|offer| &*offer.zone) as fn(&Offering) -> &str),
+        (well_known::CAPACITY_TYPE, |offer| offer.capacity_type.as_str()),
     ] {
-        let stated = of_type.labels.get(key);
+        let stated = of_type.labels.get(key).map(|value| &**value);
         if let Some(other) = of_type.offerings.iter().map(of).find(|value| Some(*value) != stated) {
             requirement::fixed_label(&of_type.labels, key, other, &labels, faults);
         }
@@ -67,21 +66,13 @@ pub(super) fn instance_type(of_type: &InstanceType, path: &Path<'_>, faults: &mu
 
 fn offering(instance_type: &InstanceType, offer: &Offering, path: &Path<'_>, faults: &mut Faults) {
     name::label_name(&offer.zone, &path.field("zone"), faults);
-    let reserved = match offer.capacity_type.parse::<CapacityType>() {
-        Ok(capacity_type) => capacity_type == CapacityType::Reserved,
-        Err(_) => {
-            let found = quoted(&offer.capacity_type);
-            faults.add(&path.field("capacityType"), found, "on-demand, spot or reserved");
-            true
-        }
-    };
     resource::price(offer.price, &path.field("price"), faults);
     let labels = path.field("labels");
     requirement::node_labels(&offer.labels, &labels, faults);
     for (key, fixed) in [
-        (well_known::ZONE, &offer.zone),
-        (well_known::CAPACITY_TYPE, &offer.capacity_type),
-        (well_known::INSTANCE_TYPE, &instance_type.name),
+        (well_known::ZONE, &*offer.zone),
+        (well_known::CAPACITY_TYPE, offer.capacity_type.as_str()),
+        (well_known::INSTANCE_TYPE, &*instance_type.name),
     ] {
         requirement::fixed_label(&offer.labels, key, fixed, &labels, faults);
     }
@@ -91,10 +82,13 @@ fn offering(instance_type: &InstanceType, offer: &Offering, path: &Path<'_>, fau
     if let Some(reservation) = &offer.reservation {
         let at = path.field("reservation");
         name::label_name(&reservation.id, &at.field("id"), faults);
-        if !reserved {
+        if offer.capacity_type != CapacityType::Reserved {
             faults.add(
                 &at,
-                format!("a reservation with the capacityType {}", quoted(&offer.capacity_type)),
+                format!(
+                    "a reservation with the capacityType {}",
+                    quoted(offer.capacity_type.as_str())
+                ),
                 "the capacityType reserved, or no reservation",
             );
         }

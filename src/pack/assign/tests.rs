@@ -18,7 +18,7 @@ fn market(pool: NodePool) -> ProblemBuilder {
     let price: Price = "0.2".parse().unwrap();
     let zones = ["a", "b", "c"].into_iter();
     let large = zones.fold(InstanceType::new("large", capacity), |large, zone| {
-        large.with_offering(Offering::new(zone, "on-demand", price))
+        large.with_offering(Offering::on_demand(zone, price))
     });
     Problem::builder().instance_type(large).node_pool(pool)
 }

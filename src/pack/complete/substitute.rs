@@ -3,6 +3,7 @@
 use super::of_plan::{ClassNames, offer_of};
 use super::rules::item_of;
 use crate::compile::{Compiled, ItemId, NodeSource, OfferId};
+use crate::model::CapacityType;
 use crate::pack::packing::{Context, NodeGroup};
 use crate::pack::{DecidedLaunches, requests_of};
 use crate::plan::{Launch, LaunchPlan};
@@ -16,7 +17,7 @@ pub(crate) struct Wanted {
     pub(crate) node_pool: Option<Arc<str>>,
     pub(crate) instance_type: Option<Arc<str>>,
     pub(crate) zone: Option<Arc<str>>,
-    pub(crate) capacity_type: Option<Arc<str>>,
+    pub(crate) capacity_type: Option<CapacityType>,
 }
 
 /// The most launches that are made.
@@ -83,15 +84,17 @@ fn candidates(compiled: &Compiled, own: OfferId, wanted: &Wanted) -> Vec<OfferId
         let pool = &compiled.parts.node_pool(compiled.pools[offer.pool].index).name;
         let instance = compiled.parts.instance_type(offer.instance);
         let offering = &instance.offerings[offer.offering];
-        [pool, &instance.name, &offering.zone, &offering.capacity_type]
+        [&**pool, &*instance.name, &*offering.zone, offering.capacity_type.as_str()]
     };
-    let asked = [&wanted.node_pool, &wanted.instance_type, &wanted.zone, &wanted.capacity_type];
+    let capacity_type = wanted.capacity_type.map(CapacityType::as_str);
+    let asked = [&wanted.node_pool, &wanted.instance_type, &wanted.zone].map(Option::as_deref);
+    let asked: Vec<Option<&str>> = asked.into_iter().chain([capacity_type]).collect();
     let mut found: Vec<OfferId> = compiled
         .offers
         .ids()
         .filter(|id| {
             let parts = named(*id);
-            asked.iter().zip(parts).all(|(asked, is)| asked.as_ref().is_none_or(|one| one == is))
+            asked.iter().zip(parts).all(|(asked, is)| asked.is_none_or(|one| one == is))
         })
         .collect();
     for (at, former) in named(own).into_iter().enumerate() {

@@ -37,7 +37,7 @@ use std::sync::Arc;
 /// #         Pod::new(name).with_owner_kind("ReplicaSet").with_requests(requests).with_node_name(node),
 /// #     )
 /// # };
-/// # let price = Offering::new("eu-1a", "on-demand", "0.2".parse()?);
+/// # let price = Offering::on_demand("eu-1a", "0.2".parse()?);
 /// # let problem = Problem::builder()
 /// #     .instance_type(InstanceType::new("m.xlarge", room.clone()).with_offering(price))
 /// #     .node_pool(NodePool::new("default"))
@@ -100,7 +100,7 @@ impl Eq for ConsolidationPlan {}
 /// #         Pod::new(name).with_owner_kind("ReplicaSet").with_requests(requests).with_node_name(node),
 /// #     )
 /// # };
-/// # let price = Offering::new("eu-1a", "on-demand", "0.2".parse()?);
+/// # let price = Offering::on_demand("eu-1a", "0.2".parse()?);
 /// # let problem = Problem::builder()
 /// #     .instance_type(InstanceType::new("m.xlarge", room.clone()).with_offering(price))
 /// #     .node_pool(NodePool::new("default"))
@@ -193,7 +193,7 @@ pub struct DisruptionCost(u128);
 /// #         Pod::new(name).with_owner_kind("ReplicaSet").with_requests(requests).with_node_name(node),
 /// #     )
 /// # };
-/// # let price = Offering::new("eu-1a", "on-demand", "0.2".parse()?);
+/// # let price = Offering::on_demand("eu-1a", "0.2".parse()?);
 /// # let problem = Problem::builder()
 /// #     .instance_type(InstanceType::new("m.xlarge", room.clone()).with_offering(price))
 /// #     .node_pool(NodePool::new("default"))
@@ -256,7 +256,7 @@ pub struct RejectedAction {
 /// #         Pod::new(name).with_owner_kind("ReplicaSet").with_requests(requests).with_node_name(node),
 /// #     )
 /// # };
-/// # let price = Offering::new("eu-1a", "on-demand", "0.2".parse()?);
+/// # let price = Offering::on_demand("eu-1a", "0.2".parse()?);
 /// # let problem = Problem::builder()
 /// #     .instance_type(InstanceType::new("m.xlarge", room.clone()).with_offering(price))
 /// #     .node_pool(NodePool::new("default"))

@@ -13,8 +13,8 @@
 //!
 //! Source: <https://karpenter.sh/docs/concepts/disruption/#nodepool-disruption-budgets>.
 
-use super::schedule::{Schedule, seconds};
-use crate::model::{Budget, NodePool};
+use super::schedule::Schedule;
+use crate::model::{Budget, BudgetNodes, BudgetReason, NodePool};
 use crate::plan::consolidation::DisruptionReason;
 use std::collections::BTreeMap;
 
@@ -66,16 +66,16 @@ pub(super) fn allow_none(pool: &NodePool, reason: DisruptionReason, now: Option<
 /// How many nodes may be disrupted for a reason; nothing where there is no limit.
 fn allowed(pool: &NodePool, reason: DisruptionReason, total: u64, now: Option<i64>) -> Option<u64> {
     let name = match reason {
-        DisruptionReason::Empty => "Empty",
-        DisruptionReason::Underutilized => "Underutilized",
-        DisruptionReason::Drifted => "Drifted",
+        DisruptionReason::Empty => BudgetReason::Empty,
+        DisruptionReason::Underutilized => BudgetReason::Underutilized,
+        DisruptionReason::Drifted => BudgetReason::Drifted,
         // For pods that wait no node is deleted, which is judged elsewhere.
         DisruptionReason::Expired | DisruptionReason::Pending => return None,
     };
     let mut least: Option<u64> = None;
     for budget in &pool.disruption.budgets {
         let Some(value) = value(budget, total, now) else { return Some(0) };
-        if budget.reasons.is_empty() || budget.reasons.iter().any(|one| **one == *name) {
+        if budget.reasons.is_empty() || budget.reasons.contains(&name) {
             least = least.into_iter().chain(value.limit()).min();
         }
     }
@@ -100,34 +100,34 @@ impl BudgetValue {
 
 /// What a budget allows of so many nodes; nothing if it can't be read.
 fn value(budget: &Budget, total: u64, now: Option<i64>) -> Option<BudgetValue> {
-    let most = match budget.nodes.strip_suffix('%') {
-        Some(share) => {
-            let share: u128 = share.parse::<u32>().ok()?.into();
-            let parts = share.checked_mul(total.into())?.div_ceil(100);
+    let most = match budget.nodes {
+        BudgetNodes::Percent(share) => {
+            let parts = u128::from(share).checked_mul(total.into())?.div_ceil(100);
             u64::try_from(parts).unwrap_or(u64::MAX)
         }
-        None => budget.nodes.parse::<u32>().ok()?.into(),
+        BudgetNodes::Count(nodes) => nodes.into(),
     };
-    let is_active = match (&budget.schedule, &budget.duration) {
-        (None, None) => true,
-        (Some(schedule), Some(duration)) => {
-            let (schedule, duration) = (Schedule::read(schedule)?, seconds(duration)?);
+    let is_active = match &budget.window {
+        None => true,
+        Some(window) => {
+            let duration = i64::try_from(window.duration.seconds()).ok()?;
+            let schedule = Schedule::read(&window.schedule)?;
             now.is_none_or(|now| schedule.is_active(duration, now))
         }
-        _ => return None,
     };
     Some(if is_active { BudgetValue::AtMost(most) } else { BudgetValue::Unlimited })
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::DisruptionReason::{Drifted, Empty, Expired, Underutilized};
     use super::*;
+    use crate::model::TimeSpan;
 
-    fn budget(nodes: &str, reasons: &[&str]) -> Budget {
-        let mut budget = Budget::new(nodes);
-        budget.reasons = reasons.iter().map(|one| (*one).into()).collect();
-        budget
+    fn budget(nodes: &str, reasons: &[BudgetReason]) -> Budget {
+        Budget::new(nodes.parse().unwrap()).with_reasons(reasons.iter().copied())
     }
 
     fn pool(budgets: impl IntoIterator<Item = Budget>) -> NodePool {
@@ -143,22 +143,24 @@ mod tests {
         assert_eq!(allowed(&share, Empty, 10, None), Some(1));
         let share = pool([budget("10%", &[])]);
         assert_eq!(allowed(&share, Drifted, 11, None), Some(2));
-        let both = pool([budget("10%", &[]), budget("3", &["Drifted"])]);
+        let both = pool([budget("10%", &[]), budget("3", &[BudgetReason::Drifted])]);
         assert_eq!(allowed(&both, Drifted, 100, None), Some(3));
         assert_eq!(allowed(&both, Empty, 100, None), Some(10));
-        let split = pool([budget("100%", &["Empty"]), budget("0", &["Underutilized", "Drifted"])]);
+        let split = pool([
+            budget("100%", &[BudgetReason::Empty]),
+            budget("0", &[BudgetReason::Underutilized, BudgetReason::Drifted]),
+        ]);
         assert_eq!(allowed(&split, Empty, 50, None), Some(50));
         assert_eq!(allowed(&split, Underutilized, 50, None), Some(0));
         assert_eq!(allowed(&pool([]), Empty, 50, None), None);
         assert_eq!(allowed(&both, Expired, 100, None), None);
-        assert_eq!(allowed(&pool([budget("x%", &[])]), Empty, 8, None), Some(0));
+        let unread = budget("9", &[]).with_schedule("x * * * *", TimeSpan::from_hours(1));
+        assert_eq!(allowed(&pool([unread]), Empty, 8, None), Some(0));
     }
 
     #[test]
     fn a_schedule_is_in_force_in_its_windows_and_where_nobody_knows() {
-        let mut closed = budget("0", &[]);
-        closed.schedule = Some("0 9 * * mon-fri".into());
-        closed.duration = Some("8h".into());
+        let closed = budget("0", &[]).with_schedule("0 9 * * mon-fri", TimeSpan::from_hours(8));
         let pool = pool([closed, budget("10", &[])]);
         let wednesday = 20_467 * 86_400;
         assert_eq!(allowed(&pool, Empty, 20, Some(wednesday + 10 * 3600)), Some(0));
@@ -168,7 +170,7 @@ mod tests {
 
     #[test]
     fn reasons_share_what_is_going_already() {
-        let pool = pool([budget("6", &[]), budget("2", &["Drifted"])]);
+        let pool = pool([budget("6", &[]), budget("2", &[BudgetReason::Drifted])]);
         let nodes = |going| PoolNodes { total: 20, going };
         let deleted = |pairs: &[(DisruptionReason, u64)]| pairs.iter().copied().collect();
         let both = deleted(&[(Empty, 4), (Drifted, 2)]);

@@ -19,7 +19,7 @@ use super::super::{label, offering, taint};
 use super::fault::Ineligible;
 use super::script::is_reschedulable;
 use crate::model::{
-    ConsolidationPolicy, Effect, Node, NodePool, Pod, PodDisruptionBudget, Problem, Taint,
+    ConsolidationPolicy, Delay, Effect, Node, NodePool, Pod, PodDisruptionBudget, Problem, Taint,
     well_known,
 };
 use crate::plan::consolidation::DisruptionReason;
@@ -62,7 +62,7 @@ pub(super) fn of_node(
     match reason {
         Empty | Underutilized => {
             unless(node.consolidatable, Ineligible::NotConsolidatable);
-            let never = &*pool.disruption.consolidate_after == "Never";
+            let never = pool.disruption.consolidate_after == Delay::Never;
             unless(!never, Ineligible::ConsolidateNever);
             unless(pool.replicas.is_none(), Ineligible::StaticPool);
         }

@@ -143,38 +143,21 @@ fn month_and_day(day: i64) -> (i64, i64) {
     (if from_march < 10 { from_march + 3 } else { from_march - 9 }, day_of_month)
 }
 
-/// Seconds of a duration such as `1h30m`; nothing if it isn't one.
-pub(super) fn seconds(text: &str) -> Option<i64> {
-    let mut sum = 0_i64;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit())?;
-        let (digits, unit) = (rest.get(..end)?, rest.get(end..)?);
-        let mut units = unit.chars();
-        let scale = match units.next()? {
-            'h' => 3600,
-            'm' => 60,
-            's' => 1,
-            _ => return None,
-        };
-        sum = sum.checked_add(digits.parse::<i64>().ok()?.checked_mul(scale)?)?;
-        rest = units.as_str();
-    }
-    (!text.is_empty()).then_some(sum)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+    use crate::model::TimeSpan;
 
     /// Wednesday, 14 January 2026, 00:00 UTC.
     const WEDNESDAY: i64 = 20_467 * 86_400;
     const HOUR: i64 = 3600;
 
     fn active(schedule: &str, duration: &str, now: i64) -> bool {
-        Schedule::read(schedule).unwrap().is_active(seconds(duration).unwrap(), now)
+        Schedule::read(schedule)
+            .unwrap()
+            .is_active(duration.parse::<TimeSpan>().unwrap().seconds().try_into().unwrap(), now)
     }
 
     #[test]
@@ -230,14 +213,5 @@ mod tests {
         assert_eq!(month_and_day(20_467), (1, 14));
         assert_eq!(month_and_day(19_782), (2, 29));
         assert_eq!(month_and_day(-1), (12, 31));
-    }
-
-    #[test]
-    fn durations_are_sums() {
-        assert_eq!(seconds("1h30m"), Some(5400));
-        assert_eq!(seconds("8h0m0s"), Some(28_800));
-        for wrong in ["", "h", "5", "5d", "1h30"] {
-            assert_eq!(seconds(wrong), None, "{wrong}");
-        }
     }
 }

@@ -22,7 +22,8 @@ use super::eligibility::pool_of;
 use super::fault::ConsolidationFault as Fault;
 use super::script::{ActionScript, Destination, fault, is_reschedulable};
 use crate::model::{
-    ConsolidationOptions, ConsolidationPolicy, Node, NodePool, Offering, Pod, Price, well_known,
+    CapacityType, ConsolidationOptions, ConsolidationPolicy, Node, NodePool, Offering, Pod, Price,
+    well_known,
 };
 use crate::plan::consolidation::{DisruptionCost, DisruptionReason};
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,7 +50,7 @@ pub(super) fn offerings_of<'p>(facts: &Facts<'p>, node: &Node) -> Vec<&'p Offeri
     let is = |key: &str, value: &str| labels.get(key).copied() == Some(value);
     let fits = |offering: &&Offering| {
         is(well_known::ZONE, &offering.zone)
-            && is(well_known::CAPACITY_TYPE, &offering.capacity_type)
+            && is(well_known::CAPACITY_TYPE, offering.capacity_type.as_str())
             && offering.labels.iter().all(|(key, value)| {
                 labels.get(well_known::normalized(key)).is_none_or(|known| **known == **value)
             })
@@ -171,13 +172,13 @@ impl Weighed<'_, '_> {
         }
         for (i, launch) in self.script.action.launches.iter().enumerate() {
             let template = &launch.launch.template;
-            if &*template.offering.capacity_type != "spot" {
+            if template.offering.capacity_type != CapacityType::Spot {
                 continue;
             }
             let cheaper = template
                 .alternatives
                 .iter()
-                .filter(|one| &*one.capacity_type == "spot" && one.price.nanos() < price);
+                .filter(|one| one.capacity_type == CapacityType::Spot && one.price.nanos() < price);
             let types: BTreeSet<&str> = cheaper.map(|one| &*one.instance_type).collect();
             let (types, least) = (count(types.len()), u64::from(options.spot_flexibility));
             if types < least {

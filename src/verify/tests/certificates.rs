@@ -509,7 +509,7 @@ fn limits_and_reservations_have_prices() {
 /// Nor does a reservation pay for being used up.
 #[test]
 fn a_reservation_has_no_negative_price() {
-    let reserved = Offering::new("a", "reserved", price("0.04")).with_reservation("r", 1);
+    let reserved = Offering::reserved("a", price("0.04")).with_reservation("r", 1);
     let problem = Problem::builder()
         .instance_type(small().with_offering(reserved))
         .instance_type(large())

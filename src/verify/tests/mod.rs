@@ -42,7 +42,7 @@ fn taint(key: &str, effect: Effect) -> Taint {
 }
 
 fn offering(zone: &str, capacity_type: &str, cost: &str) -> Offering {
-    Offering::new(zone, capacity_type, price(cost))
+    Offering::new(zone, capacity_type.parse().unwrap(), price(cost))
 }
 
 /// 2 cpu, 4 units of memory and 10 pods; 0.10 on demand in zones a and b, 0.04 as spot in b.
@@ -87,13 +87,13 @@ fn choice(problem: &Problem, (kind, zone, capacity_type): (&str, &str, &str)) ->
     let offering = instance_type
         .offerings
         .iter()
-        .find(|one| &*one.zone == zone && &*one.capacity_type == capacity_type)
+        .find(|one| &*one.zone == zone && one.capacity_type.as_str() == capacity_type)
         .unwrap();
     OfferingRef {
         price: offering.price,
         instance_type: instance_type.name.clone(),
         zone: offering.zone.clone(),
-        capacity_type: offering.capacity_type.clone(),
+        capacity_type: offering.capacity_type,
         reservation: offering.reservation.as_ref().map(|one| one.id.clone()),
     }
 }
@@ -112,7 +112,7 @@ fn template<const N: usize>(
         (well_known::NODE_POOL, &*pool.name),
         (well_known::INSTANCE_TYPE, &*instance_type.name),
         (well_known::ZONE, &*offering.zone),
-        (well_known::CAPACITY_TYPE, &*offering.capacity_type),
+        (well_known::CAPACITY_TYPE, offering.capacity_type.as_str()),
     ];
     let stated = pool.labels.iter().chain(instance_type.labels.iter()).map(|(k, v)| (&**k, &**v));
     let minima = pool.requirements.iter().filter(|one| one.min_values.is_some());

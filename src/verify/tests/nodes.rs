@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::{
-    Affinity, HostPort, LabelSelector, Node, NodeSelectorTerm, Operator, PodAffinityTerm,
+    Affinity, HostPort, LabelSelector, Node, NodeSelectorTerm, Operator, PodAffinityTerm, Protocol,
     Requirement, Volume,
 };
 
@@ -154,7 +154,7 @@ fn host_port_of_a_bound_pod() {
         other: "default/b".into(),
         place: here(),
         port: 80,
-        protocol: "TCP".into(),
+        protocol: Protocol::Tcp,
     };
     refused(&problem, &onto_n(), [expected]);
 }

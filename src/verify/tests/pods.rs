@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Affinity, HostPort, LabelSelector, NodeSelectorTerm, Operator, PodAffinityTerm, Requirement,
-    Toleration, Volume,
+    Affinity, HostPort, LabelSelector, NodeSelectorTerm, Operator, PodAffinityTerm, Protocol,
+    Requirement, Toleration, Volume,
 };
 
 const HERE: PlanPlace = PlanPlace::Launch(0);
@@ -213,7 +213,7 @@ fn host_port() {
     let cases = [
         (port(), port(), true),
         (port(), HostPort::new(81), false),
-        (port(), port().with_protocol("UDP"), false),
+        (port(), port().with_protocol(Protocol::Udp), false),
         (port(), port().with_host_ip("10.0.0.1"), true),
         (port().with_host_ip("10.0.0.1"), port().with_host_ip("::"), true),
         (port().with_host_ip("10.0.0.1"), port().with_host_ip("10.0.0.1"), true),
@@ -231,7 +231,7 @@ fn host_port() {
                 other: p(),
                 place: HERE,
                 port: 80,
-                protocol: "TCP".into(),
+                protocol: Protocol::Tcp,
             };
             refused(&problem, &together(&problem), [expected]);
         } else {
@@ -248,7 +248,7 @@ fn host_port_of_replicas_and_daemons() {
         other: other.into(),
         place: HERE,
         port: 80,
-        protocol: "TCP".into(),
+        protocol: Protocol::Tcp,
     };
     let web = pod("web").with_replicas(2).with_host_port(port.clone());
     let problem = market().pod(web).build().unwrap();

@@ -10,9 +10,10 @@ mod plans;
 mod schema;
 
 use plimsoll::model::{
-    Affinity, Budget, Disruption, Effect, HostPort, LabelSelector, LabelSelectorRequirement,
-    NodeSelectorTerm, Operator, Placeholder, PodAffinityTerm, PodDisruptionBudget,
-    SelectorOperator, Taint, Toleration, TopologySpreadConstraint, Volume, WhenUnsatisfiable,
+    Affinity, Budget, BudgetReason, Disruption, Effect, HostPort, LabelSelector,
+    LabelSelectorRequirement, NodeSelectorTerm, Operator, Placeholder, PodAffinityTerm,
+    PodDisruptionBudget, SelectorOperator, Taint, TimeSpan, Toleration, TopologySpreadConstraint,
+    Volume, WhenUnsatisfiable,
 };
 use plimsoll::{
     InstanceType, Node, NodePool, Offering, Pod, Price, Problem, Requirement, Resources,
@@ -173,17 +174,16 @@ fn builders_and_documents_make_the_same_problem() {
     .with_label("kubernetes.io/arch", "amd64")
     .with_requirement(Requirement::new("tenancy", Operator::In, ["a", "b"]))
     .with_offering(
-        Offering::new("z1", "reserved", Price::from_nanos(100_000))
+        Offering::reserved("z1", Price::from_nanos(100_000))
             .with_reservation("cr-1", 2)
             .with_interruption_rate(34_700),
     )
-    .with_offering(Offering::new("z1", "on-demand", Price::from_nanos(92_800_000)));
-    let mut night = Budget::new("0");
-    night.schedule = Some("0 9 * * 1-5".into());
-    night.duration = Some("8h".into());
-    night.reasons = vec!["Drifted".into()];
+    .with_offering(Offering::on_demand("z1", Price::from_nanos(92_800_000)));
+    let night = Budget::of_nodes(0)
+        .with_schedule("0 9 * * 1-5", TimeSpan::from_hours(8))
+        .with_reasons([BudgetReason::Drifted]);
     let mut disruption = Disruption::default();
-    disruption.consolidate_after = "1h30m".into();
+    disruption.consolidate_after = TimeSpan::from_seconds(5_400).into();
     disruption.budgets.push(night);
     let pool = NodePool::new("default")
         .with_requirement(Requirement::new("tenancy", Operator::Exists, [""; 0]).with_min_values(2))
@@ -295,7 +295,7 @@ proptest! {
         let nanos = nanos / 10_i128.pow(digits);
         let price = Price::from_nanos(nanos);
         let instance_type = InstanceType::new("t", Resources::parse([("pods", "1")]).unwrap())
-            .with_offering(Offering::new("z", "spot", price)
+            .with_offering(Offering::spot("z", price)
                 .with_interruption_rate(u64::try_from(nanos).unwrap()));
         let share = u32::try_from(nanos % 1_000_000_001).unwrap();
         let problem = Problem::builder()

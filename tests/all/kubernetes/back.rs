@@ -5,7 +5,7 @@ use plimsoll::k8s::{
     ConvertOptions, Dump, NodeClassRef, azure_fleet, ec2_fleet, evictions, gce_bulk_insert,
     node_claim,
 };
-use plimsoll::model::{Effect, Operator, Requirement, Taint};
+use plimsoll::model::{Effect, Operator, Requirement, Taint, TimeSpan};
 use plimsoll::plan::LaunchPlan;
 use plimsoll::{
     InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, consolidate, provision,
@@ -21,14 +21,14 @@ fn pool() -> NodePool {
         .with_label("team", "a")
         .with_taint(Taint::new("t", "x", Effect::NoSchedule))
         .with_startup_taint(Taint::new("s", "", Effect::NoExecute))
-        .with_expire_after("240h")
-        .with_termination_grace_period("1h")
+        .with_expire_after(TimeSpan::from_hours(240))
+        .with_termination_grace_period(TimeSpan::from_hours(1))
 }
 
 /// One pod that fits types m (zones r-1 and r-2) and c (zone r-1 only), as spot or on demand.
 fn plan() -> (Problem, LaunchPlan) {
     let offering = |zone: &str, capacity_type: &str, price: &str| {
-        Offering::new(zone, capacity_type, price.parse().unwrap())
+        Offering::new(zone, capacity_type.parse().unwrap(), price.parse().unwrap())
     };
     let m = InstanceType::new("m", size("4"))
         .with_offering(offering("r-1", "spot", "0.05"))
@@ -197,7 +197,7 @@ fn an_action_is_a_list_of_evictions() {
     ]
     .join("\n---\n");
     let mut options = ConvertOptions::default();
-    let on_demand = Offering::new("r-1", "on-demand", "0.2".parse().unwrap());
+    let on_demand = Offering::on_demand("r-1", "0.2".parse().unwrap());
     options.catalog = vec![InstanceType::new("m", size("4")).with_offering(on_demand)];
     let conversion = convert_with(&text, &options);
     assert_eq!(conversion.refusals(), []);

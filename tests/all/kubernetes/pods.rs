@@ -2,7 +2,7 @@
 
 use super::{convert_with, noted, pod, problem, refused};
 use plimsoll::k8s::{ConvertOptions, Dump, PodSource, Timestamp};
-use plimsoll::model::{HostPort, TolerationOperator};
+use plimsoll::model::{HostPort, Protocol, TolerationOperator};
 
 /// A node that is called `n`, and a text after it.
 fn with_node(text: &str) -> String {
@@ -123,7 +123,7 @@ fn ports_of_the_host() {
     assert_eq!(problem(&pod(ports)).pods()[0].host_ports(), [HostPort::new(80)]);
     let ports = "initContainers: [{name: s, restartPolicy: Always, ports: [{containerPort: 80}, \
                  {containerPort: 53, hostPort: 5353, protocol: UDP, hostIP: 10.0.0.1}]}]";
-    let taken = HostPort::new(5353).with_protocol("UDP").with_host_ip("10.0.0.1");
+    let taken = HostPort::new(5353).with_protocol(Protocol::Udp).with_host_ip("10.0.0.1");
     assert_eq!(problem(&pod(ports)).pods()[0].host_ports(), [taken]);
 }
 

@@ -2,7 +2,7 @@
 
 use super::{convert, convert_with, noted, problem, refused};
 use plimsoll::k8s::ConvertOptions;
-use plimsoll::model::ConsolidationPolicy;
+use plimsoll::model::{BudgetNodes, ConsolidationPolicy, Delay, TimeSpan};
 use plimsoll::{InstanceType, NodePool, Offering, Resources};
 
 fn only_pool(text: &str) -> NodePool {
@@ -16,12 +16,16 @@ fn catalog() -> ConvertOptions {
     let of = |name: &str, cpu: &str, price: &str| {
         InstanceType::new(name, Resources::parse([("cpu", cpu), ("pods", "10")]).unwrap())
             .with_label("family", &name[..2])
-            .with_offering(Offering::new("a", "on-demand", price.parse().unwrap()))
-            .with_offering(Offering::new("b", "spot", "0.05".parse().unwrap()))
+            .with_offering(Offering::on_demand("a", price.parse().unwrap()))
+            .with_offering(Offering::spot("b", "0.05".parse().unwrap()))
     };
     let mut options = ConvertOptions::default();
     options.catalog = vec![of("m5.large", "2", "0.1"), of("c5.large", "2", "0.08")];
     options
+}
+
+fn after(seconds: u64) -> Delay {
+    TimeSpan::from_seconds(seconds).into()
 }
 
 #[test]
@@ -53,12 +57,16 @@ spec:
     assert_eq!((pool.weight(), pool.limits().len()), (10, 3));
     assert_eq!(pool.disruption().consolidation_policy, ConsolidationPolicy::WhenEmpty);
     let budgets = &pool.disruption().budgets;
-    assert_eq!(budgets.iter().map(|one| &*one.nodes).collect::<Vec<_>>(), ["10%", "2"]);
+    assert_eq!(
+        budgets.iter().map(|one| one.nodes).collect::<Vec<_>>(),
+        [BudgetNodes::Percent(10), BudgetNodes::Count(2)]
+    );
     assert_eq!((pool.taints().len(), pool.startup_taints().len()), (1, 1));
-    assert_eq!((pool.expire_after(), pool.termination_grace_period()), (Some("240h"), Some("1h")));
+    assert_eq!(pool.expire_after(), Some(after(240 * 3_600)));
+    assert_eq!(pool.termination_grace_period(), Some(TimeSpan::from_hours(1)));
     assert!(pool.requirements().iter().any(|one| one.min_values == Some(2)));
     let bare = "{apiVersion: karpenter.sh/v1, kind: NodePool, metadata: {name: p}, spec: {template: {spec: {}}}}";
-    assert_eq!(only_pool(bare).expire_after(), Some("720h"));
+    assert_eq!(only_pool(bare).expire_after(), Some(after(720 * 3_600)));
     let kubelet = bare.replace("spec: {}}", "spec: {kubelet: {maxPods: 20}}}");
     assert!(
         refused(&kubelet)[0].starts_with("NodePool p spec.template.spec.kubelet: an unknown field")
@@ -85,7 +93,8 @@ spec:
     );
     let disruption = pool.disruption();
     assert_eq!(disruption.consolidation_policy, ConsolidationPolicy::WhenEmptyOrUnderutilized);
-    assert_eq!((&*disruption.consolidate_after, pool.expire_after()), ("0s", Some("48h")));
+    assert_eq!(disruption.consolidate_after, after(0));
+    assert_eq!(pool.expire_after(), Some(after(48 * 3_600)));
     let refused = refused(
         "{apiVersion: karpenter.sh/v1beta1, kind: NodePool, metadata: {name: p}, \
          spec: {template: {spec: {kubelet: {maxPods: 20}}}}}",
@@ -111,15 +120,15 @@ fn provisioners() {
          requirements: [{key: karpenter.sh/capacity-type, operator: In, values: [spot]}]",
     );
     assert_eq!(pool.disruption().consolidation_policy, ConsolidationPolicy::WhenEmpty);
-    assert_eq!(&*pool.disruption().consolidate_after, "30s");
-    assert_eq!(pool.expire_after(), Some("3600s"));
+    assert_eq!(pool.disruption().consolidate_after, after(30));
+    assert_eq!(pool.expire_after(), Some(after(3_600)));
     assert_eq!(pool.limits().len(), 1);
     // What the API filled in: architecture and system, but no second capacity type.
     assert_eq!(pool.requirements().len(), 3);
     assert_eq!(pool.labels().get("karpenter.sh/provisioner-name").map(|name| &**name), Some("p"));
     let consolidated = provisioner("consolidation: {enabled: true}");
-    assert_eq!(&*consolidated.disruption().consolidate_after, "0s");
-    assert_eq!(&*provisioner("").disruption().consolidate_after, "Never");
+    assert_eq!(consolidated.disruption().consolidate_after, after(0));
+    assert_eq!(provisioner("").disruption().consolidate_after, Delay::Never);
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn what_is_dearer_is_bought_once_it_costs_less() {
         let change = RuleChange::OfferingPrice {
             instance_type: instead.instance_type.clone(),
             zone: instead.zone.clone(),
-            capacity_type: instead.capacity_type.clone(),
+            capacity_type: instead.capacity_type,
             to: below,
         };
         let changed = change.apply(&problem).unwrap();
@@ -121,7 +121,7 @@ fn a_bound_stands_at_the_prices_at_which_launches_pay() {
             let change = RuleChange::OfferingPrice {
                 instance_type: instead.instance_type.clone(),
                 zone: instead.zone.clone(),
-                capacity_type: instead.capacity_type.clone(),
+                capacity_type: instead.capacity_type,
                 to: price,
             };
             let changed = change.apply(&problem).unwrap();

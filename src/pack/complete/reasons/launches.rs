@@ -471,7 +471,7 @@ impl<'c> ReasonFinder<'c> {
             .map(|port| Cause::HostPort {
                 pool: pool.clone(),
                 port: port.port,
-                protocol: port.protocol.clone(),
+                protocol: port.protocol,
             })
             .collect();
         causes.into_iter().collect()

@@ -1,7 +1,7 @@
 //! Which nodes may go: each rule stops a node that it is about, and no other.
 
 use super::*;
-use crate::model::{ConsolidationPolicy, Toleration};
+use crate::model::{ConsolidationPolicy, Delay, TimeSpan, Toleration};
 
 fn ineligible(at: usize, cause: Ineligible) -> Violation {
     let (node, reason) = [
@@ -58,7 +58,7 @@ fn the_pool_of_a_node() {
         |parts, _| {
             let mut other = pool();
             other.name = "other".into();
-            other.disruption.consolidate_after = "Never".into();
+            other.disruption.consolidate_after = Delay::Never;
             parts.pools.push(other);
             for name in ["n1", "n4"] {
                 let _ = parts.node(name).labels.insert(well_known::NODE_POOL, "other");
@@ -177,12 +177,12 @@ fn pods_hold_their_nodes() {
         // Where pods are ended after a while, they hold up no replacement of what drifted.
         accepted(|parts, _| {
             change(parts.pod("old"));
-            parts.pool().termination_grace_period = Some("1h".into());
+            parts.pool().termination_grace_period = Some(TimeSpan::from_hours(1));
         });
         refused(
             |parts, _| {
                 change(parts.pod("one"));
-                parts.pool().termination_grace_period = Some("1h".into());
+                parts.pool().termination_grace_period = Some(TimeSpan::from_hours(1));
             },
             &[ineligible(DELETE, cause(full("one")))],
         );

@@ -14,8 +14,8 @@ mod weighed;
 use super::{ConsolidationFault as Fault, Ineligible, verify_consolidation};
 use crate::explain::{Cause, Reason};
 use crate::model::{
-    Budget, ConsolidationOptions, InstanceType, Node, NodePool, Offering, Pod, Price, Problem,
-    ProblemBuilder, Resources, well_known,
+    Budget, CapacityType, ConsolidationOptions, InstanceType, Node, NodePool, Offering, Pod, Price,
+    Problem, ProblemBuilder, Resources, well_known,
 };
 use crate::plan::consolidation::{
     ConsolidationAction, ConsolidationCost, DisruptionCost, DisruptionReason, KeptNode,
@@ -39,15 +39,15 @@ fn price(text: &str) -> Price {
 /// 2 cpu for 0.10 on demand in a and b, 0.04 as spot; attaches two volumes of `ebs`.
 fn small() -> InstanceType {
     InstanceType::new("small", amounts([("cpu", "2"), ("memory", "4"), ("pods", "10")]))
-        .with_offering(Offering::new("a", "on-demand", price("0.10")))
-        .with_offering(Offering::new("b", "on-demand", price("0.10")))
+        .with_offering(Offering::on_demand("a", price("0.10")))
+        .with_offering(Offering::on_demand("b", price("0.10")))
         .with_volume_limit("ebs", 2)
 }
 
 /// 8 cpu for 0.50.
 fn large() -> InstanceType {
     InstanceType::new("large", amounts([("cpu", "8"), ("memory", "16"), ("pods", "40")]))
-        .with_offering(Offering::new("a", "on-demand", price("0.50")))
+        .with_offering(Offering::on_demand("a", price("0.50")))
 }
 
 fn node(name: &str, instance_type: &InstanceType) -> Node {
@@ -73,7 +73,7 @@ fn pod(name: &str, node: &str) -> Pod {
 
 fn pool() -> NodePool {
     let mut pool = NodePool::new("main");
-    pool.disruption.budgets = vec![Budget::new("100%")];
+    pool.disruption.budgets = vec![Budget::of_share(100)];
     pool
 }
 
@@ -164,7 +164,7 @@ fn launch(name: &str, pods: &[&str]) -> NodeToLaunch {
         price: price("0.10"),
         instance_type: "small".into(),
         zone: "a".into(),
-        capacity_type: "on-demand".into(),
+        capacity_type: CapacityType::OnDemand,
         reservation: None,
     };
     let labels = [

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Affinity, HostPort, NodeInclusionPolicy, PodAffinityTerm, Taint, TopologySpreadConstraint,
-    Volume, WhenUnsatisfiable,
+    Affinity, BudgetReason, CapacityType, HostPort, NodeInclusionPolicy, PodAffinityTerm, Protocol,
+    Taint, TimeSpan, TopologySpreadConstraint, Volume, WhenUnsatisfiable,
 };
 use crate::verify::{BindingRule, PlanPlace};
 
@@ -87,7 +87,7 @@ fn ports_and_volumes_of_destinations() {
                 other: full("two"),
                 place: on("n2"),
                 port: 80,
-                protocol: "TCP".into(),
+                protocol: Protocol::Tcp,
             },
         )],
     );
@@ -307,12 +307,12 @@ fn launches_overlap_with_what_they_replace() {
 #[test]
 fn a_reserved_place_is_free_when_its_node_is_gone() {
     let reserve = |parts: &mut ClusterParts, plan: &mut ConsolidationPlan, remaining| {
-        let held = Offering::new("a", "reserved", price("0.01")).with_reservation("r", remaining);
+        let held = Offering::reserved("a", price("0.01")).with_reservation("r", remaining);
         parts.types[0] = small().with_offering(held);
         let _ = parts.node("n1").labels.insert(well_known::CAPACITY_TYPE, "reserved");
         plan.actions[DELETE].savings = Some(price("0.01"));
         let template = Arc::make_mut(&mut plan.actions[DRIFT].launches[0].launch.template);
-        template.offering.capacity_type = "reserved".into();
+        template.offering.capacity_type = CapacityType::Reserved;
         template.offering.reservation = Some("r".into());
         template.offering.price = price("0.01");
         template.alternatives = Arc::new(vec![template.offering.clone()]);
@@ -364,7 +364,9 @@ fn budgets_of_pools_hold_in_each_wave() {
         let over = Fault::NodeBudget { wave, node_pool, reason, disrupted, allowed };
         fault(&format!("actions[{at}].wave"), over)
     };
-    let budgets = |list: &[&str]| list.iter().map(|nodes| Budget::new(*nodes)).collect::<Vec<_>>();
+    let budgets = |list: &[&str]| {
+        list.iter().map(|nodes| Budget::new(nodes.parse().unwrap())).collect::<Vec<_>>()
+    };
     accepted(|parts, _| parts.pool().disruption.budgets = budgets(&["2"]));
     accepted(|parts, _| parts.pool().disruption.budgets = budgets(&["34%"]));
     refused(
@@ -386,14 +388,12 @@ fn budgets_of_pools_hold_in_each_wave() {
             over(2, 2, DisruptionReason::Drifted, 3, 2),
         ],
     );
-    let mut drifted = Budget::new("0");
-    drifted.reasons = vec!["Drifted".into()];
+    let drifted = Budget::of_nodes(0).with_reasons([BudgetReason::Drifted]);
     refused(
         |parts, _| parts.pool().disruption.budgets = vec![drifted.clone()],
         &[over(2, 2, DisruptionReason::Drifted, 1, 0)],
     );
-    let mut closed = Budget::new("0");
-    (closed.schedule, closed.duration) = (Some("0 9 * * *".into()), Some("8h".into()));
+    let closed = Budget::of_nodes(0).with_schedule("0 9 * * *", TimeSpan::from_hours(8));
     accepted(|parts, _| {
         parts.pool().disruption.budgets = vec![closed.clone()];
         parts.options.now = Some(20_467 * 86_400 + 17 * 3600);

@@ -2,7 +2,7 @@
 
 use super::super::worth::{Total, eviction_cost, score};
 use super::*;
-use crate::model::ConsolidationPolicy;
+use crate::model::{CapacityType, ConsolidationPolicy};
 
 #[test]
 fn savings_are_prices_of_what_goes_less_what_comes() {
@@ -177,11 +177,11 @@ fn pools_that_balance_want_their_share() {
 #[test]
 fn spot_becomes_spot_with_types_to_choose_from() {
     let spot = |parts: &mut ClusterParts, plan: &mut ConsolidationPlan| {
-        parts.types[0] = small().with_offering(Offering::new("a", "spot", price("0.04")));
-        parts.types[1] = large().with_offering(Offering::new("a", "spot", price("0.20")));
+        parts.types[0] = small().with_offering(Offering::spot("a", price("0.04")));
+        parts.types[1] = large().with_offering(Offering::spot("a", price("0.20")));
         let _ = parts.node("n3").labels.insert(well_known::CAPACITY_TYPE, "spot");
         let template = Arc::make_mut(&mut plan.actions[REPLACE].launches[0].launch.template);
-        template.offering.capacity_type = "spot".into();
+        template.offering.capacity_type = CapacityType::Spot;
         template.offering.price = price("0.04");
         template.alternatives = Arc::new(vec![template.offering.clone()]);
         let labels = Arc::make_mut(&mut template.labels);
