@@ -40,7 +40,7 @@ impl Solver {
     ///
     /// # Examples
     /// ```
-    /// use plimsoll::model::OfferingKey;
+    /// use plimsoll::model::{CapacityType, OfferingKey};
     /// use plimsoll::{
     ///     InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, Solver, verify,
     /// };

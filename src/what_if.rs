@@ -23,6 +23,7 @@ use std::sync::Arc;
 ///
 /// # Examples
 /// ```
+/// use plimsoll::model::CapacityType;
 /// use plimsoll::{InstanceType, Node, NodePool, Offering, Options, Pod, Problem, Resources};
 /// use plimsoll::Solver;
 ///
@@ -54,7 +55,7 @@ use std::sync::Arc;
 /// // With a third pod there isn't, and with the spot offering sold out that costs more.
 /// let busy = emptied.with_pod(web("web-2")?)?;
 /// assert_eq!(busy.provision(&options)?.cost().total.to_string(), "0.07");
-/// let scarce = busy.clone().without_offering("m7.xlarge", "eu-1a", "spot")?;
+/// let scarce = busy.clone().without_offering("m7.xlarge", "eu-1a", CapacityType::Spot)?;
 /// assert_eq!(scarce.provision(&options)?.cost().total.to_string(), "0.2016");
 /// assert_eq!(scarce.problem().nodes().len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

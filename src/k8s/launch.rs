@@ -78,6 +78,7 @@ impl Dump {
 /// # Examples
 /// ```
 /// use plimsoll::k8s::{NodeClassRef, node_claim};
+/// use plimsoll::model::TimeSpan;
 /// use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
 ///
 /// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)

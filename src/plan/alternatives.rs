@@ -13,26 +13,25 @@ use std::sync::Arc;
 /// use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
 ///
 /// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-///     .with_offering(Offering::new("eu-1a", CapacityType::OnDemand, "0.1".parse()?))
-///     .with_offering(Offering::new("eu-1a", CapacityType::Spot, "0.03".parse()?))
-///     .with_offering(Offering::new("eu-1b", CapacityType::Spot, "0.04".parse()?));
+///     .with_offering(Offering::on_demand("eu-1a", "0.1".parse()?))
+///     .with_offering(Offering::spot("eu-1a", "0.03".parse()?))
+///     .with_offering(Offering::spot("eu-1b", "0.04".parse()?));
 /// let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
 /// let problem =
 ///     Problem::builder().pod(web).instance_type(large).node_pool(NodePool::new("default")).build()?;
 /// let plan = provision(&problem, &Options::default())?;
 /// let sets = plan.launches()[0].template().alternative_sets();
 /// // First the request that names the choice, then what to try if it fails.
-/// assert_eq!(sets[0].capacity_type, Some(CapacityType::Spot));
+/// assert_eq!(sets[0].capacity_type, CapacityType::Spot);
 /// let zones: Vec<&str> = sets[0].offerings.iter().map(|offering| &*offering.zone).collect();
 /// assert_eq!(zones, ["eu-1a", "eu-1b"]);
-/// assert_eq!(sets[1].capacity_type, Some(CapacityType::OnDemand));
+/// assert_eq!(sets[1].capacity_type, CapacityType::OnDemand);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct AlternativeSet<'a> {
-    /// How all of them are paid for; `None` of a plan that was read from a document with another
-    /// word.
+    /// How all of them are paid for.
     pub capacity_type: CapacityType,
     /// The reservation that all of them draw on.
     pub reservation: Option<&'a Arc<str>>,
