@@ -11,7 +11,6 @@ use super::placement::Placement;
 use super::rules::{HostSpread, item_of};
 use crate::compile::ClassId;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 impl Placement<'_> {
     /// The classes of which any pods have no place, the most urgent first, placeholders last;
@@ -122,35 +121,5 @@ impl Placement<'_> {
         pool.static_replicas.is_some()
             || compiled.items[item_of(class)].placeholder
             || open <= pool.weight && !self.is_reserved(class, offer)
-    }
-
-    /// The highest weight of a pool that can launch a node for a class; the lowest number where
-    /// none can.
-    pub(super) fn open_weight(&self, class: ClassId) -> i32 {
-        let compiled = self.compiled();
-        let item = &compiled.items[item_of(class)];
-        let eligible = &compiled.eligible[item.eligibility];
-        let mut open = i32::MIN;
-        for (id, offer) in compiled.offers.iter() {
-            let weight = compiled.pools[offer.pool].weight;
-            if weight > open
-                && eligible.contains(compiled.site_of_offer(id))
-                && compiled.room_of_offer(id).takes_there(item, 1) > 0
-                && self.supply(id) > 0
-            {
-                open = weight;
-            }
-        }
-        open
-    }
-
-    /// As [`Self::open_weight`], where pools differ in weight.
-    pub(super) fn open_weights(&self, classes: &[ClassId]) -> BTreeMap<ClassId, i32> {
-        let mut weights = self.compiled().pools.values().map(|pool| pool.weight);
-        let first = weights.next();
-        if weights.all(|weight| Some(weight) == first) {
-            return BTreeMap::new();
-        }
-        classes.iter().map(|class| (*class, self.open_weight(*class))).collect()
     }
 }

@@ -193,10 +193,8 @@ impl Placement<'_> {
         let room = &compiled.shapes[of.shape].allocatable;
         let weight = compiled.pools[of.pool].weight;
         let suits = |class: &ClassId| {
-            let item = &compiled.items[item_of(*class)];
             self.left[*class] > 0
-                && compiled.eligible[item.eligibility].contains(site)
-                && compiled.room_of_offer(offer).takes_there(item, 1) > 0
+                && self.table.holds_alone(self.context, offer, *class)
                 && open.get(class).is_none_or(|open| *open <= weight)
                 && !self.is_reserved(*class, offer)
         };
@@ -229,14 +227,18 @@ impl Placement<'_> {
         self.launch(offer, 1);
         let at = self.groups.len() - 1;
         let most = if opened.is_empty() { u32::MAX } else { 1 };
+        // What a node has no room for it has none for later.
+        let mut full = vec![false; fitting.len()];
         loop {
             let mut progress = false;
-            for class in &fitting {
+            for (class, full) in fitting.iter().zip(&mut full).filter(|(_, full)| !**full) {
                 let nodes = &self.groups[at];
                 let room = self.domain_room(*class, nodes.site).min(most);
                 let room = room.min(self.left[*class]).min(self.host_room(nodes, *class));
                 // What is quick to say comes first.
-                let each = if room > 0 { self.takes(nodes, *class).min(room) } else { 0 };
+                let takes = if room > 0 { self.takes(nodes, *class) } else { 0 };
+                *full = room > 0 && takes == 0;
+                let each = takes.min(room);
                 if each > 0 {
                     let _same = self.put(at, *class, each, 1);
                     progress = true;
@@ -340,7 +342,7 @@ impl Placement<'_> {
     }
 
     /// Launches an offer with the pods of a group that was closed; whether it holds them.
-    fn relaunch(&mut self, offer: OfferId, former: &PlacedNodes) -> bool {
+    fn relaunch(&mut self, offer: OfferId, former: &PlacedNodes<'_>) -> bool {
         self.launch(offer, former.count);
         let at = self.groups.len() - 1;
         for (class, each) in &former.pods {
@@ -369,7 +371,7 @@ impl Placement<'_> {
     }
 
     /// Undoes the closing of a group that still stands in the list.
-    fn reopen(&mut self, nodes: &PlacedNodes) {
+    fn reopen(&mut self, nodes: &PlacedNodes<'_>) {
         let Some(offer) = nodes.on.launched() else { return };
         self.launch(offer, nodes.count);
         let _empty = self.groups.pop();

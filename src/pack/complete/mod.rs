@@ -21,6 +21,7 @@
 mod displace;
 mod fill;
 mod launch;
+mod launch_table;
 mod of_plan;
 mod order;
 mod placement;

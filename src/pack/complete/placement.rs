@@ -13,19 +13,22 @@
 
 use super::super::packing::Context;
 use super::super::{choose::AssignedPacking, launch_template, running};
+use super::launch_table::LaunchTable;
 use super::rule_counts::RuleCounts;
 use super::rules::{PlacementRules, item_of};
 use crate::compile::{
     ClassId, Compiled, IdVec, NodeId, NodeSource, OfferId, OpenNode, PoolId, ReservationId,
     SelectionId, fits,
 };
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Equal nodes that hold the same.
 #[derive(Clone, Debug)]
-pub(super) struct PlacedNodes {
+pub(super) struct PlacedNodes<'c> {
     pub(super) on: NodeSource<OfferId>,
     /// What each of them holds of which class of pods, sorted.
     pub(super) pods: Vec<(ClassId, u32)>,
@@ -35,6 +38,8 @@ pub(super) struct PlacedNodes {
     pub(super) count: u32,
     /// The site of the offer, or of the first running node: the others are like it.
     pub(super) site: usize,
+    /// One of them with what it holds, once that was asked.
+    opened: OnceCell<OpenNode<'c>>,
 }
 
 /// A plan as it stands, to be completed or changed.
@@ -45,7 +50,7 @@ pub(super) struct Placement<'c> {
     /// Which rules count what.
     pub(super) rules: &'c PlacementRules,
     /// Shared between copies of the plan, as most of it is the same.
-    pub(super) groups: Vec<Arc<PlacedNodes>>,
+    pub(super) groups: Vec<Arc<PlacedNodes<'c>>>,
     /// For each class of pods, how many have no place.
     pub(super) left: IdVec<ClassId, u32>,
     /// What rules over domains count.
@@ -60,6 +65,15 @@ pub(super) struct Placement<'c> {
     /// Whether any node holds more of what a spread over single nodes counts than a fresh one would
     /// allow: one more node may break the order of binding then.
     pub(super) beside_hosts: bool,
+    /// What was looked up of launches, for all copies of the plan.
+    pub(super) table: Rc<LaunchTable>,
+}
+
+impl PlacedNodes<'_> {
+    /// Nodes that hold nothing, with so much free on each.
+    fn empty(on: NodeSource<OfferId>, free: Vec<i64>, count: u32, site: usize) -> Self {
+        Self { on, pods: Vec::new(), free, count, site, opened: OnceCell::new() }
+    }
 }
 
 impl<'c> Placement<'c> {
@@ -84,6 +98,7 @@ impl<'c> Placement<'c> {
             reservations: compiled.reservations.values().map(|entry| entry.remaining).collect(),
             lowest_on_hosts: Vec::new(),
             beside_hosts: false,
+            table: Rc::new(LaunchTable::of(compiled)),
         }
     }
 
@@ -167,7 +182,7 @@ impl<'c> Placement<'c> {
                 let count = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
                 let free = compiled.nodes[*first].free.clone();
                 let on = NodeSource::Running(nodes);
-                self.groups.push(Arc::new(PlacedNodes { on, pods: Vec::new(), free, count, site }));
+                self.groups.push(Arc::new(PlacedNodes::empty(on, free, count, site)));
                 self.stand(site, i64::from(count));
                 self.hold(self.groups.len() - 1, pods);
             }
@@ -180,7 +195,7 @@ impl<'c> Placement<'c> {
         let site = compiled.site_of_offer(offer);
         let shape = &compiled.shapes[compiled.offers[offer].shape];
         let (on, free) = (NodeSource::Launch(offer), shape.allocatable.clone());
-        self.groups.push(Arc::new(PlacedNodes { on, pods: Vec::new(), free, count, site }));
+        self.groups.push(Arc::new(PlacedNodes::empty(on, free, count, site)));
         self.stand(site, i64::from(count));
         self.charge(offer, i128::from(count));
     }
@@ -192,7 +207,7 @@ impl<'c> Placement<'c> {
     }
 
     /// Gives back what a group of launches took, and leaves its pods without a place.
-    pub(super) fn close(&mut self, nodes: &PlacedNodes) {
+    pub(super) fn close(&mut self, nodes: &PlacedNodes<'_>) {
         for (class, each) in &nodes.pods {
             let count = each * nodes.count;
             self.left[*class] += count;
@@ -306,6 +321,11 @@ impl<'c> Placement<'c> {
                 }
             }
         }
+        match (u32::try_from(each), nodes.opened.get_mut()) {
+            (Ok(each), Some(opened)) => opened.put(item_of(class), each),
+            (Ok(_), None) => {}
+            (Err(_), _) => nodes.opened = OnceCell::new(),
+        }
         let (site, count) = (nodes.site, i64::from(nodes.count));
         if !item.shared.is_empty() {
             // Volumes that several pods mount take a slot once.
@@ -316,9 +336,11 @@ impl<'c> Placement<'c> {
     }
 
     /// One of a group's nodes, with what it holds.
-    pub(super) fn open(&self, nodes: &PlacedNodes) -> OpenNode<'c> {
-        let held = nodes.pods.iter().map(|(class, each)| (item_of(*class), *each));
-        self.context.open(self.context.compiled.room_at(nodes.site)).holding(held)
+    pub(super) fn open<'n>(&self, nodes: &'n PlacedNodes<'c>) -> &'n OpenNode<'c> {
+        nodes.opened.get_or_init(|| {
+            let held = nodes.pods.iter().map(|(class, each)| (item_of(*class), *each));
+            self.context.open(self.context.compiled.room_at(nodes.site)).holding(held)
+        })
     }
 
     /// Puts pods that have no place on some nodes of a group, so many on each; where those that
@@ -349,13 +371,14 @@ impl<'c> Placement<'c> {
         apart.on = group.on.split_off(group.count as usize);
         if let Some(first) = apart.on.nodes().first() {
             apart.site = self.context.compiled.site_of_node(*first);
+            apart.opened = OnceCell::new();
         }
         self.groups.push(Arc::new(apart));
         self.groups.len() - 1
     }
 
     /// How many more pods of a class each node of a group takes, rules over domains aside.
-    pub(super) fn takes(&self, nodes: &PlacedNodes, class: ClassId) -> u32 {
+    pub(super) fn takes(&self, nodes: &PlacedNodes<'c>, class: ClassId) -> u32 {
         let compiled = self.context.compiled;
         let item = &compiled.items[item_of(class)];
         if !compiled.eligible[item.eligibility].contains(nodes.site) {
@@ -373,7 +396,7 @@ impl<'c> Placement<'c> {
 
     /// How many more pods of a class rules over single nodes allow on each node of a group, when
     /// bound after all others.
-    pub(super) fn host_room(&self, nodes: &PlacedNodes, class: ClassId) -> u32 {
+    pub(super) fn host_room(&self, nodes: &PlacedNodes<'_>, class: ClassId) -> u32 {
         let rules = &self.rules.of_class[class];
         let mut most = u32::MAX;
         for (number, spread) in rules.host_spreads.iter().enumerate() {
@@ -401,7 +424,7 @@ impl<'c> Placement<'c> {
     }
 
     /// How many pods of a selection each node of a group has, bound ones among them.
-    pub(super) fn on_node(&self, nodes: &PlacedNodes, selection: SelectionId) -> u32 {
+    pub(super) fn on_node(&self, nodes: &PlacedNodes<'_>, selection: SelectionId) -> u32 {
         let topology = &self.context.compiled.topology;
         let placed = nodes.pods.iter().filter(|(class, _)| topology.selects(selection, *class));
         let placed: u32 = placed.map(|(_, each)| *each).sum();
@@ -409,7 +432,7 @@ impl<'c> Placement<'c> {
     }
 
     /// How many bound pods of a selection each node of a group has.
-    pub(super) fn bound_on(&self, nodes: &PlacedNodes, selection: SelectionId) -> u32 {
+    pub(super) fn bound_on(&self, nodes: &PlacedNodes<'_>, selection: SelectionId) -> u32 {
         let first = nodes.on.nodes().first();
         let bound = first.and_then(|node| self.rules.bound_on.get(&(*node, selection)));
         bound.copied().unwrap_or(0)

@@ -137,7 +137,7 @@ impl Placement<'_> {
     }
 
     /// What is one item on a node, with how often: pods that need each other there are one.
-    fn bundles(&self, nodes: &PlacedNodes, caps: SpreadCaps) -> Vec<(Bundle, u32)> {
+    fn bundles(&self, nodes: &PlacedNodes<'_>, caps: SpreadCaps) -> Vec<(Bundle, u32)> {
         let topology = &self.compiled().topology;
         let mut of: Vec<usize> = (0..nodes.pods.len()).collect();
         let mut tied = vec![false; nodes.pods.len()];

@@ -32,7 +32,7 @@ impl<'c> ReasonFinder<'c> {
         &self,
         asked: &LeftOut<'_>,
         site: usize,
-        nodes: Option<&PlacedNodes>,
+        nodes: Option<&PlacedNodes<'_>>,
     ) -> BTreeSet<Barrier> {
         let mut found = BTreeSet::new();
         if !asked.tied {
@@ -98,7 +98,7 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// Whether pods on a group's nodes may not share one with the pod.
-    fn is_apart(&self, asked: &LeftOut<'_>, nodes: &PlacedNodes) -> bool {
+    fn is_apart(&self, asked: &LeftOut<'_>, nodes: &PlacedNodes<'_>) -> bool {
         let compiled = self.placement.compiled();
         let apart = &compiled.classes[asked.class].host_conflicts;
         if nodes.pods.iter().any(|(held, _)| apart.binary_search(held).is_ok()) {
@@ -259,7 +259,7 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// Whether nothing but room keeps a pod from a group's nodes.
-    pub(super) fn lacks_room_alone(&self, asked: &LeftOut<'_>, nodes: &PlacedNodes) -> bool {
+    pub(super) fn lacks_room_alone(&self, asked: &LeftOut<'_>, nodes: &PlacedNodes<'c>) -> bool {
         let site_conditions = &self.placement.compiled().site_conditions;
         asked.suits.contains(nodes.site)
             && site_conditions.tolerated[asked.tolerations].contains(nodes.site)

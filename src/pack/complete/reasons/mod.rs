@@ -262,7 +262,7 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// Whether the nodes of a group have room for one more pod, rules between pods aside.
-    fn has_room(&self, asked: &LeftOut<'_>, nodes: &PlacedNodes) -> bool {
+    fn has_room(&self, asked: &LeftOut<'_>, nodes: &PlacedNodes<'c>) -> bool {
         let short = nodes.free.iter().zip(&asked.item.request).any(|(free, want)| free < want);
         if short {
             return false;

@@ -84,7 +84,7 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// What the nodes of a group lack for one more pod, each for itself.
-    fn lacks(&self, asked: &LeftOut<'_>, nodes: &PlacedNodes) -> Vec<NodeLack> {
+    fn lacks(&self, asked: &LeftOut<'_>, nodes: &PlacedNodes<'c>) -> Vec<NodeLack> {
         let compiled = self.placement.compiled();
         let (site_conditions, dims) = (&compiled.site_conditions, &compiled.dims);
         let mut lacks = Vec::new();
