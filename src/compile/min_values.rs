@@ -9,10 +9,14 @@
 //! a item it takes is found in one look at the list: each value can be kept with as many pods as
 //! the largest offer holds that has it, and so many values as are asked for stay with as many pods
 //! as the last of the best of them allows.
+//!
+//! Where limits leave a choice few alternatives, most looks at a node that is nearly full end with
+//! no pod. So once minimums bind, the *ceiling* is worked out: the last of the best values by each
+//! resource alone is the most of it that the node's pods may use together, whoever they are.
 
 use super::{Agreement, Compiled, FixedLabel, Id, ItemId, MinValues, OfferId};
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
 /// A launch whose pool may ask for `minValues`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,6 +36,11 @@ pub(crate) struct LaunchMinValues {
     /// The offers that a launch of the choice may list, and that go with what it holds; `None`:
     /// with what any launch of the choice holds.
     listed: Option<Arc<[OfferId]>>,
+    /// How much of each resource its pods may use at most, once that was worked out for these
+    /// offers; never where minimums may give way.
+    ceiling: OnceLock<Arc<[i64]>>,
+    /// The same of offers of which some are listed no more.
+    former: Option<Arc<[i64]>>,
 }
 
 impl LaunchMinValues {
@@ -39,7 +48,8 @@ impl LaunchMinValues {
     pub(crate) fn of(compiled: &Compiled, choice: MinValuesChoice, held: &[(ItemId, u32)]) -> Self {
         let keys = &compiled.pools[compiled.offers[choice.offer].pool].min_values;
         let least = keys.iter().map(|asked| asked.least as usize).collect();
-        let mut minimums = Self { choice, least, listed: None };
+        let (ceiling, former) = (OnceLock::new(), None);
+        let mut minimums = Self { choice, least, listed: None, ceiling, former };
         held.iter().for_each(|(item, _)| minimums.fix_alternatives(compiled, *item));
         minimums
     }
@@ -53,6 +63,51 @@ impl LaunchMinValues {
     /// How many of `count` more pods of an item leave enough values open beside what was added
     /// before.
     pub(crate) fn admit(&self, compiled: &Compiled, load: &[i64], item: ItemId, count: u32) -> u32 {
+        let request = &compiled.items[item].request;
+        let known = self.ceiling.get().or(self.former.as_ref());
+        let count = match known.map(|ceiling| room_beside(ceiling, load, request, count)) {
+            None => count,
+            Some(Some(most)) if most > 0 => most,
+            Some(_) => return 0,
+        };
+        let admitted = self.admit_beside(compiled, load, item, count);
+        if admitted < count && !self.choice.best_effort {
+            let _known = self.ceiling.get_or_init(|| self.ceiling_of(compiled));
+        }
+        admitted
+    }
+
+    /// How much of each resource the pods of a node may use: so much as offers of enough values of
+    /// each key have.
+    fn ceiling_of(&self, compiled: &Compiled) -> Arc<[i64]> {
+        let counter = self.counter(compiled);
+        let dims = compiled.dims.len();
+        let mut ceiling = vec![i64::MAX; dims];
+        for (key, least) in self.least.iter().enumerate() {
+            let Some(last) = least.saturating_sub(counter.seen[key].len()).checked_sub(1) else {
+                continue;
+            };
+            let mut by_value: BTreeMap<u32, Vec<i64>> = BTreeMap::new();
+            for offer in self.listed(compiled) {
+                let state = counter.state(key, offer);
+                if state != 0 {
+                    let have = &compiled.shapes[compiled.offers[offer].shape].allocatable;
+                    let most = by_value.entry(state).or_insert_with(|| have.clone());
+                    most.iter_mut().zip(have).for_each(|(most, have)| *most = *have.max(most));
+                }
+            }
+            for (dim, ceiling) in ceiling.iter_mut().enumerate() {
+                let mut of_dim: Vec<i64> = by_value.values().map(|most| most[dim]).collect();
+                of_dim.sort_unstable_by(|one, other| other.cmp(one));
+                // Fewer values than are asked for admit no pod, not even one that asks for nothing.
+                *ceiling = (*ceiling).min(of_dim.get(last).copied().unwrap_or(-1));
+            }
+        }
+        ceiling.into()
+    }
+
+    /// As [`Self::admit`], by a look at every offer that is listed.
+    fn admit_beside(&self, compiled: &Compiled, load: &[i64], item: ItemId, count: u32) -> u32 {
         let least = match self.choice.best_effort {
             true => {
                 let mut settled = Self { listed: None, ..self.clone() };
@@ -135,6 +190,7 @@ impl LaunchMinValues {
                 && member.goes_with(compiled, *offer)
         });
         self.listed = Some(stay.collect());
+        self.former = self.ceiling.take().or(self.former.take());
     }
 
     /// Where minimums give way: lowers them to what one pod of the item could meet on its own.

@@ -194,7 +194,8 @@ fn choose_one(context: &Context<'_>, pack: PackFn, work: &Cell<usize>) -> Assign
         context.watch.event(|| Event::Packed(packing.figures(context)));
         return AssignedPacking { assignment: None, packing };
     }
-    let chooser = AssignmentSearch { context, prices: DomainPrices::of(context.compiled), work };
+    let prices = DomainPrices::of(context.compiled);
+    let chooser = AssignmentSearch { context, prices, work, scarce: Cell::new(false) };
     let restrictions = Restrictions::new(context.compiled, context.with_preferences);
     let best = chooser.solve(&restrictions, pack);
     let (restrictions, best) = chooser.give_up_preferences(restrictions, best, pack);
@@ -217,6 +218,9 @@ struct AssignmentSearch<'a> {
     prices: DomainPrices,
     /// How many quick packings are left where something is scarce.
     work: &'a Cell<usize>,
+    /// Whether limits or reservations left pods out of any packing: what a repair makes of it looks
+    /// as if rules between pods had.
+    scarce: Cell<bool>,
 }
 
 /// How many quick packings a problem of this size may take beside the first one.
@@ -299,6 +303,7 @@ impl AssignmentSearch<'_> {
             quick = super::pack_quickly;
             let scarce =
                 super::may_be_scarce(&assignment.compiled) && super::short(&context, &packing);
+            self.scarce.set(self.scarce.get() || scarce);
             let is_last =
                 round > MAX_ROUNDS || self.context.is_stopped() || scarce && !self.grants(round);
             if is_last || scarce && first.is_none() {
@@ -453,8 +458,8 @@ impl AssignmentSearch<'_> {
         let whole = self.context.compiled;
         let mut kept = restrictions.clone();
         for _ in 0..MAX_CONCESSIONS {
-            let out_of_work = || is_scarce(self.context, &best) && self.work.get() < WORTH_WHILE;
-            if self.context.is_stopped() || out_of_work() {
+            let out_of_work = self.scarce.get() && self.work.get() < WORTH_WHILE;
+            if self.context.is_stopped() || out_of_work {
                 break;
             }
             let left = best.left(whole);
@@ -506,7 +511,7 @@ impl AssignmentSearch<'_> {
         classes.sort_unstable();
         let tries = allowance(whole);
         for (_, class) in classes.into_iter().take(tries) {
-            let out_of_work = is_scarce(self.context, &best) && self.work.get() < WORTH_WHILE;
+            let out_of_work = self.scarce.get() && self.work.get() < WORTH_WHILE;
             if self.context.is_stopped() || out_of_work {
                 break;
             }
@@ -522,6 +527,9 @@ impl AssignmentSearch<'_> {
 
     /// Tries other cells for the classes that have a choice, one at a time, where the problem is
     /// small: by quick packings, and at the end by a thorough one of the best.
+    ///
+    /// Where something is scarce pods stay out whatever cells others have: what finds a place is
+    /// found when the plan is completed.
     fn try_others(
         &self,
         mut restrictions: Restrictions,
@@ -529,6 +537,9 @@ impl AssignmentSearch<'_> {
         pack: PackFn,
     ) -> AssignedPacking {
         let Some(assignment) = &best.assignment else { return best };
+        if self.scarce.get() {
+            return best;
+        }
         let mut tries = allowance(&assignment.compiled);
         let choices: Vec<(ClassId, usize)> =
             assignment.choices.iter().map(|(class, cells)| (*class, *cells)).collect();
@@ -536,19 +547,7 @@ impl AssignmentSearch<'_> {
         if choices.is_empty() || tries < choices.len() || self.context.is_stopped() {
             return best;
         }
-        let before = self.work.get();
-        let scarce = is_scarce(self.context, &best);
-        if scarce && before < PACKED_TWICE * choices.len() {
-            return best;
-        }
         let mut least = self.solve(&restrictions, super::pack_quickly).rank(self.context);
-        if scarce {
-            let each = PACKED_TWICE + before - self.work.get();
-            tries = tries.min(self.work.get() / each);
-        }
-        if tries < choices.len() {
-            return best;
-        }
         let mut changed = false;
         let mut again = true;
         // What one class does may make another choice the better one for a class before it.

@@ -159,6 +159,8 @@ fn filled_alone(
     choices: &LaunchChoices,
     former: &AssignedPacking,
 ) -> Option<AssignedPacking> {
+    // What can't be written down as it is can't be with more on it.
+    let _same = start.finish(former)?;
     let (mut best, mut found) = (start.clone(), None);
     for class in start.waiting(|_| ()).into_iter().take(MOST_ALONE) {
         let mut more = best.clone();

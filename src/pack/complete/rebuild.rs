@@ -46,15 +46,22 @@ impl Placement<'_> {
         former: &AssignedPacking,
         leeway: Leeway,
     ) -> Option<AssignedPacking> {
-        self.packed_with(former, leeway, SpreadCaps::AsPreferred)
-            .or_else(|| self.packed_with(former, leeway, SpreadCaps::Required))
-            .or_else(|| self.packed_with(former, leeway, SpreadCaps::PerNode))
+        let honouring = [
+            (SpreadCaps::AsPreferred, true),
+            (SpreadCaps::Required, true),
+            (SpreadCaps::PerNode, true),
+        ];
+        // A launch that honours a preference by chance may need alternatives that don't.
+        let beside = [(SpreadCaps::Required, false), (SpreadCaps::PerNode, false)];
+        let beside = beside.into_iter().filter(|_| self.context.with_preferences);
+        let mut ways = honouring.into_iter().chain(beside);
+        ways.find_map(|(caps, honours)| self.packed_with(former, (leeway, honours), caps))
     }
 
     fn packed_with(
         &self,
         former: &AssignedPacking,
-        leeway: Leeway,
+        (leeway, honours): (Leeway, bool),
         caps: SpreadCaps,
     ) -> Option<AssignedPacking> {
         let whole = self.compiled();
@@ -68,9 +75,9 @@ impl Placement<'_> {
             for (bundle, each) in self.bundles(nodes, caps) {
                 let mut sites = whole.usable.clone();
                 for (class, _) in &bundle {
-                    let own = known
-                        .entry((*class, nodes.site))
-                        .or_insert_with(|| self.sites(*class, nodes.site, leeway, &closed));
+                    let own = known.entry((*class, nodes.site)).or_insert_with(|| {
+                        self.sites(*class, nodes.site, (leeway, honours), &closed)
+                    });
                     sites.and(own);
                 }
                 let number =
@@ -201,8 +208,15 @@ impl Placement<'_> {
         closed
     }
 
-    /// The sites that a pod of a class may use that is at one.
-    fn sites(&self, class: ClassId, at: usize, leeway: Leeway, closed: &Bits) -> Bits {
+    /// The sites that a pod of a class may use that is at one; only those that honour the
+    /// preferences that are honoured there, if this is wished.
+    fn sites(
+        &self,
+        class: ClassId,
+        at: usize,
+        (leeway, honours): (Leeway, bool),
+        closed: &Bits,
+    ) -> Bits {
         let compiled = self.compiled();
         let mut sites = compiled.eligible[compiled.items[item_of(class)].eligibility].clone();
         sites.and_not(closed);
@@ -217,7 +231,7 @@ impl Placement<'_> {
                 domain => sites.and(&key.domains[domain as usize]),
             }
         }
-        if self.context.with_preferences {
+        if honours && self.context.with_preferences {
             let terms = compiled.preferences.terms[class].iter().map(|(_, term)| term);
             for term in terms.filter(|term| !term.is_empty()) {
                 let holds = &compiled.site_conditions.holds;
