@@ -251,6 +251,12 @@ impl<'m> Search<'m> {
         worth as f64 / whole as f64 * PLAIN as f64
     }
 
+    /// Whether some running nodes may go in one wave.
+    pub(super) fn fit_one_wave(&self, nodes: &[usize]) -> bool {
+        let place = |node: &usize| self.state.model.nodes[*node].place;
+        self.terms.budgets.allow_all(nodes.iter().map(|node| &self.verdicts[place(node)]))
+    }
+
     /// Takes what came to a node off it and drains it: its pods are to be placed while it stands.
     pub(super) fn leave(&mut self, node: usize) {
         for (class, count) in self.state.arrived[node].clone() {

@@ -9,8 +9,9 @@
 //! both is taken. Pool weights are kept: a node of a pool is launched only for pods that no pool of
 //! a higher weight could launch for now.
 //!
-//! *Cost.* Offers that are cheaper than what may be spent × classes that are left, for each node
-//! that is launched.
+//! *Cost.* Offers that suit any of the pods and are cheaper than what may be spent × classes that
+//! are left, for each node that is launched. Nothing is looked for once what is left to be spent is
+//! less than what the rest costs at least.
 
 use super::model::ConsolidationModel;
 use super::state::ClusterState;
@@ -113,6 +114,40 @@ impl LaunchOptions {
         }
         shared
     }
+
+    /// The options that pods of any of these classes may come to, in words of 64.
+    fn suiting_any(&self, classes: &[usize]) -> Vec<u64> {
+        let mut any = vec![0_u64; self.options.len().div_ceil(64)];
+        for class in classes {
+            for (word, own) in any.iter_mut().zip(&self.suiting[*class]) {
+                *word |= own;
+            }
+        }
+        any
+    }
+
+    /// The options of a set that cost no more than so much, the cheapest first.
+    fn affordable<'o>(
+        &'o self,
+        set: &'o [u64],
+        most: i128,
+    ) -> impl Iterator<Item = (usize, &'o LaunchOption)> {
+        set_bits(set)
+            .filter_map(|at| Some((at, self.options.get(at)?)))
+            .take_while(move |(_, option)| option.price <= most)
+    }
+}
+
+/// The numbers whose bits are set, in words of 64.
+fn set_bits(words: &[u64]) -> impl Iterator<Item = usize> {
+    words.iter().enumerate().flat_map(|(word, bits)| {
+        let mut left = *bits;
+        std::iter::from_fn(move || {
+            let bit = (left != 0).then(|| left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(word * 64 + bit)
+        })
+    })
 }
 
 /// The options that pods of a class may come to, in words of 64.
@@ -242,7 +277,7 @@ impl ClusterState<'_> {
         self.undo(mark);
         // Several nodes must come to less than one.
         let limit = single.map_or(most, |option| option.price - 1);
-        if self.launch_several(choices, limit) {
+        if self.launch_several(choices, limit, true) {
             return true;
         }
         self.undo(mark);
@@ -363,16 +398,11 @@ impl ClusterState<'_> {
     ) -> Option<LaunchOption> {
         let compiled = self.model.compiled();
         let open = open.iter().max().copied().unwrap_or(i32::MIN);
-        for option in choices.options.iter().take_while(|option| option.price <= most) {
-            let site = compiled.site_of_offer(option.offer);
+        let suiting = choices.shared(classes.iter().copied());
+        for (_, option) in choices.affordable(&suiting, most) {
             let shape = &compiled.shapes[compiled.offers[option.offer].shape];
             let large = shape.allocatable.iter().zip(load).all(|(have, want)| have >= want);
-            let suits = |class: &usize| self.model.classes[*class].sites.contains(site);
-            if !large
-                || open > option.weight
-                || !classes.iter().all(suits)
-                || !self.is_buyable(option.offer)
-            {
+            if !large || open > option.weight || !self.is_buyable(option.offer) {
                 continue;
             }
             let mark = self.mark();
@@ -387,11 +417,16 @@ impl ClusterState<'_> {
     }
 
     /// Launches nodes one by one, each the best bargain; whether all pods got a place for no more
-    /// than so much.
+    /// than so much. Where it is all or nothing it ends as soon as that is out of reach.
     ///
     /// The fewer pods are left, the less an option is worth, as long as pools' weights open the
     /// same options: so only those are looked at again that come first by what they were worth.
-    pub(super) fn launch_several(&mut self, choices: &LaunchOptions, most: i128) -> bool {
+    pub(super) fn launch_several(
+        &mut self,
+        choices: &LaunchOptions,
+        most: i128,
+        all_or_nothing: bool,
+    ) -> bool {
         let mut left = most;
         let mut classes = self.lacking_in_order();
         let mut open = self.open_weights(choices, &classes);
@@ -423,6 +458,12 @@ impl ClusterState<'_> {
             left -= option.price;
             let before = std::mem::replace(&mut classes, self.lacking_in_order());
             let opened = std::mem::replace(&mut open, self.open_weights(choices, &classes));
+            if all_or_nothing {
+                let least = self.least_cost(choices, &self.load(&classes), &open);
+                if least > left as f64 * (1.0 + 1e-9) {
+                    return false;
+                }
+            }
             let was =
                 |class: &usize| before.iter().position(|other| other == class).map(|at| opened[at]);
             match classes.iter().zip(&open).any(|(class, open)| was(class) != Some(*open)) {
@@ -442,11 +483,10 @@ impl ClusterState<'_> {
         most: i128,
         free: &mut Vec<i64>,
     ) -> BinaryHeap<Bargain> {
-        let options = choices.options.iter().enumerate();
+        let suiting = choices.suiting_any(classes);
         let lowest = open.iter().min().copied().unwrap_or(i32::MIN);
-        let affordable = options
-            .take_while(|(_, option)| option.price <= most)
-            .filter(|(_, option)| option.weight >= lowest);
+        let affordable = choices.affordable(&suiting, most);
+        let affordable = affordable.filter(|(_, option)| option.weight >= lowest);
         let ranked = affordable.map(|(at, option)| {
             (OrderedFloat(self.bargain(choices, option, classes, open, free)), Reverse(at))
         });

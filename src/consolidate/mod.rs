@@ -33,6 +33,7 @@ mod node_budget;
 mod place;
 mod preference;
 mod price;
+mod rehouse;
 mod reopen;
 mod schedule;
 mod search;
@@ -42,6 +43,7 @@ mod target;
 mod terms;
 mod waiting;
 mod wave;
+mod wave_budget;
 
 use crate::error::Error;
 use crate::model::{ConsolidationOptions, Price, Problem};
@@ -57,7 +59,7 @@ use eligibility::NodeVerdict;
 use greedy::Search;
 use launch::LaunchOptions;
 use model::ConsolidationModel;
-use search::FALL;
+use search::{FALL, mean_price};
 use state::ClusterState;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -131,7 +133,20 @@ pub(crate) fn consolidate(
     let model = ConsolidationModel::new(context, problem, verdicts);
     let choices = LaunchOptions::new(&model);
     let terms = Terms::new(problem, options, verdicts);
-    let parts = SearchParts { problem, model: &model, verdicts, choices: &choices, terms: &terms };
+    let mean = mean_price(&model);
+    let premium = |part: &i128| {
+        let premium = mean.saturating_mul(*part) / 16;
+        (premium, LaunchOptions::with_premium(&model, premium))
+    };
+    let premiums: Vec<_> = PREMIUMS.iter().filter(|_| attempts > 0).map(premium).collect();
+    let parts = SearchParts {
+        problem,
+        model: &model,
+        verdicts,
+        choices: &choices,
+        premiums: &premiums,
+        terms: &terms,
+    };
     let stop = || context.is_stopped();
     // Bounds are of what is paid.
     let at_list_price = Context { compiled: context.listed, ..*context };
@@ -178,10 +193,27 @@ struct SearchParts<'a, 'c> {
     model: &'a ConsolidationModel<'c>,
     verdicts: &'a [NodeVerdict],
     choices: &'a LaunchOptions,
+    /// What launches count for beside what they cost, and what can be launched then.
+    premiums: &'a [(i128, LaunchOptions)],
     terms: &'a Terms<'a>,
 }
 
-impl SearchParts<'_, '_> {
+/// What plans are compared by: pods that waited and have a place, the more the better; then what it
+/// costs, with fees and what moves must save; then how many pods move.
+type PlanWorth = (Reverse<u64>, i128, u64);
+
+/// The best plan so far, and what it is worth.
+type BestPlan = Option<(ConsolidationPlan, PlanWorth)>;
+
+/// What became of a search that was carried out in waves.
+struct CarriedOut<'m> {
+    /// Nodes that were to go and couldn't.
+    stuck: Vec<usize>,
+    /// The cluster as the best of its plans leaves it, with what that is worth.
+    came_to: Option<(PlanWorth, Search<'m>)>,
+}
+
+impl<'a> SearchParts<'a, '_> {
     /// The best plan found.
     fn best(
         &self,
@@ -190,57 +222,13 @@ impl SearchParts<'_, '_> {
         stop: &dyn Fn() -> bool,
     ) -> Option<ConsolidationPlan> {
         let Self { model, verdicts, choices, terms, .. } = *self;
-        let worth = |plan: &ConsolidationPlan, outcome: &ClusterState<'_>| {
-            let disruption = plan.actions.iter().map(|one| one.disruption_cost.billionths());
-            let disruption = i128::try_from(disruption.sum::<u128>()).unwrap_or(i128::MAX);
-            let placed: usize = plan.actions.iter().map(ConsolidationAction::pods).sum();
-            let served = u64::try_from(placed).unwrap_or(u64::MAX).saturating_sub(plan.moved);
-            let cost = outcome.cost.saturating_add(outcome.fees());
-            let cost = cost.saturating_add(terms.price_of_moves(disruption));
-            (Reverse(served), cost, plan.moved)
-        };
-        let mut best: Option<(ConsolidationPlan, _)> = None;
+        let mut best: BestPlan = None;
         let mut banned: BTreeSet<usize> = BTreeSet::new();
         for round in 0..MOST_ROUNDS {
             let mut search = Search::new(model, choices, terms, verdicts);
             search.banned.clone_from(&banned);
             search.run(stop);
-            let mut consider = |search: &Search<'_>| {
-                let mut target = Target::of(search);
-                let mut least: Option<Vec<usize>> = None;
-                let mut carry_out = |target: &Target, search: &Search<'_>| {
-                    let known = best.as_ref().map(|(_, known)| *known);
-                    let is_better = |plan: &ConsolidationPlan, outcome: &ClusterState<'_>| {
-                        known.is_none_or(|known| worth(plan, outcome) < known)
-                    };
-                    let (plan, stuck, outcome) = self.carried_out(target, search, &is_better);
-                    if is_better(&plan, &outcome) {
-                        let found = worth(&plan, &outcome);
-                        report.watch.event(|| Event::Consolidated(figures(&plan)));
-                        report.begin(plan.cost.after.nanos());
-                        report.phase(Phase::Searching);
-                        best = Some((plan, found));
-                    }
-                    (stuck, outcome)
-                };
-                // Where some nodes can't go, the cheap ones first leave the dear ones to pay for
-                // launches.
-                for _ in 0..2 {
-                    let (stuck, outcome) = carry_out(&target, search);
-                    if let Some(more) = self.gone_on(outcome, search, &stuck, stop) {
-                        let _more = carry_out(&Target::of(&more), &more);
-                    }
-                    if least.as_ref().is_none_or(|least| stuck.len() < least.len()) {
-                        least = Some(stuck);
-                    }
-                    if least.as_ref().is_none_or(Vec::is_empty) {
-                        break;
-                    }
-                    target.gone.sort_by_key(|node| (model.nodes[*node].price, *node));
-                }
-                least.unwrap_or_default()
-            };
-            let stuck = consider(&search);
+            let stuck = self.consider(&search, &mut best, report, stop).stuck;
             // What was decided last is what others didn't reckon with.
             let last = search.gone.iter().rev().filter(|node| stuck.contains(node));
             let last: Vec<usize> = last.copied().take(stuck.len().div_ceil(2)).collect();
@@ -249,14 +237,74 @@ impl SearchParts<'_, '_> {
             let few = MOST_TRIALS / u64::try_from(model.nodes.len()).unwrap_or(u64::MAX).max(1);
             let marginal = search.marginal_price();
             if search.improve(few.min(MOST_ATTEMPTS), marginal, stop) {
-                let _stuck = consider(&search);
+                let _considered = self.consider(&search, &mut best, report, stop);
             }
             if is_last {
-                self.refine(search, attempts, &mut consider, stop);
+                self.refine(search, attempts, &mut best, report, stop);
                 break;
             }
         }
         best.map(|(plan, _)| plan)
+    }
+
+    /// What a plan is worth that leaves the cluster so.
+    fn worth(&self, plan: &ConsolidationPlan, outcome: &ClusterState<'_>) -> PlanWorth {
+        let disruption = plan.actions.iter().map(|one| one.disruption_cost.billionths());
+        let disruption = i128::try_from(disruption.sum::<u128>()).unwrap_or(i128::MAX);
+        let placed: usize = plan.actions.iter().map(ConsolidationAction::pods).sum();
+        let served = u64::try_from(placed).unwrap_or(u64::MAX).saturating_sub(plan.moved);
+        let cost = outcome.cost.saturating_add(outcome.fees());
+        let cost = cost.saturating_add(self.terms.price_of_moves(disruption));
+        (Reverse(served), cost, plan.moved)
+    }
+
+    /// Carries out in waves what a search came to, and keeps the plan if it is the best so far.
+    fn consider(
+        &self,
+        search: &Search<'a>,
+        best: &mut BestPlan,
+        report: &Report<'_>,
+        stop: &dyn Fn() -> bool,
+    ) -> CarriedOut<'a> {
+        let mut target = Target::of(search);
+        let mut least: Option<Vec<usize>> = None;
+        let mut came_to: Option<(PlanWorth, Search<'a>)> = None;
+        let mut carry_out = |target: &Target, search: &Search<'a>| {
+            let known = best.as_ref().map(|(_, known)| *known);
+            let is_better = |plan: &ConsolidationPlan, outcome: &ClusterState<'_>| {
+                known.is_none_or(|known| self.worth(plan, outcome) < known)
+            };
+            let (plan, stuck, outcome) = self.carried_out(target, search, &is_better);
+            let worth = self.worth(&plan, &outcome);
+            if came_to.as_ref().is_none_or(|(known, _)| worth < *known) {
+                let went = |node: &&usize| !outcome.stands(**node);
+                let gone = search.gone.iter().filter(went).copied().collect();
+                let state = outcome.clone();
+                came_to = Some((worth, Search { state, gone, ..search.clone() }));
+            }
+            if known.is_none_or(|known| worth < known) {
+                report.watch.event(|| Event::Consolidated(figures(&plan)));
+                report.begin(plan.cost.after.nanos());
+                report.phase(Phase::Searching);
+                *best = Some((plan, worth));
+            }
+            (stuck, outcome)
+        };
+        // Where some nodes can't go, the cheap ones first leave the dear ones to pay for launches.
+        for _ in 0..2 {
+            let (stuck, outcome) = carry_out(&target, search);
+            if let Some(more) = self.gone_on(outcome, search, &stuck, stop) {
+                let _more = carry_out(&Target::of(&more), &more);
+            }
+            if least.as_ref().is_none_or(|least| stuck.len() < least.len()) {
+                least = Some(stuck);
+            }
+            if least.as_ref().is_none_or(Vec::is_empty) {
+                break;
+            }
+            target.gone.sort_by_key(|node| (self.model.nodes[*node].price, *node));
+        }
+        CarriedOut { stuck: least.unwrap_or_default(), came_to }
     }
 
     /// The plan that leads to a target, the nodes that can't go, and the cluster as it leaves it;
@@ -266,8 +314,8 @@ impl SearchParts<'_, '_> {
         target: &Target,
         search: &Search<'_>,
         is_kept: &dyn Fn(&ConsolidationPlan, &ClusterState<'_>) -> bool,
-    ) -> (ConsolidationPlan, Vec<usize>, ClusterState<'_>) {
-        let Self { problem, model, verdicts, choices, terms } = *self;
+    ) -> (ConsolidationPlan, Vec<usize>, ClusterState<'a>) {
+        let Self { problem, model, verdicts, choices, terms, .. } = *self;
         let (waves, stuck, outcome) =
             WavePlanner::new(model, terms, choices, verdicts, target).plan();
         let held = stuck.iter().chain(&search.banned).copied().collect();
@@ -292,13 +340,13 @@ impl SearchParts<'_, '_> {
 
     /// What could go as well when a plan is carried out, where a search came to more than that, or
     /// some nodes were kept from it: nodes to which no pod came.
-    fn gone_on<'s>(
-        &'s self,
-        outcome: ClusterState<'s>,
+    fn gone_on(
+        &self,
+        outcome: ClusterState<'a>,
         search: &Search<'_>,
         stuck: &[usize],
         stop: &dyn Fn() -> bool,
-    ) -> Option<Search<'s>> {
+    ) -> Option<Search<'a>> {
         if stuck.is_empty() && search.banned.is_empty() {
             return None;
         }
@@ -318,39 +366,39 @@ impl SearchParts<'_, '_> {
 
     /// Goes on from what a search found, fall by fall of the threshold, with launches counted for
     /// more than they cost at first: what is launched ties nodes together that then have to go at
-    /// once. A fall starts from the last outcome that waves carry out whole.
+    /// once. A fall starts from the last outcome that waves carry out whole, or from what they came
+    /// to of another where that is the best so far.
     fn refine(
         &self,
-        search: Search<'_>,
+        search: Search<'a>,
         attempts: u64,
-        consider: &mut dyn FnMut(&Search<'_>) -> Vec<usize>,
+        best: &mut BestPlan,
+        report: &Report<'_>,
         stop: &dyn Fn() -> bool,
     ) {
-        let Self { model, terms, .. } = *self;
-        let mean = search.mean_price();
-        let premiums: Vec<(i128, LaunchOptions)> = PREMIUMS
-            .iter()
-            .filter(|_| attempts > 0)
-            .map(|part| (mean * part / 16, LaunchOptions::with_premium(model, mean * part / 16)))
-            .collect();
-        let mut now = Search { loosens: true, ..search };
-        let mut whole = now.clone();
+        let Self { terms, premiums, .. } = *self;
+        let mut whole = Search { loosens: true, ..search };
+        let mut best_start: Option<PlanWorth> = None;
         let mut left = attempts;
         for (premium, choices) in premiums.iter().cycle() {
             if left == 0 || stop() {
                 return;
             }
-            (now.choices, now.launch_price) = (choices, *premium);
+            let mut now = Search { choices, launch_price: *premium, ..whole.clone() };
             let better = now.improve(left.min(FALL), terms.options.move_price.nanos(), stop);
             left = left.saturating_sub(FALL);
+            whole.dice = now.dice.clone();
             if !better {
                 continue;
             }
-            if consider(&now).is_empty() {
-                whole = now.clone();
-            } else {
-                let dice = now.dice;
-                now = Search { dice, ..whole.clone() };
+            let CarriedOut { stuck, came_to } = self.consider(&now, best, report, stop);
+            let is_best = |came_to: &(PlanWorth, _)| best_start.is_none_or(|best| came_to.0 < best);
+            let found = came_to.filter(is_best);
+            best_start = found.as_ref().map(|(worth, _)| *worth).or(best_start);
+            match found {
+                _ if stuck.is_empty() => whole = now,
+                Some((_, came_to)) => whole = Search { stays: now.stays, ..came_to },
+                None => {}
             }
         }
     }

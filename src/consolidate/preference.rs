@@ -10,9 +10,11 @@
 //! selection are in each domain, nodes being domains of their own over the host's name; one more
 //! counts who came and wants to be apart, so that others keep away from these, too.
 //!
+//! A preference binds nobody at the moment of binding: what counts is what a pod has once its wave is
+//! over. So a node that drains is gone for these counters, with the domain of which it is the last.
+//!
 //! *Why it is right.* Rules are asked when a pod is put, beside all that is there, and once more of
-//! all pods of a wave when its nodes are gone ([`ClusterState::honours`]): who came last may have
-//! broken what others had.
+//! all pods of a wave ([`ClusterState::honours`]): who came last may have broken what others had.
 //!
 //! Of nodes, a pod honours no less by the sites of its class; where it could have more of what it
 //! prefers without anything else changing, it is put there in the end ([`Search::prefer`]).
@@ -35,8 +37,6 @@ struct PreferenceCounter {
     key: TopologyKey,
     /// The nodes that it looks at; `None`: all.
     counted: Option<Arc<Bits>>,
-    /// Whether it looks at nodes that are being drained.
-    counts_draining: bool,
 }
 
 /// A preference about other pods; numbers are of counters.
@@ -64,7 +64,7 @@ pub(super) struct PreferenceRules {
 }
 
 /// What a counter is told by.
-type PreferenceCounterKey = (SelectionId, TopologyKey, Option<Arc<Bits>>, bool);
+type PreferenceCounterKey = (SelectionId, TopologyKey, Option<Arc<Bits>>);
 
 /// Numbers counters while preferences are read.
 struct PreferenceBuilder<'a> {
@@ -78,7 +78,7 @@ impl PreferenceBuilder<'_> {
         let next = self.rules.counters.len();
         let number = *self.numbers.entry(key.clone()).or_insert(next);
         if number == next {
-            let (selection, key, counted, counts_draining) = key;
+            let (selection, key, counted) = key;
             let selected = &self.compiled.topology.selections[selection];
             for class in &selected.classes {
                 self.rules.counted_by.entry(*class).or_default().push(number);
@@ -86,8 +86,7 @@ impl PreferenceBuilder<'_> {
             for (node, count) in &selected.bound {
                 self.rules.bound[node.index()].push((number, i64::from(*count)));
             }
-            let counter = PreferenceCounter { key, counted, counts_draining };
-            self.rules.counters.push(counter);
+            self.rules.counters.push(PreferenceCounter { key, counted });
         }
         number
     }
@@ -99,18 +98,14 @@ impl PreferenceBuilder<'_> {
         let mut own_rules = Vec::new();
         for (_, term) in &of_class.preferred_affinity {
             let own = topology.selects(term.selection, class);
-            let counter = self.counter((term.selection, term.key, None, true));
+            let counter = self.counter((term.selection, term.key, None));
             own_rules.push(PreferenceRule::Affinity { counter, own });
         }
         for (_, term) in &of_class.preferred_anti_affinity {
             let own = topology.selects(term.selection, class);
-            let counter = self.counter((term.selection, term.key, None, true));
+            let counter = self.counter((term.selection, term.key, None));
             let apart = self.rules.counters.len();
-            self.rules.counters.push(PreferenceCounter {
-                key: term.key,
-                counted: None,
-                counts_draining: true,
-            });
+            self.rules.counters.push(PreferenceCounter { key: term.key, counted: None });
             for other in &topology.selections[term.selection].classes {
                 self.rules.apart_from.entry(*other).or_default().push(apart);
             }
@@ -119,8 +114,7 @@ impl PreferenceBuilder<'_> {
         for spread in of_class.spreads.iter().filter(|spread| !spread.hard) {
             let own = topology.selects(spread.selection, class);
             let counted = Some(spread.counted.clone());
-            let key = (spread.selection, spread.key, counted, spread.counts_draining);
-            let counter = self.counter(key);
+            let counter = self.counter((spread.selection, spread.key, counted));
             let (max_skew, min_domains) = (spread.max_skew, spread.min_domains);
             own_rules.push(PreferenceRule::Spread { counter, own, max_skew, min_domains });
         }
@@ -247,10 +241,7 @@ impl PreferenceCounts {
         }
         for (at, (node, home)) in nodes.iter().zip(home).enumerate() {
             let place = (at, node.site);
-            for draining in [false, true] {
-                counts.stand(compiled, rules, place, 1, draining);
-            }
-            counts.remain(compiled, rules, place, 1);
+            counts.stand(compiled, rules, place, 1);
             for (class, count) in home {
                 counts.pods(compiled, rules, place, *class, i64::from(*count));
             }
@@ -303,32 +294,19 @@ impl PreferenceCounts {
         }
     }
 
-    /// Counts what never leaves a running node, as long as that is there.
-    pub(super) fn remain(
-        &mut self,
-        compiled: &Compiled,
-        rules: &PreferenceRules,
-        node: (usize, usize),
-        sign: i64,
-    ) {
-        for (at, count) in rules.bound.get(node.0).into_iter().flatten() {
-            self.add(compiled, rules, node, (*at, sign * count));
-        }
-    }
-
-    /// Has counters that look at draining nodes, or those that don't, see a node stand, or no
-    /// longer.
+    /// Has counters see a node stand, or no longer, with what never leaves it.
     pub(super) fn stand(
         &mut self,
         compiled: &Compiled,
         rules: &PreferenceRules,
         node: (usize, usize),
         sign: i32,
-        draining: bool,
     ) {
-        for (at, counter) in rules.counters.iter().enumerate() {
-            if counter.counts_draining == draining
-                && rules.looks_at(at, node.1)
+        for (at, count) in rules.bound.get(node.0).into_iter().flatten() {
+            self.add(compiled, rules, node, (*at, i64::from(sign) * count));
+        }
+        for at in 0..rules.counters.len() {
+            if rules.looks_at(at, node.1)
                 && let Some(domain) = rules.domain(compiled, at, node)
                 && let Some(nodes) = self.tallies[at].nodes.get_mut(domain)
             {
@@ -524,19 +502,11 @@ impl Search<'_> {
 
 impl WavePlanner<'_, '_> {
     /// Whether the pods of a wave honour what they did at home when its nodes are gone.
-    pub(super) fn keeps_preferences(&mut self, steps: &[WaveStep]) -> bool {
-        let model = self.model;
-        let puts = || steps.iter().flat_map(|step| &step.puts);
-        if puts().all(|(_, class, _)| model.classes[*class].kept.is_empty()) {
-            return true;
-        }
-        let mark = self.state.mark();
-        steps.iter().flat_map(|step| &step.nodes).for_each(|node| self.state.finish(*node));
-        let keeps = puts().all(|(node, class, _)| {
+    pub(super) fn keeps_preferences(&self, steps: &[WaveStep]) -> bool {
+        let mut puts = steps.iter().flat_map(|step| &step.puts);
+        puts.all(|(node, class, _)| {
             self.in_state(*node).is_some_and(|at| self.state.honours(at, *class))
-        });
-        self.state.undo(mark);
-        keeps
+        })
     }
 
     /// The number of a node of the target in the state, if it stands there.

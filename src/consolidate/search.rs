@@ -5,11 +5,11 @@
 //!
 //! *Idea.* Ruin and recreate. A few nodes that stand go at once, or some that went come back, or a
 //! launch is given up; under refinement what came to a few other nodes is taken off them, so that
-//! there is room to be divided otherwise; what has no place then is placed anew, in an order of nodes that is drawn at
-//! random, and launched for within what that may cost. Nodes are drawn together that could do each
-//! other's work: of one zone or one pool half of the time. What comes out is kept if it is better,
-//! or worse by less than a threshold that falls, so that the search leaves a valley and finds
-//! another; the best of all is what counts.
+//! there is room to be divided otherwise; what has no place then is placed anew, in an order of
+//! nodes that is drawn at random, and launched for within what that may cost. Nodes are drawn
+//! together that could do each other's work: of one zone or one pool half of the time. What comes
+//! out is kept if it is better, or worse by less than a threshold that falls, so that the search
+//! leaves a valley and finds another; the best of all is what counts.
 //!
 //! *Why it is right.* Every change is made by the functions of the greedy search, which put no pod
 //! where it isn't accepted; waves judge the outcome once more.
@@ -21,9 +21,11 @@
 //! recreate principle"; Dueck and Scheuer 1990, "Threshold accepting".
 
 use super::greedy::Search;
+use super::model::ConsolidationModel;
 use super::price::PLAIN;
 use super::state::ClusterState;
 use crate::model::well_known;
+use std::collections::BTreeMap;
 
 /// Numbers that look drawn at random.
 #[derive(Clone, Debug)]
@@ -50,6 +52,41 @@ impl Dice {
     }
 }
 
+/// Which nodes are drawn, and what they have in common.
+struct Surroundings {
+    /// Nodes that may go.
+    may_go: Vec<usize>,
+    /// Zone and pool of each node, as numbers.
+    places: Vec<[Option<usize>; 2]>,
+}
+
+impl Surroundings {
+    fn of(search: &Search<'_>) -> Self {
+        let nodes = &search.state.model.nodes;
+        let is_open = |node: &usize| {
+            nodes[*node].may_go && !nodes[*node].must_go && !search.banned.contains(node)
+        };
+        let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut places = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            let labels = &search.terms.problem.nodes[node.place].labels;
+            places.push([well_known::ZONE, well_known::NODE_POOL].map(|key| {
+                let next = numbers.len();
+                labels.get(key).map(|value| *numbers.entry(value).or_insert(next))
+            }));
+        }
+        Self { may_go: (0..nodes.len()).filter(is_open).collect(), places }
+    }
+
+    /// Whether running nodes are of one zone or of one pool.
+    fn are_near(&self, one: usize, other: usize) -> bool {
+        let (Some(one), Some(other)) = (self.places.get(one), self.places.get(other)) else {
+            return false;
+        };
+        one.iter().zip(other).any(|(one, other)| one.is_some() && one == other)
+    }
+}
+
 /// What came to so many nodes at most is placed once more in an attempt of refinement.
 const MOST_LOOSENED: usize = 6;
 
@@ -62,21 +99,27 @@ const MOST_ABANDONED: usize = 16;
 /// Attempts of one fall of the threshold.
 pub(super) const FALL: u64 = 4_000;
 
+/// What nodes that may go cost on average, of those of which the price is known.
+pub(super) fn mean_price(model: &ConsolidationModel<'_>) -> i128 {
+    let open = model.nodes.iter().filter(|node| node.may_go && !node.must_go);
+    let known = open.filter(|node| node.price.is_some());
+    let (sum, count) =
+        known.fold((0_i128, 0), |(sum, count), node| (sum.saturating_add(node.weighed), count + 1));
+    sum / count.max(1)
+}
+
 impl<'m> Search<'m> {
     /// Tries so many times to better the state, at a price for each unit of disruption; whether that
     /// was done.
     pub(super) fn improve(&mut self, attempts: u64, price: i128, stop: &dyn Fn() -> bool) -> bool {
         self.move_price = price;
         let model = self.state.model;
-        let may_go: Vec<usize> = (0..model.nodes.len())
-            .filter(|node| model.nodes[*node].may_go && !model.nodes[*node].must_go)
-            .filter(|node| !self.banned.contains(node))
-            .collect();
-        if may_go.is_empty() {
+        let around = Surroundings::of(self);
+        if around.may_go.is_empty() {
             return false;
         }
         let start = self.worth();
-        let mean = self.mean_price();
+        let mean = mean_price(model);
         let mut dice = self.dice.clone();
         // What pods that wait needed may have been launched before room was made elsewhere.
         let lawful = self.is_lawful();
@@ -89,7 +132,7 @@ impl<'m> Search<'m> {
             let left = FALL - attempt % FALL;
             let threshold = mean / 8 * i128::from(left) / i128::from(FALL);
             let mark = self.state.mark();
-            let done = self.neighbour(&may_go, &mut dice, now + threshold);
+            let done = self.neighbour(&around, &mut dice, now + threshold);
             let worth = self.worth();
             let is_kept = done && worth < now + threshold.max(1) && (!lawful || self.is_lawful());
             if !is_kept {
@@ -129,12 +172,6 @@ impl<'m> Search<'m> {
         self.state.keeps_weights(self.choices) && self.state.keeps_limits()
     }
 
-    /// What nodes that may go cost on average.
-    pub(super) fn mean_price(&self) -> i128 {
-        let prices = self.cheapest.iter().map(|node| self.state.model.nodes[*node].weighed);
-        prices.sum::<i128>() / i128::try_from(self.cheapest.len()).unwrap_or(1).max(1)
-    }
-
     /// What a state counts for: its cost, with fees, and what its moves must save.
     fn worth(&self) -> i128 {
         let state = &self.state;
@@ -144,7 +181,7 @@ impl<'m> Search<'m> {
     }
 
     /// Changes something; whether all pods have a place then, for less than so much.
-    fn neighbour(&mut self, may_go: &[usize], dice: &mut Dice, most: i128) -> bool {
+    fn neighbour(&mut self, around: &Surroundings, dice: &mut Dice, most: i128) -> bool {
         self.trials += 1;
         let model = self.state.model;
         let kind = dice.below(100);
@@ -160,7 +197,7 @@ impl<'m> Search<'m> {
         let mut chosen: Vec<usize> = Vec::new();
         let mut anchor: Option<usize> = None;
         for _ in 0..closing {
-            let Some(node) = self.draw(may_go, anchor, dice) else { break };
+            let Some(node) = self.draw(around, anchor, dice) else { break };
             let _first = anchor.get_or_insert(node);
             if !chosen.contains(&node) {
                 chosen.push(node);
@@ -170,7 +207,8 @@ impl<'m> Search<'m> {
             self.leave(*node);
         }
         if dice.below(3) == 0 {
-            let gone: Vec<usize> = may_go
+            let gone: Vec<usize> = around
+                .may_go
                 .iter()
                 .copied()
                 .filter(|node| !self.state.stands(*node) && !chosen.contains(node))
@@ -184,10 +222,11 @@ impl<'m> Search<'m> {
             return false;
         }
         if self.loosens && dice.below(4) > 0 {
-            self.loosen(anchor, dice);
+            self.loosen(around, anchor, dice);
         }
         let known = chosen.iter().all(|node| model.nodes[*node].price.is_some());
         let salt = if dice.below(4) == 0 { 0 } else { dice.roll() | 1 };
+        let nodes = self.state.nodes();
         let mut housed = self.state.place_standing(salt);
         if !housed && known {
             let going: i128 = chosen.iter().map(|node| model.nodes[*node].weighed).sum();
@@ -195,6 +234,8 @@ impl<'m> Search<'m> {
             housed = left > 0
                 && (self.reopen(&chosen, left).is_some()
                     || self.state.launch_for(self.choices, left));
+            // What shares a launch has to go in one wave.
+            housed &= self.state.nodes() == nodes || self.fit_one_wave(&chosen);
         }
         chosen.iter().for_each(|node| self.state.finish(*node));
         housed
@@ -202,16 +243,14 @@ impl<'m> Search<'m> {
 
     /// Takes what came to a few nodes off them, to be placed once more with all that needs a place:
     /// half of the time nodes that have something in common with another.
-    fn loosen(&mut self, anchor: Option<usize>, dice: &mut Dice) {
-        let running = self.state.model.nodes.len();
+    fn loosen(&mut self, around: &Surroundings, anchor: Option<usize>, dice: &mut Dice) {
         let near = anchor.filter(|_| dice.below(2) == 0);
         for _ in 0..=dice.below(MOST_LOOSENED) {
             let nodes = self.state.nodes();
-            let is_near = |node: usize| {
-                near.is_none_or(|anchor| node < running && self.is_near(anchor, node))
-            };
             let is_open = |node: &usize| {
-                self.state.stands(*node) && !self.state.arrived[*node].is_empty() && is_near(*node)
+                self.state.stands(*node)
+                    && !self.state.arrived[*node].is_empty()
+                    && near.is_none_or(|anchor| around.are_near(anchor, *node))
             };
             let Some(node) = (0..16).map(|_| dice.below(nodes)).find(is_open) else { return };
             for (class, count) in self.state.arrived[node].clone() {
@@ -222,27 +261,16 @@ impl<'m> Search<'m> {
 
     /// A node that stands and may go, half of the time one that has something in common with
     /// another.
-    fn draw(&self, may_go: &[usize], anchor: Option<usize>, dice: &mut Dice) -> Option<usize> {
+    fn draw(&self, around: &Surroundings, anchor: Option<usize>, dice: &mut Dice) -> Option<usize> {
         let near = dice.below(2) == 0;
         for _ in 0..16 {
-            let node = may_go[dice.below(may_go.len())];
-            let suits = anchor.is_none_or(|anchor| !near || self.is_near(anchor, node));
+            let node = around.may_go[dice.below(around.may_go.len())];
+            let suits = anchor.is_none_or(|anchor| !near || around.are_near(anchor, node));
             if self.state.stands(node) && suits {
                 return Some(node);
             }
         }
         None
-    }
-
-    /// Whether nodes are of one zone or of one pool.
-    fn is_near(&self, one: usize, other: usize) -> bool {
-        let nodes = &self.state.model.nodes;
-        let label = |node: usize, key: &str| {
-            self.terms.problem.nodes[nodes[node].place].labels.get(key).cloned()
-        };
-        [well_known::ZONE, well_known::NODE_POOL]
-            .into_iter()
-            .any(|key| label(one, key).is_some_and(|value| label(other, key) == Some(value)))
     }
 
     /// Gives a launched node up, if there is any.

@@ -375,8 +375,6 @@ impl<'m> ClusterState<'m> {
         for (counter, domain, count) in &running.bound {
             self.counts.counts[*counter][*domain] += sign * count;
         }
-        let (compiled, rules) = (self.model.compiled(), &self.model.preferences);
-        self.preferences.remain(compiled, rules, (node, running.site), sign);
     }
 
     /// Has the pods at home on a node leave it, or (with -1) come back, while the node is counted.
@@ -406,7 +404,7 @@ impl<'m> ClusterState<'m> {
     }
 
     /// Has counters that look at draining nodes, or those that don't, see a node stand, or no
-    /// longer.
+    /// longer; those of preferences don't.
     fn stand(&mut self, node: usize, sign: i64, draining: bool) {
         let model = self.model;
         let site = self.site(node);
@@ -419,9 +417,11 @@ impl<'m> ClusterState<'m> {
                 *exists = exists.saturating_add_signed(i32::try_from(sign).unwrap_or(0));
             }
         }
-        let place = (node, site);
-        let sign_of_one = if sign > 0 { 1 } else { -1 };
-        self.preferences.stand(model.compiled(), &model.preferences, place, sign_of_one, draining);
+        if !draining {
+            let sign_of_one = if sign > 0 { 1 } else { -1 };
+            let (compiled, rules) = (model.compiled(), &model.preferences);
+            self.preferences.stand(compiled, rules, (node, site), sign_of_one);
+        }
         for (counter, counts) in model.hosts.iter().zip(&mut self.hosts) {
             if counter.counts_draining == draining && counter.counted.contains(site) {
                 match sign > 0 {

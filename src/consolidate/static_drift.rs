@@ -9,7 +9,8 @@
 //! Source: Karpenter, behaviour of its static drift.
 
 use super::greedy::{Search, Stay};
-use super::wave::{Spent, WavePlanner, WaveStep};
+use super::wave::{WavePlanner, WaveStep};
+use super::wave_budget::Spent;
 use crate::compile::{OfferId, PoolId};
 use crate::explain::Blocker;
 

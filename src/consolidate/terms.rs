@@ -5,6 +5,7 @@ use super::eligibility::NodeVerdict;
 use super::model::{ConsolidationModel, ModelNode, disruption_of};
 use super::price::{PLAIN, eviction_cost};
 use super::state::ClusterState;
+use super::wave_budget::WaveBudgets;
 use crate::compile::{Compiled, Id, OfferId};
 use crate::model::{CapacityType, ConsolidationOptions, ConsolidationPolicy, Problem, well_known};
 use std::collections::BTreeSet;
@@ -26,6 +27,8 @@ pub(super) struct Terms<'p> {
     pub(super) options: &'p ConsolidationOptions,
     /// For each pool of the problem.
     pools: Vec<PoolWhole>,
+    /// What a wave may disrupt.
+    pub(super) budgets: WaveBudgets<'p>,
 }
 
 impl<'p> Terms<'p> {
@@ -45,7 +48,7 @@ impl<'p> Terms<'p> {
                 whole.disruption = whole.disruption.saturating_add(all);
             }
         }
-        Self { problem, options, pools }
+        Self { problem, options, pools, budgets: WaveBudgets::new(problem, options, verdicts) }
     }
 
     /// Whether so many pods may be moved in all.

@@ -10,7 +10,8 @@
 
 use super::launch::LaunchOptions;
 use super::state::ClusterState;
-use super::wave::{Spent, WavePlanner, WaveStep, use_slot};
+use super::wave::{WavePlanner, WaveStep, use_slot};
+use super::wave_budget::Spent;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
@@ -36,7 +37,7 @@ impl ClusterState<'_> {
                 self.leave_out(|class| model.classes[class].priority < priority);
                 // What others launched may have room.
                 if !self.place_standing(0) {
-                    let _all = self.launch_several(choices, i128::MAX / 4);
+                    let _all = self.launch_several(choices, i128::MAX / 4, false);
                 }
             }
         }
@@ -99,7 +100,10 @@ impl WavePlanner<'_, '_> {
         }
         let puts = self.fill_slots(Some(launch));
         let mut step = WaveStep { launches: vec![launch], puts, ..WaveStep::default() };
-        if !step.puts.is_empty() && self.keeps_weights(&step) && self.specify(&mut step) {
+        if !step.puts.is_empty()
+            && self.keeps_weights(&[launch], &step.puts)
+            && self.specify(&mut step)
+        {
             return Some(step);
         }
         spent.launches -= 1;

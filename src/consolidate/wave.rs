@@ -9,8 +9,9 @@
 //! any slot of its class that accepts it now. A wave takes nodes one after another, in the order in
 //! which the search had them go: first those whose pods find slots on what stands; then a launch
 //! with the nodes whose pods it is needed for, once these save enough together; until nothing more
-//! goes. Nodes that go are drained for the length of the wave: they take no pods, and still count
-//! where a spread doesn't heed their taint.
+//! goes; what is left then is given other places ([`super::rehouse`]). Nodes that go are drained for
+//! the length of the wave: they take no pods, and still count where a spread doesn't heed their
+//! taint.
 //!
 //! *Why it is right.* Pods move only from nodes that go to nodes that stay, so that room is no
 //! matter of order, and a slot that is free is free. A wave is kept only where its pods, bound one
@@ -22,15 +23,15 @@
 use super::eligibility::NodeVerdict;
 use super::launch::LaunchOptions;
 use super::model::{ConsolidationModel, ModelNode};
-use super::node_budget;
 use super::state::ClusterState;
 use super::target::Target;
 use super::terms::Terms;
+use super::wave_budget::{Spent, WaveBudgets};
 use crate::model::CapacityType;
 use crate::pack::DecidedLaunches;
 use crate::plan::LaunchTemplate;
 use crate::plan::consolidation::DisruptionReason;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Nodes that go together, what is launched for them, and where pods go; without nodes, what is done
@@ -63,19 +64,8 @@ pub(super) struct WavePlanner<'m, 't> {
     /// The launches of the target that stand, in the order in which the state numbers them.
     pub(super) built: Vec<usize>,
     /// Nodes that are still to go.
-    to_go: Vec<usize>,
-    /// For each pool: nodes that have started, and those of them that were going already.
-    started: Vec<(u64, u64)>,
-}
-
-/// What a wave has used up so far.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Spent {
-    /// By pool and reason, how many nodes go.
-    nodes: BTreeMap<usize, BTreeMap<DisruptionReason, u64>>,
-    /// By disruption budget, how many pods are evicted.
-    evictions: BTreeMap<usize, u32>,
-    pub(super) launches: u32,
+    pub(super) to_go: Vec<usize>,
+    budgets: WaveBudgets<'m>,
 }
 
 impl<'m, 't> WavePlanner<'m, 't> {
@@ -91,13 +81,6 @@ impl<'m, 't> WavePlanner<'m, 't> {
         for (node, own) in slots.iter().enumerate() {
             own.iter().for_each(|(class, _)| slots_of[*class].push(node));
         }
-        let mut started = vec![(0, 0); terms.problem.node_pools.len()];
-        for (node, verdict) in terms.problem.nodes.iter().zip(verdicts) {
-            if let Some(pool) = verdict.pool.filter(|_| node.initialized) {
-                started[pool].0 += 1;
-                started[pool].1 += u64::from(node.deleting);
-            }
-        }
         let mut planner = Self {
             model,
             terms,
@@ -110,7 +93,7 @@ impl<'m, 't> WavePlanner<'m, 't> {
             slots_of,
             built: Vec::new(),
             to_go: target.gone.clone(),
-            started,
+            budgets: terms.budgets.clone(),
         };
         planner.state.settle();
         planner.excuse_waiting();
@@ -159,7 +142,7 @@ impl<'m, 't> WavePlanner<'m, 't> {
             self.state.finish(*node);
             let verdict = &self.verdicts[self.model.nodes[*node].place];
             if let Some(pool) = verdict.pool {
-                self.started[pool].0 = self.started[pool].0.saturating_sub(1);
+                self.budgets.lose(pool);
             }
         }
         self.state.settle();
@@ -194,8 +177,9 @@ impl<'m, 't> WavePlanner<'m, 't> {
             }
         }
         // What is launched now takes other pods in the next wave only.
-        let all = 0..self.target.launches.len();
-        for first in all {
+        let is_open = |node: &usize| !going.contains(node) && self.may_go(&spent, *node);
+        let open = self.to_go.iter().any(is_open);
+        for first in (0..self.target.launches.len()).filter(|_| open) {
             let stands = self.built.contains(&first);
             if stands || steps.len() >= most {
                 continue;
@@ -210,7 +194,7 @@ impl<'m, 't> WavePlanner<'m, 't> {
                 steps.push(step);
             }
         }
-        steps
+        if steps.is_empty() { self.rehouse(&mut spent, most) } else { steps }
     }
 
     /// Has a node go whose pods find slots on what stands; where they go.
@@ -219,9 +203,12 @@ impl<'m, 't> WavePlanner<'m, 't> {
         node: usize,
         closed: &[usize],
     ) -> Option<Vec<(usize, usize, u32)>> {
-        let worth =
-            self.model.nodes[node].must_go || self.is_worth(&[node], LaunchPrice::default());
-        if worth { self.try_move(node, closed) } else { None }
+        if self.goes_alone(node) { self.try_move(node, closed) } else { None }
+    }
+
+    /// Whether a node has to go, or is worth it by itself where nothing is launched.
+    pub(super) fn goes_alone(&self, node: usize) -> bool {
+        self.model.nodes[node].must_go || self.is_worth(&[node], LaunchPrice::default())
     }
 
     /// Has a node go, its pods into slots; nothing is changed where some find none.
@@ -295,7 +282,11 @@ impl<'m, 't> WavePlanner<'m, 't> {
         let mut together = vec![first];
         loop {
             let nodes = self.in_need_of(&together, going);
-            if let Some(step) = self.try_launches(&together, &nodes, spent, closed) {
+            let open: Vec<usize> =
+                nodes.iter().copied().filter(|node| self.may_go(spent, *node)).collect();
+            if self.could_pay(&together, &open)
+                && let Some(step) = self.try_launches(&together, &open, spent, closed)
+            {
                 return Some(step);
             }
             if together.len() >= MOST_TOGETHER {
@@ -325,6 +316,14 @@ impl<'m, 't> WavePlanner<'m, 't> {
                 && home.any(|pods| classes.contains(&pods.class))
         };
         self.to_go.iter().copied().filter(needs).collect()
+    }
+
+    /// Whether nodes cost more than launches, so that these may be worth it if all of them go.
+    fn could_pay(&self, launches: &[usize], nodes: &[usize]) -> bool {
+        let forced = nodes.iter().any(|node| self.model.nodes[*node].must_go);
+        let prices = nodes.iter().filter_map(|node| self.model.nodes[*node].price);
+        let paid = launches.iter().map(|launch| self.state.paid_for(self.target.launches[*launch]));
+        forced || prices.sum::<i128>() >= paid.sum::<i128>()
     }
 
     /// How many slots a launch has for classes at home on some nodes.
@@ -392,7 +391,14 @@ impl<'m, 't> WavePlanner<'m, 't> {
             if !fits || !known || !self.may_go(spent, node) {
                 continue;
             }
+            let mark = self.state.mark();
             let Some(puts) = self.try_move(node, closed) else { continue };
+            // Whoever may not be launched for may come once the launch stands.
+            if !self.keeps_weights(&step.launches, &puts) {
+                self.state.undo(mark);
+                self.give_back(&puts);
+                continue;
+            }
             self.spend(spent, node);
             reason = Some(own);
             step.nodes.push(node);
@@ -401,7 +407,6 @@ impl<'m, 't> WavePlanner<'m, 't> {
         let used = |launch: &usize| step.puts.iter().any(|(node, ..)| *node == running + launch);
         let forced = step.nodes.iter().any(|node| self.model.nodes[*node].must_go);
         step.launches.iter().all(used)
-            && self.keeps_weights(step)
             && (forced || self.is_worth(&step.nodes, price))
             && self.specify(step)
             && self.has_types(step)
@@ -447,15 +452,16 @@ impl<'m, 't> WavePlanner<'m, 't> {
                 && self.terms.unbalanced(&going, saving).is_none()
     }
 
-    /// Whether no pool of a higher weight could launch, now, for a pod that comes to a launch.
-    pub(super) fn keeps_weights(&self, step: &WaveStep) -> bool {
+    /// Whether no pool of a higher weight could launch, now, for a pod that comes to one of some
+    /// launches.
+    pub(super) fn keeps_weights(&self, launches: &[usize], puts: &[(usize, usize, u32)]) -> bool {
         let compiled = self.model.compiled();
-        step.puts.iter().all(|(node, class, _)| {
+        puts.iter().all(|(node, class, _)| {
             let Some(launch) = node.checked_sub(self.model.nodes.len()) else { return true };
             let offer = &compiled.offers[self.target.launches[launch]];
             let weight = compiled.pools[offer.pool].weight;
             let open = self.state.open_weights(self.choices, &[*class]);
-            !step.launches.contains(&launch) || open.iter().all(|open| *open <= weight)
+            !launches.contains(&launch) || open.iter().all(|open| *open <= weight)
         })
     }
 
@@ -480,44 +486,11 @@ impl<'m, 't> WavePlanner<'m, 't> {
 
     /// Whether budgets allow that a node goes as well.
     pub(super) fn may_go(&self, spent: &Spent, node: usize) -> bool {
-        let verdict = &self.verdicts[self.model.nodes[node].place];
-        let free = |(budget, count): &(usize, u32)| {
-            let so_far = spent.evictions.get(budget).copied().unwrap_or(0);
-            let allowed = self.terms.problem.pod_disruption_budgets[*budget].disruptions_allowed;
-            // More than it allows of one node alone take several rounds.
-            so_far == 0 || so_far.saturating_add(*count) <= allowed
-        };
-        if !verdict.evictions.iter().all(free) {
-            return false;
-        }
-        let Some(pool) = verdict.pool else { return true };
-        let (started, going) = self.started[pool];
-        let of_pool = &self.terms.problem.node_pools[pool];
-        let now = self.terms.options.now;
-        let allowed = |reason| node_budget::allowed(of_pool, reason, started, now);
-        let so_far = spent.nodes.get(&pool);
-        let others = so_far.into_iter().flatten().filter(|(reason, _)| **reason != verdict.reason);
-        let own = so_far.and_then(|reasons| reasons.get(&verdict.reason)).copied().unwrap_or(0);
-        let mut reasons: Vec<(u64, u64)> =
-            others.map(|(reason, count)| (allowed(*reason), *count)).collect();
-        reasons.push((allowed(verdict.reason), own.saturating_add(1)));
-        reasons.sort_unstable();
-        let mut disrupted = going;
-        reasons.into_iter().all(|(allowed, count)| {
-            disrupted = disrupted.saturating_add(count);
-            disrupted <= allowed || allowed == u64::MAX
-        })
+        self.budgets.allow(spent, &self.verdicts[self.model.nodes[node].place])
     }
 
     pub(super) fn spend(&self, spent: &mut Spent, node: usize) {
-        let verdict = &self.verdicts[self.model.nodes[node].place];
-        if let Some(pool) = verdict.pool {
-            *spent.nodes.entry(pool).or_default().entry(verdict.reason).or_default() += 1;
-        }
-        for (budget, count) in &verdict.evictions {
-            let evicted = spent.evictions.entry(*budget).or_default();
-            *evicted = evicted.saturating_add(*count);
-        }
+        spent.note(&self.verdicts[self.model.nodes[node].place]);
     }
 
     /// Whether the pods of a wave are accepted one after another when all its nodes are drained.
