@@ -27,11 +27,12 @@ use super::price::PLAIN;
 use super::search::Dice;
 use super::state::ClusterState;
 use super::terms::Terms;
+use crate::compile::OfferId;
 use crate::explain::Blocker;
 use crate::model::Price;
 use ordered_float::OrderedFloat;
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 /// All nodes are tried so often at most.
 const MOST_PASSES: usize = 64;
@@ -58,6 +59,8 @@ pub(super) struct Search<'m> {
     pub(super) dice: Dice,
     /// Whether attempts place anew what came to other nodes, too.
     pub(super) loosens: bool,
+    /// What launches held that were kept when they were last looked at.
+    pub(super) looked_at: BTreeMap<usize, HeldByLaunch>,
     /// How many trials of sets of nodes are left.
     pub(super) set_trials: usize,
     /// The least that a node that went saves for each unit of disruption.
@@ -66,6 +69,9 @@ pub(super) struct Search<'m> {
     pub(super) trials: u64,
 }
 
+/// What a launch is of, and what came to it.
+pub(super) type HeldByLaunch = (OfferId, Vec<(usize, u32)>);
+
 /// Why a node stays, and what was found when it was tried.
 #[derive(Clone, Debug)]
 pub(super) struct Stay {
@@ -73,7 +79,7 @@ pub(super) struct Stay {
     /// What it would save, where its pods found places.
     pub(super) savings: Option<i128>,
     /// The offers that would have been launched.
-    pub(super) launches: Vec<crate::compile::OfferId>,
+    pub(super) launches: Vec<OfferId>,
 }
 
 /// What a node saves by going.
@@ -128,6 +134,7 @@ impl<'m> Search<'m> {
             cheapest,
             dice: Dice::new(),
             loosens: false,
+            looked_at: BTreeMap::new(),
             set_trials: MOST_SET_TRIALS / model.nodes.len().max(1),
             least_rank: f64::MAX,
             trials: 0,

@@ -3,6 +3,8 @@
 //! Launches that were made early may be needed no longer, or hold less than they were made for: each
 //! is given up for a trial, its pods placed on what stands or launched for anew, and stays given up
 //! where that costs less. So consolidating the outcome doesn't begin with what was just launched.
+//! A launch that was kept is looked at again when its pods are others; and all are in the end, when
+//! nothing else is found ([`Search::relaunch`]).
 //!
 //! And why nodes stay is asked of the cluster as a plan leaves it: what waves can't carry out, or a
 //! later decision, may have changed what was found when a node was last tried.
@@ -10,13 +12,19 @@
 use super::greedy::{Search, Stay};
 
 impl Search<'_> {
-    /// Gives launches up that can be done without, or cheaper; whether there were any.
+    /// Gives launches up that can be done without, or cheaper, of those that hold other pods than when
+    /// they were last looked at; whether there were any.
     pub(super) fn replace_launches(&mut self) -> bool {
         let first = self.state.model.nodes.len();
         let fee = i128::from(self.state.model.context.fee);
         let mut any = false;
         for node in first..self.state.nodes() {
             if !self.state.stands(node) || self.state.replaces[node - first].is_some() {
+                continue;
+            }
+            let mut held = (self.state.launched[node - first], self.state.arrived[node].clone());
+            held.1.sort_unstable();
+            if self.looked_at.get(&node) == Some(&held) {
                 continue;
             }
             self.trials += 1;
@@ -37,6 +45,7 @@ impl Search<'_> {
                 any = true;
             } else {
                 self.state.undo(mark);
+                let _old = self.looked_at.insert(node, held);
             }
         }
         any

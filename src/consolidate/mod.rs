@@ -23,6 +23,7 @@
 mod bound;
 mod build_plan;
 mod eligibility;
+mod free_bound;
 mod greedy;
 mod host_counts;
 mod last_look;

@@ -8,9 +8,10 @@
 //! *Why it is right.* A pod is put where it is accepted beside all that is there, so an order of
 //! binding is the order in which pods are put. Nothing is asked of pods that are at home.
 //!
-//! *Cost.* One look at the words of the nodes' bits for each class that moves, and a comparison for
-//! each node that its rules admit.
+//! *Cost.* For each class that moves, one look at each sixty-four nodes ([`super::free_bound`]), and
+//! a comparison for each node that its rules admit of those among which one may have room.
 
+use super::free_bound::NODES;
 use super::model::HomePods;
 use super::state::ClusterState;
 use crate::compile::{Id, ItemId, NodeRoom, OpenNode, fits};
@@ -148,24 +149,59 @@ impl ClusterState<'_> {
     }
 
     /// The node that a pod of a class goes to, and how many it takes.
-    fn best_node(&self, class: usize, salt: u64) -> Option<(usize, u32)> {
+    fn best_node(&mut self, class: usize, salt: u64) -> Option<(usize, u32)> {
         let model = self.model;
+        let of_class = &model.classes[class];
+        let running = model.nodes.len();
+        if let Some(raised) = self.free_bound.raised_since_full(class, self.nodes() / 4) {
+            let mut raised = raised.iter().filter(|node| self.holds_one(**node, class));
+            if !raised.any(|node| self.stands(*node) && self.admits(*node, class)) {
+                self.free_bound.note_full(class);
+                return None;
+            }
+        }
         let mut best = None;
-        let nodes = &model.classes[class].nodes;
-        for (word, (own, standing)) in nodes.iter().zip(&self.standing).enumerate() {
-            let mut bits = own & standing;
+        let mut is_full = true;
+        for word in 0..self.nodes().div_ceil(NODES) {
+            if !self.free_bound.may_hold(word, &of_class.request) {
+                continue;
+            }
+            let mut any = false;
+            let own = of_class.nodes.get(word).copied().unwrap_or_default();
+            let mut bits = own & self.standing.get(word).copied().unwrap_or_default();
             while bits != 0 {
-                let node = word * 64 + bits.trailing_zeros() as usize;
-                self.look(class, (node, u32::MAX), salt, &mut best);
+                let node = word * NODES + bits.trailing_zeros() as usize;
+                if self.holds_one(node, class) {
+                    any = true;
+                    self.look(class, (node, u32::MAX), salt, &mut best);
+                }
                 bits &= bits - 1;
             }
-        }
-        for node in model.nodes.len()..self.nodes() {
-            if self.stands(node) && self.admits(node, class) {
-                self.look(class, (node, u32::MAX), salt, &mut best);
+            let last = self.nodes().min((word + 1) * NODES);
+            for node in running.max(word * NODES)..last {
+                if self.holds_one(node, class) && self.stands(node) && self.admits(node, class) {
+                    any = true;
+                    self.look(class, (node, u32::MAX), salt, &mut best);
+                }
             }
+            if !any {
+                self.tighten(word);
+            }
+            is_full &= !any;
+        }
+        if is_full {
+            self.free_bound.note_full(class);
         }
         best.map(|(_, node, takes)| (node, takes))
+    }
+
+    /// Whether there is as much free on a node, if there is such a node, as a pod of a class asks for.
+    fn holds_one(&self, node: usize, class: usize) -> bool {
+        let (request, width) = (&self.model.classes[class].request, self.model.width);
+        let free = self.free.get(node * width..(node + 1) * width);
+        free.is_some_and(|free| {
+            free.iter().zip(request).all(|(have, want)| have >= want || *want == 0)
+        })
     }
 
     /// As [`Self::best_node`], of nodes that may each take so many pods.
@@ -199,7 +235,7 @@ impl ClusterState<'_> {
         let free = self.free(node);
         if open < least
             || least > 1 && fits(free, request, least) < least
-            || !free.iter().zip(request).all(|(have, want)| have >= want || *want == 0)
+            || !self.holds_one(node, class)
         {
             return;
         }
@@ -241,16 +277,17 @@ impl ClusterState<'_> {
 
     /// Puts pods that need a place on nodes that stand; whether all found one.
     pub(super) fn place_standing(&mut self, salt: u64) -> bool {
-        // What one puts may be what another needs.
-        for _ in 0..2 {
-            for class in self.lacking_in_order() {
+        for class in self.lacking_in_order() {
+            self.place_class(class, salt);
+        }
+        // What one puts may be what another needs; where only room is asked for there is less now.
+        for class in self.lacking_in_order() {
+            let of_class = &self.model.classes[class];
+            if of_class.tied || !of_class.plain || of_class.heeds_preferences() {
                 self.place_class(class, salt);
             }
-            if self.lacking().is_empty() {
-                return true;
-            }
         }
-        false
+        self.lacking().is_empty()
     }
 }
 

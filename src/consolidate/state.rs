@@ -15,6 +15,7 @@
 //! without the pods that leave it: [`ClusterState::drain`] and [`ClusterState::finish`] are the two
 //! halves of going.
 
+use super::free_bound::{self, FreeBound};
 use super::host_counts::HostCounts;
 use super::model::{ConsolidationModel, HomePods, weight};
 use super::preference::PreferenceCounts;
@@ -41,9 +42,11 @@ enum Change {
 pub(super) struct ClusterState<'m> {
     pub(super) model: &'m ConsolidationModel<'m>,
     /// What is free on each node, one after another.
-    free: Vec<i64>,
+    pub(super) free: Vec<i64>,
     /// How large that is in all resources together, by node.
     slack: Vec<i64>,
+    /// What is free at most on nodes that stand.
+    pub(super) free_bound: FreeBound,
     /// Running nodes that stand and take pods, in words of 64.
     pub(super) standing: Vec<u64>,
     /// What came to each node: class and count.
@@ -113,12 +116,16 @@ impl<'m> ClusterState<'m> {
             .values()
             .map(|pool| pool.limits.iter().map(|limit| limit.limit - limit.used).collect());
         let remaining = compiled.reservations.values().map(|one| i64::from(one.remaining));
+        let mut free_bound = FreeBound::new(model.width, model.classes.len());
+        let nodes = model.nodes.iter().enumerate();
+        nodes.for_each(|(at, node)| free_bound.raise(at, &node.free));
         let mut standing = vec![0_u64; model.nodes.len().div_ceil(64)];
         (0..model.nodes.len()).for_each(|at| standing[at / 64] |= 1 << (at % 64));
         Self {
             model,
             slack: model.nodes.iter().map(|node| weight(&node.free, &model.scale)).collect(),
             free: model.nodes.iter().flat_map(|node| node.free.iter().copied()).collect(),
+            free_bound,
             standing,
             arrived: vec![Vec::new(); model.nodes.len()],
             launched: Vec::new(),
@@ -290,6 +297,7 @@ impl<'m> ClusterState<'m> {
             *free -= asked * count;
         }
         self.slack[node] -= of_class.weight.saturating_mul(count);
+        self.note_free(node, count < 0);
         let item = &model.compiled().items[of_class.item];
         if !item.shared.is_empty() {
             self.attach(node, class, count > 0);
@@ -321,6 +329,30 @@ impl<'m> ClusterState<'m> {
             self.free[node * model.width + slot] += sign;
             self.slack[node] += sign * model.scale[slot];
         }
+        self.note_free(node, !more);
+    }
+
+    /// Notes that a node has more free than before, or less.
+    fn note_free(&mut self, node: usize, more: bool) {
+        let width = self.model.width;
+        match more && self.stands(node) {
+            true => self.free_bound.raise(node, &self.free[node * width..(node + 1) * width]),
+            false => self.free_bound.lower(node),
+        }
+    }
+
+    /// Finds anew what is free at most on the nodes of a word, after all were looked at in vain.
+    pub(super) fn tighten(&mut self, word: usize) {
+        if self.free_bound.is_stale(word) {
+            self.free_bound.begin(word);
+            let last = self.nodes().min((word + 1) * free_bound::NODES);
+            for node in word * free_bound::NODES..last {
+                if self.stands(node) {
+                    let free = node * self.model.width..(node + 1) * self.model.width;
+                    self.free_bound.hold(node, &self.free[free]);
+                }
+            }
+        }
     }
 
     /// Has a node that went come back, with its pods, of which enough must be without a place.
@@ -345,6 +377,7 @@ impl<'m> ClusterState<'m> {
 
     fn empty_node(&mut self, node: usize) {
         self.standing[node / 64] &= !(1 << (node % 64));
+        self.note_free(node, false);
         self.leave(node, 1);
         self.stand(node, -1, false);
         let running = &self.model.nodes[node];
@@ -356,6 +389,7 @@ impl<'m> ClusterState<'m> {
         self.stand(node, 1, false);
         self.leave(node, -1);
         self.standing[node / 64] |= 1 << (node % 64);
+        self.note_free(node, true);
         let running = &self.model.nodes[node];
         self.moves -= running.moves;
         self.disruption -= running.disruption;
@@ -449,6 +483,7 @@ impl<'m> ClusterState<'m> {
         self.preferences.resize(&self.model.preferences, node + 1);
         self.stand(node, 1, false);
         self.stand(node, 1, true);
+        self.note_free(node, true);
         self.charge(offer, 1);
         node
     }
@@ -458,6 +493,7 @@ impl<'m> ClusterState<'m> {
         let Some(offer) = self.launched.last().copied() else { return };
         self.note(Change::Unlaunch { offer });
         let node = self.nodes() - 1;
+        self.note_free(node, false);
         self.stand(node, -1, false);
         self.stand(node, -1, true);
         self.hosts.iter_mut().for_each(|counts| {
@@ -488,6 +524,7 @@ impl<'m> ClusterState<'m> {
         self.stand(node, -1, false);
         self.stand(node, -1, true);
         self.abandoned[at] = true;
+        self.note_free(node, false);
         self.charge(self.launched[at], -1);
     }
 
@@ -496,6 +533,7 @@ impl<'m> ClusterState<'m> {
         self.note(Change::Restore { node });
         let at = node - self.model.nodes.len();
         self.abandoned[at] = false;
+        self.note_free(node, true);
         self.stand(node, 1, false);
         self.stand(node, 1, true);
         self.charge(self.launched[at], 1);
@@ -528,6 +566,10 @@ impl<'m> ClusterState<'m> {
         self.launched = launched.iter().map(|at| self.launched[*at]).collect();
         self.abandoned = vec![false; self.launched.len()];
         debug_assert_eq!(self.free.len(), self.arrived.len() * width, "a vector for each node");
+        self.free_bound = FreeBound::new(width, self.left.len());
+        for node in (0..self.nodes()).filter(|node| self.stands(*node)).collect::<Vec<_>>() {
+            self.note_free(node, true);
+        }
     }
 
     /// How many launched nodes stand.
