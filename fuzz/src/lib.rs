@@ -6,7 +6,7 @@
 //! one place.
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
-use plimsoll::model::{
+use plimsoll::model::{CapacityType, 
     Affinity, Effect, HostPort, LabelSelector, NodeSelectorTerm, Operator, PodAffinityTerm,
     PodDisruptionBudget, Taint, Toleration, TopologySpreadConstraint, Volume, WhenUnsatisfiable,
 };

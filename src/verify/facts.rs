@@ -1,5 +1,6 @@
 //! The problem as the checks read it: things by name, and nothing derived that a rule decides.
 
+use super::label;
 use super::node_affinity::{NodeRulesKey, PodNodeRules};
 use crate::model::{
     InstanceType, LabelSelector, Namespace, Node, NodePool, Pod, Problem, SelectorOperator,
@@ -8,7 +9,10 @@ use crate::model::{
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+/// Values of labels, by their keys.
+pub(super) type ValuesByKey = BTreeMap<Arc<str>, BTreeSet<Arc<str>>>;
 
 /// A problem with an index of its names.
 pub(super) struct Facts<'a> {
@@ -23,6 +27,8 @@ pub(super) struct Facts<'a> {
     namespaces: BTreeMap<&'a str, &'a Namespace>,
     /// By pod entry: entries with the same rules about nodes have the same number.
     rules: Vec<usize>,
+    /// See [`Facts::oddly_written`].
+    oddly_written: OnceLock<ValuesByKey>,
 }
 
 /// The pods of one entry of the problem that are in one place.
@@ -71,7 +77,14 @@ impl<'a> Facts<'a> {
             ),
             namespaces: problem.namespaces.iter().map(|one| (&*one.name, one)).collect(),
             rules,
+            oddly_written: OnceLock::new(),
         }
+    }
+
+    /// Integers that some requirement lists of a label, by its key, in another way than integers
+    /// are written; found when they are first asked for.
+    pub(super) fn oddly_written(&self) -> &ValuesByKey {
+        self.oddly_written.get_or_init(|| label::oddly_written(self.problem))
     }
 
     pub(super) fn pool(&self, name: &str) -> Option<(usize, &'a NodePool)> {

@@ -14,6 +14,7 @@
 )]
 
 mod blame;
+mod boundaries;
 mod certificates;
 mod consolidated;
 mod consolidation;
