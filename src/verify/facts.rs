@@ -8,8 +8,9 @@ use crate::model::{
 };
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// Values of labels, by their keys.
 pub(super) type ValuesByKey = BTreeMap<Arc<str>, BTreeSet<Arc<str>>>;
@@ -28,7 +29,7 @@ pub(super) struct Facts<'a> {
     /// By pod entry: entries with the same rules about nodes have the same number.
     rules: Vec<usize>,
     /// See [`Facts::oddly_written`].
-    oddly_written: OnceLock<ValuesByKey>,
+    oddly_written: OnceCell<ValuesByKey>,
 }
 
 /// The pods of one entry of the problem that are in one place.
@@ -77,7 +78,7 @@ impl<'a> Facts<'a> {
             ),
             namespaces: problem.namespaces.iter().map(|one| (&*one.name, one)).collect(),
             rules,
-            oddly_written: OnceLock::new(),
+            oddly_written: OnceCell::new(),
         }
     }
 
