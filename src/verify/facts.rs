@@ -8,7 +8,6 @@ use crate::model::{
 };
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -28,8 +27,8 @@ pub(super) struct Facts<'a> {
     namespaces: BTreeMap<&'a str, &'a Namespace>,
     /// By pod entry: entries with the same rules about nodes have the same number.
     rules: Vec<usize>,
-    /// See [`Facts::oddly_written`].
-    oddly_written: OnceCell<ValuesByKey>,
+    /// Integers that some requirement lists of a label in another way than integers are written.
+    pub(super) oddly_written: ValuesByKey,
 }
 
 /// The pods of one entry of the problem that are in one place.
@@ -78,14 +77,8 @@ impl<'a> Facts<'a> {
             ),
             namespaces: problem.namespaces.iter().map(|one| (&*one.name, one)).collect(),
             rules,
-            oddly_written: OnceCell::new(),
+            oddly_written: label::oddly_written(problem),
         }
-    }
-
-    /// Integers that some requirement lists of a label, by its key, in another way than integers
-    /// are written; found when they are first asked for.
-    pub(super) fn oddly_written(&self) -> &ValuesByKey {
-        self.oddly_written.get_or_init(|| label::oddly_written(self.problem))
     }
 
     pub(super) fn pool(&self, name: &str) -> Option<(usize, &'a NodePool)> {

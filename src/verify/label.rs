@@ -177,7 +177,7 @@ pub(super) fn of_launch<'a>(
 /// Whether a launch may give a label that is open such a value: what is asked of it holds, and an
 /// integer is written in the usual way unless some requirement lists another.
 fn may_get(facts: &Facts<'_>, conditions: &[Condition<'_>], (key, value): (&str, &str)) -> bool {
-    let is_listed = || facts.oddly_written().get(key).is_some_and(|all| all.contains(value));
+    let is_listed = || facts.oddly_written.get(key).is_some_and(|all| all.contains(value));
     all_hold(conditions, KnownLabel::Value(value)) && (!is_oddly_written(value) || is_listed())
 }
 
