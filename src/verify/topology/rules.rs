@@ -13,13 +13,15 @@
 use super::super::anti_affinity::term_selects;
 use super::super::facts::{Facts, selects};
 use super::super::label::NodeLabels;
-use super::super::node_affinity::{Answer, PodNodeRules};
+use super::super::node_affinity::{Answer, NodeRulesKey, PodNodeRules};
 use super::super::taint;
 use super::final_state::FinalState;
 use crate::model::{
-    LabelSelector, NodeInclusionPolicy, Pod, PodAffinityTerm, SelectorOperator, Taint,
+    LabelSelector, NodeInclusionPolicy, Pod, PodAffinityTerm, SelectorOperator, Taint, Toleration,
     TopologySpreadConstraint, WhenUnsatisfiable, well_known,
 };
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -139,6 +141,9 @@ impl TopologyRuleSet {
             known: BTreeMap::new(),
             lists: BTreeMap::new(),
             profiles: BTreeMap::new(),
+            of_spreads: HashMap::default(),
+            all: None,
+            domains: BTreeMap::new(),
         };
         reader.index();
         for class in 0..state.classes.len() {
@@ -190,10 +195,23 @@ struct RuleReader<'s, 'a> {
     /// Counters by key, classes and looks.
     known: BTreeMap<(usize, usize, usize), usize>,
     lists: BTreeMap<Vec<usize>, (usize, Rc<Vec<usize>>)>,
-    profiles: BTreeMap<Vec<bool>, (usize, Rc<Vec<bool>>)>,
+    profiles: BTreeMap<Vec<bool>, LookSet>,
+    /// The looks that count for spreads: thousands of classes ask for the same few nodes.
+    of_spreads: HashMap<SpreadNodes<'a>, LookSet, FixedState>,
+    /// The looks of all nodes, once that was asked.
+    all: Option<LookSet>,
+    /// By key and looks, how many domains there are.
+    domains: BTreeMap<(usize, usize), usize>,
 }
 
-impl RuleReader<'_, '_> {
+/// For each look whether its nodes count, with the number of that set.
+type LookSet = (usize, Rc<Vec<bool>>);
+
+/// What says which nodes count for a spread: the keys that they must have, and as far as the
+/// inclusion policies ask for them the pod's rules about labels and its tolerations.
+type SpreadNodes<'a> = (Vec<&'a str>, Option<NodeRulesKey<'a>>, Option<&'a [Toleration]>);
+
+impl<'a> RuleReader<'_, 'a> {
     fn index(&mut self) {
         for (at, class) in self.state.classes.iter().enumerate() {
             for (key, value) in class.pod.labels.iter() {
@@ -211,9 +229,9 @@ impl RuleReader<'_, '_> {
             let classes =
                 self.selected(one.label_selector.as_ref(), |other| spread_selects(pod, one, other));
             let own = classes.binary_search(&class).is_ok();
-            let profiles = self.counted(pod, one);
+            let looks = self.counted(pod, one);
             rules.spreads.push(SpreadConstraint {
-                counter: self.counter(&one.topology_key, classes, profiles),
+                counter: self.counter(&one.topology_key, classes, looks),
                 max_skew: u64::from(one.max_skew),
                 min_domains: one.min_domains.map_or(0, |least| least as usize),
                 own,
@@ -233,8 +251,8 @@ impl RuleReader<'_, '_> {
             let names: BTreeSet<&Arc<str>> =
                 required.iter().map(|term| &term.topology_key).collect();
             for key in names {
-                let profiles = vec![true; self.state.profiles.len()];
-                rules.affinity.push(self.counter(key, classes.clone(), profiles));
+                let looks = self.everywhere();
+                rules.affinity.push(self.counter(key, classes.clone(), looks));
             }
         }
         for term in &affinity.pod_anti_affinity.required {
@@ -258,8 +276,8 @@ impl RuleReader<'_, '_> {
         let classes = self.selected(term.label_selector.as_ref(), |other| {
             term_selects(self.facts, pod, term, other)
         });
-        let profiles = vec![true; self.state.profiles.len()];
-        self.counter(&term.topology_key, classes, profiles)
+        let looks = self.everywhere();
+        self.counter(&term.topology_key, classes, looks)
     }
 
     /// The classes that a selector could mean and that pass, ascending.
@@ -286,15 +304,51 @@ impl RuleReader<'_, '_> {
     }
 
     /// The looks of nodes that count for a spread.
-    fn counted(&self, pod: &Pod, one: &TopologySpreadConstraint) -> Vec<bool> {
-        let profiles = self.state.profiles.iter();
-        profiles
-            .map(|profile| counts(pod, one, &profile.labels, profile.taints.iter().copied()))
-            .collect()
+    fn counted(&mut self, pod: &'a Pod, one: &TopologySpreadConstraint) -> LookSet {
+        let honoured = |policy| policy == NodeInclusionPolicy::Honor;
+        let nodes: SpreadNodes<'a> = (
+            keys_needed(pod, one).collect(),
+            honoured(one.node_affinity_policy).then(|| PodNodeRules::of(pod).said()),
+            honoured(one.node_taints_policy).then_some(&pod.tolerations[..]),
+        );
+        if let Some(known) = self.of_spreads.get(&nodes) {
+            return known.clone();
+        }
+        let looks = self
+            .state
+            .profiles
+            .iter()
+            .map(|profile| counts(pod, one, &profile.labels, profile.taints.iter().copied()));
+        let looks = self.numbered(looks.collect());
+        let _new = self.of_spreads.insert(nodes, looks.clone());
+        looks
+    }
+
+    /// The looks of all nodes.
+    fn everywhere(&mut self) -> LookSet {
+        if let Some(all) = &self.all {
+            return all.clone();
+        }
+        let all = self.numbered(vec![true; self.state.profiles.len()]);
+        self.all = Some(all.clone());
+        all
+    }
+
+    fn numbered(&mut self, looks: Vec<bool>) -> LookSet {
+        let next = self.profiles.len();
+        self.profiles
+            .entry(looks)
+            .or_insert_with_key(|looks| (next, Rc::new(looks.clone())))
+            .clone()
     }
 
     /// The counter of these classes over a key on nodes of these looks, which is made where there is none.
-    fn counter(&mut self, key: &Arc<str>, classes: Vec<usize>, profiles: Vec<bool>) -> usize {
+    fn counter(
+        &mut self,
+        key: &Arc<str>,
+        classes: Vec<usize>,
+        (number, profiles): LookSet,
+    ) -> usize {
         let key = self.key(key);
         let next = self.lists.len();
         let (list, classes) = self
@@ -302,24 +356,17 @@ impl RuleReader<'_, '_> {
             .entry(classes)
             .or_insert_with_key(|classes| (next, Rc::new(classes.clone())))
             .clone();
-        let next = self.profiles.len();
-        let (number, profiles) = self
-            .profiles
-            .entry(profiles)
-            .or_insert_with_key(|profiles| (next, Rc::new(profiles.clone())))
-            .clone();
         if let Some(known) = self.known.get(&(key, list, number)) {
             return *known;
         }
-        let of_host = self.rules.keys.get(key).map_or(&[][..], |key| &key.of_host);
-        let counted = self
-            .state
-            .hosts
-            .iter()
-            .zip(of_host)
-            .filter(|(host, _)| profiles.get(host.profile).copied().unwrap_or(false));
-        let domains: BTreeSet<usize> = counted.filter_map(|(_, domain)| *domain).collect();
-        let domains = domains.len();
+        let domains = *self.domains.entry((key, number)).or_insert_with(|| {
+            let of_host = self.rules.keys.get(key).map_or(&[][..], |key| &key.of_host);
+            let hosts = self.state.hosts.iter().zip(of_host);
+            let counted = hosts
+                .filter(|(host, _)| profiles.get(host.profile).copied().unwrap_or(false))
+                .filter_map(|(_, domain)| *domain);
+            counted.collect::<BTreeSet<usize>>().len()
+        });
         self.rules.counters.push(PodCounter {
             key,
             classes,
@@ -372,16 +419,21 @@ pub(super) fn counts<'t>(
     labels: &NodeLabels<'_>,
     taints: impl Iterator<Item = &'t Taint>,
 ) -> bool {
-    let mut alike = pod
-        .topology_spread_constraints
-        .iter()
-        .filter(|other| other.when_unsatisfiable == one.when_unsatisfiable)
-        .map(|other| well_known::normalized(&other.topology_key));
-    alike.all(|key| key == well_known::HOSTNAME || labels.known.contains_key(key))
+    keys_needed(pod, one).all(|key| labels.known.contains_key(key))
         && (one.node_affinity_policy == NodeInclusionPolicy::Ignore
             || PodNodeRules::of(pod).answer(labels) == Answer::Yes)
         && (one.node_taints_policy == NodeInclusionPolicy::Ignore
             || taint::untolerated(pod, taints).is_none())
+}
+
+/// The keys that a node has to have that counts for a spread of a pod; every node has a host name.
+fn keys_needed<'a>(pod: &'a Pod, one: &TopologySpreadConstraint) -> impl Iterator<Item = &'a str> {
+    let hard = one.when_unsatisfiable;
+    let alike = pod.topology_spread_constraints.iter();
+    alike
+        .filter(move |other| other.when_unsatisfiable == hard)
+        .map(|other| well_known::normalized(&other.topology_key))
+        .filter(|key| *key != well_known::HOSTNAME)
 }
 
 /// Whether a spread of a pod counts another.
