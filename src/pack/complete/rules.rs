@@ -138,6 +138,8 @@ struct RuleBuilder<'a> {
     /// By counter, whom it counts.
     classes: Vec<Vec<ClassId>>,
     totals: Vec<SelectionId>,
+    /// By selection, the number of its total.
+    total_numbers: BTreeMap<SelectionId, usize>,
 }
 
 impl RuleBuilder<'_> {
@@ -204,13 +206,12 @@ impl RuleBuilder<'_> {
     }
 
     fn total(&mut self, selection: SelectionId) -> usize {
-        match self.totals.iter().position(|known| *known == selection) {
-            Some(at) => at,
-            None => {
-                self.totals.push(selection);
-                self.totals.len() - 1
-            }
+        let next = self.totals.len();
+        let at = *self.total_numbers.entry(selection).or_insert(next);
+        if at == next {
+            self.totals.push(selection);
         }
+        at
     }
 }
 
@@ -223,6 +224,7 @@ impl PlacementRules {
             numbers: BTreeMap::new(),
             classes: Vec::new(),
             totals: Vec::new(),
+            total_numbers: BTreeMap::new(),
         };
         let mut of_class: IdVec<ClassId, PodClassRules> =
             compiled.classes.iter().map(|_| PodClassRules::default()).collect();
