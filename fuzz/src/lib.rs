@@ -6,7 +6,7 @@
 //! one place.
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
-use plimsoll::model::{CapacityType, 
+use plimsoll::model::{
     Affinity, Effect, HostPort, LabelSelector, NodeSelectorTerm, Operator, PodAffinityTerm,
     PodDisruptionBudget, Taint, Toleration, TopologySpreadConstraint, Volume, WhenUnsatisfiable,
 };

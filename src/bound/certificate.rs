@@ -40,10 +40,11 @@ pub(crate) struct CertificateBuilder {
     pub(crate) proofs: Proofs,
 }
 
-/// Pods of a class that a draft counts.
+/// Pods of a class, or of several that are alike, that a draft counts.
 #[derive(Clone, Debug)]
 pub(crate) struct CertifiedPods {
-    pub(crate) class: ClassId,
+    /// Ascending.
+    pub(crate) classes: Vec<ClassId>,
     /// As in [`PodValue`], like the others.
     pub(crate) weight: Option<i32>,
     /// Which terms of preferred node affinity its pods honour.
@@ -96,6 +97,21 @@ impl Proofs {
         let _new = self.numbers.insert(proof, number);
         number
     }
+
+    /// Each proof once, by number.
+    pub(super) fn list(&self) -> &[WorthProof] {
+        &self.list
+    }
+
+    /// Has proofs speak of pods by other places.
+    pub(super) fn renumber_pods(&mut self, place: impl Fn(&mut u32)) {
+        for proof in &mut self.list {
+            if let WorthProof::Split { pod, .. } = proof {
+                place(pod);
+            }
+        }
+        self.numbers = self.list.iter().cloned().zip(0..).collect();
+    }
 }
 
 impl CertificateBuilder {
@@ -145,11 +161,12 @@ impl CertificateBuilder {
         let parts = &compiled.parts;
         let mut uses: BTreeMap<ClassId, (usize, Vec<Arc<str>>)> = BTreeMap::new();
         for pods in &self.pods {
-            let new = || (0, entries(pods.class));
-            uses.entry(pods.class).or_insert_with(new).0 += 1;
+            for class in &pods.classes {
+                uses.entry(*class).or_insert_with(|| (0, entries(*class))).0 += 1;
+            }
         }
         // A class may have a million entries: who uses them last gets the list itself.
-        let mut names = |class: ClassId| match uses.get_mut(&class) {
+        let mut names = |class: &ClassId| match uses.get_mut(class) {
             Some((1, names)) => std::mem::take(names),
             Some((uses, names)) => {
                 *uses -= 1;
@@ -157,7 +174,11 @@ impl CertificateBuilder {
             }
             None => Vec::new(),
         };
-        let pods = self.pods.iter().map(|pods| pods.published(names(pods.class))).collect();
+        let pods = self.pods.iter().map(|pods| match &pods.classes[..] {
+            [class] => pods.published(names(class)),
+            classes => pods.published(classes.iter().flat_map(&mut names).collect()),
+        });
+        let pods = pods.collect();
         let limits = self.limits.iter().filter_map(|(pool, at, price)| {
             let pool = &compiled.pools[*pool];
             Some(LimitPrice {

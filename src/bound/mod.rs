@@ -2,6 +2,7 @@
 
 mod catalog;
 pub(crate) mod certificate;
+mod checkable;
 mod cluster;
 mod inequality;
 mod placed;

@@ -70,6 +70,7 @@ pub(crate) fn prove(
     let bounds = builders
         .into_iter()
         .flatten()
+        .filter_map(|builder| builder.checkable(compiled))
         .filter_map(|builder| Some((builder.bound(compiled, step)?, builder)));
     // Of equal ones the first.
     let best = bounds.reduce(|best, other| if other.0 > best.0 { other } else { best });
@@ -228,7 +229,7 @@ impl BoundBuilder<'_> {
 
     pub(super) fn pods(demand: &Demand, value: i128) -> CertifiedPods {
         CertifiedPods {
-            class: ClassId::from_index(demand.item.index()),
+            classes: vec![ClassId::from_index(demand.item.index())],
             weight: demand.weight,
             honours: Vec::new(),
             untainted: false,

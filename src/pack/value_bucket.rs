@@ -31,9 +31,6 @@ pub(super) type Rank = (i64, Reverse<ItemId>);
 
 /// How many items of a long bucket are passed at once.
 const STRIDE: usize = 16;
-/// Of a long bucket one part of so many may be forgotten items: what is spent on leaving them out
-/// is then as much for each item, however many there are.
-const MOST_FORGOTTEN: usize = 4;
 
 /// What a step reads of an item, beside its numbers.
 #[derive(Clone, Copy, Debug)]
@@ -109,9 +106,7 @@ impl ValueBucket {
             .iter_mut()
             .for_each(|chunk| chunk.needs = NEVER);
         self.forgotten += 1;
-        let many = STRIDE.max(self.entries.len() / MOST_FORGOTTEN);
-        if self.forgotten < many && self.forgotten < self.entries.len() {
-            self.measure_stride(at / STRIDE);
+        if self.forgotten < STRIDE && self.forgotten < self.entries.len() {
             return;
         }
         let mut stays = self.chunks.chunks(chunk_count).map(|chunks| chunks[0].needs != NEVER);
@@ -123,25 +118,20 @@ impl ValueBucket {
 
     /// Works out what each stride needs.
     pub(super) fn measure(&mut self) {
-        let count = self.entries.len();
-        let strides = if count <= STRIDE { 0 } else { count.div_ceil(STRIDE) };
-        self.strides.clear();
-        self.strides.resize(strides * self.least.len(), NEVER);
-        (0..strides).for_each(|stride| self.measure_stride(stride));
-    }
-
-    /// Works out what a stride needs, if the bucket is long enough to have any.
-    fn measure_stride(&mut self, stride: usize) {
         let chunk_count = self.least.len();
-        let places = stride * chunk_count..(stride + 1) * chunk_count;
-        let Some(least) = self.strides.get_mut(places) else { return };
-        least.fill(NEVER);
-        let items = self.chunks.chunks(chunk_count).skip(stride * STRIDE).take(STRIDE);
-        for of_item in items {
-            for (least, chunk) in least.iter_mut().zip(of_item) {
-                least.iter_mut().zip(chunk.needs).for_each(|(least, need)| {
-                    *least = need.min(*least);
-                });
+        self.strides.clear();
+        if self.entries.len() <= STRIDE {
+            return;
+        }
+        for chunks in self.chunks.chunks(STRIDE * chunk_count) {
+            let before = self.strides.len();
+            self.strides.extend(chunks[..chunk_count].iter().map(|chunk| chunk.needs));
+            for of_item in chunks.chunks(chunk_count) {
+                for (least, chunk) in self.strides[before..].iter_mut().zip(of_item) {
+                    least.iter_mut().zip(chunk.needs).for_each(|(least, need)| {
+                        *least = need.min(*least);
+                    });
+                }
             }
         }
     }

@@ -78,6 +78,7 @@ pub(super) fn certified(
     }
     let _published = publish(instance, &places, &proofs, &mut builder)?;
     nodes(by_class, kept_classes, instance, &values, &mut builder)?;
+    let builder = builder.checkable(by_class)?;
     let bound = builder.bound(compiled, step)?;
     let mut entries = |class: ClassId| entries(compiled, class);
     (bound > 0)
@@ -145,7 +146,7 @@ pub(super) fn certified_cluster(
     {
         places[at] = Some(u32::try_from(builder.pods.len()).ok()?);
         builder.pods.push(CertifiedPods {
-            class: ClassId::from_index(demand.item.index()),
+            classes: vec![ClassId::from_index(demand.item.index())],
             weight: None,
             honours: Vec::new(),
             untainted: false,

@@ -201,7 +201,7 @@ impl KeptClasses {
     pub(super) fn pods(&self, at: usize, value: i128) -> CertifiedPods {
         let kept_class = &self.list[at];
         CertifiedPods {
-            class: kept_class.class,
+            classes: vec![kept_class.class],
             weight: kept_class.weight,
             honours: kept_class.terms.clone(),
             untainted: kept_class.untainted,

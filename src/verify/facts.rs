@@ -1,6 +1,5 @@
 //! The problem as the checks read it: things by name, and nothing derived that a rule decides.
 
-use super::label;
 use super::node_affinity::{NodeRulesKey, PodNodeRules};
 use crate::model::{
     InstanceType, LabelSelector, Namespace, Node, NodePool, Pod, Problem, SelectorOperator,
@@ -10,9 +9,6 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// Values of labels, by their keys.
-pub(super) type ValuesByKey = BTreeMap<Arc<str>, BTreeSet<Arc<str>>>;
 
 /// A problem with an index of its names.
 pub(super) struct Facts<'a> {
@@ -27,8 +23,6 @@ pub(super) struct Facts<'a> {
     namespaces: BTreeMap<&'a str, &'a Namespace>,
     /// By pod entry: entries with the same rules about nodes have the same number.
     rules: Vec<usize>,
-    /// Integers that some requirement lists of a label in another way than integers are written.
-    pub(super) oddly_written: ValuesByKey,
 }
 
 /// The pods of one entry of the problem that are in one place.
@@ -77,7 +71,6 @@ impl<'a> Facts<'a> {
             ),
             namespaces: problem.namespaces.iter().map(|one| (&*one.name, one)).collect(),
             rules,
-            oddly_written: label::oddly_written(problem),
         }
     }
 

@@ -9,15 +9,13 @@
 //! integers as they are usually written: `05`, which a rule could tell from `5`, only where a
 //! requirement lists it.
 
-use super::facts::{Facts, ValuesByKey};
+use super::facts::Facts;
 use super::node_affinity::PodNodeRules;
 use super::requirement::{Condition, KnownLabel, all_hold, follows, is_oddly_written, possible};
 use super::violation::Violation;
-use crate::model::{
-    InstanceType, Labels, Node, NodePool, Offering, Problem, Requirement, well_known,
-};
+use crate::model::{InstanceType, Labels, Node, NodePool, Offering, Requirement, well_known};
 use crate::plan::LaunchTemplate;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The labels of one node, running or to be launched.
@@ -66,11 +64,7 @@ impl<'a> NodeLabels<'a> {
 
     /// What a launch says of open labels: the values that its labels give them, where they may have
     /// those, and what it requires of the others.
-    pub(super) fn fixed_by(
-        &self,
-        facts: &Facts<'_>,
-        template: &'a LaunchTemplate,
-    ) -> LaunchLabels<'a> {
+    pub(super) fn fixed_by(&self, template: &'a LaunchTemplate) -> LaunchLabels<'a> {
         let mut fixed = LaunchLabels::default();
         if self.open.is_empty() {
             return fixed;
@@ -78,11 +72,12 @@ impl<'a> NodeLabels<'a> {
         let pairs =
             template.labels.iter().map(|(key, value)| (well_known::normalized(key), &**value));
         let possible = |(key, value): &(&'a str, &'a str)| {
-            self.open.get(key).is_some_and(|all| may_get(facts, all, (key, value)))
+            self.open.get(key).is_some_and(|all| all_hold(all, KnownLabel::Value(value)))
         };
         fixed.values.extend(pairs.filter(possible));
-        let named: BTreeSet<&str> = fixed.values.iter().map(|(key, _)| *key).collect();
-        let is_open = |key: &str| self.open.contains_key(key) && !named.contains(key);
+        let is_open = |key: &str| {
+            self.open.contains_key(key) && !fixed.values.iter().any(|(fixed, _)| *fixed == key)
+        };
         let requirements = template.requirements.iter();
         let required = requirements.filter(|one| is_open(well_known::normalized(&one.key)));
         fixed.required = required.collect();
@@ -154,13 +149,11 @@ pub(super) fn of_launch<'a>(
             contradictions.push(key);
         }
     }
-    let of_type = &instance_type.requirements;
-    let typed: BTreeSet<&str> =
-        of_type.iter().map(|one| well_known::normalized(&one.key)).collect();
-    for requirement in pool.requirements.iter().chain(of_type) {
+    for requirement in pool.requirements.iter().chain(&instance_type.requirements) {
         let key = well_known::normalized(&requirement.key);
-        let left_open =
-            (typed.contains(key) || !facts.declared.contains(key)) && key != well_known::HOSTNAME;
+        let typed =
+            instance_type.requirements.iter().any(|one| well_known::normalized(&one.key) == key);
+        let left_open = (typed || !facts.declared.contains(key)) && key != well_known::HOSTNAME;
         if left_open && !labels.known.contains_key(key) {
             labels.open.entry(key).or_default().push(requirement.into());
         } else if Condition::from(requirement).holds(labels.state(key)) != Some(true) {
@@ -174,35 +167,25 @@ pub(super) fn of_launch<'a>(
     (labels, contradictions)
 }
 
-/// Whether a launch may give a label that is open such a value: what is asked of it holds, and an
-/// integer is written in the usual way unless some requirement lists another.
-fn may_get(facts: &Facts<'_>, conditions: &[Condition<'_>], (key, value): (&str, &str)) -> bool {
-    let is_listed = || facts.oddly_written.get(key).is_some_and(|all| all.contains(value));
-    all_hold(conditions, KnownLabel::Value(value)) && (!is_oddly_written(value) || is_listed())
-}
-
-/// The values that requirements list of labels, by their keys, where these are integers that aren't
-/// written as integers are.
-pub(super) fn oddly_written(problem: &Problem) -> ValuesByKey {
+/// Whether a launch may give such a value to a label that is open: it writes an integer in the
+/// usual way unless some requirement lists another.
+fn can_be_given(facts: &Facts<'_>, key: &str, value: &str) -> bool {
+    let problem = facts.problem;
     let supply = problem.node_pools.iter().map(|pool| &pool.requirements[..]);
     let supply = supply
         .chain(problem.instance_types.iter().map(|instance_type| &instance_type.requirements[..]));
-    let supply = supply.flatten().map(|one| (&*one.key, Condition::from(one)));
+    let mut supply = supply.flatten().map(|one| (&*one.key, Condition::from(one)));
     let pods = problem.pods.iter().chain(&problem.daemon_sets);
     let affinity = pods.clone().filter_map(|pod| pod.affinity.as_deref());
     let preferred = affinity.flat_map(|rules| &rules.node_affinity.preferred);
     let preferred =
         preferred.flat_map(|preferred_term| &preferred_term.preference.match_expressions);
     let preferred = preferred.map(|one| (&*one.key, Condition::from(one)));
-    let asked = pods.flat_map(|pod| PodNodeRules::of(pod).conditions()).chain(preferred);
-    let mut odd = ValuesByKey::new();
-    for (key, condition) in supply.chain(asked) {
-        for value in condition.values.iter().filter(|value| is_oddly_written(value)) {
-            let of_key = odd.entry(well_known::normalized(key).into()).or_default();
-            let _new = of_key.insert(value.clone());
-        }
-    }
-    odd
+    let mut asked = pods.flat_map(|pod| PodNodeRules::of(pod).conditions()).chain(preferred);
+    let lists = |(of, condition): (&str, Condition<'_>)| {
+        well_known::normalized(of) == key && condition.values.iter().any(|one| **one == *value)
+    };
+    !is_oddly_written(value) || supply.any(lists) || asked.any(lists)
 }
 
 /// Reports where a launch's stated labels aren't those that its choice gives it.
@@ -215,9 +198,8 @@ pub(super) fn check(
 ) {
     let stated: Vec<(&str, &Arc<str>)> =
         stated.iter().map(|(key, value)| (well_known::normalized(key), value)).collect();
-    let keys: BTreeSet<&str> = stated.iter().map(|(key, _)| *key).collect();
     for (key, value) in &derived.known {
-        if !keys.contains(key) {
+        if !stated.iter().any(|(stated, _)| stated == key) {
             out.push(Violation::LabelMissing {
                 launch,
                 key: (*key).into(),
@@ -228,7 +210,9 @@ pub(super) fn check(
     for (key, value) in stated {
         let right = match (derived.known.get(key), derived.open.get(key)) {
             (Some(known), _) => **known == **value,
-            (None, Some(conditions)) => may_get(facts, conditions, (key, value)),
+            (None, Some(conditions)) => {
+                all_hold(conditions, KnownLabel::Value(value)) && can_be_given(facts, key, value)
+            }
             (None, None) => false,
         };
         if !right {

@@ -74,8 +74,8 @@ impl<'a> Sites<'a> {
             .unfixed
             .entry(at)
             .or_insert_with(|| label::of_launch(facts, pool, instance_type, offering));
-        let fixed = fixed_by
-            .map_or_else(LaunchLabels::default, |template| unfixed.fixed_by(facts, template));
+        let fixed =
+            fixed_by.map_or_else(LaunchLabels::default, |template| unfixed.fixed_by(template));
         let key = (at, fixed);
         if let Some(id) = self.index.get(&key) {
             return *id;

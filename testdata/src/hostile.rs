@@ -13,7 +13,7 @@ use plimsoll::{
 };
 
 /// The shapes that [`hostile`] knows.
-pub const HOSTILE: [&str; 18] = [
+pub const HOSTILE: [&str; 17] = [
     "affinity-ring",
     "anti-affinity-all",
     "bound-pods",
@@ -22,7 +22,6 @@ pub const HOSTILE: [&str; 18] = [
     "extremes",
     "labels",
     "limits",
-    "open-labels",
     "ports",
     "priorities",
     "selector-terms",
@@ -134,16 +133,6 @@ pub fn hostile(shape: &str, size: usize) -> Option<Problem> {
                 pod.with_label(key(i), "pod").with_node_selector(key(i), format!("value-{i}"))
             });
             vec![labelled, pod(1)]
-        }
-        // The same of labels that a launch has to choose, among integers that aren't written as integers are.
-        "open-labels" => {
-            let key = |i: usize| format!("example.com/label-{i}");
-            pools = vec![(0..size).fold(NodePool::new("default"), |pool, i| {
-                pool.with_requirement(Requirement::new(key(i), Operator::In, [format!("0{i}")]))
-            })];
-            let asking =
-                (0..size).fold(pod(0), |pod, i| pod.with_node_selector(key(i), format!("0{i}")));
-            vec![asking, pod(1)]
         }
         // Terms of which only the last can be met.
         "selector-terms" => (0..3)

@@ -183,3 +183,48 @@ proptest! {
         }
     }
 }
+
+/// Two hundred classes of pods that differ in their spreads alone, on launches whose team is open.
+fn many_classes_and_teams() -> Problem {
+    let zones = ["a", "b", "c"];
+    let offerings = |price: u32| {
+        let offering = |zone| json!({"zone": zone, "capacityType": "on-demand", "price": price});
+        zones.map(offering)
+    };
+    let types: Vec<Value> = (1..=20)
+        .map(|size| {
+            let capacity = json!({"cpu": size * 4, "memory": "64Gi", "pods": 110});
+            let name = format!("cpu-{size}");
+            json!({"name": name, "capacity": capacity, "offerings": offerings(size)})
+        })
+        .collect();
+    let pods: Vec<Value> = (0..200)
+        .map(|number| {
+            let own = json!({"app": format!("app-{number}")});
+            let spread = json!({"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone",
+                "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": own}});
+            let team = format!("team-{}", number % 40);
+            let selector = if number % 3 == 0 { json!({"team": team}) } else { json!({}) };
+            json!({"name": format!("pod-{number}"), "replicas": 3, "labels": own,
+                "requests": {"cpu": 1 + number % 2}, "nodeSelector": selector,
+                "topologySpreadConstraints": [spread]})
+        })
+        .collect();
+    let team = json!({"key": "team", "operator": "Exists"});
+    let pool = json!({"name": "default", "requirements": [team]});
+    let document = json!({"pods": pods, "instanceTypes": types, "nodePools": [pool]});
+    Problem::from_json(&document.to_string()).unwrap()
+}
+
+#[test]
+fn what_asks_for_the_same_is_counted_once_where_open_labels_have_many_values() {
+    let problem = many_classes_and_teams();
+    let plan = plan_of(&problem, Effort::default(), 0);
+    let verified = verify(&problem, &plan).unwrap();
+    assert!(verified.lower_bound() >= plan.cost().lower_bound);
+    assert!(plan.cost().lower_bound.nanos() * 2 > plan.cost().total.nanos(), "{:?}", plan.cost());
+    let certificate = plan.certificate().unwrap();
+    let counted: u32 = certificate.pods.iter().map(|pods| pods.count).sum();
+    assert_eq!(counted, 600);
+    assert!(certificate.pods.len() < 100, "{} items", certificate.pods.len());
+}

@@ -15,7 +15,7 @@ fn size(shape: &str) -> usize {
         "anti-affinity-all" => 20,
         "affinity-ring" | "spread-chain" => 24,
         "bound-pods" | "limits" | "priorities" | "zones" => 120,
-        "labels" | "open-labels" | "selector-terms" | "values" => 2_000,
+        "labels" | "selector-terms" | "values" => 2_000,
         _ => 400,
     }
 }
@@ -84,7 +84,6 @@ fn what_small_shapes_come_to() {
     assert_eq!(placed("selector-terms", 500), 3);
     assert_eq!(placed("values", 500), 8);
     assert_eq!(placed("labels", 500), 2);
-    assert_eq!(placed("open-labels", 500), 2);
     assert_eq!(placed("limits", 20), 20);
     assert_eq!(placed("zones", 50), 50);
 }

@@ -14,7 +14,6 @@
 )]
 
 mod blame;
-mod boundaries;
 mod certificates;
 mod consolidated;
 mod consolidation;

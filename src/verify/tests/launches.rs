@@ -231,29 +231,6 @@ fn label_open() {
     refused(&problem, &plan_of(outside), [wrong, open]);
 }
 
-/// A cloud writes an integer in one way only, unless some requirement lists another for that label.
-#[test]
-fn an_integer_is_written_otherwise_only_where_that_is_listed() {
-    let requires = |key: &str, operator, values: &[&str]| {
-        Requirement::new(key, operator, values.iter().copied())
-    };
-    let any = || requires("size", Operator::Exists, &[]);
-    let given = |pool: NodePool, pod: Pod, value: &str| {
-        let problem = with_pool_and_pod(pool, pod);
-        let mut one = one_pod(&problem, SMALL);
-        let _former = Arc::make_mut(&mut one.labels).insert("size", value);
-        verify(&problem, &plan_of(one)).is_ok()
-    };
-    let open = || main_pool().with_requirement(any());
-    assert!(given(open(), pod("p"), "5") && given(open(), pod("p"), "large"));
-    assert!(!given(open(), pod("p"), "05"));
-    let listed = main_pool().with_requirement(requires("size", Operator::In, &["05", "6"]));
-    assert!(given(listed, pod("p"), "05"));
-    let other = open().with_requirement(requires("other", Operator::In, &["05"]));
-    assert!(!given(other, pod("p"), "05"), "of another label");
-    assert!(given(open(), pod("p").with_node_selector("size", "05"), "05"), "a pod asks for it");
-}
-
 #[test]
 fn label_open_for_a_daemon() {
     let tenancy = Requirement::new("tenancy", Operator::In, ["shared", "own"]);

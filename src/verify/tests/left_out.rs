@@ -49,22 +49,3 @@ fn a_pod_with_a_spread_is_passed_over() {
     let ruled = pod("b").with_topology_spread_constraint(spread);
     assert_eq!(said([pod("a"), ruled], &["a"], "b"), []);
 }
-
-/// Where other pods decide, nothing is said: room alone doesn't show that a pod has a place.
-#[test]
-fn a_pod_that_needs_others_is_passed_over() {
-    use crate::model::{Affinity, NodeSelectorTerm, Operator, PodAffinityTerm, Requirement};
-    let term = || {
-        let other = LabelSelector::new().with_label("app", "gone");
-        PodAffinityTerm::new(well_known::HOSTNAME, other)
-    };
-    let affine = pod("b").with_affinity(Affinity::new().with_required_pod_affinity(term()));
-    assert_eq!(said([pod("a"), affine], &["a"], "b"), []);
-    let averse = pod("b").with_affinity(Affinity::new().with_required_pod_anti_affinity(term()));
-    assert_eq!(said([pod("a"), averse], &["a"], "b"), []);
-    // Rules about nodes are looked at.
-    let there = Requirement::new(well_known::HOSTNAME, Operator::Exists, [""; 0]);
-    let on_nodes = Affinity::new().with_required_node_term(NodeSelectorTerm::new([there]));
-    let choosy = pod("b").with_affinity(on_nodes);
-    assert_eq!(said([pod("a"), choosy], &["a"], "b"), on_the_node("b", false));
-}
