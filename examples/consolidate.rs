@@ -21,9 +21,11 @@
 
 mod command;
 mod kubernetes;
+mod output;
 
 use command::{Failure, read, refused};
 use kubernetes::Input;
+use output::print;
 use plimsoll::{
     Effort, Limits, Observer, Options, PreferencePolicy, Price, Problem, Stop, consolidate,
     verify_consolidation,
@@ -171,8 +173,7 @@ fn instant(text: &str) -> Option<i64> {
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.help {
-        println!("{USAGE}");
-        return Ok(());
+        return Ok(print(USAGE)?);
     }
     let problem = match &arguments.path {
         Some(_) if arguments.objects.is_given() => return Err(refused("one problem at a time")),
@@ -206,14 +207,14 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         let mut document: serde_json::Value = serde_json::from_str(&plan.to_json())
             .map_err(|error| Failure { message: error.to_string(), code: 1 })?;
         document["stats"]["solveSeconds"] = seconds.into();
-        println!("{document}");
+        print(&document.to_string())?;
         eprintln!("verified: the plan breaks no rule");
     } else {
-        println!("{plan}");
+        print(&plan.to_string())?;
         for (name, held) in plan.stats().iter().filter(|(name, _)| name.starts_with("heldBack")) {
-            println!("{name}: {} an hour", Price::from_nanos((*held).into()));
+            print(&format!("{name}: {} an hour", Price::from_nanos((*held).into())))?;
         }
-        println!("solved in {seconds:.3} s; verified: the plan breaks no rule");
+        print(&format!("solved in {seconds:.3} s; verified: the plan breaks no rule"))?;
     }
     Ok(())
 }

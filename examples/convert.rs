@@ -15,11 +15,11 @@
 )]
 
 mod kubernetes;
+mod output;
 
 use kubernetes::{Input, read_catalog, read_dump};
 use plimsoll::k8s::{Dump, PodRequests};
 use serde_json::{Map, Value, json};
-use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 const USAGE: &str =
@@ -71,13 +71,9 @@ fn run(mut words: impl Iterator<Item = String>) -> Result<bool, String> {
     Ok(!conversion.refusals().is_empty())
 }
 
-/// Prints a line; that the reader has gone (`convert … | head`) is no failure.
+/// Prints a line.
 fn print(text: &str) -> Result<(), String> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.to_string()),
-        _ => Ok(()),
-    }
+    output::print(text).map_err(|error| error.to_string())
 }
 
 /// Prints what each pod asks for; whether something was refused.

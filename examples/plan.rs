@@ -19,10 +19,12 @@
 
 mod command;
 mod kubernetes;
+mod output;
 mod questions;
 
 use command::{Failure, read, refused};
 use kubernetes::Input;
+use output::print;
 use plimsoll::model::PriceOverlay;
 use plimsoll::options::Replay;
 use plimsoll::progress::Progress;
@@ -32,7 +34,6 @@ use plimsoll::{
     Solver, Stop, verify,
 };
 use questions::Questions;
-use std::io::{ErrorKind, Write};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -138,15 +139,6 @@ fn bar(progress: &Progress) -> String {
     format!("[{}{}]", "#".repeat(filled), "-".repeat(WIDTH - filled))
 }
 
-/// Prints a line; that the reader has gone (`plan … | head`) is no failure.
-fn print(text: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(refused(error.to_string())),
-        _ => Ok(()),
-    }
-}
-
 /// A plan's document with the time that the solve took: `stats`, its last field, has it as well.
 fn with_seconds(mut document: String, seconds: f64) -> String {
     if document.ends_with("}}") {
@@ -211,7 +203,7 @@ fn for_seconds(options: &Options, refine: Option<f64>) -> Options {
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.help {
-        return print(&format!("{USAGE}\n{}", questions::USAGE));
+        return Ok(print(&format!("{USAGE}\n{}", questions::USAGE))?);
     }
     let mut options = Options::default();
     let mut problem = match &arguments.path {
@@ -241,7 +233,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let asked = options;
     let mut options = for_seconds(&asked, arguments.refine);
     if arguments.replay {
-        return print(&Replay::new(problem, options).to_json());
+        return Ok(print(&Replay::new(problem, options).to_json())?);
     }
     if arguments.progress {
         options.observer = Observer::new(move |progress| {

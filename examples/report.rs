@@ -15,15 +15,16 @@
 
 mod command;
 mod kubernetes;
+mod output;
 #[path = "report/mod.rs"]
 mod page;
 
 use command::{Failure, read, refused};
 use kubernetes::Input;
+use output::print;
 use plimsoll::{
     Effort, Limits, Options, Problem, Solver, Stop, consolidate, verify, verify_consolidation,
 };
-use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -49,13 +50,9 @@ fn main() -> ExitCode {
     let page = parse(std::env::args().skip(1))
         .and_then(|asked| asked.map_or_else(|| Ok(USAGE.into()), |arguments| run(&arguments)));
     match page {
-        Ok(page) => match std::io::stdout().lock().write_all(page.as_bytes()) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                eprintln!("{error}");
-                ExitCode::from(2)
-            }
-            _ => ExitCode::SUCCESS,
-        },
+        Ok(page) => {
+            print(&page).map_or_else(|error| Failure::from(error).report(), |()| ExitCode::SUCCESS)
+        }
         Err(failure) => failure.report(),
     }
 }

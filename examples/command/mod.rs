@@ -23,6 +23,12 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        refused(error.to_string())
+    }
+}
+
 /// The caller's fault.
 pub(crate) fn refused(message: impl Into<String>) -> Failure {
     Failure { message: message.into(), code: 2 }

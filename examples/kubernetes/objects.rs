@@ -1,7 +1,8 @@
 //! Arguments, files and what is said of them.
 
-use plimsoll::k8s::{Conversion, ConvertOptions, Dump};
+use plimsoll::k8s::{Conversion, ConvertOptions, Dump, Note};
 use plimsoll::{InstanceType, Problem};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What is read, and how.
@@ -61,7 +62,7 @@ impl Input {
         let mut options = self.options.clone();
         options.catalog = read_catalog(self.catalog.as_deref().unwrap_or(BUNDLED))?;
         let conversion = dump.convert(&options);
-        report(&conversion);
+        summarize(&conversion);
         match conversion.refusals().len() {
             0 => conversion.problem().map_err(|error| error.to_string()),
             refused => {
@@ -131,5 +132,26 @@ pub(crate) fn read_catalog(file: &str) -> Result<Vec<InstanceType>, String> {
 /// Prints notes and refusals to standard error, a line each.
 pub(crate) fn report(conversion: &Conversion) {
     conversion.notes().iter().for_each(|note| eprintln!("note: {note}"));
+    conversion.refusals().iter().for_each(|refusal| eprintln!("refused: {refusal}"));
+}
+
+/// The same for readers who mean to plan: notes that say the same of many objects are one line.
+fn summarize(conversion: &Conversion) {
+    let mut places: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
+    let mut said: Vec<(&Note, usize)> = Vec::new();
+    for note in conversion.notes() {
+        let same = (&*note.object.kind, &*note.path, &*note.message);
+        let at = *places.entry(same).or_insert(said.len());
+        match said.get_mut(at) {
+            Some((_, others)) => *others += 1,
+            None => said.push((note, 0)),
+        }
+    }
+    for (note, others) in said {
+        match others {
+            0 => eprintln!("note: {note}"),
+            others => eprintln!("note: {note} (and {others} others of this kind)"),
+        }
+    }
     conversion.refusals().iter().for_each(|refusal| eprintln!("refused: {refusal}"));
 }
