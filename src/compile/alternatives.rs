@@ -3,21 +3,34 @@
 //! What is charged against limits is the choice, so no alternative may be charged more, and only
 //! the choice itself may draw on a reservation. Neither depends on the pods, so the lists are made
 //! once, when they are first asked for: one for all offers of a pool that are charged the same.
+//! Offers of a list that are as large and have the same values of what the pool asks `minValues` of
+//! differ in their sites alone: these are looked at together.
 
 use super::id::{IdVec, OfferId, PoolId, ShapeId};
-use super::{Compiled, Offer, Shape};
+use super::{Compiled, Id, MinValues, Offer, Shape};
 use std::collections::BTreeMap;
 
 /// A list that is made when it is first asked for: it is part of the compiled problem, and goes
 /// with it.
 #[allow(clippy::disallowed_types, reason = "it is no state beside the problem")]
-type Lazy = std::sync::OnceLock<Vec<OfferId>>;
+type Lazy<T> = std::sync::OnceLock<Vec<T>>;
+
+/// Offers that are as large and have the same values of what their pool asks `minValues` of.
+#[derive(Debug)]
+pub(crate) struct AlternativeGroup {
+    /// For each key that the pool asks values of, theirs; 0: none, or one that the pool leaves open
+    /// anyway.
+    pub(crate) states: Vec<u32>,
+    /// The shape of the first: the others have as much of every resource.
+    pub(crate) shape: ShapeId,
+    pub(crate) offers: Vec<OfferId>,
+}
 
 /// The lists, by what is charged.
 #[derive(Debug)]
 pub(crate) struct Alternatives {
     of_shape: IdVec<ShapeId, usize>,
-    lists: Vec<Lazy>,
+    lists: Vec<Lazy<OfferId>>,
 }
 
 impl Alternatives {
@@ -31,6 +44,19 @@ impl Alternatives {
         });
         let of_shape = of_shape.collect();
         Self { of_shape, lists: lists.iter().map(|_| Lazy::new()).collect() }
+    }
+}
+
+/// The groups of each list: values depend on what pools ask for, which may differ where lists are
+/// the same.
+#[derive(Debug)]
+pub(crate) struct AlternativeGroups {
+    lists: Vec<Lazy<AlternativeGroup>>,
+}
+
+impl AlternativeGroups {
+    pub(super) fn new(alternatives: &Alternatives) -> Self {
+        Self { lists: alternatives.lists.iter().map(|_| Lazy::new()).collect() }
     }
 }
 
@@ -53,6 +79,41 @@ impl Compiled {
             listed.sort_by(|one, other| room(other).cmp(room(one)).then(one.cmp(other)));
             listed
         })
+    }
+
+    /// The [`Compiled::alternatives`] by what they are like, those that have any value of what the
+    /// pool asks for.
+    pub(crate) fn alternative_groups(&self, choice: OfferId) -> &[AlternativeGroup] {
+        let list = self.alternatives.of_shape[self.offers[choice].shape];
+        self.alternative_groups.lists[list].get_or_init(|| {
+            let mut numbers: BTreeMap<(Vec<u32>, &[i64]), usize> = BTreeMap::new();
+            let mut groups: Vec<AlternativeGroup> = Vec::new();
+            for offer in self.alternatives(choice) {
+                let states = self.min_values_states(*offer);
+                if states.iter().all(|state| *state == 0) {
+                    continue;
+                }
+                let shape = self.offers[*offer].shape;
+                let room = &self.shapes[shape].allocatable[..];
+                let number = *numbers.entry((states.clone(), room)).or_insert(groups.len());
+                if number == groups.len() {
+                    groups.push(AlternativeGroup { states, shape, offers: Vec::new() });
+                }
+                groups[number].offers.push(*offer);
+            }
+            groups
+        })
+    }
+
+    /// An offer's value of each key that its pool asks values of; 0: none, or one that the pool
+    /// leaves open anyway.
+    pub(crate) fn min_values_states(&self, offer: OfferId) -> Vec<u32> {
+        let asked = self.pools[self.offers[offer].pool].min_values.iter();
+        let state = |asked: &MinValues| {
+            let states = self.min_values.get(&asked.key).filter(|_| asked.open == 0);
+            states.and_then(|states| states.get(offer.index())).copied().unwrap_or(0)
+        };
+        asked.map(state).collect()
     }
 
     /// The choice itself, where it isn't among its [`Compiled::alternatives`].

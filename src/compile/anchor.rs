@@ -7,7 +7,7 @@
 
 use super::id::{ClassId, IdVec, ItemId, KeyId, OfferId};
 use super::topology::{Topology, TopologyKey};
-use super::{Bits, Compiled, FixedLabel};
+use super::{Bits, Compiled, FixedLabel, Id};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -158,6 +158,35 @@ impl Compiled {
         let mut counts = agreement.counts.iter();
         domains.all(|(key, domain)| self.topology.keys[*key].of_site[site] == *domain)
             && counts.all(|(at, counts)| self.anchors.counted[*at].contains(site) == *counts)
+    }
+
+    /// Leaves of some sites those whose offers a launch of a choice could list beside it by an
+    /// agreement.
+    pub(crate) fn keep_agreed(&self, choice: OfferId, agreement: &Agreement<'_>, sites: &mut Bits) {
+        for (key, domain) in &agreement.domains {
+            let key = &self.topology.keys[*key];
+            match key.domains.get(*domain as usize) {
+                Some(domain) => sites.and(domain),
+                None => sites.and_not(&key.labelled),
+            }
+        }
+        for (at, counts) in &agreement.counts {
+            match counts {
+                true => sites.and(&self.anchors.counted[*at]),
+                false => sites.and_not(&self.anchors.counted[*at]),
+            }
+        }
+        if self.anchors.open {
+            let offers: Vec<OfferId> = sites
+                .iter()
+                .take_while(|site| *site < self.offers.len())
+                .map(Id::from_index)
+                .collect();
+            let differ = offers
+                .into_iter()
+                .filter(|offer| *offer != choice && !self.has_fixed_labels(*offer, agreement));
+            differ.for_each(|offer| sites.remove(self.site_of_offer(offer)));
+        }
     }
 
     /// The classes of pods in these items.

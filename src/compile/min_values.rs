@@ -4,9 +4,9 @@
 //! different values of the key; each pod put on a node can take some away. The rule is Karpenter's,
 //! but what counts is what the launch can still be, not what its types list.
 //!
-//! The more a node holds, the fewer offers can stand in for its choice. So a node keeps the list of
-//! those that go with the items that it holds, and looks through that alone. How many more pods of
-//! a item it takes is found in one look at the list: each value can be kept with as many pods as
+//! The more a node holds, the fewer offers can stand in for its choice. So a node keeps the set of
+//! those that go with the items that it holds. How many more pods of an item it takes is found in
+//! one look at what alternatives there are, those that differ in their sites alone together: each value can be kept with as many pods as
 //! the largest offer holds that has it, and so many values as are asked for stay with as many pods
 //! as the last of the best of them allows.
 //!
@@ -14,7 +14,8 @@
 //! no pod. So once minimums bind, the *ceiling* is worked out: the last of the best values by each
 //! resource alone is the most of it that the node's pods may use together, whoever they are.
 
-use super::{Agreement, Compiled, FixedLabel, Id, ItemId, MinValues, OfferId};
+use super::alternatives::AlternativeGroup;
+use super::{Agreement, Bits, Compiled, FixedLabel, Id, ItemId, MinValues, OfferId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
@@ -33,14 +34,12 @@ pub(crate) struct LaunchMinValues {
     choice: MinValuesChoice,
     /// For each of the pool's keys, the least number of values.
     least: Vec<usize>,
-    /// The offers that a launch of the choice may list, and that go with what it holds; `None`:
-    /// with what any launch of the choice holds.
-    listed: Option<Arc<[OfferId]>>,
-    /// How much of each resource its pods may use at most, once that was worked out for these
-    /// offers; never where minimums may give way.
+    /// The sites of offers that go with what a launch of the choice holds; `None`: with what any
+    /// launch of it holds.
+    listed: Option<Arc<Bits>>,
+    /// How much of each resource its pods may use at most, once that was worked out: of offers that
+    /// were listed then, so it is never too little. Never where minimums may give way.
     ceiling: OnceLock<Arc<[i64]>>,
-    /// The same of offers of which some are listed no more.
-    former: Option<Arc<[i64]>>,
 }
 
 impl LaunchMinValues {
@@ -48,28 +47,28 @@ impl LaunchMinValues {
     pub(crate) fn of(compiled: &Compiled, choice: MinValuesChoice, held: &[(ItemId, u32)]) -> Self {
         let keys = &compiled.pools[compiled.offers[choice.offer].pool].min_values;
         let least = keys.iter().map(|asked| asked.least as usize).collect();
-        let (ceiling, former) = (OnceLock::new(), None);
-        let mut minimums = Self { choice, least, listed: None, ceiling, former };
+        let mut minimums = Self { choice, least, listed: None, ceiling: OnceLock::new() };
         held.iter().for_each(|(item, _)| minimums.fix_alternatives(compiled, *item));
         minimums
     }
 
-    /// Pods of an item join those that are held; the load is with them.
-    pub(crate) fn join(&mut self, compiled: &Compiled, item: ItemId, load: &[i64]) {
+    /// Pods of an item join those that are held.
+    pub(crate) fn join(&mut self, compiled: &Compiled, item: ItemId) {
         self.fix_alternatives(compiled, item);
-        self.narrow(compiled, item, load);
+        self.listed = Some(Arc::new(self.beside(compiled, item)));
     }
 
     /// How many of `count` more pods of an item leave enough values open beside what was added
     /// before.
     pub(crate) fn admit(&self, compiled: &Compiled, load: &[i64], item: ItemId, count: u32) -> u32 {
         let request = &compiled.items[item].request;
-        let known = self.ceiling.get().or(self.former.as_ref());
-        let count = match known.map(|ceiling| room_beside(ceiling, load, request, count)) {
+        let count = match self.ceiling.get() {
             None => count,
-            Some(Some(most)) if most > 0 => most,
-            Some(_) => return 0,
+            Some(ceiling) => room_beside(ceiling, load, request, count).unwrap_or(0),
         };
+        if count == 0 {
+            return 0;
+        }
         let admitted = self.admit_beside(compiled, load, item, count);
         if admitted < count && !self.choice.best_effort {
             let _known = self.ceiling.get_or_init(|| self.ceiling_of(compiled));
@@ -80,18 +79,19 @@ impl LaunchMinValues {
     /// How much of each resource the pods of a node may use: so much as offers of enough values of
     /// each key have.
     fn ceiling_of(&self, compiled: &Compiled) -> Arc<[i64]> {
-        let counter = self.counter(compiled);
+        let open = self.counter(compiled).seen;
         let dims = compiled.dims.len();
         let mut ceiling = vec![i64::MAX; dims];
         for (key, least) in self.least.iter().enumerate() {
-            let Some(last) = least.saturating_sub(counter.seen[key].len()).checked_sub(1) else {
+            let Some(last) = least.saturating_sub(open[key].len()).checked_sub(1) else {
                 continue;
             };
             let mut by_value: BTreeMap<u32, Vec<i64>> = BTreeMap::new();
-            for offer in self.listed(compiled) {
-                let state = counter.state(key, offer);
-                if state != 0 {
-                    let have = &compiled.shapes[compiled.offers[offer].shape].allocatable;
+            let own = self.choice_beside(compiled);
+            for group in own.iter().chain(compiled.alternative_groups(self.choice.offer)) {
+                let state = group.states[key];
+                if state != 0 && self.lists_any(group) {
+                    let have = &compiled.shapes[group.shape].allocatable;
                     let most = by_value.entry(state).or_insert_with(|| have.clone());
                     most.iter_mut().zip(have).for_each(|(most, have)| *most = *have.max(most));
                 }
@@ -108,6 +108,7 @@ impl LaunchMinValues {
 
     /// As [`Self::admit`], by a look at every offer that is listed.
     fn admit_beside(&self, compiled: &Compiled, load: &[i64], item: ItemId, count: u32) -> u32 {
+        let request = &compiled.items[item].request;
         let least = match self.choice.best_effort {
             true => {
                 let mut settled = Self { listed: None, ..self.clone() };
@@ -123,35 +124,30 @@ impl LaunchMinValues {
         // values any holds all pods with.
         let mut most: Vec<Vec<u32>> = vec![Vec::new(); missing.len()];
         let mut whole = vec![0_usize; missing.len()];
-        let member = AlternativeRule::new(compiled, self.choice.offer, item);
-        for offer in self.listed(compiled) {
+        let beside = self.beside(compiled, item);
+        let own = self.choice_beside(compiled);
+        for group in own.iter().chain(compiled.alternative_groups(self.choice.offer)) {
             if whole.iter().zip(&missing).all(|(whole, missing)| whole >= missing) {
                 return count;
             }
+            let known =
+                |key: usize| most[key].get(group.states[key] as usize).copied().unwrap_or(0);
             let is_useful = (0..missing.len()).any(|key| {
-                let state = counter.state(key, offer);
-                let known = || most[key].get(state as usize).is_some_and(|most| *most >= count);
-                state != 0 && whole[key] < missing[key] && !known()
+                group.states[key] != 0 && whole[key] < missing[key] && known(key) < count
             });
             if !is_useful {
                 continue;
             }
-            let shape = &compiled.shapes[compiled.offers[offer].shape];
-            let holds = room_beside(&shape.allocatable, load, &compiled.items[item].request, count);
-            let Some(holds) = holds else { continue };
-            // Whether it stands in for the choice takes longest to say.
-            let is_more = (0..missing.len()).any(|key| {
-                let state = counter.state(key, offer);
-                let known = most[key].get(state as usize).copied().unwrap_or(0);
-                state != 0 && known < holds
-            });
-            if !is_more || !member.goes_with(compiled, offer) {
+            let room = &compiled.shapes[group.shape].allocatable;
+            let Some(holds) = room_beside(room, load, request, count) else { continue };
+            let is_more =
+                (0..missing.len()).any(|key| group.states[key] != 0 && known(key) < holds);
+            if !is_more || !group.offers.iter().any(|offer| beside.contains(offer.index())) {
                 continue;
             }
             for key in 0..missing.len() {
-                let state = counter.state(key, offer);
-                if state != 0 {
-                    let place = state as usize;
+                let place = group.states[key] as usize;
+                if place != 0 {
                     if most[key].len() <= place {
                         most[key].resize(place + 1, 0);
                     }
@@ -171,26 +167,37 @@ impl LaunchMinValues {
         most.into_iter().zip(&missing).map(of_key).min().unwrap_or(count)
     }
 
-    /// The offers that launches may list which hold what is held.
-    fn listed<'a>(&'a self, compiled: &'a Compiled) -> impl Iterator<Item = OfferId> + 'a {
-        let own = self.choice.offer;
-        let (own, listed) = match &self.listed {
-            Some(listed) => (None, &listed[..]),
-            None => (compiled.choice_beside(own), compiled.alternatives(own)),
-        };
-        own.into_iter().chain(listed.iter().copied())
+    /// The choice itself, where it isn't among its alternatives.
+    fn choice_beside(&self, compiled: &Compiled) -> Option<AlternativeGroup> {
+        compiled.choice_beside(self.choice.offer).map(|offer| AlternativeGroup {
+            states: compiled.min_values_states(offer),
+            shape: compiled.offers[offer].shape,
+            offers: vec![offer],
+        })
     }
 
-    /// Leaves out the offers that don't go with an item, or don't hold a load, which can only grow.
-    fn narrow(&mut self, compiled: &Compiled, item: ItemId, load: &[i64]) {
-        let member = AlternativeRule::new(compiled, self.choice.offer, item);
-        let stay = self.listed(compiled).filter(|offer| {
-            let room = &compiled.shapes[compiled.offers[*offer].shape].allocatable;
-            room.iter().zip(load).all(|(have, used)| have >= used)
-                && member.goes_with(compiled, *offer)
-        });
-        self.listed = Some(stay.collect());
-        self.former = self.ceiling.take().or(self.former.take());
+    /// Whether any offer of a group goes with what is held.
+    fn lists_any(&self, group: &AlternativeGroup) -> bool {
+        let mut offers = group.offers.iter();
+        let listed = self.listed.as_ref();
+        listed.is_none_or(|listed| offers.any(|offer| listed.contains(offer.index())))
+    }
+
+    /// The sites of offers that go with what is held and with an item.
+    fn beside(&self, compiled: &Compiled, item: ItemId) -> Bits {
+        let (choice, of_item) = (self.choice.offer, &compiled.items[item]);
+        let mut sites = self.listed.as_deref().unwrap_or(&compiled.usable).clone();
+        sites.and(&compiled.eligible[of_item.eligibility]);
+        compiled.keep_agreed(choice, &compiled.agreement(choice, &[item]), &mut sites);
+        if of_item.ports.any() {
+            let offers = compiled.alternatives(choice).iter().copied().chain([choice]);
+            let taken = offers.filter(|offer| {
+                let shape = &compiled.shapes[compiled.offers[*offer].shape];
+                of_item.ports.blocks.overlaps(&shape.ports)
+            });
+            taken.for_each(|offer| sites.remove(offer.index()));
+        }
+        sites
     }
 
     /// Where minimums give way: lowers them to what one pod of the item could meet on its own.
@@ -246,31 +253,6 @@ fn room_beside(room: &[i64], load: &[i64], request: &[i64], most: u32) -> Option
     Some(holds)
 }
 
-/// What an item asks of the offers that stand in for a choice, whatever the load.
-struct AlternativeRule<'a> {
-    item: ItemId,
-    choice: OfferId,
-    agreement: Agreement<'a>,
-}
-
-impl<'a> AlternativeRule<'a> {
-    fn new(compiled: &'a Compiled, choice: OfferId, item: ItemId) -> Self {
-        Self { item, choice, agreement: compiled.agreement(choice, &[item]) }
-    }
-
-    /// Whether an offer that the choice's launches may list can hold the item.
-    fn goes_with(&self, compiled: &Compiled, offer: OfferId) -> bool {
-        let item = &compiled.items[self.item];
-        let shape = &compiled.shapes[compiled.offers[offer].shape];
-        compiled.usable.contains(offer.index())
-            && compiled.eligible[item.eligibility].contains(offer.index())
-            && !item.ports.blocks.overlaps(&shape.ports)
-            && (offer == self.choice
-                || compiled.is_in_place(offer, &self.agreement)
-                    && compiled.has_fixed_labels(offer, &self.agreement))
-    }
-}
-
 /// Counts the values that a list of offers keeps open.
 #[derive(Debug)]
 pub(crate) struct ValueCounter<'a> {
@@ -301,11 +283,6 @@ impl<'a> ValueCounter<'a> {
                 let _new = seen.insert(*state);
             }
         }
-    }
-
-    /// The value that an offer has of one of the keys; 0 where none.
-    fn state(&self, key: usize, offer: OfferId) -> u32 {
-        self.states[key].get(offer.index()).copied().unwrap_or(0)
     }
 
     /// Whether an offer has a value that is new, for a key that needs more.
@@ -472,7 +449,7 @@ mod tests {
         let compiled_items: IdVec<ItemId, ()> = compiled.items.iter().map(|_| ()).collect();
         for item in compiled_items.ids() {
             let mut minimums = LaunchMinValues::of(compiled, choice, &[]);
-            held.iter().for_each(|(item, _)| minimums.join(compiled, *item, &load_of(held)));
+            held.iter().for_each(|(item, _)| minimums.join(compiled, *item));
             let admitted = minimums.admit(compiled, &load_of(held), item, 6);
             let with = |count: u32| {
                 let mut items = held.to_vec();

@@ -73,7 +73,7 @@ pub(crate) use topology::{
 pub(crate) use volume::{SharedVolumes, VolumeKey};
 
 use crate::model::{LabelKeys, Operator, Parts, Pod, Problem};
-use alternatives::Alternatives;
+use alternatives::{AlternativeGroups, Alternatives};
 use anchor::Anchors;
 use label::LabelTable;
 use rule::NodeRuleSets;
@@ -131,6 +131,8 @@ pub(crate) struct Base {
     daemon_keys: BTreeSet<Arc<str>>,
     /// What may be launched in place of what.
     alternatives: Arc<Alternatives>,
+    /// The same by size and by what pools ask `minValues` of.
+    alternative_groups: AlternativeGroups,
     /// Where the offers of each type of a pool begin.
     first_offers: Arc<FirstOffers>,
 }

@@ -219,10 +219,8 @@ impl<'a> OpenNode<'a> {
             None => {
                 // Conflicts are mutual.
                 item.conflicts.iter().for_each(|other| self.barred.insert(other.index()));
-                if self.minimums.is_some() {
-                    let load = self.load();
-                    let minimums = self.minimums.iter_mut();
-                    minimums.for_each(|minimums| minimums.join(self.compiled, id, &load));
+                if let Some(minimums) = &mut self.minimums {
+                    minimums.join(self.compiled, id);
                 }
                 self.held.push((id, count));
             }

@@ -13,7 +13,7 @@
 //! from what the problem it changes has of them ([`Cluster`](super::cluster::Cluster)), and goes
 //! through the last two as any problem does.
 
-use super::alternatives::Alternatives;
+use super::alternatives::{AlternativeGroups, Alternatives};
 use super::anchor::Anchors;
 use super::bits::Bits;
 use super::eligibility::EligibilitySets;
@@ -458,6 +458,7 @@ impl Stages<'_> {
             pools: sites.pools,
             offers: sites.offers,
             shapes: fitted.shapes,
+            alternative_groups: AlternativeGroups::new(&fitted.alternatives),
             alternatives: fitted.alternatives,
             nodes: self.nodes,
             reservations: sites.reservations,
