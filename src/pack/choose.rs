@@ -144,23 +144,40 @@ fn is_placeholder(whole: &Compiled, class: ClassId) -> bool {
 /// price may make a plan dearer than that.
 ///
 /// Where something is scarce in a large problem one of these packings is thorough, that without
-/// preferences: preferences are given up there for each pod more.
+/// preferences: preferences are given up there for each pod more. Where it places more than the
+/// first one with preferences does, that isn't made legal.
 pub(crate) fn choose(context: &Context<'_>, ways: PackFns) -> AssignedPacking {
     let whole = context.compiled;
     let wishful = context.with_preferences && has_preferences(whole);
     let context = &Context { with_preferences: wishful, ..*context };
     let work = Cell::new(allowance(whole));
     if !wishful {
-        return choose_one(context, ways.thorough, &work);
+        return choose_one(context, ways.thorough, &work, &mut no_rival);
     }
     let is_large = work.get() < WORTH_WHILE;
     let first = if is_large { ways.brief } else { ways.thorough };
-    let mut best = choose_one(context, first, &work);
     let without = Context { with_preferences: false, ..*context };
+    let mut other: Option<AssignedPacking> = None;
+    let mut rival = |packed: &AssignedPacking| {
+        let short = packed.short(whole);
+        if !is_large || context.preference_price.is_some() || short == 0 {
+            return None;
+        }
+        let found = choose_one(&without, ways.thorough, &work, &mut no_rival);
+        match found.short(whole) < short {
+            true => Some(found),
+            false => {
+                other = Some(found);
+                None
+            }
+        }
+    };
+    let mut best = choose_one(context, first, &work, &mut rival);
     if context.preference_price.is_none() {
         let short = best.short(whole);
         if short > 0 {
-            let other = choose_one(&without, ways.thorough, &work);
+            let found = || choose_one(&without, ways.thorough, &work, &mut no_rival);
+            let other = other.unwrap_or_else(found);
             return if other.short(whole) < short { other } else { best };
         }
         return best;
@@ -169,7 +186,7 @@ pub(crate) fn choose(context: &Context<'_>, ways: PackFns) -> AssignedPacking {
     let pack = if scarce { ways.brief } else { ways.thorough };
     let free = Context { with_preferences: false, preference_price: None, ..*context };
     for other in [without, free] {
-        let other = choose_one(&other, pack, &work);
+        let other = choose_one(&other, pack, &work, &mut no_rival);
         if other.rank(context) < best.rank(context) {
             best = other;
         }
@@ -187,7 +204,19 @@ fn has_preferences(whole: &Compiled) -> bool {
         })
 }
 
-fn choose_one(context: &Context<'_>, pack: PackFn, work: &Cell<usize>) -> AssignedPacking {
+/// What may be better than a first packing, and takes less than making that legal.
+type RivalFn<'a> = &'a mut dyn FnMut(&AssignedPacking) -> Option<AssignedPacking>;
+
+fn no_rival(_: &AssignedPacking) -> Option<AssignedPacking> {
+    None
+}
+
+fn choose_one(
+    context: &Context<'_>,
+    pack: PackFn,
+    work: &Cell<usize>,
+    rival: RivalFn<'_>,
+) -> AssignedPacking {
     if !is_needed(context) {
         let mut packing = pack(context);
         super::place_placeholders(context, &mut packing);
@@ -197,7 +226,13 @@ fn choose_one(context: &Context<'_>, pack: PackFn, work: &Cell<usize>) -> Assign
     let prices = DomainPrices::of(context.compiled);
     let chooser = AssignmentSearch { context, prices, work, scarce: Cell::new(false) };
     let restrictions = Restrictions::new(context.compiled, context.with_preferences);
-    let best = chooser.solve(&restrictions, pack);
+    let first = chooser.assign_until_settled(restrictions.clone(), pack, false);
+    if !first.1.is_empty()
+        && let Some(other) = rival(&first.0)
+    {
+        return other;
+    }
+    let best = chooser.settled(&restrictions, first, pack);
     let (restrictions, best) = chooser.give_up_preferences(restrictions, best, pack);
     let (restrictions, best) = chooser.weigh(restrictions, best, pack);
     chooser.try_others(restrictions, best, pack)
@@ -248,7 +283,17 @@ impl AssignmentSearch<'_> {
     /// there are two ways: the others keep out, or the spread makes do with fewer pods. The better
     /// one is kept.
     fn solve(&self, restrictions: &Restrictions, pack: PackFn) -> AssignedPacking {
-        let (packed, intruded) = self.assign_until_settled(restrictions.clone(), pack, false);
+        let first = self.assign_until_settled(restrictions.clone(), pack, false);
+        self.settled(restrictions, first, pack)
+    }
+
+    /// The packing of a first assignment, or the better one of those by which none intrudes.
+    fn settled(
+        &self,
+        restrictions: &Restrictions,
+        (packed, intruded): (AssignedPacking, Vec<SpreadDomain>),
+        pack: PackFn,
+    ) -> AssignedPacking {
         if intruded.is_empty() {
             return packed;
         }

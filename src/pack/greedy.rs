@@ -19,6 +19,7 @@
 //! References: bin-centric greedies with variable bin costs (Panigrahy et al. 2011; Gabay and
 //! Zaourar 2016); Chvátal 1979 for cover by the best ratio.
 
+use super::SEARCHED_AMONG;
 use super::fill::{FillRule, Filling, ValueBuckets};
 use super::packing::{Context, NodeGroup, Packing};
 use super::step::PackingStep;
@@ -102,10 +103,11 @@ const AHEAD: usize = 16;
 
 /// How often worth is computed anew at most.
 fn pricings(context: &Context<'_>) -> u32 {
-    match (context.compiled.items.len() <= MANY, context.scarcity) {
+    let items = context.compiled.items.len();
+    match (items <= MANY, context.scarcity) {
         // What is scarce is soon used up, and its price changes.
-        (true, Some(_)) => 12,
-        (true, None) => 6,
+        (true, Some(_)) if items <= SEARCHED_AMONG => 12,
+        (true, _) => 6,
         (false, _) => 3,
     }
 }

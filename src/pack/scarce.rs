@@ -17,7 +17,7 @@
 
 use super::fill::FillRule;
 use super::packing::{Context, Packing, Scarcity};
-use super::{best, buy_all, fill_leftover, pack_once, placeable, right_size};
+use super::{SEARCHED_AMONG, best, buy_all, fill_leftover, pack_once, placeable, right_size};
 use crate::compile::ItemId;
 use crate::parallel;
 
@@ -31,7 +31,8 @@ pub(super) fn pack(context: &Context<'_>, before: Packing, fill_rules: &[FillRul
     let (Some(first), Some(last)) = (fill_rules.first(), fill_rules.last()) else { return before };
     let mut methods: Vec<(&Context<'_>, FillRule, bool)> =
         vec![(&prices, *first, false), (&pods, *last, false), (context, *first, true)];
-    if first != last {
+    // Of many items each way takes long, and completion evens out what they differ in.
+    if first != last && context.compiled.items.len() <= SEARCHED_AMONG {
         methods.extend([(&prices, *last, false), (context, *last, true)]);
     }
     let start = start(&prices);
