@@ -1,6 +1,6 @@
 //! From packed groups to a plan: names for counts, launches for bin types.
 
-use super::choose::AssignedPacking;
+use super::assigned_packing::AssignedPacking;
 use super::complete::reasons;
 use super::launch_template::{self, LaunchOfGroup};
 use super::packing::{Context, NodeGroup, Packing};

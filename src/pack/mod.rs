@@ -18,6 +18,7 @@
 //! back better ([`improve_few`]).
 
 mod assign;
+mod assigned_packing;
 mod build_plan;
 mod choose;
 mod combine;
@@ -48,8 +49,8 @@ mod value_bucket;
 mod weight;
 
 pub(crate) use assign::{ClassPart, DomainAssignment, LeftOutPods, NodeParts, UNTAINTED};
+pub(crate) use assigned_packing::AssignedPacking;
 pub(crate) use build_plan::build_plan;
-pub(crate) use choose::AssignedPacking;
 use choose::PackFns;
 pub(crate) use complete::{
     Exclusion, HostSpread, PlacementRules, RuleCounts, Wanted, complete, exclusions, is_ordered,

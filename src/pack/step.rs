@@ -5,7 +5,7 @@
 //! are kept.
 
 use super::assign::{DomainAssignment, Feedback};
-use super::choose::AssignedPacking;
+use super::assigned_packing::AssignedPacking;
 use super::launch_template::offering_ref;
 use super::packing::{Context, Packing};
 use crate::bound::DualValues;

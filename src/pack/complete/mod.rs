@@ -33,7 +33,7 @@ mod rules;
 mod substitute;
 mod supply;
 
-use super::choose::AssignedPacking;
+use super::assigned_packing::AssignedPacking;
 use super::packing::Context;
 use crate::compile::{ClassId, OfferId};
 use launch::{LaunchChoices, LaunchScoring};

@@ -12,7 +12,7 @@
 //! and copied when they change, as trials change one or two of them.
 
 use super::super::packing::Context;
-use super::super::{choose::AssignedPacking, launch_template, running};
+use super::super::{assigned_packing::AssignedPacking, launch_template, running};
 use super::launch_table::LaunchTable;
 use super::rule_counts::RuleCounts;
 use super::rules::{PlacementRules, item_of};

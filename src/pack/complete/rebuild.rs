@@ -5,7 +5,7 @@
 //! that need each other on their node stay together as one.
 
 use super::super::assign::{Batch, DomainAssignment, LeftOutPods, items_of};
-use super::super::choose::AssignedPacking;
+use super::super::assigned_packing::AssignedPacking;
 use super::super::packing::{Context, NodeGroup, Packing};
 use super::super::right_size::holds;
 use super::placement::{PlacedNodes, Placement};

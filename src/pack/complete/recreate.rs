@@ -17,7 +17,7 @@
 //!
 //! References: Schrimpf et al. 2000 (ruin and recreate); Shaw 1998 (large neighbourhood search).
 
-use super::super::choose::AssignedPacking;
+use super::super::assigned_packing::AssignedPacking;
 use super::super::packing::{Context, Packing};
 use super::super::preference;
 use super::launch::{LaunchChoices, LaunchScoring, mix};

@@ -326,6 +326,15 @@ impl Search<'_> {
             })
         };
         let needed: Vec<Set> = launched.iter().map(needs).collect();
+        // Pods that rules tie to others may need the domains that they are in.
+        let is_tied = |set: Set| {
+            let mut counts = kinds.digits(set).iter().enumerate();
+            let tied = &kinds.oracle.between.tied;
+            counts.any(|(class, count)| *count > 0 && tied[kinds.classes[class][0]])
+        };
+        let moves = |set: Set, from: &Kind, to: &Kind| {
+            !(kinds.tied_are_free && is_tied(set)) || from.look == to.look
+        };
         let price = |kind: &Kind, set: Set| {
             kind.holds.iter().find(|(part, _)| *part == set).map(|(_, price)| *price)
         };
@@ -338,6 +347,7 @@ impl Search<'_> {
                 kind.weight == own.weight
                     && !is_fixed(kind)
                     && enough(kind)
+                    && moves(needs, own, kind)
                     && price(kind, needs) < price(own, set)
                     && price(kind, needs).is_some()
             };
@@ -345,7 +355,9 @@ impl Search<'_> {
                 let both = needs + needed[other];
                 let (theirs, _) = launched[other];
                 let is_there = other != at && theirs.weight == own.weight && needed[other] > 0;
-                is_there && (price(own, both).is_some() || price(theirs, both).is_some())
+                is_there
+                    && (price(own, both).is_some() && moves(needed[other], theirs, own)
+                        || price(theirs, both).is_some() && moves(needs, own, theirs))
             };
             needs > 0 && !kinds.list.iter().any(cheaper) && !(0..launched.len()).any(shared)
         })

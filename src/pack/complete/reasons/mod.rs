@@ -27,7 +27,7 @@ mod nodes;
 
 pub(crate) use excluded::{Exclusion, exclusions};
 
-use super::super::choose::AssignedPacking;
+use super::super::assigned_packing::AssignedPacking;
 use super::super::packing::Context;
 use super::launch::LaunchChoices;
 use super::placement::{PlacedNodes, Placement};
