@@ -8,8 +8,8 @@
 //! least possible; "first fit" is what a packer blind to prices pays, as a multiple of the plan's
 //! cost. Every plan is checked by `verify`; the exit code is 1 when one breaks a rule.
 //!
-//! `--recorded` plans a fixed set within fixed work, and its exit code is 1 where anything is worse than in the
-//! file; `--renew` writes the file. What was recorded once is `testdata/quality.txt`.
+//! `--recorded` plans a fixed set within fixed work, and its exit code is 1 where anything is worse
+//! than in the file; `--renew` writes the file. What was recorded once is `testdata/quality.txt`.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,

@@ -75,8 +75,8 @@ impl Input {
 /// The name of the bundled catalog.
 const BUNDLED: &str = "bundled";
 
-/// The objects of files, and of standard input for `-`; of a folder, those of the files in it that are called .json, .yaml or
-/// .yml.
+/// The objects of files, and of standard input for `-`; of a folder, those of the files in it that
+/// are called .json, .yaml or .yml.
 pub(crate) fn read_dump(files: &[String]) -> Result<Dump, String> {
     let mut dump = Dump::new();
     for file in files {

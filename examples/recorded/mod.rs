@@ -1,8 +1,9 @@
 //! Figures of plans that are kept in a file, and what has become worse since.
 //!
-//! Everything is counted in work, never in time, so the same code gives the same figures on every machine: what
-//! differs is the code's doing. Each line of the file is one plan: its name, the pods that it places, what it
-//! costs, what any plan costs at least, how many nodes it has at the end, and how many running pods move.
+//! Everything is counted in work, never in time, so the same code gives the same figures on every
+//! machine: what differs is the code's doing. Each line of the file is one plan: its name, the pods
+//! that it places, what it costs, what any plan costs at least, how many nodes it has at the end,
+//! and how many running pods move.
 
 use plimsoll::{
     ConsolidationOptions, Effort, Limits, Options, Price, Problem, consolidate, provision, verify,
@@ -29,8 +30,8 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// What is worse than it was: fewer pods are placed; as many cost more; less is proved of the same pods; as
-    /// cheap an outcome takes more moves.
+    /// What is worse than it was: fewer pods are placed; as many cost more; less is proved of the
+    /// same pods; as cheap an outcome takes more moves.
     pub(crate) fn worse_than(&self, former: &Self) -> Option<String> {
         if self.placed != former.placed {
             let fewer = self.placed < former.placed;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 /// What keeps a node from being deleted or replaced.
 ///
-/// What holds a node whatever could be saved comes first: lift all that is named of it, and the node
-/// goes or another reason is named, about money or places. Those are of the cluster as the plan
-/// leaves it.
+/// What holds a node whatever could be saved comes first: lift all that is named of it, and the
+/// node goes or another reason is named, about money or places. Those are of the cluster as the
+/// plan leaves it.
 ///
 /// # Examples
 /// ```

@@ -167,8 +167,8 @@ impl OfferingHistory {
     ///
     /// A controller hears it when a `NodeClaim` is deleted with the reason
     /// `InsufficientCapacityError`, or its condition `Launched` becomes false, or as the error of
-    /// the cloud's call, whose code says the scope. What an image or a role that is wrong makes fail
-    /// says nothing of an offering, and isn't told here.
+    /// the cloud's call, whose code says the scope. What an image or a role that is wrong makes
+    /// fail says nothing of an offering, and isn't told here.
     pub fn failed(&mut self, offering: &OfferingKey, nodes: u32, scope: FailureScope, at: i64) {
         if nodes > 0 && self.count(offering, Counts { failed: nodes, ..Counts::default() }, at) {
             let unit = FailingUnit::of(offering, scope);
@@ -188,9 +188,9 @@ impl OfferingHistory {
 
     /// Nodes of an offering ran for so many seconds in all, up to this instant.
     ///
-    /// A controller tells it at every look at the cluster: for each offering the number of its nodes
-    /// times the seconds since the look before. Without it interruptions are counted against the
-    /// prior's hours alone.
+    /// A controller tells it at every look at the cluster: for each offering the number of its
+    /// nodes times the seconds since the look before. Without it interruptions are counted against
+    /// the prior's hours alone.
     pub fn ran(&mut self, offering: &OfferingKey, node_seconds: u64, at: i64) {
         let _kept = self.count(offering, Counts { seconds: node_seconds, ..Counts::default() }, at);
     }

@@ -1,9 +1,10 @@
 //! Capacity buffers of Cluster Autoscaler and Karpenter: room for more pods of a template, as
 //! placeholder pods.
 //!
-//! A buffer refers to a `PodTemplate`, or to a workload by its kind and name; how many pods it keeps
-//! room for is [`Headroom`]'s to say. As in both autoscalers these pods have the template's labels
-//! and rules and no volumes. They have the lowest priority there is, so that no pod waits for them.
+//! A buffer refers to a `PodTemplate`, or to a workload by its kind and name; how many pods it
+//! keeps room for is [`Headroom`]'s to say. As in both autoscalers these pods have the template's
+//! labels and rules and no volumes. They have the lowest priority there is, so that no pod waits
+//! for them.
 //!
 //! Sources: <https://github.com/kubernetes-sigs/cluster-autoscaler>, pkg/proposals/buffers.md, and
 //! the API's `autoscaling.x-k8s.io/v1beta1`.

@@ -42,9 +42,9 @@ pub struct ConsolidationOptions {
     /// At most so many nodes are launched in one wave; `None`: as many as limits allow.
     pub max_surge: Option<u32>,
     /// Whether it is worked out, by planning anew without it, what each kind of blocker holds back,
-    /// which [`stats`](crate::plan::ConsolidationPlan::stats) tell then, and what else holds a node,
-    /// which is among its reasons then: with all of these lifted from the problem, it goes. That
-    /// takes a plan for each kind; by default it isn't worked out.
+    /// which [`stats`](crate::plan::ConsolidationPlan::stats) tell then, and what else holds a
+    /// node, which is among its reasons then: with all of these lifted from the problem, it goes.
+    /// That takes a plan for each kind; by default it isn't worked out.
     pub held_back: bool,
 }
 

@@ -53,8 +53,8 @@ impl Headroom {
 
     /// Room for this percentage of so many pods, rounded up; of none no room.
     ///
-    /// A controller has them from `spec.percentage` of a `CapacityBuffer` and `spec.replicas` of the
-    /// workload that it refers to.
+    /// A controller has them from `spec.percentage` of a `CapacityBuffer` and `spec.replicas` of
+    /// the workload that it refers to.
     #[must_use]
     pub fn with_percentage(mut self, percent: u32, of: u32) -> Self {
         self.percentage = Some((percent, of));
@@ -107,8 +107,8 @@ impl Headroom {
 /// prepared for.
 ///
 /// A controller makes one for each workload whose demand it can tell: from what it counted at this
-/// hour of the last days, each count a sample, or from a predictor's quantiles, each with the weight
-/// between it and the one before. Its instant lies as far ahead as a node takes to start.
+/// hour of the last days, each count a sample, or from a predictor's quantiles, each with the
+/// weight between it and the one before. Its instant lies as far ahead as a node takes to start.
 ///
 /// # Examples
 /// ```

@@ -78,7 +78,8 @@ pub struct Namespace {
 
 /// Collects the parts of a [`Problem`].
 ///
-/// Lists of parts extend it, or make one; `pods` of a builder is a list of pods, not of daemon sets.
+/// Lists of parts extend it, or make one; `pods` of a builder is a list of pods, not of daemon
+/// sets.
 ///
 /// # Examples
 /// ```

@@ -71,8 +71,8 @@ struct ValuedPods {
 type ValueNumbers = BTreeMap<(Arc<str>, i32), usize>;
 
 impl LaunchPlan {
-    /// Where the gap between total and lower bound comes from, for a plan of this problem that has a
-    /// certificate and a gap.
+    /// Where the gap between total and lower bound comes from, for a plan of this problem that has
+    /// a certificate and a gap.
     ///
     /// The parts of launches add up to the gap, plus what the proof grants limits, reservations and
     /// running nodes, less what trying everything proved beyond it.

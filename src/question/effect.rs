@@ -115,8 +115,8 @@ impl Solver {
     /// ```
     ///
     /// # Errors
-    /// The problem has nothing to be changed so ([`Error::is_invalid_input`]); or as [`Solver::new`]
-    /// and [`Solver::provision`].
+    /// The problem has nothing to be changed so ([`Error::is_invalid_input`]); or as
+    /// [`Solver::new`] and [`Solver::provision`].
     pub fn effect_of(
         &self,
         plan: &LaunchPlan,

@@ -1,7 +1,7 @@
 //! Why a launch is what it is, and not another type, zone, capacity type or pool.
 //!
-//! *Idea.* The launch is replaced by one of the other kind that holds the same pods, and the plan is
-//! given to [`verify`](crate::verify()): what it refuses is what forbids it. Where it refuses
+//! *Idea.* The launch is replaced by one of the other kind that holds the same pods, and the plan
+//! is given to [`verify`](crate::verify()): what it refuses is what forbids it. Where it refuses
 //! nothing the difference of prices says why not. A third figure is about any plan: by the values
 //! that the certificate gives to pods, what a node of the other kind can hold is worth so much, and
 //! as long as it costs no less the plan's lower bound stands with it.
@@ -84,8 +84,8 @@ impl Solver {
     /// another capacity type or from another node pool.
     ///
     /// With a launch named by its index in the plan it is about that one; without one it is about
-    /// that which the other would replace at the least cost, of those where it may, if there are any
-    /// among the first kinds of launches.
+    /// that which the other would replace at the least cost, of those where it may, if there are
+    /// any among the first kinds of launches.
     ///
     /// # Examples
     /// ```
@@ -116,8 +116,8 @@ impl Solver {
     ///
     /// # Errors
     /// The plan has no such launch, launches nothing, or isn't one of the solver's problem; or the
-    /// problem has no such node pool, type or zone ([`Error::is_invalid_input`]); or the options are
-    /// refused as by [`Solver::provision`].
+    /// problem has no such node pool, type or zone ([`Error::is_invalid_input`]); or the options
+    /// are refused as by [`Solver::provision`].
     pub fn why_not(
         &self,
         plan: &LaunchPlan,

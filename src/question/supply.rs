@@ -56,9 +56,9 @@ pub struct SupplyUse {
 
 impl SupplyUse {
     /// By how much the plan's lower bound falls with so much more, by the certificate's shadow
-    /// price; `None` where the certificate has no values of pods: of a plan without one, or one that
-    /// was proved by trying everything. Refinement ([`Effort::Refine`](crate::Effort::Refine)) prices
-    /// limits; the greedy packer's bounds leave them out.
+    /// price; `None` where the certificate has no values of pods: of a plan without one, or one
+    /// that was proved by trying everything. Refinement ([`Effort::Refine`](crate::Effort::Refine))
+    /// prices limits; the greedy packer's bounds leave them out.
     #[must_use]
     pub fn value_of(&self, more: Quantity) -> Option<Price> {
         const NANO: i128 = 1_000_000_000;

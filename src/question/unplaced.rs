@@ -46,8 +46,8 @@ pub struct ExcludedCandidates {
     /// All that is in the way at the nearest candidate, a further launch, a launch of the plan or a
     /// node.
     pub nearest: Vec<Cause>,
-    /// What takes all of that away; `None` where no change of a rule does, for want of types or of a
-    /// pool, say.
+    /// What takes all of that away; `None` where no change of a rule does, for want of types or of
+    /// a pool, say.
     pub changes: Option<Vec<RuleChange>>,
 }
 

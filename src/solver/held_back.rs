@@ -4,17 +4,18 @@
 //! what a disruption budget or a mark on a pod costs can't be added up from prices of nodes. And a
 //! node that is held by a mark may be full, so that it would stay without the mark, too.
 //!
-//! *Idea.* The cluster is planned anew with a kind of blocker lifted from the whole problem, or from
-//! the options, and nothing else changed. The difference of the costs is what it holds back. Of a
-//! node that is blamed on nothing else and stays all the same, what holds it then is a reason as
-//! well. Where several kinds hold a node these are lifted together, for its reasons. All plans that
-//! are compared are greedy ones, so that like is compared with like.
+//! *Idea.* The cluster is planned anew with a kind of blocker lifted from the whole problem, or
+//! from the options, and nothing else changed. The difference of the costs is what it holds back.
+//! Of a node that is blamed on nothing else and stays all the same, what holds it then is a reason
+//! as well. Where several kinds hold a node these are lifted together, for its reasons. All plans
+//! that are compared are greedy ones, so that like is compared with like.
 //!
 //! *Why it is right.* With all that is blamed lifted, a node whose reasons can all be lifted goes:
 //! that is what was tried.
 //!
 //! *Cost.* One greedy consolidation for each kind that holds any node and for each set of kinds, at
-//! most [`MOST_PLANS`], and one beside them where the plan is a refined one; none where nobody asks.
+//! most [`MOST_PLANS`], and one beside them where the plan is a refined one; none where nobody
+//! asks.
 
 use super::consolidated;
 use crate::error::Error;

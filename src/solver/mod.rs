@@ -261,18 +261,18 @@ impl Solver {
     /// Pods without a node, and those of nodes that are going already, get their places first, on
     /// launches too: in actions of the reason
     /// [`Pending`](crate::plan::consolidation::DisruptionReason::Pending). What is launched for them
-    /// is in the cost after, and nobody's saving; their preferences aren't looked at, and those that
-    /// fit nowhere hinder nothing.
+    /// is in the cost after, and nobody's saving; their preferences aren't looked at, and those
+    /// that fit nowhere hinder nothing.
     ///
     /// With [`Effort::Refine`] parts of what was found are taken back and done otherwise, so many
     /// times as its limits say. Reservations are kept to, but pods aren't kept for them
     /// ([`Options::reserved`]).
     ///
     /// Expected interruptions count as in launches
-    /// ([`Objective::interruption`](crate::options::Objective::interruption)), of running nodes at the
-    /// rate of the offering that their labels fit: what is done must save both by what is paid and
-    /// with them, so nothing is replaced by what costs more because it is interrupted less. Costs,
-    /// savings and bounds are of what is paid.
+    /// ([`Objective::interruption`](crate::options::Objective::interruption)), of running nodes at
+    /// the rate of the offering that their labels fit: what is done must save both by what is paid
+    /// and with them, so nothing is replaced by what costs more because it is interrupted less.
+    /// Costs, savings and bounds are of what is paid.
     ///
     /// # Errors
     /// A fee or another price that is below zero or more than [`Price::MAX_UNIT`]

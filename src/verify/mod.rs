@@ -192,8 +192,8 @@ impl Verified {
     /// there.
     ///
     /// Each is a fault of who made the plan, and none of the plan's rules: what it does is legal.
-    /// Only pods are looked at that no rule between pods concerns, and in large problems not all, so
-    /// that nothing here says little.
+    /// Only pods are looked at that no rule between pods concerns, and in large problems not all,
+    /// so that nothing here says little.
     #[must_use]
     pub fn oversights(&self) -> &[Oversight] {
         &self.oversights

@@ -1,8 +1,9 @@
-//! Problems of shapes that nobody means well with: one thing taken to its limit, as large as is asked for.
+//! Problems of shapes that nobody means well with: one thing taken to its limit, as large as is
+//! asked for.
 //!
-//! Each is valid, so it reaches the solver; what a plan is worth is of no matter here, only that it comes soon, in
-//! bounded memory, and keeps the rules. `cargo run --release --example quality -- hostile-classes-100000`
-//! plans one of any size.
+//! Each is valid, so it reaches the solver; what a plan is worth is of no matter here, only that it
+//! comes soon, in bounded memory, and keeps the rules. `cargo run --release --example quality --
+//! hostile-classes-100000` plans one of any size.
 
 use plimsoll::model::{
     Affinity, Effect, HostPort, LabelSelector, NodeSelectorTerm, Operator, PodAffinityTerm, Taint,
@@ -88,7 +89,8 @@ pub fn hostile(shape: &str, size: usize) -> Option<Problem> {
         "classes" => (0..size)
             .map(|i| pod(i).with_requests(amounts(100 + i as u64 % 1_000, 64 + i as u64 / 1_000)))
             .collect(),
-        // Each pod needs the next on its node, the last one the first, and none itself: none can be first.
+        // Each pod needs the next on its node, the last one the first, and none itself: none can be
+        // first.
         "affinity-ring" => (0..size)
             .map(|i| {
                 let next = app(&format!("app-{}", (i + 1) % size));

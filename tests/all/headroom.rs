@@ -59,7 +59,8 @@ fn a_placeholder_is_the_pod_without_what_is_its_own() {
 proptest! {
     #![proptest_config(random::config())]
 
-    /// A quantile is a sample, grows with the share, and its share of the samples doesn't exceed it.
+    /// A quantile is a sample, grows with the share, and its share of the samples doesn't exceed
+    /// it.
     #[test]
     fn a_quantile_is_the_least_count_that_is_enough(
         samples in prop::collection::vec((0..40_u32, 0..5_u64), 0..12),
@@ -87,9 +88,9 @@ proptest! {
     }
 }
 
-/// Room takes no pod's place: the pods that have a place without it have one with it, in all but one
-/// plan of a hundred where something is scarce. Greedy plans aren't exact, and where few pods are
-/// searched exhaustively, room makes more of them.
+/// Room takes no pod's place: the pods that have a place without it have one with it, in all but
+/// one plan of a hundred where something is scarce. Greedy plans aren't exact, and where few pods
+/// are searched exhaustively, room makes more of them.
 #[test]
 fn room_hardly_ever_costs_a_pod_its_place() {
     let (mut compared, mut worse) = (0_u32, 0_u32);

@@ -1,7 +1,9 @@
-//! Problems that take one thing to its limit: every call comes back, and what it says can be carried out.
+//! Problems that take one thing to its limit: every call comes back, and what it says can be
+//! carried out.
 //!
-//! The sizes here are those that a test has time for; the same shapes at a hundred times the size are run by
-//! hand (`testdata/src/hostile.rs` says how), with the times in the guide's page about limits.
+//! The sizes here are those that a test has time for; the same shapes at a hundred times the size
+//! are run by hand (`testdata/src/hostile.rs` says how), with the times in the guide's page about
+//! limits.
 
 use plimsoll::{
     Effort, Limits, Options, Problem, consolidate, provision, verify, verify_consolidation,
@@ -66,8 +68,8 @@ fn every_shape_is_consolidated() {
     }
 }
 
-/// Of pods that need each other in a ring, none can be bound first, so none has a place; of pods that bear none
-/// of the others each zone has one.
+/// Of pods that need each other in a ring, none can be bound first, so none has a place; of pods
+/// that bear none of the others each zone has one.
 #[test]
 fn what_small_shapes_come_to() {
     let placed = |shape: &str, size: usize| {

@@ -62,7 +62,8 @@ fn every_node_and_pod_of_a_plan_is_on_the_page() {
     assert!(!html.contains("http"), "the page needs no network");
 }
 
-/// Half of the pods on spot nodes of one type in one zone: said first, in words, and marked in the table.
+/// Half of the pods on spot nodes of one type in one zone: said first, in words, and marked in the
+/// table.
 #[test]
 fn pods_that_one_interruption_can_take_jump_out() {
     let document = json!({
@@ -111,8 +112,9 @@ fn luminance(colour: &str) -> f64 {
     0.2126 * part(0) + 0.7152 * part(2) + 0.0722 * part(4)
 }
 
-/// Texts can be read, and a fuller node is told from an emptier one by brightness alone, so by whoever sees
-/// few colours or none, and on paper. What else is coloured has a shape of its own (hatches, dashes).
+/// Texts can be read, and a fuller node is told from an emptier one by brightness alone, so by
+/// whoever sees few colours or none, and on paper. What else is coloured has a shape of its own
+/// (hatches, dashes).
 #[test]
 fn colours_are_told_apart_without_seeing_hues() {
     let style = include_str!("../../examples/report/style.css");

@@ -1,11 +1,12 @@
-//! The public items, as a file that is committed: a change of the interface is a change of that file, so
-//! whoever reviews one sees the other.
+//! The public items, as a file that is committed: a change of the interface is a change of that
+//! file, so whoever reviews one sees the other.
 //!
-//! The listing is made from the sources, not by rustdoc, whose output in data isn't stable. What makes that
-//! right are two habits that CI holds: `unreachable_pub` (whatever is `pub` can be reached from outside) and
-//! rustfmt (a declaration begins its line, and a body ends where its brace stands below it). A type has one
-//! name in `src/`, so its items are listed under that name; the paths by which it is reached are lines of
-//! their own. Traits that macros implement are listed by the macro.
+//! The listing is made from the sources, not by rustdoc, whose output in data isn't stable. What
+//! makes that right are two habits that CI holds: `unreachable_pub` (whatever is `pub` can be
+//! reached from outside) and rustfmt (a declaration begins its line, and a body ends where its
+//! brace stands below it). A type has one name in `src/`, so its items are listed under that name;
+//! the paths by which it is reached are lines of their own. Traits that macros implement are listed
+//! by the macro.
 //!
 //! What has changed on purpose is written anew by `RENEW=1 cargo test --test all public_items`.
 
@@ -26,7 +27,8 @@ struct Items {
     lines: Vec<(Option<String>, String)>,
 }
 
-/// An item of rustfmt's: its attributes, its declaration in one line, and the lines between its braces.
+/// An item of rustfmt's: its attributes, its declaration in one line, and the lines between its
+/// braces.
 struct Item<'s> {
     attributes: Vec<String>,
     declaration: String,
@@ -176,8 +178,8 @@ fn leaves(prefix: &str, text: &str, found: &mut Vec<String>) {
     }
 }
 
-/// Gathers what is public of some items. `module` is the public path of the module in which they are, where it
-/// has one; `owner` the type in whose block they are.
+/// Gathers what is public of some items. `module` is the public path of the module in which they
+/// are, where it has one; `owner` the type in whose block they are.
 fn gather(lines: &[&str], module: Option<&str>, owner: Option<&str>, all: &mut Items) {
     for item in items(lines) {
         if item.is_test() {

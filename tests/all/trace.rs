@@ -1,7 +1,7 @@
 //! What a trace says: of ten small cases kept as text, and of any plan what must hold.
 //!
-//! Where a change of the packer changes a trace on purpose, `WRITE_SNAPSHOTS=1 cargo test --test all
-//! trace` writes the texts anew; what changed in them is read before it is committed.
+//! Where a change of the packer changes a trace on purpose, `WRITE_SNAPSHOTS=1 cargo test --test
+//! all trace` writes the texts anew; what changed in them is read before it is committed.
 
 use crate::verified::tree;
 use plimsoll::progress::{Event, Improvement, PackingFigures, Trace};

@@ -37,8 +37,8 @@ pub enum Step {
 }
 
 impl Disruption {
-    /// An action to carry out until a deadline; nothing where one of its nodes has no claim, so that
-    /// nobody would end its machine.
+    /// An action to carry out until a deadline; nothing where one of its nodes has no claim, so
+    /// that nobody would end its machine.
     #[must_use]
     pub fn new(action: &ConsolidationAction, cluster: &Cluster, deadline: i64) -> Option<Self> {
         let of_node = |node: &std::sync::Arc<str>| {

@@ -1,5 +1,5 @@
-//! The controller against a fake of the API, on a clock of the test's own: pods come and go, a cloud
-//! gives nodes or has none, and what the controller asks of the API is looked at.
+//! The controller against a fake of the API, on a clock of the test's own: pods come and go, a
+//! cloud gives nodes or has none, and what the controller asks of the API is looked at.
 
 mod fake;
 

@@ -1,5 +1,5 @@
-//! Single parts in documents: a pod, a node pool or a quantity alone, in the form that it has within
-//! a problem document.
+//! Single parts in documents: a pod, a node pool or a quantity alone, in the form that it has
+//! within a problem document.
 //!
 //! Catalogs, pods and pools come from different places, and whoever stores one of them needs no
 //! whole problem for that. A part is checked for its form only; what it must be like beside others

@@ -60,8 +60,8 @@
 //! that it is charged `m`, [`Certificate::move_price`]. Launches prove that pods which come to them
 //! are worth at most what they cost, `v_j − m` each; nodes that stay, that pods which come to them
 //! are worth at most `f_e`. A candidate `c` that costs `p_c` holds its own pods, at `v_j` each, and
-//! others beside them, of which a proof says that they are worth at most `f_c`. It need not stay, so
-//! the outcome costs, beside the nodes that may not go, at least
+//! others beside them, of which a proof says that they are worth at most `f_c`. It need not stay,
+//! so the outcome costs, beside the nodes that may not go, at least
 //!
 //! ```text
 //! Σ_j n_j v_j − Σ_c max(0, own_c + f_c − p_c) − Σ_e f_e − m × the pods that move

@@ -376,11 +376,11 @@ impl ConsolidationPlan {
     /// Counts that describe the search, by name.
     ///
     /// `heldBack…`, where the options ask for it
-    /// ([`held_back`](crate::ConsolidationOptions::held_back)), is what a greedy plan would cost less
-    /// if nothing were held by a kind of blocker, in billionths of the price per hour:
-    /// `heldBackDisruptionBudget` and others, called by the codes of reasons; `heldBackWeights` where
-    /// no pool had a weight, and `heldBackPreferences` where preferences were ignored. Kinds of which
-    /// that is nothing aren't there.
+    /// ([`held_back`](crate::ConsolidationOptions::held_back)), is what a greedy plan would cost
+    /// less if nothing were held by a kind of blocker, in billionths of the price per hour:
+    /// `heldBackDisruptionBudget` and others, called by the codes of reasons; `heldBackWeights`
+    /// where no pool had a weight, and `heldBackPreferences` where preferences were ignored. Kinds
+    /// of which that is nothing aren't there.
     #[must_use]
     pub fn stats(&self) -> &BTreeMap<Arc<str>, u64> {
         &self.stats

@@ -1,4 +1,5 @@
-//! Certificates of consolidations, checked: how little the outcome costs beside the nodes that stay.
+//! Certificates of consolidations, checked: how little the outcome costs beside the nodes that
+//! stay.
 //!
 //! Why such a certificate proves a bound is said in [`crate::plan::certificate`]. The pods that are
 //! counted are those of the nodes that may go. Everything about launches and about what comes to a

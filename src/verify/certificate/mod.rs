@@ -120,8 +120,8 @@ pub(super) fn check_and_value<'a>(
     proved
 }
 
-/// Says which of the pods are alone on a node, and reports what is wrong with groups and with the form
-/// of proofs.
+/// Says which of the pods are alone on a node, and reports what is wrong with groups and with the
+/// form of proofs.
 fn separated<'c, 'a>(
     facts: &'c Facts<'a>,
     certificate: &Certificate,
@@ -137,9 +137,9 @@ fn separated<'c, 'a>(
     separation
 }
 
-/// Reports what has a place in a bound on the cost of a launch plan alone, or isn't sound: pods that
-/// such a plan tells apart, or that aren't `counted` here; a fee; an exhaustive search; a price of
-/// moves.
+/// Reports what has a place in a bound on the cost of a launch plan alone, or isn't sound: pods
+/// that such a plan tells apart, or that aren't `counted` here; a fee; an exhaustive search; a
+/// price of moves.
 fn check_plain(
     certificate: &Certificate,
     counted: impl Fn(&PodValue) -> bool,

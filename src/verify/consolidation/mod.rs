@@ -29,10 +29,12 @@
 //!   that isn't known; an action that nothing else asks for saves what it must, has the spot types
 //!   to choose from that it must, and is balanced where the pool's policy wants that. An action for
 //!   pods that wait does nothing else.
-//! - *Bounds* ([`bound`]). Its certificates, if it has any, prove its lower bounds, of outcomes in which
+//! - *Bounds* ([`bound`]). Its certificates, if it has any, prove its lower bounds, of outcomes in
+//! which
 //!   pods leave the nodes that are deleted and no others.
 //! - *Sums*. The number of moved pods, without those of nodes that are going already, is right and
-//!   isn't above the caller's; so are the costs before and after, of all nodes whose price is known;
+//!   isn't above the caller's; so are the costs before and after, of all nodes whose price is
+//! known;
 //!   no lower bound is above what it bounds.
 //!
 //! # What isn't
@@ -148,8 +150,8 @@ impl VerifiedConsolidation {
     }
 
     /// How many of the moved pods honour less of what they prefer, by weight, when their wave is
-    /// over than they did where the problem has them: 0 of what [`consolidate`](crate::consolidate())
-    /// decides, unless preferences were to be ignored.
+    /// over than they did where the problem has them: 0 of what
+    /// [`consolidate`](crate::consolidate()) decides, unless preferences were to be ignored.
     #[must_use]
     pub fn honouring_less(&self) -> u64 {
         self.honouring_less

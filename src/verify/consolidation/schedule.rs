@@ -93,7 +93,8 @@ impl Field {
         u32::try_from(value).is_ok_and(|value| self.values.checked_shr(value).unwrap_or(0) & 1 == 1)
     }
 
-    /// Reads a list of ranges of values from `least` to `most`, which may also be called by `names`.
+    /// Reads a list of ranges of values from `least` to `most`, which may also be called by
+    /// `names`.
     fn read(text: &str, least: u32, most: u32, names: &[&str]) -> Option<Self> {
         let mut field = Self { values: 0, any: false };
         for part in text.split(',') {

@@ -195,8 +195,8 @@ pub(super) fn check_budgets(
 }
 
 /// Reports disruption budgets of which a wave evicts too many pods. More than a budget allows may
-/// go only where all are on one node: its eviction takes several rounds then. Pods that are ended in
-/// any case, and those of nodes that are going already, don't count.
+/// go only where all are on one node: its eviction takes several rounds then. Pods that are ended
+/// in any case, and those of nodes that are going already, don't count.
 fn check_disruption_budgets(
     facts: &Facts<'_>,
     state: &ReplayState<'_, '_>,
@@ -274,8 +274,8 @@ pub(super) fn check_step(step: &ReplayStep, wave: u32, out: &mut Vec<Violation>)
     out.extend(found.into_iter().map(|violation| in_wave(wave, violation)));
 }
 
-/// Reports requests of launches that aren't those of the pods that they name, whatever else is bound
-/// to them.
+/// Reports requests of launches that aren't those of the pods that they name, whatever else is
+/// bound to them.
 fn check_requests(facts: &Facts<'_>, own: &LaunchPlan, out: &mut Vec<Violation>) {
     let is_about_requests = |one: &Violation| matches!(one, Violation::RequestsWrong { .. });
     let mut said = Vec::new();

@@ -2,9 +2,9 @@
 //!
 //! Whether a pod is accepted depends on its class and, for each counter that a required rule of the
 //! plan's pods reads, on its node's domain and on whether that node counts. Pods that agree in all
-//! of these may take each other's turn, on whatever nodes they are: a million pods spread over three
-//! zones are as many entries as they have classes, three times. Only over single nodes there is an
-//! entry for each node.
+//! of these may take each other's turn, on whatever nodes they are: a million pods spread over
+//! three zones are as many entries as they have classes, three times. Only over single nodes there
+//! is an entry for each node.
 
 use super::final_state::FinalState;
 use super::rules::{PodCounter, TopologyRuleSet};

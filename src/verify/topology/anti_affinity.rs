@@ -20,8 +20,8 @@ pub(super) fn check(state: &FinalState<'_>, rules: &TopologyRuleSet, out: &mut V
         }
     }
     let over_hosts = |key: &Domains| well_known::normalized(&key.key) == well_known::HOSTNAME;
-    // Single nodes are judged with the nodes; kube-scheduler counts by value, which several may have
-    // in common.
+    // Single nodes are judged with the nodes; kube-scheduler counts by value, which several may
+    // have in common.
     let apart: Vec<bool> =
         rules.keys.iter().map(|key| over_hosts(key) && !key.has_shared()).collect();
     for (class, own) in rules.of_class.iter().enumerate() {

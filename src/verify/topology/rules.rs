@@ -342,7 +342,8 @@ impl<'a> RuleReader<'_, 'a> {
             .clone()
     }
 
-    /// The counter of these classes over a key on nodes of these looks, which is made where there is none.
+    /// The counter of these classes over a key on nodes of these looks, which is made where there
+    /// is none.
     fn counter(
         &mut self,
         key: &Arc<str>,

@@ -1,5 +1,5 @@
-//! Consolidations: cases with their right decisions, and laws of random clusters, each plan replayed
-//! by `verify_consolidation`.
+//! Consolidations: cases with their right decisions, and laws of random clusters, each plan
+//! replayed by `verify_consolidation`.
 
 mod beside;
 mod bounds;

@@ -13,8 +13,8 @@ fn below(random: &mut SplitMix64, bound: usize) -> usize {
     usize::try_from(random.below(bound as u64)).unwrap()
 }
 
-/// One of the bindings of an action that deletes nodes, by the positions of both; nothing where there
-/// is none.
+/// One of the bindings of an action that deletes nodes, by the positions of both; nothing where
+/// there is none.
 fn some_binding(plan: &Value, random: &mut SplitMix64) -> Option<(usize, usize)> {
     let actions = plan["actions"].as_array().unwrap().iter().enumerate();
     let all: Vec<(usize, usize)> = actions

@@ -1,5 +1,5 @@
-//! Running clusters made from seeds: nodes of few types with pods of few apps, and every rule that a
-//! consolidation heeds, each now and then.
+//! Running clusters made from seeds: nodes of few types with pods of few apps, and every rule that
+//! a consolidation heeds, each now and then.
 //!
 //! Pods are bound at random to nodes on which they fit and which they may use; spreads are looked
 //! at no further than that, so that some are uneven from the start.

@@ -67,7 +67,8 @@ fn lift(problem: &mut Value, options: &mut Options, node: &Value, reason: &Value
     }
 }
 
-/// What holds a node holds it no more when it is lifted: the node goes, or stays for something else.
+/// What holds a node holds it no more when it is lifted: the node goes, or stays for something
+/// else.
 #[test]
 fn what_is_lifted_is_blamed_no_more() {
     let mut counts: BTreeMap<String, (u32, u32, u32)> = BTreeMap::new();

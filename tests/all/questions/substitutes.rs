@@ -1,6 +1,6 @@
 //! Why not another launch: what is said to be dearer is so by just that much, and is bought once it
-//! costs less; what is said to be forbidden is refused; and no plan gains from a node that costs more
-//! than what it can hold is said to be worth.
+//! costs less; what is said to be forbidden is refused; and no plan gains from a node that costs
+//! more than what it can hold is said to be worth.
 
 use super::Draw;
 use crate::random::scarce;

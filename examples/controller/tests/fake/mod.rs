@@ -1,5 +1,5 @@
-//! A fake of the API server, in process: a service that lists, watches, creates, patches and deletes
-//! any objects, and evicts pods. What a cluster does besides (a scheduler, Karpenter's own
+//! A fake of the API server, in process: a service that lists, watches, creates, patches and
+//! deletes any objects, and evicts pods. What a cluster does besides (a scheduler, Karpenter's own
 //! controllers, the cloud) a test does itself, by [`Fake::put`] and [`Fake::remove`].
 
 use bytes::Bytes;
