@@ -22,9 +22,79 @@ pub(crate) enum Value<'d> {
     Map(Vec<(Cow<'d, str>, Value<'d>)>),
 }
 
+/// Keys that most objects of a cluster have again and again, in their order: they are kept once.
+#[cfg(feature = "k8s")]
+const COMMON_KEYS: [&str; 64] = [
+    "annotations",
+    "apiVersion",
+    "app",
+    "args",
+    "command",
+    "conditions",
+    "configMap",
+    "containerID",
+    "containerPort",
+    "containerStatuses",
+    "containers",
+    "controller",
+    "cpu",
+    "creationTimestamp",
+    "effect",
+    "env",
+    "fieldPath",
+    "fieldRef",
+    "generation",
+    "image",
+    "imageID",
+    "imagePullPolicy",
+    "initContainers",
+    "items",
+    "key",
+    "kind",
+    "labels",
+    "lastProbeTime",
+    "lastTransitionTime",
+    "limits",
+    "livenessProbe",
+    "manager",
+    "matchLabels",
+    "memory",
+    "message",
+    "metadata",
+    "mountPath",
+    "name",
+    "namespace",
+    "operation",
+    "operator",
+    "ownerReferences",
+    "path",
+    "phase",
+    "port",
+    "ports",
+    "projected",
+    "protocol",
+    "reason",
+    "requests",
+    "resourceVersion",
+    "resources",
+    "sources",
+    "spec",
+    "state",
+    "status",
+    "time",
+    "tolerationSeconds",
+    "tolerations",
+    "type",
+    "uid",
+    "value",
+    "volumeMounts",
+    "volumes",
+];
+
 #[cfg(feature = "k8s")]
 impl Value<'_> {
-    /// The same tree, which borrows nothing.
+    /// The same tree, which borrows nothing from its text and has no room to spare: a dump of a
+    /// cluster is kept whole.
     pub(crate) fn into_owned(self) -> Value<'static> {
         match self {
             Self::Null => Value::Null,
@@ -32,12 +102,21 @@ impl Value<'_> {
             Self::Integer(value) => Value::Integer(value),
             Self::Float(value) => Value::Float(value),
             Self::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
-            Self::List(items) => Value::List(items.into_iter().map(Value::into_owned).collect()),
+            Self::List(items) => {
+                let mut items: Vec<_> = items.into_iter().map(Value::into_owned).collect();
+                items.shrink_to_fit();
+                Value::List(items)
+            }
             Self::Map(entries) => {
                 let owned = |(key, value): (Cow<'_, str>, Self)| {
-                    (key.into_owned().into(), value.into_owned())
+                    let common = COMMON_KEYS.binary_search(&&*key).ok();
+                    let common = common.and_then(|at| COMMON_KEYS.get(at));
+                    let key = common.map_or_else(|| key.into_owned().into(), |key| (*key).into());
+                    (key, value.into_owned())
                 };
-                Value::Map(entries.into_iter().map(owned).collect())
+                let mut entries: Vec<_> = entries.into_iter().map(owned).collect();
+                entries.shrink_to_fit();
+                Value::Map(entries)
             }
         }
     }
@@ -277,5 +356,20 @@ impl Serialize for Value<'_> {
                 map.end()
             }
         }
+    }
+}
+
+#[cfg(all(test, feature = "k8s"))]
+mod tests {
+    use super::{COMMON_KEYS, Value};
+
+    #[test]
+    fn a_tree_of_its_own_says_the_same() {
+        assert!(COMMON_KEYS.is_sorted());
+        let mut text = String::from(r#"{"other": [1, {"a": null}], "x": true"#);
+        COMMON_KEYS.iter().for_each(|key| text.push_str(&format!(", {key:?}: \"{key}\"")));
+        text.push('}');
+        let tree: Value<'_> = serde_json::from_str(&text).unwrap();
+        assert_eq!(tree.clone().into_owned(), tree);
     }
 }
