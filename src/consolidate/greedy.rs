@@ -48,6 +48,13 @@ pub(super) struct Search<'m> {
     pub(super) gone: Vec<usize>,
     /// Why each node that may go stayed when it was last tried.
     pub(super) stays: Vec<Option<Stay>>,
+    /// Whether every decision is one that can be carried out as soon as it is made: launches aren't
+    /// given up again, none takes a pod for which a pool of a higher weight could launch, and no
+    /// pod moves twice.
+    ///
+    /// Pods of a launch may find other places once its node is gone, and not yet while that drains:
+    /// where a spread counts its domain.
+    pub(super) stepwise: bool,
     /// Nodes that no order of waves was found for: these stay.
     pub(super) banned: BTreeSet<usize>,
     /// What a search counts for moving a plain pod.
@@ -128,6 +135,7 @@ impl<'m> Search<'m> {
             verdicts,
             gone: Vec::new(),
             stays,
+            stepwise: false,
             banned: BTreeSet::new(),
             move_price: 0,
             launch_price: 0,
@@ -155,7 +163,8 @@ impl<'m> Search<'m> {
     /// Has nodes go one by one and together, until nothing is left.
     pub(super) fn settle(&mut self, stop: &dyn Fn() -> bool) {
         for _ in 0..MOST_PASSES {
-            if !(self.pass(stop) || self.merge(stop) || self.relaunch(stop)) {
+            let more = self.pass(stop) || self.merge(stop) || !self.stepwise && self.relaunch(stop);
+            if !more {
                 break;
             }
         }
@@ -217,7 +226,7 @@ impl<'m> Search<'m> {
                 queue.push((OrderedFloat(rank), Reverse(node)));
             }
         }
-        let mut any = self.replace_launches();
+        let mut any = !self.stepwise && self.replace_launches();
         while let Some((_, Reverse(node))) = queue.pop() {
             if stop() {
                 return false;
@@ -303,6 +312,10 @@ impl<'m> Search<'m> {
             let most = self.terms.options.max_moves.unwrap_or(u64::MAX);
             return Err(refuse(Blocker::MoveLimit { most }));
         }
+        let came = |node: &usize| !self.state.arrived[*node].is_empty();
+        if self.stepwise && going.iter().any(came) {
+            return Err(refuse(Blocker::Needed));
+        }
         let must_go = !going.is_empty() && of_all().all(|running| running.must_go);
         let prices: Option<i128> = of_all().map(|running| running.price).sum();
         let count = i128::try_from(going.len().saturating_add(given_up.len())).unwrap_or(1);
@@ -362,6 +375,9 @@ impl<'m> Search<'m> {
         let gain = NodeSaving { rank: self.rank(saving, disruption, count) };
         if must_go {
             return Ok(gain);
+        }
+        if self.stepwise && !self.is_lawful() {
+            return Err(refuse(Blocker::Needed));
         }
         let known = prices.is_some();
         // By what isn't known nothing is saved.

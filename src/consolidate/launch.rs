@@ -270,14 +270,16 @@ impl ClusterState<'_> {
         let load = self.load(&classes);
         // Where pools have weights, one that is open to no pool can't be launched for.
         let closed = !choices.by_weight.is_empty() && open.contains(&i32::MIN);
-        if closed || self.least_cost(choices, &load, &open) > most as f64 * (1.0 + 1e-9) {
+        let least = self.least_cost(choices, &load, &open);
+        let could_cost = |most: i128| least <= most as f64 * (1.0 + 1e-9);
+        if closed || !could_cost(most) {
             return false;
         }
         let single = self.launch_one(choices, &classes, (&load, &open), most);
         self.undo(mark);
         // Several nodes must come to less than one.
         let limit = single.map_or(most, |option| option.price - 1);
-        if self.launch_several(choices, limit, true) {
+        if could_cost(limit) && self.launch_several(choices, limit, true) {
             return true;
         }
         self.undo(mark);

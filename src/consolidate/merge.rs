@@ -14,6 +14,9 @@
 //! it are gone, it is grown anew. Of nodes that are alike one is a start, and the next one once that
 //! is gone.
 //!
+//! What shares a launch has to go in one wave, since the launch is worth it for all of them only: so
+//! a set is never more than budgets allow at once.
+//!
 //! *Why it is right.* A set goes by the function by which a node does, on the same terms.
 //!
 //! *Cost.* At most [`MOST_TOGETHER`] trials for each start, and again after sets went; in all as many
@@ -142,7 +145,7 @@ impl Search<'_> {
                     (running.weighed, &running.home[..], running.disruption)
                 }
                 // What replaces a node one for one stays.
-                None if self.state.replaces[node - first].is_some() => continue,
+                None if self.stepwise || self.state.replaces[node - first].is_some() => continue,
                 None => {
                     let pods = self.state.arrived[node].iter();
                     let pods: i128 = pods.map(|(_, count)| i128::from(*count)).sum();
@@ -194,9 +197,12 @@ impl Search<'_> {
                 continue;
             }
             if let Some(both) = both(&shared, &part.shared) {
-                shared = both;
                 nodes.push(part.node);
-                self.try_set(&nodes, &mut best);
+                if self.try_set(&nodes, &mut best) {
+                    shared = both;
+                } else {
+                    let _last = nodes.pop();
+                }
             }
         }
         best
@@ -214,21 +220,26 @@ impl Search<'_> {
             if !kinds.insert(part.kind) {
                 continue;
             }
-            self.try_set(&[first.node, part.node], &mut best);
+            let _tried = self.try_set(&[first.node, part.node], &mut best);
         }
         best
     }
 
-    /// Tries a set: is it worth more than the best so far?
-    fn try_set(&mut self, nodes: &[usize], best: &mut Option<Merger>) {
+    /// Tries a set, if it may go in one wave: is it worth more than the best so far?
+    fn try_set(&mut self, nodes: &[usize], best: &mut Option<Merger>) -> bool {
+        let (going, given_up) = self.split(nodes);
+        if !self.fit_one_wave(&going) {
+            return false;
+        }
         self.set_trials -= 1;
         let mark = self.state.mark();
-        let (going, given_up) = self.split(nodes);
-        let Ok(gain) = self.attempt_without(&going, &given_up) else { return };
-        self.state.undo(mark);
-        if best.as_ref().is_none_or(|(rank, _)| gain.rank > **rank) {
-            *best = Some((OrderedFloat(gain.rank), Reverse(nodes.to_vec())));
+        if let Ok(gain) = self.attempt_without(&going, &given_up) {
+            self.state.undo(mark);
+            if best.as_ref().is_none_or(|(rank, _)| gain.rank > **rank) {
+                *best = Some((OrderedFloat(gain.rank), Reverse(nodes.to_vec())));
+            }
         }
+        true
     }
 }
 

@@ -203,8 +203,8 @@ struct SearchParts<'a, 'c> {
 /// costs, with fees and what moves must save; then how many pods move.
 type PlanWorth = (Reverse<u64>, i128, u64);
 
-/// The best plan so far, and what it is worth.
-type BestPlan = Option<(ConsolidationPlan, PlanWorth)>;
+/// The best plan so far, what it is worth, and the cluster as it leaves it.
+type BestPlan<'m> = Option<(ConsolidationPlan, PlanWorth, Search<'m>)>;
 
 /// What became of a search that was carried out in waves.
 struct CarriedOut<'m> {
@@ -223,29 +223,63 @@ impl<'a> SearchParts<'a, '_> {
         stop: &dyn Fn() -> bool,
     ) -> Option<ConsolidationPlan> {
         let Self { model, verdicts, choices, terms, .. } = *self;
-        let mut best: BestPlan = None;
+        let mut best: BestPlan<'a> = None;
         let mut banned: BTreeSet<usize> = BTreeSet::new();
         for round in 0..MOST_ROUNDS {
             let mut search = Search::new(model, choices, terms, verdicts);
             search.banned.clone_from(&banned);
             search.run(stop);
-            let stuck = self.consider(&search, &mut best, report, stop).stuck;
+            let CarriedOut { stuck, came_to } = self.consider(&search, &mut best, report, stop);
+            let mut start = search.clone();
+            if round == 0 && !stuck.is_empty() {
+                let mut stepwise = Search::new(model, choices, terms, verdicts);
+                stepwise.stepwise = true;
+                stepwise.run(stop);
+                let other = self.consider(&stepwise, &mut best, report, stop).came_to;
+                let worth = |came_to: &Option<(PlanWorth, _)>| came_to.as_ref().map(|one| one.0);
+                if worth(&other) < worth(&came_to) {
+                    start = Search { stepwise: false, ..stepwise };
+                }
+            }
             // What was decided last is what others didn't reckon with.
             let last = search.gone.iter().rev().filter(|node| stuck.contains(node));
             let last: Vec<usize> = last.copied().take(stuck.len().div_ceil(2)).collect();
             let is_last = last.is_empty() || round + 1 == MOST_ROUNDS || stop();
             banned.extend(last);
             let few = MOST_TRIALS / u64::try_from(model.nodes.len()).unwrap_or(u64::MAX).max(1);
-            let marginal = search.marginal_price();
-            if search.improve(few.min(MOST_ATTEMPTS), marginal, stop) {
-                let _considered = self.consider(&search, &mut best, report, stop);
+            let marginal = start.marginal_price();
+            if start.improve(few.min(MOST_ATTEMPTS), marginal, stop) {
+                let _considered = self.consider(&start, &mut best, report, stop);
             }
             if is_last {
-                self.refine(search, attempts, &mut best, report, stop);
+                self.refine(start, attempts, &mut best, report, stop);
                 break;
             }
         }
-        best.map(|(plan, _)| plan)
+        self.settle(&mut best, report, stop);
+        best.map(|(plan, ..)| plan)
+    }
+
+    /// Goes on from the cluster as the best plan leaves it, as long as that leads to a better one:
+    /// so the next consolidation finds nothing that this one could have found.
+    fn settle(&self, best: &mut BestPlan<'a>, report: &Report<'_>, stop: &dyn Fn() -> bool) {
+        let Self { verdicts, choices, terms, .. } = *self;
+        for _ in 0..MOST_ROUNDS {
+            let Some((_, known, outcome)) = best.as_ref() else { return };
+            let known = *known;
+            let mut more = Search::at(outcome.state.clone(), choices, terms, verdicts);
+            more.gone.clone_from(&outcome.gone);
+            more.trials = outcome.trials;
+            let before = more.state.cost;
+            more.settle(stop);
+            if more.state.cost == before {
+                return;
+            }
+            let _considered = self.consider(&more, best, report, stop);
+            if best.as_ref().is_none_or(|(_, worth, _)| *worth >= known) {
+                return;
+            }
+        }
     }
 
     /// What a plan is worth that leaves the cluster so.
@@ -263,31 +297,35 @@ impl<'a> SearchParts<'a, '_> {
     fn consider(
         &self,
         search: &Search<'a>,
-        best: &mut BestPlan,
+        best: &mut BestPlan<'a>,
         report: &Report<'_>,
         stop: &dyn Fn() -> bool,
     ) -> CarriedOut<'a> {
+        let banned = &search.banned;
         let mut target = Target::of(search);
         let mut least: Option<Vec<usize>> = None;
         let mut came_to: Option<(PlanWorth, Search<'a>)> = None;
         let mut carry_out = |target: &Target, search: &Search<'a>| {
-            let known = best.as_ref().map(|(_, known)| *known);
+            let known = best.as_ref().map(|(_, known, _)| *known);
             let is_better = |plan: &ConsolidationPlan, outcome: &ClusterState<'_>| {
                 known.is_none_or(|known| self.worth(plan, outcome) < known)
             };
-            let (plan, stuck, outcome) = self.carried_out(target, search, &is_better);
+            let (plan, stuck, outcome) = self.carried_out(target, search, banned, &is_better);
             let worth = self.worth(&plan, &outcome);
-            if came_to.as_ref().is_none_or(|(known, _)| worth < *known) {
+            let left_so = || {
                 let went = |node: &&usize| !outcome.stands(**node);
                 let gone = search.gone.iter().filter(went).copied().collect();
-                let state = outcome.clone();
-                came_to = Some((worth, Search { state, gone, ..search.clone() }));
+                let (state, banned) = (outcome.clone(), banned.clone());
+                Search { state, gone, banned, ..search.clone() }
+            };
+            if came_to.as_ref().is_none_or(|(known, _)| worth < *known) {
+                came_to = Some((worth, left_so()));
             }
             if known.is_none_or(|known| worth < known) {
                 report.watch.event(|| Event::Consolidated(figures(&plan)));
                 report.begin(plan.cost.after.nanos());
                 report.phase(Phase::Searching);
-                *best = Some((plan, worth));
+                *best = Some((plan, worth, left_so()));
             }
             (stuck, outcome)
         };
@@ -309,17 +347,19 @@ impl<'a> SearchParts<'a, '_> {
     }
 
     /// The plan that leads to a target, the nodes that can't go, and the cluster as it leaves it;
-    /// why nodes stay is asked anew of plans that are to be kept.
+    /// of some nodes it was found before that they can't. Why nodes stay is asked anew of plans that
+    /// are to be kept.
     fn carried_out(
         &self,
         target: &Target,
         search: &Search<'_>,
+        banned: &BTreeSet<usize>,
         is_kept: &dyn Fn(&ConsolidationPlan, &ClusterState<'_>) -> bool,
     ) -> (ConsolidationPlan, Vec<usize>, ClusterState<'a>) {
         let Self { problem, model, verdicts, choices, terms, .. } = *self;
         let (waves, stuck, outcome) =
             WavePlanner::new(model, terms, choices, verdicts, target).plan();
-        let held = stuck.iter().chain(&search.banned).copied().collect();
+        let held = stuck.iter().chain(banned).copied().collect();
         let parts = PlanParts {
             problem,
             model,
@@ -373,7 +413,7 @@ impl<'a> SearchParts<'a, '_> {
         &self,
         search: Search<'a>,
         attempts: u64,
-        best: &mut BestPlan,
+        best: &mut BestPlan<'a>,
         report: &Report<'_>,
         stop: &dyn Fn() -> bool,
     ) {

@@ -168,7 +168,7 @@ impl<'m> Search<'m> {
 
     /// Whether launches are within limits and due to no pool of a higher weight, with all that
     /// stands.
-    fn is_lawful(&self) -> bool {
+    pub(super) fn is_lawful(&self) -> bool {
         self.state.keeps_weights(self.choices) && self.state.keeps_limits()
     }
 
@@ -184,6 +184,7 @@ impl<'m> Search<'m> {
     fn neighbour(&mut self, around: &Surroundings, dice: &mut Dice, most: i128) -> bool {
         self.trials += 1;
         let model = self.state.model;
+        let mark = self.state.mark();
         let kind = dice.below(100);
         let closing = match kind {
             0..40 => 1,
@@ -218,7 +219,7 @@ impl<'m> Search<'m> {
                 self.bring_back(node, dice.below(self.state.nodes()));
             }
         }
-        if !self.terms.allows_moves(self.state.moves) {
+        if self.state.mark() == mark || !self.terms.allows_moves(self.state.moves) {
             return false;
         }
         if self.loosens && dice.below(4) > 0 {

@@ -3,7 +3,7 @@
 use super::laws::{options, seeds};
 use super::random::{Spec, cluster};
 use super::verified;
-use plimsoll::PreferencePolicy;
+use plimsoll::{Options, PreferencePolicy};
 use plimsoll_testdata::SplitMix64;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -93,4 +93,62 @@ fn no_moved_pod_honours_less_than_before() {
     println!("{moved} moved; {ignoring} honour less where preferences are ignored");
     assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
     assert!(moved > 150 && ignoring > 20, "{moved}, {ignoring}");
+}
+
+/// A cluster of three small nodes, each with a pod of one app that would rather be spread evenly
+/// over the zones, and at most so many nodes at a time.
+fn one_in_each_zone(nodes_at_a_time: &str) -> Value {
+    let zones = ["a", "b", "c"];
+    let node = |zone: &&str| {
+        json!({
+            "name": format!("n-{zone}"),
+            "labels": {
+                ZONE: zone, HOSTNAME: format!("n-{zone}"), "karpenter.sh/nodepool": "main",
+                "node.kubernetes.io/instance-type": "small", "karpenter.sh/capacity-type": "on-demand",
+            },
+            "allocatable": { "cpu": "4", "memory": "8Gi", "pods": "20" },
+        })
+    };
+    let pod = |zone: &&str| {
+        json!({
+            "name": format!("p-{zone}"), "labels": { "app": "p" }, "ownerKind": "ReplicaSet",
+            "nodeName": format!("n-{zone}"), "requests": { "cpu": "1", "memory": "1Gi" },
+            "topologySpreadConstraints": [{
+                "maxSkew": 1, "topologyKey": ZONE, "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": { "matchLabels": { "app": "p" } },
+            }],
+        })
+    };
+    let offering = |zone: &&str| json!({ "zone": zone, "capacityType": "on-demand", "price": 0.2 });
+    json!({
+        "pods": zones.iter().map(pod).collect::<Vec<_>>(),
+        "nodes": zones.iter().map(node).collect::<Vec<_>>(),
+        "instanceTypes": [{
+            "name": "small",
+            "capacity": { "cpu": "4", "memory": "8Gi", "pods": "20" },
+            "labels": { "kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux" },
+            "offerings": zones.iter().map(offering).collect::<Vec<_>>(),
+        }],
+        "nodePools": [{
+            "name": "main",
+            "disruption": {
+                "consolidationPolicy": "WhenEmptyOrUnderutilized", "consolidateAfter": "0s",
+                "budgets": [{ "nodes": nodes_at_a_time }],
+            },
+        }],
+    })
+}
+
+/// A zone that is left altogether is no domain any more: what is even over those that remain is as
+/// good as before.
+#[test]
+fn a_zone_may_be_left_by_all_that_would_be_spread_over_it() {
+    for nodes_at_a_time in ["100%", "1"] {
+        let problem = one_in_each_zone(nodes_at_a_time);
+        let (plan, found) = verified(&problem, &Options::default()).unwrap();
+        let plan: Value = serde_json::from_str(&plan.to_json()).unwrap();
+        let deleted = plan["actions"].as_array().unwrap().iter();
+        let deleted: usize = deleted.map(|action| action["delete"].as_array().unwrap().len()).sum();
+        assert_eq!((deleted, found.honouring_less()), (2, 0), "{plan:#}");
+    }
 }
