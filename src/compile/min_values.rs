@@ -126,7 +126,13 @@ impl LaunchMinValues {
         let mut whole = vec![0_usize; missing.len()];
         let beside = self.beside(compiled, item);
         let own = self.choice_beside(compiled);
-        for group in own.iter().chain(compiled.alternative_groups(self.choice.offer)) {
+        // Those with the most of the first resource come first: what follows holds none.
+        let first = |of: &[i64]| of.first().copied().unwrap_or(0);
+        let least_first = first(load).saturating_add(first(request));
+        let groups = compiled.alternative_groups(self.choice.offer).iter();
+        let groups = groups
+            .take_while(|group| first(&compiled.shapes[group.shape].allocatable) >= least_first);
+        for group in own.iter().chain(groups) {
             if whole.iter().zip(&missing).all(|(whole, missing)| whole >= missing) {
                 return count;
             }
