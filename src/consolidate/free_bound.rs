@@ -13,6 +13,8 @@
 //! had no room has none until it has more free, or stands again: nothing is passed over that would
 //! take the pod.
 
+use super::state::ClusterState;
+
 /// Nodes of one word.
 pub(super) const NODES: usize = 64;
 
@@ -97,6 +99,31 @@ impl FreeBound {
         if let Some(stale) = self.stale.get_mut(word) {
             *stale = false;
             self.most[word * self.width..(word + 1) * self.width].fill(i64::MIN);
+        }
+    }
+}
+
+impl ClusterState<'_> {
+    /// Notes that a node has more free than before, or less.
+    pub(super) fn note_free(&mut self, node: usize, more: bool) {
+        let width = self.model.width;
+        match more && self.stands(node) {
+            true => self.free_bound.raise(node, &self.free[node * width..(node + 1) * width]),
+            false => self.free_bound.lower(node),
+        }
+    }
+
+    /// Finds anew what is free at most on the nodes of a word, after all were looked at in vain.
+    pub(super) fn tighten(&mut self, word: usize) {
+        if self.free_bound.is_stale(word) {
+            self.free_bound.begin(word);
+            let last = self.nodes().min((word + 1) * NODES);
+            for node in word * NODES..last {
+                if self.stands(node) {
+                    let free = node * self.model.width..(node + 1) * self.model.width;
+                    self.free_bound.hold(node, &self.free[free]);
+                }
+            }
         }
     }
 }

@@ -68,6 +68,8 @@ pub(super) struct Search<'m> {
     pub(super) loosens: bool,
     /// What launches held that were kept when they were last looked at.
     pub(super) looked_at: BTreeMap<usize, HeldByLaunch>,
+    /// Whether launches that save too little are looked for as well, to say so.
+    pub(super) explains: bool,
     /// How many trials of sets of nodes are left.
     pub(super) set_trials: usize,
     /// The least that a node that went saves for each unit of disruption.
@@ -143,6 +145,7 @@ impl<'m> Search<'m> {
             dice: Dice::new(),
             loosens: false,
             looked_at: BTreeMap::new(),
+            explains: false,
             set_trials: MOST_SET_TRIALS / model.nodes.len().max(1),
             least_rank: f64::MAX,
             trials: 0,
@@ -337,7 +340,9 @@ impl<'m> Search<'m> {
                 true => i128::MAX / 4,
                 false => {
                     let weighed: i128 = of_all().map(|running| running.weighed).sum();
-                    weighed + back + fee * count - self.terms.least(price, moves, true).max(1)
+                    let least =
+                        if self.explains { 1 } else { self.terms.least(price, moves, true) };
+                    weighed + back + fee * count - least.max(1)
                 }
             };
             if most <= 0 {

@@ -10,6 +10,7 @@
 //! later decision, may have changed what was found when a node was last tried.
 
 use super::greedy::{Search, Stay};
+use crate::explain::Blocker;
 
 impl Search<'_> {
     /// Gives launches up that can be done without, or cheaper, of those that hold other pods than when
@@ -64,8 +65,21 @@ impl Search<'_> {
                 continue;
             }
             let mark = self.state.mark();
-            self.stays[node] = self.attempt(&[node]).err();
+            let mut stay = self.attempt(&[node]).err();
             self.state.undo(mark);
+            let is_of_places = matches!(
+                stay.as_ref().map(|stay| &stay.blocker),
+                Some(Blocker::NoOtherPlace { .. } | Blocker::Needed)
+            );
+            if is_of_places && self.terms.least(running.price.unwrap_or(0), running.moves, true) > 1
+            {
+                // What could be launched may just save too little.
+                self.explains = true;
+                stay = self.attempt(&[node]).err().or(stay);
+                self.state.undo(mark);
+                self.explains = false;
+            }
+            self.stays[node] = stay;
         }
         self.stays
     }

@@ -28,6 +28,7 @@ mod greedy;
 mod host_counts;
 mod last_look;
 mod launch;
+mod launch_step;
 mod merge;
 mod model;
 mod node_budget;
@@ -38,6 +39,7 @@ mod rehouse;
 mod reopen;
 mod schedule;
 mod search;
+mod slots;
 mod state;
 mod static_drift;
 mod target;
@@ -105,8 +107,10 @@ impl Eligibility {
     }
 }
 
-/// So often nodes for which no order is found are kept, and all is searched anew.
+/// So often nodes for which no order is found are kept, and all is searched anew, until there were so
+/// many trials in all.
 const MOST_ROUNDS: usize = 8;
+const MOST_ROUND_TRIALS: u64 = 20_000;
 
 /// Trials of single nodes that are spent on bettering what the greedy search finds, and the most
 /// attempts.
@@ -225,6 +229,7 @@ impl<'a> SearchParts<'a, '_> {
         let Self { model, verdicts, choices, terms, .. } = *self;
         let mut best: BestPlan<'a> = None;
         let mut banned: BTreeSet<usize> = BTreeSet::new();
+        let mut tried = 0_u64;
         for round in 0..MOST_ROUNDS {
             let mut search = Search::new(model, choices, terms, verdicts);
             search.banned.clone_from(&banned);
@@ -244,7 +249,9 @@ impl<'a> SearchParts<'a, '_> {
             // What was decided last is what others didn't reckon with.
             let last = search.gone.iter().rev().filter(|node| stuck.contains(node));
             let last: Vec<usize> = last.copied().take(stuck.len().div_ceil(2)).collect();
-            let is_last = last.is_empty() || round + 1 == MOST_ROUNDS || stop();
+            tried = tried.saturating_add(search.trials);
+            let is_many = round + 1 == MOST_ROUNDS || tried > MOST_ROUND_TRIALS;
+            let is_last = last.is_empty() || is_many || stop();
             banned.extend(last);
             let few = MOST_TRIALS / u64::try_from(model.nodes.len()).unwrap_or(u64::MAX).max(1);
             let marginal = start.marginal_price();

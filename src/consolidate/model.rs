@@ -261,6 +261,13 @@ impl<'c> ConsolidationModel<'c> {
     }
 }
 
+impl MoveClass {
+    /// Whether a node takes them wherever it has room: another that comes never helps.
+    pub(super) fn asks_room_alone(&self) -> bool {
+        self.plain && !self.tied && !self.heeds_preferences()
+    }
+}
+
 impl ModelNode {
     /// Has pods of a class be at home here.
     fn settle(&mut self, compiled: &Compiled, moved: &[i64], class: usize, entry: u32, pod: &Pod) {

@@ -282,8 +282,7 @@ impl ClusterState<'_> {
         }
         // What one puts may be what another needs; where only room is asked for there is less now.
         for class in self.lacking_in_order() {
-            let of_class = &self.model.classes[class];
-            if of_class.tied || !of_class.plain || of_class.heeds_preferences() {
+            if !self.model.classes[class].asks_room_alone() {
                 self.place_class(class, salt);
             }
         }

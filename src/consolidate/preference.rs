@@ -514,7 +514,7 @@ impl WavePlanner<'_, '_> {
         let running = self.model.nodes.len();
         match node.checked_sub(running) {
             None => Some(node),
-            Some(launch) => Some(running + self.built.iter().position(|built| *built == launch)?),
+            Some(launch) => Some(running + self.built.place(launch)?),
         }
     }
 }

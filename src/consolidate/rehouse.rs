@@ -14,7 +14,7 @@
 //!
 //! *Cost.* A look at all nodes that stay for each class that finds no slot.
 
-use super::wave::{WavePlanner, WaveStep, use_slot};
+use super::wave::{WavePlanner, WaveStep};
 use super::wave_budget::Spent;
 use std::collections::BTreeSet;
 
@@ -43,12 +43,8 @@ impl WavePlanner<'_, '_> {
 
     /// Whether a launch that isn't made has slots for pods of a node.
     fn awaits_launch(&self, node: usize) -> bool {
-        let running = self.model.nodes.len();
-        let open = self.slots.iter().enumerate().skip(running);
-        let open = open.filter(|(at, _)| !self.built.contains(&(at - running)));
-        let mut open = open.flat_map(|(_, slots)| slots).filter(|(_, count)| *count > 0);
-        let home = &self.model.nodes[node].home;
-        open.any(|(class, _)| home.iter().any(|pods| pods.class == *class))
+        let mut home = self.model.nodes[node].home.iter();
+        home.any(|pods| self.slots.unmade(pods.class).next().is_some())
     }
 
     /// Has a node go, its pods into slots or to some nodes; nothing is changed where some find no
@@ -65,14 +61,15 @@ impl WavePlanner<'_, '_> {
         for _ in 0..2 {
             for class in self.model.nodes[node].home.iter().map(|pods| pods.class) {
                 while self.state.lacks(class) > 0 {
-                    let slot = self.state.best_slot(class, self.open_slots(class, &[]));
+                    let slot =
+                        self.state.best_slot(class, self.open_slots(class, &BTreeSet::new()));
                     let others = || lasting.iter().map(|node| (*node, u32::MAX));
                     let found = slot.or_else(|| self.state.best_slot(class, others()));
                     let Some((at, count)) = found else { break };
                     self.state.put(at, class, count);
                     let to = self.in_target(at);
                     if slot.is_some() {
-                        use_slot(&mut self.slots, to, class, i64::from(count));
+                        self.slots.take(to, class, i64::from(count));
                     }
                     puts.push((to, class, count));
                 }

@@ -15,7 +15,7 @@
 //! without the pods that leave it: [`ClusterState::drain`] and [`ClusterState::finish`] are the two
 //! halves of going.
 
-use super::free_bound::{self, FreeBound};
+use super::free_bound::FreeBound;
 use super::host_counts::HostCounts;
 use super::model::{ConsolidationModel, HomePods, weight};
 use super::preference::PreferenceCounts;
@@ -330,29 +330,6 @@ impl<'m> ClusterState<'m> {
             self.slack[node] += sign * model.scale[slot];
         }
         self.note_free(node, !more);
-    }
-
-    /// Notes that a node has more free than before, or less.
-    fn note_free(&mut self, node: usize, more: bool) {
-        let width = self.model.width;
-        match more && self.stands(node) {
-            true => self.free_bound.raise(node, &self.free[node * width..(node + 1) * width]),
-            false => self.free_bound.lower(node),
-        }
-    }
-
-    /// Finds anew what is free at most on the nodes of a word, after all were looked at in vain.
-    pub(super) fn tighten(&mut self, word: usize) {
-        if self.free_bound.is_stale(word) {
-            self.free_bound.begin(word);
-            let last = self.nodes().min((word + 1) * free_bound::NODES);
-            for node in word * free_bound::NODES..last {
-                if self.stands(node) {
-                    let free = node * self.model.width..(node + 1) * self.model.width;
-                    self.free_bound.hold(node, &self.free[free]);
-                }
-            }
-        }
     }
 
     /// Has a node that went come back, with its pods, of which enough must be without a place.

@@ -13,6 +13,7 @@ use super::wave::{WavePlanner, WaveStep};
 use super::wave_budget::Spent;
 use crate::compile::{OfferId, PoolId};
 use crate::explain::Blocker;
+use std::collections::BTreeSet;
 
 impl Search<'_> {
     /// The static pool of a node, if it is of one, as the compiled problem knows it.
@@ -79,7 +80,7 @@ impl Search<'_> {
 impl WavePlanner<'_, '_> {
     /// The running nodes that launches replace one for one, and whether that is so of a node.
     pub(super) fn is_replaced(&self, node: usize) -> bool {
-        self.target.replaces.contains(&Some(node))
+        self.replaced.contains(&node)
     }
 
     /// Makes a launch that replaces a node one for one, and has that node go, if that can be done
@@ -88,7 +89,7 @@ impl WavePlanner<'_, '_> {
         &mut self,
         launch: usize,
         spent: &mut Spent,
-        closed: &[usize],
+        closed: &BTreeSet<usize>,
     ) -> Option<WaveStep> {
         let node = self.target.replaces.get(launch).copied().flatten()?;
         if !self.may_go(spent, node) {
@@ -109,7 +110,7 @@ impl WavePlanner<'_, '_> {
             self.give_back(&step.puts);
         }
         self.state.undo(mark);
-        self.built.truncate(built);
+        self.unmake(built);
         None
     }
 }

@@ -10,7 +10,7 @@
 
 use super::launch::LaunchOptions;
 use super::state::ClusterState;
-use super::wave::{WavePlanner, WaveStep, use_slot};
+use super::wave::{WavePlanner, WaveStep};
 use super::wave_budget::Spent;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -59,7 +59,7 @@ impl WavePlanner<'_, '_> {
     pub(super) fn serve_waiting(
         &mut self,
         spent: &mut Spent,
-        closed: &mut Vec<usize>,
+        closed: &mut BTreeSet<usize>,
         most: usize,
     ) -> Vec<WaveStep> {
         let model = self.model;
@@ -76,15 +76,16 @@ impl WavePlanner<'_, '_> {
             if steps.len() >= most || self.state.lacking().is_empty() {
                 break;
             }
-            let own = &self.slots[model.nodes.len() + launch];
-            let is_meant =
-                own.iter().any(|(class, left)| *left > 0 && model.classes[*class].pending);
+            let is_meant = {
+                let mut own = self.slots.of_node(model.nodes.len() + launch);
+                own.any(|(class, _)| model.classes[class].pending)
+            };
             if is_meant
                 && self.target.replaces[launch].is_none()
-                && !self.built.contains(&launch)
+                && !self.built.contains(launch)
                 && let Some(step) = self.launch_for_waiting(launch, spent)
             {
-                closed.push(launch);
+                let _new = closed.insert(launch);
                 steps.push(step);
             }
         }
@@ -108,7 +109,7 @@ impl WavePlanner<'_, '_> {
         }
         spent.launches -= 1;
         self.state.undo(mark);
-        self.built.truncate(built);
+        self.unmake(built);
         self.give_back(&step.puts);
         None
     }
@@ -122,7 +123,7 @@ impl WavePlanner<'_, '_> {
             for class in self.state.lacking_in_order() {
                 while self.state.lacks(class) > 0 {
                     let slots: Vec<(usize, u32)> = self
-                        .open_slots(class, &[])
+                        .open_slots(class, &BTreeSet::new())
                         .filter(|(at, _)| {
                             only.is_none_or(|launch| self.in_target(*at) == running + launch)
                         })
@@ -132,7 +133,7 @@ impl WavePlanner<'_, '_> {
                     };
                     self.state.put(at, class, count);
                     let to = self.in_target(at);
-                    use_slot(&mut self.slots, to, class, i64::from(count));
+                    self.slots.take(to, class, i64::from(count));
                     puts.push((to, class, count));
                 }
             }

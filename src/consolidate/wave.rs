@@ -18,11 +18,13 @@
 //! after another when all its nodes are drained, are all accepted; else it is taken back and made
 //! shorter. What can't go in any wave stays, and what goes is carried out whole.
 //!
-//! *Cost.* Each wave tries each node that is left once or a few times.
+//! *Cost.* Each wave tries each node that is left once or a few times; how often nodes are tried with
+//! launches for several of them is limited in all.
 
 use super::eligibility::NodeVerdict;
 use super::launch::LaunchOptions;
 use super::model::{ConsolidationModel, ModelNode};
+use super::slots::{MadeLaunches, Slots};
 use super::state::ClusterState;
 use super::target::Target;
 use super::terms::Terms;
@@ -30,9 +32,11 @@ use super::wave_budget::{Spent, WaveBudgets};
 use crate::model::CapacityType;
 use crate::pack::DecidedLaunches;
 use crate::plan::LaunchTemplate;
-use crate::plan::consolidation::DisruptionReason;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// So often nodes are tried with launches for several of them while waves are planned.
+const MOST_TRIES: usize = 30_000;
 
 /// Nodes that go together, what is launched for them, and where pods go; without nodes, what is done
 /// for pods that wait.
@@ -51,18 +55,20 @@ pub(super) struct WaveStep {
 /// What waves are made of.
 pub(super) struct WavePlanner<'m, 't> {
     pub(super) model: &'m ConsolidationModel<'m>,
-    terms: &'m Terms<'m>,
+    pub(super) terms: &'m Terms<'m>,
     choices: &'m LaunchOptions,
-    verdicts: &'m [NodeVerdict],
+    pub(super) verdicts: &'m [NodeVerdict],
     pub(super) target: &'t Target,
     decided: DecidedLaunches<'m>,
     pub(super) state: ClusterState<'m>,
     /// Slots that are left, by node as the target numbers them.
-    pub(super) slots: Vec<Vec<(usize, u32)>>,
-    /// For each class, the nodes that have slots for it, as the target numbers them.
-    slots_of: Vec<Vec<usize>>,
-    /// The launches of the target that stand, in the order in which the state numbers them.
-    pub(super) built: Vec<usize>,
+    pub(super) slots: Slots,
+    /// The launches of the target that stand.
+    pub(super) built: MadeLaunches,
+    /// Running nodes that launches replace one for one.
+    pub(super) replaced: BTreeSet<usize>,
+    /// How often nodes may still be tried with launches for several of them.
+    pub(super) tries: usize,
     /// Nodes that are still to go.
     pub(super) to_go: Vec<usize>,
     budgets: WaveBudgets<'m>,
@@ -76,11 +82,7 @@ impl<'m, 't> WavePlanner<'m, 't> {
         verdicts: &'m [NodeVerdict],
         target: &'t Target,
     ) -> Self {
-        let slots = target.slots.clone();
-        let mut slots_of = vec![Vec::new(); model.classes.len()];
-        for (node, own) in slots.iter().enumerate() {
-            own.iter().for_each(|(class, _)| slots_of[*class].push(node));
-        }
+        let slots = Slots::new(target.slots.clone(), model.nodes.len(), model.classes.len());
         let mut planner = Self {
             model,
             terms,
@@ -90,8 +92,9 @@ impl<'m, 't> WavePlanner<'m, 't> {
             decided: target.decided(model),
             state: ClusterState::new(model),
             slots,
-            slots_of,
-            built: Vec::new(),
+            built: MadeLaunches::none(target.launches.len()),
+            replaced: target.replaces.iter().copied().flatten().collect(),
+            tries: MOST_TRIES,
             to_go: target.gone.clone(),
             budgets: terms.budgets.clone(),
         };
@@ -119,8 +122,8 @@ impl<'m, 't> WavePlanner<'m, 't> {
                 continue;
             }
             self.state.undo(mark.0);
+            self.unmake(mark.2);
             self.slots = mark.1;
-            self.built.truncate(mark.2);
             self.excuse_waiting();
             most = steps.len() / 2;
             if most == 0 {
@@ -156,7 +159,7 @@ impl<'m, 't> WavePlanner<'m, 't> {
         let mut spent = Spent::default();
         let mut going: BTreeSet<usize> = BTreeSet::new();
         // Launches of this wave take pods of their own step alone.
-        let mut closed: Vec<usize> = Vec::new();
+        let mut closed: BTreeSet<usize> = BTreeSet::new();
         let mut steps = self.serve_waiting(&mut spent, &mut closed, most);
         let mut before = usize::MAX;
         while before != steps.len() {
@@ -178,21 +181,8 @@ impl<'m, 't> WavePlanner<'m, 't> {
         }
         // What is launched now takes other pods in the next wave only.
         let is_open = |node: &usize| !going.contains(node) && self.may_go(&spent, *node);
-        let open = self.to_go.iter().any(is_open);
-        for first in (0..self.target.launches.len()).filter(|_| open) {
-            let stands = self.built.contains(&first);
-            if stands || steps.len() >= most {
-                continue;
-            }
-            let step = match self.target.replaces[first] {
-                Some(_) => self.replace_one(first, &mut spent, &closed),
-                None => self.step_with_launches(first, &mut spent, &going, &closed),
-            };
-            if let Some(step) = step {
-                going.extend(&step.nodes);
-                closed.extend(&step.launches);
-                steps.push(step);
-            }
+        if self.to_go.iter().any(is_open) {
+            self.launch_steps(&mut steps, (&mut spent, &mut going, &mut closed), most);
         }
         if steps.is_empty() { self.rehouse(&mut spent, most) } else { steps }
     }
@@ -201,7 +191,7 @@ impl<'m, 't> WavePlanner<'m, 't> {
     fn step_without_launch(
         &mut self,
         node: usize,
-        closed: &[usize],
+        closed: &BTreeSet<usize>,
     ) -> Option<Vec<(usize, usize, u32)>> {
         if self.goes_alone(node) { self.try_move(node, closed) } else { None }
     }
@@ -215,13 +205,16 @@ impl<'m, 't> WavePlanner<'m, 't> {
     pub(super) fn try_move(
         &mut self,
         node: usize,
-        closed: &[usize],
+        closed: &BTreeSet<usize>,
     ) -> Option<Vec<(usize, usize, u32)>> {
+        if !self.has_slots(node, closed) {
+            return None;
+        }
         let mark = self.state.mark();
         self.state.drain(node);
         let mut puts: Vec<(usize, usize, u32)> = Vec::new();
         // What one puts may be what another needs.
-        for _ in 0..2 {
+        'places: for _ in 0..2 {
             for class in self.model.nodes[node].home.iter().map(|pods| pods.class) {
                 while self.state.lacks(class) > 0 {
                     let slots = self.open_slots(class, closed);
@@ -229,8 +222,11 @@ impl<'m, 't> WavePlanner<'m, 't> {
                     let Some((to, count)) = best else { break };
                     self.state.put(to, class, count);
                     let to = self.in_target(to);
-                    use_slot(&mut self.slots, to, class, i64::from(count));
+                    self.slots.take(to, class, i64::from(count));
                     puts.push((to, class, count));
+                }
+                if self.state.lacks(class) > 0 && self.model.classes[class].asks_room_alone() {
+                    break 'places;
                 }
             }
         }
@@ -242,22 +238,35 @@ impl<'m, 't> WavePlanner<'m, 't> {
         Some(puts)
     }
 
+    /// Whether what stands has as many slots as there are pods on a node, of each class.
+    pub(super) fn has_slots(&self, node: usize, closed: &BTreeSet<usize>) -> bool {
+        self.model.nodes[node].home.iter().all(|pods| {
+            let mut left = pods.count;
+            let mut slots = self.open_slots(pods.class, closed);
+            while left > 0
+                && let Some((_, open)) = slots.next()
+            {
+                left = left.saturating_sub(open);
+            }
+            left == 0
+        })
+    }
+
     /// The nodes that stand and have slots left for a class, as the state numbers them, but for those
     /// of some launches.
     pub(super) fn open_slots(
         &self,
         class: usize,
-        closed: &[usize],
+        closed: &BTreeSet<usize>,
     ) -> impl Iterator<Item = (usize, u32)> {
         let running = self.model.nodes.len();
-        self.slots_of[class].iter().filter_map(move |node| {
-            let left = self.slots[*node].iter().find(|(of, _)| *of == class)?.1;
+        self.slots.standing(class).filter_map(move |(node, left)| {
             let at = match node.checked_sub(running) {
-                None => *node,
+                None => node,
                 Some(launch) if closed.contains(&launch) => return None,
-                Some(launch) => running + self.built.iter().position(|built| *built == launch)?,
+                Some(launch) => running + self.built.place(launch)?,
             };
-            (left > 0).then_some((at, left))
+            Some((at, left))
         })
     }
 
@@ -266,150 +275,15 @@ impl<'m, 't> WavePlanner<'m, 't> {
         let running = self.model.nodes.len();
         match node.checked_sub(running) {
             None => node,
-            Some(at) => running + self.built.get(at).copied().unwrap_or_default(),
+            Some(at) => running + self.built.all().get(at).copied().unwrap_or_default(),
         }
-    }
-
-    /// Makes a launch with the nodes that go because of it, as soon as they are worth it together:
-    /// alone, or with others that hold pods of the same nodes.
-    fn step_with_launches(
-        &mut self,
-        first: usize,
-        spent: &mut Spent,
-        going: &BTreeSet<usize>,
-        closed: &[usize],
-    ) -> Option<WaveStep> {
-        let mut together = vec![first];
-        loop {
-            let nodes = self.in_need_of(&together, going);
-            let open: Vec<usize> =
-                nodes.iter().copied().filter(|node| self.may_go(spent, *node)).collect();
-            if self.could_pay(&together, &open)
-                && let Some(step) = self.try_launches(&together, &open, spent, closed)
-            {
-                return Some(step);
-            }
-            if together.len() >= MOST_TOGETHER {
-                return None;
-            }
-            let unbuilt = (0..self.target.launches.len()).filter(|launch| {
-                !self.built.contains(launch)
-                    && !together.contains(launch)
-                    && self.target.replaces[*launch].is_none()
-            });
-            let shared = unbuilt.map(|launch| (self.shared(launch, &nodes), launch));
-            let (_, next) = shared.filter(|(shared, _)| *shared > 0).max()?;
-            together.push(next);
-        }
-    }
-
-    /// The nodes that are still to go and have pods of classes for which some launches have slots.
-    fn in_need_of(&self, launches: &[usize], going: &BTreeSet<usize>) -> Vec<usize> {
-        let running = self.model.nodes.len();
-        let slots = launches.iter().flat_map(|launch| &self.slots[running + launch]);
-        let classes: BTreeSet<usize> =
-            slots.filter(|(_, count)| *count > 0).map(|(class, _)| *class).collect();
-        let needs = |node: &usize| {
-            let mut home = self.model.nodes[*node].home.iter();
-            !going.contains(node)
-                && !self.is_replaced(*node)
-                && home.any(|pods| classes.contains(&pods.class))
-        };
-        self.to_go.iter().copied().filter(needs).collect()
-    }
-
-    /// Whether nodes cost more than launches, so that these may be worth it if all of them go.
-    fn could_pay(&self, launches: &[usize], nodes: &[usize]) -> bool {
-        let forced = nodes.iter().any(|node| self.model.nodes[*node].must_go);
-        let prices = nodes.iter().filter_map(|node| self.model.nodes[*node].price);
-        let paid = launches.iter().map(|launch| self.state.paid_for(self.target.launches[*launch]));
-        forced || prices.sum::<i128>() >= paid.sum::<i128>()
-    }
-
-    /// How many slots a launch has for classes at home on some nodes.
-    fn shared(&self, launch: usize, nodes: &[usize]) -> u32 {
-        let slots = self.slots[self.model.nodes.len() + launch].iter();
-        let is_home = |class: usize| {
-            let mut homes = nodes.iter().flat_map(|node| &self.model.nodes[*node].home);
-            homes.any(|pods| pods.class == class)
-        };
-        slots.filter(|(class, _)| is_home(*class)).map(|(_, count)| *count).sum()
-    }
-
-    fn try_launches(
-        &mut self,
-        launches: &[usize],
-        nodes: &[usize],
-        spent: &mut Spent,
-        closed: &[usize],
-    ) -> Option<WaveStep> {
-        let (mark, built) = (self.state.mark(), self.built.len());
-        let mut step = WaveStep { launches: launches.to_vec(), ..WaveStep::default() };
-        let mut used = spent.clone();
-        if self.launch_and_move(&mut step, nodes, &mut used, closed) {
-            *spent = used;
-            return Some(step);
-        }
-        self.state.undo(mark);
-        self.built.truncate(built);
-        self.give_back(&step.puts);
-        None
     }
 
     /// Gives slots back that pods were put into.
     pub(super) fn give_back(&mut self, puts: &[(usize, usize, u32)]) {
         for (node, class, count) in puts {
-            use_slot(&mut self.slots, *node, *class, -i64::from(*count));
+            self.slots.take(*node, *class, -i64::from(*count));
         }
-    }
-
-    /// Makes the launches of a step, and has nodes go that are worth it with them; whether there
-    /// are enough.
-    fn launch_and_move(
-        &mut self,
-        step: &mut WaveStep,
-        nodes: &[usize],
-        spent: &mut Spent,
-        closed: &[usize],
-    ) -> bool {
-        let running = self.model.nodes.len();
-        let mut price = LaunchPrice::default();
-        for launch in &step.launches {
-            if !self.make_launch(*launch, spent) {
-                return false;
-            }
-            let offer = self.target.launches[*launch];
-            price.weighed = price.weighed.saturating_add(self.state.price(offer));
-            price.paid = price.paid.saturating_add(self.state.paid_for(offer));
-        }
-        let mut reason = None;
-        for node in nodes.iter().copied() {
-            let of_node = &self.model.nodes[node];
-            let own = self.verdicts[of_node.place].reason;
-            let fits = own != DisruptionReason::Empty && reason.is_none_or(|reason| reason == own);
-            let known = of_node.price.is_some() || of_node.must_go;
-            if !fits || !known || !self.may_go(spent, node) {
-                continue;
-            }
-            let mark = self.state.mark();
-            let Some(puts) = self.try_move(node, closed) else { continue };
-            // Whoever may not be launched for may come once the launch stands.
-            if !self.keeps_weights(&step.launches, &puts) {
-                self.state.undo(mark);
-                self.give_back(&puts);
-                continue;
-            }
-            self.spend(spent, node);
-            reason = Some(own);
-            step.nodes.push(node);
-            step.puts.extend(puts);
-        }
-        let used = |launch: &usize| step.puts.iter().any(|(node, ..)| *node == running + launch);
-        let forced = step.nodes.iter().any(|node| self.model.nodes[*node].must_go);
-        step.launches.iter().all(used)
-            && (forced || self.is_worth(&step.nodes, price))
-            && self.specify(step)
-            && self.has_types(step)
     }
 
     /// Makes a launch, if the surge, limits and reservations allow it.
@@ -421,19 +295,19 @@ impl<'m, 't> WavePlanner<'m, 't> {
         }
         let node = self.state.launch(offer);
         self.state.replaces[node - self.model.nodes.len()] = self.target.replaces[launch];
-        self.built.push(launch);
+        self.note_made(launch);
         spent.launches += 1;
         true
     }
 
     /// Says what the launches of a step are like, now that they are made; whether that can be said.
     pub(super) fn specify(&mut self, step: &mut WaveStep) -> bool {
-        step.templates = self.decided.templates(&step.launches, &self.built);
+        step.templates = self.decided.templates(&step.launches, self.built.all());
         step.templates.len() == step.launches.len()
     }
 
     /// Whether nodes that go together save what they must.
-    fn is_worth(&self, nodes: &[usize], launched: LaunchPrice) -> bool {
+    pub(super) fn is_worth(&self, nodes: &[usize], launched: LaunchPrice) -> bool {
         let of = |node: &usize| &self.model.nodes[*node];
         let known = nodes.iter().all(|node| of(node).price.is_some());
         if !known {
@@ -460,13 +334,13 @@ impl<'m, 't> WavePlanner<'m, 't> {
             let Some(launch) = node.checked_sub(self.model.nodes.len()) else { return true };
             let offer = &compiled.offers[self.target.launches[launch]];
             let weight = compiled.pools[offer.pool].weight;
-            let open = self.state.open_weights(self.choices, &[*class]);
-            !launches.contains(&launch) || open.iter().all(|open| *open <= weight)
+            let open = || self.state.open_weights(self.choices, &[*class]);
+            !launches.contains(&launch) || open().iter().all(|open| *open <= weight)
         })
     }
 
     /// Whether a single spot node that is replaced by spot leaves enough types to choose from.
-    fn has_types(&self, step: &WaveStep) -> bool {
+    pub(super) fn has_types(&self, step: &WaveStep) -> bool {
         let [node] = step.nodes[..] else { return true };
         let running = &self.model.nodes[node];
         let Some(price) = running.price.filter(|_| !running.must_go) else { return true };
@@ -508,11 +382,11 @@ impl<'m, 't> WavePlanner<'m, 't> {
         }
         let running = self.model.nodes.len();
         self.state.undo(mark);
-        self.built.truncate(built);
+        self.unmake(built);
         for launch in steps.iter().flat_map(|step| &step.launches) {
             let node = self.state.launch(self.target.launches[*launch]);
             self.state.replaces[node - running] = self.target.replaces[*launch];
-            self.built.push(*launch);
+            self.note_made(*launch);
         }
         steps.iter().flat_map(|step| &step.nodes).for_each(|node| self.state.drain(*node));
         let mut puts: Vec<(usize, usize, u32)> =
@@ -542,19 +416,7 @@ impl<'m, 't> WavePlanner<'m, 't> {
 
 /// What launches cost, and what they count for with expected interruptions.
 #[derive(Clone, Copy, Debug, Default)]
-struct LaunchPrice {
-    paid: i128,
-    weighed: i128,
-}
-
-/// More launches than this aren't made for the same nodes at once.
-const MOST_TOGETHER: usize = 12;
-
-/// Takes pods off the slots that are left.
-pub(super) fn use_slot(slots: &mut [Vec<(usize, u32)>], node: usize, class: usize, count: i64) {
-    if let Some(slots) = slots.get_mut(node)
-        && let Some((_, left)) = slots.iter_mut().find(|(of, _)| *of == class)
-    {
-        *left = left.saturating_add_signed(i32::try_from(-count).unwrap_or(0));
-    }
+pub(super) struct LaunchPrice {
+    pub(super) paid: i128,
+    pub(super) weighed: i128,
 }

@@ -6,6 +6,7 @@ use super::verified;
 use crate::order;
 use plimsoll::{Options, PreferencePolicy, Price, Problem};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A case file, checked for fields that nobody reads.
@@ -17,11 +18,14 @@ pub(super) struct Case {
 }
 
 const FIELDS: [&str; 7] = ["name", "rule", "source", "difference", "options", "problem", "expect"];
-const OPTIONS: [&str; 8] = [
+const OPTIONS: [&str; 11] = [
     "barePodsMove",
     "interruption",
     "maxMoves",
+    "maxSurge",
     "minimumSaving",
+    "minimumSavingPerAction",
+    "minimumSavingPerMove",
     "movePrice",
     "now",
     "preferences",
@@ -68,8 +72,17 @@ impl Case {
         terms.bare_pods_move = of("barePodsMove") == Some(&Value::Bool(true));
         terms.max_moves = of("maxMoves").and_then(Value::as_u64);
         terms.now = of("now").and_then(Value::as_i64);
-        if let Some(price) = of("movePrice") {
-            terms.move_price = price.to_string().parse::<Price>().unwrap();
+        terms.max_surge =
+            of("maxSurge").and_then(Value::as_u64).map(|most| most.try_into().unwrap());
+        let prices = [
+            ("movePrice", &mut terms.move_price),
+            ("minimumSavingPerAction", &mut terms.minimum_saving_per_action),
+            ("minimumSavingPerMove", &mut terms.minimum_saving_per_move),
+        ];
+        for (name, option) in prices {
+            if let Some(price) = of(name) {
+                *option = price.to_string().parse::<Price>().unwrap();
+            }
         }
         if let Some(price) = of("interruption") {
             options.objective.interruption = price.to_string().parse().unwrap();
@@ -94,6 +107,25 @@ fn every_case_is_a_valid_problem() {
         let read = Problem::from_json(&case.problem.to_string());
         assert!(read.is_ok(), "{}: {}", case.name, read.unwrap_err());
     }
+}
+
+/// Each reason for which a node may stay has a case that expects it.
+#[test]
+fn every_reason_has_a_case() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/explain/blocker.rs");
+    let written = std::fs::read_to_string(file).unwrap();
+    let (_, codes) = written.split_once("pub fn code(").unwrap();
+    let (codes, _) = codes.split_once("impl fmt::Display").unwrap();
+    let codes: BTreeSet<&str> =
+        codes.lines().filter_map(|line| line.split("=> \"").nth(1)?.split('"').next()).collect();
+    assert!(codes.len() >= 24, "{codes:?}");
+    let cases = Case::all();
+    let whys = cases.iter().filter_map(|case| case.expect.get("why")?.as_object());
+    let expected: BTreeSet<&str> = whys
+        .flat_map(|why| why.values().flat_map(|codes| codes.as_array().unwrap()))
+        .map(|code| code.as_str().unwrap())
+        .collect();
+    assert_eq!(codes, expected);
 }
 
 /// Whatever is decided of a case can be carried out.
