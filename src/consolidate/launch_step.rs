@@ -10,8 +10,8 @@
 //! that has slots for pods of the same nodes.
 //!
 //! *Cost.* From a node, a look at the slots of its classes. From a launch, a trial for each node that
-//! has pods for it, and again for each launch that is added: so often nodes are tried, in all waves
-//! together, as [`WavePlanner`] allows.
+//! has pods for it, and again for each launch that is added, with a look at all launches: so much is
+//! tried, in all waves together, as [`WavePlanner`] allows.
 
 use super::wave::{LaunchPrice, WavePlanner, WaveStep};
 use super::wave_budget::Spent;
@@ -133,7 +133,10 @@ impl WavePlanner<'_, '_> {
         closed: &BTreeSet<usize>,
     ) -> Option<WaveStep> {
         let mut together = vec![first];
+        // What is looked at anew with each launch that is added, in words of sixty-four.
+        let looks = self.target.launches.len() / 64 + self.to_go.len() / 64;
         loop {
+            self.tries = self.tries.saturating_sub(looks);
             let nodes = self.in_need_of(&together, going);
             let open: Vec<usize> =
                 nodes.iter().copied().filter(|node| self.may_go(spent, *node)).collect();

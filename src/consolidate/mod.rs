@@ -110,7 +110,7 @@ impl Eligibility {
 /// So often nodes for which no order is found are kept, and all is searched anew, until there were so
 /// many trials in all.
 const MOST_ROUNDS: usize = 8;
-const MOST_ROUND_TRIALS: u64 = 20_000;
+const MOST_ROUND_TRIALS: u64 = 10_000;
 
 /// Trials of single nodes that are spent on bettering what the greedy search finds, and the most
 /// attempts.
