@@ -29,13 +29,11 @@
 //!   that isn't known; an action that nothing else asks for saves what it must, has the spot types
 //!   to choose from that it must, and is balanced where the pool's policy wants that. An action for
 //!   pods that wait does nothing else.
-//! - *Bounds* ([`bound`]). Its certificates, if it has any, prove its lower bounds, of outcomes in
-//! which
-//!   pods leave the nodes that are deleted and no others.
+//! - *Bounds* ([`bound`]). Its certificates, if it has any, prove its lower bounds, of outcomes
+//!   in which pods leave the nodes that are deleted and no others.
 //! - *Sums*. The number of moved pods, without those of nodes that are going already, is right and
-//!   isn't above the caller's; so are the costs before and after, of all nodes whose price is
-//! known;
-//!   no lower bound is above what it bounds.
+//!   isn't above the caller's; so are the costs before and after, of all nodes whose price
+//!   is known; no lower bound is above what it bounds.
 //!
 //! # What isn't
 //!
