@@ -31,6 +31,10 @@ const FEW_PRODUCTS: u64 = 1 << 26;
 /// What a case of an open label takes, in looks at its place, by `verify`'s count.
 const LOOKS_FOR_A_CASE: u64 = 64;
 
+/// What pods are told by that are under no rule about what shares a node with them: where they may
+/// be, what they ask for, their pools' weight, whether they avoid taints, and what they are worth.
+type Likeness<'c> = (EligibilityId, &'c [i64], Option<i32>, bool, i128);
+
 impl CertificateBuilder {
     /// The same in a form that can be checked in bounded time: where there are many cases, pods
     /// that no proof tells apart are counted together; `None` where it would take too long even
@@ -89,11 +93,7 @@ impl CertificateBuilder {
         split.chain(grouped).map(|pods| pods as usize).collect()
     }
 
-    /// What pods are told by that are under no rule about what shares a node with them.
-    fn likeness<'c>(
-        compiled: &'c Compiled,
-        pods: &CertifiedPods,
-    ) -> Option<(EligibilityId, &'c [i64], Option<i32>, bool, i128)> {
+    fn likeness<'c>(compiled: &'c Compiled, pods: &CertifiedPods) -> Option<Likeness<'c>> {
         let item = &compiled.items[ItemId::from_index(pods.classes.first()?.index())];
         let plain = item.goes_anywhere()
             && pods.honours.is_empty()
