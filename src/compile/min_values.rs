@@ -17,7 +17,12 @@
 use super::alternatives::AlternativeGroup;
 use super::{Agreement, Bits, Compiled, FixedLabel, Id, ItemId, MinValues, OfferId};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+
+/// How much of each resource a node's pods may use, once that was worked out: a part of the node,
+/// and goes with it.
+#[allow(clippy::disallowed_types, reason = "it is no state beside the node")]
+type Ceiling = std::sync::OnceLock<Arc<[i64]>>;
 
 /// A launch whose pool may ask for `minValues`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -39,7 +44,7 @@ pub(crate) struct LaunchMinValues {
     listed: Option<Arc<Bits>>,
     /// How much of each resource its pods may use at most, once that was worked out: of offers that
     /// were listed then, so it is never too little. Never where minimums may give way.
-    ceiling: OnceLock<Arc<[i64]>>,
+    ceiling: Ceiling,
 }
 
 impl LaunchMinValues {
@@ -47,7 +52,7 @@ impl LaunchMinValues {
     pub(crate) fn of(compiled: &Compiled, choice: MinValuesChoice, held: &[(ItemId, u32)]) -> Self {
         let keys = &compiled.pools[compiled.offers[choice.offer].pool].min_values;
         let least = keys.iter().map(|asked| asked.least as usize).collect();
-        let mut minimums = Self { choice, least, listed: None, ceiling: OnceLock::new() };
+        let mut minimums = Self { choice, least, listed: None, ceiling: Ceiling::new() };
         held.iter().for_each(|(item, _)| minimums.fix_alternatives(compiled, *item));
         minimums
     }

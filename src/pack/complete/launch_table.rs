@@ -15,9 +15,13 @@ use super::placement::Placement;
 use super::rules::item_of;
 use crate::compile::{Bits, ClassId, Compiled, Id, IdVec, OfferId, PoolId, ReservationId};
 use crate::pack::packing::Context;
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+
+/// The needs of a class, once they were looked up: the table goes with the plan.
+#[allow(clippy::disallowed_types, reason = "it is no state beside the plan")]
+type Needs = std::cell::OnceCell<Vec<LaunchNeed>>;
 
 /// What a launch takes that pods of a class could have.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -47,14 +51,14 @@ struct HeldAlone {
 #[derive(Debug)]
 pub(super) struct LaunchTable {
     /// For each class the needs of launches for it, those of pools of higher weights first.
-    needs: IdVec<ClassId, OnceCell<Vec<LaunchNeed>>>,
+    needs: IdVec<ClassId, Needs>,
     /// For each offer what an empty node holds.
     alone: RefCell<BTreeMap<OfferId, HeldAlone>>,
 }
 
 impl LaunchTable {
     pub(super) fn of(compiled: &Compiled) -> Self {
-        let needs = compiled.classes.iter().map(|_| OnceCell::new()).collect();
+        let needs = compiled.classes.iter().map(|_| Needs::new()).collect();
         Self { needs, alone: RefCell::default() }
     }
 

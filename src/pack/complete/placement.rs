@@ -20,11 +20,14 @@ use crate::compile::{
     ClassId, Compiled, IdVec, NodeId, NodeSource, OfferId, OpenNode, PoolId, ReservationId,
     SelectionId, fits,
 };
-use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
+
+/// A node with what it holds, once that was asked: a part of the plan.
+#[allow(clippy::disallowed_types, reason = "it is no state beside the plan")]
+type OpenedNode<'c> = std::sync::OnceLock<OpenNode<'c>>;
 
 /// Equal nodes that hold the same.
 #[derive(Clone, Debug)]
@@ -39,7 +42,7 @@ pub(super) struct PlacedNodes<'c> {
     /// The site of the offer, or of the first running node: the others are like it.
     pub(super) site: usize,
     /// One of them with what it holds, once that was asked.
-    opened: OnceCell<OpenNode<'c>>,
+    opened: OpenedNode<'c>,
 }
 
 /// A plan as it stands, to be completed or changed.
@@ -72,7 +75,7 @@ pub(super) struct Placement<'c> {
 impl PlacedNodes<'_> {
     /// Nodes that hold nothing, with so much free on each.
     fn empty(on: NodeSource<OfferId>, free: Vec<i64>, count: u32, site: usize) -> Self {
-        Self { on, pods: Vec::new(), free, count, site, opened: OnceCell::new() }
+        Self { on, pods: Vec::new(), free, count, site, opened: OpenedNode::new() }
     }
 }
 
@@ -324,7 +327,7 @@ impl<'c> Placement<'c> {
         match (u32::try_from(each), nodes.opened.get_mut()) {
             (Ok(each), Some(opened)) => opened.put(item_of(class), each),
             (Ok(_), None) => {}
-            (Err(_), _) => nodes.opened = OnceCell::new(),
+            (Err(_), _) => nodes.opened = OpenedNode::new(),
         }
         let (site, count) = (nodes.site, i64::from(nodes.count));
         if !item.shared.is_empty() {
@@ -371,7 +374,7 @@ impl<'c> Placement<'c> {
         apart.on = group.on.split_off(group.count as usize);
         if let Some(first) = apart.on.nodes().first() {
             apart.site = self.context.compiled.site_of_node(*first);
-            apart.opened = OnceCell::new();
+            apart.opened = OpenedNode::new();
         }
         self.groups.push(Arc::new(apart));
         self.groups.len() - 1
