@@ -112,6 +112,9 @@ impl Eligibility {
 const MOST_ROUNDS: usize = 8;
 const MOST_ROUND_TRIALS: u64 = 10_000;
 
+/// So often a plan is bettered from the cluster as it leaves it.
+const MOST_LAST_ROUNDS: usize = 2;
+
 /// Trials of single nodes that are spent on bettering what the greedy search finds, and the most
 /// attempts.
 const MOST_TRIALS: u64 = 8_000;
@@ -271,7 +274,7 @@ impl<'a> SearchParts<'a, '_> {
     /// so the next consolidation finds nothing that this one could have found.
     fn settle(&self, best: &mut BestPlan<'a>, report: &Report<'_>, stop: &dyn Fn() -> bool) {
         let Self { verdicts, choices, terms, .. } = *self;
-        for _ in 0..MOST_ROUNDS {
+        for _ in 0..MOST_LAST_ROUNDS {
             let Some((_, known, outcome)) = best.as_ref() else { return };
             let known = *known;
             let mut more = Search::at(outcome.state.clone(), choices, terms, verdicts);

@@ -90,6 +90,9 @@ impl Surroundings {
 /// What came to so many nodes at most is placed once more in an attempt of refinement.
 const MOST_LOOSENED: usize = 6;
 
+/// Refinement draws one node of so many among those to which pods came as well.
+const FRESH: usize = 8;
+
 /// After so many attempts without a new best the search starts from the best again.
 const PATIENCE: u64 = 3_000;
 
@@ -260,14 +263,16 @@ impl<'m> Search<'m> {
         }
     }
 
-    /// A node that stands and may go, half of the time one that has something in common with
-    /// another.
+    /// A node that stands and may go: half of the time one that has something in common with
+    /// another, and mostly one to which nothing came, since what came fills a node for good reason.
     fn draw(&self, around: &Surroundings, anchor: Option<usize>, dice: &mut Dice) -> Option<usize> {
         let near = dice.below(2) == 0;
+        let fresh = self.loosens && dice.below(FRESH) > 0;
         for _ in 0..16 {
             let node = around.may_go[dice.below(around.may_go.len())];
             let suits = anchor.is_none_or(|anchor| !near || around.are_near(anchor, node));
-            if self.state.stands(node) && suits {
+            let is_meant = !fresh || self.state.arrived[node].is_empty();
+            if self.state.stands(node) && suits && is_meant {
                 return Some(node);
             }
         }
