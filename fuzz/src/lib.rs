@@ -7,8 +7,9 @@
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use plimsoll::model::{
-    Affinity, Effect, HostPort, LabelSelector, NodeSelectorTerm, Operator, PodAffinityTerm,
-    PodDisruptionBudget, Taint, Toleration, TopologySpreadConstraint, Volume, WhenUnsatisfiable,
+    Affinity, CapacityType, Effect, HostPort, LabelSelector, NodeSelectorTerm, Operator,
+    PodAffinityTerm, PodDisruptionBudget, Taint, Toleration, TopologySpreadConstraint, Volume,
+    WhenUnsatisfiable,
 };
 use plimsoll::{
     InstanceType, Node, NodePool, Offering, Options, Pod, PreferencePolicy, Price, Problem,
