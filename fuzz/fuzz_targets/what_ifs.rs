@@ -3,6 +3,7 @@
 
 use libfuzzer_sys::arbitrary::Result;
 use libfuzzer_sys::fuzz_target;
+use plimsoll::model::CapacityType;
 use plimsoll::{Node, Pod, Price, Quantity, Resources, Solver, WhatIf, provision};
 use plimsoll_fuzz::{Bytes, options, problem};
 
@@ -33,10 +34,10 @@ fn changed(bytes: &mut Bytes<'_>, now: WhatIf) -> Result<WhatIf> {
         }
         3 => next.without_pod("default", &pod),
         4 => next.with_replicas("default", &pod, u32::try_from(small).unwrap_or(1)),
-        5 => next.without_offering(&of_type, zone, "spot"),
+        5 => next.without_offering(&of_type, zone, CapacityType::Spot),
         6 => {
             let price = Price::from_nanos(i128::from(small) * 50_000_000);
-            next.with_price(&of_type, zone, "on-demand", price)
+            next.with_price(&of_type, zone, CapacityType::OnDemand, price)
         }
         7 => next.with_limit(&pool, "cpu", Quantity::from_units(small)),
         _ => next.without_limit(&pool, "cpu"),
