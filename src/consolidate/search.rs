@@ -53,14 +53,14 @@ impl Dice {
 }
 
 /// Which nodes are drawn, and what they have in common.
-struct Surroundings {
+struct NodeSurroundings {
     /// Nodes that may go.
     may_go: Vec<usize>,
     /// Zone and pool of each node, as numbers.
     places: Vec<[Option<usize>; 2]>,
 }
 
-impl Surroundings {
+impl NodeSurroundings {
     fn of(search: &Search<'_>) -> Self {
         let nodes = &search.state.model.nodes;
         let is_open = |node: &usize| {
@@ -117,7 +117,7 @@ impl<'m> Search<'m> {
     pub(super) fn improve(&mut self, attempts: u64, price: i128, stop: &dyn Fn() -> bool) -> bool {
         self.move_price = price;
         let model = self.state.model;
-        let around = Surroundings::of(self);
+        let around = NodeSurroundings::of(self);
         if around.may_go.is_empty() {
             return false;
         }
@@ -184,7 +184,7 @@ impl<'m> Search<'m> {
     }
 
     /// Changes something; whether all pods have a place then, for less than so much.
-    fn neighbour(&mut self, around: &Surroundings, dice: &mut Dice, most: i128) -> bool {
+    fn neighbour(&mut self, around: &NodeSurroundings, dice: &mut Dice, most: i128) -> bool {
         self.trials += 1;
         let model = self.state.model;
         let mark = self.state.mark();
@@ -247,7 +247,7 @@ impl<'m> Search<'m> {
 
     /// Takes what came to a few nodes off them, to be placed once more with all that needs a place:
     /// half of the time nodes that have something in common with another.
-    fn loosen(&mut self, around: &Surroundings, anchor: Option<usize>, dice: &mut Dice) {
+    fn loosen(&mut self, around: &NodeSurroundings, anchor: Option<usize>, dice: &mut Dice) {
         let near = anchor.filter(|_| dice.below(2) == 0);
         for _ in 0..=dice.below(MOST_LOOSENED) {
             let nodes = self.state.nodes();
@@ -265,7 +265,12 @@ impl<'m> Search<'m> {
 
     /// A node that stands and may go: half of the time one that has something in common with
     /// another, and mostly one to which nothing came, since what came fills a node for good reason.
-    fn draw(&self, around: &Surroundings, anchor: Option<usize>, dice: &mut Dice) -> Option<usize> {
+    fn draw(
+        &self,
+        around: &NodeSurroundings,
+        anchor: Option<usize>,
+        dice: &mut Dice,
+    ) -> Option<usize> {
         let near = dice.below(2) == 0;
         let fresh = self.loosens && dice.below(FRESH) > 0;
         for _ in 0..16 {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// Slots that are left, by node and by class; nodes as the target numbers them, and launches stand
 /// once they are made.
 #[derive(Clone, Debug)]
-pub(super) struct Slots {
+pub(super) struct TargetSlots {
     /// By node: class and how many are left.
     of_node: Vec<Vec<(usize, u32)>>,
     stands: Vec<bool>,
@@ -16,7 +16,7 @@ pub(super) struct Slots {
     unmade: Vec<BTreeMap<usize, u32>>,
 }
 
-impl Slots {
+impl TargetSlots {
     /// All slots of a final state, of so many running nodes before launches, and so many classes.
     pub(super) fn new(of_node: Vec<Vec<(usize, u32)>>, running: usize, classes: usize) -> Self {
         let stands: Vec<bool> = (0..of_node.len()).map(|node| node < running).collect();
@@ -141,12 +141,12 @@ impl WavePlanner<'_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use super::Slots;
+    use super::TargetSlots;
 
     #[test]
     fn slots_are_taken_given_back_and_stand() {
-        let mut slots = Slots::new(vec![vec![(0, 2)], vec![(0, 1), (1, 3)]], 1, 2);
-        let listed = |of: &Slots| -> Vec<Vec<(usize, u32)>> {
+        let mut slots = TargetSlots::new(vec![vec![(0, 2)], vec![(0, 1), (1, 3)]], 1, 2);
+        let listed = |of: &TargetSlots| -> Vec<Vec<(usize, u32)>> {
             let standing = (0..2).map(|class| of.standing(class).collect());
             standing.chain((0..2).map(|class| of.unmade(class).collect())).collect()
         };

@@ -24,7 +24,7 @@
 use super::eligibility::NodeVerdict;
 use super::launch::LaunchOptions;
 use super::model::{ConsolidationModel, ModelNode};
-use super::slots::{MadeLaunches, Slots};
+use super::slots::{MadeLaunches, TargetSlots};
 use super::state::ClusterState;
 use super::target::Target;
 use super::terms::Terms;
@@ -62,7 +62,7 @@ pub(super) struct WavePlanner<'m, 't> {
     decided: DecidedLaunches<'m>,
     pub(super) state: ClusterState<'m>,
     /// Slots that are left, by node as the target numbers them.
-    pub(super) slots: Slots,
+    pub(super) slots: TargetSlots,
     /// The launches of the target that stand.
     pub(super) built: MadeLaunches,
     /// Running nodes that launches replace one for one.
@@ -82,7 +82,7 @@ impl<'m, 't> WavePlanner<'m, 't> {
         verdicts: &'m [NodeVerdict],
         target: &'t Target,
     ) -> Self {
-        let slots = Slots::new(target.slots.clone(), model.nodes.len(), model.classes.len());
+        let slots = TargetSlots::new(target.slots.clone(), model.nodes.len(), model.classes.len());
         let mut planner = Self {
             model,
             terms,
