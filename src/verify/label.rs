@@ -220,3 +220,35 @@ pub(super) fn check(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::NodeLabels;
+    use crate::model::{Operator, Requirement};
+    use std::collections::BTreeMap;
+
+    /// Open labels meet what follows from what is required of them, known ones what they are.
+    #[test]
+    fn what_labels_surely_and_possibly_meet() {
+        let required = Requirement::new("team", Operator::In, ["red", "green"]);
+        let labels = NodeLabels {
+            known: BTreeMap::from([("zone", "a")]),
+            open: BTreeMap::from([("team", vec![(&required).into()])]),
+            name: None,
+        };
+        let is = |operator, values: &[&str], key: &str| {
+            let values = values.iter().copied();
+            let asked = Requirement::new(key, operator, values);
+            (labels.surely_meet(key, (&asked).into()), labels.could_meet(key, (&asked).into()))
+        };
+        assert_eq!(is(Operator::In, &["red", "green", "blue"], "team"), (true, true));
+        assert_eq!(is(Operator::In, &["red"], "team"), (false, true));
+        assert_eq!(is(Operator::NotIn, &["red"], "team"), (false, true));
+        assert_eq!(is(Operator::In, &["blue"], "team"), (false, false));
+        assert_eq!(is(Operator::NotIn, &["blue"], "team"), (true, true));
+        assert_eq!(is(Operator::In, &["a"], "zone"), (true, true));
+        assert_eq!(is(Operator::In, &["b"], "zone"), (false, false));
+        assert_eq!(is(Operator::Exists, &[], "rack"), (false, false));
+        assert_eq!(is(Operator::DoesNotExist, &[], "rack"), (true, true));
+    }
+}

@@ -57,3 +57,34 @@ fn most_on_a_node(entries: &[usize], placement: &PodPlaces<'_>) -> u64 {
     }
     launched.chain(on_node.into_values()).max().unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_under;
+    use crate::model::{LabelSelector, Pod, TopologySpreadConstraint, WhenUnsatisfiable};
+
+    /// A constraint covers a pod of its owner's namespace that has it too, is selected by it, and
+    /// agrees in the labels that it tells revisions by.
+    #[test]
+    fn whom_a_constraint_covers() {
+        let when = WhenUnsatisfiable::DoNotSchedule;
+        let mut one = TopologySpreadConstraint::new(1, "kubernetes.io/hostname", when)
+            .with_label_selector(LabelSelector::new().with_label("app", "web"));
+        one.match_label_keys.push("revision".into());
+        let without = || Pod::new("p").with_label("app", "web").with_label("revision", "1");
+        let pod = || without().with_topology_spread_constraint(one.clone());
+        assert!(is_under(&pod(), &one, &pod()));
+        let others = [
+            pod().with_namespace("other"),
+            without(),
+            pod().with_label("app", "batch"),
+            pod().with_label("revision", "2"),
+        ];
+        for other in others {
+            assert!(!is_under(&pod(), &one, &other), "{other:?}");
+        }
+        let mut of_nobody = one.clone();
+        of_nobody.label_selector = None;
+        assert!(!is_under(&pod(), &of_nobody, &pod()));
+    }
+}

@@ -184,3 +184,27 @@ fn loosened(problem: &Problem, candidates: &BTreeMap<usize, Candidate<'_>>) -> P
     }
     loosened
 }
+
+#[cfg(test)]
+mod tests {
+    use super::less_moves;
+    use crate::plan::certificate::{Certificate, POINT};
+
+    /// What moves cost is rounded up to whole billionths.
+    #[test]
+    fn a_part_of_a_billionth_is_taken_off_as_a_whole_one() {
+        let left = |move_price, moves| {
+            let certificate = Certificate { move_price, ..Certificate::default() };
+            less_moves(10, &certificate, moves)
+        };
+        let one = 1_i128 << POINT;
+        assert_eq!(left(0, 3), Some(10));
+        assert_eq!(left(one, 3), Some(7));
+        for part in [1, 2, one / 2, one - 1] {
+            assert_eq!(left(part, 1), Some(9), "{part}");
+            assert_eq!(left(one + part, 1), Some(8), "{part}");
+        }
+        assert_eq!(left(one / 2, 2), Some(9));
+        assert_eq!(left(i128::MAX, 2), None);
+    }
+}

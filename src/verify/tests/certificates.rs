@@ -10,16 +10,16 @@ use crate::plan::certificate::{
 use crate::verify::verify_placement_bound;
 
 /// So many billionths, in a certificate's units.
-fn units(nanos: i128) -> i128 {
+pub(super) fn units(nanos: i128) -> i128 {
     nanos << POINT
 }
 
-fn pods(entry: &str, count: u32, value: i128) -> PodValue {
+pub(super) fn pods(entry: &str, count: u32, value: i128) -> PodValue {
     let entries = vec![format!("default/{entry}").into()];
     PodValue { entries, weight: Some(0), count, value, ..PodValue::default() }
 }
 
-fn offerings(pool: &str, kind: &str, offerings: &[u32], proof: u32) -> OfferingProof {
+pub(super) fn offerings(pool: &str, kind: &str, offerings: &[u32], proof: u32) -> OfferingProof {
     OfferingProof {
         node_pool: pool.into(),
         instance_type: kind.into(),
@@ -28,12 +28,12 @@ fn offerings(pool: &str, kind: &str, offerings: &[u32], proof: u32) -> OfferingP
     }
 }
 
-fn priced(cpu: i128) -> WorthProof {
+pub(super) fn priced(cpu: i128) -> WorthProof {
     WorthProof::Priced { resources: vec![cpu], groups: Vec::new() }
 }
 
 /// A plan with a lower bound and a certificate for it.
-fn claim(mut plan: LaunchPlan, bound: &str, certificate: Certificate) -> LaunchPlan {
+pub(super) fn claim(mut plan: LaunchPlan, bound: &str, certificate: Certificate) -> LaunchPlan {
     plan.cost.lower_bound = price(bound);
     plan.cost.proof =
         if plan.cost.lower_bound == plan.cost.total { Proof::Optimal } else { Proof::Within };
@@ -41,10 +41,10 @@ fn claim(mut plan: LaunchPlan, bound: &str, certificate: Certificate) -> LaunchP
 }
 
 /// A spot node's price for each of its millicores.
-const CPU: i128 = 20_000 << POINT;
+pub(super) const CPU: i128 = 20_000 << POINT;
 
 /// What it is worth that every node of the market costs so much or more.
-fn by_cpu(pods: Vec<PodValue>) -> Certificate {
+pub(super) fn by_cpu(pods: Vec<PodValue>) -> Certificate {
     Certificate {
         resources: vec!["cpu".into()],
         pods,
@@ -58,7 +58,7 @@ fn by_cpu(pods: Vec<PodValue>) -> Certificate {
 }
 
 /// Eight pods on two spot nodes, 0.08 in all, and the proof that it can't be less.
-fn two() -> (Problem, LaunchPlan) {
+pub(super) fn two() -> (Problem, LaunchPlan) {
     let problem = market().pod(pod("p").with_replicas(8)).build().unwrap();
     let one = || template(&problem, "main", SPOT, [("cpu", "2"), ("pods", "4")]);
     let launches = vec![
@@ -84,7 +84,10 @@ fn a_plan_without_a_certificate_proves_nothing() {
 
 /// What is refused when the certificate of [`two`] is changed.
 #[track_caller]
-fn spoilt<const N: usize>(spoil: impl FnOnce(&mut Certificate), expected: [Violation; N]) {
+pub(super) fn spoilt<const N: usize>(
+    spoil: impl FnOnce(&mut Certificate),
+    expected: [Violation; N],
+) {
     let (problem, mut plan) = two();
     spoil(Arc::make_mut(plan.certificate.as_mut().unwrap()));
     refused(&problem, &plan, expected);
@@ -319,7 +322,7 @@ fn one_resource_tried_in_all_amounts() {
 }
 
 /// Pods of two classes with a host port in common: a node for each.
-fn with_ports(port: u16) -> (Problem, LaunchPlan) {
+pub(super) fn with_ports(port: u16) -> (Problem, LaunchPlan) {
     let on = |name: &str, port| pod(name).with_host_port(crate::model::HostPort::new(port));
     let problem = market().pod(on("p", 80)).pod(on("q", port)).build().unwrap();
     let one = || template(&problem, "main", SPOT, [("cpu", "500m"), ("pods", "1")]);
@@ -403,7 +406,7 @@ fn pods_that_are_alone_of_their_class() {
 }
 
 /// One of eight pods fits on a node that runs.
-fn with_node(cpu: &str) -> (Problem, LaunchPlan) {
+pub(super) fn with_node(cpu: &str) -> (Problem, LaunchPlan) {
     let node = Node::new("n", amounts([("cpu", cpu), ("pods", "10")]));
     let problem = market().pod(pod("p").with_replicas(9)).node(node).build().unwrap();
     let one = || template(&problem, "main", SPOT, [("cpu", "2"), ("pods", "4")]);

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod accounting;
+mod cases;
 mod certificates;
 mod cost;
 mod launches;

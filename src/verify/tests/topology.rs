@@ -277,6 +277,29 @@ fn alternative_opens_domain() {
     refused(&problem, &with(both(&[SMALL, SMALL_B])), [opens]);
 }
 
+/// kube-scheduler counts over a label's values, also where that label is the hostname.
+#[test]
+fn nodes_with_one_hostname_are_one_domain() {
+    let node = |name: &str, hostname: &str| {
+        Node::new(name, amounts([("cpu", "4"), ("pods", "9")]))
+            .with_label(well_known::HOSTNAME, hostname)
+    };
+    let web =
+        || anti_affinity(of("web", "web").with_replicas(2), term(well_known::HOSTNAME, "web"));
+    let on = |second: &str| {
+        market().node(node("na", "h")).node(node("nb", second)).pod(web()).build().unwrap()
+    };
+    let apart = bindings([("web-0", "na"), ("web-1", "nb")]);
+    let _verified = accepted(&on("other"), &apart);
+    let clash = |pod: &str, other: &str| Violation::DomainAntiAffinity {
+        pod: format!("default/{pod}").into(),
+        other: format!("default/{other}").into(),
+        key: well_known::HOSTNAME.into(),
+        domain: "h".into(),
+    };
+    refused(&on("h"), &apart, [clash("web-0", "web-1"), clash("web-1", "web-0")]);
+}
+
 #[test]
 fn label_open_over_which_pods_are_counted() {
     let racks = Requirement::new("rack", Operator::In, ["r1", "r2"]);

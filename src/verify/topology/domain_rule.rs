@@ -384,3 +384,68 @@ impl<'a> LaunchableOffers<'a> {
         resource::lacking(&requests, &offer.allocatable).next().is_none()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CountByValue, DomainRule, DomainRuleKind};
+    use std::collections::BTreeSet;
+
+    /// Class 0 owns the rule; it means class 1, and class 0 too where `is_meant`.
+    fn rule(what: DomainRuleKind, is_meant: bool, bound: &[(&str, u64)]) -> DomainRule {
+        let meant = if is_meant { BTreeSet::from([0, 1]) } else { BTreeSet::from([1]) };
+        let (key, owners) = ("zone".into(), BTreeSet::from([0]));
+        DomainRule { key, owners, meant, bound: counts(bound), what }
+    }
+
+    fn counts(pairs: &[(&str, u64)]) -> CountByValue {
+        pairs.iter().map(|(value, count)| ((*value).into(), *count)).collect()
+    }
+
+    #[track_caller]
+    fn holds(rule: &DomainRule, owners: &[(&str, u64)], others: &[(&str, u64)], expected: bool) {
+        assert_eq!(rule.holds(&counts(owners), &counts(others)), expected);
+    }
+
+    #[test]
+    fn a_spread_is_above_the_lowest_by_its_skew_at_most() {
+        let values = || BTreeSet::from(["a".into(), "b".into()]);
+        let plain = rule(DomainRuleKind::Spread(1, values()), true, &[]);
+        holds(&plain, &[("a", 1)], &[], true);
+        holds(&plain, &[("a", 2)], &[], false);
+        holds(&plain, &[("a", 2), ("b", 1)], &[], true);
+        // Others that it counts fill the lowest domain, and bound pods both.
+        holds(&plain, &[("a", 2)], &[("b", 1)], true);
+        let bound = rule(DomainRuleKind::Spread(1, values()), true, &[("a", 1), ("b", 1)]);
+        holds(&bound, &[("a", 1)], &[], true);
+        holds(&bound, &[("a", 2)], &[], false);
+        // Where it has no pods it asks nothing.
+        holds(&bound, &[("a", 0)], &[("a", 9)], true);
+    }
+
+    #[test]
+    fn affinity_lets_the_first_come_by_itself() {
+        let to_itself = rule(DomainRuleKind::Affinity, true, &[]);
+        holds(&to_itself, &[("a", 3)], &[], true);
+        holds(&to_itself, &[("a", 3), ("b", 1)], &[], false);
+        holds(&to_itself, &[("a", 3), ("b", 1)], &[("b", 1)], true);
+        let to_others = rule(DomainRuleKind::Affinity, false, &[]);
+        holds(&to_others, &[("a", 1)], &[], false);
+        holds(&to_others, &[("a", 1)], &[("a", 1)], true);
+        // Once somebody is bound whom it means, nobody is the first.
+        let bound = rule(DomainRuleKind::Affinity, true, &[("b", 1)]);
+        holds(&bound, &[("a", 1)], &[], false);
+        holds(&bound, &[("b", 1)], &[], true);
+    }
+
+    #[test]
+    fn anti_affinity_is_alone_in_its_domains() {
+        let to_itself = rule(DomainRuleKind::AntiAffinity, true, &[]);
+        holds(&to_itself, &[("a", 1), ("b", 1)], &[], true);
+        holds(&to_itself, &[("a", 2)], &[], false);
+        holds(&to_itself, &[("a", 1)], &[("a", 1)], false);
+        let to_others = rule(DomainRuleKind::AntiAffinity, false, &[]);
+        holds(&to_others, &[("a", 2)], &[("b", 1)], true);
+        holds(&to_others, &[("a", 2)], &[("a", 1)], false);
+        holds(&to_others, &[("a", 0)], &[("a", 1)], true);
+    }
+}

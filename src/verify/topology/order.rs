@@ -20,6 +20,9 @@ use super::rules::{PodCounter, TopologyRuleSet};
 use crate::model::well_known;
 use std::collections::{BTreeMap, BTreeSet};
 
+#[cfg(test)]
+mod tests;
+
 /// The most states of an exhaustive search.
 const MAX_STATES: usize = 20_000;
 /// The most pods that are bound one by one although they hold others up.

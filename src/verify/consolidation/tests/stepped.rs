@@ -431,6 +431,13 @@ fn disruption_budgets_hold_in_each_wave() {
         web(parts);
         parts.budgets.push(("b", "web", 2));
     });
+    // Pods that are ended in any case don't count: those of a drifted node whose pool gives them a
+    // time, and of no other.
+    accepted(|parts, _| {
+        web(parts);
+        parts.budgets.push(("b", "web", 1));
+        parts.pool().termination_grace_period = Some(TimeSpan::from_hours(1));
+    });
     // It is there again in the next wave.
     accepted(|parts, plan| {
         web(parts);

@@ -100,6 +100,34 @@ fn every_action_saves_what_the_caller_asks() {
     accepted(|parts, _| parts.options.minimum_saving_per_action = price("0.10"));
 }
 
+/// Nodes that go save what they cost, be it nothing; what is launched for pods that wait needs no
+/// reason besides.
+#[test]
+fn who_needs_not_save_anything() {
+    accepted(|parts, plan| {
+        parts.node("n1").price = Some(Price::ZERO);
+        plan.actions[DELETE].savings = Some(Price::ZERO);
+        plan.cost.before = price("0.90");
+    });
+    let for_as_much = |parts: &mut ClusterParts, plan: &mut ConsolidationPlan, pods: &[&str]| {
+        parts.node("n3").price = Some(price("0.10"));
+        plan.actions[REPLACE].savings = Some(Price::ZERO);
+        plan.actions[REPLACE].launches = vec![launch("new-1", pods)];
+        plan.cost.before = price("0.60");
+    };
+    let (savings, least) = (Price::ZERO, price("0.010"));
+    refused(
+        |parts, plan| for_as_much(parts, plan, &["big"]),
+        &[fault("actions[2].savings", Fault::SavingsTooLow { savings, least })],
+    );
+    accepted(|parts, plan| {
+        let mut late = pod("late", "n3");
+        late.node_name = None;
+        parts.pods.push(late);
+        for_as_much(parts, plan, &["big", "late"]);
+    });
+}
+
 #[test]
 fn moving_costs_what_karpenter_counts_but_never_less_than_nothing() {
     let cost = |deletion_cost, priority| {
@@ -154,6 +182,17 @@ fn balanced_scores() {
     let astronomic = Total { cost: i128::MAX / 3, disruption: i128::MAX / 5 };
     let most = score((i128::MAX / 3, i128::MAX / 7, i128::MAX / 7), i128::MAX / 5, astronomic);
     assert!((990_000..=1_010_000).contains(&most), "{most}");
+}
+
+/// Beyond 128 bits a rounded quotient will do.
+#[test]
+fn scores_of_astronomic_prices() {
+    let large = 10_i128.pow(37);
+    let total = |cost, disruption| Total { cost, disruption };
+    let half = score((large + 1, large + 3, large + 7), large + 9, total(large + 21, large / 2));
+    assert!((499_990..=500_010).contains(&half), "{half}");
+    let all = score((large + 1, large + 3, large + 7), 1, total(large + 21, large / 3));
+    assert_eq!(all, u64::MAX);
 }
 
 #[test]
