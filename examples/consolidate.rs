@@ -2,7 +2,8 @@
 //!
 //!     consolidate [PROBLEM.json] [--max-moves N] [--move-price USD] [--minimum-saving PERCENT]
 //!         [--bare-pods-move] [--now RFC3339] [--preferences …] [--node-fee USD] [--refine SECONDS]
-//!         [--held-back] [--progress] [--json] [--kubernetes FILE… [--catalog FILE|bundled] [--lenient]]
+//!         [--held-back] [--progress] [--json] [--kubernetes FILE… [--catalog FILE|bundled]
+//!         [--lenient]]
 //!
 //! With the feature `k8s` it takes Kubernetes' objects, in files as the example `convert` does;
 //! without `--lenient` not where one of them is refused.

@@ -2,9 +2,10 @@
 //!
 //!     convert FILE… [--catalog FILE|bundled] [--now RFC3339] [--lenient] [--requests]
 //!
-//! Files are JSON or YAML (`kubectl get … -o json | convert -`), with any number of documents and lists. Notes and refusals go to
-//! standard error, a line each. The exit code is 0, 2 where something is refused or can't be read,
-//! and 1 when the library is at fault; the document has all that isn't refused.
+//! Files are JSON or YAML (`kubectl get … -o json | convert -`), with any number of documents and
+//! lists. Notes and refusals go to standard error, a line each. The exit code is 0, 2 where
+//! something is refused or can't be read, and 1 when the library is at fault; the document has all
+//! that isn't refused.
 //!
 //! With `--requests` it prints a line for each pod and each template instead: `kind`, `namespace`,
 //! `name` and `requests`, the effective request in whole units (cpu in thousandths).

@@ -6,9 +6,9 @@
 //!
 //! The more a node holds, the fewer offers can stand in for its choice. So a node keeps the set of
 //! those that go with the items that it holds. How many more pods of an item it takes is found in
-//! one look at what alternatives there are, those that differ in their sites alone together: each value can be kept with as many pods as
-//! the largest offer holds that has it, and so many values as are asked for stay with as many pods
-//! as the last of the best of them allows.
+//! one look at what alternatives there are, those that differ in their sites alone together: each
+//! value can be kept with as many pods as the largest offer holds that has it, and so many values
+//! as are asked for stay with as many pods as the last of the best of them allows.
 //!
 //! Where limits leave a choice few alternatives, most looks at a node that is nearly full end with
 //! no pod. So once minimums bind, the *ceiling* is worked out: the last of the best values by each

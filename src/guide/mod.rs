@@ -1,4 +1,5 @@
-//! The guide: what isn't said of one item alone. It has no code of its own; its examples are tested.
+//! The guide: what isn't said of one item alone. It has no code of its own; its examples are
+//! tested.
 //!
 //! | page | answers |
 //! |---|---|

@@ -1,6 +1,7 @@
 //! The fields of Kubernetes' objects, as of version 1.37: those that are read, and those that play
 //! no part in where a pod goes. A field in neither list is refused, since it may restrict
-//! scheduling.
+//! scheduling. What is below a field of the second list plays no part either, whether it is known or
+//! not: only what is read can say less than its author meant.
 //!
 //! Sources: the reference of the API, <https://kubernetes.io/docs/reference/kubernetes-api/>, and
 //! of those that are only in alpha the enhancement proposals.

@@ -1,4 +1,5 @@
-//! What launches are like whose offers and contents are decided, but not yet what stands beside them.
+//! What launches are like whose offers and contents are decided, but not yet what stands beside
+//! them.
 //!
 //! The alternatives of a launch depend on the domains that stand when it is made, and on those that
 //! stand later: one that opens a domain breaks spreads. Where launches are made one after another

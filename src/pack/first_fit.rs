@@ -43,6 +43,53 @@ enum FirstFitPlace {
     Running(NodeId),
 }
 
+/// How many groups a block has at most.
+const MOST_IN_BLOCK: usize = 64;
+
+/// Groups that follow each other, with a bound on what they have free.
+#[derive(Clone, Debug)]
+struct OpenBlock {
+    groups: Vec<OpenLaunches>,
+    /// By resource, the most that any of them has free.
+    most_free: Vec<i64>,
+}
+
+impl OpenBlock {
+    /// Blocks of these groups, in their order.
+    fn all(mut groups: Vec<OpenLaunches>) -> Vec<Self> {
+        let mut blocks = Vec::with_capacity(groups.len() / MOST_IN_BLOCK + 1);
+        while !groups.is_empty() {
+            let rest = groups.split_off(groups.len().min(MOST_IN_BLOCK));
+            let mut block = Self { groups, most_free: Vec::new() };
+            block.bound();
+            blocks.push(block);
+            groups = rest;
+        }
+        blocks
+    }
+
+    /// Works the bound out anew.
+    fn bound(&mut self) {
+        self.most_free.clear();
+        for group in &self.groups {
+            let free = group.max_room.iter().zip(&group.load).map(|(all, load)| all - load);
+            if self.most_free.is_empty() {
+                self.most_free.extend(free);
+            } else {
+                self.most_free
+                    .iter_mut()
+                    .zip(free)
+                    .for_each(|(most, free)| *most = free.max(*most));
+            }
+        }
+    }
+
+    /// Whether one of its groups may have room for a pod.
+    fn could_hold(&self, request: &[i64]) -> bool {
+        fits(&self.most_free, request, 1) > 0
+    }
+}
+
 /// Packs everything that fits: onto running nodes, then onto launches, weight by weight.
 pub(crate) fn pack(context: &Context<'_>) -> Packing {
     let compiled = context.compiled;
@@ -118,7 +165,7 @@ struct Packer<'c> {
     pools: Vec<PoolId>,
     limits: IdVec<PoolId, Vec<i128>>,
     /// Running nodes, and then launches in the order in which they were opened.
-    open: Vec<OpenLaunches>,
+    open: Vec<OpenBlock>,
 }
 
 impl<'c> Packer<'c> {
@@ -130,7 +177,7 @@ impl<'c> Packer<'c> {
     ) -> Self {
         let pool_ids = context.compiled.pools.ids();
         let limits = pool_ids.map(|pool| packing.limits_left(pool).to_vec()).collect();
-        Self { context, packing, pools, limits, open }
+        Self { context, packing, pools, limits, open: OpenBlock::all(open) }
     }
 
     /// Packs the items in the order of the queue, and closes all launches.
@@ -143,14 +190,41 @@ impl<'c> Packer<'c> {
 
     /// Places up to `count` pods of an item; returns how many are left.
     fn place(&mut self, item: ItemId, mut count: u32) -> u32 {
+        let request = &self.context.item(item).request;
         let mut at = 0;
         while at < self.open.len() && count > 0 {
-            let each = self.takes(&self.open[at], item, count);
+            let blocks = self.open.len();
+            if self.open[at].could_hold(request) {
+                count = self.place_in_block(at, item, count);
+            }
+            // What a block became has been looked through.
+            at += 1 + self.open.len() - blocks;
+        }
+        while count > 0 {
+            let Some(fresh) = self.fresh(item, count) else { break };
+            let each = self.takes(&fresh, item, count);
+            let times = (count / each).clamp(1, fresh.multiplicity);
+            let each = each.min(count);
+            self.charge(&fresh, times);
+            let grown = self.with(&fresh, item, each, times);
+            self.append(grown);
+            count -= each * times;
+        }
+        count
+    }
+
+    /// Places up to `count` pods of an item on groups of a block; returns how many are left. A block
+    /// that grows too large becomes several.
+    fn place_in_block(&mut self, block: usize, item: ItemId, mut count: u32) -> u32 {
+        let mut groups = std::mem::take(&mut self.open[block].groups);
+        let (mut at, before) = (0, count);
+        while at < groups.len() && count > 0 {
+            let each = self.takes(&groups[at], item, count);
             let Some(full) = count.checked_div(each) else {
                 at += 1;
                 continue;
             };
-            let group = self.open[at].clone();
+            let group = groups[at].clone();
             let full = full.min(group.multiplicity);
             let rest = if full < group.multiplicity { count - full * each } else { 0 };
             let mut parts = Vec::new();
@@ -166,20 +240,26 @@ impl<'c> Packer<'c> {
             }
             count -= full * each + rest;
             let added = parts.len();
-            self.open.splice(at..=at, parts).for_each(drop);
+            groups.splice(at..=at, parts).for_each(drop);
             at += added;
         }
-        while count > 0 {
-            let Some(fresh) = self.fresh(item, count) else { break };
-            let each = self.takes(&fresh, item, count);
-            let times = (count / each).clamp(1, fresh.multiplicity);
-            let each = each.min(count);
-            self.charge(&fresh, times);
-            let grown = self.with(&fresh, item, each, times);
-            self.open.push(grown);
-            count -= each * times;
+        if count == before {
+            self.open[block].groups = groups;
+        } else {
+            self.open.splice(block..=block, OpenBlock::all(groups)).for_each(drop);
         }
         count
+    }
+
+    /// Opens a group after all others.
+    fn append(&mut self, group: OpenLaunches) {
+        match self.open.last_mut().filter(|block| block.groups.len() < MOST_IN_BLOCK) {
+            Some(block) => {
+                block.groups.push(group);
+                block.bound();
+            }
+            None => self.open.extend(OpenBlock::all(vec![group])),
+        }
     }
 
     /// How many pods of an item each launch of a group can still take, `most` at most.
@@ -351,7 +431,8 @@ impl<'c> Packer<'c> {
         let compiled = self.context.compiled;
         let mut used: BTreeSet<NodeId> = BTreeSet::new();
         let open = std::mem::take(&mut self.open);
-        for group in open.into_iter().filter(|group| !group.items.is_empty()) {
+        let groups = open.into_iter().flat_map(|block| block.groups);
+        for group in groups.filter(|group| !group.items.is_empty()) {
             let place = match &group.place {
                 FirstFitPlace::Running(node) => {
                     let _new = used.insert(*node);

@@ -106,8 +106,8 @@ impl Context<'_> {
         MinValuesChoice { offer, best_effort: self.best_effort_min_values }
     }
 
-    /// For each key of `minValues` of a launch's pool, how many values it asks for and how many a pod
-    /// of an item alone leaves.
+    /// For each key of `minValues` of a launch's pool, how many values it asks for and how many a
+    /// pod of an item alone leaves.
     pub(crate) fn min_values_alone(&self, offer: OfferId, item: ItemId) -> Vec<(usize, usize)> {
         LaunchMinValues::alone(self.compiled, self.choice(offer), item)
     }

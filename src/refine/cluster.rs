@@ -3,11 +3,11 @@
 //! *Problem.* Some nodes may go, with their pods going elsewhere; what is the least that the rest
 //! and what is launched can cost? And the least if no more than so many pods move?
 //!
-//! *Idea.* The packing problem of launches, with pods of the nodes that may go (the *candidates*) to
-//! be placed. A candidate is a bin of its own, of which there is one: at its price it holds its own
-//! pods and as many others as fit beside them. Nodes that stay are bins for nothing, as ever. For
-//! values `π` of pods and a price `λ` of a move that no launch can beat, `Z(π − λ) ≤ p`, no cluster
-//! costs less than
+//! *Idea.* The packing problem of launches, with pods of the nodes that may go (the *candidates*)
+//! to be placed. A candidate is a bin of its own, of which there is one: at its price it holds its
+//! own pods and as many others as fit beside them. Nodes that stay are bins for nothing, as ever.
+//! For values `π` of pods and a price `λ` of a move that no launch can beat, `Z(π − λ) ≤ p`, no
+//! cluster costs less than
 //!
 //! ```text
 //! L(λ) = Σ π_k d_k − Σ_candidates max(0, Σ own π + Z_n(π − λ) − p_n) − Σ_staying Z_n(π − λ) − limits
@@ -19,7 +19,8 @@
 //!
 //! *Why it is right.* Each pod of a candidate ends at home, with all others there, or arrives
 //! elsewhere; add up what the nodes of an outcome hold. Rules between pods, pending pods and what
-//! candidates take of limits while they stay are left out: a bound without them is one all the same.
+//! candidates take of limits while they stay are left out: a bound without them is one all the
+//! same.
 //!
 //! *Cost.* As of a bound on launches, with a row more for each candidate. Values are proved in
 //! integers as they are found ([`super::certify`]), so that nothing is left to be done when the

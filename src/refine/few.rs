@@ -34,8 +34,8 @@ pub(crate) fn try_everything(
     if let Some(better) = enumerate::better(context, packed, STEPS, &cancel) {
         *packed = better;
     }
-    // What is preferred, and where static pools stand for the sake of spreads over domains, is as the
-    // packer has it: a search for what is cheap counts domains alone in which nodes stand.
+    // What is preferred, and where static pools stand for the sake of spreads over domains, is as
+    // the packer has it: a search for what is cheap counts domains alone in which nodes stand.
     let is_fixed = whole.pools.values().any(|pool| pool.static_replicas.is_some());
     let is_wide = |spread: &TopologySpread| spread.hard && spread.key != TopologyKey::Hostname;
     let mut spreads = whole.topology.rules.values().flat_map(|rules| &rules.spreads);

@@ -1,7 +1,7 @@
 //! The search for a better plan of one tier: the launches of the pools of one weight.
 //!
-//! Each way to a better plan is an [`Improve`]: it looks at what is known of the tier, and leaves the
-//! best plan there. A stage is a list of them.
+//! Each way to a better plan is an [`Improve`]: it looks at what is known of the tier, and leaves
+//! the best plan there. A stage is a list of them.
 
 use super::budget::RefineBudget;
 use super::convert::TierPacking;

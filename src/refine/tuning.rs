@@ -48,8 +48,8 @@ pub(super) mod pipeline {
     pub(in crate::refine) const ENUMERATED: u32 = 3;
     /// How often parts of a plan are put back another way once it was improved.
     pub(in crate::refine) const REBUILT: u32 = 3;
-    /// Attempts to take parts of a plan out and to put them back another way: at most so many, and so
-    /// many where groups and offers, times classes of pods, are one.
+    /// Attempts to take parts of a plan out and to put them back another way: at most so many, and
+    /// so many where groups and offers, times classes of pods, are one.
     pub(in crate::refine) const MOST_RECREATED: u64 = 2_000;
     pub(in crate::refine) const RECREATED: usize = 40_000_000;
 }
@@ -129,7 +129,8 @@ pub(super) mod generate {
     pub(in crate::refine) const SEVERAL_STEPS: u32 = 400;
     /// How often prices are corrected before they are to be believed.
     pub(in crate::refine) const SETTLED: usize = 24;
-    /// Patterns worth so much more than they cost, in proportion, don't call for another correction.
+    /// Patterns worth so much more than they cost, in proportion, don't call for another
+    /// correction.
     pub(in crate::refine) const SETTLED_BY: f64 = 1e-4;
     /// How many bins a round searches exactly where filling them quickly finds nothing.
     pub(in crate::refine) const SEARCHED: usize = 16;
@@ -223,7 +224,8 @@ pub(super) mod exact {
     pub(in crate::refine) const MOST_PODS: u32 = 64;
     /// The most ways to take some of the pods.
     pub(in crate::refine) const MOST_WAYS: usize = 1 << 16;
-    /// The most steps: a fraction of those that a reader of the certificate makes before it gives up.
+    /// The most steps: a fraction of those that a reader of the certificate makes before it gives
+    /// up.
     pub(in crate::refine) const MOST_STEPS: u64 = 1 << 24;
 }
 
@@ -237,8 +239,8 @@ pub(super) mod prove {
 pub(super) mod scale {
     /// What is hardly missed.
     pub(in crate::refine) const LEAST: f64 = 1e-6;
-    /// What a factor is lowered by, in turn, where it proves too high or a proof takes too long: with
-    /// something to spare it is found much sooner.
+    /// What a factor is lowered by, in turn, where it proves too high or a proof takes too long:
+    /// with something to spare it is found much sooner.
     pub(in crate::refine) const STEPS_DOWN: [f64; 13] =
         [0.0, 1e-9, 1e-7, LEAST, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 2e-2, 3e-2, 5e-2];
     /// The share of the steps that most classes' proofs have; so many classes have all of them.
@@ -258,8 +260,8 @@ pub(super) mod prove_search {
 
 /// `knapsack/fill`.
 pub(super) mod fill {
-    /// How often something is taken out at most in the hope of something better, and how many columns
-    /// are looked at for that.
+    /// How often something is taken out at most in the hope of something better, and how many
+    /// columns are looked at for that.
     pub(in crate::refine) const TRIES: usize = 64;
     pub(in crate::refine) const LOOKS: usize = 16_000;
 }

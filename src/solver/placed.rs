@@ -10,9 +10,9 @@ impl Solver {
     /// [`verify_placement_bound`](crate::verify::verify_placement_bound) checks.
     ///
     /// It looks at resources, limits, reservations, static pools and the room on running nodes, and
-    /// at who can be where, not at rules over domains. Where a plan places as many none places more;
-    /// where it places fewer there may be a better one, or none. It takes a linear programme of the
-    /// size of the one that greedy planning starts with, and no plan is made.
+    /// at who can be where, not at rules over domains. Where a plan places as many none places
+    /// more; where it places fewer there may be a better one, or none. It takes a linear programme
+    /// of the size of the one that greedy planning starts with, and no plan is made.
     ///
     /// # Examples
     /// ```

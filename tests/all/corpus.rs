@@ -1,5 +1,6 @@
 //! Runs every case of `testdata/cases`: one rule each, with what a plan must then look like.
 
+use crate::case_file::{CaseFile, known};
 use crate::coverage;
 use crate::oracle;
 use crate::oracle::{Oracle, nanos};
@@ -12,9 +13,8 @@ use plimsoll::{
 };
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-/// A case file, checked for fields that nobody reads.
+/// A case, with the prices that its overlays make.
 struct Case {
     name: String,
     source: String,
@@ -23,7 +23,6 @@ struct Case {
     expect: Map<String, Value>,
 }
 
-const FIELDS: [&str; 7] = ["name", "rule", "source", "difference", "options", "problem", "expect"];
 const OPTIONS: [&str; 6] =
     ["nodeFee", "minValues", "preferences", "priceOverlays", "refine", "reserved"];
 const EXPECTATIONS: [&str; 17] = [
@@ -48,36 +47,17 @@ const EXPECTATIONS: [&str; 17] = [
 
 impl Case {
     fn all() -> Vec<Self> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/cases");
-        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-        let mut cases: Vec<Self> = files.map(|path| Self::read(&path)).collect();
-        cases.sort_by(|a, b| a.name.cmp(&b.name));
-        assert!(cases.len() >= 265, "the corpus has shrunk to {} cases", cases.len());
-        cases
+        CaseFile::all("cases", 265, &OPTIONS).into_iter().map(Self::of).collect()
     }
 
-    fn read(path: &Path) -> Self {
-        let name = path.file_stem().unwrap().to_str().unwrap().to_string();
-        let written = std::fs::read_to_string(path).unwrap();
-        let mut case: Map<String, Value> =
-            serde_json::from_str(&written).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let known = |map: &Map<String, Value>, fields: &[&str]| {
-            let stray = map.keys().find(|key| !fields.contains(&key.as_str()));
-            assert_eq!(stray, None, "{name}: a field that means nothing");
+    fn of(file: CaseFile) -> Self {
+        let CaseFile { name, source, options, problem, expect } = file;
+        known(&name, &expect, &EXPECTATIONS);
+        let problem = match options.get("priceOverlays") {
+            Some(overlays) => repriced(&problem, overlays),
+            None => problem,
         };
-        known(&case, &FIELDS);
-        assert_eq!(case["name"], name.as_str(), "a case bears the name of its file");
-        assert!(case["rule"].as_str().is_some_and(|rule| rule.ends_with('.')), "{name}: rule");
-        assert!(case["source"].as_str().is_some_and(|source| !source.is_empty()), "{name}: source");
-        let options = case.remove("options").unwrap_or(Value::Object(Map::new()));
-        known(options.as_object().unwrap(), &OPTIONS);
-        let Some(Value::Object(expect)) = case.remove("expect") else { panic!("{name}: expect") };
-        known(&expect, &EXPECTATIONS);
-        let (mut problem, source) = (case.remove("problem").unwrap(), text(&case["source"]));
-        if let Some(overlays) = options.get("priceOverlays") {
-            problem = repriced(&problem, overlays);
-        }
-        Self { problem, name, source, options, expect }
+        Self { name, source, problem, options, expect }
     }
 
     fn fee(&self) -> i128 {

@@ -14,6 +14,7 @@
 )]
 
 mod blame;
+mod case_file;
 mod certificates;
 mod consolidated;
 mod consolidation;

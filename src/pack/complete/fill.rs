@@ -69,8 +69,8 @@ impl Placement<'_> {
     }
 
     /// Puts pods on nodes that stand of which spreads over single nodes count every one, the most
-    /// urgent first: what these allow beside a fresh node has been used up, and none is launched any
-    /// more.
+    /// urgent first: what these allow beside a fresh node has been used up, and none is launched
+    /// any more.
     pub(super) fn fill_beside_hosts(&mut self) {
         loop {
             let mut progress = false;

@@ -157,8 +157,8 @@ impl Placement<'_> {
         })
     }
 
-    /// The components of classes with a spread for which a node of an offer would open a domain: one
-    /// over single nodes too where some hold more than a fresh one allows.
+    /// The components of classes with a spread for which a node of an offer would open a domain:
+    /// one over single nodes too where some hold more than a fresh one allows.
     pub(super) fn opened(&self, offer: OfferId) -> BTreeSet<ClassId> {
         let compiled = self.compiled();
         let site = compiled.site_of_offer(offer);

@@ -11,8 +11,8 @@
 //! *Why it is right.* Each step is one that kube-scheduler accepts, so a full order found is a
 //! proof; where none is found there may be one all the same, and the change isn't made.
 //!
-//! *Cost.* Steps × (groups of equal pods on equal nodes + domains); a step binds as many pods as stay
-//! level.
+//! *Cost.* Steps × (groups of equal pods on equal nodes + domains); a step binds as many pods as
+//! stay level.
 
 use super::placement::Placement;
 use super::rules::{HostSpread, PlacementRules};
@@ -202,8 +202,8 @@ impl BindingOrder<'_, '_> {
         selected.map(|member| member.all - member.left).sum()
     }
 
-    /// The lowest count of a spread over single nodes, of pods bound so far; 0 where these are fewer
-    /// than it asks for.
+    /// The lowest count of a spread over single nodes, of pods bound so far; 0 where these are
+    /// fewer than it asks for.
     fn lowest_on_hosts(&self, spread: &HostSpread) -> i64 {
         let (mut lowest, mut hosts) = (i64::MAX, 0_u64);
         for (group, nodes) in self.placement.groups.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! What rules over domains count, as pods and nodes come and go: how many pods of a selection are in
-//! a domain, in which domains nodes stand, and how many more pods that allows where.
+//! What rules over domains count, as pods and nodes come and go: how many pods of a selection are
+//! in a domain, in which domains nodes stand, and how many more pods that allows where.
 
 use super::rules::PlacementRules;
 use crate::compile::{ClassId, Compiled, NO_DOMAIN};

@@ -23,9 +23,9 @@ pub(crate) struct Wanted {
 /// The most launches that are made.
 const MOST_MADE: usize = 6;
 
-/// Launches for the pods of one of a plan's that are as wanted, the cheapest first, those that can't
-/// be bought now last; none where nothing such is offered. `None` where the plan isn't one of the
-/// problem.
+/// Launches for the pods of one of a plan's that are as wanted, the cheapest first, those that
+/// can't be bought now last; none where nothing such is offered. `None` where the plan isn't one of
+/// the problem.
 pub(crate) fn substitutes(
     context: &Context<'_>,
     plan: &LaunchPlan,

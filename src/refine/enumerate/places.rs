@@ -312,8 +312,8 @@ pub(super) struct CellItem {
     pub(super) conflicts: Vec<usize>,
     /// For each place, whether it admits such a pod.
     pub(super) admitted: Vec<bool>,
-    /// For each place, whether beside it there is one of a higher weight that is never used up: only
-    /// room on it that others leave may be used.
+    /// For each place, whether beside it there is one of a higher weight that is never used up:
+    /// only room on it that others leave may be used.
     pub(super) is_higher_open: Vec<bool>,
     /// For each cell, whether any of its places does.
     pub(super) reach: Vec<bool>,

@@ -346,7 +346,8 @@ struct ExactFiller<'a, 'b, 'w> {
 }
 
 impl ExactFiller<'_, '_, '_> {
-    /// Tries all numbers of pods of the items from this one on; `number` is that of the vector so far.
+    /// Tries all numbers of pods of the items from this one on; `number` is that of the vector so
+    /// far.
     fn fill(&mut self, at: usize, number: usize) -> Option<()> {
         self.budget.spend(1)?;
         let Some(item) = self.items.get(at) else {

@@ -74,8 +74,8 @@ impl ExactConstraint {
         self.holds_beside(cells, by_cells, true)
     }
 
-    /// Whether it holds; with `launches` every domain in which a node could be launched counts, even if it has
-    /// no pod.
+    /// Whether it holds; with `launches` every domain in which a node could be launched counts,
+    /// even if it has no pod.
     fn holds_beside(
         &self,
         cells: &[Vec<u32>],

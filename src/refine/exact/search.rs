@@ -63,8 +63,8 @@ impl ExactSearch<'_> {
         (0..self.sites.cells.len()).map(|cell| self.table(cell, budget)).collect()
     }
 
-    /// What every vector of pods costs on the nodes of one cell: launches first, then with one more of its
-    /// running nodes after the other.
+    /// What every vector of pods costs on the nodes of one cell: launches first, then with one more
+    /// of its running nodes after the other.
     fn table(&self, cell: usize, budget: &mut ExactBudget<'_>) -> Option<ExactTable> {
         let mut launch: Vec<ExactFront> = vec![Vec::new(); self.grid.len()];
         let (launches, nodes): (Vec<&ExactPlace>, Vec<&ExactPlace>) =

@@ -3,21 +3,13 @@
 use super::facts::Facts;
 use super::outcome::outcome;
 use super::verified;
+use crate::case_file::CaseFile;
 use crate::order;
 use plimsoll::{Options, PreferencePolicy, Price, Problem};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// A case file, checked for fields that nobody reads.
-pub(super) struct Case {
-    pub(super) name: String,
-    pub(super) options: Value,
-    pub(super) problem: Value,
-    pub(super) expect: Map<String, Value>,
-}
-
-const FIELDS: [&str; 7] = ["name", "rule", "source", "difference", "options", "problem", "expect"];
 const OPTIONS: [&str; 11] = [
     "barePodsMove",
     "interruption",
@@ -35,75 +27,49 @@ const OPTIONS: [&str; 11] = [
 /// Cases that aren't decided as they should be yet. One that is has to leave this list.
 const OPEN: [&str; 0] = [];
 
-impl Case {
-    pub(super) fn all() -> Vec<Self> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/consolidation");
-        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-        let mut cases: Vec<Self> = files.map(|path| Self::read(&path)).collect();
-        cases.sort_by(|a, b| a.name.cmp(&b.name));
-        assert!(cases.len() >= 110, "the corpus has shrunk to {} cases", cases.len());
-        cases
-    }
+/// The cases of the corpus.
+fn all() -> Vec<CaseFile> {
+    CaseFile::all("consolidation", 110, &OPTIONS)
+}
 
-    fn read(path: &Path) -> Self {
-        let name = path.file_stem().unwrap().to_str().unwrap().to_string();
-        let written = std::fs::read_to_string(path).unwrap();
-        let mut case: Map<String, Value> =
-            serde_json::from_str(&written).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let known = |map: &Map<String, Value>, fields: &[&str]| {
-            let stray = map.keys().find(|key| !fields.contains(&key.as_str()));
-            assert_eq!(stray, None, "{name}: a field that means nothing");
-        };
-        known(&case, &FIELDS);
-        assert_eq!(case["name"], name.as_str(), "a case bears the name of its file");
-        assert!(case["rule"].as_str().is_some_and(|rule| rule.ends_with('.')), "{name}: rule");
-        assert!(case["source"].as_str().is_some_and(|source| !source.is_empty()), "{name}: source");
-        let options = case.remove("options").unwrap_or(Value::Object(Map::new()));
-        known(options.as_object().unwrap(), &OPTIONS);
-        let Some(Value::Object(expect)) = case.remove("expect") else { panic!("{name}: expect") };
-        Self { problem: case.remove("problem").unwrap(), name, options, expect }
+/// What a case asks of the solver.
+fn options(case: &CaseFile) -> Options {
+    let mut options = Options::default();
+    let of = |name: &str| case.options.get(name);
+    let terms = &mut options.consolidation;
+    terms.bare_pods_move = of("barePodsMove") == Some(&Value::Bool(true));
+    terms.max_moves = of("maxMoves").and_then(Value::as_u64);
+    terms.now = of("now").and_then(Value::as_i64);
+    terms.max_surge = of("maxSurge").and_then(Value::as_u64).map(|most| most.try_into().unwrap());
+    let prices = [
+        ("movePrice", &mut terms.move_price),
+        ("minimumSavingPerAction", &mut terms.minimum_saving_per_action),
+        ("minimumSavingPerMove", &mut terms.minimum_saving_per_move),
+    ];
+    for (name, option) in prices {
+        if let Some(price) = of(name) {
+            *option = price.to_string().parse::<Price>().unwrap();
+        }
     }
-
-    /// What a case asks of the solver.
-    pub(super) fn options(&self) -> Options {
-        let mut options = Options::default();
-        let of = |name: &str| self.options.get(name);
-        let terms = &mut options.consolidation;
-        terms.bare_pods_move = of("barePodsMove") == Some(&Value::Bool(true));
-        terms.max_moves = of("maxMoves").and_then(Value::as_u64);
-        terms.now = of("now").and_then(Value::as_i64);
-        terms.max_surge =
-            of("maxSurge").and_then(Value::as_u64).map(|most| most.try_into().unwrap());
-        let prices = [
-            ("movePrice", &mut terms.move_price),
-            ("minimumSavingPerAction", &mut terms.minimum_saving_per_action),
-            ("minimumSavingPerMove", &mut terms.minimum_saving_per_move),
-        ];
-        for (name, option) in prices {
-            if let Some(price) = of(name) {
-                *option = price.to_string().parse::<Price>().unwrap();
-            }
-        }
-        if let Some(price) = of("interruption") {
-            options.objective.interruption = price.to_string().parse().unwrap();
-        }
-        let terms = &mut options.consolidation;
-        if let Some(percent) = of("minimumSaving").and_then(Value::as_u64) {
-            terms.minimum_saving = u32::try_from(percent * 10_000_000).unwrap();
-        }
-        if let Some(types) = of("spotFlexibility").and_then(Value::as_u64) {
-            terms.spot_flexibility = u32::try_from(types).unwrap();
-        }
-        if of("preferences").is_some_and(|policy| policy == "ignore") {
-            options.preferences = PreferencePolicy::Ignore;
-        }
-        options
+    if let Some(price) = of("interruption") {
+        options.objective.interruption = price.to_string().parse().unwrap();
     }
+    let terms = &mut options.consolidation;
+    if let Some(percent) = of("minimumSaving").and_then(Value::as_u64) {
+        terms.minimum_saving = u32::try_from(percent * 10_000_000).unwrap();
+    }
+    if let Some(types) = of("spotFlexibility").and_then(Value::as_u64) {
+        terms.spot_flexibility = u32::try_from(types).unwrap();
+    }
+    if of("preferences").is_some_and(|policy| policy == "ignore") {
+        options.preferences = PreferencePolicy::Ignore;
+    }
+    options
 }
 
 #[test]
 fn every_case_is_a_valid_problem() {
-    for case in Case::all() {
+    for case in all() {
         let read = Problem::from_json(&case.problem.to_string());
         assert!(read.is_ok(), "{}: {}", case.name, read.unwrap_err());
     }
@@ -119,7 +85,7 @@ fn every_reason_has_a_case() {
     let codes: BTreeSet<&str> =
         codes.lines().filter_map(|line| line.split("=> \"").nth(1)?.split('"').next()).collect();
     assert!(codes.len() >= 24, "{codes:?}");
-    let cases = Case::all();
+    let cases = all();
     let whys = cases.iter().filter_map(|case| case.expect.get("why")?.as_object());
     let expected: BTreeSet<&str> = whys
         .flat_map(|why| why.values().flat_map(|codes| codes.as_array().unwrap()))
@@ -131,8 +97,7 @@ fn every_reason_has_a_case() {
 /// Whatever is decided of a case can be carried out.
 #[test]
 fn every_decision_of_a_case_can_be_carried_out() {
-    let outcomes =
-        Case::all().into_iter().map(|case| verified(&case.problem, &case.options()).err());
+    let outcomes = all().into_iter().map(|case| verified(&case.problem, &options(&case)).err());
     let wrong: Vec<String> = outcomes.flatten().collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -142,7 +107,7 @@ fn every_decision_of_a_case_can_be_carried_out() {
 fn every_case_is_as_expected() {
     let mut wrong = Vec::new();
     let mut solved = Vec::new();
-    for case in Case::all() {
+    for case in all() {
         let run = std::panic::AssertUnwindSafe(|| check(&case));
         let is_open = OPEN.contains(&&*case.name);
         match std::panic::catch_unwind(run) {
@@ -159,8 +124,8 @@ fn every_case_is_as_expected() {
     assert!(solved.is_empty(), "no longer open: {solved:?}");
 }
 
-fn check(case: &Case) {
-    let options = case.options();
+fn check(case: &CaseFile) {
+    let options = options(case);
     let (plan, _) = verified(&case.problem, &options).unwrap_or_else(|wrong| panic!("{wrong}"));
     let text = plan.to_json();
     for turn in 0..2 {
