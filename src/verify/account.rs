@@ -1,4 +1,13 @@
 //! Accounting, done again: every pending pod has exactly one place, or is listed as having none.
+//!
+//! An entry of `replicas` pods stands for `name-0` to `name-(n-1)`, and each of them is accounted
+//! for by itself. A plan may not name a pod that the problem doesn't have, nor one that is bound
+//! already; may not name one twice, be it on a launch, on a node or among those left out; and may
+//! not forget one: a pod without a place must be said to have none, with at least one reason. A
+//! launch without pods is refused unless its pool is static.
+//!
+//! What is returned is the plan's placement by entry, on which all further rules are judged: pods
+//! of one entry are the same in every rule, so a million of them are a few hundred counts.
 
 use super::facts::{EntryPods, Facts, pod_name};
 use super::violation::{PlanPlace, Violation};

@@ -1,6 +1,15 @@
 //! Required anti-affinity over the hostname, checked again, in both directions: no pod of a node
 //! selects another one there, be it bound or placed by the plan.
 //!
+//! *The rule.* A term means pods of its namespaces (those that it lists, those that its namespace
+//! selector selects, and where it says neither the pod's own) that its label selector selects;
+//! without a selector it means nobody, an empty one means everybody. `matchLabelKeys` narrows it to
+//! pods that agree with its owner in those labels, `mismatchLabelKeys` to those that don't; a key
+//! that the owner lacks says nothing. kube-scheduler keeps a pod off where a term of its own means
+//! somebody, and also where the term of somebody there means it.
+//!
+//! Terms over other labels are judged in [`topology`](super::topology), where domains are.
+//!
 //! Source: <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/>.
 
 use super::facts::{EntryPods, Facts, selects};

@@ -1,4 +1,10 @@
 //! Cost, added up again, and what a plan claims about it.
+//!
+//! The total is the sum of the launches' prices and the fees, in billionths of a dollar, exactly;
+//! running nodes cost the same whatever is planned and aren't in it. A fee is the same for every
+//! launch, so all fees together divide by their number. The bound lies between nothing and the
+//! total, and the word for it follows: `optimal` where they meet, `none` where nothing is proved.
+//! Whether the bound *is* one is the certificate's matter.
 
 use super::violation::Violation;
 use crate::model::Price;

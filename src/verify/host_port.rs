@@ -1,7 +1,19 @@
 //! Host ports, compared again: no two pods of a node take the same port.
 //!
-//! Two ports clash if number and protocol are equal, and the addresses are equal or one of them
-//! means every address of the node.
+//! *The rule.* A pod with `hostPort` listens on the node itself, so kube-scheduler keeps it off
+//! nodes where somebody does already (its `NodePorts` filter). Two ports clash where number and
+//! protocol are equal, and the addresses are equal or one of them means every address: `0.0.0.0`,
+//! also where none is given, and `::`. TCP 80 and UDP 80 don't clash, nor do `10.0.0.1:80` and
+//! `10.0.0.2:80`.
+//!
+//! *What is compared.* What the plan puts on a node, with each other and with what is there: on a
+//! running node the pods that are bound, on a launch the daemon sets that run there. Replicas of
+//! one entry have the same ports, so two of them on one node clash with each other.
+//!
+//! *Cost.* By number and protocol it is kept who came first, who takes every address, and who takes
+//! each address: one look for each port, not one for each pair of pods.
+//!
+//! Source: <https://kubernetes.io/docs/concepts/configuration/overview/> on host ports.
 
 use super::facts::EntryPods;
 use super::violation::{PlanPlace, Violation};

@@ -1,7 +1,18 @@
 //! Limits of node pools, added up again: what a pool's nodes use, and what the launches add.
 //!
-//! A launch is charged with the whole capacity of its chosen type, and with one of `nodes`. A pool
-//! of which what runs exceeds any limit launches nothing, not even what that limit doesn't count.
+//! *The rule.* A launch is charged with the whole capacity of its chosen type, overhead included,
+//! and with one of `nodes`. What a pool's launches and its running nodes are charged together
+//! exceeds no limit; a resource without a limit isn't looked at. A pool of which what runs exceeds
+//! any limit launches nothing, not even what that limit doesn't count.
+//!
+//! *What runs.* A node belongs to the pool that its label names, on its way out or not, and is
+//! charged with the capacity of its type; where the problem doesn't know the type, with what the
+//! node says is allocatable.
+//!
+//! Pools without limits are left out of the sums, so that a plan of many launches costs nothing
+//! here where nobody limits anything.
+//!
+//! Source: <https://karpenter.sh/docs/concepts/nodepools/#speclimits>.
 
 use super::facts::Facts;
 use super::label;

@@ -1,7 +1,17 @@
 //! `minValues`, counted again: how many different values of a label the alternatives keep open.
 //!
-//! The pool asks for a minimum, the launch states one. The stated minimum must be met; one that is
-//! lower than the pool's is counted, not refused, because a caller may have asked for best effort.
+//! *The rule.* A pool may ask that a launch leaves the cloud a choice: of at least so many instance
+//! types, say, or zones. What counts is how many different values of the key the launch's
+//! alternatives have between them, its choice included; an alternative that leaves the label open
+//! counts for each named value that it may get. Where a pool asks twice for one key the higher
+//! number counts.
+//!
+//! *Stated and asked.* The pool's minimum is asked, the launch states one in its requirements. A
+//! stated minimum must be met. One that is lower than the pool's is counted in
+//! [`lowered_min_values`](super::Verified::lowered_min_values) and not refused, because a caller
+//! may have asked for best effort; one that isn't stated at all is refused.
+//!
+//! Source: <https://karpenter.sh/docs/concepts/nodepools/#min-values>.
 
 use super::site::Sites;
 use super::violation::Violation;

@@ -1,7 +1,13 @@
 //! One node of the problem, judged again with the pods that the plan adds to it.
 //!
+//! Asked of it are the rules about a pod and a node (selector, required affinity, volumes' zones,
+//! taints) and those about who shares a node (resources, host ports, attached volumes,
+//! anti-affinity over hosts). A node that is being deleted takes nobody; one that is starting takes
+//! pods as it will be.
+//!
 //! What runs there already isn't the plan's doing: a resource of which bound pods take too much is
-//! reported only if the plan adds pods that want more of it.
+//! reported only if the plan adds pods that want more of it. Daemons that are to run there and
+//! aren't bound yet are counted in what is there.
 
 use super::account::PodPlaces;
 use super::facts::{EntryPods, Facts, pod_name};

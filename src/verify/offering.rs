@@ -1,5 +1,12 @@
 //! Choices, looked up again: whether the problem sells what a launch names, to this pool, at this
 //! price.
+//!
+//! A launch names a type, a zone, a capacity type and perhaps a reservation. There must be such an
+//! offering; it must be on sale (an offering that failed is still listed, as unavailable); its
+//! price must be the one that the plan counts with; the pool must list the type, or list none; and
+//! what pool, type and offering say of labels must not contradict. Of several offerings that differ
+//! by further labels alone the one is meant that is on sale, has the stated price, and has the
+//! labels of the launch, in this order. The same is asked of each alternative.
 
 use super::facts::Facts;
 use super::site::Sites;

@@ -1,4 +1,9 @@
 //! Reservations, counted again: no more launches draw on one than it holds.
+//!
+//! A reservation is told by its id. Several offerings may name one, of several types or zones: they
+//! draw on the same nodes. Where they say different numbers of how many are left the least counts.
+//! A launch draws on the reservation that its chosen offering names; what its alternatives name is
+//! for the caller to try, one at a time, so it isn't charged.
 
 use super::violation::Violation;
 use crate::model::{Offering, Problem};

@@ -1,4 +1,17 @@
 //! Resources, added again: what pods request, and what types and nodes offer.
+//!
+//! *The rule.* The requests of the pods on a node, added up, exceed what the node has of no
+//! resource. A resource that a node doesn't name it has none of; one that nobody asks for may be
+//! overdrawn by what runs there. Every pod takes one of `pods`, whatever it requests of that name.
+//!
+//! *Rounding.* Kubernetes counts processors in thousandths and everything else in whole units, and
+//! rounds what is asked up and what is offered down, each pod by itself: three pods of 0.5 bytes
+//! take three. Sums are taken in 128 bits and saturate, so that no document overflows them.
+//!
+//! *What a type offers* is its capacity less its overhead; huge pages are taken from memory, as the
+//! kubelet does it.
+//!
+//! Source: <https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/>.
 
 use crate::model::{InstanceType, Pod, Resources};
 use std::collections::BTreeMap;

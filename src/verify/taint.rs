@@ -1,5 +1,15 @@
 //! Taints, tested again: which of them keep pods away, and which pods tolerate them.
 //!
+//! *The rule.* A taint with `NoSchedule` or `NoExecute` keeps every pod away that doesn't tolerate
+//! it; one with `PreferNoSchedule` is a wish, and judged with the preferences. A toleration speaks
+//! of a taint where the effect is equal or it names none, the key is equal or it names none (with
+//! `Exists`, every taint), and the operator holds: `Exists` of any value, `Equal` of the same one,
+//! `Gt` and `Lt` where both are integers and the taint's is above, or below, the toleration's.
+//!
+//! *Which taints a node has.* A launch has those of its pool. Its startup taints don't count: pods
+//! are only bound once they are gone. A running node has those that it states, but for what belongs
+//! to starting while it starts ([`of_node`]); after that even such a taint means what it says.
+//!
 //! Source: <https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/>.
 
 use super::facts::Facts;

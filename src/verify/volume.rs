@@ -1,6 +1,18 @@
 //! Volumes, counted again: a node attaches at most so many different ones of a driver.
 //!
+//! *The rule.* A CSI driver says how many volumes a node attaches. A volume counts once on a node,
+//! however many pods mount it there. Kubernetes asks this of the pod that comes: one that mounts
+//! only what is attached already is let in even where the node has too many. So a running node is
+//! reported only where the plan's pods attach something new; on a launch the daemons count as well,
+//! since it must have room for them. A driver without a limit attaches any number.
+//!
 //! (That volumes can be reached from a node's zone is checked with the labels.)
+//!
+//! *For certificates* volumes are slots: those that one pod of the problem alone mounts
+//! ([`unshared`]) take a slot wherever it goes, and can be counted like a resource; those that
+//! several share take one for all on a node, and are counted for none.
+//!
+//! Source: <https://kubernetes.io/docs/concepts/storage/storage-limits/>.
 
 use super::facts::EntryPods;
 use super::violation::{PlanPlace, Violation};

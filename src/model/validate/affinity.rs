@@ -1,4 +1,11 @@
 //! Affinity and topology spread: Kubernetes' own validation of these rules.
+//!
+//! What the API server refuses is refused here, with the path of the field: a required list of
+//! terms that is empty, a weight outside 1 to 100, a term of pods without a topology key, an
+//! operator with a number of values that it can't have, `matchFields` of anything but
+//! `metadata.name`, two spreads over one key with the same `whenUnsatisfiable`, `minDomains` of a
+//! spread that is only a wish. So a problem that is read means what its cluster would make of it;
+//! nothing is guessed at later.
 
 use super::name;
 use super::requirement::{self, RequirementContext};

@@ -1,5 +1,15 @@
 //! The syntax of names, label keys and label values.
 //!
+//! | text | may be |
+//! |---|---|
+//! | the name of an object | 1 to 253 characters without `/`, white space and control characters |
+//! | a label's key | 1 to 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends, after an optional DNS name and `/` |
+//! | a label's value | nothing, or as the second part of a key |
+//!
+//! Names of objects are taken more loosely than Kubernetes takes them, since prices and types come
+//! from catalogs with names of their own; where a name becomes a label's value (pools, types,
+//! zones) it must be one.
+//!
 //! Source: <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/>.
 
 use crate::model::fault::{Faults, Path, quoted};
