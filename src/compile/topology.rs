@@ -68,6 +68,8 @@ pub(crate) struct Selected {
     pub(crate) classes: Vec<ClassId>,
     /// Bound ones: how many run on which node, by node.
     pub(crate) bound: Vec<(NodeId, u32)>,
+    /// Whether there are any at all, those on nodes that take no pods among them.
+    is_met: bool,
 }
 
 /// Over what a rule counts.
@@ -296,6 +298,9 @@ impl TopologyInput<'_> {
             self.bound_anti_affinity(&mut selections, &topology_key, namespaces);
         let mut selected = self.selected(&selections);
         let rules = drafts.into_iter().map(|(mut rules, required)| {
+            // Keeping away from nobody is no rule; a spread that counts nobody, or an affinity that
+            // selects nobody, is one.
+            rules.anti_affinity.retain(|term| selected[term.selection].is_met);
             rules.affinity = self.together(&selections, &mut selected, &required);
             rules
         });
@@ -383,11 +388,15 @@ impl TopologyInput<'_> {
         }
         let index = selections.index();
         for (class, pod) in self.exemplars.iter() {
-            index.selecting(pod).for_each(|id| selected[id].classes.push(class));
+            for id in index.selecting(pod) {
+                selected[id].classes.push(class);
+                selected[id].is_met = true;
+            }
         }
         let mut bound: BTreeMap<(SelectionId, NodeId), u32> = BTreeMap::new();
         for pods in self.bound {
             for id in index.selecting(pods.exemplar) {
+                selected[id].is_met = true;
                 for (node, count) in self.nodes_of(pods) {
                     let sum = bound.entry((id, node)).or_insert(0);
                     *sum = sum.saturating_add(count);
@@ -428,7 +437,8 @@ impl TopologyInput<'_> {
             }
         }
         let bound: Vec<(NodeId, u32)> = bound.into_iter().collect();
-        let selection = Selected { classes, bound };
+        let is_met = !classes.is_empty() || !bound.is_empty();
+        let selection = Selected { classes, bound, is_met };
         Some(RequiredAffinity { key, selection: selected.push(selection) })
     }
 }

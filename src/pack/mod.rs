@@ -62,7 +62,7 @@ pub(crate) use packing::{Context, NodeGroup, Packing};
 pub(crate) use preference::honours_no_less;
 pub(crate) use right_size::right_size;
 pub(crate) use running::alike;
-pub(crate) use static_pool::launch_rest;
+pub(crate) use static_pool::{are_first, launch_rest};
 
 use crate::compile::{Compiled, ItemId};
 use crate::parallel;
@@ -243,7 +243,8 @@ pub(crate) fn pack_quickly(context: &Context<'_>) -> Packing {
 fn best(context: &Context<'_>, packings: Vec<Packing>) -> Packing {
     let best = packings.into_iter().min_by_key(|packing| {
         let nodes: u64 = packing.groups.iter().map(|group| u64::from(group.multiplicity)).sum();
-        let illegal = !packing.keeps_weights(context.compiled);
+        let illegal =
+            !packing.keeps_weights(context.compiled) || !are_first(context.compiled, packing);
         (illegal, packing.unplaced(context.compiled), packing.cost(context), nodes)
     });
     best.unwrap_or_else(|| Packing::new(context.compiled))
@@ -316,6 +317,8 @@ fn pack_from(
         static_pool::launch(context, &mut packing, fill_rule, &wanted);
         if step == last {
             launch_rest(context, &mut packing);
+        } else {
+            static_pool::launch_reserved(context, &mut packing);
         }
         buy_all(context, &mut packing, fill_rule, &wanted);
     }

@@ -16,6 +16,10 @@
 //! the node first that places most of them; the fill rules compete, so that both the cheap and the
 //! large choice are tried.
 //!
+//! Static pools come first: what other pools launch for pods takes no reservation from which a
+//! missing node could come. So pools that can launch from nothing but reservations have theirs
+//! before others, static or not, may use these ([`launch_reserved`]).
+//!
 //! *Why it is right.* Any choice of bin types is legal that limits, reservations and `minValues`
 //! admit, and the pool launches no more nodes than it lacks.
 //!
@@ -25,8 +29,9 @@
 use super::fill::{FillRule, Filling, ValueBuckets};
 use super::fill_leftover;
 use super::packing::{Context, NodeGroup, Packing};
-use crate::compile::{BinType, Compiled, IdVec, ItemId, NodeSource, PoolId};
+use crate::compile::{BinType, Compiled, IdVec, ItemId, NodeSource, PoolId, ReservationId};
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 /// Parts of a billionth in which shares of a node's cost are counted.
 const PARTS: i128 = 1 << 20;
@@ -72,11 +77,27 @@ pub(crate) fn launch(
 
 /// Launches what static pools still lack, empty and as cheaply as can be.
 pub(crate) fn launch_rest(context: &Context<'_>, packing: &mut Packing) {
+    launch_reserved(context, packing);
+    let bin_types = bin_types(context.compiled, packing);
+    launch_empty(context, packing, bin_types);
+}
+
+/// Launches, empty and as cheaply as can be, what those static pools still lack that can launch
+/// from nothing but reservations, before others use these.
+pub(crate) fn launch_reserved(context: &Context<'_>, packing: &mut Packing) {
     let compiled = context.compiled;
     if !lacks_nodes(compiled, packing) {
         return;
     }
     let mut bin_types = bin_types(compiled, packing);
+    let needy = needy(compiled, &bin_types);
+    bin_types.retain(|at| needy.contains(&compiled.bin_types[*at].pool));
+    launch_empty(context, packing, bin_types);
+}
+
+/// Launches what static pools still lack, empty, from these bin types, the cheapest first.
+fn launch_empty(context: &Context<'_>, packing: &mut Packing, mut bin_types: Vec<usize>) {
+    let compiled = context.compiled;
     bin_types.sort_by_key(|at| (context.cost(*at), *at));
     for at in bin_types {
         let times = packing.static_supply(compiled, &compiled.bin_types[at]);
@@ -97,13 +118,66 @@ pub(crate) fn launch_rest(context: &Context<'_>, packing: &mut Packing) {
     }
 }
 
-/// The bin types of static pools of which nodes are still to be launched.
+/// Whether no static pool lacks a node that it could launch if launches of other pools drew on no
+/// reservation.
+pub(crate) fn are_first(compiled: &Compiled, packing: &Packing) -> bool {
+    if compiled.pools.values().all(|pool| pool.static_replicas.is_none_or(|nodes| nodes == 0)) {
+        return true;
+    }
+    let launched = |counts: &dyn Fn(&BinType) -> bool| {
+        let groups = packing.groups.iter().filter(|group| {
+            group.place.launched().is_some_and(|at| counts(&compiled.bin_types[at]))
+        });
+        groups.fold(0_u32, |sum, group| sum.saturating_add(group.multiplicity))
+    };
+    let is_left = |bin_type: &BinType| {
+        bin_type.reservation.is_none_or(|id| {
+            let drawn =
+                launched(&|other| other.reservation == Some(id) && is_static(compiled, other));
+            drawn < compiled.reservations[id].remaining
+        })
+    };
+    compiled.pools.iter().all(|(id, pool)| {
+        let lacks = || {
+            let nodes = pool.static_replicas.unwrap_or(0);
+            nodes > 0 && launched(&|other| other.pool == id) < nodes
+        };
+        !pool.min_values.is_empty()
+            || !lacks()
+            || !compiled.bin_types.iter().any(|one| one.pool == id && is_left(one))
+    })
+}
+
+/// The bin types of static pools of which nodes are still to be launched; without the reservations
+/// of those that have nothing else, for all others.
 fn bin_types(compiled: &Compiled, packing: &Packing) -> Vec<usize> {
     let bin_types = compiled.bin_types.iter().enumerate();
     let lacking = bin_types
         .filter(|(_, bin_type)| is_static(compiled, bin_type))
         .filter(|(_, bin_type)| packing.static_supply(compiled, bin_type) > 0);
-    lacking.map(|(at, _)| at).collect()
+    let mut lacking: Vec<usize> = lacking.map(|(at, _)| at).collect();
+    let needy = needy(compiled, &lacking);
+    if !needy.is_empty() {
+        let own = lacking.iter().map(|at| &compiled.bin_types[*at]);
+        let own = own.filter(|bin_type| needy.contains(&bin_type.pool));
+        let held: BTreeSet<ReservationId> = own.filter_map(|one| one.reservation).collect();
+        lacking.retain(|at| {
+            let bin_type = &compiled.bin_types[*at];
+            needy.contains(&bin_type.pool)
+                || bin_type.reservation.is_none_or(|id| !held.contains(&id))
+        });
+    }
+    lacking
+}
+
+/// The pools of which all of these bin types draw on reservations.
+fn needy(compiled: &Compiled, bin_types: &[usize]) -> BTreeSet<PoolId> {
+    let bin_types = || bin_types.iter().map(|at| &compiled.bin_types[*at]);
+    let mut needy: BTreeSet<PoolId> = bin_types().map(|bin_type| bin_type.pool).collect();
+    for bin_type in bin_types().filter(|bin_type| bin_type.reservation.is_none()) {
+        let _has_others = needy.remove(&bin_type.pool);
+    }
+    needy
 }
 
 fn launch_for(

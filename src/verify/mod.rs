@@ -34,8 +34,9 @@
 //!   or opens a domain that a spread would count. Labels over which pods are counted are fixed on
 //!   every launch.
 //! - *Preferences.* What the plan states of their weight, and of what it honours, is so.
-//! - *Static pools and placeholders.* Static pools launch what they lack, and no launch holds
-//!   nothing but placeholders that may only use free room.
+//! - *Static pools and placeholders.* Static pools launch what they lack, also on reservations that
+//!   other pools could use, and no launch holds nothing but placeholders that may only use free
+//!   room.
 //! - *Scarce things.* Limits of pools (with what runs), reservations, minima of different values as
 //!   the launch states them.
 //! - *Weights.* No node is launched, or is larger than need be, for pods that a pool of a higher
@@ -285,7 +286,7 @@ pub fn verify(problem: &Problem, plan: &LaunchPlan) -> Result<Verified, Violatio
     node::check(&facts, &placement, &mut found);
     let judged = topology::check(&facts, &mut sites, (plan, &placement), &mut found);
     check_stats(plan, &judged.shares, &mut found);
-    static_pool::check(&facts, launches, loads, &mut found);
+    static_pool::check(&facts, &mut sites, plan, loads, &mut found);
     let usage = Usage::of(&facts, plan);
     usage.check(&facts, &mut found);
     let reservations = Reservations::of(problem, plan);

@@ -7,7 +7,7 @@
 
 use super::violation::Violation;
 use crate::model::{Offering, Problem};
-use crate::plan::LaunchPlan;
+use crate::plan::{Launch, LaunchPlan};
 use std::collections::BTreeMap;
 
 /// How many nodes reservations hold, and how many launches draw on them, by id.
@@ -19,6 +19,14 @@ pub(super) struct Reservations<'a> {
 
 impl<'a> Reservations<'a> {
     pub(super) fn of(problem: &'a Problem, plan: &LaunchPlan) -> Self {
+        Self::drawn_by(problem, plan.launches.iter())
+    }
+
+    /// The same where these launches alone draw on them.
+    pub(super) fn drawn_by<'l>(
+        problem: &'a Problem,
+        launches: impl Iterator<Item = &'l Launch>,
+    ) -> Self {
         let mut found = Self::default();
         let offerings =
             problem.instance_types.iter().flat_map(|instance_type| &instance_type.offerings);
@@ -26,7 +34,7 @@ impl<'a> Reservations<'a> {
             let least = found.remaining.entry(&reservation.id).or_insert(reservation.remaining);
             *least = reservation.remaining.min(*least);
         }
-        for launch in &plan.launches {
+        for launch in launches {
             if let Some(id) = &launch.template.offering.reservation
                 && let Some((id, _)) = found.remaining.get_key_value(&**id)
             {

@@ -6,7 +6,7 @@ use crate::random::{self, company, open_labels, scarce, tiny};
 use plimsoll::model::CapacityType;
 use plimsoll::{
     Effort, Limits, Node, Options, Pod, PreferencePolicy, Price, Problem, Quantity, Solver, WhatIf,
-    provision,
+    provision, verify,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -303,6 +303,46 @@ fn a_node_takes_its_own_pods_along_and_leaves_the_others_pending() {
     assert_eq!(problem.pods()[1].requests().get("cpu"), Some("2".parse().unwrap()));
     let plan = what_if.provision(&Options::default()).unwrap();
     assert_eq!(plan.launches().len(), 1);
+}
+
+#[test]
+fn anti_affinity_is_a_rule_once_it_selects_a_pod() {
+    let document = json!({
+        "pods": [
+            { "name": "aloof", "replicas": 3, "requests": { "cpu": "1" }, "affinity": {
+                "podAntiAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": [{
+                    "topologyKey": "topology.kubernetes.io/zone",
+                    "labelSelector": { "matchLabels": { "app": "web" } } }] } } },
+            { "name": "job", "replicas": 2, "requests": { "cpu": "3" } },
+        ],
+        "instanceTypes": [{
+            "name": "m", "capacity": { "cpu": "4", "pods": 10 },
+            "offerings": [
+                { "zone": "y", "capacityType": "on-demand", "price": 1 },
+                { "zone": "z", "capacityType": "on-demand", "price": 2 },
+            ],
+        }],
+        "nodePools": [{ "name": "default" }],
+        "nodes": [{ "name": "a", "allocatable": { "cpu": "1", "pods": 10 },
+            "labels": { "topology.kubernetes.io/zone": "y" } }],
+    });
+    let given = Problem::from_json(&document.to_string()).unwrap();
+    let what_if = || Solver::new(&given).unwrap().what_if();
+    let web = || Pod::new("web").with_label("app", "web");
+    let nobody = what_if();
+    let pending = what_if().with_pod(web()).unwrap();
+    let bound = what_if().with_pod(web().with_node_name("a")).unwrap();
+    let again = bound.clone().without_pod("default", "web").unwrap();
+    let plans = [&nobody, &pending, &bound, &again].map(|what_if| {
+        let fast = what_if.provision(&Options::default()).unwrap();
+        let anew = what_if.problem();
+        assert_eq!(fast.to_json(), provision(&anew, &Options::default()).unwrap().to_json());
+        let _verified = verify(&anew, &fast).unwrap();
+        fast
+    });
+    let costs = plans.each_ref().map(|plan| plan.cost().total.to_string());
+    // Two nodes hold all; where a web pod is in y the aloof ones need z.
+    assert_eq!(costs, ["2", "4", "4", "2"]);
 }
 
 #[test]

@@ -20,7 +20,7 @@ impl Placement<'_> {
         let mut waiting: Vec<ClassId> = self
             .left
             .iter()
-            .filter(|(class, left)| **left > 0 && compiled.placeable[item_of(*class)])
+            .filter(|(class, left)| **left > 0 && self.rules.may_be_placed(compiled, *class))
             .map(|(class, _)| class)
             .collect();
         waiting.sort_by_cached_key(|class| {

@@ -58,7 +58,9 @@ const MOST_ALONE: usize = 64;
 pub(crate) fn complete(context: &Context<'_>, packed: &mut AssignedPacking) -> bool {
     let whole = context.compiled;
     let left = packed.left(whole);
-    if !left.iter().any(|(class, left)| *left > 0 && whole.placeable[item_of(class)]) {
+    let over_skew: BTreeSet<ClassId> = whole.over_skew.iter().map(|(_, class)| *class).collect();
+    let may_be_placed = |class| whole.placeable[item_of(class)] || over_skew.contains(&class);
+    if !left.iter().any(|(class, left)| *left > 0 && may_be_placed(class)) {
         return false;
     }
     let rules = PlacementRules::of(whole);

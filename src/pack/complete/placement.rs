@@ -384,7 +384,9 @@ impl<'c> Placement<'c> {
     pub(super) fn takes(&self, nodes: &PlacedNodes<'c>, class: ClassId) -> u32 {
         let compiled = self.context.compiled;
         let item = &compiled.items[item_of(class)];
-        if !compiled.eligible[item.eligibility].contains(nodes.site) {
+        if !compiled.eligible[item.eligibility].contains(nodes.site)
+            && !self.is_open_beside_hosts(nodes, class)
+        {
             return 0;
         }
         let count = fits(&nodes.free, &item.request, self.left[class].min(item.per_node));
@@ -395,6 +397,13 @@ impl<'c> Placement<'c> {
             return count;
         }
         self.open(nodes).takes(item_of(class), count)
+    }
+
+    /// Whether a group's nodes are barred to a class beside a fresh node alone, and none counts.
+    fn is_open_beside_hosts(&self, nodes: &PlacedNodes<'_>, class: ClassId) -> bool {
+        let over_skew = &self.rules.of_class[class].over_skew;
+        let is_over = |node: &NodeId| over_skew.binary_search(node).is_ok();
+        !self.lowest_on_hosts.is_empty() && nodes.on.nodes().first().is_some_and(is_over)
     }
 
     /// How many more pods of a class rules over single nodes allow on each node of a group, when

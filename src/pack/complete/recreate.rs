@@ -340,6 +340,10 @@ impl Placement<'_> {
         if compiled.pools[pool].static_replicas.is_none() || drawn.is_multiple_of(3) {
             return;
         }
+        // What it gives up would be another static pool's.
+        if compiled.offers[now].reservation.is_some() && self.lacks_static_nodes() {
+            return;
+        }
         let offers = choices.offers.iter().map(|(offer, _)| *offer);
         let others: Vec<OfferId> =
             offers.filter(|offer| compiled.offers[*offer].pool == pool && *offer != now).collect();
@@ -349,6 +353,18 @@ impl Placement<'_> {
                 changed.extend(opened);
             }
         }
+    }
+
+    /// Whether a static pool launches fewer nodes than it lacks.
+    fn lacks_static_nodes(&self) -> bool {
+        let compiled = self.compiled();
+        compiled.pools.iter().any(|(id, pool)| {
+            let own = self.groups.iter().filter(|nodes| {
+                nodes.on.launched().is_some_and(|offer| compiled.offers[offer].pool == id)
+            });
+            let launched = own.fold(0_u32, |sum, nodes| sum.saturating_add(nodes.count));
+            pool.static_replicas.is_some_and(|nodes| launched < nodes)
+        })
     }
 
     fn is_launch(&self, at: usize) -> bool {

@@ -88,6 +88,9 @@ pub(crate) struct PodClassRules {
     pub(crate) totals: Vec<usize>,
     /// Whether some spread over single nodes counts it.
     pub(crate) is_on_hosts: bool,
+    /// The nodes, sorted, that it may use only while no fresh node can be launched: bound pods
+    /// alone exceed one of its spreads over single nodes beside one.
+    pub(crate) over_skew: Vec<NodeId>,
 }
 
 /// The required affinity of a class of pods.
@@ -216,6 +219,11 @@ impl RuleBuilder<'_> {
 }
 
 impl PlacementRules {
+    /// Whether any site may hold a pod of a class.
+    pub(crate) fn may_be_placed(&self, compiled: &Compiled, class: ClassId) -> bool {
+        compiled.placeable[item_of(class)] || !self.of_class[class].over_skew.is_empty()
+    }
+
     pub(crate) fn of(compiled: &Compiled) -> Self {
         let topology = &compiled.topology;
         let mut builder = RuleBuilder {
@@ -318,6 +326,9 @@ impl PlacementRules {
             for (node, count) in &topology.selections[selection].bound {
                 let _new = bound_on.insert((*node, selection), *count);
             }
+        }
+        for (node, class) in &compiled.over_skew {
+            of_class[*class].over_skew.push(*node);
         }
         let component =
             components(compiled, &builder.counters, &builder.classes, &builder.totals, &of_class);

@@ -14,7 +14,7 @@ use super::divide::FoundPlan;
 use crate::compile::{ClassId, Compiled, Id, ItemId, NodeSource, OfferId, PoolId, ReservationId};
 use crate::pack::{
     AssignedPacking, ClassPart, Context, DomainAssignment, LeftOutPods, NodeGroup, NodeParts,
-    Packing, launch_rest, place_placeholders,
+    Packing, are_first, launch_rest, place_placeholders,
 };
 use std::collections::BTreeMap;
 
@@ -175,7 +175,8 @@ pub(super) fn packed(
         of_pools.map(|group| u64::from(group.multiplicity)).sum::<u64>()
     };
     let has_all = launched(&arrangement.compiled, &packing)
-        >= launched(former.compiled(whole), &former.packing);
+        >= launched(former.compiled(whole), &former.packing)
+        && are_first(&arrangement.compiled, &packing);
     has_all.then_some(())?;
     Some(AssignedPacking { assignment: Some(arrangement), packing })
 }

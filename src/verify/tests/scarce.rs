@@ -88,6 +88,44 @@ fn reservation() {
     }
 }
 
+#[test]
+fn static_pools_come_first() {
+    let kept = InstanceType::new("kept", amounts([("cpu", "2"), ("pods", "9")]))
+        .with_label("family", "k")
+        .with_offering(offering("a", "reserved", "0.01").with_reservation("r", 1));
+    let standing = |types: &[&str]| {
+        let pool = NodePool::new("standing").with_replicas(1);
+        pool.with_taint(taint("team", Effect::NoSchedule)).with_instance_types(types.to_vec())
+    };
+    let problem = |types| {
+        let parts = Problem::builder().instance_type(kept.clone()).instance_type(small());
+        parts.node_pool(NodePool::new("main")).node_pool(standing(types)).pod(pod("p"))
+    };
+    let empty = |problem: &Problem, at| {
+        let mut template = template(problem, "standing", at, [("cpu", "0")]);
+        template.requests = Resources::new();
+        launch(template, [])
+    };
+    let kept_at = ("kept", "a", "reserved");
+    let held = |problem: &Problem, at| {
+        launch(template(problem, "main", at, [("cpu", "500m"), ("pods", "1")]), ["p"])
+    };
+    let only = problem(&["kept"]).build().unwrap();
+    let short = |expected| Violation::StaticLaunches {
+        node_pool: "standing".into(),
+        launches: 0,
+        expected,
+    };
+    // The reservation is the static pool's, whether a pod takes it or nobody does.
+    refused(&only, &plan(vec![held(&only, kept_at)]), [short(1)]);
+    refused(&only, &plan(vec![held(&only, SMALL)]), [short(1)]);
+    let _verified = accepted(&only, &plan(vec![held(&only, SMALL), empty(&only, kept_at)]));
+    // With something else to launch it is whose it may be.
+    let either = problem(&["kept", "small"]).build().unwrap();
+    let _verified = accepted(&either, &plan(vec![held(&either, kept_at), empty(&either, SMALL)]));
+    refused(&either, &plan(vec![held(&either, kept_at)]), [short(1)]);
+}
+
 /// A heavier pool beside `main`, on which the plan puts three pods.
 fn passed_over(heavy: NodePool, pods: Pod, others: ProblemBuilder) -> Problem {
     let main = NodePool::new("main").with_weight(1);

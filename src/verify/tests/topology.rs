@@ -255,6 +255,27 @@ fn alternative_elsewhere() {
 }
 
 #[test]
+fn keeping_away_from_nobody_reads_no_label() {
+    let aloof = anti_affinity(of("aloof", "aloof"), term(ZONE, "other"));
+    let both = |problem: &Problem| {
+        let mut one = template(problem, "main", SMALL, ONE);
+        one.alternatives = Arc::new(vec![choice(problem, SMALL), choice(problem, SMALL_B)]);
+        plan(vec![launch(one, ["aloof"])])
+    };
+    let alone = problem([aloof.clone()]);
+    let _verified = accepted(&alone, &both(&alone));
+    // Whoever the term selects, pending or not, makes it a rule.
+    let with_other = market()
+        .pod(aloof)
+        .pod(of("other", "other").with_node_name("n"))
+        .node(Node::new("n", amounts([("cpu", "1"), ("pods", "1")])).with_deleting(true))
+        .build()
+        .unwrap();
+    let elsewhere = Violation::AlternativeElsewhere { launch: 0, alternative: 1, key: ZONE.into() };
+    refused(&with_other, &both(&with_other), [elsewhere]);
+}
+
+#[test]
 fn alternative_opens_domain() {
     let web =
         of("web", "web").with_replicas(2).with_topology_spread_constraint(spread(ZONE, "web", 1));

@@ -7,6 +7,7 @@ use super::super::node_affinity::PodNodeRules;
 use super::super::violation::Violation;
 use super::final_state::{FinalState, PodsOnNode};
 use super::rules::{Domains, TopologyRuleSet};
+use super::selected_pods::SelectedPods;
 use crate::model::{NodeInclusionPolicy, Pod, PodAffinityTerm, WhenUnsatisfiable, well_known};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -70,7 +71,8 @@ pub(super) fn check(state: &FinalState<'_>, rules: &TopologyRuleSet, out: &mut V
 /// choice: the domains of rules that they have, or of affinity and anti-affinity that mean them.
 pub(in super::super) struct DomainLabels<'a> {
     /// Terms that mean a pod together, with their owners: an affinity with all its terms, an
-    /// anti-affinity term by itself where it is over another label than the hostname.
+    /// anti-affinity term by itself where it is over another label than the hostname and selects
+    /// any pod at all.
     rules: Vec<(&'a Pod, &'a [PodAffinityTerm])>,
     /// The label keys that decide whether and where a node counts for any rule between pods,
     /// required or preferred.
@@ -85,6 +87,7 @@ impl<'a> DomainLabels<'a> {
             well_known::normalized(&term.topology_key) != well_known::HOSTNAME
         };
         let mut counted: BTreeSet<&'a str> = BTreeSet::new();
+        let mut selected = SelectedPods::of(facts);
         for pod in &facts.problem.pods {
             let is_pending = pod.node_name.is_none();
             if is_pending {
@@ -114,12 +117,13 @@ impl<'a> DomainLabels<'a> {
             let preferred_terms = preferred_terms
                 .map(|preferred_term| &preferred_term.term)
                 .chain(&affinity_rules.required);
-            let terms = preferred_terms.filter(|_| is_pending).chain(&anti_affinity_rules.required);
+            let mut apart = anti_affinity_rules.required.chunks(1).collect::<Vec<_>>();
+            apart.retain(|terms| terms.iter().any(|term| selected.are_any(pod, term)));
+            let terms =
+                preferred_terms.filter(|_| is_pending).chain(apart.iter().copied().flatten());
             counted.extend(terms.map(|term| well_known::normalized(&term.topology_key)));
-            let anti_affinity = affinity.pod_anti_affinity.required.chunks(1);
-            rules.extend(
-                anti_affinity.filter(|terms| terms.iter().any(wide)).map(|terms| (pod, terms)),
-            );
+            let apart = apart.into_iter().filter(|terms| terms.iter().any(wide));
+            rules.extend(apart.map(|terms| (pod, terms)));
         }
         Self { rules, counted, known: BTreeMap::new() }
     }

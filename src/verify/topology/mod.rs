@@ -22,6 +22,7 @@ mod opened;
 mod order;
 mod preference;
 mod rules;
+mod selected_pods;
 
 pub(super) use anti_affinity::DomainLabels;
 pub(super) use bars::{MOST_PODS, PlacedClasses, needed_keys};

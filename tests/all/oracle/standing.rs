@@ -122,7 +122,11 @@ impl Oracle {
         (0..self.ways.len()).filter(move |at| {
             let way = &self.ways[*at];
             let labels = &launch["labels"];
-            (way.pool, way.ty, way.offering) == (purchase.pool, purchase.ty, purchase.offering)
+            // A value that isn't tried is no absence.
+            let mut counted = self.document.topology_keys().into_iter();
+            counted.all(|key| labels[key].is_null() || way.labels.contains_key(key))
+                && (way.pool, way.ty, way.offering)
+                    == (purchase.pool, purchase.ty, purchase.offering)
                 && way
                     .labels
                     .iter()
