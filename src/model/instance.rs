@@ -76,6 +76,8 @@ pub struct Reservation {
 
 impl InstanceType {
     /// A type with this capacity (`pods` included) and, so far, nothing on sale.
+    ///
+    /// Capacity is what the machine has; without `pods` nothing fits, since every pod takes one.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, capacity: Resources) -> Self {
         Self {
@@ -90,6 +92,9 @@ impl InstanceType {
     }
 
     /// States what the system keeps for itself; allocatable is capacity less overhead.
+    ///
+    /// That is what the kubelet and the operating system reserve, and what is evicted early. Limits
+    /// of pools count the capacity, pods share what is left.
     #[must_use]
     pub fn with_overhead(mut self, overhead: Resources) -> Self {
         self.overhead = overhead;
@@ -112,28 +117,38 @@ impl InstanceType {
         self.capacity.saturating_sub(&self.overhead)
     }
 
-    /// Sets a label that every node of the type has.
+    /// Sets a label that every node of the type has, in the place of one with this key.
+    ///
+    /// `node.kubernetes.io/instance-type` is implied by the name; architecture, generation, family
+    /// and the like are for the caller to state, and what isn't stated no pod can ask for.
     #[must_use]
     pub fn with_label(mut self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
         let _former = self.labels.insert(key, value);
         self
     }
 
-    /// Adds a label with more than one possible value.
+    /// Adds a label with more than one possible value: each launch gets the one that its pods and
+    /// its pool need.
+    ///
+    /// Where the value costs something, state an offering for each value instead.
     #[must_use]
     pub fn with_requirement(mut self, requirement: Requirement) -> Self {
         self.requirements.push(requirement);
         self
     }
 
-    /// Adds a way to buy it.
+    /// Adds a way to buy it: a zone, a capacity type and a price.
+    ///
+    /// Those that can't be bought now are best stated too, as unavailable: reasons and answers can
+    /// then say that a pod only waits for them.
     #[must_use]
     pub fn with_offering(mut self, offering: Offering) -> Self {
         self.offerings.push(offering);
         self
     }
 
-    /// Limits how many volumes of a driver a new node can attach.
+    /// Limits how many volumes of a CSI driver a new node can attach, those of its daemon sets
+    /// included. A driver without a limit attaches any number.
     #[must_use]
     pub fn with_volume_limit(mut self, driver: impl Into<Arc<str>>, limit: u32) -> Self {
         let _former = self.volume_limits.insert(driver.into(), limit);
@@ -184,7 +199,9 @@ impl InstanceType {
 }
 
 impl Offering {
-    /// An available offering.
+    /// An available offering, of which interruptions are unknown.
+    ///
+    /// `price` is per hour. A catalog's price of zero is allowed: such nodes are free.
     #[must_use]
     pub fn new(zone: impl Into<Arc<str>>, capacity_type: CapacityType, price: Price) -> Self {
         Self {
@@ -198,32 +215,44 @@ impl Offering {
         }
     }
 
-    /// An available offering at the list price.
+    /// An available offering at the list price, of capacity type `on-demand`.
     #[must_use]
     pub fn on_demand(zone: impl Into<Arc<str>>, price: Price) -> Self {
         Self::new(zone, CapacityType::OnDemand, price)
     }
 
-    /// An available offering that may be taken back.
+    /// An available offering that may be taken back at any time, of capacity type `spot`.
+    ///
+    /// Its price alone decides between it and others unless both its [interruption
+    /// rate](Offering::with_interruption_rate) and the price of an interruption
+    /// ([`Objective::interruption`](crate::options::Objective::interruption)) are stated.
     #[must_use]
     pub fn spot(zone: impl Into<Arc<str>>, price: Price) -> Self {
         Self::new(zone, CapacityType::Spot, price)
     }
 
-    /// An available offering of what is paid for in advance.
+    /// An available offering of what is paid for in advance, of capacity type `reserved`.
+    ///
+    /// Say with [`Offering::with_reservation`] how many nodes are left of it. What they cost is
+    /// paid in any case, so the price is what using one costs more: mostly nothing, or next to it.
     #[must_use]
     pub fn reserved(zone: impl Into<Arc<str>>, price: Price) -> Self {
         Self::new(zone, CapacityType::Reserved, price)
     }
 
-    /// Says whether it can be bought now.
+    /// Says whether it can be bought now; it can unless this says otherwise.
+    ///
+    /// A controller says `false` of what the cloud has just refused, for as long as it thinks best;
+    /// [`OfferingHistory`](crate::history::OfferingHistory) keeps account of that.
     #[must_use]
     pub fn with_available(mut self, available: bool) -> Self {
         self.available = available;
         self
     }
 
-    /// Sets a further label of nodes bought this way.
+    /// Sets a further label of nodes bought this way, such as a zone's id or a capacity block.
+    ///
+    /// The zone's and the capacity type's own labels are implied.
     #[must_use]
     pub fn with_label(mut self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
         let _former = self.labels.insert(key, value);
@@ -231,13 +260,18 @@ impl Offering {
     }
 
     /// Draws on a reservation that holds so many more nodes.
+    ///
+    /// Offerings with the same id share it. No plan launches more on it than it holds.
     #[must_use]
     pub fn with_reservation(mut self, id: impl Into<Arc<str>>, remaining: u32) -> Self {
         self.reservation = Some(Reservation { id: id.into(), remaining });
         self
     }
 
-    /// States the expected interruptions per hour, in billionths.
+    /// States the expected interruptions per hour, in billionths: 1,000,000 is one in a thousand
+    /// hours.
+    ///
+    /// It counts where an interruption has a price, and then like that much money per hour.
     #[must_use]
     pub fn with_interruption_rate(mut self, billionths: u64) -> Self {
         self.interruption_rate = Some(billionths);

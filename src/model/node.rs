@@ -43,6 +43,10 @@ pub(crate) const WHOLE_LIFETIME: u32 = 1_000_000_000;
 
 impl Node {
     /// An initialized, quiet node whose price is that of its labels' offering.
+    ///
+    /// `allocatable` is what its pods can have in all, those that run there and the daemon sets'
+    /// among them: `status.allocatable` of the Kubernetes object. A resource that isn't named there
+    /// is none of. Kubernetes counts `pods` as one, so without it nothing fits.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, allocatable: Resources) -> Self {
         Self {
@@ -62,7 +66,13 @@ impl Node {
         }
     }
 
-    /// Sets a label.
+    /// Sets a label, in the place of one with this key.
+    ///
+    /// Four of them say what the node is: `karpenter.sh/nodepool` whose it is, so that its capacity
+    /// counts towards that pool's limits and the pool's disruption rules hold; with
+    /// `node.kubernetes.io/instance-type`, `topology.kubernetes.io/zone` and
+    /// `karpenter.sh/capacity-type` the offering is known, and with it the price. A node without a
+    /// pool takes pods, and is never deleted.
     #[must_use]
     pub fn with_label(mut self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
         let _former = self.labels.insert(key, value);
@@ -70,48 +80,73 @@ impl Node {
     }
 
     /// Adds a taint.
+    ///
+    /// While the node starts ([`Node::with_initialized`] of `false`), startup taints of its pool
+    /// and those that every new node has (`node.kubernetes.io/not-ready` among them) keep nobody
+    /// away.
     #[must_use]
     pub fn with_taint(mut self, taint: Taint) -> Self {
         self.taints.push(taint);
         self
     }
 
-    /// States what it costs per hour.
+    /// States what it costs per hour, where that isn't the price of the offering that its labels
+    /// name.
+    ///
+    /// Only consolidation reads it: what a node that is deleted saves. Of a node whose price nobody
+    /// knows nothing is known to be saved, so it is deleted when it is empty or its pods fit
+    /// elsewhere, and never replaced for money.
     #[must_use]
     pub fn with_price(mut self, price: Price) -> Self {
         self.price = Some(price);
         self
     }
 
-    /// Says whether it has finished starting.
+    /// Says whether it has finished starting; it has unless this says otherwise.
+    ///
+    /// A node on its way takes pending pods like any other, so that nothing is launched twice. It
+    /// isn't deleted, and no running pod is moved to it. A controller takes it from the NodeClaim's
+    /// condition `Initialized`, or says `false` of what it has launched and not seen yet.
     #[must_use]
     pub fn with_initialized(mut self, yes: bool) -> Self {
         self.initialized = yes;
         self
     }
 
-    /// Says whether it has settled, so that it may be consolidated.
+    /// Says whether it has settled, so that it may be consolidated; it has unless this says
+    /// otherwise.
+    ///
+    /// Karpenter's condition `Consolidatable`: no pod came or went for the pool's
+    /// `consolidateAfter`. It holds up deletions for money and of empty nodes, and not those of
+    /// drifted and expired ones.
     #[must_use]
     pub fn with_consolidatable(mut self, yes: bool) -> Self {
         self.consolidatable = yes;
         self
     }
 
-    /// Says whether it is going away: it takes no pods.
+    /// Says whether it is going away: it takes no pods, and its own are left where they are.
+    ///
+    /// It counts towards its pool's limits until it is gone, and among the nodes that a disruption
+    /// budget allows to be disrupted at once.
     #[must_use]
     pub fn with_deleting(mut self, yes: bool) -> Self {
         self.deleting = yes;
         self
     }
 
-    /// Says whether pods are about to be bound to it.
+    /// Says whether pods are about to be bound to it, as a scheduler or an earlier plan decided.
+    ///
+    /// It isn't deleted and no running pod is moved to it, since its room may be spoken for. Pods
+    /// that are pending still go there: those that it was nominated for may be among them.
     #[must_use]
     pub fn with_nominated(mut self, yes: bool) -> Self {
         self.nominated = yes;
         self
     }
 
-    /// Says whether it may not be disrupted (`karpenter.sh/do-not-disrupt`).
+    /// Says whether it may not be disrupted (`karpenter.sh/do-not-disrupt`): it stays, for any
+    /// reason.
     #[must_use]
     pub fn with_do_not_disrupt(mut self, yes: bool) -> Self {
         self.do_not_disrupt = yes;
@@ -119,20 +154,29 @@ impl Node {
     }
 
     /// Says whether it no longer matches its pool.
+    ///
+    /// Such a node is replaced even where that costs more, as fast as the pool's budgets for
+    /// `Drifted` allow, and no running pod is moved to it. Comparing a node with its pool and its
+    /// image is the caller's part.
     #[must_use]
     pub fn with_drifted(mut self, yes: bool) -> Self {
         self.drifted = yes;
         self
     }
 
-    /// States the share of `expireAfter` still left, in billionths.
+    /// States the share of its pool's `expireAfter` that is left, in billionths, at most
+    /// 1,000,000,000.
+    ///
+    /// At 0 it has expired: it goes for that reason, and no running pod is moved to it. What lies
+    /// between changes nothing.
     #[must_use]
     pub fn with_lifetime_remaining(mut self, billionths: u32) -> Self {
         self.lifetime_remaining = billionths;
         self
     }
 
-    /// Limits how many volumes of a driver it can attach.
+    /// Limits how many volumes of a CSI driver it can attach: `spec.drivers[].allocatable.count` of
+    /// its `CSINode`. A driver without a limit attaches any number.
     #[must_use]
     pub fn with_volume_limit(mut self, driver: impl Into<Arc<str>>, limit: u32) -> Self {
         let _former = self.volume_limits.insert(driver.into(), limit);

@@ -167,34 +167,44 @@ impl Pod {
     }
 
     /// The same pod under another name.
+    ///
+    /// In a problem no two pods of one namespace have one name; those of replicas count.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Puts the pod in a namespace.
+    /// Puts the pod in a namespace, `default` unless this says otherwise.
+    ///
+    /// Rules between pods mean those of their own namespace unless they name others.
     #[must_use]
     pub fn with_namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
         self.namespace = namespace.into();
         self
     }
 
-    /// Makes it so many identical pods.
+    /// Makes it so many identical pods, `name-0` to `name-(n-1)`, at most 10,000,000.
+    ///
+    /// One entry of a thousand replicas takes as much room and time as one of a single pod.
     #[must_use]
     pub fn with_replicas(mut self, replicas: u32) -> Self {
         self.replicas = replicas;
         self
     }
 
-    /// Sets a label.
+    /// Sets a label, in the place of one with this key.
+    ///
+    /// Only selectors read it: those of spreads, affinity and anti-affinity, and of disruption
+    /// budgets.
     #[must_use]
     pub fn with_label(mut self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
         let _former = self.labels.insert(key, value);
         self
     }
 
-    /// Sets an annotation.
+    /// Sets an annotation, in the place of one with this key; none but [`Placeholder::ANNOTATION`]
+    /// means anything here.
     #[must_use]
     pub fn with_annotation(mut self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
         let _former = self.annotations.insert(key, value);
@@ -209,13 +219,18 @@ impl Pod {
     }
 
     /// States the whole pod's effective request; one of the resource `pods` is implied.
+    ///
+    /// That isn't the sum over its containers: init containers, sidecars, the pod's own resources
+    /// and its overhead bear on it; what the feature `k8s` reads from Kubernetes' objects is worked
+    /// out as kube-scheduler does it. Amounts are rounded up to whole millicores of `cpu` and to
+    /// whole units of everything else.
     #[must_use]
     pub fn with_requests(mut self, requests: Resources) -> Self {
         self.requests = requests;
         self
     }
 
-    /// Asks for a node with exactly this label.
+    /// Asks for a node with exactly this label; each further one must hold as well.
     #[must_use]
     pub fn with_node_selector(
         mut self,
@@ -226,35 +241,42 @@ impl Pod {
         self
     }
 
-    /// Sets the affinity rules.
+    /// Sets the affinity rules, in the place of those that were set before.
+    ///
+    /// Required ones are kept in every plan, and what is preferred as far as
+    /// [`Options::preferences`](crate::Options) says.
     #[must_use]
     pub fn with_affinity(mut self, affinity: Affinity) -> Self {
         self.affinity = Some(Arc::new(affinity));
         self
     }
 
-    /// Adds a toleration.
+    /// Adds a toleration: one of them must speak of each taint that keeps pods away.
     #[must_use]
     pub fn with_toleration(mut self, toleration: Toleration) -> Self {
         self.tolerations.to_mut().push(toleration);
         self
     }
 
-    /// Adds a topology spread constraint.
+    /// Adds a topology spread constraint; one for each pair of key and `whenUnsatisfiable`.
+    ///
+    /// With `DoNotSchedule` no plan breaks it, and each plan can be bound in an order in which
+    /// kube-scheduler accepts every pod; with `ScheduleAnyway` it is a preference.
     #[must_use]
     pub fn with_topology_spread_constraint(mut self, constraint: TopologySpreadConstraint) -> Self {
         self.topology_spread_constraints.to_mut().push(constraint);
         self
     }
 
-    /// Takes a port of the node.
+    /// Takes a port of the node: no other pod there can take the same one.
     #[must_use]
     pub fn with_host_port(mut self, port: HostPort) -> Self {
         self.host_ports.to_mut().push(port);
         self
     }
 
-    /// Mounts a volume.
+    /// Mounts a volume: the pod goes only where that can be reached, and takes one of the node's
+    /// attachments of its driver unless a pod there shares it.
     #[must_use]
     pub fn with_volume(mut self, volume: Volume) -> Self {
         self.volumes.to_mut().push(volume);
@@ -263,20 +285,24 @@ impl Pod {
 
     /// States what it will request once it is evicted and created anew, where that is something
     /// else, such as the target of a vertical autoscaler.
+    ///
+    /// A running pod takes its requests where it is; moved, it needs room for these.
     #[must_use]
     pub fn with_recreated_requests(mut self, requests: Resources) -> Self {
         self.recreated_requests = Some(requests);
         self
     }
 
-    /// Sets the priority: higher is placed first.
+    /// Sets the priority: higher is placed first, and none stays out whose place pods of a lower
+    /// priority hold. Running pods aren't preempted.
     #[must_use]
     pub fn with_priority(mut self, priority: i32) -> Self {
         self.priority = priority;
         self
     }
 
-    /// Binds the pod to a node of the problem.
+    /// Binds the pod to a node of the problem, where it runs already: it isn't placed again, takes
+    /// its room, and its rules bind those that come. Consolidation may move it.
     #[must_use]
     pub fn with_node_name(mut self, node: impl Into<Arc<str>>) -> Self {
         self.node_name = Some(node.into());
@@ -284,20 +310,31 @@ impl Pod {
     }
 
     /// Names the kind of the pod's owner, such as "ReplicaSet" or "DaemonSet".
+    ///
+    /// Of bound pods it says what becomes of them when their node goes: a `DaemonSet`'s and a
+    /// static pod (owned by its `Node`) go with it, any other owner's are created anew elsewhere,
+    /// and a pod without an owner holds its node, unless
+    /// [`bare_pods_move`](crate::ConsolidationOptions::bare_pods_move) says otherwise.
     #[must_use]
     pub fn with_owner_kind(mut self, kind: impl Into<Arc<str>>) -> Self {
         self.owner_kind = Some(kind.into());
         self
     }
 
-    /// Says whether the pod may not be disrupted (`karpenter.sh/do-not-disrupt`).
+    /// Says whether the pod may not be disrupted (`karpenter.sh/do-not-disrupt`): a running one
+    /// holds its node, unless that has drifted or expired and its pool gives pods a time to end.
     #[must_use]
     pub fn with_do_not_disrupt(mut self, yes: bool) -> Self {
         self.do_not_disrupt = yes;
         self
     }
 
-    /// Sets the cost of deleting it (`controller.kubernetes.io/pod-deletion-cost`).
+    /// Sets the cost of deleting it (`controller.kubernetes.io/pod-deletion-cost`), 0 unless
+    /// stated.
+    ///
+    /// With the priority it decides what moving the pod counts for, as in Karpenter: a cost of 2^27
+    /// counts for one plain pod more. Consolidation weighs it where moves have a price or a pool
+    /// balances.
     #[must_use]
     pub fn with_deletion_cost(mut self, cost: i32) -> Self {
         self.deletion_cost = cost;

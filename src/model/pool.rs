@@ -38,6 +38,9 @@ pub struct NodePool {
 
 impl NodePool {
     /// A pool of weight 0 that may buy every type, without limits.
+    ///
+    /// Its nodes have the label `karpenter.sh/nodepool` with this name, and may be consolidated at
+    /// any time, a tenth of them at once ([`Disruption::default`]).
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self {
@@ -56,7 +59,10 @@ impl NodePool {
         }
     }
 
-    /// Restricts the pool to the types of these names.
+    /// Restricts the pool to the types of these names, each of which the problem must have.
+    ///
+    /// A cloud's node class does this in Karpenter: what a provider would list for the pool. An
+    /// empty list buys nothing.
     #[must_use]
     pub fn with_instance_types<T: Into<Arc<str>>>(
         mut self,
@@ -76,14 +82,16 @@ impl NodePool {
         self
     }
 
-    /// Sets a label of every node.
+    /// Sets a label of every node, in the place of one with this key.
+    ///
+    /// A type or an offering with another value for the key can't be bought by this pool.
     #[must_use]
     pub fn with_label(mut self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
         let _former = self.labels.insert(key, value);
         self
     }
 
-    /// Adds a taint of every node.
+    /// Adds a taint of every node: only pods that tolerate it can go there.
     #[must_use]
     pub fn with_taint(mut self, taint: Taint) -> Self {
         self.taints.push(taint);
@@ -91,13 +99,21 @@ impl NodePool {
     }
 
     /// Adds a taint that nodes have only while they start; it keeps no pod away.
+    ///
+    /// It is handed on with each launch, for whatever takes it off again: an agent that sets up a
+    /// network or a disk.
     #[must_use]
     pub fn with_startup_taint(mut self, taint: Taint) -> Self {
         self.startup_taints.push(taint);
         self
     }
 
-    /// Adds a condition on what may be bought.
+    /// Adds a condition on the labels of what may be bought.
+    ///
+    /// On a key that types and offerings have (zone, architecture, capacity type, generation, …) it
+    /// chooses among them. On a key that nobody else speaks of it leaves the label *open*: each
+    /// launch gets a value of those that it allows, as its pods need it. With a minimum of values
+    /// ([`Requirement::with_min_values`]) every launch keeps so many alternatives.
     #[must_use]
     pub fn with_requirement(mut self, requirement: Requirement) -> Self {
         self.requirements.push(requirement);
@@ -105,20 +121,29 @@ impl NodePool {
     }
 
     /// Limits the capacity of all nodes together; the resource `nodes` limits their number.
+    ///
+    /// Running nodes of the pool and those on their way out count, and each launch with the whole
+    /// capacity of its type, overhead included. A pool that is over a limit already launches
+    /// nothing. Of a static pool `nodes` alone can be limited.
     #[must_use]
     pub fn with_limits(mut self, limits: Resources) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Makes it a static pool of this many nodes.
+    /// Makes it a static pool of this many nodes, whatever the pods ask for.
+    ///
+    /// What it lacks is launched first, of the types and zones that hold the pending pods best; no
+    /// pod's need adds to it, and consolidation only replaces its nodes one for one when they have
+    /// drifted or expired. It has no weight.
     #[must_use]
     pub fn with_replicas(mut self, replicas: u32) -> Self {
         self.replicas = Some(replicas);
         self
     }
 
-    /// Sets when and how fast nodes may be disrupted.
+    /// Sets when and how fast nodes may be disrupted: policy, delay and budgets, as Karpenter's
+    /// `spec.disruption` has them.
     #[must_use]
     pub fn with_disruption(mut self, disruption: Disruption) -> Self {
         self.disruption = disruption;
@@ -135,7 +160,11 @@ impl NodePool {
         self
     }
 
-    /// States how long a node may live.
+    /// States how long a node may live, as Karpenter's `expireAfter` does.
+    ///
+    /// How much of that is left of a node,
+    /// [`Node::with_lifetime_remaining`](super::Node::with_lifetime_remaining) says: there is no
+    /// clock in here. It is handed on with each launch.
     #[must_use]
     pub fn with_expire_after(mut self, lifetime: impl Into<Delay>) -> Self {
         self.expire_after = Some(lifetime.into());
