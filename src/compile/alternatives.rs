@@ -6,14 +6,18 @@
 //! Offers of a list that are as large and have the same values of what the pool asks `minValues` of
 //! differ in their sites alone: these are looked at together.
 
-use super::id::{IdVec, OfferId, PoolId, ShapeId};
-use super::{Compiled, Id, MinValues, Offer, Shape};
+use super::id::{IdVec, ItemId, KeyId, OfferId, PoolId, ShapeId};
+use super::{Bits, Compiled, FixedLabel, Id, MinValues, Offer, Shape};
 use std::collections::BTreeMap;
 
 /// A list that is made when it is first asked for: it is part of the compiled problem, and goes
 /// with it.
 #[allow(clippy::disallowed_types, reason = "it is no state beside the problem")]
 type Lazy<T> = std::sync::OnceLock<Vec<T>>;
+
+/// As [`Lazy`], of the sites of a list's offers.
+#[allow(clippy::disallowed_types, reason = "it is no state beside the problem")]
+type LazySites = std::sync::OnceLock<Bits>;
 
 /// Offers that are as large and have the same values of what their pool asks `minValues` of.
 #[derive(Debug)]
@@ -24,6 +28,25 @@ pub(crate) struct AlternativeGroup {
     /// The shape of the first: the others have as much of every resource.
     pub(crate) shape: ShapeId,
     pub(crate) offers: Vec<OfferId>,
+}
+
+impl AlternativeGroup {
+    /// Whether any of its offers is at one of these sites.
+    pub(crate) fn overlaps(&self, sites: &Bits) -> bool {
+        self.offers.iter().any(|offer| sites.contains(offer.index()))
+    }
+}
+
+/// What decides which offers a launch may list: choices that have it in common have the same
+/// alternatives.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct AlternativesKey {
+    list: usize,
+    domains: Vec<(KeyId, u32)>,
+    counts: Vec<(usize, bool)>,
+    fixed_labels: Vec<FixedLabel>,
+    /// The choice, where it isn't among its alternatives.
+    beside: Option<OfferId>,
 }
 
 /// The lists, by what is charged.
@@ -52,11 +75,16 @@ impl Alternatives {
 #[derive(Debug)]
 pub(crate) struct AlternativeGroups {
     lists: Vec<Lazy<AlternativeGroup>>,
+    /// The sites of all offers in a list's groups.
+    sites: Vec<LazySites>,
 }
 
 impl AlternativeGroups {
     pub(super) fn new(alternatives: &Alternatives) -> Self {
-        Self { lists: alternatives.lists.iter().map(|_| Lazy::new()).collect() }
+        Self {
+            lists: alternatives.lists.iter().map(|_| Lazy::new()).collect(),
+            sites: alternatives.lists.iter().map(|_| LazySites::new()).collect(),
+        }
     }
 }
 
@@ -103,6 +131,30 @@ impl Compiled {
             }
             groups
         })
+    }
+
+    /// The sites of the [`Compiled::alternative_groups`].
+    pub(crate) fn alternative_sites(&self, choice: OfferId) -> &Bits {
+        let list = self.alternatives.of_shape[self.offers[choice].shape];
+        self.alternative_groups.sites[list].get_or_init(|| {
+            let mut sites = Bits::none(self.sites());
+            let groups = self.alternative_groups(choice).iter();
+            let offers = groups.flat_map(|group| &group.offers);
+            offers.for_each(|offer| sites.insert(self.site_of_offer(*offer)));
+            sites
+        })
+    }
+
+    /// What decides which offers a launch of a choice with pods of these items may list.
+    pub(crate) fn alternatives_key(&self, choice: OfferId, items: &[ItemId]) -> AlternativesKey {
+        let agreement = self.agreement(choice, items);
+        AlternativesKey {
+            list: self.alternatives.of_shape[self.offers[choice].shape],
+            domains: agreement.domains,
+            counts: agreement.counts,
+            fixed_labels: agreement.fixed_labels,
+            beside: self.choice_beside(choice),
+        }
     }
 
     /// An offer's value of each key that its pool asks values of; 0: none, or one that the pool

@@ -111,6 +111,15 @@ impl Compiled {
         self.classes_of(items).any(|class| !self.anchors.keys[class].is_empty())
     }
 
+    /// Whether pods of an item have alternatives agree with the choice in anything but their rules
+    /// about nodes.
+    pub(crate) fn asks_agreement(&self, item: ItemId) -> bool {
+        let is_anchored = |class: ClassId| {
+            !self.anchors.keys[class].is_empty() || !self.anchors.watched[class].is_empty()
+        };
+        self.anchors.open || self.classes_of(&[item]).any(is_anchored)
+    }
+
     /// The labels that a launch of an offer must fix for pods of these items: those that are read,
     /// as far as the launch could still choose.
     pub(crate) fn fixed_labels(&self, offer: OfferId, items: &[ItemId]) -> Vec<FixedLabel> {

@@ -61,6 +61,12 @@ impl Bits {
         self.words.iter().zip(&other.words).all(|(mine, theirs)| theirs & !mine == 0)
     }
 
+    /// Whether it has all that two others have in common.
+    pub(crate) fn includes_common(&self, one: &Self, other: &Self) -> bool {
+        let words = self.words.iter().zip(&one.words).zip(&other.words);
+        words.into_iter().all(|((mine, one), other)| one & other & !mine == 0)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.words.iter().all(|word| *word == 0)
     }

@@ -5,24 +5,22 @@
 //! but what counts is what the launch can still be, not what its types list.
 //!
 //! The more a node holds, the fewer offers can stand in for its choice. So a node keeps the set of
-//! those that go with the items that it holds. How many more pods of an item it takes is found in
-//! one look at what alternatives there are, those that differ in their sites alone together: each
-//! value can be kept with as many pods as the largest offer holds that has it, and so many values
-//! as are asked for stay with as many pods as the last of the best of them allows.
-//!
-//! Where limits leave a choice few alternatives, most looks at a node that is nearly full end with
-//! no pod. So once minimums bind, the *ceiling* is worked out: the last of the best values by each
-//! resource alone is the most of it that the node's pods may use together, whoever they are.
+//! those that go with the items that it holds, and what is left of it that is large enough
+//! ([`OpenAlternatives`]). How many more pods of an item it takes is found in one look at what is
+//! left, those that differ in their sites alone together: each value can be kept with as many pods
+//! as the largest offer holds that has it, and so many values as are asked for stay with as many
+//! pods as the last of the best of them allows.
 
 use super::alternatives::AlternativeGroup;
+use super::open_alternatives::{OpenAlternatives, nth_largest};
 use super::{Agreement, Bits, Compiled, FixedLabel, Id, ItemId, MinValues, OfferId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// How much of each resource a node's pods may use, once that was worked out: a part of the node,
-/// and goes with it.
+/// What is left of a launch's alternatives, once that was asked: a part of the node, and goes with
+/// it.
 #[allow(clippy::disallowed_types, reason = "it is no state beside the node")]
-type Ceiling = std::sync::OnceLock<Arc<[i64]>>;
+type Open = std::sync::OnceLock<Arc<OpenAlternatives>>;
 
 /// A launch whose pool may ask for `minValues`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,107 +40,119 @@ pub(crate) struct LaunchMinValues {
     /// The sites of offers that go with what a launch of the choice holds; `None`: with what any
     /// launch of it holds.
     listed: Option<Arc<Bits>>,
-    /// How much of each resource its pods may use at most, once that was worked out: of offers that
-    /// were listed then, so it is never too little. Never where minimums may give way.
-    ceiling: Ceiling,
+    /// For each of these keys, how many of the values the pool doesn't leave open by itself.
+    missing: Vec<usize>,
+    /// What is left of the alternatives beside what the launch holds.
+    open: Open,
+    /// As it was known last, before some of that came.
+    before: Option<Arc<OpenAlternatives>>,
 }
 
 impl LaunchMinValues {
     /// What its pool asks of a launch of an offer that holds these already.
     pub(crate) fn of(compiled: &Compiled, choice: MinValuesChoice, held: &[(ItemId, u32)]) -> Self {
         let keys = &compiled.pools[compiled.offers[choice.offer].pool].min_values;
-        let least = keys.iter().map(|asked| asked.least as usize).collect();
-        let mut minimums = Self { choice, least, listed: None, ceiling: Ceiling::new() };
+        let least: Vec<usize> = keys.iter().map(|asked| asked.least as usize).collect();
+        let missing = missing(compiled, choice.offer, &least);
+        let mut minimums =
+            Self { choice, least, listed: None, missing, open: Open::new(), before: None };
         held.iter().for_each(|(item, _)| minimums.fix_alternatives(compiled, *item));
         minimums
     }
 
-    /// Pods of an item join those that are held.
+    /// Pods of an item join those that are held, for the first time.
     pub(crate) fn join(&mut self, compiled: &Compiled, item: ItemId) {
         self.fix_alternatives(compiled, item);
-        self.listed = Some(Arc::new(self.beside(compiled, item)));
+        if let Some(fewer) = self.beside(compiled, item) {
+            self.listed = Some(Arc::new(fewer));
+        }
+        self.grow();
+    }
+
+    /// More pods are held.
+    pub(crate) fn grow(&mut self) {
+        self.before = self.open.take().or(self.before.take());
     }
 
     /// How many of `count` more pods of an item leave enough values open beside what was added
     /// before.
     pub(crate) fn admit(&self, compiled: &Compiled, load: &[i64], item: ItemId, count: u32) -> u32 {
+        let left = || Arc::new(self.left(compiled, load));
+        let open = self.open.get_or_init(left);
+        if open.is_of(load) {
+            return self.admit_beside(compiled, open, load, item, count);
+        }
+        self.admit_beside(compiled, &left(), load, item, count)
+    }
+
+    /// What is left of the alternatives beside a load.
+    fn left(&self, compiled: &Compiled, load: &[i64]) -> OpenAlternatives {
+        let list = compiled.alternative_groups(self.choice.offer);
+        OpenAlternatives::of(compiled, list, self.sites(compiled), load, self.before.as_deref())
+    }
+
+    /// The sites of offers that go with what is held.
+    fn sites<'s>(&'s self, compiled: &'s Compiled) -> &'s Bits {
+        self.listed.as_deref().unwrap_or(&compiled.usable)
+    }
+
+    /// As [`Self::admit`], where this is what is left of the alternatives.
+    fn admit_beside(
+        &self,
+        compiled: &Compiled,
+        open: &OpenAlternatives,
+        load: &[i64],
+        item: ItemId,
+        count: u32,
+    ) -> u32 {
         let request = &compiled.items[item].request;
-        let count = match self.ceiling.get() {
-            None => count,
-            Some(ceiling) => room_beside(ceiling, load, request, count).unwrap_or(0),
-        };
+        let ceiling = open.known_ceiling();
+        let count =
+            ceiling.map_or(count, |most| room_beside(most, load, request, count).unwrap_or(0));
         if count == 0 {
             return 0;
         }
-        let admitted = self.admit_beside(compiled, load, item, count);
+        let list = compiled.alternative_groups(self.choice.offer);
+        let own = self.choice_beside(compiled);
+        let most_beside = |missing: &[usize]| {
+            let keys = 0..missing.len();
+            let most = keys.map(|key| vec![0; open.values_of(own.as_ref(), key)]).collect();
+            let groups = own.iter().chain(open.groups(list));
+            self.most_beside(compiled, groups, (missing, most), (load, item, count))
+        };
+        let admitted = match self.choice.best_effort {
+            true => {
+                let mut settled = self.clone();
+                settled.fix_alternatives(compiled, item);
+                most_beside(&settled.missing)
+            }
+            false => most_beside(&self.missing),
+        };
         if admitted < count && !self.choice.best_effort {
-            let _known = self.ceiling.get_or_init(|| self.ceiling_of(compiled));
+            let _known = open.ceiling(compiled, list, own.as_ref(), &self.missing);
         }
         admitted
     }
 
-    /// How much of each resource the pods of a node may use: so much as offers of enough values of
-    /// each key have.
-    fn ceiling_of(&self, compiled: &Compiled) -> Arc<[i64]> {
-        let open = self.counter(compiled).seen;
-        let dims = compiled.dims.len();
-        let mut ceiling = vec![i64::MAX; dims];
-        for (key, least) in self.least.iter().enumerate() {
-            let Some(last) = least.saturating_sub(open[key].len()).checked_sub(1) else {
-                continue;
-            };
-            let mut by_value: BTreeMap<u32, Vec<i64>> = BTreeMap::new();
-            let own = self.choice_beside(compiled);
-            for group in own.iter().chain(compiled.alternative_groups(self.choice.offer)) {
-                let state = group.states[key];
-                if state != 0 && self.lists_any(group) {
-                    let have = &compiled.shapes[group.shape].allocatable;
-                    let most = by_value.entry(state).or_insert_with(|| have.clone());
-                    most.iter_mut().zip(have).for_each(|(most, have)| *most = *have.max(most));
-                }
-            }
-            for (dim, ceiling) in ceiling.iter_mut().enumerate() {
-                let mut of_dim: Vec<i64> = by_value.values().map(|most| most[dim]).collect();
-                of_dim.sort_unstable_by(|one, other| other.cmp(one));
-                // Fewer values than are asked for admit no pod, not even one that asks for nothing.
-                *ceiling = (*ceiling).min(of_dim.get(last).copied().unwrap_or(-1));
-            }
-        }
-        ceiling.into()
-    }
-
-    /// As [`Self::admit`], by a look at every offer that is listed.
-    fn admit_beside(&self, compiled: &Compiled, load: &[i64], item: ItemId, count: u32) -> u32 {
+    /// How many of `count` more pods of an item these groups hold so that so many values of each key
+    /// are left. `most`: of each key for each value the most pods that any offer with it holds, none
+    /// yet.
+    fn most_beside<'l>(
+        &self,
+        compiled: &Compiled,
+        groups: impl Iterator<Item = &'l AlternativeGroup>,
+        (missing, mut most): (&[usize], Vec<Vec<u32>>),
+        (load, item, count): (&[i64], ItemId, u32),
+    ) -> u32 {
         let request = &compiled.items[item].request;
-        let least = match self.choice.best_effort {
-            true => {
-                let mut settled = Self { listed: None, ..self.clone() };
-                settled.fix_alternatives(compiled, item);
-                settled.least
-            }
-            false => self.least.clone(),
-        };
-        let counter = ValueCounter::new(compiled, self.choice.offer, least);
-        let own = counter.least.iter().zip(&counter.seen);
-        let missing: Vec<usize> = own.map(|(least, own)| least.saturating_sub(own.len())).collect();
-        // Of each key for each value the most pods that any offer with it holds; and how many
-        // values any holds all pods with.
-        let mut most: Vec<Vec<u32>> = vec![Vec::new(); missing.len()];
+        // Of each key how many values any offer holds all pods with.
         let mut whole = vec![0_usize; missing.len()];
         let beside = self.beside(compiled, item);
-        let own = self.choice_beside(compiled);
-        // Those with the most of the first resource come first: what follows holds none.
-        let first = |of: &[i64]| of.first().copied().unwrap_or(0);
-        let least_first = first(load).saturating_add(first(request));
-        let groups = compiled.alternative_groups(self.choice.offer).iter();
-        let groups = groups
-            .take_while(|group| first(&compiled.shapes[group.shape].allocatable) >= least_first);
-        for group in own.iter().chain(groups) {
-            if whole.iter().zip(&missing).all(|(whole, missing)| whole >= missing) {
+        for group in groups {
+            if whole.iter().zip(missing).all(|(whole, missing)| whole >= missing) {
                 return count;
             }
-            let known =
-                |key: usize| most[key].get(group.states[key] as usize).copied().unwrap_or(0);
+            let known = |key: usize| most[key][group.states[key] as usize];
             let is_useful = (0..missing.len()).any(|key| {
                 group.states[key] != 0 && whole[key] < missing[key] && known(key) < count
             });
@@ -153,29 +163,23 @@ impl LaunchMinValues {
             let Some(holds) = room_beside(room, load, request, count) else { continue };
             let is_more =
                 (0..missing.len()).any(|key| group.states[key] != 0 && known(key) < holds);
-            if !is_more || !group.offers.iter().any(|offer| beside.contains(offer.index())) {
+            if !is_more || beside.as_ref().is_some_and(|sites| !group.overlaps(sites)) {
                 continue;
             }
             for key in 0..missing.len() {
                 let place = group.states[key] as usize;
                 if place != 0 {
-                    if most[key].len() <= place {
-                        most[key].resize(place + 1, 0);
-                    }
                     let best = &mut most[key][place];
                     whole[key] += usize::from(holds >= count && *best < count);
                     *best = holds.max(*best);
                 }
             }
         }
-        let of_key = |(mut best, missing): (Vec<u32>, &usize)| {
-            best.sort_unstable_by(|a, b| b.cmp(a));
-            match missing.checked_sub(1) {
-                None => count,
-                Some(last) => best.get(last).copied().unwrap_or(0),
-            }
+        let of_key = |(mut best, missing): (Vec<u32>, &usize)| match missing.checked_sub(1) {
+            None => count,
+            Some(last) => nth_largest(&mut best, last).unwrap_or(0),
         };
-        most.into_iter().zip(&missing).map(of_key).min().unwrap_or(count)
+        most.into_iter().zip(missing).map(of_key).min().unwrap_or(count)
     }
 
     /// The choice itself, where it isn't among its alternatives.
@@ -187,18 +191,21 @@ impl LaunchMinValues {
         })
     }
 
-    /// Whether any offer of a group goes with what is held.
-    fn lists_any(&self, group: &AlternativeGroup) -> bool {
-        let mut offers = group.offers.iter();
-        let listed = self.listed.as_ref();
-        listed.is_none_or(|listed| offers.any(|offer| listed.contains(offer.index())))
-    }
-
-    /// The sites of offers that go with what is held and with an item.
-    fn beside(&self, compiled: &Compiled, item: ItemId) -> Bits {
+    /// The sites of offers that go with what is held and with an item; `None`: all that go with what
+    /// is held.
+    fn beside(&self, compiled: &Compiled, item: ItemId) -> Option<Bits> {
         let (choice, of_item) = (self.choice.offer, &compiled.items[item]);
-        let mut sites = self.listed.as_deref().unwrap_or(&compiled.usable).clone();
-        sites.and(&compiled.eligible[of_item.eligibility]);
+        let (sites, eligible) = (self.sites(compiled), &compiled.eligible[of_item.eligibility]);
+        let listed = compiled.alternative_sites(choice);
+        if !of_item.ports.any()
+            && !compiled.asks_agreement(item)
+            && compiled.choice_beside(choice).is_none()
+            && eligible.includes_common(sites, listed)
+        {
+            return None;
+        }
+        let mut sites = sites.clone();
+        sites.and(eligible);
         compiled.keep_agreed(choice, &compiled.agreement(choice, &[item]), &mut sites);
         if of_item.ports.any() {
             let offers = compiled.alternatives(choice).iter().copied().chain([choice]);
@@ -208,7 +215,7 @@ impl LaunchMinValues {
             });
             taken.for_each(|offer| sites.remove(offer.index()));
         }
-        sites
+        Some(sites)
     }
 
     /// Where minimums give way: lowers them to what one pod of the item could meet on its own.
@@ -219,6 +226,7 @@ impl LaunchMinValues {
             for (least, open) in self.least.iter_mut().zip(alone.counts()) {
                 *least = (*least).min(open);
             }
+            self.missing = missing(compiled, self.choice.offer, &self.least);
         }
     }
 
@@ -243,6 +251,13 @@ impl LaunchMinValues {
         let counter = open(compiled, choice.offer, &[item], request, asked.least.clone());
         asked.least.into_iter().zip(counter.counts()).collect()
     }
+}
+
+/// For each key that a choice's pool asks so many values of, how many of these it doesn't leave open
+/// by itself.
+fn missing(compiled: &Compiled, choice: OfferId, least: &[usize]) -> Vec<usize> {
+    let asked = &compiled.pools[compiled.offers[choice].pool].min_values;
+    asked.iter().zip(least).map(|(asked, least)| least.saturating_sub(asked.open)).collect()
 }
 
 /// How many pods, `most` at most, a node has room for beside a load; `None` where the load is too
@@ -396,14 +411,14 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::{LaunchMinValues, MinValuesChoice, meets_minimums};
-    use crate::compile::{Compiled, IdVec, ItemId};
+    use crate::compile::{AlternativesKey, Compiled, IdVec, ItemId};
     use crate::model::{
         InstanceType, NodePool, Offering, Operator, Pod, Price, Problem, Requirement, Resources,
     };
+    use std::collections::BTreeMap;
 
-    /// As many pods are admitted at once as can be added one by one with the minimums met.
-    #[test]
-    fn as_many_are_admitted_as_leave_enough_values_open() {
+    /// Nine types of three families in two zones, under a limit and two minimums.
+    fn compiled() -> Compiled {
         let mut builder = Problem::builder();
         for (family, memory) in [("c", 2), ("m", 4), ("r", 8)] {
             for cpu in [2, 4, 8] {
@@ -432,7 +447,13 @@ mod tests {
             builder = builder.pod(Pod::new(name).with_replicas(9).with_requests(requests));
         }
         let problem = builder.node_pool(pool).build().unwrap();
-        let compiled = Compiled::new(&problem, Price::ZERO).unwrap();
+        Compiled::new(&problem, Price::ZERO).unwrap()
+    }
+
+    /// As many pods are admitted at once as can be added one by one with the minimums met.
+    #[test]
+    fn as_many_are_admitted_as_leave_enough_values_open() {
+        let compiled = compiled();
         for best_effort in [false, true] {
             for offer in compiled.offers.ids() {
                 let choice = MinValuesChoice { offer, best_effort };
@@ -444,6 +465,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Who asks for one choice knows the answer for others with the same key.
+    #[test]
+    fn choices_that_may_list_the_same_offers_meet_the_same_minimums() {
+        let compiled = compiled();
+        let mut answers: BTreeMap<(AlternativesKey, ItemId, u32), bool> = BTreeMap::new();
+        let mut shared = 0;
+        for offer in compiled.offers.ids() {
+            let choice = MinValuesChoice { offer, best_effort: false };
+            for item in compiled.items.ids() {
+                let key = compiled.alternatives_key(offer, &[item]);
+                for count in 1..=compiled.room_of_offer(offer).takes(&compiled.items[item], 6) {
+                    let items = [(item, count)];
+                    let meets = meets_minimums(&compiled, choice, &items, &compiled.load(&items));
+                    let known = answers.insert((key.clone(), item, count), meets);
+                    shared += u32::from(known.is_some());
+                    assert!(known.is_none_or(|known| known == meets), "{offer:?} {items:?}");
+                }
+            }
+        }
+        assert!(shared > 0 && answers.values().any(|met| *met) && answers.values().any(|met| !met));
     }
 
     fn check(compiled: &Compiled, choice: MinValuesChoice, held: &[(ItemId, u32)]) {

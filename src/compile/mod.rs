@@ -29,6 +29,7 @@ mod node_room;
 mod node_source;
 mod offer;
 mod open;
+mod open_alternatives;
 mod open_node;
 mod pod_class;
 mod preference;
@@ -41,6 +42,7 @@ mod taint;
 mod topology;
 mod volume;
 
+pub(crate) use alternatives::AlternativesKey;
 pub(crate) use anchor::Agreement;
 pub(crate) use bin_type::BinType;
 pub(crate) use bits::Bits;

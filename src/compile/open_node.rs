@@ -215,7 +215,10 @@ impl<'a> OpenNode<'a> {
         }
         self.use_up(item, count);
         match self.held.iter_mut().rev().find(|(held, _)| *held == id) {
-            Some((_, held)) => *held += count,
+            Some((_, held)) => {
+                *held += count;
+                self.minimums.iter_mut().for_each(LaunchMinValues::grow);
+            }
             None => {
                 // Conflicts are mutual.
                 item.conflicts.iter().for_each(|other| self.barred.insert(other.index()));

@@ -15,7 +15,9 @@ use super::greedy::{self, WeightTier};
 use super::packing::{Context, NodeGroup, Packing};
 use super::step::PackingStep;
 use super::{of_weight, static_pool};
-use crate::compile::{Compiled, IdVec, ItemId, NodeId, NodeRoom, NodeSource, PoolId, fits};
+use crate::compile::{
+    AlternativesKey, Compiled, IdVec, ItemId, NodeId, NodeRoom, NodeSource, PoolId, fits,
+};
 use crate::progress::MethodKind;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -416,12 +418,23 @@ impl<'c> Packer<'c> {
 
     /// The cheapest bin type that a group can become.
     fn cheapest(&self, group: &OpenLaunches) -> Option<usize> {
-        let FirstFitPlace::Launch { bin_types, .. } = &group.place else { return None };
+        let FirstFitPlace::Launch { pool, bin_types } = &group.place else { return None };
+        let compiled = self.context.compiled;
+        if compiled.pools[*pool].min_values.is_empty() {
+            return bin_types.first().copied();
+        }
+        let items: Vec<ItemId> = group.items.iter().map(|(item, _)| *item).collect();
+        // Those that may list the same offers are asked once.
+        let mut refused: BTreeSet<AlternativesKey> = BTreeSet::new();
         let meets = |bin_type: &&usize| {
-            let choice = self.context.compiled.bin_types[**bin_type].offers.first();
-            choice.is_some_and(|choice| {
-                self.context.meets_minimums(*choice, &group.items, &group.load)
-            })
+            let Some(choice) = compiled.bin_types[**bin_type].offers.first() else { return false };
+            let key = compiled.alternatives_key(*choice, &items);
+            let meets = !refused.contains(&key)
+                && self.context.meets_minimums(*choice, &group.items, &group.load);
+            if !meets {
+                let _new = refused.insert(key);
+            }
+            meets
         };
         bin_types.iter().find(meets).copied()
     }

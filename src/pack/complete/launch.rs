@@ -206,14 +206,6 @@ impl Placement<'_> {
         if fitting.is_empty() {
             return None;
         }
-        if scale.worth.is_none() || scale.seed != 0 {
-            fitting.sort_by_cached_key(|class| {
-                let item = &compiled.items[item_of(*class)];
-                let size = share(&item.request, room);
-                let size = if scale.small_first { size } else { -size };
-                (Reverse(item.priority), size, mix(scale.seed, class.index()))
-            });
-        }
         let opened = self.opened(offer);
         if opened.is_empty() {
             // Whom a pod needs may come onto the same node.
@@ -223,6 +215,14 @@ impl Placement<'_> {
             if fitting.is_empty() {
                 return None;
             }
+        }
+        if scale.worth.is_none() || scale.seed != 0 {
+            fitting.sort_by_cached_key(|class| {
+                let item = &compiled.items[item_of(*class)];
+                let size = share(&item.request, room);
+                let size = if scale.small_first { size } else { -size };
+                (Reverse(item.priority), size, mix(scale.seed, class.index()))
+            });
         }
         self.launch(offer, 1);
         let at = self.groups.len() - 1;

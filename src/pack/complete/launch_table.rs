@@ -54,12 +54,20 @@ pub(super) struct LaunchTable {
     needs: IdVec<ClassId, Needs>,
     /// For each offer what an empty node holds.
     alone: RefCell<BTreeMap<OfferId, HeldAlone>>,
+    /// Of each resource, the most that any launch has: at least 1, at most 2^50.
+    pub(super) largest: Vec<i64>,
 }
 
 impl LaunchTable {
     pub(super) fn of(compiled: &Compiled) -> Self {
         let needs = compiled.classes.iter().map(|_| Needs::new()).collect();
-        Self { needs, alone: RefCell::default() }
+        let mut largest = vec![1_i64; compiled.dims.len()];
+        for shape in compiled.shapes.values() {
+            for (most, have) in largest.iter_mut().zip(&shape.allocatable) {
+                *most = (*most).max((*have).min(1 << 50));
+            }
+        }
+        Self { needs, alone: RefCell::default(), largest }
     }
 
     /// Whether an empty launch of an offer holds a pod of a class: node rules, resources, ports,

@@ -454,13 +454,7 @@ impl Placement<'_> {
     pub(super) fn size(&self, class: ClassId, scale: LaunchScoring<'_>) -> i128 {
         let compiled = self.compiled();
         let request = &compiled.items[item_of(class)].request;
-        let mut largest = vec![1_i64; request.len()];
-        for shape in compiled.shapes.values() {
-            for (most, have) in largest.iter_mut().zip(&shape.allocatable) {
-                *most = (*most).max((*have).min(1 << 50));
-            }
-        }
-        let shares = request.iter().zip(&largest);
+        let shares = request.iter().zip(&self.table.largest);
         let share = shares.map(|(asked, most)| i128::from(*asked) * 1_000_000 / i128::from(*most));
         let share = share.max().unwrap_or(0);
         let factor = match scale.seed {
