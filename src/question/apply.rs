@@ -40,6 +40,10 @@ impl RuleChange {
     }
 
     /// Makes the change; whether there was anything to change.
+    ///
+    /// Each change is as small as its name says, so that the law about answers means something:
+    /// rules other than the one that is changed stay as they were, and a change that finds nothing
+    /// to change is an error, not a problem that happens to be the same.
     fn make(&self, parts: &mut ProblemBuilder) -> bool {
         match self {
             Self::Request { pod, resource, to, .. } => edit_pod(parts, pod, |pod| {

@@ -61,6 +61,11 @@ impl<'a> Sites<'a> {
     }
 
     /// The site of a pool with an offering, with labels fixed as a launch fixes them.
+    ///
+    /// Labels before a launch fixes anything depend on pool, type and offering alone and are worked
+    /// out once; launches that fix the same values share what follows from them. A number stands
+    /// for the daemons that run there and the type, by which callers keep what they find out about
+    /// room.
     pub(super) fn find(
         &mut self,
         facts: &Facts<'a>,

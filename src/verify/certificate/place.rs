@@ -87,6 +87,12 @@ pub(super) struct NodeJudge<'c, 'a> {
 }
 
 impl<'c, 'a> NodeJudge<'c, 'a> {
+    /// A judge of the nodes of which a certificate speaks.
+    ///
+    /// Collects what certificates can tell nodes by: the labels that any rule of the counted pods
+    /// or of the daemons reads. Nodes that agree in these are judged once, and names of nodes count
+    /// only where some rule reads them, since otherwise each of ten thousand nodes would be a case
+    /// of its own.
     pub(super) fn new(
         facts: &'c Facts<'a>,
         certificate: &'c Certificate,
@@ -306,6 +312,10 @@ impl<'c, 'a> NodeJudge<'c, 'a> {
     }
 
     /// What is free on a running node, and which pods it admits.
+    ///
+    /// Its room is what is allocatable less what is bound there and what daemons will still take.
+    /// Whom labels and taints admit is kept by what the certificate can tell nodes by; ports,
+    /// anti-affinity and volumes of who is there already are asked for each node.
     fn on_node(&mut self, at: usize) -> Option<(Vec<i128>, Vec<bool>)> {
         let node = self.facts.problem.nodes.get(at).filter(|node| !node.deleting)?;
         let bound = self.bound.get(&*node.name).map_or(&[][..], |groups| groups);

@@ -194,6 +194,12 @@ fn take(cells: &mut [Vec<PlannedPods>], pods: &PodValue, entries: &[usize]) -> u
 }
 
 /// By entry, the pods that the plan places, told apart by where they are and what they honour.
+///
+/// A certificate may tell pods of one entry apart by the weight of the pool that launches them, and
+/// by the preferences that they honour where they are: a bound that counts them so holds of all
+/// plans that keep both. What a pod honours is only worked out where the certificate asks. Those
+/// that honour least come first, so that pods of whom nothing is said aren't taken from those that
+/// honour more.
 fn cells<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,

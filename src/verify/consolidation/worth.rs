@@ -120,6 +120,10 @@ impl Weighed<'_, '_> {
     }
 
     /// Reports savings that don't justify an action that nothing else asks for.
+    ///
+    /// A deletion saves what its nodes cost, be it nothing; a replacement must save something, and
+    /// of what it replaces the share that the caller asks for. A node whose price nobody knows may
+    /// go, but nothing may be bought in its place. What serves pods that wait needs no saving.
     fn check_worth(
         &self,
         facts: &Facts<'_>,

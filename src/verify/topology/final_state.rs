@@ -75,6 +75,11 @@ type TopologyClassKey<'a> = (
 );
 
 impl<'a> FinalState<'a> {
+    /// What stands when a plan is carried out.
+    ///
+    /// The nodes of the problem come first, then the launches, in the plan's order; a launch has
+    /// the look of its template, so that ten thousand launches of one template are one look. Bound
+    /// pods are told from placed ones throughout: only placed ones have to be accepted.
     pub(super) fn of(facts: &Facts<'a>, plan: &'a LaunchPlan, placement: &PodPlaces<'a>) -> Self {
         let mut state = Self {
             hosts: Vec::new(),

@@ -60,6 +60,11 @@ type DomainsSeen = Vec<Option<Arc<str>>>;
 type MovedAlternative = (usize, Vec<(usize, Option<Arc<str>>)>);
 
 /// Reports alternatives that would break a spread.
+///
+/// An alternative may be harmful in two ways: to the launch's own pods, which a spread would count
+/// in another domain than the plan says; and to others, by a domain that didn't exist and has a
+/// count of nothing. Launches of one template have the same alternatives, so those are looked at
+/// once.
 pub(super) fn check<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,

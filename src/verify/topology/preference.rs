@@ -63,6 +63,10 @@ pub(super) fn shares(
 }
 
 /// By kind of preference, in their order, what one pod of a member wishes for and gets.
+///
+/// Preferences of pods are judged at the end, when everybody is there: what was honoured when a pod
+/// was bound may be lost to those that came later. A pod never counts for itself, except that the
+/// only one of whom its own affinity speaks honours it by being there.
 fn weigh(
     state: &FinalState<'_>,
     rules: &TopologyRuleSet,

@@ -183,6 +183,11 @@ fn is_drawn(pod: &Pod) -> bool {
 }
 
 /// The offerings with which a pool could launch one more node, cheapest first.
+///
+/// Daemon sets that could run on such a node are taken to run there, whatever labels that are open
+/// become: what is found to fit beside them surely fits. The order is total, by price, then by the
+/// type's position, zone, capacity type and reservation, so that the first that fits is the same in
+/// every run.
 fn list<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,

@@ -400,6 +400,11 @@ impl<'c> ClaimSearch<'c> {
     }
 
     /// What these pods cost in the cells from this one on, beside those that are there.
+    ///
+    /// Dynamic programming over the cells: the rest that isn't tied to cells is divided between
+    /// this cell and those after it in every way, and of what either costs only the points are kept
+    /// that no other beats, in price and in what they draw on what is scarce. Rests are told by
+    /// their counts, so each is divided once.
     fn beside(
         &mut self,
         cell: usize,
