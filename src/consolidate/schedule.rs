@@ -154,6 +154,29 @@ mod tests {
         assert_eq!(civil(-1), (12, 31));
     }
 
+    /// The days of four centuries, after which the calendar begins anew, counted month by month.
+    #[test]
+    fn every_day_is_told() {
+        let (mut year, mut month, mut day) = (1970, 1, 1);
+        for at in 0..146_097 {
+            assert_eq!(civil(at), (month, day), "{at}");
+            let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let last = match month {
+                2 => 28 + u32::from(is_leap),
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+            day += 1;
+            if day > last {
+                (month, day) = (month + 1, 1);
+            }
+            if month > 12 {
+                (year, month) = (year + 1, 1);
+            }
+        }
+        assert_eq!((year, month, day), (2370, 1, 1));
+    }
+
     /// Karpenter's: in force from each instant until the duration is over, its end left out.
     #[test]
     fn a_window_has_its_beginning_and_not_its_end() {

@@ -193,6 +193,13 @@ fn scores_of_astronomic_prices() {
     assert!((499_990..=500_010).contains(&half), "{half}");
     let all = score((large + 1, large + 3, large + 7), 1, total(large + 21, large / 3));
     assert_eq!(all, u64::MAX);
+    // What saves nothing, or is no part of the pool, has no share.
+    for nothing in [(0, 1, 1), (1, 0, 1), (1, 1, 0), (-1, 1, 1)] {
+        assert_eq!(score(nothing, 1, total(1, 1)), 0);
+    }
+    assert_eq!(score((1, 1, 1), 1, total(0, 1)), 0);
+    assert_eq!(score((1, 1, 1), 1, total(1, 0)), 0);
+    assert_eq!(score((1, 1, 1), 0, total(1, 1)), u64::MAX);
 }
 
 #[test]
