@@ -1,8 +1,9 @@
 //! Arguments, files and what is said of them.
 
-use plimsoll::k8s::{Conversion, ConvertOptions, Dump, Note};
+use plimsoll::k8s::{Conversion, ConvertOptions, Dump};
 use plimsoll::{InstanceType, Problem};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 /// What is read, and how.
@@ -120,7 +121,7 @@ pub(crate) fn read_catalog(file: &str) -> Result<Vec<InstanceType>, String> {
     if file == BUNDLED {
         return Ok(plimsoll_testdata::catalog());
     }
-    let fault = |error: &dyn std::fmt::Display| format!("{file}: {error}");
+    let fault = |error: &dyn Display| format!("{file}: {error}");
     let text = std::fs::read_to_string(file).map_err(|error| fault(&error))?;
     let tree: serde_json::Value = serde_json::from_str(&text).map_err(|error| fault(&error))?;
     let types = if tree.is_array() { &tree } else { &tree["instanceTypes"] };
@@ -135,23 +136,29 @@ pub(crate) fn report(conversion: &Conversion) {
     conversion.refusals().iter().for_each(|refusal| eprintln!("refused: {refusal}"));
 }
 
-/// The same for readers who mean to plan: notes that say the same of many objects are one line.
+/// The same for readers who mean to plan: what says the same of many objects is one line.
 fn summarize(conversion: &Conversion) {
-    let mut places: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
-    let mut said: Vec<(&Note, usize)> = Vec::new();
-    for note in conversion.notes() {
-        let same = (&*note.object.kind, &*note.path, &*note.message);
-        let at = *places.entry(same).or_insert(said.len());
+    let notes = conversion.notes().iter();
+    print_alike("note", notes.map(|one| ((&*one.object.kind, &*one.path, &*one.message), one)));
+    let refusals = conversion.refusals().iter();
+    print_alike("refused", refusals.map(|one| ((&*one.object.kind, &*one.path, &*one.why), one)));
+}
+
+/// Prints the first of those that have the same key, in their order, with how many follow.
+fn print_alike<K: Ord, T: Display>(what: &str, all: impl Iterator<Item = (K, T)>) {
+    let mut places: BTreeMap<K, usize> = BTreeMap::new();
+    let mut said: Vec<(T, usize)> = Vec::new();
+    for (key, one) in all {
+        let at = *places.entry(key).or_insert(said.len());
         match said.get_mut(at) {
             Some((_, others)) => *others += 1,
-            None => said.push((note, 0)),
+            None => said.push((one, 0)),
         }
     }
-    for (note, others) in said {
+    for (one, others) in said {
         match others {
-            0 => eprintln!("note: {note}"),
-            others => eprintln!("note: {note} (and {others} others of this kind)"),
+            0 => eprintln!("{what}: {one}"),
+            others => eprintln!("{what}: {one} (and {others} others of this kind)"),
         }
     }
-    conversion.refusals().iter().for_each(|refusal| eprintln!("refused: {refusal}"));
 }

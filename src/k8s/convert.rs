@@ -130,7 +130,7 @@ impl<'a> Converter<'a> {
                 Some(findings) => findings.refuse(
                     "",
                     "another object of this kind and name, with other content",
-                    "each object once",
+                    "each object once: what belongs to one cluster or release at a time",
                 ),
                 None => {}
             }

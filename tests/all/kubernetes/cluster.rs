@@ -191,7 +191,7 @@ fn objects_are_given_once() {
     assert_eq!(
         refused(&other),
         [
-            "Pod p: another object of this kind and name, with other content; expected each object once"
+            "Pod p: another object of this kind and name, with other content; expected each object once: what belongs to one cluster or release at a time"
         ]
     );
 }
