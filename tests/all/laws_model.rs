@@ -1,7 +1,7 @@
 //! Laws of the model's arithmetic: sets of label states, quantities and prices.
 
 use plimsoll::model::{Labels, Operator, Requirement, Requirements, ValueSet};
-use plimsoll::{Price, Quantity};
+use plimsoll::{NodePool, Price, Problem, Quantity, Resources};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use std::collections::BTreeSet;
@@ -257,4 +257,16 @@ fn generated_sets_are_varied() {
     assert!(share(|(a, b)| a == b) > 20);
     assert!(share(|(a, b)| a.overlaps(b)) > 200);
     assert!(share(|(a, b)| !a.is_empty() && !b.is_empty() && !a.overlaps(b)) > 100);
+}
+
+/// What Kubernetes' largest quantity limits isn't limited: the same problem as without it.
+#[test]
+fn the_largest_limit_is_none() {
+    let problem = |limits: Resources| {
+        let pool = NodePool::new("pool").with_limits(limits);
+        Problem::builder().node_pool(pool).build().unwrap()
+    };
+    let cpu = || ("cpu", Quantity::from_units(8));
+    let all: Resources = [cpu(), ("memory", Quantity::MAX)].into_iter().collect();
+    assert_eq!(problem(all), problem([cpu()].into_iter().collect()));
 }

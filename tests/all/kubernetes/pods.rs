@@ -184,6 +184,34 @@ fn limit_ranges_fill_templates() {
 }
 
 #[test]
+fn bounds_of_limit_ranges_and_hints_are_noted() {
+    let range = |bound: &str| {
+        format!(
+            "{{apiVersion: v1, kind: LimitRange, metadata: {{name: l}}, spec: {{limits: [\
+             {{type: Container, {bound}}}]}}}}\n---\n{}",
+            pod("")
+        )
+    };
+    let turns_nobody_away = "LimitRange l spec.limits: min and max turn no pod away here; the \
+                             defaults count"
+        .to_owned();
+    for (bound, is_noted) in
+        [("min: {cpu: 10m}", true), ("max: {cpu: 2}", true), ("default: {cpu: 1}", false)]
+    {
+        assert_eq!(noted(&range(bound)).contains(&turns_nobody_away), is_noted, "{bound}");
+    }
+    let nominated = |spec: &str, node: &str| {
+        let status = format!("status: {{nominatedNodeName: {node}}}}}");
+        let text = pod(spec);
+        let text = format!("{}, {status}", text.strip_suffix('}').unwrap());
+        noted(&with_node(&text)).iter().any(|note| note.contains("status.nominatedNodeName"))
+    };
+    assert!(nominated("", "n1"));
+    assert!(!nominated("", "''"));
+    assert!(!nominated("nodeName: n1", "n1"));
+}
+
+#[test]
 fn replicas_of_workloads() {
     for (kind, spec, expected) in [
         ("Deployment", "", 1),
