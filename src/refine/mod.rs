@@ -229,6 +229,9 @@ fn improve(
     let start = Packing::new(outer.compiled);
     let whole =
         Instance::new(&outer, kept_classes.demands(), &running, &kept_classes.static_nodes, &start);
+    if budget.stopped() {
+        return Refined { proved: None, least: None };
+    }
     let mut bound = started(&whole, &running, []);
     let compiled = packed.compiled(context.compiled);
     let inner = Context { compiled, ..*context };
@@ -237,7 +240,7 @@ fn improve(
         weights.clear();
     }
     let mut plans: Vec<TierPlan<'_>> = Vec::new();
-    for weight in weights.into_iter().rev() {
+    for weight in weights.into_iter().rev().take_while(|_| !budget.stopped()) {
         let tier = TierPacking::of(compiled, &packed.packing, weight);
         let rest = tier.rest(compiled, &packed.packing);
         let instance = Instance::new(&inner, tier.demands.clone(), &[], &BTreeMap::new(), &rest);

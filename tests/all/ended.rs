@@ -1,10 +1,12 @@
 //! Why refinement ended: each reason where it should be, and the same for the same limits.
 
+use plimsoll::model::{LabelSelector, TopologySpreadConstraint, WhenUnsatisfiable, well_known};
 use plimsoll::plan::{Proof, Termination};
 use plimsoll::{
     Effort, InstanceType, LaunchPlan, Limits, NodePool, Offering, Options, Pod, Problem, Resources,
-    Stop, provision,
+    Stop, provision, verify,
 };
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Too many pods for everything to be tried, and an odd number of them: half a large node is in the
@@ -63,6 +65,66 @@ fn a_stop_is_named_whenever_it_comes() {
     let left = AtomicU32::new(10);
     let stop = Stop::when(move || left.fetch_sub(1, Ordering::Relaxed) == 0);
     assert_eq!(refined(&problem, 0, u64::MAX, stop).termination(), Some(Termination::Stopped));
+}
+
+/// Spreads over zones under a limit that leaves pods out: attempts place pods anew, and look for
+/// orders of binding.
+fn scarce() -> Problem {
+    let amounts = |cpu: &str| Resources::parse([("cpu", cpu), ("pods", "10")]).unwrap();
+    let machine = |name: &str, cpu: &str, price: &str| {
+        let offering = |zone: &str| Offering::on_demand(zone, price.parse().unwrap());
+        ["a", "b", "c"].iter().fold(InstanceType::new(name, amounts(cpu)), |one, zone| {
+            one.with_offering(offering(zone))
+        })
+    };
+    let pod = |name: &str, replicas: u32, cpu: &str| {
+        let selector = LabelSelector::new().with_label("app", name);
+        Pod::new(name)
+            .with_label("app", name)
+            .with_replicas(replicas)
+            .with_requests(Resources::parse([("cpu", cpu)]).unwrap())
+            .with_topology_spread_constraint(
+                TopologySpreadConstraint::new(
+                    1,
+                    well_known::ZONE,
+                    WhenUnsatisfiable::DoNotSchedule,
+                )
+                .with_label_selector(selector),
+            )
+    };
+    Problem::builder()
+        .pod(pod("web", 11, "700m"))
+        .pod(pod("api", 7, "1"))
+        .pod(pod("job", 5, "1500m"))
+        .instance_type(machine("small", "2", "0.12"))
+        .instance_type(machine("large", "4", "0.2"))
+        .node_pool(NodePool::new("default").with_limits(Resources::parse([("cpu", "16")]).unwrap()))
+        .build()
+        .unwrap()
+}
+
+/// A wish to stop after so many questions, and how many were asked.
+fn after(questions: u32) -> (Stop, Arc<AtomicU32>) {
+    let asked = Arc::new(AtomicU32::new(0));
+    let counted = asked.clone();
+    (Stop::when(move || counted.fetch_add(1, Ordering::Relaxed) >= questions), asked)
+}
+
+#[test]
+fn a_stop_in_the_middle_of_an_attempt_leaves_a_legal_plan_that_is_no_worse() {
+    let problem = scarce();
+    let rank = |plan: &LaunchPlan| (plan.unschedulable().len(), plan.cost().total);
+    let (never, asked) = after(u32::MAX);
+    let greedy = rank(&provision(&problem, &Options::default().with_stop(never)).unwrap());
+    assert!(greedy.0 > 0, "the limit leaves pods out");
+    let of_greedy = asked.load(Ordering::Relaxed);
+    for more in (0..2_000).step_by(131) {
+        let (stop, asked) = after(of_greedy + more);
+        let plan = refined(&problem, u64::MAX, u64::MAX, stop);
+        let _verified = verify(&problem, &plan).unwrap();
+        assert!(rank(&plan) <= greedy, "after {more} questions more");
+        assert!(asked.load(Ordering::Relaxed) >= of_greedy + more, "it is asked so often");
+    }
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn give_way(
         if !held.iter().any(|(held, _)| is_lower(placement, *held, class)) {
             continue;
         }
-        if *tries == 0 || of_item == 0 {
+        if *tries == 0 || of_item == 0 || placement.context.is_stopped() {
             break;
         }
         of_item -= 1;

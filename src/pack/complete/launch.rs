@@ -27,6 +27,8 @@ pub(super) struct LaunchScoring<'a> {
     pub(super) small_first: bool,
     /// Changes the order of what is otherwise alike; 0: not at all.
     pub(super) seed: u64,
+    /// Whether the caller's wish to stop ends it: what it came to is thrown away then.
+    pub(super) on_trial: bool,
 }
 
 /// The different ways to launch a node.
@@ -96,16 +98,21 @@ impl Placement<'_> {
         scale: LaunchScoring<'_>,
     ) -> bool {
         let mut any = false;
+        let context = self.context;
+        let ends = || scale.on_trial && context.is_stopped();
         loop {
             let mut open = self.open_weights(classes);
             let mut best: BinaryHeap<(u128, Reverse<u64>, usize)> = BinaryHeap::new();
             for (at, (offer, _)) in choices.offers.iter().enumerate() {
+                if ends() {
+                    return any;
+                }
                 if let Some(trial) = self.trial(*offer, classes, &open, scale) {
                     best.push((trial.score, Reverse(mix(scale.seed, at)), at));
                 }
             }
             let mut launched = false;
-            while let Some((_, tie, at)) = best.pop() {
+            while let Some((_, tie, at)) = best.pop().filter(|_| !ends()) {
                 let (offer, _) = choices.offers[at];
                 let Some(trial) = self.trial(offer, classes, &open, scale) else { continue };
                 if best.peek().is_some_and(|(next, _, _)| *next > trial.score) {
@@ -249,7 +256,11 @@ impl Placement<'_> {
             }
         }
         let pods = self.groups[at].pods.clone();
-        let legal = !pods.is_empty() && (opened.is_empty() || order::exists(self, Some(&opened)));
+        let has_order = || match scale.on_trial {
+            true => order::exists_on_trial(self, &opened),
+            false => order::exists(self, Some(&opened)),
+        };
+        let legal = !pods.is_empty() && (opened.is_empty() || has_order());
         self.take_back();
         if !legal {
             return None;

@@ -188,9 +188,18 @@ fn settle(placement: &mut Placement<'_>, choices: &LaunchChoices) {
 
 /// Places what finds a place, the most urgent first, until nothing changes.
 fn fill(placement: &mut Placement<'_>, choices: &LaunchChoices) {
-    let scale = LaunchScoring { worth: None, scarce: true, small_first: true, seed: 0 };
-    fill_by(placement, choices, scale);
+    fill_by(placement, choices, BY_SIZE);
 }
+
+/// As [`fill`](fn@fill), unless the caller wishes to stop before it ends; whether it came to an end.
+fn fill_on_trial(placement: &mut Placement<'_>, choices: &LaunchChoices) -> bool {
+    fill_by(placement, choices, LaunchScoring { on_trial: true, ..BY_SIZE });
+    !placement.context.is_stopped()
+}
+
+/// The smallest pods first, on launches that take least of what is scarce.
+const BY_SIZE: LaunchScoring<'_> =
+    LaunchScoring { worth: None, scarce: true, small_first: true, seed: 0, on_trial: false };
 
 /// As [`fill`](fn@fill), on this scale.
 fn fill_by(placement: &mut Placement<'_>, choices: &LaunchChoices, scale: LaunchScoring<'_>) {
@@ -224,7 +233,7 @@ fn fill_by(placement: &mut Placement<'_>, choices: &LaunchChoices, scale: Launch
         for class in placeholders {
             progress |= placement.fill_standing(class);
         }
-        if !progress {
+        if !progress || scale.on_trial && placement.context.is_stopped() {
             return;
         }
     }

@@ -48,11 +48,27 @@ struct BindingOrder<'a, 'c> {
     on_group: Vec<Vec<usize>>,
     /// By counter, how many pods of its owners aren't bound yet.
     waiting: Vec<i64>,
+    /// Whether the caller's wish to stop ends the look.
+    on_trial: bool,
 }
 
 /// Whether there is an order for the pods of these components, given by their first classes;
 /// `None`: of all.
 pub(super) fn exists(placement: &Placement<'_>, components: Option<&BTreeSet<ClassId>>) -> bool {
+    is_found(placement, components, false)
+}
+
+/// As [`exists`] for these components, of a change that is thrown away where the caller wishes to
+/// stop: no order is found then.
+pub(super) fn exists_on_trial(placement: &Placement<'_>, components: &BTreeSet<ClassId>) -> bool {
+    is_found(placement, Some(components), true)
+}
+
+fn is_found(
+    placement: &Placement<'_>,
+    components: Option<&BTreeSet<ClassId>>,
+    on_trial: bool,
+) -> bool {
     let rules = placement.rules;
     let mut binder = BindingOrder {
         placement,
@@ -63,6 +79,7 @@ pub(super) fn exists(placement: &Placement<'_>, components: Option<&BTreeSet<Cla
         totals: Vec::new(),
         on_group: vec![Vec::new(); placement.groups.len()],
         waiting: vec![0; rules.counters.len()],
+        on_trial,
     };
     binder.totals.extend(rules.totals.iter().map(|selection| {
         let bound = &placement.compiled().topology.selections[*selection].bound;
@@ -113,7 +130,7 @@ impl BindingOrder<'_, '_> {
         let mut work = 0;
         while !open.is_empty() {
             work += members.len();
-            if work > MOST_WORK {
+            if work > MOST_WORK || self.on_trial && self.placement.context.is_stopped() {
                 return false;
             }
             let best = open

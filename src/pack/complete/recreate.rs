@@ -24,7 +24,7 @@ use super::launch::{LaunchChoices, LaunchScoring, mix};
 use super::order;
 use super::placement::Placement;
 use super::rules::{PlacementRules, item_of};
-use super::{fill, fill_by};
+use super::{BY_SIZE, fill_by, fill_on_trial};
 use crate::compile::{ClassId, IdVec, ItemId, OfferId};
 use crate::plan::PreferenceShare;
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,7 +54,7 @@ pub(super) fn place_more(placement: &mut Placement<'_>, choices: &LaunchChoices)
         let waiting = placement.waiting(|_| ());
         waiting.iter().any(|class| !compiled.items[item_of(*class)].placeholder)
     };
-    if !waits(placement) {
+    if !waits(placement) || placement.context.is_stopped() {
         return;
     }
     if !may_be_placed(placement, choices) {
@@ -80,7 +80,7 @@ pub(super) fn place_more(placement: &mut Placement<'_>, choices: &LaunchChoices)
 /// more.
 fn trade(placement: &mut Placement<'_>, choices: &LaunchChoices) {
     let compiled = placement.compiled();
-    let scale = LaunchScoring { worth: None, scarce: true, small_first: false, seed: 0 };
+    let scale = LaunchScoring { small_first: false, ..BY_SIZE };
     let size = placement.size_of_fill(choices);
     let mut classes: Vec<ClassId> = placement
         .left
@@ -97,11 +97,11 @@ fn trade(placement: &mut Placement<'_>, choices: &LaunchChoices) {
         let mut other = placement.clone();
         let mut changed = BTreeSet::new();
         other.take_all(&mut changed, |_, held| held == class);
-        if !order::exists(&other, Some(&changed)) {
+        if !order::exists_on_trial(&other, &changed) {
             continue;
         }
-        fill(&mut other, choices);
-        if other.rank().0 < placement.rank().0
+        if fill_on_trial(&mut other, choices)
+            && other.rank().0 < placement.rank().0
             && (other.keeps_weights() || !placement.keeps_weights())
         {
             *placement = other;
@@ -121,10 +121,11 @@ fn may_be_placed(placement: &Placement<'_>, choices: &LaunchChoices) -> bool {
     for (class, left) in waiting.iter() {
         empty.left[class] = *left;
     }
-    fill(&mut empty, choices);
-    empty.left.iter().any(|(class, left)| {
-        *left < waiting[class] && !empty.compiled().items[item_of(class)].placeholder
-    })
+    let is_whole = fill_on_trial(&mut empty, choices);
+    is_whole
+        && empty.left.iter().any(|(class, left)| {
+            *left < waiting[class] && !empty.compiled().items[item_of(class)].placeholder
+        })
 }
 
 /// Improves a packing in every respect, as long as `granted` says so; whether it was.
@@ -220,7 +221,8 @@ fn worth(placement: &Placement<'_>) -> IdVec<ClassId, i64> {
     compiled.items.ids().map(|item| worth.of(item)).collect()
 }
 
-/// A placement with something taken out and put back another way.
+/// A placement with something taken out and put back another way; `None` where that can't be, or
+/// the caller wishes to stop meanwhile.
 fn recreated<'c>(
     placement: &Placement<'c>,
     choices: &LaunchChoices,
@@ -238,6 +240,7 @@ fn recreated<'c>(
         scarce: limited && draw(2).is_multiple_of(2),
         small_first: draw(3).is_multiple_of(3),
         seed: attempt,
+        on_trial: true,
     };
     let scale = if draw(4).is_multiple_of(2) {
         LaunchScoring { worth: Some(worth), ..scale }
@@ -257,9 +260,12 @@ fn recreated<'c>(
         fill_by(&mut other, &narrowed, scale);
     }
     fill_by(&mut other, choices, scale);
-    if scale.worth.is_some() || !scale.scarce {
-        // What nothing takes on this scale another may.
-        fill(&mut other, choices);
+    if placement.context.is_stopped() {
+        return None;
+    }
+    // What nothing takes on this scale another may.
+    if (scale.worth.is_some() || !scale.scarce) && !fill_on_trial(&mut other, choices) {
+        return None;
     }
     other.fill_beside_hosts();
     let from = if other.groups.len() <= 64 { 0 } else { touched.min(other.groups.len()) };
@@ -323,7 +329,7 @@ impl Placement<'_> {
                 self.close_empty(&groups, &mut changed);
             }
         }
-        changed.is_empty() || order::exists(self, Some(&changed))
+        changed.is_empty() || order::exists_on_trial(self, &changed)
     }
 
     /// Has a static pool launch something else in place of an empty group, now and then.
