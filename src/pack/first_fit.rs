@@ -36,6 +36,14 @@ struct OpenLaunches {
     multiplicity: u32,
 }
 
+impl OpenLaunches {
+    /// Whether some bin type has room for a pod, by resources alone.
+    fn could_hold(&self, request: &[i64]) -> bool {
+        let free = self.max_room.iter().zip(&self.load).map(|(all, load)| all - load);
+        free.zip(request).all(|(free, asked)| *asked <= 0 || free >= *asked)
+    }
+}
+
 /// Where such pods go.
 #[derive(Clone, Debug)]
 enum FirstFitPlace {
@@ -267,8 +275,7 @@ impl<'c> Packer<'c> {
     /// How many pods of an item each launch of a group can still take, `most` at most.
     fn takes(&self, group: &OpenLaunches, id: ItemId, most: u32) -> u32 {
         let item = self.context.item(id);
-        let free = free_of(&group.max_room, &group.load);
-        if fits(&free, &item.request, 1) == 0 {
+        if !group.could_hold(&item.request) {
             return 0;
         }
         // The rules between pods, on a node with as much room as any bin type has.
