@@ -89,26 +89,23 @@ impl WavePlanner<'_, '_> {
         }
         let mut together: Vec<usize> = Vec::new();
         while !lacking.is_empty() {
-            let mut shared = vec![0_u32; self.target.launches.len()];
+            let mut shared: BTreeMap<usize, u32> = BTreeMap::new();
             for (class, lacks) in &lacking {
-                for (at, left) in self.slots.unmade(*class) {
-                    shared[at - running] += left.min(*lacks);
+                for (node, left) in self.slots.unmade(*class) {
+                    let all = shared.entry(node - running).or_default();
+                    *all = all.saturating_add(left.min(*lacks));
                 }
             }
-            let is_open = |launch: &usize| {
-                shared[*launch] > 0
-                    && !together.contains(launch)
-                    && self.target.replaces[*launch].is_none()
+            let is_open = |(launch, _): &(usize, u32)| {
+                !together.contains(launch) && self.target.replaces[*launch].is_none()
             };
             // What the node fills to the last slot was mostly launched for it.
-            let filled = |launch: usize| {
-                let slots = self.slots.of_node(running + launch).map(|(_, left)| u64::from(left));
-                u64::from(shared[launch]) * 1_000 / slots.sum::<u64>().max(1)
+            let filled = |(launch, shared): (usize, u32)| {
+                u64::from(shared) * 1_000 / self.slots.left_on(running + launch).max(1)
             };
-            let open = (0..shared.len()).filter(is_open);
-            let next =
-                open.max_by_key(|launch| (filled(*launch), shared[*launch], Reverse(*launch)));
-            let next = next.filter(|_| together.len() < MOST_TOGETHER)?;
+            let open = shared.into_iter().filter(is_open);
+            let next = open.max_by_key(|one| (filled(*one), one.1, Reverse(one.0)));
+            let (next, _) = next.filter(|_| together.len() < MOST_TOGETHER)?;
             for (class, left) in self.slots.of_node(running + next) {
                 if let Some(lacks) = lacking.get_mut(&class) {
                     *lacks = lacks.saturating_sub(left);

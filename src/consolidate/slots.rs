@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub(super) struct TargetSlots {
     /// By node: class and how many are left.
     of_node: Vec<Vec<(usize, u32)>>,
+    /// By node: how many are left in all.
+    left: Vec<u64>,
     stands: Vec<bool>,
     /// By class: the nodes that stand where some are left, and how many.
     standing: Vec<BTreeMap<usize, u32>>,
@@ -21,7 +23,9 @@ impl TargetSlots {
     pub(super) fn new(of_node: Vec<Vec<(usize, u32)>>, running: usize, classes: usize) -> Self {
         let stands: Vec<bool> = (0..of_node.len()).map(|node| node < running).collect();
         let none = vec![BTreeMap::new(); classes];
-        let mut slots = Self { of_node, stands, standing: none.clone(), unmade: none };
+        let sum = |of_node: &Vec<(usize, u32)>| of_node.iter().map(|one| u64::from(one.1)).sum();
+        let left = of_node.iter().map(sum).collect();
+        let mut slots = Self { of_node, left, stands, standing: none.clone(), unmade: none };
         for node in 0..slots.of_node.len() {
             slots.file(node);
         }
@@ -32,6 +36,11 @@ impl TargetSlots {
     pub(super) fn of_node(&self, node: usize) -> impl Iterator<Item = (usize, u32)> {
         let own = self.of_node.get(node).into_iter().flatten().copied();
         own.filter(|(_, left)| *left > 0)
+    }
+
+    /// How many slots of all classes are left on a node.
+    pub(super) fn left_on(&self, node: usize) -> u64 {
+        self.left.get(node).copied().unwrap_or(0)
     }
 
     /// The nodes that stand where slots of a class are left, and how many.
@@ -49,7 +58,9 @@ impl TargetSlots {
     pub(super) fn take(&mut self, node: usize, class: usize, count: i64) {
         let own = self.of_node.get_mut(node).into_iter().flatten();
         let Some((_, left)) = own.into_iter().find(|(of, _)| *of == class) else { return };
+        let before = *left;
         *left = left.saturating_add_signed(i32::try_from(-count).unwrap_or(0));
+        self.left[node] = (self.left[node] + u64::from(*left)).saturating_sub(before.into());
         let of_class = if self.stands[node] { &mut self.standing } else { &mut self.unmade };
         let _old = match *left {
             0 => of_class[class].remove(&node),
