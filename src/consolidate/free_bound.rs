@@ -82,6 +82,11 @@ impl FreeBound {
         self.full_at[class] = Some(self.raised.len());
     }
 
+    /// Forgets for which classes no node had room.
+    pub(super) fn forget_full(&mut self) {
+        self.full_at.fill(None);
+    }
+
     /// Where no node had room for a pod of a class: the nodes that have more free since then, if they
     /// are no more than so many.
     pub(super) fn raised_since_full(&self, class: usize, most: usize) -> Option<&[usize]> {

@@ -19,6 +19,7 @@
 //! *Cost.* A little more than one trial for each node and pass; see [`super::place`] for what a
 //! trial costs.
 
+use super::decision::Decision;
 use super::eligibility::NodeVerdict;
 use super::launch::LaunchOptions;
 use super::merge::MOST_SET_TRIALS;
@@ -55,6 +56,8 @@ pub(super) struct Search<'m> {
     /// Pods of a launch may find other places once its node is gone, and not yet while that drains:
     /// where a spread counts its domain.
     pub(super) stepwise: bool,
+    /// What was decided so, one after another.
+    pub(super) decisions: Vec<Decision>,
     /// Nodes that no order of waves was found for: these stay.
     pub(super) banned: BTreeSet<usize>,
     /// What a search counts for moving a plain pod.
@@ -102,14 +105,17 @@ pub(super) struct NodeSaving {
 type Queued = (OrderedFloat<f64>, Reverse<usize>);
 
 impl<'m> Search<'m> {
-    /// The cluster as it is, with the pods that wait where they find a place, on launches too.
+    /// The cluster as it is, with the pods that wait where they find a place, on launches too, but
+    /// not on some nodes that are to go later.
     pub(super) fn new(
         model: &'m ConsolidationModel<'m>,
         choices: &'m LaunchOptions,
         terms: &'m Terms<'m>,
         verdicts: &'m [NodeVerdict],
+        leaving: &[usize],
     ) -> Self {
         let mut state = ClusterState::new(model);
+        state.set_leaving(leaving);
         // What finds no place now is nobody's hindrance.
         let _served = state.serve_waiting(choices);
         Self::at(state, choices, terms, verdicts)
@@ -138,6 +144,7 @@ impl<'m> Search<'m> {
             gone: Vec::new(),
             stays,
             stepwise: false,
+            decisions: Vec::new(),
             banned: BTreeSet::new(),
             move_price: 0,
             launch_price: 0,
@@ -160,7 +167,16 @@ impl<'m> Search<'m> {
         while self.state.serve_waiting(self.choices) > 0 {
             self.settle(stop);
         }
-        self.prefer();
+        // What was decided stepwise is final.
+        if !self.stepwise {
+            self.prefer();
+        }
+    }
+
+    /// Has all nodes go that are worth it one by one when they are first tried.
+    pub(super) fn run_once(&mut self, stop: &dyn Fn() -> bool) {
+        self.force();
+        let _any = self.pass(stop);
     }
 
     /// Has nodes go one by one and together, until nothing is left.
@@ -205,8 +221,7 @@ impl<'m> Search<'m> {
             self.state.place_standing(0) || self.state.launch_for(self.choices, i128::MAX / 4);
         if housed && self.terms.allows_moves(self.state.moves) {
             forced.iter().for_each(|node| self.state.finish(*node));
-            self.gone.extend(&forced);
-            self.state.settle();
+            self.commit(&forced);
             return;
         }
         self.state.undo(mark);
@@ -259,6 +274,9 @@ impl<'m> Search<'m> {
         self.gone.retain(|node| !state.stands(*node));
         self.gone.extend(nodes);
         nodes.iter().for_each(|node| self.stays[*node] = None);
+        if self.stepwise {
+            self.note_decision(nodes);
+        }
         self.state.settle();
     }
 
@@ -350,7 +368,7 @@ impl<'m> Search<'m> {
             }
             let placed = self.state.mark();
             // What comes back must cost more than what can be launched instead of it.
-            let reopening = if must_go { None } else { self.reopen(going, most) };
+            let reopening = if must_go || self.stepwise { None } else { self.reopen(going, most) };
             self.state.undo(placed);
             let limit = reopening.map_or(most, |price| price - 1);
             let mut launched = self.state.launch_for(self.choices, limit);

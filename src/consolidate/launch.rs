@@ -28,6 +28,14 @@ struct LaunchOption {
     weight: i32,
 }
 
+/// The offers of a pool that could hold a pod of a class.
+#[derive(Debug)]
+struct PoolOffers {
+    weight: i32,
+    pool: PoolId,
+    offers: Vec<OfferId>,
+}
+
 /// The different ways to launch a node, cheapest first, and what pods are worth.
 #[derive(Debug)]
 pub(super) struct LaunchOptions {
@@ -36,9 +44,12 @@ pub(super) struct LaunchOptions {
     worth: Vec<i128>,
     /// For each class, in words of 64, the options that may hold a pod, as far as sites go.
     suiting: Vec<Vec<u64>>,
-    /// For each class the offers that could hold a pod, those of the highest weight first; none
-    /// where all pools have one weight.
-    by_weight: Vec<Vec<(i32, OfferId)>>,
+    /// For each class the offers that could hold a pod, by pool, the pool of the highest weight
+    /// first; none where all pools have one weight.
+    by_weight: Vec<Vec<PoolOffers>>,
+    /// For each pool with options its weight, and what any of them takes at least of each of its
+    /// limits.
+    least_charges: BTreeMap<PoolId, (i32, Vec<i64>)>,
     /// For each weight, the highest first, what a unit of each resource costs at least on nodes of
     /// this weight or a higher one.
     unit_prices: Vec<(i32, Vec<f64>)>,
@@ -96,7 +107,8 @@ impl LaunchOptions {
         let unit_prices = unit_prices(model, &options);
         let suiting = (0..model.classes.len()).map(|class| suiting(model, &options, class));
         let suiting = suiting.collect();
-        Self { options, worth, suiting, by_weight, unit_prices }
+        let least_charges = least_charges(model, &options);
+        Self { options, worth, suiting, by_weight, least_charges, unit_prices }
     }
 
     /// Whether there is nothing to launch.
@@ -226,23 +238,42 @@ fn unit_prices(model: &ConsolidationModel<'_>, options: &[LaunchOption]) -> Vec<
     prices
 }
 
-/// The options that could hold a pod of a class, those of the highest weight first.
+/// The options that could hold a pod of a class, by pool, the pool of the highest weight first.
 fn by_weight(
     model: &ConsolidationModel<'_>,
     options: &[LaunchOption],
     class: usize,
-) -> Vec<(i32, OfferId)> {
+) -> Vec<PoolOffers> {
     let compiled = model.compiled();
     let of_class = &model.classes[class];
-    let holds = |at: &usize| {
-        let offer = options[*at].offer;
-        let room = &compiled.shapes[compiled.offers[offer].shape].allocatable;
-        of_class.sites.contains(compiled.site_of_offer(offer))
+    let mut pools: BTreeMap<(Reverse<i32>, PoolId), Vec<OfferId>> = BTreeMap::new();
+    for LaunchOption { offer, weight, .. } in options {
+        let of = &compiled.offers[*offer];
+        let room = &compiled.shapes[of.shape].allocatable;
+        if of_class.sites.contains(compiled.site_of_offer(*offer))
             && fits(room, &of_class.request, 1) > 0
-    };
-    let mut suiting: Vec<usize> = (0..options.len()).filter(holds).collect();
-    suiting.sort_by_key(|at| (Reverse(options[*at].weight), *at));
-    suiting.into_iter().map(|at| (options[at].weight, options[at].offer)).collect()
+        {
+            pools.entry((Reverse(*weight), of.pool)).or_default().push(*offer);
+        }
+    }
+    let of_pool = |((Reverse(weight), pool), offers)| PoolOffers { weight, pool, offers };
+    pools.into_iter().map(of_pool).collect()
+}
+
+/// For each pool with options its weight, and what any of them takes at least of each of its limits.
+fn least_charges(
+    model: &ConsolidationModel<'_>,
+    options: &[LaunchOption],
+) -> BTreeMap<PoolId, (i32, Vec<i64>)> {
+    let compiled = model.compiled();
+    let mut least: BTreeMap<PoolId, (i32, Vec<i64>)> = BTreeMap::new();
+    for option in options {
+        let of = &compiled.offers[option.offer];
+        let charge = &compiled.shapes[of.shape].charge;
+        let known = least.entry(of.pool).or_insert_with(|| (option.weight, charge.clone()));
+        known.1.iter_mut().zip(charge).for_each(|(least, each)| *least = (*least).min(*each));
+    }
+    least
 }
 
 /// What a pod's share of the cheapest node for it costs.
@@ -332,22 +363,32 @@ impl ClusterState<'_> {
             return vec![i32::MIN; classes.len()];
         }
         let of = |class: &usize| {
-            let mut suiting = choices.by_weight[*class].iter();
-            suiting.find(|(_, offer)| self.is_buyable(*offer)).map_or(i32::MIN, |open| open.0)
+            let mut pools = choices.by_weight[*class].iter();
+            let is_open = |pool: &&PoolOffers| {
+                choices.least_charges.get(&pool.pool).is_some_and(|of| self.has_room(pool.pool, of))
+                    && pool.offers.iter().any(|offer| self.is_buyable(*offer))
+            };
+            pools.find(is_open).map_or(i32::MIN, |open| open.weight)
         };
         classes.iter().map(of).collect()
+    }
+
+    /// Whether the limits of a pool leave room for the least of its options.
+    fn has_room(&self, pool: PoolId, (_, least): &(i32, Vec<i64>)) -> bool {
+        let mut limits = self.limits[pool].iter().zip(least);
+        limits.all(|(left, least)| *left >= 0 && *left >= i128::from(*least))
     }
 
     /// Whether no pod is on a launch that a pool of a higher weight could launch for, with all that
     /// stands.
     pub(super) fn keeps_weights(&self, choices: &LaunchOptions) -> bool {
         let compiled = self.model.compiled();
-        let Some(highest) = choices.unit_prices.first().map(|(weight, _)| *weight) else {
-            return true;
-        };
         if choices.by_weight.is_empty() {
             return true;
         }
+        let pools = choices.least_charges.iter();
+        let with_room = pools.filter(|(pool, of)| self.has_room(**pool, of));
+        let Some(highest) = with_room.map(|(_, (weight, _))| *weight).max() else { return true };
         let mut open: BTreeMap<usize, i32> = BTreeMap::new();
         let running = self.model.nodes.len();
         // What replaces a node one for one counts for no weight.

@@ -229,9 +229,7 @@ impl WavePlanner<'_, '_> {
             if !self.make_launch(*launch, spent) {
                 return false;
             }
-            let offer = self.target.launches[*launch];
-            price.weighed = price.weighed.saturating_add(self.state.price(offer));
-            price.paid = price.paid.saturating_add(self.state.paid_for(offer));
+            price.add(&self.state, self.target.launches[*launch]);
         }
         let mut reason = None;
         for node in nodes.iter().copied() {

@@ -22,6 +22,7 @@
 
 mod bound;
 mod build_plan;
+mod decision;
 mod eligibility;
 mod free_bound;
 mod greedy;
@@ -29,6 +30,7 @@ mod host_counts;
 mod last_look;
 mod launch;
 mod launch_step;
+mod launched;
 mod merge;
 mod model;
 mod node_budget;
@@ -114,6 +116,11 @@ const MOST_ROUND_TRIALS: u64 = 10_000;
 
 /// So often a plan is bettered from the cluster as it leaves it.
 const MOST_LAST_ROUNDS: usize = 2;
+
+/// In clusters of more nodes than this one search is made, and decided stepwise, before anything else;
+/// if no more than one in so many of the nodes that went so can't go, that is it.
+const MANY_NODES: usize = 400;
+const FEW_STUCK: usize = 16;
 
 /// Trials of single nodes that are spent on bettering what the greedy search finds, and the most
 /// attempts.
@@ -233,20 +240,28 @@ impl<'a> SearchParts<'a, '_> {
         let mut best: BestPlan<'a> = None;
         let mut banned: BTreeSet<usize> = BTreeSet::new();
         let mut tried = 0_u64;
+        if model.nodes.len() > MANY_NODES
+            && let Some(whole) = self.decide_at_once(&mut best, report, stop)
+        {
+            self.refine(whole, attempts, &mut best, report, stop);
+            return best.map(|(plan, ..)| plan);
+        }
         for round in 0..MOST_ROUNDS {
-            let mut search = Search::new(model, choices, terms, verdicts);
+            let mut search = Search::new(model, choices, terms, verdicts, &[]);
             search.banned.clone_from(&banned);
             search.run(stop);
             let CarriedOut { stuck, came_to } = self.consider(&search, &mut best, report, stop);
             let mut start = search.clone();
             if round == 0 && !stuck.is_empty() {
-                let mut stepwise = Search::new(model, choices, terms, verdicts);
-                stepwise.stepwise = true;
-                stepwise.run(stop);
-                let other = self.consider(&stepwise, &mut best, report, stop).came_to;
-                let worth = |came_to: &Option<(PlanWorth, _)>| came_to.as_ref().map(|one| one.0);
-                if worth(&other) < worth(&came_to) {
-                    start = Search { stepwise: false, ..stepwise };
+                let mut least = came_to.map(|(worth, _)| worth);
+                for leaving in [&[][..], &search.gone] {
+                    let stepwise = self.stepwise(leaving, stop);
+                    let came_to = self.consider(&stepwise, &mut best, report, stop).came_to;
+                    let worth = came_to.map(|(worth, _)| worth);
+                    if worth < least {
+                        start = Search { stepwise: false, decisions: Vec::new(), ..stepwise };
+                        least = worth;
+                    }
                 }
             }
             // What was decided last is what others didn't reckon with.
@@ -268,6 +283,39 @@ impl<'a> SearchParts<'a, '_> {
         }
         self.settle(&mut best, report, stop);
         best.map(|(plan, ..)| plan)
+    }
+
+    /// Has one search say which nodes could go, and decides these stepwise; the first search, if
+    /// nearly all that was decided can be carried out.
+    fn decide_at_once(
+        &self,
+        best: &mut BestPlan<'a>,
+        report: &Report<'_>,
+        stop: &dyn Fn() -> bool,
+    ) -> Option<Search<'a>> {
+        let Self { model, verdicts, choices, terms, .. } = *self;
+
+        let mut search = Search::new(model, choices, terms, verdicts, &[]);
+        search.run_once(stop);
+
+        let stepwise = self.stepwise(&search.gone, stop);
+
+        let CarriedOut { stuck, .. } = self.consider(&stepwise, best, report, stop);
+        (stuck.len() * FEW_STUCK <= stepwise.gone.len()).then_some(search)
+    }
+
+    /// A search of which every decision can be carried out as soon as it is made. Nodes that are to
+    /// go in any case take no pods first: what came to one could not move again.
+    fn stepwise(&self, leaving: &[usize], stop: &dyn Fn() -> bool) -> Search<'a> {
+        let Self { model, verdicts, choices, terms, .. } = *self;
+        let mut search = Search::new(model, choices, terms, verdicts, leaving);
+        search.stepwise = true;
+        search.run(stop);
+        if !leaving.is_empty() {
+            search.state.set_leaving(&[]);
+            search.settle(stop);
+        }
+        search
     }
 
     /// Goes on from the cluster as the best plan leaves it, as long as that leads to a better one:
@@ -342,6 +390,11 @@ impl<'a> SearchParts<'a, '_> {
         // Where some nodes can't go, the cheap ones first leave the dear ones to pay for launches.
         for _ in 0..2 {
             let (stuck, outcome) = carry_out(&target, search);
+            // What was decided stepwise has an order of its own, and what is left was tried.
+            if search.stepwise {
+                least = Some(stuck);
+                break;
+            }
             if let Some(more) = self.gone_on(outcome, search, &stuck, stop) {
                 let _more = carry_out(&Target::of(&more), &more);
             }
@@ -443,6 +496,10 @@ impl<'a> SearchParts<'a, '_> {
                 continue;
             }
             let CarriedOut { stuck, came_to } = self.consider(&now, best, report, stop);
+            if !stuck.is_empty() {
+                let _considered =
+                    self.consider(&self.stepwise(&now.gone, stop), best, report, stop);
+            }
             let is_best = |came_to: &(PlanWorth, _)| best_start.is_none_or(|best| came_to.0 < best);
             let found = came_to.filter(is_best);
             best_start = found.as_ref().map(|(worth, _)| *worth).or(best_start);

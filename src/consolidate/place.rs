@@ -155,7 +155,7 @@ impl ClusterState<'_> {
         let running = model.nodes.len();
         if let Some(raised) = self.free_bound.raised_since_full(class, self.nodes() / 4) {
             let mut raised = raised.iter().filter(|node| self.holds_one(**node, class));
-            if !raised.any(|node| self.stands(*node) && self.admits(*node, class)) {
+            if !raised.any(|node| self.takes_pods(*node) && self.admits(*node, class)) {
                 self.free_bound.note_full(class);
                 return None;
             }
@@ -168,7 +168,8 @@ impl ClusterState<'_> {
             }
             let mut any = false;
             let own = of_class.nodes.get(word).copied().unwrap_or_default();
-            let mut bits = own & self.standing.get(word).copied().unwrap_or_default();
+            let of_word = |words: &[u64]| words.get(word).copied().unwrap_or_default();
+            let mut bits = own & of_word(&self.standing) & !of_word(&self.leaving);
             while bits != 0 {
                 let node = word * NODES + bits.trailing_zeros() as usize;
                 if self.holds_one(node, class) {

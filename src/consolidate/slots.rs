@@ -38,6 +38,11 @@ impl TargetSlots {
         own.filter(|(_, left)| *left > 0)
     }
 
+    /// How many slots of a class are left on a node.
+    pub(super) fn left_of(&self, node: usize, class: usize) -> u32 {
+        self.of_node(node).find(|(of, _)| *of == class).map_or(0, |(_, left)| left)
+    }
+
     /// How many slots of all classes are left on a node.
     pub(super) fn left_on(&self, node: usize) -> u64 {
         self.left.get(node).copied().unwrap_or(0)

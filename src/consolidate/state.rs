@@ -21,17 +21,16 @@ use super::model::{ConsolidationModel, HomePods, weight};
 use super::preference::PreferenceCounts;
 use crate::compile::{IdVec, OfferId, PoolId, ReservationId};
 use crate::pack::RuleCounts;
-use std::cmp::Reverse;
 
 /// A change that was made.
 #[derive(Clone, Copy, Debug)]
-enum Change {
+pub(super) enum Change {
     Put { node: usize, class: usize, count: u32 },
     Take { node: usize, class: usize, count: u32 },
     Drain { node: usize },
     Finish { node: usize },
     Return { node: usize },
-    Launch,
+    Launch { node: usize },
     Unlaunch { offer: OfferId },
     Abandon { node: usize },
     Restore { node: usize },
@@ -44,11 +43,13 @@ pub(super) struct ClusterState<'m> {
     /// What is free on each node, one after another.
     pub(super) free: Vec<i64>,
     /// How large that is in all resources together, by node.
-    slack: Vec<i64>,
+    pub(super) slack: Vec<i64>,
     /// What is free at most on nodes that stand.
     pub(super) free_bound: FreeBound,
     /// Running nodes that stand and take pods, in words of 64.
     pub(super) standing: Vec<u64>,
+    /// Running nodes that take no pods though they stand, since they are to go later, in words of 64.
+    pub(super) leaving: Vec<u64>,
     /// What came to each node: class and count.
     pub(super) arrived: Vec<Vec<(usize, u32)>>,
     /// The offers of launched nodes, which are numbered after the running ones.
@@ -56,7 +57,7 @@ pub(super) struct ClusterState<'m> {
     /// For each of them, the running node that it replaces one for one, if it does.
     pub(super) replaces: Vec<Option<usize>>,
     /// Launched nodes that were given up again.
-    abandoned: Vec<bool>,
+    pub(super) abandoned: Vec<bool>,
     /// For each class, how many pods have no place.
     pub(super) left: Vec<u32>,
     /// For each class, how many pods may stay without a place.
@@ -126,6 +127,7 @@ impl<'m> ClusterState<'m> {
             slack: model.nodes.iter().map(|node| weight(&node.free, &model.scale)).collect(),
             free: model.nodes.iter().flat_map(|node| node.free.iter().copied()).collect(),
             free_bound,
+            leaving: vec![0_u64; standing.len()],
             standing,
             arrived: vec![Vec::new(); model.nodes.len()],
             launched: Vec::new(),
@@ -158,6 +160,19 @@ impl<'m> ClusterState<'m> {
         self.log.len()
     }
 
+    /// What was launched, and what was put where, since it was forgotten how to undo what was done.
+    pub(super) fn since_settled(&self) -> (Vec<usize>, Vec<(usize, usize, u32)>) {
+        let launched = |change: &Change| match change {
+            Change::Launch { node } => Some(*node),
+            _ => None,
+        };
+        let put = |change: &Change| match change {
+            Change::Put { node, class, count } => Some((*node, *class, *count)),
+            _ => None,
+        };
+        (self.log.iter().filter_map(launched).collect(), self.log.iter().filter_map(put).collect())
+    }
+
     /// Undoes all changes since a mark.
     pub(super) fn undo(&mut self, mark: usize) {
         self.recording = false;
@@ -171,7 +186,7 @@ impl<'m> ClusterState<'m> {
                     self.empty_node(node);
                     self.remain(node, -1);
                 }
-                Some(Change::Launch) => self.unlaunch(),
+                Some(Change::Launch { .. }) => self.unlaunch(),
                 Some(Change::Abandon { node }) => self.restore(node),
                 Some(Change::Restore { node }) => self.abandon(node),
                 Some(Change::Unlaunch { offer }) => {
@@ -183,7 +198,7 @@ impl<'m> ClusterState<'m> {
         self.recording = true;
     }
 
-    fn note(&mut self, change: Change) {
+    pub(super) fn note(&mut self, change: Change) {
         if self.recording {
             self.log.push(change);
         }
@@ -200,6 +215,21 @@ impl<'m> ClusterState<'m> {
             true => self.standing[node / 64] >> (node % 64) & 1 == 1,
             false => self.abandoned.get(node - self.model.nodes.len()) == Some(&false),
         }
+    }
+
+    /// Whether a node stands and isn't to go later.
+    pub(super) fn takes_pods(&self, node: usize) -> bool {
+        let leaving = self.leaving.get(node / 64).copied().unwrap_or(0);
+        let is_leaving = node < self.model.nodes.len() && leaving >> (node % 64) & 1 == 1;
+        self.stands(node) && !is_leaving
+    }
+
+    /// Has some running nodes take no pods from now on, and all others.
+    pub(super) fn set_leaving(&mut self, nodes: &[usize]) {
+        self.leaving.fill(0);
+        nodes.iter().for_each(|node| self.leaving[node / 64] |= 1 << (node % 64));
+        // Which nodes have room for a pod is another question now.
+        self.free_bound.forget_full();
     }
 
     /// The site of a node.
@@ -416,7 +446,7 @@ impl<'m> ClusterState<'m> {
 
     /// Has counters that look at draining nodes, or those that don't, see a node stand, or no
     /// longer; those of preferences don't.
-    fn stand(&mut self, node: usize, sign: i64, draining: bool) {
+    pub(super) fn stand(&mut self, node: usize, sign: i64, draining: bool) {
         let model = self.model;
         let site = self.site(node);
         let rules = &model.rules;
@@ -443,118 +473,12 @@ impl<'m> ClusterState<'m> {
         }
     }
 
-    /// Launches a node of an offer; its number.
-    pub(super) fn launch(&mut self, offer: OfferId) -> usize {
-        self.note(Change::Launch);
-        let compiled = self.model.compiled();
-        let of = &compiled.offers[offer];
-        let room = &compiled.shapes[of.shape].allocatable;
-        self.free.extend(room);
-        self.slack.push(weight(room, &self.model.scale));
-        self.arrived.push(Vec::new());
-        self.launched.push(offer);
-        self.replaces.push(None);
-        self.abandoned.push(false);
-        let node = self.nodes() - 1;
-        self.hosts.iter_mut().for_each(|counts| counts.on.push(0));
-        self.preferences.resize(&self.model.preferences, node + 1);
-        self.stand(node, 1, false);
-        self.stand(node, 1, true);
-        self.note_free(node, true);
-        self.charge(offer, 1);
-        node
-    }
-
-    /// Takes the last launch back; nothing may be on it.
-    pub(super) fn unlaunch(&mut self) {
-        let Some(offer) = self.launched.last().copied() else { return };
-        self.note(Change::Unlaunch { offer });
-        let node = self.nodes() - 1;
-        self.note_free(node, false);
-        self.stand(node, -1, false);
-        self.stand(node, -1, true);
-        self.hosts.iter_mut().for_each(|counts| {
-            let _none = counts.on.pop();
-        });
-        self.preferences.resize(&self.model.preferences, node);
-        self.charge(offer, -1);
-        let _offer = self.launched.pop();
-        let _node = self.replaces.pop();
-        let _flag = self.abandoned.pop();
-        let _empty = self.arrived.pop();
-        self.free.truncate(node * self.model.width);
-        self.slack.truncate(node);
-    }
-
-    /// Gives a launched node up, and has its pods be without a place.
-    pub(super) fn give_up(&mut self, node: usize) {
-        for (class, count) in self.arrived[node].clone() {
-            self.take(node, class, count);
-        }
-        self.abandon(node);
-    }
-
-    /// Gives a launched node up on which nothing is.
-    pub(super) fn abandon(&mut self, node: usize) {
-        self.note(Change::Abandon { node });
-        let at = node - self.model.nodes.len();
-        self.stand(node, -1, false);
-        self.stand(node, -1, true);
-        self.abandoned[at] = true;
-        self.note_free(node, false);
-        self.charge(self.launched[at], -1);
-    }
-
-    /// Has a launched node that was given up stand again.
-    fn restore(&mut self, node: usize) {
-        self.note(Change::Restore { node });
-        let at = node - self.model.nodes.len();
-        self.abandoned[at] = false;
-        self.note_free(node, true);
-        self.stand(node, 1, false);
-        self.stand(node, 1, true);
-        self.charge(self.launched[at], 1);
-    }
-
-    /// Forgets launched nodes that were given up, and how to undo what was done; those of pools of
-    /// the highest weight come first.
-    pub(super) fn compact(&mut self) {
-        self.settle();
-        let (running, width) = (self.model.nodes.len(), self.model.width);
-        let mut kept: Vec<usize> = (0..self.nodes())
-            .filter(|node| *node < running || !self.abandoned[node - running])
-            .collect();
-        let compiled = self.model.compiled();
-        let weight = |node: &usize| {
-            let launched = node.checked_sub(running).map(|at| self.launched[at]);
-            launched.map(|offer| Reverse(compiled.pools[compiled.offers[offer].pool].weight))
-        };
-        kept.sort_by_key(weight);
-        self.slack = kept.iter().map(|node| self.slack[*node]).collect();
-        self.free = kept.iter().flat_map(|node| self.free(*node).to_vec()).collect();
-        self.arrived = kept.iter().map(|node| std::mem::take(&mut self.arrived[*node])).collect();
-        for counts in &mut self.hosts {
-            counts.on = kept.iter().map(|node| counts.on[*node]).collect();
-        }
-        self.preferences.renumber(&self.model.preferences, &kept);
-        let launched = kept.iter().filter_map(|node| node.checked_sub(running));
-        let launched: Vec<usize> = launched.collect();
-        self.replaces = launched.iter().map(|at| self.replaces[*at]).collect();
-        self.launched = launched.iter().map(|at| self.launched[*at]).collect();
-        self.abandoned = vec![false; self.launched.len()];
-        debug_assert_eq!(self.free.len(), self.arrived.len() * width, "a vector for each node");
-        self.free_bound = FreeBound::new(width, self.left.len());
-        for node in (0..self.nodes()).filter(|node| self.stands(*node)).collect::<Vec<_>>() {
-            self.note_free(node, true);
-        }
-    }
-
     /// How many launched nodes stand.
     pub(super) fn launches(&self) -> usize {
         self.abandoned.iter().filter(|gone| !**gone).count()
     }
 
-    fn charge(&mut self, offer: OfferId, nodes: i128) {
+    pub(super) fn charge(&mut self, offer: OfferId, nodes: i128) {
         let compiled = self.model.compiled();
         let of = &compiled.offers[offer];
         let charge = &compiled.shapes[of.shape].charge;

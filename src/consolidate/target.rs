@@ -1,6 +1,7 @@
 //! The final state that waves lead to: which nodes are gone, what is launched, and how many pods of
 //! each class come to each node.
 
+use super::decision::Decision;
 use super::greedy::Search;
 use super::model::ConsolidationModel;
 use crate::compile::{NodeSource, OfferId};
@@ -17,6 +18,8 @@ pub(super) struct Target {
     pub(super) replaces: Vec<Option<usize>>,
     /// What comes to each node, launches after running ones: class and count.
     pub(super) slots: Vec<Vec<(usize, u32)>>,
+    /// What was decided one after another, if decisions are final; its launches by their places.
+    pub(super) decisions: Vec<Decision>,
 }
 
 impl Target {
@@ -30,8 +33,21 @@ impl Target {
             state.stands(*node) && (is_one || !state.arrived[*node].is_empty())
         };
         let launched: Vec<usize> = (running..state.nodes()).filter(is_meant).collect();
+        let place = |node: &usize| launched.binary_search(node).ok();
+        let in_target = |node: usize| match node < running {
+            true => Some(node),
+            false => place(&node).map(|at| running + at),
+        };
+        let decided = |one: &Decision| {
+            let launches = one.launches.iter().map(place).collect::<Option<_>>()?;
+            let puts = one.puts.iter().map(|put| Some((in_target(put.0)?, put.1, put.2)));
+            let puts = puts.collect::<Option<_>>()?;
+            Some(Decision { nodes: one.nodes.clone(), launches, puts })
+        };
+        let decisions = search.decisions.iter().filter(|_| search.stepwise).filter_map(decided);
         let kept = (0..running).chain(launched.iter().copied());
         Self {
+            decisions: decisions.collect(),
             gone: search.gone.clone(),
             launches: launched.iter().map(|node| state.launched[node - running]).collect(),
             replaces: launched.iter().map(|node| state.replaces[node - running]).collect(),

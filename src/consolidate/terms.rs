@@ -72,6 +72,12 @@ impl<'p> Terms<'p> {
         self.options.minimum_saving_per_action.nanos().max(per_move).max(of_replaced).max(0)
     }
 
+    /// Whether a pool weighs what nodes that go together save against the disruption.
+    pub(super) fn balances(&self, pool: usize) -> bool {
+        let policy = self.problem.node_pools[pool].disruption.consolidation_policy;
+        policy == ConsolidationPolicy::Balanced
+    }
+
     /// A pool that balances and of which nodes that go together save too little, if any: the share
     /// of the pool's cost that is saved must be at least half the share of its disruption.
     pub(super) fn unbalanced(
@@ -81,7 +87,7 @@ impl<'p> Terms<'p> {
     ) -> Option<Arc<str>> {
         let all: i128 = going.iter().map(|(verdict, _)| verdict.price.unwrap_or(0)).sum();
         for (at, pool) in self.problem.node_pools.iter().enumerate() {
-            if pool.disruption.consolidation_policy != ConsolidationPolicy::Balanced {
+            if !self.balances(at) {
                 continue;
             }
             let own: Vec<_> =

@@ -7,7 +7,8 @@
 //!
 //! *Idea.* The final state is slots: so many pods of a class on a node. A pod that leaves may take
 //! any slot of its class that accepts it now. A wave takes nodes one after another, in the order in
-//! which the search had them go: first those whose pods find slots on what stands; then a launch
+//! which the search had them go: as it was decided, where that is known and can be done
+//! ([`super::decision`]); or else first those whose pods find slots on what stands, then a launch
 //! with the nodes whose pods it is needed for, once these save enough together; until nothing more
 //! goes; what is left then is given other places ([`super::rehouse`]). Nodes that go are drained for
 //! the length of the wave: they take no pods, and still count where a spread doesn't heed their
@@ -29,6 +30,7 @@ use super::state::ClusterState;
 use super::target::Target;
 use super::terms::Terms;
 use super::wave_budget::{Spent, WaveBudgets};
+use crate::compile::OfferId;
 use crate::model::CapacityType;
 use crate::pack::DecidedLaunches;
 use crate::plan::LaunchTemplate;
@@ -50,6 +52,20 @@ pub(super) struct WaveStep {
     /// Node, class and count; launches are numbered after running nodes by their place in the
     /// target.
     pub(super) puts: Vec<(usize, usize, u32)>,
+}
+
+impl WaveStep {
+    pub(super) fn is_empty(&self) -> bool {
+        self.nodes.is_empty() && self.puts.is_empty()
+    }
+
+    /// Takes in what another step does after this one.
+    pub(super) fn join(&mut self, other: Self) {
+        self.nodes.extend(other.nodes);
+        self.launches.extend(other.launches);
+        self.templates.extend(other.templates);
+        self.puts.extend(other.puts);
+    }
 }
 
 /// What waves are made of.
@@ -161,6 +177,11 @@ impl<'m, 't> WavePlanner<'m, 't> {
         // Launches of this wave take pods of their own step alone.
         let mut closed: BTreeSet<usize> = BTreeSet::new();
         let mut steps = self.serve_waiting(&mut spent, &mut closed, most);
+        let waiting = steps.len();
+        self.decided_steps(&mut steps, (&mut spent, &mut going), most);
+        if steps.len() > waiting {
+            return steps;
+        }
         let mut before = usize::MAX;
         while before != steps.len() {
             before = steps.len();
@@ -417,6 +438,14 @@ impl<'m, 't> WavePlanner<'m, 't> {
 /// What launches cost, and what they count for with expected interruptions.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LaunchPrice {
-    pub(super) paid: i128,
-    pub(super) weighed: i128,
+    paid: i128,
+    weighed: i128,
+}
+
+impl LaunchPrice {
+    /// One more is launched.
+    pub(super) fn add(&mut self, state: &ClusterState<'_>, offer: OfferId) {
+        self.weighed = self.weighed.saturating_add(state.price(offer));
+        self.paid = self.paid.saturating_add(state.paid_for(offer));
+    }
 }

@@ -6,6 +6,7 @@ mod bounds;
 mod corpus;
 mod exhaustive;
 mod facts;
+mod large;
 mod laws;
 mod laws_again;
 mod mutated;
