@@ -1,7 +1,9 @@
 //! Laws of the model's arithmetic: sets of label states, quantities and prices.
 
-use plimsoll::model::{Labels, Operator, Requirement, Requirements, ValueSet};
-use plimsoll::{NodePool, Price, Problem, Quantity, Resources};
+use plimsoll::model::{
+    HostPort, Labels, Operator, Requirement, Requirements, Toleration, ValueSet, Volume,
+};
+use plimsoll::{NodePool, Pod, Price, Problem, Quantity, Resources};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use std::collections::BTreeSet;
@@ -269,4 +271,43 @@ fn the_largest_limit_is_none() {
     let cpu = || ("cpu", Quantity::from_units(8));
     let all: Resources = [cpu(), ("memory", Quantity::MAX)].into_iter().collect();
     assert_eq!(problem(all), problem([cpu()].into_iter().collect()));
+}
+
+/// In what order a pod's lists are makes no difference.
+#[test]
+fn a_pods_lists_have_no_order() {
+    let ports = || [80, 443].map(HostPort::new);
+    let tolerations = || ["a", "b"].map(Toleration::exists);
+    let volumes = || ["x", "y"].map(|id| Volume::new("disk", id));
+    let problem = |turned: bool| {
+        let mut pod = Pod::new("p");
+        let mut add = |at: usize| {
+            pod = std::mem::replace(&mut pod, Pod::new("p"))
+                .with_host_port(ports()[at].clone())
+                .with_toleration(tolerations()[at].clone())
+                .with_volume(volumes()[at].clone());
+        };
+        if turned { [1, 0] } else { [0, 1] }.into_iter().for_each(&mut add);
+        Problem::builder().pod(pod).build().unwrap()
+    };
+    assert_eq!(problem(true), problem(false));
+}
+
+/// Where every integer of a range is excluded as it is usually written, one with zeros before it
+/// is left, on the side of zero on which the range is.
+#[test]
+fn a_sample_of_excluded_integers_is_in_the_range() {
+    for (least, most) in [(-3, -1), (1, 3), (-1, 1)] {
+        let integers = (least..=most).map(|n| n.to_string());
+        let conditions = [
+            Requirement::new("key", Operator::Gte, [least.to_string()]),
+            Requirement::new("key", Operator::Lte, [most.to_string()]),
+            Requirement::new("key", Operator::NotIn, integers),
+        ];
+        let set = of(&conditions);
+        let sample = set.sample().unwrap();
+        assert!(set.admits(Some(&*sample)), "{sample}");
+        let number: i64 = sample.parse().unwrap();
+        assert!((least..=most).contains(&number), "{sample}");
+    }
 }

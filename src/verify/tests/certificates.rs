@@ -577,6 +577,16 @@ fn no_more_pods_are_placed_than_their_values_allow() {
     let lower = verify_placement_bound(&problem, &claim(31, dear.clone())).unwrap_err();
     let unproved = Violation::PlacementBoundUnproved { stated: 31, proved: 32 };
     assert_eq!(lower.iter().collect::<Vec<_>>(), [&unproved]);
+    // Pods that are worth nothing could all be placed.
+    let mut worthless = dear.clone();
+    worthless.pods[0].value = 0;
+    assert_eq!(verify_placement_bound(&problem, &claim(50, worthless)), Ok(50));
+    // What is malformed is said, and nothing is concluded from it.
+    let mut stray = dear.clone();
+    stray.offerings[0].proof = 9;
+    let found = verify_placement_bound(&problem, &claim(50, stray)).unwrap_err();
+    let malformed = Violation::CertificateMalformed { part: "offerings[0]".into() };
+    assert_eq!(found.iter().collect::<Vec<_>>(), [&malformed]);
     // The pods of a node are worth more than it is charged.
     let cheap = Certificate { limits: vec![limit(500)], ..dear };
     assert!(verify_placement_bound(&problem, &claim(50, cheap)).is_err());

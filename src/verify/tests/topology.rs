@@ -254,6 +254,25 @@ fn alternative_elsewhere() {
     refused(&problem, &plan, [elsewhere]);
 }
 
+/// Each of a pod's spreads is looked at over its own label.
+#[test]
+fn alternatives_are_elsewhere_over_each_label() {
+    let mut over_family = spread("family", "web", 1);
+    over_family.max_skew = 2;
+    let web = of("web", "web")
+        .with_topology_spread_constraint(spread(ZONE, "web", 1))
+        .with_topology_spread_constraint(over_family);
+    let problem = problem([web]);
+    for (other, key) in [(SMALL_B, ZONE), (LARGE, "family")] {
+        let mut one = template(&problem, "main", SMALL, ONE);
+        one.alternatives = Arc::new(vec![choice(&problem, SMALL), choice(&problem, other)]);
+        let found = verify(&problem, &plan(vec![launch(one, ["web"])])).unwrap_err();
+        let elsewhere =
+            Violation::AlternativeElsewhere { launch: 0, alternative: 1, key: key.into() };
+        assert!(found.iter().any(|one| *one == elsewhere), "{found}");
+    }
+}
+
 #[test]
 fn keeping_away_from_nobody_reads_no_label() {
     let aloof = anti_affinity(of("aloof", "aloof"), term(ZONE, "other"));
