@@ -158,10 +158,12 @@ fn improve_in_order(
     let refined = improve(context, packed, seek, budget);
     match former {
         Some(former)
-            if !pack::is_ordered(context, packed) && pack::is_ordered(context, &former) =>
+            if refined.is_new
+                && !pack::is_ordered(context, packed)
+                && pack::is_ordered(context, &former) =>
         {
             *packed = former;
-            Refined { least: None, ..refined }
+            Refined { least: None, is_new: false, ..refined }
         }
         _ => refined,
     }
@@ -214,6 +216,13 @@ struct Refined {
     /// What the plan's pods cost at least, where everything was tried and that isn't more than they
     /// cost.
     least: Option<i64>,
+    /// Whether the packing is another one than before.
+    is_new: bool,
+}
+
+impl Refined {
+    /// Nothing was looked for.
+    const NOTHING: Self = Self { proved: None, least: None, is_new: false };
 }
 
 /// Improves a packing in one go, and proves a bound.
@@ -223,6 +232,9 @@ fn improve(
     seek: Goal,
     budget: &mut RefineBudget<'_>,
 ) -> Refined {
+    if budget.stopped() {
+        return Refined::NOTHING;
+    }
     let kept_classes = KeptClasses::of(context, packed);
     let outer = Context { compiled: &kept_classes.compiled, ..*context };
     let running: Vec<NodeId> = outer.compiled.nodes.ids().collect();
@@ -230,7 +242,7 @@ fn improve(
     let whole =
         Instance::new(&outer, kept_classes.demands(), &running, &kept_classes.static_nodes, &start);
     if budget.stopped() {
-        return Refined { proved: None, least: None };
+        return Refined::NOTHING;
     }
     let mut bound = started(&whole, &running, []);
     let compiled = packed.compiled(context.compiled);
@@ -286,6 +298,7 @@ fn improve(
         }
     }
     let mut packing = packed.packing.clone();
+    let mut is_new = false;
     for (tier_search, plan) in tier_searches.iter().zip(&plans) {
         let better = convert::state(&plan.instance, &plan.tier, &tier_search.state.best, &packing);
         let kept = better.keeps_weights(compiled)
@@ -293,15 +306,16 @@ fn improve(
             && better.unplaced(compiled) <= packing.unplaced(compiled)
             && better.cost(&inner) < packing.cost(&inner);
         if kept {
-            packing = better;
+            (packing, is_new) = (better, true);
         }
     }
     budget.report.phase(Phase::Proving);
     let proved = proved.unwrap_or_else(|| certified(&bound.best, &budget.cancel));
     packed.packing = packing;
     if budget.stopped() {
-        return Refined { proved, least: None };
+        return Refined { proved, least: None, is_new };
     }
     let exhaustion = Exhaustion::of(context, &kept_classes, packed, &budget.cancel);
-    Refined { proved: exhaustion.proved(context, &kept_classes, proved), least: exhaustion.least }
+    let proved = exhaustion.proved(context, &kept_classes, proved);
+    Refined { proved, least: exhaustion.least, is_new }
 }
