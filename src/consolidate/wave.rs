@@ -164,6 +164,12 @@ impl<'m, 't> WavePlanner<'m, 't> {
                 self.budgets.lose(pool);
             }
         }
+        // What pods were bound to has started by the next wave.
+        let compiled = self.model.compiled();
+        for launch in wave.iter().flat_map(|step| &step.launches) {
+            let offer = &compiled.offers[self.target.launches[*launch]];
+            self.budgets.gain(compiled.pools[offer.pool].index);
+        }
         self.state.settle();
         let gone: BTreeSet<usize> =
             wave.iter().flat_map(|step| step.nodes.iter().copied()).collect();

@@ -50,6 +50,11 @@ impl<'p> WaveBudgets<'p> {
         self.started[pool].0 = self.started[pool].0.saturating_sub(1);
     }
 
+    /// A launched node of a pool has started.
+    pub(super) fn gain(&mut self, pool: usize) {
+        self.started[pool].0 = self.started[pool].0.saturating_add(1);
+    }
+
     /// Whether a wave that has used up so much may have a node go as well.
     pub(super) fn allow(&self, spent: &Spent, verdict: &NodeVerdict) -> bool {
         let free = |(budget, count): &(usize, u32)| {

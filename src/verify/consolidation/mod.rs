@@ -224,8 +224,8 @@ pub fn verify_consolidation(
         wave::check_budgets(&facts, &state, wave, options, &mut found);
         let number = wave.first().map_or(0, |action| action.action.wave);
         wave::check_step(&state.step(wave), number, &mut found);
-        if let Some(step) = state.step_with_later(wave, &later(&script, wave)) {
-            wave::check_later(&step, number, &mut found);
+        if let Some((problem, plan)) = state.with_later(wave, &later(&script, wave)) {
+            wave::check_later(&problem, &plan, number, &mut found);
         }
         let leaving = preference::moved(&state, wave);
         state.carry_out(wave);

@@ -119,6 +119,22 @@ impl<'f, 'p> ReplayState<'f, 'p> {
                 leaving.entry(node.clone()).or_default().push(self.single(*key, pod));
             }
         }
+        let (launches, bindings) = self.placed_by(wave);
+        let placed: BTreeSet<&Arc<str>> = launches
+            .iter()
+            .flat_map(|one| &one.pods)
+            .chain(bindings.iter().map(|one| &one.pod))
+            .collect();
+        let pending = moves().filter(|one| placed.contains(one.name)).map(|one| one.key).collect();
+        let problem = self.document(&pending, &arriving, &draining);
+        let own = wave.iter().flat_map(own_launches).collect();
+        let (plan, own) = (LaunchPlan::of(launches, bindings), LaunchPlan::of(own, Vec::new()));
+        ReplayStep { problem, plan, own, leaving }
+    }
+
+    /// The launches of a wave with the pods that come to them in it, and the pods that come to nodes
+    /// that stand.
+    fn placed_by(&self, wave: &[ActionScript<'_>]) -> (Vec<Launch>, Vec<Binding>) {
         let mut launches: Vec<Launch> = Vec::new();
         let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
         let mut bindings = Vec::new();
@@ -143,30 +159,24 @@ impl<'f, 'p> ReplayState<'f, 'p> {
                 }
             }
         }
-        let placed: BTreeSet<&Arc<str>> = launches
-            .iter()
-            .flat_map(|one| &one.pods)
-            .chain(bindings.iter().map(|one| &one.pod))
-            .collect();
-        let pending = moves().filter(|one| placed.contains(one.name)).map(|one| one.key).collect();
-        let problem = self.document(&pending, &arriving, &draining);
-        let own = wave.iter().flat_map(own_launches).collect();
-        let (plan, own) = (LaunchPlan::of(launches, bindings), LaunchPlan::of(own, Vec::new()));
-        ReplayStep { problem, plan, own, leaving }
+        (launches, bindings)
     }
 
-    /// The moment of a wave with all pods that ever come to its launches, and the launches with
-    /// them; nothing where none come later.
-    pub(super) fn step_with_later(
+    /// The launches of a wave to which more pods come later with all pods that ever come to them, as a
+    /// problem of these pods alone and a plan for it; nothing where none come later.
+    pub(super) fn with_later(
         &self,
         wave: &[ActionScript<'_>],
         later: &BTreeMap<&str, Vec<(PodKey, &Arc<str>)>>,
-    ) -> Option<ReplayStep> {
-        let mut step = self.step(wave);
+    ) -> Option<(Problem, LaunchPlan)> {
+        if later.is_empty() {
+            return None;
+        }
+        let (own, _) = self.placed_by(wave);
         let names = wave.iter().flat_map(|action| &action.action.launches).map(|one| &one.name);
         let mut pending: BTreeSet<PodKey> = BTreeSet::new();
         let mut launches = Vec::new();
-        for (launch, name) in step.plan.launches.iter().zip(names) {
+        for (launch, name) in own.iter().zip(names) {
             let Some(more) = later.get(&**name) else { continue };
             let mut pods = launch.pods.clone();
             pods.extend(more.iter().map(|(_, pod)| Arc::clone(pod)));
@@ -177,9 +187,20 @@ impl<'f, 'p> ReplayState<'f, 'p> {
         if launches.is_empty() {
             return None;
         }
-        step.problem = self.document(&pending, &pending, &BTreeSet::new());
-        step.plan = LaunchPlan::of(launches, Vec::new());
-        Some(step)
+        let mut problem = self.facts.problem.clone();
+        let pods = pending.iter().filter_map(|key| Some(self.pending(*key, self.pod(*key)?)));
+        problem.pods = pods.collect::<Vec<_>>().into();
+        Some((problem, LaunchPlan::of(launches, Vec::new())))
+    }
+
+    /// One pod of an entry as it pends.
+    fn pending(&self, key: PodKey, pod: &Pod) -> Pod {
+        let mut single = self.single(key, pod);
+        if pod.node_name.is_some() && single.node_name == pod.node_name {
+            recreate(&mut single);
+        }
+        single.node_name = None;
+        single
     }
 
     /// One pod of an entry, by itself.
@@ -216,21 +237,14 @@ impl<'f, 'p> ReplayState<'f, 'p> {
             }
             for replica in 0..pod.replicas.max(1) {
                 let key = (entry, replica);
-                let mut single = self.single(key, pod);
                 if pending.contains(&key) {
-                    if pod.node_name.is_some() && single.node_name == pod.node_name {
-                        recreate(&mut single);
-                    }
-                    single.node_name = None;
-                } else if evicted.contains(&key)
-                    || single
-                        .node_name
-                        .as_deref()
-                        .is_none_or(|node| draining.contains(node) && is_reschedulable(pod))
-                {
+                    pods.push(self.pending(key, pod));
                     continue;
                 }
-                pods.push(single);
+                let is_away = |node: &Arc<str>| draining.contains(&**node) && is_reschedulable(pod);
+                if !evicted.contains(&key) && !self.node_of.get(&key).is_none_or(is_away) {
+                    pods.push(self.single(key, pod));
+                }
             }
         }
         let drained = |node: &Node| {

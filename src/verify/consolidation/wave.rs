@@ -20,7 +20,7 @@ use super::eligibility::{self, are_ended, budget_name, budgets_of, pool_of};
 use super::fault::ConsolidationFault as Fault;
 use super::replay::{ReplayState, ReplayStep};
 use super::script::{ActionScript, Destination, PodKey, PodMove, Script, fault, is_reschedulable};
-use crate::model::{ConsolidationOptions, Pod};
+use crate::model::{ConsolidationOptions, Pod, Problem};
 use crate::plan::LaunchPlan;
 use crate::plan::consolidation::DisruptionReason;
 use std::collections::{BTreeMap, BTreeSet};
@@ -287,11 +287,16 @@ fn check_requests(facts: &Facts<'_>, own: &LaunchPlan, out: &mut Vec<Violation>)
 }
 
 /// Reports launches that can't hold all pods that ever come to them, with every alternative.
-pub(super) fn check_later(step: &ReplayStep, wave: u32, out: &mut Vec<Violation>) {
-    let facts = Facts::new(&step.problem);
+pub(super) fn check_later(
+    problem: &Problem,
+    plan: &LaunchPlan,
+    wave: u32,
+    out: &mut Vec<Violation>,
+) {
+    let facts = Facts::new(problem);
     let mut found = Vec::new();
-    let placement = account::check(&facts, &step.plan, &mut found);
-    let (launches, loads) = (&step.plan.launches, &placement.launches);
+    let placement = account::check(&facts, plan, &mut found);
+    let (launches, loads) = (&plan.launches, &placement.launches);
     let _lowered = launch::check(&facts, &mut Sites::default(), launches, loads, &mut found);
     // What a launch requests is that of the pods that it names.
     found.retain(|one| !matches!(one, Violation::RequestsWrong { .. }));
