@@ -9,7 +9,8 @@
 //! allowed on a node now is asked in kube-scheduler's terms, with the domains of nodes that stand.
 //! What is left out is bound last, class by class, lowest domain first, pass after pass
 //! ([`fill`](mod@fill)); for the rest further nodes are launched ([`launch`]); urgent pods take the
-//! places of less urgent ones ([`displace`]); parts of the plan are taken out and put back better
+//! places of less urgent ones ([`displace`]); static nodes that hold nothing are gathered where they
+//! hold nobody down ([`mod@gather`]); parts of the plan are taken out and put back better
 //! ([`mod@recreate`]).
 //!
 //! *Why it is right.* A pod that is accepted after all others may be bound last, so an order of
@@ -20,6 +21,7 @@
 
 mod displace;
 mod fill;
+mod gather;
 mod launch;
 mod launch_table;
 mod of_plan;

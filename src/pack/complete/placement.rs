@@ -17,7 +17,7 @@ use super::launch_table::LaunchTable;
 use super::rule_counts::RuleCounts;
 use super::rules::{PlacementRules, item_of};
 use crate::compile::{
-    ClassId, Compiled, IdVec, NodeId, NodeSource, OfferId, OpenNode, PoolId, ReservationId,
+    Bits, ClassId, Compiled, IdVec, NodeId, NodeSource, OfferId, OpenNode, PoolId, ReservationId,
     SelectionId, fits,
 };
 use std::cmp::Reverse;
@@ -275,18 +275,32 @@ impl<'c> Placement<'c> {
 
     /// Counts the domains in which nodes stand from now on even if none does any more, where pods
     /// with a spread over them could launch: a domain is given up for the sake of pods, not of
-    /// money.
+    /// money. Where nothing but nodes of static pools could stand, pods launch none; those domains
+    /// count for pods alone that have no others.
     pub(super) fn keep_domains(&mut self) {
         let compiled = self.context.compiled;
+        let mut launchable = compiled.usable.emptied();
+        for (id, offer) in compiled.offers.iter() {
+            let is_static = compiled.pools[offer.pool].static_replicas.is_some();
+            if !is_static && compiled.is_sold(id) && compiled.is_within_limits(id) {
+                launchable.insert(compiled.site_of_offer(id));
+            }
+        }
         for at in &self.rules.spread_counters {
             let counter = &self.rules.counters[*at];
             let domains = &compiled.topology.keys[counter.key].domains;
-            for (exists, sites) in self.domains.exists[*at].iter_mut().zip(domains) {
+            for (exists, domain) in self.domains.exists[*at].iter_mut().zip(domains) {
                 let mut rows = counter
                     .owners
                     .iter()
                     .map(|class| &compiled.eligible[compiled.items[item_of(*class)].eligibility]);
-                if *exists > 0 && rows.any(|eligible| eligible.overlaps(sites)) {
+                let mut launched = domain.clone();
+                launched.and(&launchable);
+                let reaches = |eligible: &Bits| match eligible.overlaps(&launchable) {
+                    true => eligible.overlaps(&launched),
+                    false => eligible.overlaps(domain),
+                };
+                if *exists > 0 && rows.any(reaches) {
                     *exists = exists.saturating_add(1);
                 }
             }

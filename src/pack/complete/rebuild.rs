@@ -120,7 +120,7 @@ impl Placement<'_> {
             }
             items.sort_unstable();
             let group = NodeGroup { place, items, load, multiplicity: nodes.count };
-            if !keeps_caps(&context, &group) {
+            if !keeps_caps(&context, &group, caps == SpreadCaps::PerNode) {
                 return None;
             }
             if let Some(bin_type) = group.place.launched()
@@ -285,21 +285,27 @@ impl Placement<'_> {
     }
 }
 
-/// Whether what a group's nodes hold keeps within what the packer lets a node hold.
-fn keeps_caps(context: &Context<'_>, group: &NodeGroup) -> bool {
+/// Whether what a group's nodes hold keeps within what the packer lets a node hold; `allowed`: what
+/// is one item there is legal, whatever bound pods hold beside it.
+fn keeps_caps(context: &Context<'_>, group: &NodeGroup, allowed: bool) -> bool {
     let compiled: &Compiled = context.compiled;
-    let mut used: IdVec<crate::compile::CapId, u32> = compiled.caps.iter().map(|_| 0).collect();
+    // By cap, how much of it is used, and by how many.
+    let mut used: IdVec<crate::compile::CapId, (u32, u32)> =
+        compiled.caps.iter().map(|_| (0, 0)).collect();
     for (at, (id, count)) in group.items.iter().enumerate() {
         let item = &compiled.items[*id];
         let apart = |(other, _): &(ItemId, u32)| item.conflicts.binary_search(other).is_ok();
         if *count > item.per_node || group.items[at + 1..].iter().any(apart) {
             return false;
         }
-        item.caps.iter().for_each(|(cap, each)| used[*cap] += each * count);
+        for (cap, each) in &item.caps {
+            let (sum, by) = &mut used[*cap];
+            (*sum, *by) = (*sum + each * count, *by + count);
+        }
     }
     let node = group.place.nodes().first();
-    used.iter().filter(|(_, used)| **used > 0).all(|(id, used)| {
+    used.iter().filter(|(_, (used, _))| *used > 0).all(|(id, (used, by))| {
         let cap = &compiled.caps[id];
-        used + node.map_or(0, |node| cap.used_by_bound(*node)) <= cap.most
+        used + node.map_or(0, |node| cap.used_by_bound(*node)) <= cap.most || allowed && *by == 1
     })
 }

@@ -21,10 +21,10 @@ use super::super::assigned_packing::AssignedPacking;
 use super::super::packing::{Context, Packing};
 use super::super::preference;
 use super::launch::{LaunchChoices, LaunchScoring, mix};
-use super::order;
 use super::placement::Placement;
 use super::rules::{PlacementRules, item_of};
 use super::{BY_SIZE, fill_by, fill_on_trial};
+use super::{gather, order};
 use crate::compile::{ClassId, IdVec, ItemId, OfferId};
 use crate::plan::PreferenceShare;
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,6 +63,7 @@ pub(super) fn place_more(placement: &mut Placement<'_>, choices: &LaunchChoices)
     let size = placement.size_of_fill(choices).saturating_mul(choices.offers.len().max(1));
     let attempts = u64::try_from(MOST_WORK / size.max(1)).unwrap_or(u64::MAX).min(MOST_ATTEMPTS);
     trade(placement, choices);
+    gather::place_more(placement, choices);
     let worth = worth(placement);
     for attempt in 1..=attempts {
         if !waits(placement) || placement.context.is_stopped() {
@@ -144,6 +145,18 @@ pub(crate) fn improve(
     let worth = worth(&start);
     let mut best = start.clone();
     let mut score = PlacementScore::of(&best);
+    let concerned = gather::concerned(&start, context.compiled.classes.ids());
+    let cells = if concerned.is_empty() { Vec::new() } else { gather::cells(&start, &choices) };
+    for cell in cells {
+        if !granted() {
+            break;
+        }
+        if let Some(other) = gather::gathered(&start, &choices, &concerned, cell)
+            && let Some(of_other) = PlacementScore::of_better(&other, &best, &score)
+        {
+            (best, score) = (other, of_other);
+        }
+    }
     let mut idle = 0;
     for attempt in 1.. {
         if idle >= PATIENCE || !granted() {
@@ -151,16 +164,7 @@ pub(crate) fn improve(
         }
         idle += 1;
         let Some(other) = recreated(&best, &choices, &worth, attempt) else { continue };
-        if (other.rank().0, other.cost()) > (score.unplaced.clone(), score.cost)
-            && context.preference_price.is_none()
-        {
-            continue;
-        }
-        let of_other = PlacementScore::of(&other);
-        if of_other
-            .is_better(&score, context.with_preferences && context.preference_price.is_none())
-            && (other.keeps_weights() || !best.keeps_weights())
-        {
+        if let Some(of_other) = PlacementScore::of_better(&other, &best, &score) {
             (best, score, idle) = (other, of_other, 0);
         }
     }
@@ -188,6 +192,22 @@ impl PlacementScore {
             cost = cost.saturating_add(unmet.sum::<i128>().saturating_mul(i128::from(price)));
         }
         Self { unplaced, cost, shares }
+    }
+
+    /// That of a placement, if it is better than the best so far, whose score is given, and no less
+    /// legal.
+    fn of_better(placement: &Placement<'_>, best: &Placement<'_>, score: &Self) -> Option<Self> {
+        let context = placement.context;
+        if placement.rank() > (score.unplaced.clone(), score.cost)
+            && context.preference_price.is_none()
+        {
+            return None;
+        }
+        let own = Self::of(placement);
+        let honours = context.with_preferences && context.preference_price.is_none();
+        let is_better =
+            own.is_better(score, honours) && (placement.keeps_weights() || !best.keeps_weights());
+        is_better.then_some(own)
     }
 
     /// Whether it is better than another; `honours`: only if it honours no less of any kind of
@@ -346,19 +366,32 @@ impl Placement<'_> {
         if compiled.pools[pool].static_replicas.is_none() || drawn.is_multiple_of(3) {
             return;
         }
-        // What it gives up would be another static pool's.
-        if compiled.offers[now].reservation.is_some() && self.lacks_static_nodes() {
-            return;
-        }
-        let offers = choices.offers.iter().map(|(offer, _)| *offer);
-        let others: Vec<OfferId> =
-            offers.filter(|offer| compiled.offers[*offer].pool == pool && *offer != now).collect();
+        let mut others = self.static_offers(choices, pool);
+        others.retain(|offer| *offer != now);
         if let Some(offer) = others.get(pick(drawn >> 8, others.len())) {
-            let opened = self.opened(*offer);
-            if self.replace_static(at, *offer) {
-                changed.extend(opened);
-            }
+            let _moved = self.change_static_to(at, *offer, changed);
         }
+    }
+
+    /// Has a static pool launch this in place of an empty group; whether that was possible.
+    pub(super) fn change_static_to(
+        &mut self,
+        at: usize,
+        offer: OfferId,
+        changed: &mut BTreeSet<ClassId>,
+    ) -> bool {
+        let compiled = self.compiled();
+        // What it gives up would be another static pool's.
+        let now = self.groups[at].on.launched().and_then(|now| compiled.offers[now].reservation);
+        if now.is_some() && self.lacks_static_nodes() {
+            return false;
+        }
+        let opened = self.opened(offer);
+        let moved = self.replace_static(at, offer);
+        if moved {
+            changed.extend(opened);
+        }
+        moved
     }
 
     /// Whether a static pool launches fewer nodes than it lacks.
@@ -378,7 +411,7 @@ impl Placement<'_> {
     }
 
     /// Takes all pods of some classes out of the whole plan.
-    fn take_all(
+    pub(super) fn take_all(
         &mut self,
         changed: &mut BTreeSet<ClassId>,
         which: impl Fn(&Self, ClassId) -> bool,

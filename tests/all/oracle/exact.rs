@@ -343,21 +343,30 @@ impl Search<'_> {
             if needs == set {
                 return true;
             }
+            // What the node itself takes of limits and reservations is there for another.
+            let enough_without = |kind: &Kind| {
+                let rest = self.left.iter().zip(&own.uses).map(|(left, own)| left + own);
+                kind.uses.iter().zip(rest).all(|(uses, left)| *uses == 0 || *uses <= left)
+            };
             let cheaper = |kind: &Kind| {
                 kind.weight == own.weight
                     && !is_fixed(kind)
-                    && enough(kind)
+                    && enough_without(kind)
                     && moves(needs, own, kind)
                     && price(kind, needs) < price(own, set)
                     && price(kind, needs).is_some()
             };
+            // A kind may have dearer types that hold more than what is launched.
+            let holds_too = |kind: &Kind, set: Set, both: Set| {
+                price(kind, both).is_some_and(|more| price(kind, set) >= Some(more))
+            };
             let shared = |other: usize| {
                 let both = needs + needed[other];
-                let (theirs, _) = launched[other];
+                let (theirs, held) = launched[other];
                 let is_there = other != at && theirs.weight == own.weight && needed[other] > 0;
                 is_there
-                    && (price(own, both).is_some() && moves(needed[other], theirs, own)
-                        || price(theirs, both).is_some() && moves(needs, own, theirs))
+                    && (holds_too(own, set, both) && moves(needed[other], theirs, own)
+                        || holds_too(theirs, held, both) && moves(needs, own, theirs))
             };
             needs > 0 && !kinds.list.iter().any(cheaper) && !(0..launched.len()).any(shared)
         })

@@ -149,6 +149,13 @@ impl<'a> Kinds<'a> {
         };
         kinds.nodes = (0..oracle.document.nodes.len()).map(|node| kinds.on_node(node)).collect();
         kinds.list_launches(places);
+        // Which of several static pools has a reservation is open; a plan that launches the most
+        // leaves it to those that have nothing else.
+        let sure: Vec<bool> = kinds.fixed.iter().map(|pool| kinds.is_sure(*pool)).collect();
+        let pools = std::mem::take(&mut kinds.fixed);
+        let mut pools: Vec<(bool, usize)> = sure.into_iter().zip(pools).collect();
+        pools.sort_by_key(|(is_sure, _)| *is_sure);
+        kinds.fixed = pools.into_iter().map(|(_, pool)| pool).collect();
         kinds.list_options();
         kinds.bound();
         kinds
