@@ -134,9 +134,9 @@ impl LaunchMinValues {
         admitted
     }
 
-    /// How many of `count` more pods of an item these groups hold so that so many values of each key
-    /// are left. `most`: of each key for each value the most pods that any offer with it holds, none
-    /// yet.
+    /// How many of `count` more pods of an item these groups hold so that so many values of each
+    /// key are left. `most`: of each key for each value the most pods that any offer with it holds,
+    /// none yet.
     fn most_beside<'l>(
         &self,
         compiled: &Compiled,
@@ -191,8 +191,8 @@ impl LaunchMinValues {
         })
     }
 
-    /// The sites of offers that go with what is held and with an item; `None`: all that go with what
-    /// is held.
+    /// The sites of offers that go with what is held and with an item; `None`: all that go with
+    /// what is held.
     fn beside(&self, compiled: &Compiled, item: ItemId) -> Option<Bits> {
         let (choice, of_item) = (self.choice.offer, &compiled.items[item]);
         let (sites, eligible) = (self.sites(compiled), &compiled.eligible[of_item.eligibility]);
@@ -253,8 +253,8 @@ impl LaunchMinValues {
     }
 }
 
-/// For each key that a choice's pool asks so many values of, how many of these it doesn't leave open
-/// by itself.
+/// For each key that a choice's pool asks so many values of, how many of these it doesn't leave
+/// open by itself.
 fn missing(compiled: &Compiled, choice: OfferId, least: &[usize]) -> Vec<usize> {
     let asked = &compiled.pools[compiled.offers[choice].pool].min_values;
     asked.iter().zip(least).map(|(asked, least)| least.saturating_sub(asked.open)).collect()

@@ -193,7 +193,8 @@ fn fill(placement: &mut Placement<'_>, choices: &LaunchChoices) {
     fill_by(placement, choices, BY_SIZE);
 }
 
-/// As [`fill`](fn@fill), unless the caller wishes to stop before it ends; whether it came to an end.
+/// As [`fill`](fn@fill), unless the caller wishes to stop before it ends; whether it came to its
+/// end.
 fn fill_on_trial(placement: &mut Placement<'_>, choices: &LaunchChoices) -> bool {
     fill_by(placement, choices, LaunchScoring { on_trial: true, ..BY_SIZE });
     !placement.context.is_stopped()
