@@ -146,8 +146,12 @@ impl Placement<'_> {
             let again = Placement::of(self.context, self.rules, packed);
             order::exists(&again, None)
         });
-        let is_legal = || !self.beside_hosts || order::exists(self, None);
-        wide.or_else(|| is_legal().then(|| self.packed(former, Leeway::Domain)).flatten())
+        // A launch that turns out to be of another offer may be one more host that counts.
+        let is_legal = |packed: &AssignedPacking| {
+            !self.beside_hosts
+                || order::exists(&Placement::of(self.context, self.rules, packed), None)
+        };
+        wide.or_else(|| self.packed(former, Leeway::Domain).filter(is_legal))
     }
 }
 

@@ -231,6 +231,13 @@ impl Placement<'_> {
                 domain => sites.and(&key.domains[domain as usize]),
             }
         }
+        if leeway == Leeway::Domain && self.beside_hosts {
+            // What counts for no spread over single nodes goes on so: one more host may hold few.
+            let mut spreads = self.rules.of_class.values().flat_map(|own| &own.host_spreads);
+            while let Some(spread) = spreads.find(|spread| !spread.counted.contains(at)) {
+                sites.and_not(&spread.counted);
+            }
+        }
         if honours && self.context.with_preferences {
             let terms = compiled.preferences.terms[class].iter().map(|(_, term)| term);
             for term in terms.filter(|term| !term.is_empty()) {
