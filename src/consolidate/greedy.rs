@@ -447,8 +447,7 @@ impl<'m> Search<'m> {
         }
         let price = running.price?;
         let few = launches.iter().enumerate().filter_map(|(at, offer)| {
-            let types = self.terms.cheaper_spot_types(&self.state, first + at, *offer, price)?;
-            (types < self.terms.options.spot_flexibility).then_some(types)
+            self.terms.few_spot_types(&self.state, self.choices, (first + at, *offer), price)
         });
         few.min()
     }

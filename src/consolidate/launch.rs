@@ -15,6 +15,7 @@
 
 use super::model::ConsolidationModel;
 use super::state::ClusterState;
+use super::terms::spot_offers;
 use crate::compile::{Bits, OfferId, PoolId, ReservationId, ShapeId, fits};
 use ordered_float::OrderedFloat;
 use std::cmp::Reverse;
@@ -50,6 +51,8 @@ pub(super) struct LaunchOptions {
     /// For each pool with options its weight, and what any of them takes at least of each of its
     /// limits.
     least_charges: BTreeMap<PoolId, (i32, Vec<i64>)>,
+    /// For each pool, its spot offers that can be bought.
+    spot: BTreeMap<PoolId, Vec<OfferId>>,
     /// For each weight, the highest first, what a unit of each resource costs at least on nodes of
     /// this weight or a higher one.
     unit_prices: Vec<(i32, Vec<f64>)>,
@@ -108,12 +111,18 @@ impl LaunchOptions {
         let suiting = (0..model.classes.len()).map(|class| suiting(model, &options, class));
         let suiting = suiting.collect();
         let least_charges = least_charges(model, &options);
-        Self { options, worth, suiting, by_weight, least_charges, unit_prices }
+        let spot = spot_offers(compiled);
+        Self { options, worth, suiting, by_weight, least_charges, spot, unit_prices }
     }
 
     /// Whether there is nothing to launch.
     pub(super) fn is_empty(&self) -> bool {
         self.options.is_empty()
+    }
+
+    /// The spot offers of a pool that can be bought.
+    pub(super) fn spot_offers(&self, pool: PoolId) -> &[OfferId] {
+        self.spot.get(&pool).map_or(&[], |offers| offers)
     }
 
     /// The options that pods of all these classes may come to, in words of 64.

@@ -481,6 +481,7 @@ impl<'a> SearchParts<'a, '_> {
         stop: &dyn Fn() -> bool,
     ) {
         let Self { terms, premiums, .. } = *self;
+        let is_large = self.model.nodes.len() > MANY_NODES;
         let mut whole = Search { loosens: true, ..search };
         let mut best_start: Option<PlanWorth> = None;
         let mut left = attempts;
@@ -495,16 +496,17 @@ impl<'a> SearchParts<'a, '_> {
             if !better {
                 continue;
             }
-            let CarriedOut { stuck, came_to } = self.consider(&now, best, report, stop);
-            if !stuck.is_empty() {
-                let _considered =
-                    self.consider(&self.stepwise(&now.gone, stop), best, report, stop);
-            }
+            let found = (!is_large).then(|| self.consider(&now, best, report, stop));
+            let decided = found
+                .as_ref()
+                .is_none_or(|found| !found.stuck.is_empty())
+                .then(|| self.consider(&self.stepwise(&now.gone, stop), best, report, stop));
+            let Some(CarriedOut { stuck, came_to }) = found.or(decided) else { continue };
             let is_best = |came_to: &(PlanWorth, _)| best_start.is_none_or(|best| came_to.0 < best);
             let found = came_to.filter(is_best);
             best_start = found.as_ref().map(|(worth, _)| *worth).or(best_start);
             match found {
-                _ if stuck.is_empty() => whole = now,
+                _ if stuck.is_empty() || is_large => whole = now,
                 Some((_, came_to)) => whole = Search { stays: now.stays, ..came_to },
                 None => {}
             }

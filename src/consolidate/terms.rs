@@ -2,13 +2,14 @@
 //! a spot launch must be.
 
 use super::eligibility::NodeVerdict;
+use super::launch::LaunchOptions;
 use super::model::{ConsolidationModel, ModelNode, disruption_of};
 use super::price::{PLAIN, eviction_cost};
 use super::state::ClusterState;
 use super::wave_budget::WaveBudgets;
-use crate::compile::{Compiled, Id, OfferId};
+use crate::compile::{Compiled, OfferId, PoolId};
 use crate::model::{CapacityType, ConsolidationOptions, ConsolidationPolicy, Problem, well_known};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// All of something, in billionths.
@@ -126,52 +127,61 @@ impl<'p> Terms<'p> {
         node.labels.get(well_known::CAPACITY_TYPE).is_some_and(|one| &**one == "spot")
     }
 
-    /// How many spot types are cheaper than such a price and hold what a launched node holds;
-    /// nothing where it is no spot launch.
-    pub(super) fn cheaper_spot_types(
+    /// How many spot types are cheaper than such a price and hold what a launched node holds, if these
+    /// are too few; nothing where it is no spot launch.
+    pub(super) fn few_spot_types(
         &self,
         state: &ClusterState<'_>,
-        node: usize,
-        offer: OfferId,
+        choices: &LaunchOptions,
+        (node, offer): (usize, OfferId),
         price: i128,
     ) -> Option<u32> {
         let model: &ConsolidationModel<'_> = state.model;
         let compiled = model.compiled();
-        let is_spot = |id: OfferId| is_spot_offer(compiled, id);
-        if !is_spot(offer) {
+        if !is_spot_offer(compiled, offer) {
             return None;
         }
+        let enough = usize::try_from(self.options.spot_flexibility).unwrap_or(usize::MAX);
         let room = &compiled.shapes[compiled.offers[offer].shape].allocatable;
         let load: Vec<i64> =
             room.iter().zip(state.free(node)).map(|(all, free)| all - free).collect();
         let mut types: BTreeSet<usize> = BTreeSet::new();
-        for (id, other) in compiled.offers.iter() {
-            let site = compiled.site_of_offer(id);
-            let suits = other.pool == compiled.offers[offer].pool
-                && other.available
-                && state.paid_for(id) < price
-                && is_spot(id)
-                && compiled.usable.contains(site)
+        for id in choices.spot_offers(compiled.offers[offer].pool) {
+            if types.len() >= enough {
+                return None;
+            }
+            let (other, site) = (&compiled.offers[*id], compiled.site_of_offer(*id));
+            let suits = state.paid_for(*id) < price
                 && compiled.shapes[other.shape]
                     .allocatable
                     .iter()
                     .zip(&load)
                     .all(|(have, want)| have >= want)
-                && state.arrived[node].iter().all(|(class, _)| {
-                    model.classes[*class]
-                        .sites
-                        .contains(compiled.site_of_offer(Id::from_index(site)))
-                });
+                && state.arrived[node]
+                    .iter()
+                    .all(|(class, _)| model.classes[*class].sites.contains(site));
             if suits {
                 let _new = types.insert(other.instance);
             }
         }
-        u32::try_from(types.len()).ok()
+        u32::try_from(types.len()).ok().filter(|_| types.len() < enough)
     }
 }
 
+/// For each pool, its spot offers that can be bought.
+pub(super) fn spot_offers(compiled: &Compiled) -> BTreeMap<PoolId, Vec<OfferId>> {
+    let mut spot: BTreeMap<PoolId, Vec<OfferId>> = BTreeMap::new();
+    for (id, offer) in compiled.offers.iter() {
+        let is_usable = compiled.usable.contains(compiled.site_of_offer(id));
+        if is_usable && offer.available && is_spot_offer(compiled, id) {
+            spot.entry(offer.pool).or_default().push(id);
+        }
+    }
+    spot
+}
+
 /// Whether what an offer launches is a spot node.
-pub(super) fn is_spot_offer(compiled: &Compiled, id: OfferId) -> bool {
+fn is_spot_offer(compiled: &Compiled, id: OfferId) -> bool {
     let offer = &compiled.offers[id];
     let of_type = compiled.parts.instance_type(offer.instance);
     of_type.offerings[offer.offering].capacity_type == CapacityType::Spot
