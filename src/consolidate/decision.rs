@@ -49,11 +49,12 @@ impl Search<'_> {
 
 impl WavePlanner<'_, '_> {
     /// Adds decisions to the steps of a wave that can be carried out now, until there are so many.
-    /// One of which pods go to launches of other steps of the wave is part of these.
+    /// One of which pods go to launches of other steps of the wave is part of these; launches that are
+    /// closed take no pods in this wave.
     pub(super) fn decided_steps(
         &mut self,
         steps: &mut Vec<WaveStep>,
-        (spent, going): (&mut Spent, &mut BTreeSet<usize>),
+        (spent, going, closed): (&mut Spent, &mut BTreeSet<usize>, &BTreeSet<usize>),
         most: usize,
     ) {
         let target = self.target;
@@ -64,7 +65,7 @@ impl WavePlanner<'_, '_> {
             if !decision.nodes.iter().all(waits) {
                 continue;
             }
-            let Some(places) = self.steps_before(decision, &step_of) else { continue };
+            let Some(places) = self.steps_before(decision, &step_of, closed) else { continue };
             let first = places.first().copied().unwrap_or(steps.len());
             if first >= most || !self.may_join(decision, places.iter().map(|at| &steps[*at])) {
                 continue;
@@ -92,6 +93,7 @@ impl WavePlanner<'_, '_> {
         &self,
         decision: &Decision,
         step_of: &BTreeMap<usize, usize>,
+        closed: &BTreeSet<usize>,
     ) -> Option<BTreeSet<usize>> {
         let running = self.model.nodes.len();
         let mut before = BTreeSet::new();
@@ -100,7 +102,8 @@ impl WavePlanner<'_, '_> {
                 None => self.state.stands(*node),
                 Some(launch) => {
                     before.extend(step_of.get(&launch));
-                    decision.launches.contains(&launch) || self.built.contains(launch)
+                    decision.launches.contains(&launch)
+                        || self.built.contains(launch) && !closed.contains(&launch)
                 }
             };
             if !stands {

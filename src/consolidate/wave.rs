@@ -184,7 +184,7 @@ impl<'m, 't> WavePlanner<'m, 't> {
         let mut closed: BTreeSet<usize> = BTreeSet::new();
         let mut steps = self.serve_waiting(&mut spent, &mut closed, most);
         let waiting = steps.len();
-        self.decided_steps(&mut steps, (&mut spent, &mut going), most);
+        self.decided_steps(&mut steps, (&mut spent, &mut going, &closed), most);
         if steps.len() > waiting {
             return steps;
         }
