@@ -1,23 +1,26 @@
 //! What a stepwise search decided, carried out in waves as it was decided.
 //!
 //! *Problem.* A final state says which pods come where, not which launches a node goes with. With
-//! thousands of launches, each for the pods of a few nodes, an order is hard to find again: a launch
-//! that is made for one node is filled by the pods of others, which then lack what was made for them.
+//! thousands of launches, each for the pods of a few nodes, an order is hard to find again: a
+//! launch that is made for one node is filled by the pods of others, which then lack what was made
+//! for them.
 //!
 //! *Idea.* A search whose decisions can all be carried out as soon as they are made
-//! ([`Search::stepwise`]) notes for each of them the nodes that go, what was launched, and where the
-//! pods went. A wave takes decisions in their order, as many as budgets allow. Where pods of one go to
-//! launches of others of the same wave they are one step. A decision that can't be carried out now
-//! waits for the next wave. What none of them can do any more is left to slots ([`super::wave`]).
+//! ([`Search::stepwise`]) notes for each of them the nodes that go, what was launched, and where
+//! the pods went. A wave takes decisions in their order, as many as budgets allow. Where pods of
+//! one go to launches of others of the same wave they are one step. A decision that can't be
+//! carried out now waits for the next wave. What none of them can do any more is left to slots
+//! ([`super::wave`]).
 //!
-//! *Why it is right.* A step is asked all that any step is: whether each pod is accepted where it goes,
-//! with all nodes of the wave drained; whether it is worth it; limits, weights and budgets as they are
-//! by then.
+//! *Why it is right.* A step is asked all that any step is: whether each pod is accepted where it
+//! goes, with all nodes of the wave drained; whether it is worth it; limits, weights and budgets as
+//! they are by then.
 //!
-//! *Cost.* A look at each decision that is left in each wave, and a trial for those that budgets allow.
+//! *Cost.* A look at each decision that is left in each wave, and a trial for those that budgets
+//! allow.
 
 use super::greedy::Search;
-use super::wave::{LaunchPrice, WavePlanner, WaveStep};
+use super::wave::{WavePlanner, WaveStep};
 use super::wave_budget::Spent;
 use crate::plan::consolidation::DisruptionReason;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,8 +52,8 @@ impl Search<'_> {
 
 impl WavePlanner<'_, '_> {
     /// Adds decisions to the steps of a wave that can be carried out now, until there are so many.
-    /// One of which pods go to launches of other steps of the wave is part of these; launches that are
-    /// closed take no pods in this wave.
+    /// One of which pods go to launches of other steps of the wave is part of these; launches that
+    /// are closed take no pods in this wave.
     pub(super) fn decided_steps(
         &mut self,
         steps: &mut Vec<WaveStep>,
@@ -58,11 +61,13 @@ impl WavePlanner<'_, '_> {
         most: usize,
     ) {
         let target = self.target;
+        let mut waits = vec![false; self.model.nodes.len()];
+        self.to_go.iter().for_each(|node| waits[*node] = true);
+        going.iter().for_each(|node| waits[*node] = false);
         // For each launch of the wave, the step that makes it.
         let mut step_of: BTreeMap<usize, usize> = BTreeMap::new();
         for decision in &target.decisions {
-            let waits = |node: &usize| self.to_go.contains(node) && !going.contains(node);
-            if !decision.nodes.iter().all(waits) {
+            if !decision.nodes.iter().all(|node| waits[*node]) {
                 continue;
             }
             let Some(places) = self.steps_before(decision, &step_of, closed) else { continue };
@@ -72,6 +77,7 @@ impl WavePlanner<'_, '_> {
             }
             let Some(step) = self.step_of_decision(decision, spent) else { continue };
             going.extend(&step.nodes);
+            step.nodes.iter().for_each(|node| waits[*node] = false);
             if first == steps.len() {
                 steps.push(WaveStep::default());
             }
@@ -140,45 +146,32 @@ impl WavePlanner<'_, '_> {
 
     /// Carries out a decision if that can be done now and is worth it.
     fn step_of_decision(&mut self, decision: &Decision, spent: &mut Spent) -> Option<WaveStep> {
-        let mut used = spent.clone();
-        for node in &decision.nodes {
-            if !self.may_go(&used, *node) {
-                return None;
-            }
-            self.spend(&mut used, *node);
-        }
-        let (mark, built) = (self.state.mark(), self.built.len());
-        let mut step = WaveStep {
+        let step = WaveStep {
             nodes: decision.nodes.clone(),
             launches: decision.launches.clone(),
             ..WaveStep::default()
         };
-        if self.launch_and_put(&mut step, decision, &mut used) {
-            *spent = used;
-            return Some(step);
-        }
-        self.state.undo(mark);
-        self.unmake(built);
-        self.give_back(&step.puts);
-        None
+        self.try_step(step, spent, |planner, step, spent| {
+            planner.launch_and_put(step, &decision.puts, spent)
+        })
     }
 
     /// Does what was decided; whether all of it can be done, and is worth it.
     fn launch_and_put(
         &mut self,
         step: &mut WaveStep,
-        decision: &Decision,
+        puts: &[(usize, usize, u32)],
         spent: &mut Spent,
     ) -> bool {
-        let mut price = LaunchPrice::default();
-        for launch in &decision.launches {
-            if !self.make_launch(*launch, spent) {
+        for node in &step.nodes {
+            if !self.may_go(spent, *node) {
                 return false;
             }
-            price.add(&self.state, self.target.launches[*launch]);
+            self.spend(spent, *node);
         }
-        decision.nodes.iter().for_each(|node| self.state.drain(*node));
-        for (node, class, count) in &decision.puts {
+        let Some(price) = self.make_launches(step, spent) else { return false };
+        step.nodes.iter().for_each(|node| self.state.drain(*node));
+        for (node, class, count) in puts {
             let at = self.in_state(*node).filter(|at| self.state.admits(*at, *class));
             let Some(at) = at else { return false };
             let has_slots = self.slots.left_of(*node, *class) >= *count;
@@ -189,10 +182,9 @@ impl WavePlanner<'_, '_> {
             self.slots.take(*node, *class, i64::from(*count));
             step.puts.push((*node, *class, *count));
         }
-        let forced = decision.nodes.iter().any(|node| self.model.nodes[*node].must_go);
         self.state.lacking().is_empty()
-            && (forced || self.is_worth(&decision.nodes, price))
-            && self.keeps_weights(&decision.launches, &step.puts)
+            && self.pays(step, price)
+            && self.keeps_weights(&step.launches, &step.puts)
             && self.specify(step)
             && self.has_types(step)
     }

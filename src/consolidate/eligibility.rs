@@ -8,9 +8,9 @@
 //!
 //! The pods on it must let it go: none may be marked as one not to disrupt, daemons and mirror pods
 //! among them, and each that would be evicted may be meant by one disruption budget at most, which
-//! must allow an eviction. (How many it allows at a time is a matter of waves.) Pods of a drifted or
-//! expired node of a pool with a `terminationGracePeriod` are ended in any case. A pod without an
-//! owner isn't created anew, and holds its node unless the caller says otherwise.
+//! must allow an eviction. (How many it allows at a time is a matter of waves.) Pods of a drifted
+//! or expired node of a pool with a `terminationGracePeriod` are ended in any case. A pod without
+//! an owner isn't created anew, and holds its node unless the caller says otherwise.
 //!
 //! Sources: <https://karpenter.sh/docs/concepts/disruption/>; Karpenter v1.13, behaviour of
 //! `NewCandidate`, `ValidatePodsDisruptable` and the methods' `ShouldDisrupt`.

@@ -3,11 +3,11 @@
 //! *Problem.* To place a pod all nodes are looked at that its rules admit, and in a cluster that is
 //! packed well nearly none has room: with thousands of nodes this is what a trial takes.
 //!
-//! *Idea.* For each word of sixty-four nodes, and for each resource, no node of them that stands has
-//! more free than so much. Where that is less than what a pod asks for, none is looked at. When room
-//! comes free, the bound rises at once; when it is taken, the bound stays, and is found anew when
-//! all nodes of the word were looked at in vain. And where no node at all had room for a pod of a
-//! class, only those are looked at next time that have more free since then.
+//! *Idea.* For each word of sixty-four nodes, and for each resource, no node of them that stands
+//! has more free than so much. Where that is less than what a pod asks for, none is looked at. When
+//! room comes free, the bound rises at once; when it is taken, the bound stays, and is found anew
+//! when all nodes of the word were looked at in vain. And where no node at all had room for a pod
+//! of a class, only those are looked at next time that have more free since then.
 //!
 //! *Why it is right.* A bound never falls below what is free on a node that stands, and a node that
 //! had no room has none until it has more free, or stands again: nothing is passed over that would
@@ -87,8 +87,8 @@ impl FreeBound {
         self.full_at.fill(None);
     }
 
-    /// Where no node had room for a pod of a class: the nodes that have more free since then, if they
-    /// are no more than so many.
+    /// Where no node had room for a pod of a class: the nodes that have more free since then, if
+    /// they are no more than so many.
     pub(super) fn raised_since_full(&self, class: usize, most: usize) -> Option<&[usize]> {
         let since = self.raised.get(self.full_at[class]?..)?;
         (since.len() <= most).then_some(since)

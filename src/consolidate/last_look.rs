@@ -1,10 +1,10 @@
 //! What is looked at once more when a search finds no node to go any more.
 //!
-//! Launches that were made early may be needed no longer, or hold less than they were made for: each
-//! is given up for a trial, its pods placed on what stands or launched for anew, and stays given up
-//! where that costs less. So consolidating the outcome doesn't begin with what was just launched.
-//! A launch that was kept is looked at again when its pods are others; and all are in the end, when
-//! nothing else is found ([`Search::relaunch`]).
+//! Launches that were made early may be needed no longer, or hold less than they were made for:
+//! each is given up for a trial, its pods placed on what stands or launched for anew, and stays
+//! given up where that costs less. So consolidating the outcome doesn't begin with what was just
+//! launched. A launch that was kept is looked at again when its pods are others; and all are in the
+//! end, when nothing else is found ([`Search::relaunch`]).
 //!
 //! And why nodes stay is asked of the cluster as a plan leaves it: what waves can't carry out, or a
 //! later decision, may have changed what was found when a node was last tried.
@@ -13,8 +13,8 @@ use super::greedy::{Search, Stay};
 use crate::explain::Blocker;
 
 impl Search<'_> {
-    /// Gives launches up that can be done without, or cheaper, of those that hold other pods than when
-    /// they were last looked at; whether there were any.
+    /// Gives launches up that can be done without, or cheaper, of those that hold other pods than
+    /// when they were last looked at; whether there were any.
     pub(super) fn replace_launches(&mut self) -> bool {
         let first = self.state.model.nodes.len();
         let fee = i128::from(self.state.model.context.fee);

@@ -5,9 +5,9 @@
 //!
 //! *Idea.* The cheapest single node that holds all of them is found by walking offers from the
 //! cheapest on. Beside that, nodes are launched one by one, each the one whose pods are worth most
-//! for its price, a pod being worth what its share of the cheapest node for it costs; the cheaper of
-//! both is taken. Pool weights are kept: a node of a pool is launched only for pods that no pool of
-//! a higher weight could launch for now.
+//! for its price, a pod being worth what its share of the cheapest node for it costs; the cheaper
+//! of both is taken. Pool weights are kept: a node of a pool is launched only for pods that no pool
+//! of a higher weight could launch for now.
 //!
 //! *Cost.* Offers that suit any of the pods and are cheaper than what may be spent × classes that
 //! are left, for each node that is launched. Nothing is looked for once what is left to be spent is
@@ -269,7 +269,8 @@ fn by_weight(
     pools.into_iter().map(of_pool).collect()
 }
 
-/// For each pool with options its weight, and what any of them takes at least of each of its limits.
+/// For each pool with options its weight, and what any of them takes at least of each of its
+/// limits.
 fn least_charges(
     model: &ConsolidationModel<'_>,
     options: &[LaunchOption],
@@ -356,8 +357,8 @@ impl ClusterState<'_> {
         load
     }
 
-    /// No launches for a load of pods, for which pools of these weights are open, cost less: of each
-    /// resource they have at least as much as is asked for.
+    /// No launches for a load of pods, for which pools of these weights are open, cost less: of
+    /// each resource they have at least as much as is asked for.
     fn least_cost(&self, choices: &LaunchOptions, load: &[i64], open: &[i32]) -> f64 {
         let open = open.iter().min().copied().unwrap_or(i32::MIN);
         let prices = choices.unit_prices.iter().take_while(|(weight, _)| *weight >= open).last();

@@ -1,19 +1,19 @@
 //! Steps of a wave in which launches are made for the nodes that go.
 //!
-//! *Problem.* A launch must save something with the nodes that go because of it, and may be needed for
-//! pods of many; a node's pods may need several launches.
+//! *Problem.* A launch must save something with the nodes that go because of it, and may be needed
+//! for pods of many; a node's pods may need several launches.
 //!
-//! *Idea.* First from nodes: for one that is to go, the launches that have slots for what finds none
-//! on what stands, those first of which it fills the largest share. If the node saves enough with these, it goes:
-//! a search decides by single nodes, so this is mostly how they went there. Then from launches: one
-//! with all nodes that have pods for it, and, as long as these don't pay for it, with one more launch
-//! that has slots for pods of the same nodes.
+//! *Idea.* First from nodes: for one that is to go, the launches that have slots for what finds
+//! none on what stands, those first of which it fills the largest share. If the node saves enough
+//! with these, it goes: a search decides by single nodes, so this is mostly how they went there.
+//! Then from launches: one with all nodes that have pods for it, and, as long as these don't pay
+//! for it, with one more launch that has slots for pods of the same nodes.
 //!
-//! *Cost.* From a node, a look at the slots of its classes. From a launch, a trial for each node that
-//! has pods for it, and again for each launch that is added, with a look at all launches: so much is
-//! tried, in all waves together, as [`WavePlanner`] allows.
+//! *Cost.* From a node, a look at the slots of its classes. From a launch, a trial for each node
+//! that has pods for it, and again for each launch that is added, with a look at all launches: so
+//! much is tried, in all waves together, as [`WavePlanner`] allows.
 
-use super::wave::{LaunchPrice, WavePlanner, WaveStep};
+use super::wave::{WavePlanner, WaveStep};
 use super::wave_budget::Spent;
 use crate::plan::consolidation::DisruptionReason;
 use std::cmp::Reverse;
@@ -201,17 +201,10 @@ impl WavePlanner<'_, '_> {
         spent: &mut Spent,
         closed: &BTreeSet<usize>,
     ) -> Option<WaveStep> {
-        let (mark, built) = (self.state.mark(), self.built.len());
-        let mut step = WaveStep { launches: launches.to_vec(), ..WaveStep::default() };
-        let mut used = spent.clone();
-        if self.launch_and_move(&mut step, nodes, &mut used, closed) {
-            *spent = used;
-            return Some(step);
-        }
-        self.state.undo(mark);
-        self.unmake(built);
-        self.give_back(&step.puts);
-        None
+        let step = WaveStep { launches: launches.to_vec(), ..WaveStep::default() };
+        self.try_step(step, spent, |planner, step, spent| {
+            planner.launch_and_move(step, nodes, spent, closed)
+        })
     }
 
     /// Makes the launches of a step, and has nodes go that are worth it with them; whether there
@@ -224,13 +217,7 @@ impl WavePlanner<'_, '_> {
         closed: &BTreeSet<usize>,
     ) -> bool {
         let running = self.model.nodes.len();
-        let mut price = LaunchPrice::default();
-        for launch in &step.launches {
-            if !self.make_launch(*launch, spent) {
-                return false;
-            }
-            price.add(&self.state, self.target.launches[*launch]);
-        }
+        let Some(price) = self.make_launches(step, spent) else { return false };
         let mut reason = None;
         for node in nodes.iter().copied() {
             let of_node = &self.model.nodes[node];
@@ -256,9 +243,8 @@ impl WavePlanner<'_, '_> {
             step.puts.extend(puts);
         }
         let used = |launch: &usize| step.puts.iter().any(|(node, ..)| *node == running + launch);
-        let forced = step.nodes.iter().any(|node| self.model.nodes[*node].must_go);
         step.launches.iter().all(used)
-            && (forced || self.is_worth(&step.nodes, price))
+            && self.pays(step, price)
             && self.specify(step)
             && self.has_types(step)
     }

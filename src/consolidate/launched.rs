@@ -1,5 +1,5 @@
-//! Launched nodes of a cluster as it would be: they come, hold pods, are given up and come again, each
-//! change with its inverse; and a state forgets those that were given up.
+//! Launched nodes of a cluster as it would be: they come, hold pods, are given up and come again,
+//! each change with its inverse; and a state forgets those that were given up.
 
 use super::free_bound::FreeBound;
 use super::model::weight;

@@ -7,20 +7,20 @@
 //! of each resource as its pods ask for. From each node as a start a set is grown, by the node that
 //! wastes the most for each unit of disruption among those whose pods could share a launch with the
 //! pods of all that are in it. Every set on the way is tried as single nodes are, its pods placed
-//! where there is room and the rest launched for; the best of those from one start by what they save
-//! for each unit of disruption is what that start is worth; so is the best pair of nodes. Launches
-//! that were decided before may be in a set, too: these are given up. Then starts have their sets
-//! go, the best first, as long as all of a set still stands and it is still worth it; where some of
-//! it are gone, it is grown anew. Of nodes that are alike one is a start, and the next one once that
-//! is gone.
+//! where there is room and the rest launched for; the best of those from one start by what they
+//! save for each unit of disruption is what that start is worth; so is the best pair of nodes.
+//! Launches that were decided before may be in a set, too: these are given up. Then starts have
+//! their sets go, the best first, as long as all of a set still stands and it is still worth it;
+//! where some of it are gone, it is grown anew. Of nodes that are alike one is a start, and the
+//! next one once that is gone.
 //!
-//! What shares a launch has to go in one wave, since the launch is worth it for all of them only: so
-//! a set is never more than budgets allow at once.
+//! What shares a launch has to go in one wave, since the launch is worth it for all of them only:
+//! so a set is never more than budgets allow at once.
 //!
 //! *Why it is right.* A set goes by the function by which a node does, on the same terms.
 //!
-//! *Cost.* At most [`MOST_TOGETHER`] trials for each start, and again after sets went; in all as many
-//! as there are for the size of the cluster.
+//! *Cost.* At most [`MOST_TOGETHER`] trials for each start, and again after sets went; in all as
+//! many as there are for the size of the cluster.
 
 use super::greedy::Search;
 use super::price::PLAIN;

@@ -10,15 +10,15 @@
 //! 2. [`model`]: the problem compiled with the pods of these nodes pending, and [`state`], the
 //!    cluster as it would be, with undo. One function says where pods go ([`place`]), and one what
 //!    is launched for the rest ([`launch`]).
-//! 3. [`greedy`]: nodes go one after another, the best bargain first; [`merge`]: those that only pay
-//!    together; [`reopen`]: what went comes back where that is cheaper than a launch; [`search`]:
-//!    parts of what results are taken back and done otherwise.
+//! 3. [`greedy`]: nodes go one after another, the best bargain first; [`merge`]: those that only
+//!    pay together; [`reopen`]: what went comes back where that is cheaper than a launch;
+//!    [`search`]: parts of what results are taken back and done otherwise.
 //! 4. [`bound`]: what any outcome costs at least, side by side with the search.
 //! 5. [`wave`]: the final state is reached in waves; [`build_plan`] writes them down.
 //!
-//! *Why it is right.* A pod that moves is put where the same rules accept it that launch plans keep,
-//! first in the search and then once more, in the order of the waves, with nodes that drain still
-//! there. Pods that stay are asked nothing. What waves can't carry out stays.
+//! *Why it is right.* A pod that moves is put where the same rules accept it that launch plans
+//! keep, first in the search and then once more, in the order of the waves, with nodes that drain
+//! still there. Pods that stay are asked nothing. What waves can't carry out stays.
 
 mod bound;
 mod build_plan;
@@ -109,16 +109,16 @@ impl Eligibility {
     }
 }
 
-/// So often nodes for which no order is found are kept, and all is searched anew, until there were so
-/// many trials in all.
+/// So often nodes for which no order is found are kept, and all is searched anew, until there were
+/// so many trials in all.
 const MOST_ROUNDS: usize = 8;
 const MOST_ROUND_TRIALS: u64 = 10_000;
 
 /// So often a plan is bettered from the cluster as it leaves it.
 const MOST_LAST_ROUNDS: usize = 2;
 
-/// In clusters of more nodes than this one search is made, and decided stepwise, before anything else;
-/// if no more than one in so many of the nodes that went so can't go, that is it.
+/// In clusters of more nodes than this one search is made, and decided stepwise, before anything
+/// else; if no more than one in so many of the nodes that went so can't go, that is it.
 const MANY_NODES: usize = 400;
 const FEW_STUCK: usize = 16;
 
@@ -132,8 +132,8 @@ const MOST_ATTEMPTS: u64 = 400;
 const PREMIUMS: [i128; 4] = [4, 8, 2, 0];
 
 /// A consolidation of a problem, of which `context` has the loosened one; `attempts` says how often
-/// a search tries to better what the greedy one finds, `rounds` how much work bounds may take beyond
-/// what is proved at once.
+/// a search tries to better what the greedy one finds, `rounds` how much work bounds may take
+/// beyond what is proved at once.
 ///
 /// # Errors
 /// A fault of the library itself.
@@ -410,8 +410,8 @@ impl<'a> SearchParts<'a, '_> {
     }
 
     /// The plan that leads to a target, the nodes that can't go, and the cluster as it leaves it;
-    /// of some nodes it was found before that they can't. Why nodes stay is asked anew of plans that
-    /// are to be kept.
+    /// of some nodes it was found before that they can't. Why nodes stay is asked anew of plans
+    /// that are to be kept.
     fn carried_out(
         &self,
         target: &Target,

@@ -8,8 +8,8 @@
 //! *Why it is right.* A pod is put where it is accepted beside all that is there, so an order of
 //! binding is the order in which pods are put. Nothing is asked of pods that are at home.
 //!
-//! *Cost.* For each class that moves, one look at each sixty-four nodes ([`super::free_bound`]), and
-//! a comparison for each node that its rules admit of those among which one may have room.
+//! *Cost.* For each class that moves, one look at each sixty-four nodes ([`super::free_bound`]),
+//! and a comparison for each node that its rules admit of those among which one may have room.
 
 use super::free_bound::NODES;
 use super::model::HomePods;
@@ -196,7 +196,8 @@ impl ClusterState<'_> {
         best.map(|(_, node, takes)| (node, takes))
     }
 
-    /// Whether there is as much free on a node, if there is such a node, as a pod of a class asks for.
+    /// Whether there is as much free on a node, if there is such a node, as a pod of a class asks
+    /// for.
     fn holds_one(&self, node: usize, class: usize) -> bool {
         let (request, width) = (&self.model.classes[class].request, self.model.width);
         let free = self.free.get(node * width..(node + 1) * width);

@@ -10,8 +10,9 @@
 //! selection are in each domain, nodes being domains of their own over the host's name; one more
 //! counts who came and wants to be apart, so that others keep away from these, too.
 //!
-//! A preference binds nobody at the moment of binding: what counts is what a pod has once its wave is
-//! over. So a node that drains is gone for these counters, with the domain of which it is the last.
+//! A preference binds nobody at the moment of binding: what counts is what a pod has once its wave
+//! is over. So a node that drains is gone for these counters, with the domain of which it is the
+//! last.
 //!
 //! *Why it is right.* Rules are asked when a pod is put, beside all that is there, and once more of
 //! all pods of a wave ([`ClusterState::honours`]): who came last may have broken what others had.

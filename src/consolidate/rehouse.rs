@@ -1,12 +1,12 @@
 //! Nodes that are to go and whose pods their slots refuse: the final state is chosen anew for them.
 //!
-//! *Problem.* Slots were legal when the search came to them, in its own order. In the order of waves
-//! a spread may refuse all slots that are left for a class, as things are by then, though others
-//! would do.
+//! *Problem.* Slots were legal when the search came to them, in its own order. In the order of
+//! waves a spread may refuse all slots that are left for a class, as things are by then, though
+//! others would do.
 //!
-//! *Idea.* Only when no node goes any more by its slots, and of nodes that need no launch which isn't
-//! made yet: a pod goes to a slot of its class that accepts it, or else to any running node that
-//! stays and takes it.
+//! *Idea.* Only when no node goes any more by its slots, and of nodes that need no launch which
+//! isn't made yet: a pod goes to a slot of its class that accepts it, or else to any running node
+//! that stays and takes it.
 //!
 //! *Why it is right.* A pod is put where it is accepted, beside all that is there; what stays isn't
 //! deleted later. The room that it takes may be that of a slot: whoever that was for finds another

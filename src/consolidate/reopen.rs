@@ -16,8 +16,8 @@ const MOST_TRIED: usize = 3;
 
 impl Search<'_> {
     /// Has the cheapest node come back that has room for all pods without a place, for no more than
-    /// so much and none of some; what that costs, with the fee. Where there is none, the state is as
-    /// before.
+    /// so much and none of some; what that costs, with the fee. Where there is none, the state is
+    /// as before.
     pub(super) fn reopen(&mut self, except: &[usize], most: i128) -> Option<i128> {
         let model = self.state.model;
         let fee = i128::from(model.context.fee);

@@ -112,8 +112,8 @@ pub(super) fn mean_price(model: &ConsolidationModel<'_>) -> i128 {
 }
 
 impl<'m> Search<'m> {
-    /// Tries so many times to better the state, at a price for each unit of disruption; whether that
-    /// was done.
+    /// Tries so many times to better the state, at a price for each unit of disruption; whether
+    /// that was done.
     pub(super) fn improve(&mut self, attempts: u64, price: i128, stop: &dyn Fn() -> bool) -> bool {
         self.move_price = price;
         let model = self.state.model;

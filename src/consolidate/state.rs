@@ -48,7 +48,8 @@ pub(super) struct ClusterState<'m> {
     pub(super) free_bound: FreeBound,
     /// Running nodes that stand and take pods, in words of 64.
     pub(super) standing: Vec<u64>,
-    /// Running nodes that take no pods though they stand, since they are to go later, in words of 64.
+    /// Running nodes that take no pods though they stand, since they are to go later, in words of
+    /// 64.
     pub(super) leaving: Vec<u64>,
     /// What came to each node: class and count.
     pub(super) arrived: Vec<Vec<(usize, u32)>>,

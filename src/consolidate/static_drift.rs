@@ -1,6 +1,6 @@
-//! Outdated nodes of static pools, which are replaced one for one: a static pool keeps its number of
-//! nodes, whether pods need them or not, so what goes is launched anew, of the same pool, in the same
-//! action.
+//! Outdated nodes of static pools, which are replaced one for one: a static pool keeps its number
+//! of nodes, whether pods need them or not, so what goes is launched anew, of the same pool, in the
+//! same action.
 //!
 //! The cheapest offer of the pool is taken on which the pods of the node find places again, or on
 //! what stands beside it; if there is none, the cheapest offer at all, with launches of other pools
@@ -95,22 +95,15 @@ impl WavePlanner<'_, '_> {
         if !self.may_go(spent, node) {
             return None;
         }
-        let (mark, built) = (self.state.mark(), self.built.len());
-        let mut used = spent.clone();
-        if self.make_launch(launch, &mut used)
-            && let Some(puts) = self.try_move(node, closed)
-        {
-            let mut step =
-                WaveStep { nodes: vec![node], launches: vec![launch], puts, ..WaveStep::default() };
-            if self.specify(&mut step) {
-                self.spend(&mut used, node);
-                *spent = used;
-                return Some(step);
+        let step = WaveStep { nodes: vec![node], launches: vec![launch], ..WaveStep::default() };
+        self.try_step(step, spent, |planner, step, spent| {
+            if !planner.make_launch(launch, spent) {
+                return false;
             }
-            self.give_back(&step.puts);
-        }
-        self.state.undo(mark);
-        self.unmake(built);
-        None
+            let Some(puts) = planner.try_move(node, closed) else { return false };
+            step.puts = puts;
+            planner.spend(spent, node);
+            planner.specify(step)
+        })
     }
 }

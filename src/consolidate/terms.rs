@@ -127,8 +127,8 @@ impl<'p> Terms<'p> {
         node.labels.get(well_known::CAPACITY_TYPE).is_some_and(|one| &**one == "spot")
     }
 
-    /// How many spot types are cheaper than such a price and hold what a launched node holds, if these
-    /// are too few; nothing where it is no spot launch.
+    /// How many spot types are cheaper than such a price and hold what a launched node holds, if
+    /// these are too few; nothing where it is no spot launch.
     pub(super) fn few_spot_types(
         &self,
         state: &ClusterState<'_>,

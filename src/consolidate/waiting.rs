@@ -95,23 +95,16 @@ impl WavePlanner<'_, '_> {
 
     /// Makes a launch for pods that wait, if any can go there now.
     fn launch_for_waiting(&mut self, launch: usize, spent: &mut Spent) -> Option<WaveStep> {
-        let (mark, built) = (self.state.mark(), self.built.len());
-        if !self.make_launch(launch, spent) {
-            return None;
-        }
-        let puts = self.fill_slots(Some(launch));
-        let mut step = WaveStep { launches: vec![launch], puts, ..WaveStep::default() };
-        if !step.puts.is_empty()
-            && self.keeps_weights(&[launch], &step.puts)
-            && self.specify(&mut step)
-        {
-            return Some(step);
-        }
-        spent.launches -= 1;
-        self.state.undo(mark);
-        self.unmake(built);
-        self.give_back(&step.puts);
-        None
+        let step = WaveStep { launches: vec![launch], ..WaveStep::default() };
+        self.try_step(step, spent, |planner, step, spent| {
+            if !planner.make_launch(launch, spent) {
+                return false;
+            }
+            step.puts = planner.fill_slots(Some(launch));
+            !step.puts.is_empty()
+                && planner.keeps_weights(&[launch], &step.puts)
+                && planner.specify(step)
+        })
     }
 
     /// Puts pods that wait into slots, of one launch or of all that stands; what was put where.

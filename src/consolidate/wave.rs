@@ -1,17 +1,17 @@
 //! From the cluster as it is to the cluster as it is to be, in waves that can be carried out.
 //!
 //! *Problem.* Nodes may go side by side only as far as budgets of pools and of pods allow, a launch
-//! must stand before what it replaces is gone, and every pod must be accepted when it is bound: with
-//! a fixed place for each pod, good final states are often out of reach, since a spread is broken
-//! half-way.
+//! must stand before what it replaces is gone, and every pod must be accepted when it is bound:
+//! with a fixed place for each pod, good final states are often out of reach, since a spread is
+//! broken half-way.
 //!
 //! *Idea.* The final state is slots: so many pods of a class on a node. A pod that leaves may take
 //! any slot of its class that accepts it now. A wave takes nodes one after another, in the order in
 //! which the search had them go: as it was decided, where that is known and can be done
 //! ([`super::decision`]); or else first those whose pods find slots on what stands, then a launch
 //! with the nodes whose pods it is needed for, once these save enough together; until nothing more
-//! goes; what is left then is given other places ([`super::rehouse`]). Nodes that go are drained for
-//! the length of the wave: they take no pods, and still count where a spread doesn't heed their
+//! goes; what is left then is given other places ([`super::rehouse`]). Nodes that go are drained
+//! for the length of the wave: they take no pods, and still count where a spread doesn't heed their
 //! taint.
 //!
 //! *Why it is right.* Pods move only from nodes that go to nodes that stay, so that room is no
@@ -19,8 +19,8 @@
 //! after another when all its nodes are drained, are all accepted; else it is taken back and made
 //! shorter. What can't go in any wave stays, and what goes is carried out whole.
 //!
-//! *Cost.* Each wave tries each node that is left once or a few times; how often nodes are tried with
-//! launches for several of them is limited in all.
+//! *Cost.* Each wave tries each node that is left once or a few times; how often nodes are tried
+//! with launches for several of them is limited in all.
 
 use super::eligibility::NodeVerdict;
 use super::launch::LaunchOptions;
@@ -40,8 +40,8 @@ use std::sync::Arc;
 /// So often nodes are tried with launches for several of them while waves are planned.
 const MOST_TRIES: usize = 30_000;
 
-/// Nodes that go together, what is launched for them, and where pods go; without nodes, what is done
-/// for pods that wait.
+/// Nodes that go together, what is launched for them, and where pods go; without nodes, what is
+/// done for pods that wait.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WaveStep {
     pub(super) nodes: Vec<usize>,
@@ -119,8 +119,8 @@ impl<'m, 't> WavePlanner<'m, 't> {
         planner
     }
 
-    /// The waves, each of steps that may be taken side by side; the nodes that can go in none; and the
-    /// cluster as it is when all is done.
+    /// The waves, each of steps that may be taken side by side; the nodes that can go in none; and
+    /// the cluster as it is when all is done.
     pub(super) fn plan(mut self) -> (Vec<Vec<WaveStep>>, Vec<usize>, ClusterState<'m>) {
         let mut waves = Vec::new();
         let mut stuck = Vec::new();
@@ -279,8 +279,8 @@ impl<'m, 't> WavePlanner<'m, 't> {
         })
     }
 
-    /// The nodes that stand and have slots left for a class, as the state numbers them, but for those
-    /// of some launches.
+    /// The nodes that stand and have slots left for a class, as the state numbers them, but for
+    /// those of some launches.
     pub(super) fn open_slots(
         &self,
         class: usize,
@@ -325,6 +325,47 @@ impl<'m, 't> WavePlanner<'m, 't> {
         self.note_made(launch);
         spent.launches += 1;
         true
+    }
+
+    /// Makes the launches of a step, if all can be made; what they cost.
+    pub(super) fn make_launches(
+        &mut self,
+        step: &WaveStep,
+        spent: &mut Spent,
+    ) -> Option<LaunchPrice> {
+        let mut price = LaunchPrice::default();
+        for launch in &step.launches {
+            if !self.make_launch(*launch, spent) {
+                return None;
+            }
+            price.add(&self.state, self.target.launches[*launch]);
+        }
+        Some(price)
+    }
+
+    /// The step as it is carried out, if it can be; nothing is changed where it can't.
+    pub(super) fn try_step(
+        &mut self,
+        mut step: WaveStep,
+        spent: &mut Spent,
+        carry_out: impl FnOnce(&mut Self, &mut WaveStep, &mut Spent) -> bool,
+    ) -> Option<WaveStep> {
+        let (mark, built) = (self.state.mark(), self.built.len());
+        let mut used = spent.clone();
+        if carry_out(self, &mut step, &mut used) {
+            *spent = used;
+            return Some(step);
+        }
+        self.state.undo(mark);
+        self.unmake(built);
+        self.give_back(&step.puts);
+        None
+    }
+
+    /// Whether the nodes of a step have to go, or are worth it with what is launched.
+    pub(super) fn pays(&self, step: &WaveStep, launched: LaunchPrice) -> bool {
+        step.nodes.iter().any(|node| self.model.nodes[*node].must_go)
+            || self.is_worth(&step.nodes, launched)
     }
 
     /// Says what the launches of a step are like, now that they are made; whether that can be said.

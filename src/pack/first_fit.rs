@@ -223,8 +223,8 @@ impl<'c> Packer<'c> {
         count
     }
 
-    /// Places up to `count` pods of an item on groups of a block; returns how many are left. A block
-    /// that grows too large becomes several.
+    /// Places up to `count` pods of an item on groups of a block; returns how many are left. A
+    /// block that grows too large becomes several.
     fn place_in_block(&mut self, block: usize, item: ItemId, mut count: u32) -> u32 {
         let mut groups = std::mem::take(&mut self.open[block].groups);
         let (mut at, before) = (0, count);

@@ -72,9 +72,9 @@ struct Finder<'f, 'p, 'a> {
 /// The pods without a place that surely have one, of each entry of the problem one.
 ///
 /// A pod with a spread, an affinity or an anti-affinity of its own is left alone: whether it has a
-/// place then depends on where others go. Places are nodes that stand and launches of the plan, each
-/// with the pods that the plan puts there; a place is looked at twice, first as it is, then without
-/// the pods of a lower priority that nobody needs to be there. The work is bounded by
+/// place then depends on where others go. Places are nodes that stand and launches of the plan,
+/// each with the pods that the plan puts there; a place is looked at twice, first as it is, then
+/// without the pods of a lower priority that nobody needs to be there. The work is bounded by
 /// [`MOST_LOOKS`]: what isn't looked at isn't reported.
 pub(super) fn oversights<'a>(
     facts: &Facts<'a>,

@@ -132,8 +132,8 @@ impl<'f, 'p> ReplayState<'f, 'p> {
         ReplayStep { problem, plan, own, leaving }
     }
 
-    /// The launches of a wave with the pods that come to them in it, and the pods that come to nodes
-    /// that stand.
+    /// The launches of a wave with the pods that come to them in it, and the pods that come to
+    /// nodes that stand.
     fn placed_by(&self, wave: &[ActionScript<'_>]) -> (Vec<Launch>, Vec<Binding>) {
         let mut launches: Vec<Launch> = Vec::new();
         let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
@@ -162,8 +162,8 @@ impl<'f, 'p> ReplayState<'f, 'p> {
         (launches, bindings)
     }
 
-    /// The launches of a wave to which more pods come later with all pods that ever come to them, as a
-    /// problem of these pods alone and a plan for it; nothing where none come later.
+    /// The launches of a wave to which more pods come later with all pods that ever come to them,
+    /// as a problem of these pods alone and a plan for it; nothing where none come later.
     pub(super) fn with_later(
         &self,
         wave: &[ActionScript<'_>],

@@ -91,22 +91,17 @@ fn what_moves_cost_is_taken_off() {
     );
 }
 
-/// A certificate speaks of pods whose nodes go. Where one leaves a node that stays, its node is paid
-/// for in any case, and nothing is proved.
+/// A certificate speaks of pods whose nodes go. Where one leaves a node that stays, its node is
+/// paid for in any case, and nothing is proved.
 #[test]
 fn moves_off_nodes_that_stay_are_beyond_a_certificate() {
-    let make_room = |plan: &mut ConsolidationPlan, bound: &str| {
-        let mut move_only = action(1, "n6", DisruptionReason::Underutilized, "0");
-        move_only.delete.clear();
-        move_only.bindings.push(binding("kept", "n2"));
-        move_only.disruption_cost = DisruptionCost::from_billionths(PLAIN);
-        plan.actions.insert(2, move_only);
-        plan.moved = 4;
+    let make_room_within = |plan: &mut ConsolidationPlan, bound: &str| {
+        make_room(plan);
         certified(plan, certificate(), bound);
     };
-    accepted(|_, plan| make_room(plan, "0"));
+    accepted(|_, plan| make_room_within(plan, "0"));
     refused(
-        |_, plan| make_room(plan, "0.125"),
+        |_, plan| make_room_within(plan, "0.125"),
         &[
             unproved("cost.lowerBound", "0.125", "0"),
             unproved("cost.lowerBoundForMoves", "0.125", "0"),

@@ -208,6 +208,16 @@ fn action(wave: u32, node: &str, reason: DisruptionReason, savings: &str) -> Con
     }
 }
 
+/// Has a pod leave a node that stays.
+fn make_room(plan: &mut ConsolidationPlan) {
+    let mut move_only = action(1, "n6", DisruptionReason::Underutilized, "0");
+    move_only.delete.clear();
+    move_only.bindings.push(binding("kept", "n2"));
+    move_only.disruption_cost = DisruptionCost::from_billionths(PLAIN);
+    plan.actions.insert(2, move_only);
+    plan.moved = 4;
+}
+
 fn keep(node: &str) -> KeptNode {
     let reasons = vec![Reason::new(&Cause::NoNodePool, 0)];
     KeptNode { node: node.into(), reasons, best: None }

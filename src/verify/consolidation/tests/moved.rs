@@ -132,14 +132,6 @@ fn pods_that_wait_are_served_by_actions_for_themselves() {
 
 #[test]
 fn pods_leave_nodes_that_stay_only_if_they_may() {
-    let make_room = |plan: &mut ConsolidationPlan| {
-        let mut move_only = action(1, "n6", DisruptionReason::Underutilized, "0");
-        move_only.delete.clear();
-        move_only.bindings.push(binding("kept", "n2"));
-        move_only.disruption_cost = DisruptionCost::from_billionths(PLAIN);
-        plan.actions.insert(2, move_only);
-        plan.moved = 4;
-    };
     let held = |cause| fault("actions[2].bindings[0]", Fault::PodHeld { pod: full("kept"), cause });
     let pod = || full("kept");
     accepted(|_, plan| make_room(plan));
