@@ -18,6 +18,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What is bought instead if an offering of a plan fails: made by [`Solver::contingency`].
+///
+/// It compares two plans of the same pods: the one that was made, and the one that is left if every
+/// launch of one offering fails. Both are complete; [`Contingency::extra`] is what the failure
+/// costs.
+///
+/// A controller asks for it when a plan leans on one offering, to show how bad its absence would
+/// be, or to have the next requests at hand while the first are under way.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Contingency {
@@ -122,6 +129,9 @@ impl Solver {
 }
 
 /// What names of nodes begin with of which none is taken.
+///
+/// Names of nodes in the what-if must not be those of nodes that are there; a plan says nothing of
+/// names, so they are made up here.
 fn free_prefix(is_taken: impl Fn(&str) -> bool, count: usize) -> String {
     let mut prefix = String::from("launch-");
     while (0..count).any(|index| is_taken(&format!("{prefix}{index}"))) {
@@ -131,6 +141,8 @@ fn free_prefix(is_taken: impl Fn(&str) -> bool, count: usize) -> String {
 }
 
 /// A launch as the node that it becomes.
+///
+/// It hasn't started, so its startup taints keep nobody away, and pending pods may be bound to it.
 fn starting(launch: &Launch, name: Arc<str>, of_type: &InstanceType) -> Node {
     let template = launch.template();
     let mut node = Node::new(name, of_type.allocatable())
@@ -154,6 +166,9 @@ impl Contingency {
     }
 
     /// How many launches of the plan fail then.
+    ///
+    /// Zero where the plan doesn't buy it: then the contingency is the plan, with its launches as
+    /// nodes.
     #[must_use]
     pub fn lost(&self) -> u32 {
         self.lost
@@ -167,6 +182,8 @@ impl Contingency {
 
     /// The launches that succeeded: what the contingency calls their nodes, and their places in the
     /// plan's launches.
+    ///
+    /// Names are made up, and differ from those of all nodes of the problem.
     #[must_use]
     pub fn nodes(&self) -> &BTreeMap<Arc<str>, usize> {
         &self.nodes
@@ -174,6 +191,8 @@ impl Contingency {
 
     /// What is paid per hour then, for the launches that succeeded and for those instead, fees
     /// included.
+    ///
+    /// Running nodes of the problem aren't in it, as they aren't in a plan's total.
     #[must_use]
     pub fn total(&self) -> Price {
         self.total

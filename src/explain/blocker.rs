@@ -1,4 +1,16 @@
 //! What keeps a running node where it is.
+//!
+//! A consolidation says of each node that stays why it does. Reasons are of three sorts, and they
+//! are looked for in this order:
+//!
+//! 1. what forbids to disrupt the node or one of its pods, whatever could be saved: marks, budgets,
+//!    pools that don't consolidate, nodes that start or go;
+//! 2. what makes it not worth while: no cheaper place, too small a saving, too many moves;
+//! 3. what the plan itself makes of the node: it takes the pods of others, or can't go in any
+//!    order.
+//!
+//! Most rules of the first sort are Karpenter's (<https://karpenter.sh/docs/concepts/disruption/>),
+//! the eviction API's, or the caller's [`ConsolidationOptions`](crate::ConsolidationOptions).
 
 use crate::model::{BudgetReason, Price};
 use std::fmt;
@@ -21,38 +33,63 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum Blocker {
     /// It is being deleted already.
+    ///
+    /// [`Node::deleting`](crate::Node): its pods are placed by the plan as pending ones are.
     Deleting,
     /// It hasn't finished starting.
+    ///
+    /// Karpenter's label `karpenter.sh/initialized` isn't there yet: what it will hold isn't known.
     NotInitialized,
     /// Pods are about to be bound to it.
+    ///
+    /// Another decision counts on the room there; deleting it would undo that.
     Nominated,
     /// It is marked as one not to disrupt.
+    ///
+    /// The annotation `karpenter.sh/do-not-disrupt` on the node.
     DoNotDisrupt,
     /// It is of no node pool of the problem, or of one that has no instance type.
+    ///
+    /// Nobody could launch a node in its place, or says by which rules it may go.
     Unmanaged,
     /// It hasn't settled yet.
+    ///
+    /// Karpenter's condition `Consolidatable` isn't true: pods came or went less than the pool's
+    /// `consolidateAfter` ago.
     NotConsolidatable,
     /// Its pool's `consolidateAfter` is `Never`.
+    ///
+    /// Drifted and expired nodes of such a pool go all the same.
     ConsolidateNever {
         /// The node pool.
         pool: Arc<str>,
     },
     /// It is of a static pool.
+    ///
+    /// Its `replicas` are kept; its drifted and expired nodes are replaced one for one.
     StaticPool {
         /// The node pool.
         pool: Arc<str>,
     },
     /// Its pool consolidates empty nodes only, and it isn't empty.
+    ///
+    /// `consolidationPolicy: WhenEmpty`.
     WhenEmpty {
         /// The node pool.
         pool: Arc<str>,
     },
     /// A label that should say what it is says nothing that is known.
+    ///
+    /// Without its instance type, zone and capacity type nobody knows what it costs or what
+    /// replaces it.
     UnknownLabel {
         /// The label.
         key: Arc<str>,
     },
     /// The budgets of its pool allow no disruption for this reason now.
+    ///
+    /// `spec.disruption.budgets` of the NodePool, at the caller's instant, with the nodes that are
+    /// going already taken off.
     NodeBudget {
         /// The node pool.
         pool: Arc<str>,
@@ -60,11 +97,16 @@ pub enum Blocker {
         reason: BudgetReason,
     },
     /// A pod on it is marked as one not to disrupt.
+    ///
+    /// The annotation `karpenter.sh/do-not-disrupt` on the pod.
     PodDoNotDisrupt {
         /// "namespace/name".
         pod: Arc<str>,
     },
     /// A pod on it may not be evicted now.
+    ///
+    /// `status.disruptionsAllowed` of the PodDisruptionBudget is 0. One that allows a few isn't a
+    /// blocker: its pods go a few in each wave.
     PodDisruptionBudget {
         /// "namespace/name".
         pod: Arc<str>,
@@ -72,23 +114,35 @@ pub enum Blocker {
         budget: Arc<str>,
     },
     /// More than one disruption budget means a pod on it, which the eviction API refuses.
+    ///
+    /// The API server answers such an eviction with an error, whatever the budgets allow.
     SeveralDisruptionBudgets {
         /// "namespace/name".
         pod: Arc<str>,
     },
     /// A pod on it has no owner, so nothing would create it anew.
+    ///
+    /// Unless the caller says that such pods may move
+    /// ([`bare_pods_move`](crate::ConsolidationOptions::bare_pods_move)).
     BarePod {
         /// "namespace/name".
         pod: Arc<str>,
     },
     /// A pod on it finds no other place, nor could one be launched that is cheaper.
+    ///
+    /// This is what most nodes of a cluster that is well packed say.
     NoOtherPlace {
         /// "namespace/name" of one such pod.
         pod: Arc<str>,
     },
     /// What it costs isn't known, and its pods find no place without a launch.
+    ///
+    /// Where all of its pods fit on other nodes it goes in spite of that: deleting never costs
+    /// anything.
     UnknownPrice,
     /// Replacing it would save less than is asked for.
+    ///
+    /// The caller's minimum, of a share of the node's price, per action or for each pod that moves.
     SavesTooLittle {
         /// What it would save per hour.
         savings: Price,
@@ -96,6 +150,8 @@ pub enum Blocker {
         least: Price,
     },
     /// What moving its pods must save per hour is more than it would save.
+    ///
+    /// The caller's price of a move, times its pods.
     MoveCost {
         /// What it would save per hour.
         savings: Price,
@@ -103,11 +159,16 @@ pub enum Blocker {
         cost: Price,
     },
     /// No more pods may be moved.
+    ///
+    /// Of all that would pay those moves are made that save the most.
     MoveLimit {
         /// How many may be moved in all.
         most: u64,
     },
     /// It is a spot node, and too few spot types are cheaper.
+    ///
+    /// Replacing spot by cheaper spot makes the next interruption likelier, so Karpenter asks for
+    /// fifteen types to choose from; the caller may ask for another number.
     FewSpotTypes {
         /// How many are.
         types: u32,
@@ -116,18 +177,35 @@ pub enum Blocker {
     },
     /// Its pool balances, and it would save too little of the pool's cost for the share of the
     /// pool's disruption that it takes.
+    ///
+    /// `consolidationPolicy: Balanced` of the pool.
     Unbalanced {
         /// The node pool.
         pool: Arc<str>,
     },
     /// Pods that move, or that wait, come to it.
+    ///
+    /// It may be what makes the others' going possible.
     Needed,
     /// There is no order in which it could go beside all else that does.
+    ///
+    /// The final state without it would be legal and cheaper, but no sequence of legal waves that
+    /// leads there was found: two full nodes that would have to swap their pods, say.
     NoOrder,
 }
 
 impl Blocker {
     /// The blocker's code: kebab-case, and the same between versions.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::explain::{Blocker, Cause};
+    ///
+    /// let blocker = Blocker::BarePod { pod: "default/debug".into() };
+    /// assert_eq!(blocker.code(), "bare-pod");
+    /// // A cause of this kind has the blocker's code and words.
+    /// assert_eq!(Cause::Blocked { blocker }.code(), "bare-pod");
+    /// ```
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

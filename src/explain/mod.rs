@@ -1,9 +1,46 @@
-//! Why a pod has no place: causes as data, and reasons made of them.
+//! Why a pod has no place, and why a node stays: causes as data, and reasons made of them.
 //!
 //! A [`Cause`] names one rule that took candidates away, with the operands that a cluster's owner
 //! needs to change something: what was asked for, what there is, and by how much it fell short. A
 //! [`Reason`] is what a plan carries: the cause's code, a sentence, and how many candidates it
 //! ruled out. All words are in one file of this module.
+//!
+//! | type | says |
+//! |---|---|
+//! | [`Reason`] | code, sentence, number of candidates, and the cause where it is known |
+//! | [`Cause`] | which rule, with its operands |
+//! | [`LabelConflict`] | of [`Cause::Labels`]: what is needed of a label, and what there is |
+//! | [`Miss`] | of [`Cause::Existing`]: what rules out nodes that run |
+//! | [`Blocker`] | of [`Cause::Blocked`]: what keeps a running node from going |
+//!
+//! # Which reasons a pod has
+//!
+//! Reasons are made once a plan is finished, from the plan as it stands: for each node pool, and
+//! for the nodes of the problem together, the rules by which candidates are gone. A pod's reasons
+//! add up to all candidates; several rules that only together leave none are one cause,
+//! [`Cause::Several`]. With what a reason blames out of the way the pod would fit there;
+//! [`question`](crate::question) turns that into changes that can be carried out.
+//!
+//! Programs read [`Reason::cause`] or [`Reason::code`], people [`Reason::sentence`]. Codes stay the
+//! same between versions, sentences don't.
+//!
+//! # Examples
+//! A message to the owner of a workload, without a word taken apart:
+//! ```
+//! use plimsoll::explain::{Cause, Reason};
+//!
+//! fn message(reason: &Reason) -> String {
+//!     match reason.cause() {
+//!         Some(Cause::Taint { taint, .. }) => format!("add a toleration of {}", taint.key),
+//!         Some(Cause::Resource { resource, requested, nearest: Some((_, has)), .. }) => {
+//!             format!("ask for {} less {resource}", requested.saturating_sub(*has))
+//!         }
+//!         _ => reason.sentence().to_owned(),
+//!     }
+//! }
+//! let full = Reason::new(&Cause::AntiAffinity, 3);
+//! assert_eq!(message(&full), full.to_string());
+//! ```
 
 mod blocker;
 mod words;
@@ -19,6 +56,10 @@ use std::sync::Arc;
 ///
 /// Candidates are the offerings of a node pool's instance types, or, where a variant says so, the
 /// nodes of the problem.
+///
+/// Every variant has a code ([`Cause::code`]) and a sentence (`Display`, without a full stop).
+/// `#[non_exhaustive]`: new rules bring new variants, so a `match` ends with a case that shows the
+/// sentence.
 ///
 /// # Examples
 /// ```
@@ -43,11 +84,17 @@ pub enum Cause {
     /// The problem has no node pool, so nothing can be launched.
     NoNodePool,
     /// The node pool can use no instance type at all, whatever the pod.
+    ///
+    /// Its requirements contradict those of every type, or each type that it lists is unknown.
     NoInstanceType {
         /// The node pool.
         pool: Arc<str>,
     },
     /// The pod needs labels that no node of the pool can have together.
+    ///
+    /// One conflict: what the pod needs of that label no node of the pool has. Several: each can be
+    /// had alone, and nothing has all of them, such as a zone and an instance type that isn't sold
+    /// there. Node selectors and required node affinity are meant alike.
     Labels {
         /// The node pool.
         pool: Arc<str>,
@@ -55,6 +102,9 @@ pub enum Cause {
         conflicts: Vec<LabelConflict>,
     },
     /// The node pool's nodes have a taint that the pod doesn't tolerate.
+    ///
+    /// A toleration in the pod's spec, or another pool, would do. `PreferNoSchedule` taints keep
+    /// nobody away and are never a cause.
     Taint {
         /// The node pool.
         pool: Arc<str>,
@@ -62,6 +112,9 @@ pub enum Cause {
         taint: Taint,
     },
     /// The pod's volumes are in zones where the node pool can't launch.
+    ///
+    /// A volume that exists is bound to where it was created (`nodeAffinity` of a
+    /// PersistentVolume): the pool has to be allowed to launch there.
     Zone {
         /// The node pool.
         pool: Arc<str>,
@@ -71,6 +124,10 @@ pub enum Cause {
         pool_zones: Vec<Arc<str>>,
     },
     /// No node of the pool has enough of a resource, even when it's empty.
+    ///
+    /// Allocatable resources count, capacity less overhead, and daemon sets of the pool take their
+    /// part first. Where `daemons` is given, the pod itself isn't too large, what runs beside it
+    /// is.
     Resource {
         /// The node pool.
         pool: Arc<str>,
@@ -112,11 +169,18 @@ pub enum Cause {
         most: u32,
     },
     /// Every offering that suits the pod is marked as unavailable.
+    ///
+    /// They are in the problem and marked so ([`Offering::available`](crate::Offering)), because a
+    /// launch failed lately, say: the pod has a place once one is back.
     Unavailable {
         /// The node pool.
         pool: Arc<str>,
     },
     /// The node pool's limit leaves no room for one more node.
+    ///
+    /// `used + needed` is the least limit that would do, as far as this rule alone is concerned.
+    /// Where `needed` is zero the pool is above a limit already, and launches nothing at all
+    /// (Karpenter's `spec.limits`).
     Limit {
         /// The node pool.
         pool: Arc<str>,
@@ -135,6 +199,9 @@ pub enum Cause {
         id: Arc<str>,
     },
     /// The pod leaves fewer choices open than the node pool's `minValues` ask for.
+    ///
+    /// Karpenter's `minValues` keeps choices open for the cloud; a pod that names one instance type
+    /// leaves one.
     MinValues {
         /// The node pool.
         pool: Arc<str>,
@@ -155,6 +222,9 @@ pub enum Cause {
         protocol: Protocol,
     },
     /// The pod asks for a node by name, which no launch can promise.
+    ///
+    /// By a node selector or node affinity over `kubernetes.io/hostname` or the field
+    /// `metadata.name`: what a launch will be called nobody knows.
     NodeName {
         /// The node's name.
         node: Arc<str>,
@@ -168,6 +238,10 @@ pub enum Cause {
     AntiAffinity,
     /// The domains that the pod could use have as many of the pods that it spreads with as its
     /// spread constraint allows.
+    ///
+    /// This is kube-scheduler's rule: a pod may go where, with it, the count exceeds the lowest by
+    /// no more than `maxSkew`. So the domain with the lowest count is the one that holds all others
+    /// back, and `lowest` says why it can't be filled.
     TopologySpread {
         /// The label whose values are the domains.
         key: Arc<str>,
@@ -226,6 +300,9 @@ pub enum Cause {
         domains: Vec<Arc<str>>,
     },
     /// Pods need each other in one domain, and none of them can be bound first.
+    ///
+    /// Kube-scheduler lets the first pod of a group in only if it selects itself. Two kinds that
+    /// each need the other, and don't select themselves, can never start.
     MutualAffinity,
     /// A topology rule of the pod needs a label that no node it could use has.
     TopologyKey {
@@ -288,6 +365,10 @@ pub struct LabelConflict {
 }
 
 /// What rules out nodes of the problem.
+///
+/// A [`Cause::Existing`] has one of these; nodes that are ruled out by different things are counted
+/// in reasons of their own. The order is that in which they are looked at: what is there first
+/// rules a node out.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Miss {
@@ -309,6 +390,20 @@ pub enum Miss {
 
 impl LabelConflict {
     /// A condition that a pod puts on a label, and what there is.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::explain::{Cause, LabelConflict};
+    /// use plimsoll::model::ValueSet;
+    ///
+    /// let (needed, offered) = (ValueSet::one("arm64"), ValueSet::one("amd64"));
+    /// let conflicts = vec![LabelConflict::new("kubernetes.io/arch", needed, offered)];
+    /// let cause = Cause::Labels { pool: "default".into(), conflicts };
+    /// assert_eq!(
+    ///     cause.to_string(),
+    ///     "the pod needs kubernetes.io/arch to be arm64, on node pool default it is amd64",
+    /// );
+    /// ```
     #[must_use]
     pub fn new(key: impl Into<Arc<str>>, needed: ValueSet, offered: ValueSet) -> Self {
         Self { key: key.into(), needed, offered }
@@ -348,6 +443,20 @@ impl Eq for Reason {}
 
 impl Reason {
     /// The reason that a cause gives, having ruled out so many candidates.
+    ///
+    /// Candidates are offerings of a pool's types, or nodes; the number plays no part in what the
+    /// reason says, but in where it stands among others.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::explain::{Cause, Reason};
+    ///
+    /// let few = Reason::new(&Cause::NodeName { node: "n1".into() }, 1);
+    /// let many = Reason::new(&Cause::NoNodePool, 40);
+    /// // What rules out most comes first.
+    /// assert!(many < few);
+    /// assert_eq!(few.sentence(), "the pod must run on node n1, which can't take it");
+    /// ```
     #[must_use]
     pub fn new(cause: &Cause, candidates: u32) -> Self {
         Self {
@@ -365,6 +474,8 @@ impl Reason {
     }
 
     /// The cause's code, such as `min-values`; codes stay the same between versions.
+    ///
+    /// Alerts and dashboards count by it: it has neither names nor numbers.
     #[must_use]
     pub fn code(&self) -> &str {
         &self.code
@@ -377,6 +488,9 @@ impl Reason {
     }
 
     /// How many candidates it ruled out.
+    ///
+    /// Of offerings of a node pool's types, or of nodes of the problem, as the cause is about one
+    /// or the other.
     #[must_use]
     pub fn candidates(&self) -> u32 {
         self.candidates

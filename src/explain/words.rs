@@ -1,4 +1,13 @@
 //! The words of causes: their codes and their sentences, all in one place.
+//!
+//! *Rules of style.* A sentence has no full stop and no capital, so that it can stand behind a
+//! colon or be joined by "and". It names pool, label and resource as the problem does, gives the
+//! amounts that are missing, and speaks of the pod as "the pod": whoever shows it names the pod.
+//! Lists end after five names with how many more there are, so that a sentence stays one line. A
+//! set of label values reads as what it is: `a or b`, `anything but c`, `an integer of at least 4`.
+//!
+//! Changing a sentence changes documents and recorded plans; changing a code breaks whoever counts
+//! by it, and isn't done.
 
 use super::{Cause, LabelConflict, Miss, Reason};
 use crate::model::{Effect, Quantity, Taint, ValueSet};
@@ -10,6 +19,14 @@ const MOST_VALUES: usize = 5;
 
 impl Cause {
     /// The cause's code: kebab-case, and the same between versions.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::explain::{Cause, Miss};
+    ///
+    /// assert_eq!(Cause::NoNodePool.code(), "no-node-pool");
+    /// assert_eq!(Cause::Existing { miss: Miss::Taints }.code(), "existing-taints");
+    /// ```
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -236,6 +253,8 @@ impl fmt::Display for Reason {
     }
 }
 
+/// With one conflict both sides are said. With several each side alone could be met, so only what
+/// is asked for together is.
 fn labels(f: &mut fmt::Formatter<'_>, pool: &str, conflicts: &[LabelConflict]) -> fmt::Result {
     match conflicts {
         [] => write!(f, "node pool {pool} can't give a node the labels that the pod needs"),
@@ -253,6 +272,9 @@ fn labels(f: &mut fmt::Formatter<'_>, pool: &str, conflicts: &[LabelConflict]) -
 }
 
 /// A set of label states as it reads after "is" or "to be".
+///
+/// The order of tests matters: a contradiction first, then what has no condition, then finite sets,
+/// and what is left is described by its bounds and exceptions.
 fn states(set: &ValueSet) -> String {
     if set.is_empty() {
         return "contradictory".into();

@@ -1,4 +1,9 @@
 //! Alternatives of a launch as a cloud's interface takes them.
+//!
+//! A launch lists what else could hold its pods, so that a cloud can choose by what it has at the
+//! moment. But a request of EC2 Fleet, or a managed instance group, names one way of payment and at
+//! most one reservation. So the alternatives are taken apart by these two, in the order in which
+//! requests are to be made.
 
 use super::{LaunchTemplate, OfferingRef};
 use crate::model::CapacityType;
@@ -42,6 +47,26 @@ pub struct AlternativeSet<'a> {
 impl LaunchTemplate {
     /// The alternatives, apart by capacity type and reservation: first those with the choice, then
     /// the others by their cheapest.
+    ///
+    /// Every alternative is in one set. Within a set offerings are sorted by price; the sets after
+    /// the first are tried in turn, and their order is by their cheapest offering.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default");
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let plan = plimsoll::provision(&problem, &Options::default())?;
+    /// let sets = plan.launches()[0].template().alternative_sets();
+    /// assert_eq!(sets.len(), 1);
+    /// assert_eq!(sets[0].offerings, [&plan.launches()[0].template().offering]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn alternative_sets(&self) -> Vec<AlternativeSet<'_>> {
         let mut sets: Vec<AlternativeSet<'_>> = Vec::new();

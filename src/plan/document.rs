@@ -2,6 +2,16 @@
 //!
 //! Money is written as a number where the nearest float reads back exactly, and as a text with the
 //! decimal number where it doesn't (sums with more digits than a float has). Both are read.
+//!
+//! *Streams.* Plans of a hundred thousand launches are read and written item by item: a launch is a
+//! tree for as long as it takes to read it, and the tree of the whole document is never there.
+//! Templates may come after the launches that name them by number, so launches are kept as drafts
+//! until all is read. What is the same for neighbours (requests of alike launches, reasons of pods
+//! of one kind) is shared in memory again.
+//!
+//! *Faults.* Reading doesn't end at the first: each field that is missing, misspelt or of the wrong
+//! kind is noted with its path, and what couldn't be read has a stand-in until the whole document
+//! has been looked at.
 
 use super::reason::{read_reason, write_reason};
 use super::template::TemplateList;
@@ -33,12 +43,52 @@ impl LaunchPlan {
     /// # Errors
     /// Every fault of the document, each with the path of its field; for text that isn't JSON, the
     /// line and the column.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default");
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let plan = plimsoll::provision(&problem, &Options::default())?;
+    /// use plimsoll::LaunchPlan;
+    ///
+    /// let read = LaunchPlan::from_json(&plan.to_json())?;
+    /// assert_eq!(read, plan);
+    /// assert!(read.certificate().is_none());
+    ///
+    /// let error = LaunchPlan::from_json("{}").unwrap_err();
+    /// assert!(error.to_string().contains("cost"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_json(text: &str) -> Result<Self, Error> {
         from_text(text, |deserializer| read_plan(deserializer))?
             .map_err(|error| with_lines(error, text))
     }
 
     /// The plan as a JSON document; it reads back as an equal plan, which has no certificate.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default");
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let plan = plimsoll::provision(&problem, &Options::default())?;
+    /// let json = plan.to_json();
+    /// assert!(json.contains("\"instanceType\":\"m7.large\""));
+    /// // A template stands once, however many launches are of it.
+    /// assert_eq!(json.matches("\"nodePool\"").count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn to_json(&self) -> String {
         to_text(self)
@@ -68,6 +118,8 @@ const LISTS: [&str; 7] =
 /// The lists that are read item by item.
 const LONG_LISTS: [&str; 3] = ["launches", "bindings", "unschedulable"];
 
+/// Two results: the outer is the deserializer's own error (text that isn't JSON), the inner all
+/// faults of the document.
 fn read_plan<'d, D: Deserializer<'d>>(
     deserializer: D,
 ) -> Result<Result<LaunchPlan, Error>, D::Error> {
@@ -117,6 +169,8 @@ fn read_plan<'d, D: Deserializer<'d>>(
     Ok(faults.into_result(&LISTS).map(|()| plan))
 }
 
+/// Lists are written as they are walked through; the only thing made before is the numbering of
+/// templates.
 fn write_plan<S: Serializer>(plan: &LaunchPlan, serializer: S) -> Result<S::Ok, S::Error> {
     let templates = TemplateList::of(&plan.launches);
     let launch = |one| launch_fields(Object::new(), one, &templates).into();

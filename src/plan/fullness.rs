@@ -1,4 +1,9 @@
 //! How full the nodes of a plan are.
+//!
+//! Requests are compared with *allocatable* resources, the capacity of the instance type less its
+//! overhead, as kube-scheduler does. Daemons that come with the node are among the requests. The
+//! share of the scarcest resource says how well a node is used: one with cpu 97 % and memory 20 %
+//! is full, of a type with too much memory for its pods.
 
 use super::{Launch, LaunchPlan};
 use crate::model::{Problem, Quantity};
@@ -7,6 +12,23 @@ use std::fmt;
 use std::sync::Arc;
 
 /// How much of a resource is asked for, and how much there is.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+/// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+/// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+/// # let large = InstanceType::new("m7.large", room).with_offering(price);
+/// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+/// # let pool = NodePool::new("default");
+/// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+/// # let problem = problem.node_pool(pool).build()?;
+/// # let plan = plimsoll::provision(&problem, &Options::default())?;
+/// let cpu = &plan.fullness(&problem)[0];
+/// assert_eq!((&*cpu.resource, cpu.millionths()), ("cpu", 750_000));
+/// assert_eq!((cpu.requested, cpu.allocatable), ("3".parse()?, "4".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Fullness {
@@ -20,6 +42,8 @@ pub struct Fullness {
 
 impl Fullness {
     /// The share that is asked for, in millionths, rounded down; 0 where there is nothing.
+    ///
+    /// It is above 1,000,000 only for a plan that breaks the rule of resources.
     #[must_use]
     pub fn millionths(&self) -> u32 {
         let (requested, all) = (self.requested.nanos(), self.allocatable.nanos());
@@ -38,6 +62,22 @@ impl fmt::Display for Fullness {
 impl Launch {
     /// How full the node is, by resource that its instance type has; nothing where the problem
     /// doesn't know the type.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default");
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let plan = plimsoll::provision(&problem, &Options::default())?;
+    /// let fullest = plan.launches().iter().flat_map(|launch| launch.fullness(&problem));
+    /// assert_eq!(fullest.map(|one| one.millionths()).max(), Some(1_000_000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn fullness(&self, problem: &Problem) -> Vec<Fullness> {
         let kind = problem.instance_type(&self.template.offering.instance_type);

@@ -4,6 +4,14 @@
 //! less the sum of these values is the gap, but for what the proof grants limits, reservations and
 //! room on running nodes. So a launch that costs more than its pods' values is a part of the gap,
 //! and its pods are those for which nothing better was found, or for which more can't be proved.
+//!
+//! *Why these parts.* Let launch `l` cost `c_l` and hold `n_lj` pods of kind `j`, each worth `v_j`.
+//! The certificate says that `Σ_j n_lj v_j ≤ c_l` but for what it charges for limits and
+//! reservations; so `c_l − Σ_j n_lj v_j` is never below that charge's negative, and the sum over
+//! launches is total minus value: the gap, up to what the proof grants. Pods of a launch share its
+//! excess by their worth, so a kind that fills its nodes well has little of it.
+//!
+//! *Cost.* One pass over the launches and their pods, with a search by name for each pod.
 
 use super::LaunchPlan;
 use super::certificate::{Certificate, POINT};
@@ -17,6 +25,23 @@ use std::sync::Arc;
 /// Where the gap of a plan comes from; see [`LaunchPlan::gap_sources`].
 ///
 /// `Display` writes at most two lines: the types and the pods with most of it.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+/// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+/// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+/// # let large = InstanceType::new("m7.large", room).with_offering(price);
+/// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+/// # let pool = NodePool::new("default");
+/// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+/// # let problem = problem.node_pool(pool).build()?;
+/// # let plan = plimsoll::provision(&problem, &Options::default())?;
+/// // Here total and bound are equal, and there is nothing to explain.
+/// let gap = plan.cost().gap_millionths();
+/// assert_eq!(plan.gap_sources(&problem).is_some(), gap > 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct GapSources {
@@ -58,6 +83,9 @@ pub struct PodExcess {
 const NAMED: usize = 3;
 
 /// Pods that are launched on pools of one weight and share a value.
+///
+/// A certificate may list pods of one entry several times, by the preferences that they honour:
+/// these are one kind here, with the average of their values.
 #[derive(Clone, Debug, Default)]
 struct ValuedPods {
     entry: Arc<str>,
@@ -163,6 +191,9 @@ impl LaunchPlan {
 }
 
 /// `amount × part ÷ whole` of a whole above 0, as exactly as its product can be written down.
+///
+/// Where the product doesn't fit both terms of the ratio are halved until it does: a figure to be
+/// shown may lose its last digits, and no sum overflows.
 fn scaled(amount: i128, mut part: i128, mut whole: i128) -> i128 {
     loop {
         match amount.checked_mul(part) {
@@ -179,6 +210,9 @@ fn price(parts: i128) -> Price {
 
 /// The kinds of pods of a certificate that launches have, and which of them an entry is of on pools
 /// of which weight.
+///
+/// Kinds without a weight are those on running nodes: they cost nothing here, and are left out.
+/// Where two kinds name the same entry the first has it.
 fn valued_pods(certificate: &Certificate) -> (Vec<ValuedPods>, ValueNumbers) {
     let mut valued: Vec<ValuedPods> = Vec::new();
     let mut numbers = ValueNumbers::new();
@@ -200,6 +234,9 @@ fn valued_pods(certificate: &Certificate) -> (Vec<ValuedPods>, ValueNumbers) {
 }
 
 /// The entries of a problem, by the names of their pods.
+///
+/// Entries are sorted by namespace, name and whether they are sets of replicas, so a name is found
+/// by two searches: as it is, then without the number at its end.
 struct Entries<'a> {
     problem: &'a Problem,
 }

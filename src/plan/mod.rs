@@ -1,12 +1,76 @@
 //! The answer of a launch: what to create, what goes where, what has no place, what it costs.
+//!
+//! A [`LaunchPlan`] is data: nothing in it has been done, and it keeps no reference to the problem
+//! or to the solver that made it. Each pending pod of the problem is in one of three lists:
+//!
+//! | list | the pod |
+//! |---|---|
+//! | [`LaunchPlan::launches`] | goes to a node that is to be created |
+//! | [`LaunchPlan::bindings`] | finds room on a node that runs, or is starting |
+//! | [`LaunchPlan::unschedulable`] | has no place, for the reasons beside it |
+//!
+//! Pods that were bound before the plan are in none of them; they stay where they are.
+//!
+//! # How the parts hang together
+//!
+//! ```text
+//! LaunchPlan ─┬─ Launch ── LaunchTemplate ─┬─ OfferingRef       the choice: what the cost counts
+//!             │   pods, requests           ├─ [OfferingRef]     alternatives for the same pods
+//!             │                            └─ labels, taints, requirements, capacity
+//!             ├─ Binding                   pod → node of the problem
+//!             ├─ Unschedulable ── [Reason] see `explain`
+//!             ├─ Cost                      total, fees, lower bound, what is proved
+//!             └─ Certificate               why the lower bound is one
+//! ```
+//!
+//! | type | is |
+//! |---|---|
+//! | [`LaunchPlan`], [`Launch`], [`LaunchTemplate`], [`OfferingRef`] | what to buy |
+//! | [`AlternativeSet`] | alternatives as one request to a cloud can name them |
+//! | [`Binding`], [`Unschedulable`], [`PodRef`] | pods by name |
+//! | [`Cost`], [`Proof`], [`Certificate`], [`PlacementBound`], [`GapSources`] | what it costs, and how far that is from the cheapest |
+//! | [`Fullness`], [`PreferenceShare`], [`Termination`] | figures about the plan |
+//! | [`ConsolidationPlan`] | the answer about running nodes, in [`consolidation`] |
+//!
+//! # From a plan to a cloud
+//!
+//! A controller walks over the launches. Those that share a template differ in nothing but their
+//! pods, so one request of several nodes does for them:
+//!
+//! ```
+//! # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+//! # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+//! # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+//! # let large = InstanceType::new("m7.large", room).with_offering(price);
+//! # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+//! # let pool = NodePool::new("default");
+//! # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+//! # let problem = problem.node_pool(pool).build()?;
+//! # let plan = plimsoll::provision(&problem, &Options::default())?;
+//! for template in plan.templates() {
+//!     let count = plan.launches().iter().filter(|one| one.template() == template).count();
+//!     // The sets are in the order in which to try them; each fits into one request.
+//!     for set in template.alternative_sets() {
+//!         let types: Vec<&str> = set.offerings.iter().map(|one| &*one.instance_type).collect();
+//!         println!("{count} x any of {types:?}, {}", set.capacity_type);
+//!     }
+//! }
+//! assert_eq!((plan.templates().len(), plan.launches().len()), (1, 2));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A plan prints as a table for people (`Display`), and, with the feature `serde`, reads and writes
+//! the document that the guide describes field by field.
 
 mod alternatives;
 pub mod certificate;
 pub mod consolidation;
+mod cost;
 #[cfg(feature = "serde")]
 mod document;
 mod fullness;
 mod gap;
+mod launch;
 mod pod_ref;
 mod preference;
 #[cfg(feature = "serde")]
@@ -17,14 +81,15 @@ mod template;
 pub use alternatives::AlternativeSet;
 pub use certificate::{Certificate, PlacementBound};
 pub use consolidation::ConsolidationPlan;
+pub use cost::{Cost, Proof, Termination};
 pub use fullness::Fullness;
 pub use gap::{GapSources, LaunchExcess, PodExcess};
+pub use launch::{Binding, Launch, Unschedulable};
 pub use pod_ref::PodRef;
 pub use preference::{PreferenceKind, PreferenceShare};
 pub use template::{LaunchTemplate, OfferingRef};
 
-use crate::explain::Reason;
-use crate::model::{OfferingKey, Price, Resources, Warning};
+use crate::model::{OfferingKey, Price, Warning};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use template::TemplateList;
@@ -59,6 +124,11 @@ use template::TemplateList;
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Order
+///
+/// All lists are sorted, so that equal plans are equal byte for byte in their documents: the same
+/// problem and options give the same plan on every machine and with any number of threads.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct LaunchPlan {
@@ -70,180 +140,6 @@ pub struct LaunchPlan {
     pub(crate) stats: BTreeMap<Arc<str>, u64>,
     pub(crate) certificate: Option<Arc<Certificate>>,
     pub(crate) termination: Option<Termination>,
-}
-
-/// One node to create. Launches alike but for their pods share one [`LaunchTemplate`].
-///
-/// # Examples
-/// ```
-/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
-/// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-/// #     .with_offering(Offering::on_demand("eu-1a", "0.1".parse()?))
-/// #     .with_offering(Offering::spot("eu-1b", "0.03".parse()?));
-/// # let pods = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "900m")])?);
-/// # let huge = Pod::new("huge").with_requests(Resources::parse([("cpu", "64")])?);
-/// # let problem = Problem::builder()
-/// #     .pods([pods, huge])
-/// #     .instance_type(small)
-/// #     .node_pool(NodePool::new("default"))
-/// #     .build()?;
-/// # let plan = provision(&problem, &Options::default())?;
-/// // One node holds two of the three pods.
-/// let launch = plan.launches().iter().find(|launch| launch.pods().len() == 2).ok_or("none")?;
-/// assert_eq!(launch.requests().get("cpu"), Some("1800m".parse()?));
-/// // How full the node will be.
-/// let has = launch.template().capacity.get("cpu");
-/// assert_eq!(has, Some("2".parse()?));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Launch {
-    pub(crate) template: Arc<LaunchTemplate>,
-    /// "namespace/name" of the pods that go there, sorted.
-    pub(crate) pods: Vec<Arc<str>>,
-    pub(crate) requests: Arc<Resources>,
-}
-
-/// A pod placed on a node of the problem.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-#[non_exhaustive]
-pub struct Binding {
-    /// "namespace/name".
-    pub pod: Arc<str>,
-    /// The node's name.
-    pub node: Arc<str>,
-}
-
-/// A pod with no place, and why.
-///
-/// # Examples
-/// ```
-/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
-/// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-/// #     .with_offering(Offering::on_demand("eu-1a", "0.1".parse()?))
-/// #     .with_offering(Offering::spot("eu-1b", "0.03".parse()?));
-/// # let pods = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "900m")])?);
-/// # let huge = Pod::new("huge").with_requests(Resources::parse([("cpu", "64")])?);
-/// # let problem = Problem::builder()
-/// #     .pods([pods, huge])
-/// #     .instance_type(small)
-/// #     .node_pool(NodePool::new("default"))
-/// #     .build()?;
-/// # let plan = provision(&problem, &Options::default())?;
-/// use plimsoll::explain::Cause;
-///
-/// for waiting in plan.unschedulable() {
-///     let reason = &waiting.reasons[0];
-///     assert_eq!(reason.code(), "resource");
-///     assert!(matches!(reason.cause(), Some(Cause::Resource { .. })));
-/// }
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Unschedulable {
-    /// "namespace/name".
-    pub pod: Arc<str>,
-    /// Why, shared by all pods of the same kind; never empty.
-    pub reasons: Arc<[Reason]>,
-}
-
-/// What the launches cost per hour, and how far that can be from the cheapest.
-///
-/// # Examples
-/// ```
-/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
-/// # let small = InstanceType::new("m.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-/// #     .with_offering(Offering::on_demand("eu-1a", "0.1".parse()?))
-/// #     .with_offering(Offering::spot("eu-1b", "0.03".parse()?));
-/// # let pods = Pod::new("web").with_replicas(3).with_requests(Resources::parse([("cpu", "900m")])?);
-/// # let huge = Pod::new("huge").with_requests(Resources::parse([("cpu", "64")])?);
-/// # let problem = Problem::builder()
-/// #     .pods([pods, huge])
-/// #     .instance_type(small)
-/// #     .node_pool(NodePool::new("default"))
-/// #     .build()?;
-/// # let plan = provision(&problem, &Options::default())?;
-/// use plimsoll::Price;
-///
-/// let cost = plan.cost();
-/// assert_eq!((cost.total.to_string(), cost.fees), ("0.06".into(), Price::ZERO));
-/// assert!(cost.lower_bound <= cost.total);
-/// // At most so much of it could be saved, in percent.
-/// let gap = f64::from(cost.gap_millionths()) / 10_000.0;
-/// assert!((0.0..=100.0).contains(&gap));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Cost {
-    /// The sum of the launches' prices, plus fees.
-    pub total: Price,
-    /// The fee per node and hour times the number of launches.
-    pub fees: Price,
-    /// No plan that places the same pods, on pools of the same weights, costs less; fees included.
-    pub lower_bound: Price,
-    /// What is proved.
-    pub proof: Proof,
-}
-
-/// What is proved of a plan's cost.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Proof {
-    /// The total equals the lower bound.
-    Optimal,
-    /// The lower bound is positive.
-    Within,
-    /// Nothing.
-    None,
-}
-
-/// What put an end to refinement ([`Effort::Refine`](crate::Effort::Refine)).
-///
-/// It says nothing of the plan's cost; [`Proof`] does.
-///
-/// # Examples
-/// ```
-/// use plimsoll::plan::Termination;
-/// use plimsoll::{Effort, InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
-///
-/// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
-///     .with_offering(Offering::on_demand("eu-1a", "0.1008".parse()?));
-/// let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1500m")])?);
-/// let problem =
-///     Problem::builder().pod(web).instance_type(large).node_pool(NodePool::new("default")).build()?;
-/// let mut options = Options::default();
-/// options.effort = Effort::Refine(Default::default());
-/// assert_eq!(provision(&problem, &options)?.termination(), Some(Termination::Done));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[non_exhaustive]
-pub enum Termination {
-    /// Nothing was left to try: the plan is proved the cheapest, or all stages of refinement are
-    /// done.
-    Done,
-    /// [`Limits::rounds`](crate::Limits::rounds) were the first to run out.
-    Rounds,
-    /// [`Limits::attempts`](crate::Limits::attempts) were the first to run out.
-    Attempts,
-    /// [`Options::stop`](crate::Options::stop) said so.
-    Stopped,
-}
-
-impl Cost {
-    /// How far the total may be from the cheapest: (total − lower bound) / total in millionths,
-    /// rounded to the nearest; 0 for a total of 0.
-    #[must_use]
-    pub fn gap_millionths(&self) -> u32 {
-        let (total, bound) = (self.total.nanos(), self.lower_bound.nanos());
-        if total <= 0 {
-            return 0;
-        }
-        let above = total.saturating_sub(bound).clamp(0, total);
-        let millionths = above.saturating_mul(1_000_000).saturating_add(total / 2) / total;
-        u32::try_from(millionths).unwrap_or(1_000_000)
-    }
 }
 
 impl PartialEq for LaunchPlan {
@@ -281,18 +177,79 @@ impl LaunchPlan {
     }
 
     /// The nodes to create.
+    ///
+    /// Sorted by node pool, instance type, zone, capacity type, reservation and first pod. The
+    /// index of a launch in this list is how [`verify`](crate::verify()) and the answers of
+    /// [`question`](crate::question) refer to it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default");
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let plan = plimsoll::provision(&problem, &Options::default())?;
+    /// let pods: Vec<usize> = plan.launches().iter().map(|launch| launch.pods().len()).collect();
+    /// assert_eq!(pods.iter().sum::<usize>(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn launches(&self) -> &[Launch] {
         &self.launches
     }
 
     /// What the launches are like, each template once, in the order of the first launch of each.
+    ///
+    /// A plan of many thousand launches has few templates; whoever creates nodes by the hundred
+    /// asks for each of them once, with a count.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default");
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let plan = plimsoll::provision(&problem, &Options::default())?;
+    /// let template = plan.templates()[0];
+    /// assert_eq!(&*template.offering.instance_type, "m7.large");
+    /// assert!(plan.launches().iter().all(|launch| launch.template() == template));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn templates(&self) -> Vec<&LaunchTemplate> {
         TemplateList::of(&self.launches).templates
     }
 
     /// How many nodes of each offering are launched.
+    ///
+    /// It is what a bill is made of, and what [`Solver::contingency`](crate::Solver::contingency)
+    /// asks about: each key is an offering that may turn out to be sold out.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default");
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let plan = plimsoll::provision(&problem, &Options::default())?;
+    /// use plimsoll::model::{CapacityType, OfferingKey};
+    ///
+    /// let key = OfferingKey::new("m7.large", "eu-1a", CapacityType::OnDemand);
+    /// assert_eq!(plan.offerings().get(&key), Some(&2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn offerings(&self) -> BTreeMap<OfferingKey, u32> {
         let mut counts = BTreeMap::new();
@@ -304,24 +261,74 @@ impl LaunchPlan {
     }
 
     /// The pods placed on nodes of the problem.
+    ///
+    /// Sorted by pod. Only pods that were pending are here.
     #[must_use]
     pub fn bindings(&self) -> &[Binding] {
         &self.bindings
     }
 
     /// The pods with no place.
+    ///
+    /// Sorted by pod. Once all else is decided what was left out is tried once more in the plan as
+    /// it stands, so it is there for want of room or of a rule's consent. That isn't a proof that
+    /// no other plan has room for it;
+    /// [`Solver::placement_bound`](crate::Solver::placement_bound) gives one where it can.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default");
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let plan = plimsoll::provision(&problem, &Options::default())?;
+    /// for waiting in plan.unschedulable() {
+    ///     eprintln!("{} waits: {}", waiting.pod, waiting.reasons[0]);
+    /// }
+    /// assert!(plan.unschedulable().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn unschedulable(&self) -> &[Unschedulable] {
         &self.unschedulable
     }
 
     /// What the launches cost per hour.
+    ///
+    /// In the currency of the problem's prices, per hour. Running nodes aren't in it: the plan
+    /// doesn't change what they cost.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default");
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let plan = plimsoll::provision(&problem, &Options::default())?;
+    /// let cost = plan.cost();
+    /// assert_eq!(cost.total.to_string(), "0.2");
+    /// let month = cost.total.nanos() * 730 / 1_000_000_000;
+    /// assert_eq!(month, 146);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn cost(&self) -> Cost {
         self.cost
     }
 
     /// What the problem says that is accepted but hardly meant, by path; it changes nothing.
+    ///
+    /// Faults that make a problem meaningless are errors of
+    /// [`ProblemBuilder::build`](crate::model::ProblemBuilder::build); these are things that are
+    /// legal and surprising, such as a rule that selects nothing.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
@@ -329,6 +336,22 @@ impl LaunchPlan {
 
     /// The proof of the cost's lower bound, for a plan that [`provision`](crate::provision()) made;
     /// none where the bound is 0, and none of a plan that was read from a document.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default");
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let plan = plimsoll::provision(&problem, &Options::default())?;
+    /// let certificate = plan.certificate().ok_or("nothing is proved")?;
+    /// assert_eq!(certificate.bound(&problem, &plan)?, plan.cost().lower_bound);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn certificate(&self) -> Option<&Certificate> {
         self.certificate.as_deref()
@@ -336,6 +359,30 @@ impl LaunchPlan {
 
     /// The same plan with this certificate, to be checked by [`verify`](crate::verify()): one that
     /// was read from its document, say.
+    ///
+    /// It replaces the certificate that the plan has, if any, and changes no claim of the plan:
+    /// [`verify`](crate::verify()) refuses the pair where the certificate proves less than the
+    /// plan's lower bound.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default");
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let plan = plimsoll::provision(&problem, &Options::default())?;
+    /// use plimsoll::plan::Certificate;
+    /// use plimsoll::verify;
+    ///
+    /// // An empty certificate proves nothing, and the plan claims something.
+    /// let bare = plan.with_certificate(Certificate::default());
+    /// assert!(verify(&problem, &bare).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with_certificate(self, certificate: Certificate) -> Self {
         Self { certificate: Some(Arc::new(certificate)), ..self }
     }
@@ -350,6 +397,26 @@ impl LaunchPlan {
 
     /// How much of the pods' preferences the plan honours, by kind; kinds that no placed pod has,
     /// or that were ignored, are left out.
+    ///
+    /// What is preferred by whom is in the problem; how hard the solver tries is up to
+    /// [`Options::preferences`](crate::Options::preferences). The shares are counted over pods that
+    /// have a place.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default");
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let plan = plimsoll::provision(&problem, &Options::default())?;
+    /// // Nobody prefers anything here.
+    /// assert!(plan.preferences().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn preferences(&self) -> Vec<PreferenceShare> {
         let share = |kind: PreferenceKind| {
@@ -373,28 +440,25 @@ impl LaunchPlan {
     /// | `nodeGroups` | kinds of nodes in the plan, by what they are and hold |
     /// | `launches` | nodes to create |
     /// | `preferred…`, `honoured…` | weights of preferences, see [`LaunchPlan::preferences`] |
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default");
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let plan = plimsoll::provision(&problem, &Options::default())?;
+    /// let stats = plan.stats();
+    /// assert_eq!((stats.get("pods"), stats.get("podClasses")), (Some(&3), Some(&1)));
+    /// assert_eq!(stats.get("launches"), Some(&2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn stats(&self) -> &BTreeMap<Arc<str>, u64> {
         &self.stats
-    }
-}
-
-impl Launch {
-    /// What the node is like.
-    #[must_use]
-    pub fn template(&self) -> &LaunchTemplate {
-        &self.template
-    }
-
-    /// The sum of the requests of its pods and of the daemons it runs, `pods` included.
-    #[must_use]
-    pub fn requests(&self) -> &Resources {
-        &self.requests
-    }
-
-    /// "namespace/name" of the pods that go there, sorted.
-    #[must_use]
-    pub fn pods(&self) -> &[Arc<str>] {
-        &self.pods
     }
 }

@@ -1,4 +1,9 @@
 //! Pods as plans name them.
+//!
+//! In documents and plans a pod is one text, "namespace/name". Replicas of one entry are numbered
+//! from 0: the entry "web" of three replicas is `default/web-0` to `default/web-2`, an entry of a
+//! single pod keeps its name. Names of Kubernetes' objects hold no slash, so the first one
+//! separates the two.
 
 use super::{Binding, Launch, Unschedulable};
 use std::fmt;
@@ -24,6 +29,14 @@ pub struct PodRef<'a> {
 
 impl<'a> PodRef<'a> {
     /// Takes a "namespace/name" apart; `None` of a text without a slash.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::plan::PodRef;
+    ///
+    /// assert_eq!(PodRef::parse("shop/web").map(|pod| pod.name), Some("web"));
+    /// assert_eq!(PodRef::parse("web"), None);
+    /// ```
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         let (namespace, name) = text.split_once('/')?;
@@ -39,6 +52,24 @@ impl fmt::Display for PodRef<'_> {
 
 impl Launch {
     /// The pods that go there, as [`Launch::pods`], taken apart.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default");
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let plan = plimsoll::provision(&problem, &Options::default())?;
+    /// let names: Vec<&str> =
+    ///     plan.launches().iter().flat_map(|launch| launch.pod_refs()).map(|pod| pod.name).collect();
+    /// assert_eq!(names.len(), 3);
+    /// assert!(names.contains(&"web-2"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pod_refs(&self) -> impl Iterator<Item = PodRef<'_>> {
         self.pods.iter().filter_map(|pod| PodRef::parse(pod))
     }

@@ -1,6 +1,14 @@
 //! Preferences: how much of their weight a plan honours.
+//!
+//! Five things of Kubernetes are wishes and no rules:
+//! `preferredDuringSchedulingIgnoredDuringExecution` of node affinity, of pod affinity and of pod
+//! anti-affinity, spreads with `whenUnsatisfiable: ScheduleAnyway`, and taints of the effect
+//! `PreferNoSchedule`. A plan that breaks one is legal, so what it makes of them is a figure and no
+//! verdict.
 
 /// A kind of preference.
+///
+/// The order is that of Kubernetes' documentation, and that in which plans list them.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum PreferenceKind {
@@ -51,10 +59,22 @@ pub struct PreferenceShare {
 
 impl PreferenceKind {
     /// All kinds, in their order.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::plan::PreferenceKind;
+    ///
+    /// for kind in PreferenceKind::ALL {
+    ///     let (weight, honoured) = kind.stat_names();
+    ///     assert!(weight.starts_with("preferred") && honoured.starts_with("honoured"));
+    /// }
+    /// ```
     pub const ALL: [Self; 5] =
         [Self::NodeAffinity, Self::PodAffinity, Self::PodAntiAffinity, Self::Spread, Self::Taints];
 
     /// The names under which a plan's `stats` have the weight and what is honoured of it.
+    ///
+    /// Both are sums over placed pods. A plan in which no pod has such a preference has neither.
     #[must_use]
     pub fn stat_names(self) -> (&'static str, &'static str) {
         match self {
@@ -69,6 +89,14 @@ impl PreferenceKind {
 
 impl PreferenceShare {
     /// What all preferences of a kind weigh, and those that are honoured.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::plan::{PreferenceKind, PreferenceShare};
+    ///
+    /// let share = PreferenceShare::new(PreferenceKind::Spread, 8, 6);
+    /// assert_eq!(share.honoured * 100 / share.weight, 75);
+    /// ```
     #[must_use]
     pub fn new(kind: PreferenceKind, weight: u64, honoured: u64) -> Self {
         Self { kind, weight, honoured }

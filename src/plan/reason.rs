@@ -2,6 +2,18 @@
 //!
 //! An operand is a field of the [`Cause`], under the same name. A reason whose operands are left
 //! out is read without its cause.
+//!
+//! *Idea.* A cause is an enum with some thirty variants, and its document is flat: `{"code":
+//! "limit", "pool": "default", "resource": "cpu", …}`. So that reader and writer can't part ways,
+//! both are made of one table, a line for each variant: its code, its fields, and what they are
+//! called. A type that occurs as an operand says once how it is written and read (`Operand`).
+//!
+//! *Codes that aren't one to one.* Two codes may mean one variant (`pod-affinity` and
+//! `pod-affinity-node-full` differ in a field), and one code two variants (`pod-affinity` is about
+//! nodes, or, with a `key`, about other domains). Both are settled by hand, in `read_cause`.
+//!
+//! *Reading what is newer.* A code that isn't known, or operands that are missing, leave a reason
+//! with its words and without its cause, so a document of another version still reads.
 
 use crate::explain::{Blocker, Cause, LabelConflict, Miss, Reason};
 use crate::model::document::read::{
@@ -17,6 +29,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
 
 /// A part of a cause as a field of its reason.
+///
+/// `add` and `field` are what an object does with it: a value that may be absent overrides both,
+/// and isn't written at all where it is `None`.
 trait Operand: Sized {
     fn write(&self) -> Value<'_>;
 
@@ -143,6 +158,8 @@ operands! {
 }
 
 /// The variant that a reason's code and operands mean.
+///
+/// Blockers share the space of codes with causes: what is no cause's code is tried as a blocker's.
 fn read_cause(code: &str, fields: &mut Fields<'_>) -> Option<Cause> {
     let over_a_key = code == "pod-affinity" && fields.has("key");
     let code = if over_a_key { "pod-affinity over a key" } else { code };
@@ -160,6 +177,8 @@ fn write_cause<'d>(cause: &'d Cause, object: Object<'d>) -> Object<'d> {
     }
 }
 
+/// A field that is none of these is a fault: a misspelt operand would otherwise be a cause silently
+/// lost.
 const REASON: &[&str] = &[
     "code",
     "sentence",
@@ -372,6 +391,9 @@ impl Operand for LabelConflict {
 }
 
 /// A tree that borrows nothing.
+///
+/// Requirements are made for the writing, while the trees of documents borrow from plans: this one
+/// must hold its own texts.
 fn owned(value: Value<'_>) -> Value<'static> {
     match value {
         Value::Null => Value::Null,
@@ -466,118 +488,4 @@ pair_operands! {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Effect;
-
-    fn texts<const N: usize>(texts: [&str; N]) -> Vec<Arc<str>> {
-        texts.into_iter().map(Arc::from).collect()
-    }
-
-    /// One cause of each kind, with and without what may be missing.
-    fn causes() -> Vec<Cause> {
-        let pool = || Arc::from("default");
-        let amount = Quantity::from_millis(1500);
-        let key = || Arc::from("zone");
-        let conflict = LabelConflict::new("size", ValueSet::only(["4", "8"]), ValueSet::absent());
-        let limit = Cause::Limit {
-            pool: pool(),
-            resource: "cpu".into(),
-            limit: amount,
-            used: amount,
-            needed: amount,
-        };
-        let of_resource = |nearest, daemons| Cause::Resource {
-            pool: pool(),
-            resource: "cpu".into(),
-            requested: amount,
-            nearest,
-            daemons,
-        };
-        let misses = MISSES.into_iter().map(|(_, miss)| Cause::Existing { miss });
-        let mut causes = vec![
-            Cause::NoNodePool,
-            Cause::NoInstanceType { pool: pool() },
-            Cause::Labels { pool: pool(), conflicts: vec![conflict] },
-            Cause::Taint { pool: pool(), taint: Taint::new("gpu", "yes", Effect::NoSchedule) },
-            Cause::Zone { pool: pool(), volume_zones: texts(["a"]), pool_zones: texts(["b", "c"]) },
-            of_resource(None, None),
-            of_resource(Some(("m.large".into(), amount)), Some((texts(["log"]), amount))),
-            Cause::Daemon {
-                pool: pool(),
-                instance_type: "m.large".into(),
-                daemons: texts(["log"]),
-                resource: "cpu".into(),
-                requested: amount,
-                available: amount,
-            },
-            Cause::AttachLimit { pool: pool(), driver: "ebs".into(), volumes: 3, most: 2 },
-            Cause::Unavailable { pool: pool() },
-            Cause::Reservation { id: "cr-1".into() },
-            Cause::MinValues { pool: pool(), key: key(), needed: 3, possible: 1 },
-            Cause::HostPort { pool: pool(), port: 80, protocol: Protocol::Tcp },
-            Cause::NodeName { node: "n".into() },
-            Cause::VolumeLimit { driver: "ebs".into() },
-            Cause::AntiAffinity,
-            Cause::TopologySpread {
-                key: key(),
-                max_skew: 1,
-                least: 0,
-                full: vec![("a".into(), 1)],
-                lowest: Some(("b".into(), Box::new(limit.clone()))),
-            },
-            Cause::MinDomains {
-                key: key(),
-                max_skew: 1,
-                needed: 3,
-                domains: vec![("a".into(), 1)],
-            },
-            Cause::EmptyDomain { key: key(), domain: "a".into() },
-            Cause::PodAffinity { key: key(), domains: texts(["a"]) },
-            Cause::PodAffinityNode { nodes: texts(["n"]), launches: 2, full: false },
-            Cause::PodAffinityNode { nodes: texts([]), launches: 2, full: true },
-            Cause::PodAntiAffinity { key: key(), domains: texts(["a", "b"]) },
-            Cause::MutualAffinity,
-            Cause::TopologyKey { key: key() },
-            Cause::Placeholder,
-            Cause::StaticPool { pool: pool() },
-            Cause::Several { causes: vec![limit.clone(), Cause::AntiAffinity] },
-            Cause::NotFound { pool: None },
-            Cause::NotFound { pool: Some(pool()) },
-            Cause::Blocked { blocker: Blocker::Nominated },
-            Cause::Blocked {
-                blocker: Blocker::SavesTooLittle {
-                    savings: Price::from_nanos(-5),
-                    least: Price::from_nanos(7_000_000),
-                },
-            },
-            Cause::Blocked {
-                blocker: Blocker::NodeBudget { pool: pool(), reason: BudgetReason::Underutilized },
-            },
-            Cause::Blocked { blocker: Blocker::MoveLimit { most: 3 } },
-            limit,
-        ];
-        causes.extend(misses);
-        causes
-    }
-
-    #[test]
-    fn every_cause_reads_back() {
-        for cause in causes() {
-            let reason = Reason::new(&cause, 7);
-            let text = serde_json::to_string(&reason).unwrap();
-            let read: Reason = serde_json::from_str(&text).unwrap();
-            assert_eq!(read, reason, "{text}");
-            assert_eq!(read.cause(), Some(&cause), "{text}");
-        }
-    }
-
-    #[test]
-    fn operands_may_be_left_out_and_unknown_ones_may_not() {
-        let text = r#"{"code": "limit", "sentence": "s", "candidates": 1}"#;
-        assert_eq!(serde_json::from_str::<Reason>(text).unwrap().cause(), None);
-        let text = r#"{"code": "limit", "sentence": "s", "candidates": 1, "pols": "p"}"#;
-        let error = serde_json::from_str::<Reason>(text).unwrap_err().to_string();
-        assert!(error.contains("pols"), "{error}");
-    }
-}
+mod tests;

@@ -1,4 +1,19 @@
 //! A plan as a table for people; the same plan gives the same text.
+//!
+//! ```text
+//! 2 nodes to launch for 3 pods, 0 pods on running nodes, 0 pods without a place
+//!
+//! nodes  node pool  instance type  zone   capacity type  each/h  all/h   pods  cpu
+//!     2  default    m7.large       eu-1a  on-demand      0.1000  0.2000     3  3.0
+//!     2                                                          0.2000     3  3.0
+//!
+//! cost per hour 0.2000, at least … with any plan (a gap of …%)
+//! ```
+//!
+//! Launches that are alike but for their pods are one row, and the last row is their sum. Amounts
+//! are what is requested, daemons included, so a row says what its nodes are for; prices have four
+//! decimals. Whoever needs exact figures reads the plan itself: this text is no interface, and its
+//! columns may change.
 
 use super::{LaunchPlan, Proof, Termination};
 use crate::model::{CPU, PODS, Price, Quantity};
@@ -44,6 +59,9 @@ impl fmt::Display for Termination {
 }
 
 /// What is summed over the launches of a row.
+///
+/// Thousandths of a resource hold millicores, and bytes with three digits to spare, in 128 bits;
+/// nothing is rounded before it is printed.
 #[derive(Clone, Default)]
 struct RowSum {
     nodes: usize,
@@ -129,6 +147,8 @@ impl LaunchPlan {
         }
     }
 
+    /// Pods are grouped by their first reason, the one that ruled out the most candidates; three of
+    /// each group are named, so that ten thousand waiting pods are a few lines.
     fn fmt_unschedulable(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for unschedulable in &self.unschedulable {
@@ -151,6 +171,9 @@ impl LaunchPlan {
 }
 
 /// Rows of cells under a header; columns are aligned to the right but for those in `left`.
+///
+/// Widths are counted in characters, so the text lines up where each of them is one column wide.
+/// Spaces at the end of a line are cut.
 pub(super) struct TextTable {
     pub(super) rows: Vec<Vec<String>>,
     pub(super) left: std::ops::Range<usize>,

@@ -56,6 +56,27 @@ pub struct LaunchTemplate {
 }
 
 /// One way to buy a node.
+///
+/// It is an offering as the plan saw it, with the price that it counted; [`OfferingRef::key`] is
+/// what stays when prices change. References are ordered by price first, so the least of several is
+/// the cheapest.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+/// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+/// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+/// # let large = InstanceType::new("m7.large", room).with_offering(price);
+/// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+/// # let pool = NodePool::new("default");
+/// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+/// # let problem = problem.node_pool(pool).build()?;
+/// # let plan = plimsoll::provision(&problem, &Options::default())?;
+/// let choice = &plan.launches()[0].template().offering;
+/// assert_eq!(choice.to_string(), "m7.large eu-1a on-demand 0.1");
+/// assert_eq!(choice.reservation, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct OfferingRef {
@@ -73,6 +94,24 @@ pub struct OfferingRef {
 
 impl OfferingRef {
     /// What the offering is called, whatever it costs.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default");
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let plan = plimsoll::provision(&problem, &Options::default())?;
+    /// use plimsoll::model::{CapacityType, OfferingKey};
+    ///
+    /// let key = plan.launches()[0].template().offering.key();
+    /// assert_eq!(key, OfferingKey::new("m7.large", "eu-1a", CapacityType::OnDemand));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn key(&self) -> OfferingKey {
         let key =
@@ -93,6 +132,11 @@ impl fmt::Display for OfferingRef {
 }
 
 /// The templates of launches, each once.
+///
+/// Templates are told apart by where they are in memory: whoever builds a plan shares one `Arc`
+/// among launches that are alike, so comparing pointers finds them all in one pass, without
+/// comparing labels and alternatives. Launches with equal templates in different places are listed
+/// twice, which is longer and not wrong.
 #[derive(Debug, Default)]
 pub(crate) struct TemplateList<'a> {
     pub(crate) templates: Vec<&'a LaunchTemplate>,
@@ -100,6 +144,8 @@ pub(crate) struct TemplateList<'a> {
 }
 
 impl<'a> TemplateList<'a> {
+    /// Numbers are given in the order of the first launch of each, so they depend on the plan
+    /// alone.
     pub(crate) fn of(launches: impl IntoIterator<Item = &'a Launch>) -> Self {
         let mut list = Self::default();
         for launch in launches {

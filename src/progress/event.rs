@@ -33,10 +33,20 @@ use std::sync::Arc;
 /// assert_eq!(bought, Some((2, Some(1_000_000))));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Reading a trace
+///
+/// A greedy plan gives one or several `Packed`, one for each assignment of domains that was tried,
+/// with `Feedback` between them; then `Kept`, and the steps of the packing that is kept:
+/// `Assigned`, `Method`, `Priced`, `Bought`, `RightSized`; then `Improved` for what was bettered
+/// afterwards. Refinement adds `Round`, `Improved` and `Progress`. `Display` writes each as one
+/// line.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
     /// An assignment of pods to domains, or one packing where there are none to choose, was packed.
+    ///
+    /// Assignments are tried in turn until one loses nothing, or no better one is found.
     Packed(PackingFigures),
     /// What a packing showed of the assignment that it is of: the next one is held to it.
     Feedback {
@@ -60,6 +70,9 @@ pub enum Event {
     /// Of the packing that is kept: how it was made; what follows was done in this order.
     Method(MethodKind),
     /// What pods are worth was computed, for those that had no place yet.
+    ///
+    /// The greedy packer prices pods anew when what is left has changed much; between two of these
+    /// the order of purchases follows the same values.
     Priced {
         /// How many pods.
         pods: u64,
@@ -67,6 +80,9 @@ pub enum Event {
         worth: Price,
     },
     /// Equal nodes were bought.
+    ///
+    /// It says why this and not another: among all that could be bought then nothing had a higher
+    /// efficiency.
     Bought {
         /// Of which pool.
         node_pool: Arc<str>,
@@ -101,6 +117,9 @@ pub enum Event {
         to: PackingFigures,
     },
     /// A round of column generation for the lower bound.
+    ///
+    /// The objective falls and the bound rises from round to round, until they meet or nothing more
+    /// is found.
     Round {
         /// What the restricted programme costs per hour.
         objective: Price,
@@ -114,6 +133,20 @@ pub enum Event {
 }
 
 /// What a consolidation comes to.
+///
+/// It is what `consolidate` compares plans by: cost first, then as few moves as possible.
+///
+/// # Examples
+/// ```
+/// use plimsoll::progress::ConsolidationFigures;
+///
+/// let mut figures = ConsolidationFigures::default();
+/// (figures.deleted, figures.moved, figures.waves) = (2, 5, 1);
+/// assert_eq!(
+///     figures.to_string(),
+///     "0 an hour, nodes deleted: 2, launched: 0, pods moved: 5, waves: 1",
+/// );
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ConsolidationFigures {
@@ -141,6 +174,18 @@ impl fmt::Display for ConsolidationFigures {
 }
 
 /// What a packing comes to.
+///
+/// # Examples
+/// ```
+/// use plimsoll::progress::PackingFigures;
+///
+/// let mut figures = PackingFigures::default();
+/// (figures.cost, figures.nodes) = ("0.3".parse()?, 3);
+/// assert_eq!(figures.to_string(), "0.3 an hour, 3 nodes");
+/// figures.left_out = 1;
+/// assert_eq!(figures.to_string(), "0.3 an hour, 3 nodes, 1 pod left out");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PackingFigures {
@@ -153,6 +198,17 @@ pub struct PackingFigures {
 }
 
 /// What packing showed of an assignment of domains.
+///
+/// Pods with spreads or affinity are given domains before anything is bought, when nobody knows yet
+/// what fits where. If it doesn't fit, this is what was learnt; the next assignment heeds it.
+///
+/// # Examples
+/// ```
+/// use plimsoll::progress::DomainFeedback;
+///
+/// let full = DomainFeedback::Full { domains: vec![("zone".into(), "a".into())], held: 7 };
+/// assert_eq!(full.to_string(), "zone a holds 7 and no more");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DomainFeedback {
@@ -203,6 +259,13 @@ pub enum DomainFeedback {
 }
 
 /// How a packing is made.
+///
+/// # Examples
+/// ```
+/// use plimsoll::progress::MethodKind;
+///
+/// assert_eq!(MethodKind::Efficiency.to_string(), "by efficiency");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum MethodKind {
@@ -215,6 +278,13 @@ pub enum MethodKind {
 }
 
 /// How a plan became better.
+///
+/// # Examples
+/// ```
+/// use plimsoll::progress::Improvement;
+///
+/// assert_eq!(Improvement::TakenApart.to_string(), "taken apart");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Improvement {

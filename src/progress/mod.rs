@@ -2,6 +2,18 @@
 //!
 //! An [`Observer`] is told where refinement stands, or of every step: what domains were chosen,
 //! what was bought and why, what rounds came to. A [`Trace`] keeps these steps.
+//!
+//! | wanted | way |
+//! |---|---|
+//! | a progress bar, "stop at a gap of 1 %" | [`Observer::new`]: told of [`Progress`] |
+//! | why is the plan as it is? | [`Trace`], or [`Observer::of_events`]: told of every [`Event`] |
+//! | stop after ten seconds | [`Stop`](crate::Stop), which needs no observer |
+//!
+//! # Promises
+//!
+//! An observer changes nothing but the moment at which a search ends. Events of a launch plan come
+//! in the same order on every machine and with any number of threads; whatever an observer writes
+//! down is as reproducible as the plan. Nobody looking on costs nothing: events aren't made.
 
 mod event;
 mod trace;
@@ -23,6 +35,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The cost is what is minimised, fees and priced preferences included. The lower bound is worked
 /// out in floating point; when the search ends it is proved in integers, and what the plan states
 /// may be a little lower.
+///
+/// A search never reports a cost above or a bound below what it reported before.
 ///
 /// # Examples
 /// ```
@@ -64,6 +78,9 @@ pub struct Progress {
 }
 
 /// What refinement is doing.
+///
+/// They come in this order; a search that is stopped, or that has nothing to prove, leaves out what
+/// comes after.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Phase {
@@ -79,6 +96,10 @@ pub enum Phase {
 impl Progress {
     /// How far the cost may be from the least possible: (cost − lower bound) / cost in millionths,
     /// rounded up; 0 for a cost of 0.
+    ///
+    /// Rounded up, so that "at most 1 %" is true where the number says so; the gap of a finished
+    /// plan ([`Cost::gap_millionths`](crate::plan::Cost::gap_millionths)) is rounded to the
+    /// nearest.
     #[must_use]
     pub fn gap_millionths(&self) -> u32 {
         let (cost, bound) = (self.cost.nanos(), self.lower_bound.nanos());
@@ -145,6 +166,35 @@ type LookAt<T> = dyn Fn(&T) -> ControlFlow<()> + Send + Sync;
 
 impl Observer {
     /// Calls `look` with where refinement stands; what it returns says whether to go on.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # use plimsoll::Solver;
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default").with_limits(Resources::parse([("nodes", "4")])?);
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let (solver, options) = (Solver::new(&problem)?, Options::default());
+    /// use plimsoll::{Effort, Observer};
+    /// use std::ops::ControlFlow;
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    /// use std::sync::Arc;
+    ///
+    /// let calls = Arc::new(AtomicU32::new(0));
+    /// let counted = calls.clone();
+    /// let observer = Observer::new(move |_| {
+    ///     counted.fetch_add(1, Ordering::Relaxed);
+    ///     ControlFlow::Continue(())
+    /// });
+    /// let options = options.with_effort(Effort::Refine(Default::default())).with_observer(observer);
+    /// solver.provision(&options)?;
+    /// assert!(calls.load(Ordering::Relaxed) > 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(look: impl Fn(&Progress) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
         Self(Some(Look::Progress(Arc::new(look))))
     }
@@ -189,6 +239,10 @@ impl fmt::Debug for Observer {
 }
 
 /// An observer of one solve, and whether it has seen enough.
+///
+/// Threads tell it things side by side; `turn` lets one in at a time, so that a caller's closure
+/// needs no lock of its own. Once it has said that this is enough nothing more is told, and
+/// `enough` ends the search at the next place where it looks.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     observer: Observer,

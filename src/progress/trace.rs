@@ -1,4 +1,9 @@
 //! A record of what a solve decided.
+//!
+//! A trace is the way to answer "why this node?" after the fact, to compare two versions of a
+//! problem, or to write a test about a decision rather than about a price. It grows by one entry
+//! for each purchase: a plan of tens of thousands of launches has some hundreds, since equal nodes
+//! are bought together.
 
 use super::{Event, Observer};
 use std::fmt;
@@ -39,6 +44,16 @@ pub struct Trace(Arc<Mutex<Vec<Event>>>);
 
 impl Trace {
     /// An empty record.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::progress::Trace;
+    ///
+    /// let trace = Trace::new();
+    /// assert!(trace.events().is_empty());
+    /// // Clones share the record.
+    /// assert_eq!(trace.clone().to_string(), trace.to_string());
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -47,6 +62,30 @@ impl Trace {
     /// An observer that writes down all that it sees, and ends nothing.
     ///
     /// To write down steps *and* end a search, call [`Trace::push`] in an observer of your own.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # use plimsoll::Solver;
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default").with_limits(Resources::parse([("nodes", "4")])?);
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let (solver, options) = (Solver::new(&problem)?, Options::default());
+    /// use plimsoll::progress::{Event, Trace};
+    ///
+    /// let trace = Trace::new();
+    /// let plan = solver.provision(&options.with_observer(trace.observer()))?;
+    /// let nodes = trace.events().iter().map(|event| match event {
+    ///     Event::Bought { nodes, .. } => *nodes,
+    ///     _ => 0,
+    /// }).sum::<u32>();
+    /// assert_eq!(usize::try_from(nodes)?, plan.launches().len());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn observer(&self) -> Observer {
         let trace = self.clone();
@@ -80,6 +119,8 @@ impl Trace {
     }
 
     /// What is recorded, in its order.
+    ///
+    /// A copy: the record goes on growing if a solve is under way.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -1,4 +1,13 @@
 //! Problems with a rule loosened or lifted.
+//!
+//! *Idea.* A problem is taken apart into a builder, the change edits the parts that it names, and
+//! the builder makes a valid problem again, or says why that isn't one. Each edit says whether
+//! there was anything to edit.
+//!
+//! *Why small edits.* An answer "leave out the spread" is checked by a plan without that spread and
+//! nothing else. An edit that took more away would make answers look right that aren't.
+//!
+//! *Cost.* A copy of the problem's lists; strings are shared.
 
 use super::RuleChange;
 use crate::compile::NODE_NAME;
@@ -15,6 +24,20 @@ impl RuleChange {
     /// # Errors
     /// The problem has no such pod, node pool, offering, reservation or daemon set, or none that
     /// has such a rule; or the change makes no valid problem.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::question::RuleChange;
+    /// use plimsoll::{NodePool, Problem};
+    ///
+    /// let pools = [NodePool::new("a").with_weight(10), NodePool::new("b")];
+    /// let problem = Problem::builder().node_pools(pools).build()?;
+    /// let even = RuleChange::WithoutWeights.apply(&problem)?;
+    /// assert!(even.node_pools().iter().all(|pool| pool.weight() == 0));
+    /// // Done twice there is nothing left to change.
+    /// assert!(RuleChange::WithoutWeights.apply(&even).unwrap_err().is_invalid_input());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn apply(&self, problem: &Problem) -> Result<Problem, Error> {
         Self::apply_all(std::slice::from_ref(self), problem)
     }
@@ -23,6 +46,22 @@ impl RuleChange {
     ///
     /// # Errors
     /// As [`RuleChange::apply`].
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::question::RuleChange;
+    /// use plimsoll::{NodePool, Problem};
+    ///
+    /// let problem = Problem::builder().node_pool(NodePool::new("default")).build()?;
+    /// let limit = |to: &str| -> Result<RuleChange, Box<dyn std::error::Error>> {
+    ///     let (node_pool, resource) = ("default".into(), "nodes".into());
+    ///     Ok(RuleChange::Limit { node_pool, resource, to: Some(to.parse()?) })
+    /// };
+    /// // The later one counts.
+    /// let changed = RuleChange::apply_all(&[limit("3")?, limit("5")?], &problem)?;
+    /// assert_eq!(changed.node_pools()[0].limits().get("nodes"), Some("5".parse()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn apply_all(changes: &[Self], problem: &Problem) -> Result<Problem, Error> {
         let mut parts = problem.to_builder();
         for change in changes {
@@ -172,6 +211,9 @@ impl RuleChange {
     }
 
     /// Makes a change of instance types.
+    ///
+    /// A reservation, or what a pool may buy, is spread over offerings of several types; all that
+    /// have it are changed alike.
     fn make_of_types(&self, parts: &mut ProblemBuilder) -> bool {
         let mut any = false;
         match self {
@@ -309,6 +351,10 @@ fn edit_affinity(pod: &mut Pod, change: impl FnOnce(&mut Affinity) -> bool) -> b
 }
 
 /// Leaves out whatever a pod and its volumes ask of a label.
+///
+/// Node selector, every term of required node affinity, and what volumes ask of it. A term from
+/// which the only condition is gone would match no node in Kubernetes' reading; here it holds
+/// anywhere, since its condition is what was to be left out.
 fn drop_key(pod: &mut Pod, key: &Arc<str>) -> bool {
     let selected = pod.node_selector.get(key).is_some();
     if selected {

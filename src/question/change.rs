@@ -11,6 +11,10 @@ use std::sync::Arc;
 /// [`Solver::effect_of`](crate::Solver::effect_of) says what comes of that. Pods are named by the
 /// problem's entries, "namespace/name"; a change of a set of replicas is one of all its pods.
 ///
+/// A change is as small as its name says: everything else stays as it was. Changes can be made one
+/// after another ([`RuleChange::apply_all`]); one that finds nothing to change is an error, since
+/// then an answer was about another problem.
+///
 /// # Examples
 /// ```
 /// use plimsoll::question::RuleChange;
@@ -32,6 +36,9 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum RuleChange {
     /// The pod requests so much of a resource.
+    ///
+    /// The part that a container asks for isn't told apart: what is changed is the pod's effective
+    /// request.
     Request {
         /// The pod's entry.
         pod: Arc<str>,
@@ -56,6 +63,8 @@ pub enum RuleChange {
         pod: Arc<str>,
     },
     /// The pod tolerates a taint.
+    ///
+    /// It tolerates every effect of the taint, `NoExecute` too.
     Toleration {
         /// The pod's entry.
         pod: Arc<str>,
@@ -70,6 +79,9 @@ pub enum RuleChange {
         port: Option<u16>,
     },
     /// The pod's required spreads over a label allow so much skew at least.
+    ///
+    /// Spreads with more already, and those that may be broken (`ScheduleAnyway`), stay as they
+    /// are.
     MaxSkew {
         /// The pod's entry.
         pod: Arc<str>,
@@ -88,6 +100,8 @@ pub enum RuleChange {
         to: u32,
     },
     /// Pods don't spread over a label, neither as they must nor as they would like to.
+    ///
+    /// For a whole problem, without a label: what do all spreads cost together?
     WithoutSpread {
         /// The pod's entry; `None` means all pods.
         pod: Option<Arc<str>>,
@@ -120,6 +134,8 @@ pub enum RuleChange {
         pod: Arc<str>,
     },
     /// A node pool's limit is another.
+    ///
+    /// Limits of other resources stay.
     Limit {
         /// The node pool.
         node_pool: Arc<str>,
@@ -129,6 +145,8 @@ pub enum RuleChange {
         to: Option<Quantity>,
     },
     /// A node pool's launches keep fewer values of a label open.
+    ///
+    /// Higher numbers become this one; lower ones stay.
     MinValues {
         /// The node pool.
         node_pool: Arc<str>,
@@ -161,6 +179,8 @@ pub enum RuleChange {
         to: u32,
     },
     /// Whatever a node pool may buy is available.
+    ///
+    /// It says what waiting would bring, and can't be ordered from a cloud.
     Available {
         /// The node pool.
         node_pool: Arc<str>,

@@ -3,6 +3,13 @@
 //! What a rule costs is what its absence saves, so it is asked in the same way. Searches aren't
 //! exact: where the plan is legal in the changed problem and cheaper than what the search finds
 //! there, the plan is what there is.
+//!
+//! *Why the plan itself is tried.* A change that loosens a rule can't make the cheapest plan
+//! dearer, but a search may find a worse one in the larger space. So where the plan at hand is
+//! legal in the changed problem and better than the new one, it is the answer; otherwise "saves"
+//! could be negative for no reason but the search's.
+//!
+//! *Cost.* One solve with the same options, and a check.
 
 use super::RuleChange;
 use crate::error::Error;
@@ -14,6 +21,28 @@ use crate::verify::verify;
 use std::fmt;
 
 /// What a plan comes to.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+/// # use plimsoll::Solver;
+/// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+/// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+/// # let large = InstanceType::new("m7.large", room).with_offering(price);
+/// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+/// # let pool = NodePool::new("default").with_limits(Resources::parse([("nodes", "4")])?);
+/// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+/// # let problem = problem.node_pool(pool).build()?;
+/// # let (solver, options) = (Solver::new(&problem)?, Options::default());
+/// use plimsoll::question::RuleChange;
+///
+/// let plan = solver.provision(&options)?;
+/// let (node_pool, resource) = ("default".into(), "nodes".into());
+/// let tighter = RuleChange::Limit { node_pool, resource, to: Some("1".parse()?) };
+/// let after = solver.effect_of(&plan, &[tighter], &options)?.after;
+/// assert_eq!((after.launches, after.unplaced), (1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PlanOutcome {
@@ -30,6 +59,9 @@ pub struct PlanOutcome {
 /// What comes of changes: a plan as it is, and one for the changed problem.
 ///
 /// Its text has at most two lines.
+///
+/// `before` is the plan that was given; `after` has no plan with it, only what it comes to: make
+/// one with [`RuleChange::apply_all`] and [`provision`](crate::provision()).
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ChangeEffect {
@@ -56,12 +88,17 @@ impl PlanOutcome {
 impl ChangeEffect {
     /// How much less the changed problem's plan costs per hour; below zero where it costs more, for
     /// pods that had no place before, say.
+    ///
+    /// It compares two plans as they are. A change that places more pods may cost more and be
+    /// better.
     #[must_use]
     pub fn savings(&self) -> Price {
         Price::from_nanos(self.before.cost.nanos().saturating_sub(self.after.cost.nanos()))
     }
 
     /// Whether the changed problem's plan costs less and leaves no more pods without a place.
+    ///
+    /// What to look for when many changes are tried and those are to be named that pay.
     #[must_use]
     pub fn saves_without_loss(&self) -> bool {
         self.after.unplaced <= self.before.unplaced && self.savings() > Price::ZERO
@@ -70,6 +107,8 @@ impl ChangeEffect {
     /// How much the changes can save at most per hour against the plan, by the changed problem's
     /// lower bound: that of plans which place what its plan places, on node pools of the same
     /// weights.
+    ///
+    /// A small number says that the change isn't worth while, however long one searches.
     #[must_use]
     pub fn most_savings(&self) -> Price {
         Price::from_nanos(self.before.cost.nanos().saturating_sub(self.after.lower_bound.nanos()))

@@ -1,4 +1,21 @@
 //! What would have to be other for a cause not to be in a pod's way.
+//!
+//! *Idea.* Each cause has the operands of its rule, so for most of them the smallest change that
+//! takes it away can be written down: the limit that lets one more node in is what is used plus
+//! what is needed; the skew that lets the pod in is one more than the highest count less the
+//! lowest. What has no such change (no pool, no type, a static pool) says so.
+//!
+//! *Why it is the smallest.* A change is made for the nearest candidate, the one of which the least
+//! is in the way; anything less leaves it in the way there. Another candidate may be had for a
+//! smaller change of another kind, so several answers are compared by how many changes they take.
+//!
+//! | cause | change |
+//! |---|---|
+//! | labels, taint, zones, host port | the pod's own rule is left out, or it tolerates the taint |
+//! | resources | the pod asks for what there is |
+//! | limit, reservation, `minValues` | the pool's number is raised or lowered to what is needed |
+//! | spread, domains, affinity | a number is loosened, or the rule left out |
+//! | daemon sets | they go |
 
 use super::RuleChange;
 use crate::explain::{Cause, Miss};
@@ -11,6 +28,9 @@ pub(crate) type Shortfall = (Arc<str>, Quantity, Quantity);
 /// The changes that take a cause out of a pod's way; `None` where no change of a rule does.
 ///
 /// `short` says what a running node lacks, where that is the cause.
+///
+/// Causes that are in the way together need all of their changes, each once; if one has none there
+/// is no remedy.
 pub(super) fn changes(cause: &Cause, pod: &Pod, short: &[Shortfall]) -> Option<Vec<RuleChange>> {
     let entry: Arc<str> = format!("{}/{}", pod.namespace, pod.name).into();
     let own = || entry.clone();

@@ -23,6 +23,8 @@ use std::sync::Arc;
 
 /// What a launch might have been instead: what is `None` is left open.
 ///
+/// Everything that is `None` stays as it is in the launch, where that can be bought.
+///
 /// # Examples
 /// ```
 /// use plimsoll::question::Substitute;
@@ -45,6 +47,10 @@ pub struct Substitute {
 /// Why a plan doesn't launch something else.
 ///
 /// Its text has at most three lines.
+///
+/// Three answers are told apart: it can't be bought ([`WhyNot::instead`] is `None`), it may not be
+/// there ([`WhyNot::forbidden`]), or it costs more ([`WhyNot::extra_cost`]). Where none of them
+/// holds the search chose otherwise, and says so.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct WhyNot {
@@ -69,6 +75,8 @@ pub struct WhyNot {
 impl WhyNot {
     /// How much more the other launch costs per hour; below zero where it costs less. `None` where
     /// there is none.
+    ///
+    /// Prices as they are paid: fees are the same for both.
     #[must_use]
     pub fn extra_cost(&self) -> Option<Price> {
         let (_, instead) = self.instead.as_ref()?;
@@ -214,6 +222,8 @@ impl Substitute {
 /// Launches to ask about, one of each kind: those that aren't as is asked, if there are any; of
 /// these first those whose pods fit on the type that is asked for, if
 /// any do, and those first that cost nearest to what it costs.
+///
+/// Launches of one template with pods that fit alike give the same answer.
 fn kinds(problem: &Problem, plan: &LaunchPlan, asked: &Substitute) -> Vec<usize> {
     let wanted = asked.instance_type.as_ref().and_then(|name| problem.instance_type(name));
     let room = wanted.map(crate::model::InstanceType::allocatable);
@@ -242,6 +252,9 @@ fn kinds(problem: &Problem, plan: &LaunchPlan, asked: &Substitute) -> Vec<usize>
 }
 
 /// The rules that a plan breaks with another launch in the place of one of its own.
+///
+/// The claims that the replacement makes untrue (cost, bound, shares of preferences) are taken off
+/// the plan first, so what is refused is a rule.
 fn forbidden(problem: &Problem, plan: &LaunchPlan, launch: usize, other: Launch) -> Vec<Violation> {
     let mut changed = plan.clone();
     let former = plan

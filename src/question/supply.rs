@@ -17,6 +17,14 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Something that there is only so much of, whatever it costs.
+///
+/// # Examples
+/// ```
+/// use plimsoll::question::Supply;
+///
+/// let nodes = Supply::Limit { node_pool: "default".into(), resource: "nodes".into() };
+/// assert_ne!(nodes, Supply::Reservation { id: "cr-1".into() });
+/// ```
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Supply {
@@ -37,6 +45,9 @@ pub enum Supply {
 /// What a plan takes of a limit or a reservation.
 ///
 /// Its text is one line.
+///
+/// Of a limit all nodes of the pool count, running and launched; of a reservation only launches,
+/// since what runs on it is taken off by the cloud already.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SupplyUse {
@@ -59,6 +70,27 @@ impl SupplyUse {
     /// price; `None` where the certificate has no values of pods: of a plan without one, or one
     /// that was proved by trying everything. Refinement ([`Effort::Refine`](crate::Effort::Refine))
     /// prices limits; the greedy packer's bounds leave them out.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # use plimsoll::Solver;
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default").with_limits(Resources::parse([("nodes", "4")])?);
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let (solver, options) = (Solver::new(&problem)?, Options::default());
+    /// let plan = solver.provision(&options)?;
+    /// let limit = &solver.supplies(&plan, &options)?[0];
+    /// assert_eq!(limit.to_string(), "node pool default uses 2 of 4 nodes");
+    /// // Two more nodes could be had: another one is worth nothing.
+    /// assert!(limit.value_of("1".parse()?).is_none_or(|value| value == plimsoll::Price::ZERO));
+    /// assert!(!limit.is_binding());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn value_of(&self, more: Quantity) -> Option<Price> {
         const NANO: i128 = 1_000_000_000;
@@ -69,6 +101,8 @@ impl SupplyUse {
     }
 
     /// Whether there is a node that it leaves no room for.
+    ///
+    /// A limit that leaves room for small nodes and none for large ones is binding.
     #[must_use]
     pub fn is_binding(&self) -> bool {
         self.next.is_some()

@@ -4,6 +4,13 @@
 //! says why there is none; all that is in the way at the nearest candidate says what to change. The
 //! changes together give the pod a place in the plan as it stands, unless other pods that have none
 //! take it first.
+//!
+//! *Two questions, two sets.* The *smallest excluding set* explains: with fewer rules some
+//! candidate would be left. It is found as a smallest hitting set of what each candidate breaks,
+//! which are few kinds. *The nearest candidate* helps: of all candidates the one with the fewest
+//! things in its way, all of which must go.
+//!
+//! *Cost.* One look at every candidate of the pod, those of offers that are alike together.
 
 use super::{RuleChange, not_asked, remedy};
 use crate::error::Error;
@@ -19,6 +26,8 @@ use std::sync::Arc;
 ///
 /// Its text has three lines: where it was looked, what is in the way at the nearest candidate, and
 /// what would give the pod a place there.
+///
+/// `Display` is for people; programs read [`WhyUnplaced::nearest`] and its changes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct WhyUnplaced {
@@ -33,6 +42,9 @@ pub struct WhyUnplaced {
 ///
 /// Its text has at most three lines: the rules, what is in the way at the nearest candidate, and
 /// the change.
+///
+/// `rules` and `nearest` differ where several things are in the way of one candidate: the rules say
+/// why none is left, with as few as possible, and the nearest what would have to go to use it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ExcludedCandidates {
@@ -131,6 +143,8 @@ pub(super) fn entry_of<'p>(
 
 impl WhyUnplaced {
     /// Where the fewest changes give the pod a place; of those that are as few the first.
+    ///
+    /// `None` only where there was nothing to look at: neither node pools nor nodes.
     #[must_use]
     pub fn nearest(&self) -> Option<&ExcludedCandidates> {
         let number = |one: &&ExcludedCandidates| match &one.changes {

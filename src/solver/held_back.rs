@@ -33,6 +33,9 @@ const WEIGHTS: &str = "weights";
 const PREFERENCES: &str = "preferences";
 
 /// The kinds of blockers that can be lifted, by the codes of their reasons.
+///
+/// Kinds that aren't here can't be wished away: a node that is going, one nobody knows the labels
+/// of, one whose pods have no other place.
 const KINDS: [&str; 16] = [
     "not-initialized",
     "nominated",
@@ -57,6 +60,9 @@ const MOST_PLANS: usize = 32;
 
 /// Says in a plan how much each kind of blocker holds back, in billionths per hour, and what else
 /// holds nodes.
+///
+/// A plan that is stopped on the way keeps what was found out by then. Figures are differences of
+/// greedy plans: each says what would be saved if that one kind were lifted, and they don't add up.
 pub(super) fn note(
     problem: &Problem,
     options: &Options,
@@ -99,6 +105,9 @@ pub(super) fn note(
 }
 
 /// The next kinds to be lifted together: each that holds any node, and each set that holds one.
+///
+/// Single kinds come before sets, and both in the order of their names, so that what is left out
+/// for want of time is the same in every run.
 fn next_kinds(
     plan: &ConsolidationPlan,
     tried: &BTreeSet<BTreeSet<&'static str>>,
@@ -130,6 +139,9 @@ fn name_of(kind: &str) -> String {
 }
 
 /// Lifts a kind of blocker; false where it can't be lifted, or nothing would change.
+///
+/// Lifting a kind sets the fields that it comes from to what says nothing: a mark to false, a
+/// minimum to zero, a budget to 100 %.
 fn lift(kind: &str, problem: &mut Problem, options: &mut Options) -> bool {
     let (before, terms_before) = (problem.clone(), options.clone());
     let terms = &mut options.consolidation;

@@ -1,4 +1,25 @@
 //! The calls: options in, plan out.
+//!
+//! *What is here.* [`Solver`] compiles a problem once and answers questions about it; [`provision`]
+//! and [`consolidate`] are the same for callers that ask once. This module chooses what runs for an
+//! [`Effort`] and puts the parts together; every decision is made elsewhere: `pack` plans, `refine`
+//! improves and proves, `consolidate` looks at running nodes.
+//!
+//! *How a launch is planned.*
+//!
+//! ```text
+//! FirstFit   first fit decreasing                                         (a baseline)
+//! Greedy     pack ─ try everything where pods are few ─ plan
+//! Refine     pack ┬ greedy plan, kept as a fallback
+//!                 └ refine: bound and plan by turns ─ the better of the two ─ plan, proof
+//! ```
+//!
+//! *Two compilations.* Expected interruptions are a part of what offerings cost to the search and
+//! none of what is paid. Where they make any offering dearer the problem is compiled a second time
+//! at these prices; bounds that are stated are always of the first.
+//!
+//! *Invariant.* Each pending pod has a verdict in the plan, exactly one; it is counted before the
+//! plan is handed out, and an error of the library itself says if that isn't so.
 
 mod held_back;
 mod placed;
@@ -16,6 +37,9 @@ use crate::stop::Stop;
 use std::sync::Arc;
 
 /// A problem compiled once, to be asked often. It owns what it needs, and clones share it.
+///
+/// A caller that asks for several efforts, or for what-ifs, keeps the solver, and compiles once.
+/// Solvers can be asked from several threads at once, each call for itself.
 ///
 /// # Examples
 /// ```
@@ -40,6 +64,9 @@ pub struct Solver {
 
 /// What what-ifs start from: the problem, ready to be changed, and what they have in common, unless
 /// each has to be read by itself.
+///
+/// What-ifs that change pods and nodes only take the compiled catalog from here; a cluster of which
+/// some part has to be read as a whole has none, and each of its what-ifs is compiled anew.
 #[derive(Debug)]
 pub(crate) struct Start {
     pub(crate) origin: Arc<Origin>,
@@ -56,6 +83,18 @@ impl Solver {
     /// # Errors
     /// A problem beyond a stated limit of this version: more offers, open labels or kinds of rules
     /// than there is memory for ([`Error::is_unsupported`]).
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Options, Problem, Solver};
+    ///
+    /// // An empty problem is one too: nothing to place, nothing to buy.
+    /// let solver = Solver::new(&Problem::builder().build()?)?;
+    /// let plan = solver.provision(&Options::default())?;
+    /// assert!(plan.launches().is_empty());
+    /// assert_eq!(plan.cost().total, plimsoll::Price::ZERO);
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
     pub fn new(problem: &Problem) -> Result<Self, Error> {
         let compiled = Arc::new(Compiled::new(problem, Price::ZERO)?);
         Ok(Self::of(compiled))
@@ -82,6 +121,9 @@ impl Solver {
     }
 
     /// Asks something of the problem as these options have it, at the prices that are paid.
+    ///
+    /// Questions read a plan, so strict reservations are heeded and preferences are as the options
+    /// have them; scarcity and progress play no part.
     pub(crate) fn ask<T>(
         &self,
         options: &Options,
@@ -101,10 +143,36 @@ impl Solver {
     /// The same problem, with its parts given in any order, and the same options give the same
     /// plan.
     ///
+    /// The work depends on the [`Effort`]: greedy plans of ten thousand pods take some tens of
+    /// milliseconds, refinement as long as it is given.
+    ///
     /// # Errors
     /// A fee, or a price of interruptions or preferences, that is below zero or more than
     /// [`Price::MAX_UNIT`] ([`Error::is_invalid_input`]), or a fault of the library itself
     /// ([`Error::is_internal`]).
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # use plimsoll::Solver;
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default").with_limits(Resources::parse([("nodes", "4")])?);
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let (solver, options) = (Solver::new(&problem)?, Options::default());
+    /// use plimsoll::{Effort, Limits};
+    ///
+    /// let greedy = solver.provision(&options)?;
+    /// let refine = options.with_effort(Effort::Refine(Limits::default()));
+    /// let refined = solver.provision(&refine)?;
+    /// // Refinement never makes a plan dearer, nor a bound lower.
+    /// assert!(refined.cost().total <= greedy.cost().total);
+    /// assert!(refined.cost().lower_bound >= greedy.cost().lower_bound);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn provision(&self, options: &Options) -> Result<LaunchPlan, Error> {
         let preference_price = checked_prices(options)?;
         let interruption = options.objective.interruption;
@@ -170,6 +238,9 @@ impl Solver {
 }
 
 /// Whether what an interruption counts for makes any offering dearer.
+///
+/// Rates of zero, and prices of which the risk is less than a billionth, change nothing: then one
+/// compilation does.
 fn weighs(problem: &Problem, interruption: Price) -> bool {
     let mut offerings = problem.instance_types.iter().flat_map(|one| &one.offerings);
     interruption != Price::ZERO && offerings.any(|one| one.weighed(interruption) != one.price)
@@ -198,6 +269,8 @@ fn context<'c>(
 }
 
 /// The price of preferences, if they have one, once all prices of the options are in range.
+///
+/// All of them are checked whatever is asked, so that options are either valid or not.
 fn checked_prices(options: &Options) -> Result<Option<Price>, Error> {
     let preference_price = match options.preferences {
         PreferencePolicy::Priced(price) => Some(price),
@@ -278,6 +351,27 @@ impl Solver {
     /// A fee or another price that is below zero or more than [`Price::MAX_UNIT`]
     /// ([`Error::is_invalid_input`]), a problem beyond a stated limit of this version
     /// ([`Error::is_unsupported`]), or a fault of the library itself ([`Error::is_internal`]).
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, Node, NodePool, Options, Problem, Resources, consolidate};
+    /// # let room = Resources::parse([("cpu", "4"), ("pods", "29")])?;
+    /// # let (pool, price) = ("karpenter.sh/nodepool", "0.2".parse()?);
+    /// # let node = |name: &str| Node::new(name, room.clone()).with_price(price);
+    /// # let node = |name: &str| node(name).with_label(pool, "default");
+    /// # let problem = Problem::builder()
+    /// #     .instance_type(InstanceType::new("m.xlarge", room.clone()))
+    /// #     .node_pool(NodePool::new("default"))
+    /// #     .nodes([node("idle"), node("held").with_do_not_disrupt(true)])
+    /// #     .build()?;
+    /// # let plan = consolidate(&problem, &Options::default())?;
+    /// use plimsoll::Solver;
+    ///
+    /// let again = Solver::new(&problem)?.consolidate(&Options::default())?;
+    /// assert_eq!(again, plan);
+    /// assert_eq!(again.actions()[0].delete, ["idle".into()]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn consolidate(&self, options: &Options) -> Result<ConsolidationPlan, Error> {
         consolidate(self.compiled.parts.given(), options)
     }
@@ -332,6 +426,7 @@ pub fn consolidate(problem: &Problem, options: &Options) -> Result<Consolidation
     Ok(plan)
 }
 
+/// What is compiled is the problem in which pods of nodes that may go are free to go elsewhere.
 fn consolidated(problem: &Problem, options: &Options) -> Result<ConsolidationPlan, Error> {
     let preference_price = checked_prices(options)?;
     let interruption = options.objective.interruption;

@@ -1,4 +1,10 @@
 //! How many pods can have a place, whatever the plan.
+//!
+//! *Problem.* A plan that leaves pods out may be a bad plan, or the pods may be too many. *Idea.*
+//! Count a pod as one, whatever it costs, and ask the linear programme of the lower bound for the
+//! most that limits, reservations and running nodes can hold: its dual values are a certificate.
+//! *Why it is right.* See [`plimsoll::plan::certificate`](crate::plan::certificate), "Placed pods".
+//! Where the programme proves nothing the bound is the number of pods, which is always one.
 
 use super::Solver;
 use crate::bound;

@@ -26,6 +26,23 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A pod without a place that surely has one in the plan as it stands.
+///
+/// # Examples
+/// ```
+/// use plimsoll::{Node, Pod, Problem, Resources, plan::LaunchPlan, verify};
+///
+/// let room = Resources::parse([("cpu", "4"), ("pods", "29")])?;
+/// let problem = Problem::builder().pod(Pod::new("web")).node(Node::new("n1", room)).build()?;
+/// // A legal plan that leaves out a pod for which there is room.
+/// let lazy = LaunchPlan::from_json(
+///     r#"{ "unschedulable": [{ "pod": "default/web", "reasons": [
+///             { "code": "not-found", "sentence": "not looked for", "candidates": 1 }] }],
+///         "cost": { "total": 0, "fees": 0, "lowerBound": 0, "proof": "optimal" } }"#,
+/// )?;
+/// let oversight = verify(&problem, &lazy)?.oversights()[0].to_string();
+/// assert_eq!(oversight, "pod default/web has no place, and there is room for it on node n1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct Oversight {
@@ -60,6 +77,9 @@ enum Place<'p, 'a> {
 }
 
 /// What is looked through.
+///
+/// It asks the rules of the other files about a place with one pod more, and throws away what they
+/// say but for whether they say anything.
 struct Finder<'f, 'p, 'a> {
     facts: &'f Facts<'a>,
     sites: &'f mut Sites<'a>,
@@ -158,6 +178,7 @@ impl<'p, 'a> Finder<'_, 'p, 'a> {
     }
 
     /// Whether some pod keeps this one out of its domains.
+    ///
     fn is_kept_away(&self, pod: &Pod) -> bool {
         self.ruled.iter().any(|owner| {
             anti_affinity::terms(owner)
@@ -184,6 +205,9 @@ impl<'p, 'a> Finder<'_, 'p, 'a> {
 
     /// Whether a place holds a pod beside those that it has, or beside those alone that have no
     /// lower priority or that somebody needs to be there.
+    ///
+    /// With `outranks` the pods of a lower priority are taken off first; a place where that takes
+    /// nobody off isn't looked at again.
     fn holds(&mut self, place: &Place<'p, 'a>, alone: &EntryPods<'a>, outranks: bool) -> bool {
         let own: &[EntryPods<'a>] = match place {
             Place::Node(at) => self.placement.nodes.get(at).map_or(&[], |groups| groups),

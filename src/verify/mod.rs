@@ -117,6 +117,9 @@ use site::Sites;
 
 /// What an accepted plan was found to be; only [`verify`] makes one.
 ///
+/// It can't be made by anybody else, so a function that takes one has been handed a plan that was
+/// checked.
+///
 /// # Examples
 /// ```
 /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
@@ -183,6 +186,8 @@ impl Certificate {
 impl Verified {
     /// How much of the placed pods' preferences is honoured, by kind; kinds that none has are left
     /// out.
+    ///
+    /// These are worked out anew from the problem, not read from the plan.
     #[must_use]
     pub fn preferences(&self) -> &[PreferenceShare] {
         &self.preferences
@@ -195,12 +200,31 @@ impl Verified {
     /// Each is a fault of who made the plan, and none of the plan's rules: what it does is legal.
     /// Only pods are looked at that no rule between pods concerns, and in large problems not all,
     /// so that nothing here says little.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default");
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let plan = plimsoll::provision(&problem, &Options::default())?;
+    /// use plimsoll::verify;
+    ///
+    /// assert!(verify(&problem, &plan)?.oversights().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn oversights(&self) -> &[Oversight] {
         &self.oversights
     }
 
     /// The launches' prices per hour as the problem states them, plus the plan's fees.
+    ///
+    /// Equal to [`Cost::total`](crate::plan::Cost::total) of an accepted plan.
     #[must_use]
     pub fn total_cost(&self) -> Price {
         self.total_cost
@@ -210,6 +234,26 @@ impl Verified {
     /// without one, such as one that was read from its document.
     ///
     /// It is at least the lower bound that the plan states.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default");
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let plan = plimsoll::provision(&problem, &Options::default())?;
+    /// use plimsoll::{Price, verify};
+    ///
+    /// assert_eq!(verify(&problem, &plan)?.lower_bound(), plan.cost().lower_bound);
+    /// // A document doesn't hold the certificate, so nothing is proved of what it says.
+    /// let read = plimsoll::LaunchPlan::from_json(&plan.to_json())?;
+    /// assert_eq!(verify(&problem, &read)?.lower_bound(), Price::ZERO);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn lower_bound(&self) -> Price {
         self.lower_bound
@@ -240,6 +284,9 @@ impl Verified {
     }
 
     /// How many launches state a lower minimum of different values than their pool asks for.
+    ///
+    /// Only callers that ask for best effort
+    /// ([`MinValuesPolicy::BestEffort`](crate::options::MinValuesPolicy)) expect any.
     #[must_use]
     pub fn lowered_min_values(&self) -> u64 {
         self.lowered_min_values

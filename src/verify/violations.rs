@@ -1,4 +1,8 @@
 //! All that is wrong with a plan.
+//!
+//! It is an error type, so `verify(…)?` works in a function that returns a boxed error; and a list,
+//! so that a tool can show each violation where it belongs. Sorting is by kind of violation and its
+//! operands, which is deterministic and says nothing of how grave they are.
 
 use super::violation::Violation;
 use std::fmt;
@@ -42,6 +46,28 @@ impl Violations {
     }
 
     /// The violations, sorted.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default");
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let plan = plimsoll::provision(&problem, &Options::default())?;
+    /// use plimsoll::verify::Violation;
+    ///
+    /// // The same plan beside a lower limit: two launches are one too many.
+    /// let one = NodePool::new("default").with_limits(Resources::parse([("nodes", "1")])?);
+    /// let tighter = problem.to_builder().without_node_pool("default").node_pool(one).build()?;
+    /// let violations = plimsoll::verify(&tighter, &plan).unwrap_err();
+    /// let first = violations.iter().next().ok_or("none")?;
+    /// assert!(matches!(first, Violation::Limit { launched: 2, limit: 1, .. }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Violation> {
         self.list.iter()

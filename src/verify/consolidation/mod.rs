@@ -81,6 +81,29 @@ use std::sync::Arc;
 use worth::{PoolTotals, Weighed};
 
 /// What an accepted consolidation was found to be; only [`verify_consolidation`] makes one.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, Node, NodePool, Options, Problem, Resources, consolidate};
+/// # let room = Resources::parse([("cpu", "4"), ("pods", "29")])?;
+/// # let (pool, price) = ("karpenter.sh/nodepool", "0.2".parse()?);
+/// # let node = |name: &str| Node::new(name, room.clone()).with_price(price);
+/// # let node = |name: &str| node(name).with_label(pool, "default");
+/// # let problem = Problem::builder()
+/// #     .instance_type(InstanceType::new("m.xlarge", room.clone()))
+/// #     .node_pool(NodePool::new("default"))
+/// #     .nodes([node("idle"), node("held").with_do_not_disrupt(true)])
+/// #     .build()?;
+/// # let plan = consolidate(&problem, &Options::default())?;
+/// use plimsoll::{ConsolidationOptions, verify_consolidation};
+///
+/// let verified = verify_consolidation(&problem, &plan, &ConsolidationOptions::default())?;
+/// assert_eq!((verified.waves(), verified.deleted(), verified.launched()), (1, 1, 0));
+/// assert_eq!(verified.cost_before().to_string(), "0.4");
+/// assert_eq!(verified.cost_after(), plan.cost().after);
+/// assert_eq!((verified.moved(), verified.honouring_less()), (0, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use]
 pub struct VerifiedConsolidation {
@@ -160,6 +183,9 @@ impl VerifiedConsolidation {
 /// says what is claimed.
 ///
 /// It never panics, whatever the plan says.
+///
+/// The options must be those that the plan was made with: what an action must save, and what may
+/// move, is the caller's to say.
 ///
 /// # Errors
 /// Every violation found, sorted.
@@ -252,6 +278,9 @@ pub fn verify_consolidation(
 }
 
 /// An action with the nodes that it deletes and the running pods that it moves.
+///
+/// Pods of nodes that are going already aren't counted as moved: they have to move whatever is
+/// decided.
 fn weigh<'s, 'p>(
     facts: &Facts<'_>,
     state: &'s ReplayState<'_, '_>,
@@ -271,6 +300,9 @@ fn weigh<'s, 'p>(
 }
 
 /// By name of a launch of a wave, the pods that later waves bring to it.
+///
+/// A launch is judged with all pods that ever come to it, so that a later wave can't overfill it,
+/// or need a label that it doesn't have.
 fn later<'p>(
     script: &Script<'p>,
     wave: &[ActionScript<'p>],
