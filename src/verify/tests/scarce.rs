@@ -207,3 +207,32 @@ fn a_label_that_a_heavier_pool_can_choose_counts() {
     });
     refused(&problem, &three(&problem, "main"), expected);
 }
+
+/// Two launches that pods need by themselves are two where no node could be in both their zones.
+#[test]
+fn launches_that_could_not_be_one_are_needed_each() {
+    let in_zone = |name: &str, zone: &str| pod(name).with_node_selector(well_known::ZONE, zone);
+    let tainted = NodePool::new("heavy").with_taint(taint("hard", Effect::NoSchedule));
+    let rider = pod("rider").with_toleration(Toleration::exists("hard"));
+    let problem = |zones: [&str; 2]| {
+        let [first, second] = [in_zone("first", zones[0]), in_zone("second", zones[1])];
+        types()
+            .node_pool(NodePool::new("main").with_weight(1))
+            .node_pool(tainted.clone().with_weight(2))
+            .pods([first, second, rider.clone()])
+            .build()
+            .unwrap()
+    };
+    let two = |problem: &Problem, of_second| {
+        let one = template(problem, "main", SMALL, [("cpu", "1"), ("pods", "2")]);
+        let other = template(problem, "main", of_second, [("cpu", "500m"), ("pods", "1")]);
+        plan(vec![launch(one, ["first", "rider"]), launch(other, ["second"])])
+    };
+    let apart = problem(["a", "b"]);
+    let _verified = accepted(&apart, &two(&apart, SMALL_B));
+    // In one zone both go onto one node, and the room that the rider takes is bought for it.
+    let together = problem(["a", "a"]);
+    let (pod, node_pool) = ("default/rider".into(), "heavy".into());
+    let passed_over = Violation::Weight { pod, launch: 0, node_pool };
+    refused(&together, &two(&together, SMALL), [passed_over]);
+}

@@ -317,6 +317,23 @@ fn alternative_opens_domain() {
     refused(&problem, &with(both(&[SMALL, SMALL_B])), [opens]);
 }
 
+/// Each spread sees the domains of its own label, whatever else a pod's spreads are alike in.
+#[test]
+fn alternatives_open_domains_of_each_label() {
+    let web = of("web", "web")
+        .with_topology_spread_constraint(spread(ZONE, "web", 1))
+        .with_topology_spread_constraint(spread("family", "web", 1));
+    let problem = problem([web, of("lone", "lone")]);
+    for (other, key, domain) in [(SMALL_B, ZONE, "b"), (LARGE, "family", "l")] {
+        let mut lone = template(&problem, "main", SMALL, ONE);
+        lone.alternatives = Arc::new(vec![choice(&problem, SMALL), choice(&problem, other)]);
+        let web = launch(template(&problem, "main", SMALL, ONE), ["web"]);
+        let (key, domain) = (key.into(), domain.into());
+        let opens = Violation::AlternativeOpensDomain { launch: 1, alternative: 1, key, domain };
+        refused(&problem, &plan(vec![web, launch(lone, ["lone"])]), [opens]);
+    }
+}
+
 /// kube-scheduler counts over a label's values, also where that label is the hostname.
 #[test]
 fn nodes_with_one_hostname_are_one_domain() {
