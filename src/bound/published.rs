@@ -160,7 +160,7 @@ impl<'c> EqualNodes<'c> {
         }
         let mut alike: BTreeMap<_, (NodeRoom<'_>, Vec<NodeId>)> = BTreeMap::new();
         for (id, node) in compiled.nodes.iter() {
-            let room = NodeRoom { ports: &node.bound_ports, ..compiled.room_of_node(id) };
+            let room = NodeRoom { used: &node.bound_use, ..compiled.room_of_node(id) };
             let key = (room.likeness(), over_skew.remove(&id).unwrap_or_default());
             alike.entry(key).or_insert_with(|| (room, Vec::new())).1.push(id);
         }

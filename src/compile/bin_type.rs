@@ -187,10 +187,7 @@ fn dominates(compiled: &Compiled, better: &BinType, worse: &BinType) -> bool {
         && as_free
         && better.price <= worse.price
         && better.weight == worse.weight
-        && small.ports.includes(&large.ports)
-        // What daemons attach is as good as a free slot for pods that share it, and as none for
-        // others.
-        && small.attached == large.attached
+        && large.used.leaves_as_much_as(&small.used)
 }
 
 /// Whether rules between pods see nodes of two bin types in the same domains.

@@ -47,7 +47,7 @@ impl Compiled {
         // between pods.
         let mut roomy: BTreeMap<_, Bits> = BTreeMap::new();
         let compatibles = self.items.values().map(|item| {
-            let key = (&item.request, &item.ports, &item.shared, item.per_node.min(1));
+            let key = (&item.request, &item.uses, item.per_node.min(1));
             let holding = roomy.entry(key).or_insert_with(|| {
                 let holds = |shape: &Shape| room_for(item, shape) > 0;
                 let holds: IdVec<ShapeId, bool> = self.shapes.values().map(holds).collect();

@@ -6,33 +6,60 @@
 
 use super::bits::Bits;
 use crate::model::{HostPort, Pod};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The distinct host ports of a problem.
 #[derive(Debug)]
-pub(crate) struct Ports {
+pub(super) struct Ports {
     entries: Vec<HostPort>,
 }
 
 /// The ports that a pod takes, and those that others may not take beside it.
 #[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct PortUse {
-    pub(crate) takes: Bits,
-    pub(crate) blocks: Bits,
+pub(super) struct PortUse {
+    pub(super) takes: Bits,
+    pub(super) blocks: Bits,
+}
+
+/// By how many pods each host port is taken.
+#[derive(Debug)]
+pub(super) struct PortUsers(BTreeMap<HostPort, u64>);
+
+impl PortUsers {
+    pub(super) fn of<'a>(pods: impl Iterator<Item = &'a Pod>) -> Self {
+        let mut users = BTreeMap::new();
+        for port in pods.flat_map(|pod| &pod.host_ports) {
+            *users.entry(port.clone()).or_insert(0) += 1;
+        }
+        Self(users)
+    }
+
+    /// Whether, once some pods have gone and others have come, the ports that are taken are the
+    /// same.
+    pub(super) fn stay(&self, gone: &[&Pod], new: &[&Pod]) -> bool {
+        let (gone, new) = (Self::of(gone.iter().copied()).0, Self::of(new.iter().copied()).0);
+        let left = |port: &HostPort, users: u64| {
+            let gone = gone.get(port).copied().unwrap_or(0);
+            users + new.get(port).copied().unwrap_or(0) > gone
+        };
+        gone.keys()
+            .chain(new.keys())
+            .all(|port| self.0.get(port).is_some_and(|users| left(port, *users)))
+    }
 }
 
 impl Ports {
-    pub(crate) fn of<'a>(pods: impl Iterator<Item = &'a Pod>) -> Self {
+    pub(super) fn of<'a>(pods: impl Iterator<Item = &'a Pod>) -> Self {
         let entries: BTreeSet<&HostPort> = pods.flat_map(|pod| &pod.host_ports).collect();
         Self { entries: entries.into_iter().cloned().collect() }
     }
 
     /// No port taken.
-    pub(crate) fn none(&self) -> Bits {
+    pub(super) fn none(&self) -> Bits {
         Bits::none(self.entries.len())
     }
 
-    pub(crate) fn used_by(&self, pod: &Pod) -> PortUse {
+    pub(super) fn used_by(&self, pod: &Pod) -> PortUse {
         let mut used = PortUse { takes: self.none(), blocks: self.none() };
         for wanted in &pod.host_ports {
             for (at, entry) in self.entries.iter().enumerate() {
@@ -54,7 +81,7 @@ impl Ports {
 
 impl PortUse {
     /// Whether the pod takes any port, so that a node can hold one such pod at most.
-    pub(crate) fn any(&self) -> bool {
+    pub(super) fn any(&self) -> bool {
         !self.takes.is_empty()
     }
 }

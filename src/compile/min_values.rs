@@ -197,7 +197,7 @@ impl LaunchMinValues {
         let (choice, of_item) = (self.choice.offer, &compiled.items[item]);
         let (sites, eligible) = (self.sites(compiled), &compiled.eligible[of_item.eligibility]);
         let listed = compiled.alternative_sites(choice);
-        if !of_item.ports.any()
+        if !of_item.uses.bars_any()
             && !compiled.asks_agreement(item)
             && compiled.choice_beside(choice).is_none()
             && eligible.includes_common(sites, listed)
@@ -207,11 +207,11 @@ impl LaunchMinValues {
         let mut sites = sites.clone();
         sites.and(eligible);
         compiled.keep_agreed(choice, &compiled.agreement(choice, &[item]), &mut sites);
-        if of_item.ports.any() {
+        if of_item.uses.bars_any() {
             let offers = compiled.alternatives(choice).iter().copied().chain([choice]);
             let taken = offers.filter(|offer| {
                 let shape = &compiled.shapes[compiled.offers[*offer].shape];
-                of_item.ports.blocks.overlaps(&shape.ports)
+                shape.used.bars(&of_item.uses)
             });
             taken.for_each(|offer| sites.remove(offer.index()));
         }

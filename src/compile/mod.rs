@@ -27,6 +27,7 @@ mod min_values;
 mod node;
 mod node_room;
 mod node_source;
+mod node_use;
 mod offer;
 mod open;
 mod open_alternatives;
@@ -49,7 +50,6 @@ pub(crate) use bits::Bits;
 pub(crate) use cardinality::CardinalityConstraint;
 pub(crate) use cluster::Cluster;
 pub(crate) use eligibility::EligibilitySets;
-pub(crate) use host_port::PortUse;
 pub(crate) use id::{
     CapId, ClassId, EligibilityId, Id, IdTable, IdVec, ItemId, KeyId, NodeId, OfferId, PoolId,
     ReservationId, SelectionId, ShapeId,
@@ -60,6 +60,7 @@ pub(crate) use min_values::{
 pub(crate) use node::RunningNode;
 pub(crate) use node_room::{NodeRoom, PodsTogether};
 pub(crate) use node_source::NodeSource;
+pub(crate) use node_use::{NodeUse, PodUse};
 pub(crate) use offer::{FixedLabel, MinValues, Offer, Pool, Reserved};
 pub(crate) use open_node::{OpenNode, SharingRules};
 pub(crate) use preference::NodePreferences;
@@ -72,7 +73,6 @@ pub(crate) use topology::{
     AffinityTerm, NO_DOMAIN, RequiredAffinity, Topology, TopologyKey, TopologySpread,
     disruption_taint,
 };
-pub(crate) use volume::{SharedVolumes, VolumeKey};
 
 use crate::model::{LabelKeys, Operator, Parts, Pod, Problem};
 use alternatives::{AlternativeGroups, Alternatives};
@@ -84,7 +84,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::Arc;
 use taint::TaintedSites;
-use volume::SharedVolume;
 
 /// What no decision of a solve changes: sites, offers, nodes, rules.
 #[derive(Debug)]
@@ -197,14 +196,12 @@ pub(crate) struct Item {
     pub(crate) priority: i32,
     /// How many of them a node can hold at most, whatever its size.
     pub(crate) per_node: u32,
-    /// The host ports that a pod takes, and those that it then blocks.
-    pub(crate) ports: PortUse,
+    /// What a pod uses of its node beside amounts.
+    pub(crate) uses: PodUse,
     /// Items that can't share a node with it, itself left out; sorted.
     pub(crate) conflicts: Vec<ItemId>,
     /// What one counts for under caps, by cap.
     pub(crate) caps: Vec<(CapId, u32)>,
-    /// Volumes that other pods mount too, whose drivers some place limits.
-    pub(crate) shared: Vec<SharedVolume>,
     /// Whether it may only use room that is there anyway.
     pub(crate) placeholder: bool,
 }
@@ -215,8 +212,7 @@ impl Item {
         self.per_node == u32::MAX
             && self.conflicts.is_empty()
             && self.caps.is_empty()
-            && self.shared.is_empty()
-            && !self.ports.any()
+            && self.uses.is_none()
     }
 }
 

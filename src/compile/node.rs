@@ -1,14 +1,12 @@
 //! Running nodes, made dense: what is free on each, and which classes its pods keep away.
 
-use super::bits::Bits;
-use super::host_port::Ports;
 use super::id::{IdVec, NodeId};
 use super::label::LabelTable;
+use super::node_use::{BoundUse, NodeUse, UseVocabulary};
 use super::resource::Dims;
 use super::rule::NODE_NAME;
-use super::volume::{VolumeKey, attach_daemons};
 use crate::model::{Node, NodePool, Parts, Pod, well_known};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A running node that can take pods.
@@ -18,12 +16,10 @@ pub(crate) struct RunningNode {
     pub(crate) index: usize,
     /// What is free; below zero where the node is over-full.
     pub(crate) free: Vec<i64>,
-    /// The host ports that its pods and daemons take.
-    pub(crate) ports: Bits,
-    /// Those of the pods that are there alone, not of daemons still to come.
-    pub(crate) bound_ports: Bits,
-    /// Shared volumes that are attached, and those of daemons still to come.
-    pub(crate) attached: BTreeSet<VolumeKey>,
+    /// What its pods use, and daemons, those still to come among them.
+    pub(crate) used: NodeUse,
+    /// The same, but that daemons still to come bar nobody.
+    pub(crate) bound_use: NodeUse,
     /// Whether pods run there that no daemon set owns.
     pub(crate) occupied: bool,
 }
@@ -32,19 +28,11 @@ impl RunningNode {
     /// The same with what it has counted in these resources, which are at these places of the
     /// vectors that it was counted in before.
     pub(crate) fn counted_in(&self, dims: &Dims, places: &[usize]) -> Self {
-        let attached = match dims.drivers() {
-            [] => BTreeSet::new(),
-            _ => {
-                let limited = |volume: &&VolumeKey| dims.driver(&volume.0).is_some();
-                self.attached.iter().filter(limited).cloned().collect()
-            }
-        };
         Self {
             index: self.index,
             free: places.iter().map(|at| self.free[*at]).collect(),
-            ports: self.ports.clone(),
-            bound_ports: self.bound_ports.clone(),
-            attached,
+            used: self.used.counted_in(dims),
+            bound_use: self.bound_use.counted_in(dims),
             occupied: self.occupied,
         }
     }
@@ -53,67 +41,41 @@ impl RunningNode {
 /// What a node's capacity is counted in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counting<'a> {
-    pub(crate) dims: &'a Dims,
-    pub(crate) ports: &'a Ports,
-    pub(crate) shared: &'a BTreeSet<VolumeKey>,
+    pub(super) dims: &'a Dims,
+    pub(super) uses: &'a UseVocabulary,
 }
 
 impl Counting<'_> {
-    /// A node with the pods that are bound to it, before daemons are held back.
+    /// A node with the pods that are bound to it; what its daemons will ask for and don't yet is
+    /// held back.
     pub(crate) fn running<'p>(
         &self,
         place: usize,
         node: &Node,
-        bound: impl Iterator<Item = &'p Pod>,
-    ) -> RunningNode {
-        let Self { dims, ports, shared } = *self;
-        let mut running = RunningNode {
-            index: place,
-            free: dims.allocatable(node),
-            ports: ports.none(),
-            bound_ports: ports.none(),
-            attached: BTreeSet::new(),
-            occupied: false,
-        };
-        let mut slots: BTreeSet<(&Arc<str>, &Arc<str>)> = BTreeSet::new();
-        for pod in bound {
-            take(&mut running.free, &dims.requests(pod), i64::from(pod.replicas));
-            running.ports.or(&ports.used_by(pod).takes);
-            running.occupied |= !owned_by_daemon_set(pod);
-            for volume in &pod.volumes {
-                let Some(at) = dims.driver(&volume.driver) else { continue };
-                if slots.insert((&volume.driver, &volume.id)) {
-                    running.free[at] -= 1;
-                }
-                let of_one = (volume.driver.clone(), volume.id.clone());
-                if shared.contains(&of_one) {
-                    let _new = running.attached.insert(of_one);
-                }
-            }
-        }
-        running.bound_ports = running.ports.clone();
-        running
-    }
-
-    /// Holds back, on a node, what its daemons will ask for and don't yet.
-    pub(crate) fn hold_back<'p>(
-        &self,
-        running: &mut RunningNode,
         daemons: impl Iterator<Item = &'p Pod> + Clone,
         bound: impl Iterator<Item = &'p Pod>,
-    ) {
-        let Self { dims, ports, .. } = *self;
+    ) -> RunningNode {
+        let Self { dims, uses } = *self;
+        let (mut free, mut occupied) = (dims.allocatable(node), false);
         let mut wanted = vec![0_i64; dims.len()];
-        for daemon in daemons.clone() {
-            take(&mut wanted, &dims.requests(daemon), -1);
-            running.ports.or(&ports.used_by(daemon).takes);
-        }
-        for pod in bound.filter(|pod| owned_by_daemon_set(pod)) {
-            take(&mut wanted, &dims.requests(pod), i64::from(pod.replicas));
+        daemons.clone().for_each(|daemon| take(&mut wanted, &dims.requests(daemon), -1));
+        let mut bound_use = BoundUse::new(uses);
+        for pod in bound {
+            let (request, replicas) = (dims.requests(pod), i64::from(pod.replicas));
+            take(&mut free, &request, replicas);
+            bound_use.add(pod, dims, &mut free);
+            match owned_by_daemon_set(pod) {
+                true => take(&mut wanted, &request, replicas),
+                false => occupied = true,
+            }
         }
         wanted.iter_mut().for_each(|amount| *amount = (*amount).max(0));
-        take(&mut running.free, &wanted, 1);
-        attach_daemons(daemons, dims, &mut running.free, &mut running.attached);
+        take(&mut free, &wanted, 1);
+        let bound_use = bound_use.used();
+        let mut used = bound_use.clone();
+        uses.add_daemons(&mut used, daemons, dims, &mut free);
+        let bound_use = used.barring_as(&bound_use);
+        RunningNode { index: place, free, used, bound_use, occupied }
     }
 }
 

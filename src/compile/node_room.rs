@@ -5,20 +5,17 @@
 //! fits asks the room, or an [`OpenNode`](super::OpenNode) that holds pods already.
 
 use super::bits::Bits;
+use super::node_use::UseTogether;
 use super::{
-    Compiled, EligibilityId, Id, Item, ItemId, NodeId, OfferId, PortUse, RunningNode, Shape,
-    SharedVolumes, VolumeKey,
+    Compiled, EligibilityId, Id, Item, ItemId, NodeId, NodeUse, OfferId, RunningNode, Shape,
 };
-use std::collections::BTreeSet;
 
 /// Room for pods: an empty launch, or what is free on a running node.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NodeRoom<'a> {
     pub(crate) free: &'a [i64],
-    /// Host ports that are taken.
-    pub(crate) ports: &'a Bits,
-    /// Volumes that several pods mount and that are attached.
-    pub(crate) attached: &'a BTreeSet<VolumeKey>,
+    /// What is in use beside amounts.
+    pub(crate) used: &'a NodeUse,
     /// The eligibility sets that admit the place.
     pub(crate) admits: &'a Bits,
     /// The offer that is launched, where its pool asks for `minValues`.
@@ -30,31 +27,17 @@ pub(crate) struct NodeRoom<'a> {
 impl<'a> NodeRoom<'a> {
     /// The room of a launch that these eligibility sets admit.
     pub(crate) fn of_shape(shape: &'a Shape, admits: &'a Bits) -> Self {
-        Self {
-            free: &shape.allocatable,
-            ports: &shape.ports,
-            attached: &shape.attached,
-            admits,
-            min_values: None,
-            node: None,
-        }
+        Self { free: &shape.allocatable, used: &shape.used, admits, min_values: None, node: None }
     }
 
     /// The room of a running node that these eligibility sets admit.
     fn of_running(id: NodeId, node: &'a RunningNode, admits: &'a Bits) -> Self {
-        Self {
-            free: &node.free,
-            ports: &node.ports,
-            attached: &node.attached,
-            admits,
-            min_values: None,
-            node: Some(id),
-        }
+        Self { free: &node.free, used: &node.used, admits, min_values: None, node: Some(id) }
     }
 
     /// Two rooms of which this is the same take the same pods, caps and `minValues` aside.
-    pub(crate) fn likeness(&self) -> (&'a [i64], &'a Bits, &'a BTreeSet<VolumeKey>, &'a Bits) {
-        (self.free, self.ports, self.attached, self.admits)
+    pub(crate) fn likeness(&self) -> (&'a [i64], &'a NodeUse, &'a Bits) {
+        (self.free, self.used, self.admits)
     }
 
     pub(crate) fn admits(&self, eligibility: EligibilityId) -> bool {
@@ -68,19 +51,13 @@ impl<'a> NodeRoom<'a> {
 
     /// As [`NodeRoom::takes`], for an item that is known to be admitted.
     pub(crate) fn takes_there(&self, item: &Item, most: u32) -> u32 {
-        if item.ports.blocks.overlaps(self.ports) {
-            return 0;
-        }
-        item.fits(self.free, self.attached, most.min(item.per_node))
+        self.used.takes(item, self.free, most.min(item.per_node))
     }
 
     /// As [`NodeRoom::takes_there`], as if what pods of the item share took no slots where one
     /// fits: a bound may be this generous.
     pub(crate) fn could_take_there(&self, item: &Item) -> u32 {
-        match item.ports.blocks.overlaps(self.ports) {
-            true => 0,
-            false => item.could_fit(self.free, self.attached, item.per_node),
-        }
+        self.used.could_take(item, self.free, item.per_node)
     }
 }
 
@@ -142,13 +119,11 @@ impl Compiled {
         load
     }
 
-    /// Whether no node may hold pods of both of two items, which aren't the same: host ports clash,
-    /// or a rule keeps them apart.
+    /// Whether no node may hold pods of both of two items, which aren't the same: what they use
+    /// clashes, or a rule keeps them apart.
     pub(crate) fn keep_apart(&self, one: ItemId, other: ItemId) -> bool {
         let (a, b) = (&self.items[one], &self.items[other]);
-        a.conflicts.binary_search(&other).is_ok()
-            || a.ports.blocks.overlaps(&b.ports.takes)
-            || b.ports.blocks.overlaps(&a.ports.takes)
+        a.conflicts.binary_search(&other).is_ok() || a.uses.clashes(&b.uses)
     }
 
     /// Pods of these items that share a node, and ask for so much together.
@@ -161,12 +136,10 @@ impl Compiled {
             items.clone().map(|item| self.items[item].eligibility).collect();
         eligibilities.sort_unstable();
         eligibilities.dedup();
-        let ports = items.clone().map(|item| &self.items[item].ports);
         PodsTogether {
             eligibilities,
             load,
-            ports: ports.filter(|ports| ports.any()).collect(),
-            shared: SharedVolumes::of(items.map(|item| &self.items[item])),
+            uses: UseTogether::of(items.map(|item| &self.items[item].uses)),
         }
     }
 }
@@ -177,8 +150,7 @@ pub(crate) struct PodsTogether<'c> {
     /// The distinct eligibility sets of their items.
     pub(crate) eligibilities: Vec<EligibilityId>,
     load: &'c [i64],
-    ports: Vec<&'c PortUse>,
-    shared: SharedVolumes<'c>,
+    uses: UseTogether<'c>,
 }
 
 impl PodsTogether<'_> {
@@ -191,7 +163,6 @@ impl PodsTogether<'_> {
     /// As [`PodsTogether::fit`], where each is known to be admitted.
     pub(crate) fn fit_there(&self, room: &NodeRoom<'_>) -> bool {
         room.free.iter().zip(self.load).all(|(have, want)| have >= want || *want <= 0)
-            && !self.ports.iter().any(|ports| ports.blocks.overlaps(room.ports))
-            && self.shared.fit(room.free, self.load, room.attached)
+            && self.uses.fit(room.used, room.free, self.load)
     }
 }

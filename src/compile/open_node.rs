@@ -16,11 +16,8 @@
 //! same and the words of the bars. What is tried is tried on a copy.
 
 use super::bits::Bits;
-use super::host_port::PortUse;
 use super::min_values::{LaunchMinValues, MinValuesChoice};
-use super::resource::fits;
-use super::{Compiled, Id, Item, ItemId, NodeRoom, VolumeKey};
-use std::collections::BTreeSet;
+use super::{Compiled, Id, Item, ItemId, NodeRoom, NodeUse};
 
 /// A node and what it holds.
 #[derive(Clone, Debug)]
@@ -30,12 +27,11 @@ pub(crate) struct OpenNode<'a> {
     /// In the order in which they came.
     held: Vec<(ItemId, u32)>,
     free: Vec<i64>,
-    ports: Bits,
+    used: NodeUse,
     /// The items that may not join what the node holds.
     barred: Bits,
     /// How much of each cap is used up, but for pods that are bound already.
-    used: Vec<u32>,
-    attached: BTreeSet<VolumeKey>,
+    cap_counts: Vec<u32>,
     minimums: Option<LaunchMinValues>,
 }
 
@@ -55,7 +51,7 @@ impl SharingRules {
         Self {
             item: id,
             plain: item.goes_anywhere(),
-            ruled: !item.caps.is_empty() || item.ports.any() || !item.shared.is_empty(),
+            ruled: !item.caps.is_empty() || !item.uses.is_none(),
             per_node: item.per_node,
         }
     }
@@ -75,10 +71,9 @@ impl<'a> OpenNode<'a> {
             compiled,
             held: Vec::new(),
             free: room.free.to_vec(),
-            ports: room.ports.clone(),
+            used: room.used.clone(),
             barred: Bits::none(compiled.items.len()),
-            used: vec![0; compiled.caps.len()],
-            attached: room.attached.clone(),
+            cap_counts: vec![0; compiled.caps.len()],
             minimums: choice.map(|choice| LaunchMinValues::of(compiled, choice, &[])),
             room,
         }
@@ -105,14 +100,9 @@ impl<'a> OpenNode<'a> {
         &self.free
     }
 
-    /// Volumes that several pods mount and that are attached.
-    pub(crate) fn attached(&self) -> &BTreeSet<VolumeKey> {
-        &self.attached
-    }
-
-    /// Whether host ports that a pod needs are taken.
-    pub(crate) fn lacks_ports(&self, ports: &PortUse) -> bool {
-        ports.blocks.overlaps(&self.ports)
+    /// What is in use beside amounts.
+    pub(crate) fn used(&self) -> &NodeUse {
+        &self.used
     }
 
     /// How many pods of an item it holds.
@@ -133,14 +123,9 @@ impl<'a> OpenNode<'a> {
     }
 
     /// How many pods of an item there is room for beside what the node holds, whoever that is:
-    /// resources, host ports and volumes.
+    /// resources, and what else pods use of a node.
     pub(crate) fn has_room(&self, id: ItemId, most: u32) -> u32 {
-        let item = &self.compiled.items[id];
-        let count = fits(&self.free, &item.request, most);
-        if count == 0 || item.ports.any() && item.ports.blocks.overlaps(&self.ports) {
-            return 0;
-        }
-        if item.shared.is_empty() { count } else { item.fits(&self.free, &self.attached, count) }
+        self.used.takes(&self.compiled.items[id], &self.free, most)
     }
 
     /// How many of `count` more pods of an item leave a launch the `minValues` of its pool.
@@ -182,13 +167,13 @@ impl<'a> OpenNode<'a> {
         }
         let item = &self.compiled.items[id];
         let under = item.caps.iter().all(|(cap, each)| {
-            let used = self.used[cap.index()].saturating_add(*each);
-            used <= self.compiled.caps[*cap].most
+            let count = self.cap_counts[cap.index()].saturating_add(*each);
+            count <= self.compiled.caps[*cap].most
         });
         if !under || self.room.node.is_some() && self.under_caps(item) == 0 {
             return false;
         }
-        !item.ports.any() && item.shared.is_empty() || self.has_room(id, 1) > 0
+        item.uses.is_none() || self.has_room(id, 1) > 0
     }
 
     /// How many more of an item the caps allow.
@@ -196,7 +181,7 @@ impl<'a> OpenNode<'a> {
         let under = item.caps.iter().map(|(id, each)| {
             let cap = &self.compiled.caps[*id];
             let bound = self.room.node.map_or(0, |node| cap.used_by_bound(node));
-            cap.most.saturating_sub(self.used[id.index()].saturating_add(bound)) / each
+            cap.most.saturating_sub(self.cap_counts[id.index()].saturating_add(bound)) / each
         });
         under.min().unwrap_or(u32::MAX)
     }
@@ -207,12 +192,7 @@ impl<'a> OpenNode<'a> {
         for (free, asked) in self.free.iter_mut().zip(&item.request) {
             *free -= asked * i64::from(count);
         }
-        self.ports.or(&item.ports.takes);
-        for (at, volume) in &item.shared {
-            if self.attached.insert(volume.clone()) {
-                self.free[*at] -= 1;
-            }
-        }
+        self.used.put(&item.uses, &mut self.free);
         self.use_up(item, count);
         match self.held.iter_mut().rev().find(|(held, _)| *held == id) {
             Some((_, held)) => {
@@ -233,9 +213,9 @@ impl<'a> OpenNode<'a> {
     /// Counts pods for the caps of their item, and bars all items of a cap that is used up.
     fn use_up(&mut self, item: &Item, count: u32) {
         for (id, each) in &item.caps {
-            let (cap, used) = (&self.compiled.caps[*id], &mut self.used[id.index()]);
-            *used = used.saturating_add(each.saturating_mul(count));
-            if *used >= cap.most {
+            let (cap, counted) = (&self.compiled.caps[*id], &mut self.cap_counts[id.index()]);
+            *counted = counted.saturating_add(each.saturating_mul(count));
+            if *counted >= cap.most {
                 self.barred.or(&cap.counted);
             }
         }
@@ -350,9 +330,12 @@ mod tests {
             let together = compiled.together(node.held.iter().map(|(item, _)| *item), &load);
             assert!(together.fit_there(node.room()), "what it took fits: {node:?}");
             let used = node.room.free.iter().zip(node.free()).map(|(all, free)| all - free);
-            let slots = node.attached().difference(node.room.attached).count();
             let used: i64 = used.sum();
-            assert_eq!(used, load.iter().sum::<i64>() + slots as i64, "{node:?}");
+            let uses = node.held.iter().map(|(item, _)| &compiled.items[*item].uses);
+            let mut slots = vec![0; compiled.dims.len()];
+            let mut all = node.room.used.clone();
+            uses.for_each(|uses| all.put(uses, &mut slots));
+            assert_eq!(used, load.iter().sum::<i64>() - slots.iter().sum::<i64>(), "{node:?}");
             let empty = OpenNode::new(&compiled, node.room, false);
             let turned = empty.holding(node.held.iter().rev().copied());
             for item in items {

@@ -7,13 +7,13 @@
 
 use super::id::{ClassId, IdVec};
 use super::intern::{Interner, ToKey};
+use super::node_use::UseVocabulary;
 use super::resource::Dims;
-use super::volume::VolumeKey;
 use crate::model::{
     Affinity, HostPort, LabelSelector, NodeSelectorTerm, Placeholder, Pod, PodAffinityTerm,
     Toleration, TopologySpreadConstraint, Volume, per_unit,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -110,9 +110,9 @@ pub(crate) fn kinds<'a>(
     pods: impl Iterator<Item = (usize, &'a Pod)>,
     dims: &Dims,
     read: &ReadLabels,
-    shared: &BTreeSet<VolumeKey>,
+    uses: &UseVocabulary,
 ) -> IdVec<ClassId, ClassMembers> {
-    let mut keys = ClassKeys::new(dims, read, shared);
+    let mut keys = ClassKeys::new(dims, read, uses);
     let mut interner: Interner<Vec<u32>> = Interner::new();
     let mut classes: IdVec<ClassId, ClassMembers> = IdVec::new();
     let mut key = Vec::new();
@@ -136,8 +136,8 @@ struct ClassKeys<'a> {
     dims: &'a Dims,
     /// The label keys that count.
     read: &'a ReadLabels,
-    /// Volumes that several pods mount.
-    shared: &'a BTreeSet<VolumeKey>,
+    /// What pods use of a node.
+    uses: &'a UseVocabulary,
     texts: Interner<Arc<str>>,
     affinities: Interner<Affinity>,
     tolerations: Interner<Vec<Toleration>>,
@@ -150,11 +150,11 @@ struct ClassKeys<'a> {
 const END: u32 = u32::MAX;
 
 impl<'a> ClassKeys<'a> {
-    fn new(dims: &'a Dims, read: &'a ReadLabels, shared: &'a BTreeSet<VolumeKey>) -> Self {
+    fn new(dims: &'a Dims, read: &'a ReadLabels, uses: &'a UseVocabulary) -> Self {
         Self {
             dims,
             read,
-            shared,
+            uses,
             texts: Interner::new(),
             affinities: Interner::new(),
             tolerations: Interner::new(),
@@ -203,8 +203,7 @@ impl<'a> ClassKeys<'a> {
     /// A volume counts by the nodes that reach it and its driver; by its id only where it is
     /// shared.
     fn volume(&mut self, volume: &Volume, key: &mut Vec<u32>) {
-        let of_one = (volume.driver.clone(), volume.id.clone());
-        let shared = self.shared.contains(&of_one);
+        let shared = self.uses.is_shared(volume);
         let limited = self.dims.driver(&volume.driver).is_some();
         key.push(if limited { self.texts.intern(&volume.driver) } else { END - 1 });
         key.push(if limited && shared { self.texts.intern(&volume.id) } else { END - 1 });

@@ -1,23 +1,20 @@
 //! What launches leave for pods, daemons counted, and what they are charged against limits.
 
 use super::bits::Bits;
-use super::host_port::Ports;
 use super::id::{Id, IdVec, OfferId, PoolId, ShapeId};
+use super::node_use::{NodeUse, UseVocabulary};
 use super::offer::{Offer, Pool};
 use super::resource::{Dims, charge};
-use super::volume::{VolumeKey, attach_daemons};
 use crate::model::{Node, Parts, well_known};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// A pool's use of an instance type, with the daemons that such a node runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Shape {
     /// What is left for pods.
     pub(crate) allocatable: Vec<i64>,
-    /// The host ports that the daemons take.
-    pub(crate) ports: Bits,
-    /// The volumes of limited drivers that the daemons attach.
-    pub(crate) attached: BTreeSet<VolumeKey>,
+    /// What the daemons use.
+    pub(crate) used: NodeUse,
     /// The daemons, as indices of the problem's daemon sets.
     pub(crate) daemons: Bits,
     /// What a node is charged against each of the pool's limits.
@@ -28,7 +25,7 @@ pub(crate) struct Shape {
 pub(crate) struct Daemons<'a> {
     pub(crate) parts: &'a Parts,
     pub(crate) dims: &'a Dims,
-    pub(crate) ports: &'a Ports,
+    pub(super) uses: &'a UseVocabulary,
 }
 
 impl Daemons<'_> {
@@ -66,19 +63,17 @@ impl Daemons<'_> {
     fn shape(&self, instance: usize, daemons: Bits, rules: &Pool) -> Shape {
         let instance_type = self.parts.instance_type(instance);
         let mut allocatable = self.dims.type_allocatable(instance_type);
-        let mut ports = self.ports.none();
         for daemon in daemons.iter().map(|at| &self.parts.daemon_sets()[at]) {
             let request = self.dims.requests(daemon);
             for (have, want) in allocatable.iter_mut().zip(&request) {
                 *have = have.saturating_sub(*want);
             }
-            ports.or(&self.ports.used_by(daemon).takes);
         }
-        let mut attached = BTreeSet::new();
         let own = daemons.iter().map(|at| &self.parts.daemon_sets()[at]);
-        attach_daemons(own, self.dims, &mut allocatable, &mut attached);
+        let mut used = self.uses.none();
+        self.uses.add_daemons(&mut used, own, self.dims, &mut allocatable);
         let charge = charge(&rules.limits, &instance_type.capacity);
-        Shape { allocatable, ports, attached, daemons, charge }
+        Shape { allocatable, used, daemons, charge }
     }
 }
 

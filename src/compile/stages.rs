@@ -17,10 +17,10 @@ use super::alternatives::{AlternativeGroups, Alternatives};
 use super::anchor::Anchors;
 use super::bits::Bits;
 use super::eligibility::EligibilitySets;
-use super::host_port::Ports;
 use super::id::{ClassId, Id, IdVec, ItemId, NodeId, OfferId, PoolId, ReservationId, ShapeId};
 use super::label::LabelTable;
 use super::node::{self, Counting, RunningNode};
+use super::node_use::UseVocabulary;
 use super::offer::{Offer, Offers, Pool, Reserved};
 use super::pod_class::{ClassMembers, ReadLabels, kinds};
 use super::preference::{NodePreferences, SoftTaints};
@@ -30,7 +30,7 @@ use super::selection::Namespaces;
 use super::shape::{Daemons, Shape, charge_running};
 use super::taint::{self, TaintedSites};
 use super::topology::{self, BoundPods};
-use super::volume::{VolumeKey, limited_drivers, shared_volumes, volume_slots};
+use super::volume::limited_drivers;
 use super::{Base, Compiled, Item, PodClass, SiteConditions, is_listed, open};
 use crate::error::Error;
 use crate::model::{LabelKeys, Parts, Placeholder, Pod, Price, Problem};
@@ -43,11 +43,8 @@ use std::sync::Arc;
 pub(super) struct Vocabulary {
     /// The resources that anything asks for, and their order in vectors.
     pub(super) dims: Dims,
-    /// The host ports that pods take, each combination of port, protocol and address once.
-    pub(super) ports: Arc<Ports>,
-    /// Volumes of limited drivers that several pods mount; those of other drivers may be among
-    /// them.
-    pub(super) shared: Arc<BTreeSet<VolumeKey>>,
+    /// What pods use of nodes beside amounts.
+    pub(super) uses: Arc<UseVocabulary>,
     /// The label keys of pods that some rule reads: no other tells pods apart.
     pub(super) read: ReadLabels,
 }
@@ -120,7 +117,7 @@ impl<'a> PodClasses<'a> {
         vocabulary: &Vocabulary,
     ) -> Self {
         let pods = pending.iter().map(|place| (*place, parts.pod(*place)));
-        let members = kinds(pods, &vocabulary.dims, &vocabulary.read, &vocabulary.shared);
+        let members = kinds(pods, &vocabulary.dims, &vocabulary.read, &vocabulary.uses);
         let first = |class: &ClassMembers| Some(parts.pod(*class.entries.first()? as usize));
         let exemplars: IdVec<ClassId, &Pod> = members.values().filter_map(first).collect();
         let mut rules = NodeRuleSets::default();
@@ -240,22 +237,20 @@ impl Compiled {
         let len = first_node + open.len();
         let runs =
             |site: usize, daemon: usize| eligibility.met[asked.of_daemon[daemon]].contains(site);
-        let Vocabulary { dims, ports, shared, .. } = &vocabulary;
+        let Vocabulary { dims, uses, .. } = &vocabulary;
         let mut offers = Arc::unwrap_or_clone(sites.offers);
-        let daemons = Daemons { parts, dims, ports };
+        let daemons = Daemons { parts, dims, uses };
         let (shapes, usable) = daemons.shapes(&mut offers, &sites.pools, len, &runs);
         let alternatives = Alternatives::new(&shapes, &offers);
         sites.offers = Arc::new(offers);
-        let counting = Counting { dims, ports, shared };
+        let counting = Counting { dims, uses };
         let mut bound_to: Vec<Vec<&Pod>> = vec![Vec::new(); problem.nodes.len()];
         bound.iter().for_each(|(place, node)| bound_to[*node].push(parts.pod(*place)));
         let nodes = open.iter().enumerate().map(|(at, place)| {
             let bound = || bound_to[*place].iter().copied();
             let own = |daemon: &(usize, &Pod)| runs(first_node + at, daemon.0);
             let own = problem.daemon_sets.iter().enumerate().filter(own).map(|(_, pod)| pod);
-            let mut running = counting.running(*place, parts.node(*place), bound());
-            counting.hold_back(&mut running, own, bound());
-            Arc::new(running)
+            Arc::new(counting.running(*place, parts.node(*place), own, bound()))
         });
         let nodes: IdVec<NodeId, Arc<RunningNode>> = nodes.collect();
         let deleting =
@@ -318,8 +313,7 @@ pub(super) fn vocabulary<'a>(
         limited_drivers(|driver| limited.contains(driver), pending.clone().chain(daemons));
     let dims = Dims::of(pending.chain(daemons), drivers);
     Vocabulary {
-        ports: Arc::new(Ports::of(problem.pods.iter().chain(daemons))),
-        shared: Arc::new(shared_volumes(problem, &dims)),
+        uses: Arc::new(UseVocabulary::of(problem, &dims)),
         read: ReadLabels::of(problem.pods.iter()),
         dims,
     }
@@ -374,7 +368,7 @@ impl Stages<'_> {
     /// The rules between pods, and the classes to pack.
     pub(super) fn finish(self) -> Compiled {
         let Self { parts, vocabulary, asked, sites, eligibility, fitted, usable, .. } = self;
-        let Vocabulary { dims, ports, shared, .. } = vocabulary;
+        let Vocabulary { dims, uses, .. } = vocabulary;
         let RuleEligibility { site_conditions, preferences, met } = eligibility;
         let first_node = sites.offers.len();
         let len = first_node + self.nodes.len();
@@ -415,11 +409,10 @@ impl Stages<'_> {
                     let _new = crowded.insert((*node, id));
                 }
             }
-            let ports = ports.used_by(pod);
             let apart = &fixed.host_conflicts[id];
-            let alone = ports.any() || apart.binary_search(&id).is_ok();
             let mut request = dims.requests(pod);
-            let shared = volume_slots(pod, &dims, &shared, &mut request);
+            let uses = uses.of_pod(pod, &dims, &mut request);
+            let alone = uses.bars_any() || apart.binary_search(&id).is_ok();
             let others = apart.iter().filter(|other| **other != id);
             let _id = items.push(Item {
                 parts: vec![(id, 1)],
@@ -428,10 +421,9 @@ impl Stages<'_> {
                 eligibility: eligibility_sets.number(&eligible),
                 priority: pod.priority,
                 per_node: if alone { 1 } else { u32::MAX },
-                ports,
+                uses,
                 conflicts: others.map(|other| ItemId::from_index(other.index())).collect(),
                 caps: Vec::new(),
-                shared,
                 placeholder: pod.placeholder() == Some(Placeholder::Free),
             });
         }

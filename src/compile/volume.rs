@@ -13,21 +13,23 @@
 //! Source: kube-scheduler's `NodeVolumeLimits` filter
 //! (<https://kubernetes.io/docs/concepts/storage/storage-limits/>).
 
-use super::Item;
-use super::resource::{Dims, fits};
-use crate::model::{Pod, Problem};
+use super::resource::Dims;
+use crate::model::{Pod, Problem, Volume};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A volume by its driver and id.
-pub(crate) type VolumeKey = (Arc<str>, Arc<str>);
+pub(super) type VolumeKey = (Arc<str>, Arc<str>);
+
+/// The same, borrowed from a pod.
+pub(super) type VolumeRef<'p> = (&'p Arc<str>, &'p Arc<str>);
 
 /// The place of a driver's slots in the vectors, and one of its volumes that several pods mount.
-pub(crate) type SharedVolume = (usize, VolumeKey);
+pub(super) type SharedVolume = (usize, VolumeKey);
 
 /// The drivers that types or nodes limit, of those of which a pod still to be placed or a daemon
 /// mounts a volume.
-pub(crate) fn limited_drivers<'a>(
+pub(super) fn limited_drivers<'a>(
     is_limited: impl Fn(&Arc<str>) -> bool,
     pods: impl Iterator<Item = &'a Pod>,
 ) -> BTreeSet<Arc<str>> {
@@ -37,15 +39,15 @@ pub(crate) fn limited_drivers<'a>(
 
 /// Volumes of limited drivers that more than one pod mounts, or a daemon set: they take one slot of
 /// a node, not one each.
-pub(crate) fn shared_volumes(problem: &Problem, dims: &Dims) -> BTreeSet<VolumeKey> {
+pub(super) fn shared_volumes(problem: &Problem, dims: &Dims) -> BTreeSet<VolumeKey> {
     if dims.drivers().is_empty() {
         return BTreeSet::new();
     }
-    let mut users: BTreeMap<(&Arc<str>, &Arc<str>), u32> = BTreeMap::new();
+    let mut users: BTreeMap<VolumeRef<'_>, u32> = BTreeMap::new();
     let pods = problem.pods.iter().map(|pod| (pod, pod.replicas));
     for (pod, replicas) in pods.chain(problem.daemon_sets.iter().map(|daemon| (daemon, u32::MAX))) {
         let own = pod.volumes.iter().map(|one| (&one.driver, &one.id));
-        let own: BTreeSet<(&Arc<str>, &Arc<str>)> = own.collect();
+        let own: BTreeSet<VolumeRef<'_>> = own.collect();
         for key in own.into_iter().filter(|(driver, _)| dims.driver(driver).is_some()) {
             let count = users.entry(key).or_insert(0);
             *count = count.saturating_add(replicas);
@@ -55,8 +57,18 @@ pub(crate) fn shared_volumes(problem: &Problem, dims: &Dims) -> BTreeSet<VolumeK
     shared.map(|((driver, id), _)| (driver.clone(), id.clone())).collect()
 }
 
+/// The volumes of those of these pods that mount any of a limited driver, by replicas; sorted.
+pub(super) fn limited_volumes<'a>(pods: &[&'a Pod], dims: &Dims) -> Vec<(u32, &'a [Volume])> {
+    let is_limited = |volume: &Volume| dims.driver(&volume.driver).is_some();
+    let mounting = pods.iter().filter(|pod| pod.volumes.iter().any(is_limited));
+    let mut volumes: Vec<(u32, &[Volume])> =
+        mounting.map(|pod| (pod.replicas, &*pod.volumes)).collect();
+    volumes.sort_unstable();
+    volumes
+}
+
 /// Adds the slots that a pod's own volumes take, and lists the volumes it shares.
-pub(crate) fn volume_slots(
+pub(super) fn volume_slots(
     pod: &Pod,
     dims: &Dims,
     shared: &BTreeSet<VolumeKey>,
@@ -76,14 +88,14 @@ pub(crate) fn volume_slots(
     together.into_iter().collect()
 }
 
-/// Attaches the volumes of daemons to a node where these are attached: what is free becomes less.
-pub(crate) fn attach_daemons<'a>(
-    daemons: impl Iterator<Item = &'a Pod>,
+/// Attaches the volumes of a daemon to a node where these are attached: what is free becomes less.
+pub(super) fn attach_daemon(
+    daemon: &Pod,
     dims: &Dims,
     free: &mut [i64],
     attached: &mut BTreeSet<VolumeKey>,
 ) {
-    for volume in daemons.flat_map(|daemon| &daemon.volumes) {
+    for volume in &daemon.volumes {
         if let Some(at) = dims.driver(&volume.driver)
             && attached.insert((volume.driver.clone(), volume.id.clone()))
         {
@@ -92,28 +104,9 @@ pub(crate) fn attach_daemons<'a>(
     }
 }
 
-impl Item {
-    /// How many of its pods fit into what is free on a node where these volumes are attached, up to
-    /// `most`.
-    pub(crate) fn fits(&self, free: &[i64], attached: &BTreeSet<VolumeKey>, most: u32) -> u32 {
-        if self.shared.is_empty() {
-            return fits(free, &self.request, most);
-        }
-        fits(&beside(free, self.shared.iter(), attached), &self.request, most)
-    }
-
-    /// As [`Item::fits`], as if what its pods share took no slots, where one of them fits.
-    pub(crate) fn could_fit(&self, free: &[i64], attached: &BTreeSet<VolumeKey>, most: u32) -> u32 {
-        match self.shared.is_empty() || self.fits(free, attached, 1) > 0 {
-            true => fits(free, &self.request, most),
-            false => 0,
-        }
-    }
-}
-
 /// What is left of so much free beside those of these volumes that aren't attached; less than
 /// nothing of everything where that isn't enough.
-fn beside<'v>(
+pub(super) fn beside<'v>(
     free: &[i64],
     volumes: impl Iterator<Item = &'v SharedVolume>,
     attached: &BTreeSet<VolumeKey>,
@@ -128,32 +121,4 @@ fn beside<'v>(
         free.fill(-1);
     }
     free
-}
-
-/// The volumes that pods of several items share, each once.
-#[derive(Debug, Default)]
-pub(crate) struct SharedVolumes<'c>(BTreeSet<&'c SharedVolume>);
-
-impl<'c> SharedVolumes<'c> {
-    pub(crate) fn of(items: impl Iterator<Item = &'c Item>) -> Self {
-        Self(items.flat_map(|item| &item.shared).collect())
-    }
-
-    /// Whether a node where these volumes are attached has room for them beside a load.
-    pub(crate) fn fit(&self, room: &[i64], load: &[i64], attached: &BTreeSet<VolumeKey>) -> bool {
-        let mut slots: BTreeMap<usize, i64> = BTreeMap::new();
-        for (at, volume) in &self.0 {
-            *slots.entry(*at).or_insert(0) += i64::from(!attached.contains(volume));
-        }
-        slots.iter().all(|(at, more)| *more == 0 || load[*at].saturating_add(*more) <= room[*at])
-    }
-
-    /// Takes what isn't attached from what is free, and attaches it.
-    pub(crate) fn attach(&self, free: &mut [i64], attached: &mut BTreeSet<VolumeKey>) {
-        for (at, volume) in &self.0 {
-            if attached.insert(volume.clone()) {
-                free[*at] -= 1;
-            }
-        }
-    }
 }

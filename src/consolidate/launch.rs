@@ -216,8 +216,7 @@ fn undominated(
                 && pool.min_values.is_empty()
                 && of_better.allocatable.iter().zip(&shape.allocatable).all(|(a, b)| a >= b)
                 && of_better.charge.iter().zip(&shape.charge).all(|(a, b)| a <= b)
-                && shape.ports.includes(&of_better.ports)
-                && shape.attached == of_better.attached
+                && of_better.used.leaves_as_much_as(&shape.used)
         });
         if !beaten {
             group.push(option.offer);

@@ -16,9 +16,7 @@
 use super::eligibility::NodeVerdict;
 use super::preference::{PreferenceCounts, PreferenceRule, PreferenceRules, homes_by_class};
 use super::price::{PLAIN, eviction_cost};
-use crate::compile::{
-    Bits, ClassId, Compiled, Id, ItemId, PoolId, SelectionId, SharedVolumes, charge_of_running,
-};
+use crate::compile::{Bits, ClassId, Compiled, Id, ItemId, PoolId, SelectionId, charge_of_running};
 use crate::model::{Pod, Problem};
 use crate::pack::{Context, PlacementRules};
 use std::collections::{BTreeMap, BTreeSet};
@@ -300,11 +298,12 @@ pub(super) fn disruption_of(node: &ModelNode) -> i128 {
     PLAIN.saturating_add(node.disruption)
 }
 
-/// Takes the slots of volumes that pods at home share.
+/// Takes the slots of what pods at home use together.
 fn attach(compiled: &Compiled, classes: &[MoveClass], node: &mut ModelNode) {
-    let mut attached = compiled.room_at(node.site).attached.clone();
-    let items = node.home.iter().map(|pods| &compiled.items[classes[pods.class].item]);
-    SharedVolumes::of(items).attach(&mut node.free, &mut attached);
+    let mut used = compiled.room_at(node.site).used.clone();
+    for pods in &node.home {
+        used.put(&compiled.items[classes[pods.class].item].uses, &mut node.free);
+    }
 }
 
 /// How large an amount of all resources is, each in the same units.

@@ -330,7 +330,7 @@ impl<'m> ClusterState<'m> {
         self.slack[node] -= of_class.weight.saturating_mul(count);
         self.note_free(node, count < 0);
         let item = &model.compiled().items[of_class.item];
-        if !item.shared.is_empty() {
+        if item.uses.is_shared() {
             self.attach(node, class, count > 0);
         }
         self.counts.count(model.compiled(), &model.rules, of_class.class, site, count);
@@ -350,11 +350,10 @@ impl<'m> ClusterState<'m> {
     /// them.
     fn attach(&mut self, node: usize, class: usize, more: bool) {
         let model = self.model;
-        let shared = &model.compiled().items[model.classes[class].item].shared;
+        let uses = &model.compiled().items[model.classes[class].item].uses;
         // Pods are put before they are listed, and taken off the list before this.
         let others = self.open(node);
-        let alone = shared.iter().filter(|(_, volume)| !others.attached().contains(volume));
-        let slots: Vec<usize> = alone.map(|(slot, _)| *slot).collect();
+        let slots: Vec<usize> = uses.slots(Some(others.used())).collect();
         for slot in slots {
             let sign = if more { -1 } else { 1 };
             self.free[node * model.width + slot] += sign;

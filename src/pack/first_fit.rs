@@ -279,14 +279,14 @@ impl<'c> Packer<'c> {
             return 0;
         }
         // The rules between pods, on a node with as much room as any bin type has.
-        let no_ports = item.ports.takes.emptied();
+        let unbarred;
         let room = match &group.place {
             FirstFitPlace::Running(node) => self.context.compiled.room_of_node(*node),
             FirstFitPlace::Launch { bin_types, .. } => {
                 let Some(first) = bin_types.first() else { return 0 };
                 let room = self.context.room(*first);
-                let (free, ports) = (&group.max_room, &no_ports);
-                NodeRoom { free, ports, min_values: None, ..room }
+                unbarred = room.used.without_bars();
+                NodeRoom { free: &group.max_room, used: &unbarred, min_values: None, ..room }
             }
         };
         let node = self.context.open(room).holding(group.items.iter().copied());
@@ -294,9 +294,9 @@ impl<'c> Packer<'c> {
         if most == 0 {
             return 0;
         }
-        // A shared volume counts once for all pods of the item; to stay simple the baseline takes
+        // What pods share counts once for all pods of the item; to stay simple the baseline takes
         // such items only onto nodes that hold nothing new.
-        if !item.shared.is_empty() && !group.items.is_empty() {
+        if item.uses.is_shared() && !group.items.is_empty() {
             return 0;
         }
         match &group.place {
@@ -336,13 +336,10 @@ impl<'c> Packer<'c> {
         }
         if !group.items.iter().any(|(held, _)| *held == id) {
             let running = match grown.place {
-                FirstFitPlace::Running(node) => Some(&self.context.compiled.nodes[node].attached),
+                FirstFitPlace::Running(node) => Some(&self.context.compiled.nodes[node].used),
                 FirstFitPlace::Launch { .. } => None,
             };
-            let new = |volume| running.is_none_or(|attached| !attached.contains(volume));
-            for (at, _) in item.shared.iter().filter(|(_, volume)| new(volume)) {
-                grown.load[*at] += 1;
-            }
+            item.uses.slots(running).for_each(|at| grown.load[at] += 1);
         }
         match grown.items.iter_mut().find(|(held, _)| *held == id) {
             Some((_, held)) => *held += each,

@@ -187,8 +187,8 @@ fn most_fill_value(
         admits.or(room.admits);
     }
     let Some(first) = rooms.first() else { return 0 };
-    let ports = first.ports.emptied();
-    let room = NodeRoom { free: &free, ports: &ports, admits: &admits, min_values: None, ..*first };
+    let used = first.used.without_bars();
+    let room = NodeRoom { free: &free, used: &used, admits: &admits, min_values: None, ..*first };
     let filling = buckets.fill(context, context.open(room), &packing.left);
     filling.worth.saturating_mul(2)
 }

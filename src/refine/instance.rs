@@ -396,7 +396,7 @@ impl<'c> Instance<'c> {
         let Some(room) = bin.site.room(compiled) else { return pattern };
         let shares = |(demand, _): &(u32, u32)| {
             let item = &compiled.items[self.demands[*demand as usize].item];
-            !item.shared.is_empty()
+            item.uses.is_shared()
         };
         let plain = room.min_values.is_none() && !pattern.items.iter().any(shares);
         if plain {

@@ -31,16 +31,15 @@ impl PackingRules {
             of_item.entry(demand.item).or_default().push(number);
         }
         let mut conflicts: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        let with_ports: Vec<ItemId> =
-            of_item.keys().copied().filter(|item| compiled.items[*item].ports.any()).collect();
+        let barring: Vec<ItemId> =
+            of_item.keys().copied().filter(|item| compiled.items[*item].uses.bars_any()).collect();
         for (item, numbers) in &of_item {
             let of = &compiled.items[*item];
-            let with_ports = if of.ports.any() { &with_ports[..] } else { &[] };
+            let barring = if of.uses.bars_any() { &barring[..] } else { &[] };
             let clash = |other: &ItemId| other != item && compiled.keep_apart(*item, *other);
-            let ports = with_ports.iter().copied().filter(clash);
-            let others = of.conflicts.iter().copied().chain(ports);
+            let others = of.conflicts.iter().chain(barring.iter().filter(|other| clash(other)));
             let mut others: Vec<u32> = others
-                .flat_map(|other| of_item.get(&other).into_iter().flatten().copied())
+                .flat_map(|other| of_item.get(other).into_iter().flatten().copied())
                 .collect();
             // Demands of one class that is alone on its node keep each other away too.
             if of.per_node == 1 && numbers.len() > 1 {

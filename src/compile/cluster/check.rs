@@ -27,7 +27,7 @@ fn said(compiled: &Compiled) -> Vec<(&'static str, String)> {
         .map(|(id, class)| (pods(id), class.rules, &class.domain_keys, &class.host_conflicts));
     let nodes = compiled.nodes.values().map(|node| {
         let name = compiled.parts.node(node.index);
-        (name, &node.free, &node.ports, &node.bound_ports, &node.attached, node.occupied)
+        (name, &node.free, &node.used, &node.bound_use, node.occupied)
     });
     let site_conditions = &compiled.site_conditions;
     let labels = site_conditions.table.keys().map(|key| {

@@ -47,6 +47,7 @@ use super::Compiled;
 use super::bits::Bits;
 use super::id::{Id, IdVec, PoolId, ShapeId};
 use super::node::{self, Counting, RunningNode};
+use super::node_use::UseCounts;
 use super::resource::Dims;
 use super::selection::Namespaces;
 use super::shape::{Daemons, Shape, charge_running};
@@ -56,8 +57,8 @@ use super::stages::{
 };
 use super::taint::{self, TaintedSites};
 use super::topology;
-use crate::model::{Changed, HostPort, LabelKeys, Origin, Parts, Pod, Price, Taint};
-use pods::{Edits, bound_classes, count_ports, selects_namespaces};
+use crate::model::{Changed, LabelKeys, Origin, Parts, Pod, Price, Taint};
+use pods::{Edits, bound_classes, selects_namespaces};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -67,8 +68,8 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct Cluster {
     /// The vocabulary of all pods, as if they were pending.
     vocabulary: Vocabulary,
-    /// By how many pods each host port is taken, daemon sets included.
-    port_users: BTreeMap<HostPort, u64>,
+    /// By how many pods what they use of nodes is used.
+    use_counts: UseCounts,
     /// How many pods are in each namespace.
     namespace_users: BTreeMap<Arc<str>, u64>,
     namespaces: Namespaces,
@@ -198,9 +199,9 @@ impl Cluster {
         let first_node = sites.offers.len();
         let runs =
             |site: usize, daemon: usize| eligibility.met[asked.of_daemon[daemon]].contains(site);
-        let Vocabulary { dims, ports, shared, .. } = &vocabulary;
+        let Vocabulary { dims, uses, .. } = &vocabulary;
         let mut offers = (*sites.offers).clone();
-        let daemons = Daemons { parts: &parts, dims, ports };
+        let daemons = Daemons { parts: &parts, dims, uses };
         let (shapes, usable) = daemons.shapes(&mut offers, &sites.pools, first_node, &runs);
         let mut of_shape: IdVec<ShapeId, (PoolId, usize)> =
             shapes.iter().map(|_| (PoolId::from_index(0), 0)).collect();
@@ -213,7 +214,7 @@ impl Cluster {
             }
         }
         sites.offers = Arc::new(offers);
-        let counting = Counting { dims, ports, shared };
+        let counting = Counting { dims, uses };
         let mut bound_to: Vec<Vec<&Pod>> = vec![Vec::new(); problem.nodes.len()];
         bound.iter().for_each(|(place, node)| bound_to[*node].push(parts.pod(*place)));
         let mut nodes: Vec<Option<KnownNode>> = problem.nodes.iter().map(|_| None).collect();
@@ -221,16 +222,12 @@ impl Cluster {
             let bound = || bound_to[*place].iter().copied();
             let own = |daemon: &(usize, &Pod)| runs(first_node + at, daemon.0);
             let own = problem.daemon_sets.iter().enumerate().filter(own).map(|(_, pod)| pod);
-            let mut running = counting.running(*place, parts.node(*place), bound());
-            counting.hold_back(&mut running, own, bound());
+            let running = counting.running(*place, parts.node(*place), own, bound());
             let taints = of_node[at];
             nodes[*place] = Some(KnownNode { running, taints, entry: small(at) });
         }
         problem.nodes.iter().for_each(|node| charge_running(&parts, &mut sites.pools, node, 1));
 
-        let mut port_users = BTreeMap::new();
-        let with_ports = problem.pods.iter().chain(&problem.daemon_sets);
-        with_ports.for_each(|pod| count_ports(&mut port_users, pod, true));
         let mut namespace_users: BTreeMap<Arc<str>, u64> = BTreeMap::new();
         for pod in &problem.pods {
             match namespace_users.get_mut(&pod.namespace) {
@@ -270,7 +267,7 @@ impl Cluster {
         Some(Self {
             namespaces: Namespaces::of(&problem.namespaces, problem.pods.iter()),
             vocabulary,
-            port_users,
+            use_counts: UseCounts::of(problem),
             namespace_users,
             by_namespace: problem.pods.iter().any(selects_namespaces),
             limited_by_types,
@@ -305,8 +302,7 @@ impl Cluster {
         let drivers = self.drivers(&edits, pods().chain(daemons));
         let dims = Dims::of(pods().chain(daemons), drivers);
         let places = dims.places_in(&self.vocabulary.dims)?;
-        let (ports, shared) = (self.vocabulary.ports.clone(), self.vocabulary.shared.clone());
-        let vocabulary = Vocabulary { dims, ports, shared, read };
+        let vocabulary = Vocabulary { dims, uses: self.vocabulary.uses.clone(), read };
         let mut asked = PodClasses::of(parts, &pending, bound_keys.iter(), &vocabulary);
 
         let mut sites = self.sites(parts, changed, &asked, &standing, &open)?;

@@ -13,7 +13,7 @@ use crate::compile::intern::Interner;
 use crate::compile::pod_class::ReadLabels;
 use crate::compile::topology::{self, BoundPods};
 use crate::compile::volume::limited_drivers;
-use crate::model::{Affinity, Changed, HostPort, Node, Parts, Pod, Problem, Volume, order_of_pods};
+use crate::model::{Affinity, Changed, Node, Parts, Pod, Problem, order_of_pods};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -52,14 +52,6 @@ impl<'a> Edits<'a> {
             former_nodes: nodes.map(|place| (place, parts.node(place))).collect(),
             new_nodes: new_nodes.map(|place| (place, parts.node(place))).collect(),
         }
-    }
-}
-
-/// Counts the host ports of a pod that comes (`more`) or goes.
-pub(super) fn count_ports(users: &mut BTreeMap<HostPort, u64>, pod: &Pod, more: bool) {
-    for port in &pod.host_ports {
-        let count = users.entry(port.clone()).or_insert(0);
-        *count = if more { *count + 1 } else { count.saturating_sub(1) };
     }
 }
 
@@ -116,17 +108,10 @@ impl Cluster {
     /// vocabulary, or a word of it has gone that would change what others mean.
     pub(super) fn read(&self, edits: &Edits<'_>) -> Option<ReadLabels> {
         let mut read = self.vocabulary.read.clone();
-        let mut ports: BTreeMap<HostPort, u64> = BTreeMap::new();
         let mut gone: BTreeMap<&Arc<str>, u64> = BTreeMap::new();
         let pods = edits.former.iter().map(|(_, pod)| (*pod, false));
         for (pod, more) in pods.chain(edits.new.iter().map(|(_, pod)| (*pod, true))) {
             read.count(pod, more);
-            for port in &pod.host_ports {
-                if !ports.contains_key(port) {
-                    let _new = ports.insert(port.clone(), *self.port_users.get(port)?);
-                }
-            }
-            count_ports(&mut ports, pod, more);
             if more && self.by_namespace && !self.namespaces.has(&pod.namespace) {
                 return None;
             }
@@ -137,23 +122,11 @@ impl Cluster {
             let users = gone.entry(&pod.namespace).or_insert(users);
             *users = if more { *users + 1 } else { users.saturating_sub(1) };
         }
-        // A pod that stays, bound or not, keeps its volumes.
-        let same = self.limited_volumes(&edits.former) == self.limited_volumes(&edits.new);
-        let stays = ports.values().all(|users| *users > 0)
-            && (!self.by_namespace || gone.values().all(|users| *users > 0));
+        let former: Vec<&Pod> = edits.former.iter().map(|(_, pod)| *pod).collect();
+        let new: Vec<&Pod> = edits.new.iter().map(|(_, pod)| *pod).collect();
+        let same = self.use_counts.stays(&self.vocabulary.dims, &former, &new);
+        let stays = !self.by_namespace || gone.values().all(|users| *users > 0);
         (same && stays && read.is_within(&self.vocabulary.read)).then_some(read)
-    }
-
-    /// The volumes of pods that mount any of a limited driver, by replicas.
-    fn limited_volumes<'a>(&self, pods: &[(usize, &'a Pod)]) -> Vec<(u32, &'a [Volume])> {
-        let is_limited = |volume: &Volume| self.vocabulary.dims.driver(&volume.driver).is_some();
-        let mut volumes: Vec<(u32, &[Volume])> = pods
-            .iter()
-            .filter(|(_, pod)| pod.volumes.iter().any(is_limited))
-            .map(|(_, pod)| (pod.replicas, &*pod.volumes))
-            .collect();
-        volumes.sort_unstable();
-        volumes
     }
 
     /// The topology keys of bound pods' required anti-affinity.

@@ -21,7 +21,6 @@ use crate::compile::resource::{Dims, charge, limits};
 use crate::compile::shape::{Shape, charge_running};
 use crate::compile::stages::{FittedShapes, LabelledSites, PodClasses, Vocabulary, flexible_keys};
 use crate::compile::taint::{self, TaintedSites};
-use crate::compile::volume::VolumeKey;
 use crate::model::{Changed, LabelKeys, Offering, Parts, Pod, Requirements, well_known};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
@@ -176,11 +175,9 @@ impl Cluster {
         if let Some(counted) = known.get(places) {
             return counted.clone();
         }
-        let limited = |volume: &&VolumeKey| dims.driver(&volume.0).is_some();
         let shapes = self.shapes.values().map(|shape| Shape {
             allocatable: places.iter().map(|at| shape.allocatable[*at]).collect(),
-            ports: shape.ports.clone(),
-            attached: shape.attached.iter().filter(limited).cloned().collect(),
+            used: shape.used.counted_in(dims),
             daemons: shape.daemons.clone(),
             charge: shape.charge.clone(),
         });
@@ -235,8 +232,8 @@ impl Cluster {
         let pods = edits.former.iter().chain(&edits.new);
         let touched: BTreeSet<&str> =
             pods.filter_map(|(_, pod)| pod.node_name.as_deref()).collect();
-        let Vocabulary { dims, ports, shared, .. } = vocabulary;
-        let counting = Counting { dims, ports, shared };
+        let Vocabulary { dims, uses, .. } = vocabulary;
+        let counting = Counting { dims, uses };
         let daemon_sets = &changed.origin.problem.daemon_sets;
         let running = open.iter().enumerate().map(|(at, place)| {
             let node = parts.node(*place);
@@ -248,9 +245,7 @@ impl Cluster {
             let bound = || changed.bound_to(&node.name);
             let own = |daemon: &(usize, &Pod)| runs(at, daemon.0);
             let own = daemon_sets.iter().enumerate().filter(own).map(|(_, pod)| pod);
-            let mut running = counting.running(*place, node, bound());
-            counting.hold_back(&mut running, own, bound());
-            Arc::new(running)
+            Arc::new(counting.running(*place, node, own, bound()))
         });
         running.collect()
     }

@@ -59,21 +59,17 @@ pub(super) fn together(compiled: &Compiled, parts: &[(ClassId, u32)]) -> Option<
     let mut sum = times(compiled, *first, *count)?;
     for (class, count) in others {
         let more = times(compiled, *class, *count)?;
-        if sum.ports.takes.overlaps(&more.ports.blocks) {
+        if sum.uses.clashes(&more.uses) {
             return None;
         }
         for (have, asked) in sum.request.iter_mut().zip(&more.request) {
             *have = have.saturating_add(*asked);
         }
-        sum.ports.takes.or(&more.ports.takes);
-        sum.ports.blocks.or(&more.ports.blocks);
-        sum.shared.extend(more.shared);
+        sum.uses.join(more.uses);
         sum.per_node = sum.per_node.min(more.per_node);
         sum.priority = sum.priority.max(more.priority);
         sum.placeholder &= more.placeholder;
     }
-    sum.shared.sort_unstable();
-    sum.shared.dedup();
     sum.parts = parts.to_vec();
     Some(sum)
 }

@@ -344,8 +344,8 @@ impl<'c> Placement<'c> {
             (Err(_), _) => nodes.opened = OpenedNode::new(),
         }
         let (site, count) = (nodes.site, i64::from(nodes.count));
-        if !item.shared.is_empty() {
-            // Volumes that several pods mount take a slot once.
+        if item.uses.is_shared() {
+            // What several pods use together takes a slot once.
             let free = self.open(&self.groups[at]).free().to_vec();
             Arc::make_mut(&mut self.groups[at]).free = free;
         }

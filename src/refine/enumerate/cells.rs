@@ -270,7 +270,7 @@ impl CellFiller<'_, '_, '_> {
             .map(|(item, count)| (item.item, *count))
             .collect();
         let shares =
-            held.iter().any(|(compiled_item, _)| !compiled.items[*compiled_item].shared.is_empty());
+            held.iter().any(|(compiled_item, _)| compiled.items[*compiled_item].uses.is_shared());
         if (shares || self.place.min_values)
             && number > 0
             && !is_packable(task.context, compiled, (self.place.node, self.place.site), &held)
@@ -287,7 +287,7 @@ impl CellFiller<'_, '_, '_> {
 }
 
 /// Whether the packer finds that a node holds these pods: what isn't worked out here are
-/// `minValues` and volumes that several pods mount.
+/// `minValues` and what several pods use together.
 pub(super) fn is_packable(
     context: &Context<'_>,
     compiled: &Compiled,

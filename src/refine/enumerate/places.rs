@@ -16,7 +16,7 @@
 use super::super::exact::rules::keys;
 use super::Task;
 use crate::compile::{
-    Bits, ClassId, Compiled, Id, ItemId, KeyId, NodeId, OfferId, PoolId, ReservationId,
+    Bits, ClassId, Compiled, Id, ItemId, KeyId, NodeId, NodeUse, OfferId, PoolId, ReservationId,
 };
 use crate::pack::Context;
 use std::collections::BTreeMap;
@@ -77,7 +77,7 @@ pub(super) struct Places {
 type LaunchKey<'a> = (
     usize,
     &'a [i64],
-    &'a Bits,
+    &'a NodeUse,
     &'a Bits,
     Vec<(usize, i64)>,
     Vec<u64>,
@@ -159,7 +159,7 @@ impl Places {
             let (room, admits) = (&shape.allocatable[..], &compiled.admits[site]);
             let weight = pool.static_replicas.is_none().then_some(pool.weight);
             let pool = (min_values, weight);
-            let alike = (cell, room, &shape.ports, admits, uses, profile, pool);
+            let alike = (cell, room, &shape.used, admits, uses, profile, pool);
             let best = launches.entry(alike).or_insert((cost, site));
             *best = (*best).min((cost, site));
         }
@@ -256,7 +256,7 @@ impl Places {
                 && other.room == one.room
                 && other.uses == one.uses
                 && admits(one) == admits(other)
-                && shape(one).ports == shape(other).ports;
+                && shape(one).used == shape(other).used;
             one.cell == other.cell
                 && !one.min_values
                 && !other.min_values
@@ -270,7 +270,7 @@ impl Places {
                     .all(|((other, one), told)| if *told { other == one } else { other <= one })
                 && other.room.iter().zip(&one.room).all(|(other, one)| other >= one)
                 && admits(other).includes(admits(one))
-                && shape(one).ports.includes(&shape(other).ports)
+                && shape(other).used.leaves_as_much_as(&shape(one).used)
                 && (!same || other.site < one.site)
         };
         let kept: Vec<CellPlace> = self

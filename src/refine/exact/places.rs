@@ -15,12 +15,12 @@
 use super::front::ExactBudget;
 use super::grid::CountIndex;
 use crate::compile::{
-    Bits, ClassId, Compiled, Id, ItemId, KeyId, NodeId, PoolId, ReservationId, TopologyKey,
-    VolumeKey, fits,
+    Bits, ClassId, Compiled, Id, ItemId, KeyId, NodeId, NodeUse, PoolId, ReservationId,
+    TopologyKey, fits,
 };
 use crate::pack::{Context, Packing};
 use crate::refine::kept_class::KeptClasses;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The pods of one kept class.
 #[derive(Debug)]
@@ -110,7 +110,7 @@ impl ExactCells {
         let mut numbers: BTreeMap<Vec<u32>, usize> = BTreeMap::new();
         let packing = Packing::new(compiled);
         let mut supplies: BTreeMap<ExactDraw, usize> = BTreeMap::new();
-        type Taken<'a> = (&'a Bits, &'a BTreeSet<VolumeKey>);
+        type Taken<'a> = &'a NodeUse;
         type Alike<'a> = (usize, &'a [i64], Taken<'a>, &'a Bits, Vec<(usize, i64)>);
         let mut launches: BTreeMap<Alike<'_>, (i64, usize)> = BTreeMap::new();
         for (id, offer) in compiled.offers.iter() {
@@ -141,9 +141,8 @@ impl ExactCells {
             let cell = sites.cell(&mut numbers, compiled, site);
             let cost = offer.price.saturating_add(context.fee);
             let (room, admits) = (&shape.allocatable[..], &compiled.admits[site]);
-            let cheapest = launches
-                .entry((cell, room, (&shape.ports, &shape.attached), admits, uses))
-                .or_insert((cost, site));
+            let cheapest =
+                launches.entry((cell, room, &shape.used, admits, uses)).or_insert((cost, site));
             *cheapest = (*cheapest).min((cost, site));
         }
         for ((cell, room, _, _, uses), (cost, site)) in launches {

@@ -5,7 +5,7 @@ use super::super::order;
 use super::super::rules::item_of;
 use super::between::Barrier;
 use super::{KeyDomain, LeftOut, MOST_LOOKS, ReasonFinder};
-use crate::compile::{IdVec, KeyId, OfferId, PoolId, Shape, ShapeId, VolumeKey, untolerated};
+use crate::compile::{IdVec, KeyId, NodeUse, OfferId, PoolId, Shape, ShapeId, untolerated};
 use crate::explain::Cause;
 use crate::model::{Quantity, amount};
 use std::cmp::Reverse;
@@ -298,10 +298,10 @@ impl<'c> ReasonFinder<'c> {
             }
         }
         for dim in names..compiled.dims.len() {
-            let lacks = self.lacks_slots(asked, dim, &shape.allocatable, &shape.attached);
+            let lacks = self.lacks_slots(asked, dim, &shape.allocatable, &shape.used);
             score = score.and(u32::from(lacks), rank::SLOTS);
         }
-        if asked.item.ports.blocks.overlaps(&shape.ports) {
+        if shape.used.bars(&asked.item.uses) {
             score = score.and(1, rank::PORT);
         }
         if compiled.pools[pool].static_replicas.is_none() {
@@ -326,9 +326,9 @@ impl<'c> ReasonFinder<'c> {
         asked: &LeftOut<'_>,
         dim: usize,
         free: &[i64],
-        attached: &BTreeSet<VolumeKey>,
+        used: &NodeUse,
     ) -> bool {
-        let slots = slots(asked, dim, attached);
+        let slots = slots(asked, dim, Some(used));
         free[dim] < slots || free[dim] < 0
     }
 
@@ -349,17 +349,17 @@ impl<'c> ReasonFinder<'c> {
         }
         causes.extend(self.size_causes(asked, offer, pool, candidates));
         for (driver, dim) in compiled.dims.drivers().iter().zip(compiled.dims.names().len()..) {
-            if self.lacks_slots(asked, dim, &shape.allocatable, &shape.attached) {
+            if self.lacks_slots(asked, dim, &shape.allocatable, &shape.used) {
                 let count = |slots: i64| u32::try_from(slots.max(0)).unwrap_or(u32::MAX);
                 causes.push(Cause::AttachLimit {
                     pool: pool.clone(),
                     driver: driver.clone(),
-                    volumes: count(slots(asked, dim, &BTreeSet::new())),
+                    volumes: count(slots(asked, dim, None)),
                     most: count(shape.allocatable[dim]),
                 });
             }
         }
-        if asked.item.ports.blocks.overlaps(&shape.ports) {
+        if shape.used.bars(&asked.item.uses) {
             causes.extend(self.port_causes(asked, shape, pool));
         }
         if compiled.pools[of.pool].static_replicas.is_some() {
@@ -590,9 +590,8 @@ fn rank_of(barrier: Barrier) -> u8 {
     }
 }
 
-/// How many slots of a driver a pod asks for on a node where these volumes are attached.
-pub(super) fn slots(asked: &LeftOut<'_>, dim: usize, attached: &BTreeSet<VolumeKey>) -> i64 {
-    let shared = asked.item.shared.iter();
-    let new = shared.filter(|(at, volume)| *at == dim && !attached.contains(volume)).count();
+/// How many slots of a driver a pod asks for on a node, beside what is in use there.
+pub(super) fn slots(asked: &LeftOut<'_>, dim: usize, beside: Option<&NodeUse>) -> i64 {
+    let new = asked.item.uses.slots(beside).filter(|at| *at == dim).count();
     asked.item.request[dim].saturating_add(i64::try_from(new).unwrap_or(i64::MAX))
 }

@@ -98,14 +98,14 @@ impl<'c> ReasonFinder<'c> {
         if fits(&nodes.free[..names], &asked.item.request[..names], 1) == 0 {
             lacks.push(NodeLack::Resources);
         }
-        if asked.item.ports.any() || !dims.drivers().is_empty() {
+        if asked.item.uses.bars_any() || !dims.drivers().is_empty() {
             let node = self.placement.open(nodes);
-            if node.lacks_ports(&asked.item.ports) {
+            if node.used().bars(&asked.item.uses) {
                 lacks.push(NodeLack::Ports);
             }
             let slots = (names..dims.len()).filter(|dim| {
-                super::launches::slots(asked, *dim, node.attached()) > 0
-                    && self.lacks_slots(asked, *dim, &nodes.free, node.attached())
+                super::launches::slots(asked, *dim, Some(node.used())) > 0
+                    && self.lacks_slots(asked, *dim, &nodes.free, node.used())
             });
             lacks.extend(slots.map(NodeLack::Slots));
         }
@@ -190,7 +190,7 @@ impl<'c> ReasonFinder<'c> {
     /// domains aren't the same, so pods with rules between pods aren't told of them.
     pub(super) fn deleting(&self, asked: &LeftOut<'_>, within: Option<KeyDomain>) -> u32 {
         let compiled = self.placement.compiled();
-        if asked.tied || within.is_some() || !asked.item.shared.is_empty() {
+        if asked.tied || within.is_some() || asked.item.uses.is_shared() {
             return 0;
         }
         let would = compiled.deleting.iter().filter(|(index, free)| {
@@ -219,6 +219,6 @@ impl<'c> ReasonFinder<'c> {
         of_node(node, pool).iter().all(|taint| is_tolerated(taint, tolerations))
             && rules.sets()[asked.set].all.iter().all(holds)
             && rules.alternatives_hold(asked.set, |condition| holds(&condition))
-            && !asked.item.ports.any()
+            && !asked.item.uses.bars_any()
     }
 }
