@@ -1,4 +1,9 @@
 //! A packing with the assignment that it is of, and what makes one better than another.
+//!
+//! A packing is of *items*; what a plan says of pods is of *classes*. Where an assignment made the
+//! items (a part of a class for each domain) the way back is here: how many pods of each class have
+//! no place, whether they found no cell or no room; and the order by which assignments with
+//! different items can be compared at all.
 
 use super::assign::{DomainAssignment, LeftOutPods};
 use super::packing::{Context, Packing};
@@ -20,6 +25,9 @@ impl AssignedPacking {
     }
 
     /// For each class, how many pods have no place.
+    ///
+    /// Both kinds of left-out pods are counted: those of items that found no room, and those that
+    /// the assignment gave no cell.
     pub(crate) fn left(&self, whole: &Compiled) -> IdVec<ClassId, u32> {
         let mut left: IdVec<ClassId, u32> = whole.classes.iter().map(|_| 0).collect();
         let compiled = self.compiled(whole);
@@ -55,6 +63,10 @@ impl AssignedPacking {
     }
 
     /// What makes one packing better than another: less is better.
+    ///
+    /// Pods that have no place, by priority from high to low; then cost, with what unmet
+    /// preferences cost where they have a price; then nodes. Placeholders that stay out are no
+    /// loss.
     pub(crate) fn rank(&self, context: &Context<'_>) -> impl Ord + use<> {
         let whole = context.compiled;
         let compiled = self.compiled(whole);

@@ -1,4 +1,14 @@
 //! From packed groups to a plan: names for counts, launches for bin types.
+//!
+//! *Problem.* A packing counts; a plan names. Ten pods of a class are interchangeable, but the plan
+//! must say which of them goes where, and the same problem must give the same names.
+//!
+//! *Idea.* Groups are sorted as their launches will be, and names are handed out class by class in
+//! the order of the problem's entries. So the names on a launch depend on the packing alone. Pods
+//! without a place get the last names of their class.
+//!
+//! *Cost.* Proportional to the number of pods, each of which is one string; the bound is worked out
+//! beside it on another thread.
 
 use super::assigned_packing::AssignedPacking;
 use super::complete::reasons;
@@ -27,6 +37,8 @@ struct NamedNodes<'c> {
 
 /// Makes the plan of a packing; with the bound that was proved of it already, where that is better
 /// than the cheap one.
+///
+/// The cheap bound is always made; one that refinement proved takes its place where it is higher.
 pub(crate) fn build_plan(
     whole: &Context<'_>,
     packed: &AssignedPacking,
@@ -66,6 +78,8 @@ fn warnings(compiled: &Compiled) -> Vec<Warning> {
 }
 
 impl<'c> NamedNodes<'c> {
+    /// Running nodes come first, in the order of the groups; launches after them, sorted by what
+    /// they are and hold.
     fn of(context: &Context<'c>, packing: &Packing) -> Self {
         let compiled = context.compiled;
         let mut names: IdVec<ClassId, PodNames<'_>> =
@@ -111,6 +125,7 @@ impl<'c> NamedNodes<'c> {
     }
 }
 
+/// The order that a plan's documentation promises, first pods aside.
 fn order(template: &LaunchTemplate) -> impl Ord + '_ {
     let choice = &template.offering;
     (
@@ -139,6 +154,9 @@ fn take(
 }
 
 /// Hands out the names of a class's pods, in order.
+///
+/// Entries of replicas are numbered from 0, entries of one pod keep their name; no name is handed
+/// out twice, as the iterator only goes forward.
 struct PodNames<'c> {
     compiled: &'c Compiled,
     entries: &'c [u32],
@@ -244,6 +262,9 @@ fn bound(whole: &Context<'_>, packed: &Compiled, packing: &Packing) -> Proved {
 }
 
 /// What the launches cost, and what is proved of the least that launches for the same pods could.
+///
+/// A plan whose bound exceeds its total can't be: the bound is cut at the total, and is then a
+/// proof that nothing is cheaper.
 fn cost(
     context: &Context<'_>,
     launches: &[Launch],

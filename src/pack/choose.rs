@@ -9,6 +9,24 @@
 //! assignment: the first one is kept as far as it goes ([`mod@super::repair`]), and completed in
 //! the end ([`mod@super::complete`]). What is packed beside it has an allowance of its own
 //! ([`AssignmentSearch::work`]), as much as trying other cells may take where nothing is scarce.
+//!
+//! *The loop.*
+//!
+//! ```text
+//! assign ── pack ── shortfalls? ──no── intrusions? ──no── done
+//!   ↑                   │yes                │yes
+//!   └────── learn ◄─────┴───────────────────┘
+//! ```
+//!
+//! What is learnt is monotone: a cell's capacity only falls, a domain once barred or opened stays
+//! so, preferences once given up stay given up. So each round says something new or is the last,
+//! and [`MAX_ROUNDS`] bounds them besides.
+//!
+//! *Why it is right.* What is returned has room for every part that others count on: the loop ended
+//! without shortfalls, or a repair took out what had none ([`mod@super::repair`]) and what is legal
+//! only beside it.
+//!
+//! *Cost.* A packing for each round, quick ones after the first; a thorough one of what comes out.
 
 use super::assign::{
     DomainAssignment, DomainPrices, Feedback, Restrictions, SpreadDomain, assign_domains, is_needed,
@@ -120,6 +138,8 @@ fn no_rival(_: &AssignedPacking) -> Option<AssignedPacking> {
     None
 }
 
+/// Where no rule over domains asks for it there is nothing to assign, and the packing is the
+/// answer.
 fn choose_one(
     context: &Context<'_>,
     pack: PackFn,
@@ -157,6 +177,8 @@ pub(crate) struct PackFns {
     pub(crate) brief: PackFn,
 }
 
+/// One search, with the prices by which cells are chosen and what it may still spend where
+/// something is scarce.
 struct AssignmentSearch<'a> {
     context: &'a Context<'a>,
     prices: DomainPrices,
@@ -174,6 +196,9 @@ fn allowance(compiled: &Compiled) -> usize {
 }
 
 /// Whether pods stay out for which nodes are on offer, but for limits or reservations.
+///
+/// Pods that rules barred from every cell are out for another reason; those that lost a cell for
+/// want of room are out for this one.
 fn is_scarce(context: &Context<'_>, packed: &AssignedPacking) -> bool {
     let whole = context.compiled;
     let compiled = packed.compiled(whole);
@@ -217,6 +242,11 @@ impl AssignmentSearch<'_> {
 
     /// Arranges and packs until every part that others count on is placed, and says which domains
     /// are intruded upon; these count from then on where they are to be `settled` too.
+    ///
+    /// The first packing is a thorough one, since it is often the last. After that quick ones do:
+    /// they only have to show what has no room. Where limits leave pods out whatever is assigned,
+    /// the first packing is repaired and kept as a candidate, and the rounds after it compete with
+    /// that.
     fn assign_until_settled(
         &self,
         mut restrictions: Restrictions,
@@ -308,6 +338,8 @@ impl AssignmentSearch<'_> {
     }
 
     /// Takes answers to an assignment into account; whether any says something new.
+    ///
+    /// Only what is new is told to those who look on, and only news justifies another round.
     fn learn(
         &self,
         restrictions: &mut Restrictions,
@@ -341,6 +373,9 @@ impl AssignmentSearch<'_> {
     }
 
     /// Packs thoroughly what a quick packing had room for, where that is better.
+    ///
+    /// A thorough packing may lack room where the quick one had it, as it fills nodes otherwise; it
+    /// is repaired then, and kept only if it is better all the same.
     fn pack_well(
         &self,
         restrictions: Restrictions,
@@ -357,6 +392,9 @@ impl AssignmentSearch<'_> {
 
     /// Leaves out what has no room and what is legal only beside it, until the rest is legal by
     /// itself.
+    ///
+    /// Three stages of [`MAX_REPAIRS`] rounds: what has no room is left out; then whole classes
+    /// that are unsettled; then all. The last stage ends it in any case.
     fn repair(
         &self,
         mut restrictions: Restrictions,
@@ -403,6 +441,10 @@ impl AssignmentSearch<'_> {
 
     /// Gives up preferences where pods stay out, and looks after classes first that found no cell.
     /// What was of no use is taken back.
+    ///
+    /// Classes with pods outside are given what could help, all at once: their preferences, a turn
+    /// before others, domains that needn't be counted. If that doesn't place more it is taken back
+    /// as a whole.
     fn give_up_preferences(
         &self,
         mut restrictions: Restrictions,
@@ -446,6 +488,9 @@ impl AssignmentSearch<'_> {
 
     /// Where preferences have a price: gives up those that cost more than they are worth, all of
     /// them or class by class, those with most at stake first.
+    ///
+    /// Greedy, the most at stake first: each class's preferences are switched and the result kept
+    /// if it is cheaper, their price included.
     fn weigh(
         &self,
         mut restrictions: Restrictions,
@@ -484,6 +529,9 @@ impl AssignmentSearch<'_> {
     ///
     /// Where something is scarce pods stay out whatever cells others have: what finds a place is
     /// found when the plan is completed.
+    ///
+    /// Coordinate descent over hints: for each class each of its cells, and again while anything
+    /// gets better. Packings are quick; only the best of all is packed thoroughly.
     fn try_others(
         &self,
         mut restrictions: Restrictions,
@@ -534,6 +582,8 @@ impl AssignmentSearch<'_> {
 }
 
 /// What the preferences of a class weigh together.
+///
+/// An upper bound of what could be lost by giving them up, for all pods of the class.
 fn preference_weight(whole: &Compiled, class: ClassId) -> u64 {
     let rules = &whole.topology.rules[class];
     let terms = whole.preferences.terms[class].iter().map(|(weight, _)| u64::from(*weight));

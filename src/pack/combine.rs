@@ -6,6 +6,14 @@
 //! pods, the labels that its pods or rules over domains read are required as well (an offering may
 //! have labels of its own); where that isn't enough, only the choice's zone and capacity type are
 //! listed.
+//!
+//! *Example.* Alternatives are type `a` in zone 1 and type `b` in zone 2. Required are then
+//! `instance-type in (a, b)` and `zone in (1, 2)`, which also admits `a` in zone 2. If `a` isn't
+//! offered there nothing can go wrong; if it is offered and carries a label that a pod refuses, the
+//! launch could end there, and the pod couldn't.
+//!
+//! *Why it ends.* Two narrowings at most: labels that are read, then one place. With one zone and
+//! one capacity type the combinations are the alternatives themselves.
 
 use crate::compile::{Compiled, Id, NODE_NAME, OfferId};
 use crate::model::{CapacityType, well_known};

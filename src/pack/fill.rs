@@ -21,6 +21,11 @@
 //!
 //! References: Panigrahy et al. 2011, "Heuristics for vector bin packing" (dot product,
 //! bin-centric).
+//!
+//! *Example.* A node has 8 cores and 32 GiB free. Item A asks 2 cores and 2 GiB, B 1 core and 8
+//! GiB, each worth its share of the price. On the empty node both lie along what is free; after two
+//! A's memory is relatively more free, so B scores higher, and so on: the node ends with cores and
+//! memory used up together, where the largest first would leave one of them.
 
 use super::packing::Context;
 use super::search::FillSearch;
@@ -33,6 +38,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 /// How the items left to pack are looked at.
+///
+/// Made once for a set of worths and used for many fillings; items of which none are left are
+/// forgotten as they go ([`ValueBuckets::forget`]).
 #[derive(Clone, Debug)]
 pub(crate) struct ValueBuckets {
     /// The one that scores most on an empty node first.
@@ -49,6 +57,8 @@ pub(crate) struct ValueBuckets {
 }
 
 /// How an item is scored.
+///
+/// No rule is best for all problems: they are tried beside each other where pods are few.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum FillRule {
     /// By worth along what is free, about half of what fits at a time.
@@ -81,6 +91,9 @@ pub(super) const SEARCHED: usize = 32;
 
 impl ValueBuckets {
     /// Sorts the items of which any are left into buckets.
+    ///
+    /// Scores are sums of products of a part of a worth and a share of at most [`WHOLE`]; parts are
+    /// cut so that no sum overflows, far above what occurs.
     pub(crate) fn new(
         context: &Context<'_>,
         worth: &DualValues,
@@ -144,12 +157,19 @@ impl ValueBuckets {
     }
 
     /// Whether anything that is left may find room.
+    ///
+    /// A cheap test before a fill: for each bucket that the node admits whether the least that any
+    /// of its items asks of each resource is free. It errs on the side of yes.
     pub(crate) fn may_fit(&self, room: &NodeRoom<'_>, free: &[i64]) -> bool {
         let free: Vec<Chunk4> = in_chunks(free).collect();
         self.buckets.iter().any(|bucket| room.admits(bucket.eligibility) && bucket.may_fit(&free))
     }
 
     /// What a node can take of what is left.
+    ///
+    /// Two sources compete for the next item: buckets not looked at yet, in the order of what they
+    /// score on an empty node, and a heap of those that were, by their last score. Scores only
+    /// fall, so when the best of both beats the rest it is the best of all.
     pub(crate) fn fill(
         &self,
         context: &Context<'_>,
@@ -198,6 +218,9 @@ impl ValueBuckets {
     }
 
     /// How many of so many pods a node is given in one step.
+    ///
+    /// Halves, so that a step never commits the room of a node to one kind where others would mix;
+    /// `Largest` is the rule that does.
     fn portion(&self, takes: u32) -> u32 {
         if self.fill_rule == FillRule::Largest { takes } else { takes.div_ceil(2) }
     }

@@ -3,6 +3,13 @@
 //! A node is filled as full as what was left then allowed, so there is nothing to top up as long as
 //! everything is packed together. When it is packed in steps, the pods of a later step may fit
 //! beside those of an earlier one.
+//!
+//! *Why weights matter here.* Topping up a launch of a low-weight pool with a pod that a pool of
+//! higher weight would take is what the order of weights forbids, unless the launch is there for
+//! its own pods anyway: then the room costs nothing, and a scheduler would use it.
+//!
+//! *Cost.* A filling for each group that may have room, again for each split; most are refused by
+//! the cheap test.
 
 use super::fill::{FillRule, ValueBuckets};
 use super::packing::{Context, NodeGroup, Packing};
@@ -10,6 +17,9 @@ use super::weight::Weights;
 use crate::compile::{IdVec, ItemId};
 
 /// Places what is left, where `wanted` says so, into the room that the groups leave.
+///
+/// A group of which only some nodes are topped up is split; the part that was topped up is looked
+/// at again, since it may take more.
 pub(crate) fn fill_leftover(
     context: &Context<'_>,
     packing: &mut Packing,
@@ -38,6 +48,8 @@ pub(crate) fn fill_leftover(
 type GroupFilling = (Vec<(ItemId, u32)>, Vec<i64>);
 
 /// What the nodes of a group can hold with what is left, and how many of them.
+///
+/// How many nodes can be topped up alike is bounded by what is left of each item.
 fn fill(
     context: &Context<'_>,
     left: &IdVec<ItemId, u32>,

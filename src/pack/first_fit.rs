@@ -9,6 +9,14 @@
 //!
 //! Limits are charged with the largest bin type a launch may still become; reservations aren't
 //! used.
+//!
+//! *What it is for.* It is the price-blind answer that schedulers give, so that savings can be
+//! stated against something; and a candidate among the packer's ways, since it fills tightly where
+//! prices say little.
+//!
+//! *Cost.* Items × blocks of groups, and the groups of blocks that may have room. Blocks keep the
+//! most that any of their groups has free of each resource, so that ten thousand open launches that
+//! are full are passed over a block at a time.
 
 use super::fill::FillRule;
 use super::greedy::{self, WeightTier};
@@ -23,6 +31,9 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 /// Launches that hold the same and can become the same.
+///
+/// A launch that could be several types keeps them all; `max_room` bounds what the largest has, so
+/// that most groups that are too full are refused without looking at types.
 #[derive(Clone, Debug)]
 struct OpenLaunches {
     /// What they can become, or which node it is.
@@ -57,6 +68,9 @@ enum FirstFitPlace {
 const MOST_IN_BLOCK: usize = 64;
 
 /// Groups that follow each other, with a bound on what they have free.
+///
+/// The bound is of each resource by itself: some block may pass the test and hold no group with
+/// room.
 #[derive(Clone, Debug)]
 struct OpenBlock {
     groups: Vec<OpenLaunches>,
@@ -225,6 +239,10 @@ impl<'c> Packer<'c> {
 
     /// Places up to `count` pods of an item on groups of a block; returns how many are left. A
     /// block that grows too large becomes several.
+    ///
+    /// A group of which some launches grow is cut in three: those that take as many as each can,
+    /// one that takes the rest, and those that are untouched. Places in the order are kept, so it
+    /// is still first fit.
     fn place_in_block(&mut self, block: usize, item: ItemId, mut count: u32) -> u32 {
         let mut groups = std::mem::take(&mut self.open[block].groups);
         let (mut at, before) = (0, count);
@@ -273,6 +291,9 @@ impl<'c> Packer<'c> {
     }
 
     /// How many pods of an item each launch of a group can still take, `most` at most.
+    ///
+    /// With `minValues` more pods leave fewer types, so the most that still leaves enough is found
+    /// by bisection.
     fn takes(&self, group: &OpenLaunches, id: ItemId, most: u32) -> u32 {
         let item = self.context.item(id);
         if !group.could_hold(&item.request) {
@@ -328,6 +349,8 @@ impl<'c> Packer<'c> {
     }
 
     /// The group with `each` more pods of an item on each of `multiplicity` launches.
+    ///
+    /// Types that no longer hold what the group holds are dropped.
     fn with(&self, group: &OpenLaunches, id: ItemId, each: u32, times: u32) -> OpenLaunches {
         let item = self.context.item(id);
         let mut grown = OpenLaunches { multiplicity: times, ..group.clone() };
@@ -357,6 +380,8 @@ impl<'c> Packer<'c> {
     }
 
     /// An empty launch of the first pool that takes the item, as often as its limits allow.
+    ///
+    /// As Karpenter does, the first pool that takes the pod is used, by name within a weight.
     fn fresh(&self, id: ItemId, count: u32) -> Option<OpenLaunches> {
         let compiled = self.context.compiled;
         self.pools.iter().copied().find_map(|pool| {
@@ -444,6 +469,8 @@ impl<'c> Packer<'c> {
     }
 
     /// Gives each launch its cheapest bin type.
+    ///
+    /// What has no type left that meets `minValues` isn't launched, and its pods stay out.
     fn close(mut self) -> Packing {
         let compiled = self.context.compiled;
         let mut used: BTreeSet<NodeId> = BTreeSet::new();

@@ -18,6 +18,16 @@
 //!
 //! References: bin-centric greedies with variable bin costs (Panigrahy et al. 2011; Gabay and
 //! Zaourar 2016); Chvátal 1979 for cover by the best ratio.
+//!
+//! *Example.* Worths are such that an `m7.large` at $0.10 can hold pods worth $0.097 and an
+//! `m7.xlarge` at $0.20 pods worth $0.199. The second is bought, as often as its pods are there:
+//! 0.995 against 0.97. When what is left is three small pods, the large type's best filling is
+//! worth $0.03, and the small type wins.
+//!
+//! *Invariant.* `filled` and `unfilled` are heaps of upper bounds: an entry's efficiency is what
+//! its filling had when it was made, and what is left only shrinks. So the top of both, once its
+//! filling can still be bought, is the best there is, up to what the mix of the rest makes of new
+//! fillings.
 
 use super::SEARCHED_AMONG;
 use super::fill::{FillRule, Filling, ValueBuckets};
@@ -41,6 +51,9 @@ pub(crate) struct WeightTier<'a> {
 }
 
 /// Buys from these bin types until nothing that is left can be placed on them.
+///
+/// Each turn buys a filling as often as its pods and the supply allow. Groups are as many as turns,
+/// however many pods there are.
 pub(crate) fn buy(context: &Context<'_>, packing: &mut Packing, tier: WeightTier<'_>) {
     let mut pricing = Repricing { tier, placed: 0, until: 0, again: pricings(context) };
     let Some(mut current) = pricing.next(context, packing) else { return };
@@ -79,6 +92,9 @@ pub(crate) fn buy(context: &Context<'_>, packing: &mut Packing, tier: WeightTier
 }
 
 /// When worth was last computed, and how much has been placed since.
+///
+/// Computing worth anew takes a linear programme, so it is done when a part of the worth that is
+/// left has been placed, and a few times at most.
 struct Repricing<'a> {
     tier: WeightTier<'a>,
     placed: i128,
@@ -137,6 +153,10 @@ impl<'a> Repricing<'a> {
     }
 
     /// Computes the worth of what is left; `None` when nothing is that can be bought for.
+    ///
+    /// Every bin type that is still open gets a bound first: its capacity at the resources' prices,
+    /// all that is left, or twice what the roomiest node is filled with, whichever is least. Only
+    /// those with a good bound are ever filled.
     fn next(&mut self, context: &Context<'_>, packing: &mut Packing) -> Option<EfficiencyQueue> {
         let left = packing.waiting(self.tier.wanted);
         let open = self.open(context, packing);

@@ -2,6 +2,19 @@
 //!
 //! Many groups of a plan are launched alike, though they hold other pods: what they have in common
 //! is written once and shared.
+//!
+//! *The choice.* A group has a bin type: offers that differ in nothing that matters to its pods.
+//! Among these, and among all others of the pool that hold the pods and agree with the choice where
+//! rules over domains, limits or reservations count it, the cheapest is taken, so a launch may end
+//! in another zone than the packer had in mind if nobody minds.
+//!
+//! *Alternatives.* What may stand beside the choice is what *agrees* with it: the same domains of
+//! keys that any rule counts, no more of what the pool's limits count, no reservation, no domain
+//! opened in which a spread counts nobody yet. Of these the cheapest sixty that hold the pods, and
+//! as many more as `minValues` need.
+//!
+//! *Cost.* Which offers agree depends on few things ([`AlternativeTerms`]), so it is looked up once
+//! for all groups that share them; what is left for each group is whether they are large enough.
 
 use super::combine::{RequiredLabels, closed, place, required};
 use super::existing_domains::{ExistingDomains, OpeningOffers};
@@ -25,6 +38,8 @@ use std::sync::Arc;
 const ALTERNATIVES: usize = 60;
 
 /// What a launch takes, may take instead, and fixes.
+///
+/// Groups with equal terms share one template, in memory and in the document.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct LaunchTerms {
     pub(super) chosen: OfferId,
@@ -99,6 +114,9 @@ pub(crate) fn chosen(context: &Context<'_>, packing: &Packing) -> Vec<Option<Off
     offered.map(|offered| offered.map(|offered| offered.chosen)).collect()
 }
 
+/// Twice at most: what is launched decides in which domains nodes stand, and that decides which
+/// alternatives would open one. If the choices leave a domain that was taken to stand, all is
+/// decided again with that domain empty and the choices fixed as they are to begin with.
 fn offered(context: &Context<'_>, packing: &Packing) -> Vec<Option<LaunchTerms>> {
     let compiled = context.compiled;
     if packing.groups.iter().all(|group| !group.place.is_launch()) {
@@ -124,6 +142,9 @@ fn offered(context: &Context<'_>, packing: &Packing) -> Vec<Option<LaunchTerms>>
 }
 
 /// For each group, an offer of its bin type to begin with, and the domains in which these stand.
+///
+/// Groups whose domains are decided are noted first; the others prefer an offer of their bin type
+/// in a domain where something stands.
 fn firsts(
     compiled: &Compiled,
     packing: &Packing,
@@ -273,6 +294,9 @@ fn items(group: &NodeGroup) -> Vec<ItemId> {
 }
 
 /// The offer to take, and all to choose from, cheapest first.
+///
+/// In order: what holds the pods, cheapest first; the choice; then whether every combination that
+/// the requirements admit holds the pods, and if not, narrower requirements.
 fn options(
     context: &Context<'_>,
     by_price: &OffersByPrice,
@@ -372,6 +396,9 @@ pub(crate) fn offering_ref(compiled: &Compiled, id: OfferId) -> OfferingRef {
 
 /// The labels of a launch: those of pool, type and offering, those that requirements leave one
 /// value for, and those that the launch itself fixes.
+///
+/// Later parts win where they agree on a key: what requirements leave one value for, then the
+/// labels of pool, type and offering, then what every node has, then what the launch fixes.
 fn labels(
     compiled: &Compiled,
     id: OfferId,
@@ -412,6 +439,10 @@ fn labels(
 }
 
 /// The pool's requirements, narrowed to the options and to what the launch fixes.
+///
+/// A cloud's interface chooses within these. They repeat the pool's and say which types, zones and
+/// capacity types the alternatives have; `minValues` are lowered to what is there, where the caller
+/// allows best effort.
 fn requirements(
     context: &Context<'_>,
     offered: &LaunchTerms,

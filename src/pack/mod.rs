@@ -16,6 +16,33 @@
 //!
 //! What is packed is completed ([`mod@complete`]), and parts of a small plan are taken out and put
 //! back better ([`improve_few`]).
+//!
+//! # From call to plan
+//!
+//! ```text
+//! packed ── choose ─┬─ assign_domains        which pods go to which zones, as far as rules ask
+//!                   ├─ pack_with ─┬─ pack_once × fill rules   (greedy, by efficiency)
+//!                   │             ├─ first_fit, reservation   (two other ways)
+//!                   │             └─ scarce                   (where limits leave pods out)
+//!                   └─ shown ─ learn ─ again                  (until what was assigned has room)
+//!        ── complete                        pods left out, in the plan as it stands
+//!        ── improve_few ── recreate         parts taken out and put back (small problems)
+//!        ── build_plan                      names, templates, cost, bound
+//! ```
+//!
+//! # Invariants
+//!
+//! A packing is legal at every step as far as single nodes, limits and reservations go: whatever is
+//! tried works on a clone, and what is kept is checked by `invariant` where debug assertions are
+//! on. Rules over domains are the assignment's, which is made before anything is bought and held
+//! against what was bought afterwards. Nothing here depends on the number of threads: ways are
+//! packed side by side, each for itself, and compared in a fixed order.
+//!
+//! # What is compared
+//!
+//! First how many pods stay out, the most urgent first; then cost; then the number of nodes; then
+//! the order in which the ways were tried. A packing that breaks the order of pool weights, or that
+//! takes from static pools what they need, comes after all that don't.
 
 mod assign;
 mod assigned_packing;
@@ -75,6 +102,9 @@ use std::collections::BTreeSet;
 use step::PackingStep;
 
 /// Packs the pending pods, cheaply.
+///
+/// Three steps, each of which only ever makes the packing better by the order above: choose and
+/// pack, complete, recreate.
 pub(crate) fn packed(context: &Context<'_>) -> AssignedPacking {
     let mut packed = choose::choose(context, PackFns { thorough: pack, brief: pack_briefly });
     packed.tell_steps(context);
@@ -91,6 +121,9 @@ const MOST_ATTEMPTS: usize = 60;
 
 /// Takes parts of a small plan out and puts them back better, where there is anything to decide but
 /// what goes on which node.
+///
+/// The number of attempts falls with the size of what each looks at, so that the time is bounded
+/// whatever the problem; at zero nothing is done.
 fn improve_few(context: &Context<'_>, packed: &mut AssignedPacking) {
     // Preferences at no price are none.
     let free = Context { with_preferences: false, preference_price: None, ..*context };
@@ -151,6 +184,9 @@ fn pack_briefly(context: &Context<'_>) -> Packing {
     pack_with(context, false)
 }
 
+/// More items mean fewer ways: with many, ways differ by little in the end and each takes long.
+/// Where something may be scarce the first way finds out whether it is, because the answer decides
+/// how all others are to weigh nodes.
 fn pack_with(context: &Context<'_>, thorough: bool) -> Packing {
     let items = context.compiled.items.len();
     let fill_rules: &[FillRule] = if items <= SEARCHED_AMONG {
@@ -205,6 +241,9 @@ fn pack_with(context: &Context<'_>, thorough: bool) -> Packing {
 }
 
 /// Whether limits or reservations may leave out what could be bought otherwise.
+///
+/// It looks at the problem, not at a plan: a limit so high that nobody comes near it counts as
+/// well. [`short`] says whether it matters.
 fn may_be_scarce(compiled: &Compiled) -> bool {
     compiled.pools.values().any(|pool| !pool.limits.is_empty())
         || compiled.bin_types.iter().any(|bin_type| bin_type.reservation.is_some())
@@ -240,6 +279,8 @@ pub(crate) fn pack_quickly(context: &Context<'_>) -> Packing {
 
 /// The packing that leaves the fewest pods out, the most urgent first; of those the cheapest; of
 /// those the one with the fewest nodes; of those the first.
+///
+/// `min_by_key` keeps the first of equals, so that the order of ways decides, and not threads.
 fn best(context: &Context<'_>, packings: Vec<Packing>) -> Packing {
     let best = packings.into_iter().min_by_key(|packing| {
         let nodes: u64 = packing.groups.iter().map(|group| u64::from(group.multiplicity)).sum();
@@ -259,6 +300,9 @@ fn placeable(context: &Context<'_>, id: ItemId) -> bool {
 }
 
 /// Seats the placeholders: pods that may only use the room that is left.
+///
+/// They come after all pods that count, so they never take a place from one, and nothing is bought
+/// for them.
 pub(crate) fn place_placeholders(context: &Context<'_>, packing: &mut Packing) {
     let placeholder = |item: ItemId| context.item(item).placeholder;
     if context.compiled.items.ids().any(placeholder) {
@@ -277,6 +321,9 @@ fn of_weight(compiled: &Compiled, weight: i32) -> Vec<usize> {
 /// Packs in one fill rule, the classes of each rank together, the lowest rank first; where pools
 /// are static, with the nodes that suit what is packed, and with the cheapest ones, whichever comes
 /// out better.
+///
+/// A static node that suits the pods may be dear, and a cheap one may hold none of them: which is
+/// better shows only once the rest is bought, so both are.
 fn pack_once(
     context: &Context<'_>,
     mut packing: Packing,
@@ -294,6 +341,11 @@ fn pack_once(
 }
 
 /// Packs in one fill rule what a packing leaves.
+///
+/// Of each rank: first the pods that no purchase could help, onto room that is there; then the
+/// others there; then static pools; then purchases. Static nodes that nobody needed are launched
+/// with the last rank, or before, where otherwise a purchase could draw on the reservation that
+/// they need.
 fn pack_from(
     context: &Context<'_>,
     mut packing: Packing,
@@ -326,6 +378,10 @@ fn pack_from(
 }
 
 /// Buys launches for what is left, pools of a higher weight first.
+///
+/// Weights from high to low: a pool is used as far as its limits go before the next is looked at
+/// (Karpenter's `spec.weight`). Right-sizing gives charges against limits back, so that a further
+/// launch may fit; each turn adds groups or ends, and groups are bounded by pods.
 fn buy_all(
     context: &Context<'_>,
     packing: &mut Packing,

@@ -1,4 +1,8 @@
 //! What each pool offers, by price: a market that is made once for all launches of a plan.
+//!
+//! *Why.* Each launch looks for the cheapest offers that hold it among thousands. Sorted once by
+//! price, with the resources of each in one array, most are passed over by a comparison of a few
+//! integers; and where labels are open, only the offers in the right state are looked at.
 
 use crate::compile::{Compiled, FixedLabel, IdVec, OfferId, PoolId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +58,8 @@ impl OffersByPrice {
 
     /// The places in a pool of offers among which are all that have fixed labels as an offer has
     /// them.
+    ///
+    /// Of several labels the one with the fewest offers is used; the caller tests the rest.
     pub(super) fn places(
         &self,
         compiled: &Compiled,
@@ -74,6 +80,9 @@ impl OffersByPrice {
 
     /// The offers at some places of a pool, and one offer more, that are large enough for a load,
     /// cheapest first.
+    ///
+    /// The offer that is given beside the list has its place by price among them, so that what
+    /// comes out is sorted.
     pub(super) fn large_enough(
         &self,
         pool: PoolId,

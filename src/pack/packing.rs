@@ -40,6 +40,9 @@ pub(crate) struct NodeGroup {
 }
 
 /// How pods are told apart and what they may cost: fixed during a solve.
+///
+/// One for a solve, passed by reference; variants of it (without preferences, with prices on what
+/// is scarce) are made by struct update for the time of a call.
 #[derive(Debug)]
 pub(crate) struct Context<'c> {
     /// The problem in ids, at the prices that choices go by.
@@ -77,6 +80,8 @@ pub(crate) enum Scarcity {
 
 impl Context<'_> {
     /// What a node of a bin type costs, the fee included.
+    ///
+    /// What the search minimises; with a price of interruptions that is more than what is paid.
     pub(crate) fn cost(&self, bin_type: usize) -> i64 {
         self.compiled.bin_types[bin_type].price.saturating_add(self.fee)
     }
@@ -125,6 +130,9 @@ impl Context<'_> {
 }
 
 /// What is left to pack, what may still be bought, and what is packed.
+///
+/// Fields that are private keep each other in step: whoever changes groups does it by `add`,
+/// `take_out` and `give_back`, which account for limits and reservations.
 #[derive(Clone, Debug)]
 pub(crate) struct Packing {
     /// Pods of each item that have no place yet.
@@ -158,6 +166,9 @@ fn demands(left: &IdVec<ItemId, u32>) -> Vec<Demand> {
 }
 
 /// What was asked when worth was computed.
+///
+/// Prices, the fee and the catalog don't change during a solve, so these numbers are all that an
+/// answer depends on.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct DualRequest {
     /// How many pods of each item.

@@ -3,6 +3,20 @@
 //! The same definitions as in the documentation of [`crate::plan::PreferenceShare`]: every placed
 //! pod counts with the weight of each of its preferences, whatever made the packer honour it or
 //! not.
+//!
+//! *What counts as honoured.*
+//!
+//! | preference | honoured where |
+//! |---|---|
+//! | preferred node affinity | the node meets the term |
+//! | preferred affinity | another pod of the selection is in the domain, or the pod is of it and the only one |
+//! | preferred anti-affinity | none is, the pod itself aside |
+//! | spread (`ScheduleAnyway`) | the domain's count exceeds the lowest by no more than `maxSkew` |
+//! | taints (`PreferNoSchedule`) | the node has none that the pod doesn't tolerate |
+//!
+//! `verify` counts the same by a code of its own, and refuses a plan that states other numbers.
+//!
+//! *Cost.* Groups × their classes × terms, after one pass that counts the selections that are read.
 
 use super::launch_template::chosen;
 use super::packing::{Context, NodeGroup, Packing};
@@ -90,6 +104,9 @@ pub(crate) fn shares(base: &Base, placed_groups: &[PlacedGroup]) -> Vec<Preferen
 
 /// Whether a packing honours no less of any kind of preference than another, as far as they count;
 /// each with the problem whose classes it packs.
+///
+/// Whether refinement may take one packing for the other: a cheaper plan that honours less isn't a
+/// better one where preferences are to be respected.
 pub(crate) fn honours_no_less(
     (context, packing): (&Context<'_>, &Packing),
     (other_context, other): (&Context<'_>, &Packing),
@@ -109,6 +126,8 @@ pub(crate) fn honours_no_less(
 }
 
 /// How many pods of a selection are where, bound ones among them.
+///
+/// Only selections and keys that some placed pod's preference reads are counted.
 struct Totals {
     /// How many pods of a selection there are.
     all: BTreeMap<SelectionId, u64>,
@@ -239,6 +258,9 @@ impl PreferenceTally<'_> {
 
     /// How many pods that a term selects are in the domain of a group of nodes beside the pod
     /// itself; `None` where it has no domain.
+    ///
+    /// `None` for a node without the label: an affinity over it can't be honoured there, an
+    /// anti-affinity can't be hurt.
     fn others(
         &self,
         placed_group: &PlacedGroup,
@@ -312,6 +334,9 @@ impl PreferenceTally<'_> {
     }
 
     /// The final counts of a spread, on counted nodes.
+    ///
+    /// Counted are the nodes that the spread counts, by its node inclusion policies; those without
+    /// any of its pods count as zero.
     fn lowest(&self, spread: &TopologySpread) -> Lowest {
         let counted = self
             .placed_groups

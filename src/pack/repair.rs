@@ -12,6 +12,8 @@
 //! are packed anew.
 //!
 //! *Why it is right.* A node holds some of what it held, and the new assignment is legal by itself.
+//!
+//! *Cost.* One pass over the groups; a group is cut where one of its items runs out.
 
 use super::assign::DomainAssignment;
 use super::fill::{FillRule, FilledNode};
@@ -22,6 +24,8 @@ use crate::compile::{Bits, ClassId, Compiled, IdVec, ItemId, NodeSource};
 use std::collections::BTreeMap;
 
 /// The packing of an assignment, without what another has no more; on the same nodes.
+///
+/// Items of both assignments are matched by what they are: the same pods at the same sites.
 pub(super) fn transfer(
     context: &Context<'_>,
     (from, former): (&Compiled, &Packing),
@@ -104,6 +108,9 @@ fn put(
 }
 
 /// Equal nodes cut where one of their items runs out: the first node of each part, and how many.
+///
+/// `times` nodes that hold 3 of an item of which 8 are left are cut into 2, 1 and the rest: two
+/// full ones, one with 2, and those without.
 fn segments(left: &IdVec<ItemId, u32>, items: &[(ItemId, u32)], times: u32) -> Vec<(u32, u32)> {
     let mut cuts = vec![0, times];
     for (item, each) in items.iter().filter(|(_, each)| *each > 0) {

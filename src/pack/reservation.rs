@@ -12,6 +12,9 @@
 //!
 //! Reference: Eva (Chang and Venkataraman 2025), full reconfiguration, without interference between
 //! tasks.
+//!
+//! *Why it ends and is legal.* Each purchase places pods, and what is bought is charged like any
+//! other; the greedy packer finishes what reservation prices leave.
 
 use super::fill::{FillRule, ValueBuckets};
 use super::greedy::{self, WeightTier};
@@ -52,6 +55,9 @@ pub(super) fn pack(context: &Context<'_>) -> Packing {
 }
 
 /// Buys from these bin types, in their order, what its pods' reservation prices pay for.
+///
+/// A bin type is left for good as soon as its best filling no longer pays: what is left only
+/// shrinks.
 fn buy(context: &Context<'_>, packing: &mut Packing, bin_types: &[usize]) {
     let compiled = context.compiled;
     let left = packing.waiting(&|_| true);

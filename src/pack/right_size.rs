@@ -1,4 +1,19 @@
 //! Right-sizing: every launch goes to the cheapest bin type that holds it.
+//!
+//! *Problem.* The packer buys a bin type for what it can hold when full. The last launches of a
+//! kind are less full, and a smaller type would do; and of types that hold the same a cheaper one
+//! may have become free.
+//!
+//! *Idea.* Bin types sorted by cost are walked from the cheapest; the first of the same weight that
+//! has the room, meets `minValues`, and is within limits and reservations takes the launch. Groups
+//! are split where supply ends.
+//!
+//! *Why it is right.* Pods stay together, so rules between them hold as before; eligibility, ports
+//! and volumes are asked of the new type. Charges against limits may rise only where the whole
+//! group moves, so that no node that stays behind finds its limit used up.
+//!
+//! *Cost.* Groups × cheaper bin types, nearly all of which are refused by their room. Static pools'
+//! nodes are left alone: what they are is decided where they are launched.
 
 use super::packing::{Context, NodeGroup, Packing};
 use super::step::PackingStep;

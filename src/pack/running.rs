@@ -1,4 +1,13 @@
 //! Running nodes first: what fits there costs nothing.
+//!
+//! *Why this order.* Pods on running nodes cost nothing, so which of them go there matters only for
+//! what has to be bought for the others: the worth of pods decides, as in a purchase. Nodes that
+//! run pods come before empty ones, since an empty one may be deleted; small rooms before large,
+//! since a large pod has few places.
+//!
+//! *Cost.* Nodes that are alike (equal free room, labels that anybody reads, ports, volumes) are
+//! filled once, however many they are; those without room for anything that waits are passed over
+//! by a cheap test.
 
 use super::fill::{FillRule, ValueBuckets};
 use super::packing::{Context, NodeGroup, Packing};
@@ -58,6 +67,8 @@ pub(crate) fn fill(
 }
 
 /// The nodes in the order in which they are filled, those that are alike together.
+///
+/// `likeness` holds all that decides what a node may take.
 pub(crate) fn alike(context: &Context<'_>, nodes: &[NodeId]) -> Vec<Vec<NodeId>> {
     let key = |node: NodeId| context.compiled.room_of_node(node).likeness();
     let sorted = nodes.iter().map(|node| {

@@ -22,6 +22,10 @@ use crate::compile::ItemId;
 use crate::parallel;
 
 /// Packs again with an eye to what is scarce, and keeps what is best.
+///
+/// Up to five ways: by prices of what is scarce, by pods per scarce unit, and with those first that
+/// stayed out before, each with one or two fill rules. The packing that was made without looking at
+/// scarcity competes as well, so nothing is lost.
 pub(super) fn pack(context: &Context<'_>, before: Packing, fill_rules: &[FillRule]) -> Packing {
     let out = |item: ItemId| before.left[item] > 0 && placeable(context, item);
     let by_priority = |item: ItemId| i64::from(context.item(item).priority).saturating_neg();
@@ -61,6 +65,9 @@ fn start(prices: &Context<'_>) -> Packing {
 }
 
 /// Packs rank by rank as nodes are weighed, and then goes by cost as far as limits allow.
+///
+/// Weighed nodes may be dearer than need be; right-sizing by cost and a last look at what is left
+/// follow.
 fn pack_by(
     context: &Context<'_>,
     weighed: &Context<'_>,

@@ -9,6 +9,15 @@
 //! [`STEPS`] nodes, with the best found.
 //!
 //! *Cost.* At most [`STEPS`] looks at a node.
+//!
+//! *Why the bound is right.* Whatever else goes onto the node takes some of a resource, and pays
+//! for a unit of it at most the best rate of any item; worth that no resource accounts for is
+//! counted with the first resource that the item asks for. So free room times rates, summed over
+//! resources, bounds what the rest of the branch can add.
+//!
+//! *Example.* 10 units free, items worth 4, 3 and 3 per pod of 4, 3 and 3 units: after 4 + 4 the
+//! rest is 2 units, at most 2 more worth, and 4 + 3 + 3 = 10 is found when the first item is taken
+//! once.
 
 use super::fill::{FilledNode, Filling};
 use super::packing::Context;
@@ -61,6 +70,7 @@ impl FillSearch<'_> {
         efficiencies
     }
 
+    /// Each level decides how many pods of one item, from the most to none.
     fn branch<'n>(
         &self,
         node: FilledNode<'n>,

@@ -1,4 +1,12 @@
 //! What a packing shows of the assignment that it is of: what had no room, and where nodes stand.
+//!
+//! An assignment is a guess made before purchases; a packing is what came of it. The differences
+//! that matter are few, and each is one of the functions here:
+//!
+//! - a part of a class that others count on has no room in its cell ([`shortfalls`]);
+//! - pods that are to share a node don't fit on any ([`too_heavy`]);
+//! - others launched where a spread counts the domain and its own pods can't go ([`intrusions`]);
+//! - a domain that a spread counts as empty could be left without a node ([`empty_domains`]).
 
 use super::assign::{DomainAssignment, SpreadDomain};
 use super::packing::{Context, Packing};
@@ -7,6 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Domains that a class with a spread can't use itself and where launches of others would count for
 /// it.
+///
+/// A node in such a domain counts as a domain with none of the pods, and so holds the lowest count
+/// at zero.
 pub(super) fn intrusions(
     context: &Context<'_>,
     assignment: &DomainAssignment,

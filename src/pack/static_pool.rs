@@ -150,6 +150,9 @@ pub(crate) fn are_first(compiled: &Compiled, packing: &Packing) -> bool {
 
 /// The bin types of static pools of which nodes are still to be launched; without the reservations
 /// of those that have nothing else, for all others.
+///
+/// A pool that has nothing but reservations comes first at them: what others, static or not, could
+/// take of these is left out for the others as long as it lacks nodes.
 fn bin_types(compiled: &Compiled, packing: &Packing) -> Vec<usize> {
     let bin_types = compiled.bin_types.iter().enumerate();
     let lacking = bin_types
@@ -180,6 +183,8 @@ fn needy(compiled: &Compiled, bin_types: &[usize]) -> BTreeSet<PoolId> {
     needy
 }
 
+/// Each turn launches the node of the greatest merit, as often as its pods are there, and ends when
+/// no node would hold anything that gains.
 fn launch_for(
     context: &Context<'_>,
     packing: &mut Packing,
@@ -272,6 +277,8 @@ fn shares(
 }
 
 /// What speaks for a filled node.
+///
+/// Compared are first the pods that have no other place, then what is saved elsewhere.
 #[derive(Clone, Copy, Debug)]
 struct NodeMerit {
     /// How many of its pods have no place elsewhere.

@@ -3,6 +3,10 @@
 //! Packings are tried side by side and most are dropped, so each keeps its own steps, in numbers,
 //! and only those of the packing that is kept are told, with names. Where nobody wants them none
 //! are kept.
+//!
+//! *Cost.* When nobody looks on, a comparison for each step: the closures that make steps aren't
+//! called. When somebody does, a few words for each purchase; names are looked up only for the
+//! packing that is kept.
 
 use super::assign::{DomainAssignment, Feedback};
 use super::assigned_packing::AssignedPacking;
@@ -80,6 +84,8 @@ impl AssignedPacking {
     }
 
     /// Does something to it and tells what came of that, if it is better then.
+    ///
+    /// Figures and rank are taken before and after only where somebody looks on.
     pub(crate) fn told<R>(
         &mut self,
         context: &Context<'_>,

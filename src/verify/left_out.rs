@@ -178,7 +178,6 @@ impl<'p, 'a> Finder<'_, 'p, 'a> {
     }
 
     /// Whether some pod keeps this one out of its domains.
-    ///
     fn is_kept_away(&self, pod: &Pod) -> bool {
         self.ruled.iter().any(|owner| {
             anti_affinity::terms(owner)

@@ -17,6 +17,10 @@ use std::collections::BTreeSet;
 
 /// For each class, the others of which anti-affinity over a key keeps it out of the domains, and
 /// which it keeps out of its own.
+///
+/// Kubernetes' rule is symmetric in effect: kube-scheduler refuses a pod where a pod that is there
+/// has a term that means it. A class whose term selects itself conflicts with itself: one pod for
+/// each domain.
 pub(super) fn conflicts(
     topology: &Topology,
     classes: &IdVec<ClassId, PodClass>,
@@ -40,6 +44,9 @@ pub(super) fn conflicts(
 }
 
 /// For each class, the first of the classes that affinity ties together with it.
+///
+/// Those that share a component have to agree on domains, so the best domain is chosen for all of
+/// them ([`DomainAssigner::best_for_all`](DomainAssigner)).
 pub(super) fn affinity_components(
     topology: &Topology,
     classes: &IdVec<ClassId, PodClass>,
@@ -77,6 +84,9 @@ pub(super) fn needed(
 
 /// How many steps of affinity lead from a class to one that needs no other: a class comes after
 /// those that it needs. Classes that need each other are on one level.
+///
+/// Relaxation over the edges until nothing changes, [`MAX_LEVELS`] times at most: a circle would
+/// raise its levels for ever, and they are cut off.
 pub(super) fn levels(
     topology: &Topology,
     classes: &IdVec<ClassId, PodClass>,
@@ -113,6 +123,9 @@ const MAX_LEVELS: u32 = 32;
 
 impl DomainAssigner<'_> {
     /// Takes the cells from a class in whose domains a conflicting class is.
+    ///
+    /// A class that is done with loose pods may end in any cell that it is allowed, so all of these
+    /// count as taken.
     pub(super) fn exclude_occupied(&mut self, class: ClassId) {
         let taken: BTreeSet<(KeyId, u32)> = self.conflicts[class]
             .iter()
@@ -145,6 +158,9 @@ impl DomainAssigner<'_> {
     }
 
     /// Settles a class with conflicting classes in one domain, which leaves the others to them.
+    ///
+    /// Left in all domains it would keep the others out of each of them. Chosen is the cell that
+    /// leaves the fewest of the others without any, then by preferences, hint and cost.
     pub(super) fn place_component(&mut self, class: ClassId) {
         let keys: BTreeSet<KeyId> = self.conflicts[class].iter().map(|(key, _)| *key).collect();
         let progress = &self.classes[class];
@@ -191,6 +207,10 @@ impl DomainAssigner<'_> {
     }
 
     /// Leaves a class only the cells where what it needs is, or is put now; whether there is any.
+    ///
+    /// In order of what is easier: domains where what it needs is known to be; domains where some
+    /// of it could be put now; and, for pods that may be their own company, the first of them
+    /// anywhere, which decides for the others. If none of these is possible all are out.
     pub(super) fn restrict_to_affinity(
         &mut self,
         class: ClassId,

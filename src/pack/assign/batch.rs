@@ -3,6 +3,14 @@
 //! Whatever decides where pods go (an assignment, a plan that is completed or changed) states the
 //! outcome as parts; what the packer has to know of each is worked out here: what one asks for, who
 //! may not share a node with whom, and how many of some pods a node may hold.
+//!
+//! *Caps.* A required spread over hosts with `maxSkew` *s* is, for a packer, "no node holds more
+//! than *s* of these": a fresh node can be launched, so the lowest count is zero. Classes that may
+//! be bound after everybody who counts them are left out of the cap, since nobody is judged with
+//! them in place.
+//!
+//! *Cost.* Items times the classes that they hold; a cap costs a set of items, and one that
+//! concerns a single item is written into the item.
 
 use super::affinity;
 use crate::compile::{
@@ -54,6 +62,9 @@ pub(crate) fn items_of<S: std::borrow::Borrow<Bits>>(
 }
 
 /// What pods that share a node ask for together; nothing where they can't.
+///
+/// Requests are summed, host ports must not clash, and what one of them may have few of per node
+/// holds for all.
 pub(super) fn together(compiled: &Compiled, parts: &[(ClassId, u32)]) -> Option<Item> {
     let ((first, count), others) = parts.split_first()?;
     let mut sum = times(compiled, *first, *count)?;
@@ -140,6 +151,9 @@ impl EligibilityBuilder<'_> {
     }
 
     /// Turns spreads over single nodes into caps.
+    ///
+    /// Spreads of equal selection and skew are one cap, whoever has them. Bound pods on counted
+    /// nodes take part of it.
     fn limit(
         &self,
         items: &mut IdVec<ItemId, Item>,
@@ -193,6 +207,9 @@ impl EligibilityBuilder<'_> {
 
     /// Of the items that a cap counts those that keep within it; where one that doesn't is allowed
     /// all the same, none of the others may join it.
+    ///
+    /// Such an item exists where a plan that is known to be legal is written down: three of these
+    /// pods share a node because every node held two when the third came.
     fn keep_within(
         &self,
         items: &mut IdVec<ItemId, Item>,

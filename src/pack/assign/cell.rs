@@ -67,6 +67,9 @@ const MAX_PRICED: usize = 1 << 24;
 
 impl DomainPrices {
     /// Looks at every offer that can be bought; too many are taken for equal.
+    ///
+    /// Where they are equal, and on problems too large to look, cells are chosen by counts alone,
+    /// and the packer's prices decide the rest.
     pub(crate) fn of(compiled: &Compiled) -> Self {
         if compiled.classes.len().saturating_mul(compiled.offers.len()) > MAX_PRICED {
             return Self { equal: true };
@@ -88,6 +91,9 @@ impl DomainPrices {
 
 impl DomainAssigner<'_> {
     /// The cells of a class over some keys that hold at least one of its pods.
+    ///
+    /// Cells in which no node could hold a pod are left out, as if the domain weren't there for
+    /// this class.
     pub(super) fn cells(&self, class: ClassId, keys: &[KeyId]) -> Vec<DomainCell> {
         let item = self.item(class);
         let cut = match self.eligible.get(&class) {
@@ -110,6 +116,9 @@ impl DomainAssigner<'_> {
     }
 
     /// Sites by the domains of some keys.
+    ///
+    /// One key after another: each part is divided by the domains of the next, and what lacks the
+    /// label is a part of its own.
     fn cut(&self, sites: &Bits, keys: &[KeyId]) -> CellDivision {
         let mut found: Vec<(Vec<(KeyId, u32)>, Bits)> = vec![(Vec::new(), sites.clone())];
         for key in keys {
@@ -139,6 +148,9 @@ impl DomainAssigner<'_> {
 
     /// The sites that honour most of a class's preferences about nodes, of those that hold a pod of
     /// it, and the weight honoured.
+    ///
+    /// Sites are divided by which preferences they honour, so there are at most as many parts as
+    /// sites; the heaviest part that holds a pod wins.
     pub(super) fn best_sites(&self, class: ClassId, sites: &Rc<Bits>) -> (Rc<Bits>, u32) {
         if !self.is_preferring(class) {
             return (sites.clone(), 0);
@@ -215,6 +227,9 @@ impl DomainAssigner<'_> {
     }
 
     /// What one pod of an item costs at least on these sites.
+    ///
+    /// A running node with room costs nothing and comes before every pool. For a launch the share
+    /// of the price is by how many such pods the empty node takes, one resource limiting.
     fn cheapest(&self, item: &Item, sites: &Bits) -> CellCost {
         let compiled = self.compiled;
         if self.prices.equal {

@@ -9,6 +9,9 @@
 //! spreads judge it with them in place. Where that leaves followers out, further hosts are bound
 //! first in the domains that its spreads find lowest, as long as that lets more of the followers
 //! in.
+//!
+//! *Cost.* Drafts × followers, each with a look at the cells of both; what has no rule over keys
+//! goes to all copies of a draft alike, in one step.
 
 use super::cell::most_on_any;
 use super::spread::Companions;
@@ -29,6 +32,10 @@ type ClassCells = Vec<(ClassId, usize)>;
 
 impl DomainAssigner<'_> {
     /// Gives the pods of a class nodes that they share with those that they need.
+    ///
+    /// In four steps: beside bound pods; beside drafted ones, evenly; again as long as settled
+    /// cells let more in; and the rest, if they may be each other's company, as groups of their
+    /// own.
     pub(super) fn colocate(&mut self, class: ClassId, affinity: &RequiredAffinity) {
         if !self.topology.selections[affinity.selection].bound.is_empty() {
             self.join_bound(class, affinity);
@@ -58,6 +65,9 @@ impl DomainAssigner<'_> {
     }
 
     /// Pods that go to running nodes where what they need is bound.
+    ///
+    /// As many as those nodes could hold if nothing else came there; whether they do shows when
+    /// they are packed.
     fn join_bound(&mut self, class: ClassId, affinity: &RequiredAffinity) {
         let mut sites = self.eligible_sites(class).clone();
         sites.and(&self.nodes_with(affinity.selection));
@@ -135,6 +145,9 @@ impl DomainAssigner<'_> {
     }
 
     /// Adds pods of a class to drafts that hold what it needs: evenly, or as many as each takes.
+    ///
+    /// A draft of many copies is split when only some get followers; each part goes on as a draft
+    /// of its own.
     fn colocate_drafts(&mut self, class: ClassId, affinity: &RequiredAffinity, evenly: bool) {
         let mut hosts: Vec<usize> = (0..self.drafts.len())
             .filter(|at| {
@@ -195,6 +208,8 @@ impl DomainAssigner<'_> {
     /// Gives cells to half of those that a class needs and that have none, where a spread of the
     /// class counts least: with them in place first it may be kept where it can't be with each as
     /// its company. Whether there are any.
+    ///
+    /// Half at a time, so that the other half stays free to go where followers need it next.
     fn even_colocated(&mut self, class: ClassId, affinity: &RequiredAffinity) -> bool {
         let rules = self.rules(class);
         for at in 0..self.drafts.len() {

@@ -1,4 +1,9 @@
 //! From cells and drafts to items: what the packer has to know of each part.
+//!
+//! Classes that were tied to cells become one item for each cell; those that kept a choice one item
+//! that may use all allowed cells, so that the packer decides by price. What others count on is
+//! noted with each item: if the packer has no room for it, others were judged by a count that isn't
+//! true.
 
 use super::batch::{Batch, items_of};
 use super::{DomainAssigner, DomainAssignment, ItemDraft};
@@ -41,6 +46,9 @@ impl DomainAssigner<'_> {
     }
 
     /// Drafts for the pods of a class that aren't in one yet.
+    ///
+    /// Classes without rules are drawn up last, when it is known which domains conflicting classes
+    /// took.
     fn draw_up(&mut self, class: ClassId) {
         if !self.classes[class].done {
             self.exclude_occupied(class);

@@ -77,6 +77,9 @@ fn add_conflicts(
 }
 
 /// Turns required spreads over single nodes into caps.
+///
+/// A cap is raised to what a node of a known plan holds, so that a legal plan stays one when it is
+/// written down again.
 fn limit(
     context: &Context<'_>,
     items: &mut IdVec<ItemId, Item>,

@@ -17,6 +17,10 @@
 //! *Cost.* A step for each pod until what decides the steps (differences between counts, who has
 //! pods left) is what it was some steps ago; then those steps are repeated as often as pods are
 //! left.
+//!
+//! *Example.* Class A can use zones 1 and 2, class B zone 3 alone; a spread of both counts them
+//! together with skew 1. A alone could place one pod in each of its zones and then waits for zone
+//! 3. By turns: A to 1, A to 2, then no cell is legal for A; B to 3; A again. All are placed.
 
 use super::spread::Companions;
 use super::{ClassId, DomainAssigner};
@@ -34,6 +38,9 @@ type CountState = Vec<(u32, Vec<u32>)>;
 
 impl DomainAssigner<'_> {
     /// Gives all classes with rules their cells.
+    ///
+    /// Groups in the order of their first class; what waits after its group is tried again at the
+    /// end, as long as that helps anybody.
     pub(super) fn place_all(&mut self) {
         let mut waiting = Vec::new();
         for group in self.groups() {
@@ -71,6 +78,9 @@ impl DomainAssigner<'_> {
     /// The classes with rules in the order in which they are assigned, those together that are
     /// placed side by side: a spread of one counts the other, and neither needs or bars others over
     /// domains.
+    ///
+    /// Union-find over selections: two classes are together where a spread of one counts the other.
+    /// Classes with affinity, or in conflict with others, keep their place in the order instead.
     fn groups(&self) -> Vec<Vec<ClassId>> {
         let order = self.order();
         let joins = |class: ClassId| {
@@ -146,6 +156,9 @@ impl DomainAssigner<'_> {
     }
 
     /// The first class with a pod left that has a legal cell, and the best of its cells.
+    ///
+    /// The order within the group is that of assigning, so the urgent have the first choice at
+    /// every step.
     fn next_step(&mut self, group: &[ClassId]) -> Option<(ClassId, usize)> {
         for class in group {
             let rules = self.rules(*class);
@@ -167,6 +180,10 @@ impl DomainAssigner<'_> {
 
     /// Does what was done between two moments again, as often as pods are left and cells may have
     /// more.
+    ///
+    /// It is legal because what decides the steps is the same at both moments: each repetition
+    /// would take the same steps again. It stops one repetition before any class runs out or a cell
+    /// is full.
     fn repeat(&mut self, group: &[ClassId], then: &CountState, now: &CountState) {
         let mut times = u32::MAX;
         let mut steps: Vec<(ClassId, usize, u32)> = Vec::new();

@@ -33,6 +33,24 @@
 //!
 //! *Cost.* Classes × cells, and one step for each pod of a spread class until its counts repeat;
 //! the rest of the steps is a multiplication.
+//!
+//! *Example.* Six replicas spread over three zones with `maxSkew: 1`, of which one zone is sold out
+//! for their type. Cells are the zones; the spread counts all three, since a launch of *some* type
+//! could be there; so two zones take one each and no more, and four pods wait. If packing shows
+//! that no node will stand in the third zone, its cell is closed ([`feedback`]), the lowest count
+//! is that of the other two, and all six are assigned, three to each.
+//!
+//! # Parts
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | [`cell`] | which combinations of domains a class can use, and what a pod costs there |
+//! | [`affinity`] | who comes before whom, and in whose domains a class may or must be |
+//! | [`spread`] | the next legal cell of a pod with spreads |
+//! | [`joint`] | turns of classes that a spread ties together |
+//! | [`colocate`] | pods that must share a node: several classes as one item |
+//! | [`finish`], [`batch`], [`from_parts`] | items from parts: eligibility, conflicts, caps |
+//! | [`feedback`] | what packing answered, for the next assignment |
 
 mod affinity;
 mod batch;
@@ -43,6 +61,7 @@ mod finish;
 mod from_parts;
 mod joint;
 mod spread;
+mod spread_state;
 #[cfg(test)]
 mod tests;
 
@@ -56,7 +75,8 @@ use cell::{CellCosts, CellDivisions, DomainCell};
 pub(crate) use cell::{DomainPrices, UNTAINTED};
 pub(crate) use feedback::{Feedback, Restrictions, SpreadDomain};
 pub(crate) use from_parts::{ClassPart, NodeParts};
-use spread::{CellRules, DomainCounts, DomainReaches};
+use spread::{CellRules, DomainReaches};
+use spread_state::DomainCounts;
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -79,6 +99,9 @@ impl LeftOutPods {
 }
 
 /// Classes divided into items.
+///
+/// What was assigned is in `compiled`: its items are the parts, each with the sites of its cell.
+/// The other lists say what was taken for granted, so that packing can be held against it.
 #[derive(Clone, Debug)]
 pub(crate) struct DomainAssignment {
     pub(crate) compiled: Compiled,
@@ -96,6 +119,9 @@ pub(crate) struct DomainAssignment {
 }
 
 /// Pods that go to the same sites: so many of these parts.
+///
+/// Drafts are put together while assigning, split when followers join some of their copies, and
+/// become items at the end.
 #[derive(Clone, Debug)]
 struct ItemDraft {
     parts: Vec<(ClassId, u32)>,
@@ -106,6 +132,9 @@ struct ItemDraft {
 }
 
 /// How far a class is assigned.
+///
+/// Three states of a pod are told apart: tied to a cell, loose (any allowed cell will do, so the
+/// packer chooses), and waiting for others to raise a count.
 #[derive(Debug, Default)]
 struct ClassProgress {
     keys: Vec<KeyId>,
@@ -136,6 +165,9 @@ impl ClassProgress {
 }
 
 /// What is being assigned.
+///
+/// Counts are kept by selection and key, as rules read them; who is counted where is updated with
+/// each pod, so that asking whether a cell is legal looks at a few numbers.
 struct DomainAssigner<'a> {
     context: &'a Context<'a>,
     compiled: &'a Compiled,
@@ -185,6 +217,9 @@ pub(crate) fn is_needed(context: &Context<'_>) -> bool {
 }
 
 /// Divides the classes of a problem into items without rules over domains.
+///
+/// The same problem, prices and restrictions give the same assignment: classes are walked in a
+/// fixed order, and ties go to the first.
 pub(crate) fn assign_domains(
     context: &Context<'_>,
     prices: &DomainPrices,
@@ -228,6 +263,9 @@ impl DomainAssigner<'_> {
     }
 
     /// Where reservations come first whatever happens: the offers that draw on one, and all offers.
+    ///
+    /// With [`ReservedPolicy::Strict`](crate::options::ReservedPolicy) pods that a reservation
+    /// could take wait for it.
     fn reserved(&self) -> Option<(Bits, Bits)> {
         let compiled = self.compiled;
         let mut offers = compiled.usable.emptied();
@@ -243,6 +281,9 @@ impl DomainAssigner<'_> {
 
     /// Keeps classes out of the banned domains, as far as they have other sites, and of what isn't
     /// reserved for them where that counts.
+    ///
+    /// A ban is a wish: a class that has no other site, or none of so high a weight, keeps what it
+    /// has.
     fn ban(&mut self) {
         let mut banned: BTreeMap<ClassId, Bits> = BTreeMap::new();
         for (class, key, domain) in &self.restrictions.banned {
@@ -300,6 +341,8 @@ impl DomainAssigner<'_> {
     }
 
     /// Works out the cells of every class that needs any, and what is to be counted.
+    ///
+    /// Classes without keys have no cells; they are placed by the packer wherever they may be.
     fn prepare(&mut self) {
         let classes: Vec<ClassId> = self.classes.ids().collect();
         for class in &classes {
@@ -349,6 +392,9 @@ impl DomainAssigner<'_> {
 
     /// The keys whose domains matter for a class: those of its own rules, and those over which
     /// others' affinity or anti-affinity points at it.
+    ///
+    /// A class without rules of its own has cells too where others' affinity or anti-affinity
+    /// points at it: those must know where it is.
     fn keys(&self, class: ClassId) -> Vec<KeyId> {
         let rules = &self.topology.rules[class];
         let mut keys: Vec<KeyId> = rules.keys(self.is_preferring(class)).collect();
@@ -393,6 +439,10 @@ impl DomainAssigner<'_> {
     }
 
     /// The classes with rules, in the order in which they are assigned.
+    ///
+    /// Keys from first to last: placeholders last; whom others need before them; those that found
+    /// no cell in an earlier attempt; those that can be first; by priority; spreads; the fewest
+    /// cells; the class's number.
     fn order(&self) -> Vec<ClassId> {
         let levels = affinity::levels(self.topology, &self.compiled.classes);
         let mut order: Vec<ClassId> =
@@ -428,6 +478,11 @@ impl DomainAssigner<'_> {
 
     /// Gives the pods of one class their cells, but for those that are placed one by one; whether
     /// it has such pods.
+    ///
+    /// Steps: without a cell nothing is done, or all are out; cells of conflicting classes are
+    /// taken away; affinity narrows what is left; a class with counts to keep is placed pod by pod
+    /// by the caller; one with conflicts to come is settled in one domain; any other keeps its
+    /// choice open.
     fn place(&mut self, class: ClassId) -> bool {
         self.classes[class].done = true;
         if self.classes[class].cells.is_empty() && !self.classes[class].keys.is_empty() {
@@ -513,6 +568,9 @@ impl DomainAssigner<'_> {
 
     /// Notes that pods of a class have no cell; `barred`: because of rules between pods, not of
     /// what earlier packings showed.
+    ///
+    /// Whether rules or room are the cause decides what a later attempt may try: only the first is
+    /// helped by giving up preferences or by a turn before others.
     fn leave_out(&mut self, class: ClassId, count: u32, barred: bool) {
         self.classes[class].unassigned -= count.min(self.classes[class].unassigned);
         let out = self.out.entry(class).or_insert(LeftOutPods { count: 0, barred });

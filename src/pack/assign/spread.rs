@@ -11,6 +11,7 @@
 
 use super::DomainAssigner;
 use super::cell::holds_any;
+use super::spread_state::{CompanionCounts, DomainCounts, SpreadState};
 use crate::compile::{
     AffinityTerm, Bits, ClassId, Id, Item, KeyId, NodeId, RequiredAffinity, SelectionId,
     TopologyKey,
@@ -20,32 +21,6 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
-
-/// How many pending pods a spread counts by domain, of those that have a cell.
-///
-/// A cell may have sites on which the spread counts nobody (`nodeAffinityPolicy`,
-/// `nodeTaintsPolicy`), and the packer decides later which of its sites a pod gets. So there are
-/// two counts, and each is used where it makes the rule stricter.
-#[derive(Debug)]
-pub(super) struct DomainCounts {
-    counted: Arc<Bits>,
-    /// Pods that count wherever in their cells they land.
-    pub(super) least: Vec<i64>,
-    /// Pods that count somewhere in their cells.
-    pub(super) most: Vec<i64>,
-}
-
-impl DomainCounts {
-    /// Adds pods that go to some of these sites, all of one domain.
-    pub(super) fn add(&mut self, sites: &Bits, domain: usize, count: u32) {
-        if self.counted.overlaps(sites) {
-            self.most[domain] += i64::from(count);
-        }
-        if self.counted.includes(sites) {
-            self.least[domain] += i64::from(count);
-        }
-    }
-}
 
 /// Whom a pod needs and who may have to be bound in its domains before it, although nobody is
 /// counted there yet: a spread judges the pod with them in place, be it one of those that it counts
@@ -57,96 +32,6 @@ pub(super) enum Companions<'a> {
     Shared(&'a [(ClassId, u32)]),
     /// One of those, in the same domains.
     Affinity(&'a RequiredAffinity),
-}
-
-/// What company counts for in a spread: as in a [`DomainCounts`], at least and at most.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct CompanionCounts {
-    least: i64,
-    most: i64,
-}
-
-/// A spread of a class over a key, as its pods are placed.
-#[derive(Debug)]
-pub(super) struct SpreadState {
-    pub(super) key: KeyId,
-    pub(super) selection: SelectionId,
-    /// Which of the tallies of its selection and key it looks at.
-    pub(super) domain_counts: usize,
-    pub(super) max_skew: i64,
-    pub(super) hard: bool,
-    /// 1 where the class counts itself.
-    own: i64,
-    /// What bound pods count for, by domain.
-    pub(super) bound: Vec<i64>,
-    /// The domains that there are or could be.
-    open: Vec<bool>,
-    /// Fewer domains than the constraint asks for: the lowest count is taken as 0.
-    few: bool,
-}
-
-impl SpreadState {
-    /// Whether a domain of its key is one that no node is expected to stand in.
-    pub(super) fn is_closed(&self, key: KeyId, domain: u32) -> bool {
-        self.key == key && self.hard && !self.open[domain as usize]
-    }
-
-    /// How many more pods a domain may take in a row, after their company.
-    pub(super) fn run(
-        &self,
-        domain_counts: &DomainCounts,
-        domain: Option<u32>,
-        companions: CompanionCounts,
-    ) -> i64 {
-        let Some(domain) = domain.map(|domain| domain as usize) else { return 0 };
-        if !self.is_kept(domain_counts, domain, self.lowest(domain_counts), companions) {
-            return 0;
-        }
-        if self.own == 0 {
-            return i64::MAX;
-        }
-        // The domain itself may be the lowest: then the lowest rises with it, up to the next.
-        self.lowest_but(domain_counts, Some(domain)).unwrap_or(i64::MAX / 4) + self.max_skew
-            - self.count(domain_counts, domain)
-            - companions.most
-    }
-
-    /// Whether a domain may take one more pod, after its company.
-    fn is_kept(
-        &self,
-        domain_counts: &DomainCounts,
-        domain: usize,
-        lowest: i64,
-        companions: CompanionCounts,
-    ) -> bool {
-        let lowest = match companions.least {
-            0 => lowest,
-            least => {
-                let here = self.bound[domain] + domain_counts.least[domain] + least;
-                self.lowest_but(domain_counts, Some(domain)).map_or(here, |others| others.min(here))
-            }
-        };
-        self.count(domain_counts, domain) + companions.most + self.own - lowest <= self.max_skew
-    }
-
-    /// The lowest count that the domains are sure to have, but for one.
-    fn lowest_but(&self, domain_counts: &DomainCounts, domain: Option<usize>) -> Option<i64> {
-        if self.few {
-            return Some(0);
-        }
-        let others = (0..self.open.len()).filter(|at| Some(*at) != domain && self.open[*at]);
-        others.map(|at| self.bound[at] + domain_counts.least[at]).min()
-    }
-
-    /// How many pods may count in a domain.
-    pub(super) fn count(&self, domain_counts: &DomainCounts, domain: usize) -> i64 {
-        self.bound[domain] + domain_counts.most[domain]
-    }
-
-    /// The lowest count that the domains are sure to have.
-    pub(super) fn lowest(&self, domain_counts: &DomainCounts) -> i64 {
-        self.lowest_but(domain_counts, None).unwrap_or(0)
-    }
 }
 
 /// What a domain has for a spread of pods with some rules about nodes.
@@ -205,6 +90,8 @@ impl DomainAssigner<'_> {
         self.classes[class].rules.clone()
     }
 
+    /// Made once for a class: what bound pods count for, and which domains are open, don't change
+    /// while classes are placed.
     pub(super) fn rules_of(&self, class: ClassId) -> CellRules {
         let rules = &self.topology.rules[class];
         let preferring = self.is_preferring(class);
@@ -275,6 +162,10 @@ impl DomainAssigner<'_> {
     /// The domains of a key that exist for a class's spread, or could by a launch of the class or
     /// of others that it counts. One that none of them can launch in holds no count down: nodes
     /// stand there only if others need them.
+    ///
+    /// Kube-scheduler counts the domains of nodes that exist. Here a domain counts as soon as a
+    /// launch that is about to happen could make it exist, which is stricter; `closed` and `opened`
+    /// are what packing has shown.
     fn open_domains(
         &self,
         class: ClassId,

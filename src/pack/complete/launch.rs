@@ -8,6 +8,9 @@
 //! *Why it is right.* A node in a domain where others stand changes no lowest count, so its pods
 //! are bound last. One that opens a domain holds others down from the start: it is launched only
 //! where an order of binding is found for all that count there.
+//!
+//! *Cost.* A trial for each way to launch, and a few for each launch; ways that differ in nothing
+//! that matters here are one ([`LaunchChoices`]).
 
 use super::order;
 use super::placement::{PlacedNodes, Placement};
@@ -140,6 +143,8 @@ impl Placement<'_> {
         }
     }
 
+    /// Several at once where nothing depends on where they stand; one by one where each changes
+    /// what the next may do.
     fn buy(&mut self, offer: OfferId, trial: &Trial) {
         let free = |class: ClassId| !self.rules.of_class[class].is_domain_tied();
         let mut times = 1;
@@ -187,6 +192,10 @@ impl Placement<'_> {
 
     /// What a node of an offer would hold of these classes, of which launches can come from pools
     /// of these weights at most; nothing is changed.
+    ///
+    /// A node is launched, filled with what fits in passes over the classes, judged and taken back.
+    /// Pods of classes with spreads go one by one where the node opens a domain, since each changes
+    /// the counts.
     fn trial(
         &mut self,
         offer: OfferId,

@@ -18,6 +18,17 @@
 //! ([`order`]).
 //!
 //! *Cost.* Nothing where no pod is left out. Else classes × groups of equal nodes for each pass.
+//!
+//! # Files
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`placement`], [`rule_counts`], [`rules`] | the plan as it stands, and what rules count in it |
+//! | [`fill`](mod@fill), [`launch`], [`launch_table`] | places for pods left out: on nodes that stand, on further launches |
+//! | [`displace`] | urgent pods in place of others |
+//! | [`recreate`](mod@recreate), [`rebuild`] | parts taken out and put back; the way back to a packing |
+//! | [`order`] | whether there is an order of binding |
+//! | [`reasons`](mod@reasons), [`substitute`], [`supply`], [`of_plan`] | what is told about a finished plan |
 
 mod displace;
 mod fill;
@@ -57,6 +68,9 @@ const MOST_ALONE: usize = 64;
 
 /// Places what finds a place in a packing as it stands, the most urgent first; whether there was
 /// any.
+///
+/// Kept only if fewer pods stay out, the most urgent first, and if what came out can be written
+/// down as a packing with an order of binding.
 pub(crate) fn complete(context: &Context<'_>, packed: &mut AssignedPacking) -> bool {
     let whole = context.compiled;
     let left = packed.left(whole);
@@ -104,6 +118,9 @@ pub(crate) fn is_ordered_beside_launches(context: &Context<'_>, packed: &Assigne
 impl Placement<'_> {
     /// Has the domains stand in which pods that have a spread, or that it counts, could launch
     /// before anything else is launched.
+    ///
+    /// Stricter than what stands: it asks whether the packing would be legal if nodes had come in
+    /// any order.
     fn open_launchable_domains(&mut self) {
         let compiled = self.compiled();
         let sold = |offer: &OfferId| {
@@ -141,6 +158,9 @@ impl Placement<'_> {
     }
 
     /// The packing of this placement, where it can be written down as one.
+    ///
+    /// First with all the freedom that items allow, and with each part tied to its domain where
+    /// that leaves no order.
     fn finish(&self, former: &AssignedPacking) -> Option<AssignedPacking> {
         let wide = self.packed(former, Leeway::Alike).filter(|packed| {
             let again = Placement::of(self.context, self.rules, packed);
@@ -162,6 +182,8 @@ fn is_better(one: &Placement<'_>, other: &Placement<'_>) -> bool {
 
 /// The packing with what finds a place, class by class, of those that can each be written down as
 /// one: where all together can't.
+///
+/// Each class that can be added by itself is, the largest gain not being looked for.
 fn filled_alone(
     start: &Placement<'_>,
     choices: &LaunchChoices,
@@ -209,6 +231,10 @@ const BY_SIZE: LaunchScoring<'_> =
     LaunchScoring { worth: None, scarce: true, small_first: true, seed: 0, on_trial: false };
 
 /// As [`fill`](fn@fill), on this scale.
+///
+/// Tiers of priority from high to low, and within a tier: nodes that stand, pass after pass until
+/// nothing changes, then launches. A launch may raise a count that held somebody down, so all is
+/// done again while anything was placed.
 fn fill_by(placement: &mut Placement<'_>, choices: &LaunchChoices, scale: LaunchScoring<'_>) {
     let compiled = placement.compiled();
     loop {

@@ -46,6 +46,9 @@ pub(super) struct PlacedNodes<'c> {
 }
 
 /// A plan as it stands, to be completed or changed.
+///
+/// A copy costs as much as its lists of groups: the groups themselves are shared until one of the
+/// copies changes them.
 #[derive(Clone, Debug)]
 pub(super) struct Placement<'c> {
     /// The problem as a whole, and how it is solved.
@@ -106,6 +109,9 @@ impl<'c> Placement<'c> {
     }
 
     /// The plan that a packing makes; `context` is of the problem as a whole.
+    ///
+    /// Launches stand at the offers that they will take, so what is counted is what the plan will
+    /// say.
     pub(super) fn of(
         context: &'c Context<'c>,
         rules: &'c PlacementRules,
@@ -159,6 +165,9 @@ impl<'c> Placement<'c> {
     }
 
     /// Adds running nodes, those that are alike as one group.
+    ///
+    /// Alike means: the same room, the same domains of every key, counted by the same spreads, with
+    /// the same bound pods that anybody counts.
     pub(super) fn stand_up(&mut self, nodes: &[NodeId], pods: &[(ClassId, u32)]) {
         let context = self.context;
         let compiled = context.compiled;
@@ -237,6 +246,9 @@ impl<'c> Placement<'c> {
     }
 
     /// How many more launches of an offer limits and reservations allow for pods.
+    ///
+    /// None of a static pool: pods don't make it launch. None of a pool that is above a limit
+    /// already.
     pub(super) fn supply(&self, offer: OfferId) -> u32 {
         let compiled = self.context.compiled;
         let is_static = compiled.pools[compiled.offers[offer].pool].static_replicas.is_some();
@@ -315,6 +327,9 @@ impl<'c> Placement<'c> {
     }
 
     /// Puts pods on every node of a group, or takes some from each.
+    ///
+    /// The node that was opened before is kept up where pods are added; where some are taken it is
+    /// opened anew when it is asked for, since what they blocked can't be told from it.
     fn add(&mut self, at: usize, class: ClassId, each: i64) {
         let compiled = self.context.compiled;
         let item = &compiled.items[item_of(class)];
@@ -362,6 +377,8 @@ impl<'c> Placement<'c> {
 
     /// Puts pods that have no place on some nodes of a group, so many on each; where those that
     /// they are on stand in the list.
+    ///
+    /// Where only some nodes of the group are meant these are split off first.
     pub(super) fn put(&mut self, at: usize, class: ClassId, each: u32, nodes: u32) -> usize {
         let at = self.split(at, nodes);
         let count = each * self.groups[at].count;
@@ -395,6 +412,9 @@ impl<'c> Placement<'c> {
     }
 
     /// How many more pods of a class each node of a group takes, rules over domains aside.
+    ///
+    /// What a node could hold by resources is asked first; only pods with ports, volumes,
+    /// conflicts, caps or `minValues` need the node opened.
     pub(super) fn takes(&self, nodes: &PlacedNodes<'c>, class: ClassId) -> u32 {
         let compiled = self.context.compiled;
         let item = &compiled.items[item_of(class)];
@@ -422,6 +442,10 @@ impl<'c> Placement<'c> {
 
     /// How many more pods of a class rules over single nodes allow on each node of a group, when
     /// bound after all others.
+    ///
+    /// Spreads over hosts, with a fresh node's count of zero as the lowest unless nothing more can
+    /// be launched; and an affinity over hosts, which needs somebody there or the pod to be the
+    /// first of its own.
     pub(super) fn host_room(&self, nodes: &PlacedNodes<'_>, class: ClassId) -> u32 {
         let rules = &self.rules.of_class[class];
         let mut most = u32::MAX;

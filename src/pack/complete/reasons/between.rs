@@ -10,6 +10,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A rule between pods that keeps a pod from a place.
+///
+/// The order is the one in which an owner would rather hear of them; each is judged as if the
+/// others weren't there.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Barrier {
     /// The place lacks a label that the pod's rules count over.
@@ -28,6 +31,9 @@ pub(super) enum Barrier {
 
 impl<'c> ReasonFinder<'c> {
     /// What keeps a pod from a site: from an empty node there, or from those of a group.
+    ///
+    /// Counts are those of the finished plan, bound pods among them. A pod that nobody's rule reads
+    /// has none of these.
     pub(super) fn barriers(
         &self,
         asked: &LeftOut<'_>,

@@ -18,6 +18,11 @@
 //! *Cost.* For each class left out (not each pod): a look at every offer, a few sums each, since
 //! what depends on the shape of a node alone, or on its domains alone, is worked out once for each;
 //! and a look at every group of equal nodes that has room.
+//!
+//! *Example.* A pod asks for 6 cores and a GPU in zone `b`. Of the candidates of pool `default` one
+//! has the GPU and 4 cores in zone `b` (one obstacle: cpu), another 8 cores and no GPU in zone `b`
+//! (one), a third both in zone `a` (one). All are as near; a size that falls short is what is
+//! easiest to change, so the reason is the cpu, with the amount that is missing.
 
 mod between;
 mod excluded;
@@ -45,6 +50,8 @@ use std::sync::Arc;
 const MOST_LOOKS: u32 = 100;
 
 /// For each class of which pods have no place, the reasons, sorted, at least one.
+///
+/// Pods of a class share their reasons, in memory as well.
 pub(crate) fn reasons(
     context: &Context<'_>,
     packed: &AssignedPacking,
@@ -60,6 +67,9 @@ pub(crate) fn reasons(
 }
 
 /// Tells why, with what the classes share.
+///
+/// What is worked out for one class and is true for others (suiting sites of a set of rules, orders
+/// beside an opened domain) is kept.
 struct ReasonFinder<'c> {
     placement: Placement<'c>,
     /// For each pool what it can launch.
@@ -148,6 +158,9 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// The reasons why a class has no place, sorted, at least one.
+    ///
+    /// One cause for each pool and for each miss of running nodes, with how many candidates it
+    /// rules out; equal causes are added up.
     fn reasons(&mut self, class: ClassId) -> Vec<Reason> {
         let compiled = self.placement.compiled();
         let asked = self.asked(class);
@@ -243,6 +256,9 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// What stops a class in a domain, where it is in the way of few things there.
+    ///
+    /// It is asked for the lowest domain of a spread: what stops the pod there is what holds all
+    /// the others back.
     fn stops(&mut self, asked: &LeftOut<'c>, key: KeyId, domain: u32) -> Option<Cause> {
         let compiled = self.placement.compiled();
         let within = Some((key, domain));
