@@ -3,6 +3,13 @@
 //! The same bin types are looked at again and again for what is left to pack: which of them gives
 //! most for its cost. So they are put in order once, and of a set the first that it contains is the
 //! best.
+//!
+//! *Why orders.* Each inequality wants to know which bin type of a set gives most for its cost, and
+//! which gives most at all. Sorted once by resource, the answer is the first of the order that is
+//! in the set; sets are large, so that is found after a few looks.
+//!
+//! *Cost.* Two sorts for each resource. Slots of an item are counted when they are first asked for
+//! and kept.
 
 use crate::compile::{Bits, Compiled, ItemId, ReservationId};
 use std::cmp::Reverse;
@@ -95,6 +102,8 @@ impl BinCatalog {
     }
 
     /// How many pods of an item nodes hold, of some bin types that take any.
+    ///
+    /// Bin types of one shape lie together and give the same, so each shape is asked once.
     pub(super) fn slots_in(&self, compiled: &Compiled, item: ItemId, set: &Bits) -> Slots {
         let mut slots = vec![0; self.costs.len()];
         // One each: nothing is to be counted, and the cheapest gives most.
@@ -149,6 +158,8 @@ impl CapacityOrder {
 }
 
 /// Whether one amount at its cost is more for the money than another.
+///
+/// Products in 128 bits, so that no price is too large to be compared.
 fn gives_more((amount, cost): (i64, i64), (other, others): (i64, i64)) -> bool {
     // cost ÷ amount, compared without a division.
     i128::from(cost) * i128::from(other) < i128::from(others) * i128::from(amount)

@@ -49,6 +49,8 @@ impl CertificateBuilder {
             .then_some(self)
     }
 
+    /// Of pods that some proof or group names by position none is merged: these are told apart for
+    /// a reason.
     fn merge_alike(&mut self, compiled: &Compiled) {
         let named = self.named();
         let mut known: BTreeMap<_, usize> = BTreeMap::new();
@@ -110,6 +112,8 @@ impl CertificateBuilder {
 
     /// How many products it takes to look at all cases of open labels. With `once`, places that
     /// nothing tells apart are looked at once, as `verify` does; else this is quick to say.
+    ///
+    /// It errs towards too many, so that a certificate which is thought checkable is.
     fn products(&self, compiled: &Compiled, once: bool) -> u64 {
         let mut items = vec![0_u64; compiled.eligible.len()];
         for class in self.pods.iter().filter_map(|pods| pods.classes.first()) {

@@ -3,6 +3,11 @@
 //! A *candidate* is a node that may go. If it stays its own pods are all there, beside which others
 //! may come; if it goes they are placed elsewhere. What a cluster costs at least is counted beside
 //! the nodes that stay: see [`crate::plan::certificate`].
+//!
+//! *Why a node may go at no gain.* If a candidate stays, its own pods are there, worth `own_c`, and
+//! others may come beside them, worth at most `f_c`; it costs `p_c`. If it goes it counts for
+//! nothing. So in any outcome it contributes at least `min(0, p_c − own_c − f_c)` beyond the worth
+//! of the pods that are counted, whichever of the two happens, and the bound needn't know.
 
 use super::certificate::CertificateBuilder;
 use super::relaxation::Demand;
@@ -64,6 +69,8 @@ impl BoundedCluster {
     }
 
     /// What is left of a pool's limit once all candidates are gone.
+    ///
+    /// As if all candidates were gone: a bound may grant more than there is, and never less.
     pub(crate) fn limit_left(&self, compiled: &Compiled, pool: PoolId, at: usize) -> i128 {
         let limit = &compiled.pools[pool].limits[at];
         let released = self.released.get(&(pool, at)).copied().unwrap_or(0);
@@ -113,6 +120,8 @@ impl BoundedCluster {
 impl CandidateNode {
     /// What the candidate is worth beyond what it costs, in a certificate's units, if what comes to
     /// it is worth so much; `value` says what one of its own pods is.
+    ///
+    /// Never below zero: a node that is worth less than it costs would better go.
     pub(crate) fn beyond(&self, arriving: i128, value: impl Fn(ItemId) -> i128) -> Option<i128> {
         let mut worth = arriving.checked_sub(i128::from(self.price).checked_mul(1 << POINT)?)?;
         for (item, count) in &self.own {

@@ -2,6 +2,10 @@
 //!
 //! See `bound::relaxation` for what they say and why. Most of those that are found here are dropped
 //! again, so their coefficients are looked up only where they are used.
+//!
+//! *Which of them.* There are as many as sets of bin types times resources, and items. What each
+//! proves by itself, its bound times the best price for a unit, says how much is at stake: the
+//! [`MAX_PRICES`] with the most get a price. The linear programme then finds which of them bind.
 
 use super::catalog::{BinCatalog, MostSlots, SlotTable};
 use super::relaxation::Demand;
@@ -55,6 +59,9 @@ pub(super) struct RelaxationColumns {
 }
 
 /// Demands by the set of bin types that can take them.
+///
+/// Thousands of classes have a few dozen different sets, since sets follow from selectors, taints
+/// and sizes.
 #[derive(Debug)]
 pub(super) struct DemandGroups {
     /// The distinct sets.
@@ -120,6 +127,8 @@ impl DemandGroups {
     /// The sets of bin types for which room is asked: the distinct sets of the demands, or where
     /// they are many the [`MAX_SETS`] of which most is asked, and the set of all bin types that any
     /// demand can use.
+    ///
+    /// The set of all bin types comes first: it is the inequality that counts every pod.
     fn families(&self, compiled: &Compiled) -> Vec<Bits> {
         let mut totals = vec![1_i128; compiled.dims.len()];
         let mut union = Bits::none(compiled.bin_types.len());
@@ -199,6 +208,9 @@ impl RelaxationColumns {
     }
 
     /// The inequalities with the most at stake, and those of the reservations.
+    ///
+    /// Those of reservations are added to the list in any case: their price makes the others'
+    /// higher.
     pub(super) fn inequalities(
         &self,
         compiled: &Compiled,
@@ -234,6 +246,9 @@ impl RelaxationColumns {
     }
 
     /// For each family and each resource, what must be bought there.
+    ///
+    /// Running nodes take part where they admit any item of the family: what is free there is
+    /// subtracted whole, which makes the bound lower and true.
     fn rooms(
         &self,
         compiled: &Compiled,
@@ -274,6 +289,8 @@ impl RelaxationColumns {
     }
 
     /// For each item, the nodes that its number alone asks for.
+    ///
+    /// Counted are the pods that no running node could take, however they are placed there.
     fn slots(
         &self,
         compiled: &Compiled,

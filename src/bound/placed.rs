@@ -21,6 +21,10 @@
 //! the proofs.
 //!
 //! References: Farley 1990 (bounds from dual values); Dantzig 1957 (the knapsack's relaxation).
+//!
+//! *Example.* Nine pods of one core, nodes of two cores, a limit of seven cores. A limit counts in
+//! whole nodes, so six of the seven can be used: the limit's price makes a node's two pods worth
+//! two units, all that is left of the limit is worth six, and no plan places more than six.
 
 use super::catalog::{BinCatalog, SlotTable};
 use super::certificate::CertificateBuilder;
@@ -130,6 +134,9 @@ fn demands(compiled: &Compiled, equal_nodes: &[EqualNodes<'_>]) -> Vec<Demand> {
 }
 
 /// The limits of pools, and the numbers of nodes of static ones.
+///
+/// Dominated offers are charged too and may be smaller, so limits are rounded down by what *all*
+/// offers are charged.
 fn every_limit(compiled: &Compiled, static_nodes: &BTreeMap<PoolId, u32>) -> Vec<LimitRow> {
     let left = |pool: &crate::compile::Pool| {
         let limits = pool.limits.iter();
@@ -190,6 +197,8 @@ fn solved(
 
 /// Raises prices of limits and reservations, or lowers those of what counts pods to nothing, until
 /// no launch gives more than it takes.
+///
+/// Raising the price of what is scarce makes the bound weaker and true; that is the only direction.
 fn repair(
     relaxation: &Relaxation,
     limits: &[LimitRow],

@@ -6,6 +6,11 @@
 //! certificate has one leaf for each set of inequalities that count a bin type.
 //!
 //! Where few pods make a node necessary the dearest pod's cheapest node alone proves more.
+//!
+//! *Why three drafts.* By prices: the relaxation's. By the dearest pod: with a handful of pods
+//! rounding matters, and one node that must be bought in any case costs more than the fractions of
+//! nodes that the relaxation pays for. By nothing: where static pools launch, what those cost is a
+//! bound by itself. The best of those that can be checked is stated.
 
 use super::catalog::{BinCatalog, SlotTable};
 use super::certificate::{CertificateBuilder, CertifiedPods, NodePrices, PricedPods, common_step};
@@ -267,6 +272,9 @@ impl BoundBuilder<'_> {
 
     /// A draft with the pods at these prices of inequalities, and proofs for launches; what prices
     /// nodes, and of each demand what it is worth and the groups that it is in.
+    ///
+    /// A bit for each inequality that is about a resource or a group says which of them count a
+    /// demand; bin types and nodes with the same bits share a proof.
     pub(super) fn priced_at(&self, prices: &[i128]) -> Option<Priced> {
         let (compiled, relaxation) = (self.compiled, &self.relaxation);
         let mut builder = self.start();
@@ -355,6 +363,9 @@ impl BoundBuilder<'_> {
 
     /// What the pods that one of these nodes can take are worth at most, with the proof; nothing
     /// where it can take none.
+    ///
+    /// A running node's proof has the prices of whatever counts any pod that it can take; its worth
+    /// is what that comes to, and is subtracted from the bound.
     fn held(
         &self,
         builder: &CertificateBuilder,

@@ -31,6 +31,10 @@
 //!
 //! References: Farley 1990 (bounds from any dual prices); the "L0" and "L1" bounds of vector bin
 //! packing with variable bin sizes; Dantzig and Wolfe 1960.
+//!
+//! *Example.* Ten pods of 1.5 cores, nodes of 4 cores for $0.20. Room says 15 cores ≤ 4 y, so y ≥
+//! 3.75; slots say 10 ≤ 2 y, so y ≥ 5: two pods fit on a node, whatever the room. The slot
+//! inequality gets the price, each pod is worth $0.10, and the bound is $1.00.
 
 use super::catalog::{BinCatalog, SlotTable};
 use super::inequality::{DemandGroups, Inequality, InequalityKind, RelaxationColumns};
@@ -81,6 +85,9 @@ impl InequalityPrice {
 
 /// What one pod of each item is worth: what the bound counts for it, in parts 2^-40 of what the
 /// dearest bin type costs, so that the unit of prices plays no part.
+///
+/// Sums of parts fit 64 bits: each is at most [`MAX_WORTH`]. The unit is a part of the dearest
+/// node, so that prices of a cent and of a thousand dollars are treated alike.
 #[derive(Clone, Debug)]
 pub(crate) struct DualValues {
     pub(super) highest: i128,
@@ -98,6 +105,9 @@ pub(crate) struct DualValues {
 impl DualValues {
     /// How efficiently a node that costs so much is used by pods worth so much, in parts 2^-40;
     /// what costs nothing is used best.
+    ///
+    /// One (2^40) is a node that is worth all that it costs. It is never zero for a node that costs
+    /// anything, so that worthless pods find a place too.
     pub(crate) fn efficiency(&self, worth: i128, cost: i64) -> u128 {
         let worth = u128::try_from(worth.max(0)).unwrap_or(0);
         let share = i128::from(cost.max(0)).saturating_mul(ONE) / self.highest;
@@ -134,6 +144,8 @@ const MAX_WORTH: i128 = 1 << 48;
 impl Relaxation {
     /// Finds prices for a demand that these running nodes can help to meet. What is known of slots
     /// is used, and what is found is added to it.
+    ///
+    /// Running nodes are given as those that can help: what is free there needn't be bought.
     pub(crate) fn new(
         compiled: &Compiled,
         demands: &[Demand],
@@ -205,6 +217,9 @@ impl Relaxation {
     }
 
     /// What one pod of each item is worth.
+    ///
+    /// An inequality's price goes to what it counts: of a resource in proportion to what each pod
+    /// asks, of slots and cardinality constraints by the pod.
     pub(crate) fn worth(&self, compiled: &Compiled, demands: &[Demand]) -> DualValues {
         let dims = compiled.dims.len();
         let mut worth = DualValues {
@@ -286,6 +301,9 @@ impl Relaxation {
 
 /// The dual programme: a row for each bin type, what its node gives at the prices and what it
 /// costs.
+///
+/// Coefficients are divided by powers of two until the largest is about one, so that bytes and
+/// cores meet in one programme without losing digits.
 pub(super) struct Dual<'a> {
     pub(super) columns: &'a RelaxationColumns,
     pub(super) inequalities: &'a [Inequality],
@@ -387,6 +405,10 @@ pub(super) fn given<'i>(
 }
 
 /// Lowers prices until no bin type gives more than it costs: exact, in integers.
+///
+/// First what is free must give nothing, or no factor would help; then one factor for all prices,
+/// the least that is needed. Prices of reservations are kept: they are subtracted from what a bin
+/// type gives, so they never break a row.
 fn repair(columns: &RelaxationColumns, inequalities: &[Inequality], prices: &mut [i128]) {
     let given = |column, prices: &[i128]| given(columns, inequalities.iter().zip(prices), column);
     // What a free node gives must be worth nothing.

@@ -14,6 +14,9 @@ use crate::compile::{Bits, Compiled, IdTable, fits};
 
 impl DualValues {
     /// A pod of each item is worth what the cheapest of the open bin types costs that takes it.
+    ///
+    /// It is the sum of its parts by resource, so that whoever fills nodes along what is free can
+    /// use it like the other worth.
     pub(crate) fn of_reservation_prices(
         compiled: &Compiled,
         demands: &[Demand],

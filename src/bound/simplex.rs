@@ -19,6 +19,14 @@
 //!
 //! References: Dantzig 1951 and Lemke 1954 for the two methods; Dantzig, Fulkerson and Johnson 1954
 //! for rows that are added when they are broken.
+//!
+//! *Example.* `max 3 y₁ + 2 y₂` with the rows `y₁ ≤ 4`, `y₂ ≤ 2` and `2 y₁ + y₂ ≤ 8`. Started with
+//! the first two it comes to (4, 2), which breaks the third; that is added, and one dual pivot
+//! leads to (3, 2), which breaks nothing.
+//!
+//! *What can go wrong, and doesn't matter.* Rounding may leave a solution a little infeasible, and
+//! pivots may run out before the optimum: then the prices are a little off, the bound a little
+//! lower, and the repair in integers makes it true.
 
 /// Bits behind the point.
 pub(super) const POINT: u32 = 40;
@@ -33,6 +41,8 @@ const STALL: usize = 24;
 const BATCH: usize = 8;
 
 /// The rows of a programme, worked out when they are asked for.
+///
+/// Rows are never stored as a matrix: there may be thousands, of which a few dozen are ever in use.
 pub(super) trait TableauRows {
     /// How many there are.
     fn height(&self) -> usize;
@@ -63,6 +73,9 @@ fn compare(a: (i128, i128), b: (i128, i128)) -> std::cmp::Ordering {
 }
 
 /// A programme restricted to some rows, solved so far.
+///
+/// Only the columns of variables outside the basis are kept; a pivot swaps a row's variable with a
+/// column's in place.
 struct Tableau<'r, R> {
     rows: &'r R,
     width: usize,
@@ -82,6 +95,10 @@ struct Tableau<'r, R> {
 /// A solution `y` that is feasible up to rounding, and optimal unless the pivots ran out. It is
 /// first sought with the rows of `start`, which had better keep every variable of which `b` is
 /// positive from growing without end.
+///
+/// First with few rows, and rows added as they are broken. If the method gets stuck that way (a
+/// variable that no row in use bounds, or no pivots left) all rows are taken and the primal method
+/// alone ends it: each of its steps is feasible.
 pub(super) fn maximize<R: TableauRows>(
     b: &[i128],
     rows: &R,
@@ -153,6 +170,9 @@ impl<'r, R: TableauRows> Tableau<'r, R> {
 
     /// Pivots until nothing can be gained; `false` where a variable can grow without end or the
     /// pivots run out.
+    ///
+    /// Largest coefficient first, which is fast; Bland's rule after [`STALL`] pivots without gain,
+    /// which can't cycle.
     fn primal(&mut self) -> bool {
         let mut stalled = 0;
         while self.pivots > 0 {
@@ -177,6 +197,9 @@ impl<'r, R: TableauRows> Tableau<'r, R> {
 
     /// Pivots until no basic variable is negative; `false` where that can't be had, or not with the
     /// pivots that are left.
+    ///
+    /// It repairs rows that were added broken and keeps the gains' signs, so that the solution
+    /// stays optimal for the rows in use.
     fn dual(&mut self) -> bool {
         while self.pivots > 0 {
             let negative = (0..self.right.len()).filter(|row| self.right[*row] < -TINY);
@@ -196,6 +219,9 @@ impl<'r, R: TableauRows> Tableau<'r, R> {
     }
 
     /// Swaps the variable of a row with that of a column.
+    ///
+    /// The right side is kept from falling below zero by rounding, which would look like a broken
+    /// row for ever.
     fn pivot(&mut self, row: usize, column: usize) {
         self.pivots -= 1;
         let width = self.width;
@@ -237,6 +263,9 @@ impl<'r, R: TableauRows> Tableau<'r, R> {
     }
 
     /// The rows not in use that the solution breaks most, in proportion to what they allow.
+    ///
+    /// In proportion to what each allows, so that rows of large and small numbers are compared
+    /// alike; a few at a time, since the first often mend the others.
     fn broken(&self) -> Vec<usize> {
         let mut sums = vec![0; self.used.len()];
         let y = self.solution().into_iter().enumerate();

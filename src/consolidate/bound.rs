@@ -4,6 +4,11 @@
 //! Which nodes may ever go is asked for every reason and every moment, so it may be more than the
 //! search lets go: nodes that a budget holds now, say. Where there are such nodes nothing is proved
 //! but that the others stay.
+//!
+//! *Why it may be withheld.* A bound speaks of all outcomes that the rules allow some day. Where a
+//! node may not go now and may tomorrow (a budget, a nomination) counting it as staying would be
+//! wrong, and counting it as free would need its pods in the model, which holds only those that may
+//! move now. Then what is known is stated: that the others stay.
 
 use super::eligibility::{NodeVerdict, is_reschedulable};
 use super::model::ConsolidationModel;
@@ -62,6 +67,9 @@ impl<'c> ConsolidationBounds<'c> {
     }
 
     /// States lower bounds of a plan, with certificates.
+    ///
+    /// The bound of all outcomes comes from the search, or from prices of resources where that
+    /// found nothing; that for as few moves from the same search with a price of moves.
     pub(super) fn state(
         &self,
         search: Option<ClusterSearch<'_>>,
@@ -126,6 +134,9 @@ fn apart_from(pod: &Pod) -> &[PodAffinityTerm] {
 
 /// Whether a pod that goes with a node that may go is apart from others while it is there: where
 /// these may be then depends on whether the node goes.
+///
+/// Such a pod stays exactly as long as its node, and what it bars others from depends on that: no
+/// set of places is right for both cases.
 fn bars_while_it_stays(problem: &Problem, verdicts: &[NodeVerdict]) -> bool {
     let mut terms: HashSet<&PodAffinityTerm, FixedState> = HashSet::default();
     terms.extend(problem.pods.iter().flat_map(apart_from));

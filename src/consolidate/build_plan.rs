@@ -1,4 +1,14 @@
 //! From waves to a plan: names for numbers, and a reason for every node that stays.
+//!
+//! *Names.* Pods of a move class are interchangeable; which of them takes which place is decided
+//! here, in the order of their entries, so that the same search gives the same plan. Launches are
+//! called `launch-1` and on, or by a longer stem where nodes are called so already.
+//!
+//! *Reasons.* A node that stays has its verdict's blockers; one that could have gone has what was
+//! found when it was last tried; one that went in the search and got stuck has `no-order`; one to
+//! which pods came is needed.
+//!
+//! *Cost.* Proportional to the pods that move and the nodes that stay.
 
 use super::eligibility::NodeVerdict;
 use super::greedy::Stay;
@@ -91,6 +101,9 @@ impl PlanParts<'_> {
     }
 
     /// One step as an action.
+    ///
+    /// Pods come from the nodes that go in this step, or from those that wait; launches of the step
+    /// itself list their pods, all others are bindings.
     fn action(
         &self,
         wave: u32,
@@ -235,6 +248,8 @@ impl PlanParts<'_> {
 }
 
 /// The names of pods that leave nodes, or that wait, by class.
+///
+/// Names are handed out once; a set of replicas counts up.
 struct Leaving<'p> {
     /// For each class the entries whose pods leave, each with the replicas that are left.
     entries: BTreeMap<usize, Vec<(&'p Pod, u32)>>,

@@ -18,6 +18,10 @@
 //!
 //! *Cost.* A little more than one trial for each node and pass; see [`super::place`] for what a
 //! trial costs.
+//!
+//! *Example.* Three half-empty nodes at $0.20, all of whose pods fit on any two. The first to be
+//! tried goes: its pods take the room of the other two. The second is tried again with what is
+//! left, and finds no place for its pods; it stays, with `no-other-place` as its reason.
 
 use super::decision::Decision;
 use super::eligibility::NodeVerdict;
@@ -39,6 +43,9 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 const MOST_PASSES: usize = 64;
 
 /// A search, and the cluster as it has it.
+///
+/// A search can go on from any state, with other premiums or thresholds; clones are starts of
+/// several ways.
 #[derive(Clone)]
 pub(super) struct Search<'m> {
     pub(super) state: ClusterState<'m>,
@@ -160,6 +167,9 @@ impl<'m> Search<'m> {
     }
 
     /// Has all nodes go that are worth it, until nothing is left.
+    ///
+    /// Forced nodes, then passes and merges until nothing changes, then pods that waited once more,
+    /// then places by preference.
     pub(super) fn run(&mut self, stop: &dyn Fn() -> bool) {
         self.force();
         self.settle(stop);
@@ -202,6 +212,9 @@ impl<'m> Search<'m> {
     }
 
     /// Has nodes go that have to.
+    ///
+    /// Together, so that none of their pods goes to another of them; where that fails one by one,
+    /// and what can't go stays with the reason.
     fn force(&mut self) {
         let model = self.state.model;
         let forced = (0..model.nodes.len()).filter(|node| self.must_go(*node));
@@ -234,6 +247,9 @@ impl<'m> Search<'m> {
     }
 
     /// Tries each node that may go; whether any went.
+    ///
+    /// A node that is found to save less than the next one promises is undone and queued again:
+    /// decisions are made in the order of what they really save.
     pub(super) fn pass(&mut self, stop: &dyn Fn() -> bool) -> bool {
         let model = self.state.model;
         let mut queue: BinaryHeap<Queued> = BinaryHeap::new();
@@ -282,6 +298,9 @@ impl<'m> Search<'m> {
 
     /// What a change is ranked by that saves so much and takes so much disruption, with so many
     /// nodes going.
+    ///
+    /// Savings less the price of moves, for each unit of disruption, a node itself counting as one
+    /// unit.
     fn rank(&self, saving: i128, disruption: i128, nodes: i128) -> f64 {
         let worth = saving - self.terms.price_of_moves(disruption);
         let whole = disruption.saturating_add(PLAIN.saturating_mul(nodes)).max(PLAIN);

@@ -9,6 +9,9 @@ use std::cmp::Reverse;
 
 impl ClusterState<'_> {
     /// Launches a node of an offer; its number.
+    ///
+    /// Limits and reservations are charged; whether they allow it is the caller's to ask
+    /// ([`ClusterState::is_buyable`]).
     pub(super) fn launch(&mut self, offer: OfferId) -> usize {
         let compiled = self.model.compiled();
         let of = &compiled.offers[offer];
@@ -60,6 +63,9 @@ impl ClusterState<'_> {
     }
 
     /// Gives a launched node up on which nothing is.
+    ///
+    /// Its number stays taken, so that the log's numbers mean what they meant;
+    /// [`ClusterState::compact`] makes them tight again.
     pub(super) fn abandon(&mut self, node: usize) {
         self.note(Change::Abandon { node });
         let at = node - self.model.nodes.len();

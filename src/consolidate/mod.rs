@@ -19,6 +19,22 @@
 //! *Why it is right.* A pod that moves is put where the same rules accept it that launch plans
 //! keep, first in the search and then once more, in the order of the waves, with nodes that drain
 //! still there. Pods that stay are asked nothing. What waves can't carry out stays.
+//!
+//! # What is promised
+//!
+//! - Every wave is legal by the rules that `verify` checks, with the nodes that drain in it still
+//!   standing.
+//! - No pod honours less of what it prefers than it did at home, unless preferences are ignored.
+//! - What an action does saves what the caller asks for, at prices that are known.
+//! - The same problem and options give the same plan, with any number of threads, unless it was
+//!   stopped.
+//!
+//! # Two ways to decide
+//!
+//! In small clusters the search decides freely and waves look for an order afterwards; what has
+//! none stays, and the search is made again without it. In large ones that would leave many nodes
+//! without an order, so a search says which could go, and a *stepwise* one decides again, in
+//! decisions that can each be carried out at once.
 
 mod bound;
 mod build_plan;
@@ -73,6 +89,9 @@ use terms::Terms;
 use wave::WavePlanner;
 
 /// What is known of a running cluster before anything is decided.
+///
+/// It is worked out before anything is compiled: which pods are pending in the compiled problem
+/// depends on it.
 pub(crate) struct Eligibility {
     verdicts: Vec<NodeVerdict>,
 }
@@ -134,6 +153,9 @@ const PREMIUMS: [i128; 4] = [4, 8, 2, 0];
 /// A consolidation of a problem, of which `context` has the loosened one; `attempts` says how often
 /// a search tries to better what the greedy one finds, `rounds` how much work bounds may take
 /// beyond what is proved at once.
+///
+/// A search for plans and one for bounds run side by side, and share nothing but the model; both
+/// heed the caller's wish to stop.
 ///
 /// # Errors
 /// A fault of the library itself.
@@ -215,6 +237,8 @@ struct SearchParts<'a, 'c> {
 
 /// What plans are compared by: pods that waited and have a place, the more the better; then what it
 /// costs, with fees and what moves must save; then how many pods move.
+///
+/// It is a total order but for equals, of which the first found is kept.
 type PlanWorth = (Reverse<u64>, i128, u64);
 
 /// The best plan so far, what it is worth, and the cluster as it leaves it.
@@ -230,6 +254,9 @@ struct CarriedOut<'m> {
 
 impl<'a> SearchParts<'a, '_> {
     /// The best plan found.
+    ///
+    /// Rounds: search, carry out, ban some of the nodes that got stuck, search again. The last of
+    /// those that got stuck are banned, as the first are what others reckoned with.
     fn best(
         &self,
         attempts: u64,
@@ -352,6 +379,9 @@ impl<'a> SearchParts<'a, '_> {
     }
 
     /// Carries out in waves what a search came to, and keeps the plan if it is the best so far.
+    ///
+    /// Carried out twice where nodes get stuck, in the order in which they were decided and the
+    /// cheap ones first: which order leaves fewer stuck depends on what was decided.
     fn consider(
         &self,
         search: &Search<'a>,
@@ -472,6 +502,9 @@ impl<'a> SearchParts<'a, '_> {
     /// more than they cost at first: what is launched ties nodes together that then have to go at
     /// once. A fall starts from the last outcome that waves carry out whole, or from what they came
     /// to of another where that is the best so far.
+    ///
+    /// Falls of a threshold alternate with premiums on launches, which tie nodes together; each
+    /// fall goes on from the last one whose outcome could be carried out.
     fn refine(
         &self,
         search: Search<'a>,

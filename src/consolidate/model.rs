@@ -23,6 +23,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Pods of one class that may take each other's places.
+///
+/// Whatever a trial asks about one of its pods is worked out here once: the request, the sites, the
+/// rules that read it, which counters it moves.
 #[derive(Debug)]
 pub(super) struct MoveClass {
     pub(super) class: ClassId,
@@ -115,6 +118,8 @@ pub(super) struct ModelNode {
 }
 
 /// What a search rests on.
+///
+/// It is shared by all searches of a call, and by the search for bounds.
 pub(super) struct ConsolidationModel<'c> {
     pub(super) context: &'c Context<'c>,
     pub(super) rules: PlacementRules,
@@ -261,6 +266,9 @@ impl<'c> ConsolidationModel<'c> {
 
 impl MoveClass {
     /// Whether a node takes them wherever it has room: another that comes never helps.
+    ///
+    /// A class of such pods is tried once when a node goes: if nothing has room now, nothing will
+    /// after others moved.
     pub(super) fn asks_room_alone(&self) -> bool {
         self.plain && !self.tied && !self.heeds_preferences()
     }
@@ -268,6 +276,9 @@ impl MoveClass {
 
 impl ModelNode {
     /// Has pods of a class be at home here.
+    ///
+    /// What the pod asks for at home is what it asks for now; `moved` is what it will ask for
+    /// elsewhere.
     fn settle(&mut self, compiled: &Compiled, moved: &[i64], class: usize, entry: u32, pod: &Pod) {
         let count = pod.replicas.max(1);
         // What the pod asks for now, with the volume slots that it takes in any case.

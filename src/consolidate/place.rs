@@ -24,6 +24,9 @@ type BestNode = ((bool, i64), usize, u32);
 impl ClusterState<'_> {
     /// How many more pods of a class a node takes, that stands and has room by the bits of the
     /// class.
+    ///
+    /// Cheap questions first: room, then domains, hosts, preferences, and only for what has ports,
+    /// volumes, caps or `minValues` the node as a whole.
     pub(super) fn takes(&self, node: usize, class: usize, most: u32) -> u32 {
         let model = self.model;
         let of_class = &model.classes[class];
@@ -149,6 +152,9 @@ impl ClusterState<'_> {
     }
 
     /// The node that a pod of a class goes to, and how many it takes.
+    ///
+    /// Whole words of 64 nodes are passed over by what is free there at most; a class for which
+    /// nothing had room is remembered as full until something is freed.
     fn best_node(&mut self, class: usize, salt: u64) -> Option<(usize, u32)> {
         let model = self.model;
         let of_class = &model.classes[class];
@@ -222,6 +228,9 @@ impl ClusterState<'_> {
     }
 
     /// Looks at a node that a class may come to: is it better than the best so far?
+    ///
+    /// Best fit: least left over. Nodes that may go themselves come last, so that they empty. With
+    /// `salt` the left-over is jittered, for searches that try other places.
     fn look(
         &self,
         class: usize,
@@ -278,6 +287,8 @@ impl ClusterState<'_> {
     }
 
     /// Puts pods that need a place on nodes that stand; whether all found one.
+    ///
+    /// Twice for pods with rules: what one puts may be what another needs.
     pub(super) fn place_standing(&mut self, salt: u64) -> bool {
         for class in self.lacking_in_order() {
             self.place_class(class, salt);

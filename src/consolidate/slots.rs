@@ -1,10 +1,17 @@
 //! Slots of the final state that are left, and which of its launches are made.
+//!
+//! A final state says how many pods of each class every node gets; which pod takes which of these
+//! slots is left open until it moves. That freedom is what lets waves find an order: a pod goes to
+//! whichever slot of its class accepts it today.
 
 use super::wave::WavePlanner;
 use std::collections::BTreeMap;
 
 /// Slots that are left, by node and by class; nodes as the target numbers them, and launches stand
 /// once they are made.
+///
+/// Looked up both ways, by node and by class, and kept in step; launches that aren't made yet are
+/// listed apart, as their slots can't be used.
 #[derive(Clone, Debug)]
 pub(super) struct TargetSlots {
     /// By node: class and how many are left.

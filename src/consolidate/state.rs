@@ -14,6 +14,14 @@
 //! *Draining.* While waves are carried out a node that goes still stands for a moment, tainted,
 //! without the pods that leave it: [`ClusterState::drain`] and [`ClusterState::finish`] are the two
 //! halves of going.
+//!
+//! *Invariants.* `left` counts the pods of a class without a place, `lacking` lists the classes of
+//! which more are left than may be; `free` is what is there less what is held; `cost` is that of
+//! all that stands, and counters are those of all pods and nodes. `undo(mark)` restores all of it:
+//! the log is gone through backwards, and each change has an inverse that records nothing.
+//!
+//! *Cost.* A change is as dear as the counters that its pods move: a few. A clone copies all
+//! vectors, and is made once for a search, not for a trial.
 
 use super::free_bound::FreeBound;
 use super::host_counts::HostCounts;
@@ -157,6 +165,8 @@ impl<'m> ClusterState<'m> {
     }
 
     /// A place in the log to come back to.
+    ///
+    /// Marks nest: an inner trial may be undone and the outer one go on.
     pub(super) fn mark(&self) -> usize {
         self.log.len()
     }
@@ -226,6 +236,9 @@ impl<'m> ClusterState<'m> {
     }
 
     /// Has some running nodes take no pods from now on, and all others.
+    ///
+    /// A node to which a pod came can't go later in a plan where no pod moves twice, so nodes that
+    /// are going to go are kept from taking any.
     pub(super) fn set_leaving(&mut self, nodes: &[usize]) {
         self.leaving.fill(0);
         nodes.iter().for_each(|node| self.leaving[node / 64] |= 1 << (node % 64));
@@ -255,6 +268,8 @@ impl<'m> ClusterState<'m> {
     }
 
     /// Puts pods that have no place on a node.
+    ///
+    /// The caller has asked whether they are accepted; nothing is asked here.
     pub(super) fn put(&mut self, node: usize, class: usize, count: u32) {
         self.note(Change::Put { node, class, count });
         self.lower(class, count);
@@ -299,6 +314,8 @@ impl<'m> ClusterState<'m> {
     }
 
     /// Has pods that have no place now stay without one, those of some classes.
+    ///
+    /// Pods that waited and found no place aren't the fault of what is tried next.
     pub(super) fn leave_out(&mut self, is_meant: impl Fn(usize) -> bool) {
         for class in 0..self.left.len() {
             self.out[class] = if is_meant(class) { self.left[class] } else { 0 };
@@ -348,6 +365,8 @@ impl<'m> ClusterState<'m> {
 
     /// Takes or frees the slots of volumes that pods of a class share, where nobody else there has
     /// them.
+    ///
+    /// A volume that a pod on the node has already takes no further slot.
     fn attach(&mut self, node: usize, class: usize, more: bool) {
         let model = self.model;
         let uses = &model.compiled().items[model.classes[class].item].uses;
@@ -371,6 +390,9 @@ impl<'m> ClusterState<'m> {
 
     /// The first half of going: the node, to which no pod came, takes none any more, and its own
     /// have no place.
+    ///
+    /// Counters that honour taints no longer see it; those that don't still do, until
+    /// [`ClusterState::finish`].
     pub(super) fn drain(&mut self, node: usize) {
         self.note(Change::Drain { node });
         self.empty_node(node);

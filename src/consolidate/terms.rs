@@ -1,5 +1,18 @@
 //! On which terms a node goes: what must be saved, what moves must be worth, and of how many types
 //! a spot launch must be.
+//!
+//! *In one place.* What an action must save is asked in the search, in waves, and for reasons; here
+//! are the formulas, in integers, rounded against the action. `verify/consolidation/worth.rs` has
+//! them again, by a code of its own.
+//!
+//! | term | asks |
+//! |---|---|
+//! | `minimum_saving` | a share of the price of what is replaced; at least a billionth where anything is launched |
+//! | `minimum_saving_per_action`, `…_per_move` | so much for the action, for each pod that moves |
+//! | `move_price` | a price of disruption, off what is saved |
+//! | `max_moves` | so many pods at most in all |
+//! | `Balanced` | the share of the pool's cost saved is at least half the share of its disruption |
+//! | `spot_flexibility` | so many cheaper spot types where spot replaces a single spot node |
 
 use super::eligibility::NodeVerdict;
 use super::launch::LaunchOptions;
@@ -81,6 +94,8 @@ impl<'p> Terms<'p> {
 
     /// A pool that balances and of which nodes that go together save too little, if any: the share
     /// of the pool's cost that is saved must be at least half the share of its disruption.
+    ///
+    /// Nodes of several pools that go together share the saving by their prices.
     pub(super) fn unbalanced(
         &self,
         going: &[(&NodeVerdict, &ModelNode)],
@@ -129,6 +144,9 @@ impl<'p> Terms<'p> {
 
     /// How many spot types are cheaper than such a price and hold what a launched node holds, if
     /// these are too few; nothing where it is no spot launch.
+    ///
+    /// Only types that hold what the launch holds count, and it stops counting as soon as there are
+    /// enough.
     pub(super) fn few_spot_types(
         &self,
         state: &ClusterState<'_>,

@@ -7,6 +7,9 @@
 //!
 //! Carried out, they come first in each wave: pods that wait go where they can by then, and
 //! launches for them are actions by themselves, which delete nothing.
+//!
+//! *Why first.* Room that a pod waits for isn't free to be consolidated away. Served first, it is
+//! taken; what is then found to be needless is needless with all pods in place.
 
 use super::launch::LaunchOptions;
 use super::state::ClusterState;
@@ -18,6 +21,8 @@ use std::collections::BTreeSet;
 impl ClusterState<'_> {
     /// Gives pods that wait their places, on launches too, as many as find one, the most urgent
     /// first; how many did. The others may stay without.
+    ///
+    /// All at once if that works; otherwise by priority, so that the urgent have the room.
     pub(super) fn serve_waiting(&mut self, choices: &LaunchOptions) -> u64 {
         let model = self.model;
         let left = |state: &Self| {

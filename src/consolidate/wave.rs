@@ -21,6 +21,10 @@
 //!
 //! *Cost.* Each wave tries each node that is left once or a few times; how often nodes are tried
 //! with launches for several of them is limited in all.
+//!
+//! *Example.* Node `a` holds two pods of a class, and `b` and `c` have a slot for one each. Which
+//! pod takes which slot is left open. Where a spread accepts one on `b` only once the other is on
+//! `c`, the first round finds the slot on `c` and the second that on `b`.
 
 use super::eligibility::NodeVerdict;
 use super::launch::LaunchOptions;
@@ -121,6 +125,9 @@ impl<'m, 't> WavePlanner<'m, 't> {
 
     /// The waves, each of steps that may be taken side by side; the nodes that can go in none; and
     /// the cluster as it is when all is done.
+    ///
+    /// A wave that isn't accepted is halved until it is; a single step that isn't never will be,
+    /// and its nodes are stuck.
     pub(super) fn plan(mut self) -> (Vec<Vec<WaveStep>>, Vec<usize>, ClusterState<'m>) {
         let mut waves = Vec::new();
         let mut stuck = Vec::new();
@@ -177,6 +184,10 @@ impl<'m, 't> WavePlanner<'m, 't> {
     }
 
     /// Makes a wave of at most so many steps.
+    ///
+    /// In order: pods that wait; decisions as they were made; nodes whose pods find slots without a
+    /// launch; launches with the nodes that they are for; and, only where all that gives nothing,
+    /// other places for what is left.
     fn wave(&mut self, most: usize) -> Vec<WaveStep> {
         let mut spent = Spent::default();
         let mut going: BTreeSet<usize> = BTreeSet::new();
@@ -344,6 +355,8 @@ impl<'m, 't> WavePlanner<'m, 't> {
     }
 
     /// The step as it is carried out, if it can be; nothing is changed where it can't.
+    ///
+    /// One place for trying, undoing and accounting, whatever the step is.
     pub(super) fn try_step(
         &mut self,
         mut step: WaveStep,
@@ -437,6 +450,10 @@ impl<'m, 't> WavePlanner<'m, 't> {
 
     /// Whether the pods of a wave are accepted one after another when all its nodes are drained.
     /// What was done since the mark is done anew so.
+    ///
+    /// Steps are taken one after another when a wave is made, and all its nodes drain at once when
+    /// it is carried out; that may be stricter. Pods without rules aren't looked at again: room is
+    /// no matter of order.
     fn is_accepted(&mut self, steps: &[WaveStep], mark: usize, built: usize) -> bool {
         let tied = steps.iter().flat_map(|step| &step.puts).any(|(_, class, _)| {
             let of_class = &self.model.classes[*class];

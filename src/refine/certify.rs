@@ -13,6 +13,9 @@
 //! *Cost.* A few searches of each bin. The proofs of a launch plan's bound aren't hurried when the
 //! caller wishes to stop: without them there is no bound. Those of a cluster's are given up then:
 //! what was proved before is stated instead.
+//!
+//! *Why values are scaled by parts.* Pods that never compete for the same launches can have values
+//! that are right by a different factor each; one factor for all would be that of the worst.
 
 use super::cancel::{Cancel, StepLimit};
 use super::instance::{Bin, CapacitySource, DualPrices, Instance, SharedCapacity};
@@ -176,6 +179,10 @@ pub(super) fn certified_cluster(
 
 /// What a running node can be worth at most beyond what it costs, by the proof of what comes to it;
 /// no proof where nothing can.
+///
+/// Limits are tried from the best that a search finds upwards; the first that a proof is found for
+/// is what the node is worth. A proof with a high limit is short, so one is found in the end,
+/// unless the caller stops it.
 fn running_worth(
     bin: &Bin,
     values: &[i128],

@@ -28,6 +28,11 @@
 //! *Cost.* Rounds × (bins screened + some bins filled) + pivots of the master.
 //!
 //! References: Gilmore and Gomory 1961; Farley 1990; Wentges 1997; Lübbecke and Desrosiers 2005.
+//!
+//! *Example.* One bin of 10 for a cost of 10, pods of 6 and of 4. Known are patterns with one pod
+//! each: a pod of either kind is worth 10. The knapsack finds 6 + 4, worth 20 for 10; added, the
+//! master pays for pairs, values fall to 6 and 4 (or any two that sum up to 10), nothing is worth
+//! more than it costs, and `θ = 1`: the bound is what the master costs.
 
 use super::cancel::{Cancel, StepLimit};
 use super::complementary::ComplementarySearch;
@@ -58,6 +63,9 @@ pub(super) enum RoundEnd {
 }
 
 /// The relaxation as far as it is solved.
+///
+/// Patterns are only ever added, and the best bound only rises, so the caller may stop between any
+/// two rounds.
 #[derive(Debug)]
 pub(super) struct ColumnGeneration<'i, 'c> {
     pub(super) instance: &'i Instance<'c>,
@@ -108,6 +116,9 @@ struct BinPricing {
 
 impl<'i, 'c> ColumnGeneration<'i, 'c> {
     /// Starts from these patterns and prices, with rows of their own for so many demands.
+    ///
+    /// Starts from single pods on each bin that they use, so that the master is feasible; what
+    /// isn't covered costs a penalty far above any price.
     pub(super) fn new(
         instance: &'i Instance<'c>,
         patterns: impl IntoIterator<Item = Pattern>,
@@ -148,6 +159,9 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
     }
 
     /// Gives more demands rows of their own.
+    ///
+    /// The master is built anew from all patterns; its basis starts over, its prices nearly where
+    /// they were.
     pub(super) fn deepen(&mut self, own: usize) {
         let dearest = self.instance.bins.iter().map(|bin| bin.cost as f64).fold(1.0, f64::max);
         self.rows = AggregatedRows::of(self.instance, &self.best.values, own);
@@ -218,6 +232,10 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
     }
 
     /// Solves the master and looks for patterns that improve it.
+    ///
+    /// In three steps: at mixed prices with quick fillings, less and less mixed; at the master's
+    /// prices with exact searches of growing length. *Converged* says that no pattern improves the
+    /// master, *stuck* that a search gave up before it could say so.
     pub(super) fn round(&mut self, cancel: &Cancel<'_>) -> RoundEnd {
         let solved = self.master.solve(StepLimit { steps: PIVOTS, cancel });
         let (values, supplies) = &self.prices_of_master();
@@ -268,6 +286,9 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
     }
 
     /// Fills the bins that could hold more than they cost, and searches those that are the worst.
+    ///
+    /// Passed over are bins whose over-estimate at the last prices of resources is no more than
+    /// they cost. With `search` the worst of what is left are searched exactly.
     fn price_bin(
         &self,
         values: &[f64],
@@ -394,6 +415,9 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
 
     /// Keeps the bound of prices where it is the best, and adds the patterns that improve the
     /// master most; how many.
+    ///
+    /// The bound of these prices is kept where it is the best so far, whatever the patterns are
+    /// good for.
     fn take(
         &mut self,
         pricings: Vec<BinPricing>,
@@ -459,6 +483,9 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
 
     /// Makes the most of the prices: over-estimates are sharpened by search where they decide the
     /// bound.
+    ///
+    /// The bound is decided by the bin with the largest over-estimate for its cost; searching such
+    /// bins exactly is what moves it.
     pub(super) fn sharpen(&mut self, steps: u32, cancel: &Cancel<'_>) {
         let step_limit = StepLimit { steps, cancel };
         self.converge(step_limit);

@@ -7,6 +7,8 @@
 //! Everything that concerns one node alone is in its [`Knapsack`], but for `minValues` and volumes
 //! that several pods mount: a filling is held against these when it is made ([`Instance::legal`]),
 //! and a bound that forgets them is a bound all the same.
+//!
+//! *Cost.* A knapsack for each kind of node: demands × bins, made side by side.
 
 pub(super) use super::dual_prices::DualPrices;
 use super::knapsack::{Knapsack, KnapsackGroup, KnapsackItem};
@@ -62,6 +64,9 @@ pub(super) struct SharedCapacity {
 }
 
 /// What a supply is.
+///
+/// What isn't its own (limits) has a price that is added to a bin's cost; what is (a reservation,
+/// running nodes, a static pool's launches) has one that pays for what the bins hold.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum CapacitySource {
     /// A limit of a pool, by its place.
@@ -84,6 +89,9 @@ impl CapacitySource {
 }
 
 /// So many bins with these demands in each.
+///
+/// Patterns of one bin and equal items are equal whoever found them, so that a set tells the known
+/// ones.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Pattern {
     pub(super) bin: u32,
@@ -253,6 +261,8 @@ impl<'c> Instance<'c> {
 
     /// The same with so many pods of some demands, on these bins, with what is left of supplies: by
     /// the numbers of this instance.
+    ///
+    /// For repairs: a small instance of the pods that were taken out, on a few bins.
     pub(super) fn part(&self, counts: &BTreeMap<u32, u32>, bins: &[u32], left: &[i128]) -> Self {
         let demands = counts
             .iter()
@@ -267,6 +277,8 @@ impl<'c> Instance<'c> {
 
     /// For each demand a number that it shares with those that compete with it, directly or through
     /// others, for what can be launched.
+    ///
+    /// Union-find over bins: demands that share a bin which can be launched are in one part.
     fn parts(&self) -> Vec<u32> {
         let mut part: Vec<u32> = (0..self.demands.len() as u32).collect();
         fn root(part: &mut [u32], mut at: u32) -> u32 {
@@ -299,6 +311,9 @@ impl<'c> Instance<'c> {
     }
 
     /// What one node of a site uses of what is scarce.
+    ///
+    /// A limit that is exceeded already counts with a charge of one at least, so that its supply of
+    /// nothing keeps the pool from launching.
     fn uses(&self, site: &NodeSource<usize>) -> Vec<(CapacitySource, i64)> {
         let compiled = self.context.compiled;
         let Some(bin_type) = site.launched() else {

@@ -9,6 +9,11 @@
 //! is kept too: a cap for each node, since a fresh node always has none.
 //!
 //! All other rules between pods are left out: a bound without them is a bound all the same.
+//!
+//! *Example.* Of twenty replicas that prefer zone `a`, a plan has fifteen there and five in `b`.
+//! The bound is of plans that have fifteen in `a` and five anywhere: two kept classes, the first of
+//! which may only use sites in `a`. Without that a cheaper plan with all twenty in `b` would prove
+//! a gap that nobody may close.
 
 use super::enumerate;
 use crate::bound::Demand;
@@ -116,6 +121,8 @@ impl KeptClasses {
         Some(by_cells)
     }
 
+    /// Caps are kept only where the plan keeps them with its nodes in any order; otherwise a plan
+    /// that fills nodes in turns could be cheaper, and the bound would be wrong.
     fn counted(context: &Context<'_>, packed: &AssignedPacking, capped: bool) -> Self {
         let whole = context.compiled;
         let mut counts: BTreeMap<KeptClass, u32> = BTreeMap::new();
@@ -214,6 +221,9 @@ impl KeptClasses {
 
     /// What pods of these demands are worth where those of the kept classes are worth so much: for
     /// each class and weight the mean of its kept classes.
+    ///
+    /// The tier's demands are items of an assignment, of which each holds pods of kept classes in
+    /// proportions that aren't told apart.
     pub(super) fn values(
         &self,
         of_claims: &[f64],

@@ -27,6 +27,24 @@
 //! it. The same limits give the same plan, with any number of threads.
 //!
 //! References: Gilmore and Gomory 1961; Lübbecke and Desrosiers 2005; Shaw 1998.
+//!
+//! # The pipeline
+//!
+//! ```text
+//! greedy packing
+//!   │ recreate          parts out and back, whatever was decided (domains, pools)
+//!   ▼
+//! KeptClasses ── Instance ── ColumnGeneration ── prices ── certify ── bound
+//!   │                            │ stages: rows split, patterns added
+//!   ▼ one tier of weight each    ▼
+//! TierSearch: rounded, corrected, dives, restricted, repaired ── IntegerPlan ── Packing
+//!   │ few pods: enumerate, exact
+//!   ▼
+//! the better plan, with an order of binding
+//! ```
+//!
+//! Two instances are worked on side by side: one of the pods as they are, for the bound, and one
+//! for each tier of weights, within the assignment, for the plan. They share prices.
 
 mod backend;
 mod budget;
@@ -77,6 +95,10 @@ use tuning::pipeline::{ENUMERATED, MOST_RECREATED, REBUILT, RECREATED};
 use tuning::stages::STAGES;
 
 /// Improves a packing; the bound that was proved meanwhile, if any.
+///
+/// Loops over three ways until none helps: within the assignment, taking it apart, and trying
+/// everything. Each is kept only where the plan gets better, and an order of binding is looked for
+/// whenever nodes changed.
 pub(crate) fn refine(
     context: &Context<'_>,
     packed: &mut AssignedPacking,
@@ -132,6 +154,9 @@ pub(crate) fn refine(
 }
 
 /// A cheaper packing of the same pods, unless it is known that there is none.
+///
+/// Where the bound says that nothing is cheaper, only plans as cheap in another order of nodes
+/// could be found, and none is looked for.
 fn cheaper(
     context: &Context<'_>,
     packed: &AssignedPacking,
@@ -148,6 +173,9 @@ fn cheaper(
 }
 
 /// As [`improve`], as long as an order of binding is found for what comes out.
+///
+/// An assignment is legal with its nodes in any order; a packing that moved pods between offers may
+/// not be, so it is asked.
 fn improve_in_order(
     context: &Context<'_>,
     packed: &mut AssignedPacking,
@@ -171,6 +199,8 @@ fn improve_in_order(
 
 /// Takes parts of the packing out and puts them back another way, whatever was decided about them;
 /// whether that made it better.
+///
+/// Attempts are fewer the larger the plan, since each looks at all of it.
 fn recreate(
     context: &Context<'_>,
     packed: &mut AssignedPacking,
@@ -226,6 +256,10 @@ impl Refined {
 }
 
 /// Improves a packing in one go, and proves a bound.
+///
+/// The bound's relaxation goes first in each stage: its prices are what the tiers plan with. Where
+/// everything was tried in the end, what the cheapest costs is a bound as well, and the better of
+/// the two is stated.
 fn improve(
     context: &Context<'_>,
     packed: &mut AssignedPacking,

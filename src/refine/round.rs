@@ -21,6 +21,10 @@
 //! References: rounding of column generation (Wäscher and Gau 1996); bin-centric greedies with
 //! variable costs (Gabay and Zaourar 2016); sequential value correction (Mukhacheva et al. 2000;
 //! Belov and Scheithauer 2007).
+//!
+//! *Example.* The relaxation uses a pattern 3.7 times and another 1.4 times. Rounded down they are
+//! bought 3 and 1 times; what is left, about one node's pods, is completed by bargains, which may
+//! be a smaller type that the relaxation never used.
 
 use super::instance::{Instance, Pattern};
 use super::knapsack::KnapsackRelaxation;
@@ -140,6 +144,10 @@ impl IntegerPlan {
     ///
     /// `screens`: for each bin, prices of what it has that were found for values like these, if any
     /// were.
+    ///
+    /// Bins lie in a heap by an over-estimate of what they hold for their cost. The first is
+    /// filled; if it still comes first it is bought, as often as its pods are there, and put back.
+    /// [`WIDE`] at a time are filled side by side.
     pub(super) fn complete(
         &mut self,
         instance: &Instance<'_>,
@@ -206,6 +214,9 @@ impl IntegerPlan {
 
 /// The best of so many plans at these values, each time corrected by what the plan before pays for
 /// pods; fewer where they stop getting better, or where no more are granted.
+///
+/// Each plan shows which pods end on nodes that aren't worth it; their values rise, less and less
+/// from plan to plan, so that the sequence settles.
 pub(super) fn corrected(
     instance: &Instance<'_>,
     values: &mut [f64],

@@ -1,4 +1,8 @@
 //! Column generation stage by stage: how a relaxation is begun, and how it goes on with more rows.
+//!
+//! *Why stages.* With a row for each of thousands of demands the master takes long to solve, and
+//! its first prices are worthless. With rows shared by the demands with least at stake it settles
+//! in a second; split later, it starts from prices that are nearly right.
 
 use super::budget::RefineBudget;
 use super::generate::{ColumnGeneration, RoundEnd, Tolerance};
@@ -9,6 +13,9 @@ use crate::compile::NodeId;
 use std::sync::Arc;
 
 /// A generator with the prices of the cheap bound.
+///
+/// Few demands on few bins get rows of their own at once, and are solved to the end in the first
+/// stage.
 pub(super) fn started<'i, 'c>(
     instance: &'i Instance<'c>,
     running: &[NodeId],
@@ -54,6 +61,9 @@ pub(super) enum Told {
 }
 
 /// Solves the relaxation with so many rows; whether there was anything to do.
+///
+/// It ends when nothing improves, when improvements become slow, or when the budget grants no more;
+/// then over-estimates that decide the bound are sharpened by search.
 pub(super) fn stage(
     generation: &mut ColumnGeneration<'_, '_>,
     number: usize,

@@ -2,6 +2,10 @@
 //!
 //! Each way to a better plan is an [`Improve`]: it looks at what is known of the tier, and leaves
 //! the best plan there. A stage is a list of them.
+//!
+//! *Why tiers.* A pool of a lower weight may be used only for what no higher one takes, so the pods
+//! of each weight are packed by themselves, beside what the other weights have taken of limits and
+//! reservations.
 
 use super::budget::RefineBudget;
 use super::convert::TierPacking;
@@ -51,6 +55,8 @@ pub(super) struct TierState<'i, 'c> {
 }
 
 /// A way to a better plan of a tier.
+///
+/// What one leaves is where the next begins; none ever makes the plan worse.
 trait Improve<'i, 'c> {
     /// Looks for a better plan; whether others may go on.
     fn improve(&mut self, tier: &mut TierState<'i, 'c>, budget: &mut RefineBudget<'_>) -> bool;
@@ -114,6 +120,9 @@ impl<'i, 'c> TierSearch<'i, 'c> {
 }
 
 /// Whole numbers of the patterns that the relaxation uses.
+///
+/// Rounded down, to the nearest, and up, each completed greedily: which is best depends on how
+/// large the numbers are.
 struct RoundedFractions;
 
 impl<'i, 'c> Improve<'i, 'c> for RoundedFractions {
@@ -132,6 +141,9 @@ impl<'i, 'c> Improve<'i, 'c> for RoundedFractions {
 
 /// Plans at the values, corrected by what each plan pays, and by what former ones paid beyond
 /// theirs.
+///
+/// Corrections are kept from stage to stage, so that a pod that was always packed late is worth
+/// more from the start.
 struct Corrected {
     /// For each demand, how many times what the bound says that its pods are worth plans paid for
     /// them.
@@ -158,6 +170,9 @@ impl<'i, 'c> Improve<'i, 'c> for Corrected {
 
 /// Dives, and a solver that is asked for whole numbers of the patterns known, where that is not too
 /// much.
+///
+/// Only where there are few demands with rows of their own: a dive or an integer programme over
+/// many would take all the time there is.
 struct Integers<'i, 'c> {
     diver: Option<Diver<'i, 'c>>,
 }
@@ -195,6 +210,8 @@ impl<'i, 'c> Improve<'i, 'c> for Integers<'i, 'c> {
 }
 
 /// Parts of the plan taken apart and packed anew, as long as that is worth it.
+///
+/// It ends when [`PATIENCE`] attempts in a row have brought nothing.
 struct Repaired {
     /// Of the relaxation as it is now.
     ruin: Option<Ruin>,
