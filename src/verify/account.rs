@@ -8,6 +8,13 @@
 //!
 //! What is returned is the plan's placement by entry, on which all further rules are judged: pods
 //! of one entry are the same in every rule, so a million of them are a few hundred counts.
+//!
+//! *Example.* `web` of three replicas; the plan launches `web-0` and `web-1`, and lists `web-1` as
+//! unschedulable too. Reported are `web-1`, which is mentioned twice, and `web-2`, which is
+//! missing.
+//!
+//! *Cost.* One look-up by name for each pod that the plan names, and a sort of the replicas of each
+//! entry.
 
 use super::facts::{EntryPods, Facts, pod_name};
 use super::violation::{PlanPlace, Violation};
@@ -16,6 +23,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Where a plan puts the pods of the problem.
+///
+/// It has only what could be entered: a pod that isn't the problem's, or is bound, was reported and
+/// is in no list, so that later rules needn't ask again.
 #[derive(Debug, Default)]
 pub(super) struct PodPlaces<'a> {
     /// By launch, in the plan's order, the pods that go there by entry.
@@ -36,6 +46,9 @@ struct Account<'f, 'a> {
 }
 
 /// Reports pods that aren't in the plan exactly once, and says where the others are.
+///
+/// Bindings to nodes that the problem doesn't have are reported and entered nowhere; their pods
+/// still count as mentioned.
 pub(super) fn check<'a>(
     facts: &Facts<'a>,
     plan: &LaunchPlan,
@@ -114,6 +127,9 @@ impl<'a> Account<'_, 'a> {
     }
 
     /// Reports pods that are mentioned twice, or never.
+    ///
+    /// Repeated replicas are reported each by name, missing ones as the first of them and how many
+    /// there are.
     fn close(mut self, out: &mut Vec<Violation>) {
         for (entry, pod) in self.facts.problem.pods.iter().enumerate() {
             if pod.node_name.is_some() {

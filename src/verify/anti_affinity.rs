@@ -17,6 +17,9 @@ use super::violation::{PlanPlace, Violation};
 use crate::model::{Pod, PodAffinityTerm, well_known};
 
 /// Whether a term's domains are single nodes.
+///
+/// A deprecated label that means the hostname counts as it
+/// ([`well_known::normalized`](crate::model::well_known)).
 pub(super) fn is_per_node(term: &PodAffinityTerm) -> bool {
     well_known::normalized(&term.topology_key) == well_known::HOSTNAME
 }
@@ -27,6 +30,8 @@ pub(super) fn terms(pod: &Pod) -> &[PodAffinityTerm] {
 }
 
 /// Whether a term of a pod selects another pod.
+///
+/// Every part must hold: namespace, label keys in both directions, selector.
 pub(super) fn term_selects(
     facts: &Facts<'_>,
     owner: &Pod,
@@ -64,6 +69,9 @@ pub(super) fn forbids(facts: &Facts<'_>, owner: &Pod, other: &Pod) -> bool {
 }
 
 /// Reports pods that the plan puts where another pod's anti-affinity, or their own, forbids it.
+///
+/// Bound pods among each other aren't the plan's doing; a bound pod's rule against a placed one is,
+/// and so is the other way round. Several pods of one entry are each other's neighbours.
 pub(super) fn check(
     facts: &Facts<'_>,
     bound: &[EntryPods<'_>],

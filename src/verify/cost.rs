@@ -11,6 +11,8 @@ use crate::model::Price;
 use crate::plan::{LaunchPlan, Proof};
 
 /// Reports a cost whose parts don't agree with each other or with the launches.
+///
+/// Each of the four is checked by itself, so that a wrong sum doesn't hide a wrong claim.
 pub(super) fn check(plan: &LaunchPlan, out: &mut Vec<Violation>) {
     let cost = plan.cost;
     let launches = u64::try_from(plan.launches.len()).unwrap_or(u64::MAX);

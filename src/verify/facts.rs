@@ -1,4 +1,11 @@
 //! The problem as the checks read it: things by name, and nothing derived that a rule decides.
+//!
+//! Everything here is a way to find things: by name, by position, by equal rules. No rule is
+//! decided, nothing is rounded or normalised but spellings of label keys, and all of it borrows
+//! from the problem.
+//!
+//! *Cost.* A pass over the problem; for pods a key of what they say about nodes, hashed, so that
+//! entries which say the same are judged once by whoever asks ([`Facts::rules_of`]).
 
 use super::node_affinity::{NodeRulesKey, PodNodeRules};
 use crate::model::{
@@ -26,6 +33,9 @@ pub(super) struct Facts<'a> {
 }
 
 /// The pods of one entry of the problem that are in one place.
+///
+/// Pods of one entry are the same in every rule but for their names, so a rule is asked once and
+/// reports the first by name.
 #[derive(Clone, Debug)]
 pub(super) struct EntryPods<'a> {
     pub(super) pod: &'a Pod,
@@ -95,6 +105,9 @@ impl<'a> Facts<'a> {
     }
 
     /// The entry and the replica that a "namespace/name" means.
+    ///
+    /// "web-1" is replica 1 of the set "web", unless there is an entry of that name; "web-01" is
+    /// nobody, since replicas aren't written so.
     pub(super) fn pod(&self, name: &str) -> Option<(usize, &'a Pod, u32)> {
         if let Some((at, pod)) = self.entry(name) {
             return (pod.replicas <= 1).then_some((at, pod, 0));
@@ -118,6 +131,9 @@ impl<'a> Facts<'a> {
     }
 
     /// Whether a selector of namespaces matches a namespace, whose name is one of its labels.
+    ///
+    /// A namespace that the problem doesn't list has its name as its only label, as every namespace
+    /// has in Kubernetes.
     pub(super) fn namespace_matches(&self, selector: &LabelSelector, name: &str) -> bool {
         selects(selector, |key| {
             if key == "kubernetes.io/metadata.name" {

@@ -4,6 +4,10 @@
 //! Many launches share one template, and many of those hold pods of the same entries. What a
 //! template says is judged once, and so are the same pods on it; a launch that breaks a rule
 //! is judged on its own, so that each is named.
+//!
+//! *Cost.* Each distinct template once, with all its alternatives; each distinct set of pods on it
+//! once. What is remembered is only what was found right, so that a wrong launch is reported under
+//! its own index.
 
 use super::facts::{EntryPods, Facts};
 use super::label;
@@ -88,6 +92,9 @@ pub(super) fn check<'a>(
 }
 
 /// Reports what is wrong with a template, whatever pods are there.
+///
+/// Pool, taints, order, choice, labels, capacity, alternatives, minima: in this order, each
+/// reported by itself; without a known pool or choice nothing more can be said.
 fn check_template<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
@@ -178,6 +185,8 @@ fn check_capacity(
 }
 
 /// Reports alternatives that aren't sorted, or don't include the choice.
+///
+/// The order is by price, then by name, so equal alternatives are neighbours and show as repeated.
 fn check_order(launch: usize, template: &LaunchTemplate, out: &mut Vec<Violation>) {
     if !template.alternatives.contains(&template.offering) {
         out.push(Violation::ChoiceNotListed { launch });
@@ -216,6 +225,9 @@ fn check_site(
 }
 
 /// The pods of one launch.
+///
+/// Sums and answers are kept by what they depend on: requests once, fits by room, rules about
+/// labels by set of rules.
 struct LaunchLoad<'g, 'a> {
     groups: &'g [EntryPods<'a>],
     requests: Amounts<'a>,
@@ -278,6 +290,9 @@ impl<'g, 'a> LaunchLoad<'g, 'a> {
 }
 
 /// Reports what is wrong with pods on a template.
+///
+/// The choice is judged in full; an alternative beside that for what differs: its domains, its
+/// room, its daemons.
 fn check_load<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
@@ -332,6 +347,9 @@ fn check_ports<'a>(
 }
 
 /// Reports requests that aren't the sum of pods and daemons.
+///
+/// A sum that has fractions is wrong, whichever way it would be rounded: requests of a launch are
+/// in counting units.
 fn check_requests(
     launch: usize,
     stated: &Resources,

@@ -13,6 +13,9 @@
 //! here where nobody limits anything.
 //!
 //! Source: <https://karpenter.sh/docs/concepts/nodepools/#speclimits>.
+//!
+//! *Example.* A limit of 16 cpu, one running node of 8, and two launches of 4 and 8: 20 in all,
+//! reported with the running 8 and the launched 12.
 
 use super::facts::Facts;
 use super::label;
@@ -60,6 +63,8 @@ impl<'a> Usage<'a> {
     }
 
     /// What the nodes at these positions use.
+    ///
+    /// Consolidation asks this of the nodes that stand at a moment.
     pub(super) fn of_nodes(facts: &Facts<'a>, counts: impl Fn(usize) -> bool) -> Self {
         let mut usage = Self::default();
         let nodes = facts.problem.nodes.iter().enumerate();
@@ -104,6 +109,8 @@ impl<'a> Usage<'a> {
     }
 
     /// Reports limits that the plan's launches exceed.
+    ///
+    /// A pool that launches nothing may be above its limit: nobody can be blamed for what runs.
     pub(super) fn check(&self, facts: &Facts<'a>, out: &mut Vec<Violation>) {
         for pool in &facts.problem.node_pools {
             for (resource, limit) in resource::rounded_down(&pool.limits) {

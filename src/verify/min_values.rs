@@ -32,6 +32,9 @@ pub(super) fn asked(pool: &NodePool) -> BTreeMap<&str, u32> {
 }
 
 /// Reports minima that aren't stated or aren't met; whether one is lower than the pool asks.
+///
+/// Values are those of the sites that were looked up already, so an alternative that isn't sold
+/// counts for nothing.
 pub(super) fn check(
     launch: usize,
     template: &LaunchTemplate,

@@ -58,6 +58,9 @@ pub(super) fn bound<'a>(facts: &Facts<'a>) -> BTreeMap<&'a str, Vec<EntryPods<'a
 }
 
 /// Reports what is wrong with pods that a plan adds to a node beside the bound ones.
+///
+/// Everything that can be said of one node is reported; what is wrong with several rules is
+/// reported for each.
 pub(super) fn check_node<'a>(
     facts: &Facts<'a>,
     node: &'a Node,
@@ -88,6 +91,9 @@ pub(super) fn check_node<'a>(
 }
 
 /// The daemon sets that belong on a node.
+///
+/// Those whose taints and rules about nodes admit it: Kubernetes' controller places a pod of them
+/// there sooner or later, whether one runs now or not.
 pub(super) fn daemons<'a>(facts: &Facts<'a>, node: &'a Node) -> impl Iterator<Item = &'a Pod> {
     let labels = label::of_node(node);
     let taints = taint::of_node(facts, node);
@@ -100,6 +106,9 @@ pub(super) fn daemons<'a>(facts: &Facts<'a>, node: &'a Node) -> impl Iterator<It
 
 /// Reports resources of which the added pods want more than bound pods, and daemons still to come,
 /// leave.
+///
+/// Only resources that added pods ask for are compared, so that a node which bound pods overfill
+/// with memory still takes a pod that wants none.
 fn check_room<'a>(
     facts: &Facts<'a>,
     node: &'a Node,
@@ -135,6 +144,8 @@ fn check_room<'a>(
 }
 
 /// What daemon sets that belong on a node request, less what daemons on it request already.
+///
+/// By resource, and never below nothing: a daemon that runs already takes its part as a bound pod.
 pub(super) fn held_back<'a>(
     facts: &Facts<'a>,
     node: &'a Node,

@@ -5,6 +5,13 @@
 //! reported.
 //!
 //! Source: <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/>.
+//!
+//! *Example.* A pod requires `zone in (a, b)`; a launch leaves the zone open between `a` and `c`.
+//! Of `a` the rule holds, of `c` it doesn't: the answer is *open*, and the launch is reported for
+//! not fixing the zone.
+//!
+//! *Terms.* Required terms are alternatives, the conditions of a term hold together; a term without
+//! conditions matches no node. `matchFields` knows `metadata.name` alone.
 
 use super::label::NodeLabels;
 use super::requirement::{Condition, KnownLabel, all_hold, possible};
@@ -29,6 +36,8 @@ pub(super) type NodeRulesKey<'a> =
 type VolumeReach<'a> = (&'a [Arc<str>], &'a [NodeSelectorTerm]);
 
 /// Whether rules hold of a node; `Open` names a label that would have to be fixed to know.
+///
+/// Three values, combined as in Kleene's logic: *no* wins in a conjunction, *yes* in a disjunction.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Answer<'a> {
     Yes,
@@ -79,6 +88,9 @@ impl<'a> PodNodeRules<'a> {
     }
 
     /// Whether an open label could be fixed so that the selector and the affinity hold.
+    ///
+    /// It is the weaker question, for whoever must not miss a node that could be: certificates, and
+    /// daemon sets of launches.
     pub(super) fn could_hold(&self, labels: &NodeLabels<'_>) -> bool {
         let terms = self.required.map(|terms| {
             terms.iter().filter(|term| !is_empty(term) && fields_hold(term, labels) == Answer::Yes)

@@ -15,6 +15,9 @@ use crate::model::{Labels, NodePool, Offering};
 use crate::plan::{LaunchTemplate, OfferingRef};
 
 /// Reports what is wrong with a choice, and finds its site if it has one.
+///
+/// Returned is the site of what was found, even where something is wrong with it, so that other
+/// rules can be judged as well.
 pub(super) fn check<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,

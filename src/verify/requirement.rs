@@ -4,6 +4,10 @@
 //! other node has, or is left open by a launch; an operator holds of that state or it doesn't.
 //! Where a question is whether *some* state meets several requirements, the states that could
 //! matter are written down and tried one by one.
+//!
+//! *Source.* The operators are Kubernetes' `NodeSelectorOperator` (`In`, `NotIn`, `Exists`,
+//! `DoesNotExist`, `Gt`, `Lt`) and Karpenter's `Gte` and `Lte`. `NotIn` and `DoesNotExist` hold of
+//! a label that isn't there; comparisons read both sides as integers and fail where one isn't.
 
 use crate::model::{Operator, Requirement};
 use std::sync::Arc;
@@ -54,6 +58,8 @@ impl<'a> Condition<'a> {
     }
 
     /// Whether it holds of a label's state; `None` if the state is open.
+    ///
+    /// `negated` asks for the opposite, of an absent label too: that is what proofs by cases need.
     pub(super) fn holds(self, state: KnownLabel<'_>) -> Option<bool> {
         let value = match state {
             KnownLabel::Open => return None,
@@ -119,6 +125,9 @@ pub(super) fn follows(conditions: &[Condition<'_>], further: Condition<'_>) -> O
 /// It is enough to try: absence; every value that is named; a value that nobody names; and the
 /// integers on and beside each bound and each integer that is named. Nobody gives a new node an
 /// integer with zeros before it, or a sign, unless that is what a requirement lists.
+///
+/// Between two neighbouring named integers every value meets the same comparisons, so those beside
+/// each bound stand for all others.
 fn some_state(conditions: &[Condition<'_>], accepts: impl Fn(KnownLabel<'_>) -> bool) -> bool {
     let named: Vec<&str> =
         conditions.iter().flat_map(|one| one.values.iter().map(|value| &**value)).collect();

@@ -23,6 +23,8 @@ impl<'a> Reservations<'a> {
     }
 
     /// The same where these launches alone draw on them.
+    ///
+    /// For questions about some launches only: what static pools take, for example.
     pub(super) fn drawn_by<'l>(
         problem: &'a Problem,
         launches: impl Iterator<Item = &'l Launch>,

@@ -12,6 +12,9 @@
 //! kubelet does it.
 //!
 //! Source: <https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/>.
+//!
+//! *Example.* A pod asks for 250m cpu and 100.5 memory, a node offers 1999.9m and 201: cpu counts
+//! 250 of 1999, memory 101 of 201, so one such pod fits and two don't, although 2 × 100.5 is 201.
 
 use crate::model::{InstanceType, Pod, Resources};
 use std::collections::BTreeMap;

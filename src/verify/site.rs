@@ -3,6 +3,9 @@
 //! Thousands of launches and alternatives name the same few thousand combinations of pool, type and
 //! offering, so each is worked out once and kept. A site differs also by the values to which a
 //! launch fixes labels that would be open otherwise.
+//!
+//! *Cost.* A site for each distinct combination that the plan names, with its labels, daemons and
+//! room; each set of rules about nodes is judged once on each.
 
 use super::facts::{EntryPods, Facts};
 use super::label::{self, LaunchLabels, NodeLabels};
@@ -112,6 +115,8 @@ impl<'a> Sites<'a> {
 }
 
 impl<'a> Site<'a> {
+    /// A daemon set of which it depends on an open label whether it runs makes the launch's
+    /// requests unknown: the label is noted, and reported where the site is used.
     fn admit_daemons(&mut self, daemon_sets: &'a [Pod], pool: &'a NodePool) {
         for (at, daemon) in daemon_sets.iter().enumerate() {
             if taint::untolerated(daemon, pool.taints.iter()).is_some() {
@@ -141,6 +146,8 @@ impl<'a> Site<'a> {
     }
 
     /// Whether the rules of a group about labels and zones hold here.
+    ///
+    /// The answer is kept by the number of the rules, which many entries share.
     pub(super) fn admits(&mut self, facts: &Facts<'a>, group: &EntryPods<'a>) -> bool {
         let judge = |labels: &NodeLabels<'a>| PodNodeRules::of(group.pod).hold(labels);
         let Some(number) = facts.rules_of(group.entry) else { return judge(&self.labels) };

@@ -23,6 +23,9 @@ use crate::model::{NodePool, Placeholder, well_known};
 use crate::plan::{Launch, LaunchPlan};
 
 /// Reports static pools with a wrong number of launches, and launches that placeholders caused.
+///
+/// More launches than are missing are always wrong; fewer only where another could surely have been
+/// launched.
 pub(super) fn check<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
@@ -60,6 +63,8 @@ pub(super) fn check<'a>(
 }
 
 /// How many nodes a static pool lacks.
+///
+/// A limit of `nodes` counts what is going as well, so it may hold a pool below its replicas.
 pub(super) fn missing(facts: &Facts<'_>, pool: &NodePool, replicas: u32) -> u64 {
     let own = facts
         .problem

@@ -2,6 +2,11 @@
 //!
 //! Amounts are texts with decimal integers: they have more digits than a float, and readers of JSON
 //! often know no other numbers.
+//!
+//! Amounts are texts: they have more digits than a float, and than most readers' integers. Names of
+//! fields are those of [`Certificate`], in camel case; lists that are empty, and numbers that are
+//! zero by default, may be left out. Reading checks the form; what a certificate proves only
+//! [`verify`](crate::verify()) can say.
 
 use super::{
     Certificate, ConflictGroup, LimitPrice, NodeProof, OfferingProof, PodValue, ReservationPrice,

@@ -100,6 +100,14 @@ use crate::model::{Price, Requirement};
 use std::sync::Arc;
 
 /// Bits behind the point: amounts in a certificate are in units of 2^-40 billionths per hour.
+///
+/// # Examples
+/// ```
+/// use plimsoll::plan::certificate::POINT;
+///
+/// // A billionth of the currency, in a certificate's units.
+/// assert_eq!(1_i128 << POINT, 1_099_511_627_776);
+/// ```
 pub const POINT: u32 = 40;
 
 /// The volumes of a driver that a node attaches which doesn't limit them: more than there can be.
@@ -174,6 +182,24 @@ pub struct Certificate {
 ///
 /// [`Solver::placement_bound`](crate::Solver::placement_bound) makes it, and
 /// [`verify_placement_bound`](crate::verify::verify_placement_bound) checks it.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+/// # use plimsoll::Solver;
+/// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+/// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+/// # let large = InstanceType::new("m7.large", room).with_offering(price);
+/// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+/// # let pool = NodePool::new("default").with_limits(Resources::parse([("nodes", "4")])?);
+/// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+/// # let problem = problem.node_pool(pool).build()?;
+/// # let (solver, options) = (Solver::new(&problem)?, Options::default());
+/// let bound = solver.placement_bound();
+/// assert_eq!(bound.most_placed, 3);
+/// assert_eq!(plimsoll::verify::verify_placement_bound(&problem, &bound)?, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PlacementBound {
@@ -184,6 +210,24 @@ pub struct PlacementBound {
 }
 
 /// Pods that a certificate counts, all of one value.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+/// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+/// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+/// # let large = InstanceType::new("m7.large", room).with_offering(price);
+/// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+/// # let pool = NodePool::new("default");
+/// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+/// # let problem = problem.node_pool(pool).build()?;
+/// # let plan = plimsoll::provision(&problem, &Options::default())?;
+/// let certificate = plan.certificate().ok_or("nothing is proved")?;
+/// let counted: u32 = certificate.pods.iter().map(|pods| pods.count).sum();
+/// assert!(counted > 0);
+/// assert!(certificate.pods.iter().all(|pods| &*pods.entries[0] == "default/web-*"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PodValue {
@@ -253,6 +297,9 @@ pub struct ReservationPrice {
 }
 
 /// Why pods on a launch are worth no more than it costs.
+///
+/// Every offering that could have any of the counted pods needs one, or nothing is proved: a node
+/// that was forgotten might be the cheap one.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct OfferingProof {
@@ -286,6 +333,26 @@ pub struct NodeProof {
 /// Where the cases say which pods must be there, `l_j` of each kind, at most `h_j` can be: what
 /// those that must be there leave of each resource and of each group is divided by what one more
 /// takes, and of pods that one of them keeps off the node there are none.
+///
+/// # Examples
+/// ```
+/// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+/// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+/// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+/// # let large = InstanceType::new("m7.large", room).with_offering(price);
+/// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+/// # let pool = NodePool::new("default");
+/// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+/// # let problem = problem.node_pool(pool).build()?;
+/// # let plan = plimsoll::provision(&problem, &Options::default())?;
+/// use plimsoll::plan::certificate::WorthProof;
+///
+/// let certificate = plan.certificate().ok_or("nothing is proved")?;
+/// let proof = &certificate.proofs[certificate.offerings[0].proof as usize];
+/// // Greedy plans are proved by prices alone.
+/// assert!(matches!(proof, WorthProof::Priced { .. } | WorthProof::Table { .. }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum WorthProof {

@@ -1,4 +1,11 @@
 //! The consolidation document, both ways.
+//!
+//! The consolidation document shares templates, launches, bindings, reasons and offerings with the
+//! launch plan's; what is its own are actions, kept nodes, and costs. A disruption cost is a
+//! decimal number of plain pods with nine digits behind the point at most; savings may be negative,
+//! and are left out where a price isn't known. Reading checks the form and collects every fault;
+//! whether the plan is any good is for [`verify_consolidation`](crate::verify_consolidation()) to
+//! say.
 
 use super::{
     ConsolidationAction, ConsolidationCost, ConsolidationPlan, DisruptionCost, DisruptionReason,
@@ -27,6 +34,27 @@ impl ConsolidationPlan {
     /// # Errors
     /// Every fault of the document, each with the path of its field; for text that isn't JSON, the
     /// line and the column.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, Node, NodePool, Options, Problem, Resources, consolidate};
+    /// # let room = Resources::parse([("cpu", "4"), ("pods", "29")])?;
+    /// # let (pool, price) = ("karpenter.sh/nodepool", "0.2".parse()?);
+    /// # let node = |name: &str| Node::new(name, room.clone()).with_price(price);
+    /// # let node = |name: &str| node(name).with_label(pool, "default");
+    /// # let problem = Problem::builder()
+    /// #     .instance_type(InstanceType::new("m.xlarge", room.clone()))
+    /// #     .node_pool(NodePool::new("default"))
+    /// #     .nodes([node("idle"), node("held").with_do_not_disrupt(true)])
+    /// #     .build()?;
+    /// # let plan = consolidate(&problem, &Options::default())?;
+    /// use plimsoll::plan::ConsolidationPlan;
+    ///
+    /// assert_eq!(ConsolidationPlan::from_json(&plan.to_json())?, plan);
+    /// let error = ConsolidationPlan::from_json("{\"moved\": -1}").unwrap_err();
+    /// assert!(error.to_string().contains("moved"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_json(text: &str) -> Result<Self, Error> {
         read_plan(&parse(text)?)
     }

@@ -1,4 +1,20 @@
 //! The answer of a consolidation: which nodes go, what is launched for their pods, and when.
+//!
+//! | type | is |
+//! |---|---|
+//! | [`ConsolidationPlan`] | the whole: actions, kept nodes, cost |
+//! | [`ConsolidationAction`] | nodes that go together, launches for them, and where their pods go |
+//! | [`NodeToLaunch`] | a launch with the name by which bindings call it |
+//! | [`DisruptionReason`], [`DisruptionCost`] | why a node goes, and what that takes |
+//! | [`KeptNode`], [`RejectedAction`] | why a node stays, and the best that was found for it |
+//! | [`ConsolidationCost`] | before, after, and the least that it could be |
+//!
+//! # Carrying one out
+//!
+//! Wave by wave: launch what the wave launches, wait until it is ready, cordon and drain the nodes
+//! that it deletes, and let the pods come back. Then ask again, with the cluster as it is by then,
+//! rather than go on: the next plan begins where this one left off. Bindings say where there is
+//! room for each pod; kube-scheduler may choose otherwise, as long as it has a choice.
 
 #[cfg(feature = "serde")]
 mod document;
@@ -140,6 +156,8 @@ pub struct ConsolidationAction {
 }
 
 /// A node to launch, with a name by which bindings of this and later actions can call it.
+///
+/// The name is the plan's own: the cloud gives the node another one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct NodeToLaunch {
@@ -150,6 +168,17 @@ pub struct NodeToLaunch {
 }
 
 /// Why a node is disrupted; pools have budgets for each.
+///
+/// It decides which of a pool's disruption budgets count, and whether anything must be saved:
+/// outdated nodes are replaced whatever it costs.
+///
+/// # Examples
+/// ```
+/// use plimsoll::plan::consolidation::DisruptionReason;
+///
+/// let words: Vec<&str> = DisruptionReason::ALL.map(DisruptionReason::word).to_vec();
+/// assert_eq!(words, ["empty", "drifted", "expired", "underutilized", "pending"]);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum DisruptionReason {
@@ -169,6 +198,16 @@ pub enum DisruptionReason {
 ///
 /// A pod's eviction cost is Karpenter's, 1 + deletion cost / 2^27 + priority / 2^25, kept between
 /// 0 and 10: Karpenter's own may be negative, and then counts an eviction as a gain.
+///
+/// # Examples
+/// ```
+/// use plimsoll::plan::consolidation::DisruptionCost;
+///
+/// let plain = DisruptionCost::from_billionths(1_000_000_000);
+/// let two = plain.saturating_add(plain);
+/// assert_eq!(two.to_string(), "2");
+/// assert!(DisruptionCost::ZERO < plain);
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct DisruptionCost(u128);
 
@@ -220,6 +259,9 @@ pub struct KeptNode {
 }
 
 /// A way to do without a node that wasn't taken.
+///
+/// It is what would have happened had the reason not been in the way: enough to see whether the
+/// reason is worth lifting.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct RejectedAction {
@@ -308,24 +350,82 @@ impl DisruptionCost {
 
 impl ConsolidationPlan {
     /// What to do, in the order in which it is done.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, Node, NodePool, Options, Problem, Resources, consolidate};
+    /// # let room = Resources::parse([("cpu", "4"), ("pods", "29")])?;
+    /// # let (pool, price) = ("karpenter.sh/nodepool", "0.2".parse()?);
+    /// # let node = |name: &str| Node::new(name, room.clone()).with_price(price);
+    /// # let node = |name: &str| node(name).with_label(pool, "default");
+    /// # let problem = Problem::builder()
+    /// #     .instance_type(InstanceType::new("m.xlarge", room.clone()))
+    /// #     .node_pool(NodePool::new("default"))
+    /// #     .nodes([node("idle"), node("held").with_do_not_disrupt(true)])
+    /// #     .build()?;
+    /// # let plan = consolidate(&problem, &Options::default())?;
+    /// let first_wave = plan.actions().iter().take_while(|action| action.wave == 1);
+    /// let names: Vec<&str> = first_wave.flat_map(|one| &one.delete).map(|name| &**name).collect();
+    /// assert_eq!(names, ["idle"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn actions(&self) -> &[ConsolidationAction] {
         &self.actions
     }
 
     /// How many waves the actions take.
+    ///
+    /// Zero where there is nothing to do.
     #[must_use]
     pub fn waves(&self) -> u32 {
         self.actions.last().map_or(0, |last| last.wave)
     }
 
     /// Why each other node of the problem stays, by name.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, Node, NodePool, Options, Problem, Resources, consolidate};
+    /// # let room = Resources::parse([("cpu", "4"), ("pods", "29")])?;
+    /// # let (pool, price) = ("karpenter.sh/nodepool", "0.2".parse()?);
+    /// # let node = |name: &str| Node::new(name, room.clone()).with_price(price);
+    /// # let node = |name: &str| node(name).with_label(pool, "default");
+    /// # let problem = Problem::builder()
+    /// #     .instance_type(InstanceType::new("m.xlarge", room.clone()))
+    /// #     .node_pool(NodePool::new("default"))
+    /// #     .nodes([node("idle"), node("held").with_do_not_disrupt(true)])
+    /// #     .build()?;
+    /// # let plan = consolidate(&problem, &Options::default())?;
+    /// let kept = &plan.keep()[0];
+    /// assert_eq!((&*kept.node, kept.reasons[0].code()), ("held", "do-not-disrupt"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn keep(&self) -> &[KeptNode] {
         &self.keep
     }
 
     /// What the nodes cost per hour, before and after.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, Node, NodePool, Options, Problem, Resources, consolidate};
+    /// # let room = Resources::parse([("cpu", "4"), ("pods", "29")])?;
+    /// # let (pool, price) = ("karpenter.sh/nodepool", "0.2".parse()?);
+    /// # let node = |name: &str| Node::new(name, room.clone()).with_price(price);
+    /// # let node = |name: &str| node(name).with_label(pool, "default");
+    /// # let problem = Problem::builder()
+    /// #     .instance_type(InstanceType::new("m.xlarge", room.clone()))
+    /// #     .node_pool(NodePool::new("default"))
+    /// #     .nodes([node("idle"), node("held").with_do_not_disrupt(true)])
+    /// #     .build()?;
+    /// # let plan = consolidate(&problem, &Options::default())?;
+    /// let cost = plan.cost();
+    /// let saved = cost.before.nanos() - cost.after.nanos();
+    /// assert_eq!(plimsoll::Price::from_nanos(saved).to_string(), "0.2");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn cost(&self) -> ConsolidationCost {
         self.cost
@@ -348,6 +448,29 @@ impl ConsolidationPlan {
     /// The same plan with these certificates, of all outcomes and of those with as few moves, to be
     /// checked by [`verify_consolidation`](crate::verify_consolidation()): ones that were read from
     /// their documents, say.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, Node, NodePool, Options, Problem, Resources, consolidate};
+    /// # let room = Resources::parse([("cpu", "4"), ("pods", "29")])?;
+    /// # let (pool, price) = ("karpenter.sh/nodepool", "0.2".parse()?);
+    /// # let node = |name: &str| Node::new(name, room.clone()).with_price(price);
+    /// # let node = |name: &str| node(name).with_label(pool, "default");
+    /// # let problem = Problem::builder()
+    /// #     .instance_type(InstanceType::new("m.xlarge", room.clone()))
+    /// #     .node_pool(NodePool::new("default"))
+    /// #     .nodes([node("idle"), node("held").with_do_not_disrupt(true)])
+    /// #     .build()?;
+    /// # let plan = consolidate(&problem, &Options::default())?;
+    /// use plimsoll::{ConsolidationOptions, verify_consolidation};
+    ///
+    /// // Without certificates the plan's bounds have to stand by themselves.
+    /// let bare = plan.with_certificates(None, None);
+    /// assert!(bare.certificate().is_none());
+    /// let options = ConsolidationOptions::default();
+    /// assert!(verify_consolidation(&problem, &bare, &options).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with_certificates(
         self,
         of_all: Option<Certificate>,
@@ -362,6 +485,8 @@ impl ConsolidationPlan {
 
     /// How many bound pods end on another node than they are on; those of nodes that are going
     /// already aren't counted.
+    ///
+    /// Each pod moves at most once in a plan.
     #[must_use]
     pub fn moved(&self) -> u64 {
         self.moved
@@ -381,6 +506,24 @@ impl ConsolidationPlan {
     /// `heldBackDisruptionBudget` and others, called by the codes of reasons; `heldBackWeights`
     /// where no pool had a weight, and `heldBackPreferences` where preferences were ignored. Kinds
     /// of which that is nothing aren't there.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, Node, NodePool, Options, Problem, Resources, consolidate};
+    /// # let room = Resources::parse([("cpu", "4"), ("pods", "29")])?;
+    /// # let (pool, price) = ("karpenter.sh/nodepool", "0.2".parse()?);
+    /// # let node = |name: &str| Node::new(name, room.clone()).with_price(price);
+    /// # let node = |name: &str| node(name).with_label(pool, "default");
+    /// # let problem = Problem::builder()
+    /// #     .instance_type(InstanceType::new("m.xlarge", room.clone()))
+    /// #     .node_pool(NodePool::new("default"))
+    /// #     .nodes([node("idle"), node("held").with_do_not_disrupt(true)])
+    /// #     .build()?;
+    /// # let plan = consolidate(&problem, &Options::default())?;
+    /// assert_eq!(plan.stats().get("eligibleNodes"), Some(&1));
+    /// assert!(plan.stats().contains_key("trials"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn stats(&self) -> &BTreeMap<Arc<str>, u64> {
         &self.stats
@@ -400,6 +543,25 @@ impl ConsolidationPlan {
 
 impl ConsolidationAction {
     /// How many pods it gives a node: those of its launches and those that it binds elsewhere.
+    ///
+    /// Pods that move and pods that waited alike.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, Node, NodePool, Options, Problem, Resources, consolidate};
+    /// # let room = Resources::parse([("cpu", "4"), ("pods", "29")])?;
+    /// # let (pool, price) = ("karpenter.sh/nodepool", "0.2".parse()?);
+    /// # let node = |name: &str| Node::new(name, room.clone()).with_price(price);
+    /// # let node = |name: &str| node(name).with_label(pool, "default");
+    /// # let problem = Problem::builder()
+    /// #     .instance_type(InstanceType::new("m.xlarge", room.clone()))
+    /// #     .node_pool(NodePool::new("default"))
+    /// #     .nodes([node("idle"), node("held").with_do_not_disrupt(true)])
+    /// #     .build()?;
+    /// # let plan = consolidate(&problem, &Options::default())?;
+    /// assert_eq!(plan.actions()[0].pods(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn pods(&self) -> usize {
         let launched = self.launches.iter().map(|node| node.launch.pods.len());
@@ -409,6 +571,8 @@ impl ConsolidationAction {
 
 impl NodeToLaunch {
     /// A launch under a name.
+    ///
+    /// For plans that are made by hand, to be checked or shown.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, launch: Launch) -> Self {
         Self { name: name.into(), launch }

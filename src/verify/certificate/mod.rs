@@ -21,10 +21,30 @@
 //!
 //! Static pools launch what they lack in any plan. Each of their launches in this plan is taken to
 //! be in all, to cost no less than the pool's cheapest offering, and to hold pods for nothing.
+//!
+//! # Order of the check
+//!
+//! ```text
+//! fee ─ pods ─ groups, proofs (form) ─ offerings, nodes, limits, reservations (names, signs)
+//!                                        │ anything wrong? then nothing is proved
+//!                                        ▼
+//!   Σ values  −  limits and reservations  −  nodes         places × proofs
+//!                                        │ a launch worth more than it costs? nothing is proved
+//!                                        ▼
+//!   rounded up to a billionth and to the common step  =  the bound
+//! ```
+//!
+//! # Cost
+//!
+//! Places × the pods that can be there × the leaves of their proofs; places that no rule tells
+//! apart are one. All products are counted, and a check that would take too many ends with
+//! [`Violation::WorthUnproved`]: whoever makes
+//! certificates keeps them checkable.
 
 mod anti_affinity;
 mod cluster;
 mod exhaust;
+mod form;
 mod host_spread;
 mod place;
 mod placement;
@@ -43,19 +63,22 @@ use super::topology::PlacedClasses;
 use super::violation::Violation;
 use crate::model::{InstanceType, NodePool, Offering, Price};
 use crate::plan::LaunchPlan;
-use crate::plan::certificate::{Certificate, POINT, PodValue, WorthProof};
+use crate::plan::certificate::{Certificate, POINT, PodValue};
 use anti_affinity::Separation;
 pub(super) use cluster::{Candidate, CandidateCluster, check_cluster};
 use exhaust::ClaimOutcome;
+use form::{OfferingProofs, check_groups, check_proofs, node_proofs, offering_proofs};
 use place::NodeJudge;
 pub(super) use placement::check_placement;
 use pods::{CountedPods, PodProfile};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use worth::Evaluator;
 
 /// Reports what is wrong with a plan's certificate, if it has one, and says which lower bound it
 /// proves.
+///
+/// The bound is in prices per hour; zero where there is no certificate or it is wrong.
 pub(super) fn check<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
@@ -68,6 +91,9 @@ pub(super) fn check<'a>(
 }
 
 /// As [`check`]; notes what launches are worth at most.
+///
+/// Worths are those of every launch that the problem offers, whether the plan uses it or not: they
+/// say below which price another offering would pay.
 pub(super) fn check_and_value<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
@@ -180,117 +206,10 @@ fn check_fee(plan: &LaunchPlan, certificate: &Certificate, out: &mut Vec<Violati
     }
 }
 
-/// Reports groups of which two pods could share a node.
-fn check_groups(
-    certificate: &Certificate,
-    counted: &[CountedPods],
-    separation: &mut Separation<'_, '_>,
-    out: &mut Vec<Violation>,
-) {
-    for (at, group) in certificate.groups.iter().enumerate() {
-        let mut members = Vec::with_capacity(group.pods.len());
-        let mut most = 0_u64;
-        for (pod, each) in &group.pods {
-            if let Some(pods) = counted.get(*pod as usize) {
-                let together = pods.together().min(pods.count.into());
-                most = most.max(u64::from(*each).saturating_mul(together));
-            }
-            members.push(*pod as usize);
-        }
-        members.sort_unstable();
-        let known = members.last().is_none_or(|last| *last < counted.len());
-        let repeated = members.windows(2).any(|two| matches!(two, [one, other] if one == other));
-        if !known || repeated || most > u64::from(group.most) {
-            out.push(malformed(format!("groups[{at}]")));
-        }
-        if let Some((pod, other)) = separation.first_together(&members, counted) {
-            out.push(Violation::NotApart { pod, other });
-        }
-    }
-}
-
-/// Reports proofs that can't be read.
-fn check_proofs(certificate: &Certificate, counted: &[CountedPods], out: &mut Vec<Violation>) {
-    let width = certificate.resources.len().saturating_add(certificate.drivers.len());
-    let groups = &certificate.groups;
-    for (at, proof) in certificate.proofs.iter().enumerate() {
-        let earlier = |proof: &u32| (*proof as usize) < at;
-        let pods = |pod: &u32| counted.get(*pod as usize);
-        let sound = match proof {
-            WorthProof::Priced { resources: prices, groups: of_groups } => {
-                prices.len() <= width
-                    && of_groups.len() <= groups.len()
-                    && prices.iter().chain(of_groups).all(|price| *price >= 0)
-            }
-            WorthProof::Table { resource } | WorthProof::Full { resource } => {
-                (*resource as usize) < width
-            }
-            WorthProof::Crowded { group } => (*group as usize) < groups.len(),
-            WorthProof::Split { pod, count, fewer, more } => {
-                pods(pod).is_some() && *count > 0 && earlier(fewer) && earlier(more)
-            }
-            WorthProof::Label { meets, fails, .. } => earlier(meets) && earlier(fails),
-            WorthProof::Values { values, proofs, otherwise, .. } => {
-                values.len() == proofs.len()
-                    && values.iter().collect::<BTreeSet<_>>().len() == values.len()
-                    && proofs.iter().chain([otherwise]).all(earlier)
-            }
-        };
-        if !sound {
-            out.push(malformed(format!("proofs[{at}]")));
-        }
-    }
-}
-
-/// The proofs of offerings, by positions of pool, type and offering.
-type OfferingProofs = BTreeMap<(usize, usize, usize), u32>;
-
-/// Looks the offerings up, and reports those that aren't there.
-fn offering_proofs(
-    facts: &Facts<'_>,
-    certificate: &Certificate,
-    out: &mut Vec<Violation>,
-) -> OfferingProofs {
-    let mut proofs = BTreeMap::new();
-    for (at, offering) in certificate.offerings.iter().enumerate() {
-        let pool = facts.pool(&offering.node_pool);
-        let instance_type = facts.instance_type(&offering.instance_type);
-        let known = (offering.proof as usize) < certificate.proofs.len();
-        let (Some((pool, _)), Some((at_type, instance_type)), true) = (pool, instance_type, known)
-        else {
-            out.push(malformed(format!("offerings[{at}]")));
-            continue;
-        };
-        for number in &offering.offerings {
-            let number = *number as usize;
-            let former = proofs.insert((pool, at_type, number), offering.proof);
-            if former.is_some() || number >= instance_type.offerings.len() {
-                out.push(malformed(format!("offerings[{at}].offerings")));
-            }
-        }
-    }
-    proofs
-}
-
-/// Looks the running nodes up, and reports those that aren't there.
-fn node_proofs<'a>(
-    facts: &Facts<'_>,
-    certificate: &'a Certificate,
-    out: &mut Vec<Violation>,
-) -> BTreeMap<&'a str, u32> {
-    let mut proofs = BTreeMap::new();
-    for (at, node) in certificate.nodes.iter().enumerate() {
-        let known = (node.proof as usize) < certificate.proofs.len();
-        let known = known && facts.node(&node.node).is_some();
-        if proofs.insert(&*node.node, node.proof).is_some() || !known {
-            out.push(malformed(format!("nodes[{at}]")));
-        }
-    }
-    proofs
-}
-
 /// What all launches together can be charged at most for limits and reservations. Reports prices of
 /// what isn't limited.
+///
+/// What is left is taken whole: other plans may use all of it.
 fn charges<'a>(
     facts: &Facts<'a>,
     certificate: &Certificate,
@@ -414,6 +333,9 @@ impl<'a> Checker<'_, 'a> {
 
     /// Reports a pool's offerings of which nothing is proved, or, where pods must be worth what
     /// they are launched for, too little.
+    ///
+    /// Offerings at the same place with the same proof differ in price alone, so the proof is
+    /// walked once for them.
     fn check_pool(
         &mut self,
         proofs: &OfferingProofs,
@@ -523,6 +445,8 @@ impl<'a> Checker<'_, 'a> {
 
     /// Takes off what pods on running nodes can be worth, and reports nodes of which that isn't
     /// proved.
+    ///
+    /// Nodes with equal room and pods share an answer.
     fn check_nodes(&mut self, proofs: &BTreeMap<&str, u32>, out: &mut Vec<Violation>) {
         let mut known: BTreeMap<OnNode, i128> = BTreeMap::new();
         for (at, node) in self.facts.problem.nodes.iter().enumerate() {
@@ -554,6 +478,9 @@ impl<'a> Checker<'_, 'a> {
 
 /// The bound that follows from what is proved in the certificate's units, and from what static
 /// pools' launches cost.
+///
+/// Rounding up is right because every plan costs a whole number of billionths, and a multiple of
+/// the common step.
 fn bound(facts: &Facts<'_>, certificate: &Certificate, sum: i128, fixed: i128) -> Option<Price> {
     let rest = i128::from(sum & ((1 << POINT) - 1) != 0);
     let whole = (sum >> POINT).checked_add(rest)?.max(0).checked_add(fixed)?;

@@ -3,6 +3,10 @@
 //!
 //! Thousands of offerings differ in nothing that any rule reads. So labels are cut down to the keys
 //! that matter, and what can be at a place with such labels is worked out once.
+//!
+//! *Why cutting labels down is right.* Two places that agree in every label which a rule of the
+//! counted pods, of the daemons or of a bar reads are the same to all of them; whatever else
+//! distinguishes them can't make one hold more.
 
 use super::super::facts::{EntryPods, Facts};
 use super::super::label::{self, NodeLabels};
@@ -146,6 +150,9 @@ impl<'c, 'a> NodeJudge<'c, 'a> {
     }
 
     /// What a pool would launch with an offering; nothing where it can't.
+    ///
+    /// Nothing where pool, type and offering contradict each other, or where the pool is above a
+    /// limit already.
     pub(super) fn launch(
         &mut self,
         (at_pool, pool): (usize, &'a NodePool),
@@ -174,6 +181,7 @@ impl<'c, 'a> NodeJudge<'c, 'a> {
         Some(id)
     }
 
+    /// Only daemons that run there whatever open labels become take their part of the room.
     pub(super) fn launched(&self, launch: &CertifiedLaunch<'a>) -> CertifiedNode<'a> {
         let CertifiedLaunch { pool, instance_type, labels } = launch;
         let runs = |daemon: &&Pod| {
@@ -224,6 +232,8 @@ impl<'c, 'a> NodeJudge<'c, 'a> {
     }
 
     /// The items of which some can be where there is so much room and such pods are admitted.
+    ///
+    /// Those worth nothing are left out: they can't make a place worth more.
     fn present(
         &self,
         room: &[i128],

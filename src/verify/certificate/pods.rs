@@ -1,4 +1,11 @@
 //! The pods of a certificate: that the plan has them, and what they ask for.
+//!
+//! *What has to be so.* A certificate counts pods under conditions: on pools of this weight,
+//! honouring these preferences, beyond what running nodes can take. The plan must have so many such
+//! pods, and none may be counted under two names. Pods are taken from *cells*, those of an entry
+//! that are alike in all of this, the strictest claims first.
+//!
+//! *Cost.* Items of the certificate × their entries × their cells.
 
 use super::super::account::PodPlaces;
 use super::super::facts::{EntryPods, Facts};

@@ -4,6 +4,15 @@
 //! through case by case with the numbers of pods that each case leaves possible; the worst case
 //! counts. The walk keeps its own stack, so a deep tree does no harm, and its steps are counted, so
 //! a list in which many refer to the same does none either.
+//!
+//! *Example.* A node of 10 units, and pods of 6 worth 7 each. At a price of 7/6 for a unit the node
+//! is worth 11⅔ at most. Split into none and at least one: without any it is worth nothing; with
+//! one of them there four units are left, no further one fits, and at prices of zero the node is
+//! worth 7. The worst case is 7, which is what it can really hold.
+//!
+//! *Why the worst leaf bounds the node.* The cases of an inner node are all there are: few or many
+//! of an item, a label that meets a requirement or doesn't, its values or another. So any filling
+//! of the node is in some leaf, and what that says holds of it.
 
 use super::anti_affinity::Separation;
 use super::place::{CertifiedNode, Narrowed, NodeJudge};
@@ -31,6 +40,8 @@ pub(super) struct Unproved {
 }
 
 /// Finds what places are worth.
+///
+/// One for all places, since what a leaf's prices say of each item is the same everywhere.
 pub(super) struct Evaluator<'c, 'a> {
     certificate: &'a Certificate,
     counted: &'c [CountedPods],
@@ -119,6 +130,9 @@ impl<'c, 'a> Evaluator<'c, 'a> {
     }
 
     /// What the pods that can be at a place are worth together at most.
+    ///
+    /// Each place is granted one look at its pods beyond the budget that all share, so that a
+    /// certificate of many places with a plain proof each can always be checked.
     pub(super) fn worth(
         &mut self,
         proof: u32,
@@ -166,6 +180,8 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         items.saturating_mul(each.saturating_add(2))
     }
 
+    /// Steps that restore a former case lie below those of the case on the stack, so that leaving
+    /// it needs no recursion.
     fn walk(
         &mut self,
         proof: u32,
@@ -351,6 +367,9 @@ impl<'c, 'a> Evaluator<'c, 'a> {
 
     /// How many more pods of an item there can be than must be; nothing where a number is too
     /// large.
+    ///
+    /// By what is left of every resource and of every group, and none where a pod that must be
+    /// there keeps it off.
     fn more(&mut self, pods: usize, left: &RemainingRoom) -> Option<u32> {
         let most = self.high(pods).saturating_sub(self.low(pods));
         if most == 0 || self.is_kept_off(pods) {
@@ -385,6 +404,8 @@ impl<'c, 'a> Evaluator<'c, 'a> {
 
     /// The items that are worth more than they cost at the prices of the leaf with this number;
     /// nothing where a number is too large.
+    ///
+    /// Kept by leaf while there is room: many places end in the same leaf.
     fn gains(&mut self, leaf: usize, resources: &[i128], groups: &[i128]) -> Option<Rc<[Gain]>> {
         if let Some(gains) = self.gains.get(&leaf) {
             return Some(gains.clone());
@@ -420,6 +441,9 @@ impl<'c, 'a> Evaluator<'c, 'a> {
     }
 
     /// What a place is worth at these prices; nothing where a number is too large.
+    ///
+    /// The formula of [`WorthProof::Priced`], term by
+    /// term, with checked arithmetic.
     fn priced(
         &mut self,
         place: &CertifiedNode<'a>,
@@ -448,6 +472,9 @@ impl<'c, 'a> Evaluator<'c, 'a> {
 
     /// The best that can be made of one resource; nothing where a number is too large, or there is
     /// too much of it to try all amounts.
+    ///
+    /// A knapsack over one resource, in steps of the greatest common divisor of the requests;
+    /// counts are split into powers of two, so that many pods of a kind cost a logarithm.
     fn table(
         &mut self,
         place: &CertifiedNode<'a>,

@@ -1,4 +1,10 @@
 //! What a consolidation can do wrong, as data, with every operand.
+//!
+//! What a consolidation can do wrong, as data, with every operand.
+//!
+//! A consolidation that is refused has [`Violation`](crate::verify::Violation)s of two sorts: those
+//! of launch plans, with the wave that they occur in, and these, each at a path of the
+//! consolidation's document. `Display` says each in a line.
 
 use crate::model::Price;
 use crate::plan::consolidation::{DisruptionCost, DisruptionReason};
@@ -10,6 +16,8 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum ConsolidationFault {
     /// Waves don't count from 1 upwards without a gap.
+    ///
+    /// Waves are carried out in the order of their numbers, so a gap or a step back has no meaning.
     WaveOutOfOrder {
         /// The action's wave.
         wave: u32,
@@ -17,6 +25,8 @@ pub enum ConsolidationFault {
         former: u32,
     },
     /// An action that does nothing.
+    ///
+    /// Neither a node goes nor a pod gets a place.
     ActionEmpty,
     /// A lower bound is above what is proved.
     BoundUnproved {
@@ -31,11 +41,16 @@ pub enum ConsolidationFault {
         node: Arc<str>,
     },
     /// A node is deleted for a second time.
+    ///
+    /// Once gone it can't go again; of two actions that name it the second is reported.
     NodeDeletedTwice {
         /// The node.
         node: Arc<str>,
     },
     /// A node that the plan launches is deleted, or is called like one that is there.
+    ///
+    /// Bindings of later actions call launches by name, so a name must mean one node, now and
+    /// later.
     LaunchName {
         /// The name.
         node: Arc<str>,
@@ -46,6 +61,9 @@ pub enum ConsolidationFault {
         pod: Arc<str>,
     },
     /// A pod that goes with its node, of a daemon set or a mirror pod, is given a place.
+    ///
+    /// The daemon set's controller, or the kubelet, makes another one on another node; nobody moves
+    /// these.
     PodGoesWithNode {
         /// The pod.
         pod: Arc<str>,
@@ -63,6 +81,8 @@ pub enum ConsolidationFault {
         node: Arc<str>,
     },
     /// A pod of a node that goes is given no place by the action that deletes the node.
+    ///
+    /// Deleting a node evicts all pods that can be created anew, and each of them needs a place.
     PodLeftOut {
         /// The pod.
         pod: Arc<str>,
@@ -70,6 +90,8 @@ pub enum ConsolidationFault {
         node: Arc<str>,
     },
     /// A pod may not be moved.
+    ///
+    /// It leaves a node that stays, or is marked; the cause says by which rule.
     PodHeld {
         /// The pod.
         pod: Arc<str>,
@@ -77,6 +99,8 @@ pub enum ConsolidationFault {
         cause: Ineligible,
     },
     /// A pod goes to a node that isn't there when its wave begins.
+    ///
+    /// Launches of the same wave take pods of their own action only; those of earlier waves stand.
     DestinationMissing {
         /// The pod.
         pod: Arc<str>,
@@ -84,6 +108,8 @@ pub enum ConsolidationFault {
         node: Arc<str>,
     },
     /// A pod goes to a node that the plan deletes.
+    ///
+    /// A pod would move twice, which is a disruption that nobody counted.
     DestinationDeleted {
         /// The pod.
         pod: Arc<str>,
@@ -91,6 +117,8 @@ pub enum ConsolidationFault {
         node: Arc<str>,
     },
     /// A pod that runs goes to a node that hasn't started, or that pods are about to be bound to.
+    ///
+    /// What hasn't started yet may never do so; a running pod isn't given up for that.
     DestinationUnsettled {
         /// The pod.
         pod: Arc<str>,
@@ -105,6 +133,9 @@ pub enum ConsolidationFault {
         node: Arc<str>,
     },
     /// A node may not be deleted for the stated reason.
+    ///
+    /// By Karpenter's rules at the moment when the wave begins
+    /// (<https://karpenter.sh/docs/concepts/disruption/>).
     Ineligible {
         /// The node.
         node: Arc<str>,
@@ -114,6 +145,9 @@ pub enum ConsolidationFault {
         cause: Ineligible,
     },
     /// A wave disrupts more nodes of a pool than its budgets allow.
+    ///
+    /// `spec.disruption.budgets` of the pool that are active at the caller's instant and name the
+    /// reason or none.
     NodeBudget {
         /// The wave.
         wave: u32,
@@ -127,6 +161,9 @@ pub enum ConsolidationFault {
         allowed: u64,
     },
     /// A wave evicts more pods than a disruption budget allows, of more than one node.
+    ///
+    /// A drain of a single node evicts its pods round by round, as its budgets allow; so only
+    /// evictions from several nodes are counted against `disruptionsAllowed`.
     PodBudget {
         /// The wave.
         wave: u32,
@@ -138,6 +175,8 @@ pub enum ConsolidationFault {
         allowed: u64,
     },
     /// A wave launches more nodes than may be.
+    ///
+    /// [`max_surge`](crate::ConsolidationOptions::max_surge) of the caller.
     Surge {
         /// The wave.
         wave: u32,
@@ -164,6 +203,8 @@ pub enum ConsolidationFault {
         expected: Option<Price>,
     },
     /// Savings don't justify an action.
+    ///
+    /// The caller's minima, Karpenter's "cheaper", and the price of moves.
     SavingsTooLow {
         /// What it saves.
         savings: Price,
@@ -171,6 +212,8 @@ pub enum ConsolidationFault {
         least: Price,
     },
     /// A node whose price isn't known is replaced although nothing asks for that.
+    ///
+    /// Deleting it without a replacement is always allowed.
     SavingsUnknown {
         /// The node.
         node: Arc<str>,
@@ -186,6 +229,9 @@ pub enum ConsolidationFault {
     },
     /// The share of a pool's cost that an action saves is too small beside the share of its pods
     /// that it moves, for a pool whose policy is to balance these.
+    ///
+    /// The score is the share of the pool's cost that is saved over the share of its disruption,
+    /// for nodes of one pool.
     Unbalanced {
         /// The pool.
         node_pool: Arc<str>,
@@ -193,6 +239,9 @@ pub enum ConsolidationFault {
         score: u64,
     },
     /// A spot node is replaced by a spot node with fewer cheaper types to choose from than wanted.
+    ///
+    /// [`spot_flexibility`](crate::ConsolidationOptions::spot_flexibility): the launch must leave
+    /// the cloud so many types that are cheaper than what it replaces.
     FewSpotTypes {
         /// How many there are.
         types: u64,
@@ -207,6 +256,8 @@ pub enum ConsolidationFault {
         expected: u64,
     },
     /// More pods are moved than may be.
+    ///
+    /// [`max_moves`](crate::ConsolidationOptions::max_moves) of the caller.
     TooManyMoves {
         /// How many move.
         moved: u64,
@@ -228,6 +279,9 @@ pub enum ConsolidationFault {
         cost: Price,
     },
     /// A node that the plan doesn't delete isn't among those kept, so nothing says why it stays.
+    ///
+    /// Every node of the problem is deleted or kept, with a reason, so that nothing is forgotten
+    /// silently.
     NodeUnexplained {
         /// The node.
         node: Arc<str>,
@@ -245,6 +299,14 @@ pub enum ConsolidationFault {
 }
 
 /// Why a node may not be deleted, or a pod not be moved.
+///
+/// # Examples
+/// ```
+/// use plimsoll::verify::Ineligible;
+///
+/// let cause = Ineligible::DisruptionBudget { pod: "a/b".into(), budget: "a/min".into() };
+/// assert_eq!(cause.to_string(), "disruption budget a/min doesn't let pod a/b go");
+/// ```
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Ineligible {

@@ -50,6 +50,19 @@
 //!
 //! Each wave is judged as a problem of its own, so the work is that of checking as many launch
 //! plans as there are waves.
+//!
+//! # Files
+//!
+//! | file | what it checks |
+//! |---|---|
+//! | [`script`] | names, order and completeness: who goes where |
+//! | [`eligibility`], [`schedule`] | whether each node and pod may go, for this reason, at this instant |
+//! | [`budget`] | what a wave may disrupt |
+//! | [`replay`] | the cluster at each moment, as a problem of its own |
+//! | [`wave`] | each action, each step as a launch plan |
+//! | [`worth`] | savings, disruption costs, balance |
+//! | [`preference`] | what moved pods honour less |
+//! | [`bound`] | certificates of the lower bounds |
 
 mod bound;
 mod budget;

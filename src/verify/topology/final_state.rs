@@ -65,6 +65,8 @@ pub(super) struct PodsOnNode {
 }
 
 /// What a class is told by.
+///
+/// Labels that no selector reads are left out of it, and the namespace where no rule asks for one.
 type TopologyClassKey<'a> = (
     &'a str,
     Vec<(&'a str, &'a str)>,

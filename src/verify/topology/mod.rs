@@ -12,6 +12,15 @@
 //! Sources: <https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/>,
 //! <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/>; kube-scheduler's
 //! `PodTopologySpread` and `InterPodAffinity` filters.
+//!
+//! | file | says |
+//! |---|---|
+//! | [`final_state`] | which nodes stand, and which pods are where |
+//! | [`rules`], [`domain_rule`], [`bars`] | the rules of each class, and what counts for them |
+//! | [`order`], [`alike`] | whether pods can be bound one after another |
+//! | [`anti_affinity`] | whether any two pods are kept apart and aren't |
+//! | [`opened`], [`selected_pods`] | whether an alternative would put pods, or a domain, elsewhere |
+//! | [`preference`] | how much of what is preferred is honoured |
 
 mod alike;
 mod anti_affinity;

@@ -12,6 +12,18 @@
 //! owner of a spread: `maxSkew` above the lowest count at the end. In every order the other pods
 //! that it counts leave as much of that as owners still to come need. A second try binds none that
 //! doesn't ([`OrderSearch::spare`]).
+//!
+//! *Example.* Skew 1, zones `a` (2 bound) and `b` (0 bound); the plan puts two pods in `b` and one
+//! in `a`. Begun with `a` the first is refused: 3 − 0 > 1. In the order b, b, a all are accepted:
+//! 1 − 0, 2 − 1 and 3 − 2. The search binds in `b` first, since the count is lowest there.
+//!
+//! *Why a failure may be uncertain.* Which order exists is a hard question in general. Two greedy
+//! tries answer nearly all plans; few pods are searched in full. Where neither settles it, the
+//! violation says that not every order was tried, and a plan of ours isn't made if we couldn't find
+//! an order ourselves.
+//!
+//! *Cost.* Passes × members × the counters that they read; a pass binds at least one pod, and
+//! mostly a level of all domains.
 
 use super::super::violation::{BindingRule, Violation};
 use super::alike::{AlikePods, alike};
@@ -67,6 +79,8 @@ enum BindingCare {
 }
 
 /// What is bound so far.
+///
+/// A clone is a state to come back to: counters, what is left, and lists of those concerned.
 #[derive(Clone)]
 struct OrderSearch<'s, 'a> {
     state: &'s FinalState<'a>,
@@ -243,6 +257,9 @@ impl<'s, 'a> OrderSearch<'s, 'a> {
         self.ruled.iter().copied().find(|at| self.left_of(*at) > 0)
     }
 
+    /// In order of harm: owners with spreads over several nodes that hold nobody up; others in the
+    /// lowest domains; helpers there; the same with less care; and at last one pod that does hold
+    /// others up, the one that does so least.
     fn bind_greedily(&mut self) {
         let mut harmful = 0;
         loop {
@@ -318,6 +335,9 @@ impl<'s, 'a> OrderSearch<'s, 'a> {
     }
 
     /// How many pods of a member can be bound now, one after another.
+    ///
+    /// Kube-scheduler's filters, for several pods of one member in a row: an affinity that is met
+    /// stays met, and a spread admits as many as its domain may exceed the lowest count.
     fn accepted(&self, member: usize) -> u64 {
         let Some(of) = self.members.get(member) else { return 0 };
         let Some(rules) = self.rules.of_class.get(of.class) else { return 0 };
@@ -462,6 +482,8 @@ impl<'s, 'a> OrderSearch<'s, 'a> {
     }
 
     /// Tries every order, one pod at a time.
+    ///
+    /// Depth first over which member is next, each state once; [`MAX_STATES`] bounds it.
     fn search(self, seen: &mut BTreeSet<Vec<u64>>) -> bool {
         if self.unbound().is_none() {
             return true;

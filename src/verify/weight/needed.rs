@@ -4,6 +4,13 @@
 //! offering of a pool of its weight, and they couldn't share a node with those that another launch
 //! of this weight is needed for. Pods that other rules could have drawn to the node (ties to
 //! others, ports, volumes, preferences) say nothing against it.
+//!
+//! *Why this question.* Karpenter tries pools by weight, pod by pod. A launch of a lower weight is
+//! there for pods that no higher pool takes; others may use the room that it has in any case. So
+//! what is wrong isn't that a pod is on a pool of a lower weight, but that a node is there, or is
+//! larger, for its sake.
+//!
+//! *Only what is sure.* Where anything else could have drawn the pods together nothing is reported.
 
 use super::super::facts::{EntryPods, Facts};
 use super::super::node_affinity::PodNodeRules;
@@ -31,6 +38,9 @@ pub(super) struct NeededLoad<'l, 'a> {
 }
 
 /// Launches of which each stands for those that are specified alike and needed for the same.
+///
+/// Launches of one template that are needed for the same pods get one answer; a plan of ten
+/// thousand launches has a few hundred questions.
 pub(super) struct EqualLaunches {
     /// By load, the number of what it is like.
     pub(super) of: Vec<usize>,
@@ -81,6 +91,9 @@ pub(super) fn are_plain<'a>(
 
 /// Whether an offering of these, of a pool that asks for nothing more, holds what a launch is
 /// needed for at a lower price, and isn't taken away more often.
+///
+/// More interruptions are a reason to pay more, so a cheaper offering that is taken away more often
+/// proves nothing.
 pub(super) fn is_cheaper<'a>(
     facts: &Facts<'a>,
     sites: &mut Sites<'a>,
