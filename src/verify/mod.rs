@@ -83,6 +83,7 @@ mod min_values;
 mod node;
 mod node_affinity;
 mod offering;
+mod plan_place;
 mod requirement;
 mod reservation;
 mod resource;

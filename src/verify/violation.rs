@@ -1,58 +1,27 @@
 //! What a plan can do wrong, as data, with every operand.
 
 use super::consolidation::ConsolidationFault;
+pub use super::plan_place::{BindingRule, PlanPlace};
 use crate::model::{Price, Protocol, Taint};
 use crate::plan::{OfferingRef, Proof};
 use std::sync::Arc;
-
-/// Where in a plan something is.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-#[non_exhaustive]
-pub enum PlanPlace {
-    /// A launch with its choice, by its index in the plan.
-    Launch(usize),
-    /// A launch with one of its alternatives, each by its index.
-    Alternative {
-        /// The launch.
-        launch: usize,
-        /// The alternative.
-        alternative: usize,
-    },
-    /// A node of the problem, by name.
-    Node(Arc<str>),
-    /// The list of pods with no place.
-    Unschedulable,
-}
-
-/// The rule that keeps a pod from being bound in any order.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-#[non_exhaustive]
-pub enum BindingRule {
-    /// A topology spread constraint.
-    Spread {
-        /// The label whose values are the domains.
-        key: Arc<str>,
-        /// The pod's domain; `None` if its node lacks the label.
-        domain: Option<Arc<str>>,
-        /// How many selected pods are in the domain when nothing more can be bound.
-        count: u64,
-        /// The lowest count of any domain then.
-        least: u64,
-        /// How far the first may exceed the second.
-        max_skew: u64,
-    },
-    /// Required pod affinity: no pod that it needs can be bound in the domain before.
-    Affinity {
-        /// The label whose values are the domains.
-        key: Arc<str>,
-    },
-}
 
 /// One rule that a plan breaks.
 ///
 /// Pods are named "namespace/name"; launches and alternatives are indices in the plan; amounts are
 /// millicores of cpu and whole units of every other resource. Pods of one entry of the problem in
 /// one place are judged together: the first of them is named.
+///
+/// A violation is data: a tool can point at the place, count by kind, or translate. `Display` says
+/// each in a line. Rules of the scheduler name the kube-scheduler plugin that has them.
+///
+/// # Examples
+/// ```
+/// use plimsoll::verify::Violation;
+///
+/// let missing = Violation::PodMissing { pod: "default/web-2".into(), count: 1 };
+/// assert!(missing.to_string().contains("default/web-2"));
+/// ```
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Violation {
@@ -258,6 +227,8 @@ pub enum Violation {
         launch: usize,
     },
     /// An alternative has more of a resource that its pool limits than the choice has.
+    ///
+    /// The limit was charged with the choice, so the launch could exceed it.
     AlternativeAboveChoice {
         /// The launch.
         launch: usize,
@@ -276,6 +247,8 @@ pub enum Violation {
         reservation: Arc<str>,
     },
     /// More is asked of a node than it has.
+    ///
+    /// `NodeResourcesFit`.
     Overfull {
         /// The node.
         place: PlanPlace,
@@ -287,6 +260,8 @@ pub enum Violation {
         allocatable: i128,
     },
     /// The pod's node selector doesn't match the node.
+    ///
+    /// `NodeAffinity`.
     NodeSelector {
         /// The pod.
         pod: Arc<str>,
@@ -301,6 +276,8 @@ pub enum Violation {
         place: PlanPlace,
     },
     /// The pod doesn't tolerate a taint.
+    ///
+    /// `TaintToleration`.
     Untolerated {
         /// The pod.
         pod: Arc<str>,
@@ -310,6 +287,8 @@ pub enum Violation {
         taint: Taint,
     },
     /// Two pods (or a pod and a daemon) take the same port of a node.
+    ///
+    /// `NodePorts`.
     HostPort {
         /// A pod that the plan places.
         pod: Arc<str>,
@@ -324,6 +303,8 @@ pub enum Violation {
     },
     /// A volume of the pod can't be reached from the node: its zone or its labels aren't what it
     /// takes.
+    ///
+    /// `VolumeBinding` and `VolumeZone`.
     VolumeZone {
         /// The pod.
         pod: Arc<str>,
@@ -333,6 +314,8 @@ pub enum Violation {
         volume: Arc<str>,
     },
     /// More volumes of a driver on a node than it can attach.
+    ///
+    /// `NodeVolumeLimits`.
     VolumeLimit {
         /// Where.
         place: PlanPlace,
@@ -344,6 +327,8 @@ pub enum Violation {
         limit: u32,
     },
     /// A pod's required anti-affinity over the hostname selects another pod on its node.
+    ///
+    /// `InterPodAffinity`.
     AntiAffinity {
         /// The pod that has the rule.
         pod: Arc<str>,
@@ -364,6 +349,8 @@ pub enum Violation {
         domain: Arc<str>,
     },
     /// In no order of binding is a pod accepted where the plan puts it.
+    ///
+    /// `PodTopologySpread` and `InterPodAffinity`, which look at what is bound when a pod comes.
     NoBindingOrder {
         /// The first pod that stays unbound.
         pod: Arc<str>,
@@ -418,6 +405,8 @@ pub enum Violation {
         launch: usize,
     },
     /// The plan's launches take a pool above its limit.
+    ///
+    /// Karpenter's `spec.limits` of a NodePool.
     Limit {
         /// The pool.
         node_pool: Arc<str>,
@@ -440,6 +429,8 @@ pub enum Violation {
         remaining: u32,
     },
     /// A pod is on a pool of lower weight although one of higher weight has room for it.
+    ///
+    /// Karpenter's `spec.weight` of a NodePool.
     Weight {
         /// The pod.
         pod: Arc<str>,

@@ -31,6 +31,28 @@ impl Certificate {
     /// # Errors
     /// Every fault of the document, each with the path of its field; for text that isn't JSON, the
     /// line and the column.
+    ///
+    /// # Examples
+    /// ```
+    /// # use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources};
+    /// # let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// # let price = Offering::on_demand("eu-1a", "0.10".parse()?);
+    /// # let large = InstanceType::new("m7.large", room).with_offering(price);
+    /// # let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
+    /// # let pool = NodePool::new("default");
+    /// # let problem = Problem::builder().pod(web.with_replicas(3)).instance_type(large);
+    /// # let problem = problem.node_pool(pool).build()?;
+    /// # let plan = plimsoll::provision(&problem, &Options::default())?;
+    /// use plimsoll::plan::Certificate;
+    ///
+    /// let certificate = plan.certificate().ok_or("nothing is proved")?.clone();
+    /// let read = Certificate::from_json(&certificate.to_json())?;
+    /// assert_eq!(read, certificate);
+    /// // Kept beside the plan's document it proves the same later.
+    /// let later = plimsoll::LaunchPlan::from_json(&plan.to_json())?.with_certificate(read);
+    /// assert!(plimsoll::verify(&problem, &later).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_json(text: &str) -> Result<Self, Error> {
         read_certificate(&parse(text)?)
     }

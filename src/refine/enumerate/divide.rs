@@ -3,6 +3,10 @@
 //! The items that rules are about are divided in every way that keeps the rules, over the cells and
 //! among those that stay out; the others then go where they cost least ([`SearchInput::sums`]). A
 //! division whose nodes turn out to have no order of binding is passed over.
+//!
+//! *Cost.* Ways to divide the ruled items, each cut off as soon as a rule is broken, more pods stay
+//! out than in the best plan, or the floors of the cells come to more than it costs; for each of
+//! what is left a look-up in the sums of the free items.
 
 use super::super::tuning::divide::PLANS;
 use super::cells::{CellTable, NodeFill, SearchInput};

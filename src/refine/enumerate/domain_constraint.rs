@@ -1,6 +1,9 @@
 //! Rules between pods over domains, as statements about the end: how many pods of which items are
 //! in each domain. What holds in every order of binding is all that they say; whether there is an
 //! order is found out for whole plans ([`order`](super::order)).
+//!
+//! *When they are asked.* As soon as all items are decided that a rule is about: what is decided
+//! later can't mend it.
 
 use super::super::exact::rules::bound;
 use super::Task;
@@ -149,6 +152,9 @@ struct SpreadKey {
 }
 
 /// The rules that these items have over keys.
+///
+/// Spreads of several classes that count the same over the same key are one constraint, with all of
+/// them as owners.
 pub(super) fn constraints(
     task: &Task<'_>,
     items: &[CellItem],

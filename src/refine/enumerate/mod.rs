@@ -26,6 +26,12 @@
 //!
 //! *Cost.* Pairs of a vector and a part of it, for each cell, and ways to divide the items of
 //! rules: [`MOST_STEPS`](super::tuning::enumerate::MOST_STEPS) at most, or nothing comes of it.
+//!
+//! *Example.* Three pods with a spread of skew 1 over two zones. There are four vectors, of 0 to 3
+//! pods; what each costs in each zone is a front of a point or two. The spread leaves the divisions
+//! 2 + 1 and 1 + 2. Where a limit admits the node for two pods in one of the zones only, the packer,
+//! which assigns before it buys, may have chosen the other; here both are looked up, and the one
+//! within the limit is the plan.
 
 mod cells;
 mod divide;
@@ -103,6 +109,9 @@ impl Task<'_> {
     /// What it counts for that a pod of a class is at a site where preferences aren't honoured:
     /// those of pods that may stay out; others keep what is honoured by the sites that they may
     /// use.
+    ///
+    /// Weights are far above any price where preferences are to be honoured whatever they cost, so
+    /// that more of them come before costs.
     fn unmet(&self, class: ClassId, site: usize) -> i128 {
         if !self.optional || !self.context.with_preferences {
             return 0;
@@ -152,6 +161,10 @@ pub(super) fn has_preferences(context: &Context<'_>) -> bool {
 ///
 /// It is sought, in so many steps at most, where pods stay out, and where pools have weights: those
 /// of the same priority may be others then, or on pools of other weights.
+///
+/// First without rules between pods, which is quick: where not even that places more, or costs
+/// less, nothing does. Then with them; then with fewer domains that count; then guess by guess of
+/// what the lowest node holds.
 pub(super) fn better(
     context: &Context<'_>,
     packed: &AssignedPacking,
@@ -396,6 +409,9 @@ fn solve(
     try_solve(task, packed, best, steps, cancel).unwrap_or(Solved::Unknown)
 }
 
+/// In steps: places and items; the rules that this plan keeps; the numbering of vectors, which must
+/// fit into memory; the tables of all cells; and the division. `None` where any of these is too
+/// much.
 fn try_solve(
     task: &Task<'_>,
     packed: &AssignedPacking,
@@ -497,6 +513,8 @@ fn search(
 }
 
 /// Whether the pods of a plan can be bound one after another.
+///
+/// Asked of whole plans only, after everything cheaper: it is the dear question.
 fn is_bindable(input: &SearchInput<'_>, found: &FoundPlan) -> bool {
     let (task, compiled) = (input.task, input.task.context.compiled);
     let running = compiled

@@ -1,4 +1,8 @@
 //! What pods on nodes cost at least, where something is scarce: Pareto fronts of costs and uses.
+//!
+//! As [`exact::front`](super::super::exact), with the origin of each point beside it, so that a
+//! plan can be read off; and with supplies of which using less isn't better in itself, since a pool
+//! of a higher weight that has room left keeps others from launching.
 
 use super::super::cancel::Cancel;
 

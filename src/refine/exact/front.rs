@@ -1,4 +1,10 @@
 //! What pods cost at least, where something is scarce: a choice of costs and uses.
+//!
+//! *Why fronts.* Two ways to have the same pods may differ in what they use of a limit, and which
+//! is better depends on what the rest needs. A way that costs no less and uses no less of anything
+//! than another can be forgotten, and few are left: with one limit the front is a staircase.
+//!
+//! *Cost.* Adding looks at the front once; combining two fronts is a step for each pair.
 
 use super::super::cancel::Cancel;
 
@@ -18,6 +24,8 @@ pub(super) struct ExactPoint {
 pub(super) type ExactFront = Vec<ExactPoint>;
 
 /// What a way may cost and use to be of interest.
+///
+/// What can't beat the plan at hand, or uses more than there is, never enters a front.
 pub(super) struct ExactBudget<'a> {
     /// It must cost less.
     pub(super) limit: i64,
@@ -38,6 +46,8 @@ impl ExactBudget<'_> {
     }
 
     /// Adds a way to a front if it is of interest.
+    ///
+    /// Of equal ways the first stays; the front is sorted by cost, then by uses.
     pub(super) fn add(&self, front: &mut ExactFront, cost: i64, uses: impl Fn(usize) -> i64) {
         let supplies = 0..self.left.len();
         if cost >= self.limit || supplies.clone().any(|at| uses(at) > self.left[at]) {

@@ -69,6 +69,9 @@ impl Exhaustion {
     }
 
     /// The bound that follows, where that is better than what is proved already.
+    ///
+    /// The certificate names the pods that were looked at, worth nothing where they had no value:
+    /// the reader must know which pods were tried.
     pub(super) fn proved(
         &self,
         context: &Context<'_>,
@@ -101,6 +104,9 @@ impl Exhaustion {
 
 /// Whether the certificate's reader sees the same problem: nodes whose labels are all known, and
 /// all pods among the kept classes.
+///
+/// Open labels, static pools and placeholders would have to be tried as well; plans with these keep
+/// the other bound.
 fn is_definite(context: &Context<'_>) -> bool {
     let compiled = context.compiled;
     compiled.pools.values().all(|pool| pool.static_replicas.is_none())
@@ -108,6 +114,8 @@ fn is_definite(context: &Context<'_>) -> bool {
         && compiled.items.values().all(|item| !item.placeholder)
 }
 
+/// Items that rules are about come first: their divisions are tried one by one, and the others'
+/// costs looked up.
 fn exhaust(
     context: &Context<'_>,
     kept_classes: &KeptClasses,

@@ -39,6 +39,8 @@ const SAME: f64 = 1e-10;
 const WHOLE: f64 = 1e-9;
 
 /// A part of the search: what is there for good, and what may be added.
+///
+/// Levels are kept and used again, so that a search of thousands of steps allocates for its depth.
 #[derive(Debug, Default)]
 struct BranchLevel {
     /// The item of each column, ascending, and how many more of it may be added.
@@ -81,6 +83,7 @@ struct BranchSearch<'a> {
     step_limit: StepLimit<'a>,
 }
 
+/// What comes out is never worse than the quick filling, whatever the steps.
 pub(super) fn best(
     knapsack: &Knapsack,
     root: RootRelaxation,
@@ -125,6 +128,9 @@ impl BranchSearch<'_> {
     }
 
     /// Gives the largest bound of what is open at the end, and whether nothing is.
+    ///
+    /// A loop over levels: look at the deepest, close it or split it. The second part of a split
+    /// goes on in the parent's level.
     fn run(&mut self, first: BranchLevel) -> (f64, bool) {
         let mut levels = vec![first];
         let mut depth = 0;
@@ -233,6 +239,9 @@ impl BranchSearch<'_> {
     }
 
     /// Bounds a level, limits its counts, and says how to split it.
+    ///
+    /// Solve, round, tighten, until nothing changes; then split. A relaxation that can't exceed
+    /// what is known ends early, since the dual method's bound only falls.
     fn look(&mut self, level: &mut BranchLevel) -> BranchOutcome {
         loop {
             level.limit(self.knapsack);
@@ -259,6 +268,9 @@ impl BranchSearch<'_> {
 
     /// Limits counts by their gains; `None` where nothing is left, else whether the relaxation has
     /// to be solved again.
+    ///
+    /// With a gain of *g* each of a count costs *g* of the bound, so the spare bound says how far
+    /// the count can be from where it stands.
     fn tighten(&mut self, level: &mut BranchLevel, bound: f64) -> Option<bool> {
         let spare = bound - self.enough;
         let mut committed = false;
@@ -355,6 +367,9 @@ impl BranchSearch<'_> {
     }
 
     /// A column that takes part in breaking a rule.
+    ///
+    /// Resources first, then groups, then conflicts; of those that take part the one worth most, as
+    /// fixing it decides most.
     fn fault(&self, level: &BranchLevel) -> Option<usize> {
         let counts: Vec<i64> = level.solution.iter().map(|count| count.round() as i64).collect();
         let taken = |column: &usize| counts[*column] > 0;

@@ -22,6 +22,18 @@
 //! filling.
 //!
 //! References: Gilmore and Gomory 1966; Kellerer, Pferschy and Pisinger 2004, "Knapsack Problems".
+//!
+//! *Example.* Room for 8 cores and 32 GiB; items A (2 cores, 2 GiB, worth 3) and B (1 core, 8 GiB,
+//! worth 2). At prices of 10/7 for a core and 1/14 for a GiB both are worth just what they ask for,
+//! so no filling is worth more than 8 · 10/7 + 32 · 1/14 = 13 5/7. Three A and two B are worth 13:
+//! the best.
+//!
+//! | question | answered by |
+//! |---|---|
+//! | no filling is worth more than? | [`Knapsack::upper_bound`] at given prices, [`Knapsack::relax`] at the best |
+//! | a good filling? | [`Knapsack::fill`] |
+//! | the best one, with proof? | [`Knapsack::best`] |
+//! | do these counts fit? | [`Knapsack::holds`] |
 
 mod branch;
 mod fill;
@@ -38,6 +50,9 @@ pub(super) use root::RootRelaxation;
 use std::sync::Arc;
 
 /// Something of which a node holds some.
+///
+/// What is the same for all values is shared between clones, so that one with other maxima
+/// ([`Knapsack::within`]) costs a list of numbers.
 #[derive(Clone, Debug)]
 pub(super) struct KnapsackItem {
     /// By resource; not negative.
@@ -75,6 +90,8 @@ pub(super) struct Knapsack {
 }
 
 /// Prices of resources, then of groups, each for all of its room, and what they prove.
+///
+/// It is handed back with the next values, which are mostly much the same.
 #[derive(Clone, Debug)]
 pub(super) struct KnapsackRelaxation {
     pub(super) prices: Vec<f64>,
@@ -106,6 +123,8 @@ pub(super) struct PricingResult {
 }
 
 impl Knapsack {
+    /// Members of groups, items and conflicts that can't matter are left out; an item that
+    /// conflicts with itself may be there once.
     pub(super) fn new(
         room: Vec<i64>,
         items: &[KnapsackItem],
@@ -224,6 +243,9 @@ impl Knapsack {
     }
 
     /// The resources that can run out, less those that always run out after another.
+    ///
+    /// Resource *a* covers *b* if every item asks for a share of *a* at least as large as of *b*:
+    /// then *b* never runs out first. Of two that cover each other one is kept.
     fn find_binding(&self) -> Vec<usize> {
         let items: Vec<usize> = (0..self.len()).filter(|item| self.most[*item] > 0).collect();
         let short = |resource: &usize| {
@@ -263,6 +285,8 @@ impl Knapsack {
 
     /// What all the room costs at these prices, and what each item is worth beyond its share of
     /// that.
+    ///
+    /// Only what can bind has a price that counts; a group's price is for all that it allows.
     fn gains(&self, values: &[f64], prices: &[f64]) -> (f64, Vec<f64>) {
         let mut gains = values.to_vec();
         gains.resize(self.len(), 0.0);
@@ -319,6 +343,9 @@ impl Knapsack {
     }
 
     /// The best filling, as far as it is worth more than the floor and found within the steps.
+    ///
+    /// By table where one resource alone binds and is small in its units; otherwise by search, with
+    /// the table as a second try where that is affordable.
     pub(super) fn best(
         &self,
         values: &[f64],
