@@ -20,6 +20,8 @@ type Lazy<T> = std::sync::OnceLock<Vec<T>>;
 type LazySites = std::sync::OnceLock<Bits>;
 
 /// Offers that are as large and have the same values of what their pool asks `minValues` of.
+///
+/// By far fewer than offers: zones and capacity types of a type are mostly one group.
 #[derive(Debug)]
 pub(crate) struct AlternativeGroup {
     /// For each key that the pool asks values of, theirs; 0: none, or one that the pool leaves open
@@ -50,6 +52,8 @@ pub(crate) struct AlternativesKey {
 }
 
 /// The lists, by what is charged.
+///
+/// Shared by all views of a problem, and by what-ifs that change no offer.
 #[derive(Debug)]
 pub(crate) struct Alternatives {
     of_shape: IdVec<ShapeId, usize>,

@@ -12,6 +12,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What classes of pods are anchored to.
+///
+/// Worked out once from the rules; what a launch is anchored to follows from the items that it
+/// holds.
 #[derive(Debug, Default)]
 pub(crate) struct Anchors {
     /// For each class, the keys over which alternatives of its launch must agree with the choice.
@@ -72,6 +75,9 @@ impl Anchors {
 }
 
 /// What a launch with certain pods has in common with each of its alternatives.
+///
+/// An offer that has all of it in common can be listed beside the choice, and the cloud may deliver
+/// it, without any pod's rule noticing.
 #[derive(Clone, Debug)]
 pub(crate) struct Agreement<'a> {
     /// The labels that the launch fixes: those that would be open otherwise and that are read.
@@ -133,6 +139,8 @@ impl Compiled {
 
     /// The label keys that pods of these items or daemons read, and those that decide whether and
     /// where a node counts, whatever runs there.
+    ///
+    /// A label that nobody on the node reads may be whatever the cloud makes it.
     pub(crate) fn keys_read(&self, items: &[ItemId]) -> BTreeSet<&Arc<str>> {
         let rules = &self.site_conditions.rules;
         let mut read: BTreeSet<&Arc<str>> = self.daemon_keys.iter().collect();

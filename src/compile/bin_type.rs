@@ -16,6 +16,9 @@ use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
 /// Offers that differ in nothing that matters.
+///
+/// What is bought in the end is the first of its offers that the launch's template prefers; all of
+/// them, and those that it dominates, can be alternatives.
 #[derive(Clone, Debug)]
 pub(crate) struct BinType {
     pub(crate) pool: PoolId,
@@ -78,6 +81,8 @@ pub(crate) fn bin_types(compiled: &Compiled) -> (Vec<BinType>, Vec<Bits>) {
 }
 
 /// Bin types that the same eligibility sets admit.
+///
+/// Kept side by side, so that the search for what dominates one more looks at numbers in one line.
 struct EquallyEligible<'c> {
     admits: &'c Bits,
     bin_types: Vec<usize>,
@@ -87,6 +92,8 @@ struct EquallyEligible<'c> {
     most: Vec<i64>,
 }
 
+/// *Cost.* Each bin type is held against those that are cheaper or as cheap and that all of its
+/// eligibility sets admit; of these most are ruled out by the largest room of their group.
 fn undominated(compiled: &Compiled, bin_types: Vec<BinType>) -> Vec<BinType> {
     let mut order: Vec<usize> = (0..bin_types.len()).collect();
     // Cheapest first; at one price the larger first, so that whatever dominates comes before.
@@ -191,6 +198,8 @@ fn dominates(compiled: &Compiled, better: &BinType, worse: &BinType) -> bool {
 }
 
 /// Whether rules between pods see nodes of two bin types in the same domains.
+///
+/// The same domain for each topology key, and counted by the same spreads.
 fn are_seen_alike(compiled: &Compiled, one: &BinType, other: &BinType) -> bool {
     let site =
         |bin_type: &BinType| bin_type.offers.first().map(|offer| compiled.site_of_offer(*offer));

@@ -1,4 +1,8 @@
 //! Sets of small numbers as bits.
+//!
+//! Eligibility is a matrix of classes and sites, read by rows and by columns, intersected all the
+//! time. As bits it is 64 times smaller than as bytes, and an intersection is one instruction for
+//! 64 sites.
 
 use smallvec::{SmallVec, smallvec};
 
@@ -7,6 +11,9 @@ use smallvec::{SmallVec, smallvec};
 type Words = SmallVec<[u64; 2]>;
 
 /// A set of numbers below a length that is fixed when it is made.
+///
+/// Two sets that are combined have to be of one length; bits beyond it are zero, so equality is
+/// that of words.
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Bits {
     words: Words,
@@ -37,6 +44,7 @@ impl Bits {
         self.words[bit / 64] &= !(1 << (bit % 64));
     }
 
+    /// `false` beyond the length.
     pub(crate) fn contains(&self, bit: usize) -> bool {
         self.words.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
     }
@@ -53,10 +61,12 @@ impl Bits {
         self.words.iter_mut().zip(&other.words).for_each(|(mine, theirs)| *mine &= !theirs);
     }
 
+    /// Whether they have a number in common.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         self.words.iter().zip(&other.words).any(|(mine, theirs)| mine & theirs != 0)
     }
 
+    /// Whether every number of the other is in this set.
     pub(crate) fn includes(&self, other: &Self) -> bool {
         self.words.iter().zip(&other.words).all(|(mine, theirs)| theirs & !mine == 0)
     }
@@ -124,6 +134,8 @@ pub(crate) fn transpose<'a>(
 }
 
 /// Transposes 64 words of 64 bits in place by swapping ever smaller off-diagonal blocks.
+///
+/// Source: Hacker's Delight, 7-3.
 fn transpose_square(square: &mut [u64; 64]) {
     let mut width = 32;
     let mut mask = u64::MAX >> 32;

@@ -6,6 +6,10 @@ use super::topology::TopologyKey;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Several items of which one node holds so much together and no more.
+///
+/// A node holds at most so many of the items together: a clique of anti-affinity, or a cap on what
+/// a spread counts. Bounds and the knapsack read these; [`OpenNode`](super::OpenNode) asks the
+/// rules themselves.
 #[derive(Clone, Debug)]
 pub(crate) struct CardinalityConstraint {
     /// The items, with what one counts for.

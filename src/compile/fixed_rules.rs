@@ -1,6 +1,10 @@
 //! What rules between pods fix about single classes, whatever is decided: the sites that bound pods
 //! or missing labels bar, who can't share a node with whom, and the keys over which a pod's domain
 //! must be known.
+//!
+//! Bound pods don't move while pods are placed, so what they forbid is known before: it becomes
+//! bits of eligibility, and the packer never meets it as a rule. What is left for the packer is
+//! what depends on its own decisions.
 
 use super::bits::Bits;
 use super::id::{ClassId, IdVec, KeyId, NodeId, SelectionId};
@@ -8,6 +12,8 @@ use super::topology::{Topology, TopologyInput, TopologyKey, TopologySpread};
 use std::collections::BTreeSet;
 
 /// What the rules between pods fix about single classes.
+///
+/// All four are read once, when items are made of classes.
 #[derive(Debug)]
 pub(crate) struct FixedRules {
     /// For each class, the sites that bound pods or missing labels bar; `None` where nothing does.
@@ -104,6 +110,9 @@ impl FixedRules {
 /// For each class, whether its pods may have to be bound before others that count them: where
 /// others need them, and where its own spreads count others. All else can come last, and count for
 /// nobody.
+///
+/// A pod that nobody needs and that counts nobody can be bound after all others: whatever the order
+/// of those, it sees the final counts.
 fn early(topology: &Topology) -> IdVec<ClassId, bool> {
     let mut early: IdVec<ClassId, bool> = topology.rules.values().map(|_| false).collect();
     for (class, rules) in topology.rules.iter() {
@@ -129,6 +138,8 @@ fn key_of(topology_key: TopologyKey) -> Option<KeyId> {
 }
 
 /// Notes which sites are barred to which class.
+///
+/// Filled rule by rule.
 struct Bars<'a> {
     barred: IdVec<ClassId, Option<Bits>>,
     over_skew: IdVec<ClassId, Vec<NodeId>>,
@@ -149,6 +160,8 @@ impl Bars<'_> {
     }
 
     /// Bars the domain in which a node lies.
+    ///
+    /// The node alone, or every site with its value of the label.
     fn domain(&mut self, class: ClassId, node: NodeId, topology_key: TopologyKey) {
         let TopologyKey::Label(key) = topology_key else { return self.node(class, node) };
         let key = &self.topology.keys[key];
@@ -202,6 +215,8 @@ impl Bars<'_> {
     }
 
     /// Bars the sites that lack a label.
+    ///
+    /// kube-scheduler filters nodes without a topology key out, whatever is counted.
     fn unlabelled(&mut self, class: ClassId, topology_key: TopologyKey) {
         let TopologyKey::Label(key) = topology_key else { return };
         let labelled = &self.topology.keys[key].labelled;

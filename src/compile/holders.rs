@@ -1,4 +1,8 @@
 //! Which offers and bin types can hold certain pods on one node.
+//!
+//! A launch's alternatives are offers that hold the same pods. Which they are is decided in two
+//! steps: sites where every pod's rules about nodes hold (an intersection of bits), then, one by
+//! one and only for offers that somebody asks about, whether the amounts fit.
 
 use super::bits::transpose;
 use super::{
@@ -8,6 +12,8 @@ use super::{
 use std::collections::BTreeMap;
 
 /// The offers whose launches can hold certain pods.
+///
+/// `minValues`, limits and agreement over domains are for others to ask.
 #[derive(Debug)]
 pub(crate) struct Holders<'a> {
     base: &'a Base,

@@ -9,6 +9,9 @@ use crate::model::{HostPort, Pod};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The distinct host ports of a problem.
+///
+/// Two ports that are equal have one number; those that clash (an address and all addresses) have
+/// each other's bit in what they bar.
 #[derive(Debug)]
 pub(super) struct Ports {
     entries: Vec<HostPort>,

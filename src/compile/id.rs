@@ -1,9 +1,15 @@
 //! Dense ids, one type for each kind of thing, and the vectors they index.
+//!
+//! A problem has a dozen kinds of things, each in a list. An index into the wrong list is a mistake
+//! that no test finds reliably and that the compiler finds always, where each list has an index
+//! type of its own. The types cost nothing: an id is a `u32`, an [`IdVec`] a vector.
 
 use std::marker::PhantomData;
 use std::ops::{Index, IndexMut};
 
 /// A dense id: a `u32` that indexes one kind of thing only.
+///
+/// Ids are ordered as what they stand for is in its list.
 pub(crate) trait Id: Copy + Ord {
     fn from_index(index: usize) -> Self;
     fn index(self) -> usize;
@@ -54,6 +60,8 @@ ids! {
 }
 
 /// A vector indexed by one kind of id.
+///
+/// It grows at its end and never shrinks, so an id stays valid as long as its vector.
 #[derive(Clone, Debug)]
 pub(crate) struct IdVec<I, T> {
     items: Vec<T>,
@@ -118,6 +126,8 @@ impl<I: Id, T> IndexMut<I> for IdVec<I, T> {
 }
 
 /// Rows of one width, side by side, indexed by one kind of id.
+///
+/// One allocation for all rows.
 #[derive(Clone, Debug)]
 pub(crate) struct IdTable<I, T> {
     items: Vec<T>,

@@ -1,10 +1,16 @@
 //! Numbers for keys: equal keys get equal numbers, in the order of first sight.
+//!
+//! Comparing and hashing the parts of a million pods again and again is what compiling would spend
+//! its time on. Interned once, equal parts are equal numbers. Numbers don't depend on the hash:
+//! they count first sights, so they are the same in every run and on every machine.
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hash};
 
 /// Gives each distinct key a number. Only ever looked up in, never walked in hash order.
+///
+/// Keys are kept in a vector, by number; the table holds numbers only.
 #[derive(Clone, Debug)]
 pub(crate) struct Interner<K> {
     keys: Vec<K>,
@@ -18,6 +24,8 @@ impl<K: Eq + Hash> Interner<K> {
     }
 
     /// The number of a key, which is kept if it is new.
+    ///
+    /// One hash and, where it is known, one comparison; a key is cloned only when it is new.
     pub(crate) fn intern<Q>(&mut self, key: &Q) -> u32
     where
         Q: Eq + Hash + ?Sized + ToKey<K>,
@@ -40,6 +48,8 @@ impl<K: Eq + Hash> Interner<K> {
 }
 
 /// A borrowed key that can be kept.
+///
+/// Like `ToOwned`, for pairs of types that the standard library doesn't connect.
 pub(crate) trait ToKey<K> {
     fn to_key(&self) -> K;
 }

@@ -1,4 +1,10 @@
 //! The labels of sites, made dense: for each label key that a rule reads, the value at each site.
+//!
+//! *Idea.* One column for each label key that some rule reads, with one small number for each site:
+//! the state of the label there. A condition is then decided once for each *state* of its key, and
+//! the sites in that state take the answer over.
+//!
+//! *Cost.* Memory is sites times keys read, four bytes each; keys that nobody reads have no column.
 
 use super::bits::Bits;
 use super::node;
@@ -12,6 +18,8 @@ use std::sync::Arc;
 pub(crate) type LabelState = u32;
 
 /// For each label key that a rule reads: which values occur, and which site has which.
+///
+/// Sites are pushed in their order, offers first; states are numbered as they are first seen.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LabelTable {
     columns: BTreeMap<Arc<str>, LabelColumn>,
@@ -32,6 +40,8 @@ struct LabelColumn {
 }
 
 /// Where the labels of a running node are found.
+///
+/// For a what-if, whose nodes are mostly those of the problem.
 pub(crate) enum LabelSource<'n> {
     /// In the larger table, at this place behind the offers.
     Known(u32),

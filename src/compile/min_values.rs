@@ -23,6 +23,9 @@ use std::sync::Arc;
 type Open = std::sync::OnceLock<Arc<OpenAlternatives>>;
 
 /// A launch whose pool may ask for `minValues`.
+///
+/// With Karpenter's policy `BestEffort` a pod that alone can't keep the minimum is launched for all
+/// the same.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct MinValuesChoice {
     /// The first offer of its bin type.
@@ -32,6 +35,9 @@ pub(crate) struct MinValuesChoice {
 }
 
 /// The minimums of one launch.
+///
+/// It grows with the node: [`join`](Self::join) for an item that is new there, [`grow`](Self::grow)
+/// for more of one that is there.
 #[derive(Clone, Debug)]
 pub(crate) struct LaunchMinValues {
     choice: MinValuesChoice,
@@ -280,6 +286,8 @@ fn room_beside(room: &[i64], load: &[i64], request: &[i64], most: u32) -> Option
 }
 
 /// Counts the values that a list of offers keeps open.
+///
+/// Offers are added one by one; it says which of them bring a value that is new.
 #[derive(Debug)]
 pub(crate) struct ValueCounter<'a> {
     least: Vec<usize>,

@@ -9,6 +9,30 @@
 //! What no decision changes is the [`Base`]. A [`Compiled`] problem is a base with items to pack:
 //! at first one for each class of pending pods; once the packer has chosen domains for those with
 //! rules between pods, the parts that result ([`Compiled::with_items`]).
+//!
+//! # Who tells what apart
+//!
+//! | many | become few | because | in |
+//! |---|---|---|---|
+//! | pods | [`PodClass`]es | no rule reads what they differ in | `pod_class` |
+//! | sets of rules about nodes | eligibility sets | they hold at the same sites | `rule`, `eligibility` |
+//! | pools × types × offerings × open labels | [`Offer`]s | every label is fixed | `offer`, `open` |
+//! | offers | [`BinType`]s | size, price and who may go there are equal | `bin_type` |
+//! | selectors | selections | they mean the same pods | `selection` |
+//! | lists of taints and tolerations | numbers | they are equal | `taint` |
+//!
+//! # Cost
+//!
+//! For `p` pods, `c` classes, `s` sites and `r` distinct conditions: classes take time linear in
+//! `p`; labels `s` times the number of keys that are read; eligibility sets `c · s / 64` words. A
+//! problem of ten thousand classes and a thousand sites is a megabyte of bits. A limit on `c · s`
+//! is checked before anything of that size is made.
+//!
+//! # Order
+//!
+//! Ids follow the order of the problem, which is sorted: classes that of their first pods, offers
+//! that of pools, types and offerings, nodes that of their names. So equal problems compile to
+//! equal numbers, and what is decided by the lowest id is decided by names.
 
 mod alternatives;
 mod anchor;
@@ -86,6 +110,8 @@ use std::sync::Arc;
 use taint::TaintedSites;
 
 /// What no decision of a solve changes: sites, offers, nodes, rules.
+///
+/// Shared by everything that is made of one problem, so nothing in it may change once it is made.
 #[derive(Debug)]
 pub(crate) struct Base {
     /// The problem itself, part by part, for what ids stand for.
@@ -139,6 +165,9 @@ pub(crate) struct Base {
 }
 
 /// A problem made dense: a base, and classes of pods to pack.
+///
+/// It derefs to its base. Views of one problem (the classes as they are, and the items of an
+/// assignment) differ in the fields below `base` only.
 #[derive(Clone, Debug)]
 pub(crate) struct Compiled {
     /// What doesn't depend on what is packed; shared by all views of the problem.
@@ -170,6 +199,9 @@ impl Deref for Compiled {
 }
 
 /// What reasons are made from: which condition holds where.
+///
+/// A class whose pods have no place is explained condition by condition: which of them alone rules
+/// out how many sites.
 #[derive(Debug)]
 pub(crate) struct SiteConditions {
     pub(crate) rules: NodeRuleSets,
@@ -182,6 +214,8 @@ pub(crate) struct SiteConditions {
 
 /// What is packed: at first a class of pods; once domains are chosen a part of one, or pods of
 /// several classes that must share a node.
+///
+/// Packing, bounds and refinement know items only; classes come back when a plan is written.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
     /// What one of these is: how many pods of which classes.
@@ -206,6 +240,7 @@ pub(crate) struct Item {
     pub(crate) placeholder: bool,
 }
 
+/// Most items of most problems are such ones, and take the shortest way through every check.
 impl Item {
     /// Whether no rule keeps its pods from others or from one another on a node.
     pub(crate) fn goes_anywhere(&self) -> bool {
@@ -217,6 +252,8 @@ impl Item {
 }
 
 /// Pods that no rule can tell apart, as the documents have them.
+///
+/// Its pods differ in names, and in labels and annotations that nobody reads.
 #[derive(Clone, Debug)]
 pub(crate) struct PodClass {
     /// Indices of the problem's entries, ascending: the first stands for all.
@@ -231,6 +268,9 @@ pub(crate) struct PodClass {
 }
 
 /// A rule that lets a node hold so many pods of a selection and no more.
+///
+/// A hard spread over hosts comes down to this where some node must stand empty of the selection:
+/// the lowest count is none, so no node may hold more than `maxSkew`.
 #[derive(Clone, Debug)]
 pub(crate) struct HostSpreadCap {
     pub(crate) most: u32,
@@ -242,6 +282,8 @@ pub(crate) struct HostSpreadCap {
 
 impl HostSpreadCap {
     /// What bound pods use of it on a node.
+    ///
+    /// By binary search: few nodes have any.
     pub(crate) fn used_by_bound(&self, node: NodeId) -> u32 {
         self.used.binary_search_by_key(&node, |(of, _)| *of).map_or(0, |at| self.used[at].1)
     }
@@ -266,6 +308,8 @@ fn is_listed(
 
 impl Compiled {
     /// The same base with other items to pack.
+    ///
+    /// Bin types, cardinality constraints and who fits where are worked out anew for the items.
     pub(crate) fn with_items(
         &self,
         items: IdVec<ItemId, Item>,
@@ -314,6 +358,8 @@ impl Compiled {
     }
 
     /// How many pods are pending.
+    ///
+    /// Pods of items that hold several count each.
     pub(crate) fn pending(&self) -> usize {
         self.items
             .values()
@@ -374,6 +420,8 @@ impl Base {
 }
 
 /// The sites at which some term holds wholly; an empty term never does.
+///
+/// As in Kubernetes: terms are alternatives, and a term that says nothing matches no node.
 pub(crate) fn any_term(terms: &[Vec<usize>], holds: &[Bits], sites: usize) -> Bits {
     let mut any = Bits::none(sites);
     for term in terms.iter().filter(|term| !term.is_empty()) {

@@ -1,4 +1,9 @@
 //! Running nodes, made dense: what is free on each, and which classes its pods keep away.
+//!
+//! What is free on a node is its allocatable less what its bound pods request, less what daemon
+//! sets that will run there still lack. The latter is a matter of sums, not of pods: daemons that
+//! are bound are counted by amounts, and where they ask for as much as the sets do nothing more is
+//! held back.
 
 use super::id::{IdVec, NodeId};
 use super::label::LabelTable;
@@ -10,6 +15,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A running node that can take pods.
+///
+/// Nodes that are being deleted aren't among these: they take nothing.
 #[derive(Clone, Debug)]
 pub(crate) struct RunningNode {
     /// The place of the node in the problem.
@@ -39,6 +46,8 @@ impl RunningNode {
 }
 
 /// What a node's capacity is counted in.
+///
+/// Both come from the pods of the problem, so what nobody asks for isn't counted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counting<'a> {
     pub(super) dims: &'a Dims,
@@ -94,6 +103,8 @@ pub(crate) fn deleting<'p, I: Iterator<Item = &'p Pod>>(
 }
 
 /// What would be free on a node that is being deleted, beside its pods and all daemons.
+///
+/// They take no pods and count towards limits; what would be free tells reasons why a pod waits.
 fn free_beside_all<'p>(
     dims: &Dims,
     node: &Node,
@@ -134,6 +145,8 @@ pub(crate) fn pool_of<'p>(parts: &'p Parts, node: &Node) -> Option<&'p NodePool>
 }
 
 /// A running node's value of a label.
+///
+/// The host's name is the node's own where no label says it.
 pub(crate) fn label<'n>(node: &'n Node, key: &str) -> Option<&'n Arc<str>> {
     match key {
         NODE_NAME => Some(&node.name),
@@ -154,6 +167,9 @@ pub(crate) fn push_labels(table: &mut LabelTable, node: &Node) {
 
 /// Of running nodes that have the value of `kubernetes.io/hostname` in common, each with the first
 /// of them: kube-scheduler counts by the value, so they are one domain.
+///
+/// Anti-affinity over hosts then keeps pods off all but the first of them, and spreads count them
+/// as one.
 pub(super) fn of_one_host(
     parts: &Parts,
     nodes: &IdVec<NodeId, Arc<RunningNode>>,

@@ -11,6 +11,8 @@ use super::{
 };
 
 /// Room for pods: an empty launch, or what is free on a running node.
+///
+/// Borrowed from the compiled problem: it costs nothing to ask for one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NodeRoom<'a> {
     pub(crate) free: &'a [i64],
@@ -145,6 +147,8 @@ impl Compiled {
 }
 
 /// Pods that may share a node, and what they ask of it.
+///
+/// Made once for a set of pods, and held against many rooms.
 #[derive(Debug)]
 pub(crate) struct PodsTogether<'c> {
     /// The distinct eligibility sets of their items.

@@ -4,6 +4,9 @@ use super::{Compiled, NodeId, NodeRoom};
 
 /// What equal nodes are: launches of one thing that can be bought, which `L` names, or these
 /// running nodes.
+///
+/// Equal nodes of a packing are kept as one group with a multiplicity; this says what they are.
+/// Launches are interchangeable, running nodes have names.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum NodeSource<L> {
     Launch(L),

@@ -3,6 +3,21 @@
 //! A label that a launch could still choose (a pool's `team In [a, b]`) is fixed here: the offer is
 //! listed once for each state that some rule tells apart. After this an offer is as definite as a
 //! running node, and whether a pod may run there is one bit.
+//!
+//! *Problem.* What a pool may buy of a type isn't one thing: offerings differ in zone, capacity
+//! type and price, and labels may still be open. A packer that chose labels while it packs would
+//! have to solve constraints for each pod that it tries.
+//!
+//! *Idea.* All combinations are listed before, so that a choice of an offer fixes everything.
+//! Labels that no rule reads aren't told apart, which keeps the list short: without open labels it
+//! has one entry for each offering.
+//!
+//! *Why it is right.* A label's states that every rule admits or refuses alike are one
+//! ([`open`](super::open)), so what is left out differs in nothing from what is listed.
+//!
+//! *Cost.* Pools × types × offerings × variants, at most 2^20 in all; beyond, the problem is
+//! refused with the error that says so. What offerings of one type have in common is worked out
+//! once for the type.
 
 use super::id::{IdVec, OfferId, PoolId, ReservationId, ShapeId};
 use super::label::{LabelState, LabelTable};
@@ -17,6 +32,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One way to buy a node.
+///
+/// Its labels are a column of the label table, at the site of its id.
 #[derive(Clone, Debug)]
 pub(crate) struct Offer {
     pub(crate) pool: PoolId,
@@ -41,6 +58,8 @@ pub(crate) struct Offer {
 pub(crate) type FixedLabel = (Arc<str>, Option<Arc<str>>);
 
 /// A node pool that launches can come from.
+///
+/// Static pools (`replicas`) have what they still lack in `static_replicas`.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
     /// The index of the pool in the problem.
@@ -76,6 +95,8 @@ pub(crate) struct Reserved {
 }
 
 /// Everything that can be bought.
+///
+/// In the order of pools, then types, then offerings, then states of open labels.
 #[derive(Debug)]
 pub(crate) struct Offers {
     pub(crate) pools: IdVec<PoolId, Pool>,
@@ -89,9 +110,14 @@ pub(crate) struct Offers {
 const MAX_OFFERS: usize = 1 << 20;
 
 /// The state of a unique host name or node name: no rule can name it.
+///
+/// A control character, which no label's value and no name may contain.
 const UNNAMED: &str = "\u{0}";
 
 /// What the instance types and offerings say of labels.
+///
+/// A key that any type speaks of belongs to the catalog: a pool may choose among its values, not
+/// invent others.
 struct Declared {
     /// For each type, what it says of each key.
     types: Vec<BTreeMap<Arc<str>, ValueSet>>,
@@ -197,6 +223,8 @@ impl Offers {
     }
 
     /// Adds an offer once for each combination of the states that its labels can still be in.
+    ///
+    /// As an odometer counts: the last key turns fastest.
     fn list(
         &mut self,
         offer: &Offer,
@@ -264,6 +292,8 @@ impl FixedLabelLists {
 }
 
 /// What a label of a launch can be.
+///
+/// Shared between the offerings that have it.
 #[derive(Clone)]
 struct LabelChoice {
     /// States that stand for all that it can be in.
@@ -279,6 +309,8 @@ impl LabelChoice {
 }
 
 /// Works out what labels a pool's launch of one type can have.
+///
+/// One for each pool and type.
 struct LabelResolver<'a> {
     pool: &'a NodePool,
     requirements: &'a Requirements,
@@ -289,6 +321,8 @@ struct LabelResolver<'a> {
 }
 
 /// What the offerings of a type have in common.
+///
+/// Filled by the first offering that asks.
 #[derive(Default)]
 struct CommonLabels {
     /// Whether the pool can use them, as far as that goes.

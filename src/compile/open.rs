@@ -98,6 +98,8 @@ fn wanted(pod: &Pod) -> impl Iterator<Item = (&Arc<str>, (usize, usize))> {
 
 /// States that stand for all of a set, given what is told apart: each is a value, or `None` for
 /// absence.
+///
+/// Conditions on one label, by what they admit.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Readers {
     /// By value, those that admit finitely many values, this one among them.

@@ -20,6 +20,9 @@ use super::min_values::{LaunchMinValues, MinValuesChoice};
 use super::{Compiled, Id, Item, ItemId, NodeRoom, NodeUse};
 
 /// A node and what it holds.
+///
+/// `takes` asks, `put` acts; nothing is taken off again. A search that may have to go back keeps a
+/// copy.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenNode<'a> {
     compiled: &'a Compiled,
@@ -36,6 +39,8 @@ pub(crate) struct OpenNode<'a> {
 }
 
 /// What a first look needs of an item's rules about what shares a node.
+///
+/// Kept beside an item by those who look at thousands of nodes for it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SharingRules {
     item: ItemId,

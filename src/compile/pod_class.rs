@@ -27,6 +27,9 @@ pub(crate) struct ClassMembers {
 }
 
 /// Which labels selectors read: keys that no selector names can't tell pods apart.
+///
+/// Counted rather than collected, so that a what-if that takes a pod away can tell whether anybody
+/// still reads a key.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReadLabels {
     /// By how many pods have such a selector.
@@ -60,6 +63,8 @@ impl ReadLabels {
     }
 
     /// Whether all that is read others read too.
+    ///
+    /// Then classes that were told apart by the others are told apart finely enough for this.
     pub(crate) fn is_within(&self, other: &Self) -> bool {
         (self.selectors == 0 || other.selectors > 0)
             && self.keys.keys().all(|key| other.keys.contains_key(key))
@@ -106,6 +111,9 @@ impl ReadLabels {
 }
 
 /// Sorts pending pods, by their places, into classes, numbered in the order of their first entry.
+///
+/// Linear in the pods. Two pods are of one class exactly when their keys are equal, so the keys
+/// have to contain everything that a rule could tell, and nothing else.
 pub(crate) fn kinds<'a>(
     pods: impl Iterator<Item = (usize, &'a Pod)>,
     dims: &Dims,
@@ -131,6 +139,9 @@ pub(crate) fn kinds<'a>(
 }
 
 /// Turns pods into keys; what pods share is numbered once.
+///
+/// Numbers of shared parts (affinities, tolerations, spreads) instead of the parts: a key is a few
+/// dozen words, and comparing two is comparing those.
 struct ClassKeys<'a> {
     /// The order of resources in requests.
     dims: &'a Dims,
@@ -202,6 +213,8 @@ impl<'a> ClassKeys<'a> {
 
     /// A volume counts by the nodes that reach it and its driver; by its id only where it is
     /// shared.
+    ///
+    /// So replicas with a disk each in one zone are one class.
     fn volume(&mut self, volume: &Volume, key: &mut Vec<u32>) {
         let shared = self.uses.is_shared(volume);
         let limited = self.dims.driver(&volume.driver).is_some();
@@ -224,6 +237,8 @@ where
 }
 
 /// Appends a number as two.
+///
+/// High word first.
 fn push_wide(key: &mut Vec<u32>, number: i64) {
     let bits = number.cast_unsigned();
     key.push((bits >> 32) as u32);

@@ -12,6 +12,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// The preferences about nodes of a problem's pods.
+///
+/// What they count for is decided where plans are compared; here is only who honours what.
 #[derive(Debug, Default)]
 pub(crate) struct NodePreferences {
     /// For each class, the weights and conditions of its preferred node affinity.
@@ -44,6 +46,8 @@ impl NodePreferences {
 }
 
 /// The taints of pools and nodes, and of each site.
+///
+/// Gathered while sites are listed, and turned into bits once.
 pub(crate) struct SoftTaints<'a> {
     /// The `PreferNoSchedule` taints of pools that any launch is of or none, and of nodes.
     all: Vec<&'a Taint>,

@@ -1,4 +1,9 @@
 //! Resources as fixed-width vectors of counts.
+//!
+//! Amounts of documents are exact and by name; inside they are whole counting units in a vector, so
+//! that whether something fits is a comparison of short lists of integers. Requests are rounded up
+//! and capacity down, once, here. A resource that no pending pod and no daemon asks for has no
+//! place in the vectors: it can't decide anything.
 
 use crate::model::{NodePool, Pod, Quantity, Resources, per_unit};
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,6 +13,8 @@ use std::sync::Arc;
 ///
 /// After them come the storage drivers whose volumes some place limits: see
 /// [`volume`](super::volume).
+///
+/// Sorted by name, so vectors of equal problems are equal.
 #[derive(Clone, Debug)]
 pub(crate) struct Dims {
     names: Vec<Arc<str>>,
@@ -59,6 +66,8 @@ impl Dims {
     }
 
     /// Whether so much of something on a node is as good as any amount.
+    ///
+    /// Only slots of volumes can be.
     pub(crate) fn is_unlimited(&self, dim: usize, amount: i64) -> bool {
         dim >= self.names.len() && amount > UNLIMITED / 2
     }
@@ -115,6 +124,8 @@ impl Dims {
 }
 
 /// A pool's limit on one resource, with what its running nodes use of it.
+///
+/// In counting units, as 128-bit integers: sums over ten million nodes stay far below.
 #[derive(Clone, Debug)]
 pub(crate) struct PoolLimit {
     pub(crate) name: Arc<str>,
@@ -133,6 +144,8 @@ pub(crate) fn limits(pool: &NodePool) -> Vec<PoolLimit> {
 }
 
 /// What a node of so much capacity is charged against each of a pool's limits.
+///
+/// `nodes` counts one for each node, whatever its size.
 pub(crate) fn charge(limits: &[PoolLimit], capacity: &Resources) -> Vec<i64> {
     let charged = |limit: &PoolLimit| {
         if &*limit.name == crate::model::NODES {
@@ -144,6 +157,8 @@ pub(crate) fn charge(limits: &[PoolLimit], capacity: &Resources) -> Vec<i64> {
 }
 
 /// How many pods of a request fit into what is free; `most` where nothing is asked for.
+///
+/// The innermost loop of packing: it leaves at the first resource that doesn't fit.
 pub(crate) fn fits(free: &[i64], request: &[i64], most: u32) -> u32 {
     let mut count = i64::from(most);
     for (have, want) in free.iter().zip(request) {

@@ -3,6 +3,14 @@
 //!
 //! Each distinct label condition (a label key and a set of its states) is tested once against each
 //! distinct value of its key, not once for each pod and node.
+//!
+//! *Idea.* Ten thousand classes mostly differ in what they request, not in what they ask of nodes,
+//! so their rules come down to a few dozen sets. A set of rules is a conjunction: a selector's
+//! conditions, one of the terms of node affinity, one of the terms of each volume, and the taints.
+//!
+//! *Cost.* A condition is tested against the values of its key, which are few, and the result
+//! spread over sites by a table; a set of rules is then a handful of unions and intersections of
+//! bits.
 
 use super::taint::Tolerations;
 use crate::error::InvalidInput;
@@ -20,6 +28,8 @@ const MOST_WAYS: usize = 256;
 pub(crate) type ConditionIndex = usize;
 
 /// What one class of pod asks of a node.
+///
+/// Equal sets are one, whichever pods have them.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct NodeRules {
     /// All must hold: the node selector, and the zones of volumes.
@@ -35,6 +45,8 @@ pub(crate) struct NodeRules {
 }
 
 /// All conditions and sets of rules of a problem, each once.
+///
+/// Numbers are given in the order of first sight, that of the problem's pods.
 #[derive(Debug, Default)]
 pub(crate) struct NodeRuleSets {
     conditions: Vec<(Arc<str>, ValueSet)>,

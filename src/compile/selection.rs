@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The namespaces and labels that a rule of a given pod selects.
+///
+/// In a normal form: two that select the same by the same words are equal, in whatever order they
+/// were written.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Selection {
     /// Names of namespaces, sorted; `None` means all.
@@ -24,6 +27,8 @@ pub(crate) struct Selection {
 }
 
 /// One condition of a selector on one label.
+///
+/// `match_labels` are conditions too: `In` with one value.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct SelectorCondition {
     key: Arc<str>,
@@ -32,6 +37,8 @@ struct SelectorCondition {
 }
 
 /// The namespaces of a problem, stated or merely used, with the label that each implies.
+///
+/// Every namespace has `kubernetes.io/metadata.name`, whether it is stated or only used.
 #[derive(Debug)]
 pub(crate) struct Namespaces(BTreeMap<Arc<str>, Labels>);
 
@@ -194,6 +201,9 @@ impl Selections {
     }
 
     /// A way to find the selections that a pod is in without testing them all.
+    ///
+    /// Most selectors ask for one value of some label (`app: web`): a pod then looks up its own
+    /// labels and tries what it finds there.
     pub(crate) fn index(&self) -> Index<'_> {
         let mut index =
             Index { selections: &self.list, by_label: BTreeMap::new(), others: Vec::new() };

@@ -1,4 +1,8 @@
 //! What launches leave for pods, daemons counted, and what they are charged against limits.
+//!
+//! Daemon sets differ from node to node: one runs where its node selector, affinity and tolerations
+//! let it. So what a type leaves for pods depends on the pool (its taints and labels) and on open
+//! labels, and is worked out for each combination that differs in the daemons that run there.
 
 use super::bits::Bits;
 use super::id::{Id, IdVec, OfferId, PoolId, ShapeId};
@@ -9,6 +13,9 @@ use crate::model::{Node, Parts, well_known};
 use std::collections::BTreeMap;
 
 /// A pool's use of an instance type, with the daemons that such a node runs.
+///
+/// Below zero in some resource, the daemons themselves don't fit, and nothing can be launched of
+/// it.
 #[derive(Clone, Debug)]
 pub(crate) struct Shape {
     /// What is left for pods.
@@ -22,6 +29,8 @@ pub(crate) struct Shape {
 }
 
 /// What daemons take of each node.
+///
+/// The daemons' own requests, ports and volumes count, once on each node.
 pub(crate) struct Daemons<'a> {
     pub(crate) parts: &'a Parts,
     pub(crate) dims: &'a Dims,
@@ -78,6 +87,8 @@ impl Daemons<'_> {
 }
 
 /// Charges a node that runs already against the limits of its pool: so many times.
+///
+/// With -1 it is taken back, for a node that goes.
 pub(crate) fn charge_running(
     parts: &Parts,
     pools: &mut IdVec<PoolId, Pool>,

@@ -39,6 +39,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What is counted and told apart.
+///
+/// What isn't in it can't tell two pods apart, and no vector has a place for it.
 #[derive(Clone, Debug)]
 pub(super) struct Vocabulary {
     /// The resources that anything asks for, and their order in vectors.
@@ -50,6 +52,8 @@ pub(super) struct Vocabulary {
 }
 
 /// Classes of pending pods, and what they ask of nodes.
+///
+/// Rules of daemons are numbered with them, since a daemon is asked the same of each site.
 #[derive(Debug)]
 pub(super) struct PodClasses<'a> {
     /// For each class, the entries of its pods.
@@ -69,6 +73,8 @@ pub(super) struct PodClasses<'a> {
 }
 
 /// What can be bought and what runs.
+///
+/// Offers first, in their order, then running nodes that can take pods.
 #[derive(Debug)]
 pub(super) struct LabelledSites {
     /// The labels of all sites, as numbers, as far as a rule reads them.
@@ -89,6 +95,8 @@ pub(super) struct LabelledSites {
 pub(super) type FirstOffers = BTreeMap<(PoolId, usize), (OfferId, usize)>;
 
 /// Which rules hold at which sites.
+///
+/// From here on no label is read any more.
 #[derive(Debug)]
 pub(super) struct RuleEligibility {
     /// For each condition of a rule, the sites that meet it.
@@ -288,6 +296,8 @@ impl Compiled {
 }
 
 /// The places of pending pods, and of bound ones with the places of their nodes.
+///
+/// Both in the order of the problem.
 pub(super) fn by_state(problem: &Problem) -> (Vec<usize>, Vec<(usize, usize)>) {
     let (mut pending, mut bound) = (Vec::new(), Vec::new());
     for (place, pod) in problem.pods.iter().enumerate() {
@@ -356,6 +366,8 @@ pub(super) fn sites<'a>(
 const MAX_BITS: usize = 1 << 33;
 
 /// Checks that there is memory for all pairs of rules and sites.
+///
+/// Asked before the matrix is made.
 pub(super) fn check_size(rules: &NodeRuleSets, sites: usize) -> Result<(), Error> {
     let sets = rules.sets().len();
     match sites.saturating_mul(sets + rules.conditions().len()) > MAX_BITS {

@@ -2,6 +2,9 @@
 //! once.
 //!
 //! Source: <https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/>.
+//!
+//! `NoSchedule` and `NoExecute` are *hard*: they keep pods away. `PreferNoSchedule` is a
+//! preference, dealt with in [`preference`](super::preference).
 
 use super::bits::Bits;
 use crate::model::{Effect, Node, NodePool, Taint, Toleration, TolerationOperator};
@@ -9,6 +12,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// The distinct lists of tolerations, by number.
+///
+/// A million pods have a handful of lists.
 #[derive(Debug, Default)]
 pub(crate) struct Tolerations {
     lists: Vec<Vec<Toleration>>,
@@ -35,6 +40,8 @@ impl Tolerations {
 }
 
 /// The sites that carry each distinct list of hard taints.
+///
+/// Lists of pools hold for all offers of the pool at once: ranges of sites, not single ones.
 #[derive(Debug, Default)]
 pub(crate) struct TaintedSites {
     lists: Vec<(Vec<Taint>, Vec<Range<usize>>)>,
@@ -99,6 +106,9 @@ fn hard<'a>(taints: impl Iterator<Item = &'a Taint>) -> Vec<Taint> {
 }
 
 /// Taints that a node carries only while it starts, by key and effect.
+///
+/// Source: Karpenter's `KnownEphemeralTaints`, and the taints that cloud providers put on nodes
+/// which aren't initialized yet.
 fn is_ephemeral(taint: &Taint) -> bool {
     match (&*taint.key, taint.effect) {
         ("node.kubernetes.io/not-ready", Effect::NoSchedule | Effect::NoExecute)

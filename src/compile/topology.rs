@@ -44,6 +44,9 @@ pub(crate) struct Topology {
 }
 
 /// A topology key other than the host's name.
+///
+/// Hosts aren't listed like that: over the host's name a domain is a node, and new nodes are
+/// endless.
 #[derive(Debug)]
 pub(crate) struct KeyDomains {
     /// The label key.
@@ -62,6 +65,8 @@ pub(crate) struct KeyDomains {
 pub(crate) const NO_DOMAIN: u32 = u32::MAX;
 
 /// The pods that a selection means.
+///
+/// Pods of nodes that are being deleted are none of these.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selected {
     /// Pending ones, by class, sorted.
@@ -73,6 +78,8 @@ pub(crate) struct Selected {
 }
 
 /// Over what a rule counts.
+///
+/// The two are treated apart everywhere: a launch makes a new host and never a new zone.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum TopologyKey {
     /// Single nodes.
@@ -82,6 +89,8 @@ pub(crate) enum TopologyKey {
 }
 
 /// The rules between pods that one class of pod has.
+///
+/// Rules that can't be broken by anything (anti-affinity to pods that don't exist) are left out.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TopologyRules {
     /// Topology spread constraints, required and preferred.
@@ -133,6 +142,9 @@ pub(crate) struct RequiredAffinity {
 }
 
 /// A topology spread constraint.
+///
+/// `selection` may leave its own class out: then its pods count nothing for it, and the rule asks
+/// only where others are few enough.
 #[derive(Clone, Debug)]
 pub(crate) struct TopologySpread {
     pub(crate) key: TopologyKey,
@@ -207,6 +219,8 @@ pub(crate) struct BoundPods<'a> {
 }
 
 /// What is known of sites before rules between pods are looked at.
+///
+/// For a whole problem and for a what-if alike.
 pub(crate) struct TopologyInput<'a> {
     pub(crate) namespaces: &'a Namespaces,
     pub(crate) exemplars: &'a IdVec<ClassId, &'a Pod>,
@@ -231,6 +245,9 @@ pub(crate) struct TopologyInput<'a> {
 
 impl TopologyInput<'_> {
     /// Works out the rules between pods, and what they fix.
+    ///
+    /// Rules of classes, then what bound pods fix of them. Linear in the rules, and in the bound
+    /// pods for each kind of selector that asks for a label that they have.
     pub(crate) fn topology(&self, keys: BTreeSet<Arc<str>>) -> (Topology, FixedRules) {
         let keys: IdVec<KeyId, KeyDomains> =
             keys.into_iter().map(|name| self.topology_key(name)).collect();

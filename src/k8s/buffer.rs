@@ -26,6 +26,8 @@ use std::sync::Arc;
 const ACTIVE: &str = "buffer.x-k8s.io/active-capacity";
 
 /// What buffers can refer to, by namespace, kind and name.
+///
+/// A buffer in one namespace can't refer to what is in another.
 pub(super) type Shapes<'a> = BTreeMap<(Arc<str>, &'a str, &'a str), &'a Entry>;
 
 /// The templates and workloads that buffers can refer to.

@@ -2,6 +2,12 @@
 //!
 //! Of the overlays that match an offering Karpenter applies the heaviest alone, and so it is done
 //! here (the library's own price overlays stack). A group of machines is a pool of one type.
+//!
+//! Overlays and groups are read against the catalog that the caller gives, since neither says what
+//! it doesn't change: an overlay needs an offering to reprice, a group a type to be of. So both
+//! come before everything that asks what a type is.
+//!
+//! Source: <https://karpenter.sh/docs/concepts/nodeoverlays/>.
 
 use super::dump::Entry;
 use super::metadata::Metadata;
@@ -17,6 +23,8 @@ use crate::model::{
 use std::sync::Arc;
 
 /// A `NodeOverlay`.
+///
+/// `spec.price` sets, `spec.priceAdjustment` adds or scales; where both stand the first counts.
 #[derive(Debug)]
 pub(super) struct NodeOverlay {
     /// The place of its object among all of them.
@@ -29,6 +37,8 @@ pub(super) struct NodeOverlay {
 }
 
 /// Reads an overlay.
+///
+/// Prices of one pool alone can't be held, since an offering here has one price for all pools.
 pub(super) fn read_overlay(entry: &Entry, at: usize, findings: &mut Findings) -> NodeOverlay {
     let path = Path::Text("spec");
     let empty = Value::Map(Vec::new());
@@ -75,6 +85,9 @@ pub(super) fn read_overlay(entry: &Entry, at: usize, findings: &mut Findings) ->
 }
 
 /// Applies overlays to the types, the heaviest that matches each offering.
+///
+/// Capacity is changed resource by resource, the heaviest overlay having the last word on each; a
+/// price by the heaviest that states one. The cost is overlays times offerings.
 pub(super) fn apply(
     overlays: &mut [NodeOverlay],
     types: &mut [InstanceType],
@@ -139,6 +152,7 @@ pub(super) fn apply(
     }
 }
 
+/// Least and most machines, as Cluster API's and OpenShift's annotations are called.
 const SIZES: [(&str, &str); 2] = [
     (
         "machine.openshift.io/cluster-api-autoscaler-node-group-min-size",

@@ -1,5 +1,13 @@
 //! What pods name and others say: priorities, runtime classes, and the requests that a namespace
 //! gives to containers that have none.
+//!
+//! The API server's admission fills these in as a pod is created: a live pod has them, a template
+//! doesn't. So they are looked up for templates (and for manifests of pods), in the way that
+//! admission does it.
+//!
+//! Sources: <https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/>,
+//! <https://kubernetes.io/docs/concepts/containers/runtime-class/> and
+//! <https://kubernetes.io/docs/concepts/policy/limit-range/>.
 
 use super::dump::Entry;
 use super::kind::ObjectKind;
@@ -14,6 +22,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The classes and limit ranges of a dump.
+///
+/// Each knows which of its objects were looked up, so that the others can be noted as playing no
+/// part.
 #[derive(Debug, Default)]
 pub(super) struct Classes {
     priorities: BTreeMap<Arc<str>, i32>,
@@ -25,6 +36,8 @@ pub(super) struct Classes {
 }
 
 /// What a runtime adds to the pods that it runs.
+///
+/// All three are added to what the pod says itself.
 #[derive(Debug, Default)]
 pub(super) struct RuntimeClass {
     pub(super) overhead: Resources,
@@ -33,6 +46,8 @@ pub(super) struct RuntimeClass {
 }
 
 /// What containers of a namespace get where they say nothing.
+///
+/// Several ranges of a namespace are taken together; the first that names a resource counts.
 #[derive(Debug, Default)]
 pub(super) struct LimitRange {
     pub(super) limits: Resources,
@@ -85,6 +100,8 @@ impl Classes {
         let _former = self.runtimes.insert(Arc::clone(&entry.id.name), class);
     }
 
+    /// A default limit becomes a request where none is stated, a maximum a limit: the order
+    /// matters, and is admission's.
     fn read_limit_range(&mut self, entry: &Entry, findings: &mut Findings) {
         let namespace = entry.id.namespace.clone().unwrap_or_else(|| "default".into());
         let range = self.limit_ranges.entry(namespace).or_default();
@@ -122,6 +139,8 @@ impl Classes {
     }
 
     /// The priority that a class stands for; that of pods without a class, where none is named.
+    ///
+    /// `None` where the class isn't among the objects. The two classes of the system are built in.
     pub(super) fn priority(&self, class: Option<&str>) -> Option<i32> {
         match class {
             None if self.default_class.is_some() => self.priority(self.default_class.as_deref()),
@@ -149,6 +168,8 @@ impl Classes {
 }
 
 /// The amounts, with those of the others for resources that aren't named.
+///
+/// The first that names a resource counts.
 pub(super) fn filled<'a>(
     mut amounts: Resources,
     others: impl IntoIterator<Item = &'a Resources>,

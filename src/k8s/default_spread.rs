@@ -32,6 +32,9 @@ use std::sync::Arc;
 /// options.default_spreads = system_default_spreads();
 /// assert_eq!(options.default_spreads[1].max_skew, 5);
 /// ```
+///
+/// They are given to live pods and to templates alike, and not to pods of daemon sets; a pod that
+/// has a spread of its own keeps that alone.
 #[must_use]
 pub fn system_default_spreads() -> Vec<TopologySpreadConstraint> {
     let of = |max_skew, key: &str| {
@@ -41,6 +44,8 @@ pub fn system_default_spreads() -> Vec<TopologySpreadConstraint> {
 }
 
 /// The constraints for pods without their own, and who selects pods.
+///
+/// Without constraints nothing is read or kept.
 #[derive(Debug, Default)]
 pub(super) struct DefaultSpreads {
     constraints: Vec<TopologySpreadConstraint>,
@@ -82,6 +87,9 @@ impl DefaultSpreads {
     }
 
     /// Gives a pod the constraints, if it has none and somebody selects it.
+    ///
+    /// The selector is the owner's and those of all services that find the pod, together, as the
+    /// scheduler makes it (`DefaultSelector`).
     pub(super) fn apply(&self, pod: &mut Pod, owner: Option<&Owner>) {
         if self.constraints.is_empty() || !pod.topology_spread_constraints.is_empty() {
             return;

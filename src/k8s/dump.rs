@@ -32,6 +32,8 @@ use std::sync::Arc;
 /// assert_eq!(problem.pods()[0].requests().get("cpu"), Some("1".parse()?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// It keeps trees, not the texts, in which keys that occur again and again are kept once.
 #[derive(Clone, Debug, Default)]
 pub struct Dump {
     pub(super) entries: Vec<Entry>,
@@ -40,6 +42,8 @@ pub struct Dump {
 }
 
 /// One object.
+///
+/// Owned throughout, so the texts can go.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) id: ObjectId,
@@ -50,6 +54,8 @@ pub(super) struct Entry {
 }
 
 /// The effective request of one pod, or of the pods of one template.
+///
+/// It is what [`Pod::with_requests`](crate::Pod::with_requests) takes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PodRequests {
@@ -61,6 +67,11 @@ pub struct PodRequests {
 
 impl Dump {
     /// No objects yet.
+    ///
+    /// # Examples
+    /// ```
+    /// assert!(plimsoll::k8s::Dump::new().is_empty());
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -71,6 +82,24 @@ impl Dump {
     ///
     /// `source` is what the text is called in a refusal, such as the name of its file. What can't
     /// be read is no error here: it is refused when the objects are converted.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::k8s::{ConvertOptions, Dump};
+    ///
+    /// let mut dump = Dump::new();
+    /// dump.add_text("a.json", r#"[{"kind": "Pod", "metadata": {"name": "a"}}]"#);
+    /// dump.add_text("b.yaml", "
+    /// kind: List
+    /// items:
+    /// - {kind: Pod, metadata: {name: b}}
+    /// - {kind: Pod, metadata: {name: c}}
+    /// ");
+    /// dump.add_text("broken.yaml", "kind: [Pod");
+    /// assert_eq!(dump.len(), 3);
+    /// let conversion = dump.convert(&ConvertOptions::default());
+    /// assert_eq!(&*conversion.refusals()[0].object.name, "broken.yaml");
+    /// ```
     pub fn add_text(&mut self, source: &str, text: &str) {
         match text::documents(text) {
             Ok(documents) => {
@@ -136,6 +165,8 @@ impl Dump {
     }
 
     /// How many objects there are.
+    ///
+    /// Items of lists count one by one; texts that can't be read don't.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -1,14 +1,21 @@
 //! The fields of Kubernetes' objects, as of version 1.37: those that are read, and those that play
 //! no part in where a pod goes. A field in neither list is refused, since it may restrict
-//! scheduling. What is below a field of the second list plays no part either, whether it is known or
-//! not: only what is read can say less than its author meant.
+//! scheduling. What is below a field of the second list plays no part either, whether it is known
+//! or not: only what is read can say less than its author meant.
 //!
 //! Sources: the reference of the API, <https://kubernetes.io/docs/reference/kubernetes-api/>, and
 //! of those that are only in alpha the enhancement proposals.
+//!
+//! How to keep it: with a new version of Kubernetes, go through the reference of the API, and put
+//! each new field of these objects into the first list with a reader, or into the second with the
+//! reason why it plays no part. Until then objects that have it are refused by name, which is what
+//! their owners see.
 
 /// The fields that are read, and those that may be there and are not.
 pub(super) type FieldsOf = (&'static [&'static str], &'static [&'static str]);
 
+/// Of a container only its ports and resources bear on a placement; of an init container also
+/// whether it is a sidecar.
 const IGNORED_OF_CONTAINER: &[&str] = &[
     "args",
     "command",
@@ -44,6 +51,8 @@ pub(super) const CAPACITY_BUFFER: FieldsOf = (
     &[],
 );
 
+/// `os` is one that plays no part: the scheduler doesn't read it, and a node selector says the
+/// same.
 pub(super) const POD_SPEC: FieldsOf = (
     &[
         "affinity",

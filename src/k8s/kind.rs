@@ -1,8 +1,26 @@
 //! Which objects are read, and which play no part in where pods go.
+//!
+//! What an object is follows from its kind and the group of its `apiVersion`; the version hardly
+//! matters, since fields are read by name and those that a version doesn't have aren't there. There
+//! are five answers:
+//!
+//! | answer | what becomes of the object |
+//! |---|---|
+//! | a kind that is read | it is converted, with notes or refusals about its fields |
+//! | irrelevant | a note: nothing of it bears on where pods go |
+//! | a cloud's node class | a note, and a refusal where it changes what nodes have |
+//! | another, which makes pods | a refusal: its pods would be missing |
+//! | another | a note |
+//!
+//! A group that nobody here knows could hold anything, so it is asked for containers: what has
+//! those makes pods.
 
 use crate::model::document::value::Value;
 
 /// What an object is, as far as it matters here.
+///
+/// A kind of several groups (`Deployment` of `apps` and of `extensions`) is one of these; kinds of
+/// one name and other groups (`Service` of Knative) aren't.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum ObjectKind {
     Pod,
@@ -42,6 +60,8 @@ pub(super) enum ObjectKind {
 }
 
 /// Kinds that are read, with their groups; a group ends before the version.
+///
+/// The readers of each stand in the file called by it; [`kind_of`] is the only one who asks here.
 const READ: [(&str, &str, ObjectKind); 32] = [
     ("", "Pod", ObjectKind::Pod),
     ("", "Node", ObjectKind::Node),
@@ -79,6 +99,8 @@ const READ: [(&str, &str, ObjectKind); 32] = [
 
 /// Groups of the API of which nothing bears on where the pods go that are made already; policies
 /// may change those that are to be made.
+///
+/// An object of one of these is noted, whatever its kind.
 const IRRELEVANT_GROUPS: [&str; 19] = [
     "admissionregistration.k8s.io",
     "apiextensions.k8s.io",
@@ -121,6 +143,8 @@ const IRRELEVANT: [(&str, &str); 14] = [
 ];
 
 /// Kinds of which a controller that isn't Kubernetes' own makes pods.
+///
+/// Their pods don't show in the object as containers, so their names are kept.
 const OPERATED: [&str; 22] = [
     "Alertmanager",
     "ApmServer",
@@ -157,11 +181,16 @@ const NODE_CLASSES: [&str; 6] = [
 ];
 
 /// The group of an `apiVersion`: what is before the slash, nothing for the core's.
+///
+/// `apps/v1` is of `apps`, `v1` of the core.
 pub(super) fn group_of(api_version: &str) -> &str {
     api_version.rsplit_once('/').map_or("", |(group, _)| group)
 }
 
 /// What an object is; one that doesn't say its version is of the group that its kind is known in.
+///
+/// The lists are looked through from the front: a few dozen comparisons of short texts for each
+/// object.
 pub(super) fn kind_of(api_version: Option<&str>, kind: &str) -> ObjectKind {
     let group = api_version.map(group_of);
     let is = |of: &str, named: &str| named == kind && group.is_none_or(|group| group == of);

@@ -69,6 +69,8 @@ impl<'v> Metadata<'v> {
 
     /// The kind of the owner as the problem has it: a pod that a node's own files describe is its
     /// node's.
+    ///
+    /// Such pods (the kubelet's static ones) go with their node and are never moved.
     pub(super) fn owner_kind(self) -> Option<Arc<str>> {
         let mirror = self.annotation("kubernetes.io/config.mirror").is_some()
             || self.annotation("kubernetes.io/config.source").is_some_and(|source| source != "api");
@@ -77,6 +79,8 @@ impl<'v> Metadata<'v> {
 }
 
 /// What annotations say of a pod's being disrupted, and of its being a placeholder.
+///
+/// Both autoscalers' annotations count, whichever runs in the cluster.
 pub(super) fn annotate(
     pod: &mut Pod,
     metadata: Metadata<'_>,

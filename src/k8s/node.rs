@@ -1,4 +1,19 @@
 //! Nodes that run, with what their claims and their storage drivers say of them.
+//!
+//! Three objects say what a node is: the `Node` itself, Karpenter's `NodeClaim` (in which state of
+//! its life it is, and what it will have before it says so) and the `CSINode` (how many volumes it
+//! attaches). A claim without a node is a node on its way.
+//!
+//! States are read from several autoscalers' words, so a cluster needs no Karpenter:
+//!
+//! | field | read from |
+//! |---|---|
+//! | initialized | the label `karpenter.sh/initialized`; always of nodes without a pool |
+//! | deleting | `deletionTimestamp` of node or claim; taints of both autoscalers |
+//! | drifted, consolidatable | conditions of the claim |
+//! | lifetime remaining | `expireAfter` and the claim's age, where the present is told |
+//! | do-not-disrupt | annotations of both autoscalers |
+//! | capacity type | its label, or what EKS, GKE and AKS call it |
 
 use super::dump::Entry;
 use super::fields::NODE_SPEC;
@@ -31,6 +46,8 @@ const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 const UNREGISTERED: &str = "karpenter.sh/unregistered";
 
 /// What is looked up while nodes are converted.
+///
+/// Filled before the first node is read.
 #[derive(Debug, Default)]
 pub(super) struct OfNodes<'a> {
     pub(super) attach_limits: AttachLimits,
@@ -42,6 +59,8 @@ pub(super) struct OfNodes<'a> {
 }
 
 /// Reads the limits of a `CSINode`, which is called as its node is.
+///
+/// A driver without a count attaches any number.
 pub(super) fn read_attach_limits(entry: &Entry, limits: &mut AttachLimits) {
     let drivers = entry.tree.find(&["spec", "drivers"]).map_or(&[][..], Value::items);
     let of_driver = |driver: &Value<'_>| {
@@ -57,6 +76,8 @@ pub(super) fn read_attach_limits(entry: &Entry, limits: &mut AttachLimits) {
 
 impl OfNodes<'_> {
     /// A node of the cluster.
+    ///
+    /// `None` where nobody says what the node has; then `findings` refuses it.
     pub(super) fn node(&self, entry: &Entry, findings: &mut Findings) -> Option<Node> {
         let tree = &entry.tree;
         let metadata = Metadata::of(tree);
@@ -124,6 +145,8 @@ impl OfNodes<'_> {
 
     /// What the node's pods can have: as the node says, or while it starts as its claim or its
     /// type.
+    ///
+    /// A node that has just registered may say nothing yet.
     fn allocatable(
         &self,
         entry: &Entry,
@@ -159,6 +182,8 @@ impl OfNodes<'_> {
     }
 
     /// What Karpenter's claim says of its node.
+    ///
+    /// Without the present (`ConvertOptions::now`) a claim counts as new, and a note says so.
     fn say_claim(&self, node: &mut Node, claim: &Entry, findings: &mut Findings) {
         let conditions = claim.tree.find(&["status", "conditions"]).map_or(&[][..], Value::items);
         node.drifted = is_condition(conditions, "Drifted", "True");
@@ -183,6 +208,9 @@ impl OfNodes<'_> {
     }
 
     /// A claim that has no node yet: a node on its way, under the claim's name.
+    ///
+    /// The labels are those of the claim and of its requirements with one value, which is what the
+    /// node will have. `None`, with a note, where nothing is known to be launched.
     pub(super) fn launched(&self, entry: &Entry, findings: &mut Findings) -> Option<Node> {
         let metadata = Metadata::of(&entry.tree);
         let path = Path::Text("spec");
@@ -240,6 +268,8 @@ fn all_taints(fields: &mut Fields<'_>) -> Vec<Taint> {
 }
 
 /// The labels that a claim's requirements leave one value.
+///
+/// `In` with one value; anything else leaves the label open.
 fn settled(tree: &Value<'_>) -> Vec<(Arc<str>, Arc<str>)> {
     let requirements = tree.find(&["spec", "requirements"]).map_or(&[][..], Value::items);
     let one = |requirement: &Value<'_>| {
@@ -274,6 +304,8 @@ pub(super) fn is_condition(conditions: &[Value<'_>], name: &str, status: &str) -
 }
 
 /// The taint that a node has which isn't ready.
+///
+/// The controller sets it a moment later; a dump may be from before.
 fn ready(tree: &Value<'_>) -> Option<(&'static str, Effect)> {
     let conditions = tree.find(&["status", "conditions"])?.items();
     if is_condition(conditions, "Ready", "False") {
@@ -286,6 +318,8 @@ fn ready(tree: &Value<'_>) -> Option<(&'static str, Effect)> {
 }
 
 /// Says in Karpenter's words what the clouds say in theirs: how a node is paid for.
+///
+/// Labels that Karpenter's own nodes have stay as they are.
 fn say_capacity_type(labels: &mut Labels) {
     let is = |key: &str, word: &str| labels.get(key).is_some_and(|value| &**value == word);
     let spot = is("eks.amazonaws.com/capacityType", "SPOT")

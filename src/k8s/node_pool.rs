@@ -89,6 +89,9 @@ pub(super) fn node_pool(entry: &Entry, findings: &mut Findings) -> NodePool {
 }
 
 /// A `Provisioner`, which a pool of version 1 was once called.
+///
+/// What `v1alpha5` filled in by itself (linux, amd64, on-demand) is added where nothing is said,
+/// since a pool of today would be open there.
 pub(super) fn provisioner(entry: &Entry, findings: &mut Findings) -> NodePool {
     let mut pool = NodePool::new(Arc::clone(&entry.id.name));
     let path = Path::Text("spec");
@@ -148,6 +151,8 @@ pub(super) fn provisioner(entry: &Entry, findings: &mut Findings) -> NodePool {
 }
 
 /// Whether a pool has a rule about a label.
+///
+/// Labels and requirements both fix what a node is like.
 fn says(pool: &NodePool, key: &str) -> bool {
     let mut requirements = pool.requirements.iter();
     pool.labels.get(key).is_some()
@@ -167,6 +172,8 @@ fn read_labels(cursor: Cursor<'_>) -> Option<Labels> {
 
 /// The rules of disruption as version 1 writes them: numbers of nodes as texts, and without what
 /// v1beta1 had there.
+///
+/// So one reader serves both versions.
 fn in_words_of_v1<'d>(disruption: &Value<'d>, beta: bool) -> Value<'d> {
     let Value::Map(entries) = disruption else { return disruption.clone() };
     let number_as_text = |value: &Value<'d>| match value {
@@ -194,6 +201,8 @@ fn in_words_of_v1<'d>(disruption: &Value<'d>, beta: bool) -> Value<'d> {
 }
 
 /// The first field of a kubelet's configuration that changes what pods can have of a node.
+///
+/// Reserved resources, eviction thresholds, `maxPods` and the like.
 fn of_allocatable(kubelet: &Value<'_>) -> Option<&'static str> {
     OF_ALLOCATABLE.into_iter().find(|field| kubelet.get(field).is_some())
 }
@@ -209,6 +218,8 @@ fn refuse_kubelet(kubelet: Option<Option<&'static str>>, at: &str, findings: &mu
 }
 
 /// A cloud's part of pools, such as an `EC2NodeClass`.
+///
+/// Subnets, images and security groups are the cloud's, and the catalog is the caller's.
 pub(super) fn node_class(entry: &Entry, findings: &mut Findings) {
     let kubelet = entry.tree.find(&["spec", "kubelet"]).map(of_allocatable);
     refuse_kubelet(kubelet, "spec.kubelet", findings);

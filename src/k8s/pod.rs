@@ -1,4 +1,20 @@
 //! Pods, those that there are and those that templates describe.
+//!
+//! A pod of a cluster and the pod of a template are read by the same code ([`read_pod_spec`]) and
+//! completed differently: what the API server fills in as a pod is created (priority, runtime
+//! class, limit ranges) is there already in a live one, and has to be added to a template's.
+//! Volumes are looked up for both, since claims are bound later.
+//!
+//! What becomes of a live pod, the first that applies:
+//!
+//! | pod | becomes |
+//! |---|---|
+//! | has ended | nothing, as a note says |
+//! | waits for scheduling gates | nothing |
+//! | pending and being deleted | nothing |
+//! | pending, of a daemon set | nothing: the daemon set counts on every node |
+//! | bound to a node that isn't here | refused; left out where there are no nodes at all |
+//! | else | a pod of the problem |
 
 use super::class::{Classes, filled};
 use super::default_spread::DefaultSpreads;
@@ -18,6 +34,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What is looked up while pods are converted.
+///
+/// Filled before the first pod is read, since objects come in any order.
 #[derive(Debug)]
 pub(super) struct Surroundings {
     pub(super) classes: Classes,
@@ -26,6 +44,8 @@ pub(super) struct Surroundings {
     /// The nodes of the problem.
     pub(super) nodes: BTreeSet<Arc<str>>,
     /// Whether there are objects of nodes at all.
+    ///
+    /// A dump of manifests has none, and then bound pods say nothing.
     pub(super) has_nodes: bool,
     pub(super) now: Option<Timestamp>,
 }
@@ -40,6 +60,8 @@ pub(super) enum LivePod {
 }
 
 /// Whether a pod is one of a cluster, not a manifest: a cluster gives it a phase, and a node.
+///
+/// The empty `status` that `kubectl --dry-run` prints says nothing.
 pub(super) fn is_live(tree: &Value<'_>) -> bool {
     phase(tree).is_some() || node_name(tree).is_some()
 }
@@ -49,11 +71,14 @@ pub(super) fn has_ended(tree: &Value<'_>) -> bool {
     matches!(phase(tree), Some("Succeeded" | "Failed"))
 }
 
+/// `None` where it is missing or empty.
 fn phase<'v>(tree: &'v Value<'_>) -> Option<&'v str> {
     tree.find(&["status", "phase"])?.as_text().filter(|phase| !phase.is_empty())
 }
 
 /// The node that a pod is bound to.
+///
+/// From `spec.nodeName`, where the scheduler writes it.
 pub(super) fn node_name<'v>(tree: &'v Value<'_>) -> Option<&'v str> {
     tree.find(&["spec", "nodeName"])?.as_text().filter(|name| !name.is_empty())
 }
@@ -65,6 +90,8 @@ pub(super) fn namespace(entry: &Entry) -> Arc<str> {
 
 impl Surroundings {
     /// A pod that there is, or the manifest of one.
+    ///
+    /// Every fault is in `findings`; whether the pod counts is for the caller to ask there.
     pub(super) fn pod(&self, entry: &Entry, findings: &mut Findings) -> LivePod {
         let tree = &entry.tree;
         let metadata = Metadata::of(tree);
@@ -133,6 +160,10 @@ impl Surroundings {
 
     /// A bound pod of which no more is kept than that it holds its room and stays; `None` where not
     /// even that is known.
+    ///
+    /// For lenient conversions: the pod was refused for a rule that isn't modelled, but its node
+    /// mustn't look emptier than it is. It may not be disrupted, since nobody knows where else it
+    /// could go.
     pub(super) fn room(&self, entry: &Entry) -> Option<Pod> {
         let node = node_name(&entry.tree).filter(|node| self.nodes.contains(*node))?;
         let mut findings = Findings::default();
@@ -154,6 +185,10 @@ impl Surroundings {
 
     /// One pod of a template at `path`, called `name`; `volumes_of` is what its claims are named
     /// by.
+    ///
+    /// The second part of the answer is whether each pod has claims of its own, so that replicas
+    /// aren't alike. Labels that only a live pod would have (`pod-template-hash`) are made up where
+    /// a rule reads them: one value for all pods of the template.
     pub(super) fn of_template(
         &self,
         entry: &Entry,
@@ -213,6 +248,9 @@ impl Surroundings {
     }
 
     /// Makes a daemon set's template of one of its pods.
+    ///
+    /// Source of the tolerations:
+    /// <https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/#taints-and-tolerations>.
     pub(super) fn daemon(&self, pod: &mut Pod) {
         pod.node_name = None;
         if let Some(affinity) = &mut pod.affinity {

@@ -49,6 +49,10 @@ pub(super) enum VolumeFrom {
 }
 
 /// Reads a `spec` at `path`; what the problem can't hold is noted or refused.
+///
+/// Reading goes on after each fault, so one call finds all of them. What can't be held (devices,
+/// groups that start as a whole, another scheduler) is refused where it would let a pod be placed
+/// wrongly, and noted where it can't.
 pub(super) fn read_pod_spec(
     spec: Option<&Value<'_>>,
     path: &Path<'_>,
@@ -139,6 +143,9 @@ fn class(fields: &mut Fields<'_>, name: &'static str) -> Option<Arc<str>> {
 
 /// The ports of the node that containers take, each once. On the network of the host every port of
 /// a container is one of the node.
+///
+/// Ports of init containers that end aren't counted, those of sidecars are: kube-scheduler reads
+/// the running ones.
 fn host_ports<'a>(containers: impl Iterator<Item = &'a Container>, on_host: bool) -> Vec<HostPort> {
     let ports = containers.flat_map(|container| &container.ports).filter_map(|port| {
         let of_host = on_host.then_some(port.container_port).flatten();
@@ -153,6 +160,8 @@ fn host_ports<'a>(containers: impl Iterator<Item = &'a Container>, on_host: bool
 }
 
 /// Reads a volume; `None` within for one that plays no part.
+///
+/// Three clouds' old inline disks are the volumes of the drivers that took over from them.
 fn read_volume(cursor: Cursor<'_>) -> Option<Option<VolumeSource>> {
     let mut fields = cursor.object_beside(VOLUME.0, VOLUME.1);
     let name = fields.optional("name", text).unwrap_or_default();
@@ -182,6 +191,9 @@ fn read_volume(cursor: Cursor<'_>) -> Option<Option<VolumeSource>> {
 
 /// Takes away what the controller of a daemon set puts into the node affinity of each of its pods:
 /// the name of the node.
+///
+/// A term that says nothing else admitted every node by that name alone, so the whole affinity then
+/// asks for nothing.
 pub(super) fn without_node_name(affinity: &mut Affinity) {
     let required = &mut affinity.node_affinity.required;
     let mut admits_all = false;

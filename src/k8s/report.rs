@@ -1,4 +1,28 @@
 //! What became of each object: it is in the problem, something is said of it, or it is refused.
+//!
+//! Nothing that comes in is lost without a word: each object has an [`Outcome`], and whatever isn't
+//! in the problem has a [`Note`] or a [`Refusal`] with the object, the field, and a sentence.
+//!
+//! ```
+//! use plimsoll::k8s::{ConvertOptions, Dump, Outcome};
+//!
+//! let mut dump = Dump::new();
+//! dump.add_text("objects.yaml", "
+//! apiVersion: v1
+//! kind: ConfigMap
+//! metadata: {name: settings}
+//! ---
+//! apiVersion: v1
+//! kind: Pod
+//! metadata: {name: web}
+//! spec: {schedulerName: mine, containers: []}
+//! ");
+//! let conversion = dump.convert(&ConvertOptions::default());
+//! assert!(conversion.outcomes().iter().all(|(_, outcome)| *outcome == Outcome::Noted));
+//! let notes: Vec<String> = conversion.notes().iter().map(ToString::to_string).collect();
+//! assert_eq!(notes[0], "ConfigMap settings: plays no part in where pods go");
+//! assert!(notes[1].starts_with("Pod web spec.schedulerName: mine may place the pod otherwise"));
+//! ```
 
 use crate::error::InvalidInput;
 use crate::model::fault::{Faults, Path};
@@ -9,6 +33,9 @@ use std::sync::Arc;
 /// Which object: its kind, its namespace and its name.
 ///
 /// It is printed as `Pod default/web`, and as `Node n1` where there is no namespace.
+///
+/// Two objects of one group, kind, namespace and name are one object given twice, whatever their
+/// versions.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct ObjectId {
@@ -23,6 +50,18 @@ pub struct ObjectId {
 }
 
 /// Something about an object that the problem doesn't hold, and that isn't wrong.
+///
+/// # Examples
+/// ```
+/// use plimsoll::k8s::{ConvertOptions, Dump};
+///
+/// let mut dump = Dump::new();
+/// dump.add_text("cron.yaml", "{apiVersion: batch/v1, kind: CronJob, metadata: {name: nightly}}");
+/// let conversion = dump.convert(&ConvertOptions::default());
+/// let note = &conversion.notes()[0];
+/// assert_eq!((&*note.object.kind, &*note.object.name), ("CronJob", "nightly"));
+/// assert_eq!(note.message, "its jobs' pods count when there are some");
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct Note {
@@ -35,6 +74,26 @@ pub struct Note {
 }
 
 /// Why an object is left out: it restricts scheduling in a way that isn't modelled, or is wrong.
+///
+/// It prints in one line: the object, the field, why, and what was expected.
+///
+/// # Examples
+/// ```
+/// use plimsoll::k8s::{ConvertOptions, Dump};
+///
+/// let mut dump = Dump::new();
+/// dump.add_text("pod.yaml", "
+/// apiVersion: v1
+/// kind: Pod
+/// metadata: {name: web, namespace: shop}
+/// spec: {containers: [], nodeSelecter: {disk: ssd}}
+/// ");
+/// let conversion = dump.convert(&ConvertOptions::default());
+/// assert_eq!(
+///     conversion.refusals()[0].to_string(),
+///     "Pod shop/web spec.nodeSelecter: an unknown field; expected nodeSelector?"
+/// );
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct Refusal {
@@ -49,6 +108,9 @@ pub struct Refusal {
 }
 
 /// What became of an object, in short.
+///
+/// Ordered by how much is lost. With [`ConvertOptions::lenient`](super::ConvertOptions::lenient) no
+/// object is refused.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Outcome {
     /// All that matters of it is in the problem.
@@ -86,6 +148,8 @@ impl fmt::Display for Refusal {
 }
 
 /// What is found while one object is converted.
+///
+/// One for each object, kept by its place among them.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     pub(super) faults: Faults,
@@ -114,6 +178,8 @@ impl Findings {
     }
 
     /// The faults, and the notes as they are.
+    ///
+    /// Faults in the order in which they were found.
     pub(super) fn into_parts(self) -> (Vec<InvalidInput>, Vec<(String, String)>) {
         let (mut faults, mut notes) = (Vec::new(), Vec::new());
         if let Err(error) = self.faults.into_result(&[]) {

@@ -16,7 +16,7 @@
 //! ```
 //!
 //! A pod's own limit without a request stands for it only where no container asks for the resource.
-//! ExactAmounts are added up as they are written and rounded up once, at the end: cpu to
+//! Amounts are added up as they are written and rounded up once, at the end: cpu to
 //! thousandths, all else to whole units.
 //!
 //! Sources: `PodRequests` of <https://pkg.go.dev/k8s.io/component-helpers/resource>,

@@ -26,6 +26,9 @@ impl<'d> Deserialize<'d> for Document {
 }
 
 /// The documents of a text, in its order.
+///
+/// # Errors
+/// Where and why the text can't be read, in the words of the reader that got furthest.
 pub(super) fn documents(text: &str) -> Result<Vec<Value<'static>>, InvalidInput> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // Most of what is in JSON is YAML too, but the reader of JSON is by far the faster one.
@@ -45,6 +48,7 @@ pub(super) fn documents(text: &str) -> Result<Vec<Value<'static>>, InvalidInput>
     yaml(text)
 }
 
+/// The budget is linear in the length of the text; nothing that `kubectl` prints comes near it.
 fn yaml(text: &str) -> Result<Vec<Value<'static>>, InvalidInput> {
     let most = text.len().saturating_add(1_000);
     let options = options! {

@@ -55,6 +55,8 @@ impl UniqueNames {
         pods
     }
 
+    /// Three collisions are possible: single with single, set with set of one stem, and a single
+    /// that is called as a replica would be.
     fn is_free(&self, pod: &Pod) -> bool {
         let key = (Arc::clone(&pod.namespace), Arc::clone(&pod.name));
         if pod.replicas > 1 {
@@ -86,6 +88,8 @@ impl UniqueNames {
 }
 
 /// The stem and the number of a name such as `web-0`.
+///
+/// Zeros in front make another name.
 fn stem_and_number(name: &str) -> Option<(&str, u32)> {
     let (stem, digits) = name.rsplit_once('-')?;
     let plain = digits == "0" || !digits.starts_with('0');

@@ -5,6 +5,21 @@
 //! ties it to where its class can make volumes, which is everywhere unless the class says. A pod
 //! whose claim is missing, or would have been bound by now, can't be scheduled, whatever is
 //! launched for it.
+//!
+//! The answers for a claim, in order:
+//!
+//! | claim | the pod |
+//! |---|---|
+//! | missing, or of one pod alone (`ReadWriteOncePod`) | is refused |
+//! | bound | goes where its volume's node affinity or zones allow |
+//! | unbound, class waits for its consumer | goes where the class's `allowedTopologies` allow |
+//! | unbound, class binds at once, or no class | is refused: something else holds the claim up |
+//!
+//! Keys of topologies are drivers' own (`topology.ebs.csi.aws.com/zone`); nodes that aren't there
+//! yet have the well-known label, so the keys are translated.
+//!
+//! Sources: <https://kubernetes.io/docs/concepts/storage/persistent-volumes/>,
+//! <https://kubernetes.io/docs/concepts/storage/storage-classes/#volume-binding-mode>.
 
 use super::class::is_default;
 use super::dump::Entry;
@@ -23,6 +38,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The claims, volumes and classes of a dump.
+///
+/// Names that aren't looked up are noted as unused.
 #[derive(Debug, Default)]
 pub(super) struct Storage {
     /// By namespace and name.
@@ -33,6 +50,7 @@ pub(super) struct Storage {
     pub(super) uses: Uses,
 }
 
+/// What matters of a `PersistentVolumeClaim`.
 #[derive(Debug)]
 struct Claim {
     volume: Option<Arc<str>>,
@@ -41,6 +59,7 @@ struct Claim {
     of_one_pod: bool,
 }
 
+/// What matters of a `PersistentVolume`: who attaches it, and from where it can be reached.
 #[derive(Debug)]
 struct PersistentVolume {
     /// The driver that attaches it and its name there; none for one that is attached by nobody.
@@ -49,6 +68,7 @@ struct PersistentVolume {
     terms: Vec<NodeSelectorTerm>,
 }
 
+/// `waits` is `volumeBindingMode: WaitForFirstConsumer`.
 #[derive(Debug)]
 struct StorageClass {
     provisioner: Arc<str>,
@@ -88,6 +108,9 @@ impl Storage {
 
     /// What a volume of a pod comes to: `None` where it ties the pod to nothing, and why a claim
     /// can't be met.
+    ///
+    /// An ephemeral volume's claim is called by the pod and the volume; before the pod is there it
+    /// is what its class would make.
     pub(super) fn resolve(
         &self,
         source: &VolumeSource,
@@ -143,6 +166,9 @@ impl Storage {
     }
 
     /// What a claim comes to that has no volume yet.
+    ///
+    /// The id is the claim's name with its namespace: pods that share the claim share the volume
+    /// that will be made.
     fn unbound(&self, class: Option<&str>, id: &str) -> Result<Option<Volume>, String> {
         let name = match class {
             Some("") => return Err("a claim of no class, which nothing will bind".into()),
@@ -183,6 +209,8 @@ impl PersistentVolume {
 }
 
 /// Terms that say nothing but the zones, as zones.
+///
+/// Zones are compared faster, and reasons that name a zone say more than those that name a term.
 fn zones_apart(mut volume: Volume) -> Volume {
     if let [term] = volume.node_selector_terms.as_slice()
         && let [one] = term.match_expressions.as_slice()
@@ -214,6 +242,8 @@ fn with_keys_of_nodes(mut term: NodeSelectorTerm) -> NodeSelectorTerm {
 }
 
 /// The driver that took over from what Kubernetes had built in.
+///
+/// Migrated in Kubernetes 1.23 and after; old objects keep the old name.
 fn driver(name: &str) -> &str {
     match name {
         "kubernetes.io/aws-ebs" => "ebs.csi.aws.com",

@@ -1,4 +1,15 @@
 //! Workloads: how many pods their templates stand for.
+//!
+//! A template is one entry with as many replicas as the workload asks for, which takes no more room
+//! than a single pod: deployments of a hundred thousand replicas are one line of a problem. Only
+//! pods that differ are spelt out one by one: those of stateful sets with claims, and those with
+//! ephemeral volumes.
+//!
+//! | kind | how many |
+//! |---|---|
+//! | Deployment, ReplicaSet, ReplicationController, StatefulSet | `spec.replicas`, else an autoscaler's `minReplicas`, else 1 |
+//! | Job | `parallelism`, but no more than `completions` that are still missing; none of a finished or suspended one |
+//! | DaemonSet | one on each node that admits it |
 
 use super::dump::Entry;
 use super::fields::{DAEMON_SET, DEPLOYMENT, FieldsOf, JOB, REPLICA_SET, STATEFUL_SET};
@@ -16,15 +27,22 @@ use std::sync::Arc;
 pub(super) type WorkloadKey = (Arc<str>, Arc<str>, Arc<str>);
 
 /// The replicas that an autoscaler keeps at least, by workload.
+///
+/// From `HorizontalPodAutoscaler`s; manifests under one leave `replicas` out on purpose.
 pub(super) type LeastReplicas = BTreeMap<WorkloadKey, u32>;
 
 /// How many pods may be spelt out one by one, all workloads together: those that have claims of
 /// their own.
+///
+/// More is refused rather than tried: each takes memory of its own.
 pub(super) const MOST_SINGLE: u32 = 1_000_000;
 
 const TEMPLATE: &[&str] = &["spec", "template"];
 
 /// What the `spec` of a workload says.
+///
+/// The union of what the kinds have; a field that a kind doesn't have is refused before it gets
+/// here.
 #[derive(Debug, Default)]
 struct WorkloadSpec {
     replicas: Option<u32>,
@@ -39,6 +57,8 @@ struct WorkloadSpec {
 }
 
 /// Reads the autoscaler of a workload's replicas.
+///
+/// One that names no workload says nothing.
 pub(super) fn read_autoscaler(entry: &Entry, least: &mut LeastReplicas) {
     let text = |path: &[&str]| entry.tree.find(path).and_then(Value::as_text).map(Arc::from);
     let namespace = super::pod::namespace(entry);
@@ -54,6 +74,8 @@ pub(super) fn read_autoscaler(entry: &Entry, least: &mut LeastReplicas) {
 }
 
 /// The pods that a workload asks for.
+///
+/// A stateful set's pods are numbered from `ordinals.start`.
 pub(super) fn pods(
     entry: &Entry,
     surroundings: &Surroundings,
@@ -116,6 +138,9 @@ pub(super) fn daemon_set(
 }
 
 /// One pod of several that aren't alike: each has claims of its own.
+///
+/// Its volumes are those of the template with the pod's own name in the ids, and one for each
+/// `volumeClaimTemplate`: the claim that is there, or what its storage class would make.
 fn one_of(
     pod: &Pod,
     entry: &Entry,
@@ -149,6 +174,8 @@ fn one_of(
 }
 
 /// The pods that a job still asks for at a time.
+///
+/// Pods that failed don't count towards completions, as in Kubernetes.
 fn job_pods(spec: &WorkloadSpec, tree: &Value<'_>) -> u32 {
     let finished = tree.find(&["status", "conditions"]).map_or(&[][..], Value::items);
     let ended = finished.iter().any(|condition| {

@@ -3,6 +3,15 @@
 //! What is changed is kept by name beside the problem: its lists are long, and a what-if changes
 //! one entry or two. The problem is written out anew only where somebody asks for it
 //! ([`Changed::problem`]).
+//!
+//! A change costs what it touches: looking a part up is a binary search in the problem's list or a
+//! look into the maps of changes, and every check that [`build`](super::ProblemBuilder::build)
+//! would make of the changed part is made, against the others as they are now. What is changed back
+//! to what it was is no change, so a what-if that is undone compiles as the problem does.
+//!
+//! What can change: pods and nodes come and go, replicas are set, offerings of a type change in
+//! availability, price and reservation, limits of pools are set or lifted. Types and pools
+//! themselves neither come nor go.
 
 use super::fault::{Faults, Path, quoted};
 use super::{
@@ -14,6 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A problem, with what one must know of it to change it.
+///
+/// Made once per problem, in time linear in its pods; what-ifs share it.
 #[derive(Debug)]
 pub(crate) struct Origin {
     pub(crate) problem: Problem,
@@ -28,6 +39,8 @@ pub(crate) struct Origin {
 pub(crate) type PodKey = (Arc<str>, Arc<str>, bool);
 
 /// What is other than the problem says: what each part is now, or `None` where it is gone.
+///
+/// By key in the order of the problem's lists, so that writing the problem out is a merge.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes {
     pub(crate) pods: BTreeMap<PodKey, Option<Arc<Pod>>>,
@@ -85,11 +98,15 @@ fn key_of(pod: &Pod) -> PodKey {
 
 /// Whether a pod goes with its node: those that a daemon set keeps there, and static pods of the
 /// node's own, aren't created anew elsewhere.
+///
+/// Everything else has a controller that makes it anew, or is a bare pod that the caller moves.
 fn goes_with_node(pod: &Pod) -> bool {
     matches!(pod.owner_kind.as_deref(), Some("DaemonSet" | "Node"))
 }
 
 /// The pod that is created anew for one that is evicted.
+///
+/// Pending, with the requests that it has when it comes back.
 fn recreated(pod: &Pod) -> Pod {
     let mut pod = pod.clone();
     pod.node_name = None;
@@ -112,6 +129,9 @@ impl Changed {
     }
 
     /// The problem written out, with its changes in it.
+    ///
+    /// Equal to what a builder would have made of the same parts: lists are sorted, parts
+    /// normalised. Linear in the lists that have changed; the others are shared.
     pub(crate) fn problem(&self) -> Problem {
         let mut problem = self.origin.problem.clone();
         let changes = &*self.changes;
@@ -173,6 +193,8 @@ impl Changed {
     }
 
     /// The pods and sets of replicas that are bound to a node.
+    ///
+    /// By the index of the given problem, and of the changes those that are bound there.
     pub(crate) fn bound_to<'a>(&'a self, node: &'a str) -> impl Iterator<Item = &'a Pod> {
         let places = self.origin.bound.get(node).into_iter().flatten();
         let as_given = places.filter_map(|at| self.origin.problem.pods.get(*at));
@@ -184,6 +206,8 @@ impl Changed {
     }
 
     /// Has a pod be another, or gone; what is as it was given is no change.
+    ///
+    /// Keeps the count of all pods, which has a limit.
     fn set_pod(&mut self, key: PodKey, pod: Option<Arc<Pod>>) {
         let former = self.pod(&key).map_or(0, |pod| u64::from(pod.replicas));
         let now = pod.as_ref().map_or(0, |pod| u64::from(pod.replicas));
@@ -209,6 +233,9 @@ impl Changed {
     }
 
     /// Takes a node away: its pods are pending, but for those that go with it.
+    ///
+    /// # Errors
+    /// There is no such node.
     pub(crate) fn remove_node(&mut self, name: &str) -> Result<(), Error> {
         let Some(node) = self.node(name) else {
             return Err(unknown("nodes", name, "a name of nodes"));
@@ -224,6 +251,9 @@ impl Changed {
     }
 
     /// Adds a node.
+    ///
+    /// # Errors
+    /// What a builder would say of it, its name being taken included.
     pub(crate) fn add_node(&mut self, mut node: Node) -> Result<(), Error> {
         let mut faults = Faults::default();
         let nodes = Path::Field(&Path::Root, "nodes");
@@ -255,6 +285,12 @@ impl Changed {
     }
 
     /// Has a pod or a set of replicas be so many.
+    ///
+    /// A set of one is a single pod of that name, and the other way round; then its key changes.
+    ///
+    /// # Errors
+    /// Nothing is called so, or two things are; the number isn't allowed; a name of a replica is
+    /// taken.
     pub(crate) fn set_replicas(
         &mut self,
         namespace: &str,
@@ -313,6 +349,10 @@ impl Changed {
     }
 
     /// A name that a pod would share: the name, and the stem of the replicas that have it.
+    ///
+    /// A single pod meets at most one set, that of its stem. A set meets single pods whose names
+    /// begin with its own and a hyphen: these stand together in the sorted list, so few are looked
+    /// at.
     fn clash(&self, pod: &Pod) -> Option<(Arc<str>, Arc<str>)> {
         if pod.replicas <= 1 {
             let (stem, number) = validate::stem_and_number(&pod.name)?;
@@ -381,6 +421,9 @@ impl Changed {
     }
 
     /// Sets the price of offerings.
+    ///
+    /// # Errors
+    /// The price is out of range, or there is no such offering.
     pub(crate) fn set_price(
         &mut self,
         (instance_type, zone, capacity_type): (&str, &str, CapacityType),
@@ -395,6 +438,11 @@ impl Changed {
     }
 
     /// Sets how many more nodes may use a reservation.
+    ///
+    /// All offerings that draw on it say the same afterwards.
+    ///
+    /// # Errors
+    /// No offering draws on a reservation of this id.
     pub(crate) fn set_reservation(&mut self, id: &str, remaining: u32) -> Result<(), Error> {
         let draws = |one: &Offering| one.reservation.as_ref().is_some_and(|own| *own.id == *id);
         let types = self.origin.problem.instance_types.iter().enumerate();
@@ -444,6 +492,9 @@ impl Changed {
     }
 
     /// Sets a pool's limit on a resource, or takes it away.
+    ///
+    /// # Errors
+    /// There is no such pool, or it can't have this limit (a static one has none but of `nodes`).
     pub(crate) fn set_limit(
         &mut self,
         pool: &str,

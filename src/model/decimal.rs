@@ -4,8 +4,15 @@
 //! A number is kept as its digits and the place of its point, so that it can be scaled by a power
 //! of ten or two exactly, however long it is, and rounded once at the end. Time and memory are
 //! linear in the length of the text.
+//!
+//! Quantities and prices differ in suffixes, in rounding (up, or to the nearest) and in range; what
+//! they share is here: reading digits, scaling exactly, cutting at a place and saying what was cut
+//! off. No float is involved, so `0.1` is a tenth.
 
 /// A number as written: `0.d₁d₂d₃… × 10^point`, with a sign.
+///
+/// `1.50` is the digits 1, 5, 0 with the point at 1; zeros in front and behind are kept until the
+/// end.
 pub(super) struct Decimal {
     pub(super) negative: bool,
     /// Digits 0 to 9.
@@ -14,6 +21,8 @@ pub(super) struct Decimal {
 }
 
 /// A number of whole parts, and whether what is cut off is nothing, less than half, or more.
+///
+/// The caller decides the direction: up where the rest isn't nothing, to the nearest by its half.
 pub(super) struct Rounded {
     pub(super) whole: i128,
     pub(super) rest_is_zero: bool,
@@ -27,6 +36,8 @@ const MOST_DIGITS: i64 = 25;
 impl Decimal {
     /// Reads `[+-]digits[.digits]`, with digits on at least one side of the point, and returns the
     /// text after it.
+    ///
+    /// What follows is the caller's: a suffix, an exponent, or a fault.
     pub(super) fn read(text: &str) -> Option<(Self, &str)> {
         let negative = text.starts_with('-');
         let text = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -54,6 +65,8 @@ impl Decimal {
     }
 
     /// The number times `factor`, by hand.
+    ///
+    /// Schoolbook multiplication, digit by digit with a carry: linear in the digits.
     pub(super) fn times(mut self, factor: u64) -> Self {
         let mut carry = 0_u128;
         let mut next = |digit: u8| {
@@ -72,6 +85,8 @@ impl Decimal {
     }
 
     /// The magnitude in whole parts of 10^-`places`; `None` where it is beyond any amount.
+    ///
+    /// At most `MOST_DIGITS + places` digits are looked at one by one, however long the number is.
     pub(super) fn round(&self, places: i64) -> Option<Rounded> {
         let zeros = self.digits.iter().take_while(|digit| **digit == 0).count();
         let digits = self.digits.get(zeros..).unwrap_or_default();

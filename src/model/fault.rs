@@ -1,10 +1,19 @@
 //! Where a fault is, and the list in which faults are collected.
+//!
+//! Checks add faults and go on, so that one call tells all of them. Three things make the list
+//! worth reading: a path is only spelt out when there is a fault, since a check of a million pods
+//! walks through many; what couldn't be read is reported once, not again by each check of the
+//! stand-in that took its place; and the list is in the order of the document, whatever order the
+//! checks ran in.
 
 use crate::error::{Error, InvalidInput};
 use std::collections::BTreeSet;
 use std::fmt;
 
 /// The place of a value in a document: a chain of borrowed links, spelt out only for a fault.
+///
+/// A path costs a few words on the stack for each level and no allocation. It prints as
+/// `pods[3].affinity.nodeAffinity`, with keys of maps in brackets: `requests[memory]`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Path<'p> {
     /// The document itself.
@@ -51,6 +60,8 @@ impl fmt::Display for Path<'_> {
 }
 
 /// A text of the input as it is quoted in a fault.
+///
+/// At most 80 characters of it, escaped, with `…` where there are more.
 pub(crate) fn quoted(text: &str) -> String {
     let head = shortened(text);
     let dots = if head.len() < text.len() { "…" } else { "" };
@@ -66,6 +77,8 @@ pub(crate) fn shortened(text: &str) -> &str {
 const MOST_FAULTS: usize = 10_000;
 
 /// The faults of an input.
+///
+/// Memory is bounded: 10,000 faults are kept with their texts, of others only the number.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     found: Vec<InvalidInput>,
@@ -94,6 +107,8 @@ impl Faults {
     }
 
     /// Says what the items are called: `name` knows the name of an item of a list.
+    ///
+    /// "default/web" beside `pods[4217]` saves its reader the counting.
     pub(crate) fn name_items(&mut self, name: impl Fn(&str, usize) -> Option<String>) {
         for fault in &mut self.found {
             let Some((list, rest)) = fault.path.split_once('[') else { continue };
@@ -128,6 +143,9 @@ impl Faults {
 
     /// Whether every name of a list of the document could be read, so that a name that isn't there
     /// is known to be missing.
+    ///
+    /// Otherwise a pod that names a node which couldn't be read would be told that there is no such
+    /// node.
     pub(crate) fn knows_names_of(&self, list: &str) -> bool {
         let hides_a_name = |path: &&String| match path.split_once(']') {
             None => path.as_str() == list,

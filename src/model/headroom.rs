@@ -3,6 +3,13 @@
 //! Two questions come to the same thing, pods that aren't there: how much room an operator wants to
 //! keep ([`Headroom`], as Cluster Autoscaler's and Karpenter's `CapacityBuffer` sizes it), and how
 //! many pods will soon come ([`Forecast`], a distribution of which a quantile is prepared for).
+//!
+//! Neither is a rule of its own to the solver: both come down to pods with the annotation
+//! [`Placeholder::ANNOTATION`], of the lowest priority there is, so that a pod that really waits
+//! always comes first and takes the room that was kept for it.
+//!
+//! Source of the sizing: the API `CapacityBuffer` of Cluster Autoscaler,
+//! <https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/proposals/buffers.md>.
 
 use super::{PODS, Placeholder, Pod, Quantity, Resources};
 use std::collections::BTreeMap;
@@ -33,6 +40,8 @@ const PRIORITY: i32 = i32::MIN;
 /// assert_eq!(headroom.placeholder(&web).map(|pod| pod.replicas()), Some(5));
 /// # Ok::<(), plimsoll::model::ParseResourcesError>(())
 /// ```
+///
+/// With nothing set ([`Headroom::default`]) no room is kept. Setters replace what was set before.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Headroom {
     replicas: Option<u32>,
@@ -55,6 +64,16 @@ impl Headroom {
     ///
     /// A controller has them from `spec.percentage` of a `CapacityBuffer` and `spec.replicas` of
     /// the workload that it refers to.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Resources;
+    /// use plimsoll::model::Headroom;
+    ///
+    /// let room = |percent, of| Headroom::default().with_percentage(percent, of);
+    /// let pods = |percent, of| room(percent, of).pods(&Resources::new());
+    /// assert_eq!((pods(10, 42), pods(10, 0), pods(150, 4)), (5, 0, 6));
+    /// ```
     #[must_use]
     pub fn with_percentage(mut self, percent: u32, of: u32) -> Self {
         self.percentage = Some((percent, of));
@@ -63,6 +82,22 @@ impl Headroom {
 
     /// Room for no more pods than what all of them request together: `spec.limits` of a
     /// `CapacityBuffer`. A resource that a pod doesn't request limits nothing.
+    ///
+    /// Limits on `pods` count pods themselves. Alone, without a number or a percentage, limits are
+    /// the size of the headroom.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Resources;
+    /// use plimsoll::model::Headroom;
+    ///
+    /// let limits = Resources::parse([("cpu", "4"), ("pods", "9")])?;
+    /// let room = Headroom::default().with_limits(limits);
+    /// let half_cpu = Resources::parse([("cpu", "500m")])?;
+    /// assert_eq!(room.pods(&half_cpu), 8);
+    /// assert_eq!(room.pods(&Resources::new()), 9);
+    /// # Ok::<(), plimsoll::model::ParseResourcesError>(())
+    /// ```
     #[must_use]
     pub fn with_limits(mut self, limits: Resources) -> Self {
         self.limits = limits;
@@ -70,6 +105,9 @@ impl Headroom {
     }
 
     /// For how many pods with these requests room is kept.
+    ///
+    /// The larger of number and percentage, cut to the smallest of the limits; 0 where nothing is
+    /// set.
     #[must_use]
     pub fn pods(&self, requests: &Resources) -> u32 {
         let share = self.percentage.map(|(percent, of)| {
@@ -97,6 +135,9 @@ impl Headroom {
     /// They may cause launches ([`Placeholder::Launch`]); with
     /// [`with_placeholder`](Pod::with_placeholder) they don't. Where room is kept and a pod comes,
     /// the next plan gives it the room, and buys new room if the headroom still asks for it.
+    ///
+    /// The name stays that of `pod`, so it needs one of its own beside pods that run under that
+    /// name.
     #[must_use]
     pub fn placeholder(&self, pod: &Pod) -> Option<Pod> {
         placeholders(pod, self.pods(pod.requests()))
@@ -118,7 +159,8 @@ impl Headroom {
 /// let web = Pod::new("web-soon").with_requests(Resources::parse([("cpu", "500m")])?);
 /// // Ten days at nine o'clock.
 /// let counts = [40, 42, 38, 45, 41, 60, 39, 43, 44, 41];
-/// let forecast = counts.into_iter().fold(Forecast::default(), |sum, count| sum.with_sample(count, 1));
+/// let add = |sum: Forecast, count| sum.with_sample(count, 1);
+/// let forecast = counts.into_iter().fold(Forecast::default(), add);
 /// assert_eq!((forecast.quantile(500_000), forecast.quantile(900_000)), (Some(41), Some(45)));
 /// // 30 are there already: room for 15 more is enough on nine days of ten.
 /// assert_eq!(forecast.placeholder(&web, 30, 900_000).map(|pod| pod.replicas()), Some(15));
@@ -132,6 +174,8 @@ pub struct Forecast {
 
 impl Forecast {
     /// Adds that there may be so many pods, with a weight beside the other samples.
+    ///
+    /// A weight of 0 adds nothing; samples of the same count are added up.
     #[must_use]
     pub fn with_sample(mut self, pods: u32, weight: u64) -> Self {
         if weight > 0 {
@@ -146,6 +190,22 @@ impl Forecast {
     ///
     /// Where a pod that waits costs `a` per hour and room that is idle costs `b`, the quantile
     /// `a / (a + b)` is the one that costs the least (the newsvendor's).
+    ///
+    /// More than a million is taken as a million: the largest count.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::model::Forecast;
+    ///
+    /// // A predictor's quantiles: half of the time at most 10, nine times of ten at most 25.
+    /// let forecast =
+    ///     Forecast::default().with_sample(10, 50).with_sample(25, 40).with_sample(60, 10);
+    /// assert_eq!(forecast.quantile(500_000), Some(10));
+    /// assert_eq!(forecast.quantile(900_000), Some(25));
+    /// // A waiting pod costs nine times as much as idle room: the quantile 9 / (9 + 1).
+    /// assert_eq!(forecast.quantile(1_000_000 * 9 / (9 + 1)), Some(25));
+    /// assert_eq!(Forecast::default().quantile(500_000), None);
+    /// ```
     #[must_use]
     pub fn quantile(&self, millionths: u32) -> Option<u32> {
         let sum: u128 = self.weights.values().map(|weight| u128::from(*weight)).sum();
@@ -161,6 +221,8 @@ impl Forecast {
 
     /// The placeholder pods for what this share of the samples, in millionths, may bring beyond the
     /// pods that are there; otherwise as [`Headroom::placeholder`].
+    ///
+    /// `there` is how many pods of the kind run or wait already. `None` where they are enough.
     #[must_use]
     pub fn placeholder(&self, pod: &Pod, there: u32, millionths: u32) -> Option<Pod> {
         placeholders(pod, self.quantile(millionths)?.saturating_sub(there))

@@ -1,4 +1,15 @@
 //! Instance types and the offerings in which they are sold.
+//!
+//! A catalog is a list of these. The library ships none: prices and types are facts of a cloud at a
+//! time, and the caller has them from the cloud's API or a provider's price list. What counts is
+//!
+//! - what a node of the type *has* ([`InstanceType::new`] with its capacity,
+//!   [`with_overhead`](InstanceType::with_overhead) for what pods can't have of it),
+//! - what it is *labelled* with (labels, and requirements for labels that are still open), and
+//! - how it can be *bought*: an [`Offering`] for each zone and capacity type.
+//!
+//! A type that nobody sells now may stay in the catalog with unavailable offerings, so that a pod
+//! which only that type can hold is told apart from one that nothing can.
 
 use super::{CapacityType, Labels, Price, Requirement, Resources};
 use std::collections::BTreeMap;
@@ -23,14 +34,30 @@ pub(crate) const UNLIMITED_ATTACHMENTS: i64 = 1 << 32;
 /// assert_eq!(m7.allocatable().get("cpu"), Some("1930m".parse()?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # What is checked
+///
+/// | field | what is allowed |
+/// |---|---|
+/// | name | a label value, not empty; unique among the types |
+/// | labels | Kubernetes' syntax; none of the pool's or the host's; type, zone and capacity type as implied |
+/// | capacity | `pods` named; names of resources in the syntax of label keys |
+/// | offerings | each zone, capacity type, reservation and set of labels once |
+/// | price | 0 to 100,000 per hour |
+/// | reservation | with capacity type `reserved` only |
+/// | interruption rate | 0 to 100,000 per hour |
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InstanceType {
     pub(crate) name: Arc<str>,
+    /// Without the implied ones.
     pub(crate) labels: Labels,
+    /// Sorted in a built problem; several on one key hold together.
     pub(crate) requirements: Vec<Requirement>,
     pub(crate) capacity: Resources,
     pub(crate) overhead: Resources,
+    /// Sorted in a built problem, so a cheaper one of a zone and capacity type comes first.
     pub(crate) offerings: Vec<Offering>,
+    /// By the driver's name.
     pub(crate) volume_limits: BTreeMap<Arc<str>, u32>,
 }
 
@@ -51,6 +78,9 @@ pub struct InstanceType {
 /// assert!(spot.available() && reserved.reservation().is_some());
 /// # Ok::<(), plimsoll::model::ParsePriceError>(())
 /// ```
+///
+/// A node that is bought so has the labels `topology.kubernetes.io/zone` and
+/// `karpenter.sh/capacity-type` besides those that [`with_label`](Offering::with_label) adds.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Offering {
     pub(crate) zone: Arc<str>,
@@ -65,12 +95,23 @@ pub struct Offering {
 }
 
 /// Capacity that is paid for in advance: so many more nodes may use it.
+///
+/// # Examples
+/// ```
+/// use plimsoll::Offering;
+///
+/// let block = Offering::reserved("us-east-1a", "0".parse()?).with_reservation("cr-1", 4);
+/// assert_eq!(block.reservation().map(|one| (&*one.id, one.remaining)), Some(("cr-1", 4)));
+/// # Ok::<(), plimsoll::model::ParsePriceError>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct Reservation {
     /// Offerings with the same id draw on the same reservation.
     pub id: Arc<str>,
     /// How many more nodes it holds; the smallest figure stated for an id counts.
+    ///
+    /// Running nodes that draw on it are counted by the cloud already, and so not here.
     pub remaining: u32,
 }
 
@@ -78,6 +119,17 @@ impl InstanceType {
     /// A type with this capacity (`pods` included) and, so far, nothing on sale.
     ///
     /// Capacity is what the machine has; without `pods` nothing fits, since every pod takes one.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{InstanceType, NodePool, Problem, Resources};
+    ///
+    /// // `pods` is the most pods that the kubelet runs (`maxPods`).
+    /// let without = InstanceType::new("m7i.large", Resources::parse([("cpu", "2")])?);
+    /// let fault = Problem::builder().instance_type(without).build().unwrap_err();
+    /// assert!(fault.to_string().contains("instanceTypes[0].capacity[pods]"));
+    /// # Ok::<(), plimsoll::model::ParseResourcesError>(())
+    /// ```
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, capacity: Resources) -> Self {
         Self {
@@ -95,6 +147,9 @@ impl InstanceType {
     ///
     /// That is what the kubelet and the operating system reserve, and what is evicted early. Limits
     /// of pools count the capacity, pods share what is left.
+    ///
+    /// Replaces what was stated before. Where overhead is more than the capacity nothing is left,
+    /// and the plan's [warnings](crate::LaunchPlan::warnings) say so.
     #[must_use]
     pub fn with_overhead(mut self, overhead: Resources) -> Self {
         self.overhead = overhead;
@@ -121,6 +176,18 @@ impl InstanceType {
     ///
     /// `node.kubernetes.io/instance-type` is implied by the name; architecture, generation, family
     /// and the like are for the caller to state, and what isn't stated no pod can ask for.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{InstanceType, Resources};
+    ///
+    /// let capacity = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// let m7 = InstanceType::new("m7g.large", capacity)
+    ///     .with_label("kubernetes.io/arch", "arm64")
+    ///     .with_label("example.com/generation", "7");
+    /// assert_eq!(m7.labels().len(), 2);
+    /// # Ok::<(), plimsoll::model::ParseResourcesError>(())
+    /// ```
     #[must_use]
     pub fn with_label(mut self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
         let _former = self.labels.insert(key, value);
@@ -131,6 +198,22 @@ impl InstanceType {
     /// its pool need.
     ///
     /// Where the value costs something, state an offering for each value instead.
+    ///
+    /// Only `In`, `Exists` and the like that leave a value to choose make sense here; `minValues`
+    /// belongs to node pools.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::model::Operator;
+    /// use plimsoll::{InstanceType, Requirement, Resources};
+    ///
+    /// // The image decides which system runs on it.
+    /// let systems = Requirement::new("kubernetes.io/os", Operator::In, ["linux", "windows"]);
+    /// let any = InstanceType::new("m7i.large", Resources::parse([("pods", "29")])?)
+    ///     .with_requirement(systems);
+    /// assert_eq!(any.requirements().len(), 1);
+    /// # Ok::<(), plimsoll::model::ParseResourcesError>(())
+    /// ```
     #[must_use]
     pub fn with_requirement(mut self, requirement: Requirement) -> Self {
         self.requirements.push(requirement);
@@ -149,6 +232,16 @@ impl InstanceType {
 
     /// Limits how many volumes of a CSI driver a new node can attach, those of its daemon sets
     /// included. A driver without a limit attaches any number.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{InstanceType, Resources};
+    ///
+    /// let m7 = InstanceType::new("m7i.large", Resources::parse([("pods", "29")])?)
+    ///     .with_volume_limit("ebs.csi.aws.com", 26);
+    /// assert_eq!(m7.volume_limits().get("ebs.csi.aws.com"), Some(&26));
+    /// # Ok::<(), plimsoll::model::ParseResourcesError>(())
+    /// ```
     #[must_use]
     pub fn with_volume_limit(mut self, driver: impl Into<Arc<str>>, limit: u32) -> Self {
         let _former = self.volume_limits.insert(driver.into(), limit);
@@ -168,12 +261,16 @@ impl InstanceType {
     }
 
     /// The labels with more than one possible value.
+    ///
+    /// Those of one key hold together.
     #[must_use]
     pub fn requirements(&self) -> &[Requirement] {
         &self.requirements
     }
 
     /// What a node has in all.
+    ///
+    /// What limits of pools count for each node of the type.
     #[must_use]
     pub fn capacity(&self) -> &Resources {
         &self.capacity
@@ -186,6 +283,9 @@ impl InstanceType {
     }
 
     /// The ways to buy it, by zone, capacity type and price.
+    ///
+    /// In that order once the problem is built; before, as they were added. Unavailable ones are
+    /// among them.
     #[must_use]
     pub fn offerings(&self) -> &[Offering] {
         &self.offerings
@@ -202,6 +302,15 @@ impl Offering {
     /// An available offering, of which interruptions are unknown.
     ///
     /// `price` is per hour. A catalog's price of zero is allowed: such nodes are free.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::model::CapacityType;
+    /// use plimsoll::{Offering, Price};
+    ///
+    /// let free = Offering::new("on-premises", CapacityType::OnDemand, Price::ZERO);
+    /// assert!(free.available() && free.interruption_rate().is_none());
+    /// ```
     #[must_use]
     pub fn new(zone: impl Into<Arc<str>>, capacity_type: CapacityType, price: Price) -> Self {
         Self {
@@ -216,6 +325,16 @@ impl Offering {
     }
 
     /// An available offering at the list price, of capacity type `on-demand`.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Offering;
+    ///
+    /// let offering = Offering::on_demand("eu-central-1a", "0.1152".parse()?);
+    /// assert_eq!(offering.zone(), "eu-central-1a");
+    /// assert_eq!(offering.capacity_type().as_str(), "on-demand");
+    /// # Ok::<(), plimsoll::model::ParsePriceError>(())
+    /// ```
     #[must_use]
     pub fn on_demand(zone: impl Into<Arc<str>>, price: Price) -> Self {
         Self::new(zone, CapacityType::OnDemand, price)
@@ -244,6 +363,18 @@ impl Offering {
     ///
     /// A controller says `false` of what the cloud has just refused, for as long as it thinks best;
     /// [`OfferingHistory`](crate::history::OfferingHistory) keeps account of that.
+    ///
+    /// An unavailable offering is never launched. Its price still tells what a running node that
+    /// was bought so costs.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Offering;
+    ///
+    /// let sold_out = Offering::spot("eu-1a", "0.03".parse()?).with_available(false);
+    /// assert!(!sold_out.available());
+    /// # Ok::<(), plimsoll::model::ParsePriceError>(())
+    /// ```
     #[must_use]
     pub fn with_available(mut self, available: bool) -> Self {
         self.available = available;
@@ -253,6 +384,23 @@ impl Offering {
     /// Sets a further label of nodes bought this way, such as a zone's id or a capacity block.
     ///
     /// The zone's and the capacity type's own labels are implied.
+    ///
+    /// Two offerings of one zone and capacity type may differ in such a label alone, each at its
+    /// price.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Offering;
+    ///
+    /// // A label with a price for each value: the dearer one only where a pod asks for it.
+    /// let disk = |kind: &str, price: &str| {
+    ///     Ok::<_, plimsoll::model::ParsePriceError>(
+    ///         Offering::on_demand("eu-1a", price.parse()?).with_label("example.com/disk", kind),
+    ///     )
+    /// };
+    /// assert!(disk("hdd", "0.10")? < disk("ssd", "0.12")?);
+    /// # Ok::<(), plimsoll::model::ParsePriceError>(())
+    /// ```
     #[must_use]
     pub fn with_label(mut self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
         let _former = self.labels.insert(key, value);
@@ -262,6 +410,9 @@ impl Offering {
     /// Draws on a reservation that holds so many more nodes.
     ///
     /// Offerings with the same id share it. No plan launches more on it than it holds.
+    ///
+    /// Where offerings state different figures for one id, the smallest counts. The capacity type
+    /// has to be `reserved`.
     #[must_use]
     pub fn with_reservation(mut self, id: impl Into<Arc<str>>, remaining: u32) -> Self {
         self.reservation = Some(Reservation { id: id.into(), remaining });
@@ -272,6 +423,20 @@ impl Offering {
     /// hours.
     ///
     /// It counts where an interruption has a price, and then like that much money per hour.
+    ///
+    /// At most 100,000 per hour. [`OfferingHistory`](crate::history::OfferingHistory) estimates it
+    /// from what became of nodes; clouds publish bands of it per month.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Offering;
+    ///
+    /// // One in twenty nodes is lost in a month of 730 hours: 0.05 / 730 per hour.
+    /// let per_hour = 50_000_000 / 730;
+    /// let spot = Offering::spot("eu-1a", "0.03".parse()?).with_interruption_rate(per_hour);
+    /// assert_eq!(spot.interruption_rate(), Some(68_493));
+    /// # Ok::<(), plimsoll::model::ParsePriceError>(())
+    /// ```
     #[must_use]
     pub fn with_interruption_rate(mut self, billionths: u64) -> Self {
         self.interruption_rate = Some(billionths);
@@ -325,6 +490,8 @@ impl Offering {
     }
 
     /// The expected interruptions per hour, in billionths; `None` when unknown.
+    ///
+    /// An unknown rate counts as none.
     #[must_use]
     pub fn interruption_rate(&self) -> Option<u64> {
         self.interruption_rate

@@ -1,5 +1,11 @@
 //! A list that its copies share: what changes a copy of a problem copies the lists that it changes,
 //! and a million pods that are alike but for their names have their lists once.
+//!
+//! The problem of a what-if: it changes one entry of a problem of a million, and has to leave the
+//! rest alone. So a list is an `Arc` of a vector, cloned in constant time and copied only by
+//! [`List::to_mut`] while others hold it. An empty list holds no `Arc` at all: most of a pod's nine
+//! lists are empty, and a million pods would pay for each. Two lists that share their memory are
+//! equal without a look at their items.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -7,6 +13,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 /// A list of which clones are cheap; an empty one takes no memory of its own.
+///
+/// One pointer wide. It derefs to a slice, compares, hashes and sorts as that slice does, and takes
+/// a vector's excess capacity back when it is made of one.
 pub(crate) struct List<T>(Option<Arc<Vec<T>>>);
 
 impl<T> List<T> {
@@ -17,6 +26,8 @@ impl<T> List<T> {
 
 impl<T: PartialEq> List<T> {
     /// Shares the memory of another list where both hold the same.
+    ///
+    /// Afterwards comparing the two takes constant time.
     pub(crate) fn share(&mut self, other: &Self) {
         if self == other {
             self.0.clone_from(&other.0);
@@ -26,6 +37,8 @@ impl<T: PartialEq> List<T> {
 
 impl<T: Clone> List<T> {
     /// The list, to be changed: a copy where others share it.
+    ///
+    /// It allocates even where nothing is pushed then; [`List::items_mut`] doesn't.
     pub(crate) fn to_mut(&mut self) -> &mut Vec<T> {
         Arc::make_mut(self.0.get_or_insert_default())
     }

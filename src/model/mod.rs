@@ -1,4 +1,44 @@
 //! The problem: pods, rules, what runs and what can be bought.
+//!
+//! Everything a decision rests on is a value of this module, and nothing in it decides anything. A
+//! [`Problem`] is built from its parts ([`Problem::builder`]) or read from a document
+//! ([`Problem::from_json`], feature `serde`); either way it has passed every check and is in one
+//! form, so what works on it need not check again.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | [`Pod`] | what is to run, runs, or runs everywhere (daemon sets) |
+//! | [`InstanceType`], [`Offering`], [`Reservation`] | what can be bought, where and at what price |
+//! | [`NodePool`] | who may buy it, with which labels, taints, limits and weight |
+//! | [`Node`] | what runs already or is on its way |
+//! | [`Disruption`], [`Budget`], [`PodDisruptionBudget`] | when and how fast it may be taken away |
+//! | [`Affinity`], [`TopologySpreadConstraint`], [`Toleration`], [`Taint`] | Kubernetes' scheduling rules |
+//! | [`LabelSelector`], [`Requirement`], [`Labels`], [`Namespace`] | which pods, nodes and namespaces a rule means |
+//! | [`Quantity`], [`Resources`], [`Price`], [`TimeSpan`] | amounts, exact and in integers |
+//! | [`Requirements`], [`ValueSet`] | conditions on labels as sets, to reason with |
+//! | [`Headroom`], [`Forecast`], [`Placeholder`] | room for pods that aren't there yet |
+//! | [`PriceOverlay`], [`PriceChange`] | prices other than the catalog's |
+//! | [`ConsolidationOptions`] | what a caller asks of a consolidation |
+//! | [`Warning`] | what is accepted but hardly meant |
+//!
+//! Types are built in one style: `new` takes what has no default, `with_…` methods add the rest one
+//! by one, and getters of the same name without `with_` read it back. Structs with public fields
+//! are `#[non_exhaustive]`: they are made by their constructors and changed field by field. Words
+//! and numbers of documents are read by [`FromStr`](std::str::FromStr) and written by
+//! [`Display`](std::fmt::Display), and what is written reads back as the same value.
+//!
+//! ```
+//! use plimsoll::model::{CapacityType, Effect, Operator, TimeSpan};
+//! use plimsoll::{Price, Quantity};
+//!
+//! assert_eq!("1500m".parse::<Quantity>()?.to_string(), "1500m");
+//! assert_eq!("0.0960".parse::<Price>()?.to_string(), "0.096");
+//! assert_eq!("90m".parse::<TimeSpan>()?.to_string(), "1h30m");
+//! assert_eq!("spot".parse::<CapacityType>()?, CapacityType::Spot);
+//! assert_eq!("NoExecute".parse::<Effect>()?, Effect::NoExecute);
+//! assert_eq!("NotIn".parse::<Operator>()?, Operator::NotIn);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod affinity;
 mod capacity_type;

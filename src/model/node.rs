@@ -1,4 +1,17 @@
 //! Nodes that run already or are on their way.
+//!
+//! A node is said by what Kubernetes' object says of it (name, labels, taints, allocatable) and by
+//! what a controller knows besides: what it costs, and in which state of its life it is.
+//!
+//! | state | takes pending pods | takes pods that move | may be consolidated |
+//! |---|---|---|---|
+//! | ready, quiet | yes | yes | yes |
+//! | starting: [`with_initialized`](Node::with_initialized) `false` | yes | no, where it has a pool | no |
+//! | not settled: [`with_consolidatable`](Node::with_consolidatable) `false` | yes | yes | for drift or expiry |
+//! | [`with_nominated`](Node::with_nominated) | yes | no | no |
+//! | [`with_drifted`](Node::with_drifted), or no lifetime left | yes | no | yes, even where it costs more |
+//! | [`with_do_not_disrupt`](Node::with_do_not_disrupt) | yes | yes | no |
+//! | [`with_deleting`](Node::with_deleting) | no | no | no: it is going already |
 
 use super::{Labels, Price, Resources, Taint};
 use std::collections::BTreeMap;
@@ -20,12 +33,18 @@ use std::sync::Arc;
 /// assert_eq!((node.taints().len(), node.initialized()), (1, false));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// What runs on it isn't stated here: each bound pod names its node
+/// ([`Pod::with_node_name`](crate::Pod::with_node_name)). Daemon sets' pods that run already are
+/// among those; what a daemon set still lacks on the node is kept free for it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Node {
     pub(crate) name: Arc<str>,
+    /// Under current keys in a built problem.
     pub(crate) labels: Labels,
     pub(crate) taints: Vec<Taint>,
     pub(crate) allocatable: Resources,
+    /// `None`: the price of the offering that type, zone and capacity type name.
     pub(crate) price: Option<Price>,
     pub(crate) initialized: bool,
     pub(crate) consolidatable: bool,
@@ -35,6 +54,7 @@ pub struct Node {
     pub(crate) drifted: bool,
     /// Share of `expireAfter` still left, in billionths.
     pub(crate) lifetime_remaining: u32,
+    /// By driver; of those that aren't named any number.
     pub(crate) volume_limits: BTreeMap<Arc<str>, u32>,
 }
 
@@ -47,6 +67,16 @@ impl Node {
     /// `allocatable` is what its pods can have in all, those that run there and the daemon sets'
     /// among them: `status.allocatable` of the Kubernetes object. A resource that isn't named there
     /// is none of. Kubernetes counts `pods` as one, so without it nothing fits.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Node, Resources};
+    ///
+    /// let node = Node::new("n-1", Resources::parse([("cpu", "1930m"), ("pods", "29")])?);
+    /// assert!(node.initialized() && node.consolidatable() && !node.deleting());
+    /// assert_eq!(node.lifetime_remaining(), 1_000_000_000);
+    /// # Ok::<(), plimsoll::model::ParseResourcesError>(())
+    /// ```
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, allocatable: Resources) -> Self {
         Self {
@@ -73,6 +103,20 @@ impl Node {
     /// `node.kubernetes.io/instance-type`, `topology.kubernetes.io/zone` and
     /// `karpenter.sh/capacity-type` the offering is known, and with it the price. A node without a
     /// pool takes pods, and is never deleted.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::model::{CapacityType, well_known};
+    /// use plimsoll::{Node, Resources};
+    ///
+    /// let node = Node::new("n-1", Resources::parse([("cpu", "1930m"), ("pods", "29")])?)
+    ///     .with_label(well_known::NODE_POOL, "default")
+    ///     .with_label(well_known::INSTANCE_TYPE, "m7i.large")
+    ///     .with_label(well_known::ZONE, "us-east-1a")
+    ///     .with_label(well_known::CAPACITY_TYPE, CapacityType::OnDemand);
+    /// assert_eq!(node.labels().len(), 4);
+    /// # Ok::<(), plimsoll::model::ParseResourcesError>(())
+    /// ```
     #[must_use]
     pub fn with_label(mut self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
         let _former = self.labels.insert(key, value);
@@ -84,6 +128,8 @@ impl Node {
     /// While the node starts ([`Node::with_initialized`] of `false`), startup taints of its pool
     /// and those that every new node has (`node.kubernetes.io/not-ready` among them) keep nobody
     /// away.
+    ///
+    /// `node.kubernetes.io/unschedulable` is among the taints where the node is cordoned.
     #[must_use]
     pub fn with_taint(mut self, taint: Taint) -> Self {
         self.taints.push(taint);
@@ -96,6 +142,17 @@ impl Node {
     /// Only consolidation reads it: what a node that is deleted saves. Of a node whose price nobody
     /// knows nothing is known to be saved, so it is deleted when it is empty or its pods fit
     /// elsewhere, and never replaced for money.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Node, Resources};
+    ///
+    /// // Bought when the market was dearer.
+    /// let room = Resources::parse([("pods", "29")])?;
+    /// let node = Node::new("n-1", room).with_price("0.05".parse()?);
+    /// assert_eq!(node.price().map(|price| price.to_string()).as_deref(), Some("0.05"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_price(mut self, price: Price) -> Self {
         self.price = Some(price);
@@ -107,6 +164,23 @@ impl Node {
     /// A node on its way takes pending pods like any other, so that nothing is launched twice. It
     /// isn't deleted, and no running pod is moved to it. A controller takes it from the NodeClaim's
     /// condition `Initialized`, or says `false` of what it has launched and not seen yet.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{InstanceType, Node, NodePool, Offering, Options, Pod, Problem, Resources};
+    ///
+    /// // Launched a moment ago for this pod: nothing is launched for it again.
+    /// let room = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// let offering = Offering::on_demand("a", "0.1".parse()?);
+    /// let problem = Problem::builder()
+    ///     .pod(Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?))
+    ///     .node(Node::new("n-1", room.clone()).with_initialized(false))
+    ///     .instance_type(InstanceType::new("m", room).with_offering(offering))
+    ///     .node_pool(NodePool::new("default"))
+    ///     .build()?;
+    /// assert!(plimsoll::provision(&problem, &Options::default())?.launches().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_initialized(mut self, yes: bool) -> Self {
         self.initialized = yes;
@@ -129,6 +203,8 @@ impl Node {
     ///
     /// It counts towards its pool's limits until it is gone, and among the nodes that a disruption
     /// budget allows to be disrupted at once.
+    ///
+    /// A controller has it from `metadata.deletionTimestamp` of the node or its NodeClaim.
     #[must_use]
     pub fn with_deleting(mut self, yes: bool) -> Self {
         self.deleting = yes;
@@ -158,6 +234,8 @@ impl Node {
     /// Such a node is replaced even where that costs more, as fast as the pool's budgets for
     /// `Drifted` allow, and no running pod is moved to it. Comparing a node with its pool and its
     /// image is the caller's part.
+    ///
+    /// A controller has it from the NodeClaim's condition `Drifted`.
     #[must_use]
     pub fn with_drifted(mut self, yes: bool) -> Self {
         self.drifted = yes;
@@ -169,6 +247,16 @@ impl Node {
     ///
     /// At 0 it has expired: it goes for that reason, and no running pod is moved to it. What lies
     /// between changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Node, Resources};
+    ///
+    /// // 540 of 720 hours are over.
+    /// let left = 1_000_000_000 / 720 * (720 - 540);
+    /// let node = Node::new("n-1", Resources::new()).with_lifetime_remaining(left);
+    /// assert_eq!(node.lifetime_remaining(), 249_999_840);
+    /// ```
     #[must_use]
     pub fn with_lifetime_remaining(mut self, billionths: u32) -> Self {
         self.lifetime_remaining = billionths;
@@ -208,6 +296,8 @@ impl Node {
     }
 
     /// What it is stated to cost per hour; `None`: the price of its labels' offering.
+    ///
+    /// `None` says nothing of whether that offering is known.
     #[must_use]
     pub fn price(&self) -> Option<Price> {
         self.price

@@ -1,4 +1,21 @@
 //! The one form of a valid problem: current label keys, sorted lists.
+//!
+//! Two problems that mean the same should be one value: only then are plans independent of the
+//! order in which parts were given, equal pods one class, and what-ifs comparable with fresh
+//! problems. So a valid problem is brought to one form before anything reads it:
+//!
+//! | what | its form |
+//! |---|---|
+//! | lists whose order means nothing | sorted: by namespace and name, or whole |
+//! | label keys | current ones ([`well_known::normalized`]) |
+//! | an affinity without rules | none |
+//! | an empty host address | `0.0.0.0` |
+//! | limits of Kubernetes' largest quantity | none |
+//! | what neighbours in a list have in common | in memory once |
+//!
+//! Spreads and terms of affinity keep their order: paths number them.
+//! Sorting is stable, linear where the input is sorted, and never the reason that something is
+//! refused: faults are found before, in the order that the caller gave.
 
 use super::{
     Affinity, InstanceType, Labels, Node, NodePool, NodeSelectorTerm, Operator, Pod, Problem,
@@ -12,6 +29,8 @@ pub(crate) fn order(pod: &Pod) -> (&Arc<str>, &Arc<str>, bool) {
 }
 
 /// The positions of pods in their order; of equal ones that of position.
+///
+/// Time `O(n log n)` with comparisons of integers for nearly all pairs; `O(n)` for sorted input.
 pub(super) fn pods_by_name(pods: &[Pod]) -> Vec<usize> {
     if pods.is_sorted_by_key(order) {
         return (0..pods.len()).collect();
@@ -40,6 +59,8 @@ pub(super) fn pods_by_name(pods: &[Pod]) -> Vec<usize> {
 }
 
 /// The first 16 bytes of a text as a number, in the order of texts.
+///
+/// A text that is shorter is filled with zeros, which no name contains.
 fn start(text: &str) -> u128 {
     let mut bytes = [0; 16];
     bytes.iter_mut().zip(text.bytes()).for_each(|(byte, b)| *byte = b);
@@ -47,6 +68,9 @@ fn start(text: &str) -> u128 {
 }
 
 /// The problem of checked parts.
+///
+/// Every part is normalised first, since its form decides nothing about its name. The positions are
+/// those that the checks have found already, so pods are sorted once.
 pub(super) fn problem(mut parts: ProblemBuilder, pods_by_name: &[usize]) -> Problem {
     // What neighbours have in common they share, before and after.
     let mut former: Option<Pod> = None;
@@ -98,6 +122,12 @@ fn permute<T>(items: &mut [T], order: &[usize]) {
     }
 }
 
+/// ```text
+/// beta.kubernetes.io/arch: arm64   ->  kubernetes.io/arch: arm64
+/// hostIP: ""                       ->  hostIP: "0.0.0.0"
+/// tolerations: [b, a]              ->  tolerations: [a, b]
+/// affinity: {}                     ->  (none)
+/// ```
 pub(super) fn pod(pod: &mut Pod) {
     selector(pod);
     pod.tolerations.items_mut().sort();
@@ -187,6 +217,7 @@ pub(super) fn instance_type(of_type: &mut InstanceType) {
     of_type.offerings.sort();
 }
 
+/// A limit of Kubernetes' largest quantity is the usual way to write "none", and so it is none.
 pub(super) fn node_pool(pool: &mut NodePool) {
     labels(&mut pool.labels);
     pool.taints.sort();

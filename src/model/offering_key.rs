@@ -1,4 +1,8 @@
 //! What an offering is called: by its type, where and how it is sold.
+//!
+//! Plans, histories and contingencies speak of offerings that aren't at hand: a controller that
+//! learns of a failed launch knows the type's name, the zone and the capacity type, and nothing
+//! else. That is the key.
 
 use super::{CapacityType, Offering};
 use std::sync::Arc;
@@ -21,16 +25,23 @@ use std::sync::Arc;
 /// let reserved = reserved.with_reservation("cr-1");
 /// assert_eq!(reserved.to_string(), "m7i.large eu-1a reserved cr-1");
 /// ```
+///
+/// Keys are ordered by type, zone, capacity type and reservation, and print in that order.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct OfferingKey {
     /// The instance type's name.
     pub instance_type: Arc<str>,
     /// The zone.
+    ///
+    /// The value of `topology.kubernetes.io/zone`.
     pub zone: Arc<str>,
     /// How it is paid for.
     pub capacity_type: CapacityType,
     /// The id of the reservation that it draws on.
+    ///
+    /// `None` where it is bought at a price, and of a reserved offering whose reservation isn't
+    /// told.
     pub reservation: Option<Arc<str>>,
 }
 

@@ -52,6 +52,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct PriceOverlay {
     pub(crate) name: Arc<str>,
+    /// All must hold; empty: every offering.
     pub(crate) requirements: Vec<Requirement>,
     pub(crate) change: PriceChange,
 }
@@ -61,12 +62,24 @@ pub(crate) const OVERLAYS: &str = "overlays";
 
 impl PriceOverlay {
     /// An overlay for every offering.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::model::PriceOverlay;
+    ///
+    /// let fee = PriceOverlay::new("agent", "+0.015".parse()?);
+    /// assert_eq!((fee.name(), fee.requirements().len()), ("agent", 0));
+    /// # Ok::<(), plimsoll::model::ParsePriceChangeError>(())
+    /// ```
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, change: PriceChange) -> Self {
         Self { name: name.into(), requirements: Vec::new(), change }
     }
 
     /// Restricts it to offerings that meet this too.
+    ///
+    /// Pods' and types' operators are allowed, `Gte` and `Lte` among them; labels that only pools
+    /// and nodes have aren't.
     #[must_use]
     pub fn with_requirement(mut self, requirement: Requirement) -> Self {
         self.requirements.push(requirement);
@@ -92,6 +105,8 @@ impl PriceOverlay {
     }
 
     /// The field of the document that holds the change.
+    ///
+    /// As `NodeOverlay` has them: `price` replaces, `priceAdjustment` adds or scales.
     pub(crate) fn field(&self) -> &'static str {
         match self.change {
             PriceChange::Set(_) => "price",
@@ -138,12 +153,16 @@ impl Problem {
 }
 
 /// Offerings that an overlay makes dearer than a price may be.
+///
+/// One fault for each overlay, however many offerings it makes too dear.
 struct TooDear {
     first: String,
     more: u32,
 }
 
 /// Applies overlays to the offerings of a type; an offering that gets too dear is noted and left.
+///
+/// The cost is offerings times overlays; labels of the type are made into sets once.
 fn reprice(
     instance_type: &mut InstanceType,
     overlays: &[PriceOverlay],
@@ -177,6 +196,8 @@ fn reprice(
 }
 
 /// What a type says of the labels of its nodes.
+///
+/// Labels with one value, requirements with several, and the type's own name, as sets by key.
 pub(crate) fn labels_of(instance_type: &InstanceType) -> Requirements {
     let mut labels: Requirements = instance_type.requirements.iter().collect();
     for (key, value) in instance_type.labels.iter() {
@@ -187,6 +208,9 @@ pub(crate) fn labels_of(instance_type: &InstanceType) -> Requirements {
 }
 
 /// Whether a node that is bought so can meet every condition.
+///
+/// An offering's own labels are fixed, a type's may be open: then one common state is enough, as it
+/// is where a launch chooses the value. An absent label meets what admits absence.
 pub(crate) fn matches(
     conditions: &Requirements,
     of_type: &Requirements,

@@ -1,5 +1,11 @@
 //! The parts of a problem by their places in its lists, those that a what-if has changed among
 //! them.
+//!
+//! Compilation reads a problem through this type alone. For a fresh problem it is the problem; for
+//! a what-if it is the problem as it was given with some parts exchanged, so that what was compiled
+//! of the others stays valid: their places are the same. A changed pod or node isn't put in the
+//! place of the former one but behind the end of the list, and the caller of a compile says which
+//! places count.
 
 use super::changed::Changed;
 use super::{InstanceType, Node, NodePool, Pod, Problem};
@@ -8,6 +14,9 @@ use std::sync::Arc;
 
 /// The parts of a problem. A place is that in a list of the problem as it was given; places behind
 /// the end of a list are those of pods and nodes that are other than given, or new.
+///
+/// Types and pools can only be exchanged, never added or removed, so their places are always those
+/// of the given problem.
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
     given: Problem,
@@ -30,6 +39,8 @@ impl Parts {
     }
 
     /// A problem with changes: new pods and nodes are in the order of their names.
+    ///
+    /// A part that is gone simply has no place any more.
     pub(crate) fn changed(changed: &Changed) -> Self {
         let changes = &changed.changes;
         Self {

@@ -1,4 +1,8 @@
 //! Placeholders: pods that stand for room that should stay free.
+//!
+//! Karpenter and Cluster Autoscaler keep headroom by running pods that do nothing ("balloons"),
+//! which are preempted when something comes. Here nothing has to run: the placeholder is planned
+//! for, and the room that it takes in the plan stays free in the cluster.
 
 /// What a placeholder pod may use; it is stated by the annotation [`Placeholder::ANNOTATION`].
 ///
@@ -16,6 +20,9 @@
 /// assert_eq!(annotation.map(|value| &**value), Some("launch"));
 /// assert_eq!(headroom.placeholder(), Some(Placeholder::Launch));
 /// ```
+///
+/// In a plan a placeholder has a binding or a reason like every other pod, by which a caller tells
+/// how much of the headroom there is. It must not be bound, and a daemon set has none.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Placeholder {
@@ -35,6 +42,8 @@ impl Placeholder {
     pub const ANNOTATION: &str = "plimsoll.dev/placeholder";
 
     /// The annotation's value.
+    ///
+    /// `free` or `launch`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         WORDS.iter().find(|(_, meaning)| *meaning == self).map_or("", |(word, _)| word)

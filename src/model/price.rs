@@ -1,4 +1,13 @@
 //! Prices per hour, in billionths of the currency.
+//!
+//! Money is never a float here: sums of a hundred thousand prices must come out the same whatever
+//! their order, and a bound must not exceed a cost by a rounding error. A billionth of a dollar per
+//! hour is less than a thousandth of a cent in a year, so rounding a list price to it loses
+//! nothing.
+//!
+//! Bounds: a node costs at most 100,000 per hour ([`Price::MAX_UNIT`]), a plan has at most a
+//! billion nodes, so a plan's cost is below 2^77 billionths; 128 bits leave room for a factor of
+//! 2^50.
 
 use super::decimal::Decimal;
 use std::fmt;
@@ -21,10 +30,22 @@ const NANO: i128 = 1_000_000_000;
 /// assert_eq!(price.checked_mul(10).map(|sum| sum.to_string()).as_deref(), Some("0.928"));
 /// # Ok::<(), plimsoll::model::ParsePriceError>(())
 /// ```
+///
+/// Which currency it is nobody here knows: prices of one problem are of one currency. It may be
+/// negative where it is a difference; nothing that is read is.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Price(i128);
 
 /// Why a text isn't a price.
+///
+/// ```
+/// use plimsoll::Price;
+/// use plimsoll::model::ParsePriceError;
+///
+/// assert_eq!("$1".parse::<Price>(), Err(ParsePriceError::Syntax));
+/// assert_eq!("-0.1".parse::<Price>(), Err(ParsePriceError::Negative));
+/// assert_eq!("1e15".parse::<Price>(), Err(ParsePriceError::TooLarge));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ParsePriceError {
@@ -45,6 +66,14 @@ impl Price {
     pub const MAX: Self = Self(Self::MAX_UNIT.0 * 1_000_000_000);
 
     /// A price of so many billionths.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Price;
+    ///
+    /// assert_eq!(Price::from_nanos(92_800_000).to_string(), "0.0928");
+    /// assert_eq!(Price::from_nanos(-1_500_000_000).to_string(), "-1.5");
+    /// ```
     #[must_use]
     pub const fn from_nanos(nanos: i128) -> Self {
         Self(nanos)
@@ -57,6 +86,16 @@ impl Price {
     }
 
     /// The sum of two prices, unless it is beyond 128 bits.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Price;
+    ///
+    /// let prices: Vec<Price> = vec!["0.1".parse()?, "0.25".parse()?];
+    /// let sum = prices.into_iter().try_fold(Price::ZERO, Price::checked_add);
+    /// assert_eq!(sum.map(|sum| sum.to_string()).as_deref(), Some("0.35"));
+    /// # Ok::<(), plimsoll::model::ParsePriceError>(())
+    /// ```
     #[must_use]
     pub const fn checked_add(self, other: Self) -> Option<Self> {
         match self.0.checked_add(other.0) {
@@ -66,6 +105,15 @@ impl Price {
     }
 
     /// The price of so many, unless it is beyond 128 bits.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Price;
+    ///
+    /// let per_month = "0.0928".parse::<Price>()?.checked_mul(730);
+    /// assert_eq!(per_month.map(|price| price.to_string()).as_deref(), Some("67.744"));
+    /// # Ok::<(), plimsoll::model::ParsePriceError>(())
+    /// ```
     #[must_use]
     pub fn checked_mul(self, count: u64) -> Option<Self> {
         self.0.checked_mul(i128::from(count)).map(Self)

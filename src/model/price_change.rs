@@ -25,6 +25,10 @@ use std::str::FromStr;
 /// assert_eq!(discount.to_string(), "-15%");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// A change that was built by hand is checked where it is applied
+/// ([`Problem::with_price_overlays`](crate::Problem::with_price_overlays)); one that was read is
+/// valid.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum PriceChange {
@@ -39,6 +43,15 @@ pub enum PriceChange {
 }
 
 /// Why a text isn't a change of a price.
+///
+/// ```
+/// use plimsoll::model::{ParsePriceChangeError, PriceChange};
+///
+/// let error = |text: &str| text.parse::<PriceChange>().unwrap_err();
+/// assert_eq!(error("10%"), ParsePriceChangeError::Unsigned);
+/// assert_eq!(error("-120%"), ParsePriceChangeError::BelowNothing);
+/// assert_eq!(error("+a lot"), ParsePriceChangeError::Syntax);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ParsePriceChangeError {
@@ -61,6 +74,21 @@ const PERCENT: i128 = 100;
 
 impl PriceChange {
     /// The price after the change: never below zero, whole billionths, halves up.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Price;
+    /// use plimsoll::model::PriceChange;
+    ///
+    /// let price: Price = "0.1".parse()?;
+    /// let read = |text: &str| text.parse::<PriceChange>();
+    /// let after = |text| read(text).map(|change| change.apply(price).to_string());
+    /// assert_eq!(after("+0.02")?, "0.12");
+    /// assert_eq!(after("-50%")?, "0.05");
+    /// assert_eq!(after("0.3")?, "0.3");
+    /// assert_eq!(after("-1")?, "0");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn apply(self, price: Price) -> Price {
         let nanos = match self {
@@ -135,6 +163,8 @@ impl FromStr for PriceChange {
 }
 
 /// A percentage without its sign, in billionths of the whole.
+///
+/// So `12.5` is 125,000,000; rounded to the nearest, halves up.
 fn share(percent: &str) -> Result<i64, ParsePriceChangeError> {
     let Some((number, "")) = Decimal::read(percent) else {
         return Err(ParsePriceChangeError::Syntax);

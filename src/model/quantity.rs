@@ -1,6 +1,11 @@
 //! Kubernetes quantities: exact decimals such as `250m`, `1.5`, `2Gi` and `1e3`.
 //!
 //! Source: <https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>.
+//!
+//! A quantity is kept in billionths of a unit, the finest that Kubernetes has, as a 128-bit
+//! integer, so that nothing is lost between what a manifest says and what is compared. Rounding
+//! happens in one place and in one direction: requests up and capacity down, to whole *counting
+//! units* (millicores of `cpu`, units of everything else), when a problem is compiled.
 
 use super::decimal::Decimal;
 use std::fmt;
@@ -47,12 +52,24 @@ const BINARY: [(&str, u32); 6] =
 /// assert_eq!("2048Mi".parse::<Quantity>()?.to_string(), "2Gi");
 /// # Ok::<(), plimsoll::model::ParseQuantityError>(())
 /// ```
+///
+/// Never negative, never above 2^60 units; arithmetic stays in that range instead of failing.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Quantity {
     nanos: i128,
 }
 
 /// Why a text isn't a quantity.
+///
+/// ```
+/// use plimsoll::Quantity;
+/// use plimsoll::model::ParseQuantityError;
+///
+/// assert_eq!("3GB".parse::<Quantity>(), Err(ParseQuantityError::Syntax));
+/// assert_eq!("-1".parse::<Quantity>(), Err(ParseQuantityError::Negative));
+/// // What is larger than anything is no error, as in Kubernetes.
+/// assert_eq!("1e30".parse::<Quantity>(), Ok(Quantity::MAX));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ParseQuantityError {
@@ -69,18 +86,41 @@ impl Quantity {
     pub const MAX: Self = Self { nanos: (1 << 60) * NANO };
 
     /// So many whole units; at most [`Quantity::MAX`].
+    ///
+    /// Bytes of memory, whole processors, devices.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Quantity;
+    ///
+    /// assert_eq!(Quantity::from_units(2).to_string(), "2");
+    /// assert_eq!(Quantity::from_units(8 << 30).to_string(), "8Gi");
+    /// assert_eq!(Quantity::from_units(u64::MAX), Quantity::MAX);
+    /// ```
     #[must_use]
     pub fn from_units(units: u64) -> Self {
         Self { nanos: i128::from(units) * NANO }.min(Self::MAX)
     }
 
     /// So many thousandths.
+    ///
+    /// At most [`Quantity::MAX`]. Millicores, where the resource is `cpu`.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Quantity;
+    ///
+    /// assert_eq!(Quantity::from_millis(1_500), "1.5".parse()?);
+    /// # Ok::<(), plimsoll::model::ParseQuantityError>(())
+    /// ```
     #[must_use]
     pub fn from_millis(millis: u64) -> Self {
         Self { nanos: i128::from(millis) * 1_000_000 }.min(Self::MAX)
     }
 
     /// The amount in billionths of a unit, without loss.
+    ///
+    /// From 0 to 2^60 · 10^9.
     #[must_use]
     pub const fn nanos(self) -> i128 {
         self.nanos
@@ -101,18 +141,38 @@ impl Quantity {
     }
 
     /// The sum of two amounts; at most [`Quantity::MAX`].
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Quantity;
+    ///
+    /// let (web, sidecar) = (Quantity::from_millis(250), Quantity::from_millis(100));
+    /// assert_eq!(web.saturating_add(sidecar).to_string(), "350m");
+    /// assert_eq!(Quantity::MAX.saturating_add(web), Quantity::MAX);
+    /// ```
     #[must_use]
     pub fn saturating_add(self, other: Self) -> Self {
         Self { nanos: self.nanos + other.nanos }.min(Self::MAX)
     }
 
     /// What is left of the amount without `other`; nothing where that is more.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Quantity;
+    ///
+    /// let (capacity, overhead) = (Quantity::from_units(2), Quantity::from_millis(70));
+    /// assert_eq!(capacity.saturating_sub(overhead).to_string(), "1930m");
+    /// assert_eq!(overhead.saturating_sub(capacity), Quantity::ZERO);
+    /// ```
     #[must_use]
     pub fn saturating_sub(self, other: Self) -> Self {
         Self { nanos: (self.nanos - other.nanos).max(0) }
     }
 
     /// The amount in whole parts of 1/`per_unit` of a unit, rounded up.
+    ///
+    /// For requests: a pod never gets less than it asks for.
     #[must_use]
     pub(crate) fn ceil(self, per_unit: i64) -> i64 {
         let scaled = self.nanos * i128::from(per_unit);
@@ -121,6 +181,8 @@ impl Quantity {
     }
 
     /// The amount in whole parts of 1/`per_unit` of a unit, rounded down.
+    ///
+    /// For capacity and limits: nothing is given away that isn't there.
     #[must_use]
     pub(crate) fn floor(self, per_unit: i64) -> i64 {
         i64::try_from((self.nanos * i128::from(per_unit)).div_euclid(NANO)).unwrap_or(i64::MAX)
@@ -139,6 +201,9 @@ impl fmt::Display for ParseQuantityError {
 impl std::error::Error for ParseQuantityError {}
 
 /// What a text that isn't a quantity is most likely meant to be.
+///
+/// Units in the wrong letters (`GB`), words for processors, a comma for the point: what YAML and
+/// other tools let people write. `None` where nothing is close.
 pub(crate) fn hint(text: &str) -> Option<String> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ',');

@@ -1,4 +1,25 @@
 //! What a label must be: requirements as they are written, and sets of them by label.
+//!
+//! There are two forms. A [`Requirement`] is a line of a document: key, operator, values. It keeps
+//! what its author wrote, faults included. [`Requirements`] are what several of them mean together:
+//! for each key the [`ValueSet`] of states that all of them admit. The first is for reading and
+//! writing, the second for reasoning.
+//!
+//! ```
+//! use plimsoll::Requirement;
+//! use plimsoll::model::{Labels, Operator, Requirements};
+//!
+//! let conditions = [
+//!     Requirement::new("example.com/generation", Operator::Gt, ["5"]),
+//!     Requirement::new("example.com/generation", Operator::NotIn, ["7"]),
+//! ];
+//! let together: Requirements = conditions.iter().collect();
+//! let labels = |generation: &str| -> Labels {
+//!     [("example.com/generation", generation)].into_iter().collect()
+//! };
+//! assert!(together.admits(&labels("6")) && together.admits(&labels("8")));
+//! assert!(!together.admits(&labels("7")) && !together.admits(&Labels::new()));
+//! ```
 
 use super::value_set::integer;
 use super::{Labels, ValueSet, well_known};
@@ -23,20 +44,40 @@ use std::sync::Arc;
 /// let zones = Requirement::new("topology.kubernetes.io/zone", Operator::In, ["a", "b"]);
 /// assert_eq!(zones.to_string(), "topology.kubernetes.io/zone In [a, b]");
 /// ```
+///
+/// What is allowed depends on where it stands: pods have Kubernetes' six operators, pools, types
+/// and overlays all eight, and `minValues` is for pools alone. It is checked when the problem is
+/// built.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct Requirement {
     /// The label.
     pub key: Arc<str>,
     /// How it is tested.
+    ///
+    /// `In` and `NotIn` take one value or more, `Exists` and `DoesNotExist` none, the others
+    /// exactly one integer of 64 bits.
     pub operator: Operator,
     /// What it is tested with.
     pub values: Vec<Arc<str>>,
     /// Node pools only: at least this many different values must stay possible for a launch.
+    ///
+    /// 1 to 50, and with `In` no more than there are values.
     pub min_values: Option<u32>,
 }
 
 /// The operators of a [`Requirement`].
+///
+/// Only `NotIn` and `DoesNotExist` hold of a node without the label.
+///
+/// # Examples
+/// ```
+/// use plimsoll::model::Operator;
+///
+/// assert_eq!("NotIn".parse(), Ok(Operator::NotIn));
+/// assert_eq!(Operator::DoesNotExist.to_string(), "DoesNotExist");
+/// assert!("notin".parse::<Operator>().is_err());
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Operator {
     /// One of the values.
@@ -52,8 +93,12 @@ pub enum Operator {
     /// An integer less than the value.
     Lt,
     /// An integer not less than the value.
+    ///
+    /// Karpenter's: pods don't have it.
     Gte,
     /// An integer not greater than the value.
+    ///
+    /// Karpenter's: pods don't have it.
     Lte,
 }
 
@@ -62,6 +107,16 @@ pub(crate) const MOST_MIN_VALUES: u32 = 50;
 
 impl Requirement {
     /// A condition on a label, as written: it is checked when a problem is built.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Requirement;
+    /// use plimsoll::model::Operator;
+    ///
+    /// let gpu = Requirement::new("nvidia.com/gpu.present", Operator::Exists, [""; 0]);
+    /// let small = Requirement::new("example.com/cpu", Operator::Lt, ["9"]);
+    /// assert_eq!((gpu.values.len(), small.values.len()), (0, 1));
+    /// ```
     #[must_use]
     pub fn new<V: Into<Arc<str>>>(
         key: impl Into<Arc<str>>,
@@ -73,6 +128,20 @@ impl Requirement {
     }
 
     /// The same condition, with at least this many different values left to choose from.
+    ///
+    /// Of a node pool's requirement. A cloud that delivers by availability then has a choice:
+    /// Karpenter's `minValues`.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::model::{Operator, well_known};
+    /// use plimsoll::{NodePool, Requirement};
+    ///
+    /// // At least five instance types in every launch.
+    /// let flexible = Requirement::new(well_known::INSTANCE_TYPE, Operator::Exists, [""; 0]);
+    /// let pool = NodePool::new("spot").with_requirement(flexible.with_min_values(5));
+    /// assert_eq!(pool.requirements()[0].min_values, Some(5));
+    /// ```
     #[must_use]
     pub fn with_min_values(mut self, min_values: u32) -> Self {
         self.min_values = Some(min_values);
@@ -80,6 +149,8 @@ impl Requirement {
     }
 
     /// Whether it compares with a single value that isn't an integer, so that nothing meets it.
+    ///
+    /// Kubernetes accepts such a term in a pod and matches nothing by it; in pools it is a fault.
     pub(crate) fn bounds_nothing(&self) -> bool {
         use Operator::{Gt, Gte, Lt, Lte};
         let compares = matches!(self.operator, Gt | Lt | Gte | Lte);
@@ -129,6 +200,8 @@ impl Requirement {
 
 impl Operator {
     /// The operator's name in documents.
+    ///
+    /// What [`FromStr`](std::str::FromStr) reads.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -176,6 +249,9 @@ impl fmt::Display for Requirement {
 /// assert_eq!(*requirements.get("arch"), ValueSet::one("amd64"));
 /// assert!(requirements.get("os").is_any());
 /// ```
+///
+/// It is a product of sets: labels that are restricted are so independently of each other.
+/// Alternatives (terms of node affinity) need one of these each.
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Requirements(BTreeMap<Arc<str>, ValueSet>);
 
@@ -189,11 +265,23 @@ impl Requirements {
     }
 
     /// Adds a condition to those that are there (its `min_values` aside).
+    ///
+    /// A requirement that isn't valid admits what [`ValueSet::from_requirement`] says.
     pub fn add(&mut self, requirement: &Requirement) {
         self.restrict(&requirement.key, &ValueSet::from_requirement(requirement));
     }
 
     /// Restricts a label to states that are in `states` too.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::model::{Requirements, ValueSet};
+    ///
+    /// let mut of_pool = Requirements::new();
+    /// of_pool.restrict("topology.kubernetes.io/zone", &ValueSet::only(["a", "b"]));
+    /// of_pool.restrict("topology.kubernetes.io/zone", &ValueSet::only(["b", "c"]));
+    /// assert_eq!(*of_pool.get("topology.kubernetes.io/zone"), ValueSet::one("b"));
+    /// ```
     pub fn restrict(&mut self, key: &str, states: &ValueSet) {
         let key = well_known::normalized(key);
         if let Some(present) = self.0.get_mut(key) {
@@ -204,6 +292,8 @@ impl Requirements {
     }
 
     /// The states that a label may be in.
+    ///
+    /// Every state of a label that nothing restricts: [`ValueSet::any`].
     #[must_use]
     pub fn get(&self, key: &str) -> &ValueSet {
         self.0.get(well_known::normalized(key)).unwrap_or(&ANY)
@@ -216,6 +306,8 @@ impl Requirements {
     }
 
     /// The conditions of both.
+    ///
+    /// Linear in the conditions of `other`, times the logarithm of these.
     #[must_use]
     pub fn intersect(&self, other: &Self) -> Self {
         let mut both = self.clone();
@@ -226,6 +318,18 @@ impl Requirements {
     }
 
     /// Whether some labels satisfy both: exactly when [`Requirements::intersect`] isn't empty.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Requirement;
+    /// use plimsoll::model::{Operator, Requirements};
+    ///
+    /// let of = |operator, zone| -> Requirements {
+    ///     [Requirement::new("topology.kubernetes.io/zone", operator, [zone])].iter().collect()
+    /// };
+    /// assert!(of(Operator::In, "a").overlaps(&of(Operator::NotIn, "b")));
+    /// assert!(!of(Operator::In, "a").overlaps(&of(Operator::NotIn, "a")));
+    /// ```
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         !self.is_empty()
@@ -234,6 +338,8 @@ impl Requirements {
     }
 
     /// Whether a node with exactly these labels satisfies every condition.
+    ///
+    /// Keys of `labels` have to be current ones, as those of a built problem are.
     #[must_use]
     pub fn admits(&self, labels: &Labels) -> bool {
         self.0.iter().all(|(key, states)| states.admits(labels.get(key).map(|value| &**value)))
@@ -246,6 +352,20 @@ impl Requirements {
     }
 
     /// The first label of which the conditions leave no state.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Requirement;
+    /// use plimsoll::model::{Operator, Requirements};
+    ///
+    /// let both = [
+    ///     Requirement::new("kubernetes.io/arch", Operator::In, ["arm64"]),
+    ///     Requirement::new("kubernetes.io/arch", Operator::In, ["amd64"]),
+    /// ];
+    /// let both: Requirements = both.iter().collect();
+    /// assert_eq!(both.contradiction().map(|key| &**key), Some("kubernetes.io/arch"));
+    /// assert!(both.is_empty());
+    /// ```
     #[must_use]
     pub fn contradiction(&self) -> Option<&Arc<str>> {
         self.0.iter().find(|(_, states)| states.is_empty()).map(|(key, _)| key)

@@ -1,4 +1,14 @@
-//! ResourceIter of named resources.
+//! Amounts of named resources: what pods ask for, machines have, and pools are limited to.
+//!
+//! Every resource is a name and a [`Quantity`]. Four names mean something here; all others, such as
+//! `nvidia.com/gpu`, are counted in whole units and compared, and nobody asks what they are.
+//!
+//! | name | meaning | counts in |
+//! |---|---|---|
+//! | `cpu` | processors | thousandths |
+//! | `memory` | bytes | whole units |
+//! | `pods` | how many pods a node runs; every pod takes one | whole units |
+//! | `nodes` | in limits only: how many nodes a pool has | whole units |
 
 use super::fault::quoted;
 use super::list::List;
@@ -7,11 +17,30 @@ use super::{ParseQuantityError, Quantity};
 use std::fmt;
 use std::sync::Arc;
 
-/// ResourceIter by resource name, sorted by name, each name once.
+/// Amounts by resource name, sorted by name, each name once.
+///
+/// A name that isn't there is an amount of nothing: a pod that doesn't name a resource asks for
+/// none of it, a machine that doesn't name it has none. Clones share their memory until one is
+/// changed.
+///
+/// # Examples
+/// ```
+/// use plimsoll::{Quantity, Resources};
+///
+/// let mut large = Resources::parse([("memory", "16Gi"), ("cpu", "4")])?;
+/// assert_eq!(large.insert("pods", Quantity::from_units(58)), None);
+/// let names: Vec<&str> = large.iter().map(|(name, _)| &**name).collect();
+/// assert_eq!(names, ["cpu", "memory", "pods"]);
+/// assert_eq!(large.get("nvidia.com/gpu"), None);
+/// # Ok::<(), plimsoll::model::ParseResourcesError>(())
+/// ```
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Resources(List<(Arc<str>, Quantity)>);
 
 /// Why amounts couldn't be read from texts: the first text that isn't a quantity.
+///
+/// It prints the resource, the text and, where the text is close to something, what was most likely
+/// meant.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ParseResourcesError {
@@ -46,6 +75,8 @@ impl Resources {
     }
 
     /// Nothing.
+    ///
+    /// It allocates nothing.
     #[must_use]
     pub const fn new() -> Self {
         Self(List::new())
@@ -83,6 +114,8 @@ impl Resources {
     }
 
     /// The amount of a name, `None` where it isn't named.
+    ///
+    /// `None` and an amount of zero mean the same wherever amounts are compared.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Quantity> {
         let at = self.0.binary_search_by(|(n, _)| (**n).cmp(name)).ok()?;
@@ -90,6 +123,16 @@ impl Resources {
     }
 
     /// Sets a name's amount and returns the former one.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Quantity, Resources};
+    ///
+    /// let mut requests = Resources::new();
+    /// let one = Quantity::from_units(1);
+    /// assert_eq!(requests.insert("nvidia.com/gpu", one), None);
+    /// assert_eq!(requests.insert("nvidia.com/gpu", Quantity::from_units(2)), Some(one));
+    /// ```
     pub fn insert(&mut self, name: impl Into<Arc<str>>, amount: Quantity) -> Option<Quantity> {
         let name = name.into();
         match self.0.binary_search_by(|(n, _)| n.cmp(&name)) {
@@ -129,6 +172,19 @@ impl Resources {
     }
 
     /// What is left of the amounts without others; nothing where those are more.
+    ///
+    /// Only names of these amounts are in the result, those of which nothing is left among them.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Resources;
+    ///
+    /// let capacity = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+    /// let overhead = Resources::parse([("cpu", "70m"), ("ephemeral-storage", "1Gi")])?;
+    /// let left = Resources::parse([("cpu", "1930m"), ("pods", "29")])?;
+    /// assert_eq!(capacity.saturating_sub(&overhead), left);
+    /// # Ok::<(), plimsoll::model::ParseResourcesError>(())
+    /// ```
     #[must_use]
     pub fn saturating_sub(&self, other: &Self) -> Self {
         let left = |(name, amount): (&Arc<str>, Quantity)| {
@@ -196,6 +252,8 @@ impl<'a> Iterator for ResourceIter<'a> {
 impl ExactSizeIterator for ResourceIter<'_> {}
 
 /// How many of a resource's counting units make one of its units: 1,000 for cpu, else 1.
+///
+/// Kubernetes keeps `cpu` in millicores too; no other resource has parts.
 pub(crate) fn per_unit(name: &str) -> i64 {
     if name == CPU { 1000 } else { 1 }
 }

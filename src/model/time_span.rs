@@ -1,4 +1,7 @@
 //! Durations as Kubernetes writes them: sums such as `1h30m`.
+//!
+//! Kubernetes and Karpenter write durations as Go does; a pool's need no more than hours, minutes
+//! and seconds in whole numbers, which is what Karpenter's own pattern allows.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,12 +19,17 @@ use std::str::FromStr;
 /// assert!("90".parse::<TimeSpan>().is_err() && "Never".parse::<TimeSpan>().is_err());
 /// # Ok::<(), plimsoll::model::ParseTimeSpanError>(())
 /// ```
+///
+/// Any span below 2^64 seconds; sums in a text that exceed it are that. Spans are ordered by
+/// length.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TimeSpan {
     seconds: u64,
 }
 
 /// Why a text isn't a duration.
+///
+/// Units other than `h`, `m` and `s`, fractions, signs and white space aren't read.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ParseTimeSpanError {
@@ -31,6 +39,14 @@ pub struct ParseTimeSpanError {
 
 impl TimeSpan {
     /// So many seconds.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::model::TimeSpan;
+    ///
+    /// assert_eq!(TimeSpan::from_seconds(5_400).to_string(), "1h30m");
+    /// assert_eq!(TimeSpan::default().to_string(), "0s");
+    /// ```
     #[must_use]
     pub const fn from_seconds(seconds: u64) -> Self {
         Self { seconds }

@@ -3,6 +3,10 @@
 //! Warnings change nothing: they are data beside a plan, for whoever wrote the problem. One mistake
 //! made in ten thousand pods is one warning, which names the first of them by name and counts the
 //! others; so pods are looked at by what they ask for, not one by one.
+//!
+//! What is looked for is what people get wrong without being told by anyone: units that were left
+//! out, labels that no node has, limits that limit nothing, spreads without a selector. Each is
+//! legal and may be meant; so it is a warning, and never a fault.
 
 use super::{
     InstanceType, NodePool, NodeSelectorTerm, Operator, Parts, Pod, Quantity, Requirement,
@@ -13,6 +17,23 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Something in a problem that is accepted but hardly meant.
+///
+/// Warnings are sorted by path, then message. A plan has them as
+/// [`LaunchPlan::warnings`](crate::LaunchPlan::warnings).
+///
+/// # Examples
+/// ```
+/// use plimsoll::{Node, Options, Pod, Problem, Resources};
+///
+/// // "3072" were to be mebibytes.
+/// let pod = Pod::new("web").with_requests(Resources::parse([("memory", "3072")])?);
+/// let room = Resources::parse([("memory", "8Gi"), ("pods", "9")])?;
+/// let problem = Problem::builder().pod(pod).node(Node::new("n-1", room)).build()?;
+/// let plan = plimsoll::provision(&problem, &Options::default())?;
+/// assert_eq!(plan.warnings()[0].path, "pods[default/web].requests[memory]");
+/// assert!(plan.warnings()[0].message.starts_with("less than 1Mi of memory"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct Warning {
@@ -67,6 +88,8 @@ pub(crate) fn warnings<'p>(
 }
 
 /// The label keys that nodes have.
+///
+/// Gathered once for a problem; a what-if that changes no label asks the same object.
 #[derive(Clone, Debug)]
 pub(crate) struct LabelKeys {
     /// Those of types and offerings, and those that every new node gets.
@@ -112,6 +135,8 @@ impl LabelKeys {
 }
 
 /// What was found: by what it means, where it was found first, and how many say it.
+///
+/// By message, since one mistake is one message: the first path is kept, and a count.
 #[derive(Default)]
 struct WarningList {
     by_message: BTreeMap<String, (String, u64)>,

@@ -1,10 +1,23 @@
 //! Words of documents as values: how they are read and written.
+//!
+//! Enumerations whose variants are words of Kubernetes or Karpenter share one way of being read:
+//! the word as it stands in documents, letter by letter, capitals included. The reader of documents
+//! uses the same lists, so a word that parses is a word that a document may have.
 
 use super::{BudgetReason, CapacityType, Effect, Operator, Protocol};
 use std::fmt;
 use std::str::FromStr;
 
 /// Why a text isn't one of the words that are known.
+///
+/// # Examples
+/// ```
+/// use plimsoll::model::CapacityType;
+///
+/// let error = "Spot".parse::<CapacityType>().unwrap_err();
+/// assert_eq!(error.to_string(), r#""Spot" isn't one of on-demand, spot, reserved"#);
+/// assert_eq!(error.expected, ["on-demand", "spot", "reserved"]);
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ParseWordError {

@@ -1,4 +1,9 @@
 //! Debug builds compare what is made of a what-if with what is made of its problem written out.
+//!
+//! That a what-if taken from the cluster and one read from its problem are the same, number for
+//! number, is the promise of [`Cluster`](super::Cluster). In debug builds every compile of a
+//! what-if is held against a fresh one, so each test that asks a what-if tests the promise as well;
+//! release builds don't pay.
 
 use crate::compile::{ClassId, Compiled};
 use crate::model::{Changed, Pod, Price};
@@ -16,6 +21,9 @@ pub(super) fn equals_whole(compiled: &Compiled, changed: &Changed) {
 }
 
 /// What a dense problem says, by field.
+///
+/// As texts, since the types compare nowhere else. Places are shown as the names that they stand
+/// for: the two problems have the same parts at other places.
 fn said(compiled: &Compiled) -> Vec<(&'static str, String)> {
     let pods = |class: ClassId| -> Vec<&Pod> {
         let entries = compiled.classes[class].entries.iter();

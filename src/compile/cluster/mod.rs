@@ -64,6 +64,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 /// What the what-ifs of a problem have in common.
+///
+/// Made once for a problem, and shared by its what-ifs, in threads too.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     /// The vocabulary of all pods, as if they were pending.
@@ -118,12 +120,16 @@ struct Counted {
 }
 
 /// What was counted, by the places of its resources among all.
+///
+/// A lock that is held for a look-up; what is missing is counted outside of it.
 type KnownCounts = Mutex<BTreeMap<Vec<usize>, Counted>>;
 
 /// The most combinations of resources that are kept.
 const MOST_KNOWN: usize = 64;
 
 /// A running node as it is while nothing changes.
+///
+/// Where a what-if changes the node or its pods, it is read anew.
 #[derive(Debug)]
 struct KnownNode {
     running: RunningNode,
@@ -133,6 +139,8 @@ struct KnownNode {
 }
 
 /// Bound pods that no rule between pods can tell apart.
+///
+/// What they bar is worked out per what-if, from those of the nodes that are still there.
 #[derive(Debug)]
 struct BoundClass {
     /// The places of the pods and of their nodes, in the order of the problem.
@@ -148,6 +156,8 @@ fn small(number: usize) -> u32 {
 }
 
 /// What a pod would be if its node went.
+///
+/// With its [recreated requests](crate::model::Pod::recreated_requests), if it has others.
 fn as_pending(pod: &Pod) -> Cow<'_, Pod> {
     match pod.recreated_requests() == pod.requests() {
         true => Cow::Borrowed(pod),

@@ -19,6 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What a what-if changes, by what was and what is.
+///
+/// Gathered in one walk over the changes, not over the problem.
 pub(super) struct Edits<'a> {
     /// The problem with the changes, part by part.
     pub(super) parts: &'a Parts,
@@ -67,6 +69,8 @@ pub(super) fn selects_namespaces(pod: &Pod) -> bool {
 }
 
 /// Sorts bound pods by what rules between pods can tell apart.
+///
+/// In the order of their first pods, as classes of pending pods are.
 pub(super) fn bound_classes(
     problem: &Problem,
     bound: &[(usize, usize)],

@@ -251,6 +251,8 @@ impl Cluster {
     }
 
     /// The sites that can be used at all.
+    ///
+    /// Offers on sale with room for their daemons, and every running node.
     pub(super) fn usable_sites(&self, sites: &LabelledSites, nodes: usize) -> Bits {
         let mut usable = self.usable.resized(sites.offers.len() + nodes);
         for (id, _) in sites.offers.iter().filter(|(_, offer)| !offer.available) {

@@ -14,7 +14,7 @@
 //! (images, probes, environment, service accounts) has no field, so pods that differ in nothing
 //! else are equal here, and a plan treats them as one class.
 //!
-//! Lists are shared between clones ([`List`](super::list::List)), so a million pods of one
+//! Lists are shared between clones ([`List`]), so a million pods of one
 //! deployment hold their labels, tolerations and spreads once.
 
 mod fields;
