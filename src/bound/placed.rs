@@ -33,7 +33,7 @@ use super::published::{BoundBuilder, BoundInput, EqualNodes};
 use super::relaxation::{Demand, Dual, InequalityPrice, Relaxation, bits, given};
 use super::scarcity::{LimitRow, RemainingCapacity, ScarceDual, divisor, limits, surpluses};
 use super::simplex::ONE;
-use crate::compile::{Bits, ClassId, Compiled, IdVec, ItemId, NodeId, PoolId, ReservationId};
+use crate::compile::{Bits, ClassId, Compiled, ItemId, NodeId, PoolId, SupplyLedger};
 use crate::plan::certificate::PlacementBound;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -138,23 +138,17 @@ fn demands(compiled: &Compiled, equal_nodes: &[EqualNodes<'_>]) -> Vec<Demand> {
 /// Dominated offers are charged too and may be smaller, so limits are rounded down by what *all*
 /// offers are charged.
 fn every_limit(compiled: &Compiled, static_nodes: &BTreeMap<PoolId, u32>) -> Vec<LimitRow> {
-    let left = |pool: &crate::compile::Pool| {
-        let limits = pool.limits.iter();
-        limits.map(|limit| limit.limit.saturating_sub(limit.used)).collect()
-    };
-    let of_pools: IdVec<PoolId, Vec<i128>> = compiled.pools.values().map(left).collect();
-    let reservations: IdVec<ReservationId, u32> =
-        compiled.reservations.values().map(|entry| entry.remaining).collect();
+    let supplies = SupplyLedger::new(compiled);
     let mut open = Bits::none(compiled.bin_types.len());
     (0..compiled.bin_types.len()).for_each(|at| open.insert(at));
-    let supply = RemainingCapacity { limits: &of_pools, reservations: &reservations, open: &open };
+    let supply = RemainingCapacity { supplies: &supplies, open: &open };
     let mut found = limits(compiled, supply);
     // What dominated offers are charged counts as well.
     for row in &mut found {
         let Some((pool, at)) = row.of else { continue };
         let offers = compiled.offers.values().filter(|offer| offer.pool == pool);
         let step = divisor(offers.map(|offer| compiled.shapes[offer.shape].charge[at].max(0)));
-        let left = of_pools[pool][at].max(0);
+        let left = supplies.limits(pool)[at].max(0);
         row.left = left - left % i128::from(step.max(1));
     }
     for (id, nodes) in static_nodes {

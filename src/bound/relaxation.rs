@@ -39,7 +39,7 @@
 use super::catalog::{BinCatalog, SlotTable};
 use super::inequality::{DemandGroups, Inequality, InequalityKind, RelaxationColumns};
 use super::simplex::{ONE, POINT, TableauRows, maximize, times};
-use crate::compile::{Compiled, IdTable, IdVec, ItemId, NodeId, ReservationId};
+use crate::compile::{Compiled, IdTable, IdVec, ItemId, NodeId, SupplyLedger};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -161,10 +161,10 @@ impl Relaxation {
     pub(crate) fn of_rest(
         compiled: &Compiled,
         demands: &[Demand],
-        (catalog, reserved): (Arc<BinCatalog>, &IdVec<ReservationId, u32>),
+        (catalog, supplies): (Arc<BinCatalog>, &SupplyLedger),
         known: &mut SlotTable,
     ) -> Self {
-        let found = Self::unpriced(compiled, demands, &[], (catalog, Some(reserved)), known);
+        let found = Self::unpriced(compiled, demands, &[], (catalog, Some(supplies)), known);
         Self { shares: shares(&found.columns, &found.inequalities, found.highest), ..found }
     }
 
@@ -174,17 +174,17 @@ impl Relaxation {
         compiled: &Compiled,
         demands: &[Demand],
         running: &[NodeId],
-        (catalog, reserved): (Arc<BinCatalog>, Option<&IdVec<ReservationId, u32>>),
+        (catalog, supplies): (Arc<BinCatalog>, Option<&SupplyLedger>),
         known: &mut SlotTable,
     ) -> Self {
         let asked = DemandGroups::new(compiled, demands);
         let columns = RelaxationColumns::new(compiled, &asked, catalog);
         let mut inequalities = columns.inequalities(compiled, demands, &asked, running, known);
         for inequality in &mut inequalities {
-            if let (InequalityKind::Reservation { id }, Some(reserved)) =
-                (inequality.kind, reserved)
+            if let (InequalityKind::Reservation { id }, Some(supplies)) =
+                (inequality.kind, supplies)
             {
-                inequality.bound = -i128::from(reserved[id]);
+                inequality.bound = -i128::from(supplies.reserved(id));
             }
         }
         let highest = i128::from(columns.catalog.costs.iter().copied().max().unwrap_or(0).max(1));

@@ -25,7 +25,7 @@
 use super::catalog::{BinCatalog, SlotTable};
 use super::relaxation::{Demand, Dual, DualValues, InequalityPrice, Relaxation, bits};
 use super::simplex::{ONE, POINT, TableauRows, maximize, times};
-use crate::compile::{Bits, Compiled, IdTable, IdVec, ItemId, PoolId, ReservationId, fits};
+use crate::compile::{Bits, Compiled, IdTable, ItemId, PoolId, SupplyLedger, fits};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,9 +33,7 @@ use std::sync::Arc;
 /// What can still be bought.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RemainingCapacity<'a> {
-    /// For each pool, what is left of each limit.
-    pub(crate) limits: &'a IdVec<PoolId, Vec<i128>>,
-    pub(crate) reservations: &'a IdVec<ReservationId, u32>,
+    pub(crate) supplies: &'a SupplyLedger,
     /// The bin types of which a node can still be bought.
     pub(crate) open: &'a Bits,
 }
@@ -165,7 +163,7 @@ impl DualValues {
         catalog: Arc<BinCatalog>,
         known: &mut SlotTable,
     ) -> Self {
-        let catalog_and_reserved = (catalog, Some(supply.reservations));
+        let catalog_and_reserved = (catalog, Some(supply.supplies));
         let found = Relaxation::unpriced(compiled, demands, &[], catalog_and_reserved, known);
         let rewards = rewards(compiled, demands, found.highest);
         let highest = rewards.iter().copied().max().unwrap_or(1).max(1);
@@ -249,12 +247,8 @@ impl DualValues {
         }
         let dearest = catalog.costs.iter().copied().max().unwrap_or(0).max(1);
         for (at, bin_type) in compiled.bin_types.iter().enumerate() {
-            let charge = &compiled.shapes[bin_type.shape].charge;
-            let shares = charge
-                .iter()
-                .zip(&supply.limits[bin_type.pool])
-                .map(|(each, left)| (i128::from((*each).max(0)) << 40) / (*left).max(1));
-            let share = shares.max().unwrap_or(0).min(1 << 42);
+            let share = supply.supplies.limit_share(compiled.draw_of(bin_type), 1 << 40);
+            let share = share.min(1 << 42);
             // Of those that take the same of a limit the cheaper counts for less.
             let cost = (i128::from(catalog.costs[at]) << 20) / i128::from(dearest);
             worth.costs[at] = i64::try_from(share + cost).unwrap_or(i64::MAX).max(1);
@@ -332,7 +326,7 @@ pub(super) fn limits(compiled: &Compiled, supply: RemainingCapacity<'_>) -> Vec<
             let Some(largest) = charges.iter().copied().max().filter(|most| *most > 0) else {
                 continue;
             };
-            let left = supply.limits[pool][at].max(0);
+            let left = supply.supplies.limits(pool)[at].max(0);
             let left = left - left % i128::from(divisor.max(1));
             let shift = bits(largest.unsigned_abs());
             limits.push(LimitRow { of: Some((pool, at)), charges, left, shift });

@@ -63,6 +63,7 @@ mod rule;
 mod selection;
 mod shape;
 mod stages;
+mod supply;
 mod taint;
 mod topology;
 mod volume;
@@ -92,6 +93,7 @@ pub(crate) use resource::{Dims, fits};
 pub(crate) use rule::NODE_NAME;
 pub(crate) use selection::selects as selects_pod;
 pub(crate) use shape::{Shape, charge_of_running};
+pub(crate) use supply::{CapacitySource, Draw, SupplyLedger};
 pub(crate) use taint::{is_tolerated, of_node, untolerated};
 pub(crate) use topology::{
     AffinityTerm, NO_DOMAIN, RequiredAffinity, Topology, TopologyKey, TopologySpread,

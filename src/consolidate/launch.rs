@@ -16,7 +16,7 @@
 use super::model::ConsolidationModel;
 use super::state::ClusterState;
 use super::terms::spot_offers;
-use crate::compile::{Bits, OfferId, PoolId, ReservationId, ShapeId, fits};
+use crate::compile::{Bits, Draw, OfferId, PoolId, ReservationId, ShapeId, fits};
 use ordered_float::OrderedFloat;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -384,8 +384,7 @@ impl ClusterState<'_> {
 
     /// Whether the limits of a pool leave room for the least of its options.
     fn has_room(&self, pool: PoolId, (_, least): &(i32, Vec<i64>)) -> bool {
-        let mut limits = self.limits[pool].iter().zip(least);
-        limits.all(|(left, least)| *left >= 0 && *left >= i128::from(*least))
+        self.supplies.allows(Draw::on_limits(pool, least))
     }
 
     /// Whether no pod is on a launch that a pool of a higher weight could launch for, with all that
@@ -420,7 +419,7 @@ impl ClusterState<'_> {
         let running = self.model.nodes.len();
         (running..self.nodes()).filter(|node| self.stands(*node)).all(|node| {
             let pool = compiled.offers[self.launched[node - running]].pool;
-            self.limits[pool].iter().all(|left| *left >= 0)
+            self.supplies.is_within_limits(pool)
         })
     }
 

@@ -27,7 +27,7 @@ use super::free_bound::FreeBound;
 use super::host_counts::HostCounts;
 use super::model::{ConsolidationModel, HomePods, weight};
 use super::preference::PreferenceCounts;
-use crate::compile::{IdVec, OfferId, PoolId, ReservationId};
+use crate::compile::{Draw, OfferId, SupplyLedger};
 use crate::pack::RuleCounts;
 
 /// A change that was made.
@@ -77,8 +77,7 @@ pub(super) struct ClusterState<'m> {
     pub(super) hosts: Vec<HostCounts>,
     /// What preferences about other pods count.
     pub(super) preferences: PreferenceCounts,
-    pub(super) limits: IdVec<PoolId, Vec<i128>>,
-    pub(super) reservations: IdVec<ReservationId, i64>,
+    pub(super) supplies: SupplyLedger,
     /// What all that stands costs, as the search weighs it.
     pub(super) cost: i128,
     /// The same at what is paid, whatever interruptions count for.
@@ -121,11 +120,6 @@ impl<'m> ClusterState<'m> {
         }
         let mut left = vec![0; model.classes.len()];
         model.waiting.iter().for_each(|pods| left[pods.class] = pods.count);
-        let limits = compiled
-            .pools
-            .values()
-            .map(|pool| pool.limits.iter().map(|limit| limit.limit - limit.used).collect());
-        let remaining = compiled.reservations.values().map(|one| i64::from(one.remaining));
         let mut free_bound = FreeBound::new(model.width, model.classes.len());
         let nodes = model.nodes.iter().enumerate();
         nodes.for_each(|(at, node)| free_bound.raise(at, &node.free));
@@ -148,8 +142,7 @@ impl<'m> ClusterState<'m> {
             counts,
             hosts,
             preferences: model.preferences_at_home.clone(),
-            limits: limits.collect(),
-            reservations: remaining.collect(),
+            supplies: SupplyLedger::new(compiled),
             cost,
             paid,
             moves: 0,
@@ -431,9 +424,7 @@ impl<'m> ClusterState<'m> {
         self.cost += i128::from(sign) * running.weighed;
         self.paid += i128::from(sign) * running.price.unwrap_or(running.weighed);
         if let Some((pool, charge)) = &running.charge {
-            for (left, each) in self.limits[*pool].iter_mut().zip(charge) {
-                *left -= i128::from(sign) * i128::from(*each);
-            }
+            self.supplies.draw(Draw::on_limits(*pool, charge), sign.into());
         }
         for (counter, domain, count) in &running.bound {
             self.counts.counts[*counter][*domain] += sign * count;
@@ -501,15 +492,7 @@ impl<'m> ClusterState<'m> {
     }
 
     pub(super) fn charge(&mut self, offer: OfferId, nodes: i128) {
-        let compiled = self.model.compiled();
-        let of = &compiled.offers[offer];
-        let charge = &compiled.shapes[of.shape].charge;
-        for (left, each) in self.limits[of.pool].iter_mut().zip(charge) {
-            *left -= nodes * i128::from(*each);
-        }
-        if let Some(id) = of.reservation {
-            self.reservations[id] -= i64::try_from(nodes).unwrap_or(0);
-        }
+        self.supplies.draw(self.model.compiled().draw(offer), nodes);
         self.cost += nodes * self.price(offer);
         self.paid += nodes * self.paid_for(offer);
     }
@@ -517,12 +500,7 @@ impl<'m> ClusterState<'m> {
     /// Whether limits and reservations leave room for a launch of an offer.
     pub(super) fn is_buyable(&self, offer: OfferId) -> bool {
         let compiled = self.model.compiled();
-        let of = &compiled.offers[offer];
-        let charge = &compiled.shapes[of.shape].charge;
-        let mut limits = self.limits[of.pool].iter().zip(charge);
-        of.available
-            && of.reservation.is_none_or(|id| self.reservations[id] > 0)
-            && limits.all(|(left, each)| *left >= 0 && *left >= i128::from(*each))
+        compiled.offers[offer].available && self.supplies.allows(compiled.draw(offer))
     }
 
     /// How many pods an affinity selects anywhere.

@@ -24,7 +24,8 @@ use super::packing::{Context, NodeGroup, Packing};
 use super::step::PackingStep;
 use super::{of_weight, static_pool};
 use crate::compile::{
-    AlternativesKey, Compiled, IdVec, ItemId, NodeId, NodeRoom, NodeSource, PoolId, fits,
+    AlternativesKey, Compiled, Draw, ItemId, NodeId, NodeRoom, NodeSource, PoolId, SupplyLedger,
+    fits,
 };
 use crate::progress::MethodKind;
 use std::cmp::Reverse;
@@ -187,7 +188,7 @@ struct Packer<'c> {
     packing: Packing,
     /// The pools that may launch, by name.
     pools: Vec<PoolId>,
-    limits: IdVec<PoolId, Vec<i128>>,
+    supplies: SupplyLedger,
     /// Running nodes, and then launches in the order in which they were opened.
     open: Vec<OpenBlock>,
 }
@@ -199,9 +200,8 @@ impl<'c> Packer<'c> {
         pools: Vec<PoolId>,
         open: Vec<OpenLaunches>,
     ) -> Self {
-        let pool_ids = context.compiled.pools.ids();
-        let limits = pool_ids.map(|pool| packing.limits_left(pool).to_vec()).collect();
-        Self { context, packing, pools, limits, open: OpenBlock::all(open) }
+        let supplies = packing.supplies.clone();
+        Self { context, packing, pools, supplies, open: OpenBlock::all(open) }
     }
 
     /// Packs the items in the order of the queue, and closes all launches.
@@ -423,26 +423,18 @@ impl<'c> Packer<'c> {
 
     /// Whether a pool's limits leave room for one more node.
     fn affords(&self, pool: PoolId, charge: &[i64]) -> bool {
-        let mut limits = self.limits[pool].iter().zip(charge);
-        limits.all(|(left, each)| *left >= i128::from(*each))
+        self.supplies.allows(Draw::on_limits(pool, charge))
     }
 
     /// How many launches of such a charge a pool's limits allow.
     fn supply(&self, pool: PoolId, charge: &[i64]) -> u32 {
-        if self.limits[pool].iter().any(|left| *left < 0) {
-            return 0;
-        }
-        let limited = self.limits[pool].iter().zip(charge).filter(|(_, each)| **each > 0);
-        let nodes = limited.map(|(left, each)| left / i128::from(*each)).min();
-        nodes.map_or(u32::MAX, |nodes| u32::try_from(nodes).unwrap_or(u32::MAX))
+        self.supplies.nodes(Draw::on_limits(pool, charge))
     }
 
     fn charge(&mut self, group: &OpenLaunches, times: u32) {
         let FirstFitPlace::Launch { pool, bin_types } = &group.place else { return };
         let largest = self.largest(*pool, bin_types);
-        for (left, each) in self.limits[*pool].iter_mut().zip(largest) {
-            *left -= i128::from(each) * i128::from(times);
-        }
+        self.supplies.draw(Draw::on_limits(*pool, &largest), times.into());
     }
 
     /// The cheapest bin type that a group can become.

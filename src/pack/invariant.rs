@@ -85,13 +85,7 @@ impl Packing {
         for group in &self.groups {
             anew.charge(context.compiled, group, 1);
         }
-        for pool in context.compiled.pools.ids() {
-            let (are, were) = (self.limits_left(pool), anew.limits_left(pool));
-            debug_assert_eq!(are, were, "what is left of the limits of {pool:?}");
-        }
-        for id in context.compiled.reservations.ids() {
-            let (is, was) = (self.reserved_left(id), anew.reserved_left(id));
-            debug_assert_eq!(is, was, "what is left of {id:?}");
-        }
+        let (are, were) = (self.supplies.amounts(), anew.supplies.amounts());
+        debug_assert_eq!(are, were, "what is left of limits and reservations");
     }
 }

@@ -18,7 +18,7 @@ use super::weight::Weights;
 use crate::bound::{BinCatalog, Demand, DualValues, Relaxation, RemainingCapacity, SlotTable};
 use crate::compile::{
     BinType, Bits, Compiled, IdVec, Item, ItemId, LaunchMinValues, MinValuesChoice, NodeId,
-    NodeRoom, NodeSource, OfferId, OpenNode, PoolId, ReservationId, meets_minimums,
+    NodeRoom, NodeSource, OfferId, OpenNode, SupplyLedger, meets_minimums,
 };
 use crate::progress::Watch;
 use crate::stop::Stop;
@@ -139,10 +139,8 @@ pub(crate) struct Packing {
     pub(crate) left: IdVec<ItemId, u32>,
     /// For each item, whether anything holds it: what nothing holds is not waited with.
     placeable: IdVec<ItemId, bool>,
-    /// For each pool, what is left of each limit.
-    limits: IdVec<PoolId, Vec<i128>>,
-    /// For each reservation, how many nodes are left of it.
-    reservations: IdVec<ReservationId, u32>,
+    /// What is left of limits and reservations.
+    pub(crate) supplies: SupplyLedger,
     /// Running nodes that have taken nothing yet.
     pub(crate) untouched_nodes: Vec<NodeId>,
     /// What is packed, in the order in which it came.
@@ -174,23 +172,19 @@ struct DualRequest {
     /// How many pods of each item.
     left: Vec<u32>,
     /// How many nodes of each reservation.
-    reservations: Vec<u32>,
+    reservations: Vec<i64>,
     /// Where something is scarce, how nodes are weighed and what is left of limits.
-    scarce: Option<(Scarcity, Vec<Vec<i128>>)>,
+    scarce: Option<(Scarcity, Vec<i128>)>,
 }
 
 impl Packing {
     /// Everything left to pack but placeholders, who come last, and nothing launched yet.
     pub(crate) fn new(compiled: &Compiled) -> Self {
-        let left = |pool: &crate::compile::Pool| {
-            pool.limits.iter().map(|limit| limit.limit - limit.used).collect()
-        };
         let count = |item: &Item| if item.placeholder { 0 } else { item.count };
         Self {
             left: compiled.items.values().map(count).collect(),
             placeable: compiled.placeable.clone(),
-            limits: compiled.pools.values().map(left).collect(),
-            reservations: compiled.reservations.values().map(|entry| entry.remaining).collect(),
+            supplies: SupplyLedger::new(compiled),
             untouched_nodes: compiled.nodes.ids().collect(),
             groups: Vec::new(),
             steps: Vec::new(),
@@ -227,11 +221,11 @@ impl Packing {
     ) -> Arc<DualValues> {
         let everyone = context.scarcity.map(|_| self.waiting(&|_| true));
         let left = everyone.as_ref().unwrap_or(left);
-        let limits = || self.limits.values().cloned().collect();
+        let (limits, reservations) = self.supplies.amounts();
         let asked = DualRequest {
             left: left.values().copied().collect(),
-            reservations: self.reservations.values().copied().collect(),
-            scarce: context.scarcity.map(|scarcity| (scarcity, limits())),
+            reservations,
+            scarce: context.scarcity.map(|scarcity| (scarcity, limits)),
         };
         if let Some((known, worth)) = &self.worth
             && *known == asked
@@ -243,7 +237,7 @@ impl Packing {
         let compiled = context.compiled;
         let worth = match context.scarcity {
             None => {
-                let supplied = (catalog, &self.reservations);
+                let supplied = (catalog, &self.supplies);
                 Relaxation::of_rest(compiled, &demands, supplied, &mut self.slots)
                     .worth(compiled, &demands)
             }
@@ -252,8 +246,7 @@ impl Packing {
                 (0..compiled.bin_types.len())
                     .filter(|at| self.is_open(compiled, &compiled.bin_types[*at]))
                     .for_each(|at| open.insert(at));
-                let (limits, reservations) = (&self.limits, &self.reservations);
-                let supply = RemainingCapacity { limits, reservations, open: &open };
+                let supply = RemainingCapacity { supplies: &self.supplies, open: &open };
                 match scarcity {
                     Scarcity::Prices => {
                         DualValues::of_scarce(compiled, &demands, supply, catalog, &mut self.slots)
@@ -317,49 +310,20 @@ impl Packing {
 
     /// Whether any node of a bin type may still be bought for pods.
     pub(crate) fn is_open(&self, compiled: &Compiled, bin_type: &BinType) -> bool {
-        let charge = &compiled.shapes[bin_type.shape].charge;
-        // A node that is charged nothing still needs limits that aren't overrun.
-        let within = |(left, each): (&i128, &i64)| *left >= i128::from(*each).max(0);
         compiled.pools[bin_type.pool].static_replicas.is_none()
-            && bin_type.reservation.is_none_or(|id| self.reservations[id] > 0)
-            && self.limits[bin_type.pool].iter().zip(charge).all(within)
+            && self.supplies.allows(compiled.draw_of(bin_type))
     }
 
     fn buyable(&self, compiled: &Compiled, bin_type: &BinType) -> u32 {
-        let reserved = bin_type.reservation.map_or(u32::MAX, |id| self.reservations[id]);
-        let charge = &compiled.shapes[bin_type.shape].charge;
-        let limited = self.limits[bin_type.pool].iter().zip(charge).filter(|(_, each)| **each > 0);
-        let limited = limited.map(|(left, each)| (*left).max(0) / i128::from(*each)).min();
-        // A limit that is overrun already admits nothing, whatever a node would be charged.
-        let overrun = self.limits[bin_type.pool].iter().any(|left| *left < 0);
-        let limited = if overrun { Some(0) } else { limited };
-        limited.map_or(reserved, |nodes| u32::try_from(nodes).unwrap_or(u32::MAX).min(reserved))
-    }
-
-    /// What is left of each limit of a pool.
-    pub(crate) fn limits_left(&self, pool: PoolId) -> &[i128] {
-        &self.limits[pool]
-    }
-
-    /// How many more nodes a reservation takes.
-    pub(crate) fn reserved_left(&self, id: ReservationId) -> u32 {
-        self.reservations[id]
+        self.supplies.nodes(compiled.draw_of(bin_type))
     }
 
     /// Whether more is bought than limits and reservations allow.
     pub(crate) fn overdraws(&self, compiled: &Compiled) -> bool {
-        let mut drawn: BTreeMap<ReservationId, u64> = BTreeMap::new();
-        let mut pools: BTreeSet<PoolId> = BTreeSet::new();
-        for group in &self.groups {
-            let Some(bin_type) = group.place.launched() else { continue };
-            let bin_type = &compiled.bin_types[bin_type];
-            let _known = pools.insert(bin_type.pool);
-            if let Some(id) = bin_type.reservation {
-                *drawn.entry(id).or_insert(0) += u64::from(group.multiplicity);
-            }
-        }
-        drawn.iter().any(|(id, drawn)| *drawn > compiled.reservations[*id].remaining.into())
-            || pools.iter().any(|pool| self.limits[*pool].iter().any(|left| *left < 0))
+        self.groups.iter().filter_map(|group| group.place.launched()).any(|at| {
+            let draw = compiled.draw_of(&compiled.bin_types[at]);
+            self.supplies.is_overdrawn(draw)
+        })
     }
 
     /// Adds a group, and takes what it uses from what is left.
@@ -442,16 +406,8 @@ impl Packing {
 
     pub(super) fn charge(&mut self, compiled: &Compiled, group: &NodeGroup, sign: i128) {
         let Some(bin_type) = group.place.launched() else { return };
-        let bin_type = &compiled.bin_types[bin_type];
-        let nodes = sign * i128::from(group.multiplicity);
-        let charge = &compiled.shapes[bin_type.shape].charge;
-        for (left, each) in self.limits[bin_type.pool].iter_mut().zip(charge) {
-            *left -= nodes * i128::from(*each);
-        }
-        if let Some(id) = bin_type.reservation {
-            let left = i128::from(self.reservations[id]) - nodes;
-            self.reservations[id] = u32::try_from(left.max(0)).unwrap_or(u32::MAX);
-        }
+        let draw = compiled.draw_of(&compiled.bin_types[bin_type]);
+        self.supplies.draw(draw, sign * i128::from(group.multiplicity));
     }
 
     /// What the launches cost per hour, fees included.

@@ -18,7 +18,7 @@
 //! that are right by a different factor each; one factor for all would be that of the worst.
 
 use super::cancel::{Cancel, StepLimit};
-use super::instance::{Bin, CapacitySource, DualPrices, Instance, SharedCapacity};
+use super::instance::{Bin, DualPrices, Instance, SharedCapacity};
 use super::kept_class::KeptClasses;
 use super::prove::{BinProof, BinValues, certify, prove, scale};
 use super::tuning::certify::{NODE_STEPS, PROOF_STEPS, STEPS};
@@ -26,7 +26,7 @@ use crate::bound::certificate::{
     CertificateBuilder, CertifiedPods, NodePrices, PricedPods, Proofs, common_step,
 };
 use crate::bound::{BoundedCluster, ClusterBound, EqualNodes, Proved};
-use crate::compile::{ClassId, Compiled, Id, ItemId};
+use crate::compile::{CapacitySource, ClassId, Compiled, Id, ItemId};
 use crate::parallel;
 use crate::plan::certificate::{ConflictGroup, POINT, WorthProof};
 use std::collections::BTreeMap;

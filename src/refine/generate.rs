@@ -36,13 +36,14 @@
 
 use super::cancel::{Cancel, StepLimit};
 use super::complementary::ComplementarySearch;
-use super::instance::{Bin, CapacitySource, DualPrices, Instance, Pattern, SharedCapacity};
+use super::instance::{Bin, DualPrices, Instance, Pattern, SharedCapacity};
 use super::knapsack::KnapsackRelaxation;
 use super::rows::AggregatedRows;
 use super::simplex::{Master, MasterRow, Sense, SolveEnd};
 use super::tuning::generate::{
     BATCH, FILLED, FIRST_STEPS, PIVOTS, SEARCHED, SETTLED, SETTLED_BY, SEVERAL_STEPS, SMOOTH,
 };
+use crate::compile::CapacitySource;
 use crate::parallel;
 use ordered_float::OrderedFloat;
 use std::cmp::Reverse;

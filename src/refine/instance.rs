@@ -15,7 +15,7 @@ use super::knapsack::{Knapsack, KnapsackGroup, KnapsackItem};
 use super::node_rules::{DemandCap, PackingRules};
 use crate::bound::certificate::divisor;
 use crate::bound::{CandidateNode, Candidates, Demand, EqualNodes};
-use crate::compile::{ClassId, Id, ItemId, NodeId, NodeSource, PoolId, ReservationId};
+use crate::compile::{CapacitySource, ClassId, Id, ItemId, NodeId, NodeSource, PoolId};
 use crate::pack::{Context, Packing, alike};
 use crate::parallel;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,31 +61,6 @@ pub(super) struct Bin {
 pub(super) struct SharedCapacity {
     pub(super) source: CapacitySource,
     pub(super) left: i128,
-}
-
-/// What a supply is.
-///
-/// What isn't its own (limits) has a price that is added to a bin's cost; what is (a reservation,
-/// running nodes, a static pool's launches) has one that pays for what the bins hold.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) enum CapacitySource {
-    /// A limit of a pool, by its place.
-    Limit(PoolId, usize),
-    Reservation(ReservationId),
-    /// The running nodes of which this is the first.
-    Nodes(NodeId),
-    /// The launches of a static pool, which are paid in any case.
-    Static(PoolId),
-}
-
-impl CapacitySource {
-    /// Whether its price pays for the bins that draw on it, whatever they cost.
-    pub(super) fn is_own(self) -> bool {
-        match self {
-            Self::Limit(..) => false,
-            Self::Reservation(_) | Self::Nodes(_) | Self::Static(_) => true,
-        }
-    }
 }
 
 /// So many bins with these demands in each.
@@ -170,8 +145,8 @@ impl<'c> Instance<'c> {
         });
         let standing = alike(context, running).into_iter().map(NodeSource::Running);
         let left = |source: CapacitySource| match source {
-            CapacitySource::Limit(pool, at) => rest.limits_left(pool)[at].max(0),
-            CapacitySource::Reservation(id) => i128::from(rest.reserved_left(id)),
+            CapacitySource::Limit(pool, at) => rest.supplies.limits(pool)[at].max(0),
+            CapacitySource::Reservation(id) => i128::from(rest.supplies.reserved(id)),
             CapacitySource::Nodes(_) => i128::MAX,
             CapacitySource::Static(pool) => static_nodes.get(&pool).copied().unwrap_or(0).into(),
         };

@@ -286,16 +286,11 @@ impl Placement<'_> {
     /// for its price; or its price.
     fn weighed(&self, offer: OfferId, scarce: bool) -> i128 {
         let compiled = self.compiled();
-        let of = &compiled.offers[offer];
         if !scarce {
             return self.price(offer);
         }
-        let charge = &compiled.shapes[of.shape].charge;
-        let shares = self.limits[of.pool]
-            .iter()
-            .zip(charge)
-            .map(|(left, each)| i128::from(*each).saturating_mul(1_000_000_000) / (*left).max(1));
-        shares.max().unwrap_or(0).saturating_add(self.price(offer) >> 20)
+        let share = self.supplies.limit_share(compiled.draw(offer), 1_000_000_000);
+        share.saturating_add(self.price(offer) >> 20)
     }
 
     /// Whether a reservation that is kept to strictly could take a class that an offer would take

@@ -13,7 +13,7 @@
 
 use super::placement::Placement;
 use super::rules::item_of;
-use crate::compile::{Bits, ClassId, Compiled, Id, IdVec, OfferId, PoolId, ReservationId};
+use crate::compile::{Bits, ClassId, Compiled, Draw, Id, IdVec, OfferId, PoolId, ReservationId};
 use crate::pack::packing::Context;
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -155,10 +155,7 @@ impl Placement<'_> {
 
     /// Whether what a launch needs is left.
     fn is_left(&self, need: &LaunchNeed) -> bool {
-        need.reservation.is_none_or(|id| self.reservations[id] > 0)
-            && self.limits[need.pool]
-                .iter()
-                .zip(&need.charge)
-                .all(|(left, each)| *left >= i128::from(*each))
+        let LaunchNeed { pool, reservation, charge, .. } = need;
+        self.supplies.allows(Draw { pool: *pool, charge, reservation: *reservation })
     }
 }

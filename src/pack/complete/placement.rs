@@ -17,8 +17,8 @@ use super::launch_table::LaunchTable;
 use super::rule_counts::RuleCounts;
 use super::rules::{PlacementRules, item_of};
 use crate::compile::{
-    Bits, ClassId, Compiled, IdVec, NodeId, NodeSource, OfferId, OpenNode, PoolId, ReservationId,
-    SelectionId, fits,
+    Bits, ClassId, Compiled, IdVec, NodeId, NodeSource, OfferId, OpenNode, SelectionId,
+    SupplyLedger, fits,
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,10 +61,8 @@ pub(super) struct Placement<'c> {
     pub(super) left: IdVec<ClassId, u32>,
     /// What rules over domains count.
     pub(super) domains: RuleCounts,
-    /// For each pool, what is left of each limit.
-    pub(super) limits: IdVec<PoolId, Vec<i128>>,
-    /// For each reservation, how many nodes are left of it.
-    pub(super) reservations: IdVec<ReservationId, u32>,
+    /// What is left of limits and reservations.
+    pub(super) supplies: SupplyLedger,
     /// For each spread over single nodes of the class that is placed, the lowest count of any node
     /// that stands; empty where a fresh node counts, which has none.
     pub(super) lowest_on_hosts: Vec<i64>,
@@ -96,12 +94,7 @@ impl<'c> Placement<'c> {
             groups: Vec::new(),
             left,
             domains: RuleCounts::of(compiled, rules),
-            limits: compiled
-                .pools
-                .values()
-                .map(|pool| pool.limits.iter().map(|limit| limit.limit - limit.used).collect())
-                .collect(),
-            reservations: compiled.reservations.values().map(|entry| entry.remaining).collect(),
+            supplies: SupplyLedger::new(compiled),
             lowest_on_hosts: Vec::new(),
             beside_hosts: false,
             table: Rc::new(LaunchTable::of(compiled)),
@@ -233,16 +226,7 @@ impl<'c> Placement<'c> {
 
     /// Takes so many launches off limits and reservations; negative numbers give back.
     fn charge(&mut self, offer: OfferId, nodes: i128) {
-        let compiled = self.context.compiled;
-        let offer = &compiled.offers[offer];
-        let charge = &compiled.shapes[offer.shape].charge;
-        for (left, each) in self.limits[offer.pool].iter_mut().zip(charge) {
-            *left -= nodes * i128::from(*each);
-        }
-        if let Some(id) = offer.reservation {
-            let left = i128::from(self.reservations[id]) - nodes;
-            self.reservations[id] = u32::try_from(left.max(0)).unwrap_or(u32::MAX);
-        }
+        self.supplies.draw(self.context.compiled.draw(offer), nodes);
     }
 
     /// How many more launches of an offer limits and reservations allow for pods.
@@ -258,21 +242,10 @@ impl<'c> Placement<'c> {
     /// As [`Self::supply`], of static pools too.
     pub(super) fn buyable(&self, offer: OfferId) -> u32 {
         let compiled = self.context.compiled;
-        let of = &compiled.offers[offer];
-        if !of.available {
-            return 0;
+        match compiled.offers[offer].available {
+            true => self.supplies.nodes(compiled.draw(offer)),
+            false => 0,
         }
-        let charge = &compiled.shapes[of.shape].charge;
-        let mut most = of.reservation.map_or(u32::MAX, |id| self.reservations[id]);
-        for (left, each) in self.limits[of.pool].iter().zip(charge) {
-            if *left < 0 {
-                return 0;
-            }
-            if *each > 0 {
-                most = most.min(u32::try_from(left / i128::from(*each)).unwrap_or(u32::MAX));
-            }
-        }
-        most
     }
 
     /// Counts pods at a site.

@@ -254,7 +254,7 @@ fn recreated<'c>(
     if !other.ruin(choices, attempt) {
         return None;
     }
-    let limited = placement.limits.values().any(|limits| !limits.is_empty());
+    let limited = placement.compiled().pools.values().any(|pool| !pool.limits.is_empty());
     let scale = LaunchScoring {
         worth: draw(1).is_multiple_of(4).then_some(worth).or(None),
         scarce: limited && draw(2).is_multiple_of(2),

@@ -33,7 +33,7 @@ pub(crate) fn supplies(context: &Context<'_>, plan: &LaunchPlan) -> Option<Vec<P
     for (id, pool) in compiled.pools.iter() {
         let name = &compiled.parts.node_pool(pool.index).name;
         for (at, limit) in pool.limits.iter().enumerate() {
-            let left = placement.limits[id][at];
+            let left = placement.supplies.limits(id)[at];
             let sold = compiled.offers.values().filter(|offer| offer.pool == id && offer.available);
             let charges = sold.map(|offer| i128::from(compiled.shapes[offer.shape].charge[at]));
             let next = charges.filter(|charge| *charge > left.max(0)).min();
@@ -51,7 +51,7 @@ pub(crate) fn supplies(context: &Context<'_>, plan: &LaunchPlan) -> Option<Vec<P
         }
     }
     for (id, reserved) in compiled.reservations.iter() {
-        let (left, most) = (placement.reservations[id], reserved.remaining);
+        let (left, most) = (placement.supplies.reserved(id), reserved.remaining);
         let of = |count: u32| Quantity::from_units(count.into());
         found.push(PlanSupply {
             limit: None,

@@ -255,18 +255,13 @@ pub(super) fn open(
         None => {
             let id = OfferId::from_index(*site);
             let offer = &whole.offers[id];
-            let (shape, pool) = (&whole.shapes[offer.shape], &whole.pools[offer.pool]);
-            let allows = pool
-                .limits
-                .iter()
-                .zip(&shape.charge)
-                .all(|(limit, each)| limit.limit - limit.used >= i128::from(*each).max(0));
+            let pool = &whole.pools[offer.pool];
             // Nobody launches a node of a static pool for a pod.
             launchable
                 && pool.static_replicas.is_none()
                 && eligible.contains(*site)
                 && whole.is_sold(id)
-                && allows
+                && whole.is_within_limits(id)
                 && whole.room_of_offer(id).takes_there(item, 1) > 0
         }
     };

@@ -16,7 +16,8 @@
 use super::super::exact::rules::keys;
 use super::Task;
 use crate::compile::{
-    Bits, ClassId, Compiled, Id, ItemId, KeyId, NodeId, NodeUse, OfferId, PoolId, ReservationId,
+    Bits, CapacitySource, ClassId, Compiled, Id, ItemId, KeyId, NodeId, NodeUse, OfferId, PoolId,
+    SupplyLedger,
 };
 use crate::pack::Context;
 use std::collections::BTreeMap;
@@ -43,15 +44,6 @@ pub(super) struct CellPlace {
     pub(super) min_values: bool,
 }
 
-/// Something of which there is only so much.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum CapacityDraw {
-    Limit(PoolId, usize),
-    Reservation(ReservationId),
-    /// The nodes of a static pool.
-    Static(PoolId),
-}
-
 /// Cells, and what is there.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
@@ -66,7 +58,7 @@ pub(super) struct Places {
     pub(super) sites: Vec<Bits>,
     pub(super) list: Vec<CellPlace>,
     /// The supplies that launches draw on, by their places in the lists.
-    supplies: BTreeMap<CapacityDraw, usize>,
+    supplies: BTreeMap<CapacitySource, usize>,
     /// How much there is of each supply.
     pub(super) left: Vec<i64>,
     /// For each supply, whether what is left of it decides what pools of lower weight may launch.
@@ -106,39 +98,31 @@ impl Places {
         }
         places.cut(compiled);
         let mut launches: BTreeMap<LaunchKey<'_>, (i128, usize)> = BTreeMap::new();
+        let ledger = SupplyLedger::new(compiled);
         let cheapest = cheapest_static(compiled);
         let lowest = compiled.pools.values().filter(|pool| pool.static_replicas.is_none());
         let lowest = lowest.map(|pool| pool.weight).min();
         for (id, offer) in compiled.offers.iter() {
             let site = compiled.site_of_offer(id);
             let (shape, pool) = (&compiled.shapes[offer.shape], &compiled.pools[offer.pool]);
-            let limits = pool.limits.iter().map(|limit| limit.limit - limit.used);
-            let limits: Vec<i128> = limits.collect();
             if task.static_nodes.is_some() && pool.static_replicas.is_some() {
                 continue;
             }
             let usable = compiled.usable.contains(site)
                 && compiled.is_sold(id)
-                && limits.iter().all(|left| *left >= 0);
+                && ledger.is_within_limits(offer.pool);
             if !usable {
                 continue;
             }
             let told = pool.static_replicas.is_none() && Some(pool.weight) != lowest;
-            let of_limits = limits.iter().zip(&shape.charge).enumerate();
-            let of_limits = of_limits
-                .filter(|(_, (_, each))| **each > 0)
-                .map(|(at, (left, each))| (CapacityDraw::Limit(offer.pool, at), *left, *each));
-            let reserved = offer.reservation.map(|id| {
-                let remaining = compiled.reservations[id].remaining;
-                (CapacityDraw::Reservation(id), i128::from(remaining), 1)
-            });
             let static_pool = pool
                 .static_replicas
-                .map(|nodes| (CapacityDraw::Static(offer.pool), i128::from(nodes), 1));
+                .map(|nodes| ((CapacitySource::Static(offer.pool), 1), i64::from(nodes)));
+            let drawn = compiled.draw(id).parts().map(|part| (part, ledger.left(part.0)));
             let mut uses = Vec::new();
-            for (supply, left, each) in of_limits.chain(reserved).chain(static_pool) {
+            for ((supply, each), left) in drawn.chain(static_pool) {
                 let at = *places.supplies.entry(supply).or_insert_with(|| {
-                    places.left.push(i64::try_from(left).unwrap_or(i64::MAX));
+                    places.left.push(left);
                     places.told.push(false);
                     places.left.len() - 1
                 });
@@ -236,12 +220,7 @@ impl Places {
 
     /// What a launch of an offer draws on each supply; of those that draw on any.
     pub(super) fn draws(&self, compiled: &Compiled, id: OfferId) -> Vec<(usize, i64)> {
-        let offer = &compiled.offers[id];
-        let charge = &compiled.shapes[offer.shape].charge;
-        let limits = charge.iter().enumerate().filter(|(_, each)| **each > 0);
-        let limits = limits.map(|(at, each)| (CapacityDraw::Limit(offer.pool, at), *each));
-        let reserved = offer.reservation.map(|id| (CapacityDraw::Reservation(id), 1));
-        let draws = limits.chain(reserved);
+        let draws = compiled.draw(id).parts();
         draws.filter_map(|(supply, each)| Some((*self.supplies.get(&supply)?, each))).collect()
     }
 

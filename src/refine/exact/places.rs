@@ -15,10 +15,10 @@
 use super::front::ExactBudget;
 use super::grid::CountIndex;
 use crate::compile::{
-    Bits, ClassId, Compiled, Id, ItemId, KeyId, NodeId, NodeUse, PoolId, ReservationId,
+    Bits, CapacitySource, ClassId, Compiled, Id, ItemId, KeyId, NodeId, NodeUse, SupplyLedger,
     TopologyKey, fits,
 };
-use crate::pack::{Context, Packing};
+use crate::pack::Context;
 use crate::refine::kept_class::KeptClasses;
 use std::collections::BTreeMap;
 
@@ -80,15 +80,6 @@ pub(super) struct ExactPlace {
     room: Vec<i64>,
 }
 
-/// Something of which there is only so much.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum ExactDraw {
-    /// A limit of a pool, by its place among them.
-    Limit(PoolId, usize),
-    /// Nodes of a reservation.
-    Reservation(ReservationId),
-}
-
 /// Combinations of domains, and what is there.
 #[derive(Debug, Default)]
 pub(super) struct ExactCells {
@@ -108,8 +99,8 @@ impl ExactCells {
         let compiled = &kept_classes.compiled;
         let mut sites = Self { keys, ..Self::default() };
         let mut numbers: BTreeMap<Vec<u32>, usize> = BTreeMap::new();
-        let packing = Packing::new(compiled);
-        let mut supplies: BTreeMap<ExactDraw, usize> = BTreeMap::new();
+        let ledger = SupplyLedger::new(compiled);
+        let mut supplies: BTreeMap<CapacitySource, usize> = BTreeMap::new();
         type Taken<'a> = &'a NodeUse;
         type Alike<'a> = (usize, &'a [i64], Taken<'a>, &'a Bits, Vec<(usize, i64)>);
         let mut launches: BTreeMap<Alike<'_>, (i64, usize)> = BTreeMap::new();
@@ -120,20 +111,13 @@ impl ExactCells {
             if !usable || compiled.pools[offer.pool].static_replicas.is_some() {
                 continue;
             }
-            if packing.limits_left(offer.pool).iter().any(|left| *left < 0) {
+            if !ledger.is_within_limits(offer.pool) {
                 continue;
             }
-            let limits = packing.limits_left(offer.pool).iter().zip(&shape.charge).enumerate();
-            let limits = limits
-                .filter(|(_, (_, each))| **each > 0)
-                .map(|(at, (left, each))| (ExactDraw::Limit(offer.pool, at), *left, *each));
-            let reserved = offer
-                .reservation
-                .map(|id| (ExactDraw::Reservation(id), i128::from(packing.reserved_left(id)), 1));
             let mut uses = Vec::new();
-            for (supply, left, each) in limits.chain(reserved) {
+            for (supply, each) in compiled.draw(id).parts() {
                 let at = *supplies.entry(supply).or_insert_with(|| {
-                    sites.left.push(i64::try_from(left).unwrap_or(i64::MAX));
+                    sites.left.push(ledger.left(supply));
                     sites.left.len() - 1
                 });
                 uses.push((at, each));

@@ -235,7 +235,7 @@ impl<'c> ReasonFinder<'c> {
         for offer in &candidates {
             let of = &compiled.offers[*offer];
             let site = compiled.site_of_offer(*offer);
-            let spent = of.reservation.filter(|id| self.placement.reservations[*id] == 0);
+            let spent = of.reservation.filter(|id| self.placement.supplies.is_spent(Some(*id)));
             let own = with_values.then_some(*offer);
             let unmet = self.unmet_conditions(asked, site);
             let key = (of.shape.index(), self.cell_of_site[site], of.available, spent, unmet, own);

@@ -271,8 +271,7 @@ impl<'c> ReasonFinder<'c> {
                 .iter()
                 .fold(CandidateScore::NONE, |score, barrier| score.and(1, rank_of(*barrier)))
         });
-        let spent =
-            of.reservation.is_some_and(|id| self.placement.reservations[id] == 0) && !is_static;
+        let spent = self.placement.supplies.is_spent(of.reservation) && !is_static;
         let unmet = if tables.labels { self.unmet_count(&tables.ways, site) } else { 0 };
         shape
             .join(between)
@@ -305,7 +304,10 @@ impl<'c> ReasonFinder<'c> {
             score = score.and(1, rank::PORT);
         }
         if compiled.pools[pool].static_replicas.is_none() {
-            for ((left, charge), limit) in self.placement.limits[pool]
+            for ((left, charge), limit) in self
+                .placement
+                .supplies
+                .limits(pool)
                 .iter()
                 .zip(&shape.charge)
                 .zip(&compiled.pools[pool].limits)
@@ -366,10 +368,11 @@ impl<'c> ReasonFinder<'c> {
             causes.push(Cause::StaticPool { pool: pool.clone() });
             return causes;
         }
-        if let Some(id) = of.reservation.filter(|id| self.placement.reservations[*id] == 0) {
+        if let Some(id) = of.reservation.filter(|id| self.placement.supplies.is_spent(Some(*id))) {
             causes.push(Cause::Reservation { id: compiled.reservations[id].id.clone() });
         }
-        let limits = compiled.pools[of.pool].limits.iter().zip(&self.placement.limits[of.pool]);
+        let limits =
+            compiled.pools[of.pool].limits.iter().zip(self.placement.supplies.limits(of.pool));
         for ((limit, left), charge) in limits.zip(&shape.charge) {
             if *left < 0 || i128::from(*charge) > *left {
                 let whole = |count: i128| -> Quantity {
@@ -561,8 +564,6 @@ impl<'c> ReasonFinder<'c> {
             return true;
         }
         self.looks += 1;
-        // A reservation that is used up can't be given back what was never taken.
-        let reservations = self.placement.reservations.clone();
         self.placement.launch(offer, 1);
         let mut legal = order::exists(&self.placement, Some(&opened));
         if !legal && counts {
@@ -572,7 +573,6 @@ impl<'c> ReasonFinder<'c> {
             legal = order::exists(&self.placement, Some(&opened));
         }
         self.placement.take_back();
-        self.placement.reservations = reservations;
         if !counts {
             let _none = self.orders.insert(cell, legal);
         }
