@@ -9,7 +9,7 @@
 
 use super::bits::{Bits, transpose};
 use super::id::{EligibilityId, Id, OfferId, PoolId, ReservationId, ShapeId};
-use super::{Compiled, Shape};
+use super::{Base, Compiled, Shape};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::collections::BTreeMap;
@@ -214,6 +214,11 @@ impl BinType {
     /// What its offers have in common.
     fn key(&self) -> (ShapeId, i64, Option<ReservationId>, &Bits) {
         (self.shape, self.price, self.reservation, &self.admits)
+    }
+
+    /// Whether its pool launches a fixed number of nodes, whatever pods ask for.
+    pub(crate) fn is_static(&self, base: &Base) -> bool {
+        base.pools[self.pool].static_replicas.is_some()
     }
 
     /// Whether an eligibility set admits the bin type.

@@ -84,7 +84,7 @@ pub(crate) use min_values::{
 };
 pub(crate) use node::RunningNode;
 pub(crate) use node_room::{NodeRoom, PodsTogether};
-pub(crate) use node_source::NodeSource;
+pub(crate) use node_source::{NodeSource, NodesAtSite};
 pub(crate) use node_use::{NodeUse, PodUse};
 pub(crate) use offer::{FixedLabel, MinValues, Offer, Pool, Reserved};
 pub(crate) use open_node::{OpenNode, SharingRules};

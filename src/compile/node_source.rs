@@ -1,6 +1,6 @@
 //! Where nodes come from: what can be bought, or what runs. All but this file asks by methods.
 
-use super::{Compiled, NodeId, NodeRoom};
+use super::{Base, Compiled, NodeId, NodeRoom, OfferId};
 
 /// What equal nodes are: launches of one thing that can be bought, which `L` names, or these
 /// running nodes.
@@ -62,6 +62,31 @@ impl<L: Copy> NodeSource<L> {
         match self {
             Self::Launch(launched) => Self::Launch(*launched),
             Self::Running(nodes) => Self::Running(nodes.split_off(at.min(nodes.len()))),
+        }
+    }
+}
+
+/// Equal nodes at one site.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NodesAtSite {
+    pub(crate) site: usize,
+    /// The running node that it is; `None` of launches.
+    pub(crate) node: Option<NodeId>,
+    pub(crate) count: u32,
+}
+
+impl NodeSource<OfferId> {
+    /// Where the nodes are, each running node by itself; launches are so many.
+    pub(crate) fn at_sites(&self, base: &Base, launches: u32) -> Vec<NodesAtSite> {
+        match self {
+            Self::Launch(offer) => {
+                let site = base.site_of_offer(*offer);
+                vec![NodesAtSite { site, node: None, count: launches }]
+            }
+            Self::Running(nodes) => {
+                let nodes = nodes.iter().map(|node| (base.site_of_node(*node), *node));
+                nodes.map(|(site, node)| NodesAtSite { site, node: Some(node), count: 1 }).collect()
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use super::launch_template::{self, LaunchOfGroup};
 use super::packing::{Context, NodeGroup, Packing};
 use super::preference;
 use crate::bound::{BoundInput, Proved, prove};
-use crate::compile::{BinType, ClassId, Compiled, Id, IdVec, ItemId, OfferId, PoolId};
+use crate::compile::{ClassId, Compiled, Id, IdVec, ItemId, OfferId};
 use crate::model::{self, Price, Warning};
 use crate::parallel;
 use crate::plan::{
@@ -227,24 +227,15 @@ fn bound(whole: &Context<'_>, packed: &Compiled, packing: &Packing) -> Proved {
     let placeholders = placed.filter(|(item, _)| packed.items[*item].placeholder);
     let placeholders: BTreeSet<ItemId> = placeholders.map(|(item, _)| *item).collect();
     let mut counts: BTreeMap<(ClassId, Option<i32>), u32> = BTreeMap::new();
-    let mut static_nodes: BTreeMap<PoolId, u32> = BTreeMap::new();
-    let mut launched = false;
     for group in &packing.groups {
-        let weight = group.place.launched().map(|bin_type| {
-            let BinType { pool, weight, .. } = packed.bin_types[bin_type];
-            if packed.pools[pool].static_replicas.is_some() {
-                *static_nodes.entry(pool).or_insert(0) += group.multiplicity;
-            }
-            launched |= group.multiplicity > 0;
-            weight
-        });
+        let weight = group.bin_type(packed).map(|bin_type| bin_type.weight);
         for (item, count) in group.items.iter().filter(|(item, _)| !placeholders.contains(item)) {
             for (class, each) in &packed.items[*item].parts {
                 *counts.entry((*class, weight)).or_insert(0) += each * count * group.multiplicity;
             }
         }
     }
-    if !launched {
+    if packing.launches_nothing() {
         return Proved::default();
     }
     // Names are handed out in order, so these are the entries of which the plan places any pod.
@@ -256,7 +247,11 @@ fn bound(whole: &Context<'_>, packed: &Compiled, packing: &Packing) -> Proved {
     };
     prove(
         compiled,
-        &BoundInput { counts: &counts, static_nodes: &static_nodes, fee: whole.fee },
+        &BoundInput {
+            counts: &counts,
+            static_nodes: &packing.static_nodes(packed),
+            fee: whole.fee,
+        },
         &mut entries,
     )
 }

@@ -69,7 +69,7 @@ fn fill(
     // A launch may not draw a pod that a pool of higher weight still takes, unless it is there
     // anyway.
     let open = weights
-        .above(context.compiled, &group.place)
+        .above(context.compiled, group)
         .filter(|_| !weights.admit_others(context.compiled, groups, at));
     let filling = match open {
         None => buckets.best_fill(context, node, left),

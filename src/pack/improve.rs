@@ -129,8 +129,7 @@ fn by_efficiency(context: &Context<'_>, packing: &Packing, worth: &DualValues) -
         if let Some(bin_type) = group.place.launched() {
             // What a static pool launches stays, or becomes the cheapest that it could launch.
             let compiled = context.compiled;
-            let is_static =
-                compiled.pools[compiled.bin_types[bin_type].pool].static_replicas.is_some();
+            let is_static = compiled.bin_types[bin_type].is_static(compiled);
             if is_static && !static_pool::has_cheaper(compiled, bin_type) {
                 continue;
             }

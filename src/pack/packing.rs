@@ -17,8 +17,8 @@ use super::step::PackingStep;
 use super::weight::Weights;
 use crate::bound::{BinCatalog, Demand, DualValues, Relaxation, RemainingCapacity, SlotTable};
 use crate::compile::{
-    BinType, Bits, Compiled, IdVec, Item, ItemId, LaunchMinValues, MinValuesChoice, NodeId,
-    NodeRoom, NodeSource, OfferId, OpenNode, SupplyLedger, meets_minimums,
+    Base, BinType, Bits, Compiled, IdVec, Item, ItemId, LaunchMinValues, MinValuesChoice, NodeId,
+    NodeRoom, NodeSource, NodesAtSite, OfferId, OpenNode, PoolId, SupplyLedger, meets_minimums,
 };
 use crate::progress::Watch;
 use crate::stop::Stop;
@@ -37,6 +37,25 @@ pub(crate) struct NodeGroup {
     pub(crate) load: Vec<i64>,
     /// How many nodes they are.
     pub(crate) multiplicity: u32,
+}
+
+impl NodeGroup {
+    /// What is launched; `None` where the nodes run.
+    pub(crate) fn bin_type<'c>(&self, compiled: &'c Compiled) -> Option<&'c BinType> {
+        Some(&compiled.bin_types[self.place.launched()?])
+    }
+
+    /// What is launched because pods ask for it, by its place: what static pools launch is there in
+    /// any case.
+    pub(crate) fn launched_for_pods(&self, compiled: &Compiled) -> Option<usize> {
+        self.place.launched().filter(|at| !compiled.bin_types[*at].is_static(compiled))
+    }
+
+    /// Where its nodes are, launches at the offer that is chosen for them; nowhere where none is.
+    pub(crate) fn at_sites(&self, base: &Base, chosen: Option<OfferId>) -> Vec<NodesAtSite> {
+        let source = self.place.renamed(|_| chosen);
+        source.map_or_else(Vec::new, |source| source.at_sites(base, self.multiplicity))
+    }
 }
 
 /// How pods are told apart and what they may cost: fixed during a solve.
@@ -294,24 +313,39 @@ impl Packing {
 
     /// How many nodes of a bin type may still be bought for pods.
     pub(crate) fn supply(&self, compiled: &Compiled, bin_type: &BinType) -> u32 {
-        let is_static = compiled.pools[bin_type.pool].static_replicas.is_some();
-        if is_static { 0 } else { self.buyable(compiled, bin_type) }
+        if bin_type.is_static(compiled) { 0 } else { self.buyable(compiled, bin_type) }
     }
 
     /// How many nodes of a bin type its pool, which is static, may still launch.
     pub(crate) fn static_supply(&self, compiled: &Compiled, bin_type: &BinType) -> u32 {
-        let of_pool = |at: usize| compiled.bin_types[at].pool == bin_type.pool;
-        let own = self.groups.iter().filter(|group| group.place.launched().is_some_and(of_pool));
-        let launched = own.fold(0_u32, |sum, group| sum.saturating_add(group.multiplicity));
+        let launched = self.launched(compiled, |other| other.pool == bin_type.pool);
         let lacking =
             compiled.pools[bin_type.pool].static_replicas.unwrap_or(0).saturating_sub(launched);
         if lacking == 0 { 0 } else { lacking.min(self.buyable(compiled, bin_type)) }
     }
 
+    /// How many nodes are launched of certain bin types.
+    pub(crate) fn launched(&self, compiled: &Compiled, of: impl Fn(&BinType) -> bool) -> u32 {
+        let launched = self.groups.iter().filter(|group| group.bin_type(compiled).is_some_and(&of));
+        launched.fold(0, |sum, group| sum.saturating_add(group.multiplicity))
+    }
+
+    /// How many nodes static pools launch, each that launches any.
+    pub(crate) fn static_nodes(&self, compiled: &Compiled) -> BTreeMap<PoolId, u32> {
+        let mut nodes: BTreeMap<PoolId, u32> = BTreeMap::new();
+        for group in &self.groups {
+            let bin_type = group.bin_type(compiled);
+            if let Some(of) = bin_type.filter(|of| of.is_static(compiled)) {
+                let count = nodes.entry(of.pool).or_insert(0);
+                *count = count.saturating_add(group.multiplicity);
+            }
+        }
+        nodes
+    }
+
     /// Whether any node of a bin type may still be bought for pods.
     pub(crate) fn is_open(&self, compiled: &Compiled, bin_type: &BinType) -> bool {
-        compiled.pools[bin_type.pool].static_replicas.is_none()
-            && self.supplies.allows(compiled.draw_of(bin_type))
+        !bin_type.is_static(compiled) && self.supplies.allows(compiled.draw_of(bin_type))
     }
 
     fn buyable(&self, compiled: &Compiled, bin_type: &BinType) -> u32 {
@@ -320,10 +354,8 @@ impl Packing {
 
     /// Whether more is bought than limits and reservations allow.
     pub(crate) fn overdraws(&self, compiled: &Compiled) -> bool {
-        self.groups.iter().filter_map(|group| group.place.launched()).any(|at| {
-            let draw = compiled.draw_of(&compiled.bin_types[at]);
-            self.supplies.is_overdrawn(draw)
-        })
+        let launched = self.groups.iter().filter_map(|group| group.bin_type(compiled));
+        launched.map(|of| compiled.draw_of(of)).any(|draw| self.supplies.is_overdrawn(draw))
     }
 
     /// Adds a group, and takes what it uses from what is left.
@@ -405,9 +437,8 @@ impl Packing {
     }
 
     pub(super) fn charge(&mut self, compiled: &Compiled, group: &NodeGroup, sign: i128) {
-        let Some(bin_type) = group.place.launched() else { return };
-        let draw = compiled.draw_of(&compiled.bin_types[bin_type]);
-        self.supplies.draw(draw, sign * i128::from(group.multiplicity));
+        let Some(bin_type) = group.bin_type(compiled) else { return };
+        self.supplies.draw(compiled.draw_of(bin_type), sign * i128::from(group.multiplicity));
     }
 
     /// What the launches cost per hour, fees included.

@@ -21,8 +21,8 @@
 use super::launch_template::chosen;
 use super::packing::{Context, NodeGroup, Packing};
 use crate::compile::{
-    AffinityTerm, Base, ClassId, Compiled, Id, KeyId, NodeId, OfferId, SelectionId, TopologyKey,
-    TopologySpread,
+    AffinityTerm, Base, ClassId, Compiled, Id, KeyId, NodeId, NodesAtSite, OfferId, SelectionId,
+    TopologyKey, TopologySpread,
 };
 use crate::plan::{PreferenceKind, PreferenceShare};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,14 +41,10 @@ pub(crate) struct PlacedGroup {
 }
 
 impl PlacedGroup {
-    /// So many nodes at a site, with what each holds.
-    pub(super) fn new(
-        site: usize,
-        times: u64,
-        node: Option<NodeId>,
-        classes: BTreeMap<ClassId, u64>,
-    ) -> Self {
-        Self { site, multiplicity: times, node, classes }
+    /// Nodes at a site, with what each holds.
+    pub(super) fn new(nodes: NodesAtSite, classes: BTreeMap<ClassId, u64>) -> Self {
+        let NodesAtSite { site, node, count } = nodes;
+        Self { site, multiplicity: count.into(), node, classes }
     }
 }
 
@@ -66,24 +62,8 @@ pub(crate) fn placed_groups(
                 *classes.entry(*class).or_insert(0) += u64::from(*each) * u64::from(*count);
             }
         }
-        match group.place.running() {
-            None => {
-                let Some(offer) = chosen(at) else { continue };
-                let site = compiled.site_of_offer(offer);
-                placed_groups.push(PlacedGroup {
-                    site,
-                    multiplicity: u64::from(group.multiplicity),
-                    node: None,
-                    classes,
-                });
-            }
-            Some(nodes) => placed_groups.extend(nodes.iter().map(|node| PlacedGroup {
-                site: compiled.site_of_node(*node),
-                multiplicity: 1,
-                node: Some(*node),
-                classes: classes.clone(),
-            })),
-        }
+        let nodes = group.at_sites(compiled, chosen(at)).into_iter();
+        placed_groups.extend(nodes.map(|nodes| PlacedGroup::new(nodes, classes.clone())));
     }
     placed_groups
 }

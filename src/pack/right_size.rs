@@ -28,11 +28,7 @@ pub(crate) fn right_size(context: &Context<'_>, packing: &mut Packing) {
     // The resources of each in one line: most bin types that are looked at are too small.
     let rooms: Vec<i64> = cheapest.iter().flat_map(|at| context.room(*at).free).copied().collect();
     for group in std::mem::take(&mut packing.groups) {
-        let movable = group
-            .place
-            .launched()
-            .filter(|now| compiled.pools[compiled.bin_types[*now].pool].static_replicas.is_none());
-        let Some(now) = movable else {
+        let Some(now) = group.launched_for_pods(compiled) else {
             packing.groups.push(group);
             continue;
         };

@@ -38,11 +38,7 @@ const PARTS: i128 = 1 << 20;
 
 /// Whether no pool that pods may ask for nodes can hold an item: static ones don't count.
 pub(crate) fn is_node_only(compiled: &Compiled, item: ItemId) -> bool {
-    compiled.compatibles[item].iter().all(|at| is_static(compiled, &compiled.bin_types[at]))
-}
-
-fn is_static(compiled: &Compiled, bin_type: &BinType) -> bool {
-    compiled.pools[bin_type.pool].static_replicas.is_some()
+    compiled.compatibles[item].iter().all(|at| compiled.bin_types[at].is_static(compiled))
 }
 
 /// Whether a static pool has nodes to launch that aren't yet.
@@ -55,7 +51,7 @@ pub(crate) fn lacks_nodes(compiled: &Compiled, packing: &Packing) -> bool {
 pub(crate) fn has_cheaper(compiled: &Compiled, bin_type: usize) -> bool {
     let own = &compiled.bin_types[bin_type];
     let cheaper = |other: &BinType| other.pool == own.pool && other.price < own.price;
-    is_static(compiled, own) && compiled.bin_types.iter().any(cheaper)
+    own.is_static(compiled) && compiled.bin_types.iter().any(cheaper)
 }
 
 /// Launches the nodes of static pools that can hold something of what is left, where `wanted` says
@@ -124,23 +120,17 @@ pub(crate) fn are_first(compiled: &Compiled, packing: &Packing) -> bool {
     if compiled.pools.values().all(|pool| pool.static_replicas.is_none_or(|nodes| nodes == 0)) {
         return true;
     }
-    let launched = |counts: &dyn Fn(&BinType) -> bool| {
-        let groups = packing.groups.iter().filter(|group| {
-            group.place.launched().is_some_and(|at| counts(&compiled.bin_types[at]))
-        });
-        groups.fold(0_u32, |sum, group| sum.saturating_add(group.multiplicity))
-    };
     let is_left = |bin_type: &BinType| {
         bin_type.reservation.is_none_or(|id| {
-            let drawn =
-                launched(&|other| other.reservation == Some(id) && is_static(compiled, other));
-            drawn < compiled.reservations[id].remaining
+            let is_own =
+                |other: &BinType| other.reservation == Some(id) && other.is_static(compiled);
+            packing.launched(compiled, is_own) < compiled.reservations[id].remaining
         })
     };
     compiled.pools.iter().all(|(id, pool)| {
         let lacks = || {
             let nodes = pool.static_replicas.unwrap_or(0);
-            nodes > 0 && launched(&|other| other.pool == id) < nodes
+            nodes > 0 && packing.launched(compiled, |other| other.pool == id) < nodes
         };
         !pool.min_values.is_empty()
             || !lacks()
@@ -156,7 +146,7 @@ pub(crate) fn are_first(compiled: &Compiled, packing: &Packing) -> bool {
 fn bin_types(compiled: &Compiled, packing: &Packing) -> Vec<usize> {
     let bin_types = compiled.bin_types.iter().enumerate();
     let lacking = bin_types
-        .filter(|(_, bin_type)| is_static(compiled, bin_type))
+        .filter(|(_, bin_type)| bin_type.is_static(compiled))
         .filter(|(_, bin_type)| packing.static_supply(compiled, bin_type) > 0);
     let mut lacking: Vec<usize> = lacking.map(|(at, _)| at).collect();
     let needy = needy(compiled, &lacking);
@@ -259,7 +249,7 @@ fn shares(
         let least = |of_static_pool: bool| {
             let compatibles = compiled.compatibles[item].iter().filter(|at| {
                 let bin_type = &compiled.bin_types[*at];
-                is_static(compiled, bin_type) == of_static_pool
+                bin_type.is_static(compiled) == of_static_pool
                     && (of_static_pool || packing.is_open(compiled, bin_type))
             });
             let share = |at: usize| {

@@ -14,7 +14,7 @@
 //! such pods.
 
 use super::packing::{NodeGroup, Packing};
-use crate::compile::{Bits, Compiled, ItemId, NodeSource, PodsTogether};
+use crate::compile::{Bits, Compiled, ItemId, PodsTogether};
 use std::collections::BTreeMap;
 
 /// What can still be bought, by weight.
@@ -38,15 +38,15 @@ impl Weights {
         Self { above, open }
     }
 
-    /// The bin types of higher weights than that of a place that may keep pods from it.
-    pub(crate) fn above(&self, compiled: &Compiled, place: &NodeSource<usize>) -> Option<&Bits> {
-        let weight = compiled.bin_types[launched(compiled, place)?].weight;
+    /// The bin types of higher weights than that of a group that may keep pods from it.
+    pub(crate) fn above(&self, compiled: &Compiled, group: &NodeGroup) -> Option<&Bits> {
+        let weight = compiled.bin_types[group.launched_for_pods(compiled)?].weight;
         self.above.get(&weight).filter(|bin_types| !bin_types.is_empty())
     }
 
     /// Whether a group holds only what may be there.
     pub(crate) fn are_kept(&self, compiled: &Compiled, groups: &[NodeGroup], at: usize) -> bool {
-        let Some(above) = self.above(compiled, &groups[at].place) else { return true };
+        let Some(above) = self.above(compiled, &groups[at]) else { return true };
         let is_other = |item: ItemId| {
             !compiled.items[item].placeholder && compiled.compatibles[item].overlaps(above)
         };
@@ -63,7 +63,7 @@ impl Weights {
         at: usize,
     ) -> bool {
         let group = &groups[at];
-        let Some(launched_as) = launched(compiled, &group.place) else { return true };
+        let Some(launched_as) = group.launched_for_pods(compiled) else { return true };
         let Some(needs) = self.needs(compiled, group) else { return false };
         let own = &compiled.bin_types[launched_as];
         let pods = needs.together(compiled);
@@ -73,11 +73,11 @@ impl Weights {
             other.weight == own.weight
                 && other.price < own.price
                 && is_sold
-                && compiled.pools[other.pool].static_replicas.is_none()
+                && !other.is_static(compiled)
                 && pods.fit(&compiled.room_of_bin_type(at))
         });
         let shares = |(other, of): (usize, &NodeGroup)| {
-            let Some(bin_type) = launched(compiled, &of.place) else { return false };
+            let Some(bin_type) = of.launched_for_pods(compiled) else { return false };
             if compiled.bin_types[bin_type].weight != own.weight
                 || other == at && of.multiplicity < 2
             {
@@ -94,7 +94,7 @@ impl Weights {
 
     /// The pods that need a group's nodes; nothing where there are none.
     fn needs(&self, compiled: &Compiled, group: &NodeGroup) -> Option<NodeNeeds> {
-        let above = self.above(compiled, &group.place);
+        let above = self.above(compiled, group);
         let need = |item: ItemId| {
             !compiled.items[item].placeholder
                 && above.is_none_or(|above| !compiled.compatibles[item].overlaps(above))
@@ -125,11 +125,4 @@ impl NodeNeeds {
     fn together<'c>(&'c self, compiled: &'c Compiled) -> PodsTogether<'c> {
         compiled.together(self.items.iter().copied(), &self.load)
     }
-}
-
-/// The bin type of a launch that pods asked for.
-fn launched(compiled: &Compiled, place: &NodeSource<usize>) -> Option<usize> {
-    let bin_type = place.launched()?;
-    let pool = compiled.bin_types[bin_type].pool;
-    compiled.pools[pool].static_replicas.is_none().then_some(bin_type)
 }

@@ -21,13 +21,8 @@ pub(super) struct TierPacking {
 impl TierPacking {
     /// The weights of the pools that the packing launches from, static ones aside.
     pub(super) fn weights(compiled: &Compiled, packing: &Packing) -> BTreeSet<i32> {
-        let launched = packing.groups.iter().filter_map(|group| {
-            group.place.launched().map(|bin_type| &compiled.bin_types[bin_type])
-        });
-        launched
-            .filter(|bin_type| compiled.pools[bin_type.pool].static_replicas.is_none())
-            .map(|bin_type| bin_type.weight)
-            .collect()
+        let launched = packing.groups.iter().filter_map(|group| group.launched_for_pods(compiled));
+        launched.map(|at| compiled.bin_types[at].weight).collect()
     }
 
     /// The launches from pools of a weight.
@@ -64,11 +59,8 @@ impl TierPacking {
 
     /// Whether a group is packed anew.
     fn takes(&self, compiled: &Compiled, group: &NodeGroup) -> bool {
-        group.place.launched().is_some_and(|bin_type| {
-            let bin_type = &compiled.bin_types[bin_type];
-            bin_type.weight == self.weight
-                && compiled.pools[bin_type.pool].static_replicas.is_none()
-        })
+        let launched = group.launched_for_pods(compiled);
+        launched.is_some_and(|at| compiled.bin_types[at].weight == self.weight)
     }
 }
 

@@ -93,16 +93,11 @@ impl KeptClasses {
         let mut by_cells: Vec<Vec<u32>> = items.iter().map(|_| vec![0; cells]).collect();
         let chosen = pack::chosen(&inner, &packed.packing);
         for (group, chosen) in packed.packing.groups.iter().zip(chosen) {
-            let (weight, at): (Option<i32>, Vec<usize>) = match group.place.launched() {
-                Some(bin_type) => {
-                    let weight = compiled.bin_types[bin_type].weight;
-                    (Some(weight), vec![whole.site_of_offer(chosen?); group.multiplicity as usize])
-                }
-                None => {
-                    let nodes = group.place.nodes().iter();
-                    (None, nodes.map(|node| whole.site_of_node(*node)).collect())
-                }
-            };
+            let weight = group.bin_type(compiled).map(|bin_type| bin_type.weight);
+            let at = group.at_sites(whole, chosen);
+            if at.is_empty() {
+                return None;
+            }
             for (item, count) in &group.items {
                 let item = &compiled.items[*item];
                 if item.placeholder {
@@ -112,8 +107,8 @@ impl KeptClasses {
                 for (class, each) in &item.parts {
                     let kept_class = KeptClass::of(context, *class, weight, sites);
                     let item = items.iter().position(|item| self.list[*item] == kept_class)?;
-                    for site in &at {
-                        by_cells[item][cell_of(*site)?] += each * count;
+                    for nodes in &at {
+                        by_cells[item][cell_of(nodes.site)?] += each * count * nodes.count;
                     }
                 }
             }
@@ -126,17 +121,11 @@ impl KeptClasses {
     fn counted(context: &Context<'_>, packed: &AssignedPacking, capped: bool) -> Self {
         let whole = context.compiled;
         let mut counts: BTreeMap<KeptClass, u32> = BTreeMap::new();
-        let mut static_nodes: BTreeMap<PoolId, u32> = BTreeMap::new();
         let mut nodes_of: BTreeMap<KeptClass, BTreeSet<NodeId>> = BTreeMap::new();
         let inner = Context { compiled: packed.compiled(whole), ..*context };
+        let static_nodes = packed.packing.static_nodes(inner.compiled);
         for group in &packed.packing.groups {
-            let weight = group.place.launched().map(|bin_type| {
-                let bin_type = &inner.compiled.bin_types[bin_type];
-                if whole.pools[bin_type.pool].static_replicas.is_some() {
-                    *static_nodes.entry(bin_type.pool).or_insert(0) += group.multiplicity;
-                }
-                bin_type.weight
-            });
+            let weight = group.bin_type(inner.compiled).map(|bin_type| bin_type.weight);
             for (item, count) in &group.items {
                 let item = &inner.compiled.items[*item];
                 if item.placeholder {

@@ -509,14 +509,9 @@ impl Placement<'_> {
         for nodes in &self.groups {
             let classes = nodes.pods.iter().map(|(class, each)| (*class, u64::from(*each)));
             let classes: BTreeMap<ClassId, u64> = classes.collect();
-            placed_groups.extend(nodes.on.nodes().iter().map(|node| {
-                let site = self.compiled().site_of_node(*node);
-                preference::PlacedGroup::new(site, 1, Some(*node), classes.clone())
-            }));
-            if nodes.on.is_launch() {
-                let count = nodes.count.into();
-                placed_groups.push(preference::PlacedGroup::new(nodes.site, count, None, classes));
-            }
+            let at_sites = nodes.on.at_sites(self.compiled(), nodes.count).into_iter();
+            placed_groups
+                .extend(at_sites.map(|nodes| preference::PlacedGroup::new(nodes, classes.clone())));
         }
         preference::shares(self.compiled(), &placed_groups)
     }

@@ -355,16 +355,16 @@ pub(super) fn is_ordered_beside_launches(context: &Context<'_>, packed: &Assigne
     let mut members: BTreeMap<(ClassId, usize), u32> = BTreeMap::new();
     let chosen = pack::chosen(&inner, &packed.packing);
     for (group, chosen) in packed.packing.groups.iter().zip(chosen) {
-        let first = hosts.len();
-        let on: Vec<usize> = match (group.place.running(), chosen) {
-            (Some(nodes), _) => nodes.iter().map(|node| node.index()).collect(),
-            (None, Some(offer)) => {
-                let host = PlanHost { site: compiled.site_of_offer(offer), node: None };
-                hosts.extend((0..group.multiplicity).map(|_| host));
-                (first..hosts.len()).collect()
+        let mut on: Vec<usize> = Vec::new();
+        for nodes in group.at_sites(compiled, chosen) {
+            // Running nodes are hosts already.
+            let first = nodes.node.map_or(hosts.len(), |node| node.index());
+            on.extend(first..first + nodes.count as usize);
+            if nodes.node.is_none() {
+                let host = PlanHost { site: nodes.site, node: None };
+                hosts.extend((0..nodes.count).map(|_| host));
             }
-            (None, None) => continue,
-        };
+        }
         for (item, count) in &group.items {
             for (class, each) in &inner.compiled.items[*item].parts {
                 for host in &on {

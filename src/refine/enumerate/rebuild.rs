@@ -168,11 +168,7 @@ pub(super) fn packed(
     let packing = state(input, &arrangement, found, &held)?;
     // Static pools launch all that they can, whatever others would do with a reservation.
     let launched = |compiled: &Compiled, packing: &Packing| {
-        let is_static =
-            |at: usize| compiled.pools[compiled.bin_types[at].pool].static_replicas.is_some();
-        let of_pools =
-            packing.groups.iter().filter(|group| group.place.launched().is_some_and(is_static));
-        of_pools.map(|group| u64::from(group.multiplicity)).sum::<u64>()
+        packing.launched(compiled, |bin_type| bin_type.is_static(compiled))
     };
     let has_all = launched(&arrangement.compiled, &packing)
         >= launched(former.compiled(whole), &former.packing)
