@@ -14,6 +14,16 @@
 //!
 //! Sources: <https://karpenter.sh/docs/concepts/disruption/>; Karpenter v1.13, behaviour of
 //! `NewCandidate`, `ValidatePodsDisruptable` and the methods' `ShouldDisrupt`.
+//!
+//! | asked of | rule |
+//! |---|---|
+//! | every node | started, managed, not going, not promised, not marked |
+//! | nodes that go to save money | settled, policy of the pool, no static pool, known labels |
+//! | outdated nodes | whatever it costs; of a static pool one for one |
+//! | pods | not marked, owned (unless the caller says otherwise), at most one budget, which allows one |
+//! | pools | a node budget for this reason that allows one more now |
+//!
+//! All that holds a node is listed, so that whoever lifts one thing sees the next.
 
 use super::node_budget;
 use super::price::{price_of, risk_of};
@@ -115,6 +125,7 @@ pub(super) fn verdicts(
         .collect()
 }
 
+/// A node that is drifted and expired is drifted; one whose pods all go with it is empty.
 fn verdict(
     judge: &mut PodJudge<'_>,
     node: &Node,
@@ -250,6 +261,8 @@ impl<'p> PodJudge<'p> {
         Self { problem, options, interruption, taint: disruption_taint(), budgets }
     }
 
+    /// Pods that aren't evicted (mirror pods, those that are marked, those that tolerate the taint
+    /// of a drain) count against no budget.
     fn judge(&mut self, pod: &Pod) -> (Vec<Blocker>, Option<usize>) {
         let mut held = Vec::new();
         if pod.do_not_disrupt {

@@ -72,6 +72,9 @@ impl WavePlanner<'_, '_> {
     }
 
     /// Has a node go with the launches that its pods need, if that is worth it.
+    ///
+    /// Launches are added until their slots cover what the node's pods lack; of those that share
+    /// slots with it the one comes first that it fills to the largest share.
     fn step_of_node(
         &mut self,
         node: usize,
@@ -181,6 +184,8 @@ impl WavePlanner<'_, '_> {
     }
 
     /// Whether nodes cost more than launches, so that these may be worth it if all of them go.
+    ///
+    /// A quick no: even if all of these nodes went, the launches would cost more.
     fn could_pay(&self, launches: &[usize], nodes: &[usize]) -> bool {
         let forced = nodes.iter().any(|node| self.model.nodes[*node].must_go);
         let prices = nodes.iter().filter_map(|node| self.model.nodes[*node].price);

@@ -21,6 +21,10 @@
 //!
 //! *Cost.* At most [`MOST_TOGETHER`] trials for each start, and again after sets went; in all as
 //! many as there are for the size of the cluster.
+//!
+//! *Example.* Three nodes of 4 cores at $0.20 hold 2.5 cores each, and a launch of 8 cores costs
+//! $0.45. For one node or for two of them ($0.40) it does not pay; for all three ($0.60) it saves
+//! $0.15, since their 7.5 cores share it.
 
 use super::greedy::Search;
 use super::price::PLAIN;
@@ -55,6 +59,9 @@ type Merger = (OrderedFloat<f64>, Reverse<Vec<usize>>);
 
 impl Search<'_> {
     /// Has sets of nodes go that are worth it together; whether any did.
+    ///
+    /// A heap of sets by what they are worth; a set of which a node is gone is grown anew from its
+    /// start, so that what is done is always what was tried last.
     pub(super) fn merge(&mut self, stop: &dyn Fn() -> bool) -> bool {
         if self.choices.is_empty() || self.set_trials == 0 {
             return false;
@@ -128,6 +135,9 @@ impl Search<'_> {
 
     /// The nodes that could go with others, the most wasteful first; one that wastes nothing may be
     /// what another lacks.
+    ///
+    /// Launches that were decided before are parts too, at their price; they hold nothing at home,
+    /// and what came to them would move.
     fn parts(&self) -> Vec<Part> {
         let model = self.state.model;
         let first = model.nodes.len();
@@ -183,6 +193,8 @@ impl Search<'_> {
     }
 
     /// The set that is worth the most of those that grow from a node.
+    ///
+    /// The set keeps only nodes whose pods some option could hold together.
     fn best_from(&mut self, parts: &[Part], start: usize) -> Option<Merger> {
         let first = parts.get(start)?;
         let mut best: Option<Merger> = None;
@@ -226,6 +238,8 @@ impl Search<'_> {
     }
 
     /// Tries a set, if it may go in one wave: is it worth more than the best so far?
+    ///
+    /// A trial that is undone whatever it finds; what counts is the rank.
     fn try_set(&mut self, nodes: &[usize], best: &mut Option<Merger>) -> bool {
         let (going, given_up) = self.split(nodes);
         if !self.fit_one_wave(&going) {

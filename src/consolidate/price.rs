@@ -1,4 +1,8 @@
 //! What nodes cost, and what moving pods does.
+//!
+//! Three prices of a node are told apart: what is *paid* for it, which plans state; what it is
+//! *weighed* at, with what interruptions are expected to cost; and nothing, where neither the node
+//! nor its labels say what it is. Eviction costs are Karpenter's, in billionths of a plain pod's.
 
 use super::state::ClusterState;
 use crate::compile::OfferId;
@@ -28,6 +32,8 @@ pub(super) fn risk_of(problem: &Problem, node: &Node, interruption: Price) -> i1
 }
 
 /// The offerings that the labels of a node fit.
+///
+/// By type, zone and capacity type; further labels of an offering only where the node has them too.
 pub(super) fn offerings_of<'p>(
     problem: &'p Problem,
     node: &'p Node,

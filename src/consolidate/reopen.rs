@@ -8,6 +8,10 @@
 //!
 //! *Cost.* A comparison for each node that went and costs less than may be spent, and a placing for
 //! the few that pass.
+//!
+//! *Why it is right.* A node comes back with the pods that were at home on it, which takes room
+//! away from nobody; its price counts again, and so does its charge against its pool's limits,
+//! which are asked.
 
 use super::greedy::Search;
 
@@ -54,6 +58,9 @@ impl Search<'_> {
 
     /// Has a node come back that went, with its pods, from wherever pods of their classes are, the
     /// nodes from one on first.
+    ///
+    /// Any pods of its classes come home, not the very ones that left: within a move class they may
+    /// take each other's places.
     pub(super) fn bring_back(&mut self, node: usize, first: usize) {
         let model = self.state.model;
         let nodes = self.state.nodes();

@@ -7,7 +7,11 @@
 //!
 //! *Cost.* Days first, then the minutes of a day: as many days as the duration has.
 //!
-//! Source: <https://karpenter.sh/docs/concepts/disruption/#schedule>; crontab(5).
+//! Source: <https://karpenter.sh/docs/concepts/disruption/#schedule>; the library that it reads them
+//! with, <https://pkg.go.dev/github.com/robfig/cron/v3>.
+//!
+//! *Example.* `0 9 * * mon-fri` with a duration of 8 h: at 16:59 UTC on a Friday the instant at
+//! 09:00 lies 7 h 59 min back, and the budget is in force; at 17:00 it isn't.
 
 /// A schedule as sets of numbers, a bit each.
 #[derive(Clone, Copy, Debug)]
@@ -42,20 +46,28 @@ impl CronSchedule {
         };
         let fields: Vec<&str> = text.split_ascii_whitespace().collect();
         let [minute, hour, day, month, weekday] = fields[..] else { return None };
-        let weekdays = field(weekday, 0, 7, &WEEKDAYS, 0)?;
-        let is_any = |text: &str| text.starts_with('*') || text.starts_with('?');
+        // A star with a step above one restricts, as in the library that Karpenter reads with.
+        let is_any = |text: &str| {
+            text.split(',').any(|part| match part.split_once('/') {
+                None => matches!(part, "*" | "?"),
+                Some((range, step)) => matches!(range, "*" | "?") && step.parse() == Ok(1),
+            })
+        };
         Some(Self {
             minutes: field(minute, 0, 59, &[], 0)?,
             hours: field(hour, 0, 23, &[], 0)?,
             days: field(day, 1, 31, &[], 0)?,
             months: field(month, 1, 12, &MONTHS, 1)?,
-            // Sunday is 0 and 7.
-            weekdays: weekdays | (weekdays >> 7 & 1),
+            // Sunday is 0, and no day is 7.
+            weekdays: field(weekday, 0, 6, &WEEKDAYS, 0)?,
             either_day: !is_any(day) && !is_any(weekday),
         })
     }
 
     /// Whether one of its instants lies in the seconds before `now`, `now` among them.
+    ///
+    /// The end of the duration is left out and its beginning is not, so that budgets which follow
+    /// each other never overlap.
     pub(super) fn has_hit(&self, now: i64, duration: i64) -> bool {
         // The last minute that has begun, and the first whose beginning is in force still.
         let last = now.div_euclid(60);
@@ -195,11 +207,17 @@ mod tests {
         assert!(is_in_force("*/15 * * * *", "10m", WEDNESDAY + 24 * 60));
         assert!(!is_in_force("*/15 * * * *", "5m", WEDNESDAY + 24 * 60));
         assert!(is_in_force("0 0 13 * 3", "1h", WEDNESDAY + 60), "either day will do");
+        assert!(is_in_force("0 0 */2 * 3", "1h", WEDNESDAY + 60), "every second day restricts");
+        assert!(is_in_force("0 0 */2 * 1", "1h", WEDNESDAY + 60), "the 19th will do");
+        assert!(!is_in_force("0 0 */1 * 1", "1h", WEDNESDAY + 60), "every day doesn't");
+        assert!(!is_in_force("0 0 1,* * 1", "1h", WEDNESDAY + 60), "nor does a list with a star");
     }
 
     #[test]
     fn what_cannot_be_read_is_none() {
-        for text in ["", "61 * * * *", "* * * *", "a * * * *", "5-1 * * * *", "*/0 * * * *"] {
+        for text in
+            ["", "61 * * * *", "* * * *", "a * * * *", "5-1 * * * *", "*/0 * * * *", "0 0 * * 7"]
+        {
             assert!(CronSchedule::read(text).is_none(), "{text}");
         }
     }

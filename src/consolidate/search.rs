@@ -114,6 +114,10 @@ pub(super) fn mean_price(model: &ConsolidationModel<'_>) -> i128 {
 impl<'m> Search<'m> {
     /// Tries so many times to better the state, at a price for each unit of disruption; whether
     /// that was done.
+    ///
+    /// The threshold falls from an eighth of a node's mean price to nothing over [`FALL`] attempts,
+    /// and starts again. Launches are held to limits and weights in every state that is kept, if
+    /// they were at the start.
     pub(super) fn improve(&mut self, attempts: u64, price: i128, stop: &dyn Fn() -> bool) -> bool {
         self.move_price = price;
         let model = self.state.model;
@@ -184,6 +188,10 @@ impl<'m> Search<'m> {
     }
 
     /// Changes something; whether all pods have a place then, for less than so much.
+    ///
+    /// One to four nodes go; sometimes a launch is given up, or a node comes back; under refinement
+    /// a few more nodes are emptied. What has no place then is placed in a drawn order, and
+    /// launched for.
     fn neighbour(&mut self, around: &NodeSurroundings, dice: &mut Dice, most: i128) -> bool {
         self.trials += 1;
         let model = self.state.model;
@@ -265,6 +273,9 @@ impl<'m> Search<'m> {
 
     /// A node that stands and may go: half of the time one that has something in common with
     /// another, and mostly one to which nothing came, since what came fills a node for good reason.
+    ///
+    /// Sixteen draws, then nothing: in a cluster that is nearly decided most nodes are no
+    /// candidates.
     fn draw(
         &self,
         around: &NodeSurroundings,

@@ -25,6 +25,9 @@ impl Search<'_> {
     }
 
     /// Has a node of a static pool go that is to be replaced one for one, if that can be done.
+    ///
+    /// Offers from cheap to dear, first without and then with launches of other pools for pods that
+    /// find no place.
     pub(super) fn replace_static(&mut self, node: usize) {
         let Some(pool) = self.static_pool_of(node) else { return };
         let model = self.state.model;

@@ -1,5 +1,8 @@
 //! The final state that waves lead to: which nodes are gone, what is launched, and how many pods of
 //! each class come to each node.
+//!
+//! It is what a search hands to waves: no sequence of moves but their sum. Launches are numbered
+//! after running nodes, without those that the search gave up again.
 
 use super::decision::Decision;
 use super::greedy::Search;
@@ -25,6 +28,9 @@ pub(super) struct Target {
 impl Target {
     /// Where a search has come to. What was launched and holds nothing is none, unless it replaces
     /// a node one for one.
+    ///
+    /// Decisions of a stepwise search are kept with it; a decision of which a launch is gone is
+    /// none any more.
     pub(super) fn of(search: &Search<'_>) -> Self {
         let state = &search.state;
         let running = state.model.nodes.len();
@@ -56,6 +62,9 @@ impl Target {
     }
 
     /// The launches, to be asked what they are like. What is to go doesn't last.
+    ///
+    /// A launch is specified with all that ever comes to it, beside nodes that stay, so that its
+    /// alternatives hold later pods as well.
     pub(super) fn decided<'c>(&self, model: &ConsolidationModel<'c>) -> DecidedLaunches<'c> {
         let compiled = model.compiled();
         let running = model.nodes.len();

@@ -4,6 +4,11 @@
 //! Nodes of one pool may go for different reasons side by side; each reason's budget counts those
 //! that go for a reason of which no more are allowed. What a disruption budget allows is spent once
 //! per wave over all nodes; one node alone may take more, in several rounds.
+//!
+//! *Example.* A pool of ten nodes allows two disruptions for any reason, and one for underutilised
+//! nodes. In one wave an empty node and an underutilised one may go; a second underutilised one may
+//! not, though two of two in all would be kept: the stricter budget counts those that go for the
+//! reason that it names and those for stricter ones.
 
 use super::eligibility::NodeVerdict;
 use super::node_budget;
@@ -20,6 +25,9 @@ pub(super) struct WaveBudgets<'p> {
 }
 
 /// What a wave has used up so far.
+///
+/// A copy is a trial: what a step would use is noted in a copy that is thrown away if the step
+/// fails.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Spent {
     /// By pool and reason, how many nodes go.
@@ -56,6 +64,9 @@ impl<'p> WaveBudgets<'p> {
     }
 
     /// Whether a wave that has used up so much may have a node go as well.
+    ///
+    /// Reasons are looked at from the strictest to the most generous, and each must leave room for
+    /// all up to it.
     pub(super) fn allow(&self, spent: &Spent, verdict: &NodeVerdict) -> bool {
         let free = |(budget, count): &(usize, u32)| {
             let so_far = spent.evictions.get(budget).copied().unwrap_or(0);

@@ -9,6 +9,10 @@
 //!
 //! Certificates speak of outcomes in which pods leave nodes that are deleted, and those alone. Of a
 //! plan that moves others no bound is believed but what must stay.
+//!
+//! *Which nodes count as candidates.* Those that some action could delete, for any reason and at
+//! any moment, budgets that change aside: a bound must hold of every outcome that is legal, not
+//! only of those that are legal today. The others' prices are added as they are.
 
 use super::super::certificate::{Candidate, CandidateCluster, check_cluster};
 use super::super::facts::{EntryPods, Facts, pod_name};
@@ -88,6 +92,8 @@ pub(super) fn check(
 }
 
 /// What is left of a bound when so many moves are paid.
+///
+/// Rounded up, against the bound.
 fn less_moves(bound: i128, certificate: &Certificate, moves: u64) -> Option<i128> {
     let paid = certificate.move_price.checked_mul(moves.into())?;
     let rest = i128::from(paid & ((1 << POINT) - 1) != 0);

@@ -37,6 +37,8 @@ pub(super) fn pool_of<'p>(facts: &Facts<'p>, node: &Node) -> Option<&'p NodePool
 }
 
 /// Why a node with these pods can't be deleted for a reason.
+///
+/// Every cause is given, not the first alone.
 pub(super) fn of_node(
     facts: &Facts<'_>,
     node: &Node,

@@ -10,6 +10,13 @@
 //!
 //! That the nodes stand until their pods are bound also makes launches overlap with them in the
 //! limits of pools, and keeps what they have reserved until the next wave.
+//!
+//! *What is counted when.* Until a wave is over a node that goes holds its place: launches come on
+//! top of it in limits; its reservation is free for the next wave only; what leaves a node that
+//! stays takes its room there until the end. After it launches are nodes like others, with the
+//! labels that they stated and their type's room.
+//!
+//! *Cost.* A document for each wave; entries of which no pod moves are taken as they are.
 
 use super::super::facts::{Facts, pod_name};
 use super::super::label;
@@ -134,6 +141,9 @@ impl<'f, 'p> ReplayState<'f, 'p> {
 
     /// The launches of a wave with the pods that come to them in it, and the pods that come to
     /// nodes that stand.
+    ///
+    /// A pod may go to a launch of another action of the wave, by its name, if that comes before
+    /// its own.
     fn placed_by(&self, wave: &[ActionScript<'_>]) -> (Vec<Launch>, Vec<Binding>) {
         let mut launches: Vec<Launch> = Vec::new();
         let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
@@ -194,6 +204,8 @@ impl<'f, 'p> ReplayState<'f, 'p> {
     }
 
     /// One pod of an entry as it pends.
+    ///
+    /// It asks for what it will ask for once it is created anew, if it ran at home until now.
     fn pending(&self, key: PodKey, pod: &Pod) -> Pod {
         let mut single = self.single(key, pod);
         if pod.node_name.is_some() && single.node_name == pod.node_name {
@@ -284,6 +296,9 @@ impl<'f, 'p> ReplayState<'f, 'p> {
     }
 
     /// Carries a wave out.
+    ///
+    /// Names that mean nothing were reported and are passed over here, so that the rest can be
+    /// judged.
     pub(super) fn carry_out(&mut self, wave: &[ActionScript<'_>]) {
         for action in wave {
             for launch in &action.action.launches {
@@ -360,6 +375,8 @@ pub(super) fn recreate(pod: &mut Pod) {
 }
 
 /// The reservation that a node of the problem holds, where its labels tell.
+///
+/// Labels rarely name the reservation; where all offerings that they fit are of one, that is it.
 fn reservation_of(facts: &Facts<'_>, node: &Node) -> Option<Arc<str>> {
     if label::of_node(node).known.get(well_known::CAPACITY_TYPE).copied() != Some("reserved") {
         return None;

@@ -95,6 +95,9 @@ impl Field {
 
     /// Reads a list of ranges of values from `least` to `most`, which may also be called by
     /// `names`.
+    ///
+    /// Lists, ranges, steps and names; a step above one makes a star a restriction, which matters
+    /// for which days count.
     fn read(text: &str, least: u32, most: u32, names: &[&str]) -> Option<Self> {
         let mut field = Self { values: 0, any: false };
         for part in text.split(',') {

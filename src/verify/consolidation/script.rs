@@ -4,6 +4,9 @@
 //! to its node; every node that it deletes is one of the problem, is deleted once, and is no pod's
 //! destination. Waves count from 1 without a gap, and no action does nothing. Every other node is
 //! kept, once, for a reason.
+//!
+//! *Why first.* Everything after it works with pods by entry and replica and with nodes by name,
+//! each known and named once; what means nothing is reported here, with its path, and left out.
 
 use super::super::facts::Facts;
 use super::super::violation::Violation;
@@ -66,6 +69,8 @@ pub(super) fn is_reschedulable(pod: &Pod) -> bool {
 }
 
 impl<'p> Script<'p> {
+    /// One pass over the actions in their order; names that launches take are unique over the whole
+    /// plan, as later actions call them by these.
     pub(super) fn of(
         facts: &Facts<'_>,
         plan: &'p ConsolidationPlan,

@@ -8,6 +8,13 @@
 //! as a launch plan for the problem as it was before the wave, and judged by the same functions as
 //! any launch plan. So no rule about pods and nodes is stated twice in the checker. Budgets and
 //! disruption budgets are counted over the wave, since its actions run at once.
+//!
+//! *Why as a launch plan.* The moment in which a wave's pods are bound is a problem like any other:
+//! nodes that stand, pods that are bound, pods that pend, launches for them. So resources, ports,
+//! volumes, taints, affinity, spreads, limits, reservations and weights are checked by the code
+//! that checks launch plans, and only what is peculiar to disruption is checked here.
+//!
+//! *Cost.* That of a launch plan's check for each wave, and a look at each pod that moves.
 
 use super::super::facts::{EntryPods, Facts, pod_name};
 use super::super::limit::Usage;
@@ -61,6 +68,9 @@ pub(super) fn check_action(
 }
 
 /// Reports a pod that can't be moved so.
+///
+/// A pod on a node that is going already may go anywhere that takes it: it has no choice. All
+/// others go to nodes that have started, aren't promised, and stay.
 fn check_move(
     facts: &Facts<'_>,
     state: &ReplayState<'_, '_>,
@@ -120,6 +130,9 @@ fn check_move(
 }
 
 /// Reports static pools that lose nodes without getting as many.
+///
+/// Launches and deletions of one action have to match, pool by pool, so that the number holds at
+/// every moment.
 fn check_static(
     facts: &Facts<'_>,
     state: &ReplayState<'_, '_>,
@@ -148,6 +161,8 @@ fn check_static(
 }
 
 /// Reports budgets of pools and disruption budgets that a wave exceeds, and too many launches.
+///
+/// Counted are nodes that have started; those going already count as disrupted.
 pub(super) fn check_budgets(
     facts: &Facts<'_>,
     state: &ReplayState<'_, '_>,
@@ -246,6 +261,9 @@ fn check_disruption_budgets(
 }
 
 /// Reports rules of launch plans that a wave breaks in the moment in which its pods are bound.
+///
+/// Launches state the requests of the pods that they name, and may get more in the same wave from
+/// others, so requests are judged by themselves.
 pub(super) fn check_step(step: &ReplayStep, wave: u32, out: &mut Vec<Violation>) {
     let facts = Facts::new(&step.problem);
     let mut sites = Sites::default();
