@@ -167,7 +167,8 @@ impl OfNodes<'_> {
         let name = [well_known::INSTANCE_TYPE, "beta.kubernetes.io/instance-type"]
             .into_iter()
             .find_map(|key| labels.get(key));
-        let of_type = name.and_then(|name| self.types.get(&**name)).map(|of_type| usable(of_type));
+        let of_type =
+            name.and_then(|name| self.types.get(&**name)).map(|of_type| of_type.allocatable());
         let found = of_claim.or(of_type);
         match found.is_some() {
             true => findings
@@ -244,7 +245,8 @@ impl OfNodes<'_> {
             }
         }
         let name = labels.get(well_known::INSTANCE_TYPE);
-        let of_type = name.and_then(|name| self.types.get(&**name)).map(|of_type| usable(of_type));
+        let of_type =
+            name.and_then(|name| self.types.get(&**name)).map(|of_type| of_type.allocatable());
         let Some(amounts) = amounts.filter(|amounts| !amounts.is_empty()).or(of_type) else {
             findings.note("status", "nothing is launched for it yet, so it is no node");
             return None;
@@ -282,15 +284,6 @@ fn settled(tree: &Value<'_>) -> Vec<(Arc<str>, Arc<str>)> {
         }
     };
     requirements.iter().filter_map(one).collect()
-}
-
-/// What a node of a type has for its pods.
-fn usable(of_type: &InstanceType) -> Resources {
-    let less = |(name, amount): (&Arc<str>, crate::model::Quantity)| {
-        let overhead = of_type.overhead().get(name).unwrap_or_default();
-        (Arc::clone(name), amount.saturating_sub(overhead))
-    };
-    of_type.capacity().iter().map(less).collect()
 }
 
 /// Whether a condition has a status.

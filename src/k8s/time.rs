@@ -188,7 +188,10 @@ mod tests {
         }
         let instant: Timestamp = "2024-02-29T23:59:59-01:00".parse().expect("an instant");
         assert_eq!(instant.to_string(), "2024-03-01T00:59:59Z");
-        for text in ["", "2026-11-30", "2026-13-01T00:00:00Z", "2026-11-30T09:51:00", "x"] {
+        let no_digits = "2026-11-30T09:51:00.Z";
+        for text in
+            ["", "2026-11-30", "2026-13-01T00:00:00Z", "2026-11-30T09:51:00", no_digits, "x"]
+        {
             assert_eq!(text.parse::<Timestamp>(), Err(ParseTimestampError), "{text}");
         }
     }

@@ -430,6 +430,8 @@ mod tests {
         assert_eq!(set(&[(Exists, &[]), (DoesNotExist, &[])]), ValueSet::none());
         assert_eq!(set(&[(NotIn, &["a"]), (DoesNotExist, &[])]), ValueSet::absent());
         assert_eq!(set(&[(In, &["x", "05", "+5", "5.0"]), (Lte, &["5"])]).mentioned().count(), 2);
+        let beside: Vec<Arc<str>> = set(&[(Gte, &["5"]), (NotIn, &["x"])]).mentioned().collect();
+        assert_eq!(beside, ["4", "5", "6"].map(Arc::from));
         assert_eq!(set(&[(Gt, &["9223372036854775807"])]), ValueSet::none());
         assert_eq!(set(&[(Lt, &["-9223372036854775808"])]), ValueSet::none());
         assert_ne!(set(&[(Gte, &["-9223372036854775808"])]), set(&[(Exists, &[])]));

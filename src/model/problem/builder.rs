@@ -64,7 +64,17 @@ impl ProblemBuilder {
         self
     }
 
-    /// Takes out the entries of pods of this name.
+    /// Takes out the entries of pods of this name in this namespace.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Pod, Problem};
+    ///
+    /// let web = [Pod::new("web"), Pod::new("web").with_namespace("test")];
+    /// let left = Problem::builder().pods(web).without_pod("test", "web").build()?;
+    /// assert_eq!(left.pods(), [Pod::new("web")]);
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
     #[must_use]
     pub fn without_pod(mut self, namespace: &str, name: &str) -> Self {
         self.pods.retain(|pod| &*pod.namespace != namespace || &*pod.name != name);

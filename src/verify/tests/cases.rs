@@ -1,6 +1,8 @@
 //! What proofs by cases must look at, and what exhaustive searches may claim.
 
-use super::certificates::{CPU, by_cpu, claim, pods, priced, spoilt, two, with_node, with_ports};
+use super::certificates::{
+    CPU, by_cpu, claim, offerings, pods, priced, spoilt, two, units, with_node, with_ports,
+};
 use super::*;
 use crate::model::{LabelSelector, Node, TopologySpreadConstraint, WhenUnsatisfiable};
 use crate::plan::Certificate;
@@ -127,4 +129,69 @@ fn pods_that_avoid_a_taint_are_worth_nothing_on_nodes_that_have_it() {
         matches!(found.iter().next(), Some(Violation::LowerBoundUnproved { .. })),
         "{found:#?}"
     );
+}
+
+/// What asks for nothing of the resource is there in any case, and counts once.
+#[test]
+fn pods_without_the_resource_count_once_beside_its_amounts() {
+    let large = Pod::new("p").with_requests(amounts([("cpu", "5")])).with_replicas(2);
+    let idle = Pod::new("q").with_requests(Resources::new()).with_replicas(2);
+    let problem = Problem::builder()
+        .instance_type(super::large())
+        .node_pool(NodePool::new("main"))
+        .pods([large, idle])
+        .build()
+        .unwrap();
+    let one = |pods| template(&problem, "main", LARGE, [("cpu", "5"), ("pods", pods)]);
+    let launches = vec![launch(one("3"), ["p-0", "q-0", "q-1"]), launch(one("1"), ["p-1"])];
+    let certificate = |idle: i128| Certificate {
+        resources: vec!["cpu".into()],
+        pods: vec![pods("p-*", 2, units(500_000_000 - 2 * idle)), pods("q-*", 2, units(idle))],
+        offerings: vec![offerings("main", "large", &[0], 0)],
+        proofs: vec![WorthProof::Table { resource: 0 }],
+        ..Certificate::default()
+    };
+    // A large node holds one large pod and both idle ones, for 0.5; two of them are bought.
+    let proved = claim(plan(launches), "1", certificate(50_000_000));
+    assert_eq!(accepted(&problem, &proved).lower_bound(), price("1"));
+}
+
+/// A node without room is a domain of a spread all the same, and holds its counts down.
+#[test]
+fn domains_of_running_nodes_count_where_all_is_tried() {
+    let selector = LabelSelector::new().with_label("app", "x");
+    let when = WhenUnsatisfiable::DoNotSchedule;
+    let spread = TopologySpreadConstraint::new(2, well_known::ZONE, when);
+    let web = Pod::new("p").with_requests(amounts([("cpu", "2")])).with_label("app", "x");
+    let web = web.with_topology_spread_constraint(spread.with_label_selector(selector));
+    let full = Node::new("n", Resources::new()).with_label(well_known::ZONE, "c");
+    let found = |parts: ProblemBuilder| {
+        let problem = parts.pod(web.clone().with_replicas(4)).build().unwrap();
+        let on =
+            |at, pod| launch(template(&problem, "main", at, [("cpu", "2"), ("pods", "1")]), [pod]);
+        let (first, second) =
+            ([on(SMALL, "p-0"), on(SMALL, "p-1")], [on(SPOT, "p-2"), on(SPOT, "p-3")]);
+        let plan = plan([first, second].concat());
+        exhausted(&problem, claim(plan, "0", by_cpu(vec![pods("p-*", 4, 0)])), "0.28")
+    };
+    assert_eq!(found(market().node(full)), []);
+    // Without it a zone may have three where the other has one.
+    let cheaper = Violation::NotExhausted { stated: price("0.28"), found: price("0.22") };
+    assert_eq!(found(market()), [cheaper, unproved("0.28")]);
+}
+
+/// A proof by the values of a label says of each value once what holds there.
+#[test]
+fn a_value_that_two_proofs_speak_of_is_refused() {
+    let values = |values: [&str; 2]| {
+        let values = values.map(Into::into).into();
+        move |one: &mut Certificate| {
+            let (key, proofs) = (well_known::ZONE.into(), vec![0, 0]);
+            one.proofs.push(WorthProof::Values { key, values, proofs, otherwise: 0 });
+        }
+    };
+    let (problem, mut plan) = two();
+    values(["a", "b"])(Arc::make_mut(plan.certificate.as_mut().unwrap()));
+    let _verified = accepted(&problem, &plan);
+    spoilt(values(["a", "a"]), [Violation::CertificateMalformed { part: "proofs[1]".into() }]);
 }

@@ -231,6 +231,39 @@ fn label_open() {
     refused(&problem, &plan_of(outside), [wrong, open]);
 }
 
+/// Whether a node counts for a spread may depend on a label that its own pods never ask for.
+#[test]
+fn label_open_for_a_spread_of_others() {
+    use crate::model::{Affinity, LabelSelector, NodeSelectorTerm, TopologySpreadConstraint};
+    use crate::model::{NodeInclusionPolicy, WhenUnsatisfiable};
+    let in_x = NodeSelectorTerm::new([Requirement::new("team", Operator::In, ["x"])]);
+    let of_team = pod("q").with_affinity(Affinity::new().with_required_node_term(in_x));
+    let when = WhenUnsatisfiable::DoNotSchedule;
+    for (policy, open) in [(NodeInclusionPolicy::Honor, true), (NodeInclusionPolicy::Ignore, false)]
+    {
+        let mut spread = TopologySpreadConstraint::new(1, well_known::ZONE, when)
+            .with_label_selector(LabelSelector::new().with_label("app", "q"));
+        spread.node_affinity_policy = policy;
+        let teams = Requirement::new("team", Operator::In, ["x", "y"]);
+        let problem = Problem::builder()
+            .instance_type(small())
+            .node_pool(main_pool().with_requirement(teams))
+            .pods([pod("p"), of_team.clone().with_topology_spread_constraint(spread)])
+            .build()
+            .unwrap();
+        let mut of_x = one_pod(&problem, SMALL);
+        let _former = Arc::make_mut(&mut of_x.labels).insert("team", "x");
+        let plan = plan(vec![launch(one_pod(&problem, SMALL), ["p"]), launch(of_x, ["q"])]);
+        match open {
+            true => {
+                let expected = Violation::LabelOpen { place: HERE, key: "team".into() };
+                refused(&problem, &plan, [expected]);
+            }
+            false => _ = accepted(&problem, &plan),
+        }
+    }
+}
+
 #[test]
 fn label_open_for_a_daemon() {
     let tenancy = Requirement::new("tenancy", Operator::In, ["shared", "own"]);

@@ -33,6 +33,13 @@ fn a_pod_with_room_is_said() {
     assert_eq!(said([pod("a"), pod("b"), pod("c")], &["a", "b"], "c"), []);
 }
 
+/// Room for one more of those that are there is none for a larger pod.
+#[test]
+fn a_pod_larger_than_those_with_room_is_not_said() {
+    let large = pod("b").with_requests(amounts([("cpu", "600m")]));
+    assert_eq!(said([pod("a"), large], &["a"], "b"), []);
+}
+
 #[test]
 fn a_pod_whose_place_others_of_lower_priority_hold_is_said() {
     let urgent = || pod("c").with_priority(10);

@@ -348,3 +348,30 @@ fn anti_affinity_by_namespace_and_label_keys() {
         }
     }
 }
+
+/// A daemon that runs on an alternative alone takes its ports there.
+#[test]
+fn host_port_of_a_daemon_of_an_alternative() {
+    let port = || HostPort::new(80);
+    let agent = Pod::new("agent").with_host_port(port());
+    let problem = |family: &str| {
+        let agent = agent.clone().with_node_selector("family", family);
+        market().daemon_set(agent).pod(pod("p").with_host_port(port())).build().unwrap()
+    };
+    let either = |problem: &Problem| {
+        let mut one = template(problem, "main", SMALL, [("cpu", "500m"), ("pods", "1")]);
+        one.alternatives = Arc::new(vec![choice(problem, SMALL), choice(problem, LARGE)]);
+        plan(vec![launch(one, ["p"])])
+    };
+    let nowhere = problem("none");
+    let _verified = accepted(&nowhere, &either(&nowhere));
+    let there = problem("l");
+    let clash = Violation::HostPort {
+        pod: p(),
+        other: "default/agent".into(),
+        place: at_alternative(1),
+        port: 80,
+        protocol: Protocol::Tcp,
+    };
+    refused(&there, &either(&there), [clash]);
+}

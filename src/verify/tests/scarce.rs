@@ -236,3 +236,47 @@ fn launches_that_could_not_be_one_are_needed_each() {
     let passed_over = Violation::Weight { pod, launch: 0, node_pool };
     refused(&together, &two(&together, SMALL), [passed_over]);
 }
+
+/// An interruption is a cost of its own: what is cheaper and taken away as seldom is cheaper.
+#[test]
+fn a_launch_is_needed_unless_what_is_cheaper_is_taken_away_no_more_often() {
+    let passed_over = |rate| {
+        let spot = |zone, cost, rate| offering(zone, "spot", cost).with_interruption_rate(rate);
+        let capacity = amounts([("cpu", "2"), ("memory", "4"), ("pods", "10")]);
+        let small = InstanceType::new("small", capacity)
+            .with_offering(spot("a", "0.10", 10))
+            .with_offering(spot("b", "0.05", rate));
+        let heavy = NodePool::new("heavy").with_taint(taint("hard", Effect::NoSchedule));
+        let problem = Problem::builder()
+            .instance_type(small)
+            .node_pool(NodePool::new("main").with_weight(1))
+            .node_pool(heavy.with_weight(2))
+            .pods([pod("own"), pod("rider").with_toleration(Toleration::exists("hard"))])
+            .build()
+            .unwrap();
+        let at = ("small", "a", "spot");
+        let one = template(&problem, "main", at, [("cpu", "1"), ("pods", "2")]);
+        verify(&problem, &plan(vec![launch(one, ["own", "rider"])])).is_err()
+    };
+    assert_eq!([5, 10, 11].map(passed_over), [true, true, false]);
+}
+
+/// An affinity to its own group over single nodes ties a pod to others, and nothing is claimed.
+#[test]
+fn of_pods_with_an_affinity_over_nodes_no_weight_is_claimed() {
+    use crate::model::{Affinity, LabelSelector, PodAffinityTerm};
+    let group = LabelSelector::new().with_label("app", "web");
+    let term = PodAffinityTerm::new(well_known::HOSTNAME, group);
+    let web = pod("web").with_label("app", "web");
+    let tied = web.clone().with_affinity(Affinity::new().with_required_pod_affinity(term));
+    for (web, claimed) in [(web, true), (tied, false)] {
+        let problem = types()
+            .node_pool(NodePool::new("main").with_weight(1))
+            .node_pool(NodePool::new("heavy").with_weight(2))
+            .pod(web)
+            .build()
+            .unwrap();
+        let one = template(&problem, "main", SMALL, [("cpu", "500m"), ("pods", "1")]);
+        assert_eq!(verify(&problem, &plan(vec![launch(one, ["web"])])).is_err(), claimed);
+    }
+}

@@ -56,6 +56,11 @@ fn taints_that_a_state_stands_for() {
         taints(&only_node(&off)),
         [("node.kubernetes.io/unschedulable", Effect::NoSchedule)]
     );
+    let beside = node("", "unschedulable: true, taints: [{key: a, effect: NoSchedule}]", "");
+    assert_eq!(taints(&only_node(&beside)).len(), 2);
+    let said = "{key: node.kubernetes.io/unschedulable, effect: NoSchedule}";
+    let said = node("", &format!("unschedulable: true, taints: [{said}]"), "");
+    assert_eq!(taints(&only_node(&said)).len(), 1);
     let down = node("", "", "{type: Ready, status: \"False\"}");
     assert_eq!(taints(&only_node(&down)), [("node.kubernetes.io/not-ready", Effect::NoSchedule)]);
     let known = node(

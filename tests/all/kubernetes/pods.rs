@@ -256,6 +256,17 @@ fn the_pods_of_a_stateful_set_have_claims_of_their_own() {
     assert_eq!(without.len(), 1, "{without:?}");
 }
 
+#[test]
+fn the_pods_of_a_stateful_set_are_numbered_from_their_start() {
+    let names = |replicas: u32| -> Vec<String> {
+        let spec = format!("replicas: {replicas}, ordinals: {{start: 5}},");
+        let problem = problem(&workload("StatefulSet", &spec, ""));
+        problem.pods().iter().map(|pod| pod.name().into()).collect()
+    };
+    assert_eq!(names(1), ["w-5"]);
+    assert_eq!(names(2), ["w-5", "w-6"]);
+}
+
 /// What a few bytes ask for is bounded.
 #[test]
 fn numbers_of_pods_are_bounded() {
@@ -372,6 +383,9 @@ fn annotations_that_keep_pods_where_they_are() {
     assert!(!annotated("karpenter.sh/do-not-disrupt", "false"));
     assert!(annotated("karpenter.sh/do-not-disrupt", "30m"));
     assert!(!annotated("karpenter.sh/do-not-disrupt", "10m"));
+    // The last instant is not one of them any more.
+    assert!(annotated("karpenter.sh/do-not-disrupt", "20m1s"));
+    assert!(!annotated("karpenter.sh/do-not-disrupt", "20m"));
     assert!(annotated("karpenter.sh/do-not-evict", "true"));
     assert!(annotated("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"));
     assert!(!annotated("cluster-autoscaler.kubernetes.io/safe-to-evict", "true"));
