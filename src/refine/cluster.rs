@@ -197,7 +197,7 @@ impl<'c> ClusterSearch<'c> {
             let arriving = pattern.items.iter().map(|(_, count)| f64::from(*count));
             moves += arriving.sum::<f64>() * times;
         }
-        self.patterns = generation.patterns;
+        self.patterns = generation.master.into_patterns();
         // What is worth no proof any more is as good as proved.
         let is_done = proof.is_some() && prices.bound <= proved;
         DualPoint { move_price, prices, moves, proof, is_done }

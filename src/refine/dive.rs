@@ -25,8 +25,10 @@ use super::cancel::{Cancel, StepLimit};
 use super::generate::ColumnGeneration;
 use super::instance::{Instance, Pattern};
 use super::knapsack::KnapsackRelaxation;
+use super::restricted_master::RestrictedMaster;
 use super::round::IntegerPlan;
-use super::simplex::{Master, MasterRow, Sense, SolveEnd};
+use super::rows::AggregatedRows;
+use super::simplex::SolveEnd;
 use super::tuning::dive::{AT_ONCE, BATCH, BINS, PIVOTS, ROUNDS, SEARCHED, STEPS, TURNS};
 use crate::parallel;
 use ordered_float::OrderedFloat;
@@ -39,15 +41,11 @@ const TINY: f64 = 1e-9;
 #[derive(Debug)]
 pub(super) struct Diver<'i, 'c> {
     instance: &'i Instance<'c>,
-    master: Master,
-    pub(super) patterns: Vec<Pattern>,
-    known: BTreeSet<Pattern>,
+    pub(super) master: RestrictedMaster<'i, 'c>,
     /// The bins that are filled.
     bins: Vec<u32>,
     /// Prices of what each bin has, for values like those of the relaxation.
     screens: Vec<Option<KnapsackRelaxation>>,
-    /// What a cost is divided by.
-    unit: f64,
 }
 
 /// Where a dive goes on: what was bought, and the patterns that aren't to be fixed.
@@ -71,40 +69,19 @@ impl<'i, 'c> Diver<'i, 'c> {
     /// Starts from what column generation found.
     pub(super) fn new(generation: &ColumnGeneration<'i, 'c>) -> Self {
         let instance = generation.instance;
-        let dearest = instance.bins.iter().map(|bin| bin.cost as f64).fold(1.0, f64::max);
-        let unit = dearest / 16.0;
-        let cover = Sense::Cover { penalty: 4.0 * dearest / unit };
-        let covers = instance.demands.iter();
-        let covers =
-            covers.map(|demand| MasterRow { sense: cover, bound: f64::from(demand.count) });
-        let supplies = instance.supplies.iter();
-        let supplies =
-            supplies.map(|supply| MasterRow { sense: Sense::Supply, bound: supply.left as f64 });
-        let rows: Vec<MasterRow> = covers.chain(supplies).collect();
         let mut diver = Self {
             instance,
-            master: Master::new(&rows),
-            patterns: Vec::new(),
-            known: BTreeSet::new(),
+            master: RestrictedMaster::new(instance, AggregatedRows::whole(instance)),
             bins: generation.efficient().into_iter().take(BINS).collect(),
             screens: generation.screens.clone(),
-            unit,
         };
-        generation.patterns.iter().for_each(|pattern| diver.add(pattern.clone()));
+        generation.master.patterns().iter().for_each(|pattern| diver.add(pattern.clone()));
         diver
     }
 
     /// Adds a pattern that isn't known yet.
     pub(super) fn add(&mut self, pattern: Pattern) {
-        if pattern.items.is_empty() || !self.known.insert(pattern.clone()) {
-            return;
-        }
-        let bin = &self.instance.bins[pattern.bin as usize];
-        let first = self.instance.demands.len() as u32;
-        let covers = pattern.items.iter().map(|(demand, count)| (*demand, f64::from(*count)));
-        let uses = bin.uses.iter().map(|(supply, each)| (first + supply, *each as f64));
-        let _column = self.master.add(bin.cost as f64 / self.unit, covers.chain(uses));
-        self.patterns.push(pattern);
+        let _new = self.master.add(pattern);
     }
 
     /// A plan that is better than the one known, with at most so many decisions; `bound`: no plan
@@ -159,7 +136,8 @@ impl<'i, 'c> Diver<'i, 'c> {
         let mut bought = 0;
         for (column, times) in fractions {
             let whole = (times + 1e-6).floor() as u32;
-            bought += trimmed(&mut turn.plan, self.instance, &self.patterns[*column], whole);
+            bought +=
+                trimmed(&mut turn.plan, self.instance, &self.master.patterns()[*column], whole);
         }
         if bought > 0 {
             return true;
@@ -177,7 +155,7 @@ impl<'i, 'c> Diver<'i, 'c> {
             turns.push_back(other);
         }
         for (number, (_, column)) in order.iter().take(1 + order.len() / AT_ONCE).enumerate() {
-            let pattern = &self.patterns[*column];
+            let pattern = &self.master.patterns()[*column];
             bought += match number {
                 0 => trimmed(&mut turn.plan, self.instance, pattern, 1),
                 _ => turn.plan.buy(self.instance, pattern, 1),
@@ -201,12 +179,7 @@ impl<'i, 'c> Diver<'i, 'c> {
             .zip(&best.left)
             .map(|(left, none)| left.saturating_sub(*none))
             .collect();
-        for (row, left) in left.iter().enumerate() {
-            self.master.set_bound(row, f64::from(*left));
-        }
-        for (at, left) in plan.supplies.iter().enumerate() {
-            self.master.set_bound(left_row(self.instance, at), *left as f64);
-        }
+        self.master.set_left(&left, &plan.supplies);
         for _ in 0..ROUNDS {
             if !budget.round() {
                 return DiveStep::Stopped;
@@ -216,19 +189,19 @@ impl<'i, 'c> Diver<'i, 'c> {
             {
                 return DiveStep::Hopeless;
             }
-            let total = self.instance.up(plan.cost as f64 + self.master.objective() * self.unit);
+            let total = self.instance.up(plan.cost as f64 + self.master.objective());
             if total <= enough {
-                return DiveStep::Open(self.master.values());
+                return DiveStep::Open(self.master.fractions());
             }
             if self.price(&left, &budget.cancel) == 0 {
                 if total >= best.cost {
                     return DiveStep::Hopeless;
                 }
-                return DiveStep::Open(self.master.values());
+                return DiveStep::Open(self.master.fractions());
             }
         }
         match self.master.solve(StepLimit { steps: PIVOTS, cancel: &budget.cancel }) {
-            SolveEnd::Optimal => DiveStep::Open(self.master.values()),
+            SolveEnd::Optimal => DiveStep::Open(self.master.fractions()),
             SolveEnd::PivotsOut => DiveStep::Hopeless,
         }
     }
@@ -236,9 +209,7 @@ impl<'i, 'c> Diver<'i, 'c> {
     /// Adds patterns of these pods that improve the relaxation; how many.
     fn price(&mut self, left: &[u32], cancel: &Cancel<'_>) -> usize {
         let instance = self.instance;
-        let duals: Vec<f64> =
-            self.master.duals().iter().map(|dual| dual.max(0.0) * self.unit).collect();
-        let (values, supplies) = duals.split_at(instance.demands.len());
+        let (values, supplies) = &self.master.prices();
         let knapsack = |number: u32| {
             let bin = &instance.bins[number as usize];
             let most: Vec<i64> =
@@ -283,7 +254,7 @@ impl<'i, 'c> Diver<'i, 'c> {
         let mut found: Vec<(Reverse<OrderedFloat<f64>>, Pattern)> = found
             .into_iter()
             .map(|pattern| instance.legal(pattern))
-            .filter(|pattern| !self.known.contains(pattern))
+            .filter(|pattern| !self.master.contains(pattern))
             .map(|pattern| (Reverse(OrderedFloat(worth(&pattern))), pattern))
             .filter(|(Reverse(worth), _)| **worth > 1.0 + TINY)
             .collect();
@@ -293,11 +264,6 @@ impl<'i, 'c> Diver<'i, 'c> {
         found.into_iter().for_each(|(_, pattern)| self.add(pattern));
         number
     }
-}
-
-/// The row of a supply.
-fn left_row(instance: &Instance<'_>, supply: usize) -> usize {
-    instance.demands.len() + supply
 }
 
 /// Buys a pattern so many times, where pods are gone with those that are left; how often.

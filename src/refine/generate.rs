@@ -3,7 +3,7 @@
 //! *Problem.* `min Σ c_k x_k` over all patterns `k` (fillings of a bin) such that every pod is
 //! covered and no supply is overdrawn. There are far too many patterns to list.
 //!
-//! *Idea.* Solve the programme with the patterns known so far (the master, [`Master`]). Its dual
+//! *Idea.* Solve the programme with the patterns known so far (the master, [`RestrictedMaster`]). Its dual
 //! says what each pod is worth, `v`, and what each unit of a supply costs, `μ`. A pattern can
 //! improve the master only if it is worth more than its bin costs: `v·a > c + μ·u`. So for each bin
 //! the filling worth most is looked for (a knapsack, [`super::knapsack`]); what is found is added,
@@ -38,8 +38,9 @@ use super::cancel::{Cancel, StepLimit};
 use super::complementary::ComplementarySearch;
 use super::instance::{Bin, DualPrices, Instance, Pattern, SharedCapacity};
 use super::knapsack::KnapsackRelaxation;
+use super::restricted_master::RestrictedMaster;
 use super::rows::AggregatedRows;
-use super::simplex::{Master, MasterRow, Sense, SolveEnd};
+use super::simplex::SolveEnd;
 use super::tuning::generate::{
     BATCH, FILLED, FIRST_STEPS, PIVOTS, SEARCHED, SETTLED, SETTLED_BY, SEVERAL_STEPS, SMOOTH,
 };
@@ -47,7 +48,7 @@ use crate::compile::CapacitySource;
 use crate::parallel;
 use ordered_float::OrderedFloat;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Relative differences below this are none.
 const TINY: f64 = 1e-9;
@@ -70,17 +71,12 @@ pub(super) enum RoundEnd {
 #[derive(Debug)]
 pub(super) struct ColumnGeneration<'i, 'c> {
     pub(super) instance: &'i Instance<'c>,
-    master: Master,
-    rows: AggregatedRows,
-    pub(super) patterns: Vec<Pattern>,
-    known: BTreeSet<Pattern>,
+    pub(super) master: RestrictedMaster<'i, 'c>,
     /// For each bin what was found when it was last looked at.
     pub(super) screens: Vec<Option<KnapsackRelaxation>>,
     pub(super) best: DualPrices,
     /// Prices that others are mixed with; their bound is what it seems to be.
     centre: DualPrices,
-    /// What a cost is divided by, so that the master's numbers are about one.
-    unit: f64,
     pub(super) tolerance: Tolerance,
 }
 
@@ -127,21 +123,15 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
         own: usize,
         tolerance: Tolerance,
     ) -> Self {
-        let dearest = instance.bins.iter().map(|bin| bin.cost as f64).fold(1.0, f64::max);
-        let eligibility_sets = AggregatedRows::of(instance, &values, own);
+        let master = RestrictedMaster::new(instance, AggregatedRows::of(instance, &values, own));
         let supplies = vec![0.0; instance.supplies.len()];
-        let unit = dearest / 16.0;
         let best = DualPrices { values, supplies, bound: f64::NEG_INFINITY };
         let mut generation = Self {
             instance,
-            master: master(instance, &eligibility_sets, 4.0 * dearest / unit),
-            rows: eligibility_sets,
-            patterns: Vec::new(),
-            known: BTreeSet::new(),
+            master,
             screens: vec![None; instance.bins.len()],
             centre: best.clone(),
             best,
-            unit,
             tolerance,
         };
         // The bound of the prices that it starts with.
@@ -164,17 +154,16 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
     /// The master is built anew from all patterns; its basis starts over, its prices nearly where
     /// they were.
     pub(super) fn deepen(&mut self, own: usize) {
-        let dearest = self.instance.bins.iter().map(|bin| bin.cost as f64).fold(1.0, f64::max);
-        self.rows = AggregatedRows::of(self.instance, &self.best.values, own);
-        self.master = master(self.instance, &self.rows, 4.0 * dearest / self.unit);
-        for pattern in std::mem::take(&mut self.patterns) {
-            self.append(pattern);
+        let rows = AggregatedRows::of(self.instance, &self.best.values, own);
+        self.master.set_rows(rows);
+        for pattern in self.master.patterns() {
+            self.instance.respect(&mut self.centre, pattern);
         }
     }
 
     /// Whether every demand has a row of its own.
     pub(super) fn is_whole(&self) -> bool {
-        self.rows.whole
+        self.master.is_whole()
     }
 
     /// Whether another stage has nothing to do: there are no more rows, and no closer solution is
@@ -197,7 +186,7 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
         if here.demands.len() != there.demands.len() || here.bins.len() != there.bins.len() {
             return;
         }
-        for pattern in &other.patterns {
+        for pattern in other.master.patterns() {
             let bin = &here.bins[pattern.bin as usize];
             let item = |(demand, count): &(u32, u32)| {
                 Some((bin.items.binary_search(demand).ok()? as u32, *count))
@@ -211,25 +200,9 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
 
     /// Adds a pattern that isn't known yet.
     pub(super) fn add(&mut self, pattern: Pattern) {
-        let holds_any =
-            !pattern.items.is_empty() || !self.instance.bins[pattern.bin as usize].own.is_empty();
-        if holds_any && self.known.insert(pattern.clone()) {
-            self.append(pattern);
+        if self.master.add(pattern.clone()) {
+            self.instance.respect(&mut self.centre, &pattern);
         }
-    }
-
-    fn append(&mut self, pattern: Pattern) {
-        self.instance.respect(&mut self.centre, &pattern);
-        let bin = &self.instance.bins[pattern.bin as usize];
-        let first = self.rows.bounds.len() as u32;
-        let covers = match bin.own.is_empty() {
-            true => self.rows.covered(&pattern.items),
-            false => self.rows.covered(&[&pattern.items[..], &bin.own].concat()),
-        };
-        let uses = bin.uses.iter().map(|(supply, each)| (first + supply, *each as f64));
-        let cost = bin.cost as f64 + bin.moves(&pattern);
-        let _column = self.master.add(cost / self.unit, covers.into_iter().chain(uses));
-        self.patterns.push(pattern);
     }
 
     /// Solves the master and looks for patterns that improve it.
@@ -239,7 +212,7 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
     /// master, *stuck* that a search gave up before it could say so.
     pub(super) fn round(&mut self, cancel: &Cancel<'_>) -> RoundEnd {
         let solved = self.master.solve(StepLimit { steps: PIVOTS, cancel });
-        let (values, supplies) = &self.prices_of_master();
+        let (values, supplies) = &self.master.prices();
         let objective = self.objective();
         // Plans cost whole steps: what the bound comes to, rounded up, is as good as the bound.
         let bound = self.best.bound.max(self.instance.up(self.best.bound) as f64 * (1.0 - TINY));
@@ -448,7 +421,7 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
                 let pattern = instance.legal(pattern);
                 instance.respect(&mut self.centre, &pattern);
                 let worth = instance.bins[number].total(&pattern, of_master);
-                if worth > net * (1.0 + TINY) + TINY && !self.known.contains(&pattern) {
+                if worth > net * (1.0 + TINY) + TINY && !self.master.contains(&pattern) {
                     improving.push((OrderedFloat(net / worth), pattern));
                 }
             }
@@ -463,7 +436,7 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
     /// Searches the bins at the centre's prices, and corrects these by what is found, until they
     /// hold.
     fn converge(&mut self, step_limit: StepLimit<'_>) {
-        let (of_master, supplies_of_master) = self.prices_of_master();
+        let (of_master, supplies_of_master) = self.master.prices();
         let search = ExactPricing { step_limit, beyond: SETTLED_BY, open: SETTLED_BY };
         for _ in 0..SETTLED {
             if step_limit.cancel.now() {
@@ -495,21 +468,13 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
         }
         let DualPrices { values, supplies, .. } = self.centre.clone();
         // A master that isn't solved to the end says nothing better.
-        let of_master = self.is_whole().then(|| self.prices_of_master());
+        let of_master = self.is_whole().then(|| self.master.prices());
         for (values, supplies) in of_master.into_iter().chain([(values, supplies)]) {
             let sharp = self.instance.sharpened(values, supplies, step_limit);
             if sharp.bound > self.best.bound {
                 self.best = sharp;
             }
         }
-    }
-
-    /// What the master says that pods and supplies are worth.
-    fn prices_of_master(&self) -> (Vec<f64>, Vec<f64>) {
-        let duals: Vec<f64> =
-            self.master.duals().iter().map(|dual| dual.max(0.0) * self.unit).collect();
-        let (covers, supplies) = duals.split_at(self.rows.bounds.len());
-        (self.rows.values(covers), supplies.to_vec())
     }
 
     /// How much each bin could hold for what it costs at the best prices: the best first.
@@ -528,25 +493,13 @@ impl<'i, 'c> ColumnGeneration<'i, 'c> {
 
     /// The value of the relaxation over the patterns known, in billionths.
     pub(super) fn objective(&self) -> f64 {
-        self.master.objective() * self.unit
+        self.master.objective()
     }
 
     /// The patterns that the relaxation uses, with how often.
     pub(super) fn solution(&self) -> Vec<(&Pattern, f64)> {
-        let columns = self.master.values().into_iter();
-        columns.map(|(column, times)| (&self.patterns[column], times)).collect()
+        let patterns = self.master.patterns();
+        let columns = self.master.fractions().into_iter();
+        columns.map(|(column, times)| (&patterns[column], times)).collect()
     }
-}
-
-/// A master without patterns.
-fn master(instance: &Instance<'_>, rows: &AggregatedRows, penalty: f64) -> Master {
-    let covers = rows
-        .bounds
-        .iter()
-        .map(|bound| MasterRow { sense: Sense::Cover { penalty }, bound: *bound });
-    let supplies = instance.supplies.iter();
-    let supplies =
-        supplies.map(|supply| MasterRow { sense: Sense::Supply, bound: supply.left as f64 });
-    let rows: Vec<MasterRow> = covers.chain(supplies).collect();
-    Master::new(&rows)
 }

@@ -66,6 +66,7 @@ mod node_rules;
 mod prove;
 mod report;
 mod restricted;
+mod restricted_master;
 mod round;
 mod rows;
 mod ruin;

@@ -40,6 +40,16 @@ pub(super) struct AggregatedRows {
 }
 
 impl AggregatedRows {
+    /// A row of its own for each demand.
+    pub(super) fn whole(instance: &Instance<'_>) -> Self {
+        let demands = instance.demands.iter();
+        Self {
+            of_demand: (0..instance.demands.len() as u32).map(|row| vec![(row, 1.0)]).collect(),
+            bounds: demands.map(|demand| f64::from(demand.count)).collect(),
+            whole: true,
+        }
+    }
+
     /// Rows of their own for so many demands, those with most at stake at these values.
     pub(super) fn of(instance: &Instance<'_>, values: &[f64], own: usize) -> Self {
         let demands = &instance.demands;

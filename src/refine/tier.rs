@@ -198,7 +198,7 @@ impl<'i, 'c> Improve<'i, 'c> for Integers<'i, 'c> {
         if done(best) {
             return true;
         }
-        let (patterns, screens) = (&diver.patterns, &generation.screens);
+        let (patterns, screens) = (diver.master.patterns(), &generation.screens);
         let stop = &|| budget.stopped();
         if let Some(better) =
             restricted::better(instance, patterns, prices, screens, best, SOLVED, stop)
