@@ -61,6 +61,7 @@ pub(crate) struct Alternatives {
 }
 
 impl Alternatives {
+    /// Numbers only: a list itself is made when it is first asked for.
     pub(super) fn new(shapes: &IdVec<ShapeId, Shape>, offers: &IdVec<OfferId, Offer>) -> Self {
         let mut pools: IdVec<ShapeId, Option<PoolId>> = shapes.iter().map(|_| None).collect();
         offers.values().for_each(|offer| pools[offer.shape] = Some(offer.pool));
@@ -95,6 +96,9 @@ impl AlternativeGroups {
 impl Compiled {
     /// The offers that draw on no reservation and are charged no more than another offer of their
     /// pool, those with the largest nodes first.
+    ///
+    /// Whether a launch may really list one of them depends on its pods: see
+    /// [`is_alternative`](super::is_alternative).
     pub(crate) fn alternatives(&self, choice: OfferId) -> &[OfferId] {
         let chosen = &self.offers[choice];
         let most = &self.shapes[chosen.shape].charge;
@@ -150,6 +154,9 @@ impl Compiled {
     }
 
     /// What decides which offers a launch of a choice with pods of these items may list.
+    ///
+    /// Two choices with one key and the same pods list the same offers, so the answer is worked out
+    /// once.
     pub(crate) fn alternatives_key(&self, choice: OfferId, items: &[ItemId]) -> AlternativesKey {
         let agreement = self.agreement(choice, items);
         AlternativesKey {

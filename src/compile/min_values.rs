@@ -76,6 +76,8 @@ impl LaunchMinValues {
     }
 
     /// More pods are held.
+    ///
+    /// What was left before bounds what is left now, so it is kept to begin from.
     pub(crate) fn grow(&mut self) {
         self.before = self.open.take().or(self.before.take());
     }
@@ -103,6 +105,10 @@ impl LaunchMinValues {
     }
 
     /// As [`Self::admit`], where this is what is left of the alternatives.
+    ///
+    /// *Idea.* What any offer could hold at most is a first bound (`known_ceiling`); then each
+    /// group of offers is asked for how many pods it has room, and the values with the most room
+    /// are counted.
     fn admit_beside(
         &self,
         compiled: &Compiled,
@@ -199,6 +205,9 @@ impl LaunchMinValues {
 
     /// The sites of offers that go with what is held and with an item; `None`: all that go with
     /// what is held.
+    ///
+    /// `None` spares a copy in the common case: an item whose rules admit all that is listed
+    /// anyway.
     fn beside(&self, compiled: &Compiled, item: ItemId) -> Option<Bits> {
         let (choice, of_item) = (self.choice.offer, &compiled.items[item]);
         let (sites, eligible) = (self.sites(compiled), &compiled.eligible[of_item.eligibility]);
@@ -225,6 +234,8 @@ impl LaunchMinValues {
     }
 
     /// Where minimums give way: lowers them to what one pod of the item could meet on its own.
+    ///
+    /// Only with `BestEffort`; with `Strict` minimums are as the pool states them.
     fn fix_alternatives(&mut self, compiled: &Compiled, item: ItemId) {
         if self.choice.best_effort {
             let request = &compiled.items[item].request;

@@ -29,6 +29,8 @@ pub(super) type SharedVolume = (usize, VolumeKey);
 
 /// The drivers that types or nodes limit, of those of which a pod still to be placed or a daemon
 /// mounts a volume.
+///
+/// Others need no place in vectors: they can't be what decides.
 pub(super) fn limited_drivers<'a>(
     is_limited: impl Fn(&Arc<str>) -> bool,
     pods: impl Iterator<Item = &'a Pod>,
@@ -39,6 +41,8 @@ pub(super) fn limited_drivers<'a>(
 
 /// Volumes of limited drivers that more than one pod mounts, or a daemon set: they take one slot of
 /// a node, not one each.
+///
+/// Replicas count as several pods: those of a deployment mount one claim together.
 pub(super) fn shared_volumes(problem: &Problem, dims: &Dims) -> BTreeSet<VolumeKey> {
     if dims.drivers().is_empty() {
         return BTreeSet::new();
@@ -68,6 +72,8 @@ pub(super) fn limited_volumes<'a>(pods: &[&'a Pod], dims: &Dims) -> Vec<(u32, &'
 }
 
 /// Adds the slots that a pod's own volumes take, and lists the volumes it shares.
+///
+/// A volume that a pod mounts twice takes one slot.
 pub(super) fn volume_slots(
     pod: &Pod,
     dims: &Dims,

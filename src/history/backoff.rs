@@ -1,4 +1,7 @@
 //! How long what failed isn't asked for again.
+//!
+//! The delay doubles with each failure in a row, so a cloud that was out of a type for a moment is
+//! asked again soon, and one that stays out is asked seldom.
 
 use std::collections::BTreeSet;
 
@@ -17,6 +20,7 @@ pub(super) struct Failures {
 }
 
 impl Failures {
+    /// A failure that is told late, before a success that is known, says nothing any more.
     pub(super) fn fail(&mut self, at: i64) {
         if self.last_success.is_none_or(|success| at >= success) {
             let _new = self.times.insert(at);
@@ -26,6 +30,7 @@ impl Failures {
         }
     }
 
+    /// Of failures in the same second what is told of both counts as a failure.
     pub(super) fn succeed(&mut self, at: i64) {
         let last = self.last_success.map_or(at, |former| former.max(at));
         self.last_success = Some(last);

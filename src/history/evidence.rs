@@ -20,6 +20,8 @@ pub(super) const ONE: u128 = 1 << 32;
 const MOST_SECONDS: u64 = 1 << 40;
 
 /// What was counted in one span.
+///
+/// Sums saturate rather than overflow.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Counts {
     pub(super) launched: u32,
@@ -30,6 +32,8 @@ pub(super) struct Counts {
 }
 
 /// What was counted of one offering, by the beginning of the span.
+///
+/// At most `LIFE * SPANS` spans are ever of use; older ones are forgotten.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Evidence(BTreeMap<i64, Counts>);
 
@@ -50,6 +54,8 @@ pub(super) fn span(at: i64, half_life: i64) -> i64 {
 }
 
 /// What an event weighs that is so old.
+///
+/// Between two halvings it falls on a straight line, which needs no floats and never rises.
 fn weight(age: i64, half_life: i64) -> u128 {
     let (halvings, rest) = (age / half_life, age % half_life);
     if halvings >= LIFE {
@@ -102,6 +108,8 @@ impl WeighedCounts {
     }
 
     /// What is left without a part of it.
+    ///
+    /// What was seen of one offering is no evidence from others about it.
     pub(super) fn without(self, part: Self) -> Self {
         Self {
             launched: self.launched.saturating_sub(part.launched),

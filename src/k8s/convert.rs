@@ -3,16 +3,41 @@
 //! What becomes of an object is kept beside it. That nothing is lost is no matter of care: every
 //! object ends as [`Outcome::Converted`], and without a note or a refusal that is only said of
 //! kinds that are read.
+//!
+//! # The order
+//!
+//! | step | because |
+//! |---|---|
+//! | objects given twice | each counts once in all that follows |
+//! | what isn't read | its notes need nothing else |
+//! | catalog, overlays, pools | nodes are looked up in the catalog |
+//! | claims, nodes | pods are bound to nodes |
+//! | classes, volumes, autoscalers, selectors | pods name them |
+//! | daemon sets, pods, workloads, buffers | names are settled once all pods are there |
+//! | namespaces, budgets | budgets count pods |
+//!
+//! # Pods or templates
+//!
+//! The same pods are in a dump twice, as they are and as a template that asks for them. Which of
+//! the two counts is decided once for a dump ([`PodSource`]), and for a workload without live pods
+//! in a live dump anew: a deployment that was applied a second ago has none yet, and counts by its
+//! template. What doesn't count gets a note, so that nobody looks for it.
+//!
+//! # Cost
+//!
+//! Each step goes through all objects and takes those of its kinds: about ten walks over the list.
+//! Looking which workloads have live pods takes, in each namespace, workloads times pods.
+
+mod supply;
 
 use super::buffer;
-use super::catalog::{self, NodeOverlay};
 use super::conversion::{Conversion, ConvertOptions, PodSource};
 use super::default_spread::DefaultSpreads;
 use super::disruption::{self, BudgetedPod};
 use super::dump::{Dump, Entry};
 use super::kind::{ObjectKind, makes_pods};
 use super::metadata::{Metadata, Owner};
-use super::node::{self, OfNodes};
+use super::node;
 use super::node_pool;
 use super::pod::{LivePod, Surroundings, has_ended, is_live, namespace, node_name};
 use super::report::{Findings, Note, ObjectId, Outcome, Refusal};
@@ -21,7 +46,7 @@ use super::workload::{self, LeastReplicas, WorkloadKey};
 use crate::model::document::read::Cursor;
 use crate::model::document::selector::read_selector;
 use crate::model::fault::{Faults, Path};
-use crate::model::{LabelSelector, Labels, NodePool, Pod, ProblemBuilder, well_known};
+use crate::model::{LabelSelector, Labels, Pod, ProblemBuilder};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -64,6 +89,8 @@ impl Dump {
 }
 
 /// The state of a conversion.
+///
+/// Steps fill `parts` one after the other; `findings` has one entry for each object, by its place.
 struct Converter<'a> {
     dump: &'a Dump,
     options: &'a ConvertOptions,
@@ -89,6 +116,8 @@ impl<'a> Converter<'a> {
     }
 
     /// The objects of these kinds, each once, with their places and what is found of them.
+    ///
+    /// The borrow of the findings is split here, so that a step can read other parts of the state.
     fn each(
         &mut self,
         kinds: &[ObjectKind],
@@ -113,6 +142,9 @@ impl<'a> Converter<'a> {
     }
 
     /// An object that is given twice counts once; two that differ can't both be right.
+    ///
+    /// Objects of kinds that play no part may differ: a dump of a whole cluster has events and
+    /// secrets twice.
     fn find_repeated(&mut self) {
         let mut first: BTreeMap<(&str, &str, Option<&str>, &str), usize> = BTreeMap::new();
         for (at, entry) in self.dump.entries.iter().enumerate() {
@@ -138,6 +170,8 @@ impl<'a> Converter<'a> {
     }
 
     /// Says of what isn't read that it isn't.
+    ///
+    /// A kind that isn't known and has containers somewhere makes pods, and is refused.
     fn note_unread(&mut self) {
         let reads_services = !self.options.default_spreads.is_empty();
         self.each(
@@ -175,96 +209,11 @@ impl<'a> Converter<'a> {
         );
     }
 
-    /// Types, as overlays make them, and the pools that may buy them.
-    fn catalog(&mut self) {
-        let mut types = self.options.catalog.clone();
-        let mut overlays: Vec<NodeOverlay> = Vec::new();
-        self.each(&[ObjectKind::NodeOverlay], |at, entry, findings| {
-            overlays.push(catalog::read_overlay(entry, at, findings));
-        });
-        overlays.retain(|overlay| {
-            self.findings.get(overlay.entry).is_some_and(|findings| !findings.is_refused())
-        });
-        catalog::apply(&mut overlays, &mut types, &mut self.findings);
-        let mut pools: Vec<NodePool> = Vec::new();
-        let mut names = BTreeSet::new();
-        let kinds = [ObjectKind::NodePool, ObjectKind::Provisioner, ObjectKind::MachineGroup];
-        self.each(&kinds, |_, entry, findings| {
-            let pool = match entry.kind {
-                ObjectKind::NodePool => Some(node_pool::node_pool(entry, findings)),
-                ObjectKind::Provisioner => Some(node_pool::provisioner(entry, findings)),
-                _ => catalog::machine_group(entry, &types, findings),
-            };
-            let Some(pool) = pool.filter(|_| !findings.is_refused()) else { return };
-            if names.insert(Arc::clone(&pool.name)) {
-                pools.push(pool);
-            } else {
-                findings.refuse("metadata.name", "a second pool of this name", "a name of its own");
-            }
-        });
-        let has_pools = self.dump.entries.iter().any(|entry| kinds.contains(&entry.kind));
-        if !has_pools && !types.is_empty() {
-            pools.push(NodePool::new("default"));
-            self.pool_added = true;
-        }
-        self.parts.instance_types = types;
-        self.parts.node_pools = pools;
-    }
-
-    fn nodes(&mut self) {
-        let mut of_nodes = OfNodes { now: self.options.now, ..OfNodes::default() };
-        let types = std::mem::take(&mut self.parts.instance_types);
-        of_nodes.types = types.iter().map(|one| (one.name(), one)).collect();
-        self.each(&[ObjectKind::CsiNode], |_, entry, _| {
-            node::read_attach_limits(entry, &mut of_nodes.attach_limits);
-        });
-        let mut waiting: BTreeSet<usize> = BTreeSet::new();
-        self.each(&[ObjectKind::NodeClaim], |at, entry, findings| {
-            if let Some(why) = node::failed(entry) {
-                findings.note("status.conditions", why);
-            } else if let Some(name) = node::node_of_claim(entry) {
-                let _former = of_nodes.claims.insert(name, entry);
-            } else {
-                let _new = waiting.insert(at);
-            }
-        });
-        let mut nodes = Vec::new();
-        let mut hostnames: BTreeSet<Arc<str>> = BTreeSet::new();
-        let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
-        self.each(&[ObjectKind::Node], |_, entry, findings| {
-            let node = of_nodes.node(entry, findings).filter(|_| !findings.is_refused());
-            if let Some(node) = node {
-                let hostname = node.labels.get(well_known::HOSTNAME).unwrap_or(&node.name);
-                if !hostnames.insert(Arc::clone(hostname)) {
-                    findings.refuse(
-                        &format!("metadata.labels[{}]", well_known::HOSTNAME),
-                        "another node has this hostname, so the two would count as one host",
-                        "a hostname of its own",
-                    );
-                    return;
-                }
-                let _new = names.insert(Arc::clone(&node.name));
-                nodes.push(node);
-            }
-        });
-        self.each(&[ObjectKind::NodeClaim], |at, entry, findings| {
-            if !waiting.contains(&at) {
-                if let Some(name) = node::node_of_claim(entry).filter(|name| !names.contains(name))
-                {
-                    findings.note("status.nodeName", format!("its node {name} isn't here"));
-                }
-                return;
-            }
-            let node = of_nodes.launched(entry, findings).filter(|_| !findings.is_refused());
-            if let Some(node) = node.filter(|node| names.insert(Arc::clone(&node.name))) {
-                nodes.push(node);
-            }
-        });
-        drop(of_nodes);
-        self.parts.instance_types = types;
-        self.parts.nodes = nodes;
-    }
-
+    /// Pods of all sources: daemon sets, live ones or manifests, templates, and room that buffers
+    /// ask for.
+    ///
+    /// What pods name is read first. A lenient conversion keeps the room of bound pods that are
+    /// refused.
     fn pods(&mut self) {
         let mut surroundings = Surroundings {
             classes: Default::default(),
@@ -380,6 +329,8 @@ impl<'a> Converter<'a> {
     }
 
     /// Says of objects that others name that nobody here does.
+    ///
+    /// A class that nobody names is harmless, and still its owner may wonder.
     fn note_unused(&mut self, surroundings: &Surroundings) {
         let named = [
             ObjectKind::PriorityClass,
@@ -413,6 +364,9 @@ impl<'a> Converter<'a> {
     }
 
     /// Whether the pods that there are count, not the templates.
+    ///
+    /// A pod on a node that isn't here doesn't make a dump live: what could be planned about it is
+    /// nothing.
     fn plans_live(&self, surroundings: &Surroundings) -> bool {
         match self.options.pods {
             PodSource::Live => true,
@@ -441,6 +395,9 @@ impl<'a> Converter<'a> {
     }
 
     /// Daemon sets, and those of which only pods are here.
+    ///
+    /// A cluster's daemon pods without their set (a dump of pods and nodes alone) stand for it:
+    /// otherwise new nodes would look emptier than they will be.
     fn daemon_sets(&mut self, surroundings: &Surroundings) {
         let mut daemons: Vec<Pod> = Vec::new();
         let mut names: BTreeSet<(Arc<str>, Arc<str>)> = BTreeSet::new();
@@ -473,6 +430,7 @@ impl<'a> Converter<'a> {
         self.parts.daemon_sets = daemons;
     }
 
+    /// After the pods, since a budget without a status is worked out from those that it selects.
     fn namespaces_and_budgets(&mut self) {
         let mut namespaces = Vec::new();
         self.each(&[ObjectKind::Namespace], |_, entry, findings| {
@@ -498,6 +456,7 @@ impl<'a> Converter<'a> {
         self.parts.pods = pods.into_iter().map(|(_, pod, _)| pod).collect();
     }
 
+    /// With `lenient` refusals become notes here, and nowhere else.
     fn conclude(self) -> Conversion {
         let mut refusals = self.dump.unread.clone();
         let (mut notes, mut outcomes) = (Vec::new(), Vec::with_capacity(self.findings.len()));
@@ -563,6 +522,9 @@ type LivePods = BTreeMap<Arc<str>, Vec<(Option<Owner>, Labels)>>;
 
 /// Whether a workload is one of a cluster, whose pods are there too: it has a status, or there are
 /// live pods that it owns or selects.
+///
+/// Its own pods by owner reference, or any that its selector finds, as those of a deployment are
+/// owned by its replica set.
 fn has_live_pods(entry: &Entry, live: &LivePods) -> bool {
     let status = entry.tree.get("status");
     let field = |name: &str| status.is_some_and(|status| status.get(name).is_some());

@@ -26,10 +26,15 @@ use std::sync::Arc;
 /// let class = NodeClassRef::new("karpenter.k8s.aws", "EC2NodeClass", "default");
 /// assert_eq!(&*class.kind, "EC2NodeClass");
 /// ```
+///
+/// Classes are the cloud provider's objects: images, subnets, security groups. Nothing of them is
+/// read.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct NodeClassRef {
     /// The group of its API.
+    ///
+    /// Without a version, such as `karpenter.k8s.aws`.
     pub group: Arc<str>,
     /// Its kind.
     pub kind: Arc<str>,
@@ -52,6 +57,25 @@ impl NodeClassRef {
 impl Dump {
     /// The class that a pool of the dump names; `None` where there is no such pool, or it names
     /// none.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::k8s::Dump;
+    ///
+    /// let mut dump = Dump::new();
+    /// dump.add_text("pool.yaml", "
+    /// apiVersion: karpenter.sh/v1
+    /// kind: NodePool
+    /// metadata: {name: default}
+    /// spec:
+    ///   template:
+    ///     spec:
+    ///       nodeClassRef: {group: karpenter.k8s.aws, kind: EC2NodeClass, name: standard}
+    /// ");
+    /// let class = dump.node_class_of("default").unwrap();
+    /// assert_eq!((&*class.kind, &*class.name), ("EC2NodeClass", "standard"));
+    /// assert!(dump.node_class_of("other").is_none());
+    /// ```
     #[must_use]
     pub fn node_class_of(&self, pool: &str) -> Option<NodeClassRef> {
         let is_pool = |kind| matches!(kind, ObjectKind::NodePool | ObjectKind::Provisioner);
@@ -132,6 +156,8 @@ pub fn node_claim(launch: &Launch, pool: &NodePool, class: &NodeClassRef) -> Val
 
 /// The labels that the node has whichever alternative it becomes: the pool's, and those that the
 /// requirements leave one value.
+///
+/// The others depend on which alternative the cloud delivers, and its node will say them itself.
 fn common_labels<'a>(
     template: &'a LaunchTemplate,
     pool: &'a NodePool,
@@ -162,6 +188,26 @@ fn json(tree: &Tree<'_>) -> Value {
 /// are used first; which one, the launch template says.
 ///
 /// Source: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateFleet.html>.
+///
+/// # Examples
+/// ```
+/// use plimsoll::k8s::ec2_fleet;
+/// use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+///
+/// let large = InstanceType::new("m7.large", Resources::parse([("cpu", "2"), ("pods", "29")])?)
+///     .with_offering(Offering::spot("eu-1a", "0.04".parse()?))
+///     .with_offering(Offering::on_demand("eu-1a", "0.1008".parse()?));
+/// let parts = Problem::builder().pod(Pod::new("web")).instance_type(large);
+/// let problem = parts.node_pool(NodePool::new("default")).build()?;
+/// let plan = provision(&problem, &Options::default())?;
+/// let request = ec2_fleet(plan.launches()[0].template(), 1);
+/// assert_eq!(request["TargetCapacitySpecification"]["DefaultTargetCapacityType"], "spot");
+/// let overrides = &request["LaunchTemplateConfigs"][0]["Overrides"];
+/// assert_eq!(overrides[0]["InstanceType"], "m7.large");
+/// // What is on demand isn't asked for in a request for spot.
+/// assert_eq!(overrides.as_array().map(Vec::len), Some(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn ec2_fleet(template: &LaunchTemplate, nodes: u32) -> Value {
     let chosen = &template.offering;
@@ -233,6 +279,23 @@ fn combinations(template: &LaunchTemplate) -> (Vec<&str>, Vec<&str>) {
 /// for the instance template that names the image.
 ///
 /// Source: <https://cloud.google.com/compute/docs/reference/rest/v1/regionInstances/bulkInsert>.
+///
+/// # Examples
+/// ```
+/// use plimsoll::k8s::gce_bulk_insert;
+/// use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+///
+/// let capacity = Resources::parse([("cpu", "2"), ("pods", "29")])?;
+/// let machine = InstanceType::new("n2-standard-2", capacity)
+///     .with_offering(Offering::on_demand("europe-west1-b", "0.1".parse()?));
+/// let parts = Problem::builder().pod(Pod::new("web")).instance_type(machine);
+/// let problem = parts.node_pool(NodePool::new("default")).build()?;
+/// let plan = provision(&problem, &Options::default())?;
+/// let request = gce_bulk_insert(plan.launches()[0].template(), 2);
+/// assert_eq!(request["count"], 2);
+/// assert!(request.to_string().contains("n2-standard-2"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn gce_bulk_insert(template: &LaunchTemplate, nodes: u32) -> Value {
     let (types, zones) = combinations(template);
@@ -270,6 +333,24 @@ pub fn gce_bulk_insert(template: &LaunchTemplate, nodes: u32) -> Value {
 /// hyphen.
 ///
 /// Source: <https://learn.microsoft.com/azure/templates/microsoft.azurefleet/fleets>.
+///
+/// # Examples
+/// ```
+/// use plimsoll::k8s::azure_fleet;
+/// use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+///
+/// let capacity = Resources::parse([("cpu", "2"), ("pods", "30")])?;
+/// let machine = InstanceType::new("Standard_D2s_v5", capacity)
+///     .with_offering(Offering::on_demand("westeurope-2", "0.1".parse()?));
+/// let parts = Problem::builder().pod(Pod::new("web")).instance_type(machine);
+/// let problem = parts.node_pool(NodePool::new("default")).build()?;
+/// let plan = provision(&problem, &Options::default())?;
+/// let fleet = azure_fleet(plan.launches()[0].template(), 3);
+/// assert_eq!(fleet["zones"][0], "2");
+/// assert_eq!(fleet["properties"]["regularPriorityProfile"]["capacity"], 3);
+/// assert_eq!(fleet["properties"]["vmSizesProfile"][0]["name"], "Standard_D2s_v5");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn azure_fleet(template: &LaunchTemplate, nodes: u32) -> Value {
     let (types, zones) = combinations(template);

@@ -14,10 +14,20 @@ use std::str::FromStr;
 /// assert_eq!(instant.to_string(), "2026-11-30T08:00:00Z");
 /// # Ok::<(), plimsoll::k8s::ParseTimestampError>(())
 /// ```
+///
+/// Parts of a second that a text has are cut off. It prints in UTC.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Timestamp(i64);
 
 /// A text that isn't an instant as RFC 3339 writes it.
+///
+/// ```
+/// use plimsoll::k8s::Timestamp;
+///
+/// // A date alone is none, and neither is a time without a zone.
+/// assert!("2026-11-30".parse::<Timestamp>().is_err());
+/// assert!("2026-11-30T09:00:00".parse::<Timestamp>().is_err());
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ParseTimestampError;
@@ -34,6 +44,14 @@ const DAY: i64 = 86_400;
 
 impl Timestamp {
     /// So many seconds after the beginning of 1970 in UTC.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::k8s::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_seconds(0).to_string(), "1970-01-01T00:00:00Z");
+    /// assert_eq!(Timestamp::from_seconds(-1).to_string(), "1969-12-31T23:59:59Z");
+    /// ```
     #[must_use]
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds)
@@ -128,6 +146,9 @@ impl fmt::Display for Timestamp {
 }
 
 /// The whole seconds of a length of time in Go's form, such as `30s`, `1h30m` or `0`.
+///
+/// Parts of a second are cut off. `None` for what isn't one, and for what 64 bits of nanoseconds
+/// can't hold.
 pub(super) fn duration_seconds(text: &str) -> Option<i64> {
     if text == "0" {
         return Some(0);

@@ -91,6 +91,13 @@ fn usual_integer(least: i64, most: i64, excluded: &BTreeSet<Arc<str>>) -> Option
 
 impl ValueSet {
     /// Every state, absence included.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::model::ValueSet;
+    ///
+    /// assert!(ValueSet::any().admits(Some("x")) && ValueSet::any().admits(None));
+    /// ```
     #[must_use]
     pub const fn any() -> Self {
         Self(States::AllBut { excluded: BTreeSet::new(), or_absent: true })
@@ -103,6 +110,14 @@ impl ValueSet {
     }
 
     /// The empty set: no state at all.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::model::ValueSet;
+    ///
+    /// assert!(ValueSet::none().is_empty() && !ValueSet::absent().is_empty());
+    /// assert_eq!(ValueSet::one("a").intersect(&ValueSet::one("b")), ValueSet::none());
+    /// ```
     #[must_use]
     pub const fn none() -> Self {
         Self(States::Only(BTreeSet::new()))
@@ -115,6 +130,14 @@ impl ValueSet {
     }
 
     /// Any of these values.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::model::ValueSet;
+    ///
+    /// let zones = ValueSet::only(["b", "a", "b"]);
+    /// assert_eq!(zones.finite_values().map(|values| values.len()), Some(2));
+    /// ```
     #[must_use]
     pub fn only<V: Into<Arc<str>>>(values: impl IntoIterator<Item = V>) -> Self {
         Self(States::Only(values.into_iter().map(Into::into).collect()))
@@ -124,6 +147,19 @@ impl ValueSet {
     ///
     /// A requirement that isn't valid admits what its words say: `In` without values and a bound
     /// that isn't one integer admit nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::model::{Operator, Requirement, ValueSet};
+    ///
+    /// let of = |operator, values: &[&str]| {
+    ///     ValueSet::from_requirement(&Requirement::new("k", operator, values.iter().copied()))
+    /// };
+    /// assert!(of(Operator::NotIn, &["a"]).admits(None));
+    /// assert!(!of(Operator::Exists, &[]).admits(None));
+    /// assert_eq!(of(Operator::Gte, &["3"]), of(Operator::Gt, &["2"]));
+    /// assert_eq!(of(Operator::Gt, &["large"]), ValueSet::none());
+    /// ```
     #[must_use]
     pub fn from_requirement(requirement: &Requirement) -> Self {
         let values = || requirement.values.iter().cloned().collect();
@@ -171,6 +207,18 @@ impl ValueSet {
     }
 
     /// The states that are in both sets.
+    ///
+    /// Linear in the values that both name. It is commutative and associative, since sets are
+    /// canonical.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::model::{Operator, Requirement, ValueSet};
+    ///
+    /// let not_a = ValueSet::from_requirement(&Requirement::new("k", Operator::NotIn, ["a"]));
+    /// assert_eq!(not_a.intersect(&ValueSet::only(["a", "b"])), ValueSet::one("b"));
+    /// assert_eq!(not_a.intersect(&ValueSet::absent()), ValueSet::absent());
+    /// ```
     #[must_use]
     pub fn intersect(&self, other: &Self) -> Self {
         use States::{Absent, AllBut, Integers, Only};
@@ -209,6 +257,8 @@ impl ValueSet {
     }
 
     /// Whether some state is in both sets: exactly when [`ValueSet::intersect`] isn't empty.
+    ///
+    /// It makes no set, so it is the cheaper question of the two.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         use States::{Absent, AllBut, Integers, Only};
@@ -228,6 +278,16 @@ impl ValueSet {
     }
 
     /// Whether a label may be in this state (`None`: absent).
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::model::{Operator, Requirement, ValueSet};
+    ///
+    /// let over_five = ValueSet::from_requirement(&Requirement::new("k", Operator::Gt, ["5"]));
+    /// assert!(over_five.admits(Some("6")) && over_five.admits(Some("+06")));
+    /// assert!(!over_five.admits(Some("5")) && !over_five.admits(Some("six")));
+    /// assert!(!over_five.admits(None));
+    /// ```
     #[must_use]
     pub fn admits(&self, state: Option<&str>) -> bool {
         match (&self.0, state) {
@@ -275,6 +335,18 @@ impl ValueSet {
     }
 
     /// The least and the greatest integer that a value may stand for, where it must be an integer.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::model::{Operator, Requirement, ValueSet};
+    ///
+    /// let bound = |operator, value| {
+    ///     ValueSet::from_requirement(&Requirement::new("k", operator, [value]))
+    /// };
+    /// let both = bound(Operator::Gt, "2").intersect(&bound(Operator::Lte, "9"));
+    /// assert_eq!(both.range(), Some((3, 9)));
+    /// assert_eq!(ValueSet::one("3").range(), None);
+    /// ```
     #[must_use]
     pub fn range(&self) -> Option<(i64, i64)> {
         match self.0 {
@@ -284,6 +356,8 @@ impl ValueSet {
     }
 
     /// The value, where the set is exactly one value (and not absence).
+    ///
+    /// A launch whose label is down to one value has it fixed.
     #[must_use]
     pub fn single(&self) -> Option<&Arc<str>> {
         match &self.0 {
@@ -314,6 +388,16 @@ impl ValueSet {
     ///
     /// Of a finite set it is the first value. Of integers it is the one nearest to zero that isn't
     /// excluded, with zeros in front where every integer of the range is.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::model::{Operator, Requirement, ValueSet};
+    ///
+    /// let below = ValueSet::from_requirement(&Requirement::new("k", Operator::Lt, ["-3"]));
+    /// assert_eq!(below.sample().as_deref(), Some("-4"));
+    /// assert_eq!(ValueSet::only(["b", "a"]).sample().as_deref(), Some("a"));
+    /// assert_eq!(ValueSet::absent().sample(), None);
+    /// ```
     #[must_use]
     pub fn sample(&self) -> Option<Arc<str>> {
         match &self.0 {
@@ -375,6 +459,16 @@ impl ValueSet {
     ///
     /// Every state asks for no requirement; the empty set is `Exists` with `DoesNotExist`; integers
     /// are `Gte` and `Lte`, where they have a bound. None has `min_values`.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::model::{Operator, Requirement, ValueSet};
+    ///
+    /// let few = Requirement::new("k", Operator::In, ["a", "b"]);
+    /// assert_eq!(ValueSet::from_requirement(&few).to_requirements("k"), [few]);
+    /// assert!(ValueSet::any().to_requirements("k").is_empty());
+    /// assert_eq!(ValueSet::none().to_requirements("k").len(), 2);
+    /// ```
     #[must_use]
     pub fn to_requirements(&self, key: &str) -> Vec<Requirement> {
         let key: Arc<str> = key.into();

@@ -1,4 +1,8 @@
 //! Options in documents: all of them but the functions of the caller.
+//!
+//! Reader and writer of each field stand side by side and share the list of its words, so what is
+//! written reads back. A document that names nothing is the default, and the default is written as
+//! `{}`.
 
 use super::{
     Effort, Limits, MinValuesPolicy, Objective, Options, PreferencePolicy, ReservedPolicy,
@@ -32,14 +36,15 @@ impl Options {
     /// use plimsoll::{Effort, Options, PreferencePolicy};
     ///
     /// let options = Options::from_json(
-    ///     r#"{"effort": "refine", "preferences": {"priced": 0.001}, "objective": {"nodeFee": 0.01}}"#,
+    ///     r#"{"effort": "refine", "preferences": {"priced": 0.001}}"#,
     /// )?;
     /// assert_eq!(options.effort, Effort::Refine(Default::default()));
     /// assert_eq!(options.preferences, PreferencePolicy::Priced("0.001".parse()?));
     /// assert_eq!(Options::from_json(&options.to_json())?, options);
     ///
     /// let error = Options::from_json(r#"{"efort": "refine"}"#).unwrap_err();
-    /// assert_eq!(error.findings()[0].to_string(), "efort (line 1): an unknown field; expected effort?");
+    /// let fault = error.findings()[0].to_string();
+    /// assert_eq!(fault, "efort (line 1): an unknown field; expected effort?");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_json(text: &str) -> Result<Self, Error> {
@@ -48,6 +53,16 @@ impl Options {
 
     /// The options as a JSON document, defaults left out; [`Options::stop`] and
     /// [`Options::observer`], which are functions, aren't in it.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Effort, Limits, Options};
+    ///
+    /// assert_eq!(Options::default().to_json(), "{}");
+    /// let options = Options::default().with_effort(Effort::Refine(Limits::NONE));
+    /// let text = r#"{"effort":{"refine":{"rounds":"none","attempts":"none"}}}"#;
+    /// assert_eq!(options.to_json(), text);
+    /// ```
     #[must_use]
     pub fn to_json(&self) -> String {
         to_text(self)
@@ -177,10 +192,13 @@ fn write_effort(effort: Effort) -> Value<'static> {
     }
 }
 
+/// A number that a document can't hold (2^64 - 1) is written as a word.
 fn read_limit(cursor: Cursor<'_>) -> Option<u64> {
     match cursor.value {
         Value::Text(text) if text == NONE => Some(u64::MAX),
-        Value::Text(_) => cursor.wrong("a whole number, or \"none\" for no limit"),
+        Value::Text(text) if text.trim().parse::<u64>().is_err() => {
+            cursor.wrong("a whole number, or \"none\" for no limit")
+        }
         _ => whole(cursor),
     }
 }

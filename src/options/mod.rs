@@ -1,4 +1,23 @@
 //! How a plan is to be made.
+//!
+//! Options are what a caller decides: how much work to spend ([`Effort`], [`Limits`]), what to
+//! minimise ([`Objective`]), how to take rules that may be bent ([`PreferencePolicy`],
+//! [`MinValuesPolicy`], [`ReservedPolicy`]), when to end ([`Stop`], [`Observer`]), and what a
+//! consolidation may do ([`ConsolidationOptions`]). What is a fact of the cluster isn't one of
+//! them: that is in the problem.
+//!
+//! The same problem with the same options gives the same plan. Where a plan is to be reproduced
+//! somewhere else, `Replay` (feature `serde`) keeps both in one document.
+//!
+//! ```
+//! use plimsoll::{Effort, Limits, Options, PreferencePolicy};
+//!
+//! let options = Options::default()
+//!     .with_effort(Effort::Refine(Limits::default().with_rounds(500)))
+//!     .with_preferences(PreferencePolicy::Priced("0.001".parse()?));
+//! assert_eq!(options.objective.node_fee, plimsoll::Price::ZERO);
+//! # Ok::<(), plimsoll::model::ParsePriceError>(())
+//! ```
 
 #[cfg(feature = "serde")]
 mod document;
@@ -25,6 +44,18 @@ use crate::stop::Stop;
 /// assert_eq!(options.objective.node_fee.to_string(), "0.005");
 /// # Ok::<(), plimsoll::model::ParsePriceError>(())
 /// ```
+///
+/// | field | default |
+/// |---|---|
+/// | effort | [`Effort::Greedy`] |
+/// | objective | prices alone: no fee, interruptions count for nothing |
+/// | preferences | [`PreferencePolicy::Respect`] |
+/// | min_values | [`MinValuesPolicy::Strict`] |
+/// | reserved | [`ReservedPolicy::Fallback`] |
+/// | stop, observer | none |
+/// | consolidation | [`ConsolidationOptions::default`] |
+///
+/// They are equal where all fields are; of stop and observer, where they are the same function.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Options {
@@ -49,6 +80,15 @@ pub struct Options {
 
 impl Options {
     /// Sets how much work to spend.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Effort, Limits, Options};
+    ///
+    /// let baseline = Options::default().with_effort(Effort::FirstFit);
+    /// let thorough = Options::default().with_effort(Effort::Refine(Limits::NONE));
+    /// assert_ne!(baseline, thorough);
+    /// ```
     #[must_use]
     pub fn with_effort(mut self, effort: Effort) -> Self {
         self.effort = effort;
@@ -56,6 +96,10 @@ impl Options {
     }
 
     /// Sets the fee per node and hour.
+    ///
+    /// It is added to the price of each launch and is part of
+    /// [`Cost::total`](crate::plan::Cost::total). A fee stands for what a node costs beside its
+    /// price (licences, agents) or for a wish for fewer, larger nodes.
     #[must_use]
     pub fn with_node_fee(mut self, fee: Price) -> Self {
         self.objective.node_fee = fee;
@@ -63,6 +107,11 @@ impl Options {
     }
 
     /// Sets what an expected interruption counts for.
+    ///
+    /// Money for one interruption; an offering whose
+    /// [rate](crate::Offering::with_interruption_rate) is a hundredth per hour then counts as
+    /// dearer by a hundredth of it. It steers the choice, and is no part of what a plan says it
+    /// costs.
     #[must_use]
     pub fn with_interruption(mut self, price: Price) -> Self {
         self.objective.interruption = price;
@@ -77,6 +126,8 @@ impl Options {
     }
 
     /// Sets what to do when a pool's `minValues` can't be met.
+    ///
+    /// Karpenter's setting `--min-values-policy`.
     #[must_use]
     pub fn with_min_values(mut self, policy: MinValuesPolicy) -> Self {
         self.min_values = policy;
@@ -84,6 +135,8 @@ impl Options {
     }
 
     /// Sets what to do when a reservation is used up.
+    ///
+    /// Karpenter's `ReservedOfferingMode`.
     #[must_use]
     pub fn with_reserved(mut self, policy: ReservedPolicy) -> Self {
         self.reserved = policy;
@@ -91,6 +144,20 @@ impl Options {
     }
 
     /// Sets when to end early.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Effort, Options, Pod, Problem, Stop};
+    ///
+    /// // Ten seconds by the caller's own clock: none is read here.
+    /// let start = std::time::Instant::now();
+    /// let options = Options::default()
+    ///     .with_effort(Effort::Refine(Default::default()))
+    ///     .with_stop(Stop::when(move || start.elapsed().as_secs() >= 10));
+    /// let problem = Problem::builder().pod(Pod::new("web")).build()?;
+    /// assert_eq!(plimsoll::provision(&problem, &options)?.unschedulable().len(), 1);
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
     #[must_use]
     pub fn with_stop(mut self, stop: Stop) -> Self {
         self.stop = stop;
@@ -105,6 +172,16 @@ impl Options {
     }
 
     /// Sets what a consolidation may move, and what that must save.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{ConsolidationOptions, Options};
+    ///
+    /// let mut wishes = ConsolidationOptions::default();
+    /// wishes.max_moves = Some(100);
+    /// let options = Options::default().with_consolidation(wishes);
+    /// assert_eq!(options.consolidation.max_moves, Some(100));
+    /// ```
     #[must_use]
     pub fn with_consolidation(mut self, consolidation: ConsolidationOptions) -> Self {
         self.consolidation = consolidation;
@@ -127,8 +204,13 @@ impl Options {
 #[non_exhaustive]
 pub enum Effort {
     /// First fit decreasing, blind to prices until the end: a baseline to compare with.
+    ///
+    /// It keeps every rule, and says no bound. What it costs against the others is what looking at
+    /// prices saves.
     FirstFit,
     /// The price-aware packer.
+    ///
+    /// Milliseconds for ten thousand pods; it says a lower bound on the cost with every plan.
     #[default]
     Greedy,
     /// The price-aware packer, and then column generation: a bound and a plan that come to meet
@@ -144,12 +226,19 @@ pub enum Effort {
 /// same plan.
 ///
 /// The defaults are for some ten thousand pods and some tens of seconds.
+///
+/// Work is counted, not timed: a machine that is twice as slow takes twice as long and ends with
+/// the same plan. Only [`Options::stop`] makes plans depend on time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {
     /// Rounds of column generation, for the bound and for the plan together.
+    ///
+    /// 4,000 by default.
     pub rounds: u64,
     /// Attempts to take a part of the plan apart and to pack it better.
+    ///
+    /// 1,000 by default.
     pub attempts: u64,
 }
 
@@ -193,8 +282,8 @@ impl Limits {
 ///     // One interruption in twenty hours.
 ///     .with_offering(Offering::spot("eu-1a", "0.06".parse()?).with_interruption_rate(50_000_000));
 /// let web = Pod::new("web").with_requests(Resources::parse([("cpu", "1")])?);
-/// let problem =
-///     Problem::builder().pod(web).instance_type(large).node_pool(NodePool::new("default")).build()?;
+/// let parts = Problem::builder().pod(web).instance_type(large);
+/// let problem = parts.node_pool(NodePool::new("default")).build()?;
 /// let mut options = Options::default();
 /// assert_eq!(provision(&problem, &options)?.cost().total.to_string(), "0.06");
 /// options.objective.interruption = "1".parse()?;
@@ -205,6 +294,8 @@ impl Limits {
 #[non_exhaustive]
 pub struct Objective {
     /// A fee per node and hour.
+    ///
+    /// Default: 0.
     pub node_fee: Price,
     /// What an expected interruption counts for. Offerings are compared by their price plus their
     /// interruption rate times this; one of which no rate is known isn't interrupted.
@@ -231,8 +322,8 @@ pub struct Objective {
 /// let rather_there = Affinity::new().with_preferred_node_term(10, NodeSelectorTerm::new([zone]));
 /// let pod = Pod::new("web").with_affinity(rather_there);
 /// // On demand in that zone costs 0.1, spot elsewhere 0.03.
-/// # let problem =
-/// #     Problem::builder().pod(pod).instance_type(small).node_pool(NodePool::new("default")).build()?;
+/// # let parts = Problem::builder().pod(pod).instance_type(small);
+/// # let problem = parts.node_pool(NodePool::new("default")).build()?;
 /// let cost = |policy| {
 ///     let options = Options::default().with_preferences(policy);
 ///     provision(&problem, &options).map(|plan| plan.cost().total.to_string())
@@ -259,6 +350,28 @@ pub enum PreferencePolicy {
 }
 
 /// What happens to pods that a reservation could take when it is used up.
+///
+/// # Examples
+/// ```
+/// use plimsoll::options::ReservedPolicy;
+/// use plimsoll::{InstanceType, NodePool, Offering, Options, Pod, Problem, Resources, provision};
+///
+/// // One reserved node left, and two pods that need a node each.
+/// let one = Resources::parse([("cpu", "1"), ("pods", "9")])?;
+/// let reserved = Offering::reserved("a", "0".parse()?).with_reservation("cr-1", 1);
+/// let machine = InstanceType::new("m", one)
+///     .with_offering(reserved)
+///     .with_offering(Offering::on_demand("a", "0.1".parse()?));
+/// let pods = Pod::new("web").with_replicas(2).with_requests(Resources::parse([("cpu", "1")])?);
+/// let parts = Problem::builder().pod(pods).instance_type(machine);
+/// let problem = parts.node_pool(NodePool::new("default")).build()?;
+/// let left_out = |policy| -> Result<usize, plimsoll::Error> {
+///     Ok(provision(&problem, &Options::default().with_reserved(policy))?.unschedulable().len())
+/// };
+/// assert_eq!(left_out(ReservedPolicy::Fallback)?, 0);
+/// assert_eq!(left_out(ReservedPolicy::Strict)?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ReservedPolicy {
@@ -270,6 +383,29 @@ pub enum ReservedPolicy {
 }
 
 /// What to do when a launch can't keep as many values open as its pool's `minValues` ask.
+///
+/// # Examples
+/// ```
+/// use plimsoll::model::{Operator, well_known};
+/// use plimsoll::options::MinValuesPolicy;
+/// use plimsoll::{
+///     InstanceType, NodePool, Offering, Options, Pod, Problem, Requirement, Resources, provision,
+/// };
+///
+/// // Two types are asked for, and there is one.
+/// let only = InstanceType::new("m", Resources::parse([("pods", "9")])?)
+///     .with_offering(Offering::on_demand("a", "0.1".parse()?));
+/// let two = Requirement::new(well_known::INSTANCE_TYPE, Operator::Exists, [""; 0]);
+/// let pool = NodePool::new("default").with_requirement(two.with_min_values(2));
+/// let parts = Problem::builder().pod(Pod::new("web")).instance_type(only).node_pool(pool);
+/// let problem = parts.build()?;
+/// let launches = |policy| -> Result<usize, plimsoll::Error> {
+///     Ok(provision(&problem, &Options::default().with_min_values(policy))?.launches().len())
+/// };
+/// assert_eq!(launches(MinValuesPolicy::Strict)?, 0);
+/// assert_eq!(launches(MinValuesPolicy::BestEffort)?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum MinValuesPolicy {
     /// Don't launch it.

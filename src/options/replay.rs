@@ -1,4 +1,8 @@
 //! A problem with the options that it was solved with: all that an answer depends on.
+//!
+//! A maintainer who is told of a wrong plan needs the problem and the options, and nothing else:
+//! there is no clock, no random number and no state beside them. The document is read as a stream,
+//! since it may hold a million pods.
 
 use super::Options;
 use super::document::{read_options, write_options};
@@ -48,6 +52,8 @@ const OPTIONS: &str = "options";
 
 impl Replay {
     /// A problem and how its plan was to be made.
+    ///
+    /// Clones both where the caller needs them afterwards; problems are cheap to clone.
     #[must_use]
     pub fn new(problem: Problem, options: Options) -> Self {
         Self { problem, options }
@@ -59,6 +65,16 @@ impl Replay {
     /// # Errors
     /// Every fault of the document, each with the path of its field, such as
     /// `problem.pods[3].requests`; for text that isn't JSON, the line and the column.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::options::Replay;
+    ///
+    /// let text = r#"{"options": {"effort": "greedy"}, "problem": {"pods": []}}"#;
+    /// let error = Replay::from_json(text).unwrap_err();
+    /// assert_eq!(error.findings()[0].path, "problem.instanceTypes");
+    /// assert_eq!(error.findings()[0].problem, "missing");
+    /// ```
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let reader = |deserializer: &mut serde_json::Deserializer<_>| read_replay(deserializer);
         from_text(text, reader)?.map_err(|error| with_lines(error, text))

@@ -2,11 +2,20 @@
 //!
 //! A JSON Schema and the tables of the guide are both made of it, so they can't say different
 //! things. That it is also what is read and written is tested: see the tests of this module.
+//!
+//! ```text
+//! form("Pod", "A pod, or …", &[must("name", Text, …), may("replicas", Whole(1, …), "1", …)])
+//!         |                                                     |
+//!         v                                                     v
+//! JSON Schema: required ["name"], no other properties     the guide's table of fields
+//! ```
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
 /// An object of a document.
+///
+/// Constants, so a form costs nothing until a schema is asked for.
 #[derive(Debug)]
 pub(super) struct Form {
     /// What it is called.
@@ -20,6 +29,8 @@ pub(super) struct Form {
 }
 
 /// A field of an object.
+///
+/// The default is a text for people: what the reader takes where the field is missing.
 #[derive(Debug)]
 pub(super) struct FormField {
     pub(super) name: &'static str,
@@ -31,6 +42,8 @@ pub(super) struct FormField {
 }
 
 /// What a field may hold.
+///
+/// Kinds nest by reference, since constants can.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
     Text,
@@ -79,6 +92,8 @@ pub(super) const fn form(
 }
 
 /// The schema of a form; those that it refers to are among the generator's definitions.
+///
+/// Forms that it refers to are added to the definitions once each, by their names.
 pub(super) fn schema(form: &'static Form, generator: &mut SchemaGenerator) -> Schema {
     let mut properties = Map::new();
     let mut required = Vec::new();

@@ -4,6 +4,24 @@
 //! The readers find more: names that aren't names, budgets that aren't numbers, references to what
 //! isn't there. A document that a schema refuses is one that a reader refuses, but for fields whose
 //! value is `null`, which readers take as left out.
+//!
+//! A schema is generated for each document (`Problem`, `LaunchPlan`, `ConsolidationPlan`) and for
+//! each part that can be read alone:
+//!
+//! ```
+//! use plimsoll::{Pod, Problem};
+//! use schemars::schema_for;
+//!
+//! let pod = schema_for!(Pod);
+//! assert_eq!(pod.get("title").and_then(|title| title.as_str()), Some("Pod"));
+//! assert!(pod.pointer("/properties/topologySpreadConstraints").is_some());
+//! assert!(schema_for!(Problem).pointer("/properties/nodePools").is_some());
+//! ```
+//!
+//! The forms ([`form::Form`]) are written by hand beside the readers rather than derived, since the
+//! types of the model aren't shaped like the documents: a pod's labels are a list, its affinity is
+//! shared. Tests hold them against the readers: the same fields, the same that must be there, the
+//! same words.
 
 mod form;
 mod plan;

@@ -1,4 +1,8 @@
 //! The forms of the plan document and of the consolidation document.
+//!
+//! Plans are written by this library and read by others, so these schemas are for those who read:
+//! which fields are always there (`must`), and which are left out where they have nothing to say
+//! (`may`).
 
 use super::form::Kind::{List, Map, Number, Of, Price, SignedPrice, Text, Whole, Word};
 use super::form::{Form, FormField, Kind, form, may, must};

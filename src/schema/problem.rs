@@ -1,4 +1,8 @@
 //! The form of the problem document and of its parts.
+//!
+//! One constant for each object, with its fields in the order in which they are written, and one
+//! for each field that several objects share (`NAME`, `LABELS_OF`, `TOLERATIONS`), so that it is
+//! described once. Descriptions are what the guide prints and what an editor shows beside a field.
 
 use super::form::Kind::{Boolean, List, Map, Number, Of, Price, Quantity, Text, Whole, Word};
 use super::form::{Form, FormField, Kind, form, may, must};

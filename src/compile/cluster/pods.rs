@@ -38,6 +38,8 @@ pub(super) struct Edits<'a> {
 
 impl<'a> Edits<'a> {
     /// Finds what was and what is of all that a what-if changes.
+    ///
+    /// A part that is changed is both a former one and a new one.
     pub(super) fn of(parts: &'a Parts, changed: &'a Changed) -> Self {
         let given = parts.given();
         let places = changed.changes.pods.keys().filter_map(|key| changed.origin.place_of(key));

@@ -27,6 +27,8 @@ use std::sync::{Arc, PoisonError};
 
 impl Cluster {
     /// All nodes by their places, in the order of their names, and those that can take pods.
+    ///
+    /// A merge of the given nodes and the changed ones, both sorted by name.
     pub(super) fn standing(&self, parts: &Parts, changed: &Changed) -> (Vec<usize>, Vec<usize>) {
         let given = &parts.given().nodes;
         let mut standing: Vec<usize> = Vec::with_capacity(given.len() + 1);
@@ -119,6 +121,8 @@ impl Cluster {
 
     /// The offers of changed types with their prices, and whether they are on sale; `None` where
     /// the order of a type's offerings isn't what it was.
+    ///
+    /// Their shapes stay: a price changes no room.
     fn repriced(&self, parts: &Parts, changed: &Changed) -> Option<Arc<IdVec<OfferId, Offer>>> {
         let mut offers = (*self.sites.offers).clone();
         for (at, instance_type) in &changed.changes.instance_types {
@@ -153,6 +157,8 @@ impl Cluster {
     }
 
     /// The hard taints of these nodes.
+    ///
+    /// Taken from the lists of the cluster for nodes that are as given.
     pub(super) fn tainted(&self, parts: &Parts, open: &[usize]) -> TaintedSites {
         let first_node = self.sites.offers.len();
         let mut hard = TaintedSites::default();
@@ -170,6 +176,8 @@ impl Cluster {
     }
 
     /// Launches and running nodes in the resources that are asked for.
+    ///
+    /// Worked out once for each combination of resources, of which what-ifs ask for few.
     pub(super) fn counted(&self, sites: &LabelledSites, dims: &Dims, places: &[usize]) -> Counted {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(counted) = known.get(places) {

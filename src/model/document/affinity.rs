@@ -1,4 +1,7 @@
 //! Affinity and topology spread in documents, in Kubernetes' shapes.
+//!
+//! The long names (`requiredDuringSchedulingIgnoredDuringExecution`) and the nesting are
+//! Kubernetes', so that this part of a manifest can be pasted as it is.
 
 use super::read::{Cursor, choice, text, texts, whole};
 use super::selector::{read_requirement, read_selector, write_requirement, write_selector};

@@ -1,4 +1,6 @@
 //! Options of a consolidation in documents.
+//!
+//! Only what differs from the defaults is written.
 
 use super::read::{Cursor, billionths, boolean, price, whole};
 use super::value::Value;

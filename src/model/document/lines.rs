@@ -2,6 +2,9 @@
 //!
 //! Trees don't know lines, so the text is gone through once more when it has faults: a walk that
 //! goes only where paths lead. The text is known to be JSON, and no deeper than trees may be.
+//!
+//! The walk skips whatever no path leads into, so a document of a million pods with one fault is
+//! scanned, not parsed.
 
 use crate::error::Error;
 use crate::model::fault::shortened;
@@ -24,6 +27,7 @@ pub(crate) fn with_lines(error: Error, text: &str) -> Error {
     })
 }
 
+/// Lines count from 1, as editors do.
 struct Walk<'t> {
     bytes: &'t [u8],
     at: usize,

@@ -5,6 +5,19 @@
 //! [`ProblemBuilder::build`] run on what was read, and all faults come out together. The writer
 //! leaves defaults out. Both go item by item through the long lists, so that no tree of a whole
 //! document is ever in memory.
+//!
+//! # From text to problem
+//!
+//! ```text
+//! text --serde--> lists, item by item --Cursor--> parts --build--> checked, sorted Problem
+//!                         |                          |
+//!                         +--------- Faults <--------+    paths, then names, then lines
+//! ```
+//!
+//! An item of a list of pods is a small tree ([`value::Value`]) for as long as it is read, and a
+//! [`Pod`](crate::Pod) afterwards; so a document of a million pods takes the memory of a million
+//! pods and of one tree. Faults carry the path of the field, get the name of the item at the end,
+//! and the line where the text is JSON ([`lines`]).
 
 pub(crate) mod affinity;
 pub(crate) mod consolidation_options;
@@ -44,17 +57,34 @@ impl Problem {
     ///
     /// # Examples
     /// ```
-    /// let text = r#"{"pods": [{"name": "web", "replica": 3}], "instanceTypes": [], "nodePools": []}"#;
-    /// let error = plimsoll::Problem::from_json(text).unwrap_err();
+    /// let pods = r#""pods": [{"name": "web", "replica": 3}]"#;
+    /// let text = format!(r#"{{{pods}, "instanceTypes": [], "nodePools": []}}"#);
+    /// let error = plimsoll::Problem::from_json(&text).unwrap_err();
     /// assert_eq!(error.findings()[0].path, "pods[0].replica");
     /// assert_eq!(error.findings()[0].expected, "replicas?");
     /// ```
+    ///
+    /// A `null` is a field left out; a field that isn't known, or stands twice, is a fault.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         from_text(text, |deserializer| read_problem(deserializer))?
             .map_err(|error| lines::with_lines(error, text))
     }
 
     /// The problem as a JSON document, defaults left out; it reads back as an equal problem.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Pod, Problem};
+    ///
+    /// let problem = Problem::builder().pod(Pod::new("web").with_replicas(2)).build()?;
+    /// let text = problem.to_json();
+    /// assert_eq!(
+    ///     text,
+    ///     r#"{"pods":[{"name":"web","replicas":2}],"instanceTypes":[],"nodePools":[]}"#
+    /// );
+    /// assert_eq!(Problem::from_json(&text)?, problem);
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
     #[must_use]
     pub fn to_json(&self) -> String {
         to_text(self)

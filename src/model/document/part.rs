@@ -4,6 +4,17 @@
 //! Catalogs, pods and pools come from different places, and whoever stores one of them needs no
 //! whole problem for that. A part is checked for its form only; what it must be like beside others
 //! is checked when a problem is built of it.
+//!
+//! ```
+//! use plimsoll::{NodePool, Pod, Resources};
+//!
+//! let pod: Pod = serde_json::from_str(r#"{"name": "web", "requests": {"cpu": "250m"}}"#)?;
+//! assert_eq!(pod.requests(), &Resources::parse([("cpu", "250m")])?);
+//! assert_eq!(serde_json::to_string(&pod)?, r#"{"name":"web","requests":{"cpu":"250m"}}"#);
+//! let pool: NodePool = serde_json::from_str(r#"{"name": "spot", "weight": 10}"#)?;
+//! assert_eq!(pool.weight(), 10);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::affinity::{
     read_affinity, read_node_affinity, read_pod_affinity, read_pod_term, read_spread, read_term,
@@ -37,6 +48,9 @@ use crate::model::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What `read` reads of a tree, or all its faults.
+///
+/// # Errors
+/// Every fault of the tree, with paths that begin at the part.
 pub(crate) fn read_part<T>(
     document: &Value<'_>,
     read: impl FnOnce(Cursor<'_>) -> Option<T>,

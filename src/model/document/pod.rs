@@ -1,4 +1,6 @@
 //! Pods and daemon sets in documents.
+//!
+//! A daemon set is a pod without the fields that it can't have.
 
 use super::affinity::{
     read_affinity, read_spread, read_term, write_affinity, write_spread, write_term,

@@ -1,4 +1,7 @@
 //! Node pools in documents.
+//!
+//! Durations, budgets and words are read into their types, so a text that isn't one is a fault of
+//! the document and not of the checks that follow.
 
 use super::read::{
     Cursor, choice, labels, list as read_list, parsed, resources, text, texts, whole,

@@ -4,6 +4,16 @@
 //! noted. Readers of objects and items of lists return a stand-in instead, so that what follows
 //! keeps its place and the checks of the whole problem can go on. A field whose value is null is
 //! absent, as in Kubernetes.
+//!
+//! ```text
+//! fn read_taint(cursor: Cursor<'_>) -> Option<Taint>
+//!     object(["key", "value", "effect"])     unknown and repeated fields are faults already
+//!     required("key", text)                  missing, or not a text: a fault, and None
+//!     optional("value", text)                left out or null: None, and no fault
+//! ```
+//!
+//! Messages are written for whoever wrote the document: what is there, what would be right, and
+//! which known name a misspelt one was meant to be.
 
 use super::value::Value;
 use crate::model::fault::{Faults, Path, quoted, shortened};
@@ -15,6 +25,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 /// A value of the document, its place, and the list of faults.
+///
+/// It is used up by reading, so a value is read, or told to be wrong, once.
 pub(crate) struct Cursor<'c> {
     pub(crate) value: &'c Value<'c>,
     pub(crate) path: &'c Path<'c>,
@@ -42,7 +54,29 @@ impl<'c> Cursor<'c> {
         self.fault(problem, expected)
     }
 
+    /// Notes that this value is of the wrong kind. Where it is a text that holds what should stand
+    /// there itself, such as `"3"` for 3, the quotes alone are what is wrong, and that is said.
+    fn wrong_unless_quoted<T>(
+        self,
+        meant: impl FnOnce(&str) -> Option<String>,
+        expected: impl Into<String>,
+    ) -> Option<T> {
+        let text = match self.value {
+            Value::Text(text) => text.trim(),
+            _ => "",
+        };
+        match meant(text) {
+            Some(meant) => {
+                let problem = format!("{} is a text", quoted(text));
+                self.fault(problem, format!("{meant}, without quotes"))
+            }
+            None => self.wrong(expected),
+        }
+    }
+
     /// Notes that this value isn't one of these texts, and which of them it most likely means.
+    ///
+    /// The nearest by letters, where one is near.
     fn no_word<T>(self, words: &[&'static str]) -> Option<T> {
         let all = words.join(", ");
         let meant = match self.value {
@@ -119,6 +153,9 @@ const KUBERNETES: &str = "an object of this document's own form: Kubernetes' obj
     first, by the example `convert` or by `k8s::Dump` (feature k8s)";
 
 /// What a Kubernetes object calls itself, unless both fields mean something here.
+///
+/// People paste what `kubectl` prints; one fault says what to do with it, instead of one for each
+/// field.
 fn kubernetes_kind(
     entries: &[(Cow<'_, str>, Value<'_>)],
     known: &[&str],
@@ -148,6 +185,9 @@ fn kubernetes_kind(
 const MOST_FIELDS: usize = 50;
 
 /// The fields of an object.
+///
+/// Fields can be asked for in any order; where there is no object each is missing without a further
+/// fault.
 pub(crate) struct Fields<'c> {
     known: &'static [&'static str],
     /// For each known field the entry that has it.
@@ -236,6 +276,8 @@ pub(crate) fn list<T>(
 }
 
 /// A map whose keys are data; entries that can't be read are left out.
+///
+/// Of a repeated key the first counts, and the others are faults.
 fn map<T>(
     cursor: Cursor<'_>,
     mut read: impl FnMut(Cursor<'_>) -> Option<T>,
@@ -286,24 +328,30 @@ pub(crate) fn texts(cursor: Cursor<'_>) -> Option<Vec<Arc<str>>> {
 pub(crate) fn boolean(cursor: Cursor<'_>) -> Option<bool> {
     match cursor.value {
         Value::Bool(value) => Some(*value),
-        _ => cursor.wrong("true or false"),
+        _ => cursor.wrong_unless_quoted(
+            |text| matches!(text, "true" | "false").then(|| text.into()),
+            "true or false",
+        ),
     }
 }
 
 /// A whole number that fits the type.
+///
+/// `3.0` isn't one, and neither is `"3"`: which of two readings was meant isn't guessed.
 pub(crate) fn whole<T: TryFrom<i128> + Bounded>(cursor: Cursor<'_>) -> Option<T> {
     let number = match cursor.value {
         Value::Integer(number) => T::try_from(*number).ok(),
         _ => None,
     };
-    match number {
-        Some(number) => Some(number),
-        None => {
-            let quotes = matches!(cursor.value, Value::Text(text) if text.parse::<i64>().is_ok());
-            let without = if quotes { ", without quotes" } else { "" };
-            cursor.wrong(format!("a whole number from {} to {}{without}", T::LEAST, T::MOST))
-        }
-    }
+    let in_range = T::LEAST..=T::MOST;
+    let meant = |text: &str| {
+        let number = text.parse::<i128>().ok().filter(|number| in_range.contains(number))?;
+        Some(format!("the number {number}"))
+    };
+    number.or_else(|| {
+        let range = format!("a whole number from {} to {}", T::LEAST, T::MOST);
+        cursor.wrong_unless_quoted(meant, range)
+    })
 }
 
 /// The range of an integer type, to tell it to people.
@@ -385,16 +433,21 @@ pub(crate) fn signed_price(cursor: Cursor<'_>) -> Option<Price> {
 }
 
 /// A number in billionths, rounded to the nearest.
+///
+/// For rates and shares; they are told as numbers, never as texts.
 pub(crate) fn billionths<T: TryFrom<i128>>(cursor: Cursor<'_>, expected: &str) -> Option<T> {
     let number = match cursor.value {
         Value::Integer(_) | Value::Float(_) => number_text(&cursor),
         _ => None,
     };
     let price: Option<Price> = number.and_then(|text| text.parse().ok());
-    match price.and_then(|price| T::try_from(price.nanos()).ok()) {
-        Some(billionths) => Some(billionths),
-        None => cursor.wrong(expected),
-    }
+    let in_range = |price: Price| T::try_from(price.nanos()).ok();
+    let meant = |text: &str| {
+        let number: Price = text.parse().ok()?;
+        in_range(number).map(|_| format!("the number {number}"))
+    };
+    let billionths = price.and_then(in_range);
+    billionths.or_else(|| cursor.wrong_unless_quoted(meant, expected))
 }
 
 /// Labels, annotations or selectors.
@@ -439,6 +492,9 @@ const OTHER_NAMES: [(&str, &str); 9] = [
 ];
 
 /// The known name that a misspelt one most likely means.
+///
+/// A name may be wrong in a quarter of its letters and one more. Words that other tools use for the
+/// same thing are known by heart.
 fn nearest<'k>(
     name: &str,
     known: impl Iterator<Item = &'k &'static str> + Clone,
@@ -456,6 +512,8 @@ fn nearest<'k>(
 }
 
 /// How many letters must be added, dropped or changed (not counting case) to make `b` of `a`.
+///
+/// Levenshtein's, in one row: cost is the product of the lengths, of which none is above 64.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {

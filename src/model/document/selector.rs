@@ -1,4 +1,6 @@
 //! Label selectors and requirements in documents.
+//!
+//! An absent selector and an empty one are different things, so an empty one is written as `{}`.
 
 use super::read::{Cursor, choice, labels, text, texts, whole};
 use super::value::Value;

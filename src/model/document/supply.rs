@@ -1,4 +1,6 @@
 //! Instance types, offerings and nodes in documents.
+//!
+//! Rates and shares are fractions of one in documents and billionths in the model.
 
 use super::read::{
     Cursor, billionths, boolean, choice, counts, labels, price, resources, text, whole,

@@ -1,4 +1,6 @@
 //! Taints and tolerations in documents.
+//!
+//! As Kubernetes writes them; `Equal` is left out of a toleration, being the default.
 
 use super::read::{Cursor, choice, text, whole};
 use super::value::Value;

@@ -3,6 +3,8 @@
 //! A tree keeps what the usual maps lose: repeated keys and the order of the document. So all
 //! faults of a document can be found at once, and each told by its path. Numbers with a fraction
 //! arrive as floats; their shortest decimal text is the number as written, up to 15 digits.
+//!
+//! The depth of a tree is limited, so that neither reading nor dropping one can exhaust the stack.
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -11,6 +13,8 @@ use std::cell::RefCell;
 use std::fmt;
 
 /// A document, or a part of one.
+///
+/// Texts are borrowed from the document where they have no escapes.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value<'d> {
     Null,
@@ -122,6 +126,8 @@ impl Value<'_> {
     }
 
     /// The value of a field; `None` where it is null, or this isn't a map.
+    ///
+    /// Of a repeated key the first.
     pub(crate) fn get(&self, name: &str) -> Option<&Self> {
         let Self::Map(entries) = self else { return None };
         let (_, value) = entries.iter().find(|(key, _)| key == name)?;

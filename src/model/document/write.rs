@@ -1,4 +1,7 @@
 //! Writing a tree: fields in the order of the format, defaults left out.
+//!
+//! A document that is written reads back as an equal value. Since defaults are left out, what is
+//! written of a small problem is small, and two documents of equal problems are the same text.
 
 use super::value::Value;
 use crate::model::{Labels, Price, Resources};
@@ -8,6 +11,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// An object being written.
+///
+/// Each method adds a field or leaves it out, and hands the object on.
 #[derive(Default)]
 pub(crate) struct Object<'d>(Vec<(Cow<'d, str>, Value<'d>)>);
 
@@ -52,6 +57,8 @@ impl<'d> Object<'d> {
 }
 
 /// A list that is written item by item: only one item at a time stands as a tree.
+///
+/// A plan of a hundred thousand launches is written without a second copy of it in memory.
 pub(crate) struct Items<'a, T, W> {
     items: &'a [T],
     write: W,
@@ -85,6 +92,8 @@ pub(crate) fn word<'d, T: PartialEq>(meaning: &T, words: &[(&'d str, T)]) -> Val
 /// A number given in billionths: a number where that is exact, else a text with the decimal number.
 ///
 /// Up to 15 digits the nearest float reads back as the same number in every format.
+///
+/// Whole numbers are written without a point.
 pub(crate) fn billionths<'d>(billionths: i128) -> Value<'d> {
     const ONE: i128 = 1_000_000_000;
     const EXACT: i128 = 1 << 53;

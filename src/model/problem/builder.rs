@@ -1,4 +1,7 @@
 //! How a problem is made: its parts are collected, then checked and sorted at once.
+//!
+//! Adding never fails: a fault shows when the problem is built, with all others. Paths of faults
+//! count parts in the order in which they were added, as a document's do.
 
 use super::{Namespace, PodDisruptionBudget, Problem};
 use crate::error::Error;
@@ -29,6 +32,8 @@ use crate::model::{InstanceType, Node, NodePool, Pod, normal, validate};
 /// assert!(problem.instance_type("m.4").is_some());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// A builder may hold anything; only [`build`](ProblemBuilder::build) says what is wrong with it.
 #[derive(Clone, Debug, Default)]
 pub struct ProblemBuilder {
     pub(crate) pods: Vec<Pod>,
@@ -65,6 +70,9 @@ impl ProblemBuilder {
     }
 
     /// Takes out the entries of pods of this name in this namespace.
+    ///
+    /// Both a single pod and a set of replicas of this name; nothing happens where there is
+    /// neither.
     ///
     /// # Examples
     /// ```
@@ -110,6 +118,21 @@ impl ProblemBuilder {
     }
 
     /// Takes out the node of a name; pods bound to it have to go too, or be bound elsewhere.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Node, Pod, Problem, Resources};
+    ///
+    /// let problem = Problem::builder()
+    ///     .node(Node::new("n-1", Resources::parse([("pods", "9")])?))
+    ///     .pod(Pod::new("web").with_node_name("n-1"))
+    ///     .build()?;
+    /// // The pod would be bound to nothing.
+    /// assert!(problem.to_builder().without_node("n-1").build().is_err());
+    /// let moved = problem.to_builder().without_node("n-1").replace_pod(Pod::new("web")).build()?;
+    /// assert!(moved.nodes().is_empty() && moved.pods()[0].node_name().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn without_node(mut self, name: &str) -> Self {
         self.nodes.retain(|one| &*one.name != name);
@@ -148,6 +171,21 @@ impl ProblemBuilder {
     }
 
     /// Takes out the instance type of this one's name, if there is one, and adds it.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{InstanceType, Offering, Problem, Resources};
+    ///
+    /// let capacity = Resources::parse([("pods", "9")])?;
+    /// let at = |price: &str| -> Result<InstanceType, plimsoll::model::ParsePriceError> {
+    ///     let offering = Offering::spot("a", price.parse()?);
+    ///     Ok(InstanceType::new("m", capacity.clone()).with_offering(offering))
+    /// };
+    /// let problem = Problem::builder().instance_type(at("0.03")?).build()?;
+    /// let later = problem.to_builder().replace_instance_type(at("0.04")?).build()?;
+    /// assert_eq!(later.instance_types()[0].offerings()[0].price(), "0.04".parse()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn replace_instance_type(self, instance_type: InstanceType) -> Self {
         let name = instance_type.name.clone();
@@ -191,6 +229,8 @@ impl ProblemBuilder {
     }
 
     /// Adds a daemon set: the pod that it runs on every node that admits it.
+    ///
+    /// Its room is kept free on every node that it runs on, new or running.
     #[must_use]
     pub fn daemon_set(mut self, daemon_set: Pod) -> Self {
         self.daemon_sets.push(daemon_set);
@@ -216,6 +256,20 @@ impl ProblemBuilder {
     /// # Errors
     /// Every fault of the input, each with the path of its field, counted in the order in which the
     /// parts were added.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{Pod, Problem};
+    ///
+    /// // Two faults, told together.
+    /// let error = Problem::builder()
+    ///     .pod(Pod::new("web").with_replicas(0))
+    ///     .pod(Pod::new("a b"))
+    ///     .build()
+    ///     .unwrap_err();
+    /// let paths: Vec<&str> = error.findings().iter().map(|one| one.path.as_str()).collect();
+    /// assert_eq!(paths, ["pods[0].replicas", "pods[1].name"]);
+    /// ```
     pub fn build(self) -> Result<Problem, Error> {
         self.build_after(Faults::default())
     }

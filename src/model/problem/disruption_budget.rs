@@ -1,4 +1,10 @@
 //! Disruption budgets of pods.
+//!
+//! Kubernetes' `PodDisruptionBudget` with what its controller has worked out: how many pods may go
+//! down *now*. A consolidation evicts no more than that at a time, and lets pods come up again
+//! between waves.
+//!
+//! Source: <https://kubernetes.io/docs/tasks/run-application/configure-pdb/>.
 
 use crate::model::LabelSelector;
 use std::sync::Arc;
@@ -17,6 +23,8 @@ use std::sync::Arc;
 /// assert_eq!(problem.pod_disruption_budgets()[0].disruptions_allowed, 1);
 /// # Ok::<(), plimsoll::Error>(())
 /// ```
+///
+/// A pod that several budgets select isn't evicted at all, as Kubernetes' eviction API has it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PodDisruptionBudget {
@@ -27,6 +35,8 @@ pub struct PodDisruptionBudget {
     /// Which pods; `None` matches none.
     pub selector: Option<LabelSelector>,
     /// How many more may go down now.
+    ///
+    /// `status.disruptionsAllowed` of the object; 0 holds every node with one of its pods.
     pub disruptions_allowed: u32,
 }
 

@@ -1,4 +1,7 @@
 //! The problem: validated, sorted, frozen.
+//!
+//! Everything that plans a problem relies on its being checked and in one form, so there is no way
+//! to make one but by [`ProblemBuilder::build`] and the readers, which end in it.
 
 mod builder;
 mod disruption_budget;
@@ -45,6 +48,14 @@ pub struct Problem {
 
 impl Problem {
     /// A problem with nothing in it yet.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::Problem;
+    ///
+    /// assert!(Problem::builder().build()?.pods().is_empty());
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
     #[must_use]
     pub fn builder() -> ProblemBuilder {
         ProblemBuilder::default()
@@ -63,6 +74,8 @@ impl Problem {
     /// assert_eq!(names, ["cache", "db"]);
     /// # Ok::<(), plimsoll::Error>(())
     /// ```
+    ///
+    /// To ask what would be if, [`WhatIf`](crate::WhatIf) is the shorter and the faster way.
     #[must_use]
     pub fn to_builder(&self) -> ProblemBuilder {
         ProblemBuilder {
@@ -94,6 +107,8 @@ impl Problem {
     }
 
     /// The instance type of a name.
+    ///
+    /// By binary search, as the other look-ups.
     #[must_use]
     pub fn instance_type(&self, name: &str) -> Option<&InstanceType> {
         let at = self.instance_types.binary_search_by(|one| (*one.name).cmp(name)).ok()?;
@@ -101,6 +116,15 @@ impl Problem {
     }
 
     /// The node pool of a name.
+    ///
+    /// # Examples
+    /// ```
+    /// use plimsoll::{NodePool, Problem};
+    ///
+    /// let problem = Problem::builder().node_pool(NodePool::new("spot").with_weight(10)).build()?;
+    /// assert_eq!(problem.node_pool("spot").map(NodePool::weight), Some(10));
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
     #[must_use]
     pub fn node_pool(&self, name: &str) -> Option<&NodePool> {
         let at = self.node_pools.binary_search_by(|one| (*one.name).cmp(name)).ok()?;
@@ -125,6 +149,8 @@ impl Problem {
     }
 
     /// Pending pods and pods bound to nodes, by namespace and name.
+    ///
+    /// Of one name a single pod comes before a set of replicas.
     #[must_use]
     pub fn pods(&self) -> &[Pod] {
         &self.pods

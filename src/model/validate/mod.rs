@@ -2,6 +2,22 @@
 //!
 //! The checks read the parts as they were given, so that paths count in the caller's order. What
 //! makes a name a duplicate is found by sorting, not by maps of names: a million pods are many.
+//!
+//! # What is checked where
+//!
+//! | file | what |
+//! |---|---|
+//! | `name` | names, label keys and label values |
+//! | `unique` | names that occur twice, names of replicas |
+//! | `pod`, `affinity`, `taint` | what pods ask for, and Kubernetes' scheduling rules |
+//! | `pool`, `requirement` | who may buy what |
+//! | `supply`, `resource` | types, offerings, nodes, amounts and prices |
+//! | `overlay` | price overlays |
+//!
+//! What is checked is what the API servers of Kubernetes and Karpenter check, so that a problem
+//! says nothing that a cluster couldn't; and limits that keep arithmetic in range (10,000,000 pods,
+//! prices up to 100,000, quantities up to 2^60), so that nothing later has to ask. Each check goes
+//! on after a fault. The time is that of sorting names.
 
 mod affinity;
 mod name;
@@ -39,6 +55,8 @@ pub(crate) const LISTS: [&str; 7] = [
 ];
 
 /// Checks every part of a problem; `pods_by_name` has the positions of its pods in name order.
+///
+/// References are asked only where all names of the other list could be read.
 pub(super) fn check(parts: &ProblemBuilder, pods_by_name: &[usize], faults: &mut Faults) {
     let [pods, types, pools, nodes, daemons, budgets, namespaces] =
         LISTS.map(|list| Path::Field(&Path::Root, list));
@@ -92,6 +110,7 @@ pub(super) fn check(parts: &ProblemBuilder, pods_by_name: &[usize], faults: &mut
     unique::names(parts.namespaces.iter().map(|space| ("", &*space.name)), &namespaces, faults);
 }
 
+/// Replicas are counted, since all of them may end as single lines of a plan.
 fn check_pods(parts: &ProblemBuilder, by_name: &[usize], path: &Path<'_>, faults: &mut Faults) {
     let nodes: Option<BTreeSet<&str>> = faults
         .knows_names_of("nodes")

@@ -1,4 +1,8 @@
 //! Price overlays.
+//!
+//! An overlay speaks of offerings, which exist without pools and nodes: a requirement on a pool's
+//! label would match always or never, and not for the reason that its author has in mind. So it is
+//! a fault.
 
 use super::requirement::{self, RequirementContext};
 use super::{name, unique};

@@ -1,4 +1,6 @@
 //! Pods and daemon sets.
+//!
+//! A pod of a daemon set is checked like any other, and for what only such a pod may not have.
 
 use super::requirement::RequirementContext;
 use super::{affinity, name, requirement, resource, taint};
@@ -8,6 +10,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// The most pods that a problem may have, replicas counted.
+///
+/// Far above any cluster; counts of pods fit 32 bits.
 pub(crate) const MOST_PODS: u32 = 10_000_000;
 
 /// Checks a pod, but for its name's being unique and its node's being known.
@@ -94,6 +98,7 @@ fn requests(requests: &Resources, path: &Path<'_>, faults: &mut Faults) {
     }
 }
 
+/// An empty address is allowed and means all.
 fn host_ports(pod: &Pod, path: &Path<'_>, faults: &mut Faults) {
     let mut seen = BTreeSet::new();
     for (i, port) in pod.host_ports.iter().enumerate() {

@@ -73,6 +73,7 @@ fn disruption(disruption: &Disruption, path: &Path<'_>, faults: &mut Faults) {
     }
 }
 
+/// A share above 100 % can only come from a budget that was built by hand.
 fn budget(budget: &Budget, path: &Path<'_>, faults: &mut Faults) {
     if !budget.nodes.is_valid() {
         faults.add(&path.field("nodes"), budget.nodes.to_string(), "a share of at most 100%");
@@ -91,6 +92,8 @@ fn budget(budget: &Budget, path: &Path<'_>, faults: &mut Faults) {
     }
 }
 
+/// Whether the five fields are cron's is decided where budgets are read; one that can't be read
+/// allows no disruption, as in Karpenter.
 fn is_schedule(text: &str) -> bool {
     const NAMED: [&str; 7] =
         ["@annually", "@yearly", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];

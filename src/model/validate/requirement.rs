@@ -1,4 +1,8 @@
 //! Conditions on labels: which operators and values a place allows.
+//!
+//! One requirement has four places to stand in, and each allows something else
+//! ([`RequirementContext`]). Kubernetes checks what a pod requires and hardly what it prefers, so a
+//! preference that nothing can meet is accepted here too.
 
 use super::name;
 use crate::model::fault::{Faults, Path, quoted};
@@ -115,6 +119,8 @@ pub(super) fn node_labels(node_labels: &Labels, path: &Path<'_>, faults: &mut Fa
 }
 
 /// Checks a label that something else fixes already.
+///
+/// A type labelled with another type's name, say.
 pub(super) fn fixed_label(
     labels: &Labels,
     key: &str,

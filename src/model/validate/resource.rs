@@ -1,4 +1,7 @@
 //! Amounts of resources, and prices.
+//!
+//! Amounts can't be wrong in themselves: [`Quantity`](crate::Quantity) has no invalid value. Names
+//! can, and `nodes` means something in limits only.
 
 use super::name;
 use crate::model::NODES;

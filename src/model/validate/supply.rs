@@ -1,4 +1,8 @@
 //! What can be bought and what runs: instance types, offerings and nodes.
+//!
+//! A type's labels mustn't contradict what its name and its offerings imply, since all of them end
+//! on one node. Labels that only a node or its pool can have (`kubernetes.io/hostname`,
+//! `karpenter.sh/nodepool`) are refused in a catalog.
 
 use super::requirement::{self, RequirementContext};
 use super::{name, resource, taint};
@@ -64,6 +68,7 @@ pub(super) fn instance_type(of_type: &InstanceType, path: &Path<'_>, faults: &mu
     }
 }
 
+/// The rate is limited as prices are, since documents write both in the same form.
 fn offering(instance_type: &InstanceType, offer: &Offering, path: &Path<'_>, faults: &mut Faults) {
     name::label_name(&offer.zone, &path.field("zone"), faults);
     resource::price(offer.price, &path.field("price"), faults);

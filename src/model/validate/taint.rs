@@ -1,4 +1,7 @@
 //! Taints and tolerations: Kubernetes' own validation of both.
+//!
+//! Source: `validateTaints` and `ValidateTolerations` of
+//! <https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/validation/validation.go>.
 
 use super::name;
 use crate::model::fault::{Faults, Path, quoted};

@@ -76,7 +76,20 @@ fn habits_of_other_formats_are_told_what_to_write_here() {
             [{"key": "k", "operator": "In", "values": ["a"]}], "expireAfter": "720h"}]}"#;
     assert!(Problem::from_json(right).is_ok());
     for (part, wrong, told) in [
-        (r#""replicas": 1"#, r#""replicas": "3""#, "4294967295, without quotes"),
+        (
+            r#""replicas": 1"#,
+            r#""replicas": "3""#,
+            r#""3" is a text; expected the number 3, without quotes"#,
+        ),
+        (r#""replicas": 1"#, r#""replicas": "-3""#, "a whole number from 0 to 4294967295"),
+        (r#""replicas": 1"#, r#""doNotDisrupt": "true""#, "expected true, without quotes"),
+        (r#""replicas": 1"#, r#""priority": " 007 ""#, "expected the number 7, without quotes"),
+        (
+            r#""offerings": []"#,
+            r#""offerings": [{"zone": "a", "capacityType": "spot", "price": "0.1",
+                "interruptionRate": "0.01"}]"#,
+            r#""0.01" is a text; expected the number 0.01, without quotes"#,
+        ),
         (r#"{"v": "1"}"#, r#"{"v": true}"#, "true; expected a text, in quotes"),
         (r#"["a"]"#, r#""spot""#, r#"expected a list: ["spot"]"#),
         (r#""In""#, r#""in""#, "expected In? (one of In, NotIn, "),
