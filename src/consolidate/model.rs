@@ -16,9 +16,12 @@
 use super::eligibility::NodeVerdict;
 use super::preference::{PreferenceCounts, PreferenceRule, PreferenceRules, homes_by_class};
 use super::price::{PLAIN, eviction_cost};
-use crate::compile::{Bits, ClassId, Compiled, Id, ItemId, PoolId, SelectionId, charge_of_running};
+use crate::compile::{
+    Bits, ClassId, Compiled, Id, IdVec, ItemId, PoolId, ReservationId, SelectionId,
+    charge_of_running,
+};
 use crate::model::{Pod, Problem};
-use crate::pack::{Context, PlacementRules};
+use crate::pack::{Context, PlacementRules, kept_reservations};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -133,6 +136,8 @@ pub(super) struct ConsolidationModel<'c> {
     pub(super) scale: Vec<i64>,
     /// Pods that wait for a place: those without a node, and those of nodes that are going already.
     pub(super) waiting: Vec<HomePods>,
+    /// By reservation, how many nodes of it are for those that static pools lack.
+    pub(super) kept_reservations: IdVec<ReservationId, u32>,
     pub(super) width: usize,
 }
 
@@ -250,6 +255,7 @@ impl<'c> ConsolidationModel<'c> {
             preferences_at_home,
             scale,
             waiting,
+            kept_reservations: kept_reservations(compiled),
             width,
         }
     }

@@ -27,7 +27,7 @@ use super::free_bound::FreeBound;
 use super::host_counts::HostCounts;
 use super::model::{ConsolidationModel, HomePods, weight};
 use super::preference::PreferenceCounts;
-use crate::compile::{Draw, OfferId, SupplyLedger};
+use crate::compile::{Draw, OfferId, ReservationId, SupplyLedger};
 use crate::pack::RuleCounts;
 
 /// A change that was made.
@@ -500,7 +500,16 @@ impl<'m> ClusterState<'m> {
     /// Whether limits and reservations leave room for a launch of an offer.
     pub(super) fn is_buyable(&self, offer: OfferId) -> bool {
         let compiled = self.model.compiled();
-        compiled.offers[offer].available && self.supplies.allows(compiled.draw(offer))
+        let offer_pool = &compiled.pools[compiled.offers[offer].pool];
+        let draw = compiled.draw(offer);
+        // What static pools need is theirs.
+        let is_kept = |id: ReservationId| {
+            offer_pool.static_replicas.is_none()
+                && self.supplies.reserved(id) <= self.model.kept_reservations[id]
+        };
+        compiled.offers[offer].available
+            && self.supplies.allows(draw)
+            && !draw.reservation.is_some_and(is_kept)
     }
 
     /// How many pods an affinity selects anywhere.

@@ -81,7 +81,7 @@ pub(crate) use build_plan::build_plan;
 use choose::PackFns;
 pub(crate) use complete::{
     Exclusion, HostSpread, PlacementRules, RuleCounts, Wanted, complete, exclusions, is_ordered,
-    is_ordered_beside_launches, recreate, substitutes, supplies,
+    is_ordered_beside_launches, keeps_static_domains, recreate, substitutes, supplies,
 };
 pub(crate) use decided_launches::DecidedLaunches;
 pub(crate) use launch_template::{chosen, offering_ref, requests_of};
@@ -89,7 +89,7 @@ pub(crate) use packing::{Context, NodeGroup, Packing};
 pub(crate) use preference::honours_no_less;
 pub(crate) use right_size::right_size;
 pub(crate) use running::alike;
-pub(crate) use static_pool::{are_first, launch_rest};
+pub(crate) use static_pool::{are_first, kept_reservations, launch_rest};
 
 use crate::compile::{Compiled, ItemId};
 use crate::parallel;

@@ -31,7 +31,8 @@ use super::fill_leftover;
 use super::packing::{Context, NodeGroup, Packing};
 use crate::compile::{BinType, Compiled, IdVec, ItemId, NodeSource, PoolId, ReservationId};
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Parts of a billionth in which shares of a node's cost are counted.
 const PARTS: i128 = 1 << 20;
@@ -171,6 +172,62 @@ fn needy(compiled: &Compiled, bin_types: &[usize]) -> BTreeSet<PoolId> {
         let _has_others = needy.remove(&bin_type.pool);
     }
     needy
+}
+
+/// By reservation, how many nodes of it are kept for those that static pools lack and that could
+/// come from reservations alone: as many of these as can have one at once do.
+///
+/// A flow, raised along the shortest path, time after time, from a node without a reservation to a
+/// reservation with room (Edmonds and Karp 1972).
+pub(crate) fn kept_reservations(compiled: &Compiled) -> IdVec<ReservationId, u32> {
+    let mut kept: IdVec<ReservationId, u32> = compiled.reservations.values().map(|_| 0).collect();
+    let lacking = bin_types(compiled, &Packing::new(compiled));
+    let needy: Vec<PoolId> = needy(compiled, &lacking).into_iter().collect();
+    let usable = |pool: PoolId| -> BTreeSet<ReservationId> {
+        let own = lacking.iter().map(|at| &compiled.bin_types[*at]);
+        own.filter(|one| one.pool == pool).filter_map(|one| one.reservation).collect()
+    };
+    let usable: Vec<BTreeSet<ReservationId>> = needy.iter().map(|pool| usable(*pool)).collect();
+    let mut assigned: BTreeMap<(ReservationId, usize), u32> = BTreeMap::new();
+    for (first, pool) in needy.iter().enumerate() {
+        let mut wanted = compiled.pools[*pool].static_replicas.unwrap_or(0);
+        while wanted > 0 {
+            // By reservation, the pool that would have it, and the one that this gives up for it.
+            let mut reached: BTreeMap<ReservationId, (usize, Option<ReservationId>)> =
+                BTreeMap::new();
+            let mut next = VecDeque::from([(first, None)]);
+            let has_room = |id: &ReservationId| kept[*id] < compiled.reservations[*id].remaining;
+            let mut end = None;
+            while let Some((pool, given_up)) = next.pop_front().filter(|_| end.is_none()) {
+                for id in &usable[pool] {
+                    if let Entry::Vacant(vacant) = reached.entry(*id) {
+                        let _way = vacant.insert((pool, given_up));
+                        end = end.or(Some(*id).filter(has_room));
+                        let holders = assigned.range((*id, 0)..=(*id, usize::MAX));
+                        let holders = holders.filter(|(_, nodes)| **nodes > 0);
+                        next.extend(holders.map(|((id, pool), _)| (*pool, Some(*id))));
+                    }
+                }
+            }
+            let Some(end) = end else { break };
+            let path = std::iter::successors(Some(end), |id| reached.get(id).and_then(|way| way.1));
+            let path = path.filter_map(|id| reached.get(&id).map(|way| (id, way.0, way.1)));
+            let path: Vec<(ReservationId, usize, Option<ReservationId>)> = path.collect();
+            let nodes_given =
+                path.iter().filter_map(|(_, pool, from)| assigned.get(&((*from)?, *pool)));
+            let room = compiled.reservations[end].remaining - kept[end];
+            let nodes = nodes_given.copied().fold(wanted.min(room), u32::min);
+            for (id, pool, given_up) in path {
+                *assigned.entry((id, pool)).or_default() += nodes;
+                if let Some(given) = given_up.and_then(|id| assigned.get_mut(&(id, pool))) {
+                    *given -= nodes;
+                }
+            }
+            kept[end] += nodes;
+            wanted -= nodes;
+        }
+    }
+    kept
 }
 
 /// Each turn launches the node of the greatest merit, as often as its pods are there, and ends when

@@ -13,7 +13,6 @@
 use super::cancel::Cancel;
 use super::enumerate;
 use super::tuning::few::{PODS, STEPS};
-use crate::compile::{TopologyKey, TopologySpread};
 use crate::pack::{AssignedPacking, Context};
 
 /// Takes over a better packing of few pods, if a search of a few steps finds any.
@@ -34,12 +33,8 @@ pub(crate) fn try_everything(
     if let Some(better) = enumerate::better(context, packed, STEPS, &cancel) {
         *packed = better;
     }
-    // What is preferred, and where static pools stand for the sake of spreads over domains, is as
-    // the packer has it: a search for what is cheap counts domains alone in which nodes stand.
-    let is_fixed = whole.pools.values().any(|pool| pool.static_replicas.is_some());
-    let is_wide = |spread: &TopologySpread| spread.hard && spread.key != TopologyKey::Hostname;
-    let mut spreads = whole.topology.rules.values().flat_map(|rules| &rules.spreads);
-    if enumerate::has_preferences(context) || is_fixed && spreads.any(is_wide) {
+    // What is preferred is as the packer has it.
+    if enumerate::has_preferences(context) {
         return;
     }
     if let Some(better) = enumerate::cheaper(context, packed, false, STEPS, &cancel) {

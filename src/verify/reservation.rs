@@ -11,7 +11,7 @@ use crate::plan::{Launch, LaunchPlan};
 use std::collections::BTreeMap;
 
 /// How many nodes reservations hold, and how many launches draw on them, by id.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Reservations<'a> {
     remaining: BTreeMap<&'a str, u32>,
     launches: BTreeMap<&'a str, u64>,
@@ -40,11 +40,16 @@ impl<'a> Reservations<'a> {
             if let Some(id) = &launch.template.offering.reservation
                 && let Some((id, _)) = found.remaining.get_key_value(&**id)
             {
-                let count = found.launches.entry(id).or_default();
-                *count = count.saturating_add(1);
+                found.draw(id, 1);
             }
         }
         found
+    }
+
+    /// Has so many more launches draw on a reservation.
+    pub(super) fn draw(&mut self, id: &'a str, launches: u64) {
+        let count = self.launches.entry(id).or_default();
+        *count = count.saturating_add(launches);
     }
 
     /// The same where each reservation holds so many more.
@@ -52,6 +57,12 @@ impl<'a> Reservations<'a> {
         let all = self.remaining.values_mut();
         all.for_each(|remaining| *remaining = remaining.saturating_add(more));
         self
+    }
+
+    /// How many nodes launches leave of a reservation.
+    pub(super) fn left(&self, id: &str) -> u64 {
+        let remaining = self.remaining.get(id).copied().unwrap_or(0);
+        u64::from(remaining).saturating_sub(self.launches.get(id).copied().unwrap_or(0))
     }
 
     /// How many nodes a reservation holds; nothing where there is none of this id.
@@ -75,10 +86,6 @@ impl<'a> Reservations<'a> {
 
     /// Whether an offering needs no reservation, or its reservation holds one more node.
     pub(super) fn leave_room(&self, offering: &Offering) -> bool {
-        offering.reservation.as_ref().is_none_or(|reservation| {
-            let count = |of: Option<&u64>| of.copied().unwrap_or(0);
-            let remaining = self.remaining.get(&*reservation.id).copied().unwrap_or(0);
-            count(self.launches.get(&*reservation.id)) < u64::from(remaining)
-        })
+        offering.reservation.as_ref().is_none_or(|reservation| self.left(&reservation.id) > 0)
     }
 }

@@ -399,6 +399,14 @@ pub enum Violation {
         /// How many are missing.
         expected: u64,
     },
+    /// Launches of a wave for other pools take reservations from which alone nodes could come that
+    /// static pools lack.
+    StaticReservations {
+        /// How many such nodes have a reservation without these launches.
+        missing: u64,
+        /// How many are left one.
+        left: u64,
+    },
     /// A launch holds nothing but placeholders that may only use free room.
     OnlyPlaceholders {
         /// The launch.

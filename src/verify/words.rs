@@ -184,6 +184,10 @@ impl fmt::Display for Violation {
                 f,
                 "static node pool {node_pool}: {launches} launches, {expected} are missing"
             ),
+            V::StaticReservations { missing, left } => write!(
+                f,
+                "launches leave reservations for {left} of {missing} nodes that static node pools lack"
+            ),
             V::OnlyPlaceholders { launch } => {
                 write!(f, "launch {launch} holds only placeholders that may not cause a launch")
             }

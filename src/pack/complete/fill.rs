@@ -2,15 +2,23 @@
 //!
 //! *Why it is right.* Each pod is put where kube-scheduler would accept it after all others that
 //! the plan binds, so an order of binding of the plan before, followed by these, is one of the plan
-//! after.
+//! after. What is accepted only before others is put where such an order is found.
 //!
 //! *Cost.* Classes × groups for a look, and a step for each pod that a rule over domains holds
-//! down; a class that no group takes isn't tried again before something changes.
+//! down; a class that no group takes isn't tried again before something changes. [`MOST_ORDERS`]
+//! orders of binding at the end.
 
+use super::launch::mix;
+use super::order;
 use super::placement::Placement;
 use super::rules::{HostSpread, item_of};
 use crate::compile::ClassId;
 use std::cmp::Reverse;
+
+/// The most orders of binding that are looked for to bind pods before others.
+const MOST_ORDERS: usize = 64;
+/// So many times groups of nodes, times classes of pods.
+const MOST_ORDERED: usize = 200_000;
 
 impl Placement<'_> {
     /// The classes of which any pods have no place, the most urgent first, placeholders last;
@@ -30,8 +38,9 @@ impl Placement<'_> {
         waiting
     }
 
-    /// Puts pods of a class on nodes that stand, as many as find a place; whether there were any.
-    pub(super) fn fill_standing(&mut self, class: ClassId) -> bool {
+    /// Puts pods of a class on nodes that stand, as many as find a place, of alike ones on the first
+    /// as `seed` draws them (0: as they are listed); whether there were any.
+    pub(super) fn fill_standing(&mut self, class: ClassId, seed: u64) -> bool {
         let tied = self.rules.of_class[class].is_ordered()
             || !self.rules.of_class[class].anti_affinity.is_empty();
         let open = self.open_weights(&[class]).get(&class).copied().unwrap_or(i32::MIN);
@@ -51,10 +60,10 @@ impl Placement<'_> {
                     let each = each.min(room).min(self.host_room(nodes, class));
                     let level = if tied { self.level(class, nodes.site) } else { 0 };
                     let launched = nodes.on.is_launch();
-                    (each > 0).then_some((level, launched, *at, each, room))
+                    (each > 0).then_some((level, launched, mix(seed, *at), *at, each, room))
                 })
                 .min();
-            let Some((_, _, at, each, room)) = best else { break };
+            let Some((_, _, _, at, each, room)) = best else { break };
             let wanted = self.left[class].min(room);
             let each = each.min(wanted);
             let nodes = (wanted / each).clamp(1, self.groups[at].count);
@@ -77,7 +86,7 @@ impl Placement<'_> {
             for class in self.waiting(|_| ()) {
                 if !self.rules.of_class[class].host_spreads.is_empty() {
                     self.lowest_on_hosts = self.lowest_on_hosts_of(class);
-                    let more = self.fill_standing(class);
+                    let more = self.fill_standing(class, 0);
                     self.lowest_on_hosts.clear();
                     self.beside_hosts |= more;
                     progress |= more;
@@ -87,6 +96,50 @@ impl Placement<'_> {
                 return;
             }
         }
+    }
+
+    /// Puts pods on nodes that stand where a spread allows them only before others are bound, the
+    /// most urgent first, wherever an order of binding is found.
+    pub(super) fn fill_before_others(&mut self) {
+        let size = self.groups.len().saturating_mul(self.left.len()).max(1);
+        let mut tries = (MOST_ORDERED / size).min(MOST_ORDERS);
+        for class in self.waiting(|_| ()) {
+            let rules = &self.rules.of_class[class];
+            if rules.spreads.is_empty() && rules.host_spreads.is_empty() {
+                continue;
+            }
+            let open = self.open_weights(&[class]).get(&class).copied().unwrap_or(i32::MIN);
+            let mut at = 0;
+            while at < self.groups.len() && self.left[class] > 0 {
+                let nodes = &self.groups[at];
+                let takes = self.may_use(at, class, open)
+                    && self.takes(nodes, class) > 0
+                    && self.is_apart(class, nodes.site);
+                if !takes {
+                    at += 1;
+                    continue;
+                }
+                if tries == 0 || self.context.is_stopped() {
+                    return;
+                }
+                tries -= 1;
+                let mut other = self.clone();
+                let _where = other.put(at, class, 1, 1);
+                other.beside_hosts |= !rules.host_spreads.is_empty();
+                match order::exists(&other, None) {
+                    true => *self = other,
+                    false => at += 1,
+                }
+            }
+        }
+    }
+
+    /// Whether nobody is in the domains of a site whom anti-affinity keeps apart from a class.
+    fn is_apart(&self, class: ClassId, site: usize) -> bool {
+        self.rules.of_class[class].anti_affinity.iter().all(|at| {
+            let domain = self.rules.domain(self.compiled(), *at, site);
+            domain.is_none_or(|domain| self.domains.counts[*at][domain] == 0)
+        })
     }
 
     /// For each spread of a class over single nodes, the lowest count of any that stands.

@@ -49,6 +49,60 @@ impl Placement<'_> {
         own.sort_by_key(|id| (compiled.offers[*id].price, *id));
         own
     }
+    /// Has a static pool launch another of its offers in place of a group, with the same pods;
+    /// whether that was possible.
+    pub(super) fn replace_static(&mut self, at: usize, offer: OfferId) -> bool {
+        let former = self.groups[at].clone();
+        if !self.meets_minimums_idle(offer) {
+            return false;
+        }
+        self.close(&former);
+        let before = self.groups.len();
+        if self.buyable(offer) < former.count || !self.relaunch(offer, &former) {
+            self.groups.truncate(before);
+            self.reopen(&former);
+            return false;
+        }
+        let moved = self.groups.pop();
+        moved.into_iter().for_each(|moved| self.groups[at] = moved);
+        true
+    }
+
+    /// Whether a launch of an offer that holds nothing keeps as many values open as its pool asks.
+    fn meets_minimums_idle(&self, offer: OfferId) -> bool {
+        let compiled = self.compiled();
+        compiled.pools[compiled.offers[offer].pool].min_values.is_empty()
+            || self.context.best_effort_min_values
+            || self.context.meets_minimums(offer, &[], &vec![0; compiled.dims.len()])
+    }
+
+    /// Moves nodes of a static pool to the cheapest of its offers in their cell that hold their
+    /// pods.
+    pub(super) fn right_size_static(&mut self, choices: &LaunchChoices, at: usize) {
+        let compiled = self.compiled();
+        let Some(now) = self.groups[at].on.launched() else { return };
+        let (pool, cell) = (compiled.offers[now].pool, choices.cell_of_site[self.groups[at].site]);
+        // What it gives up would be another static pool's.
+        if compiled.offers[now].reservation.is_some() && self.lacks_static_nodes() {
+            return;
+        }
+        let room = &compiled.shapes[compiled.offers[now].shape].allocatable;
+        let load = room.iter().zip(&self.groups[at].free).map(|(all, free)| all - free);
+        let load: Vec<i64> = load.collect();
+        let holds = |offer: OfferId| {
+            let room = &compiled.shapes[compiled.offers[offer].shape].allocatable;
+            room.iter().zip(&load).all(|(have, want)| have >= want)
+        };
+        for offer in self.static_offers(choices, pool) {
+            if self.price(offer) >= self.price(now) {
+                return;
+            }
+            let is_alike = choices.cell_of_site[compiled.site_of_offer(offer)] == cell;
+            if is_alike && holds(offer) && self.replace_static(at, offer) {
+                return;
+            }
+        }
+    }
 }
 
 /// The classes that a rule ties to some with a spread among these, by the first of each component;

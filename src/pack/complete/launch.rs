@@ -137,7 +137,7 @@ impl Placement<'_> {
             // What is launched may have raised counts that held others down.
             for class in classes {
                 if self.left[*class] > 0 {
-                    let _more = self.fill_standing(*class);
+                    let _more = self.fill_standing(*class, scale.seed);
                 }
             }
         }
@@ -315,6 +315,7 @@ impl Placement<'_> {
         let Some(now) = self.groups[at].on.launched() else { return };
         let of_now = &compiled.offers[now];
         if compiled.pools[of_now.pool].static_replicas.is_some() {
+            self.right_size_static(choices, at);
             return;
         }
         let weight = compiled.pools[of_now.pool].weight;
@@ -357,7 +358,7 @@ impl Placement<'_> {
     }
 
     /// Launches an offer with the pods of a group that was closed; whether it holds them.
-    fn relaunch(&mut self, offer: OfferId, former: &PlacedNodes<'_>) -> bool {
+    pub(super) fn relaunch(&mut self, offer: OfferId, former: &PlacedNodes<'_>) -> bool {
         self.launch(offer, former.count);
         let at = self.groups.len() - 1;
         for (class, each) in &former.pods {
@@ -370,23 +371,8 @@ impl Placement<'_> {
         true
     }
 
-    /// Has a static pool launch another of its offers in place of an empty group; whether that was
-    /// possible.
-    pub(super) fn replace_static(&mut self, at: usize, offer: OfferId) -> bool {
-        let former = self.groups[at].clone();
-        self.close(&former);
-        if self.buyable(offer) < former.count {
-            self.reopen(&former);
-            return false;
-        }
-        self.launch(offer, former.count);
-        let moved = self.groups.pop();
-        moved.into_iter().for_each(|moved| self.groups[at] = moved);
-        true
-    }
-
     /// Undoes the closing of a group that still stands in the list.
-    fn reopen(&mut self, nodes: &PlacedNodes<'_>) {
+    pub(super) fn reopen(&mut self, nodes: &PlacedNodes<'_>) {
         let Some(offer) = nodes.on.launched() else { return };
         self.launch(offer, nodes.count);
         let _empty = self.groups.pop();

@@ -88,6 +88,7 @@ pub(crate) fn complete(context: &Context<'_>, packed: &mut AssignedPacking) -> b
     recreate::place_more(&mut placement, &choices);
     settle(&mut placement, &choices);
     placement.fill_beside_hosts();
+    placement.fill_before_others();
     let more = is_better(&placement, &start);
     let finished = more.then(|| placement.finish(packed)).flatten();
     match finished.or_else(|| more.then(|| filled_alone(&start, &choices, packed)).flatten()) {
@@ -110,9 +111,25 @@ pub(crate) fn is_ordered(context: &Context<'_>, packed: &AssignedPacking) -> boo
 pub(crate) fn is_ordered_beside_launches(context: &Context<'_>, packed: &AssignedPacking) -> bool {
     let rules = PlacementRules::of(context.compiled);
     let mut placement = Placement::of(context, &rules, packed);
-    placement.beside_hosts = false;
+    placement.counts_fresh_host = true;
     placement.open_launchable_domains();
     order::exists(&placement, None)
+}
+
+/// Whether nodes stand in all domains again in which they do in another plan, of spreads over which
+/// pods can have nodes of static pools alone: those are given up for the sake of pods, not of money.
+pub(crate) fn keeps_static_domains(
+    context: &Context<'_>,
+    former: &AssignedPacking,
+    packed: &AssignedPacking,
+) -> bool {
+    if context.compiled.pools.values().all(|pool| pool.static_replicas.is_none()) {
+        return true;
+    }
+    let rules = PlacementRules::of(context.compiled);
+    let former = Placement::of(context, &rules, former);
+    let placement = Placement::of(context, &rules, packed);
+    former.static_domains().all(|(counter, domain)| placement.domains.exists[counter][domain] > 0)
 }
 
 impl Placement<'_> {
@@ -252,7 +269,8 @@ fn fill_by(placement: &mut Placement<'_>, choices: &LaunchChoices, scale: Launch
             loop {
                 let mut more = false;
                 for class in classes {
-                    more |= placement.left[*class] > 0 && placement.fill_standing(*class);
+                    more |=
+                        placement.left[*class] > 0 && placement.fill_standing(*class, scale.seed);
                 }
                 if !more {
                     break;
@@ -264,7 +282,7 @@ fn fill_by(placement: &mut Placement<'_>, choices: &LaunchChoices, scale: Launch
             progress |= placement.launch_for(choices, &waiting, scale);
         }
         for class in placeholders {
-            progress |= placement.fill_standing(class);
+            progress |= placement.fill_standing(class, scale.seed);
         }
         if !progress || scale.on_trial && placement.context.is_stopped() {
             return;

@@ -219,9 +219,12 @@ impl BindingOrder<'_, '_> {
         selected.map(|member| member.all - member.left).sum()
     }
 
-    /// The lowest count of a spread over single nodes, of pods bound so far; 0 where these are
-    /// fewer than it asks for.
+    /// The lowest count of a spread over single nodes, of pods bound so far; 0 where the nodes are
+    /// fewer than it asks for, or where a fresh node counts.
     fn lowest_on_hosts(&self, spread: &HostSpread) -> i64 {
+        if self.placement.counts_fresh_host {
+            return 0;
+        }
         let (mut lowest, mut hosts) = (i64::MAX, 0_u64);
         for (group, nodes) in self.placement.groups.iter().enumerate() {
             if nodes.count == 0 || !spread.counted.contains(nodes.site) {

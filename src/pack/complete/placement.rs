@@ -17,8 +17,8 @@ use super::launch_table::LaunchTable;
 use super::rule_counts::RuleCounts;
 use super::rules::{PlacementRules, item_of};
 use crate::compile::{
-    Bits, ClassId, Compiled, IdVec, NodeId, NodeSource, OfferId, OpenNode, SelectionId,
-    SupplyLedger, fits,
+    ClassId, Compiled, IdVec, NodeId, NodeSource, OfferId, OpenNode, SelectionId, SupplyLedger,
+    fits,
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,6 +69,8 @@ pub(super) struct Placement<'c> {
     /// Whether any node holds more of what a spread over single nodes counts than a fresh one would
     /// allow: one more node may break the order of binding then.
     pub(super) beside_hosts: bool,
+    /// Whether spreads over single nodes count a fresh node beside those that stand.
+    pub(super) counts_fresh_host: bool,
     /// What was looked up of launches, for all copies of the plan.
     pub(super) table: Rc<LaunchTable>,
 }
@@ -97,6 +99,7 @@ impl<'c> Placement<'c> {
             supplies: SupplyLedger::new(compiled),
             lowest_on_hosts: Vec::new(),
             beside_hosts: false,
+            counts_fresh_host: false,
             table: Rc::new(LaunchTable::of(compiled)),
         }
     }
@@ -263,6 +266,22 @@ impl<'c> Placement<'c> {
     /// money. Where nothing but nodes of static pools could stand, pods launch none; those domains
     /// count for pods alone that have no others.
     pub(super) fn keep_domains(&mut self) {
+        for (counter, domain, _) in self.kept_domains() {
+            let exists = &mut self.domains.exists[counter][domain];
+            *exists = exists.saturating_add(1);
+        }
+    }
+
+    /// The domains in which nodes stand, by the counters of spreads over them, in which nothing but
+    /// nodes of static pools could: of spreads of pods that have no others.
+    pub(super) fn static_domains(&self) -> impl Iterator<Item = (usize, usize)> {
+        let kept = self.kept_domains().into_iter();
+        kept.filter(|(.., is_static)| *is_static).map(|(counter, domain, _)| (counter, domain))
+    }
+
+    /// The domains in which nodes stand that count even if none does any more, by counter, and
+    /// whether they do for pods that launch none.
+    fn kept_domains(&self) -> Vec<(usize, usize, bool)> {
         let compiled = self.context.compiled;
         let mut launchable = compiled.usable.emptied();
         for (id, offer) in compiled.offers.iter() {
@@ -271,25 +290,28 @@ impl<'c> Placement<'c> {
                 launchable.insert(compiled.site_of_offer(id));
             }
         }
+        let mut kept = Vec::new();
         for at in &self.rules.spread_counters {
             let counter = &self.rules.counters[*at];
             let domains = &compiled.topology.keys[counter.key].domains;
-            for (exists, domain) in self.domains.exists[*at].iter_mut().zip(domains) {
-                let mut rows = counter
-                    .owners
-                    .iter()
-                    .map(|class| &compiled.eligible[compiled.items[item_of(*class)].eligibility]);
+            let standing = domains.iter().zip(&self.domains.exists[*at]).enumerate();
+            for (number, (domain, _)) in standing.filter(|(_, (_, exists))| **exists > 0) {
+                let rows = || {
+                    let owners = counter.owners.iter();
+                    owners.map(|class| {
+                        &compiled.eligible[compiled.items[item_of(*class)].eligibility]
+                    })
+                };
                 let mut launched = domain.clone();
                 launched.and(&launchable);
-                let reaches = |eligible: &Bits| match eligible.overlaps(&launchable) {
-                    true => eligible.overlaps(&launched),
-                    false => eligible.overlaps(domain),
-                };
-                if *exists > 0 && rows.any(reaches) {
-                    *exists = exists.saturating_add(1);
+                let is_static =
+                    rows().any(|row| !row.overlaps(&launchable) && row.overlaps(domain));
+                if is_static || rows().any(|row| row.overlaps(&launched)) {
+                    kept.push((*at, number, is_static));
                 }
             }
         }
+        kept
     }
 
     /// Has every node of a group hold these pods more; they have a place already.

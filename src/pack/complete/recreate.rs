@@ -395,7 +395,7 @@ impl Placement<'_> {
     }
 
     /// Whether a static pool launches fewer nodes than it lacks.
-    fn lacks_static_nodes(&self) -> bool {
+    pub(super) fn lacks_static_nodes(&self) -> bool {
         let compiled = self.compiled();
         compiled.pools.iter().any(|(id, pool)| {
             let own = self.groups.iter().filter(|nodes| {

@@ -256,8 +256,7 @@ impl CellFiller<'_, '_, '_> {
 
     /// Keeps the vector of pods that is held, where the node may hold it.
     fn emit(&mut self, number: usize) {
-        let mut items = self.input.items.iter().zip(&self.held).filter(|(_, count)| **count > 0);
-        if number > 0 && items.all(|(item, _)| item.is_higher_open[self.at]) {
+        if number > 0 && self.input.is_never_needed(self.at, &self.held) {
             return;
         }
         let Some(first) = self.input.host_rules.admits(self.place, &self.held) else { return };

@@ -46,6 +46,18 @@ pub(super) struct HostRules {
     unsure: usize,
 }
 
+/// The nodes that count for a spread over nodes which asks for several of them, where it is guessed
+/// how many pods each has to hold; of several such spreads, those of the first.
+fn needing_hosts<'a>(task: &'a Task<'_>) -> Option<&'a Bits> {
+    if task.relaxed || task.levels.values().all(|level| *level == 0) {
+        return None;
+    }
+    let rules = task.kept_classes.list.iter().flat_map(|one| task.spreads(one.class));
+    let mut asking =
+        rules.filter(|one| one.hard && one.key == TopologyKey::Hostname && one.min_domains > 1);
+    asking.next().map(|one| &*one.counted)
+}
+
 impl HostRules {
     /// The rules of these items; that an owner may be the first is a supply of one node.
     pub(super) fn new(task: &Task<'_>, items: &[CellItem], places: &mut Places) -> Self {
@@ -114,9 +126,19 @@ impl HostRules {
         let affinities = affinities.collect();
         places.left.push(i64::MAX);
         places.told.push(false);
-        let supplies = places.left.len();
-        places.list.iter_mut().for_each(|place| place.uses.resize(supplies, 0));
-        Self { caps, affinities, unsure: supplies - 1 }
+        let unsure = places.left.len() - 1;
+        places.list.iter_mut().for_each(|place| place.uses.resize(unsure + 1, 0));
+        if let Some(counted) = needing_hosts(task) {
+            // A supply of which every launch adds one: of plans that cost more, those are kept that
+            // have more hosts.
+            places.left.push(0);
+            places.told.push(false);
+            for place in &mut places.list {
+                let adds = !place.stands() && counted.contains(place.site);
+                place.uses.push(if adds { -1 } else { 0 });
+            }
+        }
+        Self { caps, affinities, unsure }
     }
 
     /// The items that an affinity over single nodes is about: whether they have company may depend

@@ -159,8 +159,8 @@ pub(super) fn has_preferences(context: &Context<'_>) -> bool {
 /// A packing that places more pods, the urgent first, or as many that cost less, where trying
 /// everything finds one.
 ///
-/// It is sought, in so many steps at most, where pods stay out, and where pools have weights: those
-/// of the same priority may be others then, or on pools of other weights.
+/// It is sought, in so many steps at most, where pods stay out, and where pools have weights, static
+/// ones among them: those of the same priority may be others then, or on pools of other weights.
 ///
 /// First without rules between pods, which is quick: where not even that places more, or costs
 /// less, nothing does. Then with them; then with fewer domains that count; then guess by guess of
@@ -175,8 +175,8 @@ pub(super) fn better(
     let left = packed.left(whole);
     let placeholder = |class: ClassId| whole.items[ItemId::from_index(class.index())].placeholder;
     let is_whole = left.iter().all(|(class, left)| *left == 0 || placeholder(class));
-    let pools = whole.pools.values().filter(|pool| pool.static_replicas.is_none());
-    let weights: BTreeSet<i32> = pools.map(|pool| pool.weight).collect();
+    // Pods on nodes of a static pool might be on those of another weight, and the reverse.
+    let weights: BTreeSet<i32> = whole.pools.values().map(|pool| pool.weight).collect();
     let preferences = has_preferences(context);
     let pods = whole.items.values().map(|item| u64::from(item.count)).sum::<u64>();
     // Of many pods not even the kept classes are worth their time.
@@ -277,7 +277,9 @@ impl Attempts<'_> {
         let extra = static_nodes.map_or(0, |choice| choice.extra);
         let score = (self.score.0.clone(), self.score.1.saturating_sub(extra));
         let found = solve(&task, self.packed, score, &mut self.steps, self.cancel);
-        if let Solved::Best(Some(packed), (missing, cost)) = found {
+        if let Solved::Best(Some(packed), (missing, cost)) = found
+            && (task.optional || pack::keeps_static_domains(task.context, self.packed, &packed))
+        {
             (self.best, self.score) = (Some(*packed), (missing, cost.saturating_add(extra)));
         }
     }

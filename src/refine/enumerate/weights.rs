@@ -85,14 +85,17 @@ fn is_before(
         && untainted.is_none_or(|sites| sites.contains(place.site))
 }
 
+/// Whether any number of launches at a place may be made.
+fn is_unlimited(place: &CellPlace) -> bool {
+    !place.min_values && place.uses.iter().all(|uses| *uses == 0)
+}
+
 /// Notes of pods beside which places one of a higher weight is never used up, and keeps them off
 /// places that no others could need.
 pub(super) fn note_higher(task: &Task<'_>, items: &mut [CellItem], places: &Places) {
-    let unlimited =
-        |place: &CellPlace| !place.min_values && place.uses.iter().all(|uses| *uses == 0);
     for item in items.iter_mut().filter(|item| !is_drawn(task.context, item.class)) {
         let open: Vec<usize> = (0..places.list.len())
-            .filter(|at| item.admitted[*at] && unlimited(&places.list[*at]))
+            .filter(|at| item.admitted[*at] && is_unlimited(&places.list[*at]))
             .collect();
         for (at, place) in places.list.iter().enumerate() {
             item.is_higher_open[at] = open
@@ -222,26 +225,49 @@ impl<'a> HigherPools<'a> {
             place.weight == Some(node.weight)
                 && place.cost < own.cost
                 && supplies.all(|is_enough| is_enough)
-                && self.fits(*other, &[&node.needs])
+                && self.input.fits(*other, &[&node.needs])
         };
         let shares = |(other, of): (usize, &NeededNode)| {
             other != at
                 && of.weight == node.weight
                 && !of.needs.is_empty()
-                && [node.at, of.at].iter().any(|place| self.fits(*place, &[&node.needs, &of.needs]))
+                && [node.at, of.at]
+                    .iter()
+                    .any(|place| self.input.fits(*place, &[&node.needs, &of.needs]))
         };
         !node.needs.is_empty()
             && !(0..list.len()).any(|other| is_cheaper(&other))
             && !launched.iter().enumerate().any(shares)
     }
+}
+
+impl SearchInput<'_> {
+    /// Whether a launch at a place holds pods that pools of higher weights take in any plan, and
+    /// isn't needed as it is for the others: there are none, or a cheaper launch of the same weight
+    /// that draws on nothing holds these.
+    pub(super) fn is_never_needed(&self, at: usize, held: &[u32]) -> bool {
+        let own = &self.places.list[at];
+        let held = self.items.iter().zip(held).enumerate().filter(|(_, (_, count))| **count > 0);
+        let (others, needs): (Vec<_>, Vec<_>) =
+            held.partition(|(_, (item, _))| item.is_higher_open[at]);
+        let needs: HeldItems = needs.into_iter().map(|(item, (_, count))| (item, *count)).collect();
+        let is_cheaper = |(other, place): (usize, &CellPlace)| {
+            place.weight == own.weight
+                && place.cost < own.cost
+                && is_unlimited(place)
+                && self.fits(other, &[&needs])
+        };
+        !others.is_empty()
+            && (needs.is_empty() || self.places.list.iter().enumerate().any(is_cheaper))
+    }
 
     /// Whether a place has room for pods and admits each, beside each other.
     fn fits(&self, place: usize, held: &[&HeldItems]) -> bool {
-        let mut free = self.input.places.list[place].room.clone();
+        let mut free = self.places.list[place].room.clone();
         let all = || held.iter().flat_map(|held| held.iter());
         for (at, count) in all() {
-            let item = &self.input.items[*at];
-            let of_class = all().filter(|(other, _)| self.input.items[*other].class == item.class);
+            let item = &self.items[*at];
+            let of_class = all().filter(|(other, _)| self.items[*other].class == item.class);
             let of_class = of_class.fold(0_u32, |sum, (_, count)| sum.saturating_add(*count));
             if !item.admitted[place]
                 || of_class > item.per_node
@@ -253,8 +279,7 @@ impl<'a> HigherPools<'a> {
                 *free = free.saturating_sub(each.saturating_mul(i64::from(*count)));
             }
         }
-        let is_asked =
-            |dim: &usize| all().any(|(item, _)| self.input.items[*item].request[*dim] > 0);
+        let is_asked = |dim: &usize| all().any(|(item, _)| self.items[*item].request[*dim] > 0);
         let mut asked = (0..free.len()).filter(is_asked);
         asked.all(|dim| free[dim] >= 0)
     }

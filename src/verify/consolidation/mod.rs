@@ -17,7 +17,8 @@
 //! - *Each step is legal* ([`replay`], [`wave`]). When the pods of a wave are bound, today's rules
 //!   accept all of them: resources, ports, volumes and their number, node affinity, taints, rules
 //!   between pods in some order of binding, limits of pools with launches beside the nodes that
-//!   they replace, reservations, weights, and everything that a launch states. Nodes that go still
+//!   they replace, reservations, those that static pools need for nodes that they lack, weights,
+//!   and everything that a launch states. Nodes that go still
 //!   stand then, tainted. What leaves a node that stays takes its room until the wave is over.
 //!   Pods that stay are asked nothing. A launch holds all pods that ever come to it, with its
 //!   choice and every alternative.

@@ -21,7 +21,7 @@ use super::super::limit::Usage;
 use super::super::reservation::Reservations;
 use super::super::site::Sites;
 use super::super::violation::Violation;
-use super::super::{account, launch, node, topology, weight};
+use super::super::{account, launch, node, static_pool, topology, weight};
 use super::budget::{Excess, PoolNodes, excess};
 use super::eligibility::{self, are_ended, budget_name, budgets_of, pool_of};
 use super::fault::ConsolidationFault as Fault;
@@ -288,6 +288,7 @@ pub(super) fn check_step(step: &ReplayStep, wave: u32, out: &mut Vec<Violation>)
     usage.check(&facts, &mut found);
     let reservations = Reservations::of(&step.problem, plan);
     reservations.check(&mut found);
+    let reservations = static_pool::check_wave(&facts, &mut sites, plan, &mut found);
     weight::check(&facts, &mut sites, launches, loads, (&usage, &reservations), &mut found);
     out.extend(found.into_iter().map(|violation| in_wave(wave, violation)));
 }

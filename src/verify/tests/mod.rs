@@ -227,6 +227,7 @@ fn every_violation_has_a_plan_that_makes_it() {
         include_str!("scarce.rs"),
         include_str!("topology.rs"),
         include_str!("../consolidation/tests/mod.rs"),
+        include_str!("../consolidation/tests/stepped.rs"),
     ]
     .concat();
     let (_, variants) = include_str!("../violation.rs").split_once("pub enum Violation {").unwrap();

@@ -9,6 +9,9 @@
 //! The solver aims at more ([`Counting::Launchable`]): it also counts the domains that a launch of
 //! a pod concerned (the owner, or one that is counted) could add, as Karpenter does; of hosts there
 //! is always such a one, an empty one. A domain in which no node can ever stand counts neither way.
+//! Where not so many pods can be placed like that, domains are given up for the sake of pods, not of
+//! money: those count that a launch could add within what the plan leaves of limits and reservations
+//! ([`Counting::Remaining`]).
 //!
 //! What two pods, or a pod and a node, are to each other is asked once and kept in tables, since
 //! very many plans are looked at.
@@ -27,6 +30,8 @@ pub(crate) enum Counting {
     Standing,
     /// Those that a launch of the pods concerned could add, too.
     Launchable,
+    /// Those that one could still add beside the finished plan.
+    Remaining,
 }
 
 /// A plan or a part of one: for each running node the pods that it gets, and for each launch its
@@ -67,10 +72,21 @@ struct SpreadRule {
     over_hosts: bool,
     max_skew: usize,
     min_domains: usize,
-    /// The domains that a launch of the pods concerned could add.
-    launchable: BTreeSet<Domain>,
-    /// Whether any of them could be launched at all where the spread counts.
-    is_launchable: bool,
+    /// The ways by which the pods concerned could be launched where the spread counts, each with
+    /// its domain.
+    launchable: Vec<(usize, Option<Domain>)>,
+}
+
+impl SpreadRule {
+    /// The domains that a launch could add by the ways that are open; all are where nothing is
+    /// said.
+    fn launchable<'a>(
+        &'a self,
+        open: Option<&'a [bool]>,
+    ) -> impl Iterator<Item = Option<Domain>> + 'a {
+        let is_open = move |way: usize| open.is_none_or(|open| open[way]);
+        self.launchable.iter().filter(move |(way, _)| is_open(*way)).map(|(_, domain)| *domain)
+    }
 }
 
 /// The rules of one pod about others. Pods are numbered, pending ones first.
@@ -200,13 +216,12 @@ impl Between {
             let could: Vec<usize> = (0..ways.len())
                 .filter(|way| looks[*way].counted[at][number] && concerned(*way))
                 .collect();
-            let domain = |way: &usize| keys.domain(&ways[*way].labels, &one.key);
+            let domain = |way: &usize| (*way, keys.domain(&ways[*way].labels, &one.key));
             SpreadRule {
                 over_hosts: one.key == HOSTNAME,
                 max_skew: one.max_skew,
                 min_domains: one.min_domains,
-                launchable: could.iter().filter_map(domain).collect(),
-                is_launchable: !could.is_empty(),
+                launchable: could.iter().map(domain).collect(),
                 rule,
             }
         };
@@ -241,7 +256,7 @@ impl Between {
     }
 
     fn scene(&self, counting: Counting) -> Scene<'_> {
-        Scene { rules: &self.rules, class: &self.class, counting, sites: Vec::new() }
+        Scene { rules: &self.rules, class: &self.class, counting, open: None, sites: Vec::new() }
     }
 
     /// Whether pods could share a running node, or a launch of a way, as far as that depends on it
@@ -275,7 +290,11 @@ impl Between {
     }
 
     /// The nodes of a plan, the pods bound to them, and those that the plan adds.
-    fn set_out(&self, plan: &Partial, counting: Counting) -> (Scene<'_>, Vec<Bound>, Vec<Bound>) {
+    fn set_out<'s>(
+        &'s self,
+        plan: &Partial,
+        counting: Counting,
+    ) -> (Scene<'s>, Vec<Bound>, Vec<Bound>) {
         let mut scene = self.scene(counting);
         let (mut present, mut to_come): (Vec<Bound>, Vec<Bound>) = (Vec::new(), Vec::new());
         for (at, look) in self.nodes.iter().enumerate() {
@@ -293,9 +312,16 @@ impl Between {
         (scene, present, to_come)
     }
 
-    /// Whether all pods of a plan can be bound.
-    pub(crate) fn can_be_bound(&self, plan: &Partial, counting: Counting) -> bool {
-        let (scene, mut present, to_come) = self.set_out(plan, counting);
+    /// Whether all pods of a plan can be bound; `open`: the ways by which more can be launched
+    /// beside it, where that matters.
+    pub(crate) fn can_be_bound(
+        &self,
+        plan: &Partial,
+        counting: Counting,
+        open: Option<&[bool]>,
+    ) -> bool {
+        let (mut scene, mut present, to_come) = self.set_out(plan, counting);
+        scene.open = open;
         scene.nobody_is_kept_away(&present, &to_come)
             && scene.some_order_exists(&mut present, &to_come, &mut BTreeSet::new(), 0)
     }
@@ -348,7 +374,7 @@ impl Between {
                     (0..scene.sites.len()).filter_map(domain).collect();
                 let standing = domains.clone();
                 if counting == Counting::Launchable {
-                    domains.extend(&spread.launchable);
+                    domains.extend(spread.launchable(None).flatten());
                 }
                 let most = |to: &Domain| count(*to, &|p| spread.rule.means[p]) + more(*to);
                 let least = domains.iter().map(most).min().unwrap_or(0);
@@ -395,6 +421,8 @@ struct Scene<'a> {
     rules: &'a [Rules],
     class: &'a [usize],
     counting: Counting,
+    /// The ways by which more can be launched; nothing where that doesn't matter.
+    open: Option<&'a [bool]>,
     sites: Vec<(&'a Look, Result<usize, usize>)>,
 }
 
@@ -497,14 +525,14 @@ impl Scene<'_> {
             let mut domains: BTreeSet<Domain> =
                 standing.filter_map(|site| self.domain(site, key)).collect();
             let enough = domains.len() >= spread.min_domains;
-            if self.counting == Counting::Launchable {
-                domains.extend(&spread.launchable);
+            if self.counting != Counting::Standing {
+                domains.extend(spread.launchable(self.open).flatten());
             }
             domains.into_iter().map(count).min().filter(|_| enough).unwrap_or(0)
         };
         // An empty host could be added.
-        let new_host = spread.over_hosts && spread.is_launchable;
-        let new_host = new_host && self.counting == Counting::Launchable;
+        let new_host = spread.over_hosts && spread.launchable(self.open).next().is_some();
+        let new_host = new_host && self.counting != Counting::Standing;
         let least = if new_host { 0 } else { least() };
         count(own) + usize::from(spread.rule.means[pod]) <= least + spread.max_skew
     }

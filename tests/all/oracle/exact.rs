@@ -40,8 +40,9 @@ struct Sites {
     launches: Vec<(usize, Set)>,
 }
 
-/// What is on each running node, and on launches of which look.
-type Split = (Vec<Set>, Vec<(usize, Set)>);
+/// What is on each running node, and on launches of which look; and the ways that are open beside
+/// them, where that matters.
+type Split = (Vec<Set>, Vec<(usize, Set)>, Option<Vec<bool>>);
 
 struct Search<'a> {
     kinds: &'a Kinds<'a>,
@@ -283,6 +284,14 @@ impl Search<'_> {
         between.could_be_even(&self.partial(), &rest, self.counting)
     }
 
+    /// The ways by which one more node could be launched within what is left.
+    fn open_ways(&self) -> Vec<bool> {
+        let enough = |uses: &Vec<i64>| {
+            uses.iter().zip(&self.left).all(|(uses, left)| *uses == 0 || uses <= left)
+        };
+        self.kinds.way_uses.iter().map(|uses| uses.as_ref().is_some_and(enough)).collect()
+    }
+
     fn can_be_bound(&mut self) -> bool {
         let (kinds, between) = (self.kinds, &self.kinds.oracle.between);
         if !between.any {
@@ -293,11 +302,12 @@ impl Search<'_> {
         let mut launched: Vec<(usize, Set)> =
             launched.map(|(kind, set)| (look(*kind), *set)).collect();
         launched.sort_unstable();
-        let key = (self.sites.nodes.clone(), launched);
+        let open = (self.counting == Counting::Remaining).then(|| self.open_ways());
+        let key = (self.sites.nodes.clone(), launched, open);
         if let Some(known) = self.known.get(&key) {
             return *known;
         }
-        let can_be_bound = between.can_be_bound(&self.partial(), self.counting);
+        let can_be_bound = between.can_be_bound(&self.partial(), self.counting, key.2.as_deref());
         self.known.insert(key, can_be_bound);
         can_be_bound
     }

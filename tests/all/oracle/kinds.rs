@@ -43,6 +43,8 @@ pub(crate) struct Kinds<'a> {
     /// For each running node the sets that it takes.
     pub(crate) nodes: Vec<Vec<Set>>,
     pub(crate) list: Vec<Kind>,
+    /// For each way to launch for pods, what a launch takes of each limit and reservation.
+    pub(crate) way_uses: Vec<Option<Vec<i64>>>,
     /// For each node that a static pool lacks, the pool.
     pub(crate) fixed: Vec<usize>,
     /// What is left of each limit and reservation.
@@ -137,6 +139,7 @@ impl<'a> Kinds<'a> {
             tied_are_free: true,
             nodes: Vec::new(),
             list: Vec::new(),
+            way_uses: Vec::new(),
             fixed: fixed(oracle),
             room: Vec::new(),
             options: vec![Vec::new(); classes.len()],
@@ -234,6 +237,11 @@ impl<'a> Kinds<'a> {
         let may_launch = |way: &Way| {
             oracle.document.pools[way.pool].replicas.is_some() || !oracle.is_overrun(way.pool)
         };
+        let of_way = |way: &Way| {
+            let is_static = oracle.document.pools[way.pool].replicas.is_some();
+            (!is_static && may_launch(way)).then(|| budgets.uses(oracle, purchase(way)))
+        };
+        self.way_uses = oracle.ways.iter().map(of_way).collect();
         for (at, way) in oracle.ways.iter().enumerate().filter(|(_, way)| may_launch(way)) {
             let own = &oracle.between.looks[at];
             let look = looks.iter().position(|other| oracle.between.looks[*other] == *own);

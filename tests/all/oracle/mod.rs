@@ -59,7 +59,8 @@ pub(crate) struct Best {
     /// cheapest at all.
     pub(crate) cost: i128,
     /// The cost where pods that rules tie to others are launched for by the pools' weights as well,
-    /// if so many have places then: what a plan may cost that puts weights first.
+    /// if so many have places then, and domains are given up alone that no launch could add beside
+    /// the plan: what a plan may cost that puts weights and domains first.
     pub(crate) weighed: i128,
     /// The cost of the cheapest plan at all for so many.
     pub(crate) least: i128,

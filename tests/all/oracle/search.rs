@@ -20,11 +20,16 @@ impl Oracle {
         let kinds = self.kinds();
         let most = kinds.best(Counting::Standing, None)?.expect("leaving every pod out is a plan");
         let asked = Some(&most.missing[..]);
-        let aim = if self.between.any { kinds.best(Counting::Launchable, asked)? } else { None };
-        let aim = aim.map(|aim| aim.cost);
+        let any = self.between.any;
+        let aim = if any { kinds.best(Counting::Launchable, asked)? } else { None };
         let placed = self.pending() - most.missing.iter().sum::<usize>();
-        let cost = aim.unwrap_or(most.cost);
-        let weighed = self.cost_by_weight(&most.missing)?.unwrap_or(cost).max(cost);
+        let cost = aim.as_ref().map_or(most.cost, |aim| aim.cost);
+        let beside = match aim {
+            None if any => kinds.best(Counting::Remaining, asked)?,
+            aim => aim,
+        };
+        let beside = beside.map_or(cost, |beside| beside.cost);
+        let weighed = self.cost_by_weight(&most.missing)?.unwrap_or(beside).max(beside);
         Ok(Best { placed, missing: most.missing, cost, weighed, least: most.cost })
     }
 
@@ -38,11 +43,12 @@ impl Oracle {
         }
         let mut kinds = self.kinds();
         kinds.tied_are_free = false;
-        let best = match kinds.best(Counting::Launchable, Some(missing))? {
-            None => kinds.best(Counting::Standing, Some(missing))?,
-            best => best,
-        };
-        Ok(best.map(|best| best.cost))
+        for counting in [Counting::Launchable, Counting::Remaining, Counting::Standing] {
+            if let Some(best) = kinds.best(counting, Some(missing))? {
+                return Ok(Some(best.cost));
+            }
+        }
+        Ok(None)
     }
 
     /// How many pods of each priority have no place, highest priority first.
@@ -59,9 +65,9 @@ impl Oracle {
     /// weight as before, and keeps spreads over domains that launches could add; where none does,
     /// of a legal one. `None` if there is no such plan.
     pub(crate) fn cheapest_like(&self, places: &[Place]) -> Option<i128> {
-        let [aim, legal] = [Counting::Launchable, Counting::Standing]
-            .map(|counting| self.try_cheapest_like(places, counting).expect("an easy problem"));
-        aim.or(legal)
+        [Counting::Launchable, Counting::Standing]
+            .into_iter()
+            .find_map(|counting| self.try_cheapest_like(places, counting).expect("an easy problem"))
     }
 
     /// The least cost of such a plan, unless the problem is too hard, by which domains spreads

@@ -149,7 +149,7 @@ impl Oracle {
             nodes: standing.nodes.iter().map(|pods| self.numbers(*pods)).collect(),
             launches: standing.launches.iter().map(|l| (self.numbers(l.pods), l.way)).collect(),
         };
-        !self.between.any || self.between.can_be_bound(&plan, Counting::Standing)
+        !self.between.any || self.between.can_be_bound(&plan, Counting::Standing, None)
     }
 
     fn place_for(&self, standing: &Standing, pod: usize) -> Option<String> {

@@ -82,7 +82,13 @@ fn judged(oracle: &Oracle, plan: &Value, best: &Best) -> Option<Outcome> {
         let faults = vec!["illegal"];
         return Some(Outcome { missing, cost, aim: cost, faults });
     };
-    let aim = oracle.try_cheapest_like(&places, Counting::Launchable).ok()?.unwrap_or(least);
+    let mut aim = None;
+    for counting in [Counting::Launchable, Counting::Remaining] {
+        if aim.is_none() {
+            aim = oracle.try_cheapest_like(&places, counting).ok()?;
+        }
+    }
+    let aim = aim.unwrap_or(least);
     let claims_optimum = plan["cost"]["proof"] == "optimal";
     // A bound is one of plans that keep spreads over what launches could add, where any does.
     let faults = [
@@ -103,8 +109,11 @@ struct Findings {
     hard: bool,
     /// What goes wrong, by name.
     kinds: Vec<String>,
-    /// What the greedy plan costs, by what its pods cost at least.
+    /// What the greedy plan costs, by what a best one may that leaves out as many; where there is
+    /// one that leaves out fewer, by what its pods cost at least.
     excess: Option<f64>,
+    /// By effort, what a plan costs, what its pods cost at least, and what a best plan may.
+    costs: [Option<[i128; 3]>; 2],
     /// Of planning greedily and with refinement, and of the search.
     times: [Duration; 3],
 }
@@ -133,14 +142,18 @@ fn findings(problem: &Value, efforts: &[&str]) -> Findings {
             return Findings { hard: true, ..found };
         };
         found.kinds.extend(outcome.faults.iter().map(|fault| format!("{fault}-{name}")));
+        found.costs[at] = Some([outcome.cost, outcome.aim, best.weighed]);
         if outcome.missing > best.missing {
             found.kinds.push(format!("lost-{name}"));
         } else if at == 1 && outcome.cost > best.weighed {
             found.kinds.push(format!("dear-{name}"));
         }
-        if at == 0 && outcome.aim > 0 {
+        // Of as many pods the best plan may have others, or on pools of other weights.
+        let is_whole = outcome.missing == best.missing;
+        let aim = if is_whole { best.weighed } else { outcome.aim };
+        if at == 0 && aim > 0 {
             #[allow(clippy::cast_precision_loss, reason = "a share is enough")]
-            let excess = outcome.cost as f64 / outcome.aim as f64;
+            let excess = outcome.cost as f64 / aim as f64;
             found.excess = Some(excess);
             if excess > 1.5 {
                 found.kinds.push("excess-greedy".to_string());
@@ -235,7 +248,8 @@ fn documents_that_are_given_are_judged() {
     for path in paths.into_iter().filter(|path| path.extension().is_some_and(|is| is == "json")) {
         let problem = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
         let found = catch_unwind(AssertUnwindSafe(|| findings(&problem, &EFFORTS)));
-        let said = found.map_or(vec!["search".to_string()], |found| found.kinds);
+        let said = found
+            .map_or((vec!["search".to_string()], [None; 2]), |found| (found.kinds, found.costs));
         println!("{}: {said:?}", path.file_name().unwrap().to_string_lossy());
     }
 }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Affinity, BudgetReason, CapacityType, HostPort, NodeInclusionPolicy, PodAffinityTerm, Protocol,
-    Taint, TimeSpan, TopologySpreadConstraint, Volume, WhenUnsatisfiable,
+    Affinity, BudgetReason, CapacityType, HostPort, NodeInclusionPolicy, Operator, PodAffinityTerm,
+    Protocol, Requirement, Taint, TimeSpan, TopologySpreadConstraint, Volume, WhenUnsatisfiable,
 };
 use crate::verify::{BindingRule, PlanPlace};
 
@@ -304,23 +304,25 @@ fn launches_overlap_with_what_they_replace() {
     });
 }
 
+/// Has the drifted node be replaced on a reservation that a node of the first wave gives back.
+fn reserve(parts: &mut ClusterParts, plan: &mut ConsolidationPlan, remaining: u32) {
+    let held = Offering::reserved("a", price("0.01")).with_reservation("r", remaining);
+    parts.types[0] = small().with_offering(held);
+    let _ = parts.node("n1").labels.insert(well_known::CAPACITY_TYPE, "reserved");
+    plan.actions[DELETE].savings = Some(price("0.01"));
+    let template = Arc::make_mut(&mut plan.actions[DRIFT].launches[0].launch.template);
+    template.offering.capacity_type = CapacityType::Reserved;
+    template.offering.reservation = Some("r".into());
+    template.offering.price = price("0.01");
+    template.alternatives = Arc::new(vec![template.offering.clone()]);
+    let labels = Arc::make_mut(&mut template.labels);
+    let _ = labels.insert(well_known::CAPACITY_TYPE, "reserved");
+    plan.actions[DRIFT].savings = Some(price("0.09"));
+    (plan.cost.before, plan.cost.after) = (price("0.91"), price("0.31"));
+}
+
 #[test]
 fn a_reserved_place_is_free_when_its_node_is_gone() {
-    let reserve = |parts: &mut ClusterParts, plan: &mut ConsolidationPlan, remaining| {
-        let held = Offering::reserved("a", price("0.01")).with_reservation("r", remaining);
-        parts.types[0] = small().with_offering(held);
-        let _ = parts.node("n1").labels.insert(well_known::CAPACITY_TYPE, "reserved");
-        plan.actions[DELETE].savings = Some(price("0.01"));
-        let template = Arc::make_mut(&mut plan.actions[DRIFT].launches[0].launch.template);
-        template.offering.capacity_type = CapacityType::Reserved;
-        template.offering.reservation = Some("r".into());
-        template.offering.price = price("0.01");
-        template.alternatives = Arc::new(vec![template.offering.clone()]);
-        let labels = Arc::make_mut(&mut template.labels);
-        let _ = labels.insert(well_known::CAPACITY_TYPE, "reserved");
-        plan.actions[DRIFT].savings = Some(price("0.09"));
-        (plan.cost.before, plan.cost.after) = (price("0.91"), price("0.31"));
-    };
     accepted(|parts, plan| reserve(parts, plan, 0));
     accepted(|parts, plan| {
         reserve(parts, plan, 1);
@@ -338,6 +340,55 @@ fn a_reserved_place_is_free_when_its_node_is_gone() {
             Violation::Reservation { reservation: "r".into(), launches: 1, remaining: 0 },
         )],
     );
+}
+
+/// A static pool that lacks a node.
+fn static_pool(capacity_types: &[&str]) -> NodePool {
+    let values = capacity_types.iter().copied();
+    let mut fixed = NodePool::new("fixed").with_requirement(Requirement::new(
+        well_known::CAPACITY_TYPE,
+        Operator::In,
+        values,
+    ));
+    fixed.replicas = Some(1);
+    fixed
+}
+
+#[test]
+fn reservations_that_static_pools_need_are_theirs() {
+    let short = || in_wave(2, Violation::StaticReservations { missing: 1, left: 0 });
+    refused(
+        |parts, plan| {
+            reserve(parts, plan, 0);
+            parts.pools.push(static_pool(&["reserved"]));
+        },
+        &[short()],
+    );
+    accepted(|parts, plan| {
+        reserve(parts, plan, 1);
+        parts.pools.push(static_pool(&["reserved"]));
+    });
+    // Something else is on offer for its node.
+    accepted(|parts, plan| {
+        reserve(parts, plan, 0);
+        parts.pools.push(static_pool(&["reserved", "on-demand"]));
+    });
+    // What is theirs isn't open to a pool of a higher weight either.
+    let heavy = |parts: &mut ClusterParts| {
+        let held = Offering::reserved("a", price("0.01")).with_reservation("r", 1);
+        parts.types[0] = small().with_offering(held);
+        let mut heavy = static_pool(&["reserved"]);
+        (heavy.name, heavy.replicas, heavy.weight) = ("heavy".into(), None, 10);
+        parts.pools.push(heavy);
+    };
+    let takes = |launch, pod: &str| {
+        in_wave(2, Violation::Weight { pod: full(pod), launch, node_pool: "heavy".into() })
+    };
+    refused(|parts, _| heavy(parts), &[takes(0, "big"), takes(1, "old")]);
+    accepted(|parts, _| {
+        heavy(parts);
+        parts.pools.push(static_pool(&["reserved"]));
+    });
 }
 
 #[test]
