@@ -42,6 +42,10 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 /// All nodes are tried so often at most.
 const MOST_PASSES: usize = 64;
 
+/// So much is looked at before nodes aren't tried once more: trials times nodes, since a trial looks
+/// at as many at most. What decides stepwise goes on.
+const MOST_LOOKS: u64 = 1_000_000;
+
 /// A search, and the cluster as it has it.
 ///
 /// A search can go on from any state, with other premiums or thresholds; clones are starts of
@@ -183,16 +187,17 @@ impl<'m> Search<'m> {
         }
     }
 
-    /// Has all nodes go that are worth it one by one when they are first tried.
-    pub(super) fn run_once(&mut self, stop: &dyn Fn() -> bool) {
-        self.force();
-        let _any = self.pass(stop);
-    }
-
-    /// Has nodes go one by one and together, until nothing is left.
+    /// Has nodes go one by one and together, until nothing is left, or so much was looked at.
     pub(super) fn settle(&mut self, stop: &dyn Fn() -> bool) {
+        let before = self.trials;
+        let nodes = u64::try_from(self.state.model.nodes.len()).unwrap_or(u64::MAX);
         for _ in 0..MOST_PASSES {
-            let more = self.pass(stop) || self.merge(stop) || !self.stepwise && self.relaunch(stop);
+            let went = self.pass(stop);
+            let looks = (self.trials - before).saturating_mul(nodes);
+            if looks > MOST_LOOKS && !self.stepwise {
+                break;
+            }
+            let more = went || self.merge(stop) || !self.stepwise && self.relaunch(stop);
             if !more {
                 break;
             }

@@ -37,10 +37,11 @@ impl WavePlanner<'_, '_> {
         if steps.len() >= most {
             return;
         }
+        type Nodes = BTreeSet<usize>;
         let mut add =
-            |step: WaveStep, going: &mut BTreeSet<usize>, closed: &mut BTreeSet<usize>| {
+            |planner: &mut Self, step: WaveStep, going: &mut Nodes, closed: &mut Nodes| {
                 going.extend(&step.nodes);
-                closed.extend(&step.launches);
+                step.launches.iter().for_each(|launch| planner.close(*launch, closed));
                 steps.push(step);
                 steps.len() < most
             };
@@ -49,7 +50,7 @@ impl WavePlanner<'_, '_> {
                 continue;
             }
             if let Some(step) = self.step_of_node(node, spent, closed)
-                && !add(step, going, closed)
+                && !add(self, step, going, closed)
             {
                 return;
             }
@@ -64,7 +65,7 @@ impl WavePlanner<'_, '_> {
                 None => self.step_with_launches(first, spent, going, closed),
             };
             if let Some(step) = step
-                && !add(step, going, closed)
+                && !add(self, step, going, closed)
             {
                 return;
             }
@@ -84,8 +85,8 @@ impl WavePlanner<'_, '_> {
         let running = self.model.nodes.len();
         let mut lacking: BTreeMap<usize, u32> = BTreeMap::new();
         for pods in &self.model.nodes[node].home {
-            let open = self.open_slots(pods.class, closed);
-            let open = open.fold(0_u32, |sum, (_, left)| sum.saturating_add(left));
+            let open = self.slots.open_in_all(pods.class);
+            let open = u32::try_from(open).unwrap_or(u32::MAX);
             if open < pods.count {
                 let _none = lacking.insert(pods.class, pods.count - open);
             }
@@ -229,7 +230,7 @@ impl WavePlanner<'_, '_> {
             let own = self.verdicts[of_node.place].reason;
             let fits = own != DisruptionReason::Empty && reason.is_none_or(|reason| reason == own);
             let known = of_node.price.is_some() || of_node.must_go;
-            let may_go = fits && known && self.has_slots(node, closed);
+            let may_go = fits && known && self.has_slots(node);
             if !may_go || !self.may_go(spent, node) {
                 continue;
             }

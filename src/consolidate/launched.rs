@@ -1,8 +1,8 @@
 //! Launched nodes of a cluster as it would be: they come, hold pods, are given up and come again,
 //! each change with its inverse; and a state forgets those that were given up.
 
-use super::free_bound::FreeBound;
 use super::model::weight;
+use super::nodes_by_room::NodesByRoom;
 use super::state::{Change, ClusterState};
 use crate::compile::OfferId;
 use std::cmp::Reverse;
@@ -28,7 +28,7 @@ impl ClusterState<'_> {
         self.preferences.resize(&self.model.preferences, node + 1);
         self.stand(node, 1, false);
         self.stand(node, 1, true);
-        self.note_free(node, true);
+        self.note_free(node);
         self.charge(offer, 1);
         node
     }
@@ -38,7 +38,7 @@ impl ClusterState<'_> {
         let Some(offer) = self.launched.last().copied() else { return };
         self.note(Change::Unlaunch { offer });
         let node = self.nodes() - 1;
-        self.note_free(node, false);
+        self.by_room.list(&self.model.levels, node, None);
         self.stand(node, -1, false);
         self.stand(node, -1, true);
         self.hosts.iter_mut().for_each(|counts| {
@@ -72,7 +72,7 @@ impl ClusterState<'_> {
         self.stand(node, -1, false);
         self.stand(node, -1, true);
         self.abandoned[at] = true;
-        self.note_free(node, false);
+        self.note_free(node);
         self.charge(self.launched[at], -1);
     }
 
@@ -81,7 +81,7 @@ impl ClusterState<'_> {
         self.note(Change::Restore { node });
         let at = node - self.model.nodes.len();
         self.abandoned[at] = false;
-        self.note_free(node, true);
+        self.note_free(node);
         self.stand(node, 1, false);
         self.stand(node, 1, true);
         self.charge(self.launched[at], 1);
@@ -114,9 +114,7 @@ impl ClusterState<'_> {
         self.launched = launched.iter().map(|at| self.launched[*at]).collect();
         self.abandoned = vec![false; self.launched.len()];
         debug_assert_eq!(self.free.len(), self.arrived.len() * width, "a vector for each node");
-        self.free_bound = FreeBound::new(width, self.left.len());
-        for node in (0..self.nodes()).filter(|node| self.stands(*node)).collect::<Vec<_>>() {
-            self.note_free(node, true);
-        }
+        self.by_room = NodesByRoom::default();
+        self.list_nodes();
     }
 }

@@ -40,7 +40,6 @@ mod bound;
 mod build_plan;
 mod decision;
 mod eligibility;
-mod free_bound;
 mod greedy;
 mod host_counts;
 mod last_look;
@@ -50,6 +49,7 @@ mod launched;
 mod merge;
 mod model;
 mod node_budget;
+mod nodes_by_room;
 mod place;
 mod preference;
 mod price;
@@ -136,9 +136,15 @@ const MOST_ROUND_TRIALS: u64 = 10_000;
 /// So often a plan is bettered from the cluster as it leaves it.
 const MOST_LAST_ROUNDS: usize = 2;
 
-/// In clusters of more nodes than this one search is made, and decided stepwise, before anything
-/// else; if no more than one in so many of the nodes that went so can't go, that is it.
-const MANY_NODES: usize = 400;
+/// So much is looked at before no round is begun any more: trials times nodes, since a trial looks
+/// at as many at most. Where one search takes as much, what it found is decided stepwise at once if
+/// launches are many, at least one for so many nodes that go; or where it takes more still.
+const MOST_LOOKS: u64 = 250_000;
+const MOST_LOOKS_AT_SLOTS: u64 = 1_000_000;
+const MANY_LAUNCHES: usize = 2;
+
+/// If no more than one in so many of the nodes that were decided stepwise at once can't go, that is
+/// it.
 const FEW_STUCK: usize = 16;
 
 /// Trials of single nodes that are spent on bettering what the greedy search finds, and the most
@@ -267,16 +273,19 @@ impl<'a> SearchParts<'a, '_> {
         let mut best: BestPlan<'a> = None;
         let mut banned: BTreeSet<usize> = BTreeSet::new();
         let mut tried = 0_u64;
-        if model.nodes.len() > MANY_NODES
-            && let Some(whole) = self.decide_at_once(&mut best, report, stop)
-        {
-            self.refine(whole, attempts, &mut best, report, stop);
-            return best.map(|(plan, ..)| plan);
-        }
         for round in 0..MOST_ROUNDS {
             let mut search = Search::new(model, choices, terms, verdicts, &[]);
             search.banned.clone_from(&banned);
             search.run(stop);
+            tried = tried.saturating_add(search.trials);
+            if round == 0 && self.is_decided_at_once(&search) {
+                let stepwise = self.stepwise(&search.gone, stop);
+                let stuck = self.consider(&stepwise, &mut best, report, stop).stuck;
+                if stuck.len() * FEW_STUCK <= stepwise.gone.len() {
+                    self.refine((search, true), attempts, &mut best, report, stop);
+                    return best.map(|(plan, ..)| plan);
+                }
+            }
             let CarriedOut { stuck, came_to } = self.consider(&search, &mut best, report, stop);
             let mut start = search.clone();
             if round == 0 && !stuck.is_empty() {
@@ -294,9 +303,8 @@ impl<'a> SearchParts<'a, '_> {
             // What was decided last is what others didn't reckon with.
             let last = search.gone.iter().rev().filter(|node| stuck.contains(node));
             let last: Vec<usize> = last.copied().take(stuck.len().div_ceil(2)).collect();
-            tried = tried.saturating_add(search.trials);
             let is_many = round + 1 == MOST_ROUNDS || tried > MOST_ROUND_TRIALS;
-            let is_last = last.is_empty() || is_many || stop();
+            let is_last = last.is_empty() || is_many || self.looks(tried) > MOST_LOOKS || stop();
             banned.extend(last);
             let few = MOST_TRIALS / u64::try_from(model.nodes.len()).unwrap_or(u64::MAX).max(1);
             let marginal = start.marginal_price();
@@ -304,7 +312,7 @@ impl<'a> SearchParts<'a, '_> {
                 let _considered = self.consider(&start, &mut best, report, stop);
             }
             if is_last {
-                self.refine(start, attempts, &mut best, report, stop);
+                self.refine((start, false), attempts, &mut best, report, stop);
                 break;
             }
         }
@@ -312,23 +320,17 @@ impl<'a> SearchParts<'a, '_> {
         best.map(|(plan, ..)| plan)
     }
 
-    /// Has one search say which nodes could go, and decides these stepwise; the first search, if
-    /// nearly all that was decided can be carried out.
-    fn decide_at_once(
-        &self,
-        best: &mut BestPlan<'a>,
-        report: &Report<'_>,
-        stop: &dyn Fn() -> bool,
-    ) -> Option<Search<'a>> {
-        let Self { model, verdicts, choices, terms, .. } = *self;
+    /// At how much so many trials look.
+    fn looks(&self, trials: u64) -> u64 {
+        trials.saturating_mul(u64::try_from(self.model.nodes.len()).unwrap_or(u64::MAX))
+    }
 
-        let mut search = Search::new(model, choices, terms, verdicts, &[]);
-        search.run_once(stop);
-
-        let stepwise = self.stepwise(&search.gone, stop);
-
-        let CarriedOut { stuck, .. } = self.consider(&stepwise, best, report, stop);
-        (stuck.len() * FEW_STUCK <= stepwise.gone.len()).then_some(search)
+    /// Whether what a search found is decided stepwise, before anything else: an order in which
+    /// slots can be taken would take too long to find.
+    fn is_decided_at_once(&self, search: &Search<'_>) -> bool {
+        let looks = self.looks(search.trials);
+        let has_many = search.state.launches() * MANY_LAUNCHES >= search.gone.len();
+        looks > MOST_LOOKS_AT_SLOTS || looks > MOST_LOOKS && has_many
     }
 
     /// A search of which every decision can be carried out as soon as it is made. Nodes that are to
@@ -501,20 +503,20 @@ impl<'a> SearchParts<'a, '_> {
     /// Goes on from what a search found, fall by fall of the threshold, with launches counted for
     /// more than they cost at first: what is launched ties nodes together that then have to go at
     /// once. A fall starts from the last outcome that waves carry out whole, or from what they came
-    /// to of another where that is the best so far.
+    /// to of another where that is the best so far. What is found is decided stepwise at once, or
+    /// where waves can't carry it out as it is.
     ///
     /// Falls of a threshold alternate with premiums on launches, which tie nodes together; each
     /// fall goes on from the last one whose outcome could be carried out.
     fn refine(
         &self,
-        search: Search<'a>,
+        (search, at_once): (Search<'a>, bool),
         attempts: u64,
         best: &mut BestPlan<'a>,
         report: &Report<'_>,
         stop: &dyn Fn() -> bool,
     ) {
         let Self { terms, premiums, .. } = *self;
-        let is_large = self.model.nodes.len() > MANY_NODES;
         let mut whole = Search { loosens: true, ..search };
         let mut best_start: Option<PlanWorth> = None;
         let mut left = attempts;
@@ -529,7 +531,7 @@ impl<'a> SearchParts<'a, '_> {
             if !better {
                 continue;
             }
-            let found = (!is_large).then(|| self.consider(&now, best, report, stop));
+            let found = (!at_once).then(|| self.consider(&now, best, report, stop));
             let decided = found
                 .as_ref()
                 .is_none_or(|found| !found.stuck.is_empty())
@@ -539,7 +541,7 @@ impl<'a> SearchParts<'a, '_> {
             let found = came_to.filter(is_best);
             best_start = found.as_ref().map(|(worth, _)| *worth).or(best_start);
             match found {
-                _ if stuck.is_empty() || is_large => whole = now,
+                _ if stuck.is_empty() || at_once => whole = now,
                 Some((_, came_to)) => whole = Search { stays: now.stays, ..came_to },
                 None => {}
             }

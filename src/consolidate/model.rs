@@ -14,6 +14,7 @@
 //! honour no less. So any of its pods may take any of its places.
 
 use super::eligibility::NodeVerdict;
+use super::nodes_by_room::RoomLevels;
 use super::preference::{PreferenceCounts, PreferenceRule, PreferenceRules, homes_by_class};
 use super::price::{PLAIN, eviction_cost};
 use crate::compile::{
@@ -134,6 +135,8 @@ pub(super) struct ConsolidationModel<'c> {
     pub(super) preferences_at_home: PreferenceCounts,
     /// For each resource, [`LARGE`] over what nodes have of it on average.
     pub(super) scale: Vec<i64>,
+    /// Amounts of resources by which nodes with room for a pod are told.
+    pub(super) levels: RoomLevels,
     /// Pods that wait for a place: those without a node, and those of nodes that are going already.
     pub(super) waiting: Vec<HomePods>,
     /// By reservation, how many nodes of it are for those that static pools lack.
@@ -245,6 +248,7 @@ impl<'c> ConsolidationModel<'c> {
             attach(compiled, &classes, node);
         }
         let waiting = waiting.into_values().collect();
+        let levels = RoomLevels::of(width, classes.iter().map(|class| &class.request[..]));
         Self {
             context,
             rules,
@@ -254,6 +258,7 @@ impl<'c> ConsolidationModel<'c> {
             preferences,
             preferences_at_home,
             scale,
+            levels,
             waiting,
             kept_reservations: kept_reservations(compiled),
             width,

@@ -8,18 +8,19 @@
 //! *Why it is right.* A pod is put where it is accepted beside all that is there, so an order of
 //! binding is the order in which pods are put. Nothing is asked of pods that are at home.
 //!
-//! *Cost.* For each class that moves, one look at each sixty-four nodes ([`super::free_bound`]),
-//! and a comparison for each node that its rules admit of those among which one may have room.
+//! *Cost.* For each class that moves a few operations for each sixty-four nodes, and a comparison
+//! for each of the few nodes that have room, or, where they are many, for each up to the first that
+//! takes it ([`super::nodes_by_room`]).
 
-use super::free_bound::NODES;
 use super::model::HomePods;
+use super::nodes_by_room::Bucket;
 use super::state::ClusterState;
 use crate::compile::{Id, ItemId, NodeRoom, OpenNode, fits};
 use std::cmp::Reverse;
 
-/// The best node so far: whether it could go itself, what would be free, which it is, and how many
-/// pods it takes.
-type BestNode = ((bool, i64), usize, u32);
+/// The best node so far: whether it could go itself, what would be free, its place among those
+/// looked at, and which it is; and how many pods it takes.
+type BestNode = ((bool, i64, usize, usize), u32);
 
 impl ClusterState<'_> {
     /// How many more pods of a class a node takes, that stands and has room by the bits of the
@@ -153,53 +154,90 @@ impl ClusterState<'_> {
 
     /// The node that a pod of a class goes to, and how many it takes.
     ///
-    /// Whole words of 64 nodes are passed over by what is free there at most; a class for which
-    /// nothing had room is remembered as full until something is freed.
+    /// Where few nodes have room these are compared; where many have, they are looked at by what is
+    /// free on them, up to the first that takes it.
     fn best_node(&mut self, class: usize, salt: u64) -> Option<(usize, u32)> {
         let model = self.model;
-        let of_class = &model.classes[class];
-        let running = model.nodes.len();
-        if let Some(raised) = self.free_bound.raised_since_full(class, self.nodes() / 4) {
-            let mut raised = raised.iter().filter(|node| self.holds_one(**node, class));
-            if !raised.any(|node| self.takes_pods(*node) && self.admits(*node, class)) {
-                self.free_bound.note_full(class);
-                return None;
-            }
-        }
+        let mut roomy = std::mem::take(&mut self.roomy);
+        let own = &model.classes[class].nodes;
+        let count = self.by_room.roomy(&model.levels, class, (own, model.nodes.len()), &mut roomy);
+        let best = match count * FEW <= self.nodes() {
+            true => self.best_of(class, salt, &roomy),
+            false => self.first_by_room(class, salt),
+        };
+        self.roomy = roomy;
+        best.map(|((.., node), takes)| (node, takes))
+    }
+
+    /// The best of the nodes whose bits are set, in words of 64.
+    fn best_of(&self, class: usize, salt: u64, words: &[u64]) -> Option<BestNode> {
         let mut best = None;
-        let mut is_full = true;
-        for word in 0..self.nodes().div_ceil(NODES) {
-            if !self.free_bound.may_hold(word, &of_class.request) {
-                continue;
-            }
-            let mut any = false;
-            let own = of_class.nodes.get(word).copied().unwrap_or_default();
-            let of_word = |words: &[u64]| words.get(word).copied().unwrap_or_default();
-            let mut bits = own & of_word(&self.standing) & !of_word(&self.leaving);
+        for (word, bits) in words.iter().enumerate() {
+            let mut bits = *bits;
             while bits != 0 {
-                let node = word * NODES + bits.trailing_zeros() as usize;
-                if self.holds_one(node, class) {
-                    any = true;
-                    self.look(class, (node, u32::MAX), salt, &mut best);
-                }
+                let node = word * 64 + bits.trailing_zeros() as usize;
                 bits &= bits - 1;
-            }
-            let last = self.nodes().min((word + 1) * NODES);
-            for node in running.max(word * NODES)..last {
-                if self.holds_one(node, class) && self.stands(node) && self.admits(node, class) {
-                    any = true;
-                    self.look(class, (node, u32::MAX), salt, &mut best);
+                if self.may_take(node, class) {
+                    self.look(class, (node, u32::MAX), (salt, node), &mut best);
                 }
             }
-            if !any {
-                self.tighten(word);
+        }
+        best
+    }
+
+    /// The best of all nodes, as they come by what is free on them.
+    fn first_by_room(&self, class: usize, salt: u64) -> Option<BestNode> {
+        let weight = self.model.classes[class].weight;
+        let mut best = None;
+        for may_go in [false, true] {
+            let mut bucket = self.by_room.first_bucket(weight, may_go);
+            while let Some(at) = bucket.filter(|at| !is_before(&best, *at, may_go, salt)) {
+                let mut listed = self.by_room.first_of(at);
+                while let Some(node) = listed {
+                    listed = self.by_room.next_of(node);
+                    if self.may_take(node, class) {
+                        self.look(class, (node, u32::MAX), (salt, node), &mut best);
+                    }
+                }
+                bucket = self.by_room.bucket_after(at, weight, may_go);
             }
-            is_full &= !any;
         }
-        if is_full {
-            self.free_bound.note_full(class);
+        best
+    }
+
+    /// Whether a node that takes pods may have one of a class, as far as its bits go.
+    fn may_take(&self, node: usize, class: usize) -> bool {
+        match self.model.nodes.len() > node {
+            true => self.model.classes[class].nodes[node / 64] >> (node % 64) & 1 == 1,
+            false => self.admits(node, class),
         }
-        best.map(|(_, node, takes)| (node, takes))
+    }
+
+    /// Notes what is free on a node, and whether it takes pods.
+    pub(super) fn note_free(&mut self, node: usize) {
+        let bucket = self.takes_pods(node).then(|| self.bucket(node));
+        let width = self.model.width;
+        let free = &self.free[node * width..(node + 1) * width];
+        self.by_room.list(&self.model.levels, node, bucket.map(|bucket| (bucket, free)));
+    }
+
+    /// The bucket of a node, by what is free on it.
+    fn bucket(&self, node: usize) -> Bucket {
+        let may_go = self.may_go(node);
+        match self.free(node).iter().any(|free| *free < 0) {
+            true => Bucket::overused(may_go),
+            false => Bucket::of(self.slack(node), may_go),
+        }
+    }
+
+    /// Whether a node could go itself.
+    fn may_go(&self, node: usize) -> bool {
+        self.model.nodes.get(node).is_some_and(|running| running.may_go)
+    }
+
+    /// Lists all nodes that take pods.
+    pub(super) fn list_nodes(&mut self) {
+        (0..self.nodes()).for_each(|node| self.note_free(node));
     }
 
     /// Whether there is as much free on a node, if there is such a node, as a pod of a class asks
@@ -219,15 +257,16 @@ impl ClusterState<'_> {
         slots: impl Iterator<Item = (usize, u32)>,
     ) -> Option<(usize, u32)> {
         let mut best = None;
-        for (node, most) in slots {
+        for (place, (node, most)) in slots.enumerate() {
             if self.stands(node) && self.admits(node, class) {
-                self.look(class, (node, most), 0, &mut best);
+                self.look(class, (node, most), (0, place), &mut best);
             }
         }
-        best.map(|(_, node, takes)| (node, takes))
+        best.map(|((.., node), takes)| (node, takes))
     }
 
-    /// Looks at a node that a class may come to: is it better than the best so far?
+    /// Looks at a node that a class may come to: is it better than the best so far? Of equal ones
+    /// the first is, by their places.
     ///
     /// Best fit: least left over. Nodes that may go themselves come last, so that they empty. With
     /// `salt` the left-over is jittered, for searches that try other places.
@@ -235,7 +274,7 @@ impl ClusterState<'_> {
         &self,
         class: usize,
         (node, most): (usize, u32),
-        salt: u64,
+        (salt, place): (u64, usize),
         best: &mut Option<BestNode>,
     ) {
         let model = self.model;
@@ -250,16 +289,15 @@ impl ClusterState<'_> {
         {
             return;
         }
-        let may_go = model.nodes.get(node).is_some_and(|running| running.may_go);
         let slack = self.slack(node);
         let rest = if salt == 0 { slack } else { jittered(slack, salt, node) };
-        let rank = (may_go, rest);
-        if best.as_ref().is_some_and(|(known, ..)| rank >= *known) {
+        let rank = (self.may_go(node), rest, place, node);
+        if best.as_ref().is_some_and(|(known, _)| rank >= *known) {
             return;
         }
         let takes = self.takes(node, class, open);
         if takes > 0 {
-            *best = Some((rank, node, takes));
+            *best = Some((rank, takes));
         }
     }
 
@@ -303,6 +341,21 @@ impl ClusterState<'_> {
     }
 }
 
+/// Nodes with room are few if they are no more than one in so many.
+const FEW: usize = 16;
+
+/// Whether a node that was found comes before all nodes of a bucket.
+fn is_before(best: &Option<BestNode>, bucket: Bucket, may_go: bool, salt: u64) -> bool {
+    best.as_ref().is_some_and(|((could_go, rest, ..), _)| {
+        let least = bucket.least();
+        let least = if salt == 0 { least } else { (least >> 10).saturating_mul(LEAST_FACTOR) };
+        (*could_go, *rest) < (may_go, least)
+    })
+}
+
+/// The least factor by which what is free is changed at random, in 1,024ths.
+const LEAST_FACTOR: i64 = 256;
+
 /// A number times a factor between a quarter and one and a quarter that looks drawn at random.
 fn jittered(slack: i64, salt: u64, node: usize) -> i64 {
     let number = u64::try_from(node).unwrap_or(u64::MAX);
@@ -310,6 +363,6 @@ fn jittered(slack: i64, salt: u64, node: usize) -> i64 {
     word = word.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     word ^= word >> 29;
     word = word.wrapping_mul(0x94D0_49BB_1331_11EB);
-    let factor = 256 + i64::try_from(word >> 54).unwrap_or(0);
+    let factor = LEAST_FACTOR + i64::try_from(word >> 54).unwrap_or(0);
     (slack >> 10).saturating_mul(factor)
 }

@@ -35,14 +35,13 @@ impl Search<'_> {
             if price > most || tried >= MOST_TRIED {
                 return None;
             }
+            if self.state.stands(node) || except.contains(&node) {
+                continue;
+            }
             let open = |class: &usize| self.state.admits(node, *class);
             let fits =
                 running.free.iter().zip(&load).all(|(have, want)| have >= want || *want == 0);
-            if !fits
-                || self.state.stands(node)
-                || except.contains(&node)
-                || !lacking.iter().all(open)
-            {
+            if !fits || !lacking.iter().all(open) {
                 continue;
             }
             tried += 1;

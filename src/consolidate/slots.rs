@@ -21,6 +21,10 @@ pub(super) struct TargetSlots {
     stands: Vec<bool>,
     /// By class: the nodes that stand where some are left, and how many.
     standing: Vec<BTreeMap<usize, u32>>,
+    /// By class: how many that is in all.
+    in_all: Vec<u64>,
+    /// By class: how many of these are on launches that take no more pods in this wave.
+    closed: Vec<u64>,
     /// The same of launches that aren't made.
     unmade: Vec<BTreeMap<usize, u32>>,
 }
@@ -32,7 +36,8 @@ impl TargetSlots {
         let none = vec![BTreeMap::new(); classes];
         let sum = |of_node: &Vec<(usize, u32)>| of_node.iter().map(|one| u64::from(one.1)).sum();
         let left = of_node.iter().map(sum).collect();
-        let mut slots = Self { of_node, left, stands, standing: none.clone(), unmade: none };
+        let (standing, in_all, closed) = (none.clone(), vec![0; classes], vec![0; classes]);
+        let mut slots = Self { of_node, left, stands, standing, in_all, closed, unmade: none };
         for node in 0..slots.of_node.len() {
             slots.file(node);
         }
@@ -60,6 +65,23 @@ impl TargetSlots {
         self.standing[class].iter().map(|(node, left)| (*node, *left))
     }
 
+    /// How many slots of a class are left on nodes that stand, but for launches that are closed.
+    pub(super) fn open_in_all(&self, class: usize) -> u64 {
+        self.in_all[class].saturating_sub(self.closed[class])
+    }
+
+    /// A launch that stands takes no more pods in this wave.
+    pub(super) fn close(&mut self, node: usize) {
+        for (class, left) in &self.of_node[node] {
+            self.closed[*class] += u64::from(*left);
+        }
+    }
+
+    /// All that stands takes pods again.
+    pub(super) fn open_all(&mut self) {
+        self.closed.fill(0);
+    }
+
     /// The launches that aren't made, as the target numbers nodes, that have slots of a class.
     pub(super) fn unmade(&self, class: usize) -> impl Iterator<Item = (usize, u32)> {
         self.unmade[class].iter().map(|(node, left)| (*node, *left))
@@ -72,7 +94,11 @@ impl TargetSlots {
         let Some((_, left)) = own.into_iter().find(|(of, _)| *of == class) else { return };
         let before = *left;
         *left = left.saturating_add_signed(i32::try_from(-count).unwrap_or(0));
-        self.left[node] = (self.left[node] + u64::from(*left)).saturating_sub(before.into());
+        let more = |sum: u64| (sum + u64::from(*left)).saturating_sub(before.into());
+        self.left[node] = more(self.left[node]);
+        if self.stands[node] {
+            self.in_all[class] = more(self.in_all[class]);
+        }
         let of_class = if self.stands[node] { &mut self.standing } else { &mut self.unmade };
         let _old = match *left {
             0 => of_class[class].remove(&node),
@@ -83,8 +109,11 @@ impl TargetSlots {
     /// A launch, as the target numbers nodes, stands from now on, or no longer.
     pub(super) fn stand(&mut self, node: usize, stands: bool) {
         let of_class = if self.stands[node] { &mut self.standing } else { &mut self.unmade };
-        for (class, _) in &self.of_node[node] {
+        for (class, left) in &self.of_node[node] {
             let _left = of_class[*class].remove(&node);
+            if self.stands[node] {
+                self.in_all[*class] = self.in_all[*class].saturating_sub((*left).into());
+            }
         }
         self.stands[node] = stands;
         self.file(node);
@@ -95,6 +124,9 @@ impl TargetSlots {
         let of_class = if self.stands[node] { &mut self.standing } else { &mut self.unmade };
         for (class, left) in self.of_node[node].iter().filter(|(_, left)| *left > 0) {
             let _none = of_class[*class].insert(node, *left);
+            if self.stands[node] {
+                self.in_all[*class] += u64::from(*left);
+            }
         }
     }
 }
@@ -170,6 +202,10 @@ mod tests {
     fn slots_are_taken_given_back_and_stand() {
         let mut slots = TargetSlots::new(vec![vec![(0, 2)], vec![(0, 1), (1, 3)]], 1, 2);
         let listed = |of: &TargetSlots| -> Vec<Vec<(usize, u32)>> {
+            for class in 0..2 {
+                let sum: u64 = of.standing(class).map(|(_, left)| u64::from(left)).sum();
+                assert_eq!(of.open_in_all(class), sum, "{class}");
+            }
             let standing = (0..2).map(|class| of.standing(class).collect());
             standing.chain((0..2).map(|class| of.unmade(class).collect())).collect()
         };
@@ -181,6 +217,9 @@ mod tests {
         slots.take(0, 1, 1);
         assert_eq!(listed(&slots), [vec![(0, 2)], vec![(1, 3)], vec![], vec![]]);
         assert_eq!(slots.of_node(1).collect::<Vec<_>>(), [(1, 3)]);
+        slots.close(1);
+        assert_eq!((slots.open_in_all(0), slots.open_in_all(1)), (2, 0));
+        slots.open_all();
         slots.stand(1, false);
         slots.take(1, 0, -1);
         assert_eq!(listed(&slots), first);

@@ -23,9 +23,9 @@
 //! *Cost.* A change is as dear as the counters that its pods move: a few. A clone copies all
 //! vectors, and is made once for a search, not for a trial.
 
-use super::free_bound::FreeBound;
 use super::host_counts::HostCounts;
 use super::model::{ConsolidationModel, HomePods, weight};
+use super::nodes_by_room::NodesByRoom;
 use super::preference::PreferenceCounts;
 use crate::compile::{Draw, OfferId, ReservationId, SupplyLedger};
 use crate::pack::RuleCounts;
@@ -52,8 +52,10 @@ pub(super) struct ClusterState<'m> {
     pub(super) free: Vec<i64>,
     /// How large that is in all resources together, by node.
     pub(super) slack: Vec<i64>,
-    /// What is free at most on nodes that stand.
-    pub(super) free_bound: FreeBound,
+    /// Nodes that take pods, by what is free on them.
+    pub(super) by_room: NodesByRoom,
+    /// Nodes with room for a pod, when such were last asked for, in words of 64.
+    pub(super) roomy: Vec<u64>,
     /// Running nodes that stand and take pods, in words of 64.
     pub(super) standing: Vec<u64>,
     /// Running nodes that take no pods though they stand, since they are to go later, in words of
@@ -120,16 +122,14 @@ impl<'m> ClusterState<'m> {
         }
         let mut left = vec![0; model.classes.len()];
         model.waiting.iter().for_each(|pods| left[pods.class] = pods.count);
-        let mut free_bound = FreeBound::new(model.width, model.classes.len());
-        let nodes = model.nodes.iter().enumerate();
-        nodes.for_each(|(at, node)| free_bound.raise(at, &node.free));
         let mut standing = vec![0_u64; model.nodes.len().div_ceil(64)];
         (0..model.nodes.len()).for_each(|at| standing[at / 64] |= 1 << (at % 64));
-        Self {
+        let mut state = Self {
             model,
             slack: model.nodes.iter().map(|node| weight(&node.free, &model.scale)).collect(),
             free: model.nodes.iter().flat_map(|node| node.free.iter().copied()).collect(),
-            free_bound,
+            by_room: NodesByRoom::default(),
+            roomy: Vec::new(),
             leaving: vec![0_u64; standing.len()],
             standing,
             arrived: vec![Vec::new(); model.nodes.len()],
@@ -149,7 +149,9 @@ impl<'m> ClusterState<'m> {
             disruption: 0,
             log: Vec::new(),
             recording: true,
-        }
+        };
+        state.list_nodes();
+        state
     }
 
     /// Forgets how to undo what was done.
@@ -235,8 +237,7 @@ impl<'m> ClusterState<'m> {
     pub(super) fn set_leaving(&mut self, nodes: &[usize]) {
         self.leaving.fill(0);
         nodes.iter().for_each(|node| self.leaving[node / 64] |= 1 << (node % 64));
-        // Which nodes have room for a pod is another question now.
-        self.free_bound.forget_full();
+        self.list_nodes();
     }
 
     /// The site of a node.
@@ -338,7 +339,7 @@ impl<'m> ClusterState<'m> {
             *free -= asked * count;
         }
         self.slack[node] -= of_class.weight.saturating_mul(count);
-        self.note_free(node, count < 0);
+        self.note_free(node);
         let item = &model.compiled().items[of_class.item];
         if item.uses.is_shared() {
             self.attach(node, class, count > 0);
@@ -371,7 +372,7 @@ impl<'m> ClusterState<'m> {
             self.free[node * model.width + slot] += sign;
             self.slack[node] += sign * model.scale[slot];
         }
-        self.note_free(node, !more);
+        self.note_free(node);
     }
 
     /// Has a node that went come back, with its pods, of which enough must be without a place.
@@ -399,7 +400,7 @@ impl<'m> ClusterState<'m> {
 
     fn empty_node(&mut self, node: usize) {
         self.standing[node / 64] &= !(1 << (node % 64));
-        self.note_free(node, false);
+        self.note_free(node);
         self.leave(node, 1);
         self.stand(node, -1, false);
         let running = &self.model.nodes[node];
@@ -411,7 +412,7 @@ impl<'m> ClusterState<'m> {
         self.stand(node, 1, false);
         self.leave(node, -1);
         self.standing[node / 64] |= 1 << (node % 64);
-        self.note_free(node, true);
+        self.note_free(node);
         let running = &self.model.nodes[node];
         self.moves -= running.moves;
         self.disruption -= running.disruption;

@@ -90,7 +90,7 @@ impl WavePlanner<'_, '_> {
                 && !self.built.contains(launch)
                 && let Some(step) = self.launch_for_waiting(launch, spent)
             {
-                let _new = closed.insert(launch);
+                self.close(launch, closed);
                 steps.push(step);
             }
         }

@@ -193,6 +193,7 @@ impl<'m, 't> WavePlanner<'m, 't> {
         let mut going: BTreeSet<usize> = BTreeSet::new();
         // Launches of this wave take pods of their own step alone.
         let mut closed: BTreeSet<usize> = BTreeSet::new();
+        self.slots.open_all();
         let mut steps = self.serve_waiting(&mut spent, &mut closed, most);
         let waiting = steps.len();
         self.decided_steps(&mut steps, (&mut spent, &mut going, &closed), most);
@@ -245,7 +246,7 @@ impl<'m, 't> WavePlanner<'m, 't> {
         node: usize,
         closed: &BTreeSet<usize>,
     ) -> Option<Vec<(usize, usize, u32)>> {
-        if !self.has_slots(node, closed) {
+        if !self.has_slots(node) {
             return None;
         }
         let mark = self.state.mark();
@@ -277,17 +278,16 @@ impl<'m, 't> WavePlanner<'m, 't> {
     }
 
     /// Whether what stands has as many slots as there are pods on a node, of each class.
-    pub(super) fn has_slots(&self, node: usize, closed: &BTreeSet<usize>) -> bool {
-        self.model.nodes[node].home.iter().all(|pods| {
-            let mut left = pods.count;
-            let mut slots = self.open_slots(pods.class, closed);
-            while left > 0
-                && let Some((_, open)) = slots.next()
-            {
-                left = left.saturating_sub(open);
-            }
-            left == 0
-        })
+    pub(super) fn has_slots(&self, node: usize) -> bool {
+        let home = &self.model.nodes[node].home;
+        home.iter().all(|pods| self.slots.open_in_all(pods.class) >= u64::from(pods.count))
+    }
+
+    /// Has a launch of this wave take no more pods in it.
+    pub(super) fn close(&mut self, launch: usize, closed: &mut BTreeSet<usize>) {
+        if closed.insert(launch) {
+            self.slots.close(self.model.nodes.len() + launch);
+        }
     }
 
     /// The nodes that stand and have slots left for a class, as the state numbers them, but for
