@@ -207,13 +207,14 @@ impl NodeUse {
     /// How many pods of an item there is room for beside what is in use, `most` at most, where so
     /// much is free.
     pub(crate) fn takes(&self, item: &Item, free: &[i64], most: u32) -> u32 {
-        if self.bars(&item.uses) {
-            return 0;
-        }
-        match item.uses.is_shared() {
-            true => fits(&self.beside(free, item.uses.shared.iter()), &item.request, most),
+        let count = match item.uses.is_shared() {
+            true => {
+                fits(&beside(free, item.uses.shared.iter(), &self.attached), &item.request, most)
+            }
             false => fits(free, &item.request, most),
-        }
+        };
+        // Most nodes that are asked are full.
+        if count == 0 || self.bars(&item.uses) { 0 } else { count }
     }
 
     /// As [`NodeUse::takes`], as if what pods of the item share took no slots where one fits: a
@@ -240,10 +241,6 @@ impl NodeUse {
         let limited = |volume: &&VolumeKey| dims.driver(&volume.0).is_some();
         let attached = self.attached.iter().filter(limited).cloned().collect();
         Self { ports: self.ports.clone(), attached }
-    }
-
-    fn beside<'a>(&self, free: &[i64], shared: impl Iterator<Item = &'a SharedVolume>) -> Vec<i64> {
-        beside(free, shared, &self.attached)
     }
 }
 

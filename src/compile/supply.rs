@@ -117,10 +117,14 @@ impl SupplyLedger {
         reservation.is_some_and(|id| self.reservations[id] <= 0)
     }
 
-    /// The same of limits, and of reservations, in one list each.
-    pub(crate) fn amounts(&self) -> (Vec<i128>, Vec<i64>) {
-        let limits = self.limits.values().flatten().copied().collect();
-        (limits, self.reservations.values().copied().collect())
+    /// What is left of all limits, in one list.
+    pub(crate) fn all_limits(&self) -> Vec<i128> {
+        self.limits.values().flatten().copied().collect()
+    }
+
+    /// What is left of all reservations.
+    pub(crate) fn all_reserved(&self) -> Vec<i64> {
+        self.reservations.values().copied().collect()
     }
 
     /// Whether no limit of a pool is overrun.

@@ -85,7 +85,8 @@ impl Packing {
         for group in &self.groups {
             anew.charge(context.compiled, group, 1);
         }
-        let (are, were) = (self.supplies.amounts(), anew.supplies.amounts());
-        debug_assert_eq!(are, were, "what is left of limits and reservations");
+        let (are, were) = (&self.supplies, &anew.supplies);
+        debug_assert_eq!(are.all_limits(), were.all_limits(), "what is left of limits");
+        debug_assert_eq!(are.all_reserved(), were.all_reserved(), "what is left of reservations");
     }
 }

@@ -240,11 +240,10 @@ impl Packing {
     ) -> Arc<DualValues> {
         let everyone = context.scarcity.map(|_| self.waiting(&|_| true));
         let left = everyone.as_ref().unwrap_or(left);
-        let (limits, reservations) = self.supplies.amounts();
         let asked = DualRequest {
             left: left.values().copied().collect(),
-            reservations,
-            scarce: context.scarcity.map(|scarcity| (scarcity, limits)),
+            reservations: self.supplies.all_reserved(),
+            scarce: context.scarcity.map(|scarcity| (scarcity, self.supplies.all_limits())),
         };
         if let Some((known, worth)) = &self.worth
             && *known == asked
