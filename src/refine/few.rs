@@ -13,7 +13,7 @@
 use super::cancel::Cancel;
 use super::enumerate;
 use super::tuning::few::{PODS, STEPS};
-use crate::pack::{AssignedPacking, Context};
+use crate::pack::{self, AssignedPacking, Context};
 
 /// Takes over a better packing of few pods, if a search of a few steps finds any.
 pub(crate) fn try_everything(
@@ -37,7 +37,9 @@ pub(crate) fn try_everything(
     if enumerate::has_preferences(context) {
         return;
     }
-    if let Some(better) = enumerate::cheaper(context, packed, false, STEPS, &cancel) {
+    if let Some(better) = enumerate::cheaper(context, packed, false, STEPS, &cancel)
+        && pack::keeps_static_domains(context, packed, &better)
+    {
         *packed = better;
     }
 }

@@ -277,9 +277,7 @@ impl Attempts<'_> {
         let extra = static_nodes.map_or(0, |choice| choice.extra);
         let score = (self.score.0.clone(), self.score.1.saturating_sub(extra));
         let found = solve(&task, self.packed, score, &mut self.steps, self.cancel);
-        if let Solved::Best(Some(packed), (missing, cost)) = found
-            && (task.optional || pack::keeps_static_domains(task.context, self.packed, &packed))
-        {
+        if let Solved::Best(Some(packed), (missing, cost)) = found {
             (self.best, self.score) = (Some(*packed), (missing, cost.saturating_add(extra)));
         }
     }
