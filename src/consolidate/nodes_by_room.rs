@@ -274,7 +274,7 @@ impl NodesByRoom {
             return self.next_bucket(Bucket::of(weight.max(0), may_go));
         }
         let next = bucket.0 + 1;
-        if next % BUCKETS == 0 { None } else { self.next_bucket(Bucket(next)) }
+        if next.is_multiple_of(BUCKETS) { None } else { self.next_bucket(Bucket(next)) }
     }
 
     /// The first bucket with nodes from one on, of those of nodes that could go or not as it is.
