@@ -53,7 +53,7 @@ pub(super) struct LaunchTable {
     /// For each class the needs of launches for it, those of pools of higher weights first.
     needs: IdVec<ClassId, Needs>,
     /// For each offer what an empty node holds.
-    alone: RefCell<BTreeMap<OfferId, HeldAlone>>,
+    alone: RefCell<IdVec<OfferId, Option<HeldAlone>>>,
     /// Of each resource, the most that any launch has: at least 1, at most 2^50.
     pub(super) largest: Vec<i64>,
 }
@@ -67,7 +67,8 @@ impl LaunchTable {
                 *most = (*most).max((*have).min(1 << 50));
             }
         }
-        Self { needs, alone: RefCell::default(), largest }
+        let alone = RefCell::new(compiled.offers.iter().map(|_| None).collect());
+        Self { needs, alone, largest }
     }
 
     /// Whether an empty launch of an offer holds a pod of a class: node rules, resources, ports,
@@ -80,7 +81,7 @@ impl LaunchTable {
     ) -> bool {
         let compiled = context.compiled;
         let mut alone = self.alone.borrow_mut();
-        let known = alone.entry(offer).or_insert_with(|| {
+        let known = alone[offer].get_or_insert_with(|| {
             let none = Bits::none(compiled.classes.len());
             HeldAlone { asked: none.clone(), held: none }
         });
