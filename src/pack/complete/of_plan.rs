@@ -1,4 +1,16 @@
 //! A finished plan as a placement: names back to classes and offers, to be asked about.
+//!
+//! *Problem.* Questions about a finished plan (why is this pod out, what if that launch were of
+//! another type) come with the plan as its owner sees it: names of pods, labels of launches. The
+//! code that knows the rules works on classes, offers and sites.
+//!
+//! *Idea.* Pods are found by name: classes keep the entries they were made of. An offer is found by
+//! pool, type, zone, capacity type, price and reservation, and where labels that a launch may
+//! choose make several of it, by the labels that the launch says. Launches of one offer with equal
+//! pods, and nodes that hold equal pods, become one group each, so that what follows costs by what
+//! differs.
+//!
+//! *Cost.* A look-up for each pod, and one pass over the offers of a pool for each template.
 
 use super::super::packing::Context;
 use super::placement::Placement;
@@ -8,16 +20,22 @@ use crate::plan::{LaunchPlan, LaunchTemplate};
 use std::collections::BTreeMap;
 
 /// What stands for a value of a label that a launch may choose and nobody has written.
+///
+/// Such a value starts with it, since no label of Kubernetes can.
 const UNNAMED: char = '\0';
 
 /// The classes of a problem's pods, by name.
 #[derive(Debug)]
 pub(crate) struct ClassNames<'c> {
     /// By namespace, name, and whether it is a set of replicas.
+    ///
+    /// The flag tells a single pod from a set of replicas whose names would otherwise be taken for
+    /// each other: a pod "web-1" is not the replica 1 of "web".
     classes: BTreeMap<(&'c str, &'c str, bool), ClassId>,
 }
 
 impl<'c> ClassNames<'c> {
+    /// Reads each entry of each class once. Entries that were merged into one class all lead to it.
     pub(crate) fn of(compiled: &'c Compiled) -> Self {
         let mut classes = BTreeMap::new();
         for (id, class) in compiled.classes.iter() {
@@ -30,6 +48,10 @@ impl<'c> ClassNames<'c> {
     }
 
     /// The class of a pod that a plan calls "namespace/name"; a replica has a number at the end.
+    ///
+    /// The exact name of a single pod comes first: only where there is none is the number cut off
+    /// and an entry with several replicas looked for. The number itself isn't checked, as replicas
+    /// are alike.
     pub(crate) fn class(&self, pod: &str) -> Option<ClassId> {
         let (namespace, name) = pod.split_once('/')?;
         let single = self.classes.get(&(namespace, name, false));
@@ -38,6 +60,9 @@ impl<'c> ClassNames<'c> {
     }
 
     /// How many of these pods are of which class, sorted; `None` where one isn't of the problem.
+    ///
+    /// The order by class makes equal multisets of pods equal keys, whatever the order of their
+    /// names.
     pub(crate) fn counted<'p>(
         &self,
         pods: impl IntoIterator<Item = &'p str>,
@@ -51,6 +76,10 @@ impl<'c> ClassNames<'c> {
 }
 
 /// The offer that launches of a template take; `None` where the problem has none such.
+///
+/// Offers that are sold alike differ in labels that the launch may choose. One that contradicts a
+/// label of the template is out; of the others the one is taken that says least beyond the
+/// template, and the first of those, so that the same plan always gives the same offers.
 pub(crate) fn offer_of(compiled: &Compiled, template: &LaunchTemplate) -> Option<OfferId> {
     let pool = compiled
         .pools
@@ -90,6 +119,10 @@ pub(crate) fn offer_of(compiled: &Compiled, template: &LaunchTemplate) -> Option
 
 impl<'c> Placement<'c> {
     /// A plan as it stands; `None` where it names what isn't in the problem.
+    ///
+    /// Templates are shared between launches, so each is looked up once, by its address. Every
+    /// running node stands, whether anything is bound to it by the plan or not: domains that only
+    /// an empty node opens count too. What the plan leaves out waits, by class.
     pub(super) fn of_plan(
         context: &'c Context<'c>,
         rules: &'c PlacementRules,

@@ -3,6 +3,22 @@
 //! Pods may go wherever their node is as far as rules between pods read it: to sites in the same
 //! domains, which honour the same preferences, and that open no domain where nothing stands. Pods
 //! that need each other on their node stay together as one.
+//!
+//! *Problem.* Searches over a placement move pods freely, and the packer's improvements
+//! (right-sizing, exchange of pods between groups) need a packing: items with eligibility, caps and
+//! conflicts that make every move that they allow a legal one.
+//!
+//! *Idea.* A class is divided into items by the node it is on: an item may go to the sites that
+//! rules can't tell from the one it is at. Caps over single nodes come from spreads over hosts;
+//! where a node holds more than these allow (bound so before, or a spread that only prefers), the
+//! strictest way of writing them down that the placement satisfies is taken, tried in the order of
+//! [`SpreadCaps`].
+//!
+//! *Right.* Counts in every domain that a rule reads stay what they are, and no domain is opened,
+//! so an order of binding that was found for the placement still exists.
+//!
+//! *Cost.* For each class and site one intersection of sets of sites; equal pairs are computed
+//! once.
 
 use super::super::assign::{Batch, DomainAssignment, LeftOutPods, items_of};
 use super::super::assigned_packing::AssignedPacking;
@@ -25,6 +41,9 @@ pub(super) enum Leeway {
 }
 
 /// How many pods of spreads over single nodes a node may hold from now on.
+///
+/// Tried in this order, so that a packing loses no more of what the packer may still move than its
+/// nodes require.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum SpreadCaps {
     /// What these say, those that are only preferred among them.
@@ -36,6 +55,8 @@ enum SpreadCaps {
 }
 
 /// Classes on a node that are one item, by number for each.
+///
+/// A bundle is placed as a whole: its request is the sum of its pods' requests.
 type Bundle = Vec<(ClassId, u32)>;
 
 impl Placement<'_> {
@@ -58,6 +79,9 @@ impl Placement<'_> {
         ways.find_map(|(caps, honours)| self.packed_with(former, (leeway, honours), caps))
     }
 
+    /// One attempt: `None` where a node of the placement breaks a cap, a conflict or the size of
+    /// its bin type as this way writes them down. Groups without pods are dropped unless they are
+    /// launches: an idle running node is among the untouched ones anyway.
     fn packed_with(
         &self,
         former: &AssignedPacking,
@@ -144,6 +168,9 @@ impl Placement<'_> {
     }
 
     /// What is one item on a node, with how often: pods that need each other there are one.
+    ///
+    /// Classes are united as a disjoint-set forest of a few entries: an affinity over hosts ties
+    /// its owner to all on the node that it selects. What is left single is an item for each pod.
     fn bundles(&self, nodes: &PlacedNodes<'_>, caps: SpreadCaps) -> Vec<(Bundle, u32)> {
         let topology = &self.compiled().topology;
         let mut of: Vec<usize> = (0..nodes.pods.len()).collect();
@@ -191,6 +218,9 @@ impl Placement<'_> {
     }
 
     /// Offers that would open a domain of a spread in which nothing stands.
+    ///
+    /// A pod that moved there would change the lowest count of the spread, and so what others may
+    /// do.
     fn closed(&self) -> Bits {
         let compiled = self.compiled();
         let mut closed = compiled.usable.emptied();
@@ -210,6 +240,8 @@ impl Placement<'_> {
 
     /// The sites that a pod of a class may use that is at one; only those that honour the
     /// preferences that are honoured there, if this is wished.
+    ///
+    /// The site where the pods are is always among them, even if a rule would bar it for new ones.
     fn sites(
         &self,
         class: ClassId,
@@ -259,6 +291,9 @@ impl Placement<'_> {
     }
 
     /// The keys over which it matters where a pod of a class is.
+    ///
+    /// Its own rules' keys, the keys of rules that count it, and keys for which its class was
+    /// divided.
     fn keys(&self, class: ClassId) -> BTreeSet<KeyId> {
         let compiled = self.compiled();
         let own = compiled.topology.rules[class].keys(self.context.with_preferences);
@@ -270,6 +305,9 @@ impl Placement<'_> {
 
     /// The pods without a place: how many of those classes that rules over domains tie; the others
     /// as parts of which none is placed.
+    ///
+    /// Pods without rules over domains stay in the packing as unplaced items, so that room that is
+    /// found later takes them; tied ones can't be placed by the packer and are only counted.
     fn left_out(
         &self,
         former: &AssignedPacking,
@@ -294,6 +332,8 @@ impl Placement<'_> {
 
 /// Whether what a group's nodes hold keeps within what the packer lets a node hold; `allowed`: what
 /// is one item there is legal, whatever bound pods hold beside it.
+///
+/// Conflicts are symmetric, so each pair is looked at once, from the item that comes first.
 fn keeps_caps(context: &Context<'_>, group: &NodeGroup, allowed: bool) -> bool {
     let compiled: &Compiled = context.compiled;
     // By cap, how much of it is used, and by how many.

@@ -1,22 +1,48 @@
 //! What rules over domains count, as pods and nodes come and go: how many pods of a selection are
 //! in a domain, in which domains nodes stand, and how many more pods that allows where.
+//!
+//! *Problem.* Every attempt to place a pod asks how many more a site may take, thousands of times a
+//! search; counting pods anew each time would cost the size of the plan.
+//!
+//! *Idea.* Rules are reduced to counters: a selection of pods over the domains of one key. Pods
+//! that share a selector and a key share a counter. What placing or taking a pod changes is the
+//! counters that count its class, in one domain each.
+//!
+//! *Right.* The numbers are at all times those that kube-scheduler would compute from the pods that
+//! stand: bound ones from the start, the plan's as they are counted in and out. Nodes matter beside
+//! pods, since a spread's lowest count is over domains with nodes.
+//!
+//! *Cost.* A change costs the counters of one class; a question the rules of one class and the
+//! domains of its spreads.
 
 use super::rules::PlacementRules;
 use crate::compile::{ClassId, Compiled, NO_DOMAIN};
 
 /// Counts of pods and of nodes, by domain.
+///
+/// Indices are those of `PlacementRules`: its counters and totals, by number.
 #[derive(Clone, Debug)]
 pub(crate) struct RuleCounts {
     /// For each counter and domain, how many pods are there.
+    ///
+    /// Signed, as sums with the allowed skew are; never below zero while changes are taken back in
+    /// pairs.
     pub(crate) counts: Vec<Vec<i64>>,
     /// For each counter of a spread and each domain, how many nodes stand there.
+    ///
+    /// Kept for counters of spreads alone; only nodes count that the spread's policies for affinity
+    /// and taints let in.
     pub(crate) exists: Vec<Vec<u32>>,
     /// For each total, how many pods it counts anywhere.
+    ///
+    /// For the exception that lets the first pod of an affinity be placed where nobody is.
     pub(crate) totals: Vec<u64>,
 }
 
 impl RuleCounts {
     /// The counts of bound pods, before any node stands.
+    ///
+    /// Nodes are counted afterwards, by `stand`, as the placement is made up.
     pub(crate) fn of(compiled: &Compiled, rules: &PlacementRules) -> Self {
         let totals = rules.totals.iter().map(|selection| {
             let bound = &compiled.topology.selections[*selection].bound;
@@ -30,6 +56,9 @@ impl RuleCounts {
     }
 
     /// Counts pods at a site.
+    ///
+    /// `count` is below zero where pods are taken out. A site without the counter's label has no
+    /// domain: pods there count for no domain, but for totals.
     pub(crate) fn count(
         &mut self,
         compiled: &Compiled,
@@ -49,6 +78,8 @@ impl RuleCounts {
     }
 
     /// Notes that nodes stand at a site, or no longer.
+    ///
+    /// `count` is the number of nodes, below zero where they go.
     pub(crate) fn stand(
         &mut self,
         compiled: &Compiled,
@@ -65,6 +96,9 @@ impl RuleCounts {
     }
 
     /// The lowest count of a spread's domains; none where these are fewer than it asks for.
+    ///
+    /// As in kube-scheduler: with fewer domains than `minDomains` the global minimum counts as
+    /// zero.
     pub(crate) fn least(&self, counter: usize, min_domains: usize) -> i64 {
         let domains = self.counts[counter].iter().zip(&self.exists[counter]);
         let (mut least, mut number) = (i64::MAX, 0);
@@ -77,6 +111,10 @@ impl RuleCounts {
 
     /// How many more pods of a class rules over domains allow at a site, when bound after all
     /// others.
+    ///
+    /// For a class with anti-affinity to itself at most one, for the first of an affinity at most
+    /// one, as the next one finds a partner and other bounds. Rules over single nodes are not
+    /// looked at here: the placement's own record of each node answers for them.
     pub(crate) fn room(
         &self,
         compiled: &Compiled,

@@ -1,4 +1,13 @@
 //! A launch of a plan with another offer in its place: the same pods, bought otherwise.
+//!
+//! *Problem.* "Why not that type instead?" needs launches for exactly the same pods, with all that
+//! a real launch has: labels, requirements, alternatives in the order of price.
+//!
+//! *Idea.* Every offer that is as wanted is taken as decided, and the naming of launches runs on it
+//! with the rest of the plan around it, as it would have had the solver chosen that offer.
+//!
+//! *Cost.* As many templates as [`MOST_MADE`]. Whether the pods fit there, or may be there, is not
+//! judged here: what is made is handed to the plan's verification.
 
 use super::of_plan::{ClassNames, offer_of};
 use super::rules::item_of;
@@ -14,18 +23,27 @@ use std::sync::Arc;
 /// that is possible.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
+    /// The node pool's name.
     pub(crate) node_pool: Option<Arc<str>>,
+    /// The instance type's name.
     pub(crate) instance_type: Option<Arc<str>>,
+    /// The zone's name, as offerings have it.
     pub(crate) zone: Option<Arc<str>>,
+    /// Whether on demand, spot or reserved.
     pub(crate) capacity_type: Option<CapacityType>,
 }
 
 /// The most launches that are made.
+///
+/// Each is told to a reader, who compares a handful.
 const MOST_MADE: usize = 6;
 
 /// Launches for the pods of one of a plan's that are as wanted, the cheapest first, those that
 /// can't be bought now last; none where nothing such is offered. `None` where the plan isn't one of
 /// the problem.
+///
+/// All other launches and running nodes count as standing, so that requirements of a template keep
+/// to domains that others' spreads allow; the pods of the whole plan count for whom rules select.
 pub(crate) fn substitutes(
     context: &Context<'_>,
     plan: &LaunchPlan,
@@ -78,6 +96,10 @@ pub(crate) fn substitutes(
 }
 
 /// The offers that are as wanted, as like to another as can be.
+///
+/// What isn't asked for stays as it was where any such offer is left: first pool, then type, zone
+/// and capacity type, then the labels that the launch chose. The launch's own offer is never among
+/// them.
 fn candidates(compiled: &Compiled, own: OfferId, wanted: &Wanted) -> Vec<OfferId> {
     let named = |id: OfferId| {
         let offer = &compiled.offers[id];

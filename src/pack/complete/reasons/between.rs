@@ -1,4 +1,18 @@
 //! What rules between pods hold against a place, as the finished plan counts.
+//!
+//! *Problem.* A pod that no place takes by spreads and affinities was judged while pods were placed
+//! one by one. What its owner sees is the end: the counts in the finished plan are what must be
+//! told.
+//!
+//! *Idea.* Each rule is asked by itself about one more pod at a place, with the final counts. The
+//! answer is a set of [`Barrier`]s, small and ordered, which can be compared and counted over many
+//! places; only those that are told become causes, with names and numbers.
+//!
+//! *Right.* The conditions are those of kube-scheduler's filters for the pod bound last: required
+//! anti-affinity in both directions, affinity with its exception for the first of a group, skew
+//! against the lowest domain that counts.
+//!
+//! *Cost.* The number of the class's rules for each place; causes look at all domains of a key.
 
 use super::super::placement::PlacedNodes;
 use super::super::rules::HostSpread;
@@ -34,6 +48,9 @@ impl<'c> ReasonFinder<'c> {
     ///
     /// Counts are those of the finished plan, bound pods among them. A pod that nobody's rule reads
     /// has none of these.
+    ///
+    /// `nodes` is `None` for a node yet to be launched: rules over single nodes can't bar it but
+    /// for an affinity over hosts, which an empty node never meets unless the pod may be the first.
     pub(super) fn barriers(
         &self,
         asked: &LeftOut<'_>,
@@ -104,6 +121,10 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// Whether pods on a group's nodes may not share one with the pod.
+    ///
+    /// Pods placed by the plan are looked up by class, pods bound before by what each selection
+    /// counts on the node, and terms of bound pods that select this one are known ahead as
+    /// `kept_off`.
     fn is_apart(&self, asked: &LeftOut<'_>, nodes: &PlacedNodes<'_>) -> bool {
         let compiled = self.placement.compiled();
         let apart = &compiled.classes[asked.class].host_conflicts;
@@ -165,6 +186,8 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// The running nodes that have as many pods as a spread over nodes allows, with their counts.
+    ///
+    /// Launches aren't listed: they have no names yet, and one more launch would be empty.
     fn full_nodes(&self, spread: &HostSpread) -> Vec<(Arc<str>, u32)> {
         let compiled = self.placement.compiled();
         let mut full = Vec::new();
@@ -185,6 +208,9 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// The domains of a key that anti-affinity keeps a pod out of.
+    ///
+    /// Domains with pods that the class's own terms select, and those where others' terms select
+    /// it.
     fn anti_affinity_domains(&self, asked: &LeftOut<'_>, key: KeyId) -> Vec<Arc<str>> {
         let placement = &self.placement;
         let rules = &placement.rules;
@@ -204,6 +230,9 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// The pod must share a domain of a key with others.
+    ///
+    /// Where domains are listed, the pod could go there as far as this rule is concerned; an empty
+    /// list means that none of those whom it needs has a place.
     fn affinity(&self, asked: &LeftOut<'_>, key: KeyId) -> Cause {
         let placement = &self.placement;
         let rules = &placement.rules;
@@ -224,6 +253,9 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// Whether none of those whom the pod needs has a place, and all wait for others themselves.
+    ///
+    /// Then no order of binding starts: each waits for the next. The pod itself doesn't count,
+    /// since one that its own term selects may be the first.
     fn is_circle(&self, asked: &LeftOut<'_>) -> bool {
         let placement = &self.placement;
         let Some(affinity) = placement.rules.of_class[asked.class].affinity else { return false };
@@ -235,6 +267,9 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// The pod must share a node with others.
+    ///
+    /// `full` says that at least one of the nodes with such pods lacks nothing but room, so that
+    /// more room there is the remedy.
     pub(super) fn host_affinity(&self, asked: &LeftOut<'_>) -> Cause {
         let placement = &self.placement;
         let compiled = placement.compiled();
@@ -265,6 +300,8 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// Whether nothing but room keeps a pod from a group's nodes.
+    ///
+    /// Tests in the order of what they cost: bits first, rules between pods last.
     pub(super) fn lacks_room_alone(&self, asked: &LeftOut<'_>, nodes: &PlacedNodes<'c>) -> bool {
         let site_conditions = &self.placement.compiled().site_conditions;
         asked.suits.contains(nodes.site)
@@ -274,6 +311,10 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// A spread finds the domain of a site full.
+    ///
+    /// Three things can be told: that fewer domains stand than `minDomains` asks for, where the pod
+    /// would fit otherwise; which domains are full; and, unless `plain`, what stops the pod in the
+    /// first by name of the lowest domains, where a pod would restore the balance.
     fn spread(&mut self, asked: &LeftOut<'c>, number: usize, site: usize, plain: bool) -> Cause {
         let placement = &self.placement;
         let compiled = placement.compiled();
@@ -323,10 +364,13 @@ impl<'c> ReasonFinder<'c> {
 
 /// Whether a domain with so much room takes no more; pods that a spread doesn't count themselves
 /// need none.
+///
+/// Such a pod only needs that the domain isn't beyond the skew already.
 fn is_full(room: i64, own: bool) -> bool {
     if own { room <= 0 } else { room < 0 }
 }
 
+/// Counts can be below zero only where a rule was relaxed; nobody is told of negative pods.
 fn whole(count: i64) -> u32 {
     u32::try_from(count.max(0)).unwrap_or(u32::MAX)
 }

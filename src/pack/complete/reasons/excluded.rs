@@ -26,8 +26,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The most sets of rules that are tried.
+///
+/// A look costs a pass over some dozens of masks, so that the search ends within milliseconds.
 const MOST_LOOKS: u32 = 20_000;
 /// The most rules that are told apart; those beyond count as the last.
+///
+/// As many as a mask has bits; sharing the last makes a set look smaller, never a candidate
+/// possible.
 const MOST_RULES: usize = 64;
 
 /// How the candidates of a pool, or the running nodes, are ruled out for a pod.
@@ -64,10 +69,13 @@ pub(crate) fn exclusions(
 struct BrokenRules {
     /// Each rule with the cause of the candidate that falls least short of it.
     rules: Vec<((&'static str, Arc<str>), Cause)>,
+    /// How many candidates break exactly the rules of a mask.
     masks: BTreeMap<u64, u32>,
 }
 
 impl BrokenRules {
+    /// Causes of one rule are one bit, whatever their numbers; the cause that is kept to be told is
+    /// that of the candidate which falls least short.
     fn note(&mut self, causes: Vec<Cause>, count: u32) {
         let mut mask = 0_u64;
         for cause in causes {
@@ -86,6 +94,10 @@ impl BrokenRules {
     }
 
     /// The smallest set of rules of which each candidate breaks one; nothing where one breaks none.
+    ///
+    /// Sets that contain another are dropped first: what meets the smaller meets them too. Sizes
+    /// are tried upwards, so the first that is found is a smallest; where the looks run out, the
+    /// greedy set is taken, which rules out everything as well but may be larger.
     fn smallest(&self) -> Vec<Cause> {
         let mut sets: Vec<u64> = self.masks.keys().copied().collect();
         sets.sort_by_key(|mask| (mask.count_ones(), *mask));
@@ -104,6 +116,9 @@ impl BrokenRules {
 }
 
 /// A set of at most so many more rules that meets all sets, as bits.
+///
+/// A depth-first search: any set that isn't met needs one of its own rules, so only these are
+/// branched on, in order of their bits. The depth is `more`, and `looks` is shared by all calls.
 fn hitting(sets: &[u64], chosen: u64, more: u32, looks: &mut u32) -> Option<u64> {
     let Some(open) = sets.iter().find(|set| *set & chosen == 0) else { return Some(chosen) };
     if more == 0 || *looks == 0 {
@@ -122,6 +137,8 @@ fn hitting(sets: &[u64], chosen: u64, more: u32, looks: &mut u32) -> Option<u64>
 }
 
 /// A set that meets all sets, of rules that meet most of those left.
+///
+/// Each round meets at least one more set, as none is empty; ties go to the lower bit.
 fn greedy(sets: &[u64]) -> u64 {
     let mut chosen = 0_u64;
     loop {
@@ -136,6 +153,9 @@ fn greedy(sets: &[u64]) -> u64 {
 }
 
 /// What a cause is about, beside its code: causes that agree in both are of one rule.
+///
+/// For most causes the label, resource, driver or port; for conflicts of labels all keys together,
+/// so that two offers that miss the same keys by different values break one rule.
 fn operand(cause: &Cause) -> Arc<str> {
     match cause {
         Cause::Labels { conflicts, .. } => {
@@ -161,6 +181,8 @@ fn operand(cause: &Cause) -> Arc<str> {
 }
 
 /// By how much a cause's candidate falls short, to compare candidates of one rule.
+///
+/// In billionths of the resource's unit, saturating; causes without an amount are all alike.
 fn shortage(cause: &Cause) -> i128 {
     match cause {
         Cause::Resource { nearest: None, .. } => i128::MAX,
@@ -177,6 +199,8 @@ fn shortage(cause: &Cause) -> i128 {
 }
 
 impl<'c> ReasonFinder<'c> {
+    /// One entry for each pool in the order of the problem, then one for running nodes. A pool
+    /// without any type that could be launched is told by that instead of by its candidates.
     fn exclusions(&mut self, class: ClassId) -> Vec<Exclusion> {
         let compiled = self.placement.compiled();
         let asked = self.asked(class);
@@ -216,6 +240,11 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// The smallest set of rules of which each further launch of a pool breaks one.
+    ///
+    /// Offers that agree in shape, domains, availability, reservation and unmet conditions break
+    /// the same rules and are asked once. Under strict reservations, a pod with reserved offers has
+    /// only those as candidates. An offer that nothing forbids can still be barred by the order of
+    /// binding: then the domain that it would open is the rule.
     fn broken_by_launches(
         &mut self,
         asked: &LeftOut<'c>,
@@ -286,6 +315,8 @@ impl<'c> ReasonFinder<'c> {
         unmet
     }
 
+    /// An empty list is a list of terms of which none can ever hold; it becomes a cause without
+    /// conflicts.
     fn condition_causes(
         &self,
         unmet: &[Vec<usize>],
@@ -304,6 +335,10 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// How the nodes of the problem are ruled out.
+    ///
+    /// The nearest node is the one with the fewest causes, then with the least missing relative to
+    /// the request, then the first. A node that is being deleted and would take the pod comes
+    /// before all nodes that lack more than one thing.
     fn running_exclusion(&mut self, asked: &LeftOut<'c>) -> Exclusion {
         let compiled = self.placement.compiled();
         let mut broken = BrokenRules::default();
@@ -351,6 +386,8 @@ impl<'c> ReasonFinder<'c> {
 
     /// The resources of which the nodes of a group have too little left: what is free, and what is
     /// lacking in millionths of the request.
+    ///
+    /// Relative, so that gigabytes of memory and thousandths of a core can be summed and compared.
     fn shortfalls(&self, asked: &LeftOut<'_>, at: usize) -> Vec<(usize, i64, i128)> {
         let names = self.placement.compiled().dims.names().len();
         let Some(nodes) = self.placement.groups.get(at) else { return Vec::new() };
@@ -365,6 +402,8 @@ impl<'c> ReasonFinder<'c> {
     }
 }
 
+/// A pod can be left out although nothing is in its way, where a search ended before it was placed;
+/// that is said rather than a rule made up.
 fn or_not_found(causes: Vec<Cause>, pool: Option<Arc<str>>) -> Vec<Cause> {
     if causes.is_empty() { vec![Cause::NotFound { pool }] } else { causes }
 }

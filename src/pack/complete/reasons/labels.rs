@@ -1,4 +1,15 @@
 //! Conditions on labels that a place doesn't meet.
+//!
+//! *Problem.* "No instance type matches" helps nobody: the owner of a pod wants the one requirement
+//! that no offer meets, or the two that no offer meets together.
+//!
+//! *Idea.* Conditions are compared with the sites of a pool's offers as sets of bits. Of the ways
+//! to choose one alternative of each list of terms that one is explained which the nearest offer
+//! misses least. Conditions that it misses are named; where another offer meets one of them, a
+//! smallest set is added that no offer meets as a whole, so that the message doesn't name something
+//! that is for sale.
+//!
+//! *Cost.* A way has few conditions; pairs of them are tried against all offers of one pool.
 
 use super::{LeftOut, ReasonFinder};
 use crate::compile::{Bits, NODE_NAME, OfferId};
@@ -12,6 +23,9 @@ const UNNAMED: char = '\0';
 
 impl ReasonFinder<'_> {
     /// The sites whose labels meet a set of rules.
+    ///
+    /// What must hold in every case narrows the sites one by one; of alternatives (the terms of
+    /// node affinity, the zones of each volume) one has to hold.
     pub(super) fn suiting(&self, set: usize) -> Bits {
         let compiled = self.placement.compiled();
         let rules = &compiled.site_conditions.rules;
@@ -29,6 +43,9 @@ impl ReasonFinder<'_> {
 
     /// The conditions that a site doesn't meet, by the way to choose alternatives that leaves
     /// fewest; and all conditions of that way.
+    ///
+    /// The answer is the number of conditions that are missed, and the place of that way in the
+    /// list; equal ways go by their order, which is that of the pod's terms.
     fn unmet(&self, ways: &[Vec<usize>], site: usize) -> (usize, usize) {
         let holds = &self.placement.compiled().site_conditions.holds;
         let unmet = ways.iter().enumerate().map(|(number, way)| {
@@ -38,6 +55,8 @@ impl ReasonFinder<'_> {
     }
 
     /// All conditions of a set of rules, for each way to choose alternatives.
+    ///
+    /// A condition that occurs both among those that always hold and in a term is counted once.
     pub(super) fn ways(&self, set: usize) -> Vec<Vec<usize>> {
         let rules = &self.placement.compiled().site_conditions.rules;
         let all = &rules.sets()[set].all;
@@ -55,6 +74,9 @@ impl ReasonFinder<'_> {
 
     /// What a pod asks of labels that an offer of a pool doesn't have; no offer of it has
     /// everything.
+    ///
+    /// A single conflict with a node's name becomes the cause that says so, and one with the zones
+    /// of volumes the cause about volumes: the remedy is another than for a selector.
     pub(super) fn label_cause(
         &self,
         asked: &LeftOut<'_>,
@@ -105,6 +127,9 @@ impl ReasonFinder<'_> {
     }
 
     /// One condition that no offer meets, else two that none meets together, else all.
+    ///
+    /// Sets of three and more are not searched: they are rare, and all conditions together are true
+    /// of them.
     fn smallest(&self, conditions: &[usize], offers: &[OfferId]) -> Vec<usize> {
         let compiled = self.placement.compiled();
         let holds = &compiled.site_conditions.holds;
@@ -126,6 +151,10 @@ impl ReasonFinder<'_> {
     }
 
     /// What a label can be on the offers of a pool.
+    ///
+    /// Labels that a launch may choose are told by the requirements of the pool and the type rather
+    /// than by the few values that stand for them in the compiled problem, of which some are
+    /// nobody's words. A label that nothing has is told as absent.
     pub(super) fn offered(&self, key: &Arc<str>, offers: &[OfferId]) -> ValueSet {
         let compiled = self.placement.compiled();
         let states = compiled.site_conditions.table.states(key);
@@ -168,6 +197,9 @@ impl ReasonFinder<'_> {
     }
 
     /// Whether its volumes do.
+    ///
+    /// Volumes and selectors are compiled to the same conditions, so a condition on zones is told
+    /// to be a volume's by its set of zones.
     pub(super) fn is_of_volumes(&self, asked: &LeftOut<'_>, condition: usize) -> bool {
         let compiled = self.placement.compiled();
         let states = &compiled.site_conditions.rules.conditions()[condition].1;

@@ -1,4 +1,17 @@
 //! What stands in the way of a pod on the running nodes.
+//!
+//! *Problem.* A pod may be kept off a thousand nodes for a few different combinations of reasons;
+//! its owner wants to hear the few things of which changing one would help.
+//!
+//! *Idea.* What a node lacks is a set of [`NodeLack`]s, kept as a mask of bits and counted. Where
+//! some nodes lack one thing alone, each such thing is told with the number of all nodes that lack
+//! it, also beside others; where every node lacks more, the smallest combination that most nodes
+//! have in common is told whole.
+//!
+//! *Right.* Every lack is judged as if the others weren't there, with the counts of the finished
+//! plan, so that a node with one lack takes the pod once that one is gone.
+//!
+//! *Cost.* One look at each group of equal nodes.
 
 use super::super::placement::PlacedNodes;
 use super::between::Barrier;
@@ -9,25 +22,42 @@ use crate::model::{Node, well_known};
 use std::collections::BTreeMap;
 
 /// What running nodes lack.
+///
+/// Equal lacks of different nodes share a bit, so the ones with an operand (a driver, a rule
+/// between pods) are compared with it.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum NodeLack {
+    /// A taint of the node that the pod doesn't tolerate.
     Taints,
+    /// A node selector, an affinity to nodes or a node's name that the pod itself asks for.
     Labels,
+    /// The zone where a volume of the pod can be attached.
     Zone,
+    /// Too little is free of some resource for one more pod.
     Resources,
     /// Slots for volumes of the driver of this place in the vectors.
     Slots(usize),
+    /// A host port that the pod wants is taken there.
     Ports,
+    /// A rule between pods, its own or one of others that selects it.
     Between(Barrier),
 }
 
 /// Different lacks, each a bit of a mask; so many that differ are kept apart.
+///
+/// The last bit stands for all that are left over; problems with so many different barriers are
+/// rare, and what is lost then is detail of the message only.
 const MOST_LACKS: usize = 64;
 
 impl<'c> ReasonFinder<'c> {
     /// What stands in the way on running nodes, each with how many nodes it is on: every single
     /// thing that is all that is in the way somewhere; where there is none, the fewest that are in
     /// the way at once.
+    ///
+    /// `within` restricts the look to nodes in one domain of a key, for the question what stops a
+    /// pod in the lowest domain of its spread; `plain` leaves that very question out of the causes,
+    /// so that explanations don't nest without end. Nodes that are being deleted come last, with a
+    /// count of their own.
     pub(super) fn of_nodes(
         &mut self,
         asked: &LeftOut<'c>,
@@ -84,6 +114,9 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// What the nodes of a group lack for one more pod, each for itself.
+    ///
+    /// Ports and slots of volumes depend on what the node holds, so the node is only opened where
+    /// the pod uses any or the problem has drivers with limits at all.
     fn lacks(&self, asked: &LeftOut<'_>, nodes: &PlacedNodes<'c>) -> Vec<NodeLack> {
         let compiled = self.placement.compiled();
         let (site_conditions, dims) = (&compiled.site_conditions, &compiled.dims);
@@ -117,6 +150,9 @@ impl<'c> ReasonFinder<'c> {
 
     /// Whether it is labels or the places of volumes that a site doesn't have as the pod needs
     /// them.
+    ///
+    /// A condition may be asked for by the pod and by a volume alike; then both are named, for both
+    /// have to change.
     fn label_lacks(&self, asked: &LeftOut<'_>, site: usize) -> Vec<NodeLack> {
         let compiled = self.placement.compiled();
         let site_conditions = &compiled.site_conditions;
@@ -153,6 +189,8 @@ impl<'c> ReasonFinder<'c> {
         lacks.into_iter().map(|lack| self.lack_cause(asked, lack, at, plain)).collect()
     }
 
+    /// Where a node has whom the pod must share a node with, and lacks only room, the affinity is
+    /// the cause that helps: "too little room" would read as if any larger node did.
     fn lack_cause(&mut self, asked: &LeftOut<'c>, lack: NodeLack, at: usize, plain: bool) -> Cause {
         let compiled = self.placement.compiled();
         let miss = |miss: Miss| Cause::Existing { miss };
@@ -201,6 +239,10 @@ impl<'c> ReasonFinder<'c> {
     }
 
     /// Whether the pod's rules about nodes let it be on one.
+    ///
+    /// The node isn't compiled, since nothing is to be placed there: taints and labels are read
+    /// from the model. A pod that asks for host ports is not told of such nodes, for who holds the
+    /// ports there isn't known.
     fn would_take(&self, asked: &LeftOut<'_>, node: &Node) -> bool {
         let compiled = self.placement.compiled();
         let rules = &compiled.site_conditions.rules;
