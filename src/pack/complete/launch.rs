@@ -30,8 +30,18 @@ pub(super) struct LaunchScoring<'a> {
     pub(super) small_first: bool,
     /// Changes the order of what is otherwise alike; 0: not at all.
     pub(super) seed: u64,
+    /// Whether it changes that of nodes that stand as well. That is for pods without a place: for
+    /// those that have one the first of alike nodes is as good, and a change costs attempts.
+    pub(super) draws_nodes: bool,
     /// Whether the caller's wish to stop ends it: what it came to is thrown away then.
     pub(super) on_trial: bool,
+}
+
+impl LaunchScoring<'_> {
+    /// What changes the order of alike nodes that stand; 0: nothing.
+    pub(super) fn seed_of_nodes(self) -> u64 {
+        if self.draws_nodes { self.seed } else { 0 }
+    }
 }
 
 /// The different ways to launch a node.
@@ -137,7 +147,7 @@ impl Placement<'_> {
             // What is launched may have raised counts that held others down.
             for class in classes {
                 if self.left[*class] > 0 {
-                    let _more = self.fill_standing(*class, scale.seed);
+                    let _more = self.fill_standing(*class, scale.seed_of_nodes());
                 }
             }
         }

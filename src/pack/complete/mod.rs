@@ -244,8 +244,14 @@ fn fill_on_trial(placement: &mut Placement<'_>, choices: &LaunchChoices) -> bool
 }
 
 /// The smallest pods first, on launches that take least of what is scarce.
-const BY_SIZE: LaunchScoring<'_> =
-    LaunchScoring { worth: None, scarce: true, small_first: true, seed: 0, on_trial: false };
+const BY_SIZE: LaunchScoring<'_> = LaunchScoring {
+    worth: None,
+    scarce: true,
+    small_first: true,
+    seed: 0,
+    draws_nodes: false,
+    on_trial: false,
+};
 
 /// As [`fill`](fn@fill), on this scale.
 ///
@@ -269,8 +275,8 @@ fn fill_by(placement: &mut Placement<'_>, choices: &LaunchChoices, scale: Launch
             loop {
                 let mut more = false;
                 for class in classes {
-                    more |=
-                        placement.left[*class] > 0 && placement.fill_standing(*class, scale.seed);
+                    more |= placement.left[*class] > 0
+                        && placement.fill_standing(*class, scale.seed_of_nodes());
                 }
                 if !more {
                     break;
@@ -282,7 +288,7 @@ fn fill_by(placement: &mut Placement<'_>, choices: &LaunchChoices, scale: Launch
             progress |= placement.launch_for(choices, &waiting, scale);
         }
         for class in placeholders {
-            progress |= placement.fill_standing(class, scale.seed);
+            progress |= placement.fill_standing(class, scale.seed_of_nodes());
         }
         if !progress || scale.on_trial && placement.context.is_stopped() {
             return;

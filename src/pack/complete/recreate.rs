@@ -260,6 +260,7 @@ fn recreated<'c>(
         scarce: limited && draw(2).is_multiple_of(2),
         small_first: draw(3).is_multiple_of(3),
         seed: attempt,
+        draws_nodes: !placement.waiting(|_| ()).is_empty(),
         on_trial: true,
     };
     let scale = if draw(4).is_multiple_of(2) {
